@@ -1,0 +1,1 @@
+//! The wall clock and the monotonic one, in one place.

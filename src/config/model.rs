@@ -1,0 +1,245 @@
+//! The configuration the program runs by: every value present, checked and in its own type.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::event::{Impact, Kind};
+
+/// A whole, valid configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// Where the ledger's database lives.
+    pub state_dir: PathBuf,
+    /// How crashed actors come back.
+    pub supervision: Supervision,
+    /// How long an orderly stop may take.
+    pub shutdown_timeout: Duration,
+    /// The console sink.
+    pub console: Console,
+    /// The event log sink.
+    pub event_log: EventLog,
+    /// What the program says about itself.
+    pub diagnostics: Diagnostics,
+    /// What to watch, in the order of the file, disabled ones left out.
+    pub providers: Vec<Arc<Provider>>,
+}
+
+/// One provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provider {
+    /// `[a-z0-9][a-z0-9_-]{0,63}`, unique.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// As written, or the catalogue's.
+    pub url: Url,
+    /// The source named in the file or known to the catalogue; `None`: recognise it.
+    pub source: Option<String>,
+    /// Whether the address stands in the user's file. It may be private then; one from the catalogue may not.
+    pub url_written: bool,
+    /// Intervals, limits and waits.
+    pub settings: Settings,
+    /// What is told of it.
+    pub filter: Filter,
+}
+
+/// What may stand in `defaults` and in a provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Between polls while all is well.
+    pub interval: Duration,
+    /// Between polls while something is open.
+    pub incident_interval: Duration,
+    /// One request in all.
+    pub timeout: Duration,
+    /// Name and connection.
+    pub connect_timeout: Duration,
+    /// Fraction of the interval, 0.0 to 0.5.
+    pub jitter: f64,
+    /// After failed polls.
+    pub backoff: Backoff,
+    /// Bytes after decompression.
+    pub max_body: usize,
+    /// Items per document.
+    pub max_items: usize,
+    /// What is told of a provider never seen.
+    pub first_run: FirstRun,
+    /// Without a good poll for so long: `unreachable`.
+    pub stale_after: Duration,
+    /// Whether names and redirects may lead to private addresses.
+    pub allow_private_addresses: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_mins(1),
+            incident_interval: Duration::from_secs(15),
+            timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            jitter: 0.10,
+            backoff: Backoff { initial: Duration::from_secs(5), max: Duration::from_mins(10) },
+            max_body: 8 << 20,
+            max_items: 5000,
+            first_run: FirstRun::Active,
+            stale_after: Duration::from_mins(10),
+            allow_private_addresses: false,
+        }
+    }
+}
+
+/// A growing delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// The first delay.
+    pub initial: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+/// What is told of a provider seen for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FirstRun {
+    /// Nothing.
+    None,
+    /// The latest update of each incident open right then.
+    Active,
+    /// The latest update of all.
+    Latest,
+    /// Everything listed.
+    All,
+}
+
+/// How crashed actors come back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Supervision {
+    /// Delays between restarts.
+    pub restart_backoff: Backoff,
+    /// More restarts than this: parked.
+    pub intensity: Intensity,
+    /// A poller without progress for so long is replaced.
+    pub stall_after: Duration,
+}
+
+impl Default for Supervision {
+    fn default() -> Self {
+        Self {
+            restart_backoff: Backoff { initial: Duration::from_millis(500), max: Duration::from_mins(5) },
+            intensity: Intensity { restarts: 5, within: Duration::from_mins(1) },
+            stall_after: Duration::from_mins(2),
+        }
+    }
+}
+
+/// How many restarts within which time are still normal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Intensity {
+    /// Restarts.
+    pub restarts: u32,
+    /// Within this time.
+    pub within: Duration,
+}
+
+/// The console sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Console {
+    /// What it shows.
+    pub format: ConsoleFormat,
+}
+
+/// What the console shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConsoleFormat {
+    /// The text block.
+    Text,
+    /// JSON Lines.
+    Json,
+    /// Nothing.
+    Off,
+}
+
+/// The event log sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventLog {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// JSON Lines, text blocks, or a file of each.
+    pub format: LogFormat,
+    /// When a new file is begun.
+    pub rotation: Rotation,
+    /// Rotated files kept; 0: all.
+    pub keep: usize,
+}
+
+/// The event log's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// JSON Lines.
+    Json,
+    /// Text blocks.
+    Text,
+    /// Both, in files of their own.
+    Both,
+}
+
+/// When a new file is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    /// Never.
+    Never,
+    /// At each full hour, UTC.
+    Hourly,
+    /// At midnight, UTC.
+    Daily,
+    /// Before the file would grow beyond this many bytes.
+    Size(u64),
+}
+
+/// What the program says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostics {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The least level written.
+    pub level: tracing::Level,
+    /// `Size` is refused here: tracing-appender rotates by time alone.
+    pub rotation: Rotation,
+    /// Rotated files kept.
+    pub keep: usize,
+}
+
+/// What is told of a provider. Empty lists let everything pass.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Names, globs or ids of components.
+    pub components: Vec<String>,
+    /// Globs of regions, where the platform has them.
+    pub regions: Vec<String>,
+    /// The least impact told.
+    pub min_impact: Option<Impact>,
+    /// The kinds told.
+    pub kinds: Vec<Kind>,
+    /// What is told of maintenances.
+    pub maintenance: MaintenanceFilter,
+}
+
+/// What is told of maintenances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MaintenanceFilter {
+    /// Everything.
+    #[default]
+    On,
+    /// Nothing.
+    Off,
+    /// The announcement of a start alone: `in_progress`.
+    StartsOnly,
+}

@@ -1,0 +1,144 @@
+//! A fetched document: where it came from and its bytes, after decompression.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use url::Url;
+
+/// What one request brought.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The address it was read from, after redirects.
+    pub url: Url,
+    /// The `Content-Type` header as sent, if it was readable text.
+    pub content_type: Option<String>,
+    /// The body after decompression, within the provider's `max_body`.
+    pub body: Bytes,
+}
+
+/// What the first bytes look like. Content types lie, so nobody else is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Starts with `{` or `[`.
+    Json,
+    /// A well-formed start of an XML document that is not HTML.
+    Xml,
+    /// An HTML page.
+    Html,
+    /// White space or nothing.
+    Empty,
+    /// Something else.
+    Other,
+}
+
+impl Document {
+    /// A document made by hand, as tests and fixtures do.
+    #[must_use]
+    pub fn new(url: Url, content_type: Option<&str>, body: impl Into<Bytes>) -> Self {
+        Self { url, content_type: content_type.map(str::to_owned), body: body.into() }
+    }
+
+    /// The body as text: by byte order mark, else the charset of the header, else the one of an XML
+    /// prolog, else UTF-8. What cannot be decoded becomes U+FFFD; nothing here fails.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        let encoding = encoding_rs::Encoding::for_bom(&self.body)
+            .map(|(encoding, _)| encoding)
+            .or_else(|| self.charset_of_header())
+            .or_else(|| charset_of_prolog(&self.body))
+            .unwrap_or(encoding_rs::UTF_8);
+        encoding.decode(&self.body).0
+    }
+
+    /// What the document looks like, from its first bytes.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        let head = self.body.get(..4096).unwrap_or(&self.body);
+        let head = Self { url: self.url.clone(), content_type: self.content_type.clone(), body: Bytes::copy_from_slice(head) };
+        shape_of(&head.text())
+    }
+
+    fn charset_of_header(&self) -> Option<&'static encoding_rs::Encoding> {
+        let header = self.content_type.as_deref()?;
+        let (_, rest) = header.split_once("charset=").or_else(|| header.split_once("Charset="))?;
+        let label = rest.split(';').next()?.trim().trim_matches(['"', '\'']);
+        encoding_rs::Encoding::for_label(label.as_bytes())
+    }
+}
+
+/// The `encoding="…"` of an XML declaration within the first 256 bytes.
+fn charset_of_prolog(body: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+    let head = body.get(..256).unwrap_or(body);
+    let head = head.trim_ascii_start();
+    if !head.starts_with(b"<?xml") {
+        return None;
+    }
+    let end = memchr::memmem::find(head, b"?>")?;
+    let declaration = std::str::from_utf8(head.get(..end)?).ok()?;
+    let (_, rest) = declaration.split_once("encoding")?;
+    let rest = rest.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let label = rest.get(1..)?.split(quote).next()?;
+    encoding_rs::Encoding::for_label(label.as_bytes())
+}
+
+fn shape_of(text: &str) -> Shape {
+    let mut text = text.trim_start_matches(['\u{feff}', '\u{fffe}']).trim_start();
+    if text.is_empty() {
+        return Shape::Empty;
+    }
+    if text.starts_with(['{', '[']) {
+        return Shape::Json;
+    }
+    // Declarations, comments and processing instructions say nothing yet.
+    while let Some(rest) = text.strip_prefix("<?").or_else(|| text.strip_prefix("<!--")) {
+        let end = if text.starts_with("<?") { "?>" } else { "-->" };
+        let Some((_, after)) = rest.split_once(end) else { return Shape::Xml };
+        text = after.trim_start();
+    }
+    let start: String = text.chars().take(15).collect::<String>().to_ascii_lowercase();
+    if start.starts_with("<!doctype html") || start.starts_with("<html") || start.starts_with("<head") || start.starts_with("<body")
+    {
+        Shape::Html
+    } else if start.starts_with('<') {
+        Shape::Xml
+    } else {
+        Shape::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(content_type: Option<&str>, body: &[u8]) -> Document {
+        Document::new(Url::parse("http://x.example/").unwrap(), content_type, body.to_vec())
+    }
+
+    #[test]
+    fn byte_order_mark_beats_header_beats_prolog() {
+        let latin = b"<?xml version='1.0' encoding='iso-8859-1'?><a>St\xf6rung</a>";
+        assert!(document(None, latin).text().contains("Störung"));
+        let utf8 = "<?xml version='1.0' encoding='iso-8859-1'?><a>Störung</a>".as_bytes();
+        assert!(document(Some("text/xml; charset=\"utf-8\""), utf8).text().contains("Störung"));
+        let utf16: Vec<u8> = "\u{feff}[\"Störung\"]".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf16 = document(Some("application/json; charset=iso-8859-1"), &utf16);
+        assert_eq!(utf16.text(), "[\"Störung\"]");
+        assert_eq!(utf16.shape(), Shape::Json);
+    }
+
+    #[test]
+    fn shapes() {
+        for (text, shape) in [
+            ("", Shape::Empty),
+            (" \n\t", Shape::Empty),
+            ("\n\n<?xml version='1.0'?><!-- x --><rss/>", Shape::Xml),
+            ("<?xml version='1.0'?><!DOCTYPE html><html>", Shape::Html),
+            ("<!doctype HTML>", Shape::Html),
+            (" {\"a\":1}", Shape::Json),
+            ("OK", Shape::Other),
+        ] {
+            assert_eq!(document(None, text.as_bytes()).shape(), shape, "{text:?}");
+        }
+    }
+}

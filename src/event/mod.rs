@@ -1,0 +1,12 @@
+//! What the program says: the words of the contract, the [`StatusEvent`], and the identities
+//! by which one fact is recognised on any machine and in any run.
+
+mod block;
+mod identity;
+mod status_event;
+mod words;
+
+pub use block::render_block;
+pub use identity::{EventId, Fingerprint, IncidentKey, UpdateKey, event_id};
+pub use status_event::{Component, Draft, StatusEvent, Time, format_time, parse_time};
+pub use words::{ComponentStatus, Impact, Kind, Status, UnknownWord};

@@ -1,0 +1,169 @@
+//! [`StatusEvent`], the one JSON object of the contract, and [`Draft`], an event before the
+//! ledger has numbered it.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{ComponentStatus, Impact, Kind, Status};
+
+/// An instant; always UTC.
+pub type Time = DateTime<Utc>;
+
+/// A component as an event shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Component {
+    /// The platform's id; null where it has none.
+    pub id: Option<String>,
+    /// Its name, plain text.
+    pub name: String,
+    /// The group it stands in, where the platform has groups.
+    pub group: Option<String>,
+    /// Its state; `unknown` where the provider does not say.
+    pub status: ComponentStatus,
+}
+
+/// An event that is not numbered yet. Only the ledger turns it into a [`StatusEvent`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The hash of its identity, see [`super::event_id`].
+    pub id: super::EventId,
+    /// What it is about.
+    pub kind: Kind,
+    /// The incident's native id; null for components and providers.
+    pub incident_id: Option<String>,
+    /// The update's native id or one derived from its content.
+    pub update_id: Option<String>,
+    /// 1 for an update not told before, 2, 3, … for its edits.
+    pub revision: u32,
+    /// Plain text, one line.
+    pub title: String,
+    /// Where it stands after this event.
+    pub status: Status,
+    /// How bad it is.
+    pub impact: Impact,
+    /// Status as last told, of the same incident or component.
+    pub previous_status: Option<Status>,
+    /// Impact as last told.
+    pub previous_impact: Option<Impact>,
+    /// What is affected.
+    pub components: Vec<Component>,
+    /// Plain text with `\n` between paragraphs; null where nothing was written.
+    pub message: Option<String>,
+    /// The page a person would open.
+    pub url: Option<String>,
+    /// When the incident began, as the provider says.
+    pub started_at: Option<Time>,
+    /// The provider's own time of this update; the time it was seen where it gives none.
+    pub published_at: Time,
+    /// Maintenance only.
+    pub scheduled_for: Option<Time>,
+    /// Maintenance only.
+    pub scheduled_until: Option<Time>,
+    /// Published before the provider was first watched.
+    pub backfill: bool,
+}
+
+/// One normalized, immutable fact, numbered by the ledger: one line of the event log.
+///
+/// Absent values are `null`, never left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct StatusEvent {
+    /// Place in the ledger: 1, 2, 3, … without a gap.
+    pub seq: u64,
+    /// The same for the same fact, on any machine, in any run.
+    pub id: String,
+    /// `incident`, `maintenance`, `component` or `provider`.
+    pub kind: Kind,
+    /// The provider's id in `providers.yaml`.
+    pub provider: String,
+    /// The provider's name for people.
+    pub provider_name: String,
+    /// The platform it was read from.
+    pub source: String,
+    /// The incident's id at its platform; null for `component` and `provider`.
+    pub incident_id: Option<String>,
+    /// The platform's own id of the update, or one derived from its content.
+    pub update_id: Option<String>,
+    /// 1; 2, 3, … when an update already told is edited.
+    pub revision: u32,
+    /// Plain text.
+    pub title: String,
+    /// Where it stands after this event.
+    pub status: Status,
+    /// Status as last told; null the first time.
+    pub previous_status: Option<Status>,
+    /// How bad it is.
+    pub impact: Impact,
+    /// Impact as last told; null the first time.
+    pub previous_impact: Option<Impact>,
+    /// What is affected.
+    pub components: Vec<Component>,
+    /// Plain text with `\n` between paragraphs.
+    pub message: Option<String>,
+    /// The page a person would open.
+    pub url: Option<String>,
+    /// When the incident began.
+    #[serde(with = "optional_time")]
+    #[schemars(with = "Option<String>")]
+    pub started_at: Option<Time>,
+    /// The provider's own time of this update; when it was seen where the provider gives none.
+    #[serde(with = "time")]
+    #[schemars(with = "String")]
+    pub published_at: Time,
+    /// When statuswatch saw it.
+    #[serde(with = "time")]
+    #[schemars(with = "String")]
+    pub observed_at: Time,
+    /// Maintenance only.
+    #[serde(with = "optional_time")]
+    #[schemars(with = "Option<String>")]
+    pub scheduled_for: Option<Time>,
+    /// Maintenance only.
+    #[serde(with = "optional_time")]
+    #[schemars(with = "Option<String>")]
+    pub scheduled_until: Option<Time>,
+    /// True when it was published before the provider was first watched.
+    pub backfill: bool,
+}
+
+/// RFC 3339, UTC, `Z`, with a fraction only where there is one.
+#[must_use]
+pub fn format_time(time: Time) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// Reads what [`format_time`] wrote, and any other RFC 3339 time.
+#[must_use]
+pub fn parse_time(text: &str) -> Option<Time> {
+    DateTime::parse_from_rfc3339(text).ok().map(|t| t.with_timezone(&Utc))
+}
+
+mod time {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &super::Time, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&super::format_time(*time))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<super::Time, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+        super::parse_time(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 time"))
+    }
+}
+
+mod optional_time {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
+    pub(super) fn serialize<S: Serializer>(time: &Option<super::Time>, s: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => s.serialize_str(&super::format_time(*time)),
+            None => s.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<super::Time>, D::Error> {
+        let text = Option::<std::borrow::Cow<'de, str>>::deserialize(d)?;
+        text.map(|text| super::parse_time(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 time"))).transpose()
+    }
+}

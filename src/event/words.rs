@@ -1,0 +1,230 @@
+//! The words of the contract as types: kind, status, impact and component status.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A word that is none of the contract's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what} \"{word}\"")]
+pub struct UnknownWord {
+    what: &'static str,
+    word: String,
+}
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident, $what:literal: $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)?) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+        pub enum $name {
+            $($(#[$vmeta])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every word, in the order of the contract.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word as it stands in the event log.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(UnknownWord { what: $what, word: word.chars().take(64).collect() }),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// What an event is about.
+    Kind, "kind":
+    /// An unplanned incident of the provider.
+    Incident = "incident",
+    /// A planned maintenance.
+    Maintenance = "maintenance",
+    /// A component that changed its state.
+    Component = "component",
+    /// The provider itself: readable or not.
+    Provider = "provider",
+}
+
+words! {
+    /// Where an incident, a maintenance, a component or a provider stands after the event.
+    Status, "status":
+    /// Incident: being looked into.
+    Investigating = "investigating",
+    /// Incident: the cause is known.
+    Identified = "identified",
+    /// Incident: a fix is in place and watched.
+    Monitoring = "monitoring",
+    /// Incident: over.
+    Resolved = "resolved",
+    /// Incident: over, and explained.
+    Postmortem = "postmortem",
+    /// An update that names no usable status.
+    Update = "update",
+    /// The provider took the incident or maintenance off its page.
+    Withdrawn = "withdrawn",
+    /// Maintenance: announced.
+    Scheduled = "scheduled",
+    /// Maintenance: under way.
+    InProgress = "in_progress",
+    /// Maintenance: done and being checked.
+    Verifying = "verifying",
+    /// Maintenance: over.
+    Completed = "completed",
+    /// Component: works.
+    Operational = "operational",
+    /// Component: slow or limited.
+    DegradedPerformance = "degraded_performance",
+    /// Component: down for some.
+    PartialOutage = "partial_outage",
+    /// Component: down.
+    MajorOutage = "major_outage",
+    /// Component: under maintenance.
+    UnderMaintenance = "under_maintenance",
+    /// Component: nobody knows; never shown as operational.
+    Unknown = "unknown",
+    /// Provider: could not be read for `stale_after`.
+    Unreachable = "unreachable",
+    /// Provider: can be read again.
+    Reachable = "reachable",
+}
+
+impl Status {
+    /// Whether an incident or maintenance with this status is over.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Resolved | Self::Postmortem | Self::Completed | Self::Withdrawn)
+    }
+
+    /// The word for people: `In progress`, `Degraded performance`.
+    #[must_use]
+    pub fn label(self) -> String {
+        label(self.as_str())
+    }
+}
+
+words! {
+    /// How bad an incident is.
+    Impact, "impact":
+    /// Nothing is affected.
+    None = "none",
+    /// Some inconvenience.
+    Minor = "minor",
+    /// Something important does not work.
+    Major = "major",
+    /// Nearly nothing works.
+    Critical = "critical",
+    /// Planned.
+    Maintenance = "maintenance",
+    /// The provider does not say.
+    Unknown = "unknown",
+}
+
+impl Impact {
+    /// A number to compare by: unknown is below none, maintenance between none and minor.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::None => 1,
+            Self::Maintenance => 2,
+            Self::Minor => 3,
+            Self::Major => 4,
+            Self::Critical => 5,
+        }
+    }
+}
+
+words! {
+    /// The state of one component.
+    ComponentStatus, "component status":
+    /// Works.
+    Operational = "operational",
+    /// Slow or limited.
+    DegradedPerformance = "degraded_performance",
+    /// Down for some.
+    PartialOutage = "partial_outage",
+    /// Down.
+    MajorOutage = "major_outage",
+    /// Under maintenance.
+    UnderMaintenance = "under_maintenance",
+    /// Nobody knows; never shown as operational.
+    Unknown = "unknown",
+}
+
+impl ComponentStatus {
+    /// The word for people: `Degraded performance`.
+    #[must_use]
+    pub fn label(self) -> String {
+        label(self.as_str())
+    }
+
+    /// How bad a component in this state is.
+    #[must_use]
+    pub const fn impact(self) -> Impact {
+        match self {
+            Self::Operational => Impact::None,
+            Self::DegradedPerformance => Impact::Minor,
+            Self::PartialOutage => Impact::Major,
+            Self::MajorOutage => Impact::Critical,
+            Self::UnderMaintenance => Impact::Maintenance,
+            Self::Unknown => Impact::Unknown,
+        }
+    }
+}
+
+impl From<ComponentStatus> for Status {
+    fn from(status: ComponentStatus) -> Self {
+        match status {
+            ComponentStatus::Operational => Self::Operational,
+            ComponentStatus::DegradedPerformance => Self::DegradedPerformance,
+            ComponentStatus::PartialOutage => Self::PartialOutage,
+            ComponentStatus::MajorOutage => Self::MajorOutage,
+            ComponentStatus::UnderMaintenance => Self::UnderMaintenance,
+            ComponentStatus::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// `in_progress` → `In progress`.
+fn label(word: &str) -> String {
+    let mut chars = word.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars.map(|c| if c == '_' { ' ' } else { c })).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_reads_back_as_itself() {
+        for &status in Status::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{status}\""));
+        }
+        for &status in ComponentStatus::ALL {
+            assert_eq!(Status::from(status).as_str(), status.as_str());
+        }
+        assert_eq!(Status::InProgress.label(), "In progress");
+        assert_eq!("nope".parse::<Impact>().unwrap_err().to_string(), "unknown impact \"nope\"");
+    }
+}

@@ -1,0 +1,31 @@
+//! statuswatch watches the official status pages of everything you depend on and tells every
+//! update once, at once, and never goes blind unnoticed.
+//!
+//! The flow, from `providers.yaml` to a line in the event log:
+//!
+//! ```text
+//! providers.yaml -> config -> supervisor -> poller: due -> fetch -> unchanged?
+//!    -> source.parse -> Snapshot -> ledger: one transaction (reconcile, number, store)
+//!    -> sink: read from its cursor -> deliver -> move the cursor
+//! ```
+//!
+//! ARCHITECTURE.md names where everything lives and which invariants hold.
+
+pub mod backoff;
+pub mod catalog;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod document;
+pub mod event;
+pub mod fetch;
+pub mod ledger;
+pub mod poller;
+pub mod redact;
+pub mod sink;
+pub mod snapshot;
+pub mod source;
+pub mod supervisor;
+pub mod telemetry;
+pub mod text;
+pub mod world;

@@ -1,0 +1,1 @@
+//! Addresses without their secrets.

@@ -1,0 +1,158 @@
+//! What one poll says: incidents with their updates, maintenances, component states, and how much
+//! of the truth that covers. Sources make it, the ledger compares it with what it knows.
+//!
+//! A snapshot is never partial by accident: a source that cannot read a document returns an error.
+//! What a snapshot leaves out means nothing unless its [`Coverage`] says that it would have been listed.
+
+use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+
+/// What one poll says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// Whose page it is.
+    pub page: Page,
+    /// Incidents and maintenances, in the order of the document.
+    pub incidents: Vec<Incident>,
+    /// Components with their present state.
+    pub components: Vec<Component>,
+    /// What an absence would mean.
+    pub coverage: Coverage,
+    /// What was in the document and could not be used: told as a diagnostic, never as an event.
+    pub rejected: Vec<String>,
+}
+
+/// The page behind the documents.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// The platform's id of the page. Pinned at the first good poll: another id is another tenant.
+    pub id: Option<String>,
+    /// What the page calls itself.
+    pub name: Option<String>,
+    /// The page a person would open.
+    pub url: Option<String>,
+    /// A time that only grows when incidents change: an older one marks a stale answer. `None` where the
+    /// platform has no such thing.
+    pub version: Option<Time>,
+    /// How the page sums itself up, where it does.
+    pub impact: Option<Impact>,
+}
+
+/// An incident or maintenance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incident {
+    /// [`Kind::Incident`] or [`Kind::Maintenance`].
+    pub kind: Kind,
+    /// The platform's id, unique within the provider. Never invented: an item without one is rejected.
+    pub id: String,
+    /// Plain text, one line.
+    pub title: String,
+    /// Where it stands now.
+    pub status: Status,
+    /// How bad it is now.
+    pub impact: Impact,
+    /// The page a person would open.
+    pub url: Option<String>,
+    /// When it began.
+    pub started_at: Option<Time>,
+    /// Maintenance: the window's begin.
+    pub scheduled_for: Option<Time>,
+    /// Maintenance: the window's end.
+    pub scheduled_until: Option<Time>,
+    /// What is affected.
+    pub components: Vec<Component>,
+    /// What was written about it, oldest first.
+    pub updates: Vec<Update>,
+}
+
+/// One written update of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// What it is recognised by.
+    pub id: UpdateId,
+    /// The status it gives the incident; [`Status::Update`] where it names none.
+    pub status: Status,
+    /// The provider's time of it, shown to people and used to order events.
+    pub published_at: Option<Time>,
+    /// When its text was last edited, where the platform says: an older one than known is a stale answer.
+    pub edited_at: Option<Time>,
+    /// Plain text with `\n` between paragraphs; may be empty.
+    pub text: String,
+}
+
+/// What an update is recognised by, best first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpdateId {
+    /// The platform's own id.
+    Native(String),
+    /// The time of the update and its place (0, 1, …) among those of the same incident and time.
+    Timed(Time, u32),
+    /// Its words: where there is no id and times are not to be trusted. An edit looks like a new update.
+    Content,
+    /// The document shows the latest update alone and replaces it: other words with a newer
+    /// `published_at` are a new update, other words with the same time are an edit of the last one.
+    Latest,
+}
+
+/// What an absence would mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Coverage {
+    /// Of incidents.
+    pub incidents: Listing,
+    /// Of maintenances.
+    pub maintenances: Listing,
+    /// Whether `components` is the whole list. Otherwise a missing component means nothing, as always.
+    pub all_components: bool,
+}
+
+/// What a list of incidents holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Listing {
+    /// Nothing can be concluded from what is missing.
+    #[default]
+    Unknown,
+    /// All that are open; how one ended is not shown.
+    Open,
+    /// The newest ones, over or not, down to some limit: one missing in between was taken off the page.
+    Recent,
+}
+
+impl Snapshot {
+    /// The incidents and maintenances that are not over.
+    pub fn open(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.iter().filter(|incident| !incident.status.is_over())
+    }
+
+    /// The worst a component or open incident says; the page's own word where there is neither.
+    #[must_use]
+    pub fn impact(&self) -> Impact {
+        let components = self.components.iter().map(|component| component.status.impact());
+        let incidents = self.open().filter(|incident| incident.status != Status::Scheduled).map(|incident| incident.impact);
+        components.chain(incidents).chain(self.page.impact).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown)
+    }
+}
+
+impl Incident {
+    /// An incident of which only the identity is known yet.
+    #[must_use]
+    pub fn new(kind: Kind, id: impl Into<String>, title: impl Into<String>) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+            title: title.into(),
+            status: if kind == Kind::Maintenance { Status::Scheduled } else { Status::Update },
+            impact: if kind == Kind::Maintenance { Impact::Maintenance } else { Impact::Unknown },
+            url: None,
+            started_at: None,
+            scheduled_for: None,
+            scheduled_until: None,
+            components: Vec::new(),
+            updates: Vec::new(),
+        }
+    }
+}
+
+/// A component of which a platform gives name and state alone.
+#[must_use]
+pub fn component(id: Option<String>, name: impl Into<String>, group: Option<String>, status: ComponentStatus) -> Component {
+    Component { id, name: name.into(), group, status }
+}

@@ -1,0 +1,1 @@
+//! Recognition: which platform is behind an address.

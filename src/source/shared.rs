@@ -1,0 +1,1 @@
+//! What JSON sources share: lenient fields, ids, times.

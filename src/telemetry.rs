@@ -1,0 +1,1 @@
+//! Diagnostics, through tracing and tracing-appender.

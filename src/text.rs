@@ -1,0 +1,1 @@
+//! Text from feeds: HTML to plain text, and nothing that could harm a terminal.

@@ -1,0 +1,1 @@
+//! A small universe of fake providers on loopback.
