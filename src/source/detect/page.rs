@@ -103,7 +103,7 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
             quote @ ('"' | '\'') => rest.get(1..)?.split(quote).next()?,
             _ => rest.split(|c: char| c.is_whitespace()).next()?.trim_end_matches('/'),
         };
-        return Some(html_escape::decode_html_entities(value).trim().to_owned());
+        return Some(crate::text::decode_entities(value).trim().to_owned());
     }
 }
 

@@ -77,7 +77,7 @@ pub fn html_title(html: &str) -> Option<String> {
     let start = lower.find("<title")?;
     let open = start + lower.get(start..)?.find('>')? + 1;
     let end = open + lower.get(open..)?.find("</title")?;
-    let title = one_line(&html_escape::decode_html_entities(head.get(open..end)?), MAX_EXCERPT);
+    let title = one_line(&crate::text::decode_entities(head.get(open..end)?), MAX_EXCERPT);
     (!title.is_empty()).then_some(title)
 }
 
@@ -88,7 +88,7 @@ pub fn html_title(html: &str) -> Option<String> {
 pub fn prose(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     if !has_tag(&lower) {
-        return crate::text::plain(&html_escape::decode_html_entities(text));
+        return crate::text::plain(&crate::text::decode_entities(text));
     }
     let blocks = ["<p>", "<p ", "<br", "<div", "<ul", "<ol", "<li"];
     if blocks.iter().any(|block| lower.contains(block)) && !text.trim().contains("\n\n") {
