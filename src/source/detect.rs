@@ -6,7 +6,6 @@
 
 mod page;
 
-use std::fmt::Write as _;
 use std::future::Future;
 
 use url::Url;
@@ -47,12 +46,9 @@ pub struct NotFound {
 }
 
 fn told(reason: Option<&str>, tried: &[(Url, String)]) -> String {
-    let mut out = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    for (url, answer) in tried {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "\n  {url}: {answer}");
-    }
-    out
+    let reason = reason.map(|reason| format!(": {reason}"));
+    let answers = tried.iter().map(|(url, answer)| format!("\n  {url}: {answer}"));
+    reason.into_iter().chain(answers).collect()
 }
 
 /// Finds the source behind `page`. `fetch` gets an address and the `Accept` header for it; its error is a sentence

@@ -87,6 +87,11 @@ impl Source for Statuspage {
             maintenances.add(&mut reader, &summary.page, &detail.page, &detail.scheduled_maintenances)?;
         }
 
+        // A maintenance may stand among the incidents, and be the one that was lost there.
+        if incidents.listing == Listing::Unknown {
+            maintenances.listing = Listing::Unknown;
+        }
+
         let mut page = summary.page.to_page();
         page.version = summary.page.updated_at;
         page.impact = Some(words::impact(&summary.status.indicator));

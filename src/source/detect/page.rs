@@ -28,15 +28,11 @@ pub(super) fn refusal(asked: &Url, document: &Document) -> Option<String> {
     if title.ends_with("- Page Inactive") {
         return Some(format!("the page was switched off by its owner (\"{title}\")"));
     }
-    let of_statuspage = asked.host_str().is_some_and(|host| host.ends_with(".statuspage.io"));
-    if title == "Statuspage | Atlassian" && (of_statuspage || !is_marketing_site(asked)) {
+    let its_own = asked.host_str().is_some_and(|host| host == "atlassian.com" || host.ends_with(".atlassian.com"));
+    if title == "Statuspage | Atlassian" && !its_own {
         return Some("nobody has claimed this Statuspage address: it shows Statuspage's advertisement".to_owned());
     }
     None
-}
-
-fn is_marketing_site(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| host == "www.atlassian.com" || host == "www.statuspage.io")
 }
 
 /// The sources that hosts or HTML hint at.

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn too_many_items_are_an_error_and_never_a_cut_list() {
-        let text = format!("[{}]", vec!["{\"id\":1}"; 4].join(","));
+        let text = format!("[{}]", ["{\"id\":1}"; 4].join(","));
         let error = Items::new(Limits { max_items: 3 }).read::<Item>("components", &list(&text)).unwrap_err();
         assert_eq!(error, ParseError::TooMany { what: "components", count: 4, limit: 3 });
     }

@@ -103,8 +103,8 @@ struct Incident {
     scheduled_until: Option<Time>,
     #[serde(default, deserialize_with = "fields::or_default")]
     components: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incident_updates: List,
+    #[serde(rename = "incident_updates", default, deserialize_with = "fields::or_default")]
+    updates: List,
 }
 
 #[derive(Debug, Deserialize)]
@@ -262,7 +262,7 @@ impl Reader {
         let kind = if impact == Impact::Maintenance { Kind::Maintenance } else { kind };
         let components: Vec<Component> = self.items.nested("components of an incident", &wire.components)?;
         let components = components.into_iter().filter(|row| !row.group).map(|row| self.component(row)).collect();
-        let wire_updates: Vec<Update> = self.items.nested("incident_updates", &wire.incident_updates)?;
+        let wire_updates: Vec<Update> = self.items.nested("incident_updates", &wire.updates)?;
         let mut updates = Updates::default();
         // Written newest first; of equal times the later place is the older update.
         for wire in wire_updates.into_iter().rev() {
@@ -295,12 +295,11 @@ pub fn unite(first: Vec<Read>, second: Vec<Read>) -> Vec<Read> {
     let mut places: HashMap<String, usize> = HashMap::with_capacity(first.len() + second.len());
     let mut out: Vec<Read> = Vec::with_capacity(first.len() + second.len());
     for read in first.into_iter().chain(second) {
-        match places.get(&read.incident.id).and_then(|&place| out.get_mut(place)) {
-            Some(known) => known.join(read),
-            None => {
-                places.insert(read.incident.id.clone(), out.len());
-                out.push(read);
-            }
+        if let Some(known) = places.get(&read.incident.id).and_then(|&place| out.get_mut(place)) {
+            known.join(read);
+        } else {
+            places.insert(read.incident.id.clone(), out.len());
+            out.push(read);
         }
     }
     out

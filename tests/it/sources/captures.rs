@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use statuswatch::document::{Document, Shape};
 use statuswatch::event::{Impact, Kind, Status, parse_time};
 use statuswatch::snapshot::{Incident, Listing, Snapshot, UpdateId};
+use statuswatch::source::detect::detect;
 use statuswatch::source::{Documents, Limits, SOURCES, by_name};
 use url::Url;
 
@@ -49,7 +50,7 @@ fn every_summary_is_read_by_its_source_alone() {
         for path in entries(&root.join(source)) {
             let name = file_name(&path);
             let is_summary = ["-summary-", "-maint-", "wrong-tenant", "zone-change"].iter().any(|part| name.contains(part));
-            if !is_summary || !name.ends_with(".json") {
+            if !is_summary || path.extension().is_none_or(|end| end != "json") {
                 continue;
             }
             let snapshot = read(&root, source, &name);
@@ -173,5 +174,36 @@ fn no_html_is_recognised_and_nothing_by_two() {
         if document.shape() == Shape::Html {
             assert!(by.is_empty(), "{}: {by:?}", path.display());
         }
+    }
+}
+
+#[tokio::test]
+async fn dead_statuspage_addresses_are_refused_with_their_reason() {
+    let Some(root) = shared() else { return };
+    for (file, reason) in [("unclaimed-subdomain.html", "nobody has claimed"), ("inactive-page.html", "switched off")] {
+        let page = Url::parse("https://acme.statuspage.io/").unwrap();
+        let answer = document(&root.join("statuspage").join(file), page.as_str());
+        let error = detect(&page, |_, _| std::future::ready(Ok(answer.clone()))).await.unwrap_err();
+        assert!(error.reason.as_deref().is_some_and(|told| told.contains(reason)), "{file}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn pages_are_found_behind_their_html() {
+    let Some(root) = shared() else { return };
+    for (html, json, source) in [
+        ("statuspage/zoom-page.html", "statuspage/trello-zone-change-01.json", "statuspage"),
+        ("incidentio/openai-page-major.html", "incidentio/openai-compat-summary-seq-02.json", "incidentio"),
+    ] {
+        let page = Url::parse("https://status.acme.example/").unwrap();
+        let found = detect(&page, |url, _| {
+            std::future::ready(match url.path() {
+                "/" => Ok(document(&root.join(html), url.as_str())),
+                "/api/v2/summary.json" => Ok(document(&root.join(json), url.as_str())),
+                _ => Err("404 Not Found".to_owned()),
+            })
+        })
+        .await;
+        assert_eq!(found.map(|found| found.source).map_err(|error| error.to_string()), Ok(source));
     }
 }

@@ -57,6 +57,7 @@ pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
 }
 
 /// The folder of the real captures, where it is there.
+#[expect(clippy::print_stdout, reason = "a test that checks nothing says so")]
 pub(crate) fn shared() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let found = ["../shared/fixtures", "../../shared/fixtures"].iter().map(|path| root.join(path)).find(|path| path.is_dir());

@@ -146,6 +146,66 @@ fn a_flood_is_an_error_and_nesting_is_no_harm() {
     }
 }
 
+#[test]
+fn one_wrong_value_never_makes_all_well() {
+    for step in steps().iter().filter(|step| step.documents.first.shape() == Shape::Json) {
+        let before = parse(step.source, &step.documents).unwrap();
+        let whole: Value = serde_json::from_slice(&step.documents.first.body).unwrap();
+        let mut places = Vec::new();
+        collect(&whole, String::new(), &mut places);
+        for place in places {
+            for wrong in [Value::Null, Value::from(-7), Value::from("x"), Value::from(true), Value::Array(vec![]), Value::from(1.5)]
+            {
+                // An emptied list is what a quiet page sends: another answer, no damage.
+                if wrong.is_array() && whole.pointer(&place).unwrap().is_array() {
+                    continue;
+                }
+                let mut damaged = whole.clone();
+                *damaged.pointer_mut(&place).unwrap() = wrong.clone();
+                let mut documents = step.documents.clone();
+                documents.first.body = damaged.to_string().into_bytes().into();
+                let Ok(after) = parse(step.source, &documents) else { continue };
+                let worse = before.impact() != Impact::None && after.impact() == Impact::None;
+                assert!(!worse, "{}: {wrong} at {place} made all well", step.name);
+                assert!(after.incidents.iter().all(|incident| !incident.id.is_empty()), "{}: an id was made up", step.name);
+            }
+        }
+    }
+}
+
+/// The JSON pointers of everything inside `value`.
+fn collect(value: &Value, at: String, out: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => object.iter().for_each(|(key, value)| collect(value, format!("{at}/{key}"), out)),
+        Value::Array(list) => list.iter().enumerate().for_each(|(place, value)| collect(value, format!("{at}/{place}"), out)),
+        _ => {}
+    }
+    if !at.is_empty() {
+        out.push(at);
+    }
+}
+
+#[test]
+fn flipped_bytes_are_survived() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for step in steps() {
+        for _ in 0..100 {
+            let mut documents = step.documents.clone();
+            let mut body = documents.first.body.to_vec();
+            for _ in 0..random.usize(1..6) {
+                let at = random.usize(..body.len());
+                body[at] = random.u8(..);
+            }
+            documents.first.body = body.into();
+            // An error or a snapshot, but neither a panic nor two answers.
+            assert_eq!(parse(step.source, &documents), parse(step.source, &documents), "{}", step.name);
+            for source in SOURCES {
+                source.recognise(&documents.first);
+            }
+        }
+    }
+}
+
 /// Whether no list of the step's documents has more than `limit` items: the limit is one per list.
 fn fits(step: &Step, limit: usize) -> bool {
     let details = step.documents.details.iter().map(|(_, document)| document);
