@@ -176,7 +176,7 @@ impl Writer {
             "a" => {
                 self.end_link();
                 if !closing {
-                    self.link = attribute(attributes, "href").and_then(target).map(|href| (href, self.out.len()));
+                    self.link = attribute(attributes, "href").and_then(|href| target(&href)).map(|href| (href, self.out.len()));
                 }
             }
             _ => {}
@@ -207,7 +207,7 @@ impl Writer {
 }
 
 /// A link target worth showing: http(s), of sane length, without white space, controls or tracking parameters.
-fn target(href: String) -> Option<String> {
+fn target(href: &str) -> Option<String> {
     let href = href.trim();
     let scheme = href.get(..8).unwrap_or(href).to_ascii_lowercase();
     if !(scheme.starts_with("http://") || scheme.starts_with("https://")) || href.len() > MAX_HREF {
