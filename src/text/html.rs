@@ -159,6 +159,8 @@ impl Writer {
 
     fn tag(&mut self, name: &str, attributes: &str, closing: bool) {
         match name {
+            // XHTML writes `<br></br>` for one.
+            "br" if closing => {}
             "br" => self.breaks = (self.breaks + 1).min(2),
             "p" | "ul" | "ol" | "dl" | "table" | "blockquote" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "hr" => self.breaks = 2,
             "pre" => {
