@@ -159,6 +159,8 @@ impl Writer {
 
     fn tag(&mut self, name: &str, attributes: &str, closing: bool) {
         match name {
+            // XHTML writes `<br></br>` for one.
+            "br" if closing => {}
             "br" => self.breaks = (self.breaks + 1).min(2),
             "p" | "ul" | "ol" | "dl" | "table" | "blockquote" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "hr" => self.breaks = 2,
             "pre" => {
@@ -176,7 +178,7 @@ impl Writer {
             "a" => {
                 self.end_link();
                 if !closing {
-                    self.link = attribute(attributes, "href").and_then(target).map(|href| (href, self.out.len()));
+                    self.link = attribute(attributes, "href").and_then(|href| target(&href)).map(|href| (href, self.out.len()));
                 }
             }
             _ => {}
@@ -207,7 +209,7 @@ impl Writer {
 }
 
 /// A link target worth showing: http(s), of sane length, without white space, controls or tracking parameters.
-fn target(href: String) -> Option<String> {
+fn target(href: &str) -> Option<String> {
     let href = href.trim();
     let scheme = href.get(..8).unwrap_or(href).to_ascii_lowercase();
     if !(scheme.starts_with("http://") || scheme.starts_with("https://")) || href.len() > MAX_HREF {

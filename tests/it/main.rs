@@ -8,5 +8,6 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod feed;
 mod sources;
 mod support;

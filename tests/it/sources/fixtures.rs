@@ -38,11 +38,6 @@ pub(crate) fn case(source: &str, case: &str) -> Vec<Step> {
     steps
 }
 
-/// The cases a source has.
-pub(crate) fn case_names(source: &dyn Source) -> Vec<String> {
-    entries(&root().join(source.name())).iter().map(|path| file_name(path)).filter(|name| name != "broken").collect()
-}
-
 /// Documents that are not what their source reads.
 pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
     let mut out = Vec::new();

@@ -6,26 +6,32 @@ use statuswatch::event::{Impact, Kind};
 use statuswatch::snapshot::{Listing, Snapshot};
 use statuswatch::source::{Documents, Limits, ParseError, SOURCES, Source};
 
-use super::fixtures::{Step, broken, case_names, steps};
+use super::fixtures::{Step, broken, steps};
 
-/// Lists that a platform leaves out when they are empty, so that one cannot tell.
-const MAY_BE_MISSING: &[(&str, &[&str])] = &[("incidentio", &["incidents", "scheduled_maintenances"])];
-/// Further keys that say nothing a snapshot needs.
-const MAY_BE_NULL: &[(&str, &[&str])] = &[("incidentio", &["incidents", "scheduled_maintenances", "components"])];
+/// What a platform leaves out when it is empty, or may leave out: then one cannot tell.
+const MAY_BE_MISSING: &[(&str, &[&str])] =
+    &[("incidentio", &["incidents", "scheduled_maintenances"]), ("feed", &["title", "home_page_url", "feed_url", "description"])];
+/// What may be null.
+const MAY_BE_NULL: &[(&str, &[&str])] = &[
+    ("incidentio", &["incidents", "scheduled_maintenances", "components"]),
+    ("feed", &["title", "home_page_url", "feed_url", "description"]),
+];
 
 const PAGE: &str = "<!DOCTYPE html><html><head><title>All systems operational</title></head><body>fine</body></html>";
 
 #[test]
 fn every_source_has_a_quiet_and_an_open_case() {
     for source in SOURCES {
-        let cases = case_names(*source);
-        for wanted in ["quiet", "open"] {
-            assert!(
-                cases.iter().any(|case| case.starts_with(wanted)),
-                "the source \"{0}\" has no {wanted} case: add tests/fixtures/{0}/{wanted}/01-<role>.<ext> (cases: {cases:?})",
-                source.name()
-            );
-        }
+        let name = source.name();
+        let steps: Vec<Step> = steps().into_iter().filter(|step| step.source.name() == name).collect();
+        assert!(!steps.is_empty(), "the source \"{name}\" has no fixtures: add tests/fixtures/{name}/quiet/01-<role>.<ext>");
+        let open = |step: &Step| {
+            let snapshot = parse(step.source, &step.documents).unwrap_or_else(|error| panic!("{}: {error}", step.name));
+            snapshot.open().next().is_some() || snapshot.impact().rank() > Impact::None.rank()
+        };
+        let (open, quiet): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| open(step));
+        assert!(!quiet.is_empty(), "the source \"{name}\" has no quiet fixture: add tests/fixtures/{name}/quiet/01-<role>.<ext>");
+        assert!(!open.is_empty(), "the source \"{name}\" has no open fixture: add tests/fixtures/{name}/open/01-<role>.<ext>");
     }
 }
 
