@@ -88,8 +88,12 @@ where
         }
         let answer = match fetch(candidate.url.clone(), candidate.accept).await {
             Ok(document) => match judge(&candidate.url, &document) {
-                Verdict::Found(found) if same_site(&candidate.url, &found) => return Ok(found),
-                Verdict::Found(found) => format!("led to {}, another site", found.url),
+                Verdict::Found(found) if !same_site(&candidate.url, &found) => format!("led to {}, another site", found.url),
+                // Many hosts have a feed at the usual places: that of their blog.
+                Verdict::Found(found) if found.source == FEED && !page::is_about_status(&found, html) => {
+                    "a feed, but nothing says that it is about the state of a service".to_owned()
+                }
+                Verdict::Found(found) => return Ok(found),
                 Verdict::No(answer) => answer,
             },
             Err(error) => one_line(&error, 300),

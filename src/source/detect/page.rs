@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::Found;
 use crate::document::Document;
 use crate::source::shared::html_title;
 
@@ -42,6 +43,13 @@ pub(super) fn hinted(pages: &[Url], html: &str) -> Vec<&'static str> {
     let by_host = hosts.flat_map(|host| HOSTS.iter().filter(move |(end, _)| host.ends_with(end))).map(|(_, name)| *name);
     let by_mark = MARKS.iter().filter(|(mark, _)| lower.contains(mark)).map(|(_, name)| *name);
     by_host.chain(by_mark).collect()
+}
+
+/// Whether a feed found at `found` belongs to a status page: by its address, its title or that of the page that led to it.
+pub(super) fn is_about_status(found: &Found, html: Option<&Document>) -> bool {
+    speaks_of_status(found.url.as_str())
+        || found.page_name.as_deref().is_some_and(speaks_of_status)
+        || html.and_then(|document| html_title(&document.text())).is_some_and(|title| speaks_of_status(&title))
 }
 
 /// The feeds a page names by `<link rel="alternate">`, as far as they look like those of a status page: a home page

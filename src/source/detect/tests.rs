@@ -113,3 +113,33 @@ async fn what_failed_is_told_in_one_clean_line_each() {
     let error = web.detect("https://acme.example/").await.unwrap_err();
     assert!(error.tried.iter().all(|(_, answer)| !answer.contains(['\n', '\u{1b}'])), "{error}");
 }
+
+const FEED_BODY: &str = r#"<?xml version="1.0"?><rss version="2.0"><channel><title>Acme news</title><link>https://acme.example/</link>
+    <description>News</description><item><guid>1</guid><title>Hello</title><pubDate>Mon, 02 Feb 2026 10:00:00 GMT</pubDate>
+    <description>Hello there</description></item></channel></rss>"#;
+
+#[tokio::test]
+async fn the_feed_a_status_page_names_is_found_and_that_of_a_blog_is_not() {
+    let named = r#"<html><title>Acme Status</title><link rel="alternate" type="application/rss+xml" href="/odd/place.rss">"#;
+    let web = Web::default().page("https://acme.example/s", named).page("https://acme.example/odd/place.rss", FEED_BODY);
+    let found = web.detect("https://acme.example/s").await.unwrap();
+    assert_eq!((found.source, found.url.as_str()), ("feed", "https://acme.example/odd/place.rss"));
+
+    let web = Web::default().page("https://acme.example/", SHOP).page("https://acme.example/feed", FEED_BODY);
+    let error = web.detect("https://acme.example/").await.unwrap_err().to_string();
+    assert!(error.contains("https://acme.example/feed: a feed, but nothing says"), "{error}");
+    assert_eq!(web.detect("https://acme.example/feed").await.unwrap().source, "feed", "asked for by name");
+
+    let web = Web::default().page("https://status.acme.example/", SHOP).page("https://status.acme.example/feed.rss", FEED_BODY);
+    assert_eq!(web.detect("https://status.acme.example/").await.unwrap().url.path(), "/feed.rss");
+}
+
+#[tokio::test]
+async fn the_platform_itself_is_preferred_to_its_feed() {
+    let html = r#"<html><title>Acme Status</title><link rel="alternate" type="application/rss+xml" href="/history.rss">"#;
+    let web = Web::default()
+        .page("https://acme.example/", html)
+        .page("https://acme.example/history.rss", FEED_BODY)
+        .page("https://acme.example/api/v2/summary.json", SUMMARY);
+    assert_eq!(web.detect("https://acme.example/").await.unwrap().source, "statuspage");
+}
