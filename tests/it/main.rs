@@ -9,5 +9,6 @@
 )]
 
 mod feed;
+mod ledger;
 mod sources;
 mod support;
