@@ -100,6 +100,11 @@ fn config(reader: &mut Reader<'_>, path: &Path, text: &str, env: &dyn Fn(&str) -
         providers::read(reader, None, &Resolved::default());
         return None;
     }
+    if !matches!(root.value, document::Value::Map(_)) {
+        let complaint = Complaint::new(format!("the file must be a mapping, not {}", root.kind()));
+        reader.error(root.at, None, complaint.help("begin it with \"providers:\" and put the list below"));
+        return None;
+    }
     let top = reader.section(&root, "the file", keys::TOP)?;
     let sub = |reader: &mut Reader<'_>, key: &str, known: &[&str]| {
         top.get(key).and_then(|node| reader.section(node, &format!("\"{key}\""), known))

@@ -136,7 +136,7 @@ fn is_shallow(text: &str) -> bool {
 
 /// What `serde_yaml` has against `text`.
 fn syntax_error(text: &str) -> Option<Flaw> {
-    let error = serde_yaml::from_str::<serde_yaml::Value>(text).err()?;
+    let error = serde_yaml::from_str::<serde::de::IgnoredAny>(text).err()?;
     let at = error.location().map_or(Place { line: 1, column: 1 }, |at| Place { line: at.line(), column: at.column() });
     let message = error.to_string();
     // The place stands in front of the message already.
@@ -152,8 +152,8 @@ fn with_advice(mut flaw: Flaw, text: &str) -> Flaw {
         "YAML is indented with spaces, this line has a tab"
     } else if flaw.message.contains("mapping values are not allowed") {
         "a value with \": \" in it needs quotes; or is this line indented differently from its neighbours?"
-    } else if flaw.message.contains("quoted scalar") {
-        "a quote is not closed"
+    } else if flaw.message.contains("end of stream") {
+        "a quote or a bracket further up is not closed"
     } else if flaw.message.contains("flow") || flaw.message.contains("',' or") {
         "a \"[\" or \"{\" is not closed"
     } else if flaw.message.contains("cannot start any token") {
@@ -234,8 +234,8 @@ impl Builder {
     }
 
     fn refuse(&mut self, at: Place, message: &str, hint: &str) {
-        // A hundred of a kind say no more than the first ones.
-        if self.flaws.len() < 100 {
+        // Many of a kind say no more than the first ones.
+        if self.flaws.len() < 20 {
             self.flaws.push(Flaw { at, offending: None, message: message.to_owned(), hint: Some(hint.to_owned()) });
         }
     }

@@ -34,7 +34,7 @@ pub fn add_provider(text: &str, entry: &str) -> Result<String, EditError> {
             if line.chars().nth(first.at.column - 1) == Some('[') {
                 return Err(EditError::FlowList(first.at.line));
             }
-            (last_line(items.last().unwrap_or(first), &lines), first.at.column - 1, "")
+            (last_line(items.last().unwrap_or(first), &lines), indentation(items, &lines), "")
         }
         Found::Empty(line) => (line, 2, ""),
         Found::Missing => (lines.len(), 2, "providers:"),
@@ -93,6 +93,13 @@ fn count(root: &Node) -> usize {
         Ok(Found::Items(_, items)) => items.len(),
         _ => 0,
     }
+}
+
+/// How far the dashes of a list are indented. The dash of an item may stand in a line before the item.
+fn indentation(items: &[Node], lines: &[&str]) -> usize {
+    let first = items.first().map_or(0, |item| item.at.line);
+    let dash = lines.iter().take(first).rev().find(|line| line.trim_start().starts_with('-'));
+    dash.map_or(0, |line| line.len() - line.trim_start().len())
 }
 
 /// The number of the last line that belongs to `node`.

@@ -115,8 +115,9 @@ pub(super) fn masked(text: &str) -> String {
             at += 1;
             continue;
         }
+        let end = closing_quote(&characters, at).unwrap_or(characters.len());
         at += 3;
-        mask_address(characters.get_mut(at..).unwrap_or_default());
+        mask_address(characters.get_mut(at..end).unwrap_or_default());
     }
     // `user:password@host` where the scheme was forgotten.
     let mut start = 0;
@@ -127,6 +128,20 @@ pub(super) fn masked(text: &str) -> String {
         }
     }
     characters.into_iter().collect()
+}
+
+/// Where the quotes close in which the address stands whose `://` is at `at`.
+fn closing_quote(characters: &[char], at: usize) -> Option<usize> {
+    let before = characters.get(..at)?.iter().rev().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '-' | '.'))?;
+    if !matches!(before, '"' | '\'') {
+        return None;
+    }
+    let rest = characters.get(at..)?;
+    // An escaped quote, `\"` or '', is part of the text.
+    let closes = |(index, c): (usize, &char)| {
+        *c == *before && rest.get(index.wrapping_sub(1)) != Some(&'\\') && rest.get(index + 1) != Some(before)
+    };
+    rest.iter().enumerate().position(closes).map(|length| at + length)
 }
 
 /// Masks what follows `://`. Whatever may belong to a password is masked to the end of the line: one with a space,

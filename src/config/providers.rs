@@ -98,6 +98,11 @@ fn named_slug(item: &Node) -> Option<&str> {
 
 fn entry(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &HashSet<&str>, seen: &Seen) -> Vec<Found> {
     match &item.value {
+        Value::Scalar(scalar) if scalar.is_null() => {
+            let complaint = Complaint::new("an entry of \"providers\" is empty");
+            reader.error(item.at, None, complaint.help("write a slug behind the \"-\", or remove it"));
+            Vec::new()
+        }
         Value::Scalar(_) => reader
             .scalar(item, "providers", "a slug or a mapping in each entry", |slug| known_slug(slug.trim()))
             .and_then(|known| from_catalog(reader, known, item.at, None, defaults))

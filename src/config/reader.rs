@@ -8,6 +8,9 @@ use super::keys;
 use super::mistake::{Mistake, Severity, masked};
 use super::units::{UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction, render_size};
 
+/// Longer lines are not quoted: nobody reads them, and each mistake in them would hold a copy.
+const MAX_LINE: usize = 2000;
+
 /// What a value should have been, and perhaps why it is not.
 pub(super) struct Complaint {
     pub(super) message: String,
@@ -75,7 +78,7 @@ impl<'a> Reader<'a> {
             column: at.column,
             message: masked(&complaint.message),
             offending: offending.map(|word| masked(word.lines().next().unwrap_or_default())),
-            source_line: self.lines.get(at.line.saturating_sub(1)).map(|line| masked(line)),
+            source_line: self.lines.get(at.line.saturating_sub(1)).filter(|line| line.len() <= MAX_LINE).map(|line| masked(line)),
             hint: complaint.hint.map(|hint| masked(&hint)),
             severity,
         });
@@ -112,7 +115,7 @@ impl<'a> Reader<'a> {
         let hint = if let Some(meant) = nearest(&key.name, known.iter().copied()) {
             format!("did you mean \"{meant}\"?")
         } else if let Some((section, _)) = keys::SECTIONS.iter().find(|(_, keys)| keys.contains(&key.name.as_str())) {
-            format!("\"{}\" belongs into {section}: is it indented as meant?", key.name)
+            format!("\"{}\" belongs to {section}: is it indented as meant?", key.name)
         } else {
             format!("known here: {}", known.join(", "))
         };
@@ -150,6 +153,13 @@ impl<'a> Reader<'a> {
         match read(scalar.text.as_deref()?) {
             Ok(value) => Some(value),
             Err(complaint) => {
+                // What came out of the environment may be a secret: it is not repeated.
+                let filled_in = scalar.text.as_deref() != Some(scalar.written.as_str());
+                let complaint = if filled_in {
+                    Complaint::new(format!("\"{key}\" is not {expected}, with its variables filled in"))
+                } else {
+                    complaint
+                };
                 self.error(node.at, Some(&scalar.written), complaint);
                 None
             }
@@ -281,6 +291,14 @@ fn pick<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, Compla
         return Ok(*value);
     }
     let complaint = Complaint::new(format!("\"{key}\" must be {}", choice(words)));
+    let switch = match text.to_ascii_lowercase().as_str() {
+        "no" | "false" => "off",
+        "yes" | "true" => "on",
+        _ => "",
+    };
+    if words.iter().any(|(word, _)| *word == switch) {
+        return Err(complaint.help(format!("write {switch}")));
+    }
     Err(match nearest(text, words.iter().map(|(word, _)| *word)) {
         Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
         None => complaint,

@@ -225,6 +225,7 @@ fn bombs_are_refused_at_once() {
         let begun = Instant::now();
         let found = mistakes(&bomb);
         assert!(!found.is_empty());
+        println!("{:?} {:.20}", begun.elapsed(), bomb);
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?} for {:.20}", begun.elapsed(), bomb);
         let shown = ConfigError::Invalid(found).to_string();
         assert!(shown.len() < 100_000, "{}", shown.len());
@@ -287,8 +288,7 @@ fn what_the_projects_own_file_shows_in_comments_is_the_default() {
         .skip_while(|line| !line.starts_with("# state_dir"))
         .map(|line| {
             line.strip_prefix("# ")
-                .or_else(|| line.strip_prefix("#  "))
-                .map_or_else(|| line.replacen("  # ", "  ", 1), str::to_owned)
+                .map_or_else(|| line.strip_prefix("  # ").map_or_else(|| line.to_owned(), |key| format!("  {key}")), str::to_owned)
         })
         .map(|line| line + "\n")
         .collect();
@@ -320,7 +320,7 @@ fn an_entry_is_added_and_the_rest_stays() {
         "providers:\r\n  - github\r\n  - openai\r\n",
         "providers:\n  -\n    id: x\n    name: >\n      Long\n      name\n    url: https://x.example\n\n# end\n",
     ] {
-        let edited = add_provider(text, &entry).unwrap();
+        let edited = add_provider(text, &entry).unwrap_or_else(|error| panic!("{error} in\n{text}"));
         let (before, after) = (good(text), good(&edited));
         assert_eq!(after.providers.len(), before.providers.len() + 1, "{edited}");
         assert_eq!(after.providers[..before.providers.len()], before.providers[..], "{edited}");
