@@ -11,4 +11,5 @@
 mod feed;
 mod ledger;
 mod sources;
+mod config;
 mod support;
