@@ -1,16 +1,17 @@
 //! Decides what one request is answered with: the document, its validators, and the fault of the hour.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use xxhash_rust::xxh3::xxh3_64;
+use chrono::DateTime;
 
 use crate::event::{Impact, Time};
 
 use super::bodies;
 use super::fault::{Behaviour, Etag, Fault, RetryAfter};
+use super::inner::{Inner, Validators};
 use super::platform::Document;
-use super::provider::{Inner, Provider, Validators};
+use super::provider::Provider;
 use super::state::{Opening, State};
+use super::validators::{http_date, is_unchanged, validate};
 
 /// A request as far as its head says.
 #[derive(Debug, Clone)]
@@ -279,32 +280,6 @@ fn respond(behaviour: &Behaviour, document: &Document, validators: &Validators, 
     answer
 }
 
-/// The validators of a document at a path; its time moves by whole seconds whenever the bytes change.
-fn validate(inner: &mut Inner, path: &str, document: &Document, now: Time) -> Validators {
-    let hash = xxh3_64(&document.body);
-    let known = inner.validators.get(path);
-    if let Some(known) = known.filter(|known| known.hash == hash) {
-        return known.clone();
-    }
-    let modified = known.map_or(now.timestamp(), |known| now.timestamp().max(known.modified + 1));
-    let validators = Validators { hash, modified };
-    inner.validators.insert(path.to_owned(), validators.clone());
-    validators
-}
-
-/// RFC 9110: `If-None-Match` decides alone where it is sent, by weak comparison.
-fn is_unchanged(head: &Head, etag: Option<&[u8]>, modified: Option<&str>) -> bool {
-    if let Some(asked) = head.header("If-None-Match") {
-        let Some(etag) = etag else { return false };
-        let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
-        return asked == etag
-            || asked.trim_ascii() == b"*"
-            || asked.split(|byte| *byte == b',').any(|tag| opaque(tag.trim_ascii()) == opaque(etag));
-    }
-    // The date is compared as it was sent, as common servers do.
-    head.header("If-Modified-Since").is_some_and(|asked| modified.is_some_and(|modified| asked == modified.as_bytes()))
-}
-
 fn accepts_gzip(head: &Head) -> bool {
     let asked = head.header("Accept-Encoding").map(String::from_utf8_lossy).unwrap_or_default().to_ascii_lowercase();
     asked.split(',').any(|coding| {
@@ -327,9 +302,4 @@ fn conduct(conduct: Conduct) -> Answer {
     let mut answer = Answer::new(200, Body::Bytes(Bytes::new()));
     answer.conduct = conduct;
     answer
-}
-
-/// A time as HTTP writes it.
-fn http_date(time: DateTime<Utc>) -> String {
-    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

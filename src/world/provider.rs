@@ -1,6 +1,7 @@
 //! [`Provider`]: the handle by which a script operates a fake provider while it is being served.
 
-use std::collections::HashMap;
+#![expect(clippy::must_use_candidate, reason = "an operation is done for its effect; its result is a convenience")]
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +10,7 @@ use tokio::sync::watch;
 use crate::event::{ComponentStatus, Impact, Status, Time};
 
 use super::fault::{Behaviour, Fault};
+use super::inner::{Inner, Planned};
 use super::platform::{Document, Documents, Platform, Statuspage};
 use super::state::{Opening, Posted, State};
 
@@ -29,55 +31,11 @@ struct Shared {
     changes: watch::Sender<u64>,
 }
 
-/// What the server needs of a provider to answer one request.
-pub(super) struct Inner {
-    pub(super) state: State,
-    pub(super) previous: Option<State>,
-    pub(super) platform: &'static dyn Platform,
-    pub(super) behaviour: Behaviour,
-    pub(super) html: bool,
-    /// By path: what the last answer was validated by.
-    pub(super) validators: HashMap<String, Validators>,
-    /// Redirects given so far by a redirect loop.
-    pub(super) hops: u64,
-    raw_only: bool,
-    raw: Documents,
-    rendered: Option<Arc<Documents>>,
-    faults: Vec<Planned>,
-}
-
-/// The validators of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Validators {
-    pub(super) hash: u64,
-    pub(super) modified: i64,
-}
-
-#[derive(Debug, Clone)]
-struct Planned {
-    fault: Fault,
-    path: Option<String>,
-    left: Option<u32>,
-}
-
 impl Provider {
     /// A provider on `platform`, all well.
     #[must_use]
     pub fn new(id: &str, name: &str, platform: &'static dyn Platform, components: &[&str], clock: Clock) -> Self {
-        let state = State::new(id, name, components, clock());
-        let inner = Inner {
-            state,
-            previous: None,
-            platform,
-            behaviour: Behaviour::default(),
-            html: false,
-            validators: HashMap::new(),
-            hops: 0,
-            raw_only: false,
-            raw: Documents::new(),
-            rendered: None,
-            faults: Vec::new(),
-        };
+        let inner = Inner::new(State::new(id, name, components, clock()), platform);
         let (changes, _) = watch::channel(0);
         Self { shared: Arc::new(Shared { id: id.to_owned(), name: name.to_owned(), clock, inner: Mutex::new(inner), changes }) }
     }
@@ -290,51 +248,4 @@ impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provider").field("id", &self.shared.id).finish_non_exhaustive()
     }
-}
-
-impl Inner {
-    /// The documents of the present state.
-    pub(super) fn documents(&mut self) -> Arc<Documents> {
-        if let Some(rendered) = &self.rendered {
-            return Arc::clone(rendered);
-        }
-        let rendered = Arc::new(self.platform.documents(&self.state));
-        self.rendered = Some(Arc::clone(&rendered));
-        rendered
-    }
-
-    /// What is served at a path when nothing is wrong.
-    pub(super) fn document(&mut self, path: &str) -> Option<Document> {
-        if let Some(document) = self.raw.get(path) {
-            return Some(document.clone());
-        }
-        if self.raw_only { None } else { self.documents().get(path).cloned() }
-    }
-
-    /// The fault for a request of `path`, counted down; a redirect's own target is spared.
-    pub(super) fn take_fault(&mut self, path: &str, target: &str) -> Option<Fault> {
-        let place = self.faults.iter().rposition(|planned| {
-            planned.path.as_ref().is_none_or(|only| only == path)
-                && match &planned.fault {
-                    Fault::NotFoundOn(only) => only == path,
-                    Fault::Redirect { to, .. } => path_of(to) != target,
-                    _ => true,
-                }
-        })?;
-        let planned = self.faults.get_mut(place)?;
-        let fault = planned.fault.clone();
-        if let Some(left) = &mut planned.left {
-            *left -= 1;
-            if *left == 0 {
-                self.faults.remove(place);
-            }
-        }
-        Some(fault)
-    }
-}
-
-/// The path and query of an address, which may be a path already.
-fn path_of(address: &str) -> &str {
-    let after_scheme = address.split_once("://").map(|(_, rest)| rest);
-    after_scheme.map_or(address, |rest| rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/"))
 }

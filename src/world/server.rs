@@ -100,15 +100,11 @@ impl Server {
             if server.tasks.is_empty() {
                 server.address = bound;
             }
-            match &owner {
-                Some(provider) => {
-                    server.roots.insert(provider.id().to_owned(), (bound, "/".to_owned()));
-                }
-                None => {
-                    let roots =
-                        providers.iter().map(|provider| (provider.id().to_owned(), (bound, format!("/{}/", provider.id()))));
-                    server.roots.extend(roots);
-                }
+            if let Some(provider) = &owner {
+                server.roots.insert(provider.id().to_owned(), (bound, "/".to_owned()));
+            } else {
+                let root = |provider: &Provider| (provider.id().to_owned(), (bound, format!("/{}/", provider.id())));
+                server.roots.extend(providers.iter().map(root));
             }
             let accepting = accept(Arc::clone(&server.hub), listener, bound, owner, acceptor.clone());
             server.tasks.push(tokio::spawn(async move {
@@ -205,7 +201,7 @@ async fn accept(hub: Arc<Hub>, listener: TcpListener, bound: SocketAddr, only: O
             listener = Some(held.take().map_or_else(|| bind(bound), Ok)?.listen(1024)?);
         }
         tokio::select! {
-            Some(accepted) = async { match &listener { Some(listener) => Some(listener.accept().await), None => None } } => {
+            Some(accepted) = async { Some(listener.as_ref()?.accept().await) } => {
                 let Ok((stream, _)) = accepted else { continue };
                 let connection = hub.connections.fetch_add(1, Ordering::SeqCst) + 1;
                 connections.spawn(serve(Arc::clone(&hub), stream, only.clone(), tls.clone(), connection));
@@ -243,12 +239,11 @@ async fn converse(hub: &Arc<Hub>, mut wire: Wire, only: Option<&Provider>, conne
     let mut buffer = BytesMut::new();
     while let Some(head) = read_head(&mut wire, &mut buffer).await? {
         let path = head.target.split('?').next().unwrap_or_default().trim_start_matches('/');
-        let (provider, root, path) = match only {
-            Some(provider) => (Some(provider), "/".to_owned(), path),
-            None => {
-                let (id, rest) = path.split_once('/').unwrap_or((path, ""));
-                (hub.providers.get(id), format!("/{id}/"), rest)
-            }
+        let (provider, root, path) = if let Some(provider) = only {
+            (Some(provider), "/".to_owned(), path)
+        } else {
+            let (id, rest) = path.split_once('/').unwrap_or((path, ""));
+            (hub.providers.get(id), format!("/{id}/"), rest)
         };
         let answer = match provider {
             Some(provider) => answer(provider, &root, path, &head),

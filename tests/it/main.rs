@@ -10,3 +10,5 @@
 
 mod support;
 mod world;
+mod world_faults;
+mod world_storm;

@@ -2,7 +2,6 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::Utc;
 use feed_rs::parser;
@@ -10,8 +9,8 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use statuswatch::event::{ComponentStatus, Impact, Status};
 use statuswatch::world::platform::{Atom, IncidentIo, JsonFeed, PLATFORMS, Rss, Statuspage};
-use statuswatch::world::{Charset, Etag, Fault, Provider, RetryAfter, Server, World};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use statuswatch::world::{Etag, Fault, Provider, Server, World};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::support::provider::{Raw, alone, provider};
@@ -226,4 +225,35 @@ async fn two_requests_at_once_are_seen() {
     provider.clear_faults();
     assert_eq!(Raw::get(address, "/", &[]).await.status(), 200);
     assert_eq!(server.requests()[3].concurrent, 1);
+}
+
+#[tokio::test]
+async fn a_common_client_understands_it() {
+    // The first caller wins; whoever that was, a provider is installed.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let client = reqwest::Client::builder().build().unwrap();
+    let provider = provider("northwind", &Statuspage);
+    story(&provider);
+    let server = alone(&provider).await;
+    let url = format!("{}api/v2/summary.json", server.url("northwind"));
+    let plain = provider.documents()["api/v2/summary.json"].body.clone();
+    for _ in 0..5 {
+        let answer = client.get(&url).send().await.unwrap();
+        assert_eq!(answer.bytes().await.unwrap(), plain, "compressed on the way");
+    }
+    let etag = client.head(&url).send().await.unwrap().headers()["etag"].clone();
+    let known = client.get(&url).header("If-None-Match", etag).send().await.unwrap();
+    assert_eq!((known.status().as_u16(), known.bytes().await.unwrap().len()), (304, 0));
+    assert_eq!(client.post(&url).body("x").send().await.unwrap().status().as_u16(), 405);
+    assert_eq!(server.connections(), 1, "kept alive throughout");
+    assert!(server.requests()[0].header("accept-encoding").unwrap().contains("gzip"));
+    for fault in [Fault::Truncated, Fault::CutChunked, Fault::Reset, Fault::BrokenGzip] {
+        provider.fault(fault.clone());
+        let answer = client.get(&url).send().await.unwrap();
+        assert!(answer.bytes().await.is_err(), "{fault:?}");
+    }
+    for fault in [Fault::Garbage, Fault::RedirectLoop, Fault::Closed] {
+        provider.fault(fault.clone());
+        assert!(client.get(&url).send().await.is_err(), "{fault:?}");
+    }
 }

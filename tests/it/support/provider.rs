@@ -39,7 +39,7 @@ impl Raw {
     pub(crate) async fn over(stream: &mut TcpStream, target: &str, headers: &[(&str, &str)]) -> Self {
         let mut request = format!("GET {target} HTTP/1.1\r\nHost: loopback\r\n");
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request = format!("{request}{name}: {value}\r\n");
         }
         request.push_str("\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
