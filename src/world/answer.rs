@@ -7,19 +7,12 @@ use crate::event::{Impact, Time};
 
 use super::bodies;
 use super::fault::{Behaviour, Etag, Fault, RetryAfter};
+use super::head::Head;
 use super::inner::{Inner, Validators};
 use super::platform::Document;
 use super::provider::Provider;
 use super::state::{Opening, State};
 use super::validators::{http_date, is_unchanged, validate};
-
-/// A request as far as its head says.
-#[derive(Debug, Clone)]
-pub(super) struct Head {
-    pub(super) method: String,
-    pub(super) target: String,
-    pub(super) headers: Vec<(String, Vec<u8>)>,
-}
 
 /// What is answered.
 #[derive(Debug)]
@@ -29,6 +22,7 @@ pub(super) struct Answer {
     pub(super) body: Body,
     pub(super) conduct: Conduct,
     pub(super) keep_alive: bool,
+    pub(super) silent_close: bool,
     pub(super) delay: std::time::Duration,
 }
 
@@ -53,16 +47,11 @@ pub(super) enum Conduct {
     Reset,
     Truncated,
     CutChunked,
+    CutAt(usize),
     WrongLength,
     Garbage,
     /// Reset without an answer.
     Refuse,
-}
-
-impl Head {
-    pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
-    }
 }
 
 impl Answer {
@@ -75,7 +64,7 @@ impl Answer {
 
     fn new(status: u16, body: Body) -> Self {
         let delay = std::time::Duration::ZERO;
-        Self { status, headers: Vec::new(), body, conduct: Conduct::Proper, keep_alive: true, delay }
+        Self { status, headers: Vec::new(), body, conduct: Conduct::Proper, keep_alive: true, silent_close: false, delay }
     }
 
     fn header(&mut self, name: &str, value: impl Into<Vec<u8>>) {
@@ -99,6 +88,7 @@ pub(super) fn answer(provider: &Provider, root: &str, path: &str, head: &Head) -
         answer.header("Cache-Control", value.as_str());
     }
     answer.keep_alive = behaviour.keep_alive;
+    answer.silent_close = behaviour.silent_close;
     answer.delay = behaviour.delay;
     answer.header("Date", http_date(now));
     answer
@@ -183,6 +173,7 @@ fn decide(inner: &mut Inner, fault: Option<Fault>, root: &str, path: &str, head:
         | Fault::Reset
         | Fault::Truncated
         | Fault::CutChunked
+        | Fault::CutAt(_)
         | Fault::WrongLength
         | Fault::BrokenGzip
         | Fault::WrongCharset(_)
@@ -220,6 +211,7 @@ fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time)
         Fault::Reset => answer.conduct = Conduct::Reset,
         Fault::Truncated => answer.conduct = Conduct::Truncated,
         Fault::CutChunked => answer.conduct = Conduct::CutChunked,
+        Fault::CutAt(length) => answer.conduct = Conduct::CutAt(*length),
         Fault::WrongLength => answer.conduct = Conduct::WrongLength,
         Fault::BrokenGzip => {
             answer.body = Body::Bytes(bodies::broken_gzip(&document.body));

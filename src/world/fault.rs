@@ -23,6 +23,8 @@ pub enum Fault {
     Truncated,
     /// The whole body in chunks, without the last chunk, then an orderly end.
     CutChunked,
+    /// So many bytes of the body, ended by nothing but the end of the connection: the client cannot know.
+    CutAt(usize),
     /// A `Content-Length` that is half of what is sent.
     WrongLength,
     /// A page for people in place of the document.
@@ -106,6 +108,8 @@ pub struct Behaviour {
     pub headers: Vec<(String, Vec<u8>)>,
     /// Whether connections stay open.
     pub keep_alive: bool,
+    /// Whether connections end after each answer without a word about it in the answer.
+    pub silent_close: bool,
     /// How long every answer takes.
     pub delay: Duration,
 }
@@ -133,6 +137,7 @@ impl Default for Behaviour {
             cache_control: None,
             headers: Vec::new(),
             keep_alive: true,
+            silent_close: false,
             delay: Duration::ZERO,
         }
     }

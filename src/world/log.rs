@@ -1,6 +1,6 @@
 //! The record of every request, and waiting for the next one without sleeping.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -53,16 +53,30 @@ pub(super) struct Log {
     changes: watch::Sender<u64>,
 }
 
+/// Requests kept; older ones are forgotten, so that a demo may run for days. Counts stay exact.
+const KEPT: usize = 50_000;
+
 #[derive(Debug, Default)]
 struct Inner {
-    requests: Vec<Request>,
-    running: HashMap<String, usize>,
+    requests: VecDeque<Request>,
+    /// How many have been forgotten.
+    forgotten: usize,
+    counts: HashMap<String, Counts>,
+}
+
+/// The requests of one provider.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) arrived: usize,
+    pub(super) running: usize,
+    pub(super) finished: usize,
 }
 
 /// A request in progress; when dropped it is finished.
 #[derive(Debug)]
 pub(super) struct Arrival {
     log: Arc<Log>,
+    provider: String,
     place: usize,
     /// Bytes written so far.
     pub(super) written: u64,
@@ -76,28 +90,43 @@ impl Log {
 
     /// Records a request; `concurrent` is filled in here.
     pub(super) fn arrived(self: &Arc<Self>, mut request: Request) -> Arrival {
+        let provider = request.provider.clone();
         let place = {
             let mut inner = self.lock();
-            let running = inner.running.entry(request.provider.clone()).or_default();
-            *running += 1;
-            request.concurrent = *running;
-            inner.requests.push(request);
-            inner.requests.len() - 1
+            let counts = inner.counts.entry(provider.clone()).or_default();
+            counts.arrived += 1;
+            counts.running += 1;
+            request.concurrent = counts.running;
+            inner.requests.push_back(request);
+            if inner.requests.len() > KEPT {
+                inner.requests.pop_front();
+                inner.forgotten += 1;
+            }
+            inner.forgotten + inner.requests.len() - 1
         };
         self.changes.send_modify(|count| *count += 1);
-        Arrival { log: Arc::clone(self), place, written: 0, released: false }
+        Arrival { log: Arc::clone(self), provider, place, written: 0, released: false }
     }
 
     pub(super) fn requests(&self) -> Vec<Request> {
-        self.lock().requests.clone()
+        self.lock().requests.iter().cloned().collect()
     }
 
-    /// Waits until `enough` of the requests says yes.
-    pub(super) async fn wait(&self, mut enough: impl FnMut(&[Request]) -> bool) {
+    /// Waits until the counts of a provider are enough.
+    pub(super) async fn wait_counts(&self, provider: &str, enough: impl Fn(Counts) -> bool) {
+        self.wait(|inner| enough(inner.counts.get(provider).copied().unwrap_or_default())).await;
+    }
+
+    /// Waits until the requests are enough.
+    pub(super) async fn wait_requests(&self, mut enough: impl FnMut(&[Request]) -> bool) {
+        self.wait(|inner| enough(inner.requests.make_contiguous())).await;
+    }
+
+    async fn wait(&self, mut enough: impl FnMut(&mut Inner) -> bool) {
         let mut changes = self.changes.subscribe();
         loop {
             changes.borrow_and_update();
-            if enough(&self.lock().requests) {
+            if enough(&mut self.lock()) {
                 return;
             }
             // The sender lives as long as self, so this ends with a change only.
@@ -119,10 +148,8 @@ impl Arrival {
         if std::mem::replace(&mut self.released, true) {
             return;
         }
-        let mut inner = self.log.lock();
-        let Inner { requests, running } = &mut *inner;
-        if let Some(running) = requests.get(self.place).and_then(|request| running.get_mut(&request.provider)) {
-            *running = running.saturating_sub(1);
+        if let Some(counts) = self.log.lock().counts.get_mut(&self.provider) {
+            counts.running = counts.running.saturating_sub(1);
         }
     }
 }
@@ -130,9 +157,16 @@ impl Arrival {
 impl Drop for Arrival {
     fn drop(&mut self) {
         self.release();
-        if let Some(request) = self.log.lock().requests.get_mut(self.place) {
-            request.finished = Some(Instant::now());
-            request.written = self.written;
+        {
+            let mut inner = self.log.lock();
+            if let Some(counts) = inner.counts.get_mut(&self.provider) {
+                counts.finished += 1;
+            }
+            let kept = self.place.checked_sub(inner.forgotten);
+            if let Some(request) = kept.and_then(|place| inner.requests.get_mut(place)) {
+                request.finished = Some(Instant::now());
+                request.written = self.written;
+            }
         }
         self.log.changes.send_modify(|count| *count += 1);
     }

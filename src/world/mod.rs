@@ -12,6 +12,7 @@ mod answer;
 mod authority;
 mod bodies;
 mod fault;
+mod head;
 mod inner;
 mod log;
 pub mod platform;

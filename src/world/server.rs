@@ -14,9 +14,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::answer::{Answer, Conduct, answer};
 use super::authority::{Authority, Flaw};
+use super::head::read_head;
 use super::log::{Log, Request};
 use super::provider::Provider;
-use super::wire::{Wire, read_head, write_answer};
+use super::wire::{Wire, write_answer};
 
 /// What a server is started with.
 #[derive(Debug)]
@@ -135,7 +136,7 @@ impl Server {
         self.hub.providers.get(id)
     }
 
-    /// Every request so far, in the order of arrival.
+    /// Every request so far (the newest 50,000), in the order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.hub.log.requests()
@@ -155,18 +156,17 @@ impl Server {
 
     /// Waits until `count` requests of a provider have arrived since the start.
     pub async fn wait_for(&self, provider: &str, count: usize) {
-        self.wait_until(|requests| requests.iter().filter(|request| request.provider == provider).count() >= count).await;
+        self.hub.log.wait_counts(provider, |counts| counts.arrived >= count).await;
     }
 
     /// Waits until `count` requests of a provider have been answered, or given up by either side.
     pub async fn wait_answered(&self, provider: &str, count: usize) {
-        let answered = |request: &&Request| request.provider == provider && request.finished.is_some();
-        self.wait_until(|requests| requests.iter().filter(answered).count() >= count).await;
+        self.hub.log.wait_counts(provider, |counts| counts.finished >= count).await;
     }
 
-    /// Waits until the requests so far satisfy a condition.
+    /// Waits until the requests so far satisfy a condition, which must not ask the server anything itself.
     pub async fn wait_until(&self, enough: impl FnMut(&[Request]) -> bool) {
-        self.hub.log.wait(enough).await;
+        self.hub.log.wait_requests(enough).await;
     }
 
     /// Stops and waits until the listeners are closed.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::must_use_candidate, reason = "an operation is done for its effect; its result is a convenience")]
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -102,10 +103,9 @@ impl Published {
     #[must_use]
     pub fn owed(&self) -> Vec<Publication> {
         let list = self.lock();
-        let superseded = |one: &Publication| {
-            list.iter().any(|other| other.provider == one.provider && other.update == one.update && other.revision > one.revision)
-        };
-        list.iter().filter(|one| one.update.is_some() && !superseded(one)).cloned().collect()
+        let key = |one: &Publication| one.update.map(|update| (one.provider.clone(), update));
+        let last: HashMap<_, _> = list.iter().filter_map(|one| Some((key(one)?, one.revision))).collect();
+        list.iter().filter(|one| key(one).is_some_and(|key| last.get(&key) == Some(&one.revision))).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Publication>> {

@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::event::Time;
 
-use super::answer::Head;
+use super::head::Head;
 use super::inner::{Inner, Validators};
 use super::platform::Document;
 

@@ -1,18 +1,15 @@
-//! One connection: reading request heads and writing answers, proper and improper ones.
+//! One connection: writing answers, proper and improper ones.
 
 use std::io;
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::answer::{Answer, Body, Conduct, Head};
+use super::answer::{Answer, Body, Conduct};
 use super::log::Arrival;
-
-/// Longest request head read; a longer one ends the connection.
-const MAX_HEAD: usize = 64 * 1024;
 
 /// A connection, plain or encrypted.
 #[derive(Debug)]
@@ -29,7 +26,7 @@ pub(super) enum After {
 }
 
 impl Wire {
-    async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+    pub(super) async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.read_buf(buffer).await,
             Self::Tls(stream) => stream.read_buf(buffer).await,
@@ -83,46 +80,6 @@ impl Wire {
     }
 }
 
-/// The next request, after whose body (if any) the buffer stands; `None` when the client is gone or makes no sense.
-pub(super) async fn read_head(wire: &mut Wire, buffer: &mut BytesMut) -> io::Result<Option<Head>> {
-    let end = loop {
-        if let Some(end) = memchr::memmem::find(buffer, b"\r\n\r\n") {
-            break end;
-        }
-        if buffer.len() > MAX_HEAD || wire.read(buffer).await? == 0 {
-            return Ok(None);
-        }
-    };
-    let bytes = buffer.split_to(end);
-    buffer.advance(4);
-    let Some(head) = parse_head(&bytes) else { return Ok(None) };
-    let length = head.header("Content-Length").and_then(|value| std::str::from_utf8(value).ok()?.trim().parse::<usize>().ok());
-    let mut rest = length.unwrap_or(0);
-    while rest > 0 {
-        if buffer.is_empty() && wire.read(buffer).await? == 0 {
-            return Ok(None);
-        }
-        let step = rest.min(buffer.len());
-        buffer.advance(step);
-        rest -= step;
-    }
-    Ok(Some(head))
-}
-
-fn parse_head(bytes: &[u8]) -> Option<Head> {
-    let mut lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let first = std::str::from_utf8(lines.next()?).ok()?;
-    let mut words = first.split(' ');
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = Vec::new();
-    for line in lines {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let name = String::from_utf8(line.get(..colon)?.to_vec()).ok()?;
-        headers.push((name, line.get(colon + 1..)?.trim_ascii().to_vec()));
-    }
-    Some(Head { method, target, headers })
-}
-
 /// Writes an answer the way its conduct wants it. Takes the wire, since some answers destroy it.
 pub(super) async fn write_answer(
     mut wire: Wire,
@@ -141,7 +98,7 @@ pub(super) async fn write_answer(
         }
         Conduct::Reset => {
             let body = bytes_of(answer);
-            wire.write(&status_and_headers(answer, Some(body.len() as u64)), arrival).await?;
+            wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival).await?;
             wire.write(half(&body), arrival).await?;
             arrival.release();
             wire.reset();
@@ -156,26 +113,32 @@ pub(super) async fn write_answer(
         Conduct::SlowHeaders(step) => proper(&mut wire, answer, is_head, Some(step), arrival).await?,
         Conduct::SlowBody(step) => {
             let body = bytes_of(answer);
-            wire.write(&status_and_headers(answer, Some(body.len() as u64)), arrival).await?;
+            wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival).await?;
             slowly(&mut wire, &body, step, arrival).await?;
             After::Open
         }
         Conduct::Truncated => {
             let body = bytes_of(answer);
-            wire.write(&status_and_headers(answer, Some(body.len() as u64)), arrival).await?;
+            wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival).await?;
             wire.write(half(&body), arrival).await?;
             After::Over
         }
         Conduct::WrongLength => {
             let body = bytes_of(answer);
-            wire.write(&status_and_headers(answer, Some(half(&body).len() as u64)), arrival).await?;
+            wire.write(&status_and_headers(answer, Framing::Length(half(&body).len() as u64)), arrival).await?;
             arrival.release();
             wire.write(&body, arrival).await?;
             After::Over
         }
+        Conduct::CutAt(length) => {
+            let body = bytes_of(answer);
+            wire.write(&status_and_headers(answer, Framing::Close), arrival).await?;
+            wire.write(body.get(..length).unwrap_or(&body), arrival).await?;
+            After::Over
+        }
         Conduct::CutChunked => {
             let body = bytes_of(answer);
-            wire.write(&status_and_headers(answer, None), arrival).await?;
+            wire.write(&status_and_headers(answer, Framing::Chunked), arrival).await?;
             wire.write(format!("{:x}\r\n", body.len()).as_bytes(), arrival).await?;
             wire.write(&body, arrival).await?;
             wire.write(b"\r\n", arrival).await?;
@@ -185,7 +148,7 @@ pub(super) async fn write_answer(
     if answer.conduct != Conduct::Hang {
         arrival.release();
     }
-    if after == After::Open && answer.keep_alive {
+    if after == After::Open && answer.keep_alive && !answer.silent_close {
         return Ok(Some(wire));
     }
     if answer.conduct == Conduct::Hang {
@@ -207,8 +170,9 @@ async fn proper(
         Body::Bytes(bytes) => bytes.len() as u64,
         Body::Filler(size) => *size,
     };
-    let head = status_and_headers(answer, Some(length).filter(|_| answer.status != 304));
-    let ends_here = is_head || length == 0 || answer.status == 304;
+    let bodiless = matches!(answer.status, 204 | 304);
+    let head = status_and_headers(answer, if bodiless { Framing::Bodiless } else { Framing::Length(length) });
+    let ends_here = is_head || length == 0 || bodiless;
     if ends_here && slow.is_none() {
         arrival.release();
     }
@@ -252,8 +216,18 @@ async fn slowly(wire: &mut Wire, bytes: &[u8], step: Duration, arrival: &mut Arr
     Ok(())
 }
 
-/// `length` is announced; without one the body is chunked, or there is none.
-fn status_and_headers(answer: &Answer, length: Option<u64>) -> Vec<u8> {
+/// How a client learns where the body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    Length(u64),
+    Chunked,
+    /// By the end of the connection.
+    Close,
+    /// The status says that there is none.
+    Bodiless,
+}
+
+fn status_and_headers(answer: &Answer, framing: Framing) -> Vec<u8> {
     let mut out = format!("HTTP/1.1 {} {}\r\n", answer.status, reason(answer.status)).into_bytes();
     for (name, value) in &answer.headers {
         out.extend_from_slice(name.as_bytes());
@@ -261,12 +235,12 @@ fn status_and_headers(answer: &Answer, length: Option<u64>) -> Vec<u8> {
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
     }
-    match length {
-        Some(length) => out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes()),
-        None if answer.status != 304 => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-        None => {}
+    match framing {
+        Framing::Length(length) => out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes()),
+        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Framing::Close | Framing::Bodiless => {}
     }
-    if !answer.keep_alive {
+    if !answer.keep_alive || framing == Framing::Close {
         out.extend_from_slice(b"Connection: close\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -287,6 +261,8 @@ fn half(bytes: &[u8]) -> &[u8] {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        204 => "No Content",
+        206 => "Partial Content",
         301 => "Moved Permanently",
         302 => "Found",
         304 => "Not Modified",

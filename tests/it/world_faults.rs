@@ -36,6 +36,8 @@ async fn statuses_come_with_retry_after_in_both_forms() {
     let date = answer_to(Fault::Status(429, Some(RetryAfter::Date(date)))).await;
     assert_eq!((date.status(), date.header("Retry-After").as_deref()), (429, Some("Wed, 02 Jan 2030 03:04:05 GMT")));
     assert_eq!(answer_to(Fault::Status(500, None)).await.header("Retry-After"), None);
+    let nothing = answer_to(Fault::Status(204, None)).await;
+    assert_eq!((nothing.status(), nothing.body().len(), nothing.header("Content-Length")), (204, 0, None));
 }
 
 #[tokio::test]
@@ -74,6 +76,10 @@ async fn bodies_break_off_in_every_way() {
     let wrong = answer_to(Fault::WrongLength).await;
     assert_eq!(wrong.header("Content-Length").unwrap(), (whole / 2).to_string());
     assert_eq!(wrong.body().len(), whole);
+
+    let cut = answer_to(Fault::CutAt(10)).await;
+    assert_eq!((cut.header("Content-Length"), cut.header("Transfer-Encoding")), (None, None));
+    assert_eq!((cut.body().len(), cut.error), (10, None));
 
     let garbage = answer_to(Fault::Garbage).await;
     assert_eq!((garbage.status(), garbage.error), (0, None));
@@ -171,6 +177,21 @@ async fn validators_lie() {
     provider.fault(Fault::NoValidators);
     let without = Raw::get(server.address(), SUMMARY, &[("If-None-Match", "*")]).await;
     assert_eq!((without.status(), without.header("ETag"), without.header("Last-Modified")), (200, None, None));
+}
+
+#[tokio::test]
+async fn connections_end_with_and_without_a_word() {
+    let provider = provider("northwind", &Statuspage);
+    let server = alone(&provider).await;
+    for silent in [false, true] {
+        provider.behave(|behaviour| (behaviour.keep_alive, behaviour.silent_close) = (silent, silent));
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("</html>\n"), "the server ends it: {answer}");
+        assert_eq!(answer.contains("Connection: close"), !silent);
+    }
 }
 
 #[tokio::test]

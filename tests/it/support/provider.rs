@@ -98,7 +98,7 @@ impl Raw {
 
     fn is_whole(&self) -> bool {
         let length = self.header("Content-Length").and_then(|length| length.parse::<usize>().ok());
-        let no_body = self.status() == 304 && self.head_end().is_some();
+        let no_body = matches!(self.status(), 204 | 304) && self.head_end().is_some();
         no_body || length.is_some_and(|length| self.body().len() >= length)
     }
 
