@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod ledger;
 mod support;
 mod world;
 mod world_faults;
