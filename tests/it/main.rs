@@ -12,4 +12,5 @@ mod ledger;
 mod support;
 mod world;
 mod world_faults;
+mod world_pages;
 mod world_storm;

@@ -257,3 +257,18 @@ async fn a_common_client_understands_it() {
         assert!(client.get(&url).send().await.is_err(), "{fault:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_request_after_the_other_is_never_taken_for_two_at_once() {
+    let provider = provider("northwind", &Statuspage);
+    let server = alone(&provider).await;
+    drop(rustls::crypto::ring::default_provider().install_default());
+    // A connection for each, so that nothing but the log's own care keeps them apart.
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+    for _ in 0..300 {
+        let answer = client.get(format!("{}api/v2/status.json", server.url("northwind"))).send().await.unwrap();
+        assert!(!answer.bytes().await.unwrap().is_empty());
+    }
+    assert_eq!(server.connections(), 300);
+    assert!(server.requests().iter().all(|request| request.concurrent == 1));
+}
