@@ -13,3 +13,7 @@ mod ledger;
 mod sources;
 mod config;
 mod support;
+mod world;
+mod world_faults;
+mod world_pages;
+mod world_storm;
