@@ -185,20 +185,11 @@ impl<W: Write> Write for OneLineWriter<W> {
     }
 }
 
-/// `record` with what a terminal would obey made visible, and a line feed.
+/// `record` as one safe line: a line feed inside is shown as `\n`, what a terminal would obey is left out.
 fn one_line(record: &str) -> String {
-    let mut line = String::with_capacity(record.len() + 1);
-    for c in record.chars() {
-        if obeyed(c) { line.extend(c.escape_default()) } else { line.push(c) }
-    }
+    let mut line = crate::text::safe(&record.replace('\n', "\\n"));
     line.push('\n');
     line
-}
-
-/// Whether a terminal would act on it or hide what follows: control characters, direction overrides, zero widths.
-pub(crate) fn obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(u32::from(c), 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF | 0xFFF9..=0xFFFB | 0xE0000..=0xE007F)
 }
 
 #[cfg(test)]

@@ -86,15 +86,7 @@ impl Table {
 /// `text` on one line, without anything a terminal would obey.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\r' | '\t' => out.push(' '),
-            c if crate::telemetry::obeyed(c) => {}
-            c => out.push(c),
-        }
-    }
-    out
+    crate::text::one_line(text, usize::MAX)
 }
 
 /// Columns a terminal needs: two for the wide East Asian blocks and emoji, one for the rest. Near enough to align by.

@@ -278,7 +278,7 @@ fn trouble(provider: &ProviderView) -> String {
         provider.last_error.as_ref().map(|error| format!("the last poll failed{times}: {error}")),
         provider.last_restart.as_ref().map(|cause| format!("restarted last because of: {cause}")),
     ];
-    lines.into_iter().flatten().map(|line| format!("{}\n", one_line(&format!("{}: {line}", provider.name)))).collect()
+    lines.into_iter().flatten().flat_map(|line| [one_line(&format!("{}: {line}", provider.name)), "\n".to_owned()]).collect()
 }
 
 const fn status_paint(status: ComponentStatus) -> Paint {

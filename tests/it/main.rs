@@ -9,4 +9,5 @@
 )]
 
 mod commands;
+mod deploy;
 mod support;
