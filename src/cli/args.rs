@@ -12,10 +12,10 @@ const ABOUT: &str = "Watches the official status pages of everything you depend 
 const LONG_ABOUT: &str = "\
 Watches the official status pages of everything you depend on and tells every update once.
 
-Every provider of providers.yaml is polled by an actor of its own; what is new goes to the console and to
+Every provider of providers.yaml is polled by an actor of its own; what is new goes to the console and to \
 the event log, exactly once and in order, also across crashes and restarts.
 
-Results go to standard output, everything else to standard error. Whatever prints a table prints JSON with
+Results go to standard output, everything else to standard error. Whatever prints a table prints JSON with \
 --json. `status`, `history` and `logs` work beside a running watch and after it, without network.";
 
 /// The numbers are those of [`super::exit::Exit`].

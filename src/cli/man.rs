@@ -40,7 +40,26 @@ fn page() -> anyhow::Result<String> {
     }
     program.render_extra_section(&mut text)?;
     program.render_version_section(&mut text)?;
-    Ok(String::from_utf8(text)?)
+    Ok(keep_examples(&String::from_utf8(text)?))
+}
+
+/// Examples and tables are indented: roff would fill their lines to one paragraph.
+fn keep_examples(page: &str) -> String {
+    let mut out = String::with_capacity(page.len());
+    let mut inside = false;
+    for line in page.lines() {
+        let indented = line.starts_with("  ");
+        if indented != inside {
+            out.push_str(if indented { ".nf\n" } else { ".fi\n" });
+            inside = indented;
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+    if inside {
+        out.push_str(".fi\n");
+    }
+    out
 }
 
 #[cfg(test)]
@@ -56,5 +75,7 @@ mod tests {
             assert!(page.contains(&section), "no {section}");
         }
         assert!(page.contains("Exit status"));
+        assert_eq!(page.matches(".nf\n").count(), page.matches(".fi\n").count());
+        assert!(page.contains(".nf\n  statuswatch completions bash"), "{page}");
     }
 }
