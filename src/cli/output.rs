@@ -25,7 +25,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// Writes `value` as indented JSON to standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
