@@ -90,6 +90,28 @@ pub struct Common {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// The present state of every provider, from the state directory, without network
+    #[command(long_about = "\
+The present state of every provider, from the state directory, without network.
+
+Shows for each provider: where it stands, how fresh that is (fresh, stale, unreachable, never), open incidents \
+and maintenances, the last successful poll, restarts with their last cause, the next poll and the last error. \
+A state that is not fresh is shown as unknown, never as operational.
+
+  statuswatch status
+  statuswatch status github openai
+  statuswatch status --json | jq '.providers[] | select(.freshness != \"fresh\")'
+  statuswatch status --check        for health checks: exit status 1 when no provider was read in time", after_help = EXIT_STATUSES)]
+    Status(StatusArgs),
+    /// Past events from the ledger
+    #[command(long_about = "\
+Past events from the ledger, oldest first; the newest 50 unless --limit says otherwise.
+
+  statuswatch history
+  statuswatch history --provider github --since 7d
+  statuswatch history --since 2026-02-01 --kind incident --impact major+ --limit 0
+  statuswatch history --json          one JSON object a line, as in the event log", after_help = EXIT_STATUSES)]
+    History(HistoryArgs),
     /// Shell completions
     #[command(long_about = "\
 Shell completions, to standard output.

@@ -14,7 +14,7 @@ pub struct FilterArgs {
     /// Only of these providers, by id; may be repeated or separated by commas
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub provider: Vec<String>,
-    /// Published at or after: 7d, 2h, 1h30m ago, or a time such as 2026-02-23 or 2026-02-23T10:00:00Z (UTC)
+    /// Seen at or after: 7d, 2h, 1h30m ago, or a time such as 2026-02-23 or 2026-02-23T10:00:00Z (UTC)
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     pub since: Option<Since>,
     /// Only of this kind: incident, maintenance, component, provider; may be repeated or separated by commas
@@ -48,7 +48,7 @@ pub enum ImpactIs {
 pub struct Wanted {
     /// Ids of providers.
     pub providers: BTreeSet<String>,
-    /// Published at or after.
+    /// Seen at or after.
     pub since: Option<Time>,
     /// Kinds.
     pub kinds: Vec<Kind>,
@@ -93,7 +93,7 @@ impl Wanted {
     #[must_use]
     pub fn takes(&self, event: &StatusEvent) -> bool {
         (self.providers.is_empty() || self.providers.contains(&event.provider))
-            && self.since.is_none_or(|since| event.published_at >= since)
+            && self.since.is_none_or(|since| event.observed_at >= since)
             && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
             && (self.impacts.is_empty() || self.impacts.contains(&event.impact))
     }

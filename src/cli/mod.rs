@@ -7,8 +7,10 @@ pub mod args;
 pub mod completions;
 pub mod exit;
 pub mod filter;
+pub mod history;
 pub mod man;
 pub mod output;
+pub mod status;
 pub mod table;
 pub mod version;
 pub mod view_history;
@@ -46,9 +48,16 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
+        Command::Status(args) => status::run(&state_dir(&cli.common), &args),
+        Command::History(args) => history::run(&state_dir(&cli.common), &args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
     }
+}
+
+/// Where the ledger's database is.
+fn state_dir(common: &args::Common) -> std::path::PathBuf {
+    common.state.clone().unwrap_or_else(|| "state".into())
 }
 
 /// Tells an error that nobody dealt with.

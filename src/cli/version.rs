@@ -9,5 +9,11 @@ pub const fn short() -> &'static str {
 /// For `--version`: what a report of a fault should name.
 #[must_use]
 pub fn long() -> String {
-    format!("{}\nSQLite {} (built in)\nplatform {}-{}", short(), rusqlite::version(), std::env::consts::ARCH, std::env::consts::OS)
+    format!(
+        "{}\nSQLite {} (built in)\nplatform {}-{}",
+        short(),
+        crate::ledger::sqlite_version(),
+        std::env::consts::ARCH,
+        std::env::consts::OS
+    )
 }

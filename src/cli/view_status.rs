@@ -3,66 +3,13 @@
 //! A provider that has not been read within its `stale_after` is shown as unknown, whatever was last seen:
 //! not knowing is never shown as operational.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::output::Paint;
 use super::table::{Cell, Table, one_line};
 use super::when;
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time, format_time};
-
-/// What is known of one provider.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ProviderRow {
-    /// Its id.
-    pub id: String,
-    /// For people.
-    pub name: String,
-    /// The platform it was last read from.
-    pub source: Option<String>,
-    /// How bad it was at the last successful poll.
-    pub impact: Option<Impact>,
-    /// The last successful poll.
-    pub last_success: Option<Time>,
-    /// The next poll.
-    pub next_poll: Option<Time>,
-    /// Why the last poll failed; `None` after a successful one.
-    pub last_error: Option<String>,
-    /// Failed polls since the last successful one.
-    pub failures: u64,
-    /// Whether `unreachable` has been told and `reachable` not yet.
-    pub unreachable: bool,
-    /// Without a successful poll for so long it is stale.
-    pub stale_after: Duration,
-    /// How often its poller was restarted.
-    pub restarts: u64,
-    /// Why the last time.
-    pub last_restart: Option<String>,
-}
-
-/// An incident or maintenance that is not over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenRow {
-    /// The provider's id.
-    pub provider: String,
-    /// Incident or maintenance.
-    pub kind: Kind,
-    /// The platform's id.
-    pub id: String,
-    /// One line.
-    pub title: String,
-    /// Where it stands.
-    pub status: Status,
-    /// How bad it is.
-    pub impact: Impact,
-    /// When it began.
-    pub started_at: Option<Time>,
-    /// When its latest update was published.
-    pub updated_at: Option<Time>,
-    /// The page a person would open.
-    pub url: Option<String>,
-}
+use crate::ledger::{OpenItem, ProviderRow, SinkRow};
 
 /// How far what is known may be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -98,6 +45,23 @@ pub struct StatusView {
     pub healthy: bool,
     /// In the order of the rows given.
     pub providers: Vec<ProviderView>,
+    /// Where events are delivered.
+    pub sinks: Vec<SinkView>,
+}
+
+/// One sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SinkView {
+    /// Its id.
+    pub id: String,
+    /// Delivered up to this event.
+    pub seq: u64,
+    /// Events that wait for it.
+    pub behind: u64,
+    /// Why it is down.
+    pub trouble: Option<String>,
+    /// Its last delivery.
+    pub delivered_at: Option<String>,
 }
 
 /// One provider.
@@ -126,11 +90,17 @@ pub struct ProviderView {
     /// Why the last poll failed.
     pub last_error: Option<String>,
     /// Failed polls since the last successful one.
-    pub failures: u64,
+    pub failures: u32,
     /// How often its poller was restarted.
-    pub restarts: u64,
-    /// Why the last time.
+    pub restarts: u32,
+    /// When the last time.
     pub last_restart: Option<String>,
+    /// Why the last time.
+    pub last_restart_cause: Option<String>,
+    /// Restarted too often: tried again at long intervals.
+    pub parked: bool,
+    /// Its document killed the process: not read before this.
+    pub quarantined_until: Option<String>,
 }
 
 /// One incident or maintenance.
@@ -143,43 +113,54 @@ pub struct OpenView {
     /// One line.
     pub title: String,
     /// Where it stands.
-    pub status: Status,
+    pub status: String,
     /// How bad it is.
     pub impact: Impact,
     /// When it began.
     pub started_at: Option<String>,
-    /// When its latest update was published.
-    pub updated_at: Option<String>,
+    /// Maintenance: the window's begin.
+    pub scheduled_for: Option<String>,
+    /// Maintenance: the window's end.
+    pub scheduled_until: Option<String>,
+    /// Names of what is affected.
+    pub components: Vec<String>,
     /// The page a person would open.
     pub url: Option<String>,
 }
 
 /// Makes the view at `now`.
 #[must_use]
-pub fn view(rows: &[ProviderRow], open: &[OpenRow], now: Time) -> StatusView {
+pub fn view(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Time) -> StatusView {
     let providers: Vec<ProviderView> = rows.iter().map(|row| provider(row, open, now)).collect();
     let healthy = providers.iter().any(|provider| provider.freshness == Freshness::Fresh);
-    StatusView { at: format_time(now), healthy, providers }
+    let sinks = sinks.iter().map(|sink| SinkView {
+        id: sink.id.clone(),
+        seq: sink.seq,
+        behind: sink.behind,
+        trouble: sink.trouble.clone(),
+        delivered_at: sink.delivered_at.map(format_time),
+    });
+    StatusView { at: format_time(now), healthy, providers, sinks: sinks.collect() }
 }
 
 /// How far what is known of `row` may be trusted at `now`.
 #[must_use]
 pub fn freshness(row: &ProviderRow, now: Time) -> Freshness {
-    let Some(last) = row.last_success else {
+    let Some(last) = row.last_success_at else {
         return if row.unreachable { Freshness::Unreachable } else { Freshness::Never };
     };
     // A clock that was set back makes an age negative: that is no reason for doubt.
-    let age = (now - last).to_std().unwrap_or_default();
-    match (row.unreachable, age > row.stale_after) {
+    let age = (now - last).num_milliseconds();
+    match (row.unreachable, age > row.stale_after_ms) {
         (true, _) => Freshness::Unreachable,
         (false, true) => Freshness::Stale,
         (false, false) => Freshness::Fresh,
     }
 }
 
-fn provider(row: &ProviderRow, open: &[OpenRow], now: Time) -> ProviderView {
+fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
     let freshness = freshness(row, now);
-    let mine: Vec<&OpenRow> = open.iter().filter(|item| item.provider == row.id).collect();
+    let mine: Vec<&OpenItem> = open.iter().filter(|item| item.provider == row.id).collect();
     let last_known_status = overall(row.impact, &mine);
     ProviderView {
         id: row.id.clone(),
@@ -188,33 +169,39 @@ fn provider(row: &ProviderRow, open: &[OpenRow], now: Time) -> ProviderView {
         status: if freshness == Freshness::Fresh { last_known_status } else { ComponentStatus::Unknown },
         last_known_status,
         freshness,
-        open: mine
-            .iter()
-            .map(|item| OpenView {
-                kind: item.kind,
-                id: item.id.clone(),
-                title: item.title.clone(),
-                status: item.status,
-                impact: item.impact,
-                started_at: item.started_at.map(format_time),
-                updated_at: item.updated_at.map(format_time),
-                url: item.url.clone(),
-            })
-            .collect(),
-        last_success: row.last_success.map(format_time),
-        last_success_age: row.last_success.map(|last| (now - last).num_seconds().max(0)),
-        next_poll: row.next_poll.map(format_time),
+        open: mine.into_iter().map(open_view).collect(),
+        last_success: row.last_success_at.map(format_time),
+        last_success_age: row.last_success_at.map(|last| (now - last).num_seconds().max(0)),
+        next_poll: row.next_poll_at.map(format_time),
         last_error: row.last_error.clone(),
         failures: row.failures,
         restarts: row.restarts,
-        last_restart: row.last_restart.clone(),
+        last_restart: row.last_restart_at.map(format_time),
+        last_restart_cause: row.last_restart_cause.clone(),
+        parked: row.parked,
+        quarantined_until: row.quarantined_until.filter(|until| *until > now).map(format_time),
+    }
+}
+
+fn open_view(item: &OpenItem) -> OpenView {
+    OpenView {
+        kind: item.kind,
+        id: item.incident_id.clone(),
+        title: item.title.clone(),
+        status: item.status.clone(),
+        impact: item.impact,
+        started_at: item.started_at.map(format_time),
+        scheduled_for: item.scheduled_for.map(format_time),
+        scheduled_until: item.scheduled_until.map(format_time),
+        components: item.components.iter().map(|component| component.name.clone()).collect(),
+        url: item.url.clone(),
     }
 }
 
 /// The worst that the page or an open incident says. A maintenance that is only announced changes nothing yet, and
 /// an open incident of unknown impact means that not all is well, so the page's "none" is not repeated.
-fn overall(page: Option<Impact>, open: &[&OpenRow]) -> ComponentStatus {
-    let begun: Vec<Impact> = open.iter().filter(|item| item.status != Status::Scheduled).map(|item| item.impact).collect();
+fn overall(page: Option<Impact>, open: &[&OpenItem]) -> ComponentStatus {
+    let begun: Vec<Impact> = open.iter().filter(|item| item.status != Status::Scheduled.as_str()).map(|item| item.impact).collect();
     let worst = begun.iter().copied().chain(page).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
     match worst {
         Impact::None if begun.contains(&Impact::Unknown) => ComponentStatus::Unknown,
@@ -229,8 +216,11 @@ fn overall(page: Option<Impact>, open: &[&OpenRow]) -> ComponentStatus {
 
 /// The text people read: a table, then what is open, then what is wrong with the watching itself.
 #[must_use]
-pub fn render(rows: &[ProviderRow], open: &[OpenRow], now: Time, colour: bool) -> String {
-    let view = view(rows, open, now);
+pub fn render(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Time, colour: bool) -> String {
+    if rows.is_empty() {
+        return "No provider is watched.\n".to_owned();
+    }
+    let view = view(rows, open, sinks, now);
     let mut table = Table::new(&["PROVIDER", "STATUS", "OPEN", "FRESHNESS", "LAST POLL", "NEXT POLL", "RESTARTS"]);
     for (row, provider) in rows.iter().zip(&view.providers) {
         table.row([
@@ -238,8 +228,8 @@ pub fn render(rows: &[ProviderRow], open: &[OpenRow], now: Time, colour: bool) -
             Cell::painted(&provider.status.label(), status_paint(provider.status)),
             if provider.open.is_empty() { "-".to_owned() } else { provider.open.len().to_string() }.into(),
             Cell::painted(provider.freshness.word(), freshness_paint(provider.freshness)),
-            row.last_success.map_or_else(|| "never".to_owned(), |last| when::relative(last, now)).into(),
-            row.next_poll.map_or_else(|| "-".to_owned(), |next| when::relative(next, now)).into(),
+            row.last_success_at.map_or_else(|| "never".to_owned(), |last| when::relative(last, now)).into(),
+            row.next_poll_at.map_or_else(|| "-".to_owned(), |next| when::relative(next, now)).into(),
             if provider.restarts == 0 { "-".to_owned() } else { provider.restarts.to_string() }.into(),
         ]);
     }
@@ -249,7 +239,7 @@ pub fn render(rows: &[ProviderRow], open: &[OpenRow], now: Time, colour: bool) -
             out.push_str(&open_block(provider, item));
         }
     }
-    let troubles: String = view.providers.iter().map(trouble).collect();
+    let troubles: String = view.providers.iter().map(trouble).chain(view.sinks.iter().map(sink_trouble)).collect();
     if !troubles.is_empty() {
         out.push('\n');
         out.push_str(&troubles);
@@ -258,15 +248,21 @@ pub fn render(rows: &[ProviderRow], open: &[OpenRow], now: Time, colour: bool) -
 }
 
 fn open_block(provider: &ProviderView, item: &OpenView) -> String {
-    let title = if item.title.trim().is_empty() { "(no title)".to_owned() } else { one_line(&item.title) };
+    let title = if item.title.trim().is_empty() { "(no title)" } else { &item.title };
+    let status = item.status.parse().map_or_else(|_| item.status.clone(), |status: Status| status.label());
     let facts = [
-        Some(format!("{}, {}", item.status.label(), item.impact)),
+        Some(format!("{status}, {}", item.impact)),
         item.started_at.as_ref().map(|since| format!("since {since}")),
-        item.updated_at.as_ref().map(|updated| format!("updated {updated}")),
+        item.scheduled_for.as_ref().map(|from| format!("from {from}")),
+        item.scheduled_until.as_ref().map(|until| format!("until {until}")),
     ];
-    let facts = facts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let url = item.url.as_ref().map(|url| format!("  {}\n", one_line(url))).unwrap_or_default();
-    format!("\n{}: {title}\n  {facts}\n{url}", one_line(&provider.name))
+    let lines = [
+        Some(format!("{}: {}", provider.name, one_line(title))),
+        Some(format!("  {}", facts.into_iter().flatten().collect::<Vec<_>>().join(", "))),
+        (!item.components.is_empty()).then(|| format!("  affects {}", item.components.join(", "))),
+        item.url.as_ref().map(|url| format!("  {url}")),
+    ];
+    std::iter::once("\n".to_owned()).chain(lines.into_iter().flatten().map(|line| safe_line(&line))).collect()
 }
 
 /// A line for each thing that is wrong with the watching of a provider.
@@ -276,9 +272,25 @@ fn trouble(provider: &ProviderView) -> String {
     let lines = [
         stale.then(|| format!("last known as {}", provider.last_known_status.label().to_lowercase())),
         provider.last_error.as_ref().map(|error| format!("the last poll failed{times}: {error}")),
-        provider.last_restart.as_ref().map(|cause| format!("restarted last because of: {cause}")),
+        provider.last_restart_cause.as_ref().map(|cause| format!("restarted last because of: {cause}")),
+        provider.parked.then(|| "restarted too often: it is tried again at long intervals".to_owned()),
+        provider.quarantined_until.as_ref().map(|until| format!("its document killed the process: not read before {until}")),
     ];
-    lines.into_iter().flatten().flat_map(|line| [one_line(&format!("{}: {line}", provider.name)), "\n".to_owned()]).collect()
+    lines.into_iter().flatten().map(|line| safe_line(&format!("{}: {line}", provider.name))).collect()
+}
+
+fn sink_trouble(sink: &SinkView) -> String {
+    let Some(trouble) = &sink.trouble else { return String::new() };
+    safe_line(&format!("{}: down, {} events wait: {trouble}", sink.id, sink.behind))
+}
+
+/// A line with its line feed; what indents it stays.
+fn safe_line(line: &str) -> String {
+    let text = line.trim_start_matches(' ');
+    let mut out = " ".repeat(line.len() - text.len());
+    out.push_str(&one_line(text));
+    out.push('\n');
+    out
 }
 
 const fn status_paint(status: ComponentStatus) -> Paint {
@@ -314,23 +326,41 @@ mod tests {
         ProviderRow {
             id: id.to_owned(),
             name: id.to_uppercase(),
+            source: Some("statuspage".to_owned()),
+            page_url: None,
             impact,
-            last_success: last_success.map(time),
-            stale_after: Duration::from_mins(10),
-            ..ProviderRow::default()
+            watched: true,
+            interval_ms: 60_000,
+            stale_after_ms: 600_000,
+            first_watched_at: None,
+            last_poll_at: None,
+            last_success_at: last_success.map(time),
+            last_change_at: None,
+            last_outcome: None,
+            last_error: None,
+            next_poll_at: None,
+            failures: 0,
+            unreachable: false,
+            restarts: 0,
+            last_restart_at: None,
+            last_restart_cause: None,
+            parked: false,
+            quarantined_until: None,
         }
     }
 
-    fn incident(provider: &str, status: Status, impact: Impact) -> OpenRow {
-        OpenRow {
+    fn incident(provider: &str, status: Status, impact: Impact) -> OpenItem {
+        OpenItem {
             provider: provider.to_owned(),
             kind: Kind::Incident,
-            id: "i1".to_owned(),
+            incident_id: "i1".to_owned(),
             title: "Slow answers".to_owned(),
-            status,
+            status: status.to_string(),
             impact,
             started_at: Some(time("2026-02-23T11:00:00Z")),
-            updated_at: None,
+            scheduled_for: None,
+            scheduled_until: None,
+            components: vec![crate::snapshot::component(None, "API", None, ComponentStatus::DegradedPerformance)],
             url: Some("https://status.acme.example/i1".to_owned()),
         }
     }
@@ -348,7 +378,7 @@ mod tests {
         ];
         for (last, unreachable, freshness, status) in table {
             let row = ProviderRow { unreachable, ..row("acme", Some(Impact::None), last) };
-            let view = view(&[row], &[], now());
+            let view = view(&[row], &[], &[], now());
             let provider = &view.providers[0];
             assert_eq!((provider.freshness, provider.status), (freshness, status), "{last:?} {unreachable}");
             assert_eq!(view.healthy, freshness == Freshness::Fresh);
@@ -358,20 +388,17 @@ mod tests {
     #[test]
     fn the_worst_open_incident_decides() {
         let fresh = Some("2026-02-23T11:59:00Z");
-        let status = |page, open: &[OpenRow]| view(&[row("acme", page, fresh)], open, now()).providers[0].status;
-        assert_eq!(
-            status(Some(Impact::None), &[incident("acme", Status::Identified, Impact::Major)]),
-            ComponentStatus::PartialOutage
-        );
-        assert_eq!(
-            status(Some(Impact::None), &[incident("other", Status::Identified, Impact::Major)]),
-            ComponentStatus::Operational
-        );
-        assert_eq!(
-            status(Some(Impact::None), &[incident("acme", Status::Scheduled, Impact::Maintenance)]),
-            ComponentStatus::Operational
-        );
-        assert_eq!(status(Some(Impact::None), &[incident("acme", Status::Update, Impact::Unknown)]), ComponentStatus::Unknown);
+        let status = |page, open: &[OpenItem]| view(&[row("acme", page, fresh)], open, &[], now()).providers[0].status;
+        let table = [
+            (incident("acme", Status::Identified, Impact::Major), ComponentStatus::PartialOutage),
+            (incident("other", Status::Identified, Impact::Major), ComponentStatus::Operational),
+            (incident("acme", Status::Scheduled, Impact::Maintenance), ComponentStatus::Operational),
+            (incident("acme", Status::InProgress, Impact::Maintenance), ComponentStatus::UnderMaintenance),
+            (incident("acme", Status::Update, Impact::Unknown), ComponentStatus::Unknown),
+        ];
+        for (item, expected) in table {
+            assert_eq!(status(Some(Impact::None), std::slice::from_ref(&item)), expected, "{item:?}");
+        }
         assert_eq!(status(None, &[]), ComponentStatus::Unknown);
     }
 
@@ -379,7 +406,7 @@ mod tests {
     fn people_read_a_table_what_is_open_and_what_is_wrong() {
         let rows = [
             ProviderRow {
-                next_poll: Some(time("2026-02-23T12:00:40Z")),
+                next_poll_at: Some(time("2026-02-23T12:00:40Z")),
                 ..row("acme", Some(Impact::None), Some("2026-02-23T11:58:00Z"))
             },
             ProviderRow {
@@ -387,23 +414,41 @@ mod tests {
                 failures: 7,
                 last_error: Some("connection \u{1b}[31mrefused\nby peer".to_owned()),
                 restarts: 2,
-                last_restart: Some("panicked: boom".to_owned()),
+                last_restart_cause: Some("panicked: boom".to_owned()),
                 ..row("other", Some(Impact::None), Some("2026-02-23T10:00:00Z"))
             },
         ];
         let open = [incident("acme", Status::Investigating, Impact::Minor)];
-        insta::assert_snapshot!(render(&rows, &open, now(), false), @"
+        let sinks =
+            [SinkRow { id: "event_log".to_owned(), seq: 7, behind: 3, trouble: Some("disk full".to_owned()), delivered_at: None }];
+        insta::assert_snapshot!(render(&rows, &open, &sinks, now(), false), @"
         PROVIDER  STATUS                OPEN  FRESHNESS    LAST POLL  NEXT POLL  RESTARTS
         ACME      Degraded performance  1     fresh        2m ago     in 40s     -
         OTHER     Unknown               -     unreachable  2h ago     -          2
 
         ACME: Slow answers
           Investigating, minor, since 2026-02-23T11:00:00Z
+          affects API
           https://status.acme.example/i1
 
         OTHER: last known as operational
         OTHER: the last poll failed (7 times in a row): connection [31mrefused by peer
         OTHER: restarted last because of: panicked: boom
+        event_log: down, 3 events wait: disk full
         ");
+    }
+
+    /// Programs read these names.
+    #[test]
+    fn programs_read_the_same_as_json() {
+        let open = [incident("acme", Status::Investigating, Impact::Minor)];
+        let view = view(&[row("acme", Some(Impact::None), Some("2026-02-23T10:00:00Z"))], &open, &[], now());
+        let json = serde_json::to_value(&view).unwrap();
+        assert_eq!((&json["healthy"], &json["at"]), (&false.into(), &"2026-02-23T12:00:00Z".into()));
+        let provider = &json["providers"][0];
+        assert_eq!((&provider["status"], &provider["last_known_status"]), (&"unknown".into(), &"degraded_performance".into()));
+        assert_eq!((&provider["freshness"], &provider["last_success_age"]), (&"stale".into(), &7200.into()));
+        assert_eq!(provider["open"][0]["status"], "investigating");
+        assert!(provider["last_error"].is_null());
     }
 }

@@ -3,6 +3,14 @@
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Actor;
+use statuswatch::config::{Filter, FirstRun, Provider, Settings};
+use statuswatch::event::{Impact, Kind, Status};
+use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Record, Supersede, Watch};
+use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 
 /// The binary in `dir`, without anything of the environment that it would read.
 fn statuswatch(dir: &Path) -> Command {
@@ -75,4 +83,107 @@ fn a_reader_that_goes_away_is_an_ordinary_end() {
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
+}
+
+/// A state directory with one provider that has an open incident of a title that would harm a terminal.
+fn watched() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let provider = Arc::new(Provider {
+        id: "acme".to_owned(),
+        name: "Acme Cloud".to_owned(),
+        url: "https://status.acme.example/".parse().unwrap(),
+        source: None,
+        url_written: true,
+        settings: Settings { first_run: FirstRun::All, ..Settings::default() },
+        filter: Filter::default(),
+    });
+    let now = statuswatch::clock::now();
+    let update = |id: &str, status, minutes| Update {
+        id: UpdateId::Native(id.to_owned()),
+        status,
+        published_at: Some(now - chrono::Duration::minutes(minutes)),
+        edited_at: None,
+        text: "Looking.".to_owned(),
+    };
+    let incident = |id: &str, impact, updates: Vec<Update>| Incident {
+        status: updates.last().unwrap().status,
+        impact,
+        updates,
+        ..Incident::new(Kind::Incident, id, format!("Trouble {id}"))
+    };
+    let snapshot = Snapshot {
+        page: Page { id: Some("page1".to_owned()), impact: Some(Impact::None), ..Page::default() },
+        incidents: vec![
+            incident("one", Impact::Major, vec![update("1", Status::Investigating, 30), update("2", Status::Identified, 20)]),
+            incident("two", Impact::Minor, vec![update("3", Status::Investigating, 90), update("4", Status::Resolved, 80)]),
+        ],
+        coverage: Coverage { incidents: Listing::Recent, maintenances: Listing::Recent, all_components: false },
+        ..Snapshot::default()
+    };
+    let state = dir.path().join("state");
+    actix::System::new().block_on(async move {
+        let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
+        let ledger = LedgerActor::open(Options { state_dir: state, keep: Duration::from_hours(400 * 24), fatal }).unwrap().start();
+        ledger.send(Watch { providers: vec![Arc::clone(&provider)], died: Vec::new() }).await.unwrap().unwrap();
+        ledger.send(Supersede { provider: "acme".to_owned(), generation: 1 }).await.unwrap();
+        let checkpoint = Checkpoint::default();
+        let snapshot = Box::new(snapshot);
+        let record = Record { provider, generation: 1, snapshot, checkpoint, complete: true, observed_at: now };
+        ledger.send(record).await.unwrap().unwrap();
+    });
+    dir
+}
+
+#[test]
+fn status_shows_what_is_open() {
+    let dir = watched();
+    let (output, out, err) = run(dir.path(), &["status"]);
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
+    assert!(out.contains("Acme Cloud  Partial outage  1     fresh"), "{out}");
+    assert!(out.contains("Acme Cloud: Trouble one\n  Identified, major"), "{out}");
+    assert!(!out.contains('\u{1b}'), "colour in a pipe: {out}");
+
+    let (_, out, _) = run(dir.path(), &["status", "acme", "--json", "--state", "state"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["providers"][0]["open"][0]["id"], "one");
+    assert_eq!(run(dir.path(), &["status", "--check"]).0.status.code(), Some(0));
+
+    let (output, out, err) = run(dir.path(), &["status", "nobody"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+    assert!(err.contains("no provider \"nobody\"") && err.contains("acme"), "{err}");
+}
+
+#[test]
+fn history_selects() {
+    let dir = watched();
+    let told = |args: &[&str]| -> Vec<String> {
+        let (output, out, err) = run(dir.path(), &[&["history", "--json"], args].concat());
+        assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{args:?}");
+        let events = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        events.map(|event| format!("{} {}", event["incident_id"].as_str().unwrap(), event["status"].as_str().unwrap())).collect()
+    };
+    let all = ["two investigating", "two resolved", "one investigating", "one identified"];
+    assert_eq!(told(&[]), all);
+    assert_eq!(told(&["--limit", "1"]), all[3..]);
+    assert_eq!(told(&["--impact", "major"]), all[2..]);
+    assert_eq!(told(&["--impact", "major+", "--limit", "1"]), all[3..]);
+    assert_eq!(told(&["--impact", "minor+", "--limit", "0"]), all);
+    assert_eq!(told(&["--provider", "acme", "--kind", "incident", "--since", "1h"]), all);
+    for nothing in [&["--provider", "other"][..], &["--kind", "maintenance"], &["--since", "2100-01-01"], &["--impact", "critical"]]
+    {
+        assert_eq!(told(nothing), [""; 0], "{nothing:?}");
+    }
+    let (_, out, _) = run(dir.path(), &["history"]);
+    assert!(out.starts_with("SEQ") && out.contains("Trouble one") && out.lines().count() == 5, "{out}");
+    assert_eq!(run(dir.path(), &["history", "--since", "soon"]).0.status.code(), Some(2));
+}
+
+#[test]
+fn without_a_ledger_it_says_where_it_looked() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in ["status", "history"] {
+        let (output, out, err) = run(dir.path(), &[command, "--state", "nowhere"]);
+        assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));
+        assert!(err.contains("there is no ledger at nowhere") && err.lines().count() == 1, "{err}");
+    }
 }

@@ -10,4 +10,5 @@
 
 mod commands;
 mod deploy;
+mod ledger;
 mod support;
