@@ -112,6 +112,13 @@ Past events from the ledger, oldest first; the newest 50 unless --limit says oth
   statuswatch history --since 2026-02-01 --kind incident --impact major+ --limit 0
   statuswatch history --json          one JSON object a line, as in the event log", after_help = EXIT_STATUSES)]
     History(HistoryArgs),
+    /// The providers known by name
+    #[command(long_about = "\
+The providers known by name: what may stand in providers.yaml as a bare slug.
+
+  statuswatch catalog                all of them
+  statuswatch catalog google cloud   those whose slug or name begins with it, has it in it or resembles it", after_help = EXIT_STATUSES)]
+    Catalog(CatalogArgs),
     /// Shell completions
     #[command(long_about = "\
 Shell completions, to standard output.
@@ -238,7 +245,7 @@ pub struct AddArgs {
 /// Arguments of `catalog`.
 #[derive(Debug, Clone, Args)]
 pub struct CatalogArgs {
-    /// Words that slug, name or address must have
+    /// A slug, a name, or a part of one
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
     /// Print JSON

@@ -4,6 +4,7 @@
 //! line with its causes and ends with 1. Nothing in here ends the process by itself.
 
 pub mod args;
+pub mod catalog;
 pub mod completions;
 pub mod exit;
 pub mod filter;
@@ -50,6 +51,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Status(args) => status::run(&state_dir(&cli.common), &args),
         Command::History(args) => history::run(&state_dir(&cli.common), &args),
+        Command::Catalog(args) => catalog::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
     }

@@ -73,6 +73,20 @@ fn the_manual_is_roff() {
     assert!(out.contains(".TH statuswatch 1") && out.contains(".SH \"COMPLETIONS\""), "{out}");
 }
 
+#[test]
+fn the_catalogue_is_searched() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, out, err) = run(dir.path(), &["catalog", "github"]);
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
+    assert!(out.lines().nth(1).unwrap().starts_with("github "), "{out}");
+    let (_, out, _) = run(dir.path(), &["catalog", "--json"]);
+    let all: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
+    assert!(all.len() > 100 && all.iter().all(|entry| entry["slug"].is_string()));
+    let (output, out, err) = run(dir.path(), &["catalog", "qqqqqqqqqqqqqqqq"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(0), ""));
+    assert!(err.contains("\"qqqqqqqqqqqqqqqq\""), "{err}");
+}
+
 /// `statuswatch man | head -c1`.
 #[test]
 fn a_reader_that_goes_away_is_an_ordinary_end() {
