@@ -102,7 +102,8 @@ fn looks_like_feed(address: &str) -> bool {
 mod tests {
     use super::*;
 
-    const LINE: &str = "acme\tAcme\tcloud\t1\thttps://s.example\tacmepages\thttps://s.example/a.json\thttps://s.example/history.rss\thigh";
+    const LINE: &str =
+        "acme\tAcme\tcloud\t1\thttps://s.example\tacmepages\thttps://s.example/a.json\thttps://s.example/history.rss\thigh";
 
     #[test]
     fn a_platform_without_a_source_of_its_own_is_read_by_its_feed() {

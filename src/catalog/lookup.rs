@@ -80,7 +80,10 @@ pub fn nearest(slug: &str) -> Option<&'static str> {
         .map(|(.., slug)| slug);
     close.or_else(|| {
         // "github-actions" means GitHub: the longest slug it begins with.
-        entries().map(|entry| entry.slug).filter(|known| dashed.strip_prefix(known).is_some_and(|rest| rest.starts_with('-'))).max_by_key(|known| known.len())
+        entries()
+            .map(|entry| entry.slug)
+            .filter(|known| dashed.strip_prefix(known).is_some_and(|rest| rest.starts_with('-')))
+            .max_by_key(|known| known.len())
     })
 }
 
@@ -185,7 +188,9 @@ mod tests {
 
     #[test]
     fn slips_find_their_slug() {
-        for (typed, meant) in [("gihtub", "github"), ("opena", "openai"), ("Google Cloud", "google-cloud"), ("github-actions", "github")] {
+        for (typed, meant) in
+            [("gihtub", "github"), ("opena", "openai"), ("Google Cloud", "google-cloud"), ("github-actions", "github")]
+        {
             assert_eq!(nearest(typed), Some(meant), "{typed}");
         }
         assert_eq!(nearest("qqqqqqqqqqqqqq"), None);

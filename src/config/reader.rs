@@ -160,7 +160,11 @@ impl<'a> Reader<'a> {
     pub(super) fn text(&mut self, section: &Section<'_>, key: &str) -> Option<String> {
         self.value(section, key, "a text", |text| {
             let text = text.trim();
-            if text.is_empty() || text.contains('\0') { Err(Complaint::new(format!("\"{key}\" is empty"))) } else { Ok(text.to_owned()) }
+            if text.is_empty() || text.contains('\0') {
+                Err(Complaint::new(format!("\"{key}\" is empty")))
+            } else {
+                Ok(text.to_owned())
+            }
         })
     }
 
@@ -182,11 +186,9 @@ impl<'a> Reader<'a> {
     pub(super) fn duration(&mut self, section: &Section<'_>, key: &str, range: &RangeInclusive<Duration>) -> Option<Duration> {
         self.value(section, key, "a duration such as 30s", |text| match parse_duration(text) {
             Ok(duration) if range.contains(&duration) => Ok(duration),
-            Ok(_) | Err(UnitError::TooLarge) => Err(Complaint::new(out_of_range(
-                key,
-                &render_duration(*range.start()),
-                &render_duration(*range.end()),
-            ))),
+            Ok(_) | Err(UnitError::TooLarge) => {
+                Err(Complaint::new(out_of_range(key, &render_duration(*range.start()), &render_duration(*range.end()))))
+            }
             Err(error) => Err(Complaint::new(format!("\"{key}\" is not a duration: {error}")).help(format!(
                 "write 500ms, 15s, 5m, 1h30m or a number of seconds, from {} to {}",
                 render_duration(*range.start()),
@@ -203,8 +205,7 @@ impl<'a> Reader<'a> {
         self.value(section, key, "a percentage such as 10%", |text| match parse_fraction(text) {
             Ok(fraction) if range.contains(&fraction) => Ok(fraction),
             Ok(fraction) => {
-                let complaint =
-                    Complaint::new(out_of_range(key, &render_fraction(*range.start()), &render_fraction(*range.end())));
+                let complaint = Complaint::new(out_of_range(key, &render_fraction(*range.start()), &render_fraction(*range.end())));
                 let meant = !text.contains('%') && range.contains(&(fraction / 100.0));
                 Err(if meant { complaint.help(format!("did you mean {}%?", text.trim())) } else { complaint })
             }
@@ -247,7 +248,11 @@ impl<'a> Reader<'a> {
         let Value::List(items) = &node.value else {
             let complaint = Complaint::new(format!("\"{key}\" must be a list, not {}", node.kind()));
             let written = if let Value::Scalar(scalar) = &node.value { scalar.written.as_str() } else { "" };
-            self.error(node.at, Some(written), complaint.help(format!("write [\"{}\"]", if written.is_empty() { "..." } else { short(written) })));
+            self.error(
+                node.at,
+                Some(written),
+                complaint.help(format!("write [\"{}\"]", if written.is_empty() { "..." } else { short(written) })),
+            );
             return None;
         };
         // One after the other, so that a mistake in the first does not hide one in the second.

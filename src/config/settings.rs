@@ -92,7 +92,13 @@ impl Resolved {
         let wrong = self.connect_timeout_written && connect_timeout > timeout;
         fight("connect_timeout", "timeout", wrong, (*connect_timeout, *timeout), "it has no effect");
         let wrong = self.incident_interval_written && incident_interval > interval;
-        fight("incident_interval", "interval", wrong, (*incident_interval, *interval), "incidents are watched less closely than calm");
+        fight(
+            "incident_interval",
+            "interval",
+            wrong,
+            (*incident_interval, *interval),
+            "incidents are watched less closely than calm",
+        );
         let wrong = self.stale_after_written && interval > stale_after;
         fight("interval", "stale_after", wrong, (*interval, *stale_after), "the provider is called unreachable between two polls");
     }

@@ -28,8 +28,16 @@ const DURATION_UNITS: &[(&str, u64)] =
     &[("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
 
 /// Units of size; the first that divides a size is the one it is shown in.
-const SIZE_UNITS: &[(&str, u64)] =
-    &[("GiB", 1 << 30), ("GB", 1_000_000_000), ("MiB", 1 << 20), ("MB", 1_000_000), ("KiB", 1 << 10), ("KB", 1_000), ("kB", 1_000), ("B", 1)];
+const SIZE_UNITS: &[(&str, u64)] = &[
+    ("GiB", 1 << 30),
+    ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
+    ("MB", 1_000_000),
+    ("KiB", 1 << 10),
+    ("KB", 1_000),
+    ("kB", 1_000),
+    ("B", 1),
+];
 
 /// Reads `500ms`, `15s`, `5m`, `1h30m`, `0.5s`, `2d` or a bare number of seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {

@@ -11,4 +11,5 @@
 mod commands;
 mod deploy;
 mod ledger;
+mod config;
 mod support;
