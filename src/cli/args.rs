@@ -78,7 +78,7 @@ pub struct Common {
         global = true,
         value_name = "FILE",
         env = "STATUSWATCH_CONFIG",
-        default_value = "providers.yaml",
+        default_value = super::context::DEFAULT_CONFIG,
         hide_env_values = true
     )]
     pub config: PathBuf,
@@ -90,6 +90,13 @@ pub struct Common {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Validate the configuration: every mistake at once, with file, line, column and a hint
+    #[command(long_about = "\
+Validate the configuration: every mistake at once, with file, line and column, and a hint for a misspelt key.
+
+Nothing is started and nothing is written. Mistakes go to standard error, one line that sums up to standard \
+output. An invalid file ends with exit status 2.", after_help = EXIT_STATUSES)]
+    Check(CheckArgs),
     /// The present state of every provider, from the state directory, without network
     #[command(long_about = "\
 The present state of every provider, from the state directory, without network.
@@ -112,6 +119,12 @@ Past events from the ledger, oldest first; the newest 50 unless --limit says oth
   statuswatch history --since 2026-02-01 --kind incident --impact major+ --limit 0
   statuswatch history --json          one JSON object a line, as in the event log", after_help = EXIT_STATUSES)]
     History(HistoryArgs),
+    /// Put a provider into providers.yaml, keeping its comments and order
+    #[command(long_about = "\
+Put a provider into providers.yaml, keeping its comments and order. A file that is not there is begun.
+
+  statuswatch add openai github      known by name: see `statuswatch catalog`", after_help = EXIT_STATUSES)]
+    Add(AddArgs),
     /// The providers known by name
     #[command(long_about = "\
 The providers known by name: what may stand in providers.yaml as a bare slug.
@@ -119,6 +132,14 @@ The providers known by name: what may stand in providers.yaml as a bare slug.
   statuswatch catalog                all of them
   statuswatch catalog google cloud   those whose slug or name begins with it, has it in it or resembles it", after_help = EXIT_STATUSES)]
     Catalog(CatalogArgs),
+    /// JSON Schema of providers.yaml
+    #[command(long_about = "\
+JSON Schema of providers.yaml, for editors that complete and check while one types.
+
+  statuswatch schema > providers.schema.json
+  then, as the first line of providers.yaml:
+  # yaml-language-server: $schema=providers.schema.json")]
+    Schema,
     /// Shell completions
     #[command(long_about = "\
 Shell completions, to standard output.

@@ -3,14 +3,18 @@
 //! [`main`] is the program. A command returns how it ended; an error that reaches here is told in one
 //! line with its causes and ends with 1. Nothing in here ends the process by itself.
 
+pub mod add;
 pub mod args;
 pub mod catalog;
+pub mod check;
 pub mod completions;
+pub mod context;
 pub mod exit;
 pub mod filter;
 pub mod history;
 pub mod man;
 pub mod output;
+pub mod schema;
 pub mod status;
 pub mod table;
 pub mod version;
@@ -19,11 +23,12 @@ pub mod view_status;
 pub mod when;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Common};
 use exit::Exit;
 
 /// Runs the program with the arguments of the process.
@@ -48,18 +53,25 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
-    match cli.command {
-        Command::Status(args) => status::run(&state_dir(&cli.common), &args),
-        Command::History(args) => history::run(&state_dir(&cli.common), &args),
+    let Cli { common, command } = cli;
+    match command {
+        Command::Check(args) => check::run(&common, &args),
+        Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
+        Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
+        Command::Add(args) => add::run(&common, &args),
         Command::Catalog(args) => catalog::run(&args),
+        Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
     }
 }
 
-/// Where the ledger's database is.
-fn state_dir(common: &args::Common) -> std::path::PathBuf {
-    common.state.clone().unwrap_or_else(|| "state".into())
+/// Runs a command that reads the state directory.
+fn with_state(common: &Common, command: impl FnOnce(&Path) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    match context::state_dir(common) {
+        Ok(dir) => command(&dir),
+        Err(exit) => Ok(exit),
+    }
 }
 
 /// Tells an error that nobody dealt with.

@@ -87,6 +87,80 @@ fn the_catalogue_is_searched() {
     assert!(err.contains("\"qqqqqqqqqqqqqqqq\""), "{err}");
 }
 
+#[test]
+fn a_valid_configuration_is_0_and_a_line() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("providers.yaml"), "providers:\n  - openai\n  - github\n").unwrap();
+    let (output, out, err) = run(dir.path(), &["check"]);
+    assert_eq!((output.status.code(), out.as_str(), err.as_str()), (Some(0), "providers.yaml: 2 providers, no mistakes\n", ""));
+}
+
+#[test]
+fn every_mistake_is_told_at_once_and_is_2() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.yaml"), "providrs:\n  - openai\nproviders:\n  - id: acme\n    url: status.acme.example\n")
+        .unwrap();
+    let (output, out, err) = run(dir.path(), &["check", "-c", "a.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err.contains("a.yaml:1:1:") && err.contains("a.yaml:5:"), "{err}");
+    assert_eq!(out, "a.yaml: 2 mistakes\n");
+    let (output, out, _) = run(dir.path(), &["check", "-c", "a.yaml", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&json["valid"], &json["mistakes"][0]["line"]), (&false.into(), &1.into()));
+    // Whoever needs the file for its state directory is told the same.
+    let (output, out, err) = run(dir.path(), &["status", "-c", "a.yaml"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+    assert!(err.contains("a.yaml:1:1:") && err.contains("--state"), "{err}");
+}
+
+#[test]
+fn no_configuration_is_2_and_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, out, err) = run(dir.path(), &["check"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+    assert!(err.contains("cannot read providers.yaml"), "{err}");
+}
+
+#[test]
+fn add_keeps_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("providers.yaml");
+    let (output, out, err) = run(dir.path(), &["add", "openai"]);
+    assert_eq!((output.status.code(), out.as_str(), err.as_str()), (Some(0), "providers.yaml: 1 provider\n", ""));
+    assert_eq!(run(dir.path(), &["check"]).0.status.code(), Some(0));
+
+    let before = "# ours\nproviders:   # all\n  - openai # first\n\ndefaults:\n  interval: 30s\n";
+    std::fs::write(&path, before).unwrap();
+    let (output, out, err) = run(dir.path(), &["add", "github", "openai"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(0), "providers.yaml: 2 providers\n"));
+    assert!(err.contains("openai is there already"), "{err}");
+    let after = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(after, before.replace("# first\n", "# first\n  - github\n"));
+
+    for (args, says) in [(["add", "githbu"], "is \"github\" meant?"), (["add", "../x"], "is not in the catalogue")] {
+        let (output, out, err) = run(dir.path(), &args);
+        assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+        assert!(err.contains(says), "{err}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "a refused addition changes nothing");
+
+    std::fs::write(&path, "intervall: 5s\nproviders:\n  - openai\n").unwrap();
+    let (output, _, err) = run(dir.path(), &["add", "github"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err.contains("nothing was added") && err.contains("intervall"), "{err}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside the file");
+}
+
+#[test]
+fn the_schema_is_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, out, _) = run(dir.path(), &["schema"]);
+    assert_eq!(output.status.code(), Some(0));
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(schema["properties"]["providers"].is_object(), "{schema}");
+}
+
 /// `statuswatch man | head -c1`.
 #[test]
 fn a_reader_that_goes_away_is_an_ordinary_end() {

@@ -176,6 +176,21 @@ fn flat_toml(text: &str) -> Vec<(String, Value)> {
     pairs
 }
 
+/// Both files the images may start with are valid, and everything they write lies on the volume.
+#[test]
+fn the_configurations_are_valid_and_write_to_the_volume() {
+    let kubernetes = yaml(&read("kubernetes.yaml"));
+    let mounted = kubernetes.iter().find_map(|document| document["data"]["providers.yaml"].as_str()).unwrap();
+    for text in [read("providers.yaml"), mounted.to_owned()] {
+        let loaded =
+            statuswatch::config::parse(Path::new("providers.yaml"), &text, &|_| None).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(loaded.warnings, []);
+        for dir in [&loaded.config.state_dir, &loaded.config.event_log.dir, &loaded.config.diagnostics.dir] {
+            assert!(dir.starts_with("/data"), "{}", dir.display());
+        }
+    }
+}
+
 #[test]
 fn the_readme_names_every_file() {
     let readme = read("README.md");
