@@ -9,6 +9,8 @@
 )]
 
 mod feed;
+mod commands;
+mod deploy;
 mod ledger;
 mod sources;
 mod config;
