@@ -182,3 +182,121 @@ fn harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Component, ComponentStatus, parse_time};
+
+    fn component(name: &str, status: ComponentStatus) -> Component {
+        Component { id: None, name: name.into(), group: None, status }
+    }
+
+    fn event() -> StatusEvent {
+        let at = |text| parse_time(text).unwrap();
+        StatusEvent {
+            seq: 1,
+            id: "0".repeat(32),
+            kind: Kind::Incident,
+            provider: "acme".into(),
+            provider_name: "Acme Cloud".into(),
+            source: "statuspage".into(),
+            incident_id: Some("01ABC".into()),
+            update_id: Some("u1".into()),
+            revision: 1,
+            title: "High errors with parcel labels".into(),
+            status: Status::Resolved,
+            previous_status: Some(Status::Monitoring),
+            impact: Impact::Minor,
+            previous_impact: Some(Impact::Minor),
+            components: vec![
+                component("Labels", ComponentStatus::Operational),
+                component("Label Printing", ComponentStatus::DegradedPerformance),
+            ],
+            message: Some("All impacted services have now fully recovered.".into()),
+            url: Some("https://status.acme.example/incidents/01ABC".into()),
+            started_at: None,
+            published_at: at("2026-02-23T10:20:49.9Z"),
+            observed_at: at("2026-02-23T10:21:00Z"),
+            scheduled_for: None,
+            scheduled_until: None,
+            backfill: false,
+        }
+    }
+
+    #[test]
+    fn incident() {
+        insta::assert_snapshot!(render_block(&event()), @"");
+    }
+
+    #[test]
+    fn maintenance() {
+        let event = StatusEvent {
+            kind: Kind::Maintenance,
+            title: "Database upgrade".into(),
+            status: Status::Scheduled,
+            impact: Impact::Maintenance,
+            message: Some("Short interruptions.\n\nNothing to do for you.".into()),
+            scheduled_for: parse_time("2026-03-01T02:00:00Z"),
+            scheduled_until: parse_time("2026-03-01T04:00:00Z"),
+            backfill: true,
+            ..event()
+        };
+        insta::assert_snapshot!(render_block(&event), @"");
+    }
+
+    #[test]
+    fn component_without_a_message() {
+        let event = StatusEvent {
+            kind: Kind::Component,
+            title: "Labels".into(),
+            status: Status::MajorOutage,
+            previous_status: Some(Status::Operational),
+            impact: Impact::Critical,
+            previous_impact: Some(Impact::None),
+            components: vec![component("Labels", ComponentStatus::MajorOutage)],
+            message: None,
+            ..event()
+        };
+        insta::assert_snapshot!(render_block(&event), @"");
+    }
+
+    #[test]
+    fn provider_that_cannot_be_read() {
+        let event = StatusEvent {
+            kind: Kind::Provider,
+            title: "Acme Cloud cannot be read".into(),
+            status: Status::Unreachable,
+            previous_status: None,
+            impact: Impact::Unknown,
+            previous_impact: None,
+            components: Vec::new(),
+            message: Some("No answer since 10:10.".into()),
+            url: None,
+            ..event()
+        };
+        insta::assert_snapshot!(render_block(&event), @"");
+    }
+
+    #[test]
+    fn edited_long_and_hostile() {
+        let forged = format!(
+            "Line one\u{1b}[2J.\n{RULE}\n[2026-02-23 10:20:49 UTC] Acme Cloud - Resolved\nab\u{202e}cd\t{}",
+            "long ".repeat(40)
+        );
+        let event = StatusEvent {
+            revision: 2,
+            title: "A title\n[2026-01-01 00:00:00 UTC] in two\u{7} lines".into(),
+            message: Some(forged),
+            ..event()
+        };
+        insta::assert_snapshot!(render_block(&event), @"");
+    }
+
+    #[test]
+    fn colour_is_all_that_differs_on_a_terminal() {
+        let colored = render_block_colored(&event());
+        assert!(colored.starts_with("[2026-02-23 10:20:49 UTC] Acme Cloud - \u{1b}[32mResolved\u{1b}[0m (minor)\n"));
+        assert_eq!(colored.replace("\u{1b}[32m", "").replace("\u{1b}[0m", ""), render_block(&event()));
+    }
+}

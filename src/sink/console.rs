@@ -38,7 +38,7 @@ impl ConsoleSink {
 }
 
 impl Sink for ConsoleSink {
-    fn id(&self) -> &str {
+    fn id(&self) -> &'static str {
         "console"
     }
 

@@ -152,17 +152,16 @@ impl EventLogSink {
             None if file.size() == 0 => Some(0),
             None => None,
         };
-        let start = match known {
-            Some(offset) => Some(offset),
-            None => {
-                if memory.is_some() {
-                    tracing::warn!(file = %self.path.display(), "the event log was changed from outside; nothing in it is touched");
-                }
-                // The exact bytes of the next event are ours, wherever they stand.
-                match expected.next()? {
-                    Some(bytes) => find(file.bytes(), bytes).map_err(self.failed("read"))?,
-                    None => None,
-                }
+        let start = if known.is_some() {
+            known
+        } else {
+            if memory.is_some() {
+                tracing::warn!(file = %self.path.display(), "the event log was changed from outside; nothing in it is touched");
+            }
+            // The exact bytes of the next event are ours, wherever they stand.
+            match expected.next()? {
+                Some(bytes) => find(file.bytes(), bytes).map_err(self.failed("read"))?,
+                None => None,
             }
         };
         if let Some(start) = start {

@@ -233,3 +233,33 @@ fn parse_leniently(line: &str) -> Option<StatusEvent> {
     }
     serde_json::from_value(Value::Object(object)).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_versions_and_other_lines_are_read_as_far_as_they_go() {
+        let event = parse(br#"{"seq":4,"id":"a","kind":"incident","provider":"p","provider_name":"P","source":"feed","title":"T","status":"update","published_at":"2026-02-23T10:20:49Z","new_key":1}"#);
+        assert_eq!(event.event.map(|event| (event.seq, event.revision, event.backfill)), Some((4, 1, false)));
+        assert_eq!(parse(b"a note").event, None);
+        assert_eq!(parse(b"{\"seq\":").event, None);
+    }
+
+    #[test]
+    fn a_follower_goes_on_after_a_rotation_and_waits_for_whole_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let active = dir.path().join("events.jsonl");
+        let mut reader = LogReader::new(dir.path());
+        assert_eq!(reader.next().unwrap(), None);
+        fs::write(&active, "one\ntw").unwrap();
+        let mut lines = || std::iter::from_fn(|| reader.next().unwrap()).map(|line| line.line).collect::<Vec<_>>();
+        assert_eq!(lines(), ["one"]);
+        fs::write(&active, "one\ntwo\nthree\n").unwrap();
+        fs::rename(&active, dir.path().join("events.20260223T102049Z.000001.jsonl")).unwrap();
+        fs::write(dir.path().join("events.20260223T102050Z.000002.jsonl"), "four\n").unwrap();
+        fs::write(&active, "five\n").unwrap();
+        assert_eq!(lines(), ["two", "three", "four", "five"]);
+        assert!(lines().is_empty());
+    }
+}

@@ -129,7 +129,7 @@ fn modes_hold_and_a_second_writer_is_refused() {
 /// The log of an earlier life is neither cut nor mixed with ours, torn end or not.
 #[test]
 fn a_foreign_file_is_continued_at_its_end() {
-    for content in ["{\"seq\":9}\n", "{\"seq\":9}\n{\"seq\":1", "\0\0\0"] {
+    for content in ["{\"seq\":9}\n", "{\"seq\":9}\n{\"seq\":10,\"id", "\0\0\0"] {
         let dir = tempfile::tempdir().unwrap();
         fs::write(active(dir.path()), content).unwrap();
         let mut ledger = Ledger::new(2);
