@@ -14,6 +14,7 @@ mod deploy;
 mod ledger;
 mod sources;
 mod config;
+mod sinks;
 mod support;
 mod world;
 mod world_faults;
