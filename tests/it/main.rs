@@ -9,4 +9,5 @@
 )]
 
 mod feed;
+mod ledger;
 mod support;

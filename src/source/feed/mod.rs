@@ -20,7 +20,7 @@ use url::Url;
 use self::read::{Feed as Read, Item};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
-use crate::event::{Impact, Kind, Status};
+use crate::event::{Component, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 use crate::text::{html_to_text, one_line};
 
@@ -180,24 +180,18 @@ fn incident(id: String, items: &[&Item]) -> Option<Incident> {
     })
 }
 
-/// Items that share an id and differ: each is an update, known by its time.
-fn several(items: &[&Item], components: &mut Vec<crate::event::Component>) -> Vec<Update> {
+/// Items that share an id and differ: each is an update, known by its words. So was the first one when it stood alone:
+/// a second one beside it does not make it new.
+fn several(items: &[&Item], components: &mut Vec<Component>) -> Vec<Update> {
     // Newest first is the rule in a document: of two with one time the later one stands above.
-    let mut updates: Vec<Update> = items.iter().rev().map(|item| update(item, components)).collect();
+    let mut updates: Vec<Update> =
+        items.iter().rev().map(|item| Update { id: UpdateId::Content, ..update(item, components) }).collect();
     updates.sort_by_key(|update| update.published_at);
-    let mut places = HashMap::new();
-    for update in &mut updates {
-        update.id = update.published_at.map_or(UpdateId::Content, |time| {
-            let place = places.entry(time).or_insert(0);
-            *place += 1;
-            UpdateId::Timed(time, *place - 1)
-        });
-    }
     updates
 }
 
 /// An item as the one update it shows.
-fn update(item: &Item, components: &mut Vec<crate::event::Component>) -> Update {
+fn update(item: &Item, components: &mut Vec<Component>) -> Update {
     let (status, text) = if let Some(latest) = latest::read(item) {
         *components = latest.components;
         (latest.status, latest.text)
@@ -209,6 +203,6 @@ fn update(item: &Item, components: &mut Vec<crate::event::Component>) -> Update 
     Update { id: UpdateId::Latest, status, published_at: date(item), edited_at: None, text }
 }
 
-fn date(item: &Item) -> Option<crate::event::Time> {
+fn date(item: &Item) -> Option<Time> {
     item.updated.or(item.published)
 }

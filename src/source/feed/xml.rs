@@ -314,11 +314,14 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// What is left out: persons and media. Nobody here reads them, and the parser panics on some of them.
+/// What is left out: persons, media, categories. Nobody here reads them, and the parser panics on some of them.
 fn is_unread(name: &str) -> bool {
     let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
     matches!(prefix, "itunes" | "media" | "podcast" | "googleplay")
-        || matches!(local(name), "managingEditor" | "webMaster" | "author" | "contributor" | "creator")
+        || matches!(
+            local(name),
+            "managingEditor" | "webMaster" | "author" | "contributor" | "creator" | "category" | "enclosure" | "comments"
+        )
 }
 
 /// The type of an Atom text as the parser knows it; any other would cost the whole feed.
