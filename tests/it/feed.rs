@@ -335,6 +335,12 @@ fn hostile_documents_are_refused_or_bounded() {
     assert_eq!(parse_with(many, None, limits), Err(ParseError::TooMany { what: "items", count: 5000, limit: 10 }));
     let entries = format!("<feed xmlns='http://www.w3.org/2005/Atom'>{}</feed>", "<entry><id>1</id></entry>".repeat(11));
     assert_eq!(parse_with(entries, None, limits), Err(ParseError::TooMany { what: "items", count: 11, limit: 10 }));
+    let updates = "<small>Mar 3, 2026, 21:09 UTC</small><strong>Update</strong> - x".repeat(11);
+    let updates = format!("<rss><channel><item><guid>1</guid><description>{updates}</description></item></channel></rss>");
+    assert_eq!(
+        parse_with(updates, None, limits),
+        Err(ParseError::TooMany { what: "updates of one incident", count: 11, limit: 10 })
+    );
     let malformed = |text: String| match parse(text) {
         Err(ParseError::Malformed { reason, .. }) => reason,
         other => panic!("{other:?}"),

@@ -4,10 +4,12 @@
 //! ([`growing`]), those that are replaced ([`latest`]), and plain ones, of which each is an incident with one update.
 //! A feed lists the newest incidents down to some limit and says nothing of components, so it covers little.
 
+mod escape;
 mod growing;
 mod identity;
 mod json;
 mod latest;
+mod markup;
 mod read;
 mod time;
 mod words;
@@ -68,11 +70,11 @@ impl Source for Feed {
         match document.shape() {
             Shape::Xml => {
                 let text = document.text();
-                let (root, tag) = xml::root(&text).ok()?;
+                let (root, tag) = markup::root(&text).ok()?;
                 Some(match root {
-                    xml::Root::Atom => "an Atom feed".to_owned(),
-                    xml::Root::Rdf => "an RSS 1.0 feed".to_owned(),
-                    xml::Root::Rss => match tag.split_once("version=").and_then(|(_, rest)| rest.split(['"', '\'']).nth(1)) {
+                    markup::Root::Atom => "an Atom feed".to_owned(),
+                    markup::Root::Rdf => "an RSS 1.0 feed".to_owned(),
+                    markup::Root::Rss => match tag.split_once("version=").and_then(|(_, rest)| rest.split(['"', '\'']).nth(1)) {
                         Some(version) => format!("an RSS {} feed", one_line(version, 10)),
                         None => "an RSS feed".to_owned(),
                     },
@@ -84,7 +86,12 @@ impl Source for Feed {
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
-        Ok(snapshot(&read::read(&documents.first, limits)?))
+        let snapshot = snapshot(&read::read(&documents.first, limits)?);
+        let most = snapshot.incidents.iter().map(|incident| incident.updates.len()).max().unwrap_or(0);
+        if most > limits.max_items {
+            return Err(ParseError::TooMany { what: "updates of one incident", count: most, limit: limits.max_items });
+        }
+        Ok(snapshot)
     }
 }
 
