@@ -15,6 +15,7 @@ mod ledger;
 mod sources;
 mod config;
 mod sinks;
+mod ledger;
 mod support;
 mod world;
 mod world_faults;
