@@ -55,17 +55,18 @@ Exit status:
     version = super::version::short(),
     long_version = super::version::long(),
     disable_help_subcommand = true,
-    subcommand_required = true,
-    arg_required_else_help = true,
     max_term_width = 110
 )]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
     pub common: Common,
+    /// `statuswatch` alone is `statuswatch run`, with its flags.
+    #[command(flatten)]
+    pub run: RunArgs,
     /// The command.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// What every command takes.
@@ -90,6 +91,19 @@ pub struct Common {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Watch until stopped (also what `statuswatch` alone does)
+    #[command(long_about = "\
+Watch every provider of providers.yaml until stopped; this is also what `statuswatch` alone does.
+
+New updates go to standard output and to the event log. SIGINT and SIGTERM end it in order within 5 s, a second \
+one at once. SIGHUP reads providers.yaml again and reopens the logs, SIGUSR1 reopens the logs. At a terminal the keys \
+are h (history), s (status) and q (quit).
+
+  statuswatch run
+  statuswatch run --once --format json | jq .title
+  statuswatch run --duration 5m
+  HOSTED_MODE=true statuswatch run", after_help = EXIT_STATUSES)]
+    Run(RunArgs),
     /// Validate the configuration: every mistake at once, with file, line, column and a hint
     #[command(long_about = "\
 Validate the configuration: every mistake at once, with file, line and column, and a hint for a misspelt key.

@@ -397,8 +397,9 @@ impl Supervisor {
             self.add_poller(provider, slot, loaded, context);
         }
         if let Some(ready) = self.options.ready.take() {
-            // Whoever does not wait for it any more is ending us.
-            drop(ready.send(()));
+            if ready.send(()).is_err() {
+                tracing::debug!("nobody waits for us to be ready any more");
+            }
         }
     }
 
@@ -432,8 +433,10 @@ impl Lane {
         }
         let cell = Arc::clone(&self.seen);
         cell.fetch_min(millis, Ordering::Relaxed);
-        // A thread that has ended does not answer, which is noticed above.
-        drop(self.arbiter.spawn_fn(move || cell.store(millis, Ordering::Relaxed)));
+        if !self.arbiter.spawn_fn(move || cell.store(millis, Ordering::Relaxed)) {
+            tracing::error!("a thread of pollers has ended: a new one takes its place");
+            *self = Self::new();
+        }
     }
 }
 
