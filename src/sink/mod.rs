@@ -1,6 +1,21 @@
 //! Sinks: they pull events from the ledger, each with a cursor of its own, and deliver them.
 //! The ledger never waits for them.
 
+pub mod actor;
+mod console;
+mod event_log;
+mod lock;
+mod log_file;
+mod reader;
+mod resume;
+mod rotate;
+mod tail;
+
+pub use console::ConsoleSink;
+pub use event_log::{EventLogSink, WriteClock};
+pub use reader::{LogLine, LogReader};
+pub use rotate::LogFileFormat;
+
 use crate::event::StatusEvent;
 
 /// An event as a sink gets it: numbered, stored, with the bytes of its line fixed at commit.

@@ -9,6 +9,15 @@
 )]
 
 mod feed;
+mod commands;
+mod deploy;
 mod ledger;
 mod sources;
+mod config;
+mod sinks;
+mod ledger;
 mod support;
+mod world;
+mod world_faults;
+mod world_pages;
+mod world_storm;
