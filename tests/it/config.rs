@@ -343,3 +343,20 @@ fn an_entry_is_added_and_the_rest_stays() {
     assert!(add_provider("providers: 5\n", "openai").is_err());
     assert!(add_provider("a: [\n", "openai").is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(cut in 0_usize..2200, at in 0_usize..2200, put in "[-?:,\\[\\]{}#&*!|>'\"%@` \n\t~$a\u{e9}\u{0}\r]{0,6}") {
+        let text = std::fs::read_to_string(fixtures().join("contract.yaml")).unwrap();
+        let before: String = text.chars().take(at.min(cut)).collect();
+        let after: String = text.chars().skip(at.max(cut).min(at.min(cut) + 40)).collect();
+        let text = format!("{before}{put}{after}");
+        match read(&text) {
+            Ok(loaded) => proptest::prop_assert!(!loaded.config.providers.is_empty()),
+            Err(error) => proptest::prop_assert!(error.to_string().contains("mistake")),
+        }
+        if let Ok(edited) = add_provider(&text, "openai") {
+            proptest::prop_assert!(edited.len() > text.len());
+        }
+    }
+}
