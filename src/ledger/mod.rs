@@ -25,7 +25,7 @@ pub use error::LedgerError;
 pub use handle::Ledger;
 pub use lock::{LockError, StateLock};
 pub use messages::{
-    AddSink, Binding, Checkpoint, Crash, Delivered, Failed, Flush, Loaded, Nudge, Record, Recorded, Restarted, SinkTrouble,
+    AddSink, Binding, Checkpoint, Crash, Delivered, Failed, Flush, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble,
     Supersede, Unchanged, Verdict, Watch,
 };
 pub use migrate::{DATABASE, open_writer};

@@ -1,6 +1,8 @@
 //! Sinks: they pull events from the ledger, each with a cursor of its own, and deliver them.
 //! The ledger never waits for them.
 
+pub mod actor;
+
 use crate::event::StatusEvent;
 
 /// An event as a sink gets it: numbered, stored, with the bytes of its line fixed at commit.

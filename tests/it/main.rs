@@ -8,7 +8,12 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod feed;
+mod commands;
+mod deploy;
 mod ledger;
+mod sources;
+mod config;
 mod support;
 mod world;
 mod world_faults;
