@@ -8,14 +8,15 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
-mod feed;
 mod commands;
+mod config;
 mod deploy;
+mod feed;
 mod ledger;
 mod sources;
-mod config;
 mod support;
 mod world;
 mod world_faults;
 mod world_pages;
+mod world_sources;
 mod world_storm;
