@@ -1,10 +1,302 @@
 //! The text block people read, on the console and in the text log.
+//!
+//! One event is one block: a head line, what it is about, what the provider says, and a dashed line.
+//! Titles and names stay on one line, and no line of a message can pass for a part of the frame.
 
-use super::StatusEvent;
+use std::fmt::Write as _;
+
+use chrono::SubsecRound as _;
+
+use super::{Impact, Kind, Status, StatusEvent, Time};
+
+/// The line that ends a block.
+const RULE: &str = "------------------------------------------------------------";
 
 /// Renders the block of the contract, ending in the dashed line and a line feed.
 #[must_use]
 pub fn render_block(event: &StatusEvent) -> String {
-    let _ = event;
-    String::new()
+    render(event, None)
+}
+
+/// As [`render_block`], with the status in the colour of its impact: for a terminal that wants colour.
+#[must_use]
+pub fn render_block_colored(event: &StatusEvent) -> String {
+    render(event, Some(colour(event)))
+}
+
+fn render(event: &StatusEvent, colour: Option<&str>) -> String {
+    let mut out = String::with_capacity(512);
+    let mut line = |text: &str| {
+        out.push_str(text);
+        out.push('\n');
+    };
+    line(&head(event, colour));
+    let names: Vec<String> = event.components.iter().map(|c| one_line(&c.name)).filter(|name| !name.is_empty()).collect();
+    if !names.is_empty() {
+        line(&format!("Product: {}", names.join(", ")));
+    }
+    let title = one_line(&event.title);
+    if !title.is_empty() {
+        line(&format!("{}: {title}", subject(event.kind)));
+    }
+    let message = event.message.as_deref().map(paragraphs).unwrap_or_default();
+    if message.is_empty() {
+        // Nothing was written: what changed is the news.
+        for change in changes(event) {
+            line(&change);
+        }
+    }
+    for paragraph in &message {
+        line(paragraph);
+    }
+    if let Some(window) = window(event) {
+        line(&window);
+    }
+    // A component's own event says its state in the head line.
+    if !names.is_empty() && event.kind != Kind::Component {
+        line("Affected components:");
+        for component in &event.components {
+            let name = one_line(&component.name);
+            if !name.is_empty() {
+                line(&format!("- {name} ({})", component.status.label()));
+            }
+        }
+    }
+    if let Some(url) = event.url.as_deref().map(one_line).filter(|url| !url.is_empty()) {
+        line(&url);
+    }
+    line(RULE);
+    out
+}
+
+fn head(event: &StatusEvent, colour: Option<&str>) -> String {
+    let provider = one_line(&event.provider_name);
+    let provider = if provider.is_empty() { one_line(&event.provider) } else { provider };
+    let status = match colour {
+        Some(colour) => format!("\u{1b}[{colour}m{}\u{1b}[0m", event.status.label()),
+        None => event.status.label(),
+    };
+    let mut head = format!("[{}] {provider} - {status}", stamp(event.published_at));
+    if event.impact != Impact::Unknown {
+        // Writing to a String cannot fail.
+        let _ = write!(head, " ({})", event.impact);
+    }
+    if event.revision > 1 {
+        head.push_str(" (edited)");
+    }
+    if event.backfill {
+        head.push_str(" (earlier)");
+    }
+    head
+}
+
+const fn subject(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Incident => "Incident",
+        Kind::Maintenance => "Maintenance",
+        Kind::Component => "Component",
+        Kind::Provider => "Provider",
+    }
+}
+
+/// What moved since it was last told.
+fn changes(event: &StatusEvent) -> Vec<String> {
+    let status = event.previous_status.filter(|before| *before != event.status);
+    let impact = event.previous_impact.filter(|before| *before != event.impact);
+    let status = status.map(|before| format!("Status: {} → {}", before.label(), event.status.label()));
+    let impact = impact.map(|before| format!("Impact: {before} → {}", event.impact));
+    status.into_iter().chain(impact).collect()
+}
+
+/// The window of a maintenance, as far as it is known.
+fn window(event: &StatusEvent) -> Option<String> {
+    match (event.scheduled_for, event.scheduled_until) {
+        (Some(from), Some(until)) => Some(format!("Scheduled: {} to {}", stamp(from), stamp(until))),
+        (Some(from), None) => Some(format!("Scheduled: from {}", stamp(from))),
+        (None, Some(until)) => Some(format!("Scheduled: until {}", stamp(until))),
+        (None, None) => None,
+    }
+}
+
+fn stamp(time: Time) -> String {
+    time.trunc_subsecs(0).format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// ANSI colour of the status: green when over or well, else by impact.
+fn colour(event: &StatusEvent) -> &'static str {
+    if event.status.is_over() || matches!(event.status, Status::Operational | Status::Reachable) {
+        return "32";
+    }
+    match event.impact {
+        Impact::Critical => "1;31",
+        Impact::Major => "31",
+        Impact::Minor => "33",
+        Impact::Maintenance => "34",
+        Impact::None | Impact::Unknown => "36",
+    }
+}
+
+/// Text on one line, without anything that acts on a terminal.
+fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        let before = out.len();
+        if before > 0 {
+            out.push(' ');
+        }
+        let start = out.len();
+        out.extend(word.chars().filter(|&c| !harmful(c)));
+        if out.len() == start {
+            out.truncate(before);
+        }
+    }
+    out
+}
+
+/// The lines of a message that say something. A line that imitates the frame is moved off the margin.
+fn paragraphs(message: &str) -> Vec<String> {
+    message
+        .lines()
+        .map(|line| {
+            let line: String = line.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|&c| !harmful(c)).collect();
+            let line = line.trim_end();
+            if imitates_frame(line) { format!(" {line}") } else { line.to_owned() }
+        })
+        .filter(|line| !line.trim().is_empty())
+        .collect()
+}
+
+fn imitates_frame(line: &str) -> bool {
+    line == RULE
+        || line.strip_prefix('[').is_some_and(|rest| {
+            rest.bytes().take(5).collect::<Vec<_>>().iter().enumerate().all(
+                |(i, b)| {
+                    if i == 4 { *b == b'-' } else { b.is_ascii_digit() }
+                },
+            ) && rest.len() > 4
+        })
+}
+
+/// Control characters, and those that reorder or hide text.
+fn harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Component, ComponentStatus, parse_time};
+
+    fn component(name: &str, status: ComponentStatus) -> Component {
+        Component { id: None, name: name.into(), group: None, status }
+    }
+
+    fn event() -> StatusEvent {
+        let at = |text| parse_time(text).unwrap();
+        StatusEvent {
+            seq: 1,
+            id: "0".repeat(32),
+            kind: Kind::Incident,
+            provider: "acme".into(),
+            provider_name: "Acme Cloud".into(),
+            source: "statuspage".into(),
+            incident_id: Some("01ABC".into()),
+            update_id: Some("u1".into()),
+            revision: 1,
+            title: "High errors with parcel labels".into(),
+            status: Status::Resolved,
+            previous_status: Some(Status::Monitoring),
+            impact: Impact::Minor,
+            previous_impact: Some(Impact::Minor),
+            components: vec![
+                component("Labels", ComponentStatus::Operational),
+                component("Label Printing", ComponentStatus::DegradedPerformance),
+            ],
+            message: Some("All impacted services have now fully recovered.".into()),
+            url: Some("https://status.acme.example/incidents/01ABC".into()),
+            started_at: None,
+            published_at: at("2026-02-23T10:20:49.9Z"),
+            observed_at: at("2026-02-23T10:21:00Z"),
+            scheduled_for: None,
+            scheduled_until: None,
+            backfill: false,
+        }
+    }
+
+    #[test]
+    fn incident() {
+        insta::assert_snapshot!(render_block(&event()), @"");
+    }
+
+    #[test]
+    fn maintenance() {
+        let event = StatusEvent {
+            kind: Kind::Maintenance,
+            title: "Database upgrade".into(),
+            status: Status::Scheduled,
+            impact: Impact::Maintenance,
+            message: Some("Short interruptions.\n\nNothing to do for you.".into()),
+            scheduled_for: parse_time("2026-03-01T02:00:00Z"),
+            scheduled_until: parse_time("2026-03-01T04:00:00Z"),
+            backfill: true,
+            ..event()
+        };
+        insta::assert_snapshot!(render_block(&event), @"");
+    }
+
+    #[test]
+    fn component_without_a_message() {
+        let event = StatusEvent {
+            kind: Kind::Component,
+            title: "Labels".into(),
+            status: Status::MajorOutage,
+            previous_status: Some(Status::Operational),
+            impact: Impact::Critical,
+            previous_impact: Some(Impact::None),
+            components: vec![component("Labels", ComponentStatus::MajorOutage)],
+            message: None,
+            ..event()
+        };
+        insta::assert_snapshot!(render_block(&event), @"");
+    }
+
+    #[test]
+    fn provider_that_cannot_be_read() {
+        let event = StatusEvent {
+            kind: Kind::Provider,
+            title: "Acme Cloud cannot be read".into(),
+            status: Status::Unreachable,
+            previous_status: None,
+            impact: Impact::Unknown,
+            previous_impact: None,
+            components: Vec::new(),
+            message: Some("No answer since 10:10.".into()),
+            url: None,
+            ..event()
+        };
+        insta::assert_snapshot!(render_block(&event), @"");
+    }
+
+    #[test]
+    fn edited_long_and_hostile() {
+        let forged = format!(
+            "Line one\u{1b}[2J.\n{RULE}\n[2026-02-23 10:20:49 UTC] Acme Cloud - Resolved\nab\u{202e}cd\t{}",
+            "long ".repeat(40)
+        );
+        let event = StatusEvent {
+            revision: 2,
+            title: "A title\n[2026-01-01 00:00:00 UTC] in two\u{7} lines".into(),
+            message: Some(forged),
+            ..event()
+        };
+        insta::assert_snapshot!(render_block(&event), @"");
+    }
+
+    #[test]
+    fn colour_is_all_that_differs_on_a_terminal() {
+        let colored = render_block_colored(&event());
+        assert!(colored.starts_with("[2026-02-23 10:20:49 UTC] Acme Cloud - \u{1b}[32mResolved\u{1b}[0m (minor)\n"));
+        assert_eq!(colored.replace("\u{1b}[32m", "").replace("\u{1b}[0m", ""), render_block(&event()));
+    }
 }

@@ -26,7 +26,7 @@ pub use handle::Ledger;
 pub use lock::{LockError, StateLock};
 pub use messages::{
     AddSink, Binding, Checkpoint, Crash, Delivered, Failed, Flush, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble,
-    Supersede, Unchanged, Verdict, Watch,
+    Unchanged, Verdict, Watch,
 };
 pub use migrate::{DATABASE, open_writer};
 pub use read::{OpenItem, ProviderRow, Query, Reader, SinkRow};

@@ -2,6 +2,19 @@
 //! The ledger never waits for them.
 
 pub mod actor;
+mod console;
+mod event_log;
+mod lock;
+mod log_file;
+mod reader;
+mod resume;
+mod rotate;
+mod tail;
+
+pub use console::ConsoleSink;
+pub use event_log::{EventLogSink, WriteClock};
+pub use reader::{LogLine, LogReader};
+pub use rotate::LogFileFormat;
 
 use crate::event::StatusEvent;
 

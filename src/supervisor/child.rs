@@ -41,15 +41,24 @@ where
     let (sender, receiver) = channel::channel(MAILBOX);
     let address = Addr::new(sender);
     let (abort, registration) = AbortHandle::new_pair();
-    let mut note = ExitNote { send: Some(exited), why: Some("its thread has ended".to_owned()) };
+    let note = ExitNote { send: Some(exited), why: Some("its thread has ended".to_owned()) };
     let job = move || {
+        // Taken as a whole, not field by field: its drop is what counts.
+        let mut note = note;
         // The factory may panic too.
         let actor = match catch_unwind(AssertUnwindSafe(build)) {
             Ok(Ok(actor)) => actor,
-            Ok(Err(why)) => return note.why = Some(why),
-            Err(panic) => return note.why = Some(format!("panic: {}", panic_text(&*panic))),
+            Ok(Err(why)) => {
+                note.why = Some(why);
+                return;
+            }
+            Err(panic) => {
+                note.why = Some(format!("panic: {}", panic_text(&*panic)));
+                return;
+            }
         };
         actix::spawn(async move {
+            let mut note = note;
             let mut running = Box::pin(Context::with_receiver(receiver).into_future(actor));
             // Caught before the future is dropped: dropping it while unwinding would run the actor's code again.
             let ended = Abortable::new(AssertUnwindSafe(&mut running).catch_unwind(), registration).await;

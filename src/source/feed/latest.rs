@@ -11,6 +11,9 @@ use crate::event::{Component, Status};
 use crate::snapshot::component;
 use crate::text::{html_to_text, one_line};
 
+/// The longest list of components that is read.
+const MAX_COMPONENTS: usize = 1000;
+
 /// What such an entry says.
 pub(super) struct Latest {
     pub(super) status: Status,
@@ -31,7 +34,7 @@ pub(super) fn read(item: &Item) -> Option<Latest> {
 
 /// The components of `<li>Name (State)</li>`.
 fn listed(html: &str) -> Vec<Component> {
-    let items = html.split("<li>").skip(1).filter_map(|item| item.split("</li>").next());
+    let items = html.split("<li>").skip(1).take(MAX_COMPONENTS).filter_map(|item| item.split("</li>").next());
     items
         .filter_map(|item| {
             let line = one_line(&html_to_text(item), 200);

@@ -4,10 +4,12 @@
 //! ([`growing`]), those that are replaced ([`latest`]), and plain ones, of which each is an incident with one update.
 //! A feed lists the newest incidents down to some limit and says nothing of components, so it covers little.
 
+mod escape;
 mod growing;
 mod identity;
 mod json;
 mod latest;
+mod markup;
 mod read;
 mod time;
 mod words;
@@ -20,7 +22,7 @@ use url::Url;
 use self::read::{Feed as Read, Item};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
-use crate::event::{Impact, Kind, Status};
+use crate::event::{Component, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 use crate::text::{html_to_text, one_line};
 
@@ -68,11 +70,11 @@ impl Source for Feed {
         match document.shape() {
             Shape::Xml => {
                 let text = document.text();
-                let (root, tag) = xml::root(&text).ok()?;
+                let (root, tag) = markup::root(&text).ok()?;
                 Some(match root {
-                    xml::Root::Atom => "an Atom feed".to_owned(),
-                    xml::Root::Rdf => "an RSS 1.0 feed".to_owned(),
-                    xml::Root::Rss => match tag.split_once("version=").and_then(|(_, rest)| rest.split(['"', '\'']).nth(1)) {
+                    markup::Root::Atom => "an Atom feed".to_owned(),
+                    markup::Root::Rdf => "an RSS 1.0 feed".to_owned(),
+                    markup::Root::Rss => match tag.split_once("version=").and_then(|(_, rest)| rest.split(['"', '\'']).nth(1)) {
                         Some(version) => format!("an RSS {} feed", one_line(version, 10)),
                         None => "an RSS feed".to_owned(),
                     },
@@ -84,7 +86,12 @@ impl Source for Feed {
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
-        Ok(snapshot(&read::read(&documents.first, limits)?))
+        let snapshot = snapshot(&read::read(&documents.first, limits)?);
+        let most = snapshot.incidents.iter().map(|incident| incident.updates.len()).max().unwrap_or(0);
+        if most > limits.max_items {
+            return Err(ParseError::TooMany { what: "updates of one incident", count: most, limit: limits.max_items });
+        }
+        Ok(snapshot)
     }
 }
 
@@ -180,24 +187,18 @@ fn incident(id: String, items: &[&Item]) -> Option<Incident> {
     })
 }
 
-/// Items that share an id and differ: each is an update, known by its time.
-fn several(items: &[&Item], components: &mut Vec<crate::event::Component>) -> Vec<Update> {
+/// Items that share an id and differ: each is an update, known by its words. So was the first one when it stood alone:
+/// a second one beside it does not make it new.
+fn several(items: &[&Item], components: &mut Vec<Component>) -> Vec<Update> {
     // Newest first is the rule in a document: of two with one time the later one stands above.
-    let mut updates: Vec<Update> = items.iter().rev().map(|item| update(item, components)).collect();
+    let mut updates: Vec<Update> =
+        items.iter().rev().map(|item| Update { id: UpdateId::Content, ..update(item, components) }).collect();
     updates.sort_by_key(|update| update.published_at);
-    let mut places = HashMap::new();
-    for update in &mut updates {
-        update.id = update.published_at.map_or(UpdateId::Content, |time| {
-            let place = places.entry(time).or_insert(0);
-            *place += 1;
-            UpdateId::Timed(time, *place - 1)
-        });
-    }
     updates
 }
 
 /// An item as the one update it shows.
-fn update(item: &Item, components: &mut Vec<crate::event::Component>) -> Update {
+fn update(item: &Item, components: &mut Vec<Component>) -> Update {
     let (status, text) = if let Some(latest) = latest::read(item) {
         *components = latest.components;
         (latest.status, latest.text)
@@ -209,6 +210,6 @@ fn update(item: &Item, components: &mut Vec<crate::event::Component>) -> Update 
     Update { id: UpdateId::Latest, status, published_at: date(item), edited_at: None, text }
 }
 
-fn date(item: &Item) -> Option<crate::event::Time> {
+fn date(item: &Item) -> Option<Time> {
     item.updated.or(item.published)
 }

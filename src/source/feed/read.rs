@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 use feed_rs::model::{Entry, FeedType, Link, Text};
 use feed_rs::parser;
 
-use super::{time, xml};
+use super::{markup, time, xml};
 use crate::document::{Document, Shape};
 use crate::event::Time;
 use crate::source::{Limits, ParseError};
@@ -68,7 +68,7 @@ fn html_error(text: &str) -> ParseError {
 
 fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
     let text = document.text();
-    if xml::root(&text).is_err_and(|reason| reason.ends_with("<html>")) {
+    if markup::root(&text).is_err_and(|reason| reason.ends_with("<html>")) {
         return Err(html_error(&text));
     }
     let prepared = xml::prepare(&text, limits.max_items)?;

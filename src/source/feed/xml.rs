@@ -5,8 +5,10 @@
 
 use memchr::memmem;
 
+use super::escape::escape;
+use super::markup::{Root, local, prolog, root, tag};
 use crate::source::ParseError;
-use crate::text::{decode_entities, one_line};
+use crate::text::one_line;
 
 /// Deeper than any feed; XHTML content included.
 const MAX_DEPTH: usize = 128;
@@ -21,17 +23,6 @@ const MAX_NAMESPACES: usize = 128;
 const MAX_BASE_DEPTH: usize = 3;
 const MAX_BASE: usize = 512;
 
-/// The formats in XML.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Root {
-    /// `<feed>`
-    Atom,
-    /// `<rss>`
-    Rss,
-    /// `<rdf:RDF>`
-    Rdf,
-}
-
 /// A document that is safe to parse.
 #[derive(Debug)]
 pub(super) struct Prepared {
@@ -39,28 +30,6 @@ pub(super) struct Prepared {
     pub(super) xml: String,
     /// How many items or entries it holds.
     pub(super) items: usize,
-}
-
-/// The root element of a document, without reading further; the name of another one as the error.
-pub(super) fn root(text: &str) -> Result<(Root, String), String> {
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
-        let from = rest.get(at..).unwrap_or_default();
-        if let Some(after) = prolog(from).map_err(str::to_owned)? {
-            rest = after;
-            continue;
-        }
-        let (tag, _) = tag(from).ok_or("the first tag is not closed")?;
-        let name = tag.trim_end_matches('/').split(char::is_whitespace).next().unwrap_or_default();
-        let root = match local(name) {
-            "feed" => Root::Atom,
-            "rss" => Root::Rss,
-            "RDF" => Root::Rdf,
-            other => return Err(format!("the root element is <{}>", one_line(other, 40))),
-        };
-        return Ok((root, tag.to_owned()));
-    }
-    Err("no element at all".to_owned())
 }
 
 /// Checks and repairs a document.
@@ -314,11 +283,14 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// What is left out: persons and media. Nobody here reads them, and the parser panics on some of them.
+/// What is left out: persons, media, categories. Nobody here reads them, and the parser panics on some of them.
 fn is_unread(name: &str) -> bool {
     let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
     matches!(prefix, "itunes" | "media" | "podcast" | "googleplay")
-        || matches!(local(name), "managingEditor" | "webMaster" | "author" | "contributor" | "creator")
+        || matches!(
+            local(name),
+            "managingEditor" | "webMaster" | "author" | "contributor" | "creator" | "category" | "enclosure" | "comments"
+        )
 }
 
 /// The type of an Atom text as the parser knows it; any other would cost the whole feed.
@@ -330,136 +302,6 @@ fn text_type<'v>(element: &str, value: &'v str) -> &'v str {
         ("title" | "subtitle" | "summary" | "rights", _) | ("content", "text" | "text/plain" | "") => "text",
         ("content", other) if !other.contains('/') => "text",
         _ => value,
-    }
-}
-
-/// The name behind a prefix.
-fn local(name: &str) -> &str {
-    name.rsplit_once(':').map_or(name, |(_, local)| local)
-}
-
-/// What follows a comment, an instruction or a DTD at the start of `from`; `None` if there is none.
-fn prolog(from: &str) -> Result<Option<&str>, &'static str> {
-    if let Some(comment) = from.strip_prefix("<!--") {
-        let end = memmem::find(comment.as_bytes(), b"-->").ok_or("a comment is not closed")?;
-        return Ok(comment.get(end + 3..));
-    }
-    if let Some(instruction) = from.strip_prefix("<?") {
-        let end = memmem::find(instruction.as_bytes(), b"?>").ok_or("an instruction is not closed")?;
-        return Ok(instruction.get(end + 2..));
-    }
-    if from.starts_with("<!") && !from.starts_with("<![CDATA[") {
-        return Ok(Some(behind_dtd(from).ok_or("a declaration is not closed")?));
-    }
-    Ok(None)
-}
-
-/// What follows a `<!DOCTYPE …>`, with or without declarations within. They are never obeyed.
-fn behind_dtd(from: &str) -> Option<&str> {
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut comment_end = 0;
-    for (at, byte) in from.bytes().enumerate() {
-        match (quote, byte) {
-            _ if at < comment_end => {}
-            (Some(open), _) if open == byte => quote = None,
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (None, b'<') => {
-                let inner = from.get(at..)?;
-                if inner.starts_with("<!--") {
-                    comment_end = at + memmem::find(inner.as_bytes(), b"-->")? + 3;
-                } else {
-                    depth += 1;
-                }
-            }
-            (None, b'>') => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return from.get(at + 1..);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The inside of the tag at the start of `from` and what follows it.
-fn tag(from: &str) -> Option<(&str, &str)> {
-    let inner = from.get(1..)?;
-    let mut quote = None;
-    let end = inner.bytes().position(|byte| match quote {
-        Some(open) => {
-            if open == byte {
-                quote = None;
-            }
-            false
-        }
-        None if matches!(byte, b'"' | b'\'') => {
-            quote = Some(byte);
-            false
-        }
-        None => byte == b'>',
-    })?;
-    Some((inner.get(..end)?, inner.get(end + 1..)?))
-}
-
-/// Appends character data in which every `&` begins a reference XML knows: bare ones are escaped, those of
-/// HTML decoded, those to characters XML forbids replaced.
-fn escape(text: &str, out: &mut String) {
-    let mut rest = text;
-    while let Some(at) = rest.find(['&', '"', '<']) {
-        let (before, from) = rest.split_at(at);
-        out.push_str(before);
-        if let Some(after) = from.strip_prefix('"') {
-            out.push_str("&quot;");
-            rest = after;
-            continue;
-        }
-        if let Some(after) = from.strip_prefix('<') {
-            out.push_str("&lt;");
-            rest = after;
-            continue;
-        }
-        let window = from.as_bytes().get(1..34).unwrap_or_else(|| from.as_bytes().get(1..).unwrap_or_default());
-        let name = memchr::memchr(b';', window).and_then(|end| from.get(1..=end));
-        let Some(name) = name.filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'#')) else {
-            out.push_str("&amp;");
-            rest = from.get(1..).unwrap_or_default();
-            continue;
-        };
-        reference(name, out);
-        rest = from.get(name.len() + 2..).unwrap_or_default();
-    }
-    out.push_str(rest);
-}
-
-/// Appends the reference `&name;` in a form every XML parser takes.
-fn reference(name: &str, out: &mut String) {
-    if matches!(name, "amp" | "lt" | "gt" | "quot" | "apos") {
-        out.push('&');
-        out.push_str(name);
-        out.push(';');
-        return;
-    }
-    if let Some(number) = name.strip_prefix('#') {
-        let code = number.strip_prefix(['x', 'X']).map_or_else(|| number.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok());
-        let c = code.and_then(char::from_u32).filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).unwrap_or('\u{fffd}');
-        push_escaped(c, out);
-        return;
-    }
-    let written = format!("&{name};");
-    let decoded = decode_entities(&written);
-    decoded.chars().for_each(|c| push_escaped(c, out));
-}
-
-fn push_escaped(c: char, out: &mut String) {
-    match c {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        '"' => out.push_str("&quot;"),
-        c => out.push(c),
     }
 }
 

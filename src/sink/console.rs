@@ -1,0 +1,68 @@
+//! The console sink: a block or a JSON line per event, each in one write, at least once. What has been
+//! written to a terminal or a pipe cannot be taken back, so a restart after a crash may show an event again.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::{Cursor, Recorded, Sink, SinkError};
+use crate::config::ConsoleFormat;
+use crate::event::{render_block, render_block_colored};
+
+/// Shows events on a writer, usually standard output.
+pub struct ConsoleSink {
+    format: ConsoleFormat,
+    writer: Box<dyn Write + Send>,
+    color: bool,
+    seq: u64,
+}
+
+impl ConsoleSink {
+    /// On `writer`; `color` only for a terminal without `NO_COLOR`.
+    #[must_use]
+    pub fn new(format: ConsoleFormat, writer: Box<dyn Write + Send>, color: bool) -> Self {
+        Self { format, writer, color, seq: 0 }
+    }
+
+    fn render(&self, recorded: &Recorded) -> Option<String> {
+        match self.format {
+            ConsoleFormat::Text if self.color => Some(render_block_colored(&recorded.event)),
+            ConsoleFormat::Text => Some(render_block(&recorded.event)),
+            ConsoleFormat::Json => Some(format!("{}\n", recorded.line)),
+            ConsoleFormat::Off => None,
+        }
+    }
+
+    fn cursor(&self) -> Cursor {
+        Cursor { seq: self.seq, memory: None }
+    }
+}
+
+impl Sink for ConsoleSink {
+    fn id(&self) -> &'static str {
+        "console"
+    }
+
+    fn open(
+        &mut self,
+        cursor: &Cursor,
+        _after: &mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
+    ) -> Result<Cursor, SinkError> {
+        // What an earlier attempt of this process showed need not be shown again, whether its cursor was stored or not.
+        self.seq = self.seq.max(cursor.seq);
+        Ok(self.cursor())
+    }
+
+    fn deliver(&mut self, events: &[Recorded]) -> Result<Cursor, SinkError> {
+        for recorded in events.iter().filter(|recorded| recorded.event.seq > self.seq).collect::<Vec<_>>() {
+            if let Some(text) = self.render(recorded) {
+                self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush()).map_err(|source| SinkError::Io {
+                    action: "write to",
+                    path: PathBuf::from("standard output"),
+                    source,
+                })?;
+            }
+            self.seq = recorded.event.seq;
+        }
+        Ok(self.cursor())
+    }
+}

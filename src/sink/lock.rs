@@ -1,0 +1,47 @@
+//! The lock beside the event log: a second writer is refused, whatever process it lives in.
+
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::SinkError;
+
+/// A held lock; let go when dropped.
+pub(super) struct Lock {
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the file at `path`, without waiting.
+    pub(super) fn take(path: &Path) -> Result<Self, SinkError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        let failed = |source| SinkError::Io { action: "lock", path: path.clone(), source };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o640)
+            .custom_flags(super::log_file::NONBLOCK)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(SinkError::Locked { path }),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        file.set_permissions(Permissions::from_mode(0o640)).map_err(failed)?;
+        Ok(Self { path, file })
+    }
+
+    /// Whether the lock file is still the one at its place: a directory that was moved away takes it along.
+    pub(super) fn is_in_place(&self) -> bool {
+        match (self.file.metadata(), std::fs::symlink_metadata(&self.path)) {
+            (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+            _ => false,
+        }
+    }
+}
