@@ -36,6 +36,11 @@ fn every_platform_is_recognised_and_read_by_its_source() {
         let texts: Vec<&str> = incident.updates.iter().map(|update| update.text.as_str()).collect();
         assert_eq!(texts, ["Uploads are slow.", "A disk failed."], "{}", platform.name());
         assert!(snapshot.incidents.iter().any(|incident| incident.title == "Disk change"), "{}", platform.name());
-        println!("{}: incident id {:?}, here {:?}", platform.name(), incident.id, provider.incident_id(posted.incident));
+        assert_eq!(
+            incident.id,
+            provider.incident_id(posted.incident),
+            "{}: what is published has the source's id",
+            platform.name()
+        );
     }
 }
