@@ -230,15 +230,19 @@ impl Supervisor {
                 tracing::error!(why, ?delay, "the ledger ended and is started again");
                 context.run_later(delay, |supervisor, context| {
                     supervisor.start_ledger(context);
-                    supervisor.watch(Vec::new()).into_actor(supervisor).map(|answer, supervisor, _| {
-                        if let Err(error) = answer {
-                            tracing::error!(%error, "the restarted ledger does not answer");
-                        }
-                        for running in supervisor.sinks.values().filter_map(|sink| sink.running.as_ref()) {
-                            // One that is too busy for it asks again by itself within a second.
-                            drop(running.address.try_send(Reconnect));
-                        }
-                    }).spawn(context);
+                    supervisor
+                        .watch(Vec::new())
+                        .into_actor(supervisor)
+                        .map(|answer, supervisor, _| {
+                            if let Err(error) = answer {
+                                tracing::error!(%error, "the restarted ledger does not answer");
+                            }
+                            for running in supervisor.sinks.values().filter_map(|sink| sink.running.as_ref()) {
+                                // One that is too busy for it asks again by itself within a second.
+                                drop(running.address.try_send(Reconnect));
+                            }
+                        })
+                        .spawn(context);
                 });
             }
         }
@@ -379,8 +383,7 @@ impl Supervisor {
 
     fn begin(&mut self, loaded: Vec<Loaded>, context: &mut Context<Self>) {
         for (id, factory) in self.options.sinks.clone() {
-            let child =
-                SinkChild { factory, arbiter: Arbiter::new(), generation: 0, running: None, restarts: Restarts::default() };
+            let child = SinkChild { factory, arbiter: Arbiter::new(), generation: 0, running: None, restarts: Restarts::default() };
             self.sinks.insert(id.clone(), child);
             self.start_sink(&id, context);
         }
