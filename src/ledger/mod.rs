@@ -1,1 +1,38 @@
-//! The ledger.
+//! The ledger: the dedup actor and its embedded database. Every event once, in one sequence.
+//!
+//! * [`actor`] is the only writer. It groups the results of many pollers into one transaction.
+//! * [`reconcile`] is the pure heart: what is known and what a snapshot says in, what is new out.
+//! * [`commit`] carries one poll's result through reconciliation into the transaction.
+//! * [`store`] and [`migrate`] hold the SQL; [`read`] is for everybody else, while `run` is writing.
+//!
+//! Promises: events, what was seen and the checkpoint change in one transaction; `seq` has no gap;
+//! an unchanged poll writes nothing but its time, and that in batches.
+
+pub mod actor;
+mod commit;
+mod error;
+pub mod filter;
+mod handle;
+mod lock;
+mod messages;
+mod migrate;
+mod read;
+pub mod reconcile;
+mod store;
+
+pub use actor::{LedgerActor, Options};
+pub use error::LedgerError;
+pub use handle::Ledger;
+pub use lock::{LockError, StateLock};
+pub use messages::{
+    AddSink, Binding, Checkpoint, Crash, Delivered, Failed, Flush, Loaded, Nudge, Record, Recorded, Restarted, SinkTrouble,
+    Supersede, Unchanged, Verdict, Watch,
+};
+pub use migrate::{DATABASE, open_writer};
+pub use read::{OpenItem, ProviderRow, Query, Reader, SinkRow};
+
+/// The version of the SQLite library in use.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}

@@ -8,5 +8,7 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod feed;
+mod ledger;
 mod sinks;
 mod support;

@@ -1,0 +1,108 @@
+//! What may go wrong in the ledger, and whether waiting helps.
+
+use std::path::{Path, PathBuf};
+
+/// Why the ledger could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The state directory cannot be made or entered.
+    #[error("cannot use the state directory {}", .path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no database, or a damaged one. It is left untouched.
+    #[error(
+        "the database {} is damaged ({reason}). It was left as it is: move it away to begin anew (open incidents are then told once more), or put a backup in its place",
+        .path.display()
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
+    /// Made by a newer program.
+    #[error("the database {} has version {found}, this program knows up to {known}: start the newer statuswatch", .path.display())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest this program knows.
+        known: i64,
+    },
+    /// There is no database yet.
+    #[error("there is no ledger at {} yet: start `statuswatch run` first, or name its directory with --state", .path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// No space, locked by another program: it may pass by itself.
+    #[error("the database cannot be written right now: {reason}")]
+    Busy {
+        /// What SQLite says.
+        reason: String,
+    },
+    /// Input or output failed in a way that must not be ignored.
+    #[error("the database failed: {reason}")]
+    Failed {
+        /// What SQLite says.
+        reason: String,
+    },
+    /// A defect of ours met this provider's data; taken back as a whole.
+    #[error("a defect in statuswatch: {reason}. Please report it")]
+    Defect {
+        /// What the panic said.
+        reason: String,
+    },
+    /// The poller was replaced while its result was on the way.
+    #[error("the poller has been replaced")]
+    Superseded,
+    /// The ledger's actor is not there at the moment.
+    #[error("the ledger is being restarted")]
+    Away,
+}
+
+impl LedgerError {
+    /// Whether trying again later may help; otherwise the process has to end with status 1.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Defect { .. } | Self::Superseded | Self::Away)
+    }
+
+    /// Of an error met while opening `path`.
+    #[must_use]
+    pub(crate) fn opening(path: &Path, error: &rusqlite::Error) -> Self {
+        match Self::from_sqlite(error) {
+            Self::Failed { reason } => Self::Damaged { path: path.to_owned(), reason },
+            other => other,
+        }
+    }
+
+    fn from_sqlite(error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let reason = error.to_string();
+        match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DiskFull
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::ReadOnly
+                | ErrorCode::OutOfMemory
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied,
+            ) => Self::Busy { reason },
+            _ => Self::Failed { reason },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::from_sqlite(&error)
+    }
+}

@@ -1,0 +1,119 @@
+//! What is told of a provider and what is only kept: the user's filters, as a decision with its reason.
+
+use crate::config::{Filter, MaintenanceFilter};
+use crate::event::{Component, Draft, Impact, Kind, Status};
+
+/// Why an event is not told; `None`: it is.
+///
+/// What cannot be judged is told: an incident that names no components, an impact the provider does not give. Once an
+/// incident was told (`told_before`), all of it is: nobody should be left with an incident that never ends.
+#[must_use]
+pub fn withheld(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'static str> {
+    if draft.kind == Kind::Provider {
+        // Blindness is always told.
+        return None;
+    }
+    if !filter.kinds.is_empty() && !filter.kinds.contains(&draft.kind) {
+        return Some("kinds");
+    }
+    if draft.kind == Kind::Maintenance {
+        match filter.maintenance {
+            MaintenanceFilter::On => {}
+            MaintenanceFilter::Off => return Some("maintenance"),
+            MaintenanceFilter::StartsOnly => {
+                return (draft.status != Status::InProgress || draft.previous_status == Some(Status::InProgress))
+                    .then_some("maintenance");
+            }
+        }
+    }
+    if told_before && draft.kind != Kind::Component {
+        return None;
+    }
+    if !filter.components.is_empty()
+        && !draft.components.is_empty()
+        && !draft.components.iter().any(|component| matches_component(&filter.components, component))
+    {
+        return Some("components");
+    }
+    if !filter.regions.is_empty()
+        && draft.components.iter().any(|component| component.group.is_some())
+        && !draft.components.iter().any(|component| {
+            [Some(&component.name), component.group.as_ref()].into_iter().flatten().any(|text| any_glob(&filter.regions, text))
+        })
+    {
+        return Some("regions");
+    }
+    // A component that recovers has impact none: it is judged by the worse of its two states.
+    let worst = draft.previous_impact.into_iter().chain([draft.impact]).max_by_key(|impact| impact.rank());
+    if let (Some(least), Some(impact)) = (filter.min_impact, worst)
+        && impact != Impact::Unknown
+        && impact.rank() < least.rank()
+    {
+        return Some("min_impact");
+    }
+    None
+}
+
+/// Whether one of the patterns names the component: by id, by name, by group, or as `group/name`.
+fn matches_component(patterns: &[String], component: &Component) -> bool {
+    let qualified = component.group.as_ref().map(|group| format!("{group}/{}", component.name));
+    [Some(&component.name), component.id.as_ref(), component.group.as_ref(), qualified.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|text| any_glob(patterns, text))
+}
+
+fn any_glob(patterns: &[String], text: &str) -> bool {
+    patterns.iter().any(|pattern| glob(pattern, text))
+}
+
+/// `*` is any text, `?` any character; letter case does not matter. Linear in practice: one point of return.
+#[must_use]
+pub fn glob(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
+    let text: Vec<char> = text.to_lowercase().chars().collect();
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(&c) if c == '?' || text.get(t) == Some(&c) => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    p = at + 1;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|&c| c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (pattern, text, matches) in [
+            ("API*", "api requests", true),
+            ("*requests", "API Requests", true),
+            ("a?i", "API", true),
+            ("*", "", true),
+            ("Actions", "Actions", true),
+            ("Actions", "GitHub Actions", false),
+            ("*a*b*c", "xxaxxbxxcx", false),
+            ("eu-*", "eu-west-1", true),
+        ] {
+            assert_eq!(glob(pattern, text), matches, "{pattern} {text}");
+        }
+    }
+}

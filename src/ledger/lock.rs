@@ -1,0 +1,77 @@
+//! One `run` per state directory: a locked file that holds the process id.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Held as long as `run` uses the state directory. The kernel lets go of it when the process dies, however.
+#[derive(Debug)]
+pub struct StateLock {
+    _file: File,
+}
+
+/// Why the state directory is not ours.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another `run` has it.
+    #[error("the state directory {} is in use by another statuswatch run (process {pid})", .dir.display())]
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+        /// The other process.
+        pid: String,
+    },
+    /// It cannot be made, entered or written.
+    #[error("cannot write to the state directory {}", .dir.display())]
+    Io {
+        /// The directory.
+        dir: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl StateLock {
+    /// Makes the directory if need be and locks it for this process.
+    pub fn acquire(dir: &Path) -> Result<Self, LockError> {
+        let io = |source| LockError::Io { dir: dir.to_owned(), source };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
+        let path = dir.join("lock");
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                file.read_to_string(&mut pid).map_err(io)?;
+                let pid = pid.trim().chars().filter(char::is_ascii_digit).take(10).collect::<String>();
+                let pid = if pid.is_empty() { "unknown".to_owned() } else { pid };
+                return Err(LockError::InUse { dir: dir.to_owned(), pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        // A full disk must not keep us from running with a lock that is held: the id in it is a courtesy.
+        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        if let Err(error) = written {
+            tracing::warn!(%error, "cannot write the process id into the lock file");
+        }
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("deep/state");
+        let lock = StateLock::acquire(&state).unwrap();
+        let error = StateLock::acquire(&state).unwrap_err().to_string();
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        drop(lock);
+        StateLock::acquire(&state).unwrap();
+    }
+}

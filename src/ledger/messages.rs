@@ -1,0 +1,237 @@
+//! What can be asked of the ledger, and what it answers. Requests are imperative, facts past.
+
+use std::sync::Arc;
+
+use actix::Message;
+use url::Url;
+
+use super::LedgerError;
+use crate::config::Provider;
+use crate::event::{Kind, Time};
+use crate::fetch::Validators;
+use crate::sink::Cursor;
+use crate::snapshot::Snapshot;
+use crate::source::Known;
+
+/// Which source reads a provider, and where its first document is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The source's name.
+    pub source: String,
+    /// The source's version when its checkpoint was made.
+    pub version: u32,
+    /// The first document.
+    pub document_url: Url,
+}
+
+/// Where a poller stands: survives a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checkpoint {
+    /// `None`: to be recognised.
+    pub binding: Option<Binding>,
+    /// For the next conditional request.
+    pub validators: Validators,
+    /// Of the last body that was read in full and recorded.
+    pub body_hash: Option<u128>,
+    /// When the next poll is due.
+    pub next_poll_at: Option<Time>,
+    /// Not before this; the host asked for it.
+    pub retry_until: Option<Time>,
+    /// Failed polls in a row.
+    pub failures: u32,
+}
+
+/// A provider at the start: its checkpoint and what decides which documents are needed.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// Where its poller stands.
+    pub checkpoint: Checkpoint,
+    /// What is open and how far details were read.
+    pub known: Known,
+    /// Whether an incident is open or a maintenance under way.
+    pub active: bool,
+    /// Times the process died while reading this provider's document, in a row.
+    pub deaths: u32,
+    /// Not to be read before this: its document killed the process.
+    pub quarantined_until: Option<Time>,
+}
+
+/// Declares the providers of the configuration; the others are kept but no longer watched.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Vec<Loaded>, LedgerError>")]
+pub struct Watch {
+    /// In the order of the answer.
+    pub providers: Vec<Arc<Provider>>,
+    /// Providers whose document was being read when the process died.
+    pub died: Vec<String>,
+}
+
+/// From now on only results of this generation of the provider's poller count.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Supersede {
+    /// The provider.
+    pub provider: String,
+    /// The generation of its new poller.
+    pub generation: u64,
+}
+
+/// The result of a poll that brought something.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Recorded, LedgerError>")]
+pub struct Record {
+    /// The provider.
+    pub provider: Arc<Provider>,
+    /// Of the poller.
+    pub generation: u64,
+    /// What the poll says.
+    pub snapshot: Box<Snapshot>,
+    /// Where the poller stands once this is recorded.
+    pub checkpoint: Checkpoint,
+    /// Whether every detail asked for was read.
+    pub complete: bool,
+    /// When the documents were fetched.
+    pub observed_at: Time,
+}
+
+/// What became of a [`Record`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// How it was judged.
+    pub verdict: Verdict,
+    /// Events that are told.
+    pub events: usize,
+    /// What decides which documents are needed next time.
+    pub known: Known,
+    /// Whether an incident is open or a maintenance under way.
+    pub active: bool,
+    /// Something is missing and has to be missing twice to count: the next poll must not be conditional.
+    pub recheck: bool,
+}
+
+/// How a snapshot was judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The first good poll of the provider.
+    Baseline,
+    /// Something is new.
+    Changed,
+    /// Nothing is.
+    Same,
+    /// Older than what is known: nothing was taken from it, the checkpoint stays.
+    Stale,
+    /// Another customer's page: nothing was taken from it, the poll failed.
+    WrongTenant {
+        /// The page id pinned.
+        expected: String,
+        /// The one answered.
+        found: String,
+    },
+}
+
+/// A poll that brought the same as before. Kept in memory and written in batches: losing one costs a request.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Unchanged {
+    /// The provider.
+    pub provider: String,
+    /// Of the poller.
+    pub generation: u64,
+    /// When.
+    pub at: Time,
+    /// When the next one is due.
+    pub next_poll_at: Time,
+    /// Validators the answer itself carried.
+    pub validators: Option<Validators>,
+}
+
+/// A poll that failed.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), LedgerError>")]
+pub struct Failed {
+    /// The provider.
+    pub provider: Arc<Provider>,
+    /// Of the poller.
+    pub generation: u64,
+    /// When.
+    pub at: Time,
+    /// The kind of failure, one word.
+    pub kind: String,
+    /// What happened, for a person.
+    pub reason: String,
+    /// When the next poll is due.
+    pub next_poll_at: Time,
+    /// Not before this; the host asked for it.
+    pub retry_until: Option<Time>,
+    /// Failed polls in a row, this one included.
+    pub failures: u32,
+    /// What was answered could not be read: the next request must not be conditional.
+    pub forget_validators: bool,
+}
+
+/// A poller was restarted or parked.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Restarted {
+    /// The provider.
+    pub provider: String,
+    /// `panic: …`, `stall`, `stopped`.
+    pub cause: String,
+    /// When.
+    pub at: Time,
+    /// Whether it went over the restart intensity.
+    pub parked: bool,
+}
+
+/// A sink exists; answers its cursor. One never seen starts behind the newest event, in a new ledger at the first.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Cursor, LedgerError>")]
+pub struct AddSink {
+    /// Its id.
+    pub id: String,
+    /// Is told of new events.
+    pub nudge: actix::Recipient<Nudge>,
+}
+
+/// A sink has delivered up to its cursor.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), LedgerError>")]
+pub struct Delivered {
+    /// The sink.
+    pub id: String,
+    /// How far.
+    pub cursor: Cursor,
+}
+
+/// A sink is down, or up again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SinkTrouble {
+    /// The sink.
+    pub id: String,
+    /// Why it is down; `None`: it is up.
+    pub trouble: Option<String>,
+}
+
+/// There is something new; may be lost.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Nudge;
+
+/// Panics: what the chaos command and the tests do to it.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Crash;
+
+/// Writes what is held back, before the end.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), LedgerError>")]
+pub struct Flush;
+
+impl Loaded {
+    /// Whether something is open of the given kind.
+    #[must_use]
+    pub fn has_open(&self, kind: Kind) -> bool {
+        self.known.open.iter().any(|(open, _)| *open == kind)
+    }
+}

@@ -1,0 +1,217 @@
+//! Opening the database: as the only writer or as one of many readers, and its versions.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::LedgerError;
+
+/// The database's file name in the state directory.
+pub const DATABASE: &str = "ledger.db";
+
+/// Marks the file as ours (`swch`).
+const APPLICATION_ID: i64 = 0x7377_6368;
+
+/// Databases up to this size are checked page by page at the start (about 0.2 s).
+const CHECKED_UP_TO: u64 = 64 << 20;
+
+/// One step each; the database's `user_version` counts those done. Steps are never edited, only added.
+const STEPS: &[&str] = &[STEP_1];
+
+const STEP_1: &str = "
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- One row a provider: its binding, its checkpoint, and what `status` shows.
+CREATE TABLE provider(
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  url TEXT NOT NULL,
+  watched INTEGER NOT NULL,
+  interval_ms INTEGER NOT NULL,
+  stale_after_ms INTEGER NOT NULL,
+  first_watched_at INTEGER NOT NULL,
+  source TEXT, source_version INTEGER, document_url TEXT,
+  etag TEXT, last_modified TEXT, body_hash BLOB,
+  next_poll_at INTEGER, retry_until INTEGER, failures INTEGER NOT NULL DEFAULT 0,
+  page_id TEXT, page_name TEXT, page_url TEXT, page_version INTEGER, complete_version INTEGER,
+  impact TEXT,
+  baseline_at INTEGER, recent_incidents_at INTEGER, recent_maintenances_at INTEGER,
+  last_poll_at INTEGER, last_success_at INTEGER, last_change_at INTEGER,
+  last_outcome TEXT, last_error TEXT,
+  unreachable INTEGER NOT NULL DEFAULT 0, outages INTEGER NOT NULL DEFAULT 0,
+  restarts INTEGER NOT NULL DEFAULT 0, last_restart_at INTEGER, last_restart_cause TEXT,
+  parked INTEGER NOT NULL DEFAULT 0,
+  deaths INTEGER NOT NULL DEFAULT 0, quarantined_until INTEGER
+) WITHOUT ROWID;
+
+-- Incidents and maintenances as last seen.
+CREATE TABLE item(
+  provider TEXT NOT NULL, key BLOB NOT NULL,
+  native_id TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL, status TEXT NOT NULL, impact TEXT NOT NULL,
+  url TEXT, started_at INTEGER, scheduled_for INTEGER, scheduled_until INTEGER, components TEXT NOT NULL,
+  digest BLOB NOT NULL, newest_at INTEGER, open INTEGER NOT NULL, missing INTEGER NOT NULL DEFAULT 0,
+  first_seen INTEGER NOT NULL, last_listed INTEGER NOT NULL,
+  told_status TEXT, told_impact TEXT, changes INTEGER NOT NULL DEFAULT 0,
+  latest_id TEXT, latest_at INTEGER, latest_revision INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY(provider, key)
+) WITHOUT ROWID;
+CREATE INDEX item_open ON item(provider) WHERE open = 1;
+
+-- Every version of every update ever seen; clustered by incident.
+CREATE TABLE seen(
+  item BLOB NOT NULL, update_key BLOB NOT NULL, fingerprint BLOB NOT NULL,
+  revision INTEGER NOT NULL, edited_at INTEGER, first_seen INTEGER NOT NULL,
+  PRIMARY KEY(item, update_key, fingerprint)
+) WITHOUT ROWID;
+
+CREATE TABLE component(
+  provider TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, grp TEXT, status TEXT NOT NULL,
+  told_status TEXT, changes INTEGER NOT NULL DEFAULT 0, since INTEGER NOT NULL,
+  PRIMARY KEY(provider, id)
+) WITHOUT ROWID;
+
+-- line: the final JSON bytes, fixed at commit, so that every attempt of every sink writes the same.
+CREATE TABLE event(
+  seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, provider TEXT NOT NULL, kind TEXT NOT NULL, impact TEXT NOT NULL,
+  observed_at INTEGER NOT NULL, line TEXT NOT NULL
+);
+CREATE INDEX event_provider ON event(provider, observed_at);
+CREATE INDEX event_observed ON event(observed_at);
+
+-- Events a filter kept from being told: no seq, so the sequence of those told has no gap.
+CREATE TABLE filtered(
+  id BLOB PRIMARY KEY, provider TEXT NOT NULL, kind TEXT NOT NULL, impact TEXT NOT NULL,
+  observed_at INTEGER NOT NULL, reason TEXT NOT NULL, line TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX filtered_observed ON filtered(observed_at);
+
+CREATE TABLE sink(
+  id TEXT PRIMARY KEY, seq INTEGER NOT NULL, memory TEXT, started_at INTEGER NOT NULL,
+  delivered_at INTEGER, trouble TEXT
+) WITHOUT ROWID;
+";
+
+/// Opens the ledger in `state_dir` for writing, making or upgrading it as needed.
+pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state_dir)
+        .map_err(|source| LedgerError::Directory { path: state_dir.to_owned(), source })?;
+    let path = state_dir.join(DATABASE);
+    // Made here with its mode, not by SQLite with the umask's.
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|source| LedgerError::Directory { path: path.clone(), source })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&path, flags).map_err(|error| LedgerError::opening(&path, &error))?;
+    prepare_writer(&path, &mut connection)?;
+    Ok(connection)
+}
+
+fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), LedgerError> {
+    let opening = |error: rusqlite::Error| LedgerError::opening(path, &error);
+    connection.busy_timeout(Duration::from_secs(2)).map_err(opening)?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(opening)?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(opening)?;
+    if tables > 0 && application != APPLICATION_ID {
+        return Err(LedgerError::Damaged { path: path.to_owned(), reason: "it is another program's".to_owned() });
+    }
+    let known = STEPS.len() as i64;
+    if version > known {
+        return Err(LedgerError::Newer { path: path.to_owned(), found: version, known });
+    }
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(opening)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(opening)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(opening)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // A damaged page is found here and not in the middle of an outage. It reads the whole file, so a large one is
+    // spared: start-up has to stay short.
+    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if tables > 0 && size <= CHECKED_UP_TO {
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(opening)?;
+        if verdict != "ok" {
+            return Err(LedgerError::Damaged { path: path.to_owned(), reason: verdict });
+        }
+    }
+    if version < known {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(opening)?;
+        migrate(&transaction, version).map_err(opening)?;
+        transaction.commit().map_err(opening)?;
+    }
+    Ok(())
+}
+
+fn migrate(transaction: &Transaction<'_>, done: i64) -> rusqlite::Result<()> {
+    for step in STEPS.iter().skip(usize::try_from(done).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", STEPS.len() as i64)
+}
+
+/// Opens the ledger in `state_dir` for reading, also while `run` is writing.
+pub(super) fn open_reader(state_dir: &Path) -> Result<Connection, LedgerError> {
+    let path = state_dir.join(DATABASE);
+    if !path.exists() {
+        return Err(LedgerError::Missing { path });
+    }
+    let opening = |error: rusqlite::Error| LedgerError::opening(&path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags).map_err(opening)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
+    let known = STEPS.len() as i64;
+    if version > known {
+        return Err(LedgerError::Newer { path, found: version, known });
+    }
+    if version < known {
+        return Err(LedgerError::Missing { path });
+    }
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_database_is_durable_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_writer(dir.path()).unwrap();
+        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+        assert_eq!((mode.as_str(), synchronous), ("wal", 2));
+        let permissions = std::fs::metadata(dir.path().join(DATABASE)).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, 0o600);
+        drop(connection);
+        open_writer(dir.path()).unwrap();
+        open_reader(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_newer_or_foreign_or_damaged_database_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(DATABASE);
+        open_writer(dir.path()).unwrap().pragma_update(None, "user_version", 999).unwrap();
+        assert!(matches!(open_writer(dir.path()), Err(LedgerError::Newer { found: 999, .. })));
+
+        std::fs::write(&path, b"this is not a database, but it is long enough to be taken for one".repeat(40)).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(matches!(open_writer(dir.path()), Err(LedgerError::Damaged { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+
+        std::fs::remove_file(&path).unwrap();
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs(x)").unwrap();
+        assert!(matches!(open_writer(dir.path()), Err(LedgerError::Damaged { .. })));
+    }
+}

@@ -1,0 +1,300 @@
+//! Reading the ledger while `run` is writing, or after it: what `status`, `history` and the sinks see.
+
+use std::path::Path;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use super::{LedgerError, migrate, store};
+use crate::event::{Component, Impact, Kind, StatusEvent, Time};
+use crate::sink::Recorded;
+
+/// A reader of its own connection; sees each transaction whole or not at all.
+pub struct Reader {
+    db: Connection,
+}
+
+/// A provider as `status` shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProviderRow {
+    /// Its id.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// The platform recognised.
+    pub source: Option<String>,
+    /// The page for people.
+    pub page_url: Option<String>,
+    /// The worst of components and open incidents at the last change; `None`: never read.
+    pub impact: Option<Impact>,
+    /// In the present configuration.
+    pub watched: bool,
+    /// Milliseconds between polls.
+    pub interval_ms: i64,
+    /// Without success for so many milliseconds it is stale.
+    pub stale_after_ms: i64,
+    /// When it was first declared.
+    pub first_watched_at: Option<Time>,
+    /// The last poll, however it ended.
+    pub last_poll_at: Option<Time>,
+    /// The last poll that could be read.
+    pub last_success_at: Option<Time>,
+    /// The last poll that brought something new.
+    pub last_change_at: Option<Time>,
+    /// `changed`, `same`, `unchanged` or a kind of failure.
+    pub last_outcome: Option<String>,
+    /// Why the last poll failed.
+    pub last_error: Option<String>,
+    /// When the next poll is due.
+    pub next_poll_at: Option<Time>,
+    /// Failed polls in a row.
+    pub failures: u32,
+    /// Told as unreachable.
+    pub unreachable: bool,
+    /// Restarts of its poller, ever.
+    pub restarts: u32,
+    /// The last one.
+    pub last_restart_at: Option<Time>,
+    /// Its cause.
+    pub last_restart_cause: Option<String>,
+    /// Over the restart intensity: tried again at long intervals.
+    pub parked: bool,
+    /// Its document killed the process: not read before this.
+    pub quarantined_until: Option<Time>,
+}
+
+/// An open incident or maintenance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenItem {
+    /// The provider.
+    pub provider: String,
+    /// The native id.
+    pub incident_id: String,
+    /// Incident or maintenance.
+    pub kind: Kind,
+    /// Plain text.
+    pub title: String,
+    /// Its status word.
+    pub status: String,
+    /// Its impact.
+    pub impact: Impact,
+    /// The page for people.
+    pub url: Option<String>,
+    /// When it began.
+    pub started_at: Option<Time>,
+    /// Maintenance: the window's begin.
+    pub scheduled_for: Option<Time>,
+    /// Maintenance: the window's end.
+    pub scheduled_until: Option<Time>,
+    /// What is affected.
+    pub components: Vec<Component>,
+}
+
+/// A sink as `status` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkRow {
+    /// Its id.
+    pub id: String,
+    /// Delivered up to this event.
+    pub seq: u64,
+    /// Events that wait for it.
+    pub behind: u64,
+    /// Why it is down.
+    pub trouble: Option<String>,
+    /// Its last delivery.
+    pub delivered_at: Option<Time>,
+}
+
+/// Which events are wanted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Query {
+    /// Of these providers; empty: all.
+    pub providers: Vec<String>,
+    /// Seen at this time or later.
+    pub since: Option<Time>,
+    /// Of these kinds; empty: all.
+    pub kinds: Vec<Kind>,
+    /// At least this bad; unknown counts as worth seeing.
+    pub min_impact: Option<Impact>,
+    /// The newest so many; `None`: all.
+    pub limit: Option<usize>,
+}
+
+impl Reader {
+    /// Opens the ledger in `state_dir`.
+    pub fn open(state_dir: &Path) -> Result<Self, LedgerError> {
+        Ok(Self { db: migrate::open_reader(state_dir)? })
+    }
+
+    /// Every provider ever watched, those of the present configuration first, by id.
+    pub fn providers(&self) -> Result<Vec<ProviderRow>, LedgerError> {
+        let mut statement = self.db.prepare_cached("SELECT * FROM provider ORDER BY watched DESC, id")?;
+        let rows = statement.query_map([], provider_row)?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// What is open, at one provider or at all, incidents before maintenances.
+    pub fn open_items(&self, provider: Option<&str>) -> Result<Vec<OpenItem>, LedgerError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT provider, native_id, kind, title, status, impact, url, started_at, scheduled_for, scheduled_until, components
+             FROM item WHERE open = 1 AND (?1 IS NULL OR provider = ?1) ORDER BY provider, kind, coalesce(scheduled_for, started_at)",
+        )?;
+        let rows = statement.query_map([provider], open_item)?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// The components of a provider, by group and name.
+    pub fn components(&self, provider: &str) -> Result<Vec<Component>, LedgerError> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT id, name, grp, status FROM component WHERE provider = ?1 ORDER BY coalesce(grp, ''), name")?;
+        let rows = statement.query_map([provider], |row| {
+            Ok(Component {
+                id: row.get(0)?,
+                name: row.get(1)?,
+                group: row.get(2)?,
+                status: row.get_ref(3)?.as_str()?.parse().unwrap_or(crate::event::ComponentStatus::Unknown),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every sink.
+    pub fn sinks(&self) -> Result<Vec<SinkRow>, LedgerError> {
+        let newest = store::newest_seq(&self.db)?;
+        let mut statement = self.db.prepare_cached("SELECT id, seq, trouble, delivered_at FROM sink ORDER BY id")?;
+        let rows = statement.query_map([], |row| {
+            let seq = row.get::<_, i64>(1)?.cast_unsigned();
+            Ok(SinkRow {
+                id: row.get(0)?,
+                seq,
+                behind: newest.saturating_sub(seq),
+                trouble: row.get(2)?,
+                delivered_at: store::time(row.get(3)?),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The number of the newest event.
+    pub fn newest_seq(&self) -> Result<u64, LedgerError> {
+        Ok(store::newest_seq(&self.db)?)
+    }
+
+    /// The events after `seq`, oldest first, at most `most` of them and about 4 MiB.
+    pub fn after(&self, seq: u64, most: usize) -> Result<Vec<Recorded>, LedgerError> {
+        let mut statement = self.db.prepare_cached("SELECT line FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+        let mut rows = statement.query([seq.cast_signed(), most as i64])?;
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let event = recorded(row.get(0)?)?;
+            bytes += event.line.len();
+            events.push(event);
+            if bytes > 4 << 20 {
+                break;
+            }
+        }
+        Ok(events)
+    }
+
+    /// The newest event of all, as the last known update.
+    pub fn last(&self) -> Result<Option<StatusEvent>, LedgerError> {
+        let line = self
+            .db
+            .prepare_cached("SELECT line FROM event WHERE kind IN ('incident', 'maintenance') ORDER BY seq DESC LIMIT 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        line.map(|line| recorded(line).map(|recorded| recorded.event)).transpose()
+    }
+
+    /// Past events, oldest first; with a limit, the newest so many.
+    pub fn events(&self, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
+        self.lines("event", "seq", query)
+    }
+
+    /// Events a filter kept from being told, oldest first, each with the filter's name in front.
+    pub fn filtered(&self, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
+        self.lines("filtered", "observed_at", query)
+    }
+
+    fn lines(&self, table: &str, order: &str, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
+        let mut conditions = vec!["1"];
+        let mut values: Vec<Value> = Vec::new();
+        let list = |words: Vec<&str>| Value::Text(serde_json::to_string(&words).unwrap_or_default());
+        if !query.providers.is_empty() {
+            conditions.push("provider IN (SELECT value FROM json_each(?))");
+            values.push(list(query.providers.iter().map(String::as_str).collect()));
+        }
+        if let Some(since) = query.since {
+            conditions.push("observed_at >= ?");
+            values.push(Value::Integer(since.timestamp_millis()));
+        }
+        if !query.kinds.is_empty() {
+            conditions.push("kind IN (SELECT value FROM json_each(?))");
+            values.push(list(query.kinds.iter().map(|kind| kind.as_str()).collect()));
+        }
+        if let Some(least) = query.min_impact {
+            conditions.push("impact IN (SELECT value FROM json_each(?))");
+            let bad = |impact: &&Impact| impact.rank() >= least.rank() || **impact == Impact::Unknown;
+            values.push(list(Impact::ALL.iter().filter(bad).map(|impact| impact.as_str()).collect()));
+        }
+        let limit = query.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        values.push(Value::Integer(limit));
+        let sql = format!("SELECT line FROM {table} WHERE {} ORDER BY {order} DESC LIMIT ?", conditions.join(" AND "));
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let lines: Vec<String> = statement.query_map(params_from_iter(values), |row| row.get(0))?.collect::<Result<_, _>>()?;
+        lines.into_iter().rev().map(recorded).collect()
+    }
+}
+
+fn recorded(line: String) -> Result<Recorded, LedgerError> {
+    let event = serde_json::from_str(&line)
+        .map_err(|error| LedgerError::Failed { reason: format!("a stored event is damaged: {error}") })?;
+    Ok(Recorded { event, line })
+}
+
+fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
+    let at = |column: &str| row.get(column).map(store::time);
+    let impact: Option<String> = row.get("impact")?;
+    Ok(ProviderRow {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        source: row.get("source")?,
+        page_url: row.get("page_url")?,
+        impact: impact.map(|impact| impact.parse().unwrap_or(Impact::Unknown)),
+        watched: row.get("watched")?,
+        interval_ms: row.get("interval_ms")?,
+        stale_after_ms: row.get("stale_after_ms")?,
+        first_watched_at: at("first_watched_at")?,
+        last_poll_at: at("last_poll_at")?,
+        last_success_at: at("last_success_at")?,
+        last_change_at: at("last_change_at")?,
+        last_outcome: row.get("last_outcome")?,
+        last_error: row.get("last_error")?,
+        next_poll_at: at("next_poll_at")?,
+        failures: row.get("failures")?,
+        unreachable: row.get("unreachable")?,
+        restarts: row.get("restarts")?,
+        last_restart_at: at("last_restart_at")?,
+        last_restart_cause: row.get("last_restart_cause")?,
+        parked: row.get("parked")?,
+        quarantined_until: at("quarantined_until")?,
+    })
+}
+
+fn open_item(row: &Row<'_>) -> rusqlite::Result<OpenItem> {
+    let components: String = row.get("components")?;
+    Ok(OpenItem {
+        provider: row.get("provider")?,
+        incident_id: row.get("native_id")?,
+        kind: row.get_ref("kind")?.as_str()?.parse().unwrap_or(Kind::Incident),
+        title: row.get("title")?,
+        status: row.get("status")?,
+        impact: row.get_ref("impact")?.as_str()?.parse().unwrap_or(Impact::Unknown),
+        url: row.get("url")?,
+        started_at: store::time(row.get("started_at")?),
+        scheduled_for: store::time(row.get("scheduled_for")?),
+        scheduled_until: store::time(row.get("scheduled_until")?),
+        components: serde_json::from_str(&components).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,350 @@
+//! The pure heart of the ledger: what is known of one incident and what a snapshot says of it in,
+//! what is new out. Depends on its arguments alone; the rules are those of the contract and of how
+//! platforms really behave, each named where it is applied.
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::config::FirstRun;
+use crate::event::{Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id, format_time};
+use crate::snapshot::{Incident, Update, UpdateId};
+
+/// What the ledger remembers of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownItem {
+    /// The native id.
+    pub native_id: String,
+    /// Incident or maintenance.
+    pub kind: Kind,
+    /// As last seen.
+    pub title: String,
+    /// As last seen.
+    pub status: Status,
+    /// As last seen.
+    pub impact: Impact,
+    /// As last seen.
+    pub scheduled_for: Option<Time>,
+    /// As last seen.
+    pub scheduled_until: Option<Time>,
+    /// Of everything seen: equal means nothing is new.
+    pub digest: u128,
+    /// The newest time any of its updates carried.
+    pub newest_at: Option<Time>,
+    /// Listed and not over.
+    pub open: bool,
+    /// Successful documents in a row that should have listed it and did not.
+    pub missing: u32,
+    /// As last told.
+    pub told_status: Option<Status>,
+    /// As last told.
+    pub told_impact: Option<Impact>,
+    /// Changes told that no update announced: makes their ids different.
+    pub changes: u32,
+    /// The update last seen, where the document shows the latest alone.
+    pub latest: Option<Latest>,
+}
+
+/// The update last seen of an incident whose document shows the latest alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Latest {
+    /// The `update_id` it was told under.
+    pub id: String,
+    /// Its time.
+    pub at: Option<Time>,
+    /// Its newest revision.
+    pub revision: u32,
+}
+
+/// One version of an update, seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Of the update.
+    pub update: UpdateKey,
+    /// What it said.
+    pub fingerprint: Fingerprint,
+    /// Which version that was.
+    pub revision: u32,
+    /// When the platform says it was edited.
+    pub edited_at: Option<Time>,
+}
+
+/// What decides about one incident beside itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The provider's id.
+    pub provider: &'a str,
+    /// When the documents were fetched.
+    pub now: Time,
+    /// `Some`: this is the provider's first good poll, told as the setting says.
+    pub first_run: Option<FirstRun>,
+    /// When the provider was first read: what was published before is backfill.
+    pub watched_since: Time,
+    /// The list of past incidents is read for the first time: what ended before `watched_since` is not news.
+    pub first_history: bool,
+}
+
+/// What became of one incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// To be stored; what was told is filled in once events are in order.
+    pub item: KnownItem,
+    /// Versions to be remembered.
+    pub seen: Vec<Seen>,
+    /// What is new, oldest first.
+    pub news: Vec<Draft>,
+}
+
+/// A digest of everything an incident says: equal digests need no further look.
+#[must_use]
+pub fn digest(incident: &Incident) -> u128 {
+    let mut hasher = Xxh3::new();
+    let mut put = |part: &[u8]| {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    };
+    put(incident.kind.as_str().as_bytes());
+    put(incident.title.as_bytes());
+    put(incident.status.as_str().as_bytes());
+    put(incident.impact.as_str().as_bytes());
+    put(incident.url.as_deref().unwrap_or_default().as_bytes());
+    for time in [incident.started_at, incident.scheduled_for, incident.scheduled_until] {
+        put(&time.map_or(i64::MIN, |time| time.timestamp_millis()).to_le_bytes());
+    }
+    for component in &incident.components {
+        put(component.name.as_bytes());
+        put(component.status.as_str().as_bytes());
+    }
+    for update in &incident.updates {
+        match &update.id {
+            UpdateId::Native(id) => put(id.as_bytes()),
+            UpdateId::Timed(time, ordinal) => {
+                put(&time.timestamp_millis().to_le_bytes());
+                put(&ordinal.to_le_bytes());
+            }
+            UpdateId::Content => put(b"content"),
+            UpdateId::Latest => put(b"latest"),
+        }
+        put(update.status.as_str().as_bytes());
+        put(update.text.as_bytes());
+        for time in [update.published_at, update.edited_at] {
+            put(&time.map_or(i64::MIN, |time| time.timestamp_millis()).to_le_bytes());
+        }
+    }
+    hasher.digest128()
+}
+
+/// Compares one incident with what is known of it.
+#[must_use]
+pub fn reconcile(known: Option<&KnownItem>, seen: &[Seen], incident: &Incident, context: Context<'_>) -> Outcome {
+    let key = IncidentKey::new(context.provider, &incident.id);
+    let mut outcome = Outcome { item: remember(known, incident), seen: Vec::new(), news: Vec::new() };
+    for update in &incident.updates {
+        judge_update(&mut outcome, key, seen, incident, update, context);
+    }
+    match (known, context.first_run) {
+        (_, Some(first_run)) => outcome.news = first_news(outcome.news, key, incident, first_run, context),
+        (None, None) => {
+            if outcome.news.is_empty() && incident.updates.is_empty() && !quiet(incident, context) {
+                outcome.news.push(change(key, incident, "opened", &[], context));
+            }
+            if context.first_history && incident.status.is_over() {
+                outcome.news.retain(|draft| !draft.backfill);
+            }
+        }
+        (Some(known), None) => {
+            if outcome.news.is_empty() {
+                outcome.news.extend(silent_change(&mut outcome.item, known, key, incident, context));
+            }
+        }
+    }
+    outcome
+}
+
+/// Whether an incident without any update is over or only announced before we watched: not news.
+fn quiet(incident: &Incident, context: Context<'_>) -> bool {
+    incident.status.is_over() && context.first_history
+}
+
+/// What will be known of the incident after this poll.
+fn remember(known: Option<&KnownItem>, incident: &Incident) -> KnownItem {
+    let newest = incident.updates.iter().filter_map(|update| update.published_at.max(update.edited_at)).max();
+    KnownItem {
+        native_id: incident.id.clone(),
+        kind: incident.kind,
+        title: incident.title.clone(),
+        status: incident.status,
+        impact: incident.impact,
+        scheduled_for: incident.scheduled_for,
+        scheduled_until: incident.scheduled_until,
+        digest: digest(incident),
+        newest_at: newest.max(known.and_then(|known| known.newest_at)),
+        open: !incident.status.is_over(),
+        missing: 0,
+        told_status: known.and_then(|known| known.told_status),
+        told_impact: known.and_then(|known| known.told_impact),
+        changes: known.map_or(0, |known| known.changes),
+        latest: known.and_then(|known| known.latest.clone()),
+    }
+}
+
+fn judge_update(
+    outcome: &mut Outcome,
+    key: IncidentKey,
+    seen: &[Seen],
+    incident: &Incident,
+    update: &Update,
+    context: Context<'_>,
+) {
+    let fingerprint = Fingerprint::new(update.status, &update.text);
+    let (update_key, id) = identify(key, update, fingerprint);
+    let versions = || seen.iter().chain(&outcome.seen).filter(|seen| seen.update == update_key);
+    if versions().any(|seen| seen.fingerprint == fingerprint) {
+        return;
+    }
+    let stale = versions().any(|seen| update.edited_at.is_some() && seen.edited_at > update.edited_at);
+    let mut revision = versions().map(|seen| seen.revision).max().unwrap_or(0) + 1;
+    let mut told_id = id;
+    let mut late = stale;
+    if update.id == UpdateId::Latest {
+        // The document shows one update an incident: time tells a new one from an edit of the last.
+        let at = update.published_at;
+        match &outcome.item.latest {
+            Some(last) if at.is_some() && last.at > at => late = true,
+            Some(last) if at == last.at || at.is_none() => {
+                revision = last.revision + 1;
+                told_id.clone_from(&last.id);
+                outcome.item.latest = Some(Latest { revision, ..last.clone() });
+            }
+            _ => outcome.item.latest = Some(Latest { id: told_id.clone(), at, revision }),
+        }
+    }
+    outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at: update.edited_at });
+    if late {
+        // An older text than the one known: a stale replica answered. Remembered, never told.
+        return;
+    }
+    outcome.news.push(Draft {
+        revision,
+        update_id: Some(told_id),
+        status: update.status,
+        message: Some(update.text.clone()).filter(|text| !text.is_empty()),
+        published_at: update.published_at.unwrap_or(context.now),
+        backfill: update.published_at.is_some_and(|at| at < context.watched_since),
+        id: event_id(update_key, incident.kind, fingerprint),
+        ..draft(incident, context)
+    });
+}
+
+/// Key and `update_id` of an update.
+fn identify(key: IncidentKey, update: &Update, fingerprint: Fingerprint) -> (UpdateKey, String) {
+    match &update.id {
+        UpdateId::Native(id) => (UpdateKey::native(key, id), id.clone()),
+        UpdateId::Timed(time, ordinal) => {
+            let id = if *ordinal == 0 { format_time(*time) } else { format!("{}#{ordinal}", format_time(*time)) };
+            (UpdateKey::timed(key, *time, *ordinal), id)
+        }
+        UpdateId::Content | UpdateId::Latest => {
+            let hash: String = fingerprint.to_string().chars().take(16).collect();
+            (UpdateKey::content(key, update.status, &update.text), hash)
+        }
+    }
+}
+
+/// The part of an event that the incident gives to each of its updates.
+fn draft(incident: &Incident, context: Context<'_>) -> Draft {
+    Draft {
+        id: crate::event::EventId([0; 16]),
+        kind: incident.kind,
+        incident_id: Some(incident.id.clone()),
+        update_id: None,
+        revision: 1,
+        title: incident.title.clone(),
+        status: incident.status,
+        impact: incident.impact,
+        previous_status: None,
+        previous_impact: None,
+        components: incident.components.clone(),
+        message: None,
+        url: incident.url.clone(),
+        started_at: incident.started_at,
+        published_at: context.now,
+        scheduled_for: incident.scheduled_for,
+        scheduled_until: incident.scheduled_until,
+        backfill: false,
+    }
+}
+
+/// An event for a change that no update announced.
+fn change(key: IncidentKey, incident: &Incident, what: &str, parts: &[&str], context: Context<'_>) -> Draft {
+    let update = UpdateKey::change(key, what, parts);
+    let fingerprint = Fingerprint::new(incident.status, what);
+    let short: String = update.to_string().chars().take(12).collect();
+    let published_at = if what == "opened" { incident.started_at.unwrap_or(context.now) } else { context.now };
+    Draft {
+        id: event_id(update, incident.kind, fingerprint),
+        update_id: Some(format!("{what}-{short}")),
+        published_at,
+        backfill: published_at < context.watched_since,
+        ..draft(incident, context)
+    }
+}
+
+/// A status, impact or window that changed alone. The title and the components change by the hundred without
+/// meaning anything: they are stored and shown with the next event.
+fn silent_change(
+    item: &mut KnownItem,
+    known: &KnownItem,
+    key: IncidentKey,
+    incident: &Incident,
+    context: Context<'_>,
+) -> Option<Draft> {
+    let newest = incident.updates.iter().filter_map(|update| update.published_at.max(update.edited_at)).max();
+    if newest < known.newest_at && !incident.updates.is_empty() {
+        // The newest update is missing: deleted, or a stale replica. Neither is news.
+        item.status = known.status;
+        item.impact = known.impact;
+        item.open = known.open;
+        return None;
+    }
+    let count = known.changes.to_string();
+    let window = |item: &KnownItem| (item.scheduled_for, item.scheduled_until);
+    let moved = window(known) != window(item) && known.scheduled_for.is_some() && item.scheduled_for.is_some();
+    let draft = if known.status != incident.status && incident.status != Status::Update {
+        change(key, incident, "status", &[known.status.as_str(), incident.status.as_str(), &count], context)
+    } else if known.impact != incident.impact && incident.impact != Impact::Unknown && known.impact != Impact::Unknown {
+        change(key, incident, "impact", &[known.impact.as_str(), incident.impact.as_str(), &count], context)
+    } else if moved && !incident.status.is_over() {
+        let times = [incident.scheduled_for, incident.scheduled_until].map(|time| time.map(format_time).unwrap_or_default());
+        change(key, incident, "window", &[&times[0], &times[1], &count], context)
+    } else {
+        return None;
+    };
+    item.changes += 1;
+    Some(draft)
+}
+
+/// What is told of an incident at the provider's first good poll. [`FirstRun::Latest`] is settled over all incidents by the caller.
+fn first_news(
+    mut news: Vec<Draft>,
+    key: IncidentKey,
+    incident: &Incident,
+    first_run: FirstRun,
+    context: Context<'_>,
+) -> Vec<Draft> {
+    for draft in &mut news {
+        draft.backfill = true;
+    }
+    match first_run {
+        FirstRun::None => Vec::new(),
+        FirstRun::All => news,
+        FirstRun::Latest => news.pop().into_iter().collect(),
+        FirstRun::Active => {
+            // A maintenance that is only announced is shown by `status`; pages list them by the dozen.
+            // A feed item without a status word may be anything: it is taken for past.
+            if incident.status.is_over() || matches!(incident.status, Status::Scheduled | Status::Update) {
+                return Vec::new();
+            }
+            let newest = news.pop().unwrap_or_else(|| Draft { backfill: true, ..change(key, incident, "opened", &[], context) });
+            vec![newest]
+        }
+    }
+}

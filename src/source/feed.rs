@@ -1,1 +1,0 @@
-//! Atom, RSS and JSON Feed.

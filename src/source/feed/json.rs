@@ -1,0 +1,106 @@
+//! JSON Feed 1 and 1.1. Read here and not by feed-rs, which refuses the whole feed for one numeric id.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::read::{Feed, Item, TITLE, escape};
+use super::time;
+use crate::source::{Limits, ParseError};
+use crate::text::one_line;
+
+#[derive(Deserialize)]
+struct JsonFeed<'a> {
+    version: String,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    home_page_url: Option<String>,
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct JsonItem<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    content_html: Option<String>,
+    #[serde(default)]
+    content_text: Option<String>,
+    #[serde(default)]
+    summary: Option<String>,
+    #[serde(default)]
+    date_published: Option<String>,
+    #[serde(default)]
+    date_modified: Option<String>,
+}
+
+/// Whether a JSON document calls itself a JSON Feed.
+pub(super) fn is_feed(text: &str) -> bool {
+    memchr::memmem::find(text.as_bytes(), b"jsonfeed.org/version/").is_some() || text.contains("jsonfeed.org\\/version\\/")
+}
+
+/// Reads a JSON Feed.
+pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
+    let malformed = |error: &serde_json::Error| ParseError::Malformed { format: "JSON", reason: one_line(&error.to_string(), 200) };
+    let text = text.trim_start_matches('\u{feff}');
+    if !is_feed(text) {
+        return Err(ParseError::NotThis { source_name: "feed", reason: "JSON that is no JSON Feed".to_owned() });
+    }
+    let feed: JsonFeed = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    if !feed.version.contains("jsonfeed.org/version/1") {
+        return Err(ParseError::Unsupported { what: format!("JSON Feed {}", one_line(&feed.version, 60)) });
+    }
+    if feed.items.len() > limits.max_items {
+        return Err(ParseError::TooMany { what: "items", count: feed.items.len(), limit: limits.max_items });
+    }
+    let mut items = Vec::new();
+    let mut lost = 0;
+    for raw in feed.items {
+        // One item with a wrong type is told and left out; the others are as good as before.
+        match serde_json::from_str::<JsonItem>(raw.get()) {
+            Ok(json) => items.push(item(json)),
+            Err(_) => lost += 1,
+        }
+    }
+    if items.is_empty() && lost > 0 {
+        return Err(ParseError::Malformed { format: "JSON", reason: format!("none of {lost} items could be read") });
+    }
+    Ok(Feed {
+        title: one_line(&feed.title.unwrap_or_default(), TITLE),
+        link: feed.home_page_url.filter(|url| is_http(url)),
+        generator: String::new(),
+        version: None,
+        items,
+        lost,
+    })
+}
+
+fn item(json: JsonItem) -> Item {
+    let body = json.content_html.filter(|html| !html.trim().is_empty());
+    let body = body.or_else(|| json.content_text.or(json.summary).map(|text| escape(&text))).unwrap_or_default();
+    Item {
+        id: json.id.map(|raw| id(raw.get())).unwrap_or_default(),
+        link: json.url.filter(|url| is_http(url)),
+        title: one_line(&json.title.unwrap_or_default(), TITLE),
+        body,
+        published: json.date_published.as_deref().and_then(time::parse),
+        updated: json.date_modified.as_deref().and_then(time::parse),
+    }
+}
+
+/// An id as written: numbers keep all their digits; `null`, lists and objects are none.
+fn id(raw: &str) -> String {
+    if raw.starts_with('"') {
+        return serde_json::from_str(raw).unwrap_or_default();
+    }
+    if raw.starts_with(|c: char| c.is_ascii_digit() || c == '-') { raw.to_owned() } else { String::new() }
+}
+
+fn is_http(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}

@@ -1,1 +1,0 @@
-//! Text from feeds: HTML to plain text, and nothing that could harm a terminal.

@@ -1,0 +1,115 @@
+//! The filter before anything that could be a terminal, and plain text in one or many lines.
+
+use super::{CUT, MAX_INPUT, finish, head};
+
+/// Whether a character may reach a terminal.
+pub(super) const fn is_safe(c: char) -> bool {
+    !matches!(c,
+        '\0'..='\x09' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}' // controls but the line feed: ESC, CSI, …
+        | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' // direction, invisible
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' // byte order mark, annotations
+        | '\u{e0000}'..='\u{e007f}') // tags
+}
+
+/// Leaves out what could harm a terminal: controls other than the line feed, direction overrides and
+/// invisible characters. A tab becomes a space. For any output, diagnostics included.
+#[must_use]
+pub fn safe(text: &str) -> String {
+    text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|&c| is_safe(c)).collect()
+}
+
+/// Plain text in lines: [`safe`], CRLF to LF, white space folded within lines, at most one blank line
+/// between paragraphs, cut with `…` at 16 KB.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let input = head(text, MAX_INPUT);
+    let mut out = String::with_capacity(input.len());
+    let mut blank = false;
+    for line in
+        input.split(['\n', '\u{2028}', '\u{2029}', '\u{85}']).flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+    {
+        let start = out.len();
+        fold_into(&mut out, line);
+        if out.len() == start {
+            blank = true;
+        } else {
+            if start > 0 {
+                out.insert_str(start, if blank { "\n\n" } else { "\n" });
+            }
+            blank = false;
+        }
+    }
+    finish(out, input.len() < text.len())
+}
+
+/// One line for titles and names: [`safe`], white space folded, at most `max_chars` characters of which
+/// the last is `…` where something was cut.
+#[must_use]
+pub fn one_line(text: &str, max_chars: usize) -> String {
+    let input = head(text, MAX_INPUT);
+    let mut out = String::new();
+    fold_into(&mut out, input);
+    let mut ends = out.char_indices().map(|(at, _)| at).skip(max_chars.saturating_sub(1));
+    let last = ends.next();
+    if ends.next().is_some() {
+        let end = last.and_then(|end| out.get(..end)).map_or(0, |kept| kept.trim_end().len());
+        out.truncate(end);
+        out.push(CUT);
+    }
+    out
+}
+
+/// Appends `line` with its white space folded and unsafe characters left out.
+fn fold_into(out: &mut String, line: &str) {
+    let start = out.len();
+    let mut space = false;
+    for c in line.chars() {
+        if c.is_whitespace() {
+            space = out.len() > start;
+        } else if is_safe(c) {
+            if space {
+                out.push(' ');
+                space = false;
+            }
+            out.push(c);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn folds_and_keeps_paragraphs() {
+        assert_eq!(plain("a\r\n b\t\tc \r\n\r\n\n\n d\u{1b}[31m\u{202e}x\n"), "a\nb c\n\nd[31mx");
+        assert_eq!(one_line(" a\n\u{200b} b\u{a0}c ", 80), "a b c");
+        assert_eq!(safe("a\tb\u{9b}c\nd\u{e0041}"), "a bc\nd");
+    }
+
+    #[test]
+    fn cuts_on_a_character_with_a_mark() {
+        assert_eq!(one_line("Störung", 4), "Stö…");
+        assert_eq!(one_line("Störung", 7), "Störung");
+        assert_eq!(one_line("ab cd", 4), "ab…");
+        let long = plain(&"ä".repeat(40_000));
+        assert!(long.len() <= 16 * 1024 && long.ends_with("ä…"));
+        assert_eq!(plain(&"\n".repeat(100_000)), "…");
+    }
+
+    proptest! {
+        #[test]
+        fn output_is_safe(text in any::<String>(), max in 1_usize..50) {
+            let safe_text = safe(&text);
+            prop_assert_eq!(safe(&safe_text), safe_text.clone());
+            prop_assert!(safe_text.chars().all(is_safe));
+            let plain_text = plain(&text);
+            prop_assert!(plain_text.chars().all(is_safe));
+            prop_assert_eq!(plain(&plain_text), plain_text);
+            let line = one_line(&text, max);
+            prop_assert!(line.chars().all(|c| is_safe(c) && c != '\n') && line.chars().count() <= max);
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! The ledger's actor and database, fed with snapshots made by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use statuswatch::config::{Filter, FirstRun, Provider, Settings};
+use statuswatch::event::{Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, parse_time};
+use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Query, Reader, Record, Recorded, Supersede, Verdict, Watch};
+use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
+
+/// Runs a story inside an actix system.
+fn story<F: std::future::Future<Output = ()>>(story: F) {
+    actix::System::new().block_on(story);
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    ledger: Addr<LedgerActor>,
+    provider: Arc<Provider>,
+    clock: Time,
+    told: u64,
+}
+
+fn provider(first_run: FirstRun, filter: Filter) -> Arc<Provider> {
+    Arc::new(Provider {
+        id: "acme".to_owned(),
+        name: "Acme Cloud".to_owned(),
+        url: "https://status.acme.example/".parse().unwrap(),
+        source: None,
+        url_written: true,
+        settings: Settings { first_run, ..Settings::default() },
+        filter,
+    })
+}
+
+fn at(minute: i64) -> Time {
+    parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::minutes(minute)
+}
+
+impl World {
+    async fn new(first_run: FirstRun) -> Self {
+        Self::filtered(first_run, Filter::default()).await
+    }
+
+    async fn filtered(first_run: FirstRun, filter: Filter) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let provider = provider(first_run, filter);
+        let ledger = Self::start(&dir, &provider).await;
+        Self { dir, ledger, provider, clock: at(0), told: 0 }
+    }
+
+    async fn start(dir: &tempfile::TempDir, provider: &Arc<Provider>) -> Addr<LedgerActor> {
+        let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
+        let options = Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(400 * 24), fatal };
+        let ledger = LedgerActor::open(options).unwrap().start();
+        ledger.send(Watch { providers: vec![Arc::clone(provider)], died: Vec::new() }).await.unwrap().unwrap();
+        ledger.send(Supersede { provider: "acme".to_owned(), generation: 1 }).await.unwrap();
+        ledger
+    }
+
+    async fn restart(&mut self) {
+        self.ledger = Self::start(&self.dir, &self.provider).await;
+    }
+
+    async fn poll(&mut self, snapshot: Snapshot) -> Recorded {
+        self.clock += chrono::Duration::minutes(1);
+        let record = Record {
+            provider: Arc::clone(&self.provider),
+            generation: 1,
+            snapshot: Box::new(snapshot),
+            checkpoint: Checkpoint::default(),
+            complete: true,
+            observed_at: self.clock,
+        };
+        self.ledger.send(record).await.unwrap().unwrap()
+    }
+
+    /// The events told since the last call.
+    fn news(&mut self) -> Vec<StatusEvent> {
+        let events = Reader::open(self.dir.path()).unwrap().after(self.told, 1000).unwrap();
+        for (event, seq) in events.iter().zip(self.told + 1..) {
+            assert_eq!(event.event.seq, seq, "no gap");
+        }
+        self.told += events.len() as u64;
+        events.into_iter().map(|recorded| recorded.event).collect()
+    }
+
+    /// The same in short: kind, incident, status, revision, text.
+    fn short(&mut self) -> Vec<String> {
+        let words = |event: StatusEvent| {
+            let what = event.incident_id.unwrap_or(event.title);
+            let edit = if event.revision > 1 { format!(" r{}", event.revision) } else { String::new() };
+            let past = if event.backfill { " backfill" } else { "" };
+            let text = event.message.map(|text| format!(": {text}")).unwrap_or_default();
+            format!("{} {what} {}{edit}{past}{text}", event.kind, event.status)
+        };
+        self.news().into_iter().map(words).collect()
+    }
+}
+
+fn update(id: &str, status: Status, minute: i64, text: &str) -> Update {
+    Update {
+        id: UpdateId::Native(id.to_owned()),
+        status,
+        published_at: Some(at(minute)),
+        edited_at: Some(at(minute)),
+        text: text.to_owned(),
+    }
+}
+
+fn incident(id: &str, updates: Vec<Update>) -> Incident {
+    let status = updates.last().map_or(Status::Investigating, |update| update.status);
+    Incident { status, impact: Impact::Minor, updates, ..Incident::new(Kind::Incident, id, format!("Trouble {id}")) }
+}
+
+fn page(version: i64, incidents: Vec<Incident>) -> Snapshot {
+    Snapshot {
+        page: Page { id: Some("acmepage0001".to_owned()), version: Some(at(version)), ..Page::default() },
+        incidents,
+        components: Vec::new(),
+        coverage: Coverage { incidents: Listing::Recent, maintenances: Listing::Recent, all_components: true },
+        rejected: Vec::new(),
+    }
+}
+
+fn opened() -> Incident {
+    incident("a", vec![update("1", Status::Investigating, -30, "Looking."), update("2", Status::Identified, -20, "Found.")])
+}
+
+fn past(id: &str) -> Incident {
+    incident(id, vec![update(id, Status::Investigating, -900, "Hm."), update("r", Status::Resolved, -800, "Fine.")])
+}
+
+#[test]
+fn a_first_run_tells_as_configured() {
+    for (first_run, expected) in [
+        (FirstRun::None, vec![]),
+        (FirstRun::Active, vec!["incident a identified backfill: Found."]),
+        (FirstRun::Latest, vec!["incident a identified backfill: Found."]),
+        (
+            FirstRun::All,
+            vec![
+                "incident p investigating backfill: Hm.",
+                "incident p resolved backfill: Fine.",
+                "incident a investigating backfill: Looking.",
+                "incident a identified backfill: Found.",
+            ],
+        ),
+    ] {
+        story(async {
+            let mut world = World::new(first_run).await;
+            let recorded = world.poll(page(0, vec![opened(), past("p")])).await;
+            assert_eq!(recorded.verdict, Verdict::Baseline);
+            assert!(recorded.active);
+            assert_eq!(world.short(), expected, "{first_run:?}");
+            world.poll(page(0, vec![opened(), past("p")])).await;
+            world.restart().await;
+            assert_eq!(world.poll(page(0, vec![opened(), past("p")])).await.verdict, Verdict::Same);
+            assert_eq!(world.short(), Vec::<String>::new());
+        });
+    }
+}
+
+#[test]
+fn updates_edits_and_several_at_once() {
+    story(async {
+        let mut world = World::new(FirstRun::None).await;
+        world.poll(page(0, vec![])).await;
+        let mut trouble = incident("a", vec![update("1", Status::Investigating, 1, "Looking.")]);
+        world.poll(page(1, vec![trouble.clone()])).await;
+        assert_eq!(world.short(), ["incident a investigating: Looking."]);
+
+        // Two at once, and an edit of the oldest with a newer edit time.
+        trouble.updates[0] = Update { edited_at: Some(at(5)), ..update("1", Status::Investigating, 1, "Looking into it.") };
+        trouble.updates.push(update("2", Status::Identified, 3, "Found."));
+        trouble.updates.push(update("3", Status::Monitoring, 4, "Fixed."));
+        trouble.status = Status::Monitoring;
+        world.poll(page(5, vec![trouble.clone()])).await;
+        let news = world.news();
+        let told: Vec<_> = news.iter().map(|event| (event.status, event.revision, event.previous_status)).collect();
+        assert_eq!(
+            told,
+            [
+                (Status::Investigating, 2, Some(Status::Investigating)),
+                (Status::Identified, 1, Some(Status::Investigating)),
+                (Status::Monitoring, 1, Some(Status::Identified)),
+            ]
+        );
+        assert_eq!(news[0].update_id.as_deref(), Some("1"));
+
+        // Another title, other white space, another order of components: nothing.
+        trouble.title = "Trouble everywhere".to_owned();
+        trouble.updates[2].text = " Fixed.\n".to_owned();
+        trouble.components.push(Component { id: None, name: "API".to_owned(), group: None, status: ComponentStatus::MajorOutage });
+        assert_eq!(world.poll(page(6, vec![trouble.clone()])).await.events, 0);
+
+        // Impact alone: an event of its own. Twice up and down: four different ones.
+        for impact in [Impact::Major, Impact::Minor, Impact::Major, Impact::Minor] {
+            trouble.impact = impact;
+            assert_eq!(world.poll(page(7, vec![trouble.clone()])).await.events, 1);
+        }
+        let news = world.news();
+        assert_eq!(news[0].previous_impact, Some(Impact::Minor));
+        assert_eq!(news[0].impact, Impact::Major);
+        assert_eq!(news[0].message, None);
+        assert_eq!(news[0].title, "Trouble everywhere");
+    });
+}
+
+#[test]
+fn answers_from_the_past_and_from_others_change_nothing() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        world.poll(page(10, vec![opened()])).await;
+        world.news();
+        let mut worse = opened();
+        worse.updates.push(update("3", Status::Resolved, 11, "Over."));
+        worse.status = Status::Resolved;
+        world.poll(page(11, vec![worse.clone()])).await;
+        assert_eq!(world.short(), ["incident a resolved: Over."]);
+
+        // A stale edge: older version, the incident open again.
+        assert_eq!(world.poll(page(9, vec![opened()])).await.verdict, Verdict::Stale);
+        // Another tenant, with an incident of its own.
+        let mut foreign = page(12, vec![incident("x", vec![update("9", Status::Investigating, 12, "Theirs.")])]);
+        foreign.page.id = Some("theirpage001".to_owned());
+        assert!(matches!(world.poll(foreign).await.verdict, Verdict::WrongTenant { .. }));
+        assert_eq!(world.poll(page(11, vec![worse])).await.verdict, Verdict::Same);
+        assert_eq!(world.short(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_page_that_was_reset_is_believed_in_the_end() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        world.poll(page(100, vec![])).await;
+        let fresh = || page(50, vec![incident("n", vec![update("1", Status::Investigating, 50, "New.")])]);
+        let mut polls = 0;
+        while world.poll(fresh()).await.verdict == Verdict::Stale {
+            polls += 1;
+            assert!(polls < 10);
+        }
+        assert_eq!(world.short(), ["incident n investigating: New."]);
+    });
+}
+
+#[test]
+fn absence_is_not_resolution_and_needs_two_looks() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        world.poll(page(1, vec![opened(), past("p")])).await;
+        assert_eq!(world.short(), ["incident a identified backfill: Found."]);
+        let gone = || page(2, vec![past("p")]);
+        let first = world.poll(gone()).await;
+        assert!(first.recheck && first.active, "one look is not enough");
+        assert_eq!(world.short(), Vec::<String>::new());
+        let second = world.poll(gone()).await;
+        assert!(!second.active);
+        // Newer than the oldest one listed and gone: taken off the page.
+        assert_eq!(world.short(), ["incident a withdrawn"]);
+        world.poll(page(3, vec![opened(), past("p")])).await;
+        world.poll(gone_again()).await;
+        assert_eq!(world.short(), Vec::<String>::new(), "its return is silent");
+    });
+    fn gone_again() -> Snapshot {
+        page(4, vec![past("p")])
+    }
+}
+
+#[test]
+fn out_of_sight_of_a_list_of_open_ones_is_silent() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let open_only = |version, incidents| {
+            let mut snapshot = page(version, incidents);
+            snapshot.coverage.incidents = Listing::Open;
+            snapshot
+        };
+        world.poll(open_only(1, vec![opened()])).await;
+        world.news();
+        world.poll(open_only(2, vec![])).await;
+        let last = world.poll(open_only(2, vec![])).await;
+        assert!(!last.active && !last.recheck);
+        assert_eq!(world.short(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_history_seen_later_is_not_news_but_what_happened_since_is() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let mut first = page(0, vec![]);
+        first.coverage.incidents = Listing::Open;
+        world.poll(first).await;
+        let since = incident("s", vec![update("1", Status::Investigating, 2, "Oh."), update("2", Status::Resolved, 3, "Over.")]);
+        world.poll(page(3, vec![since, past("p"), past("q")])).await;
+        assert_eq!(world.short(), ["incident s investigating: Oh.", "incident s resolved: Over."]);
+        // An import afterwards is told, marked as past.
+        world.poll(page(4, vec![past("i")])).await;
+        assert_eq!(world.short(), ["incident i investigating backfill: Hm.", "incident i resolved backfill: Fine."]);
+    });
+}
+
+#[test]
+fn components_are_compared_one_by_one() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let with = |states: &[(&str, ComponentStatus)]| {
+            let mut snapshot = page(0, vec![]);
+            snapshot.components = states
+                .iter()
+                .map(|(name, status)| Component {
+                    id: Some((*name).to_owned()),
+                    name: (*name).to_owned(),
+                    group: None,
+                    status: *status,
+                })
+                .collect();
+            snapshot
+        };
+        let (up, down) = (ComponentStatus::Operational, ComponentStatus::MajorOutage);
+        world.poll(with(&[("api", up), ("web", down)])).await;
+        assert_eq!(world.short(), Vec::<String>::new(), "the first sight is no change");
+        world.poll(with(&[("web", down), ("api", down)])).await;
+        world.poll(with(&[("web", down)])).await;
+        world.poll(with(&[("api", up), ("web", down), ("new", down)])).await;
+        let news = world.news();
+        let told: Vec<_> = news.iter().map(|event| (event.title.as_str(), event.status, event.previous_status)).collect();
+        assert_eq!(told, [("api", Status::MajorOutage, None), ("api", Status::Operational, Some(Status::MajorOutage))]);
+    });
+}
+
+#[test]
+fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let shown = |status, minute, text: &str| {
+            let update =
+                Update { id: UpdateId::Latest, status, published_at: Some(at(minute)), edited_at: None, text: text.to_owned() };
+            let mut snapshot = page(0, vec![incident("a", vec![update])]);
+            snapshot.page.version = None;
+            snapshot.coverage.incidents = Listing::Unknown;
+            snapshot
+        };
+        world.poll(shown(Status::Investigating, 1, "Looking.")).await;
+        world.poll(shown(Status::Identified, 2, "Found.")).await;
+        world.poll(shown(Status::Identified, 2, "Found it.")).await;
+        world.poll(shown(Status::Investigating, 1, "Looking.")).await;
+        world.poll(shown(Status::Identified, 5, "Found it.")).await;
+        world.poll(shown(Status::Resolved, 6, "Done.")).await;
+        assert_eq!(
+            world.short(),
+            [
+                "incident a investigating backfill: Looking.",
+                "incident a identified: Found.",
+                "incident a identified r2: Found it.",
+                "incident a resolved: Done.",
+            ]
+        );
+    });
+}
+
+#[test]
+fn filters_keep_without_telling_and_leave_no_gap() {
+    story(async {
+        let filter = Filter { components: vec!["API*".to_owned()], min_impact: Some(Impact::Minor), ..Filter::default() };
+        let mut world = World::filtered(FirstRun::All, filter).await;
+        let mut web = incident("w", vec![update("1", Status::Investigating, 1, "Web.")]);
+        web.components.push(Component { id: None, name: "Web".to_owned(), group: None, status: ComponentStatus::MajorOutage });
+        let mut api = incident("a", vec![update("1", Status::Investigating, 2, "API.")]);
+        api.components.push(Component {
+            id: None,
+            name: "API requests".to_owned(),
+            group: None,
+            status: ComponentStatus::MajorOutage,
+        });
+        world.poll(page(2, vec![web.clone(), api.clone()])).await;
+        assert_eq!(world.short(), ["incident a investigating backfill: API."]);
+        // Told once, told to its end, whatever it names by then.
+        api.components.clear();
+        api.impact = Impact::None;
+        api.updates.push(update("2", Status::Resolved, 3, "Over."));
+        api.status = Status::Resolved;
+        world.poll(page(3, vec![web, api])).await;
+        assert_eq!(world.short(), ["incident a resolved: Over."]);
+        let kept = Reader::open(world.dir.path()).unwrap().filtered(&Query::default()).unwrap();
+        assert_eq!(kept.len(), 1);
+    });
+}
+
+#[test]
+fn two_ledgers_make_the_same_ids() {
+    let mut ids: Vec<Vec<String>> = Vec::new();
+    for _ in 0..2 {
+        story(async {
+            let mut world = World::new(FirstRun::All).await;
+            world.poll(page(0, vec![opened(), past("p")])).await;
+            ids.push(world.news().into_iter().map(|event| event.id).collect());
+        });
+    }
+    assert_eq!(ids[0], ids[1]);
+    assert_eq!(ids[0].len(), 4);
+}
