@@ -424,7 +424,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_line_stands_once_whatever_happens(steps in prop::collection::vec(step(), 1..30), limit in 300u64..4000) {
+    fn every_line_stands_once_whatever_happens(steps in prop::collection::vec(step(), 1..30), limit in 900u64..9000) {
         let dir = tempfile::tempdir().unwrap();
         let rotation = Rotation::Size(limit);
         let mut ledger = Ledger::new(120);
