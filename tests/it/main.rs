@@ -8,4 +8,5 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod fetch;
 mod support;
