@@ -79,6 +79,10 @@ pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
             }
         }
     }
+    if !error.is_connect() && causes(error).any(<dyn Error>::is::<hyper::Error>) {
+        // A stream reset or a connection given up over HTTP/2, perhaps with headers on their way.
+        return Failure::new(FailureKind::IncompleteBody, format!("the server ended the request: {}", last(error)));
+    }
     let kind = if error.is_connect() { FailureKind::Connect } else { FailureKind::Protocol };
     Failure::new(kind, last(error))
 }
