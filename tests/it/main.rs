@@ -17,6 +17,7 @@ mod sinks;
 mod sources;
 mod sources;
 mod sinks;
+mod fetch;
 mod support;
 mod world;
 mod world_faults;
