@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::Actor;
 use statuswatch::config::{Filter, FirstRun, Provider, Settings};
 use statuswatch::event::{Impact, Kind, Status};
-use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Record, Supersede, Watch};
+use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Record, Resume, Watch};
 use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 
 /// The binary in `dir`, without anything of the environment that it would read.
@@ -213,7 +213,7 @@ fn watched() -> tempfile::TempDir {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
         let ledger = LedgerActor::open(Options { state_dir: state, keep: Duration::from_hours(400 * 24), fatal }).unwrap().start();
         ledger.send(Watch { providers: vec![Arc::clone(&provider)], died: Vec::new() }).await.unwrap().unwrap();
-        ledger.send(Supersede { provider: "acme".to_owned(), generation: 1 }).await.unwrap();
+        ledger.send(Resume { provider: Arc::clone(&provider), generation: 1 }).await.unwrap().unwrap();
         let checkpoint = Checkpoint::default();
         let snapshot = Box::new(snapshot);
         let record = Record { provider, generation: 1, snapshot, checkpoint, complete: true, observed_at: now };
