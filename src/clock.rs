@@ -1,9 +1,104 @@
-//! The wall clock, in one place.
+//! The wall clock and the monotonic one, in one place.
+//!
+//! Schedules run on the monotonic clock; times in events and in the ledger are wall times. An
+//! [`Anchor`] is one moment read on both, so that a wall clock set back or forward later moves
+//! no schedule.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use tokio::time::Instant;
 
 use crate::event::Time;
 
-/// The present time by the wall clock. For what is shown and stored; schedules run by the monotonic clock.
+/// Farther than this nothing is planned; it also keeps instants within what the system can express.
+const FARTHEST: Duration = Duration::from_hours(24 * 365);
+
+/// The wall clock. The only place that reads it.
 #[must_use]
 pub fn now() -> Time {
-    chrono::Utc::now()
+    Utc::now()
+}
+
+/// One moment, read on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// On the wall clock.
+    pub wall: Time,
+    /// On the monotonic clock.
+    pub mono: Instant,
+}
+
+impl Anchor {
+    /// This moment.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { wall: now(), mono: Instant::now() }
+    }
+
+    /// The instant of a wall time, at most a year from the anchor. A time before the boot of the
+    /// machine becomes the anchor's own instant: both are long past.
+    #[must_use]
+    pub fn instant_at(&self, time: Time) -> Instant {
+        let ahead = time.signed_duration_since(self.wall);
+        match ahead.to_std() {
+            Ok(ahead) => self.mono + ahead.min(FARTHEST),
+            Err(_) => self.mono.checked_sub(ahead.abs().to_std().unwrap_or(FARTHEST).min(FARTHEST)).unwrap_or(self.mono),
+        }
+    }
+
+    /// The wall time of an instant, by the wall clock as it stood at the anchor.
+    #[must_use]
+    pub fn time_at(&self, instant: Instant) -> Time {
+        let (span, later) = match instant.checked_duration_since(self.mono) {
+            Some(span) => (span, true),
+            None => (self.mono.saturating_duration_since(instant), false),
+        };
+        let span = TimeDelta::from_std(span.min(FARTHEST)).unwrap_or_default();
+        let time = if later { self.wall.checked_add_signed(span) } else { self.wall.checked_sub_signed(span) };
+        time.unwrap_or(self.wall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn there_and_back() {
+        let anchor = Anchor::now();
+        for seconds in [0, 1, 3600, 86_400] {
+            let later = anchor.wall + TimeDelta::seconds(seconds);
+            assert_eq!(anchor.instant_at(later), anchor.mono + Duration::from_secs(seconds as u64));
+            assert_eq!(anchor.time_at(anchor.instant_at(later)), later);
+        }
+    }
+
+    #[test]
+    fn what_is_long_past_is_not_in_the_future() {
+        let anchor = Anchor::now();
+        assert!(anchor.instant_at(Time::MIN_UTC) <= anchor.mono);
+        assert!(anchor.instant_at(anchor.wall - TimeDelta::milliseconds(5)) < anchor.mono);
+        assert_eq!(anchor.instant_at(Time::MAX_UTC), anchor.mono + FARTHEST);
+    }
+
+    #[test]
+    fn the_wall_clock_moves_no_schedule() {
+        // Read on a wall clock that was a day ahead: what was an hour away stays an hour away.
+        let true_now = Anchor::now();
+        let ahead = Anchor { wall: true_now.wall + TimeDelta::days(1), mono: true_now.mono };
+        let due = ahead.instant_at(ahead.wall + TimeDelta::hours(1));
+        assert_eq!(due, true_now.mono + Duration::from_hours(1));
+        assert_eq!(ahead.time_at(due), ahead.wall + TimeDelta::hours(1));
+    }
+
+    proptest! {
+        #[test]
+        fn order_is_kept(a in -100_000i64..100_000, b in -100_000i64..100_000) {
+            let anchor = Anchor::now();
+            let at = |s| anchor.instant_at(anchor.wall + TimeDelta::milliseconds(s));
+            prop_assert!(a > b || at(a) <= at(b));
+        }
+    }
 }

@@ -1,1 +1,10 @@
-//! The providers known by name.
+//! The catalogue: providers known by name, with the address and the platform of their status page.
+//!
+//! It is a text embedded into the program, one line for each provider, sorted by slug. Nothing is
+//! parsed before it is asked for: a look-up is a binary search over the lines.
+
+mod entry;
+mod lookup;
+
+pub use entry::{Confidence, Entry, Target};
+pub use lookup::{Group, categories, entries, find, group, nearest, search, tiers};

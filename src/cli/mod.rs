@@ -1,1 +1,87 @@
-//! The command line.
+//! The command line: arguments, one file for each command, and what they share.
+//!
+//! [`main`] is the program. A command returns how it ended; an error that reaches here is told in one
+//! line with its causes and ends with 1. Nothing in here ends the process by itself.
+
+pub mod add;
+pub mod args;
+pub mod catalog;
+pub mod check;
+pub mod completions;
+pub mod context;
+pub mod exit;
+pub mod filter;
+pub mod history;
+pub mod man;
+pub mod output;
+pub mod schema;
+pub mod status;
+pub mod table;
+pub mod version;
+pub mod view_history;
+pub mod view_status;
+pub mod when;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, Common};
+use exit::Exit;
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    // State and logs hold what a company depends on: not for everybody on the machine.
+    #[cfg(unix)]
+    let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
+    run(std::env::args_os()).into()
+}
+
+/// Runs the program with `line`, the program's name first.
+pub fn run(line: impl IntoIterator<Item = OsString>) -> Exit {
+    match Cli::try_parse_from(line) {
+        Ok(cli) => ended(dispatch(cli)),
+        Err(error) => {
+            // Help and version are results, the rest is a mistake; clap knows which goes where.
+            let _gone = error.print();
+            if error.use_stderr() { Exit::Usage } else { Exit::Done }
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+    let Cli { common, command } = cli;
+    match command {
+        Command::Check(args) => check::run(&common, &args),
+        Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
+        Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
+        Command::Add(args) => add::run(&common, &args),
+        Command::Catalog(args) => catalog::run(&args),
+        Command::Schema => schema::run(),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man => man::run(),
+    }
+}
+
+/// Runs a command that reads the state directory.
+fn with_state(common: &Common, command: impl FnOnce(&Path) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    match context::state_dir(common) {
+        Ok(dir) => command(&dir),
+        Err(exit) => Ok(exit),
+    }
+}
+
+/// Tells an error that nobody dealt with.
+fn ended(result: anyhow::Result<Exit>) -> Exit {
+    match result {
+        Ok(exit) => exit,
+        Err(error) if error.is::<output::Closed>() => Exit::Done,
+        Err(error) => {
+            output::note(&format!("statuswatch: {}", table::one_line(&format!("{error:#}"))));
+            Exit::Failed
+        }
+    }
+}

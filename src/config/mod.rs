@@ -1,9 +1,27 @@
 //! `providers.yaml`: read, checked as a whole, and turned into a [`Config`], or into every mistake
 //! at once with its place and a hint.
 
+mod check;
+mod document;
+mod edit;
+mod interpolate;
+mod keys;
+mod mistake;
 mod model;
+mod providers;
+mod reader;
+mod schema;
+mod settings;
+mod units;
 
+pub use check::{Loaded, MAX_FILE, load, parse, parse_with};
+pub use document::{EntryError, NewEntry, entry_yaml};
+pub use edit::{EditError, add_provider};
+pub use mistake::{ConfigError, Mistake, Severity, count};
 pub use model::{
     Backoff, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun, Intensity, LogFormat, MaintenanceFilter,
     Provider, Rotation, Settings, Supervision,
 };
+pub use providers::is_id;
+pub use schema::schema;
+pub use units::{UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction, render_size};

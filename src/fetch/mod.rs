@@ -1,12 +1,27 @@
 //! Fetching: one request under one deadline, conditional, bounded, polite to its host, and never led to
 //! a private address by a name or a redirect. The only module that knows the HTTP library.
 
+mod address;
+mod body;
+mod client;
+mod dial;
+mod failure;
+mod headers;
+mod hosts;
+mod proxy;
+mod request;
+mod resolve;
+mod tls;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::document::Document;
+
+pub use client::{BuildError, Client, ClientOptions};
+pub use hosts::{HostGate, Turn};
 
 /// One request.
 #[derive(Debug, Clone)]

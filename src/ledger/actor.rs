@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::commit::{self, Numbering, Oddities};
 use super::messages::{
-    AddSink, Crash, Delivered, Failed, Flush, Loaded, Nudge, Record, Recorded, Restarted, SinkTrouble, Supersede, Unchanged,
+    AddSink, Crash, Delivered, Failed, Flush, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged,
     Verdict, Watch,
 };
 use super::{LedgerError, migrate, store};
@@ -31,7 +31,7 @@ const TICK: Duration = Duration::from_secs(1);
 const GROUP: usize = 256;
 
 /// Deaths of the process over one provider's document after which it is set aside for a while.
-const DEATHS: u32 = 3;
+const DEATHS: u32 = 4;
 
 /// How the ledger runs.
 #[derive(Debug, Clone)]
@@ -114,8 +114,15 @@ impl LedgerActor {
         })
     }
 
-    fn current(&self, provider: &str, generation: u64) -> bool {
-        self.watched.get(provider).is_some_and(|watched| watched.generation == generation)
+    /// Whether results of this generation count. A newer one than known takes over.
+    fn admit(&mut self, provider: &str, generation: u64) -> Result<(), LedgerError> {
+        // Unknown: this ledger has just been restarted and is about to be told.
+        let watched = self.watched.get_mut(provider).ok_or(LedgerError::Away)?;
+        if generation < watched.generation {
+            return Err(LedgerError::Superseded);
+        }
+        watched.generation = generation;
+        Ok(())
     }
 
     fn enqueue(&mut self, job: Job, context: &mut Context<Self>) {
@@ -309,12 +316,8 @@ impl LedgerActor {
             count_death(&transaction, id, now)?;
         }
         for provider in &message.providers {
-            let checkpoint = store::checkpoint(&transaction, &provider.id, provider.url.as_str())?;
             store::watch_provider(&transaction, provider, now)?;
-            let known = commit::known_at_start(&transaction, &provider.id)?;
-            let (checkpoint, deaths, quarantined_until) = checkpoint.unwrap_or_default();
-            let active = commit::is_active(&transaction, &provider.id)?;
-            loaded.push(Loaded { checkpoint, known, active, deaths, quarantined_until });
+            loaded.push(load(&transaction, provider)?);
         }
         let unreachable: Vec<String> = transaction
             .prepare("SELECT id FROM provider WHERE unreachable = 1")?
@@ -396,6 +399,14 @@ impl Job {
     }
 }
 
+/// Where a provider's poller stands.
+fn load(db: &Connection, provider: &Provider) -> Result<Loaded, LedgerError> {
+    let (checkpoint, deaths, quarantined_until) = store::checkpoint(db, &provider.id)?.unwrap_or_default();
+    let known = commit::known_at_start(db, &provider.id)?;
+    let active = commit::is_active(db, &provider.id)?;
+    Ok(Loaded { checkpoint, known, active, deaths, quarantined_until })
+}
+
 fn touch_provider(db: &Connection, touch: &Unchanged) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, next_poll_at = ?3, last_outcome = 'unchanged', last_error = NULL,
@@ -430,7 +441,7 @@ fn put_restart(db: &Connection, message: &Restarted) -> rusqlite::Result<()> {
 fn count_death(db: &Connection, id: &str, now: Time) -> rusqlite::Result<()> {
     let deaths: Option<u32> = db.query_row("SELECT deaths FROM provider WHERE id = ?1", [id], |row| row.get(0)).optional()?;
     let Some(deaths) = deaths.map(|deaths| deaths + 1) else { return Ok(()) };
-    let until = (deaths >= DEATHS).then(|| now + chrono::Duration::minutes(10 << (deaths - DEATHS).min(7)));
+    let until = (deaths >= DEATHS).then(|| now + chrono::Duration::minutes(1 << (deaths - DEATHS).min(10)));
     db.execute("UPDATE provider SET deaths = ?2, quarantined_until = ?3 WHERE id = ?1", params![id, deaths, store::millis(until)])?;
     Ok(())
 }
@@ -464,13 +475,13 @@ impl Handler<Watch> for LedgerActor {
     }
 }
 
-impl Handler<Supersede> for LedgerActor {
-    type Result = ();
+impl Handler<Resume> for LedgerActor {
+    type Result = Result<Loaded, LedgerError>;
 
-    fn handle(&mut self, message: Supersede, _: &mut Self::Context) {
-        if let Some(watched) = self.watched.get_mut(&message.provider) {
-            watched.generation = watched.generation.max(message.generation);
-        }
+    fn handle(&mut self, message: Resume, _: &mut Self::Context) -> Self::Result {
+        self.admit(&message.provider.id, message.generation)?;
+        self.flush();
+        load(&self.db, &message.provider)
     }
 }
 
@@ -478,8 +489,8 @@ impl Handler<Record> for LedgerActor {
     type Result = ResponseFuture<Result<Recorded, LedgerError>>;
 
     fn handle(&mut self, message: Record, context: &mut Self::Context) -> Self::Result {
-        if !self.current(&message.provider.id, message.generation) {
-            return Box::pin(std::future::ready(Err(LedgerError::Superseded)));
+        if let Err(refused) = self.admit(&message.provider.id, message.generation) {
+            return Box::pin(std::future::ready(Err(refused)));
         }
         let (sender, receiver) = oneshot::channel();
         self.enqueue(Job::Record(Box::new(message), sender), context);
@@ -491,8 +502,8 @@ impl Handler<Failed> for LedgerActor {
     type Result = ResponseFuture<Result<(), LedgerError>>;
 
     fn handle(&mut self, message: Failed, context: &mut Self::Context) -> Self::Result {
-        if !self.current(&message.provider.id, message.generation) {
-            return Box::pin(std::future::ready(Err(LedgerError::Superseded)));
+        if let Err(refused) = self.admit(&message.provider.id, message.generation) {
+            return Box::pin(std::future::ready(Err(refused)));
         }
         let (sender, receiver) = oneshot::channel();
         self.touched.remove(&message.provider.id);
@@ -505,7 +516,7 @@ impl Handler<Unchanged> for LedgerActor {
     type Result = ();
 
     fn handle(&mut self, message: Unchanged, context: &mut Self::Context) {
-        if !self.current(&message.provider, message.generation) {
+        if self.admit(&message.provider, message.generation).is_err() {
             return;
         }
         if let Some(watched) = self.watched.get_mut(&message.provider) {

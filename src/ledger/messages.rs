@@ -7,7 +7,7 @@ use url::Url;
 
 use super::LedgerError;
 use crate::config::Provider;
-use crate::event::{Kind, Time};
+use crate::event::Time;
 use crate::fetch::Validators;
 use crate::sink::Cursor;
 use crate::snapshot::Snapshot;
@@ -66,12 +66,12 @@ pub struct Watch {
     pub died: Vec<String>,
 }
 
-/// From now on only results of this generation of the provider's poller count.
+/// A poller of this generation takes over; from now on results of older ones are refused. Answers where it stands.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Supersede {
+#[rtype(result = "Result<Loaded, LedgerError>")]
+pub struct Resume {
     /// The provider.
-    pub provider: String,
+    pub provider: Arc<Provider>,
     /// The generation of its new poller.
     pub generation: u64,
 }
@@ -227,11 +227,3 @@ pub struct Crash;
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), LedgerError>")]
 pub struct Flush;
-
-impl Loaded {
-    /// Whether something is open of the given kind.
-    #[must_use]
-    pub fn has_open(&self, kind: Kind) -> bool {
-        self.known.open.iter().any(|(open, _)| *open == kind)
-    }
-}

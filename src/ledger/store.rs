@@ -89,35 +89,28 @@ pub(super) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
     })
 }
 
-/// Everything of a provider's row that decides how its poller starts. A binding made for another address is void.
-pub(super) fn checkpoint(db: &Connection, id: &str, url: &str) -> Sql<Option<(Checkpoint, u32, Option<Time>)>> {
+/// Everything of a provider's row that decides how its poller starts.
+pub(super) fn checkpoint(db: &Connection, id: &str) -> Sql<Option<(Checkpoint, u32, Option<Time>)>> {
     let mut statement = db.prepare_cached(
-        "SELECT url, source, source_version, document_url, etag, last_modified, body_hash, next_poll_at, retry_until, failures,
+        "SELECT source, source_version, document_url, etag, last_modified, body_hash, next_poll_at, retry_until, failures,
                 deaths, quarantined_until FROM provider WHERE id = ?1",
     )?;
     statement
         .query_row([id], |row| {
-            let deaths: u32 = row.get("deaths")?;
-            let quarantined: Option<i64> = row.get("quarantined_until")?;
-            let mut checkpoint = Checkpoint {
+            let address: Option<String> = row.get("document_url")?;
+            let binding = match (row.get("source")?, row.get("source_version")?, address.and_then(|address| address.parse().ok())) {
+                (Some(source), Some(version), Some(document_url)) => Some(Binding { source, version, document_url }),
+                _ => None,
+            };
+            let checkpoint = Checkpoint {
+                binding,
+                validators: Validators { etag: row.get("etag")?, last_modified: row.get("last_modified")? },
+                body_hash: row.get::<_, Option<[u8; 16]>>("body_hash")?.map(u128::from_be_bytes),
                 next_poll_at: time(row.get("next_poll_at")?),
                 retry_until: time(row.get("retry_until")?),
                 failures: row.get("failures")?,
-                ..Checkpoint::default()
             };
-            if row.get_ref("url")?.as_str()? == url {
-                let address: Option<String> = row.get("document_url")?;
-                checkpoint.binding = match (row.get("source")?, row.get("source_version")?, address.and_then(|a| a.parse().ok())) {
-                    (Some(source), Some(version), Some(document_url)) => Some(Binding { source, version, document_url }),
-                    _ => None,
-                };
-                checkpoint.validators = Validators { etag: row.get("etag")?, last_modified: row.get("last_modified")? };
-                checkpoint.body_hash = row.get::<_, Option<[u8; 16]>>("body_hash")?.map(u128::from_be_bytes);
-            } else {
-                checkpoint.failures = 0;
-                checkpoint.next_poll_at = None;
-            }
-            Ok((checkpoint, deaths, time(quarantined)))
+            Ok((checkpoint, row.get("deaths")?, time(row.get("quarantined_until")?)))
         })
         .optional()
 }

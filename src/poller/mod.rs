@@ -1,1 +1,16 @@
-//! Pollers.
+//! Pollers: one actor a provider. Due, fetch, unchanged? parse, record, due again.
+//!
+//! * [`schedule`] is pure: when the next poll is due.
+//! * [`cycle`] is one poll: which documents, unchanged or read or failed and why.
+//! * [`reading`] parses away from the actors' threads, with a deadline, and remembers on disk which provider's
+//!   document was being read, should it take the whole process with it.
+//! * [`actor`] holds the little that has to be kept between polls.
+//!
+//! A poller never has two requests under way. Nothing of a document is kept between polls but its hash.
+
+pub mod actor;
+pub mod cycle;
+pub mod reading;
+pub mod schedule;
+
+pub use actor::{Poller, Progress, Sabotage, Shared};

@@ -1,6 +1,7 @@
 //! Sinks: they pull events from the ledger, each with a cursor of its own, and deliver them.
 //! The ledger never waits for them.
 
+pub mod actor;
 mod console;
 mod event_log;
 mod lock;

@@ -1,1 +1,202 @@
 //! Recognition: which platform is behind an address.
+//!
+//! [`detect`] asks for the address itself, then for the places where each source's first document may be, then for
+//! the feeds the page names. A place counts only if a source knows the document by its marks *and* can read it:
+//! many hosts answer everything with 200 and a page of HTML. It does no input or output of its own.
+
+mod page;
+
+use std::future::Future;
+
+use url::Url;
+
+use super::shared::html_title;
+use super::{Documents, Limits, SOURCES, Source};
+use crate::document::{Document, Shape};
+use crate::text::one_line;
+
+/// Requests for one page at most: recognition is a guest.
+const MAX_REQUESTS: usize = 16;
+/// What the address itself is asked for.
+const ACCEPT_PAGE: &str = "text/html, application/json;q=0.9, application/atom+xml;q=0.9, application/rss+xml;q=0.9, */*;q=0.5";
+
+/// What is behind an address.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The name of the source that reads it.
+    pub source: &'static str,
+    /// Where its first document is.
+    pub url: Url,
+    /// How it was recognised, in words for a person.
+    pub reason: String,
+    /// What the page calls itself.
+    pub page_name: Option<String>,
+}
+
+/// Nothing that any source reads.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no status page was recognised at {page}{}", told(.reason.as_deref(), .tried))]
+pub struct NotFound {
+    /// The address asked about.
+    pub page: Url,
+    /// Why it is no use to look further, where that is plain.
+    pub reason: Option<String>,
+    /// What was asked and what each answered, in order.
+    pub tried: Vec<(Url, String)>,
+}
+
+fn told(reason: Option<&str>, tried: &[(Url, String)]) -> String {
+    let reason = reason.map(|reason| format!(": {reason}"));
+    let answers = tried.iter().map(|(url, answer)| format!("\n  {url}: {answer}"));
+    reason.into_iter().chain(answers).collect()
+}
+
+/// Finds the source behind `page`. `fetch` gets an address and the `Accept` header for it; its error is a sentence
+/// for a person.
+///
+/// # Errors
+/// What was tried and what each place answered.
+pub async fn detect<F, Fut>(page: &Url, mut fetch: F) -> Result<Found, NotFound>
+where
+    F: FnMut(Url, &'static str) -> Fut,
+    Fut: Future<Output = Result<Document, String>>,
+{
+    let mut tried = Vec::new();
+    let first = match fetch(page.clone(), ACCEPT_PAGE).await {
+        Ok(document) => match judge(page, &document) {
+            Verdict::Found(found) => return Ok(found),
+            Verdict::No(answer) => {
+                tried.push((page.clone(), answer));
+                Some(document)
+            }
+        },
+        Err(error) => {
+            tried.push((page.clone(), one_line(&error, 300)));
+            None
+        }
+    };
+    let html = first.as_ref().filter(|document| document.shape() == Shape::Html);
+    if let Some(reason) = html.and_then(|document| page::refusal(page, document)) {
+        return Err(NotFound { page: page.clone(), reason: Some(reason), tried });
+    }
+    for candidate in candidates(page, html, first.as_ref()) {
+        if tried.len() >= MAX_REQUESTS {
+            break;
+        }
+        if tried.iter().any(|(url, _)| *url == candidate.url) {
+            continue;
+        }
+        let answer = match fetch(candidate.url.clone(), candidate.accept).await {
+            Ok(document) => match judge(&candidate.url, &document) {
+                Verdict::Found(found) if !same_site(&candidate.url, &found) => format!("led to {}, another site", found.url),
+                // Many hosts have a feed at the usual places: that of their blog.
+                Verdict::Found(found) if found.source == FEED && !page::is_about_status(&found, html) => {
+                    "a feed, but nothing says that it is about the state of a service".to_owned()
+                }
+                Verdict::Found(found) => return Ok(found),
+                Verdict::No(answer) => answer,
+            },
+            Err(error) => one_line(&error, 300),
+        };
+        tried.push((candidate.url, answer));
+    }
+    Err(NotFound { page: page.clone(), reason: None, tried })
+}
+
+/// A place where a first document may be.
+struct Candidate {
+    url: Url,
+    accept: &'static str,
+}
+
+/// Where to look, best guess first: each source in the order of the table, those the page hints at before the
+/// others; the feeds a page names before the places where a feed might be.
+fn candidates(page: &Url, html: Option<&Document>, first: Option<&Document>) -> Vec<Candidate> {
+    let mut pages = vec![page.clone()];
+    // Where the address led is the page's true home, and is asked first.
+    if let Some(home) = first.map(|document| &document.url).filter(|url| url.host_str() != page.host_str()) {
+        pages.insert(0, home.clone());
+    }
+    let text = html.map(Document::text).unwrap_or_default();
+    let hinted = page::hinted(&pages, &text);
+    let (feeds, others): (Vec<_>, Vec<_>) = SOURCES.iter().copied().partition(|source| source.name() == FEED);
+    let (first, second): (Vec<_>, Vec<_>) = others.into_iter().partition(|source| hinted.contains(&source.name()));
+    let named: Vec<Candidate> = html
+        .map(|document| page::feeds(&document.url, &text))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|url| Candidate { url, accept: feeds.first().map_or("*/*", |feed| feed.accept()) })
+        .collect();
+    let mut out = Vec::new();
+    for source in first.into_iter().chain(second) {
+        add(&mut out, source, &pages);
+    }
+    // What the page itself names is better than any guess, so the guesses leave room for it.
+    out.truncate(MAX_REQUESTS.saturating_sub(1 + named.len()));
+    out.extend(named);
+    for source in feeds {
+        add(&mut out, source, &pages);
+    }
+    out
+}
+
+/// The source of last resort: what a page offers beside its feed says more.
+const FEED: &str = "feed";
+
+fn add(out: &mut Vec<Candidate>, source: &dyn Source, pages: &[Url]) {
+    for url in pages.iter().flat_map(|page| source.locate(page)) {
+        if !out.iter().any(|candidate| candidate.url == url) {
+            out.push(Candidate { url, accept: source.accept() });
+        }
+    }
+}
+
+enum Verdict {
+    Found(Found),
+    No(String),
+}
+
+/// What `asked` answered with: a document some source knows and can read, or what it is instead.
+fn judge(asked: &Url, document: &Document) -> Verdict {
+    let mut broken = None;
+    for source in SOURCES {
+        let Some(reason) = source.recognise(document) else { continue };
+        match source.parse(&Documents::only(document.clone()), Limits::default()) {
+            Ok(snapshot) => {
+                let url = if document.url.host_str() == asked.host_str() { asked } else { &document.url };
+                return Verdict::Found(Found { source: source.name(), url: url.clone(), reason, page_name: snapshot.page.name });
+            }
+            Err(error) => broken = Some(format!("looks like {} but cannot be read: {error}", source.name())),
+        }
+    }
+    Verdict::No(broken.unwrap_or_else(|| describe(document)))
+}
+
+/// What a document is that no source knows.
+fn describe(document: &Document) -> String {
+    match document.shape() {
+        Shape::Empty => "an empty answer".to_owned(),
+        Shape::Html => match html_title(&document.text()) {
+            Some(title) => format!("an HTML page, \"{title}\""),
+            None => "an HTML page".to_owned(),
+        },
+        Shape::Json => "JSON of no known platform".to_owned(),
+        Shape::Xml => "XML of no known kind".to_owned(),
+        Shape::Other => "neither HTML, JSON nor XML".to_owned(),
+    }
+}
+
+/// Whether a redirect of a guessed path stayed at home: same host, or hosts with the same last two labels.
+fn same_site(asked: &Url, found: &Found) -> bool {
+    let site = |url: &Url| {
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        match url.domain() {
+            Some(_) => host.rsplit('.').take(2).map(str::to_owned).collect::<Vec<_>>(),
+            None => vec![host],
+        }
+    };
+    site(asked) == site(&found.url)
+}
+
+#[cfg(test)]
+mod tests;

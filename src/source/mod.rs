@@ -17,7 +17,7 @@ use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
 
 /// Every source; recognition asks them in this order, the pickiest first.
-pub static SOURCES: &[&dyn Source] = &[&feed::Feed];
+pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &feed::Feed];
 
 /// The source called `name`.
 #[must_use]

@@ -1,1 +1,192 @@
-//! Atlassian Statuspage.
+//! Atlassian Statuspage: `/api/v2/summary.json`, and its history when something may have ended.
+//!
+//! The summary lists open incidents only, and how one ended is never in it: `incidents.json` and
+//! `scheduled-maintenances.json` tell that, the newest 50 each. An `incidents.json` can be polled by itself.
+//!
+//! Facts this rests on, counted over years of polls: ids of updates are stable, an edit always moves
+//! `updated_at`, and no incident changes without `page.updated_at` moving.
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::Id;
+use super::shared::v2::{self, Overall, Page, Read, Reader};
+use super::shared::{List, candidates, json, marks, sibling, words};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use crate::document::Document;
+use crate::event::Kind;
+use crate::snapshot::{Coverage, Listing, Snapshot};
+
+const NAME: &str = "statuspage";
+const INCIDENTS: &str = "incidents";
+const MAINTENANCES: &str = "maintenances";
+const INCIDENTS_FILE: &str = "incidents.json";
+const MAINTENANCES_FILE: &str = "scheduled-maintenances.json";
+
+/// The adapter for Atlassian Statuspage.
+#[derive(Debug)]
+pub(super) struct Statuspage;
+
+#[derive(Debug, Deserialize)]
+struct Summary {
+    page: Page,
+    status: Overall,
+    components: List,
+    incidents: List,
+    scheduled_maintenances: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Incidents {
+    page: Page,
+    incidents: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Maintenances {
+    page: Page,
+    scheduled_maintenances: List,
+}
+
+impl Source for Statuspage {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["api/v2/summary.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let id = if is_incidents_file(&document.url) {
+            marks::<Incidents>(document)?.page.id
+        } else {
+            marks::<Summary>(document)?.page.id
+        };
+        is_page_id(&id).then(|| format!("the document has the shape of Statuspage and its page id \"{id}\""))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        if is_incidents_file(&documents.first.url) {
+            return parse_incidents_alone(&documents.first, limits);
+        }
+        let summary: Summary = json(&documents.first, NAME)?;
+        check_page_id(&summary.page.id)?;
+        let mut reader = Reader::new(limits);
+        let components = reader.components(&summary.components)?;
+        let all_components = reader.rejected() == 0;
+
+        let mut incidents = Part::read(&mut reader, Kind::Incident, &summary.incidents, Listing::Open)?;
+        if let Some(document) = documents.detail(INCIDENTS) {
+            let detail: Incidents = json(document, NAME)?;
+            incidents.add(&mut reader, &summary.page, &detail.page, &detail.incidents)?;
+        }
+        let mut maintenances = Part::read(&mut reader, Kind::Maintenance, &summary.scheduled_maintenances, Listing::Open)?;
+        if let Some(document) = documents.detail(MAINTENANCES) {
+            let detail: Maintenances = json(document, NAME)?;
+            maintenances.add(&mut reader, &summary.page, &detail.page, &detail.scheduled_maintenances)?;
+        }
+
+        // A maintenance may stand among the incidents, and be the one that was lost there.
+        if incidents.listing == Listing::Unknown {
+            maintenances.listing = Listing::Unknown;
+        }
+
+        let mut page = summary.page.to_page();
+        page.version = summary.page.updated_at;
+        page.impact = Some(words::impact(&summary.status.indicator));
+        Ok(Snapshot {
+            page,
+            coverage: Coverage { incidents: incidents.listing, maintenances: maintenances.listing, all_components },
+            incidents: v2::unite(incidents.read, maintenances.read).into_iter().map(Read::finish).collect(),
+            components,
+            rejected: reader.into_rejected(),
+        })
+    }
+
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+        if is_incidents_file(&first.url) {
+            return Vec::new();
+        }
+        let vanished = known.open.iter().any(|(_, id)| !snapshot.incidents.iter().any(|incident| incident.id == *id));
+        if known.baseline && known.version == snapshot.page.version && !vanished {
+            return Vec::new();
+        }
+        let maintenances = !known.baseline
+            || known.open.iter().any(|(kind, _)| *kind == Kind::Maintenance)
+            || snapshot.incidents.iter().any(|incident| incident.kind == Kind::Maintenance);
+        let mut wanted = vec![(INCIDENTS, INCIDENTS_FILE)];
+        if maintenances {
+            wanted.push((MAINTENANCES, MAINTENANCES_FILE));
+        }
+        wanted
+            .into_iter()
+            .filter_map(|(role, file)| Some(Detail { role, url: sibling(&first.url, file)?, optional: true }))
+            .collect()
+    }
+}
+
+/// Incidents or maintenances as far as the documents tell.
+struct Part {
+    kind: Kind,
+    read: Vec<Read>,
+    listing: Listing,
+}
+
+impl Part {
+    fn read(reader: &mut Reader, kind: Kind, list: &List, listing: Listing) -> Result<Self, ParseError> {
+        let before = reader.rejected();
+        let read = reader.incidents(kind, list)?;
+        // Of a list that lost an item nothing can be said to be missing.
+        let listing = if reader.rejected() > before { Listing::Unknown } else { listing };
+        Ok(Self { kind, read, listing })
+    }
+
+    /// Adds what the history lists. A history older than the summary still tells what it tells, but it does not
+    /// cover the time between the two.
+    fn add(&mut self, reader: &mut Reader, page: &Page, detail: &Page, list: &List) -> Result<(), ParseError> {
+        detail.must_be(&page.id, NAME)?;
+        let more = Self::read(reader, self.kind, list, Listing::Recent)?;
+        let read = std::mem::take(&mut self.read);
+        self.read = v2::unite(read, more.read);
+        if more.listing == Listing::Unknown || self.listing == Listing::Unknown {
+            self.listing = Listing::Unknown;
+        } else if detail.updated_at >= page.updated_at {
+            self.listing = Listing::Recent;
+        }
+        Ok(())
+    }
+}
+
+fn parse_incidents_alone(first: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
+    let document: Incidents = json(first, NAME)?;
+    check_page_id(&document.page.id)?;
+    let mut reader = Reader::new(limits);
+    let incidents = Part::read(&mut reader, Kind::Incident, &document.incidents, Listing::Recent)?;
+    let mut page = document.page.to_page();
+    page.version = document.page.updated_at;
+    Ok(Snapshot {
+        page,
+        coverage: Coverage { incidents: incidents.listing, maintenances: Listing::Unknown, all_components: false },
+        incidents: incidents.read.into_iter().map(Read::finish).collect(),
+        components: Vec::new(),
+        rejected: reader.into_rejected(),
+    })
+}
+
+fn is_incidents_file(url: &Url) -> bool {
+    url.path().ends_with(INCIDENTS_FILE)
+}
+
+/// Twelve lower-case letters and digits: other platforms that answer at these paths have other ids.
+fn is_page_id(id: &Id) -> bool {
+    id.0.len() == 12 && id.0.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
+fn check_page_id(id: &Id) -> Result<(), ParseError> {
+    if is_page_id(id) {
+        return Ok(());
+    }
+    let reason = format!("the page id \"{id}\" is not twelve lower-case letters and digits");
+    Err(ParseError::NotThis { source_name: NAME, reason })
+}

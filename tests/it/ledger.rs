@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use statuswatch::config::{Filter, FirstRun, Provider, Settings};
 use statuswatch::event::{Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, parse_time};
-use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Query, Reader, Record, Recorded, Supersede, Verdict, Watch};
+use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Query, Reader, Record, Recorded, Resume, Verdict, Watch};
 use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 
 /// Runs a story inside an actix system.
@@ -55,7 +55,7 @@ impl World {
         let options = Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(400 * 24), fatal };
         let ledger = LedgerActor::open(options).unwrap().start();
         ledger.send(Watch { providers: vec![Arc::clone(provider)], died: Vec::new() }).await.unwrap().unwrap();
-        ledger.send(Supersede { provider: "acme".to_owned(), generation: 1 }).await.unwrap();
+        ledger.send(Resume { provider: Arc::clone(provider), generation: 1 }).await.unwrap().unwrap();
         ledger
     }
 

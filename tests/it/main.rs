@@ -8,7 +8,15 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod commands;
+mod config;
+mod deploy;
 mod feed;
 mod ledger;
 mod sinks;
+mod sources;
 mod support;
+mod world;
+mod world_faults;
+mod world_pages;
+mod world_storm;

@@ -1,0 +1,130 @@
+//! One line of the catalogue, and what is to be fetched for it.
+
+use crate::source;
+
+/// How the platforms are called as sources, where the words differ.
+const PLATFORM_SOURCES: &[(&str, &str)] = &[("gcp", "google")];
+
+/// A provider known by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Entry<'a> {
+    /// Its id.
+    pub slug: &'a str,
+    /// For people.
+    pub name: &'a str,
+    /// What it is for: `ai`, `cloud`, `payments`, ...
+    pub category: &'a str,
+    /// 1: among the most depended on; `None`: not ranked.
+    pub tier: Option<u8>,
+    /// The page people open.
+    pub status_page: &'a str,
+    /// The platform the page is made with.
+    pub platform: &'a str,
+    /// The address of the platform's own document.
+    #[serde(rename = "document")]
+    pub source: &'a str,
+    /// The address of its feed, where it has one.
+    pub feed: Option<&'a str>,
+    /// How sure the entry is.
+    pub confidence: Confidence,
+}
+
+/// How sure an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// Several witnesses, or the platform's own marks.
+    High,
+    /// One witness.
+    Medium,
+    /// A guess.
+    Low,
+}
+
+/// What is fetched for an entry, and how it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The address.
+    pub url: &'a str,
+    /// The source that reads it; `None`: it has to be recognised.
+    pub source: Option<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    /// Reads one line of the catalogue.
+    pub(super) fn from_line(line: &'a str) -> Option<Self> {
+        let mut fields = line.split('\t');
+        let mut next = || fields.next();
+        Some(Self {
+            slug: next()?,
+            name: next()?,
+            category: next()?,
+            tier: next()?.parse().ok(),
+            status_page: next()?,
+            platform: next()?,
+            source: next()?,
+            feed: next().filter(|feed| !feed.is_empty()),
+            confidence: match next()? {
+                "high" => Confidence::High,
+                "medium" => Confidence::Medium,
+                _ => Confidence::Low,
+            },
+        })
+    }
+
+    /// What to fetch, when only the sources for which `known_source` is true can be read: the platform's own
+    /// document, else the feed, else the page itself, to be recognised.
+    #[must_use]
+    pub fn target(&self, known_source: &dyn Fn(&str) -> bool) -> Target<'a> {
+        let own = PLATFORM_SOURCES.iter().find(|(platform, _)| *platform == self.platform).map_or(self.platform, |(_, name)| name);
+        if known_source(own) {
+            return Target { url: self.source, source: Some(own) };
+        }
+        match self.feed.filter(|feed| looks_like_feed(feed)) {
+            Some(feed) if known_source("feed") => Target { url: feed, source: Some("feed") },
+            _ => Target { url: self.status_page, source: None },
+        }
+    }
+
+    /// Whether a source exists that reads it.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.target(&|name| source::by_name(name).is_some()).source.is_some()
+    }
+}
+
+fn looks_like_feed(address: &str) -> bool {
+    let address = address.to_ascii_lowercase();
+    address.starts_with("http") && ["rss", "atom", "feed", ".xml"].iter().any(|mark| address.contains(mark))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str =
+        "acme\tAcme\tcloud\t1\thttps://s.example\tacmepages\thttps://s.example/a.json\thttps://s.example/history.rss\thigh";
+
+    #[test]
+    fn a_platform_without_a_source_of_its_own_is_read_by_its_feed() {
+        let entry = Entry::from_line(LINE).unwrap();
+        assert_eq!(entry.target(&|name| name == "feed"), Target { url: "https://s.example/history.rss", source: Some("feed") });
+        assert_eq!(entry.target(&|name| name == "acmepages").url, "https://s.example/a.json");
+        assert_eq!(entry.target(&|_| false), Target { url: "https://s.example", source: None });
+    }
+
+    #[test]
+    fn platform_words_become_source_names() {
+        let line = LINE.replace("acmepages", "gcp");
+        let entry = Entry::from_line(&line).unwrap();
+        assert_eq!(entry.target(&|name| name == "google" || name == "feed").source, Some("google"));
+        assert_eq!(entry.target(&|name| name == "feed").source, Some("feed"));
+    }
+
+    #[test]
+    fn what_is_no_feed_is_not_taken_for_one() {
+        let line = LINE.replace("history.rss", "help.html");
+        let entry = Entry::from_line(&line).unwrap();
+        assert_eq!(entry.target(&|name| name == "feed").source, None);
+    }
+}

@@ -1,0 +1,343 @@
+//! The command line: every command and flag of the contract, with the help people read.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::filter::FilterArgs;
+
+const ABOUT: &str = "Watches the official status pages of everything you depend on and tells every update once";
+
+const LONG_ABOUT: &str = "\
+Watches the official status pages of everything you depend on and tells every update once.
+
+Every provider of providers.yaml is polled by an actor of its own; what is new goes to the console and to \
+the event log, exactly once and in order, also across crashes and restarts.
+
+Results go to standard output, everything else to standard error. Whatever prints a table prints JSON with \
+--json. `status`, `history` and `logs` work beside a running watch and after it, without network.";
+
+/// The numbers are those of [`super::exit::Exit`].
+pub const EXIT_STATUSES: &str = "\
+Exit status:
+  0   done
+  1   something went wrong while running, storage included
+  2   wrong usage or an invalid configuration
+  75  the state directory is in use by another run";
+
+const AFTER_HELP: &str = "\
+Start:
+  statuswatch catalog cloud              which providers are known by name
+  statuswatch add openai                 put one into providers.yaml
+  statuswatch check                      every mistake of the file at once
+  statuswatch status                     the present state of every provider
+  statuswatch history --since 7d         what happened this week
+
+Environment:
+  STATUSWATCH_CONFIG, STATUSWATCH_STATE  as --config and --state
+  HOSTED_MODE=true                       as --hosted: never read standard input
+  NO_COLOR                               no colour
+
+Exit status:
+  0   done
+  1   something went wrong while running, storage included
+  2   wrong usage or an invalid configuration
+  75  the state directory is in use by another run";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "statuswatch",
+    about = ABOUT,
+    long_about = LONG_ABOUT,
+    after_help = AFTER_HELP,
+    version = super::version::short(),
+    long_version = super::version::long(),
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The file that says what to watch
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "STATUSWATCH_CONFIG",
+        default_value = super::context::DEFAULT_CONFIG,
+        hide_env_values = true
+    )]
+    pub config: PathBuf,
+    /// Where the ledger's database lives [default: the file's `state_dir`, else ./state]
+    #[arg(long, global = true, value_name = "DIR", env = "STATUSWATCH_STATE", hide_env_values = true)]
+    pub state: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Validate the configuration: every mistake at once, with file, line, column and a hint
+    #[command(long_about = "\
+Validate the configuration: every mistake at once, with file, line and column, and a hint for a misspelt key.
+
+Nothing is started and nothing is written. Mistakes go to standard error, one line that sums up to standard \
+output. An invalid file ends with exit status 2.", after_help = EXIT_STATUSES)]
+    Check(CheckArgs),
+    /// The present state of every provider, from the state directory, without network
+    #[command(long_about = "\
+The present state of every provider, from the state directory, without network.
+
+Shows for each provider: where it stands, how fresh that is (fresh, stale, unreachable, never), open incidents \
+and maintenances, the last successful poll, restarts with their last cause, the next poll and the last error. \
+A state that is not fresh is shown as unknown, never as operational.
+
+  statuswatch status
+  statuswatch status github openai
+  statuswatch status --json | jq '.providers[] | select(.freshness != \"fresh\")'
+  statuswatch status --check        for health checks: exit status 1 when no provider was read in time", after_help = EXIT_STATUSES)]
+    Status(StatusArgs),
+    /// Past events from the ledger
+    #[command(long_about = "\
+Past events from the ledger, oldest first; the newest 50 unless --limit says otherwise.
+
+  statuswatch history
+  statuswatch history --provider github --since 7d
+  statuswatch history --since 2026-02-01 --kind incident --impact major+ --limit 0
+  statuswatch history --json          one JSON object a line, as in the event log", after_help = EXIT_STATUSES)]
+    History(HistoryArgs),
+    /// Put a provider into providers.yaml, keeping its comments and order
+    #[command(long_about = "\
+Put a provider into providers.yaml, keeping its comments and order. A file that is not there is begun.
+
+  statuswatch add openai github      known by name: see `statuswatch catalog`", after_help = EXIT_STATUSES)]
+    Add(AddArgs),
+    /// The providers known by name
+    #[command(long_about = "\
+The providers known by name: what may stand in providers.yaml as a bare slug.
+
+  statuswatch catalog                all of them
+  statuswatch catalog google cloud   those whose slug or name begins with it, has it in it or resembles it", after_help = EXIT_STATUSES)]
+    Catalog(CatalogArgs),
+    /// JSON Schema of providers.yaml
+    #[command(long_about = "\
+JSON Schema of providers.yaml, for editors that complete and check while one types.
+
+  statuswatch schema > providers.schema.json
+  then, as the first line of providers.yaml:
+  # yaml-language-server: $schema=providers.schema.json")]
+    Schema,
+    /// Shell completions
+    #[command(long_about = "\
+Shell completions, to standard output.
+
+  statuswatch completions bash > ~/.local/share/bash-completion/completions/statuswatch
+  statuswatch completions zsh  > ~/.zfunc/_statuswatch
+  statuswatch completions fish > ~/.config/fish/completions/statuswatch.fish")]
+    Completions(CompletionsArgs),
+    /// Manual page
+    #[command(long_about = "\
+Manual page, to standard output.
+
+  statuswatch man > ~/.local/share/man/man1/statuswatch.1
+  statuswatch man | man -l -")]
+    Man,
+}
+
+/// Flags of `run`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct RunArgs {
+    /// Poll every provider once, deliver what is new, exit
+    #[arg(long, conflicts_with = "duration")]
+    pub once: bool,
+    /// Stop in order after this time: 90s, 5m, 1h30m
+    #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
+    pub duration: Option<std::time::Duration>,
+    /// Never read standard input, no keys, no colour: for services and containers
+    #[arg(long, env = "HOSTED_MODE", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub hosted: bool,
+    /// What the console shows [default: the file's `console.format`]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+}
+
+/// What the console shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Blocks for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flag of `check` that needs the network, in a struct of its own beside [`CheckArgs`].
+#[derive(Debug, Clone, Args)]
+pub struct OnlineArgs {
+    /// Also fetch every provider once and print a table of what was found; exit status 1 when one could not be read
+    #[arg(long)]
+    pub online: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Only these, by id
+    #[arg(value_name = "PROVIDER")]
+    pub providers: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 1 when no provider was read within its `stale_after`: for health checks of containers
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Clone, Args)]
+pub struct HistoryArgs {
+    /// Which events.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// The newest N; 0: all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Clone, Args)]
+pub struct LogsArgs {
+    /// Which events.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// The newest N; 0: all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub limit: usize,
+    /// Go on as events are written, until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `probe`.
+#[derive(Debug, Clone, Args)]
+pub struct ProbeArgs {
+    /// A status page, a feed or an API document
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `add`.
+#[derive(Debug, Clone, Args)]
+pub struct AddArgs {
+    /// Slugs of the catalogue
+    #[arg(value_name = "SLUG", required = true)]
+    pub what: Vec<String>,
+}
+
+/// Arguments of `catalog`.
+#[derive(Debug, Clone, Args)]
+pub struct CatalogArgs {
+    /// A slug, a name, or a part of one
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Stop after this time
+    #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
+    pub duration: Option<std::time::Duration>,
+    /// How many fake providers
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub providers: u16,
+    /// The same number gives the same story
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Arguments of `chaos`.
+#[derive(Debug, Clone, Args)]
+pub struct ChaosArgs {
+    /// How long the world is shaken
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = super::filter::parse_duration)]
+    pub duration: std::time::Duration,
+    /// How many fake providers
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub providers: u16,
+    /// The same number gives the same story; when each kill strikes is up to the machine
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// For which shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+        for command in [
+            RunArgs::augment_args(clap::Command::new("run")),
+            ProbeArgs::augment_args(clap::Command::new("probe")),
+            DemoArgs::augment_args(clap::Command::new("demo")),
+            ChaosArgs::augment_args(clap::Command::new("chaos")),
+            OnlineArgs::augment_args(CheckArgs::augment_args(clap::Command::new("check"))),
+        ] {
+            command.debug_assert();
+        }
+    }
+
+    #[test]
+    fn config_and_state_stand_before_or_behind_the_command() {
+        for line in [["x", "-c", "a.yaml", "--state", "s", "man"], ["x", "man", "-c", "a.yaml", "--state", "s"]] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            assert_eq!(cli.common.config, PathBuf::from("a.yaml"));
+            assert_eq!(cli.common.state, Some(PathBuf::from("s")));
+        }
+    }
+}

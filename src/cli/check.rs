@@ -1,0 +1,70 @@
+//! `check`: the configuration alone, without network.
+
+use serde::Serialize;
+
+use super::args::{CheckArgs, Common};
+use super::exit::Exit;
+use super::{context, output};
+use crate::config::{ConfigError, Mistake, Severity, count};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    file: String,
+    valid: bool,
+    /// Providers watched; null for an invalid file.
+    providers: Option<usize>,
+    mistakes: Vec<Told<'a>>,
+}
+
+/// One mistake.
+#[derive(Serialize)]
+struct Told<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    severity: &'static str,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+/// Validates the configuration: mistakes to standard error, one line that sums up to standard output.
+///
+/// # Errors
+/// Standard output could not be written.
+pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let file = common.config.display().to_string();
+    let (mistakes, providers, unreadable) = match context::read(common) {
+        Ok(loaded) => (loaded.warnings, Some(loaded.config.providers.len()), None),
+        Err(ConfigError::Invalid(mistakes)) => (mistakes, None, None),
+        Err(error @ ConfigError::Unreadable { .. }) => (Vec::new(), None, Some(error)),
+    };
+    if args.json {
+        let report =
+            Report { file: file.clone(), valid: providers.is_some(), providers, mistakes: mistakes.iter().map(told).collect() };
+        output::print_json(&report)?;
+    } else {
+        for mistake in &mistakes {
+            output::note(&format!("{mistake}\n"));
+        }
+    }
+    if let Some(error) = &unreadable {
+        output::note(&format!("statuswatch: {error}"));
+    } else if !args.json {
+        let found = if mistakes.is_empty() { "no mistakes".to_owned() } else { count(&mistakes) };
+        let watched = providers.map(|n| format!("{n} provider{}, ", if n == 1 { "" } else { "s" })).unwrap_or_default();
+        output::print(&format!("{}: {watched}{found}\n", super::table::one_line(&file)))?;
+    }
+    Ok(if providers.is_some() { Exit::Done } else { Exit::Usage })
+}
+
+fn told(mistake: &Mistake) -> Told<'_> {
+    Told {
+        file: &mistake.file,
+        line: mistake.line,
+        column: mistake.column,
+        severity: if mistake.severity == Severity::Error { "error" } else { "warning" },
+        message: &mistake.message,
+        hint: mistake.hint.as_deref(),
+    }
+}

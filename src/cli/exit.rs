@@ -1,0 +1,46 @@
+//! Exit statuses as a type: what a script may branch on.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: something went wrong while running, storage included.
+    Failed,
+    /// 2: wrong usage or an invalid configuration.
+    Usage,
+    /// 75: the state directory is in use by another `run` (`EX_TEMPFAIL`: try again later).
+    Busy,
+}
+
+impl Exit {
+    /// The number the shell sees.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Busy => 75,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scripts and unit files rely on these numbers.
+    #[test]
+    fn numbers_are_the_contracts() {
+        assert_eq!([Exit::Done, Exit::Failed, Exit::Usage, Exit::Busy].map(Exit::code), [0, 1, 2, 75]);
+    }
+}

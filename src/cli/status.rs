@@ -1,0 +1,38 @@
+//! `status [PROVIDER...]`.
+
+use std::path::Path;
+
+use super::args::StatusArgs;
+use super::exit::Exit;
+use super::{output, view_status};
+use crate::clock;
+use crate::ledger::{ProviderRow, Reader};
+
+/// Shows the present state of the providers watched, or of those named.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
+    let reader = Reader::open(state_dir)?;
+    let rows = reader.providers()?;
+    if let Some(unknown) = args.providers.iter().find(|id| !rows.iter().any(|row| row.id == **id)) {
+        let known: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        output::note(&format!(
+            "statuswatch: no provider \"{unknown}\" in {}; there are: {}",
+            state_dir.display(),
+            known.join(", ")
+        ));
+        return Ok(Exit::Usage);
+    }
+    // One that is no longer in the configuration is shown when it is asked for by name.
+    let wanted = |row: &ProviderRow| if args.providers.is_empty() { row.watched } else { args.providers.contains(&row.id) };
+    let rows: Vec<ProviderRow> = rows.into_iter().filter(wanted).collect();
+    let (open, sinks, now) = (reader.open_items(None)?, reader.sinks()?, clock::now());
+    let view = view_status::view(&rows, &open, &sinks, now);
+    if args.json {
+        output::print_json(&view)?;
+    } else {
+        output::print(&view_status::render(&rows, &open, &sinks, now, output::colour()))?;
+    }
+    Ok(if args.check && !view.healthy { Exit::Failed } else { Exit::Done })
+}

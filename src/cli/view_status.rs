@@ -1,0 +1,454 @@
+//! `status`: from what the ledger knows to what people and programs are shown. Pure: the present is an argument.
+//!
+//! A provider that has not been read within its `stale_after` is shown as unknown, whatever was last seen:
+//! not knowing is never shown as operational.
+
+use serde::Serialize;
+
+use super::output::Paint;
+use super::table::{Cell, Table, one_line};
+use super::when;
+use crate::event::{ComponentStatus, Impact, Kind, Status, Time, format_time};
+use crate::ledger::{OpenItem, ProviderRow, SinkRow};
+
+/// How far what is known may be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Freshness {
+    /// Read within `stale_after`.
+    Fresh,
+    /// Not read for longer.
+    Stale,
+    /// Not read for longer, and `unreachable` has been told.
+    Unreachable,
+    /// Never read.
+    Never,
+}
+
+impl Freshness {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Unreachable => "unreachable",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// The whole answer of `status`, as `--json` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusView {
+    /// When it was asked.
+    pub at: String,
+    /// Whether at least one provider is fresh.
+    pub healthy: bool,
+    /// In the order of the rows given.
+    pub providers: Vec<ProviderView>,
+    /// Where events are delivered.
+    pub sinks: Vec<SinkView>,
+}
+
+/// One sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SinkView {
+    /// Its id.
+    pub id: String,
+    /// Delivered up to this event.
+    pub seq: u64,
+    /// Events that wait for it.
+    pub behind: u64,
+    /// Why it is down.
+    pub trouble: Option<String>,
+    /// Its last delivery.
+    pub delivered_at: Option<String>,
+}
+
+/// One provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProviderView {
+    /// Its id.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// The platform it was last read from.
+    pub source: Option<String>,
+    /// Where it stands now; `unknown` unless it is fresh.
+    pub status: ComponentStatus,
+    /// Where it stood when it was last read.
+    pub last_known_status: ComponentStatus,
+    /// How far that may be trusted.
+    pub freshness: Freshness,
+    /// Incidents and maintenances that are not over, as last known.
+    pub open: Vec<OpenView>,
+    /// The last successful poll.
+    pub last_success: Option<String>,
+    /// Seconds since.
+    pub last_success_age: Option<i64>,
+    /// The next poll.
+    pub next_poll: Option<String>,
+    /// Why the last poll failed.
+    pub last_error: Option<String>,
+    /// Failed polls since the last successful one.
+    pub failures: u32,
+    /// How often its poller was restarted.
+    pub restarts: u32,
+    /// When the last time.
+    pub last_restart: Option<String>,
+    /// Why the last time.
+    pub last_restart_cause: Option<String>,
+    /// Restarted too often: tried again at long intervals.
+    pub parked: bool,
+    /// Its document killed the process: not read before this.
+    pub quarantined_until: Option<String>,
+}
+
+/// One incident or maintenance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenView {
+    /// `incident` or `maintenance`.
+    pub kind: Kind,
+    /// The platform's id.
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// Where it stands.
+    pub status: String,
+    /// How bad it is.
+    pub impact: Impact,
+    /// When it began.
+    pub started_at: Option<String>,
+    /// Maintenance: the window's begin.
+    pub scheduled_for: Option<String>,
+    /// Maintenance: the window's end.
+    pub scheduled_until: Option<String>,
+    /// Names of what is affected.
+    pub components: Vec<String>,
+    /// The page a person would open.
+    pub url: Option<String>,
+}
+
+/// Makes the view at `now`.
+#[must_use]
+pub fn view(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Time) -> StatusView {
+    let providers: Vec<ProviderView> = rows.iter().map(|row| provider(row, open, now)).collect();
+    let healthy = providers.iter().any(|provider| provider.freshness == Freshness::Fresh);
+    let sinks = sinks.iter().map(|sink| SinkView {
+        id: sink.id.clone(),
+        seq: sink.seq,
+        behind: sink.behind,
+        trouble: sink.trouble.clone(),
+        delivered_at: sink.delivered_at.map(format_time),
+    });
+    StatusView { at: format_time(now), healthy, providers, sinks: sinks.collect() }
+}
+
+/// How far what is known of `row` may be trusted at `now`.
+#[must_use]
+pub fn freshness(row: &ProviderRow, now: Time) -> Freshness {
+    let Some(last) = row.last_success_at else {
+        return if row.unreachable { Freshness::Unreachable } else { Freshness::Never };
+    };
+    // A clock that was set back makes an age negative: that is no reason for doubt.
+    let age = (now - last).num_milliseconds();
+    match (row.unreachable, age > row.stale_after_ms) {
+        (true, _) => Freshness::Unreachable,
+        (false, true) => Freshness::Stale,
+        (false, false) => Freshness::Fresh,
+    }
+}
+
+fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
+    let freshness = freshness(row, now);
+    let mine: Vec<&OpenItem> = open.iter().filter(|item| item.provider == row.id).collect();
+    let last_known_status = overall(row.impact, &mine);
+    ProviderView {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        source: row.source.clone(),
+        status: if freshness == Freshness::Fresh { last_known_status } else { ComponentStatus::Unknown },
+        last_known_status,
+        freshness,
+        open: mine.into_iter().map(open_view).collect(),
+        last_success: row.last_success_at.map(format_time),
+        last_success_age: row.last_success_at.map(|last| (now - last).num_seconds().max(0)),
+        next_poll: row.next_poll_at.map(format_time),
+        last_error: row.last_error.clone(),
+        failures: row.failures,
+        restarts: row.restarts,
+        last_restart: row.last_restart_at.map(format_time),
+        last_restart_cause: row.last_restart_cause.clone(),
+        parked: row.parked,
+        quarantined_until: row.quarantined_until.filter(|until| *until > now).map(format_time),
+    }
+}
+
+fn open_view(item: &OpenItem) -> OpenView {
+    OpenView {
+        kind: item.kind,
+        id: item.incident_id.clone(),
+        title: item.title.clone(),
+        status: item.status.clone(),
+        impact: item.impact,
+        started_at: item.started_at.map(format_time),
+        scheduled_for: item.scheduled_for.map(format_time),
+        scheduled_until: item.scheduled_until.map(format_time),
+        components: item.components.iter().map(|component| component.name.clone()).collect(),
+        url: item.url.clone(),
+    }
+}
+
+/// The worst that the page or an open incident says. A maintenance that is only announced changes nothing yet, and
+/// an open incident of unknown impact means that not all is well, so the page's "none" is not repeated.
+fn overall(page: Option<Impact>, open: &[&OpenItem]) -> ComponentStatus {
+    let begun: Vec<Impact> = open.iter().filter(|item| item.status != Status::Scheduled.as_str()).map(|item| item.impact).collect();
+    let worst = begun.iter().copied().chain(page).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
+    match worst {
+        Impact::None if begun.contains(&Impact::Unknown) => ComponentStatus::Unknown,
+        Impact::None => ComponentStatus::Operational,
+        Impact::Minor => ComponentStatus::DegradedPerformance,
+        Impact::Major => ComponentStatus::PartialOutage,
+        Impact::Critical => ComponentStatus::MajorOutage,
+        Impact::Maintenance => ComponentStatus::UnderMaintenance,
+        Impact::Unknown => ComponentStatus::Unknown,
+    }
+}
+
+/// The text people read: a table, then what is open, then what is wrong with the watching itself.
+#[must_use]
+pub fn render(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Time, colour: bool) -> String {
+    if rows.is_empty() {
+        return "No provider is watched.\n".to_owned();
+    }
+    let view = view(rows, open, sinks, now);
+    let mut table = Table::new(&["PROVIDER", "STATUS", "OPEN", "FRESHNESS", "LAST POLL", "NEXT POLL", "RESTARTS"]);
+    for (row, provider) in rows.iter().zip(&view.providers) {
+        table.row([
+            provider.name.as_str().into(),
+            Cell::painted(&provider.status.label(), status_paint(provider.status)),
+            if provider.open.is_empty() { "-".to_owned() } else { provider.open.len().to_string() }.into(),
+            Cell::painted(provider.freshness.word(), freshness_paint(provider.freshness)),
+            row.last_success_at.map_or_else(|| "never".to_owned(), |last| when::relative(last, now)).into(),
+            row.next_poll_at.map_or_else(|| "-".to_owned(), |next| when::relative(next, now)).into(),
+            if provider.restarts == 0 { "-".to_owned() } else { provider.restarts.to_string() }.into(),
+        ]);
+    }
+    let mut out = table.render(colour);
+    for provider in &view.providers {
+        for item in &provider.open {
+            out.push_str(&open_block(provider, item));
+        }
+    }
+    let troubles: String = view.providers.iter().map(trouble).chain(view.sinks.iter().map(sink_trouble)).collect();
+    if !troubles.is_empty() {
+        out.push('\n');
+        out.push_str(&troubles);
+    }
+    out
+}
+
+fn open_block(provider: &ProviderView, item: &OpenView) -> String {
+    let title = if item.title.trim().is_empty() { "(no title)" } else { &item.title };
+    let status = item.status.parse().map_or_else(|_| item.status.clone(), |status: Status| status.label());
+    let facts = [
+        Some(format!("{status}, {}", item.impact)),
+        item.started_at.as_ref().map(|since| format!("since {since}")),
+        item.scheduled_for.as_ref().map(|from| format!("from {from}")),
+        item.scheduled_until.as_ref().map(|until| format!("until {until}")),
+    ];
+    let lines = [
+        Some(format!("{}: {}", provider.name, one_line(title))),
+        Some(format!("  {}", facts.into_iter().flatten().collect::<Vec<_>>().join(", "))),
+        (!item.components.is_empty()).then(|| format!("  affects {}", item.components.join(", "))),
+        item.url.as_ref().map(|url| format!("  {url}")),
+    ];
+    std::iter::once("\n".to_owned()).chain(lines.into_iter().flatten().map(|line| safe_line(&line))).collect()
+}
+
+/// A line for each thing that is wrong with the watching of a provider.
+fn trouble(provider: &ProviderView) -> String {
+    let stale = provider.freshness != Freshness::Fresh && provider.last_known_status != ComponentStatus::Unknown;
+    let times = if provider.failures > 1 { format!(" ({} times in a row)", provider.failures) } else { String::new() };
+    let lines = [
+        stale.then(|| format!("last known as {}", provider.last_known_status.label().to_lowercase())),
+        provider.last_error.as_ref().map(|error| format!("the last poll failed{times}: {error}")),
+        provider.last_restart_cause.as_ref().map(|cause| format!("restarted last because of: {cause}")),
+        provider.parked.then(|| "restarted too often: it is tried again at long intervals".to_owned()),
+        provider.quarantined_until.as_ref().map(|until| format!("its document killed the process: not read before {until}")),
+    ];
+    lines.into_iter().flatten().map(|line| safe_line(&format!("{}: {line}", provider.name))).collect()
+}
+
+fn sink_trouble(sink: &SinkView) -> String {
+    let Some(trouble) = &sink.trouble else { return String::new() };
+    safe_line(&format!("{}: down, {} events wait: {trouble}", sink.id, sink.behind))
+}
+
+/// A line with its line feed; what indents it stays.
+fn safe_line(line: &str) -> String {
+    let text = line.trim_start_matches(' ');
+    let mut out = " ".repeat(line.len() - text.len());
+    out.push_str(&one_line(text));
+    out.push('\n');
+    out
+}
+
+const fn status_paint(status: ComponentStatus) -> Paint {
+    match status {
+        ComponentStatus::Operational => Paint::Green,
+        ComponentStatus::MajorOutage | ComponentStatus::PartialOutage => Paint::Red,
+        _ => Paint::Yellow,
+    }
+}
+
+const fn freshness_paint(freshness: Freshness) -> Paint {
+    match freshness {
+        Freshness::Fresh => Paint::Plain,
+        Freshness::Stale | Freshness::Never => Paint::Yellow,
+        Freshness::Unreachable => Paint::Red,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::parse_time;
+
+    fn time(text: &str) -> Time {
+        parse_time(text).unwrap()
+    }
+
+    fn now() -> Time {
+        time("2026-02-23T12:00:00Z")
+    }
+
+    fn row(id: &str, impact: Option<Impact>, last_success: Option<&str>) -> ProviderRow {
+        ProviderRow {
+            id: id.to_owned(),
+            name: id.to_uppercase(),
+            source: Some("statuspage".to_owned()),
+            page_url: None,
+            impact,
+            watched: true,
+            interval_ms: 60_000,
+            stale_after_ms: 600_000,
+            first_watched_at: None,
+            last_poll_at: None,
+            last_success_at: last_success.map(time),
+            last_change_at: None,
+            last_outcome: None,
+            last_error: None,
+            next_poll_at: None,
+            failures: 0,
+            unreachable: false,
+            restarts: 0,
+            last_restart_at: None,
+            last_restart_cause: None,
+            parked: false,
+            quarantined_until: None,
+        }
+    }
+
+    fn incident(provider: &str, status: Status, impact: Impact) -> OpenItem {
+        OpenItem {
+            provider: provider.to_owned(),
+            kind: Kind::Incident,
+            incident_id: "i1".to_owned(),
+            title: "Slow answers".to_owned(),
+            status: status.to_string(),
+            impact,
+            started_at: Some(time("2026-02-23T11:00:00Z")),
+            scheduled_for: None,
+            scheduled_until: None,
+            components: vec![crate::snapshot::component(None, "API", None, ComponentStatus::DegradedPerformance)],
+            url: Some("https://status.acme.example/i1".to_owned()),
+        }
+    }
+
+    #[test]
+    fn only_a_fresh_provider_is_operational() {
+        let table = [
+            (Some("2026-02-23T11:59:00Z"), false, Freshness::Fresh, ComponentStatus::Operational),
+            (Some("2026-02-23T11:50:00Z"), false, Freshness::Fresh, ComponentStatus::Operational),
+            (Some("2026-02-23T11:49:59Z"), false, Freshness::Stale, ComponentStatus::Unknown),
+            (Some("2026-02-23T11:59:00Z"), true, Freshness::Unreachable, ComponentStatus::Unknown),
+            (Some("2026-02-23T12:09:00Z"), false, Freshness::Fresh, ComponentStatus::Operational),
+            (None, false, Freshness::Never, ComponentStatus::Unknown),
+            (None, true, Freshness::Unreachable, ComponentStatus::Unknown),
+        ];
+        for (last, unreachable, freshness, status) in table {
+            let row = ProviderRow { unreachable, ..row("acme", Some(Impact::None), last) };
+            let view = view(&[row], &[], &[], now());
+            let provider = &view.providers[0];
+            assert_eq!((provider.freshness, provider.status), (freshness, status), "{last:?} {unreachable}");
+            assert_eq!(view.healthy, freshness == Freshness::Fresh);
+        }
+    }
+
+    #[test]
+    fn the_worst_open_incident_decides() {
+        let fresh = Some("2026-02-23T11:59:00Z");
+        let status = |page, open: &[OpenItem]| view(&[row("acme", page, fresh)], open, &[], now()).providers[0].status;
+        let table = [
+            (incident("acme", Status::Identified, Impact::Major), ComponentStatus::PartialOutage),
+            (incident("other", Status::Identified, Impact::Major), ComponentStatus::Operational),
+            (incident("acme", Status::Scheduled, Impact::Maintenance), ComponentStatus::Operational),
+            (incident("acme", Status::InProgress, Impact::Maintenance), ComponentStatus::UnderMaintenance),
+            (incident("acme", Status::Update, Impact::Unknown), ComponentStatus::Unknown),
+        ];
+        for (item, expected) in table {
+            assert_eq!(status(Some(Impact::None), std::slice::from_ref(&item)), expected, "{item:?}");
+        }
+        assert_eq!(status(None, &[]), ComponentStatus::Unknown);
+    }
+
+    #[test]
+    fn people_read_a_table_what_is_open_and_what_is_wrong() {
+        let rows = [
+            ProviderRow {
+                next_poll_at: Some(time("2026-02-23T12:00:40Z")),
+                ..row("acme", Some(Impact::None), Some("2026-02-23T11:58:00Z"))
+            },
+            ProviderRow {
+                unreachable: true,
+                failures: 7,
+                last_error: Some("connection \u{1b}[31mrefused\nby peer".to_owned()),
+                restarts: 2,
+                last_restart_cause: Some("panicked: boom".to_owned()),
+                ..row("other", Some(Impact::None), Some("2026-02-23T10:00:00Z"))
+            },
+        ];
+        let open = [incident("acme", Status::Investigating, Impact::Minor)];
+        let sinks =
+            [SinkRow { id: "event_log".to_owned(), seq: 7, behind: 3, trouble: Some("disk full".to_owned()), delivered_at: None }];
+        insta::assert_snapshot!(render(&rows, &open, &sinks, now(), false), @"
+        PROVIDER  STATUS                OPEN  FRESHNESS    LAST POLL  NEXT POLL  RESTARTS
+        ACME      Degraded performance  1     fresh        2m ago     in 40s     -
+        OTHER     Unknown               -     unreachable  2h ago     -          2
+
+        ACME: Slow answers
+          Investigating, minor, since 2026-02-23T11:00:00Z
+          affects API
+          https://status.acme.example/i1
+
+        OTHER: last known as operational
+        OTHER: the last poll failed (7 times in a row): connection [31mrefused by peer
+        OTHER: restarted last because of: panicked: boom
+        event_log: down, 3 events wait: disk full
+        ");
+    }
+
+    /// Programs read these names.
+    #[test]
+    fn programs_read_the_same_as_json() {
+        let open = [incident("acme", Status::Investigating, Impact::Minor)];
+        let view = view(&[row("acme", Some(Impact::None), Some("2026-02-23T10:00:00Z"))], &open, &[], now());
+        let json = serde_json::to_value(&view).unwrap();
+        assert_eq!((&json["healthy"], &json["at"]), (&false.into(), &"2026-02-23T12:00:00Z".into()));
+        let provider = &json["providers"][0];
+        assert_eq!((&provider["status"], &provider["last_known_status"]), (&"unknown".into(), &"degraded_performance".into()));
+        assert_eq!((&provider["freshness"], &provider["last_success_age"]), (&"stale".into(), &7200.into()));
+        assert_eq!(provider["open"][0]["status"], "investigating");
+        assert!(provider["last_error"].is_null());
+    }
+}

@@ -1,0 +1,212 @@
+//! The whole file: read, checked from top to bottom, and turned into a [`Config`].
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::document::{self, Scalar};
+use super::interpolate::{Problem, interpolate};
+use super::keys;
+use super::mistake::{ConfigError, Mistake, Severity, visible};
+use super::model::{Config, Console, ConsoleFormat, Diagnostics, EventLog, Intensity, LogFormat, Rotation, Supervision};
+use super::providers;
+use super::reader::{Complaint, Reader, Section, read_size};
+use super::settings::{Resolved, backoff, set};
+use crate::source;
+
+/// Larger files are refused: ten thousand providers with settings of their own take half of it.
+pub const MAX_FILE: u64 = 4 << 20;
+
+const LOG_FORMATS: &[(&str, LogFormat)] = &[("json", LogFormat::Json), ("text", LogFormat::Text), ("both", LogFormat::Both)];
+const CONSOLE_FORMATS: &[(&str, ConsoleFormat)] =
+    &[("text", ConsoleFormat::Text), ("json", ConsoleFormat::Json), ("off", ConsoleFormat::Off)];
+const LEVELS: &[(&str, tracing::Level)] = &[
+    ("error", tracing::Level::ERROR),
+    ("warn", tracing::Level::WARN),
+    ("info", tracing::Level::INFO),
+    ("debug", tracing::Level::DEBUG),
+    ("trace", tracing::Level::TRACE),
+];
+
+/// A valid configuration, and what is worth a look in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Warnings alone.
+    pub warnings: Vec<Mistake>,
+}
+
+/// Reads the configuration in `path`; `env` answers for the variables in it.
+pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
+    let text = read_text(path).map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
+    parse(path, &text, env)
+}
+
+/// Checks `text`, which stands in `path`, against the sources there are.
+pub fn parse(path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
+    let sources: Vec<&str> = source::SOURCES.iter().map(|source| source.name()).collect();
+    parse_with(path, text, env, &sources)
+}
+
+/// Checks `text` where `sources` are the names a `source` may have.
+pub fn parse_with(path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>, sources: &[&str]) -> Result<Loaded, ConfigError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader::new(path.display().to_string(), text, sources);
+    let config = config(&mut reader, path, text, env);
+    let mut mistakes = reader.mistakes;
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    match config {
+        Some(config) if mistakes.iter().all(|mistake| mistake.severity == Severity::Warning) => {
+            Ok(Loaded { config, warnings: mistakes })
+        }
+        _ => Err(ConfigError::Invalid(mistakes)),
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let plain = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => visible(&error.to_string()),
+    };
+    if std::fs::metadata(path).map_err(plain)?.is_dir() {
+        return Err("it is a directory".to_owned());
+    }
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a file that is too large, whatever its metadata say.
+    File::open(path).map_err(plain)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(plain)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err("it is larger than 4 MiB".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count() + 1;
+        format!("it is not UTF-8 text (line {line})")
+    })
+}
+
+fn config(reader: &mut Reader<'_>, path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Config> {
+    let mut root = match document::read(text) {
+        Ok(root) => root,
+        Err(flaws) => {
+            flaws.into_iter().for_each(|flaw| reader.flaw(flaw));
+            return None;
+        }
+    };
+    root.each_scalar(&mut |scalar, at| fill_in(reader, scalar, at, env));
+    if root.is_null() {
+        providers::read(reader, None, &Resolved::default());
+        return None;
+    }
+    if !matches!(root.value, document::Value::Map(_)) {
+        let complaint = Complaint::new(format!("the file must be a mapping, not {}", root.kind()));
+        reader.error(root.at, None, complaint.help("begin it with \"providers:\" and put the list below"));
+        return None;
+    }
+    let top = reader.section(&root, "the file", keys::TOP)?;
+    let sub = |reader: &mut Reader<'_>, key: &str, known: &[&str]| {
+        top.get(key).and_then(|node| reader.section(node, &format!("\"{key}\""), known))
+    };
+    let defaults = match sub(reader, "defaults", keys::DEFAULTS) {
+        Some(section) => Resolved::default().with(reader, &section),
+        None => Resolved::default(),
+    };
+    let mut console = Console { format: ConsoleFormat::Text };
+    if let Some(section) = sub(reader, "console", keys::CONSOLE) {
+        set(&mut console.format, reader.word(&section, "format", CONSOLE_FORMATS));
+    }
+    let event_log_section = sub(reader, "event_log", keys::EVENT_LOG);
+    let diagnostics_section = sub(reader, "diagnostics", keys::DIAGNOSTICS);
+    let mut shutdown_timeout = Duration::from_secs(4);
+    set(&mut shutdown_timeout, reader.duration(&top, "shutdown_timeout", &keys::SHUTDOWN));
+    Some(Config {
+        path: path.to_owned(),
+        state_dir: directory(reader, &top, "state_dir", "state"),
+        supervision: sub(reader, "supervision", keys::SUPERVISION).map(|section| supervision(reader, &section)).unwrap_or_default(),
+        shutdown_timeout,
+        console,
+        event_log: event_log(reader, event_log_section.as_ref()),
+        diagnostics: diagnostics(reader, diagnostics_section.as_ref()),
+        providers: providers::read(reader, top.get("providers"), &defaults),
+    })
+}
+
+fn fill_in(reader: &mut Reader<'_>, scalar: &mut Scalar, at: document::Place, env: &dyn Fn(&str) -> Option<String>) {
+    match interpolate(&scalar.written, env) {
+        Ok(text) => scalar.text = Some(text),
+        Err(problem) => {
+            let hint = match &problem {
+                Problem::Unset(name) => format!("set it, or give a default: \"${{{name}:-value}}\""),
+                Problem::Unclosed | Problem::BadName(_) => "write \"$$\" where a dollar sign is meant".to_owned(),
+            };
+            reader.error(at, Some(&scalar.written), Complaint::new(problem.to_string()).help(hint));
+            scalar.text = None;
+        }
+    }
+}
+
+fn directory(reader: &mut Reader<'_>, section: &Section<'_>, key: &str, default: &str) -> PathBuf {
+    PathBuf::from(reader.text(section, key).unwrap_or_else(|| default.to_owned()))
+}
+
+fn supervision(reader: &mut Reader<'_>, section: &Section<'_>) -> Supervision {
+    let mut value = Supervision::default();
+    value.restart_backoff = backoff(reader, section, "restart_backoff", value.restart_backoff);
+    if let Some(node) = section.get("intensity")
+        && let Some(inner) = reader.section(node, "\"intensity\"", keys::INTENSITY)
+    {
+        let Intensity { restarts, within } = &mut value.intensity;
+        set(restarts, reader.number(&inner, "restarts", &keys::RESTARTS).map(|count| count as u32));
+        set(within, reader.duration(&inner, "within", &keys::WITHIN));
+    }
+    set(&mut value.stall_after, reader.duration(section, "stall_after", &keys::STALL_AFTER));
+    value
+}
+
+fn event_log(reader: &mut Reader<'_>, section: Option<&Section<'_>>) -> EventLog {
+    let mut value = EventLog { dir: PathBuf::from("logs"), format: LogFormat::Json, rotation: Rotation::Daily, keep: 14 };
+    if let Some(section) = section {
+        value.dir = directory(reader, section, "dir", "logs");
+        set(&mut value.format, reader.word(section, "format", LOG_FORMATS));
+        set(&mut value.rotation, rotation(reader, section));
+        set(&mut value.keep, reader.number(section, "keep", &keys::KEEP).map(|count| count as usize));
+    }
+    value
+}
+
+fn diagnostics(reader: &mut Reader<'_>, section: Option<&Section<'_>>) -> Diagnostics {
+    let mut value = Diagnostics { dir: PathBuf::from("logs"), level: tracing::Level::INFO, rotation: Rotation::Daily, keep: 7 };
+    if let Some(section) = section {
+        value.dir = directory(reader, section, "dir", "logs");
+        set(&mut value.level, reader.word(section, "level", LEVELS));
+        match rotation(reader, section) {
+            Some(Rotation::Size(_)) => {
+                if let Some(node) = section.get("rotation") {
+                    let complaint = Complaint::new("the diagnostics log cannot be rotated by size, only by time");
+                    reader.error(
+                        node.at,
+                        None,
+                        complaint.help("write never, hourly or daily; \"keep\" limits the number of files"),
+                    );
+                }
+            }
+            time => set(&mut value.rotation, time),
+        }
+        set(&mut value.keep, reader.number(section, "keep", &keys::KEEP).map(|count| count as usize));
+    }
+    value
+}
+
+fn rotation(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Rotation> {
+    reader.value(section, "rotation", "never, hourly, daily or a size such as 64MiB", |text| match text {
+        "never" => Ok(Rotation::Never),
+        "hourly" => Ok(Rotation::Hourly),
+        "daily" => Ok(Rotation::Daily),
+        _ if text.starts_with(|c: char| c.is_ascii_digit()) => {
+            read_size("rotation", text, &keys::ROTATION_SIZE).map(Rotation::Size)
+        }
+        _ => Err(Complaint::new("\"rotation\" must be never, hourly, daily or a size such as 64MiB")),
+    })
+}

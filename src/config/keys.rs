@@ -1,0 +1,60 @@
+//! Every key of `providers.yaml`, and the bounds of what may stand there.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+pub(super) const TOP: &[&str] =
+    &["state_dir", "defaults", "supervision", "shutdown_timeout", "console", "event_log", "diagnostics", "providers"];
+pub(super) const SUPERVISION: &[&str] = &["restart_backoff", "intensity", "stall_after"];
+pub(super) const BACKOFF: &[&str] = &["initial", "max"];
+pub(super) const INTENSITY: &[&str] = &["restarts", "within"];
+pub(super) const CONSOLE: &[&str] = &["format"];
+pub(super) const EVENT_LOG: &[&str] = &["dir", "format", "rotation", "keep"];
+pub(super) const DIAGNOSTICS: &[&str] = &["dir", "level", "rotation", "keep"];
+
+macro_rules! with_settings {
+    ($($first:literal),*) => {
+        &[
+            $($first,)* "interval", "incident_interval", "timeout", "connect_timeout", "jitter", "backoff", "max_body", "max_items",
+            "first_run", "stale_after", "allow_private_addresses", "components", "regions", "min_impact", "kinds", "maintenance",
+        ]
+    };
+}
+
+/// `defaults`.
+pub(super) const DEFAULTS: &[&str] = with_settings!();
+/// What may stand behind `- github:`.
+pub(super) const OVERRIDES: &[&str] = with_settings!("name", "url", "source", "enabled");
+/// A provider written in full.
+pub(super) const PROVIDER: &[&str] = with_settings!("id", "name", "url", "source", "enabled");
+/// `- catalog: ai`.
+pub(super) const GROUP: &[&str] = with_settings!("catalog", "enabled");
+
+/// The sections in which a key may stand, for a key that stands in the wrong one.
+pub(super) const SECTIONS: &[(&str, &[&str])] = &[
+    ("defaults", DEFAULTS),
+    ("a provider", PROVIDER),
+    ("supervision", SUPERVISION),
+    ("event_log", EVENT_LOG),
+    ("diagnostics", DIAGNOSTICS),
+    ("intensity", INTENSITY),
+    ("backoff", BACKOFF),
+];
+
+type Durations = RangeInclusive<Duration>;
+
+pub(super) const INTERVAL: Durations = Duration::from_millis(100)..=Duration::from_hours(24);
+pub(super) const TIMEOUT: Durations = Duration::from_millis(100)..=Duration::from_mins(5);
+pub(super) const BACKOFF_DELAY: Durations = Duration::from_millis(10)..=Duration::from_hours(24);
+pub(super) const STALE_AFTER: Durations = Duration::from_millis(100)..=Duration::from_hours(30 * 24);
+pub(super) const WITHIN: Durations = Duration::from_millis(100)..=Duration::from_hours(24);
+pub(super) const STALL_AFTER: Durations = Duration::from_millis(100)..=Duration::from_hours(24);
+/// A service manager waits no longer than this by habit.
+pub(super) const SHUTDOWN: Durations = Duration::from_millis(100)..=Duration::from_mins(1);
+pub(super) const JITTER: RangeInclusive<f64> = 0.0..=0.5;
+pub(super) const MAX_BODY: RangeInclusive<u64> = (1 << 10)..=(64 << 20);
+pub(super) const MAX_ITEMS: RangeInclusive<u64> = 1..=100_000;
+pub(super) const RESTARTS: RangeInclusive<u64> = 1..=1000;
+pub(super) const KEEP: RangeInclusive<u64> = 0..=100_000;
+/// Smaller files would be rotated more than written.
+pub(super) const ROTATION_SIZE: RangeInclusive<u64> = (1 << 10)..=(16 << 30);

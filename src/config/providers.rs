@@ -1,0 +1,338 @@
+//! The entries of `providers:`, resolved with the defaults and the catalogue.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use url::Url;
+
+use super::document::{Node, Place, Value};
+use super::keys;
+use super::model::Provider;
+use super::reader::{Complaint, Reader, Section, nearest, short};
+use super::settings::Resolved;
+use crate::catalog::{self, Entry};
+
+/// A provider and where it was named.
+struct Found {
+    provider: Provider,
+    at: Place,
+    enabled: bool,
+}
+
+/// Ids seen so far, with their lines.
+#[derive(Default)]
+struct Seen {
+    ids: HashMap<String, Place>,
+    urls: HashMap<Url, (String, Place)>,
+}
+
+/// Everything to be watched, in the order of the file.
+pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node>, defaults: &Resolved) -> Vec<Arc<Provider>> {
+    let hint = "write a slug of the catalogue, such as \"- openai\"; \"statuswatch catalog\" lists them";
+    let Some(node) = node.filter(|node| !node.is_null()) else {
+        let at = node.map_or(Place { line: 1, column: 1 }, |node| node.at);
+        reader.error(at, None, Complaint::new("there are no providers to watch").help(hint));
+        return Vec::new();
+    };
+    let Value::List(items) = &node.value else {
+        let message = format!("\"providers\" must be a list, not {}", node.kind());
+        reader.error(node.at, None, Complaint::new(message).help("begin each entry with \"- \""));
+        return Vec::new();
+    };
+    if items.is_empty() {
+        reader.error(node.at, None, Complaint::new("there are no providers to watch").help(hint));
+        return Vec::new();
+    }
+    let explicit: HashSet<&str> = items.iter().filter_map(named_slug).collect();
+    let mut seen = Seen::default();
+    let mut providers = Vec::new();
+    let before = reader.mistakes.len();
+    for item in items {
+        for found in entry(reader, item, defaults, &explicit, &seen) {
+            if seen.admit(reader, &found) && found.enabled {
+                providers.push(Arc::new(found.provider));
+            }
+        }
+    }
+    if providers.is_empty() && reader.mistakes.len() == before {
+        let message = "there are no providers to watch: every entry is disabled";
+        reader.error(node.at, None, Complaint::new(message).help("remove an \"enabled: false\""));
+    }
+    providers
+}
+
+impl Seen {
+    /// Whether the id is new; an address that is not is worth a warning.
+    fn admit(&mut self, reader: &mut Reader<'_>, found: &Found) -> bool {
+        let Provider { id, url, .. } = &found.provider;
+        if let Some(first) = self.ids.get(id) {
+            let message = format!("duplicate id \"{id}\" in line {}: line {} has it already", found.at.line, first.line);
+            reader.error(found.at, Some(id), Complaint::new(message).help("give one of the two another \"id\""));
+            return false;
+        }
+        self.ids.insert(id.clone(), found.at);
+        if found.enabled {
+            if let Some((other, first)) = self.urls.get(url) {
+                let message = format!("\"{id}\" has the same address as \"{other}\" in line {}", first.line);
+                reader.warn(found.at, Some(id), Complaint::new(message).help("every update will be told twice"));
+            } else {
+                self.urls.insert(url.clone(), (id.clone(), found.at));
+            }
+        }
+        true
+    }
+}
+
+/// The id under which an item names a provider of its own, wherever in the file it stands.
+fn named_slug(item: &Node) -> Option<&str> {
+    match &item.value {
+        Value::Scalar(scalar) => scalar.text.as_deref(),
+        Value::Map(pairs) => match pairs.iter().find(|(key, _)| key.name == "id") {
+            Some((_, Node { value: Value::Scalar(id), .. })) => id.text.as_deref(),
+            Some(_) => None,
+            None => pairs.first().map(|(key, _)| key.name.as_str()),
+        },
+        Value::List(_) => None,
+    }
+}
+
+fn entry(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &HashSet<&str>, seen: &Seen) -> Vec<Found> {
+    match &item.value {
+        Value::Scalar(scalar) if scalar.is_null() => {
+            let complaint = Complaint::new("an entry of \"providers\" is empty");
+            reader.error(item.at, None, complaint.help("write a slug behind the \"-\", or remove it"));
+            Vec::new()
+        }
+        Value::Scalar(_) => reader
+            .scalar(item, "providers", "a slug or a mapping in each entry", |slug| known_slug(slug.trim()))
+            .and_then(|known| from_catalog(reader, known, item.at, None, defaults))
+            .into_iter()
+            .collect(),
+        Value::List(_) => {
+            let complaint = Complaint::new("a provider must be a slug or a mapping, not a list");
+            reader.error(item.at, None, complaint.help("is there one \"- \" too many?"));
+            Vec::new()
+        }
+        Value::Map(pairs) => {
+            if pairs.iter().any(|(key, _)| key.name == "catalog") {
+                return group(reader, item, defaults, explicit, seen);
+            }
+            match pairs.as_slice() {
+                [(key, inner)] if !keys::PROVIDER.contains(&key.name.as_str()) => {
+                    let known = match known_slug(&key.name) {
+                        Ok(known) => known,
+                        Err(complaint) => {
+                            reader.error(key.at, Some(&key.name), complaint);
+                            return Vec::new();
+                        }
+                    };
+                    let section = reader.section(inner, &format!("\"{}\"", short(&key.name)), keys::OVERRIDES);
+                    if section.is_none() && !inner.is_null() {
+                        return Vec::new();
+                    }
+                    from_catalog(reader, known, key.at, section.as_ref(), defaults).into_iter().collect()
+                }
+                [(key, inner), rest @ ..] if inner.is_null() && !rest.is_empty() && catalog::find(&key.name).is_some() => {
+                    let at = rest.first().map_or(key.at, |(second, _)| second.at);
+                    let message = format!("the keys of \"{}\" must be indented further than its name", short(&key.name));
+                    let hint = format!("indent them by two more spaces, or write \"- {}: {{interval: 30s}}\"", short(&key.name));
+                    reader.error(at, None, Complaint::new(message).help(hint));
+                    Vec::new()
+                }
+                _ => whole(reader, item, defaults).into_iter().collect(),
+            }
+        }
+    }
+}
+
+fn known_slug(slug: &str) -> Result<Entry<'static>, Complaint> {
+    if let Some(entry) = catalog::find(slug) {
+        return Ok(entry);
+    }
+    if slug.contains("://") {
+        let hint = "write \"- id: NAME\" and below it \"url: ADDRESS\"";
+        return Err(Complaint::new("an address alone is no provider: it needs an id").help(hint));
+    }
+    let complaint = Complaint::new(format!("unknown provider \"{}\": it is not in the catalogue", short(slug)));
+    Err(match catalog::nearest(slug) {
+        Some(meant) => complaint.help(format!("did you mean \"{meant}\"? Any other page needs an id and a url")),
+        None => complaint.help("to watch a page of your own, write \"- id: ...\" and below it \"url: https://...\""),
+    })
+}
+
+/// `- catalog: ai`: those of the group that can be read and are not named elsewhere in the file.
+fn group(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &HashSet<&str>, seen: &Seen) -> Vec<Found> {
+    let Some(section) = reader.section(item, "a catalogue entry", keys::GROUP) else { return Vec::new() };
+    let group = reader.value(&section, "catalog", "a tier or a category", |name| {
+        catalog::group(name).ok_or_else(|| {
+            let names: Vec<String> = catalog::tiers()
+                .into_iter()
+                .map(|tier| format!("tier{tier}"))
+                .chain(catalog::categories().into_iter().map(|(category, _)| category.to_owned()))
+                .collect();
+            let complaint = Complaint::new(format!("unknown tier or category \"{}\"", short(name)));
+            match nearest(name, names.iter().map(String::as_str)) {
+                Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
+                None => complaint.help(format!("there are: {}", names.join(", "))),
+            }
+        })
+    });
+    let resolved = defaults.with(reader, &section);
+    let enabled = reader.flag(&section, "enabled").unwrap_or(true);
+    let Some(group) = group else { return Vec::new() };
+    let sources = reader.sources;
+    catalog::entries()
+        .filter(|entry| group.contains(entry) && !explicit.contains(entry.slug) && !seen.ids.contains_key(entry.slug))
+        .filter_map(|entry| {
+            let target = entry.target(&|name| sources.contains(&name));
+            let provider = Provider {
+                id: entry.slug.to_owned(),
+                name: entry.name.to_owned(),
+                url: Url::parse(target.url).ok()?,
+                source: Some(target.source?.to_owned()),
+                url_written: false,
+                settings: resolved.settings(),
+                filter: resolved.filter.clone(),
+            };
+            Some(Found { provider, at: item.at, enabled })
+        })
+        .collect()
+}
+
+/// A provider written in full: `id`, and `url` unless the catalogue knows the id.
+fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Found> {
+    let section = reader.section(item, "a provider", keys::PROVIDER)?;
+    let Some(id_node) = section.get("id") else {
+        let hint = "add \"id: NAME\": lower-case letters, digits, \"-\" and \"_\"";
+        reader.error(item.at, None, Complaint::new("a provider without an \"id\"").help(hint));
+        custom(reader, &section, String::new(), item.at, defaults);
+        return None;
+    };
+    let id = reader.value(&section, "id", "a text", |id| {
+        if is_id(id) {
+            Ok(id.to_owned())
+        } else {
+            Err(Complaint::new(format!("\"{}\" cannot be an id", short(id)))
+                .help("an id has 1 to 64 lower-case letters, digits, \"-\" and \"_\", and begins with a letter or digit"))
+        }
+    });
+    let Some(id) = id else {
+        custom(reader, &section, String::new(), item.at, defaults);
+        return None;
+    };
+    match catalog::find(&id) {
+        Some(known) if !section.has("url") => from_catalog(reader, known, id_node.at, Some(&section), defaults),
+        _ if section.has("url") => custom(reader, &section, id, id_node.at, defaults),
+        _ => {
+            let complaint = Complaint::new(format!("\"{id}\" has no \"url\" and is not in the catalogue"));
+            let complaint = match catalog::nearest(&id) {
+                Some(meant) => complaint.help(format!("did you mean \"{meant}\"? Otherwise add \"url: https://...\"")),
+                None => complaint.help("add \"url: https://...\""),
+            };
+            reader.error(id_node.at, Some(&id), complaint);
+            custom(reader, &section, id, id_node.at, defaults);
+            None
+        }
+    }
+}
+
+/// A provider with an address of its own.
+fn custom(reader: &mut Reader<'_>, section: &Section<'_>, id: String, at: Place, defaults: &Resolved) -> Option<Found> {
+    let name = reader.text(section, "name").unwrap_or_else(|| id.clone());
+    let url = reader.value(section, "url", "an address", read_url);
+    let source = source(reader, section);
+    let resolved = defaults.with(reader, section);
+    let enabled = reader.flag(section, "enabled").unwrap_or(true);
+    let (settings, filter) = (resolved.settings(), resolved.filter);
+    Some(Found { provider: Provider { id, name, url: url?, source, url_written: true, settings, filter }, at, enabled })
+}
+
+/// A provider of the catalogue, with what `section` says over it.
+fn from_catalog(
+    reader: &mut Reader<'_>,
+    known: Entry<'static>,
+    at: Place,
+    section: Option<&Section<'_>>,
+    defaults: &Resolved,
+) -> Option<Found> {
+    if let Some(section) = section.filter(|section| section.has("url")) {
+        let mut found = custom(reader, section, known.slug.to_owned(), at, defaults)?;
+        if !section.has("name") {
+            known.name.clone_into(&mut found.provider.name);
+        }
+        return Some(found);
+    }
+    let sources = reader.sources;
+    let mut target = known.target(&|name| sources.contains(&name));
+    let mut name = known.name.to_owned();
+    let (mut resolved, mut enabled) = (defaults.clone(), true);
+    let wanted;
+    if let Some(section) = section {
+        if let Some(written) = reader.text(section, "name") {
+            name = written;
+        }
+        wanted = source(reader, section);
+        resolved = defaults.with(reader, section);
+        enabled = reader.flag(section, "enabled").unwrap_or(true);
+        if let Some(wanted) = wanted.as_deref().filter(|wanted| target.source != Some(*wanted)) {
+            target.source = Some(wanted);
+            target.url = if wanted == "feed" { known.feed.unwrap_or(known.status_page) } else { known.status_page };
+        }
+    }
+    let provider = Provider {
+        id: known.slug.to_owned(),
+        name,
+        url: Url::parse(target.url).ok()?,
+        source: target.source.map(str::to_owned),
+        url_written: false,
+        settings: resolved.settings(),
+        filter: resolved.filter,
+    };
+    Some(Found { provider, at, enabled })
+}
+
+fn source(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
+    let sources = reader.sources;
+    reader.value(section, "source", "the name of a source", |name| {
+        if sources.contains(&name) {
+            return Ok(name.to_owned());
+        }
+        let complaint = Complaint::new(format!("unknown source \"{}\"", short(name)));
+        Err(match nearest(name, sources.iter().copied()) {
+            Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
+            None => complaint.help(format!("there are: {}; without \"source\" the platform is recognised", sources.join(", "))),
+        })
+    })
+}
+
+/// An address that can be fetched. No message here repeats it: it may hold a secret.
+fn read_url(text: &str) -> Result<Url, Complaint> {
+    let text = text.trim();
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => {
+            Complaint::new("the url has no scheme").help("write it with \"https://\" in front")
+        }
+        url::ParseError::EmptyHost => Complaint::new("the url has no host"),
+        error => Complaint::new(format!("the url is not valid: {error}")),
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        let complaint = Complaint::new("the url must begin with http:// or https://");
+        // `status.example:8080/x` reads as a scheme called `status.example`.
+        return Err(if text.contains("://") { complaint } else { complaint.help("write it with \"https://\" in front") });
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(Complaint::new("the url has no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Complaint::new("the url must not hold a user name or a password")
+            .help("status pages are public: remove what stands before the \"@\""));
+    }
+    Ok(url)
+}
+
+/// `[a-z0-9][a-z0-9_-]{0,63}`: it stands in file names, in keys and in commands.
+pub fn is_id(id: &str) -> bool {
+    id.len() <= 64
+        && id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
+}

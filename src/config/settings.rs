@@ -1,0 +1,131 @@
+//! What may stand in `defaults` and in every provider: settings and filters.
+
+use std::time::Duration;
+
+use super::document::Place;
+use super::keys;
+use super::model::{Backoff, Filter, FirstRun, MaintenanceFilter, Settings};
+use super::reader::{Complaint, Reader, Section};
+use super::units::render_duration;
+use crate::event::{Impact, Kind};
+
+/// Settings as resolved so far, and which of them somebody wrote.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Resolved {
+    pub(super) settings: Settings,
+    pub(super) filter: Filter,
+    incident_interval_written: bool,
+    stale_after_written: bool,
+    connect_timeout_written: bool,
+}
+
+/// Polls that may be missed before the default of `stale_after` applies to a slow provider.
+const MISSED_POLLS: u32 = 3;
+
+const FIRST_RUN: &[(&str, FirstRun)] =
+    &[("none", FirstRun::None), ("active", FirstRun::Active), ("latest", FirstRun::Latest), ("all", FirstRun::All)];
+const MIN_IMPACT: &[(&str, Impact)] =
+    &[("none", Impact::None), ("minor", Impact::Minor), ("major", Impact::Major), ("critical", Impact::Critical)];
+const KINDS: &[(&str, Kind)] = &[
+    ("incident", Kind::Incident),
+    ("maintenance", Kind::Maintenance),
+    ("component", Kind::Component),
+    ("provider", Kind::Provider),
+];
+const MAINTENANCE: &[(&str, MaintenanceFilter)] =
+    &[("on", MaintenanceFilter::On), ("off", MaintenanceFilter::Off), ("starts_only", MaintenanceFilter::StartsOnly)];
+
+impl Resolved {
+    /// What `section` says, over what `self` says.
+    pub(super) fn with(&self, reader: &mut Reader<'_>, section: &Section<'_>) -> Self {
+        let mut new = self.clone();
+        let settings = &mut new.settings;
+        set(&mut settings.interval, reader.duration(section, "interval", &keys::INTERVAL));
+        set(&mut settings.incident_interval, reader.duration(section, "incident_interval", &keys::INTERVAL));
+        set(&mut settings.timeout, reader.duration(section, "timeout", &keys::TIMEOUT));
+        set(&mut settings.connect_timeout, reader.duration(section, "connect_timeout", &keys::TIMEOUT));
+        set(&mut settings.jitter, reader.fraction(section, "jitter", &keys::JITTER));
+        settings.backoff = backoff(reader, section, "backoff", settings.backoff);
+        set(&mut settings.max_body, reader.size(section, "max_body", &keys::MAX_BODY).map(|size| size as usize));
+        set(&mut settings.max_items, reader.number(section, "max_items", &keys::MAX_ITEMS).map(|count| count as usize));
+        set(&mut settings.first_run, reader.word(section, "first_run", FIRST_RUN));
+        set(&mut settings.stale_after, reader.duration(section, "stale_after", &keys::STALE_AFTER));
+        set(&mut settings.allow_private_addresses, reader.flag(section, "allow_private_addresses"));
+        let filter = &mut new.filter;
+        set(&mut filter.components, reader.texts(section, "components"));
+        set(&mut filter.regions, reader.texts(section, "regions"));
+        set(&mut filter.min_impact, reader.word(section, "min_impact", MIN_IMPACT).map(Some));
+        set(&mut filter.kinds, reader.words(section, "kinds", KINDS));
+        set(&mut filter.maintenance, reader.word(section, "maintenance", MAINTENANCE));
+        new.incident_interval_written |= section.has("incident_interval");
+        new.stale_after_written |= section.has("stale_after");
+        new.connect_timeout_written |= section.has("connect_timeout");
+        new.compare(reader, section);
+        new
+    }
+
+    /// Values that were not written follow those that were: a poller told to look every five seconds should not look
+    /// less often during an incident, and one that looks once an hour is not blind after ten minutes.
+    pub(super) fn settings(&self) -> Settings {
+        let mut settings = self.settings.clone();
+        if !self.incident_interval_written {
+            settings.incident_interval = settings.incident_interval.min(settings.interval);
+        }
+        if !self.stale_after_written {
+            settings.stale_after = settings.stale_after.max(settings.interval * MISSED_POLLS);
+        }
+        if !self.connect_timeout_written {
+            settings.connect_timeout = settings.connect_timeout.min(settings.timeout);
+        }
+        settings
+    }
+
+    /// Warns of values that fight each other, where one of the two is written.
+    fn compare(&self, reader: &mut Reader<'_>, section: &Section<'_>) {
+        let Settings { interval, incident_interval, timeout, connect_timeout, stale_after, .. } = &self.settings;
+        let mut fight = |low: &str, high: &str, wrong: bool, values: (Duration, Duration), effect: &str| {
+            if wrong && let Some(at) = place(section, low).or_else(|| place(section, high)) {
+                let (a, b) = (render_duration(values.0), render_duration(values.1));
+                reader.warn(at, None, Complaint::new(format!("\"{low}\" ({a}) is longer than \"{high}\" ({b}): {effect}")));
+            }
+        };
+        let wrong = self.connect_timeout_written && connect_timeout > timeout;
+        fight("connect_timeout", "timeout", wrong, (*connect_timeout, *timeout), "it has no effect");
+        let wrong = self.incident_interval_written && incident_interval > interval;
+        fight(
+            "incident_interval",
+            "interval",
+            wrong,
+            (*incident_interval, *interval),
+            "incidents are watched less closely than calm",
+        );
+        let wrong = self.stale_after_written && interval > stale_after;
+        fight("interval", "stale_after", wrong, (*interval, *stale_after), "the provider is called unreachable between two polls");
+    }
+}
+
+/// A backoff over `base`.
+pub(super) fn backoff(reader: &mut Reader<'_>, section: &Section<'_>, key: &str, base: Backoff) -> Backoff {
+    let Some(node) = section.get(key) else { return base };
+    let Some(inner) = reader.section(node, &format!("\"{key}\""), keys::BACKOFF) else { return base };
+    let before = reader.mistakes.len();
+    let initial = reader.duration(&inner, "initial", &keys::BACKOFF_DELAY).unwrap_or(base.initial);
+    let max = reader.duration(&inner, "max", &keys::BACKOFF_DELAY).unwrap_or(base.max);
+    if initial > max && reader.mistakes.len() == before {
+        let (a, b) = (render_duration(initial), render_duration(max));
+        let at = place(&inner, "initial").unwrap_or(node.at);
+        let complaint = Complaint::new(format!("\"initial\" ({a}) is longer than \"max\" ({b})"));
+        reader.error(at, None, complaint.help("a backoff grows from \"initial\" to \"max\""));
+    }
+    Backoff { initial, max }
+}
+
+fn place(section: &Section<'_>, key: &str) -> Option<Place> {
+    section.get(key).map(|node| node.at)
+}
+
+pub(super) fn set<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}

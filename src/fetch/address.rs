@@ -1,0 +1,191 @@
+//! Which addresses a stranger may lead us to.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+/// Whether the address belongs to the machine, its network or no one: never to be reached by a
+/// name or a redirect of somebody else.
+pub(super) fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => is_private_v4(v4),
+        IpAddr::V6(v6) => is_private_v6(v6),
+    }
+}
+
+fn is_private_v4(ip: Ipv4Addr) -> bool {
+    let [a, b, c, _] = ip.octets();
+    // Beyond what std names: this network, carrier-grade NAT, protocol assignments, benchmarking,
+    // 6to4 relays, and everything from multicast up.
+    ip.is_private()
+        || ip.is_loopback()
+        || ip.is_link_local()
+        || ip.is_documentation()
+        || a == 0
+        || (a == 100 && b & 0xc0 == 64)
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 198 && b & 0xfe == 18)
+        || (a == 192 && b == 88 && c == 99)
+        || a >= 224
+}
+
+fn is_private_v6(ip: Ipv6Addr) -> bool {
+    let [a, b, c, d, e, f, g, h] = ip.segments();
+    let embedded = |high: u16, low: u16| {
+        let [[w, x], [y, z]] = [high.to_be_bytes(), low.to_be_bytes()];
+        is_private_v4(Ipv4Addr::new(w, x, y, z))
+    };
+    match [a, b, c, d, e, f] {
+        // Mapped, and the deprecated compatible form (which covers `::` and `::1`, both 0.0.0.0/8).
+        [0, 0, 0, 0, 0, 0xffff | 0] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0] => return embedded(g, h),
+        // Locally chosen NAT64.
+        [0x64, 0xff9b, 1, ..] => return true,
+        // 6to4.
+        [0x2002, ..] => return embedded(b, c),
+        _ => {}
+    }
+    // Only 2000::/3 is handed out; within it documentation, Teredo and the other protocol ranges are not hosts.
+    a & 0xe000 != 0x2000 || (a == 0x2001 && (b == 0xdb8 || b < 0x200)) || (a == 0x3fff && b < 0x1000)
+}
+
+/// What the host of an address is, as far as can be told without asking for its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// A literal address of this machine or network.
+    PrivateLiteral,
+    /// `localhost`, by its name.
+    Localhost,
+    /// A public literal address, or a name: the resolver judges.
+    Other,
+}
+
+/// Judges the host of an address.
+pub(super) fn target(url: &Url) -> Target {
+    match url.host() {
+        Some(Host::Ipv4(v4)) if is_private_v4(v4) => Target::PrivateLiteral,
+        Some(Host::Ipv6(v6)) if is_private_v6(v6) => Target::PrivateLiteral,
+        Some(Host::Domain(name)) if is_localhost(name) => Target::Localhost,
+        _ => Target::Other,
+    }
+}
+
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Host and port alike.
+pub(super) fn same_authority(a: &Url, b: &Url) -> bool {
+    a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
+}
+
+/// Whether what was said to `from` may be said to `to`: the same authority, or the same host moved
+/// from the usual http port to the usual https port.
+pub(super) fn same_party(from: &Url, to: &Url) -> bool {
+    same_authority(from, to)
+        || (from.host() == to.host()
+            && from.scheme() == "http"
+            && to.scheme() == "https"
+            && from.port().is_none()
+            && to.port().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_addresses() {
+        for ip in [
+            "127.0.0.1",
+            "127.255.0.9",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.9.9",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "100.127.9.9",
+            "0.0.0.0",
+            "0.1.2.3",
+            "192.0.2.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "2001:db8::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "2002:7f00:1::1",
+            "2001::1",
+            "fec0::1",
+            "3fff::1",
+            "64:ff9b:1::1",
+        ] {
+            assert!(is_private(ip.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[test]
+    fn public_addresses() {
+        for ip in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.63.0.1",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "198.20.0.1",
+            "223.255.255.254",
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+            "2001:200::1",
+            "2002:808:808::1",
+        ] {
+            assert!(!is_private(ip.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_literal() {
+        for url in [
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1/",
+            "http://127.1/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[0:0:0:0:0:ffff:7f00:1]/",
+            "http://１２７.0.0.1/",
+            "http://0/",
+        ] {
+            assert_eq!(target(&Url::parse(url).unwrap()), Target::PrivateLiteral, "{url}");
+        }
+        for url in ["http://LOCALHOST/", "http://localhost./", "http://a.localhost/"] {
+            assert_eq!(target(&Url::parse(url).unwrap()), Target::Localhost, "{url}");
+        }
+        assert_eq!(target(&Url::parse("http://notlocalhost/").unwrap()), Target::Other);
+    }
+
+    #[test]
+    fn parties() {
+        let is = |a: &str, b: &str| same_party(&Url::parse(a).unwrap(), &Url::parse(b).unwrap());
+        assert!(is("http://a.example/x", "http://a.example:80/y"));
+        assert!(is("http://a.example/x", "https://a.example/x"));
+        assert!(!is("http://a.example:8080/", "https://a.example/"));
+        assert!(!is("http://a.example/", "http://b.example/"));
+        assert!(!is("http://127.0.0.1:1/", "http://127.0.0.1:2/"));
+    }
+}

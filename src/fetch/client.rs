@@ -1,0 +1,189 @@
+//! The client of the process: its connections, its memory for bodies, its manners.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+use rustls::ClientConfig;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::body::Budget;
+use super::dial::LimitLayer;
+use super::failure::Phase;
+use super::hosts::HostGate;
+use super::proxy::{self, Proxies};
+use super::resolve::{Names, Resolver};
+use super::{Failure, FailureKind, Fetched, Request, tls};
+
+/// Larger HTTP/2 header lists are refused; HTTP/1 ends at about 400 KiB and 100 headers.
+const HEADER_LIST: u32 = 64 << 10;
+
+/// How the client is made.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// Who we say we are: product, version, contact.
+    pub user_agent: String,
+    /// With so many hosts TLS sessions are resumed.
+    pub max_hosts: usize,
+    /// Memory for all bodies in flight, beyond 256 KiB for each.
+    pub body_budget: usize,
+    /// How long an unused connection is kept for the next request; zero: not at all.
+    pub keep_alive: Duration,
+    /// Root certificates (DER) trusted beside the system's.
+    pub extra_roots: Vec<Vec<u8>>,
+    /// Names answered from here instead of by the system, as a hosts file would.
+    pub names: HashMap<String, Vec<IpAddr>>,
+    /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are obeyed.
+    pub proxy_from_environment: bool,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!("statuswatch/", env!("CARGO_PKG_VERSION"), " (+https://github.com/statuswatch/statuswatch)")
+                .to_owned(),
+            max_hosts: 1024,
+            body_budget: 64 << 20,
+            keep_alive: Duration::from_secs(3),
+            extra_roots: Vec::new(),
+            names: HashMap::new(),
+            proxy_from_environment: true,
+        }
+    }
+}
+
+/// The client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Roots or protocol versions.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The user agent or a proxy.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Fetches for the whole process. A clone is the same client.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("hosts", &self.inner.gate.remembered()).finish_non_exhaustive()
+    }
+}
+
+/// What the clones share.
+pub(super) struct Inner {
+    pub(super) gate: HostGate,
+    pub(super) budget: Budget,
+    pub(super) names: Arc<Names>,
+    guarded: reqwest::Client,
+    open: OnceLock<reqwest::Client>,
+    recipe: Recipe,
+}
+
+/// What an inner client is made from; both share names and TLS sessions.
+struct Recipe {
+    user_agent: HeaderValue,
+    keep_alive: Duration,
+    tls: ClientConfig,
+    names: Arc<Names>,
+    proxies: Vec<reqwest::Proxy>,
+    exempt: Arc<HashSet<String>>,
+}
+
+impl Recipe {
+    fn make(&self, guarded: bool) -> reqwest::Result<reqwest::Client> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(self.user_agent.clone())
+            .tls_backend_preconfigured(self.tls.clone())
+            .dns_resolver(Resolver { names: Arc::clone(&self.names), guarded, exempt: Arc::clone(&self.exempt) })
+            .connector_layer(LimitLayer)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .gzip(true)
+            .http2_max_header_list_size(HEADER_LIST)
+            .pool_max_idle_per_host(usize::from(!self.keep_alive.is_zero()))
+            .pool_idle_timeout(self.keep_alive);
+        for proxy in &self.proxies {
+            builder = builder.proxy(proxy.clone());
+        }
+        builder.build()
+    }
+}
+
+impl Inner {
+    /// The inner client that leads, or does not lead, to private addresses by name. The second is
+    /// made when it is first needed.
+    pub(super) fn library(&self, guarded: bool) -> Result<&reqwest::Client, Failure> {
+        if guarded {
+            return Ok(&self.guarded);
+        }
+        if let Some(open) = self.open.get() {
+            return Ok(open);
+        }
+        let made = self.recipe.make(false).map_err(|_| Failure::new(FailureKind::Resource, "the HTTP client cannot be set up"))?;
+        Ok(self.open.get_or_init(|| made))
+    }
+}
+
+impl Client {
+    /// A client; one per process, since connections, sessions and turns are shared through it.
+    pub fn new(options: ClientOptions) -> Result<Self, BuildError> {
+        let tls = tls::config(&options.extra_roots, options.max_hosts)?;
+        let Proxies { proxies, hosts } = if options.proxy_from_environment {
+            proxy::from_environment(|name| std::env::var(name).ok())?
+        } else {
+            Proxies::default()
+        };
+        let user_agent = HeaderValue::from_str(&options.user_agent).unwrap_or_else(|_| HeaderValue::from_static("statuswatch"));
+        let names = Names::new(options.names);
+        let exempt = Arc::new(hosts);
+        let recipe = Recipe { user_agent, keep_alive: options.keep_alive, tls, names: Arc::clone(&names), proxies, exempt };
+        let guarded = recipe.make(true)?;
+        let budget = Budget::new(options.body_budget);
+        let inner = Inner { gate: HostGate::default(), budget, names, guarded, open: OnceLock::new(), recipe };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Fetches. Waits for the host's turn first, which the deadline does not cover; dropping the
+    /// future ends the wait or the request. A host that asked to be left alone is not asked: the
+    /// failure says for how long.
+    pub async fn get(&self, request: Request<'_>) -> Result<Fetched, Failure> {
+        self.inner.unblocked(request.url)?;
+        let _turn = self.inner.gate.turn(request.url).await;
+        // Those who waited behind the request that was told to stay away stay away as well.
+        self.inner.unblocked(request.url)?;
+        let mut phase = Phase::Head;
+        let fetched = timeout(request.timeout, self.inner.fetch(&request, &mut phase)).await;
+        fetched.unwrap_or_else(|_| Err(phase.timeout(request.timeout)))
+    }
+
+    /// Until when the address's host asked to be left alone.
+    #[must_use]
+    pub fn blocked_until(&self, url: &Url) -> Option<Instant> {
+        self.inner.gate.blocked_until(url)
+    }
+
+    /// Leaves the address's host alone until then, as it asked before a restart.
+    pub fn block(&self, url: &Url, until: Instant) {
+        self.inner.gate.block(url, until);
+    }
+}
+
+impl Inner {
+    /// Fails while the host wants to be left alone.
+    pub(super) fn unblocked(&self, url: &Url) -> Result<(), Failure> {
+        let Some(until) = self.gate.blocked_until(url) else { return Ok(()) };
+        let wait = until.saturating_duration_since(Instant::now());
+        let message = format!("not asked: the host wants to be left alone for {} s more", wait.as_secs().max(1));
+        Err(Failure { kind: FailureKind::RateLimited, message, retry_after: Some(wait) })
+    }
+}

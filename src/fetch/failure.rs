@@ -1,0 +1,190 @@
+//! From the library's errors to a kind and a sentence.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustls::CertificateError;
+
+use super::dial::DialTimeout;
+use super::resolve::{LeadsInside, NoAddress};
+use super::{Failure, FailureKind};
+
+/// Out of descriptors in this process, in the system; out of memory.
+const OURS: [Errno; 3] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+
+impl Failure {
+    /// A failure without a wish to be left alone.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after: None }
+    }
+}
+
+/// How far the request was when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Before the response's headers.
+    Head,
+    /// Within the body.
+    Body,
+    /// Within the body, waiting for room in memory.
+    Room,
+}
+
+impl Phase {
+    /// The deadline passed in this phase.
+    pub(super) fn timeout(self, limit: Duration) -> Failure {
+        match self {
+            Self::Head => Failure::new(FailureKind::Timeout, format!("no answer within {limit:?}")),
+            Self::Body => Failure::new(FailureKind::Timeout, format!("the body did not end within {limit:?}")),
+            Self::Room => Failure::new(
+                FailureKind::Resource,
+                format!("no memory for the body within {limit:?}: too many large bodies at once"),
+            ),
+        }
+    }
+}
+
+/// What went wrong before the headers were whole.
+pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
+    for cause in causes(error) {
+        if let Some(failure) = of_connection(cause) {
+            return failure;
+        }
+        if let Some(http) = cause.downcast_ref::<hyper::Error>() {
+            if http.is_parse_too_large() {
+                return Failure::new(FailureKind::HeadersTooLarge, "more header bytes than are read");
+            }
+            if http.is_parse() {
+                return Failure::new(FailureKind::Protocol, format!("not an HTTP response: {}", plain(http)));
+            }
+            if http.is_incomplete_message() || http.is_closed() {
+                return incomplete("the connection ended before the headers did");
+            }
+        }
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            match io.kind() {
+                io::ErrorKind::TimedOut => return Failure::new(FailureKind::Timeout, "the connection timed out"),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset if error.is_connect() && https => {
+                    return Failure::new(FailureKind::Tls, "handshake: the server closed the connection");
+                }
+                _ if error.is_connect() => return Failure::new(FailureKind::Connect, format!("no connection: {}", plain(io))),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                    return incomplete("the connection ended before the headers did");
+                }
+                _ => {}
+            }
+        }
+    }
+    let kind = if error.is_connect() { FailureKind::Connect } else { FailureKind::Protocol };
+    Failure::new(kind, last(error))
+}
+
+/// What went wrong within the body.
+pub(super) fn of_body(error: &reqwest::Error) -> Failure {
+    for cause in causes(error) {
+        if let Some(failure) = of_connection(cause) {
+            return failure;
+        }
+        if cause.is::<hyper::Error>() {
+            return incomplete("the connection ended before the body did");
+        }
+    }
+    // Whatever the connection did not say comes from the decoder above it.
+    Failure::new(FailureKind::Encoding, format!("broken compression: {}", last(error)))
+}
+
+/// Whether the connection died before a byte of an answer came: it may have been dead before.
+pub(super) fn died_unanswered(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| {
+        cause.downcast_ref::<hyper::Error>().is_some_and(|e| e.is_incomplete_message() || e.is_canceled() || e.is_closed())
+            || cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|e| matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+    })
+}
+
+/// What may happen to a connection at any time.
+fn of_connection(cause: &(dyn Error + 'static)) -> Option<Failure> {
+    if let Some(limit) = cause.downcast_ref::<DialTimeout>() {
+        return Some(Failure::new(FailureKind::Timeout, limit.to_string()));
+    }
+    if let Some(inside) = cause.downcast_ref::<LeadsInside>() {
+        return Some(Failure::new(FailureKind::BlockedAddress, inside.to_string()));
+    }
+    if let Some(no_address) = cause.downcast_ref::<NoAddress>() {
+        if is_ours(&no_address.0) {
+            return Some(ours(&no_address.0));
+        }
+        return Some(Failure::new(FailureKind::Dns, plain(no_address)));
+    }
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(Failure::new(FailureKind::Tls, of_tls(tls)));
+    }
+    let io = cause.downcast_ref::<io::Error>()?;
+    is_ours(io).then(|| ours(io))
+}
+
+fn is_ours(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|number| OURS.iter().any(|ours| ours.raw_os_error() == number))
+}
+
+fn ours(error: &io::Error) -> Failure {
+    Failure::new(FailureKind::Resource, format!("this machine is out of resources: {}", plain(error)))
+}
+
+fn incomplete(message: &str) -> Failure {
+    Failure::new(FailureKind::IncompleteBody, message)
+}
+
+fn of_tls(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(reason) => match reason {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate expired".to_owned(),
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "certificate not valid yet (is the clock of this machine right?)".to_owned()
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "certificate for a wrong name".to_owned()
+            }
+            CertificateError::UnknownIssuer => "certificate of an unknown authority".to_owned(),
+            CertificateError::Revoked => "certificate revoked".to_owned(),
+            other => format!("certificate not accepted: {}", clean(&format!("{other:?}"))),
+        },
+        other => format!("handshake: {}", plain(other)),
+    }
+}
+
+/// The error, its causes, and the errors inside I/O errors, which `source` leaves out.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let cause = next?;
+        next = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => cause.source(),
+        };
+        Some(cause)
+    })
+    // No real chain is longer; one that runs in a circle ends.
+    .take(32)
+}
+
+/// The innermost cause, which names no address.
+fn last(error: &reqwest::Error) -> String {
+    causes(error)
+        .last()
+        .filter(|cause| !cause.is::<reqwest::Error>())
+        .map_or_else(|| "the request failed".to_owned(), |cause| plain(cause))
+}
+
+fn plain(error: &(impl Error + ?Sized)) -> String {
+    clean(&error.to_string())
+}
+
+/// Without control characters and at most 200 characters long.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}

@@ -1,0 +1,37 @@
+//! Whom to trust, and sessions to resume.
+
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+
+/// Sessions the library keeps per host: the cache for `n` sessions serves `n`/8 hosts.
+const SESSIONS_PER_HOST: usize = 8;
+
+/// A TLS configuration that trusts the system's roots (those of `SSL_CERT_FILE` where it is set), else
+/// the built-in ones, and `extra`; and resumes sessions with up to `max_hosts` hosts.
+pub(super) fn config(extra: &[Vec<u8>], max_hosts: usize) -> Result<ClientConfig, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "some root certificates of the system cannot be read");
+    }
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        tracing::info!("no root certificates found on this system: using the built-in ones");
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    for der in extra {
+        roots.add(CertificateDer::from(der.clone()))?;
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // A configuration given to the HTTP library is taken as it is: without this there is no HTTP/2.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.resumption = Resumption::in_memory_sessions(SESSIONS_PER_HOST.saturating_mul(max_hosts.clamp(32, 100_000)));
+    Ok(config)
+}

@@ -1,0 +1,322 @@
+//! The poller actor: what has to be kept between two polls of one provider, and its timer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use tokio::time::Instant;
+use tokio::sync::mpsc;
+
+use super::cycle::{self, Outcome, Start, Trouble};
+use super::reading::Reading;
+use super::schedule::{self, Slot};
+use crate::clock::Anchor;
+use crate::config::Provider;
+use crate::event::Time;
+use crate::fetch::Client;
+use crate::ledger::{Failed, Ledger, LedgerError, Loaded, Record, Recorded, Unchanged, Verdict};
+
+/// What all pollers share.
+pub struct Shared {
+    /// The HTTP client.
+    pub client: Client,
+    /// Where results go.
+    pub ledger: Ledger,
+    /// Where documents are parsed.
+    pub reading: Reading,
+    /// One moment on both clocks: schedules follow it, whatever the wall clock does later.
+    pub anchor: Anchor,
+    /// `run --once`: poll at once, one time, and say so here.
+    pub once: Option<mpsc::UnboundedSender<String>>,
+}
+
+impl Shared {
+    /// The wall time by the anchor.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.anchor.time_at(Instant::now())
+    }
+}
+
+/// How a poller gets on, for the supervisor to look at from outside.
+#[derive(Debug)]
+pub struct Progress {
+    /// By when something has to happen, in milliseconds since the anchor.
+    due: AtomicU64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { due: AtomicU64::new(u64::MAX) }
+    }
+}
+
+impl Progress {
+    fn expect(&self, anchor: &Anchor, at: Instant) {
+        let millis = at.saturating_duration_since(anchor.mono).as_millis() as u64;
+        self.due.store(millis, Ordering::Relaxed);
+    }
+
+    /// How long something has been overdue.
+    #[must_use]
+    pub fn overdue(&self, anchor: &Anchor, now: Instant) -> Duration {
+        let now = now.saturating_duration_since(anchor.mono).as_millis() as u64;
+        Duration::from_millis(now.saturating_sub(self.due.load(Ordering::Relaxed)))
+    }
+}
+
+/// Watches one provider.
+pub struct Poller {
+    shared: Arc<Shared>,
+    provider: Arc<Provider>,
+    generation: u64,
+    slot: Slot,
+    progress: Arc<Progress>,
+    start: Start,
+    active: bool,
+    failures: u32,
+    /// Not before this, whatever the slot says.
+    not_before: Option<Time>,
+    /// The provider was told on standard error as failing.
+    failing: bool,
+    timer: Option<SpawnHandle>,
+}
+
+/// What the chaos command and the tests do to a poller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub enum Sabotage {
+    /// Panics in the handler.
+    Panic,
+    /// Never polls again.
+    Stall,
+}
+
+impl Poller {
+    /// A poller of this generation that goes on where the ledger says.
+    #[must_use]
+    pub fn new(
+        shared: Arc<Shared>,
+        provider: Arc<Provider>,
+        generation: u64,
+        slot: Slot,
+        progress: Arc<Progress>,
+        loaded: Loaded,
+    ) -> Self {
+        let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
+        let backoff = loaded.checkpoint.next_poll_at.filter(|_| loaded.checkpoint.failures > 0);
+        Self {
+            not_before: waits.into_iter().flatten().chain(backoff).max(),
+            failures: loaded.checkpoint.failures,
+            failing: loaded.checkpoint.failures > 0,
+            start: Start { checkpoint: loaded.checkpoint, known: loaded.known, unconditional: false, unread: 0 },
+            active: loaded.active,
+            shared,
+            provider,
+            generation,
+            slot,
+            progress,
+            timer: None,
+        }
+    }
+
+    fn schedule(&mut self, at: Time, context: &mut Context<Self>) {
+        let now = Instant::now();
+        let instant = self.shared.anchor.instant_at(at).max(now);
+        self.progress.expect(&self.shared.anchor, instant);
+        self.timer = Some(context.run_later(instant - now, Self::poll));
+    }
+
+    fn poll(&mut self, context: &mut Context<Self>) {
+        let (shared, provider, start) = (Arc::clone(&self.shared), Arc::clone(&self.provider), self.start.clone());
+        let began = shared.time();
+        // The first document and its details, each with its deadline, and the waits for the host's turn.
+        self.progress.expect(&shared.anchor, Instant::now() + provider.settings.timeout * 4);
+        let cycle = async move { cycle::poll(&shared, &provider, &start).await };
+        context.spawn(cycle.into_actor(self).then(move |outcome, poller, _| {
+            let report = poller.report(outcome);
+            report.into_actor(poller).map(move |done, poller, context| poller.settle(done, began, context))
+        }));
+    }
+
+    /// Tells the ledger what came of the poll, and waits where it must not be lost.
+    fn report(&self, outcome: Outcome) -> impl Future<Output = Done> + use<> {
+        let (shared, provider, generation) = (Arc::clone(&self.shared), Arc::clone(&self.provider), self.generation);
+        async move {
+            match outcome {
+                Outcome::Unchanged { validators } => Done::Unchanged { validators },
+                Outcome::Failed(trouble) => Done::Failed(trouble),
+                Outcome::Read { snapshot, checkpoint, complete, moved_to } => {
+                    for rejected in snapshot.rejected.iter().take(5) {
+                        tracing::info!(provider = provider.id, rejected, "an item could not be used");
+                    }
+                    let observed_at = crate::clock::now();
+                    let record = Record { provider, generation, snapshot, checkpoint: checkpoint.clone(), complete, observed_at };
+                    match shared.ledger.ask(record).await {
+                        Ok(recorded) => Done::Recorded { recorded, checkpoint: Box::new(checkpoint), moved_to },
+                        Err(error) => Done::Unrecorded(error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes over what was learned and plans the next poll.
+    fn settle(&mut self, done: Done, began: Time, context: &mut Context<Self>) {
+        let now = self.shared.time();
+        match done {
+            Done::Unchanged { validators } => {
+                if let Some(validators) = validators.as_ref().filter(|v| v.etag.is_some() || v.last_modified.is_some()) {
+                    self.start.checkpoint.validators = validators.clone();
+                }
+                self.succeeded();
+                let next_poll_at = self.next(began, now);
+                let provider = self.provider.id.clone();
+                let hint = Unchanged { provider, generation: self.generation, at: crate::clock::now(), next_poll_at, validators };
+                self.shared.ledger.tell(hint);
+                self.schedule(next_poll_at, context);
+            }
+            Done::Recorded { recorded: Recorded { verdict: Verdict::WrongTenant { expected, found }, .. }, .. } => {
+                let reason = format!("the answer is another page's (its id is {found}, this provider's is {expected})");
+                self.fail(Trouble::word("wrong_tenant", reason), now, context);
+            }
+            Done::Recorded { recorded, checkpoint, moved_to } => {
+                if let Some(moved_to) = moved_to {
+                    tracing::warn!(provider = self.provider.id, to = %crate::redact::redact(&moved_to), "the address has moved for good: please change providers.yaml");
+                }
+                if recorded.verdict != Verdict::Stale {
+                    self.start.checkpoint = *checkpoint;
+                }
+                self.start.known = recorded.known;
+                self.start.unconditional = recorded.recheck;
+                self.active = recorded.active;
+                self.succeeded();
+                let next = self.next(began, now);
+                self.schedule(next, context);
+            }
+            Done::Unrecorded(LedgerError::Superseded) => {
+                // A newer poller has taken over: this one is only waiting to be dropped.
+                tracing::debug!(provider = self.provider.id, "superseded");
+            }
+            Done::Unrecorded(error) => {
+                // Not the provider's fault: the checkpoint stays, the document is fetched again soon.
+                tracing::debug!(provider = self.provider.id, %error, "not recorded");
+                let wait = self.provider.settings.interval.min(Duration::from_secs(2));
+                self.schedule(now + chrono::Duration::from_std(wait).unwrap_or_default(), context);
+            }
+            Done::Failed(trouble) => self.fail(trouble, now, context),
+        }
+    }
+
+    fn next(&self, began: Time, now: Time) -> Time {
+        let next = schedule::after_success(self.slot, &self.provider.settings, self.active, began, now, fastrand::f64());
+        if self.start.unconditional {
+            // Something is missing: the second look should not take a whole interval.
+            next.min(now + chrono::Duration::from_std(self.provider.settings.incident_interval).unwrap_or_default())
+        } else {
+            next
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.failures = 0;
+        self.not_before = None;
+        self.start.unread = 0;
+        if std::mem::take(&mut self.failing) {
+            tracing::warn!(provider = self.provider.id, "can be read again");
+        }
+        self.finished();
+    }
+
+    fn fail(&mut self, trouble: Trouble, now: Time, context: &mut Context<Self>) {
+        self.failures = self.failures.saturating_add(1);
+        // What was answered could not be read: a 304 to it must not pass for a good answer.
+        let forget = trouble.kind.is_none();
+        if forget {
+            self.start.unread = self.start.unread.saturating_add(1);
+            self.start.checkpoint.validators = crate::fetch::Validators::default();
+            self.start.checkpoint.body_hash = None;
+        }
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::warn!(provider = self.provider.id, reason = trouble.reason, "cannot be read");
+        } else {
+            tracing::debug!(provider = self.provider.id, reason = trouble.reason, failures = self.failures, "still cannot be read");
+        }
+        let next = schedule::after_failure(
+            &self.provider.settings,
+            trouble.kind,
+            self.failures,
+            trouble.retry_after,
+            now,
+            &mut fastrand::Rng::new(),
+        );
+        let message = Failed {
+            provider: Arc::clone(&self.provider),
+            generation: self.generation,
+            at: crate::clock::now(),
+            kind: trouble.word,
+            reason: trouble.reason,
+            next_poll_at: next,
+            retry_until: trouble.retry_after.map(|_| next),
+            failures: self.failures,
+            forget_validators: forget,
+        };
+        let ledger = self.shared.ledger.clone();
+        context.spawn(
+            async move {
+                if let Err(error) = ledger.ask(message).await {
+                    tracing::debug!(%error, "a failed poll could not be written down");
+                }
+            }
+            .into_actor(self),
+        );
+        self.finished();
+        self.schedule(next, context);
+    }
+
+    fn finished(&self) {
+        if let Some(once) = &self.shared.once {
+            // Whoever started us with --once and has gone does not wait any more.
+            drop(once.send(self.provider.id.clone()));
+        }
+    }
+}
+
+/// What came of a poll, once the ledger knows.
+enum Done {
+    Unchanged { validators: Option<crate::fetch::Validators> },
+    Recorded { recorded: Recorded, checkpoint: Box<crate::ledger::Checkpoint>, moved_to: Option<url::Url> },
+    Unrecorded(LedgerError),
+    Failed(Trouble),
+}
+
+impl Actor for Poller {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let now = self.shared.time();
+        let first = if self.shared.once.is_some() {
+            now
+        } else {
+            schedule::first(self.slot, &self.provider.settings, self.active, now, self.not_before)
+        };
+        self.schedule(first, context);
+    }
+}
+
+impl Handler<Sabotage> for Poller {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "what the chaos command asks for")]
+    fn handle(&mut self, message: Sabotage, context: &mut Self::Context) {
+        match message {
+            Sabotage::Panic => panic!("asked to"),
+            Sabotage::Stall => {
+                if let Some(timer) = self.timer.take() {
+                    context.cancel_future(timer);
+                }
+            }
+        }
+    }
+}

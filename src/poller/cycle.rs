@@ -1,0 +1,312 @@
+//! One poll: recognise if need be, fetch, unchanged or parse, fetch the details, and say what came of it.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use url::Url;
+
+use super::actor::Shared;
+use super::reading::Unread;
+use crate::config::Provider;
+use crate::document::{Document, Shape};
+use crate::fetch::{Answer, Failure, FailureKind, Fetched, Request, Validators};
+use crate::ledger::{Binding, Checkpoint};
+use crate::snapshot::Snapshot;
+use crate::source::{self, Documents, Known, Limits, ParseError, Source, detect};
+
+/// Failed readings in a row after which the address is asked again what it is.
+const RECOGNISE_AFTER: u32 = 2;
+
+/// What one poll came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// 304, or the same bytes: nothing was parsed.
+    Unchanged {
+        /// Validators the answer itself carried.
+        validators: Option<Validators>,
+    },
+    /// A snapshot, and the checkpoint that goes with it.
+    Read {
+        /// What the poll says.
+        snapshot: Box<Snapshot>,
+        /// Binding, validators and hash; the times are the caller's.
+        checkpoint: Checkpoint,
+        /// Whether every detail asked for was read.
+        complete: bool,
+        /// Where the address leads for good, if it says so.
+        moved_to: Option<Url>,
+    },
+    /// Nothing usable.
+    Failed(Trouble),
+}
+
+/// Why a poll failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The transport's kind; `None`: the document could not be read.
+    pub kind: Option<FailureKind>,
+    /// One word for counting.
+    pub word: String,
+    /// What happened, for a person.
+    pub reason: String,
+    /// How long the host asked to be left alone.
+    pub retry_after: Option<std::time::Duration>,
+}
+
+/// What a poll starts from.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// Where the last good poll left off.
+    pub checkpoint: Checkpoint,
+    /// What is open and how far details were read.
+    pub known: Known,
+    /// Ask for everything, whatever has changed.
+    pub unconditional: bool,
+    /// Documents in a row that could not be read.
+    pub unread: u32,
+}
+
+/// The documents recognition has fetched already, by address.
+type Brought = Mutex<HashMap<Url, Answer>>;
+
+/// Polls once. Does not touch the ledger.
+pub async fn poll(shared: &Shared, provider: &Provider, start: &Start) -> Outcome {
+    match attempt(shared, provider, start).await {
+        Ok(outcome) => outcome,
+        Err(trouble) => Outcome::Failed(trouble),
+    }
+}
+
+async fn attempt(shared: &Shared, provider: &Provider, start: &Start) -> Result<Outcome, Trouble> {
+    let bound = start.checkpoint.binding.as_ref().filter(|_| start.unread < RECOGNISE_AFTER).and_then(|binding| {
+        let source = source::by_name(&binding.source)?;
+        (source.version() == binding.version).then(|| (source, binding.document_url.clone()))
+    });
+    if let Some((source, url)) = bound {
+        let validators = (!start.unconditional && start.checkpoint.body_hash.is_some()).then_some(&start.checkpoint.validators);
+        let validators = validators.filter(|validators| validators.etag.is_some() || validators.last_modified.is_some());
+        let fetched = shared.client.get(request(provider, &url, source.accept(), validators)).await?;
+        return match fetched {
+            Fetched::NotModified { validators, .. } => Ok(Outcome::Unchanged { validators }),
+            Fetched::Body(answer) if !start.unconditional && start.checkpoint.body_hash == Some(answer.body_hash) => {
+                Ok(Outcome::Unchanged { validators: Some(answer.validators) })
+            }
+            Fetched::Body(answer) => read(shared, provider, start, source, url, *answer).await,
+        };
+    }
+    let Recognised { source, url, answer } = recognise(shared, provider).await?;
+    tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), "recognised");
+    read(shared, provider, start, source, url, answer).await
+}
+
+fn request<'a>(provider: &'a Provider, url: &'a Url, accept: &'a str, validators: Option<&'a Validators>) -> Request<'a> {
+    let settings = &provider.settings;
+    Request {
+        url,
+        accept,
+        validators,
+        timeout: settings.timeout,
+        connect_timeout: settings.connect_timeout,
+        max_body: settings.max_body,
+        allow_private: settings.allow_private_addresses,
+        // What recognition derives from a written address stays on its host and port.
+        written: provider.url_written
+            && url.host() == provider.url.host()
+            && url.port_or_known_default() == provider.url.port_or_known_default(),
+    }
+}
+
+/// Reads the first document, fetches what else it takes, and reads all of it.
+async fn read(
+    shared: &Shared,
+    provider: &Provider,
+    start: &Start,
+    source: &'static dyn Source,
+    // What was asked for: the next poll starts there again, wherever it redirected to.
+    document_url: Url,
+    answer: Answer,
+) -> Result<Outcome, Trouble> {
+    let limits = Limits { max_items: provider.settings.max_items };
+    let Answer { document, validators, body_hash, moved_to, .. } = answer;
+    let known = start.known.clone();
+    let (first, snapshot, details) = shared
+        .reading
+        .read(&provider.id, move || {
+            let documents = Documents::only(document);
+            let snapshot = source.parse(&documents, limits)?;
+            let details = source.details(&documents.first, &snapshot, &known);
+            Ok::<_, ParseError>((documents.first, snapshot, details))
+        })
+        .await
+        .map_err(Trouble::from)??;
+    let (mut snapshot, mut complete) = (snapshot, true);
+    let mut documents = Documents::only(first);
+    for detail in details {
+        match shared.client.get(request(provider, &detail.url, source.accept(), None)).await {
+            Ok(Fetched::Body(answer)) => documents.details.push((detail.role, answer.document)),
+            Ok(Fetched::NotModified { .. }) => complete = false,
+            Err(failure) if detail.optional && not_offered(failure.kind) => {}
+            Err(failure) => {
+                tracing::info!(provider = provider.id, detail = detail.role, reason = failure.message, "a detail could not be fetched");
+                complete = false;
+            }
+        }
+    }
+    // A host that answers every path with its page does not offer the detail either.
+    documents.details.retain(|(_, document)| document.shape() != Shape::Html);
+    if !documents.details.is_empty() {
+        let outcome = shared.reading.read(&provider.id, move || source.parse(&documents, limits)).await;
+        match outcome.map_err(Trouble::from).and_then(|parsed| parsed.map_err(Trouble::from)) {
+            Ok(whole) => snapshot = whole,
+            Err(trouble) => {
+                tracing::info!(provider = provider.id, reason = trouble.reason, "the details could not be read");
+                complete = false;
+            }
+        }
+    }
+    // What the page says now is told at once; without its details it is asked for in full again next time.
+    let (validators, body_hash) = if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };
+    let binding = Binding { source: source.name().to_owned(), version: source.version(), document_url };
+    let checkpoint = Checkpoint { binding: Some(binding), validators, body_hash, ..Checkpoint::default() };
+    Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint, complete, moved_to })
+}
+
+/// Whether a failure means that the page does not have such a document.
+fn not_offered(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::NotFound
+            | FailureKind::Gone
+            | FailureKind::Forbidden
+            | FailureKind::Unauthorized
+            | FailureKind::Status
+            | FailureKind::EmptyBody
+            | FailureKind::Redirect
+            | FailureKind::InsecureRedirect
+            | FailureKind::BlockedAddress
+    )
+}
+
+/// A source and its first document.
+struct Recognised {
+    source: &'static dyn Source,
+    url: Url,
+    answer: Answer,
+}
+
+/// Finds the source of a provider and its first document.
+async fn recognise(shared: &Shared, provider: &Provider) -> Result<Recognised, Trouble> {
+    let brought = Brought::default();
+    if let Some(named) = provider.source.as_deref().and_then(source::by_name) {
+        return named_source(shared, provider, named).await;
+    }
+    let last: Mutex<Option<Failure>> = Mutex::new(None);
+    let fetch = |url: Url, accept: &'static str| {
+        let (brought, last) = (&brought, &last);
+        async move {
+            match shared.client.get(request(provider, &url, accept, None)).await {
+                Ok(Fetched::Body(answer)) => {
+                    let document = answer.document.clone();
+                    lock(brought).insert(url, *answer);
+                    Ok(document)
+                }
+                Ok(Fetched::NotModified { .. }) => Err("304 to a first request".to_owned()),
+                Err(failure) => {
+                    let message = failure.message.clone();
+                    *lock(last) = Some(failure);
+                    Err(message)
+                }
+            }
+        }
+    };
+    match detect::detect(&provider.url, fetch).await {
+        Ok(found) => {
+            let source = source::by_name(found.source);
+            let answer = lock(&brought).remove(&found.url);
+            match (source, answer) {
+                (Some(source), Some(answer)) => Ok(Recognised { source, url: found.url, answer }),
+                _ => Err(Trouble::word("unrecognised", "the recognised document is not at hand")),
+            }
+        }
+        Err(not_found) => match lock(&last).take().filter(|_| lock(&brought).is_empty()) {
+            // Nothing answered at all: that is the news, not that nothing was recognised.
+            Some(failure) => Err(failure.into()),
+            None => Err(Trouble::word("unrecognised", not_found.to_string())),
+        },
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The user named the source: its first document is at the address or where such a page has it.
+async fn named_source(shared: &Shared, provider: &Provider, source: &'static dyn Source) -> Result<Recognised, Trouble> {
+    let mut places = vec![provider.url.clone()];
+    places.extend(source.locate(&provider.url).into_iter().filter(|place| *place != provider.url));
+    let mut first: Option<Trouble> = None;
+    for place in places {
+        let trouble = match shared.client.get(request(provider, &place, source.accept(), None)).await {
+            Ok(Fetched::Body(answer)) => {
+                let document: Document = answer.document.clone();
+                let recognised = shared.reading.read(&provider.id, move || source.recognise(&document).is_some()).await?;
+                if recognised {
+                    return Ok(Recognised { source, url: place, answer: *answer });
+                }
+                Trouble::word("unrecognised", format!("{} is not a {} document", crate::redact::redact(&place), source.name()))
+            }
+            Ok(Fetched::NotModified { .. }) => Trouble::word("unrecognised", "304 to a first request"),
+            Err(failure) => failure.into(),
+        };
+        // Where the address itself cannot be reached, asking it for more paths would only be a burden.
+        let give_up = !matches!(trouble.kind, None | Some(FailureKind::NotFound | FailureKind::Status | FailureKind::EmptyBody));
+        first.get_or_insert(trouble);
+        if give_up {
+            break;
+        }
+    }
+    Err(first.unwrap_or_else(|| Trouble::word("unrecognised", "no place to look at")))
+}
+
+impl Trouble {
+    /// Of a document, not of the transport.
+    pub(crate) fn word(word: &str, reason: impl Into<String>) -> Self {
+        Self { kind: None, word: word.to_owned(), reason: reason.into(), retry_after: None }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        let word = serde_json::to_value(failure.kind).ok().and_then(|word| word.as_str().map(str::to_owned));
+        Self {
+            kind: Some(failure.kind),
+            word: word.unwrap_or_else(|| "failed".to_owned()),
+            reason: failure.message,
+            retry_after: failure.retry_after,
+        }
+    }
+}
+
+impl From<ParseError> for Trouble {
+    fn from(error: ParseError) -> Self {
+        let word = match &error {
+            ParseError::Empty => "empty_body",
+            ParseError::Html { .. } | ParseError::NotThis { .. } => "not_a_feed",
+            ParseError::ErrorBody { .. } => "error_body",
+            ParseError::Unsupported { .. } => "unsupported_format",
+            ParseError::Malformed { .. } => "malformed",
+            ParseError::TooMany { .. } => "too_many_items",
+        };
+        Self::word(word, error.to_string())
+    }
+}
+
+impl From<Unread> for Trouble {
+    fn from(unread: Unread) -> Self {
+        let word = match unread {
+            Unread::Panicked(_) => "defect",
+            Unread::TooLong => "too_slow",
+        };
+        Self::word(word, unread.to_string())
+    }
+}

@@ -1,0 +1,182 @@
+//! When the next poll is due. Pure: times and chance are passed in.
+//!
+//! A provider has a slot: its place within the interval, the same after every restart. Polls keep to the slots, give
+//! or take the jitter, so neither slow answers nor restarts bunch requests up. Times are those of the anchor's wall
+//! clock, which no later jump of the real one moves.
+
+use std::time::Duration;
+
+use crate::backoff::Growing;
+use crate::config::Settings;
+use crate::event::Time;
+use crate::fetch::FailureKind;
+
+/// Polls with intervals from here on are due at full ticks, so that one wake-up serves several.
+const COARSE_FROM: Duration = Duration::from_secs(10);
+
+/// The tick of such polls.
+const TICK_MS: i64 = 50;
+
+/// A page that is gone for good is looked at this often.
+const GONE_EVERY: Duration = Duration::from_hours(24);
+
+/// The place of one provider within any interval, from 0.0 up to 1.0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slot(pub f64);
+
+/// Spreads providers evenly over the interval, in the order of a stable hash of their ids: no second gets more than
+/// its share, and a provider keeps its place as long as the configuration names the same ones.
+#[must_use]
+pub fn slots(ids: &[&str]) -> Vec<Slot> {
+    let mut order: Vec<usize> = (0..ids.len()).collect();
+    order.sort_by_cached_key(|&index| ids.get(index).map(|id| xxhash_rust::xxh3::xxh3_64(id.as_bytes())));
+    let mut slots = vec![Slot(0.0); ids.len()];
+    for (rank, index) in order.into_iter().enumerate() {
+        if let Some(slot) = slots.get_mut(index) {
+            *slot = Slot(rank as f64 / ids.len() as f64);
+        }
+    }
+    slots
+}
+
+/// The first poll: at the provider's slot, at most one interval away; later if it is serving a wait.
+#[must_use]
+pub fn first(slot: Slot, settings: &Settings, active: bool, now: Time, not_before: Option<Time>) -> Time {
+    let wait = not_before.filter(|&at| at > now).map(|at| at.min(now + delta(GONE_EVERY)));
+    wait.unwrap_or_else(|| next_slot(slot, interval(settings, active), now))
+}
+
+/// The poll after a good one that began at `began`. `chance` is from 0.0 up to 1.0.
+#[must_use]
+pub fn after_success(slot: Slot, settings: &Settings, active: bool, began: Time, now: Time, chance: f64) -> Time {
+    let interval = interval(settings, active);
+    // Not sooner than half an interval after the last: a slot just ahead belongs to the poll that was late.
+    let earliest = now.max(began + delta(interval / 2));
+    let jitter = interval.mul_f64((settings.jitter * (chance - 0.5)).abs());
+    let slot = next_slot(slot, interval, earliest);
+    let at = if chance < 0.5 { (slot - delta(jitter)).max(now) } else { slot + delta(jitter) };
+    if interval >= COARSE_FROM { full_tick(at) } else { at }
+}
+
+/// The poll after `failures` failed ones in a row, the last of them of this kind.
+#[must_use]
+pub fn after_failure(
+    settings: &Settings,
+    kind: Option<FailureKind>,
+    failures: u32,
+    retry_after: Option<Duration>,
+    now: Time,
+    rng: &mut fastrand::Rng,
+) -> Time {
+    let growing = Growing::new(settings.backoff.initial, settings.backoff.max);
+    let delay = match kind {
+        Some(FailureKind::Gone) => GONE_EVERY,
+        // Nothing there: it may come back, but nobody is waiting for us.
+        Some(FailureKind::NotFound) => settings.backoff.max,
+        // Asked to slow down without a time: at least two intervals, and growing.
+        Some(FailureKind::RateLimited) if retry_after.is_none() => {
+            let floor = settings.interval * 2;
+            growing.delay(failures.saturating_sub(1), rng).max(floor.saturating_mul(1 << failures.min(5).saturating_sub(1))).min(
+                settings.backoff.max.max(floor),
+            )
+        }
+        _ => growing.delay(failures.saturating_sub(1), rng),
+    };
+    now + delta(delay.max(retry_after.unwrap_or_default()))
+}
+
+fn interval(settings: &Settings, active: bool) -> Duration {
+    if active { settings.incident_interval.min(settings.interval) } else { settings.interval }
+}
+
+/// The first time after `now` that lies at the slot of an interval counted from 1970.
+fn next_slot(slot: Slot, interval: Duration, now: Time) -> Time {
+    let interval = (interval.as_millis() as i64).max(1);
+    let offset = (slot.0 * interval as f64) as i64;
+    let now = now.timestamp_millis();
+    let next = (now - offset).div_euclid(interval) * interval + offset + interval;
+    Time::from_timestamp_millis(next).unwrap_or(Time::MAX_UTC)
+}
+
+fn full_tick(at: Time) -> Time {
+    let millis = at.timestamp_millis();
+    Time::from_timestamp_millis(millis.div_euclid(TICK_MS) * TICK_MS + TICK_MS).unwrap_or(at)
+}
+
+fn delta(duration: Duration) -> chrono::Duration {
+    chrono::Duration::from_std(duration).unwrap_or(chrono::Duration::days(365))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn settings() -> Settings {
+        Settings::default()
+    }
+
+    fn at(seconds: f64) -> Time {
+        Time::from_timestamp_millis(1_760_000_000_000 + (seconds * 1000.0) as i64).unwrap()
+    }
+
+    #[test]
+    fn first_polls_are_even_and_stable() {
+        let ids: Vec<String> = (0..100).map(|n| format!("provider-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let now = at(7.3);
+        let due: Vec<Time> = slots(&ids).into_iter().map(|slot| first(slot, &settings(), false, now, None)).collect();
+        for second in 0..60 {
+            let from = now + chrono::Duration::seconds(second);
+            let within = due.iter().filter(|&&due| due >= from && due < from + chrono::Duration::seconds(1)).count();
+            assert!(within <= 3, "{within} in one second");
+        }
+        let later = now + chrono::Duration::seconds(3600);
+        for (slot, due) in slots(&ids).into_iter().zip(due) {
+            let again = first(slot, &settings(), false, later, None);
+            assert_eq!((again - due).num_milliseconds() % 60_000, 0, "the same place in the minute after a restart");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn gaps_stay_within_the_jitter(slot in 0.0..1.0f64, chances in prop::collection::vec(0.0..1.0f64, 2..20), took in 0.0..2.0f64) {
+            let settings = settings();
+            let mut began = first(Slot(slot), &settings, false, at(0.0), None);
+            for chance in chances {
+                let now = began + chrono::Duration::milliseconds((took * 1000.0) as i64);
+                let next = after_success(Slot(slot), &settings, false, began, now, chance);
+                let gap = (next - began).as_seconds_f64();
+                prop_assert!((53.9..=66.1).contains(&gap), "{gap}");
+                began = next;
+            }
+        }
+
+        #[test]
+        fn never_in_the_past(slot in 0.0..1.0f64, chance in 0.0..1.0f64, took in 0.0..600.0f64, active: bool) {
+            let began = at(0.0);
+            let now = at(took);
+            prop_assert!(after_success(Slot(slot), &settings(), active, began, now, chance) >= now);
+        }
+
+        #[test]
+        fn retry_after_is_a_floor(failures in 1u32..40, wait in 0u64..5000, seed: u64) {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let wait = Duration::from_secs(wait);
+            for kind in [FailureKind::RateLimited, FailureKind::ServerError, FailureKind::NotFound] {
+                let next = after_failure(&settings(), Some(kind), failures, Some(wait), at(0.0), &mut rng);
+                prop_assert!(next >= at(0.0) + delta(wait));
+                prop_assert!(next <= at(0.0) + delta(wait.max(Duration::from_secs(720))));
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_gone_is_left_alone() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let next = after_failure(&settings(), Some(FailureKind::Gone), 1, None, at(0.0), &mut rng);
+        assert_eq!(next, at(86_400.0));
+        let limited = after_failure(&settings(), Some(FailureKind::RateLimited), 1, None, at(0.0), &mut rng);
+        assert!(limited >= at(120.0));
+    }
+}

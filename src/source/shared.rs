@@ -1,1 +1,0 @@
-//! What JSON sources share: lenient fields, ids, times.

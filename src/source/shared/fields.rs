@@ -1,0 +1,121 @@
+//! Fields that platforms spell in more than one way.
+//!
+//! Use the types as they are (`id: Id`) and the functions with
+//! `#[serde(default, deserialize_with = "fields::or_default")]`. A value of a wrong type is an error: it costs
+//! the item it stands in, see [`super::Items`].
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+use serde_json::value::RawValue;
+
+use crate::event::{Time, parse_time};
+
+/// Ids longer than this are nobody's.
+const MAX_ID: usize = 512;
+
+/// An id: a string, or a whole number kept digit by digit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(pub String);
+
+impl Id {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text = raw.get();
+        let id = if text.starts_with('"') {
+            serde_json::from_str::<String>(text).map_err(de::Error::custom)?.trim().to_owned()
+        } else if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+            text.to_owned()
+        } else {
+            return Err(de::Error::custom("an id is a string or a whole number"));
+        };
+        if id.is_empty() || id.len() > MAX_ID || id.chars().any(char::is_control) {
+            return Err(de::Error::custom("an id that is empty, too long or unprintable"));
+        }
+        Ok(Self(id))
+    }
+}
+
+/// `null` means the default; together with `#[serde(default)]` a missing field does, too.
+pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// An RFC 3339 time in any offset, as UTC. Null, empty and unreadable text mean "not said": an update
+/// is worth more than its date.
+pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| parse_time(text.trim())))
+}
+
+/// An optional id; null and the empty string mean "none".
+pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    match raw.as_deref().map(RawValue::get) {
+        None | Some("\"\"") => Ok(None),
+        Some(text) => serde_json::from_str(text).map(Some).map_err(de::Error::custom),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Item {
+        id: Id,
+        #[serde(default, deserialize_with = "or_default")]
+        name: String,
+        #[serde(default, deserialize_with = "time")]
+        at: Option<Time>,
+        #[serde(default, deserialize_with = "optional_id")]
+        group: Option<Id>,
+    }
+
+    fn item(text: &str) -> Result<Item, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn ids_are_strings_or_whole_numbers_and_never_rounded() {
+        assert_eq!(item(r#"{"id": 123456789012345678901234567890}"#).unwrap().id.as_str(), "123456789012345678901234567890");
+        assert_eq!(item(r#"{"id": " ab\u0063 "}"#).unwrap().id.as_str(), "abc");
+        for bad in
+            [r#"{"id": 1.5}"#, r#"{"id": 1e3}"#, r#"{"id": ""}"#, r#"{"id": null}"#, r#"{"id": {}}"#, r#"{"id": "a\u0007"}"#, "{}"]
+        {
+            assert!(item(bad).is_err(), "{bad}");
+        }
+        assert_eq!(item(r#"{"id": 1, "group": 7}"#).unwrap().group, Some(Id("7".to_owned())));
+        assert_eq!(item(r#"{"id": 1, "group": null}"#).unwrap().group, None);
+    }
+
+    #[test]
+    fn null_is_the_default_and_a_wrong_type_is_an_error() {
+        assert_eq!(item(r#"{"id": 1, "name": null}"#).unwrap().name, "");
+        assert!(item(r#"{"id": 1, "name": 5}"#).is_err());
+        assert!(item(r#"{"id": 1, "at": {}}"#).is_err());
+    }
+
+    #[test]
+    fn times_are_instants_whatever_the_offset() {
+        let at = |text: &str| item(&format!(r#"{{"id": 1, "at": "{text}"}}"#)).unwrap().at;
+        assert_eq!(at("2026-03-08T01:30:00.000-08:00"), at("2026-03-08T09:30:00Z"));
+        assert!(at("2026-03-08T09:30:00Z").is_some());
+        assert_eq!(at("yesterday"), None);
+        assert_eq!(at(""), None);
+    }
+}

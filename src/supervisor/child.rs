@@ -1,0 +1,80 @@
+//! Running one actor so that its end is always noticed.
+//!
+//! actix drops a panic on the floor: the task ends and nobody hears of it. So the context's future is run here by hand,
+//! its panic is caught before it is dropped, and a note that sends itself when it goes out of scope tells the supervisor,
+//! even if the whole thread dies.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use actix::dev::channel;
+use actix::{Actor, Addr, ArbiterHandle, Context};
+use futures::FutureExt;
+use futures::future::{AbortHandle, Abortable};
+
+use crate::ledger::actor::panic_text;
+
+/// Messages an actor may have waiting.
+const MAILBOX: usize = 64;
+
+/// Sends how an actor ended, whatever happens to its thread.
+struct ExitNote<F: FnOnce(String)> {
+    send: Option<F>,
+    why: Option<String>,
+}
+
+impl<F: FnOnce(String)> Drop for ExitNote<F> {
+    fn drop(&mut self) {
+        if let Some(send) = self.send.take() {
+            send(self.why.take().unwrap_or_else(|| "stopped".to_owned()));
+        }
+    }
+}
+
+/// Builds an actor on `arbiter` and runs it there. `exited` is called once, with the cause, when it ends in any way
+/// but through the returned handle.
+pub(super) fn spawn<A, B, E>(arbiter: &ArbiterHandle, build: B, exited: E) -> (Addr<A>, AbortHandle)
+where
+    A: Actor<Context = Context<A>>,
+    B: FnOnce() -> Result<A, String> + Send + 'static,
+    E: FnOnce(String) + Send + 'static,
+{
+    let (sender, receiver) = channel::channel(MAILBOX);
+    let address = Addr::new(sender);
+    let (abort, registration) = AbortHandle::new_pair();
+    let note = ExitNote { send: Some(exited), why: Some("its thread has ended".to_owned()) };
+    let job = move || {
+        // Taken as a whole, not field by field: its drop is what counts.
+        let mut note = note;
+        // The factory may panic too.
+        let actor = match catch_unwind(AssertUnwindSafe(build)) {
+            Ok(Ok(actor)) => actor,
+            Ok(Err(why)) => {
+                note.why = Some(why);
+                return;
+            }
+            Err(panic) => {
+                note.why = Some(format!("panic: {}", panic_text(&*panic)));
+                return;
+            }
+        };
+        actix::spawn(async move {
+            let mut note = note;
+            let mut running = Box::pin(Context::with_receiver(receiver).into_future(actor));
+            // Caught before the future is dropped: dropping it while unwinding would run the actor's code again.
+            let ended = Abortable::new(AssertUnwindSafe(&mut running).catch_unwind(), registration).await;
+            match ended {
+                Err(_) => note.send = None,
+                Ok(Ok(())) => note.why = Some("stopped".to_owned()),
+                Ok(Err(panic)) => note.why = Some(format!("panic: {}", panic_text(&*panic))),
+            }
+            if catch_unwind(AssertUnwindSafe(move || drop(running))).is_err() {
+                tracing::error!("an actor panicked once more while it was taken down");
+            }
+        });
+    };
+    // Refused only by an arbiter that has ended: the note in the job tells so as it is dropped.
+    if !arbiter.spawn_fn(job) {
+        tracing::error!("an arbiter has ended");
+    }
+    (address, abort)
+}

@@ -1,0 +1,273 @@
+//! [`Server`]: the listeners of a world, within the caller's runtime.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bytes::BytesMut;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use super::answer::{Answer, Conduct, answer};
+use super::authority::{Authority, Flaw};
+use super::head::read_head;
+use super::log::{Log, Request};
+use super::provider::Provider;
+use super::wire::{Wire, write_answer};
+
+/// What a server is started with.
+#[derive(Debug)]
+pub struct World<'a> {
+    providers: Vec<Provider>,
+    address: IpAddr,
+    tls: Option<(&'a Authority, Flaw)>,
+}
+
+impl<'a> World<'a> {
+    /// These providers on 127.0.0.1, without TLS.
+    #[must_use]
+    pub fn new(providers: impl IntoIterator<Item = Provider>) -> Self {
+        Self { providers: providers.into_iter().collect(), address: Ipv4Addr::LOCALHOST.into(), tls: None }
+    }
+
+    /// On another loopback address.
+    #[must_use]
+    pub fn on(mut self, address: IpAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// With TLS, by a certificate of `authority` that has this flaw.
+    #[must_use]
+    pub fn tls(mut self, authority: &'a Authority, flaw: Flaw) -> Self {
+        self.tls = Some((authority, flaw));
+        self
+    }
+}
+
+/// A running world; it stops when dropped.
+#[derive(Debug)]
+pub struct Server {
+    hub: Arc<Hub>,
+    scheme: &'static str,
+    /// By provider: where its paths begin.
+    roots: HashMap<String, (SocketAddr, String)>,
+    address: SocketAddr,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Hub {
+    providers: HashMap<String, Provider>,
+    log: Arc<Log>,
+    connections: AtomicU64,
+}
+
+/// Which provider a listener belongs to; `None`: the first segment of the path says so.
+type Only = Option<Provider>;
+
+impl Server {
+    /// One listener for all, each provider under `/<id>/`.
+    pub async fn start(world: World<'_>) -> io::Result<Self> {
+        Self::launch(world, false).await
+    }
+
+    /// A listener for each provider, which then has the whole of its paths.
+    pub async fn start_each(world: World<'_>) -> io::Result<Self> {
+        Self::launch(world, true).await
+    }
+
+    async fn launch(world: World<'_>, each: bool) -> io::Result<Self> {
+        let World { providers, address, tls } = world;
+        let acceptor = match tls {
+            Some((authority, flaw)) => Some(TlsAcceptor::from(authority.server(address, flaw).map_err(io::Error::other)?)),
+            None => None,
+        };
+        let hub = Arc::new(Hub {
+            providers: providers.iter().map(|provider| (provider.id().to_owned(), provider.clone())).collect(),
+            log: Log::new(),
+            connections: AtomicU64::new(0),
+        });
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
+        let mut server = Self { hub, scheme, roots: HashMap::new(), address: SocketAddr::new(address, 0), tasks: Vec::new() };
+        let owners: Vec<Only> = if each { providers.iter().cloned().map(Some).collect() } else { vec![None] };
+        for owner in owners {
+            let listener = TcpListener::bind(SocketAddr::new(address, 0)).await?;
+            let bound = listener.local_addr()?;
+            if server.tasks.is_empty() {
+                server.address = bound;
+            }
+            if let Some(provider) = &owner {
+                server.roots.insert(provider.id().to_owned(), (bound, "/".to_owned()));
+            } else {
+                let root = |provider: &Provider| (provider.id().to_owned(), (bound, format!("/{}/", provider.id())));
+                server.roots.extend(providers.iter().map(root));
+            }
+            let accepting = accept(Arc::clone(&server.hub), listener, bound, owner, acceptor.clone());
+            server.tasks.push(tokio::spawn(async move {
+                // A listener that cannot be had again leaves its provider unreachable, which is what it is for.
+                drop(accepting.await);
+            }));
+        }
+        Ok(server)
+    }
+
+    /// Where the (first) listener is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The root of a provider's page, ending in a slash; of no provider where the id is unknown.
+    #[must_use]
+    pub fn url(&self, provider: &str) -> String {
+        let nowhere = (self.address, format!("/{provider}/"));
+        let (address, root) = self.roots.get(provider).unwrap_or(&nowhere);
+        format!("{}://{address}{root}", self.scheme)
+    }
+
+    /// A provider by its id.
+    #[must_use]
+    pub fn provider(&self, id: &str) -> Option<&Provider> {
+        self.hub.providers.get(id)
+    }
+
+    /// Every request so far (the newest 50,000), in the order of arrival.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.hub.log.requests()
+    }
+
+    /// The requests of one provider.
+    #[must_use]
+    pub fn requests_of(&self, provider: &str) -> Vec<Request> {
+        self.requests().into_iter().filter(|request| request.provider == provider).collect()
+    }
+
+    /// Connections accepted so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.hub.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until `count` requests of a provider have arrived since the start.
+    pub async fn wait_for(&self, provider: &str, count: usize) {
+        self.hub.log.wait_counts(provider, |counts| counts.arrived >= count).await;
+    }
+
+    /// Waits until `count` requests of a provider have been answered, or given up by either side.
+    pub async fn wait_answered(&self, provider: &str, count: usize) {
+        self.hub.log.wait_counts(provider, |counts| counts.finished >= count).await;
+    }
+
+    /// Waits until the requests so far satisfy a condition, which must not ask the server anything itself.
+    pub async fn wait_until(&self, enough: impl FnMut(&[Request]) -> bool) {
+        self.hub.log.wait_requests(enough).await;
+    }
+
+    /// Stops and waits until the listeners are closed.
+    pub async fn stop(mut self) {
+        for task in std::mem::take(&mut self.tasks) {
+            task.abort();
+            // An aborted task ends with an error, as it should.
+            drop(task.await);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Accepts connections; closes and opens the listener as the provider it belongs to wants. Connections end with it.
+async fn accept(hub: Arc<Hub>, listener: TcpListener, bound: SocketAddr, only: Only, tls: Option<TlsAcceptor>) -> io::Result<()> {
+    let mut connections = JoinSet::new();
+    let mut listener = Some(listener);
+    let mut held: Option<TcpSocket> = None;
+    let mut changes = only.as_ref().map(Provider::changes);
+    loop {
+        let closed = only.as_ref().is_some_and(Provider::is_closed);
+        if closed && listener.take().is_some() {
+            // The port stays ours: a socket that is bound and does not listen refuses connections.
+            held = Some(bind(bound)?);
+            connections.shutdown().await;
+        } else if !closed && listener.is_none() {
+            listener = Some(held.take().map_or_else(|| bind(bound), Ok)?.listen(1024)?);
+        }
+        tokio::select! {
+            Some(accepted) = async { Some(listener.as_ref()?.accept().await) } => {
+                let Ok((stream, _)) = accepted else { continue };
+                let connection = hub.connections.fetch_add(1, Ordering::SeqCst) + 1;
+                connections.spawn(serve(Arc::clone(&hub), stream, only.clone(), tls.clone(), connection));
+            }
+            Some(_) = connections.join_next() => {}
+            Some(()) = async { changes.as_mut()?.changed().await.ok() } => {}
+            // Nothing to wait for: the provider is closed and its handles are gone.
+            else => return Ok(()),
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// Serves one connection; errors mean that the client is gone.
+async fn serve(hub: Arc<Hub>, stream: TcpStream, only: Only, tls: Option<TlsAcceptor>, connection: u64) {
+    // Slow answers are slow because they are told to be, not because the system waits for more.
+    drop(stream.set_nodelay(true));
+    let wire = match tls {
+        None => Wire::Plain(stream),
+        Some(acceptor) => match acceptor.accept(stream).await {
+            Ok(stream) => Wire::Tls(Box::new(stream)),
+            Err(_) => return,
+        },
+    };
+    drop(converse(&hub, wire, only.as_ref(), connection).await);
+}
+
+async fn converse(hub: &Arc<Hub>, mut wire: Wire, only: Option<&Provider>, connection: u64) -> io::Result<()> {
+    let mut buffer = BytesMut::new();
+    while let Some(head) = read_head(&mut wire, &mut buffer).await? {
+        let path = head.target.split('?').next().unwrap_or_default().trim_start_matches('/');
+        let (provider, root, path) = if let Some(provider) = only {
+            (Some(provider), "/".to_owned(), path)
+        } else {
+            let (id, rest) = path.split_once('/').unwrap_or((path, ""));
+            (hub.providers.get(id), format!("/{id}/"), rest)
+        };
+        let answer = match provider {
+            Some(provider) => answer(provider, &root, path, &head),
+            None => Answer::page(404, "Not Found"),
+        };
+        let status = (!matches!(answer.conduct, Conduct::Hang | Conduct::Garbage | Conduct::Refuse)).then_some(answer.status);
+        let mut arrival = hub.log.arrived(Request {
+            at: Instant::now(),
+            wall: provider.map(Provider::now),
+            provider: provider.map(|provider| provider.id().to_owned()).unwrap_or_default(),
+            method: head.method.clone(),
+            path: path.to_owned(),
+            target: head.target.clone(),
+            headers: head.headers.clone(),
+            status,
+            connection,
+            concurrent: 0,
+            written: 0,
+            finished: None,
+        });
+        match write_answer(wire, &answer, head.method == "HEAD", &mut arrival).await? {
+            Some(open) => wire = open,
+            None => return Ok(()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,277 @@
+//! The binary as a shell sees it: what goes where, and exit statuses.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Actor;
+use statuswatch::config::{Filter, FirstRun, Provider, Settings};
+use statuswatch::event::{Impact, Kind, Status};
+use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Record, Supersede, Watch};
+use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
+
+/// The binary in `dir`, without anything of the environment that it would read.
+fn statuswatch(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_statuswatch"));
+    command.current_dir(dir).stdin(Stdio::null());
+    for name in ["STATUSWATCH_CONFIG", "STATUSWATCH_STATE", "HOSTED_MODE", "NO_COLOR"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(dir: &Path, args: &[&str]) -> (Output, String, String) {
+    let output = statuswatch(dir).args(args).output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout.clone()).unwrap(), String::from_utf8(output.stderr.clone()).unwrap());
+    (output, out, err)
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [&["--help"][..], &["-h"], &["man", "--help"]] {
+        let (output, out, err) = run(dir.path(), args);
+        assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{args:?}");
+        assert!(out.contains("Usage:"), "{out}");
+    }
+    let (_, out, _) = run(dir.path(), &["--help"]);
+    assert!(out.contains("75  the state directory is in use"), "{out}");
+    let (output, out, _) = run(dir.path(), &["--version"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(out.starts_with(concat!("statuswatch ", env!("CARGO_PKG_VERSION"))) && out.contains("SQLite 3."), "{out}");
+    let (_, out, _) = run(dir.path(), &["-V"]);
+    assert_eq!(out, concat!("statuswatch ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn wrong_usage_is_2_and_says_so_on_standard_error() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [&["--nope"][..], &["nope"], &["completions"], &["completions", "nosuchshell"], &["man", "extra"]] {
+        let (output, out, err) = run(dir.path(), args);
+        assert_eq!((output.status.code(), out.as_str()), (Some(2), ""), "{args:?}");
+        assert!(err.contains("error:"), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (output, out, err) = run(dir.path(), &["completions", shell]);
+        assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
+        assert!(out.contains("completions") && out.contains("config"), "{shell}: {out}");
+    }
+}
+
+#[test]
+fn the_manual_is_roff() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, out, _) = run(dir.path(), &["man"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(out.contains(".TH statuswatch 1") && out.contains(".SH \"COMPLETIONS\""), "{out}");
+}
+
+#[test]
+fn the_catalogue_is_searched() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, out, err) = run(dir.path(), &["catalog", "github"]);
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
+    assert!(out.lines().nth(1).unwrap().starts_with("github "), "{out}");
+    let (_, out, _) = run(dir.path(), &["catalog", "--json"]);
+    let all: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
+    assert!(all.len() > 100 && all.iter().all(|entry| entry["slug"].is_string()));
+    let (output, out, err) = run(dir.path(), &["catalog", "qqqqqqqqqqqqqqqq"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(0), ""));
+    assert!(err.contains("\"qqqqqqqqqqqqqqqq\""), "{err}");
+}
+
+#[test]
+fn a_valid_configuration_is_0_and_a_line() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("providers.yaml"), "providers:\n  - openai\n  - github\n").unwrap();
+    let (output, out, err) = run(dir.path(), &["check"]);
+    assert_eq!((output.status.code(), out.as_str(), err.as_str()), (Some(0), "providers.yaml: 2 providers, no mistakes\n", ""));
+}
+
+#[test]
+fn every_mistake_is_told_at_once_and_is_2() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.yaml"), "providrs:\n  - openai\nproviders:\n  - id: acme\n    url: status.acme.example\n")
+        .unwrap();
+    let (output, out, err) = run(dir.path(), &["check", "-c", "a.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err.contains("a.yaml:1:1:") && err.contains("a.yaml:5:"), "{err}");
+    assert_eq!(out, "a.yaml: 2 mistakes\n");
+    let (output, out, _) = run(dir.path(), &["check", "-c", "a.yaml", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&json["valid"], &json["mistakes"][0]["line"]), (&false.into(), &1.into()));
+    // Whoever needs the file for its state directory is told the same.
+    let (output, out, err) = run(dir.path(), &["status", "-c", "a.yaml"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+    assert!(err.contains("a.yaml:1:1:") && err.contains("--state"), "{err}");
+}
+
+#[test]
+fn no_configuration_is_2_and_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, out, err) = run(dir.path(), &["check"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+    assert!(err.contains("cannot read providers.yaml"), "{err}");
+}
+
+#[test]
+fn add_keeps_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("providers.yaml");
+    let (output, out, err) = run(dir.path(), &["add", "openai"]);
+    assert_eq!((output.status.code(), out.as_str(), err.as_str()), (Some(0), "providers.yaml: 1 provider\n", ""));
+    assert_eq!(run(dir.path(), &["check"]).0.status.code(), Some(0));
+
+    let before = "# ours\nproviders:   # all\n  - openai # first\n\ndefaults:\n  interval: 30s\n";
+    std::fs::write(&path, before).unwrap();
+    let (output, out, err) = run(dir.path(), &["add", "github", "openai"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(0), "providers.yaml: 2 providers\n"));
+    assert!(err.contains("openai is there already"), "{err}");
+    let after = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(after, before.replace("# first\n", "# first\n  - github\n"));
+
+    for (args, says) in [(["add", "githbu"], "is \"github\" meant?"), (["add", "../x"], "is not in the catalogue")] {
+        let (output, out, err) = run(dir.path(), &args);
+        assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+        assert!(err.contains(says), "{err}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "a refused addition changes nothing");
+
+    std::fs::write(&path, "intervall: 5s\nproviders:\n  - openai\n").unwrap();
+    let (output, _, err) = run(dir.path(), &["add", "github"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err.contains("nothing was added") && err.contains("intervall"), "{err}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside the file");
+}
+
+#[test]
+fn the_schema_is_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, out, _) = run(dir.path(), &["schema"]);
+    assert_eq!(output.status.code(), Some(0));
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(schema["properties"]["providers"].is_object(), "{schema}");
+}
+
+/// `statuswatch man | head -c1`.
+#[test]
+fn a_reader_that_goes_away_is_an_ordinary_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = statuswatch(dir.path()).arg("man").stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    drop(reader);
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
+}
+
+/// A state directory with one provider that has an open incident of a title that would harm a terminal.
+fn watched() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let provider = Arc::new(Provider {
+        id: "acme".to_owned(),
+        name: "Acme Cloud".to_owned(),
+        url: "https://status.acme.example/".parse().unwrap(),
+        source: None,
+        url_written: true,
+        settings: Settings { first_run: FirstRun::All, ..Settings::default() },
+        filter: Filter::default(),
+    });
+    let now = statuswatch::clock::now();
+    let update = |id: &str, status, minutes| Update {
+        id: UpdateId::Native(id.to_owned()),
+        status,
+        published_at: Some(now - chrono::Duration::minutes(minutes)),
+        edited_at: None,
+        text: "Looking.".to_owned(),
+    };
+    let incident = |id: &str, impact, updates: Vec<Update>| Incident {
+        status: updates.last().unwrap().status,
+        impact,
+        updates,
+        ..Incident::new(Kind::Incident, id, format!("Trouble {id}"))
+    };
+    let snapshot = Snapshot {
+        page: Page { id: Some("page1".to_owned()), impact: Some(Impact::None), ..Page::default() },
+        incidents: vec![
+            incident("one", Impact::Major, vec![update("1", Status::Investigating, 30), update("2", Status::Identified, 20)]),
+            incident("two", Impact::Minor, vec![update("3", Status::Investigating, 90), update("4", Status::Resolved, 80)]),
+        ],
+        coverage: Coverage { incidents: Listing::Recent, maintenances: Listing::Recent, all_components: false },
+        ..Snapshot::default()
+    };
+    let state = dir.path().join("state");
+    actix::System::new().block_on(async move {
+        let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
+        let ledger = LedgerActor::open(Options { state_dir: state, keep: Duration::from_hours(400 * 24), fatal }).unwrap().start();
+        ledger.send(Watch { providers: vec![Arc::clone(&provider)], died: Vec::new() }).await.unwrap().unwrap();
+        ledger.send(Supersede { provider: "acme".to_owned(), generation: 1 }).await.unwrap();
+        let checkpoint = Checkpoint::default();
+        let snapshot = Box::new(snapshot);
+        let record = Record { provider, generation: 1, snapshot, checkpoint, complete: true, observed_at: now };
+        ledger.send(record).await.unwrap().unwrap();
+    });
+    dir
+}
+
+#[test]
+fn status_shows_what_is_open() {
+    let dir = watched();
+    let (output, out, err) = run(dir.path(), &["status"]);
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
+    assert!(out.contains("Acme Cloud  Partial outage  1     fresh"), "{out}");
+    assert!(out.contains("Acme Cloud: Trouble one\n  Identified, major"), "{out}");
+    assert!(!out.contains('\u{1b}'), "colour in a pipe: {out}");
+
+    let (_, out, _) = run(dir.path(), &["status", "acme", "--json", "--state", "state"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["providers"][0]["open"][0]["id"], "one");
+    assert_eq!(run(dir.path(), &["status", "--check"]).0.status.code(), Some(0));
+
+    let (output, out, err) = run(dir.path(), &["status", "nobody"]);
+    assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+    assert!(err.contains("no provider \"nobody\"") && err.contains("acme"), "{err}");
+}
+
+#[test]
+fn history_selects() {
+    let dir = watched();
+    let told = |args: &[&str]| -> Vec<String> {
+        let (output, out, err) = run(dir.path(), &[&["history", "--json"], args].concat());
+        assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{args:?}");
+        let events = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        events.map(|event| format!("{} {}", event["incident_id"].as_str().unwrap(), event["status"].as_str().unwrap())).collect()
+    };
+    let all = ["two investigating", "two resolved", "one investigating", "one identified"];
+    assert_eq!(told(&[]), all);
+    assert_eq!(told(&["--limit", "1"]), all[3..]);
+    assert_eq!(told(&["--impact", "major"]), all[2..]);
+    assert_eq!(told(&["--impact", "major+", "--limit", "1"]), all[3..]);
+    assert_eq!(told(&["--impact", "minor+", "--limit", "0"]), all);
+    assert_eq!(told(&["--provider", "acme", "--kind", "incident", "--since", "1h"]), all);
+    for nothing in [&["--provider", "other"][..], &["--kind", "maintenance"], &["--since", "2100-01-01"], &["--impact", "critical"]]
+    {
+        assert_eq!(told(nothing), [""; 0], "{nothing:?}");
+    }
+    let (_, out, _) = run(dir.path(), &["history"]);
+    assert!(out.starts_with("SEQ") && out.contains("Trouble one") && out.lines().count() == 5, "{out}");
+    assert_eq!(run(dir.path(), &["history", "--since", "soon"]).0.status.code(), Some(2));
+}
+
+#[test]
+fn without_a_ledger_it_says_where_it_looked() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in ["status", "history"] {
+        let (output, out, err) = run(dir.path(), &[command, "--state", "nowhere"]);
+        assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));
+        assert!(err.contains("there is no ledger at nowhere") && err.lines().count() == 1, "{err}");
+    }
+}

@@ -1,0 +1,125 @@
+//! What each case says, step by step, for a reader to judge.
+
+use std::fmt::Write as _;
+
+use statuswatch::event::{Component, format_time};
+use statuswatch::snapshot::{Incident, Snapshot};
+use statuswatch::source::Limits;
+
+use super::fixtures::{case, steps};
+
+/// Every case of the sources kept here, each with a snapshot file of its name.
+const CASES: &[(&str, &str)] = &[
+    ("statuspage", "quiet"),
+    ("statuspage", "open"),
+    ("statuspage", "outage"),
+    ("statuspage", "maintenance"),
+    ("statuspage", "components"),
+    ("statuspage", "tenant"),
+    ("statuspage", "odd"),
+    ("statuspage", "incidents-alone"),
+    ("incidentio", "quiet"),
+    ("incidentio", "open"),
+    ("incidentio", "outage"),
+    ("incidentio", "silent"),
+    ("incidentio", "regions"),
+    ("incidentio", "widget"),
+];
+
+#[test]
+fn each_case_says_what_it_said() {
+    for (source, name) in CASES {
+        let mut told = String::new();
+        for step in case(source, name) {
+            let snapshot = step.source.parse(&step.documents, Limits::default());
+            let snapshot = snapshot.unwrap_or_else(|error| panic!("{}: {error}", step.name));
+            writeln!(told, "== {}\n{}", step.name, tell(&snapshot)).unwrap();
+        }
+        insta::assert_snapshot!(format!("{source}_{name}"), told);
+    }
+}
+
+#[test]
+fn every_case_of_these_sources_has_a_row() {
+    for step in steps() {
+        let mut parts = step.name.split('/');
+        let (source, name) = (parts.next().unwrap(), parts.next().unwrap());
+        if CASES.iter().any(|(listed, _)| *listed == source) {
+            assert!(CASES.contains(&(source, name)), "the case {source}/{name} needs a row in CASES");
+        }
+    }
+}
+
+/// A snapshot for people: one line for each fact.
+fn tell(snapshot: &Snapshot) -> String {
+    let mut out = String::new();
+    let page = &snapshot.page;
+    writeln!(
+        out,
+        "page {} \"{}\" {} version {} says {}; worst {}",
+        page.id.as_deref().unwrap_or("-"),
+        page.name.as_deref().unwrap_or("-"),
+        page.url.as_deref().unwrap_or("-"),
+        page.version.map_or_else(|| "-".to_owned(), format_time),
+        page.impact.map_or("-", |impact| impact.as_str()),
+        snapshot.impact(),
+    )
+    .unwrap();
+    let coverage = &snapshot.coverage;
+    writeln!(
+        out,
+        "lists {:?} incidents, {:?} maintenances, {} components",
+        coverage.incidents,
+        coverage.maintenances,
+        if coverage.all_components { "all" } else { "some" }
+    )
+    .unwrap();
+    for component in &snapshot.components {
+        writeln!(out, "  component {}", tell_component(component)).unwrap();
+    }
+    for incident in &snapshot.incidents {
+        tell_incident(&mut out, incident);
+    }
+    for rejected in &snapshot.rejected {
+        writeln!(out, "  rejected {rejected}").unwrap();
+    }
+    out
+}
+
+fn tell_incident(out: &mut String, incident: &Incident) {
+    let time = |time: Option<_>| time.map_or_else(|| "-".to_owned(), format_time);
+    writeln!(
+        out,
+        "  {} {} \"{}\" {} {} since {} window {}..{} {}",
+        incident.kind,
+        incident.id,
+        incident.title,
+        incident.status,
+        incident.impact,
+        time(incident.started_at),
+        time(incident.scheduled_for),
+        time(incident.scheduled_until),
+        incident.url.as_deref().unwrap_or("-"),
+    )
+    .unwrap();
+    for component in &incident.components {
+        writeln!(out, "    affects {}", tell_component(component)).unwrap();
+    }
+    for update in &incident.updates {
+        writeln!(
+            out,
+            "    {:?} {} at {} edited {}: {:?}",
+            update.id,
+            update.status,
+            time(update.published_at),
+            time(update.edited_at),
+            update.text
+        )
+        .unwrap();
+    }
+}
+
+fn tell_component(component: &Component) -> String {
+    let group = component.group.as_deref().map(|group| format!("{group} / ")).unwrap_or_default();
+    format!("{} {group}{} {}", component.id.as_deref().unwrap_or("-"), component.name, component.status)
+}

@@ -1,0 +1,121 @@
+//! Finds and reads fixtures.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use statuswatch::document::Document;
+use statuswatch::source::{Documents, SOURCES, Source};
+use url::Url;
+
+/// Roles that stand for a first document, and the address each was polled at.
+const FIRST: &[(&str, &str)] = &[
+    ("summary", "https://status.acme.example/api/v2/summary.json"),
+    ("widget", "https://status.acme.example/api/v1/summary"),
+    // Alone, for a page that is polled by its history.
+    ("incidents", "https://status.acme.example/api/v2/incidents.json"),
+];
+
+/// The documents of one poll, as a fixture has them.
+pub(crate) struct Step {
+    /// The source they are written for.
+    pub(crate) source: &'static dyn Source,
+    /// `statuspage/outage/07`.
+    pub(crate) name: String,
+    pub(crate) documents: Documents,
+}
+
+/// Every step of every case of every source, in order.
+pub(crate) fn steps() -> Vec<Step> {
+    SOURCES.iter().flat_map(|source| steps_of(*source)).collect()
+}
+
+/// The steps of one case: `case("statuspage", "outage")`.
+pub(crate) fn case(source: &str, case: &str) -> Vec<Step> {
+    let prefix = format!("{source}/{case}/");
+    let steps: Vec<Step> = steps().into_iter().filter(|step| step.name.starts_with(&prefix)).collect();
+    assert!(!steps.is_empty(), "there is no fixture tests/fixtures/{prefix}");
+    steps
+}
+
+/// Documents that are not what their source reads.
+pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
+    let mut out = Vec::new();
+    for source in SOURCES {
+        for path in entries(&root().join(source.name()).join("broken")) {
+            let url = FIRST[0].1;
+            let name = format!("{}/broken/{}", source.name(), file_name(&path));
+            out.push((*source, name, Document::new(Url::parse(url).unwrap(), None, fs::read(&path).unwrap())));
+        }
+    }
+    out
+}
+
+/// The folder of the real captures, where it is there.
+#[expect(clippy::print_stdout, reason = "a test that checks nothing says so")]
+pub(crate) fn shared() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = ["../shared/fixtures", "../../shared/fixtures"].iter().map(|path| root.join(path)).find(|path| path.is_dir());
+    if found.is_none() {
+        println!("skipped: shared fixtures are not here");
+    }
+    found
+}
+
+/// The files of a folder, sorted; none where there is no folder.
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut out: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    out.sort();
+    out
+}
+
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+fn steps_of(source: &'static dyn Source) -> Vec<Step> {
+    let mut out = Vec::new();
+    for path in entries(&root().join(source.name())) {
+        let name = format!("{}/{}", source.name(), file_name(&path));
+        if path.is_file() {
+            let url = Url::parse(&format!("https://status.acme.example/{}", file_name(&path))).unwrap();
+            out.push(Step { source, name, documents: Documents::only(Document::new(url, None, fs::read(&path).unwrap())) });
+        } else if !name.ends_with("/broken") {
+            out.extend(steps_in(source, &name, &path));
+        }
+    }
+    out
+}
+
+fn steps_in(source: &'static dyn Source, name: &str, folder: &Path) -> Vec<Step> {
+    let mut by_number: BTreeMap<String, Vec<(String, PathBuf)>> = BTreeMap::new();
+    for path in entries(folder) {
+        let file = file_name(&path);
+        let (number, rest) = file.split_once('-').unwrap_or_else(|| panic!("{name}/{file} is not named NN-role.ext"));
+        let role = rest.split('.').next().unwrap().to_owned();
+        by_number.entry(number.to_owned()).or_default().push((role, path));
+    }
+    by_number.into_iter().map(|(number, files)| step(source, format!("{name}/{number}"), files)).collect()
+}
+
+fn step(source: &'static dyn Source, name: String, mut files: Vec<(String, PathBuf)>) -> Step {
+    let place = FIRST.iter().find_map(|(first, _)| files.iter().position(|(role, _)| role == first)).unwrap_or(0);
+    let (role, path) = files.remove(place);
+    let url = FIRST
+        .iter()
+        .find(|(first, _)| *first == role)
+        .map_or_else(|| format!("https://status.acme.example/{}", file_name(&path)), |(_, url)| (*url).to_owned());
+    let url = Url::parse(&url).unwrap();
+    let details = files
+        .into_iter()
+        .map(|(role, path)| {
+            let role: &'static str = Box::leak(role.into_boxed_str());
+            (role, Document::new(url.join(&file_name(&path)).unwrap(), None, fs::read(&path).unwrap()))
+        })
+        .collect();
+    Step { source, name, documents: Documents { first: Document::new(url, None, fs::read(&path).unwrap()), details } }
+}
