@@ -146,6 +146,14 @@ The providers known by name: what may stand in providers.yaml as a bare slug.
   statuswatch catalog                all of them
   statuswatch catalog google cloud   those whose slug or name begins with it, has it in it or resembles it", after_help = EXIT_STATUSES)]
     Catalog(CatalogArgs),
+    /// A small universe of fake providers on loopback: something to see within seconds, without a network
+    #[command(long_about = "\
+A small universe of fake providers on loopback, watched by the real pipeline over real HTTP: incidents, maintenances, \
+component changes and broken pages play in about a minute. State and logs go to a temporary directory that is named at the start.
+
+  statuswatch demo
+  statuswatch demo --duration 20s --seed 7", after_help = EXIT_STATUSES)]
+    Demo(DemoArgs),
     /// JSON Schema of providers.yaml
     #[command(long_about = "\
 JSON Schema of providers.yaml, for editors that complete and check while one types.
@@ -295,7 +303,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
     pub duration: Option<std::time::Duration>,
     /// How many fake providers
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=400))]
     pub providers: u16,
     /// The same number gives the same story
     #[arg(long, value_name = "N", default_value_t = 1)]
