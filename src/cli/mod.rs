@@ -6,15 +6,19 @@
 pub mod add;
 pub mod args;
 pub mod catalog;
+pub mod chaos;
 pub mod check;
 pub mod completions;
 pub mod context;
 pub mod demo;
+mod examine;
 pub mod exit;
 pub mod filter;
 pub mod history;
 pub mod man;
+mod online;
 pub mod output;
+pub mod probe;
 pub mod run;
 pub mod schema;
 pub mod status;
@@ -59,9 +63,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match command.unwrap_or_else(|| Command::Run(run)) {
         Command::Run(args) => run::run(&common, &args),
         Command::Demo(args) => demo::run(&args),
+        Command::Chaos(args) => chaos::run(&args),
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
+        Command::Probe(args) => probe::run(&args),
         Command::Add(args) => add::run(&common, &args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Schema => schema::run(),
