@@ -93,7 +93,7 @@ fn text(found: &Examined, open: &[Open<'_>], entry: &str) -> String {
     let mut out = String::new();
     let mut fact = |name: &str, value: &str| {
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{name:<12} {}", one_line(value));
+        let _infallible = writeln!(out, "{name:<12} {}", one_line(value));
     };
     fact("Platform", found.source);
     fact("Recognised", &found.reason);
@@ -120,11 +120,11 @@ fn text(found: &Examined, open: &[Open<'_>], entry: &str) -> String {
                 component.id.as_deref().unwrap_or("-").into(),
             ]);
         }
-        let _ = write!(out, "\n{}", table.render(output::colour()));
+        let _infallible = write!(out, "\n{}", table.render(output::colour()));
     }
-    let _ = write!(out, "\nFor providers.yaml:\n\n");
+    let _infallible = write!(out, "\nFor providers.yaml:\n\n");
     for (index, line) in entry.lines().enumerate() {
-        let _ = writeln!(out, "  {} {line}", if index == 0 { "-" } else { " " });
+        let _infallible = writeln!(out, "  {} {line}", if index == 0 { "-" } else { " " });
     }
     out
 }

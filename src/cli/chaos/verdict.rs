@@ -1,6 +1,7 @@
 //! What became of everything that was published.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -100,10 +101,10 @@ impl Verdict {
             self.slowest_recovery_ms
         );
         for status in &self.ended_by_itself {
-            text.push_str(&format!("the process ended by itself: {status}\n"));
+            let _infallible = writeln!(text, "the process ended by itself: {status}");
         }
         for example in &self.examples {
-            text.push_str(&format!("lost: {example}\n"));
+            let _infallible = writeln!(text, "lost: {example}");
         }
         text.push_str(if self.is_clean() { "verdict: nothing lost, nothing twice\n" } else { "verdict: FAILED\n" });
         text
