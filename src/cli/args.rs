@@ -119,6 +119,15 @@ Past events from the ledger, oldest first; the newest 50 unless --limit says oth
   statuswatch history --since 2026-02-01 --kind incident --impact major+ --limit 0
   statuswatch history --json          one JSON object a line, as in the event log", after_help = EXIT_STATUSES)]
     History(HistoryArgs),
+    /// Read the event log across its rotated files, oldest first
+    #[command(long_about = "\
+Read the event log across its rotated files, oldest first. With -f it goes on as events are written, across a \
+rotation too, until interrupted.
+
+  statuswatch logs --since 24h
+  statuswatch logs -f --provider openai
+  statuswatch logs --json | jq -r '.title'", after_help = EXIT_STATUSES)]
+    Logs(LogsArgs),
     /// Put a provider into providers.yaml, keeping its comments and order
     #[command(long_about = "\
 Put a provider into providers.yaml, keeping its comments and order. A file that is not there is begun.

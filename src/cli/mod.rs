@@ -12,6 +12,7 @@ pub mod context;
 pub mod exit;
 pub mod filter;
 pub mod history;
+pub mod logs;
 pub mod man;
 pub mod output;
 pub mod schema;
@@ -58,6 +59,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
+        Command::Logs(args) => logs::run(&common, &args),
         Command::Add(args) => add::run(&common, &args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Schema => schema::run(),

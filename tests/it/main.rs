@@ -8,14 +8,13 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
-mod feed;
 mod commands;
-mod deploy;
-mod ledger;
-mod sources;
 mod config;
-mod sinks;
+mod deploy;
+mod feed;
 mod ledger;
+mod sinks;
+mod sources;
 mod support;
 mod world;
 mod world_faults;
