@@ -277,13 +277,26 @@ fn without_a_ledger_it_says_where_it_looked() {
     }
 }
 
-/// Writes `events` to the event log in `dir`, a file for each.
-fn log(dir: &Path, events: &[Recorded]) {
+/// An event log in `dir` that begins a file with each event.
+fn open_log(dir: &Path) -> EventLogSink {
     let mut sink = EventLogSink::new(&dir.join("logs"), LogFileFormat::Json, Rotation::Size(100), 0);
-    let seq = events.first().map_or(0, |first| first.event.seq - 1);
-    sink.open(&Cursor { seq, memory: None }, &mut |_| Ok(Vec::new())).unwrap();
+    sink.open(&Cursor::default(), &mut |_| Ok(Vec::new())).unwrap();
+    sink
+}
+
+fn write(log: &mut EventLogSink, events: &[Recorded]) {
     for event in events {
-        sink.deliver(std::slice::from_ref(event)).unwrap();
+        log.deliver(std::slice::from_ref(event)).unwrap();
+    }
+}
+
+/// A process that does not outlive its test, however that ends.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _gone = self.0.wait();
     }
 }
 
@@ -291,7 +304,7 @@ fn log(dir: &Path, events: &[Recorded]) {
 fn logs_reads_across_rotated_files() {
     let dir = watched();
     let events = Reader::open(&dir.path().join("state")).unwrap().events(&Query::default()).unwrap();
-    log(dir.path(), &events);
+    write(&mut open_log(dir.path()), &events);
     assert!(std::fs::read_dir(dir.path().join("logs")).unwrap().count() >= 4, "rotated");
     let lines = |args: &[&str]| {
         let (output, out, err) = run(dir.path(), &[&["logs", "--json"], args].concat());
@@ -312,20 +325,21 @@ fn logs_follows_across_a_rotation_until_told_to_stop() {
     let dir = watched();
     let events = Reader::open(&dir.path().join("state")).unwrap().events(&Query::default()).unwrap();
     let (before, after) = events.split_at(1);
-    log(dir.path(), before);
-    let mut child = statuswatch(dir.path()).args(["logs", "-f", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
-    let out = BufReader::new(child.stdout.take().unwrap());
+    let mut log = open_log(dir.path());
+    write(&mut log, before);
+    let mut child = Killed(statuswatch(dir.path()).args(["logs", "-f", "--json"]).stdout(Stdio::piped()).spawn().unwrap());
+    let out = BufReader::new(child.0.stdout.take().unwrap());
     let (tell, told) = std::sync::mpsc::channel();
     let reading = std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
     let next = || told.recv_timeout(Duration::from_secs(30)).expect("a line within half a minute");
     assert_eq!(next(), before[0].line);
-    log(dir.path(), after);
+    write(&mut log, after);
     for event in after {
         assert_eq!(next(), event.line);
     }
-    let pid = rustix::process::Pid::from_child(&child);
+    let pid = rustix::process::Pid::from_child(&child.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
     reading.join().unwrap().unwrap();
 }
 
