@@ -20,6 +20,7 @@ pub mod document;
 pub mod event;
 pub mod fetch;
 pub mod ledger;
+pub mod pipeline;
 pub mod poller;
 pub mod redact;
 pub mod sink;

@@ -55,17 +55,18 @@ Exit status:
     version = super::version::short(),
     long_version = super::version::long(),
     disable_help_subcommand = true,
-    subcommand_required = true,
-    arg_required_else_help = true,
     max_term_width = 110
 )]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
     pub common: Common,
+    /// `statuswatch` alone is `statuswatch run`, with its flags.
+    #[command(flatten)]
+    pub run: RunArgs,
     /// The command.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// What every command takes.
@@ -90,6 +91,19 @@ pub struct Common {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Watch until stopped (also what `statuswatch` alone does)
+    #[command(long_about = "\
+Watch every provider of providers.yaml until stopped; this is also what `statuswatch` alone does.
+
+New updates go to standard output and to the event log. SIGINT and SIGTERM end it in order within 5 s, a second \
+one at once. SIGHUP reads providers.yaml again and reopens the logs, SIGUSR1 reopens the logs. At a terminal the keys \
+are h (history), s (status) and q (quit).
+
+  statuswatch run
+  statuswatch run --once --format json | jq .title
+  statuswatch run --duration 5m
+  HOSTED_MODE=true statuswatch run", after_help = EXIT_STATUSES)]
+    Run(RunArgs),
     /// Validate the configuration: every mistake at once, with file, line, column and a hint
     #[command(long_about = "\
 Validate the configuration: every mistake at once, with file, line and column, and a hint for a misspelt key.
@@ -141,6 +155,14 @@ The providers known by name: what may stand in providers.yaml as a bare slug.
   statuswatch catalog                all of them
   statuswatch catalog google cloud   those whose slug or name begins with it, has it in it or resembles it", after_help = EXIT_STATUSES)]
     Catalog(CatalogArgs),
+    /// A small universe of fake providers on loopback: something to see within seconds, without a network
+    #[command(long_about = "\
+A small universe of fake providers on loopback, watched by the real pipeline over real HTTP: incidents, maintenances, \
+component changes and broken pages play in about a minute. State and logs go to a temporary directory that is named at the start.
+
+  statuswatch demo
+  statuswatch demo --duration 20s --seed 7", after_help = EXIT_STATUSES)]
+    Demo(DemoArgs),
     /// JSON Schema of providers.yaml
     #[command(long_about = "\
 JSON Schema of providers.yaml, for editors that complete and check while one types.
@@ -290,7 +312,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
     pub duration: Option<std::time::Duration>,
     /// How many fake providers
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=400))]
     pub providers: u16,
     /// The same number gives the same story
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -9,12 +9,14 @@ pub mod catalog;
 pub mod check;
 pub mod completions;
 pub mod context;
+pub mod demo;
 pub mod exit;
 pub mod filter;
 pub mod history;
 pub mod logs;
 pub mod man;
 pub mod output;
+pub mod run;
 pub mod schema;
 pub mod status;
 pub mod table;
@@ -54,8 +56,10 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
-    let Cli { common, command } = cli;
-    match command {
+    let Cli { common, run, command } = cli;
+    match command.unwrap_or_else(|| Command::Run(run)) {
+        Command::Run(args) => run::run(&common, &args),
+        Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),

@@ -143,6 +143,24 @@ pub fn view(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Tim
     StatusView { at: format_time(now), healthy, providers, sinks: sinks.collect() }
 }
 
+/// Everything in one line: `98 operational, 1 partial outage, 1 unknown · 2 open incidents`.
+#[must_use]
+pub fn in_one_line(rows: &[ProviderRow], open: &[OpenItem], now: Time) -> String {
+    let view = view(rows, open, &[], now);
+    let count = |status: ComponentStatus| view.providers.iter().filter(|provider| provider.status == status).count();
+    let states = ComponentStatus::ALL.iter().map(|&status| (count(status), status)).filter(|(count, _)| *count > 0);
+    let states: Vec<String> = states.map(|(count, status)| format!("{count} {}", status.label().to_lowercase())).collect();
+    let open: Vec<&OpenView> = view.providers.iter().flat_map(|provider| &provider.open).collect();
+    let of = |kind: Kind| open.iter().filter(|item| item.kind == kind).count();
+    let mut line = states.join(", ");
+    for (count, what) in [(of(Kind::Incident), "open incident"), (of(Kind::Maintenance), "maintenance")] {
+        if count > 0 {
+            line.push_str(&format!(" · {count} {what}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    line
+}
+
 /// How far what is known of `row` may be trusted at `now`.
 #[must_use]
 pub fn freshness(row: &ProviderRow, now: Time) -> Freshness {

@@ -91,7 +91,9 @@ fn config(reader: &mut Reader<'_>, path: &Path, text: &str, env: &dyn Fn(&str) -
     let mut root = match document::read(text) {
         Ok(root) => root,
         Err(flaws) => {
-            flaws.into_iter().for_each(|flaw| reader.flaw(flaw));
+            for flaw in flaws {
+                reader.flaw(flaw);
+            }
             return None;
         }
     };

@@ -273,17 +273,18 @@ impl Builder {
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { pairs, key, .. }) => match key.take() {
-                Some(key) => pairs.push((key, node)),
-                None => {
-                    let at = node.at;
-                    let name = if let Value::Scalar(scalar) = node.value { Some(scalar.written) } else { None };
-                    *key = Some(Key { name: name.clone().unwrap_or_default(), at });
-                    if name.is_none() {
-                        self.refuse(at, "a list or a mapping cannot be a key", "is a quote missing round the text?");
-                    }
+            Some(Open::Map { pairs, key, .. }) => {
+                if let Some(key) = key.take() {
+                    pairs.push((key, node));
+                    return;
                 }
-            },
+                let at = node.at;
+                let name = if let Value::Scalar(scalar) = node.value { Some(scalar.written) } else { None };
+                *key = Some(Key { name: name.clone().unwrap_or_default(), at });
+                if name.is_none() {
+                    self.refuse(at, "a list or a mapping cannot be a key", "is a quote missing round the text?");
+                }
+            }
         }
     }
 }

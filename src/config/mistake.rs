@@ -136,12 +136,20 @@ fn closing_quote(characters: &[char], at: usize) -> Option<usize> {
     if !matches!(before, '"' | '\'') {
         return None;
     }
-    let rest = characters.get(at..)?;
-    // An escaped quote, `\"` or '', is part of the text.
-    let closes = |(index, c): (usize, &char)| {
-        *c == *before && rest.get(index.wrapping_sub(1)) != Some(&'\\') && rest.get(index + 1) != Some(before)
-    };
-    rest.iter().enumerate().position(closes).map(|length| at + length)
+    let mut index = at;
+    while let Some(c) = characters.get(index) {
+        if *c == '\\' {
+            index += 1;
+        } else if c == before {
+            // Two of a kind are one that is part of the text.
+            if characters.get(index + 1) != Some(before) {
+                return Some(index);
+            }
+            index += 1;
+        }
+        index += 1;
+    }
+    None
 }
 
 /// Masks what follows `://`. Whatever may belong to a password is masked to the end of the line: one with a space,
@@ -154,7 +162,7 @@ fn mask_address(rest: &mut [char]) {
         // A password whose `@` stands in another line.
         let host = rest.get_mut(..authority).unwrap_or_default();
         if let Some(colon) = host.iter().position(|c| *c == ':')
-            && !host.first().is_some_and(|c| *c == '[')
+            && host.first() != Some(&'[')
         {
             let port = host.get_mut(colon + 1..).unwrap_or_default();
             if port.first().is_some_and(|c| !c.is_ascii_digit()) {
@@ -221,6 +229,7 @@ mod tests {
             ("url: https://status.example:8443/", "url: https://status.example:8443/"),
             ("url: http://[::1]:80/", "url: http://[::1]:80/"),
             ("url: me:hunter2@status.example", "url: me:*******@status.example"),
+            ("{url: 'https://a.example/?k=a''b\"c', x: 1}", "{url: 'https://a.example/?k=*''*\"*', x: 1}"),
             ("url: \"https://me:hun", "url: \"https://me:***"),
             ("a\u{1b}[2Jb\tc", "a\u{fffd}[2Jb c"),
         ] {

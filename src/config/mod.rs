@@ -12,7 +12,7 @@ mod providers;
 mod reader;
 mod schema;
 mod settings;
-mod units;
+pub mod units;
 
 pub use check::{Loaded, MAX_FILE, load, parse, parse_with};
 pub use document::{EntryError, NewEntry, entry_yaml};

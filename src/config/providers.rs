@@ -331,6 +331,7 @@ fn read_url(text: &str) -> Result<Url, Complaint> {
 }
 
 /// `[a-z0-9][a-z0-9_-]{0,63}`: it stands in file names, in keys and in commands.
+#[must_use]
 pub fn is_id(id: &str) -> bool {
     id.len() <= 64
         && id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())

@@ -114,7 +114,7 @@ pub fn render_duration(duration: Duration) -> String {
 /// Writes a size the way [`parse_size`] reads it, in the largest unit that divides it.
 #[must_use]
 pub fn render_size(bytes: u64) -> String {
-    match SIZE_UNITS.iter().find(|(_, unit)| bytes >= *unit && bytes % unit == 0) {
+    match SIZE_UNITS.iter().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
         None => "0B".to_owned(),
     }

@@ -3,11 +3,10 @@
 //! One event is one block: a head line, what it is about, what the provider says, and a dashed line.
 //! Titles and names stay on one line, and no line of a message can pass for a part of the frame.
 
-use std::fmt::Write as _;
-
 use chrono::SubsecRound as _;
 
 use super::{Impact, Kind, Status, StatusEvent, Time};
+use crate::text::safe;
 
 /// The line that ends a block.
 const RULE: &str = "------------------------------------------------------------";
@@ -78,8 +77,7 @@ fn head(event: &StatusEvent, colour: Option<&str>) -> String {
     };
     let mut head = format!("[{}] {provider} - {status}", stamp(event.published_at));
     if event.impact != Impact::Unknown {
-        // Writing to a String cannot fail.
-        let _ = write!(head, " ({})", event.impact);
+        head.extend([" (", event.impact.as_str(), ")"]);
     }
     if event.revision > 1 {
         head.push_str(" (edited)");
@@ -136,21 +134,9 @@ fn colour(event: &StatusEvent) -> &'static str {
     }
 }
 
-/// Text on one line, without anything that acts on a terminal.
+/// Text on one line, without anything that acts on a terminal. Texts are clean by now: this is the last guard.
 fn one_line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        let before = out.len();
-        if before > 0 {
-            out.push(' ');
-        }
-        let start = out.len();
-        out.extend(word.chars().filter(|&c| !harmful(c)));
-        if out.len() == start {
-            out.truncate(before);
-        }
-    }
-    out
+    text.split_whitespace().map(safe).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The lines of a message that say something. A line that imitates the frame is moved off the margin.
@@ -158,7 +144,7 @@ fn paragraphs(message: &str) -> Vec<String> {
     message
         .lines()
         .map(|line| {
-            let line: String = line.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|&c| !harmful(c)).collect();
+            let line = safe(line);
             let line = line.trim_end();
             if imitates_frame(line) { format!(" {line}") } else { line.to_owned() }
         })
@@ -175,12 +161,6 @@ fn imitates_frame(line: &str) -> bool {
                 },
             ) && rest.len() > 4
         })
-}
-
-/// Control characters, and those that reorder or hide text.
-fn harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -226,7 +206,17 @@ mod tests {
 
     #[test]
     fn incident() {
-        insta::assert_snapshot!(render_block(&event()), @"");
+        insta::assert_snapshot!(render_block(&event()), @r"
+        [2026-02-23 10:20:49 UTC] Acme Cloud - Resolved (minor)
+        Product: Labels, Label Printing
+        Incident: High errors with parcel labels
+        All impacted services have now fully recovered.
+        Affected components:
+        - Labels (Operational)
+        - Label Printing (Degraded performance)
+        https://status.acme.example/incidents/01ABC
+        ------------------------------------------------------------
+        ");
     }
 
     #[test]
@@ -242,7 +232,19 @@ mod tests {
             backfill: true,
             ..event()
         };
-        insta::assert_snapshot!(render_block(&event), @"");
+        insta::assert_snapshot!(render_block(&event), @r"
+        [2026-02-23 10:20:49 UTC] Acme Cloud - Scheduled (maintenance) (earlier)
+        Product: Labels, Label Printing
+        Maintenance: Database upgrade
+        Short interruptions.
+        Nothing to do for you.
+        Scheduled: 2026-03-01 02:00:00 UTC to 2026-03-01 04:00:00 UTC
+        Affected components:
+        - Labels (Operational)
+        - Label Printing (Degraded performance)
+        https://status.acme.example/incidents/01ABC
+        ------------------------------------------------------------
+        ");
     }
 
     #[test]
@@ -258,7 +260,15 @@ mod tests {
             message: None,
             ..event()
         };
-        insta::assert_snapshot!(render_block(&event), @"");
+        insta::assert_snapshot!(render_block(&event), @r"
+        [2026-02-23 10:20:49 UTC] Acme Cloud - Major outage (critical)
+        Product: Labels
+        Component: Labels
+        Status: Operational → Major outage
+        Impact: none → critical
+        https://status.acme.example/incidents/01ABC
+        ------------------------------------------------------------
+        ");
     }
 
     #[test]
@@ -275,7 +285,12 @@ mod tests {
             url: None,
             ..event()
         };
-        insta::assert_snapshot!(render_block(&event), @"");
+        insta::assert_snapshot!(render_block(&event), @r"
+        [2026-02-23 10:20:49 UTC] Acme Cloud - Unreachable
+        Provider: Acme Cloud cannot be read
+        No answer since 10:10.
+        ------------------------------------------------------------
+        ");
     }
 
     #[test]
@@ -290,7 +305,20 @@ mod tests {
             message: Some(forged),
             ..event()
         };
-        insta::assert_snapshot!(render_block(&event), @"");
+        insta::assert_snapshot!(render_block(&event), @r"
+        [2026-02-23 10:20:49 UTC] Acme Cloud - Resolved (minor) (edited)
+        Product: Labels, Label Printing
+        Incident: A title [2026-01-01 00:00:00 UTC] in two lines
+        Line one[2J.
+         ------------------------------------------------------------
+         [2026-02-23 10:20:49 UTC] Acme Cloud - Resolved
+        abcd long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long
+        Affected components:
+        - Labels (Operational)
+        - Label Printing (Degraded performance)
+        https://status.acme.example/incidents/01ABC
+        ------------------------------------------------------------
+        ");
     }
 
     #[test]

@@ -30,22 +30,21 @@ fn is_private_v4(ip: Ipv4Addr) -> bool {
 }
 
 fn is_private_v6(ip: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = ip.segments();
-    let embedded = |high: u16, low: u16| {
-        let [[w, x], [y, z]] = [high.to_be_bytes(), low.to_be_bytes()];
-        is_private_v4(Ipv4Addr::new(w, x, y, z))
-    };
-    match [a, b, c, d, e, f] {
-        // Mapped, and the deprecated compatible form (which covers `::` and `::1`, both 0.0.0.0/8).
-        [0, 0, 0, 0, 0, 0xffff | 0] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0] => return embedded(g, h),
-        // Locally chosen NAT64.
-        [0x64, 0xff9b, 1, ..] => return true,
+    let embedded = |at: [u16; 2]| is_private_v4(Ipv4Addr::from((u32::from(at[0]) << 16) | u32::from(at[1])));
+    match ip.segments() {
+        // Mapped and translated addresses, NAT64, and the deprecated compatible form (which covers `::`
+        // and `::1`, both within 0.0.0.0/8).
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            embedded([high, low])
+        }
         // 6to4.
-        [0x2002, ..] => return embedded(b, c),
-        _ => {}
+        [0x2002, high, low, ..] => embedded([high, low]),
+        // Documentation, Teredo and the other ranges for protocols.
+        [0x2001, next, ..] => next == 0xdb8 || next < 0x200,
+        [0x3fff, next, ..] => next < 0x1000,
+        // Nothing else is handed out.
+        [first, ..] => first & 0xe000 != 0x2000,
     }
-    // Only 2000::/3 is handed out; within it documentation, Teredo and the other protocol ranges are not hosts.
-    a & 0xe000 != 0x2000 || (a == 0x2001 && (b == 0xdb8 || b < 0x200)) || (a == 0x3fff && b < 0x1000)
 }
 
 /// What the host of an address is, as far as can be told without asking for its name.

@@ -64,7 +64,8 @@ pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
                 return incomplete("the connection ended before the headers did");
             }
         }
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
+        // An I/O error that wraps another one says nothing by itself: the other one is next.
+        if let Some(io) = cause.downcast_ref::<io::Error>().filter(|io| !io.get_ref().is_some_and(wraps)) {
             match io.kind() {
                 io::ErrorKind::TimedOut => return Failure::new(FailureKind::Timeout, "the connection timed out"),
                 io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset if error.is_connect() && https => {
@@ -77,6 +78,10 @@ pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
                 _ => {}
             }
         }
+    }
+    if !error.is_connect() && causes(error).any(<dyn Error>::is::<hyper::Error>) {
+        // A stream reset or a connection given up over HTTP/2, perhaps with headers on their way.
+        return Failure::new(FailureKind::IncompleteBody, format!("the server ended the request: {}", last(error)));
     }
     let kind = if error.is_connect() { FailureKind::Connect } else { FailureKind::Protocol };
     Failure::new(kind, last(error))
@@ -172,12 +177,14 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     .take(32)
 }
 
+/// Whether it is worth looking at on its own.
+fn wraps(inner: &(dyn Error + Send + Sync + 'static)) -> bool {
+    inner.is::<io::Error>() || inner.is::<rustls::Error>() || inner.source().is_some()
+}
+
 /// The innermost cause, which names no address.
 fn last(error: &reqwest::Error) -> String {
-    causes(error)
-        .last()
-        .filter(|cause| !cause.is::<reqwest::Error>())
-        .map_or_else(|| "the request failed".to_owned(), |cause| plain(cause))
+    causes(error).last().filter(|cause| !cause.is::<reqwest::Error>()).map_or_else(|| "the request failed".to_owned(), plain)
 }
 
 fn plain(error: &(impl Error + ?Sized)) -> String {
@@ -187,4 +194,30 @@ fn plain(error: &(impl Error + ?Sized)) -> String {
 /// Without control characters and at most 200 characters long.
 fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_shortage_is_not_the_providers_failure() {
+        for errno in OURS {
+            let error = io::Error::other(io::Error::from_raw_os_error(errno.raw_os_error()));
+            let found = causes(&error).find_map(of_connection).unwrap();
+            assert_eq!(found.kind, FailureKind::Resource);
+        }
+        assert!(causes(&io::Error::from(io::ErrorKind::ConnectionRefused)).find_map(of_connection).is_none());
+        let lookup = NoAddress(io::Error::from_raw_os_error(Errno::MFILE.raw_os_error()));
+        assert_eq!(of_connection(&lookup).unwrap().kind, FailureKind::Resource);
+    }
+
+    #[test]
+    fn causes_go_through_wrapped_io_errors() {
+        let tls = rustls::Error::InvalidCertificate(CertificateError::NotValidYet);
+        let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls));
+        let found = causes(&error).find_map(of_connection).unwrap();
+        assert_eq!(found.kind, FailureKind::Tls);
+        assert!(found.message.contains("clock"));
+    }
 }

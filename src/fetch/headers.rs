@@ -61,12 +61,11 @@ pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
 /// own `Date` where it gives one: the two clocks need not agree.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match seconds(value) {
-        Some(seconds) => Duration::from_secs(seconds),
-        None => {
-            let date = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?)).unwrap_or_else(clock::now);
-            http_date(value)?.signed_duration_since(date).to_std().unwrap_or_default()
-        }
+    let wait = if let Some(seconds) = seconds(value) {
+        Duration::from_secs(seconds)
+    } else {
+        let date = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?)).unwrap_or_else(clock::now);
+        http_date(value)?.signed_duration_since(date).to_std().unwrap_or_default()
     };
     Some(wait.min(LONGEST_RETRY))
 }

@@ -213,7 +213,7 @@ mod tests {
         let (kept, now) = (url("http://kept.example/"), Instant::now());
         gate.block(&kept, now + Duration::from_hours(10));
         for n in 0..10_000 {
-            gate.with(n, now + Duration::from_millis(10) * n as u32, |host, now| host.reserve(now));
+            gate.with(n, now + Duration::from_millis(10) * n as u32, Host::reserve);
         }
         assert!(gate.remembered() <= 2 * FEWEST, "{}", gate.remembered());
         assert!(gate.blocked_until(&kept).is_some());

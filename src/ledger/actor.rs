@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::commit::{self, Numbering, Oddities};
 use super::messages::{
-    AddSink, Crash, Delivered, Failed, Flush, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged,
-    Verdict, Watch,
+    AddSink, Crash, Delivered, Failed, Flush, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged, Verdict,
+    Watch,
 };
 use super::{LedgerError, migrate, store};
 use crate::clock;

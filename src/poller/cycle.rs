@@ -147,7 +147,12 @@ async fn read(
             Ok(Fetched::NotModified { .. }) => complete = false,
             Err(failure) if detail.optional && not_offered(failure.kind) => {}
             Err(failure) => {
-                tracing::info!(provider = provider.id, detail = detail.role, reason = failure.message, "a detail could not be fetched");
+                tracing::info!(
+                    provider = provider.id,
+                    detail = detail.role,
+                    reason = failure.message,
+                    "a detail could not be fetched"
+                );
                 complete = false;
             }
         }

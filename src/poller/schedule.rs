@@ -76,9 +76,10 @@ pub fn after_failure(
         // Asked to slow down without a time: at least two intervals, and growing.
         Some(FailureKind::RateLimited) if retry_after.is_none() => {
             let floor = settings.interval * 2;
-            growing.delay(failures.saturating_sub(1), rng).max(floor.saturating_mul(1 << failures.min(5).saturating_sub(1))).min(
-                settings.backoff.max.max(floor),
-            )
+            growing
+                .delay(failures.saturating_sub(1), rng)
+                .max(floor.saturating_mul(1 << failures.min(5).saturating_sub(1)))
+                .min(settings.backoff.max.max(floor))
         }
         _ => growing.delay(failures.saturating_sub(1), rng),
     };

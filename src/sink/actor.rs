@@ -135,7 +135,8 @@ impl SinkActor {
 
     fn failed(&mut self, error: &SinkError) {
         self.open = false;
-        let delay = Growing::new(Duration::from_millis(200), Duration::from_secs(10)).delay(self.failures, &mut fastrand::Rng::new());
+        let delay =
+            Growing::new(Duration::from_millis(200), Duration::from_secs(10)).delay(self.failures, &mut fastrand::Rng::new());
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(Instant::now() + delay);
         if !std::mem::replace(&mut self.down, true) {

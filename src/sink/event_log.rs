@@ -265,10 +265,7 @@ impl EventLogSink {
         if !buffer.is_empty() {
             active.first_write = active.first_write.or_else(|| Some(now.timestamp()));
             active.file.append(&buffer)?;
-            if let Err(error) = active.file.sync() {
-                self.distrust = true;
-                return Err(error);
-            }
+            active.file.sync().inspect_err(|_| self.distrust = true)?;
             active.seq = seq;
         }
         Ok(active)
@@ -291,7 +288,10 @@ impl Sink for EventLogSink {
         self.active = None;
         self.hold_lock()?;
         let mut expected = Expected::new(self.format, cursor.seq, after);
-        let active = self.resume(cursor, &mut expected)?;
+        let active = self.resume(cursor, &mut expected).inspect_err(|error| {
+            self.distrust |= matches!(error, SinkError::Io { action: "sync", .. });
+        });
+        let active = active?;
         self.distrust = false;
         let cursor = active.cursor();
         self.active = Some(active);

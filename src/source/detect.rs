@@ -17,6 +17,8 @@ use crate::text::one_line;
 
 /// Requests for one page at most: recognition is a guest.
 const MAX_REQUESTS: usize = 16;
+/// The same failure that often, and nothing else, ends the search: each may have cost a whole timeout.
+const SAME_FAILURES: usize = 4;
 /// What the address itself is asked for.
 const ACCEPT_PAGE: &str = "text/html, application/json;q=0.9, application/atom+xml;q=0.9, application/rss+xml;q=0.9, */*;q=0.5";
 
@@ -80,7 +82,7 @@ where
         return Err(NotFound { page: page.clone(), reason: Some(reason), tried });
     }
     for candidate in candidates(page, html, first.as_ref()) {
-        if tried.len() >= MAX_REQUESTS {
+        if tried.len() >= MAX_REQUESTS || (first.is_none() && all_alike(&tried)) {
             break;
         }
         if tried.iter().any(|(url, _)| *url == candidate.url) {
@@ -101,6 +103,11 @@ where
         tried.push((candidate.url, answer));
     }
     Err(NotFound { page: page.clone(), reason: None, tried })
+}
+
+/// Whether the page and the first guesses failed in the same words: a host that is not there, or lets nobody in.
+fn all_alike(tried: &[(Url, String)]) -> bool {
+    tried.len() >= SAME_FAILURES && tried.windows(2).all(|pair| matches!(pair, [(_, one), (_, other)] if one == other))
 }
 
 /// A place where a first document may be.

@@ -6,6 +6,8 @@
 //! Facts this rests on, counted over years of polls: ids of updates are stable, an edit always moves
 //! `updated_at`, and no incident changes without `page.updated_at` moving.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use url::Url;
 
@@ -142,16 +144,21 @@ impl Part {
         Ok(Self { kind, read, listing })
     }
 
-    /// Adds what the history lists. A history older than the summary still tells what it tells, but it does not
-    /// cover the time between the two.
+    /// Adds what the history lists. A history older than the summary does not cover the time between the two, and
+    /// what it calls open while the summary does not list it is over by now: how, the next one will tell.
     fn add(&mut self, reader: &mut Reader, page: &Page, detail: &Page, list: &List) -> Result<(), ParseError> {
         detail.must_be(&page.id, NAME)?;
-        let more = Self::read(reader, self.kind, list, Listing::Recent)?;
+        let mut more = Self::read(reader, self.kind, list, Listing::Recent)?;
         let read = std::mem::take(&mut self.read);
+        let older = detail.updated_at < page.updated_at;
+        if older {
+            let listed: HashSet<&str> = read.iter().map(|read| read.incident().id.as_str()).collect();
+            more.read.retain(|read| read.incident().status.is_over() || listed.contains(read.incident().id.as_str()));
+        }
         self.read = v2::unite(read, more.read);
         if more.listing == Listing::Unknown || self.listing == Listing::Unknown {
             self.listing = Listing::Unknown;
-        } else if detail.updated_at >= page.updated_at {
+        } else if !older {
             self.listing = Listing::Recent;
         }
         Ok(())

@@ -230,15 +230,19 @@ impl Supervisor {
                 tracing::error!(why, ?delay, "the ledger ended and is started again");
                 context.run_later(delay, |supervisor, context| {
                     supervisor.start_ledger(context);
-                    supervisor.watch(Vec::new()).into_actor(supervisor).map(|answer, supervisor, _| {
-                        if let Err(error) = answer {
-                            tracing::error!(%error, "the restarted ledger does not answer");
-                        }
-                        for running in supervisor.sinks.values().filter_map(|sink| sink.running.as_ref()) {
-                            // One that is too busy for it asks again by itself within a second.
-                            drop(running.address.try_send(Reconnect));
-                        }
-                    }).spawn(context);
+                    supervisor
+                        .watch(Vec::new())
+                        .into_actor(supervisor)
+                        .map(|answer, supervisor, _| {
+                            if let Err(error) = answer {
+                                tracing::error!(%error, "the restarted ledger does not answer");
+                            }
+                            for running in supervisor.sinks.values().filter_map(|sink| sink.running.as_ref()) {
+                                // One that is too busy for it asks again by itself within a second.
+                                drop(running.address.try_send(Reconnect));
+                            }
+                        })
+                        .spawn(context);
                 });
             }
         }
@@ -379,8 +383,7 @@ impl Supervisor {
 
     fn begin(&mut self, loaded: Vec<Loaded>, context: &mut Context<Self>) {
         for (id, factory) in self.options.sinks.clone() {
-            let child =
-                SinkChild { factory, arbiter: Arbiter::new(), generation: 0, running: None, restarts: Restarts::default() };
+            let child = SinkChild { factory, arbiter: Arbiter::new(), generation: 0, running: None, restarts: Restarts::default() };
             self.sinks.insert(id.clone(), child);
             self.start_sink(&id, context);
         }
@@ -397,8 +400,9 @@ impl Supervisor {
             self.add_poller(provider, slot, loaded, context);
         }
         if let Some(ready) = self.options.ready.take() {
-            // Whoever does not wait for it any more is ending us.
-            drop(ready.send(()));
+            if ready.send(()).is_err() {
+                tracing::debug!("nobody waits for us to be ready any more");
+            }
         }
     }
 
@@ -432,8 +436,10 @@ impl Lane {
         }
         let cell = Arc::clone(&self.seen);
         cell.fetch_min(millis, Ordering::Relaxed);
-        // A thread that has ended does not answer, which is noticed above.
-        drop(self.arbiter.spawn_fn(move || cell.store(millis, Ordering::Relaxed)));
+        if !self.arbiter.spawn_fn(move || cell.store(millis, Ordering::Relaxed)) {
+            tracing::error!("a thread of pollers has ended: a new one takes its place");
+            *self = Self::new();
+        }
     }
 }
 

@@ -31,7 +31,7 @@ static ROWS: &[Row] = &[
     ("tidewater", "Tidewater Hosting", &Atom, CLOUD),
     ("larkspur", "Larkspur", &Statuspage, APP),
     ("cinderbase", "Cinderbase", &Statuspage, APP),
-    ("foxglove", "Foxglove Analytics", &Rss, APP),
+    ("foxtail", "Foxtail Analytics", &Rss, APP),
     ("brightloom", "Brightloom", &IncidentIo, APP),
     ("paperkite", "Paperkite", &JsonFeed, MAIL),
     ("granite-dns", "Granite DNS", &Statuspage, CLOUD),
@@ -46,7 +46,7 @@ static ROWS: &[Row] = &[
     ("wavecrest", "Wavecrest Voice", &Statuspage, MAIL),
     ("thistle-ai", "Thistle AI", &IncidentIo, MODEL),
     ("oxbow", "Oxbow Storage", &Statuspage, CLOUD),
-    ("pinecone-post", "Pinecone Post", &JsonFeed, MAIL),
+    ("pinebough-post", "Pinebough Post", &JsonFeed, MAIL),
     ("redfern", "Redfern Identity", &Statuspage, APP),
     ("slatepoint", "Slatepoint", &Atom, PAY),
     ("kestrel-git", "Kestrel Git", &Statuspage, APP),
@@ -55,6 +55,9 @@ static ROWS: &[Row] = &[
     ("nightjar", "Nightjar Logs", &Rss, CLOUD),
     ("zephyr-edge", "Zephyr Edge", &Statuspage, CLOUD),
 ];
+
+/// Up to so many providers each have a listener of their own; beyond, descriptors would run out.
+const LISTENERS: usize = 400;
 
 /// A fact that a provider of this world made public.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +141,9 @@ impl Universe {
                 Provider::new(&id, &name, *platform, components, Arc::clone(&clock))
             })
             .collect();
-        let server = Server::start(World::new(providers.iter().cloned())).await?;
+        // A listener each, as real providers have hosts each: whoever watches paces its requests by host.
+        let world = World::new(providers.iter().cloned());
+        let server = if count <= LISTENERS { Server::start_each(world).await? } else { Server::start(world).await? };
         Ok(Self { providers, server, published: Published::default() })
     }
 

@@ -279,7 +279,7 @@ fn without_a_ledger_it_says_where_it_looked() {
 
 /// An event log in `dir` that begins a file with each event.
 fn open_log(dir: &Path) -> EventLogSink {
-    let mut sink = EventLogSink::new(&dir.join("logs"), LogFileFormat::Json, Rotation::Size(100), 0);
+    let mut sink = EventLogSink::new(dir.join("logs"), LogFileFormat::Json, Rotation::Size(100), 0);
     sink.open(&Cursor::default(), &mut |_| Ok(Vec::new())).unwrap();
     sink
 }

@@ -1,5 +1,6 @@
 //! `providers.yaml` as people write it, and what they are told when they slip.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -205,7 +206,7 @@ fn bombs_are_refused_at_once() {
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..30 {
         let before = level - 1;
-        laughs.push_str(&format!("a{level}: &a{level} [{}]\n", vec![format!("*a{before}"); 10].join(", ")));
+        writeln!(laughs, "a{level}: &a{level} [{}]", vec![format!("*a{before}"); 10].join(", ")).unwrap();
     }
     let string = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 20_000].join(", "));
     let bombs = [
@@ -217,7 +218,7 @@ fn bombs_are_refused_at_once() {
         format!("\"\n{}", "[".repeat(100_000)),
         format!("]\n{}", "[".repeat(100_000)),
         format!("a: b: c\n{}", "- ".repeat(100_000)),
-        (0..2000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(),
+        (0..2000).map(|depth| " ".repeat(depth) + "a:\n").collect(),
         laughs,
         string,
     ];
@@ -236,7 +237,7 @@ fn bombs_are_refused_at_once() {
 fn ten_thousand_providers_load_at_once() {
     let mut text = "providers:\n".to_owned();
     for number in 0..10_000 {
-        text.push_str(&format!("  - {{id: p{number}, url: 'https://p{number}.example/', interval: 30s}}\n"));
+        writeln!(text, "  - {{id: p{number}, url: 'https://p{number}.example/', interval: 30s}}").unwrap();
     }
     let begun = Instant::now();
     assert_eq!(good(&text).providers.len(), 10_000);
@@ -296,7 +297,7 @@ fn what_the_projects_own_file_shows_in_comments_is_the_default() {
     let plain: String = shown
         .lines()
         .filter(|line| !filters.iter().any(|key| line.trim_start().starts_with(key)))
-        .map(|line| format!("{line}\n"))
+        .map(|line| line.to_owned() + "\n")
         .collect();
     let list = &list[list.find("providers:").unwrap()..];
     good(&format!("{shown}{list}"));
@@ -341,4 +342,21 @@ fn an_entry_is_added_and_the_rest_stays() {
     assert!(refused.to_string().contains("line 2"), "{refused}");
     assert!(add_provider("providers: 5\n", "openai").is_err());
     assert!(add_provider("a: [\n", "openai").is_err());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(cut in 0_usize..2200, at in 0_usize..2200, put in "[-?:,\\[\\]{}#&*!|>'\"%@` \n\t~$a\u{e9}\u{0}\r]{0,6}") {
+        let text = std::fs::read_to_string(fixtures().join("contract.yaml")).unwrap();
+        let before: String = text.chars().take(at.min(cut)).collect();
+        let after: String = text.chars().skip(at.max(cut).min(at.min(cut) + 40)).collect();
+        let text = format!("{before}{put}{after}");
+        match read(&text) {
+            Ok(loaded) => proptest::prop_assert!(!loaded.config.providers.is_empty()),
+            Err(error) => proptest::prop_assert!(error.to_string().contains("mistake")),
+        }
+        if let Ok(edited) = add_provider(&text, "openai") {
+            proptest::prop_assert!(edited.len() > text.len());
+        }
+    }
 }

@@ -28,8 +28,9 @@ async fn a_storm_is_the_same_for_the_same_seed_and_leaves_nothing_behind() {
     for provider in first.providers() {
         assert!(provider.state().incidents.iter().all(|incident| incident.status.is_over()), "{}", provider.id());
         assert_eq!(provider.state().impact(), Impact::None, "{}", provider.id());
-        let target = format!("/{}/{}", provider.id(), provider.platform().entry());
-        assert_eq!(Raw::get(first.server().address(), &target, &[]).await.status(), 200, "{}: faults are over", provider.id());
+        let entry = provider.platform().entry();
+        let raw = Raw::get(first.server().address(), &format!("/{}/{entry}", provider.id()), &[]).await;
+        assert_eq!(raw.body(), provider.documents()[entry].body, "{}: faults are over, unused ones too", provider.id());
     }
 }
 
@@ -69,4 +70,15 @@ async fn providers_yaml_names_every_provider_where_it_is_served() {
         assert_eq!(Raw::get(universe.server().address(), target, &[]).await.status(), 200, "{url}");
     }
     assert!(!universe.providers_yaml(false).contains("interval"));
+}
+
+#[tokio::test]
+async fn a_storm_ends_in_time_and_publishes_on_the_way() {
+    let universe = Universe::start_sized(3, Arc::new(Utc::now)).await.unwrap();
+    let begin = std::time::Instant::now();
+    Storm::play(&universe, 1, Duration::from_millis(50)).await;
+    assert!(begin.elapsed() >= Duration::from_millis(50));
+    assert!(!universe.published().owed().is_empty());
+    let nobody = Universe::start_sized(0, Arc::new(Utc::now)).await.unwrap();
+    assert!(Storm::plan(1, DEFAULT_DURATION, nobody.providers()).is_empty());
 }

@@ -143,3 +143,10 @@ async fn the_platform_itself_is_preferred_to_its_feed() {
         .page("https://acme.example/api/v2/summary.json", SUMMARY);
     assert_eq!(web.detect("https://acme.example/").await.unwrap().source, "statuspage");
 }
+
+#[tokio::test]
+async fn a_host_that_is_not_there_is_not_asked_sixteen_times() {
+    let web = Web::default();
+    let error = web.detect("https://acme.example/").await.unwrap_err();
+    assert_eq!((error.tried.len(), web.asked.borrow().len()), (SAME_FAILURES, SAME_FAILURES));
+}

@@ -60,6 +60,13 @@ fn a_history_older_than_the_summary_covers_nothing_in_between() {
     let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
     assert_eq!(snapshot.coverage.incidents, statuswatch::snapshot::Listing::Open);
     assert_eq!(snapshot.incidents.len(), 2, "what it tells is told all the same");
+
+    let body = String::from_utf8(step.documents.details[0].1.body.to_vec()).unwrap();
+    let status = "\"name\": \"Failed requests to the API and the console\",\n   \"status\": \"resolved\"";
+    assert!(body.contains(status), "{body}");
+    step.documents.details[0].1.body = body.replacen(status, &status.replace("resolved", "monitoring"), 1).into_bytes().into();
+    let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
+    assert_eq!(snapshot.open().count(), 0, "the summary knows better what is open");
 }
 
 #[test]

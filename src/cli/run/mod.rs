@@ -1,0 +1,261 @@
+//! `run`: watch until stopped.
+
+mod keys;
+mod welcome;
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::args::{Common, Format, RunArgs};
+use super::exit::Exit;
+use super::{context, output};
+use crate::config::{Config, Console, ConsoleFormat};
+use crate::ledger::{LockError, Reader, StateLock};
+use crate::pipeline::{How, Pipeline};
+use crate::sink::actor::Reopen;
+use crate::supervisor::Reload;
+use crate::telemetry;
+
+/// Runs until stopped; answers how it ended.
+///
+/// # Errors
+/// What could not be started or written.
+pub fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
+    let mut config = match context::load(common) {
+        Ok(loaded) => loaded.config,
+        Err(exit) => return Ok(exit),
+    };
+    if let Some(dir) = &common.state {
+        config.state_dir.clone_from(dir);
+    }
+    let lock = match StateLock::acquire(&config.state_dir) {
+        Ok(lock) => lock,
+        Err(error @ LockError::InUse { .. }) => {
+            output::note(&format!("statuswatch: {error}"));
+            return Ok(Exit::Busy);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let _diagnostics = telemetry::start(&config.diagnostics, telemetry::Stderr::Warnings)?;
+    telemetry::log_panics();
+    actix::System::new().block_on(watch(common, args, config, lock))
+}
+
+/// Why the watch ends.
+enum End {
+    Asked(&'static str),
+    Once,
+    Fatal(String),
+}
+
+async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock) -> anyhow::Result<Exit> {
+    let hosted = args.hosted || !std::io::stdin().is_terminal();
+    let format = match args.format {
+        Some(Format::Text) => ConsoleFormat::Text,
+        Some(Format::Json) => ConsoleFormat::Json,
+        None => config.console.format,
+    };
+    let mut signals = Signals::new()?;
+    let before = Reader::open(&config.state_dir).and_then(|reader| reader.newest_seq()).unwrap_or(0);
+    let how = How {
+        once: args.once,
+        console: Console { format },
+        console_writer: Arc::new(|| Box::new(std::io::stdout())),
+        color: !hosted && output::colour(),
+        alive: Box::new(watchdog()),
+    };
+    let mut pipeline = Pipeline::start(&config, lock, how)?;
+    if pipeline.fatal.is_empty() && (&mut pipeline.ready).await.is_err() {
+        anyhow::bail!("the supervisor did not start");
+    }
+    tracing::info!(providers = config.providers.len(), version = env!("CARGO_PKG_VERSION"), "watching");
+    tell_manager(&[sd_notify::NotifyState::Ready]);
+    let attended = !hosted && !args.once && std::io::stdout().is_terminal() && format == ConsoleFormat::Text;
+    let mut keys = if attended {
+        output::print(&welcome::banner(&config))?;
+        Some(keys::Keys::listen())
+    } else {
+        None
+    };
+    let end = until_the_end(common, args, &config, &mut pipeline, &mut signals, keys.as_mut()).await;
+    tell_manager(&[sd_notify::NotifyState::Stopping]);
+    drop(keys);
+    let ending = tokio::select! {
+        ending = pipeline.shutdown(config.shutdown_timeout) => ending,
+        // A second one ends it at once; nothing depends on an orderly end.
+        () = signals.stop() => return Ok(Exit::Failed),
+    };
+    tracing::info!(delivered = ending.delivered, written = ending.written, "stopped");
+    match end {
+        End::Fatal(reason) => anyhow::bail!(reason),
+        End::Once => {
+            let after = Reader::open(&config.state_dir)?;
+            if after.newest_seq()? == before && format == ConsoleFormat::Text {
+                output::print(&welcome::nothing_new(&after)?)?;
+            }
+            if !ending.delivered {
+                output::note("statuswatch: not everything could be delivered; it is kept and delivered by the next run");
+                return Ok(Exit::Failed);
+            }
+            Ok(Exit::Done)
+        }
+        End::Asked(why) => {
+            tracing::debug!(why, "ended in order");
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn until_the_end(
+    common: &Common,
+    args: &RunArgs,
+    config: &Config,
+    pipeline: &mut Pipeline,
+    signals: &mut Signals,
+    mut keys: Option<&mut keys::Keys>,
+) -> End {
+    let duration = args.duration.unwrap_or(Duration::MAX);
+    let mut over = std::pin::pin!(async move {
+        if duration == Duration::MAX { std::future::pending().await } else { tokio::time::sleep(duration).await }
+    });
+    loop {
+        let Pipeline { fatal, polled, .. } = &mut *pipeline;
+        let key = async {
+            match keys.as_mut() {
+                Some(keys) => keys.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let next = if args.once {
+            tokio::select! {
+                reason = fatal.recv() => Next::End(End::Fatal(reason.unwrap_or_else(|| "the supervisor has ended".to_owned()))),
+                what = signals.next() => Next::Signal(what),
+                () = &mut over => Next::End(End::Asked("the time is over")),
+                () = polled.all() => Next::End(End::Once),
+            }
+        } else {
+            tokio::select! {
+                reason = fatal.recv() => Next::End(End::Fatal(reason.unwrap_or_else(|| "the supervisor has ended".to_owned()))),
+                what = signals.next() => Next::Signal(what),
+                () = &mut over => Next::End(End::Asked("the time is over")),
+                key = key => Next::Key(key),
+            }
+        };
+        match next {
+            Next::End(end) => return end,
+            Next::Signal(Signalled::Stop) => return End::Asked("a signal"),
+            Next::Signal(Signalled::Reload) => {
+                reload(common, config, pipeline).await;
+                reopen(pipeline);
+            }
+            Next::Signal(Signalled::Reopen) => reopen(pipeline),
+            Next::Key(keys::Key::Quit) => return End::Asked("the key q"),
+            Next::Key(key) => welcome::answer(key, &config.state_dir),
+        }
+    }
+}
+
+enum Next {
+    End(End),
+    Signal(Signalled),
+    Key(keys::Key),
+}
+
+fn reopen(pipeline: &Pipeline) {
+    if pipeline.supervisor.try_send(Reopen).is_err() {
+        tracing::warn!("the supervisor is too busy to reopen the logs");
+    }
+}
+
+/// Reads the configuration again: an invalid one changes nothing and says why.
+async fn reload(common: &Common, config: &Config, pipeline: &Pipeline) {
+    let fresh = match context::read(common) {
+        Ok(loaded) => loaded.config,
+        Err(error) => {
+            output::note(&format!("{error}"));
+            tracing::error!("the new configuration is not valid: the former one goes on");
+            return;
+        }
+    };
+    let same = |fresh: &Config| {
+        (&fresh.supervision, &fresh.console, &fresh.event_log, &fresh.diagnostics)
+            == (&config.supervision, &config.console, &config.event_log, &config.diagnostics)
+            && (common.state.is_some() || fresh.state_dir == config.state_dir)
+    };
+    if !same(&fresh) {
+        tracing::warn!("only providers and defaults are reloaded; state_dir, supervision, console, logs and diagnostics need a restart");
+    }
+    match pipeline.supervisor.send(Reload(fresh.providers)).await {
+        Ok(Ok(changes)) => tracing::warn!(
+            started = changes.start.len(),
+            stopped = changes.stop.len(),
+            changed = changes.change.len(),
+            unchanged = changes.same,
+            "the configuration was reloaded"
+        ),
+        Ok(Err(error)) => tracing::error!(%error, "the new configuration could not be taken over"),
+        Err(error) => tracing::error!(%error, "the supervisor does not answer"),
+    }
+}
+
+/// The signals `run` listens to.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    user: Signal,
+}
+
+enum Signalled {
+    Stop,
+    Reload,
+    Reopen,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signalled {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signalled::Stop,
+            _ = self.terminate.recv() => Signalled::Stop,
+            _ = self.hangup.recv() => Signalled::Reload,
+            _ = self.user.recv() => Signalled::Reopen,
+        }
+    }
+
+    async fn stop(&mut self) {
+        while !matches!(self.next().await, Signalled::Stop) {}
+    }
+}
+
+/// Tells the service manager, where there is one.
+fn tell_manager(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "the service manager was not told");
+    }
+}
+
+/// Called every second: feeds the service manager's watchdog at half its period.
+fn watchdog() -> impl FnMut() + Send {
+    let period = sd_notify::watchdog_enabled().map(|period| period / 2);
+    let mut last: Option<std::time::Instant> = None;
+    move || {
+        if let Some(period) = period
+            && last.is_none_or(|last| last.elapsed() + Duration::from_secs(1) > period)
+        {
+            last = Some(std::time::Instant::now());
+            tell_manager(&[sd_notify::NotifyState::Watchdog]);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a person at a terminal sees beside the events: banner, present state, last known update, answers to keys.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::keys::Key;
+use crate::cli::{output, view_history, view_status};
+use crate::config::Config;
+use crate::config::units::render_duration;
+use crate::event::render_block;
+use crate::ledger::{LedgerError, Query, Reader};
+
+/// Events shown by the key `h`.
+const HISTORY: usize = 10;
+
+/// The banner, the present state and the last known update.
+pub(super) fn banner(config: &Config) -> String {
+    let mut text = String::new();
+    let intervals = |of: fn(&crate::config::Settings) -> std::time::Duration| {
+        let (mut least, mut most) = (std::time::Duration::MAX, std::time::Duration::ZERO);
+        for provider in &config.providers {
+            least = least.min(of(&provider.settings));
+            most = most.max(of(&provider.settings));
+        }
+        if least >= most { render_duration(most) } else { format!("{} to {}", render_duration(least), render_duration(most)) }
+    };
+    let count = config.providers.len();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "statuswatch {} · {count} provider{}", env!("CARGO_PKG_VERSION"), if count == 1 { "" } else { "s" });
+    let _ = writeln!(
+        text,
+        "  polled every {}, every {} during incidents",
+        intervals(|settings| settings.interval),
+        intervals(|settings| settings.incident_interval)
+    );
+    let _ = writeln!(text, "  events in {}, diagnostics in {}, state in {}", config.event_log.dir.display(), config.diagnostics.dir.display(), config.state_dir.display());
+    if let Ok(reader) = Reader::open(&config.state_dir) {
+        let _ = writeln!(text, "  now: {}", now(&reader).unwrap_or_else(|_| "unknown".to_owned()));
+        match reader.last() {
+            Ok(Some(last)) => {
+                let _ = write!(text, "\nLast known update:\n{}", render_block(&last));
+            }
+            _ => text.push_str("\nNo update is known yet: first polls are spread over the interval.\n"),
+        }
+    }
+    text.push_str("Keys: h history · s status · q quit\n\n");
+    text
+}
+
+fn now(reader: &Reader) -> Result<String, LedgerError> {
+    let rows: Vec<_> = reader.providers()?.into_iter().filter(|row| row.watched).collect();
+    Ok(view_status::in_one_line(&rows, &reader.open_items(None)?, crate::clock::now()))
+}
+
+/// What `--once` says when nothing is new.
+pub(super) fn nothing_new(reader: &Reader) -> Result<String, LedgerError> {
+    let mut text = "No new updates.\n".to_owned();
+    if let Some(last) = reader.last()? {
+        let _ = write!(text, "Last known update:\n{}", render_block(&last));
+    }
+    Ok(text)
+}
+
+/// Answers a key.
+pub(super) fn answer(key: Key, state_dir: &Path) {
+    let text = match key {
+        Key::Quit => return,
+        Key::Help => Ok("Keys: h history · s status · q quit\n".to_owned()),
+        Key::History => history(state_dir),
+        Key::Status => status(state_dir),
+    };
+    let shown = match text {
+        Ok(text) => output::print(&text),
+        Err(error) => {
+            output::note(&format!("statuswatch: {error}"));
+            Ok(())
+        }
+    };
+    if let Err(error) = shown {
+        tracing::debug!(%error, "nobody sees the answer to a key");
+    }
+}
+
+fn history(state_dir: &Path) -> Result<String, LedgerError> {
+    let events = Reader::open(state_dir)?.events(&Query { limit: Some(HISTORY), ..Query::default() })?;
+    let events: Vec<_> = events.into_iter().map(|recorded| recorded.event).collect();
+    Ok(if events.is_empty() { "No events yet.\n".to_owned() } else { view_history::render(&events, output::colour()) })
+}
+
+fn status(state_dir: &Path) -> Result<String, LedgerError> {
+    let reader = Reader::open(state_dir)?;
+    let rows: Vec<_> = reader.providers()?.into_iter().filter(|row| row.watched).collect();
+    Ok(view_status::render(&rows, &reader.open_items(None)?, &reader.sinks()?, crate::clock::now(), output::colour()))
+}

@@ -1,0 +1,155 @@
+//! The whole pipeline put together from a configuration: what `run` runs, and `demo` and `chaos` too.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Anchor;
+use crate::config::{Config, Console, ConsoleFormat, LogFormat};
+use crate::fetch::{self, Client, ClientOptions};
+use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
+use crate::poller::Shared;
+use crate::poller::reading::Reading;
+use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
+use crate::supervisor::actor::SinkFactory;
+use crate::supervisor::{Ending, Options, Shutdown, Supervisor};
+
+/// Events, and what was seen of incidents no longer listed, are kept so long: longer than any page lists them.
+const KEEP: Duration = Duration::from_hours(400 * 24);
+
+/// Documents parsed at once: parsing is work for a processor, and each holds a body in memory.
+const PARSERS: usize = 2;
+
+/// Makes a writer for the console, also again after its sink crashed.
+pub type ConsoleWriter = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
+
+/// How to run it, beside the configuration.
+pub struct How {
+    /// Poll every provider once and say so.
+    pub once: bool,
+    /// What the console shows, instead of the configuration's.
+    pub console: Console,
+    /// Where the console writes.
+    pub console_writer: ConsoleWriter,
+    /// Whether the console is coloured.
+    pub color: bool,
+    /// Called every second while the supervisor's loop turns.
+    pub alive: Box<dyn FnMut() + Send>,
+}
+
+/// A pipeline at work.
+pub struct Pipeline {
+    /// Its supervisor.
+    pub supervisor: Addr<Supervisor>,
+    /// Says why it cannot go on.
+    pub fatal: mpsc::UnboundedReceiver<String>,
+    /// Says when pollers and sinks run.
+    pub ready: oneshot::Receiver<()>,
+    /// With [`How::once`]: who has been polled.
+    pub polled: Polled,
+    _lock: StateLock,
+}
+
+/// Who has been polled once.
+pub struct Polled {
+    receiver: mpsc::UnboundedReceiver<String>,
+    waiting: HashSet<String>,
+}
+
+impl Polled {
+    /// Waits until every provider has been.
+    pub async fn all(&mut self) {
+        while !self.waiting.is_empty() {
+            match self.receiver.recv().await {
+                Some(id) => self.waiting.remove(&id),
+                None => return,
+            };
+        }
+    }
+}
+
+/// Why the pipeline did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state directory is another's, or cannot be used.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The HTTP client cannot be made.
+    #[error("cannot prepare HTTP requests")]
+    Client(#[from] fetch::BuildError),
+}
+
+impl Pipeline {
+    /// Starts it. Must be called inside an actix system.
+    pub fn start(config: &Config, lock: StateLock, how: How) -> Result<Self, StartError> {
+        let (fatal_sender, fatal) = mpsc::unbounded_channel();
+        let (ready_sender, ready) = oneshot::channel();
+        let (once_sender, polled) = mpsc::unbounded_channel();
+        let ledger_options = ledger::Options { state_dir: config.state_dir.clone(), keep: KEEP, fatal: fatal_sender.clone() };
+        let first = LedgerActor::open(ledger_options.clone())?;
+        let (reading, died) = Reading::open(&config.state_dir, PARSERS);
+        let shared = Arc::new(Shared {
+            client: Client::new(client_options(config))?,
+            ledger: Ledger::default(),
+            reading,
+            anchor: Anchor::now(),
+            once: how.once.then_some(once_sender),
+        });
+        let options = Options {
+            state_dir: config.state_dir.clone(),
+            supervision: config.supervision.clone(),
+            providers: config.providers.clone(),
+            ledger_options,
+            sinks: sinks(config, &how),
+            shared,
+            died,
+            lanes: std::thread::available_parallelism().map_or(1, usize::from).min(2),
+            fatal: fatal_sender,
+            ready: Some(ready_sender),
+            alive: how.alive,
+        };
+        let waiting = config.providers.iter().map(|provider| provider.id.clone()).collect();
+        let supervisor = Supervisor::new(options, first).start();
+        Ok(Self { supervisor, fatal, ready, polled: Polled { receiver: polled, waiting }, _lock: lock })
+    }
+
+    /// Ends it in order: no more polls, what is recorded is delivered.
+    pub async fn shutdown(&self, within: Duration) -> Ending {
+        self.supervisor.send(Shutdown { within }).await.unwrap_or(Ending { delivered: false, written: false })
+    }
+}
+
+fn client_options(config: &Config) -> ClientOptions {
+    // A connection is worth keeping while a provider is asked again soon; servers close idle ones after some 5 to 75 s.
+    let shortest = config.providers.iter().map(|provider| provider.settings.interval).min().unwrap_or_default();
+    let keep_alive = if shortest <= Duration::from_secs(20) { shortest + Duration::from_secs(2) } else { Duration::from_secs(3) };
+    let max_hosts = (config.providers.len() * 2).max(1024);
+    ClientOptions { keep_alive, max_hosts, ..ClientOptions::default() }
+}
+
+/// One row for each sink the configuration turns on.
+fn sinks(config: &Config, how: &How) -> Vec<(String, SinkFactory)> {
+    let mut sinks: Vec<(String, SinkFactory)> = Vec::new();
+    if how.console.format != ConsoleFormat::Off {
+        let (format, color, writer) = (how.console.format, how.color, Arc::clone(&how.console_writer));
+        sinks.push(("console".to_owned(), Arc::new(move || Ok(Box::new(ConsoleSink::new(format, writer(), color)) as Box<dyn Sink>))));
+    }
+    let formats: &[LogFileFormat] = match config.event_log.format {
+        LogFormat::Json => &[LogFileFormat::Json],
+        LogFormat::Text => &[LogFileFormat::Text],
+        LogFormat::Both => &[LogFileFormat::Json, LogFileFormat::Text],
+    };
+    for &format in formats {
+        let log = config.event_log.clone();
+        let make = move || Ok(Box::new(EventLogSink::new(log.dir.clone(), format, log.rotation, log.keep)) as Box<dyn Sink>);
+        sinks.push((format!("event_log.{format:?}").to_lowercase(), Arc::new(make)));
+    }
+    sinks
+}

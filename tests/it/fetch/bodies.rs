@@ -1,0 +1,117 @@
+//! Bodies: whole or not at all, bounded, decompressed once.
+
+use std::io::Write as _;
+
+use super::*;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+const GZIP: &str = "Content-Encoding: gzip\r\n";
+
+#[tokio::test]
+async fn what_is_cut_is_incomplete() {
+    for cut in [
+        "HTTP/1.1 200 OK\r\nContent-Le",
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{}",
+    ] {
+        assert_eq!(kind_of(cut).await, FailureKind::IncompleteBody, "{cut}");
+    }
+    let whole = gzip(&[b'x'; 5000]);
+    let mut cut = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{GZIP}\r\n", whole.len()).into_bytes();
+    cut.extend_from_slice(&whole[..whole.len() / 2]);
+    assert_eq!(kind_of(cut).await, FailureKind::IncompleteBody);
+}
+
+#[tokio::test]
+async fn a_reset_within_the_body_is_incomplete() {
+    let server = serve(|mut stream, _, seen| async move {
+        head(&mut stream, &seen).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{").await.unwrap();
+        stream.set_zero_linger().unwrap();
+    })
+    .await;
+    assert_eq!(failure(&client(), request(&server.url("/"))).await.kind, FailureKind::IncompleteBody);
+}
+
+#[tokio::test]
+async fn nothing_is_no_answer() {
+    assert_eq!(kind_of(response("200 OK", "", b"")).await, FailureKind::EmptyBody);
+    assert_eq!(kind_of(response("200 OK", "", b" \r\n\t ")).await, FailureKind::EmptyBody);
+    assert_eq!(kind_of(response("200 OK", GZIP, &gzip(b""))).await, FailureKind::EmptyBody);
+}
+
+#[tokio::test]
+async fn compression_is_what_it_says() {
+    let server = fixed(response("200 OK", GZIP, &gzip(b"{\"a\":1}"))).await;
+    let answer = body(&client(), request(&server.url("/"))).await;
+    assert_eq!(answer.document.body.as_ref(), b"{\"a\":1}");
+    let mut broken = gzip(&[b'x'; 5000]);
+    let end = broken.len();
+    broken[end - 6] ^= 0xff;
+    for (headers, bytes) in [
+        (GZIP, b"{\"a\":1}".to_vec()),
+        (GZIP, broken),
+        (GZIP, gzip(b"{}")[..15].to_vec()),
+        (GZIP, gzip(&gzip(b"{}"))),
+        ("", gzip(b"{}")),
+        ("Content-Encoding: br\r\n", b"{}".to_vec()),
+    ] {
+        assert_eq!(kind_of(response("200 OK", headers, &bytes)).await, FailureKind::Encoding, "{headers}");
+    }
+}
+
+#[tokio::test]
+async fn the_limit_is_exact_and_counts_after_decompression() {
+    let exact = vec![b'x'; 1 << 20];
+    let over = vec![b'x'; (1 << 20) + 1];
+    let chunked = |bytes: &[u8]| {
+        let mut answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", bytes.len()).into_bytes();
+        answer.extend_from_slice(bytes);
+        answer.extend_from_slice(b"\r\n0\r\n\r\n");
+        answer
+    };
+    for answer in [response("200 OK", "", &exact), response("200 OK", GZIP, &gzip(&exact)), chunked(&exact)] {
+        let server = fixed(answer).await;
+        assert_eq!(body(&client(), request(&server.url("/"))).await.document.body.len(), 1 << 20);
+    }
+    for answer in [response("200 OK", "", &over), response("200 OK", GZIP, &gzip(&over)), chunked(&over)] {
+        assert_eq!(kind_of(answer).await, FailureKind::BodyTooLarge);
+    }
+}
+
+#[tokio::test]
+async fn a_bomb_is_left_at_the_limit() {
+    // 64 MiB out of 64 KiB or so; the rest never comes, so only stopping early ends well.
+    let bomb = gzip(&vec![0; 64 << 20]);
+    let server = serve(move |mut stream, _, seen| {
+        let bomb = bomb.clone();
+        async move {
+            head(&mut stream, &seen).await;
+            stream.write_all(format!("HTTP/1.1 200 OK\r\n{GZIP}Content-Length: 999999999\r\n\r\n").as_bytes()).await.ok();
+            stream.write_all(&bomb).await.ok();
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    assert_eq!(failure(&client(), request(&server.url("/"))).await.kind, FailureKind::BodyTooLarge);
+}
+
+#[tokio::test]
+async fn bodies_share_a_budget_until_they_are_dropped() {
+    let server = fixed(response("200 OK", "", &vec![b'x'; 1 << 20])).await;
+    let client = Client::new(ClientOptions { body_budget: 1 << 20, ..options() }).unwrap();
+    let url = server.url("/");
+    let held = body(&client, request(&url)).await;
+    let failed = failure(&client, Request { timeout: Duration::from_millis(300), ..request(&url) }).await;
+    assert_eq!(failed.kind, FailureKind::Resource);
+    let small = fixed(response("200 OK", "", &vec![b'x'; 100_000])).await;
+    body(&client, request(&small.url("/"))).await;
+    drop(held);
+    body(&client, request(&url)).await;
+}

@@ -1,0 +1,135 @@
+//! Certificates, made by the test itself.
+
+use std::convert::Infallible;
+use std::io;
+
+use futures::stream;
+use http_body_util::StreamBody;
+use hyper::body::{Bytes, Frame};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use super::*;
+
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// What it takes to be a TLS server for the names, by the authority.
+fn acceptor(authority: &CertifiedIssuer<'static, KeyPair>, names: &[&str], until: i32, protocol: &[u8]) -> TlsAcceptor {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    params.not_before = date_time_ymd(2000, 1, 1);
+    params.not_after = date_time_ymd(until, 1, 1);
+    let certificate = params.signed_by(&key, authority).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .unwrap();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A TLS server that answers the same to all.
+async fn secure(authority: &CertifiedIssuer<'static, KeyPair>, names: &[&str], until: i32, answer: Vec<u8>) -> Server {
+    let acceptor = acceptor(authority, names, until, b"http/1.1");
+    serve(move |stream, _, seen| {
+        let (acceptor, answer) = (acceptor.clone(), answer.clone());
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                reply(stream, seen, answer).await;
+            }
+        }
+    })
+    .await
+}
+
+fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> Client {
+    Client::new(ClientOptions { extra_roots: vec![authority.der().to_vec()], ..options() }).unwrap()
+}
+
+fn https(server: &Server) -> Url {
+    Url::parse(&format!("https://localhost:{}/", server.address.port())).unwrap()
+}
+
+#[tokio::test]
+async fn a_certificate_is_good_or_says_why_not() {
+    let authority = authority();
+    let ok = response("200 OK", "", b"{}");
+    let good = secure(&authority, &["localhost"], 2090, ok.clone()).await;
+    assert_eq!(body(&trusting(&authority), request(&https(&good))).await.document.body.as_ref(), b"{}");
+    let expired = secure(&authority, &["localhost"], 2001, ok.clone()).await;
+    let wrong = secure(&authority, &["other.test"], 2090, ok.clone()).await;
+    for (client, server, reason) in [
+        (trusting(&authority), &expired, "certificate expired"),
+        (trusting(&authority), &wrong, "certificate for a wrong name"),
+        (client(), &good, "certificate of an unknown authority"),
+    ] {
+        let failed = failure(&client, request(&https(server))).await;
+        assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::Tls, reason));
+    }
+    assert_eq!(good.requests().len() + expired.requests().len() + wrong.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls() {
+    let plain = serve(|mut stream, _, _| async move {
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.ok();
+    })
+    .await;
+    let failed = failure(&client(), request(&https(&plain))).await;
+    assert_eq!(failed.kind, FailureKind::Tls, "{failed}");
+    assert!(failed.message.starts_with("handshake: "), "{failed}");
+}
+
+#[tokio::test]
+async fn https_does_not_lead_to_http() {
+    let authority = authority();
+    let trap = fixed(response("200 OK", "", b"{}")).await;
+    let server =
+        secure(&authority, &["localhost"], 2090, response("301 Moved", &format!("Location: {}\r\n", trap.url("/")), b"")).await;
+    let url = https(&server);
+    let failed = failure(&trusting(&authority), Request { allow_private: true, ..request(&url) }).await;
+    assert_eq!(failed.kind, FailureKind::InsecureRedirect);
+    assert_eq!(trap.connections(), 0);
+}
+
+#[tokio::test]
+async fn http2_is_spoken_where_offered_and_a_reset_stream_is_incomplete() {
+    let authority = authority();
+    let acceptor = acceptor(&authority, &["localhost"], 2090, b"h2");
+    let server = serve(move |stream, _, seen| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let service = service_fn(move |asked: hyper::Request<hyper::body::Incoming>| {
+                seen.lock().unwrap().push(format!("{:?} {}", asked.version(), asked.uri().path()));
+                let mut pieces = vec![Ok(Frame::data(Bytes::from_static(b"{}")))];
+                if asked.uri().path() == "/cut" {
+                    // An error in the body resets the stream.
+                    pieces.push(Err(io::Error::other("cut")));
+                }
+                async { Ok::<_, Infallible>(hyper::Response::new(StreamBody::new(stream::iter(pieces)))) }
+            });
+            let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            connection.serve_connection(TokioIo::new(stream), service).await.ok();
+        }
+    })
+    .await;
+    let client = trusting(&authority);
+    let url = https(&server);
+    assert_eq!(body(&client, request(&url)).await.document.body.as_ref(), b"{}");
+    let failed = failure(&client, request(&url.join("/cut").unwrap())).await;
+    assert_eq!(failed.kind, FailureKind::IncompleteBody, "{failed}");
+    assert_eq!(body(&client, request(&url)).await.document.body.as_ref(), b"{}");
+    assert_eq!(server.requests(), ["HTTP/2.0 /", "HTTP/2.0 /cut", "HTTP/2.0 /"]);
+}
