@@ -141,6 +141,15 @@ and the entry for providers.yaml.
   statuswatch probe status.acme.example
   statuswatch probe https://status.acme.example/history.atom --json", after_help = EXIT_STATUSES)]
     Probe(ProbeArgs),
+    /// Read the event log across its rotated files, oldest first
+    #[command(long_about = "\
+Read the event log across its rotated files, oldest first. With -f it goes on as events are written, across a \
+rotation too, until interrupted.
+
+  statuswatch logs --since 24h
+  statuswatch logs -f --provider openai
+  statuswatch logs --json | jq -r '.title'", after_help = EXIT_STATUSES)]
+    Logs(LogsArgs),
     /// Put a provider into providers.yaml, keeping its comments and order
     #[command(long_about = "\
 Put a provider into providers.yaml, keeping its comments and order. A file that is not there is begun. An address is \

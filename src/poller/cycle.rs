@@ -30,7 +30,7 @@ pub enum Outcome {
         /// What the poll says.
         snapshot: Box<Snapshot>,
         /// Binding, validators and hash; the times are the caller's.
-        checkpoint: Checkpoint,
+        checkpoint: Box<Checkpoint>,
         /// Whether every detail asked for was read.
         complete: bool,
         /// Where the address leads for good, if it says so.
@@ -200,7 +200,7 @@ async fn read(
     let (validators, body_hash) = if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };
     let binding = Binding { source: source.name().to_owned(), version: source.version(), document_url };
     let checkpoint = Checkpoint { binding: Some(binding), validators, body_hash, ..Checkpoint::default() };
-    Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint, complete, moved_to })
+    Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint: Box::new(checkpoint), complete, moved_to })
 }
 
 /// Whether a failure means that the page does not have such a document.
