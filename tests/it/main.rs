@@ -14,6 +14,7 @@ mod deploy;
 mod feed;
 mod fetch;
 mod ledger;
+mod replay;
 mod sinks;
 mod sources;
 mod support;
