@@ -15,6 +15,7 @@ mod feed;
 mod fetch;
 mod ledger;
 mod replay;
+mod run;
 mod sinks;
 mod sources;
 mod support;

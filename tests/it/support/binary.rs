@@ -115,6 +115,12 @@ impl Bench {
         Run::start(statuswatch(self.dir.path()).args(args))
     }
 
+    /// Starts the binary with this as its standard input.
+    pub(crate) fn start_with(&self, args: &[&str], input: std::fs::File) -> Run {
+        self.write();
+        Run::start(statuswatch(self.dir.path()).args(args).stdin(input))
+    }
+
     /// Runs a command that ends by itself.
     pub(crate) fn output(&self, args: &[&str]) -> (Output, String, String) {
         let output = statuswatch(self.dir.path()).args(args).output().unwrap();
