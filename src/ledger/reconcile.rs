@@ -229,7 +229,7 @@ fn judge_update(
         status: update.status,
         message: Some(update.text.clone()).filter(|text| !text.is_empty()),
         published_at: update.published_at.unwrap_or(context.now),
-        backfill: update.published_at.is_some_and(|at| at < context.watched_since),
+        backfill: update.published_at.is_some_and(|at| latest_possible(update, at) < context.watched_since),
         id: event_id(update_key, incident.kind, fingerprint),
         ..draft(incident, context)
     });
@@ -245,6 +245,12 @@ fn was_moved(key: IncidentKey, seen: &[Seen], incident: &Incident, fingerprint: 
     let listed: Vec<UpdateKey> =
         incident.updates.iter().map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).0).collect();
     same.any(|seen| !listed.contains(&seen.update))
+}
+
+/// Feeds that give an update's minute alone mean any moment of it.
+fn latest_possible(update: &Update, at: Time) -> Time {
+    let minute_only = matches!(update.id, UpdateId::Timed(..)) && at.timestamp_millis() % 60_000 == 0;
+    if minute_only { at + chrono::Duration::seconds(59) } else { at }
 }
 
 /// Key and `update_id` of an update.

@@ -152,9 +152,10 @@ impl Poller {
                         tracing::info!(provider = provider.id, rejected, "an item could not be used");
                     }
                     let observed_at = crate::clock::now();
-                    let record = Record { provider, generation, snapshot, checkpoint: checkpoint.clone(), complete, observed_at };
+                    let record =
+                        Record { provider, generation, snapshot, checkpoint: (*checkpoint).clone(), complete, observed_at };
                     match shared.ledger.ask(record).await {
-                        Ok(recorded) => Done::Recorded { recorded, checkpoint: Box::new(checkpoint), moved_to },
+                        Ok(recorded) => Done::Recorded { recorded, checkpoint, moved_to },
                         Err(error) => Done::Unrecorded(error),
                     }
                 }
@@ -238,10 +239,10 @@ impl Poller {
             self.start.checkpoint.validators = crate::fetch::Validators::default();
             self.start.checkpoint.body_hash = None;
         }
-        if !std::mem::replace(&mut self.failing, true) {
-            tracing::warn!(provider = self.provider.id, reason = trouble.reason, "cannot be read");
-        } else {
+        if std::mem::replace(&mut self.failing, true) {
             tracing::debug!(provider = self.provider.id, reason = trouble.reason, failures = self.failures, "still cannot be read");
+        } else {
+            tracing::warn!(provider = self.provider.id, reason = trouble.reason, "cannot be read");
         }
         let next = schedule::after_failure(
             &self.provider.settings,

@@ -73,6 +73,8 @@ async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock)
     }
     tracing::info!(providers = config.providers.len(), version = env!("CARGO_PKG_VERSION"), "watching");
     tell_manager(&[sd_notify::NotifyState::Ready]);
+    let ids: Vec<String> = config.providers.iter().map(|provider| provider.id.clone()).collect();
+    super::chaos::sabotage::begin(&pipeline.supervisor, &ids);
     let attended = !hosted && !args.once && std::io::stdout().is_terminal() && format == ConsoleFormat::Text;
     let mut keys = if attended {
         output::print(&welcome::banner(&config))?;

@@ -122,7 +122,8 @@ async fn a_damaged_or_newer_database_is_refused_and_left_alone() {
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
     let newer = std::fs::read(&path).unwrap();
     for (bytes, says) in [(zeroed, "is damaged"), (cut, "is damaged"), (newer, "start the newer statuswatch")] {
-        std::fs::write(&path, &bytes).unwrap(); println!("case {says} {}", bytes.len());
+        std::fs::write(&path, &bytes).unwrap();
+        println!("case {says} {}", bytes.len());
         let ended = bench.start(&["run"]).ended().await;
         assert_eq!(ended.code(), Some(1), "{says}");
         assert!(ended.err.contains(says) && ended.err.contains("ledger.db"), "{}", ended.err);
