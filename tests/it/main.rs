@@ -14,6 +14,7 @@ mod deploy;
 mod feed;
 mod fetch;
 mod ledger;
+mod politeness;
 mod replay;
 mod run;
 mod sinks;
