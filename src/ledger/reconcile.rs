@@ -206,9 +206,10 @@ fn judge_update(
         return;
     }
     let stale = versions().any(|seen| update.edited_at.is_some() && seen.edited_at > update.edited_at);
+    let moved = matches!(update.id, UpdateId::Timed(..)) && was_moved(key, seen, incident, fingerprint);
     let mut revision = versions().map(|seen| seen.revision).max().unwrap_or(0) + 1;
     let mut told_id = id;
-    let mut late = stale;
+    let mut late = stale || moved;
     if update.id == UpdateId::Latest {
         // The document shows one update an incident: time tells a new one from an edit of the last.
         let at = update.published_at;
@@ -224,7 +225,7 @@ fn judge_update(
     }
     outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at: update.edited_at });
     if late {
-        // An older text than the one known: a stale replica answered. Remembered, never told.
+        // An older text than the one known: a stale replica answered; or a known one under another time. Remembered, never told.
         return;
     }
     outcome.news.push(Draft {
@@ -237,6 +238,18 @@ fn judge_update(
         id: event_id(update_key, incident.kind, fingerprint),
         ..draft(incident, context)
     });
+}
+
+/// Whether an update that is recognised by its time is a known one under another time: the same words were seen at
+/// a time at which the document has no update any more.
+fn was_moved(key: IncidentKey, seen: &[Seen], incident: &Incident, fingerprint: Fingerprint) -> bool {
+    let mut same = seen.iter().filter(|seen| seen.fingerprint == fingerprint).peekable();
+    if same.peek().is_none() {
+        return false;
+    }
+    let listed: Vec<UpdateKey> =
+        incident.updates.iter().map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).0).collect();
+    same.any(|seen| !listed.contains(&seen.update))
 }
 
 /// Feeds that give an update's minute alone mean any moment of it.

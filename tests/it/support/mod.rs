@@ -1,3 +1,5 @@
 //! What the tests share.
 
+pub(crate) mod binary;
 pub(crate) mod provider;
+pub(crate) mod wait;
