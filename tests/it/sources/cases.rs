@@ -24,6 +24,12 @@ const CASES: &[(&str, &str)] = &[
     ("incidentio", "silent"),
     ("incidentio", "regions"),
     ("incidentio", "widget"),
+    ("instatus", "quiet"),
+    ("instatus", "open"),
+    ("instatus", "outage"),
+    ("instatus", "maintenance"),
+    ("instatus", "components"),
+    ("instatus", "odd"),
 ];
 
 #[test]
