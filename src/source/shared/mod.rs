@@ -11,12 +11,14 @@
 
 pub mod fields;
 mod items;
+mod outage;
 mod place;
 mod updates;
 pub mod v2;
 pub mod words;
 
 pub use items::{Items, List};
+pub use outage::{Beat, outage};
 pub use place::{at, bases, candidates, sibling};
 pub use updates::{Written, written};
 
