@@ -8,6 +8,7 @@ pub mod detect;
 mod feed;
 mod incidentio;
 pub mod shared;
+mod slack;
 mod statuspage;
 
 use url::Url;
@@ -17,7 +18,7 @@ use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
 
 /// Every source; recognition asks them in this order, the pickiest first.
-pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &feed::Feed];
+pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &slack::Slack, &feed::Feed];
 
 /// The source called `name`.
 #[must_use]

@@ -12,8 +12,13 @@ const MAX_HTML: usize = 256 * 1024;
 const MAX_FEEDS: usize = 4;
 
 /// Hosts that belong to a platform.
-const HOSTS: &[(&str, &str)] =
-    &[(".statuspage.io", "statuspage"), (".metastatuspage.com", "statuspage"), (".status.atlassian.com", "statuspage")];
+const HOSTS: &[(&str, &str)] = &[
+    (".statuspage.io", "statuspage"),
+    (".metastatuspage.com", "statuspage"),
+    (".status.atlassian.com", "statuspage"),
+    ("slack-status.com", "slack"),
+    ("status.slack.com", "slack"),
+];
 
 /// What the HTML of a platform's pages holds and that of others does not.
 const MARKS: &[(&str, &str)] = &[

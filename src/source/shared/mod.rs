@@ -6,6 +6,7 @@
 //! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is named.
 //! * [`words`] maps the platforms' words to ours; an unknown word never becomes "all is well".
 //! * [`at`] and [`candidates`] build addresses below a page.
+//! * [`written`] orders and recognises updates that have no ids.
 //! * [`v2`] is the `/api/v2` contract that Statuspage made and others imitate.
 
 pub mod fields;
@@ -13,6 +14,7 @@ mod items;
 mod place;
 pub mod v2;
 pub mod words;
+pub mod written;
 
 pub use items::{Items, List};
 pub use place::{at, bases, candidates, sibling};

@@ -24,6 +24,11 @@ const CASES: &[(&str, &str)] = &[
     ("incidentio", "silent"),
     ("incidentio", "regions"),
     ("incidentio", "widget"),
+    ("slack", "quiet"),
+    ("slack", "open"),
+    ("slack", "notice"),
+    ("slack", "outage"),
+    ("slack", "maintenance"),
 ];
 
 #[test]
