@@ -6,6 +6,7 @@
 
 pub mod detect;
 mod feed;
+mod google;
 mod incidentio;
 pub mod shared;
 mod slack;
@@ -18,7 +19,7 @@ use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
 
 /// Every source; recognition asks them in this order, the pickiest first.
-pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &slack::Slack, &feed::Feed];
+pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &slack::Slack, &google::Google, &feed::Feed];
 
 /// The source called `name`.
 #[must_use]

@@ -16,6 +16,7 @@ const HOSTS: &[(&str, &str)] = &[
     (".statuspage.io", "statuspage"),
     (".metastatuspage.com", "statuspage"),
     (".status.atlassian.com", "statuspage"),
+    (".google.com", "google"),
     ("slack-status.com", "slack"),
     ("status.slack.com", "slack"),
 ];

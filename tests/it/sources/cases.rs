@@ -29,6 +29,10 @@ const CASES: &[(&str, &str)] = &[
     ("slack", "notice"),
     ("slack", "outage"),
     ("slack", "maintenance"),
+    ("google", "quiet"),
+    ("google", "open"),
+    ("google", "outage"),
+    ("google", "old-schema"),
 ];
 
 #[test]

@@ -14,6 +14,7 @@ const FIRST: &[(&str, &str)] = &[
     ("widget", "https://status.acme.example/api/v1/summary"),
     // Alone, for a page that is polled by its history.
     ("incidents", "https://status.acme.example/api/v2/incidents.json"),
+    ("list", "https://status.acme.example/incidents.json"),
     ("current", "https://slack-status.com/api/v2.0.0/current"),
 ];
 
