@@ -4,6 +4,7 @@
 //! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
 //! fixture, a row in [`SOURCES`].
 
+mod aws;
 pub mod detect;
 mod feed;
 mod google;
@@ -19,7 +20,7 @@ use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
 
 /// Every source; recognition asks them in this order, the pickiest first.
-pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &slack::Slack, &google::Google, &feed::Feed];
+pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &slack::Slack, &google::Google, &aws::Aws, &feed::Feed];
 
 /// The source called `name`.
 #[must_use]

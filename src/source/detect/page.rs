@@ -17,6 +17,8 @@ const HOSTS: &[(&str, &str)] = &[
     (".metastatuspage.com", "statuspage"),
     (".status.atlassian.com", "statuspage"),
     (".google.com", "google"),
+    ("health.aws.amazon.com", "aws"),
+    ("status.aws.amazon.com", "aws"),
     ("slack-status.com", "slack"),
     ("status.slack.com", "slack"),
 ];

@@ -33,6 +33,10 @@ const CASES: &[(&str, &str)] = &[
     ("google", "open"),
     ("google", "outage"),
     ("google", "old-schema"),
+    ("aws", "quiet"),
+    ("aws", "open"),
+    ("aws", "outage"),
+    ("aws", "data"),
 ];
 
 #[test]
