@@ -9,10 +9,13 @@ pub mod detect;
 mod feed;
 mod firehydrant;
 mod gatus;
+mod aws;
+mod google;
 mod incidentio;
 mod instatus;
 pub mod shared;
 mod statusio;
+mod slack;
 mod statuspage;
 mod uptimekuma;
 
@@ -32,6 +35,9 @@ pub static SOURCES: &[&dyn Source] = &[
     &firehydrant::FireHydrant,
     &uptimekuma::UptimeKuma,
     &gatus::Gatus,
+    &slack::Slack,
+    &google::Google,
+    &aws::Aws,
     &feed::Feed,
 ];
 

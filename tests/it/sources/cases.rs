@@ -56,6 +56,19 @@ const CASES: &[(&str, &str)] = &[
     ("gatus", "open"),
     ("gatus", "outage"),
     ("gatus", "new"),
+    ("slack", "quiet"),
+    ("slack", "open"),
+    ("slack", "notice"),
+    ("slack", "outage"),
+    ("slack", "maintenance"),
+    ("google", "quiet"),
+    ("google", "open"),
+    ("google", "outage"),
+    ("google", "old-schema"),
+    ("aws", "quiet"),
+    ("aws", "open"),
+    ("aws", "outage"),
+    ("aws", "data"),
 ];
 
 #[test]
