@@ -10,6 +10,7 @@
 
 mod commands;
 mod config;
+mod crash;
 mod deploy;
 mod feed;
 mod fetch;
