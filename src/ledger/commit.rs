@@ -359,7 +359,7 @@ fn components(numbering: &mut Numbering<'_>, message: &Record, first_run: bool) 
 }
 
 /// The platform's id; where it has none, group and name.
-fn component_id(component: &Component) -> String {
+pub(super) fn component_id(component: &Component) -> String {
     component.id.clone().unwrap_or_else(|| {
         component.group.as_ref().map_or_else(|| component.name.clone(), |group| format!("{group}/{}", component.name))
     })

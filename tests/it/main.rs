@@ -15,6 +15,7 @@ mod deploy;
 mod feed;
 mod fetch;
 mod ledger;
+mod restored;
 mod sinks;
 mod sources;
 mod support;

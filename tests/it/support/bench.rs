@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -17,13 +17,14 @@ use statuswatch::sink::LogReader;
 use statuswatch::world::{Fault, Posted, Publication, Universe};
 use tokio::runtime::Runtime;
 
-/// Time to get over a provider set aside for a minute: a kill while its document is read counts as its fault.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// Time for everything to be told.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A directory with a configuration, and the world it names.
 pub(crate) struct Bench {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) universe: Arc<Universe>,
+    pub(crate) patience: Duration,
     runtime: Runtime,
 }
 
@@ -32,7 +33,7 @@ impl Bench {
     pub(crate) fn new(count: usize, extra: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let universe = Arc::new(runtime.block_on(Universe::start_sized(count, Arc::new(Utc::now))).unwrap());
-        let bench = Self { dir: tempfile::tempdir().unwrap(), universe, runtime };
+        let bench = Self { dir: tempfile::tempdir().unwrap(), universe, patience: PATIENCE, runtime };
         bench.configure(extra);
         bench
     }
@@ -100,15 +101,31 @@ impl Bench {
     /// Waits until everything owed is in the event log.
     pub(crate) fn wait_until_told(&self) {
         let owed = self.universe.published().owed();
-        let began = Instant::now();
-        loop {
+        let missing = || {
             let told: HashSet<(String, String)> =
                 self.lines().iter().filter_map(|line| parse(line)).filter_map(|e| Some((e.provider, e.message?))).collect();
-            let missing = owed.iter().find(|one| !told.contains(&(one.provider.clone(), one.text.clone())));
-            let Some(missing) = missing else { return };
-            assert!(began.elapsed() < PATIENCE, "never told: {missing:?}");
+            owed.iter().find(|one| !told.contains(&(one.provider.clone(), one.text.clone())))
+        };
+        let began = Instant::now();
+        while let Some(one) = missing() {
+            let of_it = || self.lines().into_iter().filter(|line| line.contains(&one.provider)).collect::<Vec<_>>().join("\n");
+            assert!(began.elapsed() < self.patience, "never told: {one:?}, but\n{}", of_it());
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Waits for something.
+    pub(crate) fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !so() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{what}: never, in {}", self.dir.path().display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Requests the world has been asked.
+    pub(crate) fn requests(&self) -> usize {
+        self.universe.server().requests().len()
     }
 
     /// The oracle: complete, nothing invented, once, in order, without gap, whole, and the same as the ledger.
@@ -218,27 +235,29 @@ impl Drop for Storm {
     }
 }
 
+/// Numbers the texts of all authors.
+static NOTES: AtomicU64 = AtomicU64::new(1);
+
 /// Writes updates, every one with a text of its own.
 struct Author {
     rng: Rng,
-    number: u64,
     open: Vec<(usize, Vec<Posted>)>,
     faults: bool,
 }
 
 impl Author {
     fn new(seed: u64) -> Self {
-        Self { rng: Rng::with_seed(seed), number: 0, open: Vec::new(), faults: true }
+        Self { rng: Rng::with_seed(seed), open: Vec::new(), faults: true }
     }
 
     fn act(&mut self, universe: &Universe) {
-        self.number += 1;
-        let text = format!("Note {} of the day: we are on it.", self.number);
+        let number = NOTES.fetch_add(1, Ordering::Relaxed);
+        let text = format!("Note {number} of the day: we are on it.");
         let what = self.rng.u8(0..20);
         if self.open.len() < 4 || (what < 4 && self.open.len() < 12) {
             let place = self.rng.usize(0..universe.providers().len());
             let provider = &universe.providers()[place];
-            let title = format!("Problem {}", self.number);
+            let title = format!("Problem {number}");
             let posted = universe.open_incident(provider, &title, Impact::Minor, &[], &text);
             self.open.push((place, vec![posted]));
             return;
