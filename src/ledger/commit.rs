@@ -27,6 +27,8 @@ const TENANT_BELIEVED: u32 = 12;
 /// So long they must have lasted, too: edges answered with old pages, and mix-ups lasted, for less than this,
 /// which is many polls of an open incident.
 const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
+/// The source whose one document is list and history.
+const FEED: &str = "feed";
 
 /// A listed item is marked as such once a day: often enough for retention, seldom enough to cost nothing.
 const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
@@ -156,7 +158,8 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
             now,
             first_run: first_run.then_some(provider.settings.first_run),
             watched_since,
-            first_history: listing == Listing::Recent && history_at.is_none(),
+            // A feed shows its past from the first document on; its window only fills up later.
+            first_history: listing == Listing::Recent && history_at.is_none() && source_of(message) != FEED,
             moved_after: moved.as_ref().and(state.last_success_at),
         };
         let mut outcome = reconcile(known.as_ref(), &seen, incident, context);
@@ -492,7 +495,7 @@ fn components(numbering: &mut Numbering<'_>, message: &Record, first_run: bool) 
 }
 
 /// The platform's id; where it has none, group and name.
-fn component_id(component: &Component) -> String {
+pub(super) fn component_id(component: &Component) -> String {
     component.id.clone().unwrap_or_else(|| {
         component.group.as_ref().map_or_else(|| component.name.clone(), |group| format!("{group}/{}", component.name))
     })

@@ -10,6 +10,7 @@
 
 mod commands;
 mod config;
+mod crash;
 mod deploy;
 mod feed;
 mod fetch;
@@ -17,6 +18,7 @@ mod ledger;
 mod politeness;
 mod replay;
 mod run;
+mod restored;
 mod sinks;
 mod sources;
 mod support;
