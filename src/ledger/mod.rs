@@ -13,6 +13,7 @@ mod commit;
 mod error;
 pub mod filter;
 mod handle;
+mod heal;
 mod lock;
 mod messages;
 mod migrate;

@@ -80,6 +80,8 @@ pub struct Context<'a> {
     pub watched_since: Time,
     /// The list of past incidents is read for the first time: what ended before `watched_since` is not news.
     pub first_history: bool,
+    /// The provider has moved to another platform: what was published before this is known under another id.
+    pub moved_after: Option<Time>,
 }
 
 /// What became of one incident.
@@ -148,6 +150,9 @@ pub fn reconcile(known: Option<&KnownItem>, seen: &[Seen], incident: &Incident, 
             }
             if context.first_history && incident.status.is_over() {
                 outcome.news.retain(|draft| !draft.backfill);
+            }
+            if let Some(moved_after) = context.moved_after {
+                outcome.news.retain(|draft| draft.published_at > moved_after);
             }
         }
         (Some(known), None) => {

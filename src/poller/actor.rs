@@ -14,7 +14,7 @@ use super::schedule::{self, Slot};
 use crate::clock::Anchor;
 use crate::config::Provider;
 use crate::event::Time;
-use crate::fetch::Client;
+use crate::fetch::{Client, FailureKind};
 use crate::ledger::{Failed, Ledger, LedgerError, Loaded, Record, Recorded, Unchanged, Verdict};
 
 /// What all pollers share.
@@ -234,7 +234,7 @@ impl Poller {
         self.failures = self.failures.saturating_add(1);
         // What was answered could not be read: a 304 to it must not pass for a good answer.
         let forget = trouble.kind.is_none();
-        if forget {
+        if forget || matches!(trouble.kind, Some(FailureKind::NotFound | FailureKind::Gone)) {
             self.start.unread = self.start.unread.saturating_add(1);
             self.start.checkpoint.validators = crate::fetch::Validators::default();
             self.start.checkpoint.body_hash = None;
