@@ -8,9 +8,11 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod architecture;
 mod commands;
 mod config;
 mod deploy;
+mod docs;
 mod feed;
 mod fetch;
 mod ledger;
