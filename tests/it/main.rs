@@ -8,10 +8,12 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod architecture;
 mod commands;
 mod config;
 mod crash;
 mod deploy;
+mod docs;
 mod feed;
 mod fetch;
 mod ledger;
