@@ -42,7 +42,7 @@ fn main() {
         ["parse"] => parse::run(),
         ["ledger"] => ledger::run(),
         ["log"] => log::run(),
-        ["poll"] => poll::run(),
+        ["poll", rest @ ..] => poll::run(rest.first().copied()),
         ["views"] => views::run(),
         ["scale", count, rest @ ..] => {
             let count = count.parse().expect("scale takes a number of providers");
@@ -54,7 +54,7 @@ fn main() {
             parse::run();
             ledger::run();
             log::run();
-            poll::run();
+            poll::run(None);
         }
         _ => eprintln!("parse, ledger, log, poll, scale N [SECONDS], views"),
     }

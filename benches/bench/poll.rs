@@ -31,8 +31,8 @@ const ROUNDS: usize = 15;
 /// A host is asked again no sooner than the politeness between two requests to it.
 const APART: Duration = Duration::from_millis(260);
 
-/// Prints the table.
-pub(crate) fn run() {
+/// Prints the table; `only`: the rows whose name contains it.
+pub(crate) fn run(only: Option<&str>) {
     println!(
         "\n| poll of a 50 KB page | bare fetch | statuswatch | ratio (median of {ROUNDS}, least to most) |\n|---|---|---|---|"
     );
@@ -42,7 +42,10 @@ pub(crate) fn run() {
         ("unchanged (304), new TLS connection, resumed", true, false, false),
         ("changed, kept connection", false, true, true),
         ("changed, new TLS connection, resumed", true, false, true),
-    ] {
+    ]
+    .into_iter()
+    .filter(|(name, ..)| only.is_none_or(|only| name.contains(only)))
+    {
         let system = actix::System::new();
         system.block_on(compare(name, tls, keep, changing));
     }
