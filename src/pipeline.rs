@@ -131,7 +131,7 @@ fn client_options(config: &Config) -> ClientOptions {
     let shortest = config.providers.iter().map(|provider| provider.settings.interval).min().unwrap_or_default();
     let keep_alive = if shortest <= Duration::from_secs(20) { shortest + Duration::from_secs(2) } else { Duration::from_secs(3) };
     let max_hosts = (config.providers.len() * 2).max(1024);
-    ClientOptions { keep_alive, max_hosts, ..ClientOptions::default() }
+    ClientOptions { max_hosts, keep_alive, ..ClientOptions::default() }
 }
 
 /// One row for each sink the configuration turns on.

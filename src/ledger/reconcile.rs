@@ -80,6 +80,8 @@ pub struct Context<'a> {
     pub watched_since: Time,
     /// The list of past incidents is read for the first time: what ended before `watched_since` is not news.
     pub first_history: bool,
+    /// The provider has moved to another platform: what was published before this is known under another id.
+    pub moved_after: Option<Time>,
 }
 
 /// What became of one incident.
@@ -148,6 +150,9 @@ pub fn reconcile(known: Option<&KnownItem>, seen: &[Seen], incident: &Incident, 
             }
             if context.first_history && incident.status.is_over() {
                 outcome.news.retain(|draft| !draft.backfill);
+            }
+            if let Some(moved_after) = context.moved_after {
+                outcome.news.retain(|draft| draft.published_at > moved_after);
             }
         }
         (Some(known), None) => {
@@ -228,10 +233,16 @@ fn judge_update(
         status: update.status,
         message: Some(update.text.clone()).filter(|text| !text.is_empty()),
         published_at: update.published_at.unwrap_or(context.now),
-        backfill: update.published_at.is_some_and(|at| at < context.watched_since),
+        backfill: update.published_at.is_some_and(|at| latest_possible(update, at) < context.watched_since),
         id: event_id(update_key, incident.kind, fingerprint),
         ..draft(incident, context)
     });
+}
+
+/// Feeds that give an update's minute alone mean any moment of it.
+fn latest_possible(update: &Update, at: Time) -> Time {
+    let minute_only = matches!(update.id, UpdateId::Timed(..)) && at.timestamp_millis() % 60_000 == 0;
+    if minute_only { at + chrono::Duration::seconds(59) } else { at }
 }
 
 /// Key and `update_id` of an update.
