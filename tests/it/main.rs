@@ -13,6 +13,7 @@ mod config;
 mod deploy;
 mod feed;
 mod fetch;
+mod fuzz;
 mod ledger;
 mod sinks;
 mod sources;

@@ -7,5 +7,5 @@
 mod captures;
 mod cases;
 mod details;
-mod fixtures;
+pub(crate) mod fixtures;
 mod sweeps;
