@@ -16,6 +16,7 @@ mod deploy;
 mod docs;
 mod feed;
 mod fetch;
+mod fuzz;
 mod ledger;
 mod politeness;
 mod replay;
