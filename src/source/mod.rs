@@ -5,6 +5,7 @@
 //! fixture, a row in [`SOURCES`].
 
 mod betterstack;
+mod cstate;
 pub mod detect;
 mod feed;
 mod firehydrant;
@@ -12,6 +13,7 @@ mod gatus;
 mod incidentio;
 mod instatus;
 pub mod shared;
+mod sorry;
 mod statusio;
 mod statuspage;
 mod uptimekuma;
@@ -32,6 +34,8 @@ pub static SOURCES: &[&dyn Source] = &[
     &firehydrant::FireHydrant,
     &uptimekuma::UptimeKuma,
     &gatus::Gatus,
+    &sorry::Sorry,
+    &cstate::CState,
     &feed::Feed,
 ];
 

@@ -56,6 +56,17 @@ const CASES: &[(&str, &str)] = &[
     ("gatus", "open"),
     ("gatus", "outage"),
     ("gatus", "new"),
+    ("sorry", "quiet"),
+    ("sorry", "open"),
+    ("sorry", "outage"),
+    ("sorry", "maintenance"),
+    ("sorry", "odd"),
+    ("sorry", "older"),
+    ("cstate", "quiet"),
+    ("cstate", "open"),
+    ("cstate", "outage"),
+    ("cstate", "notice"),
+    ("cstate", "odd"),
 ];
 
 #[test]
