@@ -116,7 +116,7 @@ impl Source for CState {
             for issue in items.nested::<Issue>("issues", list)? {
                 match identity(&issue.permalink) {
                     Some(id) => {
-                        issues.entry(id.clone()).or_insert_with(|| incident(id, issue, &snapshot));
+                        issues.entry(id.clone()).or_insert_with(|| incident(id, &issue, &snapshot));
                     }
                     None => items.reject("issues", "its permalink is no address"),
                 }
@@ -154,7 +154,7 @@ fn identity(permalink: &str) -> Option<String> {
     (!path.is_empty()).then(|| path.to_owned())
 }
 
-fn incident(id: String, issue: Issue, snapshot: &Snapshot) -> Incident {
+fn incident(id: String, issue: &Issue, snapshot: &Snapshot) -> Incident {
     let mut incident = Incident::new(Kind::Incident, id, one_line(&issue.title, MAX_NAME));
     incident.status = match (issue.resolved, issue.informational) {
         (true, _) => Status::Resolved,

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use url::Url;
 
 use super::shared::fields::{self, Id};
@@ -31,7 +30,7 @@ struct Heartbeats {
     #[serde(rename = "heartbeatList")]
     beats: BTreeMap<String, Vec<Wire>>,
     #[serde(rename = "uptimeList")]
-    _uptime: BTreeMap<String, IgnoredAny>,
+    _uptime: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A beat, or a bare 0 for a time without one.
