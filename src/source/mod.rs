@@ -4,15 +4,18 @@
 //! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
 //! fixture, a row in [`SOURCES`].
 
+mod aws;
 mod betterstack;
 mod cstate;
 pub mod detect;
 mod feed;
 mod firehydrant;
 mod gatus;
+mod google;
 mod incidentio;
 mod instatus;
 pub mod shared;
+mod slack;
 mod sorry;
 mod statusio;
 mod statuspage;
@@ -36,6 +39,9 @@ pub static SOURCES: &[&dyn Source] = &[
     &gatus::Gatus,
     &sorry::Sorry,
     &cstate::CState,
+    &slack::Slack,
+    &google::Google,
+    &aws::Aws,
     &feed::Feed,
 ];
 

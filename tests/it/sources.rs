@@ -8,5 +8,7 @@ mod captures;
 mod captures_pages;
 mod cases;
 mod details;
-mod fixtures;
+pub(crate) mod fixtures;
+mod happened;
+mod sequences;
 mod sweeps;

@@ -24,6 +24,11 @@ const HOSTS: &[(&str, &str)] = &[
     (".sorryapp.com", "sorry"),
     (".statuspal.io", "statuspal"),
     (".statuspal.eu", "statuspal"),
+    (".google.com", "google"),
+    ("health.aws.amazon.com", "aws"),
+    ("status.aws.amazon.com", "aws"),
+    ("slack-status.com", "slack"),
+    ("status.slack.com", "slack"),
 ];
 
 /// What the HTML of a platform's pages holds and that of others does not.

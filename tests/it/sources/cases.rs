@@ -67,6 +67,19 @@ const CASES: &[(&str, &str)] = &[
     ("cstate", "outage"),
     ("cstate", "notice"),
     ("cstate", "odd"),
+    ("slack", "quiet"),
+    ("slack", "open"),
+    ("slack", "notice"),
+    ("slack", "outage"),
+    ("slack", "maintenance"),
+    ("google", "quiet"),
+    ("google", "open"),
+    ("google", "outage"),
+    ("google", "old-schema"),
+    ("aws", "quiet"),
+    ("aws", "open"),
+    ("aws", "outage"),
+    ("aws", "data"),
 ];
 
 #[test]

@@ -23,6 +23,10 @@ const FIRST: &[(&str, &str)] = &[
     ("gatus", "https://status.acme.example/api/v1/endpoints/statuses"),
     // Alone, for a page that is polled by its history.
     ("incidents", "https://status.acme.example/api/v2/incidents.json"),
+    ("list", "https://status.acme.example/incidents.json"),
+    ("currentevents", "https://health.aws.amazon.com/public/currentevents"),
+    ("data", "https://status.aws.amazon.com/data.json"),
+    ("current", "https://slack-status.com/api/v2.0.0/current"),
 ];
 
 /// The documents of one poll, as a fixture has them.
