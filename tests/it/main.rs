@@ -19,6 +19,7 @@ mod replay;
 mod run;
 mod sinks;
 mod sources;
+mod supervision;
 mod support;
 mod world;
 mod world_faults;
