@@ -192,7 +192,12 @@ async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
     assert!(run.is_running());
     let (late, unavoidable) = (late(&server, &good, Duration::from_secs(1)), late(&server, &control, Duration::from_secs(1)));
     assert!(late <= unavoidable + 5, "{late} of a hundred polls were late, {unavoidable} of those with nobody beside them");
-    assert!(server.requests().iter().all(|request| request.concurrent == 1 || request.provider.is_empty()), "two requests at once");
+    // Of those that hang, this side learns too late that nobody waits any more.
+    let of_healthy = |request: &Request| !request.provider.starts_with("bad");
+    assert!(
+        server.requests().iter().filter(|request| of_healthy(request)).all(|request| request.concurrent == 1),
+        "two requests at once"
+    );
     let told = beside.events();
     let invented: Vec<_> = told.iter().filter(|event| event["provider"].as_str().unwrap().starts_with("good")).collect();
     assert!(invented.is_empty(), "{invented:#?}");
