@@ -37,6 +37,7 @@ fn case(name: &'static str, folder: &str, first: &'static str, told: &[&str]) ->
         first,
         steps: steps.into_iter().map(|(_, step)| step).collect(),
         brief: if name == "outage" { &[6] } else { &[] },
+        only: "",
         told: told.iter().map(|&line| line.to_owned()).collect(),
     }
 }
@@ -45,7 +46,7 @@ fn case(name: &'static str, folder: &str, first: &'static str, told: &[&str]) ->
 fn feed(name: &'static str, files: &[&str], told: &[&str]) -> History {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/feed");
     let steps = files.iter().map(|file| vec![("history.atom".to_owned(), std::fs::read(folder.join(file)).unwrap())]).collect();
-    History { name, first: "history.atom", steps, brief: &[], told: told.iter().map(|&line| line.to_owned()).collect() }
+    History { name, first: "history.atom", steps, brief: &[], only: "", told: told.iter().map(|&line| line.to_owned()).collect() }
 }
 
 #[tokio::test]
