@@ -74,7 +74,9 @@ fn entry(what: &str) -> anyhow::Result<Result<String, (Exit, String)>> {
     if catalog::find(what).is_some() {
         return Ok(Ok(what.to_owned()));
     }
-    if !what.contains("://") && !what.contains('.') {
+    let host = what.split('/').next().unwrap_or_default();
+    let address = what.contains("://") || (host.contains('.') && !host.starts_with('.'));
+    if !address {
         return Ok(Err((Exit::Usage, unknown(what))));
     }
     let url = match super::probe::parse(what) {

@@ -266,6 +266,9 @@ pub struct HistoryArgs {
     /// The newest N; 0: all
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
+    /// Also what the filters of providers.yaml kept from being told: it has no number
+    #[arg(long)]
+    pub all: bool,
     /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,

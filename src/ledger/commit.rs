@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, named_params, params};
 
 use super::filter::withheld;
+use super::heal::{self, Healed};
 use super::messages::{Checkpoint, Failed, Record, Recorded, Verdict};
 use super::reconcile::{self, Context, KnownItem, Outcome, reconcile};
 use super::store::{self, EventRow, ProviderState, millis};
@@ -26,6 +27,8 @@ const TENANT_BELIEVED: u32 = 12;
 /// So long they must have lasted, too: edges answered with old pages, and mix-ups lasted, for less than this,
 /// which is many polls of an open incident.
 const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
+/// The source whose one document is list and history.
+const FEED: &str = "feed";
 
 /// A listed item is marked as such once a day: often enough for retention, seldom enough to cost nothing.
 const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
@@ -114,23 +117,30 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     let snapshot = &*message.snapshot;
     let state = store::provider_state(db, &provider.id)?;
 
-    if let Some(verdict) = distrust(&state, oddities, snapshot, now) {
+    let source = source_of(message);
+    let new_source = state.source.as_deref().is_some_and(|former| former != source) && state.baseline_at.is_some();
+    if let Some(verdict) = distrust(&state, oddities, snapshot, now).filter(|_| !new_source) {
         let known = known_now(db, &provider.id, &state, None)?;
         return Ok(Recorded { verdict, events: 0, active: is_active(db, &provider.id)?, known, recheck: false });
     }
     let first_run = state.baseline_at.is_none();
     let watched_since = state.baseline_at.unwrap_or(now);
     let mut changed = Vec::new();
-    let mut listed = HashSet::new();
     let merged = merge_repeated(&snapshot.incidents);
-    for incident in merged.as_deref().unwrap_or(&snapshot.incidents) {
+    let incidents = merged.as_deref().unwrap_or(&snapshot.incidents);
+    let listed: HashSet<IncidentKey> = incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
+    let mut digests = Vec::with_capacity(incidents.len());
+    for incident in incidents {
         let key = IncidentKey::new(&provider.id, &incident.id);
-        listed.insert(key);
+        digests.push((incident, key, store::item_digest(db, &provider.id, key)?));
+    }
+    let still_listed = digests.iter().filter(|(.., digest)| digest.is_some()).count();
+    let mut moved = if first_run { None } else { moved(db, &provider.id, new_source, incidents, &listed, still_listed)? };
+    for (incident, key, digest) in digests {
         let (listing, history_at) = match incident.kind {
             Kind::Maintenance => (snapshot.coverage.maintenances, state.recent_maintenances_at),
             _ => (snapshot.coverage.incidents, state.recent_incidents_at),
         };
-        let digest = store::item_digest(db, &provider.id, key)?;
         if let Some((digest, missing, open, last_listed)) = digest
             && digest == reconcile::digest(incident)
             && open != incident.status.is_over()
@@ -140,6 +150,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
             }
             continue;
         }
+        let alias = moved.as_mut().and_then(|moved| moved.matched.remove(&key));
         let (known, seen) =
             if digest.is_some() { (store::item(db, &provider.id, key)?, store::seen(db, key)?) } else { (None, Vec::new()) };
         let context = Context {
@@ -147,14 +158,17 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
             now,
             first_run: first_run.then_some(provider.settings.first_run),
             watched_since,
-            first_history: listing == Listing::Recent && history_at.is_none(),
+            // A feed shows its past from the first document on; its window only fills up later.
+            first_history: listing == Listing::Recent && history_at.is_none() && source_of(message) != FEED,
+            moved_after: moved.as_ref().and(state.last_success_at),
         };
-        changed.push(Changed {
-            key,
-            incident,
-            outcome: reconcile(known.as_ref(), &seen, incident, context),
-            is_new: known.is_none(),
-        });
+        let mut outcome = reconcile(known.as_ref(), &seen, incident, context);
+        if let Some(former) = alias {
+            store::retire_item(db, &provider.id, former.key)?;
+            outcome.item.told_status = former.item.told_status;
+            outcome.item.told_impact = former.item.told_impact;
+        }
+        changed.push(Changed { key, incident, outcome, is_new: known.is_none() && moved.is_none() });
     }
     if first_run && provider.settings.first_run == FirstRun::Latest {
         keep_latest(&mut changed);
@@ -167,6 +181,15 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
         for seen in &outcome.seen {
             store::put_seen(db, *key, seen, now)?;
         }
+    }
+    if let Some(moved) = &moved {
+        // What is not listed under a new id is out of sight, not over: nothing is told of it.
+        for (key, ..) in store::open_items(db, &provider.id)?.into_iter().filter(|(key, ..)| !listed.contains(key)) {
+            store::retire_item(db, &provider.id, key)?;
+        }
+        store::forget_components(db, &provider.id)?;
+        let known = incidents.len() - moved.unmatched;
+        events += usize::from(tell_move(numbering, message, &state, known, moved.unmatched)?);
     }
     let (withdrawn, recheck) = missing_items(numbering, message, &listed)?;
     events += withdrawn + components(numbering, message, first_run)?;
@@ -185,6 +208,72 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
         known.version = None;
     }
     Ok(Recorded { verdict, events, active: is_active(db, &provider.id)?, known, recheck })
+}
+
+/// Whether the page has moved to another platform, and which known incidents those listed are.
+fn moved(
+    db: &Connection,
+    provider: &str,
+    new_source: bool,
+    incidents: &[Incident],
+    listed: &HashSet<IncidentKey>,
+    still_listed: usize,
+) -> Sql<Option<Healed>> {
+    if new_source {
+        return heal::heal(db, provider, incidents, listed).map(Some);
+    }
+    // The window known before is counted only where nearly nothing of this one is known: mostly it is not looked at.
+    if still_listed * 5 >= listed.len() {
+        return Ok(None);
+    }
+    let before = store::listed_items(db, provider)?.len();
+    if !heal::ids_changed(listed.len(), still_listed, before) {
+        return Ok(None);
+    }
+    let healed = heal::heal(db, provider, incidents, listed)?;
+    if healed.matched.len() * 2 >= listed.len().min(before) {
+        return Ok(Some(healed));
+    }
+    // Nothing known is left and nothing resembles it: the window has rolled on while nobody looked.
+    tracing::warn!(provider, listed = listed.len(), "nothing listed before is listed any more: updates may have been missed");
+    Ok(None)
+}
+
+/// One notice for the operator, with the evidence.
+fn tell_move(numbering: &mut Numbering<'_>, message: &Record, state: &ProviderState, known: usize, new: usize) -> Sql<bool> {
+    let provider = &message.provider;
+    let (from, to) = (state.source.as_deref().unwrap_or("unknown"), source_of(message));
+    numbering.db.prepare_cached("UPDATE provider SET epoch = epoch + 1 WHERE id = ?1")?.execute([&provider.id])?;
+    let key = IncidentKey::new(&provider.id, "provider");
+    let update = UpdateKey::change(key, "moved", &[&(state.epoch + 1).to_string()]);
+    let draft = Draft {
+        id: event_id(update, Kind::Provider, Fingerprint::new(Status::Reachable, "moved")),
+        kind: Kind::Provider,
+        incident_id: None,
+        update_id: Some(format!("moved-{}", state.epoch + 1)),
+        revision: 1,
+        title: if from == to {
+            format!("{} has new ids for everything", provider.name)
+        } else {
+            format!("{} has moved from {from} to {to}", provider.name)
+        },
+        status: Status::Reachable,
+        impact: Impact::Unknown,
+        previous_status: (state.outages > 0).then_some(Status::Reachable),
+        previous_impact: (state.outages > 0).then_some(Impact::Unknown),
+        components: Vec::new(),
+        message: Some(format!(
+            "Of {} incidents and maintenances listed {known} are known from before, {new} are not. Nothing told before is told again.",
+            known + new
+        )),
+        url: message.snapshot.page.url.clone(),
+        started_at: None,
+        published_at: message.observed_at,
+        scheduled_for: None,
+        scheduled_until: None,
+        backfill: false,
+    };
+    numbering.store(provider, to, draft, None, message.observed_at)
 }
 
 /// Whether the answer is someone else's or yesterday's.
@@ -406,7 +495,7 @@ fn components(numbering: &mut Numbering<'_>, message: &Record, first_run: bool) 
 }
 
 /// The platform's id; where it has none, group and name.
-fn component_id(component: &Component) -> String {
+pub(super) fn component_id(component: &Component) -> String {
     component.id.clone().unwrap_or_else(|| {
         component.group.as_ref().map_or_else(|| component.name.clone(), |group| format!("{group}/{}", component.name))
     })

@@ -83,7 +83,7 @@ pub struct Examined {
 
 /// Recognises and reads a provider once, whatever is known of it.
 pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, Trouble> {
-    let Recognised { source, url, answer, reason } = recognise(shared, provider).await?;
+    let Recognised { source, url, answer, reason } = recognise(shared, provider, true).await?;
     match read(shared, provider, &Start::default(), source, url.clone(), answer).await? {
         Outcome::Read { snapshot, moved_to, .. } => {
             Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
@@ -121,7 +121,7 @@ async fn attempt(shared: &Shared, provider: &Provider, start: &Start) -> Result<
             Fetched::Body(answer) => read(shared, provider, start, source, url, *answer).await,
         };
     }
-    let Recognised { source, url, answer, reason } = recognise(shared, provider).await?;
+    let Recognised { source, url, answer, reason } = recognise(shared, provider, start.unread >= RECOGNISE_AFTER).await?;
     tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
     read(shared, provider, start, source, url, answer).await
 }
@@ -227,11 +227,15 @@ struct Recognised {
     reason: String,
 }
 
-/// Finds the source of a provider and its first document.
-async fn recognise(shared: &Shared, provider: &Provider) -> Result<Recognised, Trouble> {
+/// Finds the source of a provider and its first document. A source named by the user or the catalogue is asked first;
+/// once it could not be read `any`more, every source is: providers change platforms and keep their address.
+async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Recognised, Trouble> {
     let brought = Brought::default();
     if let Some(named) = provider.source.as_deref().and_then(source::by_name) {
-        return named_source(shared, provider, named).await;
+        match named_source(shared, provider, named).await {
+            Err(Trouble { kind: None | Some(FailureKind::NotFound | FailureKind::Gone), .. }) if any => {}
+            answer => return answer,
+        }
     }
     let last: Mutex<Option<Failure>> = Mutex::new(None);
     let fetch = |url: Url, accept: &'static str| {

@@ -8,4 +8,6 @@ mod captures;
 mod cases;
 mod details;
 pub(crate) mod fixtures;
+mod happened;
+mod sequences;
 mod sweeps;
