@@ -18,6 +18,7 @@ mod ledger;
 mod restored;
 mod sinks;
 mod sources;
+mod storage;
 mod support;
 mod world;
 mod world_faults;
