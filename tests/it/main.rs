@@ -15,6 +15,7 @@ mod deploy;
 mod feed;
 mod fetch;
 mod ledger;
+mod power;
 mod restored;
 mod sinks;
 mod sources;
