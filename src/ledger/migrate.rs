@@ -12,6 +12,9 @@ use super::LedgerError;
 /// The database's file name in the state directory.
 pub const DATABASE: &str = "ledger.db";
 
+/// SQLite's rollback journal: there only until the database has its write-ahead log.
+const JOURNAL: &str = "ledger.db-journal";
+
 /// Marks the file as ours (`swch`).
 const APPLICATION_ID: i64 = 0x7377_6368;
 
@@ -113,8 +116,14 @@ pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
         .mode(0o600)
         .open(&path)
         .map_err(|source| LedgerError::Directory { path: path.clone(), source })?;
-    examine(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if state_dir.join(JOURNAL).exists() {
+        // The power went while the database was being made: only a connection for writing can take that back.
+        let connection = Connection::open_with_flags(&path, flags).map_err(|error| LedgerError::opening(&path, &error))?;
+        let taken_back = connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0));
+        taken_back.map_err(|error| LedgerError::opening(&path, &error))?;
+    }
+    examine(&path)?;
     let mut connection = Connection::open_with_flags(&path, flags).map_err(|error| LedgerError::opening(&path, &error))?;
     prepare_writer(&path, &mut connection)?;
     Ok(connection)
