@@ -26,6 +26,7 @@ mod run;
 mod sinks;
 mod sources;
 mod storage;
+mod supervision;
 mod support;
 mod world;
 mod world_faults;
