@@ -58,7 +58,7 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// Modules of which another may use these items alone: what they exchange, not what they do.
 const ITEMS: &[(&str, &str, &[&str])] = &[
-    ("ledger", "sink", &["Cursor", "Recorded"]),
+    ("ledger", "sink", &["Beyond", "Cursor", "LogLine", "Recorded", "SinkError"]),
     ("ledger", "fetch", &["Validators"]),
     ("ledger", "source", &["Known"]),
     ("catalog", "source", &["by_name", "SOURCES"]),

@@ -91,7 +91,10 @@ impl Bench {
 
     /// Runs until everything owed is in the event log, ends it in order and judges it.
     pub(crate) fn settle(&self) -> Verdict {
+        let asked = self.requests();
         let mut watch = self.start();
+        // Before its first poll it may not listen to signals yet.
+        self.wait_until("the first poll", || self.requests() > asked);
         self.wait_until_told();
         let status = watch.stop();
         assert_eq!(status.code(), Some(0), "{status:?}");
