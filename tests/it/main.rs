@@ -11,11 +11,17 @@
 mod architecture;
 mod commands;
 mod config;
+mod crash;
 mod deploy;
 mod docs;
 mod feed;
 mod fetch;
+mod fuzz;
 mod ledger;
+mod politeness;
+mod replay;
+mod run;
+mod restored;
 mod sinks;
 mod sources;
 mod support;
