@@ -150,11 +150,7 @@ impl Source for FireHydrant {
         let name = [&payload.config.company, &payload.config.title].map(|name| one_line(name, MAX_NAME));
         Ok(Snapshot {
             page: Page { name: name.into_iter().find(|name| !name.is_empty()), ..Page::default() },
-            coverage: Coverage {
-                incidents: listing,
-                maintenances: listing,
-                all_components: items.rejected() == before,
-            },
+            coverage: Coverage { incidents: listing, maintenances: listing, all_components: items.rejected() == before },
             incidents,
             components,
             rejected: items.into_rejected(),

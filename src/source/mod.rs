@@ -4,18 +4,18 @@
 //! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
 //! fixture, a row in [`SOURCES`].
 
+mod aws;
 mod betterstack;
 pub mod detect;
 mod feed;
 mod firehydrant;
 mod gatus;
-mod aws;
 mod google;
 mod incidentio;
 mod instatus;
 pub mod shared;
-mod statusio;
 mod slack;
+mod statusio;
 mod statuspage;
 mod uptimekuma;
 

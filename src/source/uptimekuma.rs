@@ -150,11 +150,8 @@ impl Source for UptimeKuma {
             snapshot.coverage = Coverage { incidents: listing, maintenances: listing, all_components: true };
             let title = one_line(&page.config.title, MAX_NAME);
             let url = documents.first.url.join(&format!("/status/{}", page.config.slug)).ok();
-            snapshot.page = Page {
-                name: (!title.is_empty()).then_some(title),
-                url: url.map(|url| url.to_string()),
-                ..Page::default()
-            };
+            snapshot.page =
+                Page { name: (!title.is_empty()).then_some(title), url: url.map(|url| url.to_string()), ..Page::default() };
         }
         for (id, wire) in &heartbeats.beats {
             let (name, group) = names.remove(id).unwrap_or_else(|| (format!("Monitor {id}"), None));
@@ -211,8 +208,7 @@ fn monitors(items: &mut Items, groups: &List) -> Result<BTreeMap<String, (String
 fn notices(items: &mut Items, page: &StatusPage) -> Result<Vec<Incident>, ParseError> {
     let mut all = items.build("incidents", &page.incidents, |_, wire| Ok(notice(&wire)), |one: &Incident| &one.id)?;
     all.extend(page.incident.as_ref().map(notice));
-    let planned =
-        items.build("maintenances", &page.maintenances, |_, wire| Ok(maintenance(&wire)), |one: &Incident| &one.id)?;
+    let planned = items.build("maintenances", &page.maintenances, |_, wire| Ok(maintenance(&wire)), |one: &Incident| &one.id)?;
     all.extend(planned);
     Ok(all)
 }

@@ -66,12 +66,14 @@ fn the_readme_begins_with_the_two_commands() {
 #[test]
 fn the_readme_lists_every_source() {
     let readme = text("README.md");
-    let rows: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|rest| rest.split('`').next()).collect();
-    for source in SOURCES {
-        let name = source.name();
+    let section = readme.split("\n## Sources\n").nth(1).expect("README.md has a section Sources").split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    for name in SOURCES.iter().map(|source| source.name()) {
         let count = rows.iter().filter(|row| **row == name).count();
         assert_eq!(count, 1, "the table of sources in README.md needs one row \"| `{name}` | what it reads |\"");
+    }
+    for row in rows.iter().filter(|row| **row != "source") {
+        assert!(SOURCES.iter().any(|source| source.name() == *row), "README.md lists the source `{row}`, which is not there");
     }
 }
 
