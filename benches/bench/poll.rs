@@ -171,7 +171,14 @@ async fn poll(shared: &Shared, provider: &Arc<Provider>, start: &mut Start) {
         }
         Outcome::Read { snapshot, checkpoint, complete, .. } => {
             let kept = (*checkpoint).clone();
-            let record = Record { provider: Arc::clone(provider), generation: 0, snapshot, checkpoint: *checkpoint, complete, observed_at: now };
+            let record = Record {
+                provider: Arc::clone(provider),
+                generation: 0,
+                snapshot,
+                checkpoint: *checkpoint,
+                complete,
+                observed_at: now,
+            };
             let recorded = shared.ledger.ask(record).await.unwrap();
             start.checkpoint = kept;
             start.known = recorded.known;
