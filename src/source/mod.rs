@@ -6,6 +6,7 @@
 
 mod aws;
 mod betterstack;
+mod cstate;
 pub mod detect;
 mod feed;
 mod firehydrant;
@@ -15,6 +16,7 @@ mod incidentio;
 mod instatus;
 pub mod shared;
 mod slack;
+mod sorry;
 mod statusio;
 mod statuspage;
 mod uptimekuma;
@@ -35,6 +37,8 @@ pub static SOURCES: &[&dyn Source] = &[
     &firehydrant::FireHydrant,
     &uptimekuma::UptimeKuma,
     &gatus::Gatus,
+    &sorry::Sorry,
+    &cstate::CState,
     &slack::Slack,
     &google::Google,
     &aws::Aws,

@@ -12,6 +12,19 @@ use statuswatch::event::{Impact, Kind};
 
 const SOURCES: &[&str] =
     &["statuspage", "incidentio", "instatus", "betterstack", "statusio", "firehydrant", "uptimekuma", "gatus", "feed"];
+const SOURCES: &[&str] = &[
+    "statuspage",
+    "incidentio",
+    "instatus",
+    "betterstack",
+    "statusio",
+    "sorry",
+    "cstate",
+    "firehydrant",
+    "uptimekuma",
+    "gatus",
+    "feed",
+];
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config")
