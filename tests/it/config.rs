@@ -10,8 +10,6 @@ use statuswatch::config::{
 };
 use statuswatch::event::{Impact, Kind};
 
-const SOURCES: &[&str] =
-    &["statuspage", "incidentio", "instatus", "betterstack", "statusio", "firehydrant", "uptimekuma", "gatus", "feed"];
 const SOURCES: &[&str] = &[
     "statuspage",
     "incidentio",
