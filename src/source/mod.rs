@@ -4,10 +4,14 @@
 //! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
 //! fixture, a row in [`SOURCES`].
 
+mod apple;
 mod aws;
+mod azure;
+mod azuredevops;
 pub mod detect;
 mod feed;
 mod google;
+mod heroku;
 mod incidentio;
 pub mod shared;
 mod slack;
@@ -20,7 +24,19 @@ use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
 
 /// Every source; recognition asks them in this order, the pickiest first.
-pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &slack::Slack, &google::Google, &aws::Aws, &feed::Feed];
+pub static SOURCES: &[&dyn Source] = &[
+    &statuspage::Statuspage,
+    &incidentio::IncidentIo,
+    &slack::Slack,
+    &google::Google,
+    &aws::Aws,
+    &heroku::Heroku,
+    &apple::Apple,
+    &azuredevops::AzureDevOps,
+    &azure::Azure,
+    // What is none of the others'.
+    &feed::Feed,
+];
 
 /// The source called `name`.
 #[must_use]

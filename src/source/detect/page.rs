@@ -19,6 +19,11 @@ const HOSTS: &[(&str, &str)] = &[
     (".google.com", "google"),
     ("health.aws.amazon.com", "aws"),
     ("status.aws.amazon.com", "aws"),
+    ("status.heroku.com", "heroku"),
+    ("apple.com", "apple"),
+    ("status.dev.azure.com", "azuredevops"),
+    ("azure.status.microsoft", "azure"),
+    ("status.azure.com", "azure"),
     ("slack-status.com", "slack"),
     ("status.slack.com", "slack"),
 ];

@@ -37,6 +37,20 @@ const CASES: &[(&str, &str)] = &[
     ("aws", "open"),
     ("aws", "outage"),
     ("aws", "data"),
+    ("heroku", "quiet"),
+    ("heroku", "open"),
+    ("heroku", "outage"),
+    ("heroku", "maintenance"),
+    ("apple", "quiet"),
+    ("apple", "open"),
+    ("apple", "outage"),
+    ("apple", "maintenance"),
+    ("azuredevops", "quiet"),
+    ("azuredevops", "open"),
+    ("azuredevops", "components"),
+    ("azure", "quiet"),
+    ("azure", "open"),
+    ("azure", "outage"),
 ];
 
 #[test]
