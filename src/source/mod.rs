@@ -4,6 +4,7 @@
 //! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
 //! fixture, a row in [`SOURCES`].
 
+mod adobe;
 mod apple;
 mod aws;
 mod azure;
@@ -13,6 +14,8 @@ mod feed;
 mod google;
 mod heroku;
 mod incidentio;
+mod okta;
+mod salesforce;
 pub mod shared;
 mod slack;
 mod statuspage;
@@ -34,6 +37,9 @@ pub static SOURCES: &[&dyn Source] = &[
     &apple::Apple,
     &azuredevops::AzureDevOps,
     &azure::Azure,
+    &salesforce::Salesforce,
+    &adobe::Adobe,
+    &okta::Okta,
     // What is none of the others'.
     &feed::Feed,
 ];

@@ -24,6 +24,9 @@ const HOSTS: &[(&str, &str)] = &[
     ("status.dev.azure.com", "azuredevops"),
     ("azure.status.microsoft", "azure"),
     ("status.azure.com", "azure"),
+    ("status.salesforce.com", "salesforce"),
+    ("status.adobe.com", "adobe"),
+    ("status.okta.com", "okta"),
     ("slack-status.com", "slack"),
     ("status.slack.com", "slack"),
 ];

@@ -51,6 +51,18 @@ const CASES: &[(&str, &str)] = &[
     ("azure", "quiet"),
     ("azure", "open"),
     ("azure", "outage"),
+    ("salesforce", "quiet"),
+    ("salesforce", "open"),
+    ("salesforce", "outage"),
+    ("salesforce", "maintenance"),
+    ("adobe", "quiet"),
+    ("adobe", "open"),
+    ("adobe", "outage"),
+    ("adobe", "maintenance"),
+    ("okta", "quiet"),
+    ("okta", "open"),
+    ("okta", "outage"),
+    ("okta", "maintenance"),
 ];
 
 #[test]

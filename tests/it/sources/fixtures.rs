@@ -13,6 +13,7 @@ const FIRST: &[(&str, &str)] = &[
     ("summary", "https://status.acme.example/api/v2/summary.json"),
     ("widget", "https://status.acme.example/api/v1/summary"),
     ("current-status", "https://status.heroku.com/api/v4/current-status"),
+    ("active", "https://api.status.salesforce.com/v1/incidents/active"),
     // Alone, for a page that is polled by its history.
     ("incidents", "https://status.acme.example/api/v2/incidents.json"),
     ("list", "https://status.acme.example/incidents.json"),
