@@ -9,16 +9,22 @@ mod apple;
 mod aws;
 mod azure;
 mod azuredevops;
+mod betterstack;
 pub mod detect;
 mod feed;
+mod firehydrant;
+mod gatus;
 mod google;
 mod heroku;
 mod incidentio;
+mod instatus;
 mod okta;
 mod salesforce;
 pub mod shared;
 mod slack;
+mod statusio;
 mod statuspage;
+mod uptimekuma;
 
 use url::Url;
 
@@ -30,6 +36,12 @@ use crate::snapshot::Snapshot;
 pub static SOURCES: &[&dyn Source] = &[
     &statuspage::Statuspage,
     &incidentio::IncidentIo,
+    &instatus::Instatus,
+    &betterstack::BetterStack,
+    &statusio::StatusIo,
+    &firehydrant::FireHydrant,
+    &uptimekuma::UptimeKuma,
+    &gatus::Gatus,
     &slack::Slack,
     &google::Google,
     &aws::Aws,

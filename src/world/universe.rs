@@ -56,6 +56,9 @@ static ROWS: &[Row] = &[
     ("zephyr-edge", "Zephyr Edge", &Statuspage, CLOUD),
 ];
 
+/// Up to so many providers each have a listener of their own; beyond, descriptors would run out.
+const LISTENERS: usize = 400;
+
 /// A fact that a provider of this world made public.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
@@ -138,7 +141,9 @@ impl Universe {
                 Provider::new(&id, &name, *platform, components, Arc::clone(&clock))
             })
             .collect();
-        let server = Server::start(World::new(providers.iter().cloned())).await?;
+        // A listener each, as real providers have hosts each: whoever watches paces its requests by host.
+        let world = World::new(providers.iter().cloned());
+        let server = if count <= LISTENERS { Server::start_each(world).await? } else { Server::start(world).await? };
         Ok(Self { providers, server, published: Published::default() })
     }
 

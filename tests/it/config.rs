@@ -10,7 +10,7 @@ use statuswatch::config::{
 };
 use statuswatch::event::{Impact, Kind};
 
-const SOURCES: &[&str] = &["statuspage", "incidentio", "feed"];
+const SOURCES: &[&str] = &["statuspage", "incidentio", "instatus", "betterstack", "statusio", "firehydrant", "uptimekuma", "gatus", "feed"];
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config")

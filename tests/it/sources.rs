@@ -7,7 +7,7 @@
 mod captures;
 mod cases;
 mod details;
-mod fixtures;
+pub(crate) mod fixtures;
 mod happened;
 mod sequences;
 mod sweeps;

@@ -5,19 +5,24 @@
 //! * [`fields`] are types and serde helpers for fields that platforms spell in more than one way.
 //! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is named.
 //! * [`words`] maps the platforms' words to ours; an unknown word never becomes "all is well".
+//! * [`written`] puts updates in order and gives an identity to those without an id.
 //! * [`at`] and [`candidates`] build addresses below a page.
 //! * [`written`] orders and recognises updates that have no ids.
 //! * [`v2`] is the `/api/v2` contract that Statuspage made and others imitate.
 
 pub mod fields;
 mod items;
+mod outage;
 mod place;
+mod updates;
 pub mod v2;
 pub mod words;
 pub mod written;
 
 pub use items::{Items, List};
+pub use outage::{Beat, outage};
 pub use place::{at, bases, candidates, sibling};
+pub use updates::{Written, written};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +32,8 @@ use super::ParseError;
 use crate::document::{Document, Shape};
 use crate::text::one_line;
 
+/// Longest title or name, in characters.
+pub const MAX_NAME: usize = 300;
 /// Longest excerpt of a foreign message in an error of ours.
 const MAX_EXCERPT: usize = 200;
 /// Where the title of an HTML page is looked for.

@@ -9,11 +9,15 @@ use statuswatch::source::{Documents, Limits, ParseError, SOURCES, Source};
 use super::fixtures::{Step, broken, steps};
 
 /// What a platform leaves out when it is empty, or may leave out: then one cannot tell.
-const MAY_BE_MISSING: &[(&str, &[&str])] =
-    &[("incidentio", &["incidents", "scheduled_maintenances"]), ("feed", &["title", "home_page_url", "feed_url", "description"])];
+const MAY_BE_MISSING: &[(&str, &[&str])] = &[
+    ("incidentio", &["incidents", "scheduled_maintenances"]),
+    ("instatus", &["activeIncidents", "activeMaintenances"]),
+    ("feed", &["title", "home_page_url", "feed_url", "description"]),
+];
 /// What may be null.
 const MAY_BE_NULL: &[(&str, &[&str])] = &[
     ("incidentio", &["incidents", "scheduled_maintenances", "components"]),
+    ("instatus", &["activeIncidents", "activeMaintenances"]),
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
 ];
 

@@ -1,0 +1,75 @@
+//! `demo`: a small universe of fake providers on loopback, watched by the real pipeline over real HTTP.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::args::{Common, DemoArgs, RunArgs};
+use super::exit::Exit;
+use super::output;
+use crate::clock;
+use crate::world::{DEFAULT_DURATION, Storm, Universe};
+
+/// How long the demo goes on after the last act, so that its end is seen too.
+const AFTERWARDS: Duration = Duration::from_secs(3);
+
+/// Plays the demo.
+///
+/// # Errors
+/// The universe or the pipeline could not be started.
+pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
+    let dir = std::env::temp_dir().join(format!("statuswatch-demo-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let play = args.duration.unwrap_or(DEFAULT_DURATION);
+    let sky = Sky::start(usize::from(args.providers))?;
+    let config = write_config(&dir, &sky.universe)?;
+    output::note(&format!(
+        "A universe of {0} fake providers on loopback: incidents, maintenances and broken pages for {1} s (q or Ctrl-C ends it).\n\
+         Meanwhile and afterwards, in another terminal:\n  statuswatch -c {2} status\n  statuswatch -c {2} history\n  statuswatch -c {2} logs -f\n",
+        args.providers,
+        play.as_secs(),
+        config.display(),
+    ));
+    let universe = Arc::clone(&sky.universe);
+    let seed = args.seed;
+    sky.runtime.spawn(async move { Storm::play(&universe, seed, play.saturating_sub(AFTERWARDS)).await });
+    let common = Common { config: config.clone(), state: None };
+    let watched = super::run::run(&common, &RunArgs { duration: Some(play + AFTERWARDS), ..RunArgs::default() })?;
+    output::note(&format!("\nThe demo is over. What it left is in {} and may be removed.", dir.display()));
+    Ok(watched)
+}
+
+/// A universe on a runtime of its own, as if it were far away.
+pub(super) struct Sky {
+    /// The providers.
+    pub(super) universe: Arc<Universe>,
+    /// What they run on.
+    pub(super) runtime: tokio::runtime::Runtime,
+}
+
+impl Sky {
+    /// Starts `count` providers.
+    pub(super) fn start(count: usize) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let universe =
+            runtime.block_on(Universe::start_sized(count, Arc::new(clock::now))).context("cannot start the fake providers")?;
+        Ok(Self { universe: Arc::new(universe), runtime })
+    }
+}
+
+/// Writes a configuration for the universe into `dir`, with state and logs beside it.
+pub(super) fn write_config(dir: &Path, universe: &Universe) -> anyhow::Result<std::path::PathBuf> {
+    let quoted = |name: &str| serde_json::Value::from(dir.join(name).display().to_string());
+    let text = format!(
+        "# Made by statuswatch for fake providers on loopback.\nstate_dir: {}\nevent_log: {{dir: {}}}\ndiagnostics: {{dir: {}}}\nproviders:\n{}",
+        quoted("state"),
+        quoted("logs"),
+        quoted("logs"),
+        universe.providers_yaml(true)
+    );
+    let path = dir.join("providers.yaml");
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
