@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use url::Url;
 
 use super::shared::fields::{self, Id};
@@ -14,7 +13,7 @@ use super::shared::words::look_up;
 use super::shared::{Beat, Items, List, MAX_NAME, at, bases, json, marks, outage, prose};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
 use crate::text::one_line;
 
@@ -31,7 +30,7 @@ struct Heartbeats {
     #[serde(rename = "heartbeatList")]
     beats: BTreeMap<String, Vec<Wire>>,
     #[serde(rename = "uptimeList")]
-    _uptime: BTreeMap<String, IgnoredAny>,
+    _uptime: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A beat, or a bare 0 for a time without one.
@@ -39,7 +38,20 @@ struct Heartbeats {
 #[serde(untagged)]
 enum Wire {
     Beat { status: i64, time: String },
-    None(i64),
+    None(Zero),
+}
+
+/// The number 0 and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "i64")]
+struct Zero;
+
+impl TryFrom<i64> for Zero {
+    type Error = &'static str;
+
+    fn try_from(number: i64) -> Result<Self, Self::Error> {
+        if number == 0 { Ok(Self) } else { Err("neither a beat nor 0") }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,7 +134,7 @@ impl Source for UptimeKuma {
     fn locate(&self, page: &Url) -> Vec<Url> {
         let mut parts = page.path_segments().into_iter().flatten().skip_while(|part| !matches!(*part, "status" | "status-page"));
         parts.next();
-        let slug = parts.rfind(|part| !part.is_empty()).unwrap_or("default").to_ascii_lowercase();
+        let slug = parts.find(|part| !part.is_empty()).unwrap_or("default").to_ascii_lowercase();
         let mut root = page.clone();
         root.set_path("/");
         bases(&root).iter().filter_map(|base| at(base, &format!("{BEATS}{slug}"))).collect()
@@ -150,11 +162,8 @@ impl Source for UptimeKuma {
             snapshot.coverage = Coverage { incidents: listing, maintenances: listing, all_components: true };
             let title = one_line(&page.config.title, MAX_NAME);
             let url = documents.first.url.join(&format!("/status/{}", page.config.slug)).ok();
-            snapshot.page = Page {
-                name: (!title.is_empty()).then_some(title),
-                url: url.map(|url| url.to_string()),
-                ..Page::default()
-            };
+            snapshot.page =
+                Page { name: (!title.is_empty()).then_some(title), url: url.map(|url| url.to_string()), ..Page::default() };
         }
         for (id, wire) in &heartbeats.beats {
             let (name, group) = names.remove(id).unwrap_or_else(|| (format!("Monitor {id}"), None));
@@ -211,8 +220,7 @@ fn monitors(items: &mut Items, groups: &List) -> Result<BTreeMap<String, (String
 fn notices(items: &mut Items, page: &StatusPage) -> Result<Vec<Incident>, ParseError> {
     let mut all = items.build("incidents", &page.incidents, |_, wire| Ok(notice(&wire)), |one: &Incident| &one.id)?;
     all.extend(page.incident.as_ref().map(notice));
-    let planned =
-        items.build("maintenances", &page.maintenances, |_, wire| Ok(maintenance(&wire)), |one: &Incident| &one.id)?;
+    let planned = items.build("maintenances", &page.maintenances, |_, wire| Ok(maintenance(&wire)), |one: &Incident| &one.id)?;
     all.extend(planned);
     Ok(all)
 }
