@@ -47,8 +47,8 @@ struct Event {
     message_id: Id,
     #[serde(default, deserialize_with = "fields::or_default")]
     status_type: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    event_status: String,
+    #[serde(rename = "eventStatus", default, deserialize_with = "fields::or_default")]
+    state: String,
     #[serde(default)]
     epoch_start_date: Option<i64>,
     #[serde(default)]
@@ -71,10 +71,8 @@ impl Source for Apple {
     fn locate(&self, page: &Url) -> Vec<Url> {
         let host = page.host_str().unwrap_or_default();
         let developers = host == "developer.apple.com" || page.path().contains("/developer/");
-        if !developers && !(matches!(host, HOST | "apple.com") && page.path().contains("systemstatus")) {
-            return Vec::new();
-        }
-        if !host.ends_with("apple.com") {
+        let customers = matches!(host, HOST | "apple.com") && page.path().contains("systemstatus");
+        if !host.ends_with("apple.com") || !(developers || customers) {
             return Vec::new();
         }
         let path = if developers { DEVELOPERS } else { CUSTOMERS };
@@ -205,7 +203,7 @@ fn status(event: &Event) -> Status {
         ("upcoming", Status::Scheduled),
         ("scheduled", Status::Scheduled),
     ];
-    words::look_up(&event.event_status, &table).unwrap_or(Status::Update)
+    words::look_up(&event.state, &table).unwrap_or(Status::Update)
 }
 
 fn impact(kind: &str) -> Impact {

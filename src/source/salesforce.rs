@@ -184,7 +184,7 @@ fn read(items: &mut Items, what: &'static str, kind: Kind, list: &[Box<RawValue>
     let mut out = Vec::with_capacity(list.len());
     for wire in items.read::<Wire>(what, list)? {
         if ids.insert(wire.id.clone()) {
-            out.push(incident(items, kind, wire)?);
+            out.push(incident(items, kind, &wire)?);
         } else {
             items.reject(what, &format!("the id {} stands twice", wire.id));
         }
@@ -192,7 +192,7 @@ fn read(items: &mut Items, what: &'static str, kind: Kind, list: &[Box<RawValue>
     Ok(out)
 }
 
-fn incident(items: &mut Items, kind: Kind, wire: Wire) -> Result<Incident, ParseError> {
+fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, ParseError> {
     let mut events: Vec<Event> = items.nested("events", &wire.events)?;
     let impacts: Vec<WireImpact> = items.nested("impacts", &wire.impacts)?;
     events.sort_by_key(|event| event.created_at);
@@ -218,7 +218,7 @@ fn incident(items: &mut Items, kind: Kind, wire: Wire) -> Result<Incident, Parse
         scheduled_until: wire.planned_end_time.filter(|_| planned),
         components: affected.iter().map(|key| component(Some(key.clone()), one_line(key, MAX_NAME), None, state)).collect(),
         updates,
-        ..Incident::new(kind, wire.id.0.clone(), title(&wire, &impacts, affected))
+        ..Incident::new(kind, wire.id.0.clone(), title(wire, &impacts, affected))
     })
 }
 
