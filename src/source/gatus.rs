@@ -57,9 +57,12 @@ impl Source for Gatus {
             return Err(ParseError::NotThis { source_name: NAME, reason: "it lists no endpoint".to_owned() });
         }
         let mut items = Items::new(limits);
-        let read = items.build("endpoints", &list, |_, endpoint| Ok(read(endpoint)), |(component, _): &(Component, _)| {
-            component.id.as_deref().unwrap_or_default()
-        })?;
+        let read = items.build(
+            "endpoints",
+            &list,
+            |_, endpoint| Ok(read(endpoint)),
+            |(component, _): &(Component, _)| component.id.as_deref().unwrap_or_default(),
+        )?;
         if items.rejected() > 0 {
             let reason = items.into_rejected().join("; ");
             return Err(ParseError::Malformed { format: "JSON", reason: one_line(&reason, 300) });

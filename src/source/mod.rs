@@ -10,6 +10,7 @@ mod aws;
 mod azure;
 mod azuredevops;
 mod betterstack;
+mod cstate;
 pub mod detect;
 mod feed;
 mod firehydrant;
@@ -22,6 +23,7 @@ mod okta;
 mod salesforce;
 pub mod shared;
 mod slack;
+mod sorry;
 mod statusio;
 mod statuspage;
 mod uptimekuma;
@@ -42,6 +44,8 @@ pub static SOURCES: &[&dyn Source] = &[
     &firehydrant::FireHydrant,
     &uptimekuma::UptimeKuma,
     &gatus::Gatus,
+    &sorry::Sorry,
+    &cstate::CState,
     &slack::Slack,
     &google::Google,
     &aws::Aws,

@@ -12,12 +12,14 @@ use super::fixtures::{Step, broken, steps};
 const MAY_BE_MISSING: &[(&str, &[&str])] = &[
     ("incidentio", &["incidents", "scheduled_maintenances"]),
     ("instatus", &["activeIncidents", "activeMaintenances"]),
+    ("cstate", &["pinnedIssues"]),
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
 ];
 /// What may be null.
 const MAY_BE_NULL: &[(&str, &[&str])] = &[
     ("incidentio", &["incidents", "scheduled_maintenances", "components"]),
     ("instatus", &["activeIncidents", "activeMaintenances"]),
+    ("cstate", &["pinnedIssues"]),
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
 ];
 
