@@ -139,7 +139,10 @@ fn sinks(config: &Config, how: &How) -> Vec<(String, SinkFactory)> {
     let mut sinks: Vec<(String, SinkFactory)> = Vec::new();
     if how.console.format != ConsoleFormat::Off {
         let (format, color, writer) = (how.console.format, how.color, Arc::clone(&how.console_writer));
-        sinks.push(("console".to_owned(), Arc::new(move || Ok(Box::new(ConsoleSink::new(format, writer(), color)) as Box<dyn Sink>))));
+        sinks.push((
+            "console".to_owned(),
+            Arc::new(move || Ok(Box::new(ConsoleSink::new(format, writer(), color)) as Box<dyn Sink>)),
+        ));
     }
     let formats: &[LogFileFormat] = match config.event_log.format {
         LogFormat::Json => &[LogFileFormat::Json],

@@ -53,7 +53,8 @@ impl Sky {
     /// Starts `count` providers.
     pub(super) fn start(count: usize) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let universe = runtime.block_on(Universe::start_sized(count, Arc::new(clock::now))).context("cannot start the fake providers")?;
+        let universe =
+            runtime.block_on(Universe::start_sized(count, Arc::new(clock::now))).context("cannot start the fake providers")?;
         Ok(Self { universe: Arc::new(universe), runtime })
     }
 }

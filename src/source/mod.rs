@@ -7,6 +7,7 @@
 pub mod detect;
 mod feed;
 mod incidentio;
+mod pagerduty;
 pub mod shared;
 mod statuspage;
 
@@ -17,7 +18,7 @@ use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
 
 /// Every source; recognition asks them in this order, the pickiest first.
-pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &feed::Feed];
+pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &pagerduty::PagerDuty, &feed::Feed];
 
 /// The source called `name`.
 #[must_use]

@@ -186,7 +186,9 @@ async fn reload(common: &Common, config: &Config, pipeline: &Pipeline) {
             && (common.state.is_some() || fresh.state_dir == config.state_dir)
     };
     if !same(&fresh) {
-        tracing::warn!("only providers and defaults are reloaded; state_dir, supervision, console, logs and diagnostics need a restart");
+        tracing::warn!(
+            "only providers and defaults are reloaded; state_dir, supervision, console, logs and diagnostics need a restart"
+        );
     }
     match pipeline.supervisor.send(Reload(fresh.providers)).await {
         Ok(Ok(changes)) => tracing::warn!(

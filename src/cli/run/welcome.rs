@@ -33,7 +33,13 @@ pub(super) fn banner(config: &Config) -> String {
         intervals(|settings| settings.interval),
         intervals(|settings| settings.incident_interval)
     );
-    let _ = writeln!(text, "  events in {}, diagnostics in {}, state in {}", config.event_log.dir.display(), config.diagnostics.dir.display(), config.state_dir.display());
+    let _ = writeln!(
+        text,
+        "  events in {}, diagnostics in {}, state in {}",
+        config.event_log.dir.display(),
+        config.diagnostics.dir.display(),
+        config.state_dir.display()
+    );
     if let Ok(reader) = Reader::open(&config.state_dir) {
         let _ = writeln!(text, "  now: {}", now(&reader).unwrap_or_else(|_| "unknown".to_owned()));
         match reader.last() {

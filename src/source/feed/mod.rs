@@ -11,7 +11,7 @@ mod json;
 mod latest;
 mod markup;
 mod read;
-mod time;
+pub(super) mod time;
 mod words;
 mod xml;
 

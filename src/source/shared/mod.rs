@@ -5,17 +5,22 @@
 //! * [`fields`] are types and serde helpers for fields that platforms spell in more than one way.
 //! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is named.
 //! * [`words`] maps the platforms' words to ours; an unknown word never becomes "all is well".
+//! * [`html`] is for pages that are read themselves: one script or attribute of them, by a scan.
+//! * [`timed`] gives updates without ids their identity.
 //! * [`at`] and [`candidates`] build addresses below a page.
 //! * [`v2`] is the `/api/v2` contract that Statuspage made and others imitate.
 
 pub mod fields;
+pub mod html;
 mod items;
 mod place;
+mod timed;
 pub mod v2;
 pub mod words;
 
 pub use items::{Items, List};
 pub use place::{at, bases, candidates, sibling};
+pub use timed::{Written, timed};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -25,6 +30,8 @@ use super::ParseError;
 use crate::document::{Document, Shape};
 use crate::text::one_line;
 
+/// Longest title or name, in characters.
+const MAX_NAME: usize = 300;
 /// Longest excerpt of a foreign message in an error of ours.
 const MAX_EXCERPT: usize = 200;
 /// Where the title of an HTML page is looked for.
@@ -95,6 +102,12 @@ pub fn prose(text: &str) -> String {
         return crate::text::html_to_text(text);
     }
     crate::text::html_to_text(&text.replace('\n', "<br>"))
+}
+
+/// A title or a name as it is shown: one line.
+#[must_use]
+pub fn name(text: &str) -> String {
+    one_line(text, MAX_NAME)
 }
 
 /// A link a person may open: absolute, http or https.

@@ -24,6 +24,9 @@ const CASES: &[(&str, &str)] = &[
     ("incidentio", "silent"),
     ("incidentio", "regions"),
     ("incidentio", "widget"),
+    ("pagerduty", "quiet"),
+    ("pagerduty", "outage"),
+    ("pagerduty", "posts"),
 ];
 
 #[test]

@@ -14,6 +14,8 @@ const FIRST: &[(&str, &str)] = &[
     ("widget", "https://status.acme.example/api/v1/summary"),
     // Alone, for a page that is polled by its history.
     ("incidents", "https://status.acme.example/api/v2/incidents.json"),
+    ("page", "https://status.acme.example/"),
+    ("posts", "https://status.acme.example/api/posts"),
 ];
 
 /// The documents of one poll, as a fixture has them.
@@ -43,7 +45,10 @@ pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
     let mut out = Vec::new();
     for source in SOURCES {
         for path in entries(&root().join(source.name()).join("broken")) {
-            let url = FIRST[0].1;
+            // A role in front names the address: `posts-null.json`.
+            let file = file_name(&path);
+            let role = FIRST.iter().find(|(role, _)| file.starts_with(&format!("{role}-")));
+            let url = role.unwrap_or(&FIRST[0]).1;
             let name = format!("{}/broken/{}", source.name(), file_name(&path));
             out.push((*source, name, Document::new(Url::parse(url).unwrap(), None, fs::read(&path).unwrap())));
         }
@@ -81,6 +86,9 @@ fn steps_of(source: &'static dyn Source) -> Vec<Step> {
     let mut out = Vec::new();
     for path in entries(&root().join(source.name())) {
         let name = format!("{}/{}", source.name(), file_name(&path));
+        if name.ends_with(".md") {
+            continue;
+        }
         if path.is_file() {
             let url = Url::parse(&format!("https://status.acme.example/{}", file_name(&path))).unwrap();
             out.push(Step { source, name, documents: Documents::only(Document::new(url, None, fs::read(&path).unwrap())) });
