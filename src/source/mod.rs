@@ -6,10 +6,19 @@
 
 pub mod detect;
 mod feed;
+mod freshstatus;
 mod incidentio;
+mod openstatus;
 mod pagerduty;
+mod paypal;
 pub mod shared;
+mod site24x7;
+mod statuscast;
+mod statushub;
 mod statuspage;
+mod upptime;
+mod uptimerobot;
+mod zendesk;
 
 use url::Url;
 
@@ -18,7 +27,21 @@ use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
 
 /// Every source; recognition asks them in this order, the pickiest first.
-pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &pagerduty::PagerDuty, &feed::Feed];
+pub static SOURCES: &[&dyn Source] = &[
+    &statuspage::Statuspage,
+    &incidentio::IncidentIo,
+    &pagerduty::PagerDuty,
+    &statuscast::StatusCast,
+    &site24x7::Site24x7,
+    &zendesk::Zendesk,
+    &openstatus::OpenStatus,
+    &paypal::PayPal,
+    &freshstatus::Freshstatus,
+    &uptimerobot::UptimeRobot,
+    &statushub::StatusHub,
+    &upptime::Upptime,
+    &feed::Feed,
+];
 
 /// The source called `name`.
 #[must_use]

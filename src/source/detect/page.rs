@@ -12,8 +12,20 @@ const MAX_HTML: usize = 256 * 1024;
 const MAX_FEEDS: usize = 4;
 
 /// Hosts that belong to a platform.
-const HOSTS: &[(&str, &str)] =
-    &[(".statuspage.io", "statuspage"), (".metastatuspage.com", "statuspage"), (".status.atlassian.com", "statuspage")];
+const HOSTS: &[(&str, &str)] = &[
+    (".statuspage.io", "statuspage"),
+    (".metastatuspage.com", "statuspage"),
+    (".status.atlassian.com", "statuspage"),
+    (".status.page", "statuscast"),
+    (".site24x7status.com", "site24x7"),
+    (".openstatus.dev", "openstatus"),
+    (".github.io", "upptime"),
+    ("github.com", "upptime"),
+    ("status.zendesk.com", "zendesk"),
+    ("paypal-status.com", "paypal"),
+    ("stats.uptimerobot.com", "uptimerobot"),
+    (".statushub.io", "statushub"),
+];
 
 /// What the HTML of a platform's pages holds and that of others does not.
 const MARKS: &[(&str, &str)] = &[
@@ -21,6 +33,11 @@ const MARKS: &[(&str, &str)] = &[
     ("statuspage-production", "statuspage"),
     ("powered by statuspage", "statuspage"),
     ("incident.io", "incidentio"),
+    ("statuspages.globals.statuspagedetails", "site24x7"),
+    ("/api/status/summary.json", "openstatus"),
+    ("status page by statuscast", "statuscast"),
+    ("getmonitorlist", "uptimerobot"),
+    ("statushub.io", "statushub"),
 ];
 
 /// Why this HTML page is no use, where it is one of the known dead ends.

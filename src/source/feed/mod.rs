@@ -10,7 +10,7 @@ mod identity;
 mod json;
 mod latest;
 mod markup;
-mod read;
+pub(super) mod read;
 pub(super) mod time;
 mod words;
 mod xml;
@@ -68,6 +68,8 @@ impl Source for Feed {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         match document.shape() {
+            // A feed to look at, and components to anybody who knows.
+            Shape::Xml if super::site24x7::is_component_feed(document) => None,
             Shape::Xml => {
                 let text = document.text();
                 let (root, tag) = markup::root(&text).ok()?;

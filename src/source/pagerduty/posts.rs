@@ -8,7 +8,7 @@ use crate::document::Document;
 use crate::event::{Kind, Status, Time};
 use crate::snapshot::{Incident, Page, Snapshot};
 use crate::source::shared::fields::{self, Id};
-use crate::source::shared::{Items, List, Written, at, json, marks, name, prose, timed};
+use crate::source::shared::{Items, List, Written, at, bases, json, marks, name, prose, timed};
 use crate::source::{Limits, ParseError};
 
 #[derive(Debug, Deserialize)]
@@ -61,8 +61,12 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     let mut items = Items::new(limits);
     let read: Vec<Post> = items.read("posts", &posts.posts)?;
     let incidents = read.into_iter().map(|post| incident(&mut items, document, post)).collect::<Result<_, _>>()?;
-    let url = at(&document.url, "/").map(|url| url.to_string());
+    let url = home(document).map(|url| url.to_string());
     Ok(Snapshot { page: Page { url, ..Page::default() }, incidents, rejected: items.into_rejected(), ..Snapshot::default() })
+}
+
+fn home(document: &Document) -> Option<url::Url> {
+    bases(&document.url).into_iter().next()
 }
 
 fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incident, ParseError> {
@@ -80,8 +84,9 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
         text: prose(&update.message),
     });
     let mut updates = timed(written.collect(), true);
-    // The post says where it stands, and its latest update is what brought it there.
-    if let (Some(latest), Some(now)) = (updates.last_mut(), now)
+    // The post says where it stands and not how it came there. That it is over was its latest update's doing; any
+    // other word would move on to the next update, and the one before would look edited.
+    if let (Some(latest), Some(now)) = (updates.last_mut(), now.filter(|now| now.is_over()))
         && latest.status == Status::Update
     {
         latest.status = now;
@@ -90,7 +95,7 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
     Ok(Incident {
         status: now.or_else(|| updates.last().map(|update| update.status)).unwrap_or(new.status),
         impact: post.current_post_severity_enum.map_or(new.impact, |word| severity(&word.name)),
-        url: at(&document.url, &format!("/posts/{}", new.id)).map(|url| url.to_string()),
+        url: home(document).and_then(|home| at(&home, &format!("posts/{}", new.id))).map(|url| url.to_string()),
         started_at: post.first_update_at,
         updates,
         ..new

@@ -20,7 +20,7 @@ pub mod words;
 
 pub use items::{Items, List};
 pub use place::{at, bases, candidates, sibling};
-pub use timed::{Written, timed};
+pub use timed::{Written, end_at, timed};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -28,6 +28,20 @@ impl Written {
     }
 }
 
+/// For platforms that say when an incident ended and not which update said so: those from then on are the end of it,
+/// and where there is none yet, the end itself is told without words.
+pub fn end_at(list: &mut Vec<Written>, over: Status, at: Option<Time>) {
+    let Some(at) = at else { return };
+    let mut told = false;
+    for written in list.iter_mut().filter(|written| written.at.is_some_and(|written| written >= at)) {
+        written.status = over;
+        told = true;
+    }
+    if !told {
+        list.push(Written::new(over, Some(at), String::new()));
+    }
+}
+
 /// The updates of one incident, oldest first: recognised by id, else by time and place among those of the same
 /// time, else by their words. `list` is written newest first if `newest_first`: that decides between equal times.
 #[must_use]
@@ -71,6 +85,18 @@ mod tests {
         let ids: Vec<&UpdateId> = read.iter().map(|update| &update.id).collect();
         let early = early.unwrap();
         assert_eq!(ids[..2], [&UpdateId::Timed(early, 0), &UpdateId::Timed(early, 1)]);
+    }
+
+    #[test]
+    fn an_end_is_told_once_whether_or_not_an_update_tells_it() {
+        let at = |text: &str| parse_time(text);
+        let end = at("2026-01-01T01:00:00Z");
+        let mut list = vec![Written::new(Status::Investigating, at("2026-01-01T00:00:00Z"), "a".into())];
+        end_at(&mut list, Status::Resolved, end);
+        assert_eq!(list.iter().map(|written| (written.status, written.at)).collect::<Vec<_>>()[1], (Status::Resolved, end));
+        let mut list = vec![Written::new(Status::Update, end, "b".into()), list.remove(0)];
+        end_at(&mut list, Status::Resolved, end);
+        assert_eq!(list.iter().map(|written| written.status).collect::<Vec<_>>(), [Status::Resolved, Status::Investigating]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use url::Url;
 use super::fixtures::{entries, file_name, shared};
 
 /// Platforms of which the page itself is read.
-const READ_FROM_HTML: &[&str] = &["pagerduty"];
+const READ_FROM_HTML: &[&str] = &["pagerduty", "statuscast"];
 
 fn document(path: &Path, url: &str) -> Document {
     let body = fs::read(path).unwrap();

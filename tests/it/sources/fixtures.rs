@@ -12,10 +12,13 @@ use url::Url;
 const FIRST: &[(&str, &str)] = &[
     ("summary", "https://status.acme.example/api/v2/summary.json"),
     ("widget", "https://status.acme.example/api/v1/summary"),
+    ("state", "https://status.acme.example/status.json"),
     // Alone, for a page that is polled by its history.
     ("incidents", "https://status.acme.example/api/v2/incidents.json"),
     ("page", "https://status.acme.example/"),
     ("posts", "https://status.acme.example/api/posts"),
+    ("rss", "https://status.acme.example/rss"),
+    ("ssp", "https://status.acme.example/api/ssp/incidents.json"),
 ];
 
 /// The documents of one poll, as a fixture has them.
