@@ -129,10 +129,12 @@ async fn read(
     let limits = Limits { max_items: provider.settings.max_items };
     let Answer { document, validators, body_hash, moved_to, .. } = answer;
     let known = start.known.clone();
+    let description = provider.json.clone();
+    let described = description.clone();
     let (first, snapshot, details) = shared
         .reading
         .read(&provider.id, move || {
-            let documents = Documents::only(document);
+            let documents = Documents { description, ..Documents::only(document) };
             let snapshot = source.parse(&documents, limits)?;
             let details = source.details(&documents.first, &snapshot, &known);
             Ok::<_, ParseError>((documents.first, snapshot, details))
@@ -140,7 +142,7 @@ async fn read(
         .await
         .map_err(Trouble::from)??;
     let (mut snapshot, mut complete) = (snapshot, true);
-    let mut documents = Documents::only(first);
+    let mut documents = Documents { description: described, ..Documents::only(first) };
     for detail in details {
         match shared.client.get(request(provider, &detail.url, source.accept(), None)).await {
             Ok(Fetched::Body(answer)) => documents.details.push((detail.role, answer.document)),
@@ -254,6 +256,10 @@ async fn named_source(shared: &Shared, provider: &Provider, source: &'static dyn
         let trouble = match shared.client.get(request(provider, &place, source.accept(), None)).await {
             Ok(Fetched::Body(answer)) => {
                 let document: Document = answer.document.clone();
+                // What the user describes has no marks: reading it decides.
+                if provider.json.is_some() && source.name() == source::JSON {
+                    return Ok(Recognised { source, url: place, answer: *answer });
+                }
                 let recognised = shared.reading.read(&provider.id, move || source.recognise(&document).is_some()).await?;
                 if recognised {
                     return Ok(Recognised { source, url: place, answer: *answer });

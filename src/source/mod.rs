@@ -4,6 +4,7 @@
 //! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
 //! fixture, a row in [`SOURCES`].
 
+mod described;
 pub mod detect;
 mod feed;
 mod freshstatus;
@@ -20,7 +21,11 @@ mod upptime;
 mod uptimerobot;
 mod zendesk;
 
+use std::sync::Arc;
+
 use url::Url;
+
+pub use described::{JsonMap, NAME as JSON, Word};
 
 use crate::document::Document;
 use crate::event::{Kind, Time};
@@ -43,10 +48,15 @@ pub static SOURCES: &[&dyn Source] = &[
     &feed::Feed,
 ];
 
+/// The names that may stand behind `source`: those of the table, and the one a user describes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SOURCES.iter().map(|source| source.name()).chain([JSON])
+}
+
 /// The source called `name`.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
-    SOURCES.iter().copied().find(|source| source.name() == name)
+    SOURCES.iter().copied().chain([&described::Described as &dyn Source]).find(|source| source.name() == name)
 }
 
 /// The adapter for one platform or format.
@@ -92,13 +102,15 @@ pub struct Documents {
     pub first: Document,
     /// Those fetched because it changed, with the role they were asked for; an optional one that was not there is left out.
     pub details: Vec<(&'static str, Document)>,
+    /// How the user describes them, for the source that reads what is described.
+    pub description: Option<Arc<JsonMap>>,
 }
 
 impl Documents {
     /// The first document alone.
     #[must_use]
     pub fn only(first: Document) -> Self {
-        Self { first, details: Vec::new() }
+        Self { first, details: Vec::new(), description: None }
     }
 
     /// The detail asked for as `role`.

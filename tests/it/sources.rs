@@ -8,4 +8,5 @@ mod captures;
 mod cases;
 mod details;
 mod fixtures;
+mod more_captures;
 mod sweeps;

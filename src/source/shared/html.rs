@@ -22,9 +22,13 @@ pub fn page<'d>(document: &'d Document, source_name: &'static str) -> Result<Cow
         _ => return Err(ParseError::NotThis { source_name, reason: "it is not an HTML page".to_owned() }),
     }
     let text = document.text();
-    let end = text.trim_end();
-    let last = end.len().checked_sub("</html>".len()).and_then(|at| end.get(at..));
-    if last.is_some_and(|last| last.eq_ignore_ascii_case("</html>")) {
+    let lower = text.to_ascii_lowercase();
+    let whole = lower.rsplit_once("</html>").is_some_and(|(_, rest)| {
+        // Caches sign a page behind its end.
+        let rest = rest.trim();
+        rest.is_empty() || (rest.starts_with("<!--") && rest.ends_with("-->"))
+    });
+    if whole {
         return Ok(text);
     }
     Err(ParseError::Malformed { format: "HTML", reason: "the page is cut off".to_owned() })
@@ -101,7 +105,8 @@ mod tests {
     fn a_page_is_whole_or_none() {
         let document = |text: &str| Document::new(url::Url::parse("http://a.example/").unwrap(), None, text.to_owned());
         assert!(page(&document("<!doctype html><html>x</HTML>\n"), "x").is_ok());
-        for bad in ["<!doctype html><html>x</htm", "", "{}", "<html>"] {
+        assert!(page(&document("<!doctype html><html>x</html><!-- a cache -->"), "x").is_ok());
+        for bad in ["<!doctype html><html>x</html><!-- a ca", "<!doctype html><html>x</htm", "", "{}", "<html>"] {
             assert!(page(&document(bad), "x").is_err(), "{bad}");
         }
     }

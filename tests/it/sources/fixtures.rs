@@ -128,5 +128,5 @@ fn step(source: &'static dyn Source, name: String, mut files: Vec<(String, PathB
             (role, Document::new(url.join(&file_name(&path)).unwrap(), None, fs::read(&path).unwrap()))
         })
         .collect();
-    Step { source, name, documents: Documents { first: Document::new(url, None, fs::read(&path).unwrap()), details } }
+    Step { source, name, documents: Documents { details, ..Documents::only(Document::new(url, None, fs::read(&path).unwrap())) } }
 }
