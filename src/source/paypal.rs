@@ -63,7 +63,7 @@ impl Source for PayPal {
         }
         Ok(Snapshot {
             page: Page { url: bases(&documents.first.url).into_iter().next().map(|url| url.to_string()), ..Page::default() },
-            components: read.into_iter().flat_map(both).collect(),
+            components: read.into_iter().flat_map(|wire| both(&wire)).collect(),
             coverage: Coverage { all_components: items.rejected() == 0, ..Coverage::default() },
             rejected: items.into_rejected(),
             ..Snapshot::default()
@@ -71,7 +71,7 @@ impl Source for PayPal {
     }
 }
 
-fn both(wire: Wire) -> [Component; 2] {
+fn both(wire: &Wire) -> [Component; 2] {
     let title = name(&wire.name);
     let group = name(&wire.category);
     let group = (!group.is_empty()).then_some(group);

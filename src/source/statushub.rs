@@ -24,9 +24,12 @@ struct Answer {
 
 #[derive(Debug, Deserialize)]
 struct Counters {
-    count_status_1: u64,
-    count_status_2: u64,
-    count_status_3: u64,
+    #[serde(rename = "count_status_1")]
+    up: u64,
+    #[serde(rename = "count_status_2")]
+    affected: u64,
+    #[serde(rename = "count_status_3")]
+    down: u64,
 }
 
 impl Source for StatusHub {
@@ -43,8 +46,7 @@ impl Source for StatusHub {
     }
 
     fn parse(&self, documents: &Documents, _: Limits) -> Result<Snapshot, ParseError> {
-        let Counters { count_status_1: up, count_status_2: affected, count_status_3: down } =
-            json::<Answer>(&documents.first, NAME)?.counters;
+        let Counters { up, affected, down } = json::<Answer>(&documents.first, NAME)?.counters;
         let state = match (up, affected, down) {
             (0, 0, 0) => return Err(ParseError::NotThis { source_name: NAME, reason: "it counts no service at all".to_owned() }),
             (_, 0, 0) => ComponentStatus::Operational,

@@ -41,7 +41,8 @@ struct Counts {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Monitor {
-    monitor_id: Id,
+    #[serde(rename = "monitorId")]
+    id: Id,
     name: String,
     status_class: String,
 }
@@ -85,7 +86,7 @@ impl Source for UptimeRobot {
         let all_read = items.rejected() == 0 && monitors.iter().all(|monitor| state(&monitor.status_class).is_some());
         let components = monitors.into_iter().map(|monitor| {
             let state = state(&monitor.status_class).unwrap_or(ComponentStatus::Unknown);
-            snapshot::component(Some(monitor.monitor_id.0), name(&monitor.name), None, state)
+            snapshot::component(Some(monitor.id.0), name(&monitor.name), None, state)
         });
         Ok(Snapshot {
             // Counts that say "none is down" are no answer to what could not be read.

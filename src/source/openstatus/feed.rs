@@ -86,7 +86,8 @@ struct Maintenance {
     #[serde(default, deserialize_with = "fields::or_default")]
     message: String,
     #[serde(default, deserialize_with = "fields::or_default")]
-    maintenance_updates: List,
+    #[serde(rename = "maintenanceUpdates")]
+    updates: List,
     #[serde(default, deserialize_with = "fields::or_default")]
     page_components: Vec<Id>,
 }
@@ -166,7 +167,7 @@ fn maintenances(items: &mut Items, list: &List, names: &HashMap<Id, String>, now
             };
             // What is written about a maintenance has no word of its own, but its window does.
             let word = |update: &Update| update.date.map_or(Status::Update, standing);
-            let mut list = written(items, &wire.maintenance_updates, word)?;
+            let mut list = written(items, &wire.updates, word)?;
             if list.is_empty() && !wire.message.trim().is_empty() {
                 list.push(Written {
                     id: Some("message".to_owned()),

@@ -20,7 +20,8 @@ struct Posts {
 struct Post {
     id: Id,
     title: String,
-    post_type: String,
+    #[serde(rename = "post_type")]
+    kind: String,
     #[serde(default, deserialize_with = "fields::moment")]
     first_update_at: Option<Time>,
     #[serde(default)]
@@ -70,7 +71,7 @@ fn home(document: &Document) -> Option<url::Url> {
 }
 
 fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incident, ParseError> {
-    let kind = if post.post_type.eq_ignore_ascii_case("maintenance") { Kind::Maintenance } else { Kind::Incident };
+    let kind = if post.kind.eq_ignore_ascii_case("maintenance") { Kind::Maintenance } else { Kind::Incident };
     let mut updates: Vec<Update> = items.nested("updates of a post", &post.updates)?;
     if updates.is_empty() {
         updates.extend(post.latest_update);
