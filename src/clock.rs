@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{SubsecRound, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use crate::event::Time;
@@ -14,10 +14,10 @@ use crate::event::Time;
 /// Farther than this nothing is planned; it also keeps instants within what the system can express.
 const FARTHEST: Duration = Duration::from_hours(24 * 365);
 
-/// The wall clock. The only place that reads it.
+/// The wall clock, to the millisecond. The only place that reads it.
 #[must_use]
 pub fn now() -> Time {
-    Utc::now()
+    Utc::now().trunc_subsecs(3)
 }
 
 /// One moment, read on both clocks.

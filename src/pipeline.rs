@@ -93,7 +93,8 @@ impl Pipeline {
         let (ready_sender, ready) = oneshot::channel();
         let (once_sender, polled) = mpsc::unbounded_channel();
         let ledger_options = ledger::Options { state_dir: config.state_dir.clone(), keep: KEEP, fatal: fatal_sender.clone() };
-        let first = LedgerActor::open(ledger_options.clone())?;
+        let mut first = LedgerActor::open(ledger_options.clone())?;
+        adopt(&mut first, config);
         let (reading, died) = Reading::open(&config.state_dir, PARSERS);
         let shared = Arc::new(Shared {
             client: Client::new(client_options(config))?,
@@ -126,12 +127,26 @@ impl Pipeline {
     }
 }
 
+/// Brings a ledger that was restored or begun anew up to what the event log holds.
+fn adopt(ledger: &mut LedgerActor, config: &Config) {
+    if config.event_log.format == LogFormat::Text {
+        return;
+    }
+    match ledger.adopt(&config.event_log.dir) {
+        Ok(0) => {}
+        Ok(events) => {
+            tracing::warn!(events, "took over events of the event log that the ledger did not know: it was restored or begun anew")
+        }
+        Err(error) => tracing::error!(%error, "cannot compare the ledger with the event log; events may be told once more"),
+    }
+}
+
 fn client_options(config: &Config) -> ClientOptions {
     // A connection is worth keeping while a provider is asked again soon; servers close idle ones after some 5 to 75 s.
     let shortest = config.providers.iter().map(|provider| provider.settings.interval).min().unwrap_or_default();
     let keep_alive = if shortest <= Duration::from_secs(20) { shortest + Duration::from_secs(2) } else { Duration::from_secs(3) };
     let max_hosts = (config.providers.len() * 2).max(1024);
-    ClientOptions { keep_alive, max_hosts, ..ClientOptions::default() }
+    ClientOptions { max_hosts, keep_alive, ..ClientOptions::default() }
 }
 
 /// One row for each sink the configuration turns on.

@@ -36,11 +36,15 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
             output::note(&format!("statuswatch: {slug} is there already"));
             continue;
         }
-        if catalog::find(slug).is_none() {
-            output::note(&unknown(slug));
-            return Ok(Exit::Usage);
-        }
-        text = match config::add_provider(&text, slug) {
+        let entry = match entry(slug) {
+            Ok(Ok(entry)) => entry,
+            Ok(Err((exit, why))) => {
+                output::note(&why);
+                return Ok(exit);
+            }
+            Err(error) => return Err(error),
+        };
+        text = match config::add_provider(&text, &entry) {
             Ok(text) => text,
             Err(error) => {
                 output::note(&format!("statuswatch: {}: {error}", path.display()));
@@ -63,6 +67,29 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
     let plural = if providers == 1 { "" } else { "s" };
     output::print(&format!("{}: {providers} provider{plural}\n", super::table::one_line(&path.display().to_string())))?;
     Ok(Exit::Done)
+}
+
+/// The entry for a slug of the catalogue, or for what is behind an address.
+fn entry(what: &str) -> anyhow::Result<Result<String, (Exit, String)>> {
+    if catalog::find(what).is_some() {
+        return Ok(Ok(what.to_owned()));
+    }
+    let host = what.split('/').next().unwrap_or_default();
+    let address = what.contains("://") || (host.contains('.') && !host.starts_with('.'));
+    if !address {
+        return Ok(Err((Exit::Usage, unknown(what))));
+    }
+    let url = match super::probe::parse(what) {
+        Ok(url) => url,
+        Err(why) => return Ok(Err((Exit::Usage, format!("statuswatch: {why}")))),
+    };
+    match super::examine::one(&url)? {
+        Ok(found) => super::probe::entry(&url, &found).map(Ok),
+        Err(trouble) => {
+            let why = super::table::one_line(trouble.reason.lines().next().unwrap_or_default());
+            Ok(Err((Exit::Failed, format!("statuswatch: {}: {why}; nothing was added", crate::redact::redact(&url)))))
+        }
+    }
 }
 
 fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {

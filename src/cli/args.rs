@@ -133,11 +133,30 @@ Past events from the ledger, oldest first; the newest 50 unless --limit says oth
   statuswatch history --since 2026-02-01 --kind incident --impact major+ --limit 0
   statuswatch history --json          one JSON object a line, as in the event log", after_help = EXIT_STATUSES)]
     History(HistoryArgs),
+    /// What is behind an address: the platform, how it was recognised, the snapshot it gives, the entry for providers.yaml
+    #[command(long_about = "\
+What is behind an address: the platform, how it was recognised, the snapshot it gives with its components by name, \
+and the entry for providers.yaml.
+
+  statuswatch probe status.acme.example
+  statuswatch probe https://status.acme.example/history.atom --json", after_help = EXIT_STATUSES)]
+    Probe(ProbeArgs),
+    /// Read the event log across its rotated files, oldest first
+    #[command(long_about = "\
+Read the event log across its rotated files, oldest first. With -f it goes on as events are written, across a \
+rotation too, until interrupted.
+
+  statuswatch logs --since 24h
+  statuswatch logs -f --provider openai
+  statuswatch logs --json | jq -r '.title'", after_help = EXIT_STATUSES)]
+    Logs(LogsArgs),
     /// Put a provider into providers.yaml, keeping its comments and order
     #[command(long_about = "\
-Put a provider into providers.yaml, keeping its comments and order. A file that is not there is begun.
+Put a provider into providers.yaml, keeping its comments and order. A file that is not there is begun. An address is \
+read once to recognise what is there.
 
-  statuswatch add openai github      known by name: see `statuswatch catalog`", after_help = EXIT_STATUSES)]
+  statuswatch add openai github              known by name: see `statuswatch catalog`
+  statuswatch add https://status.acme.example", after_help = EXIT_STATUSES)]
     Add(AddArgs),
     /// The providers known by name
     #[command(long_about = "\
@@ -154,6 +173,14 @@ component changes and broken pages play in about a minute. State and logs go to 
   statuswatch demo
   statuswatch demo --duration 20s --seed 7", after_help = EXIT_STATUSES)]
     Demo(DemoArgs),
+    /// The demo's world with pollers, sinks and the process itself killed at random; prints what was lost or told twice
+    #[command(long_about = "\
+The demo's world, with pollers, sinks, the ledger and the process itself (SIGKILL) killed at random while incidents play. \
+Prints what was published, recorded, delivered, lost, told twice or torn; exit status 1 on any of the last three.
+
+  statuswatch chaos
+  statuswatch chaos --duration 5m --seed 42 --json", after_help = EXIT_STATUSES)]
+    Chaos(ChaosArgs),
     /// JSON Schema of providers.yaml
     #[command(long_about = "\
 JSON Schema of providers.yaml, for editors that complete and check while one types.
@@ -208,17 +235,12 @@ pub enum Format {
 /// Flags of `check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Flag of `check` that needs the network, in a struct of its own beside [`CheckArgs`].
-#[derive(Debug, Clone, Args)]
-pub struct OnlineArgs {
     /// Also fetch every provider once and print a table of what was found; exit status 1 when one could not be read
     #[arg(long)]
     pub online: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `status`.
@@ -244,6 +266,9 @@ pub struct HistoryArgs {
     /// The newest N; 0: all
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
+    /// Also what the filters of providers.yaml kept from being told: it has no number
+    #[arg(long)]
+    pub all: bool,
     /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
@@ -280,8 +305,8 @@ pub struct ProbeArgs {
 /// Arguments of `add`.
 #[derive(Debug, Clone, Args)]
 pub struct AddArgs {
-    /// Slugs of the catalogue
-    #[arg(value_name = "SLUG", required = true)]
+    /// Slugs of the catalogue, or addresses of status pages
+    #[arg(value_name = "SLUG|URL", required = true)]
     pub what: Vec<String>,
 }
 
@@ -317,7 +342,7 @@ pub struct ChaosArgs {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = super::filter::parse_duration)]
     pub duration: std::time::Duration,
     /// How many fake providers
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=400))]
     pub providers: u16,
     /// The same number gives the same story; when each kill strikes is up to the machine
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -348,7 +373,6 @@ mod tests {
             ProbeArgs::augment_args(clap::Command::new("probe")),
             DemoArgs::augment_args(clap::Command::new("demo")),
             ChaosArgs::augment_args(clap::Command::new("chaos")),
-            OnlineArgs::augment_args(CheckArgs::augment_args(clap::Command::new("check"))),
         ] {
             command.debug_assert();
         }

@@ -1,4 +1,4 @@
-//! `check`: the configuration alone, without network.
+//! `check`: the configuration alone, without network unless `--online` asks for it.
 
 use serde::Serialize;
 
@@ -34,6 +34,12 @@ struct Told<'a> {
 /// Standard output could not be written.
 pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
     let file = common.config.display().to_string();
+    if args.online {
+        return match context::load(common) {
+            Ok(loaded) => super::online::run(&loaded.config.providers, args.json),
+            Err(exit) => Ok(exit),
+        };
+    }
     let (mistakes, providers, unreadable) = match context::read(common) {
         Ok(loaded) => (loaded.warnings, Some(loaded.config.providers.len()), None),
         Err(ConfigError::Invalid(mistakes)) => (mistakes, None, None),

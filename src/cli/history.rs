@@ -1,19 +1,13 @@
 //! `history`.
 
-use std::collections::VecDeque;
 use std::path::Path;
 
 use super::args::HistoryArgs;
 use super::exit::Exit;
-use super::filter::Wanted;
 use super::{output, view_history};
 use crate::clock;
 use crate::event::StatusEvent;
-use crate::ledger::{LedgerError, Query, Reader};
-use crate::sink::Recorded;
-
-/// Events read at once where the ledger cannot select by itself.
-const BATCH: usize = 1_000;
+use crate::ledger::{Query, Reader};
 
 /// Shows past events, oldest first.
 ///
@@ -21,8 +15,21 @@ const BATCH: usize = 1_000;
 /// The ledger cannot be read.
 pub fn run(state_dir: &Path, args: &HistoryArgs) -> anyhow::Result<Exit> {
     let reader = Reader::open(state_dir)?;
-    let limit = (args.limit > 0).then_some(args.limit);
-    let events = select(&reader, &args.filter.at(clock::now()), limit)?;
+    let wanted = args.filter.at(clock::now());
+    let query = Query {
+        providers: wanted.providers.into_iter().collect(),
+        since: wanted.since,
+        kinds: wanted.kinds,
+        impacts: wanted.impacts,
+        limit: (args.limit > 0).then_some(args.limit),
+    };
+    let mut events = reader.events(&query)?;
+    if args.all {
+        events.extend(reader.filtered(&query)?);
+        events.sort_by_key(|recorded| recorded.event.observed_at);
+        let surplus = query.limit.map_or(0, |limit| events.len().saturating_sub(limit));
+        events.drain(..surplus);
+    }
     if args.json {
         for event in &events {
             output::print(&format!("{}\n", event.line))?;
@@ -32,33 +39,4 @@ pub fn run(state_dir: &Path, args: &HistoryArgs) -> anyhow::Result<Exit> {
         output::print(&view_history::render(&events, output::colour()))?;
     }
     Ok(Exit::Done)
-}
-
-/// The newest `limit` events that are wanted, oldest first.
-fn select(reader: &Reader, wanted: &Wanted, limit: Option<usize>) -> Result<Vec<Recorded>, LedgerError> {
-    if wanted.impacts.is_empty() {
-        return reader.events(&Query {
-            providers: wanted.providers.iter().cloned().collect(),
-            since: wanted.since,
-            kinds: wanted.kinds.clone(),
-            min_impact: None,
-            limit,
-        });
-    }
-    let mut newest = VecDeque::new();
-    let mut seq = 0;
-    loop {
-        let batch = reader.after(seq, BATCH)?;
-        let Some(last) = batch.last() else { break };
-        seq = last.event.seq;
-        for recorded in batch {
-            if wanted.takes(&recorded.event) {
-                newest.push_back(recorded);
-                if limit.is_some_and(|limit| newest.len() > limit) {
-                    newest.pop_front();
-                }
-            }
-        }
-    }
-    Ok(newest.into())
 }

@@ -6,15 +6,20 @@
 pub mod add;
 pub mod args;
 pub mod catalog;
+pub mod chaos;
 pub mod check;
 pub mod completions;
 pub mod context;
 pub mod demo;
+mod examine;
 pub mod exit;
 pub mod filter;
 pub mod history;
+pub mod logs;
 pub mod man;
+mod online;
 pub mod output;
+pub mod probe;
 pub mod run;
 pub mod schema;
 pub mod status;
@@ -56,12 +61,15 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { common, run, command } = cli;
-    match command.unwrap_or_else(|| Command::Run(run)) {
+    match command.unwrap_or(Command::Run(run)) {
         Command::Run(args) => run::run(&common, &args),
         Command::Demo(args) => demo::run(&args),
+        Command::Chaos(args) => chaos::run(&args),
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
+        Command::Probe(args) => probe::run(&args),
+        Command::Logs(args) => logs::run(&common, &args),
         Command::Add(args) => add::run(&common, &args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Schema => schema::run(),

@@ -6,7 +6,7 @@ use super::args::StatusArgs;
 use super::exit::Exit;
 use super::{output, view_status};
 use crate::clock;
-use crate::ledger::{ProviderRow, Reader};
+use crate::ledger::{ProviderRow, Reader, StateLock};
 
 /// Shows the present state of the providers watched, or of those named.
 ///
@@ -32,6 +32,9 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
     if args.json {
         output::print_json(&view)?;
     } else {
+        if !StateLock::is_held(state_dir) {
+            output::note("No run is watching this state directory: this is what was known last.\n");
+        }
         output::print(&view_status::render(&rows, &open, &sinks, now, output::colour()))?;
     }
     Ok(if args.check && !view.healthy { Exit::Failed } else { Exit::Done })

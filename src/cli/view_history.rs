@@ -17,7 +17,8 @@ pub fn render(events: &[StatusEvent], colour: bool) -> String {
     let mut table = Table::new(&["SEQ", "PUBLISHED (UTC)", "PROVIDER", "KIND", "STATUS", "IMPACT", "TITLE"]);
     for event in events {
         table.row([
-            event.seq.to_string().into(),
+            // What a filter kept has no number.
+            if event.seq == 0 { "-".to_owned() } else { event.seq.to_string() }.into(),
             when::stamp(event.published_at).into(),
             event.provider_name.as_str().into(),
             event.kind.as_str().into(),

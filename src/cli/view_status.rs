@@ -155,7 +155,7 @@ pub fn in_one_line(rows: &[ProviderRow], open: &[OpenItem], now: Time) -> String
     let mut line = states.join(", ");
     for (count, what) in [(of(Kind::Incident), "open incident"), (of(Kind::Maintenance), "maintenance")] {
         if count > 0 {
-            line.push_str(&format!(" · {count} {what}{}", if count == 1 { "" } else { "s" }));
+            line.push_str(&[" · ", &count.to_string(), " ", what, if count == 1 { "" } else { "s" }].concat());
         }
     }
     line

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, named_params, params};
 
 use super::filter::withheld;
+use super::heal::{self, Healed};
 use super::messages::{Checkpoint, Failed, Record, Recorded, Verdict};
 use super::reconcile::{self, Context, KnownItem, Outcome, reconcile};
 use super::store::{self, EventRow, ProviderState, millis};
@@ -17,11 +18,17 @@ use crate::source::Known;
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Stale answers in a row after which the page is believed: it was reset, not replayed.
+/// Stale answers in a row after which the page may be believed: it was reset, not replayed.
 const STALE_BELIEVED: u32 = 5;
 
-/// Foreign page ids in a row after which the page is believed: it was made anew, not mixed up. Mix-ups lasted one poll.
+/// Foreign page ids in a row after which the page may be believed: it was made anew, not mixed up.
 const TENANT_BELIEVED: u32 = 12;
+
+/// So long they must have lasted, too: edges answered with old pages, and mix-ups lasted, for less than this,
+/// which is many polls of an open incident.
+const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
+/// The source whose one document is list and history.
+const FEED: &str = "feed";
 
 /// A listed item is marked as such once a day: often enough for retention, seldom enough to cost nothing.
 const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
@@ -29,6 +36,8 @@ const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
 /// What lives beside the database: numbers, and how often a provider has answered oddly in a row.
 #[derive(Debug, Default)]
 pub(super) struct Oddities {
+    /// When the first one in a row came.
+    since: Option<Time>,
     pub(super) stale: u32,
     pub(super) foreign: u32,
 }
@@ -96,6 +105,8 @@ struct Changed<'a> {
     key: IncidentKey,
     incident: &'a Incident,
     outcome: Outcome,
+    /// Never seen before.
+    is_new: bool,
 }
 
 /// Records one snapshot.
@@ -106,23 +117,30 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     let snapshot = &*message.snapshot;
     let state = store::provider_state(db, &provider.id)?;
 
-    if let Some(verdict) = distrust(&state, oddities, snapshot) {
+    let source = source_of(message);
+    let new_source = state.source.as_deref().is_some_and(|former| former != source) && state.baseline_at.is_some();
+    if let Some(verdict) = distrust(&state, oddities, snapshot, now).filter(|_| !new_source) {
         let known = known_now(db, &provider.id, &state, None)?;
         return Ok(Recorded { verdict, events: 0, active: is_active(db, &provider.id)?, known, recheck: false });
     }
     let first_run = state.baseline_at.is_none();
     let watched_since = state.baseline_at.unwrap_or(now);
     let mut changed = Vec::new();
-    let mut listed = HashSet::new();
     let merged = merge_repeated(&snapshot.incidents);
-    for incident in merged.as_deref().unwrap_or(&snapshot.incidents) {
+    let incidents = merged.as_deref().unwrap_or(&snapshot.incidents);
+    let listed: HashSet<IncidentKey> = incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
+    let mut digests = Vec::with_capacity(incidents.len());
+    for incident in incidents {
         let key = IncidentKey::new(&provider.id, &incident.id);
-        listed.insert(key);
+        digests.push((incident, key, store::item_digest(db, &provider.id, key)?));
+    }
+    let still_listed = digests.iter().filter(|(.., digest)| digest.is_some()).count();
+    let mut moved = if first_run { None } else { moved(db, &provider.id, new_source, incidents, &listed, still_listed)? };
+    for (incident, key, digest) in digests {
         let (listing, history_at) = match incident.kind {
             Kind::Maintenance => (snapshot.coverage.maintenances, state.recent_maintenances_at),
             _ => (snapshot.coverage.incidents, state.recent_incidents_at),
         };
-        let digest = store::item_digest(db, &provider.id, key)?;
         if let Some((digest, missing, open, last_listed)) = digest
             && digest == reconcile::digest(incident)
             && open != incident.status.is_over()
@@ -132,6 +150,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
             }
             continue;
         }
+        let alias = moved.as_mut().and_then(|moved| moved.matched.remove(&key));
         let (known, seen) =
             if digest.is_some() { (store::item(db, &provider.id, key)?, store::seen(db, key)?) } else { (None, Vec::new()) };
         let context = Context {
@@ -139,19 +158,38 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
             now,
             first_run: first_run.then_some(provider.settings.first_run),
             watched_since,
-            first_history: listing == Listing::Recent && history_at.is_none(),
+            // A feed shows its past from the first document on; its window only fills up later.
+            first_history: listing == Listing::Recent && history_at.is_none() && source_of(message) != FEED,
+            moved_after: moved.as_ref().and(state.last_success_at),
         };
-        changed.push(Changed { key, incident, outcome: reconcile(known.as_ref(), &seen, incident, context) });
+        let mut outcome = reconcile(known.as_ref(), &seen, incident, context);
+        if let Some(former) = alias {
+            store::retire_item(db, &provider.id, former.key)?;
+            outcome.item.told_status = former.item.told_status;
+            outcome.item.told_impact = former.item.told_impact;
+        }
+        changed.push(Changed { key, incident, outcome, is_new: known.is_none() && moved.is_none() });
     }
     if first_run && provider.settings.first_run == FirstRun::Latest {
         keep_latest(&mut changed);
+    } else if !first_run {
+        forget_slid_in(db, message, &listed, &mut changed)?;
     }
     let mut events = tell(numbering, message, &mut changed)?;
-    for Changed { key, incident, outcome } in &changed {
+    for Changed { key, incident, outcome, .. } in &changed {
         store::put_item(db, &provider.id, *key, &outcome.item, incident, now)?;
         for seen in &outcome.seen {
             store::put_seen(db, *key, seen, now)?;
         }
+    }
+    if let Some(moved) = &moved {
+        // What is not listed under a new id is out of sight, not over: nothing is told of it.
+        for (key, ..) in store::open_items(db, &provider.id)?.into_iter().filter(|(key, ..)| !listed.contains(key)) {
+            store::retire_item(db, &provider.id, key)?;
+        }
+        store::forget_components(db, &provider.id)?;
+        let known = incidents.len() - moved.unmatched;
+        events += usize::from(tell_move(numbering, message, &state, known, moved.unmatched)?);
     }
     let (withdrawn, recheck) = missing_items(numbering, message, &listed)?;
     events += withdrawn + components(numbering, message, first_run)?;
@@ -172,18 +210,86 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     Ok(Recorded { verdict, events, active: is_active(db, &provider.id)?, known, recheck })
 }
 
+/// Whether the page has moved to another platform, and which known incidents those listed are.
+fn moved(
+    db: &Connection,
+    provider: &str,
+    new_source: bool,
+    incidents: &[Incident],
+    listed: &HashSet<IncidentKey>,
+    still_listed: usize,
+) -> Sql<Option<Healed>> {
+    if new_source {
+        return heal::heal(db, provider, incidents, listed).map(Some);
+    }
+    // The window known before is counted only where nearly nothing of this one is known: mostly it is not looked at.
+    if still_listed * 5 >= listed.len() {
+        return Ok(None);
+    }
+    let before = store::listed_items(db, provider)?.len();
+    if !heal::ids_changed(listed.len(), still_listed, before) {
+        return Ok(None);
+    }
+    let healed = heal::heal(db, provider, incidents, listed)?;
+    if healed.matched.len() * 2 >= listed.len().min(before) {
+        return Ok(Some(healed));
+    }
+    // Nothing known is left and nothing resembles it: the window has rolled on while nobody looked.
+    tracing::warn!(provider, listed = listed.len(), "nothing listed before is listed any more: updates may have been missed");
+    Ok(None)
+}
+
+/// One notice for the operator, with the evidence.
+fn tell_move(numbering: &mut Numbering<'_>, message: &Record, state: &ProviderState, known: usize, new: usize) -> Sql<bool> {
+    let provider = &message.provider;
+    let (from, to) = (state.source.as_deref().unwrap_or("unknown"), source_of(message));
+    numbering.db.prepare_cached("UPDATE provider SET epoch = epoch + 1 WHERE id = ?1")?.execute([&provider.id])?;
+    let key = IncidentKey::new(&provider.id, "provider");
+    let update = UpdateKey::change(key, "moved", &[&(state.epoch + 1).to_string()]);
+    let draft = Draft {
+        id: event_id(update, Kind::Provider, Fingerprint::new(Status::Reachable, "moved")),
+        kind: Kind::Provider,
+        incident_id: None,
+        update_id: Some(format!("moved-{}", state.epoch + 1)),
+        revision: 1,
+        title: if from == to {
+            format!("{} has new ids for everything", provider.name)
+        } else {
+            format!("{} has moved from {from} to {to}", provider.name)
+        },
+        status: Status::Reachable,
+        impact: Impact::Unknown,
+        previous_status: (state.outages > 0).then_some(Status::Reachable),
+        previous_impact: (state.outages > 0).then_some(Impact::Unknown),
+        components: Vec::new(),
+        message: Some(format!(
+            "Of {} incidents and maintenances listed {known} are known from before, {new} are not. Nothing told before is told again.",
+            known + new
+        )),
+        url: message.snapshot.page.url.clone(),
+        started_at: None,
+        published_at: message.observed_at,
+        scheduled_for: None,
+        scheduled_until: None,
+        backfill: false,
+    };
+    numbering.store(provider, to, draft, None, message.observed_at)
+}
+
 /// Whether the answer is someone else's or yesterday's.
-fn distrust(state: &ProviderState, oddities: &mut Oddities, snapshot: &Snapshot) -> Option<Verdict> {
+fn distrust(state: &ProviderState, oddities: &mut Oddities, snapshot: &Snapshot, now: Time) -> Option<Verdict> {
+    let since = *oddities.since.get_or_insert(now);
+    let lately = (now - since).num_milliseconds() < ODD_BELIEVED_MS;
     if let (Some(expected), Some(found)) = (&state.page_id, &snapshot.page.id)
         && expected != found
     {
         oddities.foreign += 1;
-        if oddities.foreign < TENANT_BELIEVED {
+        if lately || oddities.foreign < TENANT_BELIEVED {
             return Some(Verdict::WrongTenant { expected: expected.clone(), found: found.clone() });
         }
     } else if snapshot.page.version.is_some() && snapshot.page.version < state.page_version {
         oddities.stale += 1;
-        if oddities.stale < STALE_BELIEVED {
+        if lately || oddities.stale < STALE_BELIEVED {
             return Some(Verdict::Stale);
         }
     }
@@ -223,6 +329,36 @@ fn keep_latest(changed: &mut [Changed<'_>]) {
     for changed in changed {
         changed.outcome.news.retain(|draft| Some(draft.id) == newest);
     }
+}
+
+/// When one of the newest is taken off a list of fixed length, an older one comes back at its far end. Such are remembered
+/// and not told: at most as many as were taken off, all over, all from before we watched, all older than what we knew.
+fn forget_slid_in(db: &Connection, message: &Record, listed: &HashSet<IncidentKey>, changed: &mut [Changed<'_>]) -> Sql<()> {
+    let (provider, coverage) = (&message.provider.id, &message.snapshot.coverage);
+    for (kind, listing) in [(Kind::Incident, coverage.incidents), (Kind::Maintenance, coverage.maintenances)] {
+        let is_past = |changed: &Changed<'_>| {
+            let Outcome { item, news, .. } = &changed.outcome;
+            changed.is_new && item.kind == kind && item.status.is_over() && news.iter().all(|draft| draft.backfill)
+        };
+        let Some(newest) =
+            changed.iter().filter(|changed| is_past(changed)).filter_map(|changed| changed.outcome.item.newest_at).max()
+        else {
+            continue;
+        };
+        if listing != Listing::Recent {
+            continue;
+        }
+        let (here, gone): (Vec<_>, Vec<_>) =
+            store::newer_items(db, provider, kind, newest)?.into_iter().partition(|key| listed.contains(key));
+        let past = changed.iter().filter(|changed| is_past(changed)).count();
+        // Every known one that is still listed is newer, or this is no far end.
+        let known = listed.len() - changed.iter().filter(|changed| changed.is_new).count();
+        let of_others = message.snapshot.incidents.iter().filter(|incident| incident.kind != kind).count();
+        if !here.is_empty() && past <= gone.len() && here.len() + of_others >= known {
+            changed.iter_mut().filter(|changed| is_past(changed)).for_each(|changed| changed.outcome.news.clear());
+        }
+    }
+    Ok(())
 }
 
 /// Brings the news of all incidents into the order of their times, those of one incident in its own order, and stores them.
@@ -359,7 +495,7 @@ fn components(numbering: &mut Numbering<'_>, message: &Record, first_run: bool) 
 }
 
 /// The platform's id; where it has none, group and name.
-fn component_id(component: &Component) -> String {
+pub(super) fn component_id(component: &Component) -> String {
     component.id.clone().unwrap_or_else(|| {
         component.group.as_ref().map_or_else(|| component.name.clone(), |group| format!("{group}/{}", component.name))
     })

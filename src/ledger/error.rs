@@ -74,6 +74,12 @@ impl LedgerError {
         matches!(self, Self::Busy { .. } | Self::Defect { .. } | Self::Superseded | Self::Away)
     }
 
+    /// What it says, for errors of others that carry it.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.to_string()
+    }
+
     /// Of an error met while opening `path`.
     #[must_use]
     pub(crate) fn opening(path: &Path, error: &rusqlite::Error) -> Self {

@@ -40,6 +40,13 @@ impl StateLock {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
         let path = dir.join("lock");
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
+        // Somebody may be looking whether it is held (see `is_held`), which takes a moment only.
+        for _ in 0..5 {
+            if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -58,6 +65,12 @@ impl StateLock {
         }
         Ok(Self { _file: file })
     }
+
+    /// Whether a `run` has the directory right now.
+    #[must_use]
+    pub fn is_held(dir: &Path) -> bool {
+        File::open(dir.join("lock")).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
 }
 
 #[cfg(test)]
@@ -69,9 +82,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("deep/state");
         let lock = StateLock::acquire(&state).unwrap();
+        assert!(StateLock::is_held(&state));
         let error = StateLock::acquire(&state).unwrap_err().to_string();
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
         drop(lock);
+        assert!(!StateLock::is_held(&state));
         StateLock::acquire(&state).unwrap();
     }
 }

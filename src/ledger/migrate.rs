@@ -44,6 +44,7 @@ CREATE TABLE provider(
   unreachable INTEGER NOT NULL DEFAULT 0, outages INTEGER NOT NULL DEFAULT 0,
   restarts INTEGER NOT NULL DEFAULT 0, last_restart_at INTEGER, last_restart_cause TEXT,
   parked INTEGER NOT NULL DEFAULT 0,
+  epoch INTEGER NOT NULL DEFAULT 0, -- counts the provider's moves between platforms
   deaths INTEGER NOT NULL DEFAULT 0, quarantined_until INTEGER
 ) WITHOUT ROWID;
 

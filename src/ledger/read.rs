@@ -114,8 +114,8 @@ pub struct Query {
     pub since: Option<Time>,
     /// Of these kinds; empty: all.
     pub kinds: Vec<Kind>,
-    /// At least this bad; unknown counts as worth seeing.
-    pub min_impact: Option<Impact>,
+    /// Of these impacts; empty: all.
+    pub impacts: Vec<Impact>,
     /// The newest so many; `None`: all.
     pub limit: Option<usize>,
 }
@@ -212,7 +212,7 @@ impl Reader {
         self.lines("event", "seq", query)
     }
 
-    /// Events a filter kept from being told, oldest first, each with the filter's name in front.
+    /// Events a filter kept from being told, oldest first. They have no number: their `seq` is 0.
     pub fn filtered(&self, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
         self.lines("filtered", "observed_at", query)
     }
@@ -233,10 +233,9 @@ impl Reader {
             conditions.push("kind IN (SELECT value FROM json_each(?))");
             values.push(list(query.kinds.iter().map(|kind| kind.as_str()).collect()));
         }
-        if let Some(least) = query.min_impact {
+        if !query.impacts.is_empty() {
             conditions.push("impact IN (SELECT value FROM json_each(?))");
-            let bad = |impact: &&Impact| impact.rank() >= least.rank() || **impact == Impact::Unknown;
-            values.push(list(Impact::ALL.iter().filter(bad).map(|impact| impact.as_str()).collect()));
+            values.push(list(query.impacts.iter().map(|impact| impact.as_str()).collect()));
         }
         let limit = query.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         values.push(Value::Integer(limit));

@@ -13,6 +13,8 @@ type Sql<T> = rusqlite::Result<T>;
 /// What a transaction needs to know of a provider.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProviderState {
+    pub(super) last_success_at: Option<Time>,
+    pub(super) epoch: u32,
     pub(super) page_id: Option<String>,
     pub(super) page_version: Option<Time>,
     pub(super) complete_version: Option<Time>,
@@ -70,11 +72,13 @@ fn optional_word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Ro
 
 pub(super) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
     let mut statement = db.prepare_cached(
-        "SELECT page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
+        "SELECT last_success_at, epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
                 unreachable, outages, page_url, source FROM provider WHERE id = ?1",
     )?;
     statement.query_row([id], |row| {
         Ok(ProviderState {
+            last_success_at: time(row.get("last_success_at")?),
+            epoch: row.get("epoch")?,
             page_id: row.get("page_id")?,
             page_version: time(row.get("page_version")?),
             complete_version: time(row.get("complete_version")?),
@@ -142,30 +146,70 @@ pub(super) fn item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<Opt
                 told_status, told_impact, changes, latest_id, latest_at, latest_revision
          FROM item WHERE provider = ?1 AND key = ?2",
     )?
-    .query_row(params![provider, key.as_bytes()], |row| {
-        let latest: Option<String> = row.get("latest_id")?;
-        Ok(KnownItem {
-            native_id: row.get("native_id")?,
-            kind: word(row, "kind")?,
-            title: row.get("title")?,
-            status: word(row, "status")?,
-            impact: word(row, "impact")?,
-            scheduled_for: time(row.get("scheduled_for")?),
-            scheduled_until: time(row.get("scheduled_until")?),
-            digest: u128::from_be_bytes(blob(row, "digest")?),
-            newest_at: time(row.get("newest_at")?),
-            open: row.get("open")?,
-            missing: row.get("missing")?,
-            told_status: optional_word(row, "told_status")?,
-            told_impact: optional_word(row, "told_impact")?,
-            changes: row.get("changes")?,
-            latest: match latest {
-                Some(id) => Some(Latest { id, at: time(row.get("latest_at")?), revision: row.get("latest_revision")? }),
-                None => None,
-            },
-        })
-    })
+    .query_row(params![provider, key.as_bytes()], known_item)
     .optional()
+}
+
+fn known_item(row: &Row<'_>) -> Sql<KnownItem> {
+    let latest: Option<String> = row.get("latest_id")?;
+    Ok(KnownItem {
+        native_id: row.get("native_id")?,
+        kind: word(row, "kind")?,
+        title: row.get("title")?,
+        status: word(row, "status")?,
+        impact: word(row, "impact")?,
+        scheduled_for: time(row.get("scheduled_for")?),
+        scheduled_until: time(row.get("scheduled_until")?),
+        digest: u128::from_be_bytes(blob(row, "digest")?),
+        newest_at: time(row.get("newest_at")?),
+        open: row.get("open")?,
+        missing: row.get("missing")?,
+        told_status: optional_word(row, "told_status")?,
+        told_impact: optional_word(row, "told_impact")?,
+        changes: row.get("changes")?,
+        latest: match latest {
+            Some(id) => Some(Latest { id, at: time(row.get("latest_at")?), revision: row.get("latest_revision")? }),
+            None => None,
+        },
+    })
+}
+
+/// The item stands under another id now: it is not open under this one any more, and nothing is told of that.
+pub(super) fn retire_item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<()> {
+    db.prepare_cached("UPDATE item SET open = 0, missing = 2 WHERE provider = ?1 AND key = ?2")?
+        .execute(params![provider, key.as_bytes()])?;
+    Ok(())
+}
+
+/// Components carry other ids after a move: they are learned anew, silently.
+pub(super) fn forget_components(db: &Connection, provider: &str) -> Sql<()> {
+    db.prepare_cached("DELETE FROM component WHERE provider = ?1")?.execute([provider])?;
+    Ok(())
+}
+
+/// The newest items of a provider that have not gone out of sight: its window, as far as it is known.
+pub(super) fn listed_items(db: &Connection, provider: &str) -> Sql<Vec<IncidentKey>> {
+    db.prepare_cached("SELECT key FROM item WHERE provider = ?1 AND missing = 0 ORDER BY newest_at DESC LIMIT 400")?
+        .query_map([provider], |row| blob(row, "key").map(IncidentKey))?
+        .collect()
+}
+
+/// The items of a provider that were listed last, newest first.
+pub(super) fn recent_items(db: &Connection, provider: &str, most: u32) -> Sql<Vec<super::heal::Candidate>> {
+    db.prepare_cached(
+        "SELECT key, native_id, kind, title, status, impact, scheduled_for, scheduled_until, digest, newest_at, open, missing,
+                told_status, told_impact, changes, latest_id, latest_at, latest_revision, url, started_at
+         FROM item WHERE provider = ?1 ORDER BY open DESC, newest_at DESC LIMIT ?2",
+    )?
+    .query_map(params![provider, most], |row| {
+        Ok(super::heal::Candidate {
+            key: IncidentKey(blob(row, "key")?),
+            item: known_item(row)?,
+            url: row.get("url")?,
+            began: time(row.get("started_at")?),
+        })
+    })?
+    .collect()
 }
 
 /// Digest, missing count, openness and last listing of an item: all that an unchanged one needs.
@@ -228,6 +272,13 @@ pub(super) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<(IncidentKe
         .query_map([provider], |row| {
             Ok((IncidentKey(blob(row, "key")?), word(row, "kind")?, row.get("native_id")?, word(row, "status")?))
         })?
+        .collect()
+}
+
+/// The items of a kind whose newest update is newer than this.
+pub(super) fn newer_items(db: &Connection, provider: &str, kind: Kind, than: Time) -> Sql<Vec<IncidentKey>> {
+    db.prepare_cached("SELECT key FROM item WHERE provider = ?1 AND kind = ?2 AND newest_at > ?3")?
+        .query_map(params![provider, kind.as_str(), than.timestamp_millis()], |row| Ok(IncidentKey(blob(row, "key")?)))?
         .collect()
 }
 

@@ -14,7 +14,7 @@ use super::schedule::{self, Slot};
 use crate::clock::Anchor;
 use crate::config::Provider;
 use crate::event::Time;
-use crate::fetch::Client;
+use crate::fetch::{Client, FailureKind};
 use crate::ledger::{Failed, Ledger, LedgerError, Loaded, Record, Recorded, Unchanged, Verdict};
 
 /// What all pollers share.
@@ -128,7 +128,18 @@ impl Poller {
         self.timer = Some(context.run_later(instant - now, Self::poll));
     }
 
+    /// The document asked for next.
+    fn address(&self) -> &url::Url {
+        self.start.checkpoint.binding.as_ref().map_or(&self.provider.url, |binding| &binding.document_url)
+    }
+
     fn poll(&mut self, context: &mut Context<Self>) {
+        if let Some(until) = self.shared.client.blocked_until(self.address()) {
+            // The host has asked to be left alone, perhaps through another of its providers: no fault of this one.
+            self.finished();
+            let after = Duration::from_millis(fastrand::u64(0..1000));
+            return self.schedule(self.shared.anchor.time_at(until + after), context);
+        }
         let (shared, provider, start) = (Arc::clone(&self.shared), Arc::clone(&self.provider), self.start.clone());
         let began = shared.time();
         // The first document and its details, each with its deadline, and the waits for the host's turn.
@@ -152,9 +163,10 @@ impl Poller {
                         tracing::info!(provider = provider.id, rejected, "an item could not be used");
                     }
                     let observed_at = crate::clock::now();
-                    let record = Record { provider, generation, snapshot, checkpoint: checkpoint.clone(), complete, observed_at };
+                    let record =
+                        Record { provider, generation, snapshot, checkpoint: (*checkpoint).clone(), complete, observed_at };
                     match shared.ledger.ask(record).await {
-                        Ok(recorded) => Done::Recorded { recorded, checkpoint: Box::new(checkpoint), moved_to },
+                        Ok(recorded) => Done::Recorded { recorded, checkpoint, moved_to },
                         Err(error) => Done::Unrecorded(error),
                     }
                 }
@@ -233,15 +245,15 @@ impl Poller {
         self.failures = self.failures.saturating_add(1);
         // What was answered could not be read: a 304 to it must not pass for a good answer.
         let forget = trouble.kind.is_none();
-        if forget {
+        if forget || matches!(trouble.kind, Some(FailureKind::NotFound | FailureKind::Gone)) {
             self.start.unread = self.start.unread.saturating_add(1);
             self.start.checkpoint.validators = crate::fetch::Validators::default();
             self.start.checkpoint.body_hash = None;
         }
-        if !std::mem::replace(&mut self.failing, true) {
-            tracing::warn!(provider = self.provider.id, reason = trouble.reason, "cannot be read");
-        } else {
+        if std::mem::replace(&mut self.failing, true) {
             tracing::debug!(provider = self.provider.id, reason = trouble.reason, failures = self.failures, "still cannot be read");
+        } else {
+            tracing::warn!(provider = self.provider.id, reason = trouble.reason, "cannot be read");
         }
         let next = schedule::after_failure(
             &self.provider.settings,
@@ -296,8 +308,21 @@ impl Actor for Poller {
 
     fn started(&mut self, context: &mut Self::Context) {
         let now = self.shared.time();
+        let waits = self.not_before.filter(|&at| at > now);
+        if let Some(until) = self.start.checkpoint.retry_until.filter(|&at| at > now) {
+            // Asked before a restart: still to be honoured, for the whole host.
+            self.shared.client.block(self.address(), self.shared.anchor.instant_at(until));
+        }
         let first = if self.shared.once.is_some() {
-            now
+            if let Some(until) = waits {
+                tracing::warn!(
+                    provider = self.provider.id,
+                    until = crate::event::format_time(until),
+                    "not asked: it is to be left alone until then"
+                );
+                self.finished();
+            }
+            waits.unwrap_or(now)
         } else {
             schedule::first(self.slot, &self.provider.settings, self.active, now, self.not_before)
         };

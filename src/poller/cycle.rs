@@ -30,7 +30,7 @@ pub enum Outcome {
         /// What the poll says.
         snapshot: Box<Snapshot>,
         /// Binding, validators and hash; the times are the caller's.
-        checkpoint: Checkpoint,
+        checkpoint: Box<Checkpoint>,
         /// Whether every detail asked for was read.
         complete: bool,
         /// Where the address leads for good, if it says so.
@@ -66,6 +66,33 @@ pub struct Start {
     pub unread: u32,
 }
 
+/// A provider read once, for whoever asks what is there: `probe`, `check --online`, `add`.
+#[derive(Debug)]
+pub struct Examined {
+    /// The source that reads it.
+    pub source: &'static str,
+    /// Its first document.
+    pub document_url: Url,
+    /// How it was recognised.
+    pub reason: String,
+    /// What it says.
+    pub snapshot: Box<Snapshot>,
+    /// Where the address leads for good, if it says so.
+    pub moved_to: Option<Url>,
+}
+
+/// Recognises and reads a provider once, whatever is known of it.
+pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, Trouble> {
+    let Recognised { source, url, answer, reason } = recognise(shared, provider, true).await?;
+    match read(shared, provider, &Start::default(), source, url.clone(), answer).await? {
+        Outcome::Read { snapshot, moved_to, .. } => {
+            Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
+        }
+        Outcome::Failed(trouble) => Err(trouble),
+        Outcome::Unchanged { .. } => Err(Trouble::word("unchanged", "a first answer cannot be unchanged")),
+    }
+}
+
 /// The documents recognition has fetched already, by address.
 type Brought = Mutex<HashMap<Url, Answer>>;
 
@@ -94,8 +121,8 @@ async fn attempt(shared: &Shared, provider: &Provider, start: &Start) -> Result<
             Fetched::Body(answer) => read(shared, provider, start, source, url, *answer).await,
         };
     }
-    let Recognised { source, url, answer } = recognise(shared, provider).await?;
-    tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), "recognised");
+    let Recognised { source, url, answer, reason } = recognise(shared, provider, start.unread >= RECOGNISE_AFTER).await?;
+    tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
     read(shared, provider, start, source, url, answer).await
 }
 
@@ -175,7 +202,7 @@ async fn read(
     let (validators, body_hash) = if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };
     let binding = Binding { source: source.name().to_owned(), version: source.version(), document_url };
     let checkpoint = Checkpoint { binding: Some(binding), validators, body_hash, ..Checkpoint::default() };
-    Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint, complete, moved_to })
+    Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint: Box::new(checkpoint), complete, moved_to })
 }
 
 /// Whether a failure means that the page does not have such a document.
@@ -199,13 +226,18 @@ struct Recognised {
     source: &'static dyn Source,
     url: Url,
     answer: Answer,
+    reason: String,
 }
 
-/// Finds the source of a provider and its first document.
-async fn recognise(shared: &Shared, provider: &Provider) -> Result<Recognised, Trouble> {
+/// Finds the source of a provider and its first document. A source named by the user or the catalogue is asked first;
+/// once it could not be read `any`more, every source is: providers change platforms and keep their address.
+async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Recognised, Trouble> {
     let brought = Brought::default();
     if let Some(named) = provider.source.as_deref().and_then(source::by_name) {
-        return named_source(shared, provider, named).await;
+        match named_source(shared, provider, named).await {
+            Err(Trouble { kind: None | Some(FailureKind::NotFound | FailureKind::Gone), .. }) if any => {}
+            answer => return answer,
+        }
     }
     let last: Mutex<Option<Failure>> = Mutex::new(None);
     let fetch = |url: Url, accept: &'static str| {
@@ -231,7 +263,7 @@ async fn recognise(shared: &Shared, provider: &Provider) -> Result<Recognised, T
             let source = source::by_name(found.source);
             let answer = lock(&brought).remove(&found.url);
             match (source, answer) {
-                (Some(source), Some(answer)) => Ok(Recognised { source, url: found.url, answer }),
+                (Some(source), Some(answer)) => Ok(Recognised { source, url: found.url, answer, reason: found.reason }),
                 _ => Err(Trouble::word("unrecognised", "the recognised document is not at hand")),
             }
         }
@@ -258,11 +290,12 @@ async fn named_source(shared: &Shared, provider: &Provider, source: &'static dyn
                 let document: Document = answer.document.clone();
                 // What the user describes has no marks: reading it decides.
                 if provider.json.is_some() && source.name() == source::JSON {
-                    return Ok(Recognised { source, url: place, answer: *answer });
+                    let reason = "the user describes the document".to_owned();
+                    return Ok(Recognised { source, url: place, answer: *answer, reason });
                 }
-                let recognised = shared.reading.read(&provider.id, move || source.recognise(&document).is_some()).await?;
-                if recognised {
-                    return Ok(Recognised { source, url: place, answer: *answer });
+                let recognised = shared.reading.read(&provider.id, move || source.recognise(&document)).await?;
+                if let Some(reason) = recognised {
+                    return Ok(Recognised { source, url: place, answer: *answer, reason });
                 }
                 Trouble::word("unrecognised", format!("{} is not a {} document", crate::redact::redact(&place), source.name()))
             }

@@ -61,13 +61,18 @@ impl Reading {
         let died = std::fs::read(&path).map(|bytes| marks(&bytes)).unwrap_or_default();
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
         let file = file.inspect_err(|error| tracing::warn!(%error, "cannot mark which document is being read")).ok();
-        let inner = Inner {
-            permits: Semaphore::new(parallel),
-            file,
-            free: Mutex::new((0..parallel + ABANDONED).rev().collect()),
-            abandoned: AtomicUsize::new(0),
-        };
-        (Self { inner: Arc::new(inner) }, died)
+        (Self::with(file, parallel), died)
+    }
+
+    /// Without marks: for commands that read something once.
+    #[must_use]
+    pub fn unmarked(parallel: usize) -> Self {
+        Self::with(None, parallel)
+    }
+
+    fn with(file: Option<File>, parallel: usize) -> Self {
+        let free = Mutex::new((0..parallel + ABANDONED).rev().collect());
+        Self { inner: Arc::new(Inner { permits: Semaphore::new(parallel), file, free, abandoned: AtomicUsize::new(0) }) }
     }
 
     /// Runs `read` on a thread of its own, under a mark for `provider`.

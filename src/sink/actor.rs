@@ -176,7 +176,7 @@ impl SinkActor {
 }
 
 fn ledger_error(error: crate::ledger::LedgerError) -> SinkError {
-    SinkError::Ledger(error.to_string())
+    SinkError::Ledger(error.into_text())
 }
 
 /// An error and what caused it, in one line.

@@ -4,20 +4,29 @@
 //! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
 //! fixture, a row in [`SOURCES`].
 
+mod aws;
+mod betterstack;
 mod described;
 pub mod detect;
 mod feed;
+mod firehydrant;
 mod freshstatus;
+mod gatus;
+mod google;
 mod incidentio;
+mod instatus;
 mod openstatus;
 mod pagerduty;
 mod paypal;
 pub mod shared;
 mod site24x7;
+mod slack;
 mod statuscast;
 mod statushub;
+mod statusio;
 mod statuspage;
 mod upptime;
+mod uptimekuma;
 mod uptimerobot;
 mod zendesk;
 
@@ -45,6 +54,15 @@ pub static SOURCES: &[&dyn Source] = &[
     &uptimerobot::UptimeRobot,
     &statushub::StatusHub,
     &upptime::Upptime,
+    &instatus::Instatus,
+    &betterstack::BetterStack,
+    &statusio::StatusIo,
+    &firehydrant::FireHydrant,
+    &uptimekuma::UptimeKuma,
+    &gatus::Gatus,
+    &slack::Slack,
+    &google::Google,
+    &aws::Aws,
     &feed::Feed,
 ];
 

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Written, bases, candidates, json, link, marks, name, prose, timed, words};
+use super::shared::timed::Written;
+use super::shared::{Items, List, bases, candidates, json, link, marks, name, prose, timed, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Kind, Status, Time};

@@ -12,7 +12,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Written, candidates, html, name, prose, timed, words};
+use super::shared::timed::Written;
+use super::shared::{Items, List, candidates, html, name, prose, timed, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};

@@ -399,10 +399,8 @@ impl Supervisor {
             }
             self.add_poller(provider, slot, loaded, context);
         }
-        if let Some(ready) = self.options.ready.take() {
-            if ready.send(()).is_err() {
-                tracing::debug!("nobody waits for us to be ready any more");
-            }
+        if self.options.ready.take().is_some_and(|ready| ready.send(()).is_err()) {
+            tracing::debug!("nobody waits for us to be ready any more");
         }
     }
 

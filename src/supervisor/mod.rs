@@ -1,7 +1,7 @@
 //! The supervisor: spawns pollers, sinks and the ledger, watches them, and replaces what panics, stops or stalls.
 //!
 //! * [`actor`] holds the children.
-//! * [`child`] runs one actor so that no panic, wherever it happens, goes unnoticed or takes more with it.
+//! * `child` runs one actor so that no panic, wherever it happens, goes unnoticed or takes more with it.
 //! * [`restart`] is pure: after which delay, or parked.
 //! * [`reload`] is pure: which providers start, stop or change.
 //!

@@ -68,7 +68,7 @@ mod tests {
         let parked = restarts.ended(start + Duration::from_secs(6), Duration::ZERO, &policy, &mut rng);
         assert_eq!(parked, Decision::Park(Duration::from_mins(5)));
         // A long good run makes up for it.
-        let after = restarts.ended(start + Duration::from_secs(900), Duration::from_mins(10), &policy, &mut rng);
+        let after = restarts.ended(start + Duration::from_mins(15), Duration::from_mins(10), &policy, &mut rng);
         assert!(matches!(after, Decision::After(delay) if delay < Duration::from_secs(1)));
     }
 }

@@ -1,15 +1,16 @@
 //! The binary as a shell sees it: what goes where, and exit statuses.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Actor;
-use statuswatch::config::{Filter, FirstRun, Provider, Settings};
+use statuswatch::config::{Filter, FirstRun, Provider, Rotation, Settings};
 use statuswatch::event::{Impact, Kind, Status};
-use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Record, Resume, Watch};
+use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Query, Reader, Record, Resume, Watch};
+use statuswatch::sink::{Cursor, EventLogSink, LogFileFormat, Recorded, Sink};
 use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 
 /// The binary in `dir`, without anything of the environment that it would read.
@@ -227,7 +228,8 @@ fn watched() -> tempfile::TempDir {
 fn status_shows_what_is_open() {
     let dir = watched();
     let (output, out, err) = run(dir.path(), &["status"]);
-    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
+    assert_eq!(output.status.code(), Some(0));
+    assert!(err.starts_with("No run is watching"), "{err}");
     assert!(out.contains("Acme Cloud  Partial outage  1     fresh"), "{out}");
     assert!(out.contains("Acme Cloud: Trouble one\n  Identified, major"), "{out}");
     assert!(!out.contains('\u{1b}'), "colour in a pipe: {out}");
@@ -275,4 +277,77 @@ fn without_a_ledger_it_says_where_it_looked() {
         assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));
         assert!(err.contains("there is no ledger at nowhere") && err.lines().count() == 1, "{err}");
     }
+}
+
+/// An event log in `dir` that begins a file with each event.
+fn open_log(dir: &Path) -> EventLogSink {
+    let mut sink = EventLogSink::new(dir.join("logs"), LogFileFormat::Json, Rotation::Size(100), 0);
+    sink.open(&Cursor::default(), &mut |_| Ok(Vec::new())).unwrap();
+    sink
+}
+
+fn write(log: &mut EventLogSink, events: &[Recorded]) {
+    for event in events {
+        log.deliver(std::slice::from_ref(event)).unwrap();
+    }
+}
+
+/// A process that does not outlive its test, however that ends.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _gone = self.0.wait();
+    }
+}
+
+#[test]
+fn logs_reads_across_rotated_files() {
+    let dir = watched();
+    let events = Reader::open(&dir.path().join("state")).unwrap().events(&Query::default()).unwrap();
+    write(&mut open_log(dir.path()), &events);
+    assert!(std::fs::read_dir(dir.path().join("logs")).unwrap().count() >= 4, "rotated");
+    let lines = |args: &[&str]| {
+        let (output, out, err) = run(dir.path(), &[&["logs", "--json"], args].concat());
+        assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{args:?}");
+        out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all: Vec<String> = events.iter().map(|event| event.line.clone()).collect();
+    assert_eq!(lines(&[]), all);
+    assert_eq!(lines(&["--limit", "2"]), all[2..]);
+    assert_eq!(lines(&["--impact", "major"]), all[2..]);
+    assert_eq!(lines(&["--provider", "other"]), [""; 0]);
+    let (_, out, _) = run(dir.path(), &["logs"]);
+    assert_eq!(out, events.iter().map(|event| statuswatch::event::render_block(&event.event)).collect::<String>());
+}
+
+#[test]
+fn logs_follows_across_a_rotation_until_told_to_stop() {
+    let dir = watched();
+    let events = Reader::open(&dir.path().join("state")).unwrap().events(&Query::default()).unwrap();
+    let (before, after) = events.split_at(1);
+    let mut log = open_log(dir.path());
+    write(&mut log, before);
+    let mut child = Killed(statuswatch(dir.path()).args(["logs", "-f", "--json"]).stdout(Stdio::piped()).spawn().unwrap());
+    let out = BufReader::new(child.0.stdout.take().unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    let reading = std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let next = || told.recv_timeout(Duration::from_secs(30)).expect("a line within half a minute");
+    assert_eq!(next(), before[0].line);
+    write(&mut log, after);
+    for event in after {
+        assert_eq!(next(), event.line);
+    }
+    let pid = rustix::process::Pid::from_child(&child.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
+    reading.join().unwrap().unwrap();
+}
+
+#[test]
+fn logs_without_a_log_is_empty() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, out, err) = run(dir.path(), &["logs"]);
+    assert_eq!((output.status.code(), out.as_str(), err.as_str()), (Some(0), "", ""));
 }

@@ -11,7 +11,8 @@ use statuswatch::config::{
 use statuswatch::event::{Impact, Kind, Status};
 use statuswatch::source::Word;
 
-const SOURCES: &[&str] = &["statuspage", "incidentio", "feed", "json"];
+const SOURCES: &[&str] =
+    &["statuspage", "incidentio", "instatus", "betterstack", "statusio", "firehydrant", "uptimekuma", "gatus", "feed", "json"];
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config")

@@ -8,12 +8,20 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod architecture;
 mod commands;
 mod config;
+mod crash;
 mod deploy;
+mod docs;
 mod feed;
 mod fetch;
+mod fuzz;
 mod ledger;
+mod politeness;
+mod replay;
+mod restored;
+mod run;
 mod sinks;
 mod sources;
 mod support;

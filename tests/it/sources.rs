@@ -7,6 +7,8 @@
 mod captures;
 mod cases;
 mod details;
-mod fixtures;
+pub(crate) mod fixtures;
+mod happened;
 mod more_captures;
+mod sequences;
 mod sweeps;

@@ -73,6 +73,8 @@ async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock)
     }
     tracing::info!(providers = config.providers.len(), version = env!("CARGO_PKG_VERSION"), "watching");
     tell_manager(&[sd_notify::NotifyState::Ready]);
+    let ids: Vec<String> = config.providers.iter().map(|provider| provider.id.clone()).collect();
+    super::chaos::sabotage::begin(&pipeline.supervisor, &ids);
     let attended = !hosted && !args.once && std::io::stdout().is_terminal() && format == ConsoleFormat::Text;
     let mut keys = if attended {
         output::print(&welcome::banner(&config))?;
@@ -121,6 +123,7 @@ async fn until_the_end(
     let mut over = std::pin::pin!(async move {
         if duration == Duration::MAX { std::future::pending().await } else { tokio::time::sleep(duration).await }
     });
+    let attended = keys.is_some();
     loop {
         let Pipeline { fatal, polled, .. } = &mut *pipeline;
         let key = async {
@@ -147,6 +150,10 @@ async fn until_the_end(
         match next {
             Next::End(end) => return end,
             Next::Signal(Signalled::Stop) => return End::Asked("a signal"),
+            // Not a wish to reload: the terminal is gone, and with it whoever watched.
+            Next::Signal(Signalled::Reload) if attended && !std::io::stdin().is_terminal() => {
+                return End::Asked("the terminal was closed");
+            }
             Next::Signal(Signalled::Reload) => {
                 reload(common, config, pipeline).await;
                 reopen(pipeline);

@@ -26,14 +26,15 @@ pub(super) fn banner(config: &Config) -> String {
     };
     let count = config.providers.len();
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "statuswatch {} · {count} provider{}", env!("CARGO_PKG_VERSION"), if count == 1 { "" } else { "s" });
-    let _ = writeln!(
+    let _infallible =
+        writeln!(text, "statuswatch {} · {count} provider{}", env!("CARGO_PKG_VERSION"), if count == 1 { "" } else { "s" });
+    let _infallible = writeln!(
         text,
         "  polled every {}, every {} during incidents",
         intervals(|settings| settings.interval),
         intervals(|settings| settings.incident_interval)
     );
-    let _ = writeln!(
+    let _infallible = writeln!(
         text,
         "  events in {}, diagnostics in {}, state in {}",
         config.event_log.dir.display(),
@@ -41,10 +42,10 @@ pub(super) fn banner(config: &Config) -> String {
         config.state_dir.display()
     );
     if let Ok(reader) = Reader::open(&config.state_dir) {
-        let _ = writeln!(text, "  now: {}", now(&reader).unwrap_or_else(|_| "unknown".to_owned()));
+        let _infallible = writeln!(text, "  now: {}", now(&reader).unwrap_or_else(|_| "unknown".to_owned()));
         match reader.last() {
             Ok(Some(last)) => {
-                let _ = write!(text, "\nLast known update:\n{}", render_block(&last));
+                let _infallible = write!(text, "\nLast known update:\n{}", render_block(&last));
             }
             _ => text.push_str("\nNo update is known yet: first polls are spread over the interval.\n"),
         }
@@ -62,7 +63,7 @@ fn now(reader: &Reader) -> Result<String, LedgerError> {
 pub(super) fn nothing_new(reader: &Reader) -> Result<String, LedgerError> {
     let mut text = "No new updates.\n".to_owned();
     if let Some(last) = reader.last()? {
-        let _ = write!(text, "Last known update:\n{}", render_block(&last));
+        let _infallible = write!(text, "Last known update:\n{}", render_block(&last));
     }
     Ok(text)
 }

@@ -25,6 +25,19 @@ const HOSTS: &[(&str, &str)] = &[
     ("paypal-status.com", "paypal"),
     ("stats.uptimerobot.com", "uptimerobot"),
     (".statushub.io", "statushub"),
+    (".instatus.com", "instatus"),
+    (".betteruptime.com", "betterstack"),
+    (".betterstack.com", "betterstack"),
+    (".status.io", "statusio"),
+    (".hostedstatus.com", "statusio"),
+    (".sorryapp.com", "sorry"),
+    (".statuspal.io", "statuspal"),
+    (".statuspal.eu", "statuspal"),
+    (".google.com", "google"),
+    ("health.aws.amazon.com", "aws"),
+    ("status.aws.amazon.com", "aws"),
+    ("slack-status.com", "slack"),
+    ("status.slack.com", "slack"),
 ];
 
 /// What the HTML of a platform's pages holds and that of others does not.
@@ -38,6 +51,17 @@ const MARKS: &[(&str, &str)] = &[
     ("status page by statuscast", "statuscast"),
     ("getmonitorlist", "uptimerobot"),
     ("statushub.io", "statushub"),
+    ("instatus.com", "instatus"),
+    ("betteruptime.com", "betterstack"),
+    ("betterstack.com", "betterstack"),
+    ("statusio_", "statusio"),
+    ("sorryapp.com", "sorry"),
+    ("cstate", "cstate"),
+    ("cachet", "cachet"),
+    ("statuspal", "statuspal"),
+    ("firehydrant", "firehydrant"),
+    ("uptime kuma", "uptimekuma"),
+    ("gatus", "gatus"),
 ];
 
 /// Why this HTML page is no use, where it is one of the known dead ends.

@@ -12,7 +12,8 @@ use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
 use crate::source::shared::fields::{self, Id};
-use crate::source::shared::{Items, List, Written, bases, json, marks, name, prose, timed, words};
+use crate::source::shared::timed::Written;
+use crate::source::shared::{Items, List, bases, json, marks, name, prose, timed, words};
 use crate::source::{Limits, ParseError};
 
 #[derive(Debug, Deserialize)]

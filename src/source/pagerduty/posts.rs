@@ -8,7 +8,8 @@ use crate::document::Document;
 use crate::event::{Kind, Status, Time};
 use crate::snapshot::{Incident, Page, Snapshot};
 use crate::source::shared::fields::{self, Id};
-use crate::source::shared::{Items, List, Written, at, bases, json, marks, name, prose, timed};
+use crate::source::shared::timed::Written;
+use crate::source::shared::{Items, List, at, bases, json, marks, name, prose, timed};
 use crate::source::{Limits, ParseError};
 
 #[derive(Debug, Deserialize)]

@@ -1,5 +1,7 @@
 //! [`Items`], which decodes lists item by item.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -40,6 +42,40 @@ impl Items {
                 Err(ParseError::Malformed { format: "JSON", reason: format!("none of the {what} can be read: {reason}") })
             }
             _ => Ok(items),
+        }
+    }
+
+    /// Like [`Items::read`], where what was read has still to prove itself: `build` says why an item is no use, and an
+    /// id that `id` has seen before costs the later item.
+    ///
+    /// # Errors
+    /// Those of [`Items::read`]; a list of which every item is no use is one of them.
+    pub fn build<T: DeserializeOwned, U>(
+        &mut self,
+        what: &'static str,
+        list: &[Box<RawValue>],
+        mut build: impl FnMut(&mut Self, T) -> Result<U, String>,
+        id: impl Fn(&U) -> &str,
+    ) -> Result<Vec<U>, ParseError> {
+        let read: Vec<T> = self.read(what, list)?;
+        let mut seen = HashSet::new();
+        let mut built = Vec::with_capacity(read.len());
+        let mut first_error = None;
+        for item in read {
+            match build(self, item) {
+                Ok(item) if seen.insert(id(&item).to_owned()) => built.push(item),
+                Ok(item) => self.reject(what, &format!("the id {} stands twice", id(&item))),
+                Err(why) => {
+                    self.reject(what, &why);
+                    first_error.get_or_insert(why);
+                }
+            }
+        }
+        match first_error {
+            Some(reason) if built.is_empty() => {
+                Err(ParseError::Malformed { format: "JSON", reason: format!("none of the {what} can be read: {reason}") })
+            }
+            _ => Ok(built),
         }
     }
 

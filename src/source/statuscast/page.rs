@@ -6,7 +6,8 @@ use super::{NAME, nature, standing};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Kind, Status};
 use crate::snapshot::{self, Incident, Page, Snapshot, Update};
-use crate::source::shared::{Written, bases, fields, html, html_title, name, timed};
+use crate::source::shared::timed::Written;
+use crate::source::shared::{bases, fields, html, html_title, name, timed};
 use crate::source::{Limits, ParseError};
 use crate::text::html_to_text;
 

@@ -1,0 +1,44 @@
+//! The saboteur inside the program: while `chaos` runs it, pollers, sinks and the ledger are killed at random.
+
+use std::path::Path;
+use std::time::Duration;
+
+use actix::Addr;
+
+use crate::poller::Sabotage;
+use crate::supervisor::{Supervisor, WhatToBreak};
+
+/// Set by `chaos` for the program it starts; its value is the seed. Of no use to anybody else.
+pub(crate) const VARIABLE: &str = "STATUSWATCH_CHAOS_SEED";
+
+/// What stands in the diagnostics for each act.
+const MARK: &str = "sabotage";
+
+/// Breaks something every tenth of a second on average, if `chaos` asks for it.
+pub(crate) fn begin(supervisor: &Addr<Supervisor>, providers: &[String]) {
+    let Some(seed) = std::env::var(VARIABLE).ok().and_then(|seed| seed.parse().ok()) else { return };
+    let (supervisor, providers) = (supervisor.clone(), providers.to_vec());
+    actix::spawn(async move {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        loop {
+            tokio::time::sleep(Duration::from_millis(rng.u64(20..200))).await;
+            let provider = rng.choice(&providers).cloned().unwrap_or_default();
+            let what = match rng.u32(0..20) {
+                0..15 => WhatToBreak::Poller(provider, Sabotage::Panic),
+                15..18 => WhatToBreak::Poller(provider, Sabotage::Stall),
+                18 => WhatToBreak::Sink("event_log.json".to_owned()),
+                _ => WhatToBreak::Ledger,
+            };
+            if supervisor.try_send(what).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// How often something was broken, by the diagnostics.
+pub(super) fn count(logs: &Path) -> usize {
+    let Ok(files) = std::fs::read_dir(logs) else { return 0 };
+    let logs = files.flatten().filter(|file| file.path().extension().is_some_and(|ending| ending == "log"));
+    logs.filter_map(|file| std::fs::read_to_string(file.path()).ok()).map(|text| text.matches(&format!(": {MARK} ")).count()).sum()
+}

@@ -1,0 +1,58 @@
+//! Reading providers once over the network, for commands that ask what is there.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream;
+
+use crate::clock::Anchor;
+use crate::config::Provider;
+use crate::fetch::{Client, ClientOptions};
+use crate::ledger::Ledger;
+use crate::poller::Shared;
+use crate::poller::cycle::{Examined, Trouble, examine};
+use crate::poller::reading::Reading;
+
+/// Providers read at once.
+const AT_ONCE: usize = 32;
+
+/// Reads each provider once; `done` is called as each one ends. In the order given.
+pub(super) fn all(providers: &[Arc<Provider>], mut done: impl FnMut(&Provider)) -> anyhow::Result<Vec<Result<Examined, Trouble>>> {
+    let client = Client::new(ClientOptions { max_hosts: providers.len().max(16) * 2, ..ClientOptions::default() })?;
+    let shared = Shared { client, ledger: Ledger::default(), reading: Reading::unmarked(2), anchor: Anchor::now(), once: None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut results: Vec<(usize, Result<Examined, Trouble>)> = runtime.block_on(async {
+        let shared = &shared;
+        let reading = stream::iter(providers.iter().enumerate())
+            .map(|(index, provider)| async move { (index, examine(shared, provider).await) })
+            .buffer_unordered(AT_ONCE);
+        let mut reading = std::pin::pin!(reading);
+        let mut results = Vec::with_capacity(providers.len());
+        while let Some((index, result)) = reading.next().await {
+            if let Some(provider) = providers.get(index) {
+                done(provider);
+            }
+            results.push((index, result));
+        }
+        results
+    });
+    runtime.shutdown_background();
+    results.sort_by_key(|(index, _)| *index);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+/// Reads one address once.
+pub(super) fn one(url: &url::Url) -> anyhow::Result<Result<Examined, Trouble>> {
+    let provider = Arc::new(Provider {
+        id: "probe".to_owned(),
+        name: url.host_str().unwrap_or("probe").to_owned(),
+        url: url.clone(),
+        source: None,
+        url_written: true,
+        settings: crate::config::Settings::default(),
+        filter: crate::config::Filter::default(),
+        json: None,
+    });
+    let mut results = all(&[provider], |_| {})?;
+    results.pop().ok_or_else(|| anyhow::anyhow!("nothing was read"))
+}

@@ -1,0 +1,131 @@
+//! `check --online`: every provider fetched once, with progress, and a table of what was found.
+
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::examine;
+use super::exit::Exit;
+use super::output::{self, Paint};
+use super::table::{Cell, Table, one_line};
+use crate::config::Provider;
+use crate::event::Impact;
+use crate::ledger::filter::glob;
+use crate::poller::cycle::{Examined, Trouble};
+use crate::redact::redact;
+
+/// One provider in `--json`.
+#[derive(Serialize)]
+struct Row {
+    provider: String,
+    name: String,
+    readable: bool,
+    source: Option<&'static str>,
+    document: Option<String>,
+    impact: Option<Impact>,
+    open: Option<usize>,
+    components: Option<usize>,
+    problem: Option<String>,
+    warnings: Vec<String>,
+}
+
+/// Reads every provider once and prints what was found. Exit status 1 where one could not be read.
+pub(super) fn run(providers: &[Arc<Provider>], json: bool) -> anyhow::Result<Exit> {
+    let progress = ProgressBar::new(providers.len() as u64);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    progress.set_style(style);
+    let results = examine::all(providers, |provider| {
+        progress.set_message(one_line(&provider.name));
+        progress.inc(1);
+    })?;
+    progress.finish_and_clear();
+    let rows: Vec<Row> = providers.iter().zip(&results).map(|(provider, result)| row(provider, result)).collect();
+    let failed = rows.iter().filter(|row| !row.readable).count();
+    if json {
+        output::print_json(&rows)?;
+    } else {
+        output::print(&table(&rows))?;
+        output::print(&format!("\n{} of {} can be read\n", rows.len() - failed, rows.len()))?;
+    }
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}
+
+fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
+    let mut row = Row {
+        provider: provider.id.clone(),
+        name: provider.name.clone(),
+        readable: result.is_ok(),
+        source: None,
+        document: None,
+        impact: None,
+        open: None,
+        components: None,
+        problem: None,
+        warnings: Vec::new(),
+    };
+    match result {
+        Ok(found) => {
+            let snapshot = &found.snapshot;
+            row.source = Some(found.source);
+            row.document = Some(redact(&found.document_url));
+            row.impact = Some(snapshot.impact());
+            row.open = Some(snapshot.open().count());
+            row.components = Some(snapshot.components.len());
+            if let Some(moved_to) = &found.moved_to {
+                row.warnings.push(format!("the address has moved to {}", redact(moved_to)));
+            }
+            row.warnings.extend(unknown_components(provider, found));
+        }
+        Err(trouble) => row.problem = Some(one_line(trouble.reason.lines().next().unwrap_or_default())),
+    }
+    row
+}
+
+/// Patterns of the provider's filter that match no component of the page, with the nearest right names.
+fn unknown_components(provider: &Provider, found: &Examined) -> Vec<String> {
+    let components = &found.snapshot.components;
+    if components.is_empty() {
+        return Vec::new();
+    }
+    let unmatched = provider.filter.components.iter().filter(|pattern| {
+        !components.iter().any(|component| {
+            let group = component.group.as_deref().unwrap_or_default();
+            let qualified = format!("{group}/{}", component.name);
+            [component.name.as_str(), component.id.as_deref().unwrap_or_default(), group, &qualified]
+                .into_iter()
+                .any(|text| glob(pattern, text))
+        })
+    });
+    unmatched
+        .map(|pattern| {
+            let near = components
+                .iter()
+                .map(|component| (strsim::jaro_winkler(&pattern.to_lowercase(), &component.name.to_lowercase()), &component.name))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
+            let hint = near.filter(|(score, _)| *score > 0.6).map(|(_, name)| format!("; is \"{}\" meant?", one_line(name)));
+            format!("no component matches \"{}\"{}", one_line(pattern), hint.unwrap_or_default())
+        })
+        .collect()
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = Table::new(&["PROVIDER", "SOURCE", "IMPACT", "OPEN", "COMPONENTS", "RESULT"]);
+    let number = |count: Option<usize>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
+    for row in rows {
+        let result = match (&row.problem, row.warnings.first()) {
+            (Some(problem), _) => Cell::painted(problem, Paint::Red),
+            (None, Some(_)) => Cell::painted(&row.warnings.join("; "), Paint::Yellow),
+            (None, None) => Cell::painted("ok", Paint::Green),
+        };
+        table.row([
+            row.provider.as_str().into(),
+            row.source.unwrap_or("-").into(),
+            row.impact.map_or("-", Impact::as_str).into(),
+            number(row.open).as_str().into(),
+            number(row.components).as_str().into(),
+            result,
+        ]);
+    }
+    table.render(output::colour())
+}

@@ -1,0 +1,198 @@
+//! `probe URL`: what is behind an address.
+
+use std::fmt::Write;
+
+use anyhow::Context;
+use serde::Serialize;
+use url::Url;
+
+use super::args::ProbeArgs;
+use super::exit::Exit;
+use super::table::{Table, one_line};
+use super::{examine, output};
+use crate::config::{NewEntry, entry_yaml};
+use crate::event::{Component, Impact, Kind, Status};
+use crate::poller::cycle::Examined;
+use crate::redact::redact;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    platform: &'a str,
+    reason: &'a str,
+    document: String,
+    moved_to: Option<String>,
+    page_name: Option<&'a str>,
+    page_url: Option<&'a str>,
+    impact: Impact,
+    open: Vec<Open<'a>>,
+    listed: usize,
+    components: &'a [Component],
+    rejected: &'a [String],
+    entry: &'a str,
+}
+
+/// One open incident or maintenance.
+#[derive(Serialize)]
+struct Open<'a> {
+    kind: Kind,
+    id: &'a str,
+    title: &'a str,
+    status: Status,
+    impact: Impact,
+}
+
+/// Reads the address once and shows what it found, and the entry for `providers.yaml`.
+///
+/// # Errors
+/// The address is none, or the program's own output failed.
+pub fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
+    let url = match parse(&args.url) {
+        Ok(url) => url,
+        Err(why) => {
+            output::note(&format!("statuswatch: {why}"));
+            return Ok(Exit::Usage);
+        }
+    };
+    let found = match examine::one(&url)? {
+        Ok(found) => found,
+        Err(trouble) => {
+            output::note(&format!("statuswatch: {}: {}", redact(&url), safe_lines(&trouble.reason)));
+            return Ok(Exit::Failed);
+        }
+    };
+    let entry = entry(&url, &found)?;
+    let open: Vec<Open<'_>> = found
+        .snapshot
+        .open()
+        .map(|item| Open { kind: item.kind, id: &item.id, title: &item.title, status: item.status, impact: item.impact })
+        .collect();
+    if args.json {
+        output::print_json(&Report {
+            platform: found.source,
+            reason: &found.reason,
+            document: redact(&found.document_url),
+            moved_to: found.moved_to.as_ref().map(redact),
+            page_name: found.snapshot.page.name.as_deref(),
+            page_url: found.snapshot.page.url.as_deref(),
+            impact: found.snapshot.impact(),
+            open,
+            listed: found.snapshot.incidents.len(),
+            components: &found.snapshot.components,
+            rejected: &found.snapshot.rejected,
+            entry: &entry,
+        })?;
+    } else {
+        output::print(&text(&found, &open, &entry))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn text(found: &Examined, open: &[Open<'_>], entry: &str) -> String {
+    let snapshot = &found.snapshot;
+    let mut out = String::new();
+    let mut fact = |name: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _infallible = writeln!(out, "{name:<12} {}", one_line(value));
+    };
+    fact("Platform", found.source);
+    fact("Recognised", &found.reason);
+    fact("Document", &redact(&found.document_url));
+    if let Some(moved_to) = &found.moved_to {
+        fact("Moved to", &redact(moved_to));
+    }
+    fact("Page", snapshot.page.name.as_deref().unwrap_or("-"));
+    fact("State", &format!("impact {}", snapshot.impact()));
+    fact("Listed", &format!("{} incidents and maintenances, {} open", snapshot.incidents.len(), open.len()));
+    for item in open {
+        fact("", &format!("{}: {} ({}, {})", item.kind, item.title, item.status.label().to_lowercase(), item.impact));
+    }
+    for rejected in snapshot.rejected.iter().take(5) {
+        fact("Unusable", rejected);
+    }
+    if !snapshot.components.is_empty() {
+        let mut table = Table::new(&["COMPONENT", "GROUP", "STATE", "ID"]);
+        for component in &snapshot.components {
+            table.row([
+                component.name.as_str().into(),
+                component.group.as_deref().unwrap_or("-").into(),
+                component.status.label().as_str().into(),
+                component.id.as_deref().unwrap_or("-").into(),
+            ]);
+        }
+        let _infallible = write!(out, "\n{}", table.render(output::colour()));
+    }
+    let _infallible = write!(out, "\nFor providers.yaml:\n\n");
+    for (index, line) in entry.lines().enumerate() {
+        let _infallible = writeln!(out, "  {} {line}", if index == 0 { "-" } else { " " });
+    }
+    out
+}
+
+/// The entry that watches this page.
+pub(super) fn entry(url: &Url, found: &Examined) -> anyhow::Result<String> {
+    let name = found.snapshot.page.name.clone().map(|name| one_line(&name)).filter(|name| !name.is_empty());
+    let id = id_of(name.as_deref().unwrap_or_default(), url);
+    let name = name.unwrap_or_else(|| url.host_str().unwrap_or("status page").to_owned());
+    // The address itself is enough where the platform is recognised from it; a feed is named so that it stays one.
+    let source = (found.source == "feed").then_some("feed");
+    let address = if found.source == "feed" { found.document_url.as_str() } else { url.as_str() };
+    entry_yaml(&NewEntry { id: &id, name: Some(&name), url: address, source }).context("cannot write the entry")
+}
+
+/// An id made of the page's name, or of its host.
+fn id_of(name: &str, url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default().trim_start_matches("www.").trim_start_matches("status.");
+    [name, host, "provider"].into_iter().map(slug).find(|id| crate::config::is_id(id)).unwrap_or_else(|| "provider".to_owned())
+}
+
+fn slug(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.trim_end_matches(" Status").chars() {
+        if c.is_ascii_alphanumeric() {
+            out.push(c.to_ascii_lowercase());
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.truncate(64);
+    out.trim_end_matches('-').to_owned()
+}
+
+/// An address as it may be typed: without a scheme it is https.
+pub(super) fn parse(text: &str) -> Result<Url, String> {
+    let given = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let shown = one_line(text);
+    let url = Url::parse(&given).map_err(|error| format!("\"{shown}\" is no address: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("only http and https can be read, not {}", url.scheme()));
+    }
+    if url.host_str().is_none() {
+        return Err(format!("\"{shown}\" names no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("an address with a user or a password in it would stand in files and logs: please leave it out".to_owned());
+    }
+    Ok(url)
+}
+
+/// Each line on its own, without what could harm a terminal.
+fn safe_lines(text: &str) -> String {
+    text.lines().map(one_line).collect::<Vec<_>>().join("\n  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_made_of_names_and_hosts() {
+        let url = parse("status.acme.example/x").unwrap();
+        assert_eq!(url.as_str(), "https://status.acme.example/x");
+        assert_eq!(id_of("Acme Cloud Status", &url), "acme-cloud");
+        assert_eq!(id_of("", &url), "acme-example");
+        assert_eq!(id_of("障害", &url), "acme-example");
+        assert!(parse("ftp://x.example").is_err());
+        assert!(!parse("https://u:secret@x.example").unwrap_err().contains("secret"));
+    }
+}

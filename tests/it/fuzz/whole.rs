@@ -1,0 +1,253 @@
+//! The whole path of foreign bytes, from a document to the lines people read, with what must hold on it.
+//!
+//! Shared by the mutation tests and by the coverage-guided targets in `fuzz/`.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use statuswatch::config::FirstRun;
+use statuswatch::document::Document;
+use statuswatch::event::{Component, Draft, Impact, Kind, Status, StatusEvent, Time, render_block, render_block_colored};
+use statuswatch::ledger::reconcile::{Context, KnownItem, Outcome, Seen, digest, reconcile};
+use statuswatch::snapshot::{Incident, Snapshot};
+use statuswatch::source::detect::detect;
+use statuswatch::source::{Documents, Known, Limits, SOURCES, Source};
+use url::Url;
+
+/// An error, a rejected item, a reason: what is told of a document that is no good.
+const MOST_TOLD: usize = 4096;
+/// Titles, names and ids.
+const MOST_NAMED: usize = 2048;
+/// A message.
+const MOST_TEXT: usize = 20 << 10;
+/// One line of the event log for each byte of the documents, and what any line may have.
+const MOST_GROWN: usize = 64;
+
+/// The moment at which everything is read.
+fn now() -> Time {
+    Time::from_timestamp_millis(1_790_000_000_000).unwrap_or_default()
+}
+
+/// What the ledger would know after a first document.
+#[derive(Default)]
+pub(crate) struct Before {
+    items: Vec<(KnownItem, Vec<Seen>)>,
+    known: Known,
+}
+
+/// Recognises the document with every source and through the search behind an address.
+pub(crate) fn recognise(document: &Document) {
+    let _ = document.shape();
+    harmless("text of a document", &statuswatch::text::one_line(&document.text(), 200), false, MOST_NAMED);
+    for source in SOURCES {
+        if let Some(reason) = source.recognise(document) {
+            told("how it was recognised", &reason);
+        }
+        for url in source.locate(&document.url) {
+            assert!(matches!(url.scheme(), "http" | "https"), "{} would look at {url}", source.name());
+        }
+    }
+    let page = document.url.clone();
+    let mut asked = 0;
+    let answer = at_once(detect(&page, |url, _| {
+        asked += 1;
+        assert!(matches!(url.scheme(), "http" | "https"), "recognition would look at {url}");
+        // The document stands at the address itself and nowhere else.
+        std::future::ready(if url == page { Ok(document.clone()) } else { Err("404 Not Found".to_owned()) })
+    }));
+    assert!(asked <= 32, "{asked} requests to recognise one page");
+    match answer {
+        Ok(found) => told("how it was found", &found.reason),
+        Err(not_found) => told("why nothing was found", &not_found.reason.unwrap_or_default()),
+    }
+}
+
+/// Reads the documents as `source` and goes on to what people see. Answers what the ledger would know then.
+pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) -> Option<Before> {
+    let bytes = documents.first.body.len() + documents.details.iter().map(|(_, detail)| detail.body.len()).sum::<usize>();
+    let snapshot = match source.parse(documents, Limits::default()) {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            told("why it was not read", &error.to_string());
+            return None;
+        }
+    };
+    for detail in source.details(&documents.first, &snapshot, &before.known) {
+        assert!(matches!(detail.url.scheme(), "http" | "https"), "a detail would be asked of {}", detail.url);
+        assert_eq!(detail.url.host_str(), documents.first.url.host_str(), "a document led to another host");
+    }
+    check(&snapshot);
+    let mut after = Before::default();
+    for incident in &snapshot.incidents {
+        assert_eq!(digest(incident), digest(&incident.clone()));
+        let known = before.items.iter().find(|(item, _)| item.native_id == incident.id);
+        for (first_run, first_history) in [(Some(FirstRun::All), true), (None, false)] {
+            let context =
+                Context { provider: "acme", now: now(), first_run, watched_since: now(), first_history, moved_after: None };
+            let seen = known.map_or(&[][..], |(_, seen)| seen);
+            let Outcome { item, seen: new, news } = reconcile(known.map(|(item, _)| item), seen, incident, context);
+            for draft in news {
+                shown(event(draft, source.name()), bytes);
+            }
+            if first_run.is_none() {
+                // What has been told is not told again.
+                let again = reconcile(Some(&item), &[seen, &new].concat(), incident, context);
+                let told: Vec<_> = again.news.iter().map(|draft| (&draft.update_id, draft.revision)).collect();
+                assert!(told.is_empty(), "told again: {told:?}");
+                after.known.open.extend(item.open.then(|| (item.kind, item.native_id.clone())));
+                after.items.push((item, new));
+            }
+        }
+    }
+    for component in &snapshot.components {
+        shown(event(of_component(component), source.name()), bytes);
+    }
+    after.known.version = snapshot.page.version;
+    after.known.baseline = true;
+    Some(after)
+}
+
+/// Everything in a snapshot that may reach people.
+fn check(snapshot: &Snapshot) {
+    for text in [&snapshot.page.id, &snapshot.page.name, &snapshot.page.url].into_iter().flatten() {
+        harmless("page", text, false, 4 * MOST_NAMED);
+    }
+    for rejected in &snapshot.rejected {
+        told("rejected", rejected);
+    }
+    for component in &snapshot.components {
+        check_component(component);
+    }
+    for incident in &snapshot.incidents {
+        check_incident(incident);
+    }
+}
+
+fn check_component(component: &Component) {
+    harmless("component", &component.name, false, MOST_NAMED);
+    for text in [&component.id, &component.group].into_iter().flatten() {
+        harmless("component", text, false, MOST_NAMED);
+    }
+}
+
+fn check_incident(incident: &Incident) {
+    assert!(!incident.id.is_empty(), "an incident without id");
+    assert!(matches!(incident.kind, Kind::Incident | Kind::Maintenance));
+    harmless("incident id", &incident.id, false, MOST_NAMED);
+    harmless("title", &incident.title, false, MOST_NAMED);
+    if let Some(url) = &incident.url {
+        harmless("url", url, false, 1 << 20);
+        assert!(url.starts_with("http://") || url.starts_with("https://"), "a link nobody should open: {url}");
+    }
+    incident.components.iter().for_each(check_component);
+    for update in &incident.updates {
+        harmless("text", &update.text, true, MOST_TEXT);
+    }
+}
+
+/// The event as every sink shows it.
+fn shown(event: StatusEvent, bytes: usize) {
+    let line = serde_json::to_string(&event).unwrap_or_else(|error| panic!("no line: {error}"));
+    harmless("line of the log", &line, false, (64 << 10) + bytes.saturating_mul(MOST_GROWN));
+    let back: StatusEvent = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let block = render_block(&event);
+    harmless("block", &block, true, (64 << 10) + bytes.saturating_mul(MOST_GROWN));
+    let rules = block.lines().filter(|line| line.len() == 60 && line.bytes().all(|byte| byte == b'-')).count();
+    assert_eq!(rules, 1, "a text passes for a frame: {block}");
+    let colored = render_block_colored(&event);
+    assert_eq!(colored.matches('\u{1b}').count(), 2, "colour of somebody else");
+    assert_eq!(back.id, event.id);
+}
+
+fn event(draft: Draft, source: &str) -> StatusEvent {
+    StatusEvent {
+        seq: 1,
+        id: draft.id.to_string(),
+        kind: draft.kind,
+        provider: "acme".to_owned(),
+        provider_name: "Acme Cloud".to_owned(),
+        source: source.to_owned(),
+        incident_id: draft.incident_id,
+        update_id: draft.update_id,
+        revision: draft.revision,
+        title: draft.title,
+        status: draft.status,
+        previous_status: draft.previous_status,
+        impact: draft.impact,
+        previous_impact: draft.previous_impact,
+        components: draft.components,
+        message: draft.message,
+        url: draft.url,
+        started_at: draft.started_at,
+        published_at: draft.published_at,
+        observed_at: now(),
+        scheduled_for: draft.scheduled_for,
+        scheduled_until: draft.scheduled_until,
+        backfill: draft.backfill,
+    }
+}
+
+fn of_component(component: &Component) -> Draft {
+    Draft {
+        id: statuswatch::event::EventId([7; 16]),
+        kind: Kind::Component,
+        incident_id: None,
+        update_id: None,
+        revision: 1,
+        title: component.name.clone(),
+        status: Status::from(component.status),
+        impact: Impact::Unknown,
+        previous_status: None,
+        previous_impact: None,
+        components: vec![component.clone()],
+        message: None,
+        url: None,
+        started_at: None,
+        published_at: now(),
+        scheduled_for: None,
+        scheduled_until: None,
+        backfill: false,
+    }
+}
+
+/// The functions that clean texts, on any text at all.
+pub(crate) fn texts(text: &str) {
+    use statuswatch::text::{decode_entities, html_to_text, one_line, plain, safe};
+    harmless("plain", &plain(text), true, MOST_TEXT);
+    harmless("one_line", &one_line(text, 200), false, MOST_NAMED);
+    harmless("html_to_text", &html_to_text(text), true, MOST_TEXT);
+    harmless("safe", &safe(text), true, usize::MAX);
+    let decoded = decode_entities(text);
+    assert!(decoded.len() <= text.len().saturating_mul(4) + 64, "entities grew {} bytes to {}", text.len(), decoded.len());
+    told("title of a page", &statuswatch::source::shared::html_title(text).unwrap_or_default());
+    harmless("prose", &statuswatch::source::shared::prose(text), true, MOST_TEXT);
+    if let Ok(url) = Url::parse(text) {
+        harmless("redacted", &statuswatch::redact::redact(&url), false, MOST_NAMED);
+    }
+}
+
+fn told(what: &str, text: &str) {
+    harmless(what, text, true, MOST_TOLD);
+}
+
+/// No character that a terminal obeys or that turns or hides text; no more than `most` bytes.
+fn harmless(what: &str, text: &str, lines: bool, most: usize) {
+    assert!(text.len() <= most, "{what}: {} bytes, at most {most}: {:?}", text.len(), text.chars().take(200).collect::<String>());
+    let bad = text.chars().find(|&c| match c {
+        '\n' => !lines,
+        c if c.is_control() => true,
+        '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
+        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => true,
+        _ => false,
+    });
+    assert!(bad.is_none(), "{what} holds {bad:?}: {:?}", text.chars().take(300).collect::<String>());
+}
+
+/// Runs a future that never has to wait.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut TaskContext::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("recognition waits for something"),
+    }
+}
