@@ -170,8 +170,15 @@ async fn poll(shared: &Shared, provider: &Arc<Provider>, start: &mut Start) {
             shared.ledger.tell(Unchanged { provider: provider.id.clone(), generation: 0, at: now, next_poll_at: now, validators });
         }
         Outcome::Read { snapshot, checkpoint, complete, .. } => {
-            let kept = checkpoint.clone();
-            let record = Record { provider: Arc::clone(provider), generation: 0, snapshot, checkpoint, complete, observed_at: now };
+            let kept = (*checkpoint).clone();
+            let record = Record {
+                provider: Arc::clone(provider),
+                generation: 0,
+                snapshot,
+                checkpoint: *checkpoint,
+                complete,
+                observed_at: now,
+            };
             let recorded = shared.ledger.ask(record).await.unwrap();
             start.checkpoint = kept;
             start.known = recorded.known;

@@ -14,7 +14,7 @@ use super::shared::words::look_up;
 use super::shared::{Beat, Items, List, MAX_NAME, at, bases, json, marks, outage, prose};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
 use crate::text::one_line;
 
@@ -122,7 +122,7 @@ impl Source for UptimeKuma {
     fn locate(&self, page: &Url) -> Vec<Url> {
         let mut parts = page.path_segments().into_iter().flatten().skip_while(|part| !matches!(*part, "status" | "status-page"));
         parts.next();
-        let slug = parts.rfind(|part| !part.is_empty()).unwrap_or("default").to_ascii_lowercase();
+        let slug = parts.filter(|part| !part.is_empty()).last().unwrap_or("default").to_ascii_lowercase();
         let mut root = page.clone();
         root.set_path("/");
         bases(&root).iter().filter_map(|base| at(base, &format!("{BEATS}{slug}"))).collect()
