@@ -1,4 +1,4 @@
-//! FireHydrant: `/data/payload.json`, the whole history of incidents with their timelines.
+//! `FireHydrant`: `/data/payload.json`, the whole history of incidents with their timelines.
 //!
 //! Components have no state of their own: the open incidents say it. So when an incident could not be read, no
 //! component is known to be well. Entries of a timeline have no ids; the time they were written is their identity, and
@@ -35,7 +35,7 @@ const CONDITION: &[(&str, ComponentStatus)] = &[
     ("OFFLINE", ComponentStatus::MajorOutage),
 ];
 
-/// The adapter for FireHydrant.
+/// The adapter for `FireHydrant`.
 #[derive(Debug)]
 pub(super) struct FireHydrant;
 
@@ -143,7 +143,7 @@ impl Source for FireHydrant {
         let components = items.build(
             "components",
             &payload.components,
-            |_, part: Part| Ok(state(part, &incidents, all_read)),
+            |_, part: Part| Ok(state(&part, &incidents, all_read)),
             |component: &Component| component.id.as_deref().unwrap_or_default(),
         )?;
         let listing = if all_read { Listing::Recent } else { Listing::Unknown };
@@ -159,7 +159,7 @@ impl Source for FireHydrant {
 }
 
 /// The worst that an open incident says of a component.
-fn state(part: Part, incidents: &[Incident], all_read: bool) -> Component {
+fn state(part: &Part, incidents: &[Incident], all_read: bool) -> Component {
     let affects = |incident: &Incident| {
         let own = incident.components.iter().filter(|one| one.id.as_deref() == Some(part.id.as_str()));
         own.map(|one| one.status).max_by_key(|status| status.impact().rank())

@@ -6,6 +6,7 @@
 
 mod aws;
 mod betterstack;
+mod cstate;
 mod described;
 pub mod detect;
 mod feed;
@@ -21,6 +22,7 @@ mod paypal;
 pub mod shared;
 mod site24x7;
 mod slack;
+mod sorry;
 mod statuscast;
 mod statushub;
 mod statusio;
@@ -60,6 +62,8 @@ pub static SOURCES: &[&dyn Source] = &[
     &firehydrant::FireHydrant,
     &uptimekuma::UptimeKuma,
     &gatus::Gatus,
+    &sorry::Sorry,
+    &cstate::CState,
     &slack::Slack,
     &google::Google,
     &aws::Aws,

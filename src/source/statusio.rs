@@ -192,7 +192,7 @@ fn notice(items: &mut Items, wire: Notice, planned: Option<Status>, components: 
         incident.scheduled_for = wire.datetime_planned_start;
         incident.scheduled_until = wire.datetime_planned_end;
     }
-    incident.components = affected.into_iter().map(|part| affects(part, components)).collect();
+    incident.components = affected.into_iter().map(|part| affects(&part, components)).collect();
     incident.updates = written(
         messages
             .into_iter()
@@ -215,7 +215,7 @@ fn notice(items: &mut Items, wire: Notice, planned: Option<Status>, components: 
 }
 
 /// An affected component with the worst state that one of its containers has.
-fn affects(part: Part, components: &[Component]) -> Component {
+fn affects(part: &Part, components: &[Component]) -> Component {
     let below = format!("{}/", part.id);
     let own = |one: &&Component| one.id.as_deref().is_some_and(|id| id == part.id.0 || id.starts_with(&below));
     let worst = components.iter().filter(own).map(|one| one.status).max_by_key(|status| status.impact().rank());

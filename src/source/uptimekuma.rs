@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use url::Url;
 
 use super::shared::fields::{self, Id};
@@ -31,7 +30,7 @@ struct Heartbeats {
     #[serde(rename = "heartbeatList")]
     beats: BTreeMap<String, Vec<Wire>>,
     #[serde(rename = "uptimeList")]
-    _uptime: BTreeMap<String, IgnoredAny>,
+    _uptime: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A beat, or a bare 0 for a time without one.
@@ -39,7 +38,20 @@ struct Heartbeats {
 #[serde(untagged)]
 enum Wire {
     Beat { status: i64, time: String },
-    None(i64),
+    None(Zero),
+}
+
+/// The number 0 and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "i64")]
+struct Zero;
+
+impl TryFrom<i64> for Zero {
+    type Error = &'static str;
+
+    fn try_from(number: i64) -> Result<Self, Self::Error> {
+        if number == 0 { Ok(Self) } else { Err("neither a beat nor 0") }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,7 +134,7 @@ impl Source for UptimeKuma {
     fn locate(&self, page: &Url) -> Vec<Url> {
         let mut parts = page.path_segments().into_iter().flatten().skip_while(|part| !matches!(*part, "status" | "status-page"));
         parts.next();
-        let slug = parts.filter(|part| !part.is_empty()).last().unwrap_or("default").to_ascii_lowercase();
+        let slug = parts.find(|part| !part.is_empty()).unwrap_or("default").to_ascii_lowercase();
         let mut root = page.clone();
         root.set_path("/");
         bases(&root).iter().filter_map(|base| at(base, &format!("{BEATS}{slug}"))).collect()

@@ -24,6 +24,7 @@ mod restored;
 mod run;
 mod sinks;
 mod sources;
+mod supervision;
 mod support;
 mod world;
 mod world_faults;

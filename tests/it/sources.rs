@@ -5,6 +5,7 @@
 //! the folder of a source is a case of one step.
 
 mod captures;
+mod captures_pages;
 mod cases;
 mod details;
 pub(crate) mod fixtures;

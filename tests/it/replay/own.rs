@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{History, play};
+use super::{History, Step, play};
 
 const SUMMARY: &str = "api/v2/summary.json";
 const INCIDENTS: &str = "api/v2/incidents.json";
@@ -22,7 +22,7 @@ fn case(name: &'static str, folder: &str, first: &'static str, told: &[&str]) ->
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    let mut steps: Vec<(String, Vec<(String, Vec<u8>)>)> = Vec::new();
+    let mut steps: Vec<(String, Step)> = Vec::new();
     for file in files {
         let name = file.file_stem().unwrap().to_str().unwrap();
         let (number, role) = name.split_once('-').unwrap();
@@ -37,6 +37,7 @@ fn case(name: &'static str, folder: &str, first: &'static str, told: &[&str]) ->
         first,
         steps: steps.into_iter().map(|(_, step)| step).collect(),
         brief: if name == "outage" { &[6] } else { &[] },
+        only: "",
         told: told.iter().map(|&line| line.to_owned()).collect(),
     }
 }
@@ -45,7 +46,7 @@ fn case(name: &'static str, folder: &str, first: &'static str, told: &[&str]) ->
 fn feed(name: &'static str, files: &[&str], told: &[&str]) -> History {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/feed");
     let steps = files.iter().map(|file| vec![("history.atom".to_owned(), std::fs::read(folder.join(file)).unwrap())]).collect();
-    History { name, first: "history.atom", steps, brief: &[], told: told.iter().map(|&line| line.to_owned()).collect() }
+    History { name, first: "history.atom", steps, brief: &[], only: "", told: told.iter().map(|&line| line.to_owned()).collect() }
 }
 
 #[tokio::test]

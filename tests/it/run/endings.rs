@@ -28,7 +28,9 @@ async fn a_signal_ends_an_idle_run_at_once_and_well() {
 #[tokio::test]
 async fn a_signal_ends_a_run_whose_polls_all_hang() {
     let providers: Vec<_> = (0..20).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
-    providers.iter().for_each(|provider| provider.fault(Fault::Hang));
+    for provider in &providers {
+        provider.fault(Fault::Hang);
+    }
     let server = Server::start_each(World::new(providers.clone())).await.unwrap();
     let mut bench = Bench::new().default("timeout", "60s");
     for provider in &providers {
@@ -112,6 +114,8 @@ async fn a_damaged_or_newer_database_is_refused_and_left_alone() {
     let ended = bench.start(&["run", "--once"]).ended().await;
     assert_eq!(ended.code(), Some(0), "{}", ended.err);
     let path = bench.path("state/ledger.db");
+    let log = std::fs::metadata(bench.path("state/ledger.db-wal")).map_or(0, |log| log.len());
+    assert_eq!(log, 0, "an orderly end leaves everything in one file");
     let good = std::fs::read(&path).unwrap();
     let asked = server.requests().len();
 
@@ -123,7 +127,6 @@ async fn a_damaged_or_newer_database_is_refused_and_left_alone() {
     let newer = std::fs::read(&path).unwrap();
     for (bytes, says) in [(zeroed, "is damaged"), (cut, "is damaged"), (newer, "start the newer statuswatch")] {
         std::fs::write(&path, &bytes).unwrap();
-        println!("case {says} {}", bytes.len());
         let ended = bench.start(&["run"]).ended().await;
         assert_eq!(ended.code(), Some(1), "{says}");
         assert!(ended.err.contains(says) && ended.err.contains("ledger.db"), "{}", ended.err);

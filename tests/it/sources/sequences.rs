@@ -41,6 +41,7 @@ fn sequences_give_exactly_what_happened() {
                     first_run: (step == 1).then_some(FirstRun::Active),
                     watched_since: parse_time("2019-01-01T00:00:00Z").unwrap(),
                     first_history: false,
+                    moved_after: None,
                 };
                 let before = known.remove(&incident.id);
                 let (item, mut seen) = before.map_or((None, Vec::new()), |(item, seen)| (Some(item), seen));

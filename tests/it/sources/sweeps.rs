@@ -13,12 +13,14 @@ const MAY_BE_MISSING: &[(&str, &[&str])] = &[
     ("incidentio", &["incidents", "scheduled_maintenances"]),
     ("uptimerobot", &["statistics"]),
     ("instatus", &["activeIncidents", "activeMaintenances"]),
+    ("cstate", &["pinnedIssues"]),
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
 ];
 /// What may be null.
 const MAY_BE_NULL: &[(&str, &[&str])] = &[
     ("incidentio", &["incidents", "scheduled_maintenances", "components"]),
     ("instatus", &["activeIncidents", "activeMaintenances"]),
+    ("cstate", &["pinnedIssues"]),
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
     ("uptimerobot", &["statistics"]),
 ];

@@ -16,7 +16,6 @@ use super::wait::{until, until_true};
 pub(crate) struct Bench {
     dir: tempfile::TempDir,
     defaults: Vec<(&'static str, String)>,
-    rest: String,
     providers: Vec<(String, String)>,
 }
 
@@ -33,7 +32,6 @@ impl Bench {
         Self {
             dir: tempfile::tempdir().unwrap(),
             defaults: defaults.into_iter().map(|(key, value)| (key, value.to_owned())).collect(),
-            rest: String::new(),
             providers: Vec::new(),
         }
     }
@@ -42,13 +40,6 @@ impl Bench {
     pub(crate) fn default(mut self, key: &'static str, value: &str) -> Self {
         self.defaults.retain(|(set, _)| *set != key);
         self.defaults.push((key, value.to_owned()));
-        self
-    }
-
-    /// Adds lines beside `defaults` and `providers`.
-    pub(crate) fn section(mut self, text: &str) -> Self {
-        self.rest.push_str(text);
-        self.rest.push('\n');
         self
     }
 
@@ -76,7 +67,7 @@ impl Bench {
         for (key, value) in &self.defaults {
             writeln!(text, "  {key}: {value}").unwrap();
         }
-        write!(text, "{}providers:\n", self.rest).unwrap();
+        text.push_str("providers:\n");
         for (_, line) in &self.providers {
             text.push_str(line);
         }
