@@ -117,7 +117,7 @@ fn the_readme_shows_every_key_of_the_configuration() {
 
 #[test]
 fn the_examples_of_configuration_are_valid() {
-    let sources: Vec<&str> = SOURCES.iter().map(|source| source.name()).collect();
+    let sources: Vec<&str> = statuswatch::source::names().collect();
     let environment = |name: &str| name.starts_with("STATUS_").then(|| "x".to_owned());
     let mut count = 0;
     for (_, block) in blocks(&text("README.md")).iter().filter(|(lang, _)| lang == "yaml") {

@@ -13,7 +13,7 @@ const FIRST: &[(&str, &str)] = &[
     ("summary", "https://status.acme.example/api/v2/summary.json"),
     ("widget", "https://status.acme.example/api/v1/summary"),
     ("state", "https://status.acme.example/status.json"),
-    ("page", "https://status.acme.example/"),
+    ("home", "https://status.acme.example/"),
     ("posts", "https://status.acme.example/api/posts"),
     ("rss", "https://status.acme.example/rss"),
     ("ssp", "https://status.acme.example/api/ssp/incidents.json"),
