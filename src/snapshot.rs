@@ -122,12 +122,16 @@ impl Snapshot {
         self.incidents.iter().filter(|incident| !incident.status.is_over())
     }
 
-    /// The worst a component or open incident says; the page's own word where there is neither.
+    /// The worst a component or open incident says; the page's own word where there is neither. Where the page has no
+    /// word of its own, a component nobody knows the state of, or a part that could not be read, keeps all from being well.
     #[must_use]
     pub fn impact(&self) -> Impact {
         let components = self.components.iter().map(|component| component.status.impact());
         let incidents = self.open().filter(|incident| incident.status != Status::Scheduled).map(|incident| incident.impact);
-        components.chain(incidents).chain(self.page.impact).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown)
+        let worst = components.chain(incidents).chain(self.page.impact).max_by_key(|impact| impact.rank());
+        let doubtful = self.page.impact.is_none()
+            && (!self.rejected.is_empty() || self.components.iter().any(|component| component.status == ComponentStatus::Unknown));
+        worst.filter(|worst| *worst != Impact::None || !doubtful).unwrap_or(Impact::Unknown)
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn provider(id: String, url: &str) -> Arc<Provider> {
         url_written: true,
         settings: Settings { interval: Duration::from_mins(1), ..Settings::default() },
         filter: Filter::default(),
+        json: None,
     })
 }
 

@@ -51,6 +51,7 @@ pub(super) fn one(url: &url::Url) -> anyhow::Result<Result<Examined, Trouble>> {
         url_written: true,
         settings: crate::config::Settings::default(),
         filter: crate::config::Filter::default(),
+        json: None,
     });
     let mut results = all(&[provider], |_| {})?;
     results.pop().ok_or_else(|| anyhow::anyhow!("nothing was read"))

@@ -46,7 +46,7 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded,
 
 /// Checks `text`, which stands in `path`, against the sources there are.
 pub fn parse(path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
-    let sources: Vec<&str> = source::SOURCES.iter().map(|source| source.name()).collect();
+    let sources: Vec<&str> = source::names().collect();
     parse_with(path, text, env, &sources)
 }
 

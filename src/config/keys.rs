@@ -26,7 +26,9 @@ pub(super) const DEFAULTS: &[&str] = with_settings!();
 /// What may stand behind `- github:`.
 pub(super) const OVERRIDES: &[&str] = with_settings!("name", "url", "source", "enabled");
 /// A provider written in full.
-pub(super) const PROVIDER: &[&str] = with_settings!("id", "name", "url", "source", "enabled");
+pub(super) const PROVIDER: &[&str] = with_settings!("id", "name", "url", "source", "json", "enabled");
+/// `json` of a provider.
+pub(super) const JSON: &[&str] = &["list", "id", "title", "status", "text", "time", "url", "impact", "words"];
 /// `- catalog: ai`.
 pub(super) const GROUP: &[&str] = with_settings!("catalog", "enabled");
 
@@ -39,6 +41,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("diagnostics", DIAGNOSTICS),
     ("intensity", INTENSITY),
     ("backoff", BACKOFF),
+    ("json", JSON),
 ];
 
 type Durations = RangeInclusive<Duration>;

@@ -5,6 +5,7 @@ mod check;
 mod document;
 mod edit;
 mod interpolate;
+mod json_map;
 mod keys;
 mod mistake;
 mod model;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::event::{Impact, Kind};
+use crate::source::JsonMap;
 
 /// A whole, valid configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Provider {
     pub settings: Settings,
     /// What is told of it.
     pub filter: Filter,
+    /// Where things are in its document, for the source `json`.
+    pub json: Option<Arc<JsonMap>>,
 }
 
 /// What may stand in `defaults` and in a provider.

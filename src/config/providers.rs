@@ -6,10 +6,10 @@ use std::sync::Arc;
 use url::Url;
 
 use super::document::{Node, Place, Value};
-use super::keys;
 use super::model::Provider;
 use super::reader::{Complaint, Reader, Section, nearest, short};
 use super::settings::Resolved;
+use super::{json_map, keys};
 use crate::catalog::{self, Entry};
 
 /// A provider and where it was named.
@@ -193,6 +193,7 @@ fn group(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &H
                 url_written: false,
                 settings: resolved.settings(),
                 filter: resolved.filter.clone(),
+                json: None,
             };
             Some(Found { provider, at: item.at, enabled })
         })
@@ -241,10 +242,13 @@ fn custom(reader: &mut Reader<'_>, section: &Section<'_>, id: String, at: Place,
     let name = reader.text(section, "name").unwrap_or_else(|| id.clone());
     let url = reader.value(section, "url", "an address", read_url);
     let source = source(reader, section);
+    let json = json_map::read(reader, section, source.as_deref());
+    // Who describes a document names its source by that.
+    let source = source.or_else(|| json.as_ref().map(|_| crate::source::JSON.to_owned()));
     let resolved = defaults.with(reader, section);
     let enabled = reader.flag(section, "enabled").unwrap_or(true);
     let (settings, filter) = (resolved.settings(), resolved.filter);
-    Some(Found { provider: Provider { id, name, url: url?, source, url_written: true, settings, filter }, at, enabled })
+    Some(Found { provider: Provider { id, name, url: url?, source, url_written: true, settings, filter, json }, at, enabled })
 }
 
 /// A provider of the catalogue, with what `section` says over it.
@@ -287,6 +291,7 @@ fn from_catalog(
         url_written: false,
         settings: resolved.settings(),
         filter: resolved.filter,
+        json: None,
     };
     Some(Found { provider, at, enabled })
 }

@@ -229,6 +229,30 @@ with_settings! {
     }
 }
 
+shape! {
+    /// Where things are in a JSON document: pointers such as `/data/0/name` (RFC 6901).
+    Json {
+        /// To the list of incidents, from the root; empty where the document itself is the list.
+        list: String,
+        /// In an item: what it is recognised by.
+        id: String,
+        /// In an item: its title.
+        title: String,
+        /// In an item: where it stands.
+        status: String,
+        /// In an item: what was written last.
+        text: String,
+        /// In an item: when that was.
+        time: String,
+        /// In an item: the page a person would open.
+        url: String,
+        /// In an item: how bad it is.
+        impact: String,
+        /// The provider's words and ours, of states and of impacts.
+        words: BTreeMap<String, String>,
+    }
+}
+
 with_settings! {
     /// A provider written in full.
     Provider {
@@ -240,6 +264,8 @@ with_settings! {
         url: String,
         /// The source that reads it. Default: recognised.
         source: String,
+        /// Where things are in its document, for the source `json`.
+        json: Json,
         /// Whether it is watched. Default true.
         enabled: bool,
     }
@@ -313,6 +339,7 @@ mod tests {
             ("Group", keys::GROUP),
             ("Supervision", keys::SUPERVISION),
             ("Backoff", keys::BACKOFF),
+            ("Json", keys::JSON),
             ("Intensity", keys::INTENSITY),
             ("Console", keys::CONSOLE),
             ("EventLog", keys::EVENT_LOG),

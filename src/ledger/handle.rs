@@ -89,6 +89,7 @@ mod tests {
                 url_written: true,
                 settings: Settings::default(),
                 filter: Filter::default(),
+                json: None,
             });
             ledger.ask(Watch { providers: vec![provider], died: Vec::new() }).await.unwrap();
             let at = crate::event::parse_time("2026-03-01T12:00:00Z").unwrap();

@@ -156,10 +156,12 @@ async fn read(
     let limits = Limits { max_items: provider.settings.max_items };
     let Answer { document, validators, body_hash, moved_to, .. } = answer;
     let known = start.known.clone();
+    let description = provider.json.clone();
+    let described = description.clone();
     let (first, snapshot, details) = shared
         .reading
         .read(&provider.id, move || {
-            let documents = Documents::only(document);
+            let documents = Documents { description, ..Documents::only(document) };
             let snapshot = source.parse(&documents, limits)?;
             let details = source.details(&documents.first, &snapshot, &known);
             Ok::<_, ParseError>((documents.first, snapshot, details))
@@ -167,7 +169,7 @@ async fn read(
         .await
         .map_err(Trouble::from)??;
     let (mut snapshot, mut complete) = (snapshot, true);
-    let mut documents = Documents::only(first);
+    let mut documents = Documents { description: described, ..Documents::only(first) };
     for detail in details {
         match shared.client.get(request(provider, &detail.url, source.accept(), None)).await {
             Ok(Fetched::Body(answer)) => documents.details.push((detail.role, answer.document)),
@@ -290,6 +292,11 @@ async fn named_source(shared: &Shared, provider: &Provider, source: &'static dyn
         let trouble = match shared.client.get(request(provider, &place, source.accept(), None)).await {
             Ok(Fetched::Body(answer)) => {
                 let document: Document = answer.document.clone();
+                // What the user describes has no marks: reading it decides.
+                if provider.json.is_some() && source.name() == source::JSON {
+                    let reason = "the user describes the document".to_owned();
+                    return Ok(Recognised { source, url: place, answer: *answer, reason });
+                }
                 let recognised = shared.reading.read(&provider.id, move || source.recognise(&document)).await?;
                 if let Some(reason) = recognised {
                     return Ok(Recognised { source, url: place, answer: *answer, reason });

@@ -11,24 +11,39 @@ mod azure;
 mod azuredevops;
 mod betterstack;
 mod cstate;
+mod described;
 pub mod detect;
 mod feed;
 mod firehydrant;
+mod freshstatus;
 mod gatus;
 mod google;
 mod heroku;
 mod incidentio;
 mod instatus;
 mod okta;
+mod openstatus;
+mod pagerduty;
+mod paypal;
 mod salesforce;
 pub mod shared;
+mod site24x7;
 mod slack;
 mod sorry;
+mod statuscast;
+mod statushub;
 mod statusio;
 mod statuspage;
+mod upptime;
 mod uptimekuma;
+mod uptimerobot;
+mod zendesk;
+
+use std::sync::Arc;
 
 use url::Url;
+
+pub use described::{JsonMap, NAME as JSON, Word};
 
 use crate::document::Document;
 use crate::event::{Kind, Time};
@@ -41,6 +56,16 @@ pub static SOURCES: &[&dyn Source] = &[
     &instatus::Instatus,
     &betterstack::BetterStack,
     &statusio::StatusIo,
+    &pagerduty::PagerDuty,
+    &statuscast::StatusCast,
+    &site24x7::Site24x7,
+    &zendesk::Zendesk,
+    &openstatus::OpenStatus,
+    &paypal::PayPal,
+    &freshstatus::Freshstatus,
+    &uptimerobot::UptimeRobot,
+    &statushub::StatusHub,
+    &upptime::Upptime,
     &firehydrant::FireHydrant,
     &uptimekuma::UptimeKuma,
     &gatus::Gatus,
@@ -56,14 +81,18 @@ pub static SOURCES: &[&dyn Source] = &[
     &salesforce::Salesforce,
     &adobe::Adobe,
     &okta::Okta,
-    // What is none of the others'.
     &feed::Feed,
 ];
+
+/// The names that may stand behind `source`: those of the table, and the one a user describes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SOURCES.iter().map(|source| source.name()).chain([JSON])
+}
 
 /// The source called `name`.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
-    SOURCES.iter().copied().find(|source| source.name() == name)
+    SOURCES.iter().copied().chain([&described::Described as &dyn Source]).find(|source| source.name() == name)
 }
 
 /// The adapter for one platform or format.
@@ -109,13 +138,15 @@ pub struct Documents {
     pub first: Document,
     /// Those fetched because it changed, with the role they were asked for; an optional one that was not there is left out.
     pub details: Vec<(&'static str, Document)>,
+    /// How the user describes them, for the source that reads what is described.
+    pub description: Option<Arc<JsonMap>>,
 }
 
 impl Documents {
     /// The first document alone.
     #[must_use]
     pub fn only(first: Document) -> Self {
-        Self { first, details: Vec::new() }
+        Self { first, details: Vec::new(), description: None }
     }
 
     /// The detail asked for as `role`.

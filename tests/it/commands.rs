@@ -185,6 +185,7 @@ fn watched() -> tempfile::TempDir {
         url_written: true,
         settings: Settings { first_run: FirstRun::All, ..Settings::default() },
         filter: Filter::default(),
+        json: None,
     });
     let now = statuswatch::clock::now();
     let update = |id: &str, status, minutes| Update {

@@ -8,10 +8,11 @@ use statuswatch::config::{
     Backoff, Config, ConfigError, ConsoleFormat, FirstRun, Loaded, LogFormat, MaintenanceFilter, NewEntry, Rotation, Severity,
     add_provider, entry_yaml, load, parse_with,
 };
-use statuswatch::event::{Impact, Kind};
+use statuswatch::event::{Impact, Kind, Status};
+use statuswatch::source::Word;
 
 fn sources() -> Vec<&'static str> {
-    statuswatch::source::SOURCES.iter().map(|source| source.name()).collect()
+    statuswatch::source::names().collect()
 }
 
 fn fixtures() -> PathBuf {
@@ -361,4 +362,19 @@ proptest::proptest! {
             proptest::prop_assert!(edited.len() > text.len());
         }
     }
+}
+
+#[test]
+fn a_document_is_described_by_its_user() {
+    let config = good(
+        "providers:\n  - id: acme\n    url: https://status.acme.example/x.json\n    source: json\n    json:\n      list: /data/reports\n      \
+         id: /no\n      title: /a~1b\n      status: /state\n      impact: /severity\n      words: {\"2\": resolved, Ongoing: investigating, sev1: critical}\n  \
+         - id: other\n    url: https://status.other.example/x.json\n    json: {list: '', id: /id, title: /name}\n",
+    );
+    let acme = config.providers[0].json.as_deref().unwrap();
+    assert_eq!((acme.list.as_str(), acme.id.as_str(), acme.title.as_str()), ("/data/reports", "/no", "/a~1b"));
+    assert_eq!((acme.status.as_deref(), acme.text.as_deref()), (Some("/state"), None));
+    assert_eq!(acme.words[0], ("2".to_owned(), Word::Status(Status::Resolved)));
+    assert_eq!(acme.words[2], ("sev1".to_owned(), Word::Impact(Impact::Critical)));
+    assert_eq!((config.providers[1].source.as_deref(), config.providers[1].json.is_some()), (Some("json"), true));
 }

@@ -31,6 +31,7 @@ fn provider(first_run: FirstRun, filter: Filter) -> Arc<Provider> {
         url_written: true,
         settings: Settings { first_run, ..Settings::default() },
         filter,
+        json: None,
     })
 }
 

@@ -10,5 +10,6 @@ mod cases;
 mod details;
 pub(crate) mod fixtures;
 mod happened;
+mod more_captures;
 mod sequences;
 mod sweeps;

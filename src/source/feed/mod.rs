@@ -10,8 +10,8 @@ mod identity;
 mod json;
 mod latest;
 mod markup;
-mod read;
-mod time;
+pub(super) mod read;
+pub(super) mod time;
 mod words;
 mod xml;
 
@@ -70,6 +70,8 @@ impl Source for Feed {
         match document.shape() {
             // Its feed means more than others of its kind.
             Shape::Xml if super::azure::is_one(document) => None,
+            // A feed to look at, and components to anybody who knows.
+            Shape::Xml if super::site24x7::is_component_feed(document) => None,
             Shape::Xml => {
                 let text = document.text();
                 let (root, tag) = markup::root(&text).ok()?;

@@ -15,37 +15,37 @@ use crate::source::{Limits, ParseError};
 use crate::text::{html_to_text, one_line};
 
 /// Characters of a title that are kept.
-pub(super) const TITLE: usize = 300;
+pub(in crate::source) const TITLE: usize = 300;
 
 /// What a feed says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Feed {
-    pub(super) title: String,
-    pub(super) link: Option<String>,
-    pub(super) generator: String,
+pub(in crate::source) struct Feed {
+    pub(in crate::source) title: String,
+    pub(in crate::source) link: Option<String>,
+    pub(in crate::source) generator: String,
     /// When the feed says it changed: Atom `updated`, RSS `pubDate`.
-    pub(super) version: Option<Time>,
-    pub(super) items: Vec<Item>,
+    pub(in crate::source) version: Option<Time>,
+    pub(in crate::source) items: Vec<Item>,
     /// Items that were there and could not be read.
-    pub(super) lost: usize,
+    pub(in crate::source) lost: usize,
 }
 
 /// One item or entry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Item {
+pub(in crate::source) struct Item {
     /// `guid` or `id` as written; empty where there is none.
-    pub(super) id: String,
-    pub(super) link: Option<String>,
+    pub(in crate::source) id: String,
+    pub(in crate::source) link: Option<String>,
     /// Plain text, one line.
-    pub(super) title: String,
+    pub(in crate::source) title: String,
     /// HTML, or plain text that has been escaped to it.
-    pub(super) body: String,
-    pub(super) published: Option<Time>,
-    pub(super) updated: Option<Time>,
+    pub(in crate::source) body: String,
+    pub(in crate::source) published: Option<Time>,
+    pub(in crate::source) updated: Option<Time>,
 }
 
 /// Reads a document of any format.
-pub(super) fn read(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
+pub(in crate::source) fn read(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
     match document.shape() {
         Shape::Empty => Err(ParseError::Empty),
         Shape::Html => Err(html_error(&document.text())),
@@ -136,6 +136,6 @@ fn absolute(href: &str, document: &Document) -> Option<String> {
 }
 
 /// Plain text as HTML that reads the same, line breaks included.
-pub(super) fn escape(text: &str) -> String {
+pub(in crate::source) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('\n', "<br>")
 }

@@ -23,7 +23,7 @@ pub(super) struct Written {
 }
 
 /// Reads a time; one without a zone is taken as UTC.
-pub(super) fn parse(text: &str) -> Option<Time> {
+pub(in crate::source) fn parse(text: &str) -> Option<Time> {
     let text = text.trim();
     if text.len() > MAX_CHARS {
         return None;

@@ -62,6 +62,27 @@ pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, 
     Ok(text.and_then(|text| parse_time(text.trim())))
 }
 
+/// A time as a text in any offset or as seconds or milliseconds since 1970; what is neither is "not said".
+pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    let Some(text) = raw.as_deref().map(RawValue::get) else { return Ok(None) };
+    if text.starts_with('"') {
+        let text = serde_json::from_str::<String>(text).map_err(de::Error::custom)?;
+        return Ok(moment_of(&text));
+    }
+    if text.starts_with(['{', '[']) || matches!(text, "true" | "false") {
+        return Err(de::Error::custom("a time is a text or a number"));
+    }
+    Ok(moment_of(text))
+}
+
+/// The instant a text means: RFC 3339 and what feeds write, or seconds or milliseconds since 1970.
+#[must_use]
+pub fn moment_of(text: &str) -> Option<Time> {
+    let text = text.trim();
+    parse_time(text).or_else(|| crate::source::feed::time::parse(text))
+}
+
 /// A time in any spelling machines use: RFC 3339, Go's `2026-03-01 09:30:00 +0000 UTC`, a bare `2026-03-01 09:30:00`,
 /// which is taken as UTC, or seconds since 1970. What cannot be read means "not said".
 pub fn any_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {

@@ -5,15 +5,19 @@
 //! * [`fields`] are types and serde helpers for fields that platforms spell in more than one way.
 //! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is named.
 //! * [`words`] maps the platforms' words to ours; an unknown word never becomes "all is well".
+//! * [`html`] is for pages that are read themselves: one script or attribute of them, by a scan.
+//! * [`timed`] gives updates without ids their identity.
 //! * [`written`] puts updates in order and gives an identity to those without an id.
 //! * [`at`] and [`candidates`] build addresses below a page.
 //! * [`written`] orders and recognises updates that have no ids.
 //! * [`v2`] is the `/api/v2` contract that Statuspage made and others imitate.
 
 pub mod fields;
+pub mod html;
 mod items;
 mod outage;
 mod place;
+pub mod timed;
 mod updates;
 pub mod v2;
 pub mod words;
@@ -22,6 +26,7 @@ pub mod written;
 pub use items::{Items, List};
 pub use outage::{Beat, outage};
 pub use place::{at, bases, candidates, sibling};
+pub use timed::{end_at, timed};
 pub use updates::{Written, written};
 
 use serde::Deserialize;
@@ -104,6 +109,12 @@ pub fn prose(text: &str) -> String {
         return crate::text::html_to_text(text);
     }
     crate::text::html_to_text(&text.replace('\n', "<br>"))
+}
+
+/// A title or a name as it is shown: one line.
+#[must_use]
+pub fn name(text: &str) -> String {
+    one_line(text, MAX_NAME)
 }
 
 /// A link a person may open: absolute, http or https.

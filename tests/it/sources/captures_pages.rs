@@ -18,7 +18,7 @@ fn read(source: &str, file: &str, url: &str, details: &[(&'static str, &str)]) -
     let by: Vec<&str> = SOURCES.iter().filter(|s| s.recognise(&first).is_some()).map(|s| s.name()).collect();
     assert_eq!(by, [source], "{file}");
     let details = details.iter().map(|(role, file)| (*role, document(file, url))).collect();
-    let snapshot = by_name(source).unwrap().parse(&Documents { first, details }, Limits::default());
+    let snapshot = by_name(source).unwrap().parse(&Documents { details, ..Documents::only(first) }, Limits::default());
     let snapshot = snapshot.unwrap_or_else(|error| panic!("{file}: {error}"));
     assert_eq!(snapshot.rejected, Vec::<String>::new(), "{file}");
     Some(snapshot)

@@ -14,6 +14,11 @@ const FIRST: &[(&str, &str)] = &[
     ("widget", "https://status.acme.example/api/v1/summary"),
     ("current-status", "https://status.heroku.com/api/v4/current-status"),
     ("active", "https://api.status.salesforce.com/v1/incidents/active"),
+    ("state", "https://status.acme.example/status.json"),
+    ("home", "https://status.acme.example/"),
+    ("posts", "https://status.acme.example/api/posts"),
+    ("rss", "https://status.acme.example/rss"),
+    ("ssp", "https://status.acme.example/api/ssp/incidents.json"),
     ("index", "https://status.acme.example/index.json"),
     ("statusio", "https://api.status.io/1.0/status/5a0000000000000000000001"),
     ("status", "https://status.acme.example/api/v1/status"),
@@ -58,7 +63,10 @@ pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
     let mut out = Vec::new();
     for source in SOURCES {
         for path in entries(&root().join(source.name()).join("broken")) {
-            let url = FIRST[0].1;
+            // A role in front names the address: `posts-null.json`.
+            let file = file_name(&path);
+            let role = FIRST.iter().find(|(role, _)| file.starts_with(&format!("{role}-")));
+            let url = role.unwrap_or(&FIRST[0]).1;
             let name = format!("{}/broken/{}", source.name(), file_name(&path));
             out.push((*source, name, Document::new(Url::parse(url).unwrap(), None, fs::read(&path).unwrap())));
         }
@@ -96,6 +104,9 @@ fn steps_of(source: &'static dyn Source) -> Vec<Step> {
     let mut out = Vec::new();
     for path in entries(&root().join(source.name())) {
         let name = format!("{}/{}", source.name(), file_name(&path));
+        if name.ends_with(".md") {
+            continue;
+        }
         if path.is_file() {
             let url = Url::parse(&format!("https://status.acme.example/{}", file_name(&path))).unwrap();
             out.push(Step { source, name, documents: Documents::only(Document::new(url, None, fs::read(&path).unwrap())) });
@@ -132,5 +143,5 @@ fn step(source: &'static dyn Source, name: String, mut files: Vec<(String, PathB
             (role, Document::new(url.join(&file_name(&path)).unwrap(), None, fs::read(&path).unwrap()))
         })
         .collect();
-    Step { source, name, documents: Documents { first: Document::new(url, None, fs::read(&path).unwrap()), details } }
+    Step { source, name, documents: Documents { details, ..Documents::only(Document::new(url, None, fs::read(&path).unwrap())) } }
 }

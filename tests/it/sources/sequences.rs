@@ -122,7 +122,7 @@ fn slack_tells_the_end_in_its_history() {
         |file: &str, url: &str| Document::new(Url::parse(url).unwrap(), None, fs::read(root.join("slack").join(file)).unwrap());
     let first = document("slack-current-ok-2026.json", "https://slack-status.com/api/v2.0.0/current");
     let history = document("slack-history-2026.json", "https://slack-status.com/api/v2.0.0/history");
-    let documents = Documents { first, details: vec![("history", history)] };
+    let documents = Documents { details: vec![("history", history)], ..Documents::only(first) };
     let snapshot = by_name("slack").unwrap().parse(&documents, Limits::default()).unwrap();
     let told: Vec<_> = snapshot.incidents.iter().map(|i| (i.id.as_str(), i.status.as_str(), i.updates.len())).collect();
     assert_eq!(told, [("1571", "resolved", 3), ("1568", "resolved", 6), ("1570", "resolved", 3)]);
