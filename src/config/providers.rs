@@ -306,7 +306,7 @@ fn source(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
 }
 
 /// An address that can be fetched. No message here repeats it: it may hold a secret.
-fn read_url(text: &str) -> Result<Url, Complaint> {
+pub(super) fn read_url(text: &str) -> Result<Url, Complaint> {
     let text = text.trim();
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => {

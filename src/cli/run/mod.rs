@@ -183,13 +183,13 @@ async fn reload(common: &Common, config: &Config, pipeline: &Pipeline) {
         }
     };
     let same = |fresh: &Config| {
-        (&fresh.supervision, &fresh.console, &fresh.event_log, &fresh.diagnostics)
-            == (&config.supervision, &config.console, &config.event_log, &config.diagnostics)
+        (&fresh.supervision, &fresh.console, &fresh.event_log, &fresh.diagnostics, &fresh.beat)
+            == (&config.supervision, &config.console, &config.event_log, &config.diagnostics, &config.beat)
             && (common.state.is_some() || fresh.state_dir == config.state_dir)
     };
     if !same(&fresh) {
         tracing::warn!(
-            "only providers and defaults are reloaded; state_dir, supervision, console, logs and diagnostics need a restart"
+            "only providers and defaults are reloaded; state_dir, supervision, console, logs, diagnostics and beat need a restart"
         );
     }
     match pipeline.supervisor.send(Reload(fresh.providers)).await {

@@ -27,6 +27,8 @@ use crate::text::one_line;
 
 /// Longest excerpt of a foreign message in an error of ours.
 const MAX_EXCERPT: usize = 200;
+/// Longer links are no use to a person.
+const MAX_LINK: usize = 2000;
 /// Where the title of an HTML page is looked for.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -97,10 +99,11 @@ pub fn prose(text: &str) -> String {
     crate::text::html_to_text(&text.replace('\n', "<br>"))
 }
 
-/// A link a person may open: absolute, http or https.
+/// A link a person may open: absolute, http or https, of a length that has a use.
 #[must_use]
 pub fn link(text: &str) -> Option<String> {
-    let url = url::Url::parse(text.trim()).ok()?;
+    let text = text.trim();
+    let url = url::Url::parse(text).ok().filter(|_| text.len() <= MAX_LINK)?;
     matches!(url.scheme(), "http" | "https").then(|| url.to_string())
 }
 
