@@ -15,6 +15,7 @@ mod feed;
 mod fetch;
 mod fuzz;
 mod ledger;
+mod security;
 mod sinks;
 mod sources;
 mod support;

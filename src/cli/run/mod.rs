@@ -31,6 +31,7 @@ pub fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     if let Some(dir) = &common.state {
         config.state_dir.clone_from(dir);
     }
+    keep_from_others();
     let lock = match StateLock::acquire(&config.state_dir) {
         Ok(lock) => lock,
         Err(error @ LockError::InUse { .. }) => {
@@ -42,6 +43,14 @@ pub fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     let _diagnostics = telemetry::start(&config.diagnostics, telemetry::Stderr::Warnings)?;
     telemetry::log_panics();
     actix::System::new().block_on(watch(common, args, config, lock))
+}
+
+/// Nothing that is written from here on is for everybody on this machine, whatever the umask we were started with.
+fn keep_from_others() {
+    use rustix::fs::Mode;
+    // It cannot be read without being set.
+    let given = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    rustix::process::umask(given | Mode::WGRP | Mode::RWXO);
 }
 
 /// Why the watch ends.
