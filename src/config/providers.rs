@@ -12,6 +12,9 @@ use super::reader::{Complaint, Reader, Section, nearest, short};
 use super::settings::Resolved;
 use crate::catalog::{self, Entry};
 
+/// Characters of a name.
+const MAX_NAME: usize = 200;
+
 /// A provider and where it was named.
 struct Found {
     provider: Provider,
@@ -238,7 +241,7 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
 
 /// A provider with an address of its own.
 fn custom(reader: &mut Reader<'_>, section: &Section<'_>, id: String, at: Place, defaults: &Resolved) -> Option<Found> {
-    let name = reader.text(section, "name").unwrap_or_else(|| id.clone());
+    let name = shown_name(reader, section).unwrap_or_else(|| id.clone());
     let url = reader.value(section, "url", "an address", read_url);
     let source = source(reader, section);
     let resolved = defaults.with(reader, section);
@@ -268,7 +271,7 @@ fn from_catalog(
     let (mut resolved, mut enabled) = (defaults.clone(), true);
     let wanted;
     if let Some(section) = section {
-        if let Some(written) = reader.text(section, "name") {
+        if let Some(written) = shown_name(reader, section) {
             name = written;
         }
         wanted = source(reader, section);
@@ -328,6 +331,12 @@ pub(super) fn read_url(text: &str) -> Result<Url, Complaint> {
             .help("status pages are public: remove what stands before the \"@\""));
     }
     Ok(url)
+}
+
+/// A name for people, as it can be shown anywhere; one of which nothing is left is none.
+fn shown_name(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
+    let name = reader.text(section, "name")?;
+    Some(crate::text::one_line(&name, MAX_NAME)).filter(|name| !name.is_empty())
 }
 
 /// `[a-z0-9][a-z0-9_-]{0,63}`: it stands in file names, in keys and in commands.

@@ -258,8 +258,12 @@ async fn answers_made_to_harm_fail_alone() {
     }));
     let ids: Vec<String> = providers.iter().map(|provider| provider.id().to_owned()).collect();
     let server = Server::start_each(World::new(providers)).await.unwrap();
-    let urls: Vec<(&str, String)> =
-        ids.iter().map(|id| (id.as_str(), server.url(id) + if id == "xml" { "feed.xml" } else { "api/v2/summary.json" })).collect();
+    let urls: Vec<(&str, String)> = ids
+        .iter()
+        .map(|id| {
+            (id.as_str(), server.url(id) + if id == "xml" { "feed.xml" } else { "api/v2/summary.json\", source: \"statuspage" })
+        })
+        .collect();
     configure(dir.path(), "", &urls);
     let (out, err) = run(dir.path(), &["run", "--once"]);
     assert_eq!(out.matches("Slow uploads").count(), 1, "{out}");
