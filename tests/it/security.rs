@@ -281,7 +281,7 @@ async fn answers_made_to_harm_fail_alone() {
             continue;
         }
         assert_ne!(provider["status"], "operational", "{id}");
-        assert!(provider["last_error"].as_str().is_some_and(|reason| reason.len() > 5), "{id}: {provider:#}");
+        assert!(provider["last_error"].as_str().is_some_and(|reason| reason.len() > 5), "{id}: {provider:#} {err}");
         let line = err.lines().find(|line| line.contains(&format!("] warning: {id} cannot be read: ")));
         assert!(line.is_some(), "{id} is not told: {err}");
         assert_eq!(err.lines().filter(|line| line.contains(&format!(": {id} cannot"))).count(), 1, "{err}");
