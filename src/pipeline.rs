@@ -94,7 +94,8 @@ impl Pipeline {
         let (ready_sender, ready) = oneshot::channel();
         let (once_sender, polled) = mpsc::unbounded_channel();
         let ledger_options = ledger::Options { state_dir: config.state_dir.clone(), keep: KEEP, fatal: fatal_sender.clone() };
-        let first = LedgerActor::open(ledger_options.clone())?;
+        let mut first = LedgerActor::open(ledger_options.clone())?;
+        adopt(&mut first, config);
         let (reading, died) = Reading::open(&config.state_dir, PARSERS);
         let shared = Arc::new(Shared {
             client: Client::new(client_options(config))?,
@@ -131,6 +132,20 @@ impl Pipeline {
             beat.abort();
         }
         self.supervisor.send(Shutdown { within }).await.unwrap_or(Ending { delivered: false, written: false })
+    }
+}
+
+/// Brings a ledger that was restored or begun anew up to what the event log holds.
+fn adopt(ledger: &mut LedgerActor, config: &Config) {
+    if config.event_log.format == LogFormat::Text {
+        return;
+    }
+    match ledger.adopt(&config.event_log.dir) {
+        Ok(0) => {}
+        Ok(events) => {
+            tracing::warn!(events, "took over events of the event log that the ledger did not know: it was restored or begun anew")
+        }
+        Err(error) => tracing::error!(%error, "cannot compare the ledger with the event log; events may be told once more"),
     }
 }
 

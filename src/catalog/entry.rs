@@ -3,7 +3,7 @@
 use crate::source;
 
 /// How the platforms are called as sources, where the words differ.
-const PLATFORM_SOURCES: &[(&str, &str)] = &[("gcp", "google")];
+const PLATFORM_SOURCES: &[(&str, &str)] = &[("gcp", "google"), ("uptime-kuma", "uptimekuma")];
 
 /// A provider known by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

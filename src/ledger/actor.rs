@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,16 +13,17 @@ use actix::{Actor, AsyncContext, Context, Handler, Recipient, ResponseFuture};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::{mpsc, oneshot};
 
+use super::adopt::AdoptError;
 use super::commit::{self, Numbering, Oddities};
 use super::messages::{
     AddSink, Crash, Delivered, Failed, Flush, LastRead, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged,
     Verdict, Watch,
 };
-use super::{LedgerError, migrate, store, suspect};
+use super::{LedgerError, adopt, migrate, store, suspect};
 use crate::clock;
 use crate::config::Provider;
 use crate::event::Time;
-use crate::sink::Cursor;
+use crate::sink::{Beyond, Cursor};
 
 /// How often freshness is judged and what was held back is written.
 const TICK: Duration = Duration::from_secs(1);
@@ -114,6 +115,18 @@ impl LedgerActor {
             sinks: HashMap::new(),
             failing: false,
         })
+    }
+
+    /// Takes over the events that the event log in `dir` holds beyond this ledger. To be done before anything is polled.
+    /// Answers how many.
+    pub fn adopt(&mut self, dir: &Path) -> Result<u64, AdoptError> {
+        let Some(mut log) = Beyond::open(dir, self.seq)? else { return Ok(0) };
+        let before = self.seq;
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(LedgerError::from)?;
+        let adopted = adopt::adopt(&transaction, before, &mut log)?;
+        transaction.commit().map_err(LedgerError::from)?;
+        self.seq = adopted.seq;
+        Ok(adopted.events)
     }
 
     /// Whether results of this generation count. A newer one than known takes over.

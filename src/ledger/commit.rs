@@ -19,11 +19,17 @@ use crate::source::Known;
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Stale answers in a row after which the page is believed: it was reset, not replayed.
+/// Stale answers in a row after which the page may be believed: it was reset, not replayed.
 const STALE_BELIEVED: u32 = 5;
 
-/// Foreign page ids in a row after which the page is believed: it was made anew, not mixed up. Mix-ups lasted one poll.
+/// Foreign page ids in a row after which the page may be believed: it was made anew, not mixed up.
 const TENANT_BELIEVED: u32 = 12;
+
+/// So long they must have lasted, too: edges answered with old pages, and mix-ups lasted, for less than this,
+/// which is many polls of an open incident.
+const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
+/// The source whose one document is list and history.
+const FEED: &str = "feed";
 
 /// A listed item is marked as such once a day: often enough for retention, seldom enough to cost nothing.
 const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
@@ -31,6 +37,8 @@ const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
 /// What lives beside the database: numbers, and how often a provider has answered oddly in a row.
 #[derive(Debug, Default)]
 pub(super) struct Oddities {
+    /// When the first one in a row came.
+    since: Option<Time>,
     pub(super) stale: u32,
     pub(super) foreign: u32,
 }
@@ -98,6 +106,8 @@ struct Changed<'a> {
     key: IncidentKey,
     incident: &'a Incident,
     outcome: Outcome,
+    /// Never seen before.
+    is_new: bool,
 }
 
 /// Records one snapshot.
@@ -110,7 +120,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
 
     let source = source_of(message);
     let new_source = state.source.as_deref().is_some_and(|former| former != source) && state.baseline_at.is_some();
-    if let Some(verdict) = distrust(&state, oddities, snapshot).filter(|_| !new_source) {
+    if let Some(verdict) = distrust(&state, oddities, snapshot, now).filter(|_| !new_source) {
         let known = known_now(db, &provider.id, &state, None)?;
         return Ok(Recorded { verdict, events: 0, active: is_active(db, &provider.id)?, known, recheck: false });
     }
@@ -149,7 +159,8 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
             now,
             first_run: first_run.then_some(provider.settings.first_run),
             watched_since,
-            first_history: listing == Listing::Recent && history_at.is_none(),
+            // A feed shows its past from the first document on; its window only fills up later.
+            first_history: listing == Listing::Recent && history_at.is_none() && source_of(message) != FEED,
             moved_after: moved.as_ref().and(state.last_success_at),
         };
         let mut outcome = reconcile(known.as_ref(), &seen, incident, context);
@@ -158,13 +169,15 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
             outcome.item.told_status = former.item.told_status;
             outcome.item.told_impact = former.item.told_impact;
         }
-        changed.push(Changed { key, incident, outcome });
+        changed.push(Changed { key, incident, outcome, is_new: known.is_none() && moved.is_none() });
     }
     if first_run && provider.settings.first_run == FirstRun::Latest {
         keep_latest(&mut changed);
+    } else if !first_run {
+        forget_slid_in(db, message, &listed, &mut changed)?;
     }
     let mut events = tell(numbering, message, &mut changed)?;
-    for Changed { key, incident, outcome } in &changed {
+    for Changed { key, incident, outcome, .. } in &changed {
         store::put_item(db, &provider.id, *key, &outcome.item, incident, now)?;
         for seen in &outcome.seen {
             store::put_seen(db, *key, seen, now)?;
@@ -266,17 +279,19 @@ fn tell_move(numbering: &mut Numbering<'_>, message: &Record, state: &ProviderSt
 }
 
 /// Whether the answer is someone else's or yesterday's.
-fn distrust(state: &ProviderState, oddities: &mut Oddities, snapshot: &Snapshot) -> Option<Verdict> {
+fn distrust(state: &ProviderState, oddities: &mut Oddities, snapshot: &Snapshot, now: Time) -> Option<Verdict> {
+    let since = *oddities.since.get_or_insert(now);
+    let lately = (now - since).num_milliseconds() < ODD_BELIEVED_MS;
     if let (Some(expected), Some(found)) = (&state.page_id, &snapshot.page.id)
         && expected != found
     {
         oddities.foreign += 1;
-        if oddities.foreign < TENANT_BELIEVED {
+        if lately || oddities.foreign < TENANT_BELIEVED {
             return Some(Verdict::WrongTenant { expected: expected.clone(), found: found.clone() });
         }
     } else if snapshot.page.version.is_some() && snapshot.page.version < state.page_version {
         oddities.stale += 1;
-        if oddities.stale < STALE_BELIEVED {
+        if lately || oddities.stale < STALE_BELIEVED {
             return Some(Verdict::Stale);
         }
     }
@@ -316,6 +331,36 @@ fn keep_latest(changed: &mut [Changed<'_>]) {
     for changed in changed {
         changed.outcome.news.retain(|draft| Some(draft.id) == newest);
     }
+}
+
+/// When one of the newest is taken off a list of fixed length, an older one comes back at its far end. Such are remembered
+/// and not told: at most as many as were taken off, all over, all from before we watched, all older than what we knew.
+fn forget_slid_in(db: &Connection, message: &Record, listed: &HashSet<IncidentKey>, changed: &mut [Changed<'_>]) -> Sql<()> {
+    let (provider, coverage) = (&message.provider.id, &message.snapshot.coverage);
+    for (kind, listing) in [(Kind::Incident, coverage.incidents), (Kind::Maintenance, coverage.maintenances)] {
+        let is_past = |changed: &Changed<'_>| {
+            let Outcome { item, news, .. } = &changed.outcome;
+            changed.is_new && item.kind == kind && item.status.is_over() && news.iter().all(|draft| draft.backfill)
+        };
+        let Some(newest) =
+            changed.iter().filter(|changed| is_past(changed)).filter_map(|changed| changed.outcome.item.newest_at).max()
+        else {
+            continue;
+        };
+        if listing != Listing::Recent {
+            continue;
+        }
+        let (here, gone): (Vec<_>, Vec<_>) =
+            store::newer_items(db, provider, kind, newest)?.into_iter().partition(|key| listed.contains(key));
+        let past = changed.iter().filter(|changed| is_past(changed)).count();
+        // Every known one that is still listed is newer, or this is no far end.
+        let known = listed.len() - changed.iter().filter(|changed| changed.is_new).count();
+        let of_others = message.snapshot.incidents.iter().filter(|incident| incident.kind != kind).count();
+        if !here.is_empty() && past <= gone.len() && here.len() + of_others >= known {
+            changed.iter_mut().filter(|changed| is_past(changed)).for_each(|changed| changed.outcome.news.clear());
+        }
+    }
+    Ok(())
 }
 
 /// Brings the news of all incidents into the order of their times, those of one incident in its own order, and stores them.
@@ -452,7 +497,7 @@ fn components(numbering: &mut Numbering<'_>, message: &Record, first_run: bool) 
 }
 
 /// The platform's id; where it has none, group and name.
-fn component_id(component: &Component) -> String {
+pub(super) fn component_id(component: &Component) -> String {
     component.id.clone().unwrap_or_else(|| {
         component.group.as_ref().map_or_else(|| component.name.clone(), |group| format!("{group}/{}", component.name))
     })

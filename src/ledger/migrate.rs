@@ -12,11 +12,17 @@ use super::LedgerError;
 /// The database's file name in the state directory.
 pub const DATABASE: &str = "ledger.db";
 
+/// SQLite's rollback journal: there only until the database has its write-ahead log.
+const JOURNAL: &str = "ledger.db-journal";
+
 /// Marks the file as ours (`swch`).
 const APPLICATION_ID: i64 = 0x7377_6368;
 
 /// Databases up to this size are checked page by page at the start (about 0.2 s).
 const CHECKED_UP_TO: u64 = 64 << 20;
+
+/// How long another program's lock is waited for.
+const BUSY: Duration = Duration::from_secs(2);
 
 /// One step each; the database's `user_version` counts those done. Steps are never edited, only added.
 const STEPS: &[&str] = &[STEP_1, STEP_2];
@@ -120,38 +126,61 @@ pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
         .open(&path)
         .map_err(|source| LedgerError::Directory { path: path.clone(), source })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if state_dir.join(JOURNAL).exists() {
+        // The power went while the database was being made: only a connection for writing can take that back.
+        let connection = Connection::open_with_flags(&path, flags).map_err(|error| LedgerError::opening(&path, &error))?;
+        let taken_back = connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0));
+        taken_back.map_err(|error| LedgerError::opening(&path, &error))?;
+    }
+    examine(&path)?;
     let mut connection = Connection::open_with_flags(&path, flags).map_err(|error| LedgerError::opening(&path, &error))?;
     prepare_writer(&path, &mut connection)?;
     Ok(connection)
 }
 
-fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), LedgerError> {
+/// Refuses a database that is not ours, too new or damaged. Nothing is written: a connection for writing would move what
+/// the write-ahead log holds into the file when it is closed, damaged or not.
+fn examine(path: &Path) -> Result<(), LedgerError> {
     let opening = |error: rusqlite::Error| LedgerError::opening(path, &error);
-    connection.busy_timeout(Duration::from_secs(2)).map_err(opening)?;
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
+    let damaged = |reason: String| LedgerError::Damaged { path: path.to_owned(), reason };
+    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if size == 0 {
+        return Ok(());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(opening)?;
+    connection.busy_timeout(BUSY).map_err(opening)?;
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(opening)?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(opening)?;
     if tables > 0 && application != APPLICATION_ID {
-        return Err(LedgerError::Damaged { path: path.to_owned(), reason: "it is another program's".to_owned() });
+        return Err(damaged("it is another program's".to_owned()));
     }
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
     let known = STEPS.len() as i64;
     if version > known {
         return Err(LedgerError::Newer { path: path.to_owned(), found: version, known });
     }
+    // A damaged page is found here and not in the middle of an outage. It reads the whole file, so a large one is
+    // spared: start-up has to stay short.
+    if tables > 0 && size <= CHECKED_UP_TO {
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(opening)?;
+        if verdict != "ok" {
+            return Err(damaged(verdict));
+        }
+    }
+    Ok(())
+}
+
+fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), LedgerError> {
+    let opening = |error: rusqlite::Error| LedgerError::opening(path, &error);
+    connection.busy_timeout(BUSY).map_err(opening)?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
+    let known = STEPS.len() as i64;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(opening)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(opening)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(opening)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // A damaged page is found here and not in the middle of an outage. It reads the whole file, so a large one is
-    // spared: start-up has to stay short.
-    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    if tables > 0 && size <= CHECKED_UP_TO {
-        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(opening)?;
-        if verdict != "ok" {
-            return Err(LedgerError::Damaged { path: path.to_owned(), reason: verdict });
-        }
-    }
     if version < known {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(opening)?;
         migrate(&transaction, version).map_err(opening)?;

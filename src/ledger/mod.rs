@@ -3,12 +3,14 @@
 //! * [`actor`] is the only writer. It groups the results of many pollers into one transaction.
 //! * [`reconcile`] is the pure heart: what is known and what a snapshot says in, what is new out.
 //! * `commit` carries one poll's result through reconciliation into the transaction.
+//! * `adopt` takes over what the event log holds beyond a database that was restored or begun anew.
 //! * `store` and `migrate` hold the SQL; [`Reader`] is for everybody else, while `run` is writing.
 //!
 //! Promises: events, what was seen and the checkpoint change in one transaction; `seq` has no gap;
 //! an unchanged poll writes nothing but its time, and that in batches.
 
 pub mod actor;
+mod adopt;
 mod commit;
 mod error;
 pub mod filter;

@@ -142,6 +142,7 @@ pub fn reconcile(known: Option<&KnownItem>, seen: &[Seen], incident: &Incident, 
     for update in &incident.updates {
         judge_update(&mut outcome, key, seen, incident, update, context);
     }
+    conclude(&mut outcome, known, key, incident, context);
     match (known, context.first_run) {
         (_, Some(first_run)) => outcome.news = first_news(outcome.news, key, incident, first_run, context),
         (None, None) => {
@@ -162,6 +163,28 @@ pub fn reconcile(known: Option<&KnownItem>, seen: &[Seen], incident: &Incident, 
         }
     }
     outcome
+}
+
+/// Not every platform gives its updates a status: that an incident is over may stand beside them. Then its newest
+/// update, if it is news, says so; if it is not, or was only edited, the end is told by itself. The words an
+/// update is recognised by stay its own, so that nothing is told again when the next one follows.
+fn conclude(outcome: &mut Outcome, known: Option<&KnownItem>, key: IncidentKey, incident: &Incident, context: Context<'_>) {
+    let changed = known.is_some_and(|known| known.status != incident.status) && incident.status != Status::Update;
+    let newest = incident.updates.last().map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).1);
+    let over = incident.status.is_over();
+    let ended = over && known.is_some_and(|known| !known.status.is_over());
+    let Some(last) = outcome.news.last_mut() else { return };
+    let says_nothing = last.status == Status::Update || (over && !last.status.is_over());
+    if last.revision == 1 && last.update_id == newest && (over || changed) {
+        if says_nothing {
+            last.status = incident.status;
+        }
+    } else if ended && !outcome.news.iter().any(|draft| draft.status.is_over()) {
+        let from = known.map_or("", |known| known.status.as_str());
+        let count = outcome.item.changes.to_string();
+        outcome.news.push(change(key, incident, "status", &[from, incident.status.as_str(), &count], context));
+        outcome.item.changes += 1;
+    }
 }
 
 /// Whether an incident without any update is over or only announced before we watched: not news.
@@ -206,9 +229,10 @@ fn judge_update(
         return;
     }
     let stale = versions().any(|seen| update.edited_at.is_some() && seen.edited_at > update.edited_at);
+    let moved = matches!(update.id, UpdateId::Timed(..)) && was_moved(key, seen, incident, fingerprint);
     let mut revision = versions().map(|seen| seen.revision).max().unwrap_or(0) + 1;
     let mut told_id = id;
-    let mut late = stale;
+    let mut late = stale || moved;
     if update.id == UpdateId::Latest {
         // The document shows one update an incident: time tells a new one from an edit of the last.
         let at = update.published_at;
@@ -224,7 +248,7 @@ fn judge_update(
     }
     outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at: update.edited_at });
     if late {
-        // An older text than the one known: a stale replica answered. Remembered, never told.
+        // An older text than the one known: a stale replica answered; or a known one under another time. Remembered, never told.
         return;
     }
     outcome.news.push(Draft {
@@ -237,6 +261,18 @@ fn judge_update(
         id: event_id(update_key, incident.kind, fingerprint),
         ..draft(incident, context)
     });
+}
+
+/// Whether an update that is recognised by its time is a known one under another time: the same words were seen at
+/// a time at which the document has no update any more.
+fn was_moved(key: IncidentKey, seen: &[Seen], incident: &Incident, fingerprint: Fingerprint) -> bool {
+    let mut same = seen.iter().filter(|seen| seen.fingerprint == fingerprint).peekable();
+    if same.peek().is_none() {
+        return false;
+    }
+    let listed: Vec<UpdateKey> =
+        incident.updates.iter().map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).0).collect();
+    same.any(|seen| !listed.contains(&seen.update))
 }
 
 /// Feeds that give an update's minute alone mean any moment of it.

@@ -289,6 +289,13 @@ pub(super) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<(IncidentKe
         .collect()
 }
 
+/// The items of a kind whose newest update is newer than this.
+pub(super) fn newer_items(db: &Connection, provider: &str, kind: Kind, than: Time) -> Sql<Vec<IncidentKey>> {
+    db.prepare_cached("SELECT key FROM item WHERE provider = ?1 AND kind = ?2 AND newest_at > ?3")?
+        .query_map(params![provider, kind.as_str(), than.timestamp_millis()], |row| Ok(IncidentKey(blob(row, "key")?)))?
+        .collect()
+}
+
 pub(super) fn miss_item(db: &Connection, provider: &str, key: IncidentKey, missing: u32, open: bool, withdrawn: bool) -> Sql<()> {
     db.prepare_cached(
         "UPDATE item SET missing = ?3, open = ?4, told_status = iif(?5, 'withdrawn', told_status) WHERE provider = ?1 AND key = ?2",

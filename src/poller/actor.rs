@@ -128,7 +128,18 @@ impl Poller {
         self.timer = Some(context.run_later(instant - now, Self::poll));
     }
 
+    /// The document asked for next.
+    fn address(&self) -> &url::Url {
+        self.start.checkpoint.binding.as_ref().map_or(&self.provider.url, |binding| &binding.document_url)
+    }
+
     fn poll(&mut self, context: &mut Context<Self>) {
+        if let Some(until) = self.shared.client.blocked_until(self.address()) {
+            // The host has asked to be left alone, perhaps through another of its providers: no fault of this one.
+            self.finished();
+            let after = Duration::from_millis(fastrand::u64(0..1000));
+            return self.schedule(self.shared.anchor.time_at(until + after), context);
+        }
         let (shared, provider, start) = (Arc::clone(&self.shared), Arc::clone(&self.provider), self.start.clone());
         let began = shared.time();
         // The first document and its details, each with its deadline, and the waits for the host's turn.
@@ -298,8 +309,21 @@ impl Actor for Poller {
 
     fn started(&mut self, context: &mut Self::Context) {
         let now = self.shared.time();
+        let waits = self.not_before.filter(|&at| at > now);
+        if let Some(until) = self.start.checkpoint.retry_until.filter(|&at| at > now) {
+            // Asked before a restart: still to be honoured, for the whole host.
+            self.shared.client.block(self.address(), self.shared.anchor.instant_at(until));
+        }
         let first = if self.shared.once.is_some() {
-            now
+            if let Some(until) = waits {
+                tracing::warn!(
+                    provider = self.provider.id,
+                    until = crate::event::format_time(until),
+                    "not asked: it is to be left alone until then"
+                );
+                self.finished();
+            }
+            waits.unwrap_or(now)
         } else {
             schedule::first(self.slot, &self.provider.settings, self.active, now, self.not_before)
         };

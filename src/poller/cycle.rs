@@ -256,7 +256,11 @@ async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Re
             }
         }
     };
-    match detect::detect(&provider.url, fetch).await {
+    let judge = |asked: Url, document: Document| async move {
+        let judged = shared.reading.read(&provider.id, move || detect::judge(&asked, &document)).await;
+        judged.unwrap_or_else(|unread| detect::Verdict::No(unread.to_string()))
+    };
+    match detect::detect_with(&provider.url, fetch, judge).await {
         Ok(found) => {
             let source = source::by_name(found.source);
             let answer = lock(&brought).remove(&found.url);

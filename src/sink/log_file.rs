@@ -177,7 +177,7 @@ pub(super) fn ends_as_known(file: &File, offset: u64, hash: &str) -> io::Result<
 }
 
 /// Up to [`TAIL`] bytes before `offset`.
-fn read_tail(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_tail(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     let length = usize::try_from(offset).map_or(TAIL, |offset| offset.min(TAIL));
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, offset - length as u64)?;

@@ -2,6 +2,7 @@
 //! The ledger never waits for them.
 
 pub mod actor;
+mod beyond;
 mod console;
 mod event_log;
 mod lock;
@@ -11,6 +12,7 @@ mod resume;
 mod rotate;
 mod tail;
 
+pub use beyond::Beyond;
 pub use console::ConsoleSink;
 pub use event_log::{EventLogSink, WriteClock};
 pub use reader::{LogLine, LogReader};

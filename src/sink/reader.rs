@@ -203,7 +203,8 @@ impl Open {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a regular file; nothing else, and without waiting.
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")) }
 }
@@ -212,7 +213,8 @@ fn io_error(path: &Path, source: io::Error) -> SinkError {
     SinkError::Io { action: "read", path: path.to_owned(), source }
 }
 
-fn parse(bytes: &[u8]) -> LogLine {
+/// What a line says.
+pub(super) fn parse(bytes: &[u8]) -> LogLine {
     let line = String::from_utf8_lossy(bytes).into_owned();
     let event = if line.starts_with('{') { serde_json::from_str(&line).ok().or_else(|| parse_leniently(&line)) } else { None };
     LogLine { line, event }

@@ -17,7 +17,9 @@ use crate::redact::redact;
 use crate::text::one_line;
 
 /// Requests for one page at most: recognition is a guest.
-const MAX_REQUESTS: usize = 16;
+const MAX_REQUESTS: usize = 40;
+/// So many of the table's sources are behind nearly all pages; the others are looked for after the feeds.
+const COMMON: usize = 5;
 /// The same failure that often, and nothing else, ends the search: each may have cost a whole timeout.
 const SAME_FAILURES: usize = 4;
 /// What the address itself is asked for.
@@ -59,14 +61,28 @@ fn told(reason: Option<&str>, tried: &[(Url, String)]) -> String {
 ///
 /// # Errors
 /// What was tried and what each place answered.
-pub async fn detect<F, Fut>(page: &Url, mut fetch: F) -> Result<Found, NotFound>
+pub async fn detect<F, Fut>(page: &Url, fetch: F) -> Result<Found, NotFound>
 where
     F: FnMut(Url, &'static str) -> Fut,
     Fut: Future<Output = Result<Document, String>>,
 {
+    detect_with(page, fetch, |asked, document| std::future::ready(judge(&asked, &document))).await
+}
+
+/// As [`detect`], with [`judge`] called where the caller wants it: documents are hostile, and reading them takes a while.
+///
+/// # Errors
+/// As [`detect`].
+pub async fn detect_with<F, Fut, J, Judged>(page: &Url, mut fetch: F, mut judge: J) -> Result<Found, NotFound>
+where
+    F: FnMut(Url, &'static str) -> Fut,
+    Fut: Future<Output = Result<Document, String>>,
+    J: FnMut(Url, Document) -> Judged,
+    Judged: Future<Output = Verdict>,
+{
     let mut tried = Vec::new();
     let first = match fetch(page.clone(), ACCEPT_PAGE).await {
-        Ok(document) => match judge(page, &document) {
+        Ok(document) => match judge(page.clone(), document.clone()).await {
             Verdict::Found(found) => return Ok(found),
             Verdict::No(answer) => {
                 tried.push((page.clone(), answer));
@@ -90,7 +106,7 @@ where
             continue;
         }
         let answer = match fetch(candidate.url.clone(), candidate.accept).await {
-            Ok(document) => match judge(&candidate.url, &document) {
+            Ok(document) => match judge(candidate.url.clone(), document).await {
                 Verdict::Found(found) if !same_site(&candidate.url, &found) => {
                     format!("led to {}, another site", redact(&found.url))
                 }
@@ -131,6 +147,7 @@ fn candidates(page: &Url, html: Option<&Document>, first: Option<&Document>) -> 
     let hinted = page::hinted(&pages, &text);
     let (feeds, others): (Vec<_>, Vec<_>) = SOURCES.iter().copied().partition(|source| source.name() == FEED);
     let (first, second): (Vec<_>, Vec<_>) = others.into_iter().partition(|source| hinted.contains(&source.name()));
+    let (common, rare): (Vec<_>, Vec<_>) = second.into_iter().enumerate().partition(|(place, _)| *place < COMMON);
     let named: Vec<Candidate> = html
         .map(|document| page::feeds(&document.url, &text))
         .unwrap_or_default()
@@ -138,13 +155,13 @@ fn candidates(page: &Url, html: Option<&Document>, first: Option<&Document>) -> 
         .map(|url| Candidate { url, accept: feeds.first().map_or("*/*", |feed| feed.accept()) })
         .collect();
     let mut out = Vec::new();
-    for source in first.into_iter().chain(second) {
+    for source in first.into_iter().chain(common.into_iter().map(|(_, source)| source)) {
         add(&mut out, source, &pages);
     }
     // What the page itself names is better than any guess, so the guesses leave room for it.
     out.truncate(MAX_REQUESTS.saturating_sub(1 + named.len()));
     out.extend(named);
-    for source in feeds {
+    for source in feeds.into_iter().chain(rare.into_iter().map(|(_, source)| source)) {
         add(&mut out, source, &pages);
     }
     out
@@ -161,13 +178,18 @@ fn add(out: &mut Vec<Candidate>, source: &dyn Source, pages: &[Url]) {
     }
 }
 
-enum Verdict {
+/// What a document is.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// Some source's, which can read it.
     Found(Found),
+    /// What it is instead.
     No(String),
 }
 
 /// What `asked` answered with: a document some source knows and can read, or what it is instead.
-fn judge(asked: &Url, document: &Document) -> Verdict {
+#[must_use]
+pub fn judge(asked: &Url, document: &Document) -> Verdict {
     let mut broken = None;
     for source in SOURCES {
         let Some(reason) = source.recognise(document) else { continue };

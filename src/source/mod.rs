@@ -4,11 +4,22 @@
 //! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
 //! fixture, a row in [`SOURCES`].
 
+mod aws;
+mod betterstack;
+mod cstate;
 pub mod detect;
 mod feed;
+mod firehydrant;
+mod gatus;
+mod google;
 mod incidentio;
+mod instatus;
 pub mod shared;
+mod slack;
+mod sorry;
+mod statusio;
 mod statuspage;
+mod uptimekuma;
 
 use url::Url;
 
@@ -17,7 +28,22 @@ use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
 
 /// Every source; recognition asks them in this order, the pickiest first.
-pub static SOURCES: &[&dyn Source] = &[&statuspage::Statuspage, &incidentio::IncidentIo, &feed::Feed];
+pub static SOURCES: &[&dyn Source] = &[
+    &statuspage::Statuspage,
+    &incidentio::IncidentIo,
+    &instatus::Instatus,
+    &betterstack::BetterStack,
+    &statusio::StatusIo,
+    &firehydrant::FireHydrant,
+    &uptimekuma::UptimeKuma,
+    &gatus::Gatus,
+    &sorry::Sorry,
+    &cstate::CState,
+    &slack::Slack,
+    &google::Google,
+    &aws::Aws,
+    &feed::Feed,
+];
 
 /// The source called `name`.
 #[must_use]

@@ -545,6 +545,8 @@ impl Handler<Shutdown> for Supervisor {
                     let written = ledger.ask(Flush).await.is_ok();
                     let drained = futures::future::join_all(sinks.iter().map(|sink| sink.send(Drain))).await;
                     let delivered = all_run && drained.into_iter().all(|answer| answer.unwrap_or(false));
+                    // Once more, for how far the sinks have come.
+                    let written = written && ledger.ask(Flush).await.is_ok();
                     Ending { delivered, written }
                 };
                 tokio::time::timeout(message.within, drained).await.unwrap_or(Ending { delivered: false, written: false })

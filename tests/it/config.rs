@@ -10,7 +10,9 @@ use statuswatch::config::{
 };
 use statuswatch::event::{Impact, Kind};
 
-const SOURCES: &[&str] = &["statuspage", "incidentio", "feed"];
+fn sources() -> Vec<&'static str> {
+    statuswatch::source::SOURCES.iter().map(|source| source.name()).collect()
+}
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config")
@@ -21,7 +23,7 @@ fn no_env(_: &str) -> Option<String> {
 }
 
 fn read(text: &str) -> Result<Loaded, ConfigError> {
-    parse_with(Path::new("providers.yaml"), text, &no_env, SOURCES)
+    parse_with(Path::new("providers.yaml"), text, &no_env, &sources())
 }
 
 fn good(text: &str) -> Config {
@@ -44,7 +46,7 @@ fn every_mistake_is_explained() {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let Some(case) = name.strip_suffix(".bad.yaml") else { continue };
         let text = std::fs::read_to_string(&path).unwrap();
-        let Err(error) = parse_with(Path::new(&name), &text, &no_env, SOURCES) else { panic!("{name} was accepted") };
+        let Err(error) = parse_with(Path::new(&name), &text, &no_env, &sources()) else { panic!("{name} was accepted") };
         let shown = error.to_string();
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
@@ -170,7 +172,7 @@ fn variables_are_filled_in_and_their_values_never_shown() {
         "WORD" => Some("hunter2".to_owned()),
         _ => None,
     };
-    let read = |text: &str| parse_with(Path::new("providers.yaml"), text, &env, SOURCES);
+    let read = |text: &str| parse_with(Path::new("providers.yaml"), text, &env, &sources());
     let config = read(
         "defaults: {interval: \"${EVERY}\", timeout: \"${NONE:-3s}\"}\nproviders: [{id: a, name: A$$B, url: \"${STATUS_HOST}/x\"}]",
     )
@@ -272,7 +274,7 @@ fn the_projects_own_file_has_no_mistakes() {
     assert_eq!(loaded.warnings, []);
     assert!(loaded.config.providers.len() >= 100);
     assert!(loaded.config.providers.iter().all(|provider| provider.source.is_some()));
-    let known = |name: &str| SOURCES.contains(&name);
+    let known = |name: &str| sources().contains(&name);
     for entry in statuswatch::catalog::entries().filter(|entry| entry.tier == Some(1) && entry.target(&known).source.is_some()) {
         assert!(loaded.config.providers.iter().any(|provider| provider.id == entry.slug), "{} is missing", entry.slug);
     }

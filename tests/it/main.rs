@@ -8,16 +8,26 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod architecture;
 mod commands;
 mod config;
+mod crash;
 mod deploy;
+mod docs;
 mod feed;
 mod fetch;
 mod fuzz;
 mod ledger;
+mod politeness;
+mod power;
+mod replay;
+mod restored;
+mod run;
 mod security;
 mod sinks;
 mod sources;
+mod storage;
+mod supervision;
 mod support;
 mod world;
 mod world_faults;

@@ -5,7 +5,10 @@
 //! the folder of a source is a case of one step.
 
 mod captures;
+mod captures_pages;
 mod cases;
 mod details;
 pub(crate) mod fixtures;
+mod happened;
+mod sequences;
 mod sweeps;

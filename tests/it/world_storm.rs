@@ -16,6 +16,13 @@ async fn play(seed: u64) -> Universe {
     universe
 }
 
+/// Where an address leads: the listener and the path.
+fn place(url: &str) -> (std::net::SocketAddr, String) {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (address, path) = rest.split_once('/').unwrap();
+    (address.parse().unwrap(), format!("/{path}"))
+}
+
 #[tokio::test]
 async fn a_storm_is_the_same_for_the_same_seed_and_leaves_nothing_behind() {
     let (first, second, other) = tokio::join!(play(7), play(7), play(8));
@@ -29,7 +36,8 @@ async fn a_storm_is_the_same_for_the_same_seed_and_leaves_nothing_behind() {
         assert!(provider.state().incidents.iter().all(|incident| incident.status.is_over()), "{}", provider.id());
         assert_eq!(provider.state().impact(), Impact::None, "{}", provider.id());
         let entry = provider.platform().entry();
-        let raw = Raw::get(first.server().address(), &format!("/{}/{entry}", provider.id()), &[]).await;
+        let (address, root) = place(&first.server().url(provider.id()));
+        let raw = Raw::get(address, &format!("{root}{entry}"), &[]).await;
         assert_eq!(raw.body(), provider.documents()[entry].body, "{}: faults are over, unused ones too", provider.id());
     }
 }
@@ -65,9 +73,8 @@ async fn providers_yaml_names_every_provider_where_it_is_served() {
     for entry in entries {
         assert_eq!(entry["interval"].as_str(), Some("1s"));
         let url = entry["url"].as_str().unwrap();
-        let root = format!("http://{}", universe.server().address());
-        let target = url.strip_prefix(&root).unwrap();
-        assert_eq!(Raw::get(universe.server().address(), target, &[]).await.status(), 200, "{url}");
+        let (address, target) = place(url);
+        assert_eq!(Raw::get(address, &target, &[]).await.status(), 200, "{url}");
     }
     assert!(!universe.providers_yaml(false).contains("interval"));
 }

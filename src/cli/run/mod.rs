@@ -132,6 +132,7 @@ async fn until_the_end(
     let mut over = std::pin::pin!(async move {
         if duration == Duration::MAX { std::future::pending().await } else { tokio::time::sleep(duration).await }
     });
+    let attended = keys.is_some();
     loop {
         let Pipeline { fatal, polled, .. } = &mut *pipeline;
         let key = async {
@@ -158,6 +159,10 @@ async fn until_the_end(
         match next {
             Next::End(end) => return end,
             Next::Signal(Signalled::Stop) => return End::Asked("a signal"),
+            // Not a wish to reload: the terminal is gone, and with it whoever watched.
+            Next::Signal(Signalled::Reload) if attended && !std::io::stdin().is_terminal() => {
+                return End::Asked("the terminal was closed");
+            }
             Next::Signal(Signalled::Reload) => {
                 reload(common, config, pipeline).await;
                 reopen(pipeline);

@@ -12,8 +12,24 @@ const MAX_HTML: usize = 256 * 1024;
 const MAX_FEEDS: usize = 4;
 
 /// Hosts that belong to a platform.
-const HOSTS: &[(&str, &str)] =
-    &[(".statuspage.io", "statuspage"), (".metastatuspage.com", "statuspage"), (".status.atlassian.com", "statuspage")];
+const HOSTS: &[(&str, &str)] = &[
+    (".statuspage.io", "statuspage"),
+    (".metastatuspage.com", "statuspage"),
+    (".status.atlassian.com", "statuspage"),
+    (".instatus.com", "instatus"),
+    (".betteruptime.com", "betterstack"),
+    (".betterstack.com", "betterstack"),
+    (".status.io", "statusio"),
+    (".hostedstatus.com", "statusio"),
+    (".sorryapp.com", "sorry"),
+    (".statuspal.io", "statuspal"),
+    (".statuspal.eu", "statuspal"),
+    (".google.com", "google"),
+    ("health.aws.amazon.com", "aws"),
+    ("status.aws.amazon.com", "aws"),
+    ("slack-status.com", "slack"),
+    ("status.slack.com", "slack"),
+];
 
 /// What the HTML of a platform's pages holds and that of others does not.
 const MARKS: &[(&str, &str)] = &[
@@ -21,6 +37,17 @@ const MARKS: &[(&str, &str)] = &[
     ("statuspage-production", "statuspage"),
     ("powered by statuspage", "statuspage"),
     ("incident.io", "incidentio"),
+    ("instatus.com", "instatus"),
+    ("betteruptime.com", "betterstack"),
+    ("betterstack.com", "betterstack"),
+    ("statusio_", "statusio"),
+    ("sorryapp.com", "sorry"),
+    ("cstate", "cstate"),
+    ("cachet", "cachet"),
+    ("statuspal", "statuspal"),
+    ("firehydrant", "firehydrant"),
+    ("uptime kuma", "uptimekuma"),
+    ("gatus", "gatus"),
 ];
 
 /// Why this HTML page is no use, where it is one of the known dead ends.

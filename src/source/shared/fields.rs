@@ -63,6 +63,43 @@ pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, 
     Ok(text.and_then(|text| parse_time(text.trim())))
 }
 
+/// A time in any spelling machines use: RFC 3339, Go's `2026-03-01 09:30:00 +0000 UTC`, a bare `2026-03-01 09:30:00`,
+/// which is taken as UTC, or seconds since 1970. What cannot be read means "not said".
+pub fn any_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    let Some(text) = raw.as_deref().map(RawValue::get) else { return Ok(None) };
+    if let Ok(number) = text.parse::<i64>() {
+        // Later than the year 5000 in seconds means milliseconds.
+        let seconds = number.abs() < 100_000_000_000;
+        let time = if seconds { Time::from_timestamp(number, 0) } else { Time::from_timestamp_millis(number) };
+        return Ok(time);
+    }
+    let text: Option<String> = serde_json::from_str(text).map_err(de::Error::custom)?;
+    Ok(text.and_then(|text| read_time(text.trim())))
+}
+
+/// Reads what [`any_time`] reads, from text.
+#[must_use]
+pub fn read_time(text: &str) -> Option<Time> {
+    if let Some(time) = parse_time(text) {
+        return Some(time);
+    }
+    let mut words = text.split([' ', 'T']).filter(|word| !word.is_empty());
+    let (date, clock, offset) = (words.next()?, words.next()?, words.next());
+    let joined = format!("{date} {}", clock.trim_end_matches('Z'));
+    let local = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"]
+        .into_iter()
+        .find_map(|format| chrono::NaiveDateTime::parse_from_str(&joined, format).ok())?;
+    match offset {
+        None | Some("UTC" | "GMT" | "Z") => Some(local.and_utc()),
+        Some(offset) => {
+            let text = format!("{joined} {offset}");
+            let time = chrono::DateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f %z").ok()?;
+            Some(time.with_timezone(&chrono::Utc))
+        }
+    }
+}
+
 /// An optional id; null and the empty string mean "none".
 pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
     let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
@@ -125,5 +162,36 @@ mod tests {
         assert!(at("2026-03-08T09:30:00Z").is_some());
         assert_eq!(at("yesterday"), None);
         assert_eq!(at(""), None);
+    }
+
+    #[test]
+    fn machines_spell_times_in_many_ways() {
+        let noon = parse_time("2026-03-01T12:00:00Z");
+        for text in [
+            "2026-03-01T12:00:00Z",
+            "2026-03-01 12:00:00",
+            "2026-03-01 12:00:00.000",
+            "2026-03-01T12:00:00",
+            "2026-03-01 12:00",
+            "2026-03-01 12:00:00 UTC",
+            "2026-03-01 12:00:00 +0000 UTC",
+            "2026-03-01 13:00:00 +0100 CET",
+        ] {
+            assert_eq!(read_time(text), noon, "{text}");
+        }
+        for text in ["", "<no value>", "2026-13-01 12:00:00", "2026-03-01", "2026-03-01 12:00:00 CET"] {
+            assert_eq!(read_time(text), None, "{text}");
+        }
+        #[derive(Debug, Deserialize)]
+        struct At {
+            #[serde(default, deserialize_with = "any_time")]
+            at: Option<Time>,
+        }
+        let at = |text: &str| serde_json::from_str::<At>(text).map(|read| read.at);
+        assert_eq!(at(r#"{"at": 1772366400}"#).unwrap(), noon);
+        assert_eq!(at(r#"{"at": 1772366400000}"#).unwrap(), noon);
+        assert_eq!(at(r#"{"at": null}"#).unwrap(), None);
+        assert_eq!(at("{}").unwrap(), None);
+        assert!(at(r#"{"at": {}}"#).is_err());
     }
 }

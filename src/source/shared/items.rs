@@ -1,5 +1,7 @@
 //! [`Items`], which decodes lists item by item.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -19,13 +21,15 @@ pub struct Items {
     limits: Limits,
     named: Vec<String>,
     count: usize,
+    /// A list inside an item was too long: [`Items::build`] says so, whatever became of the item.
+    overflow: Option<ParseError>,
 }
 
 impl Items {
     /// With the bounds of the provider.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, named: Vec::new(), count: 0 }
+        Self { limits, named: Vec::new(), count: 0, overflow: None }
     }
 
     /// The items of `list` that are a `T`; the others are rejected and named. `what` is the plural: "incidents".
@@ -40,6 +44,41 @@ impl Items {
                 Err(ParseError::Malformed { format: "JSON", reason: format!("none of the {what} can be read: {reason}") })
             }
             _ => Ok(items),
+        }
+    }
+
+    /// Like [`Items::read`], where what was read has still to prove itself: `build` says why an item is no use, and an
+    /// id that `id` has seen before costs the later item.
+    ///
+    /// # Errors
+    /// Those of [`Items::read`]; a list of which every item is no use is one of them.
+    pub fn build<T: DeserializeOwned, U>(
+        &mut self,
+        what: &'static str,
+        list: &[Box<RawValue>],
+        mut build: impl FnMut(&mut Self, T) -> Result<U, String>,
+        id: impl Fn(&U) -> &str,
+    ) -> Result<Vec<U>, ParseError> {
+        let read: Vec<T> = self.read(what, list)?;
+        let mut seen = HashSet::new();
+        let mut built = Vec::with_capacity(read.len());
+        let mut first_error = None;
+        for item in read {
+            match build(self, item) {
+                Ok(item) if seen.insert(id(&item).to_owned()) => built.push(item),
+                Ok(item) => self.reject(what, &format!("the id {} stands twice", id(&item))),
+                Err(why) => {
+                    self.reject(what, &why);
+                    first_error.get_or_insert(why);
+                }
+            }
+        }
+        match (self.overflow.take(), first_error) {
+            (Some(error), _) => Err(error),
+            (None, Some(reason)) if built.is_empty() => {
+                Err(ParseError::Malformed { format: "JSON", reason: format!("none of the {what} can be read: {reason}") })
+            }
+            _ => Ok(built),
         }
     }
 
@@ -82,7 +121,9 @@ impl Items {
     ) -> Result<(Vec<T>, Option<String>), ParseError> {
         let limit = self.limits.max_items;
         if list.len() > limit {
-            return Err(ParseError::TooMany { what, count: list.len(), limit });
+            let error = ParseError::TooMany { what, count: list.len(), limit };
+            self.overflow = Some(error.clone());
+            return Err(error);
         }
         let mut first_error = None;
         let mut items = Vec::with_capacity(list.len());
@@ -138,6 +179,26 @@ mod tests {
         let rejected = items.into_rejected();
         assert!(rejected[0].starts_with("incidents[1]: missing field `id`") && rejected[0].ends_with("name \"x\""), "{rejected:?}");
         assert!(rejected[1].contains("whole number"), "{rejected:?}");
+    }
+
+    #[test]
+    fn what_is_built_has_to_prove_itself() {
+        let even = |_: &mut Items, item: Item| if item.id.0.len() == 2 { Ok(item) } else { Err("odd".to_owned()) };
+        let build = |text: &str| {
+            let mut items = Items::new(Limits::default());
+            let built = items.build("incidents", &list(text), even, |item| item.id.as_str()).map(|built| built.len());
+            (built.map_err(|error| error.to_string()), items.into_rejected())
+        };
+        let rejected = ["incidents: odd", "incidents: the id 10 stands twice"].map(str::to_owned).to_vec();
+        assert_eq!(build(r#"[{"id": 10}, {"id": 1}, {"id": 10}]"#), (Ok(1), rejected));
+        assert_eq!(build(r#"[{"id": 1}]"#).0, Err("malformed JSON: none of the incidents can be read: odd".to_owned()));
+        let mut items = Items::new(Limits { max_items: 1 });
+        let deep = |items: &mut Items, item: Item| {
+            let nested = items.nested::<Item>("updates", &list(r#"[{"id": 1}, {"id": 2}]"#));
+            nested.map(|_| item).map_err(|error| error.to_string())
+        };
+        let error = items.build("incidents", &list(r#"[{"id": 1}]"#), deep, |item| item.id.as_str()).unwrap_err();
+        assert_eq!(error, ParseError::TooMany { what: "updates", count: 2, limit: 1 });
     }
 
     #[test]

@@ -5,17 +5,24 @@
 //! * [`fields`] are types and serde helpers for fields that platforms spell in more than one way.
 //! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is named.
 //! * [`words`] maps the platforms' words to ours; an unknown word never becomes "all is well".
+//! * [`written`] puts updates in order and gives an identity to those without an id.
 //! * [`at`] and [`candidates`] build addresses below a page.
+//! * [`written`] orders and recognises updates that have no ids.
 //! * [`v2`] is the `/api/v2` contract that Statuspage made and others imitate.
 
 pub mod fields;
 mod items;
+mod outage;
 mod place;
+mod updates;
 pub mod v2;
 pub mod words;
+pub mod written;
 
 pub use items::{Items, List};
+pub use outage::{Beat, outage};
 pub use place::{at, bases, candidates, sibling};
+pub use updates::{Written, written};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -25,6 +32,8 @@ use super::ParseError;
 use crate::document::{Document, Shape};
 use crate::text::one_line;
 
+/// Longest title or name, in characters.
+pub const MAX_NAME: usize = 300;
 /// Longest excerpt of a foreign message in an error of ours.
 const MAX_EXCERPT: usize = 200;
 /// Longer links are no use to a person.
@@ -125,6 +134,10 @@ fn error_body(text: &str) -> Option<String> {
         message: Option<Box<RawValue>>,
         detail: Option<Box<RawValue>>,
     }
+    // A list of five items would pass for the five fields of the body.
+    if !is_object(text) {
+        return None;
+    }
     let body: Body = serde_json::from_str(text).ok()?;
     let code = body.status.as_deref().and_then(|raw| raw.get().trim_matches('"').parse::<u16>().ok()).filter(|code| *code >= 400);
     let said = [&body.error, &body.errors].into_iter().flatten().find_map(|raw| say(raw));
@@ -145,7 +158,14 @@ fn lone_message(text: &str) -> Option<String> {
     struct Body {
         message: Box<RawValue>,
     }
+    if !is_object(text) {
+        return None;
+    }
     say(&serde_json::from_str::<Body>(text).ok()?.message)
+}
+
+fn is_object(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim_start().starts_with('{')
 }
 
 /// A JSON value as a person reads it; `None` for null, false, empty.
@@ -215,6 +235,14 @@ mod tests {
     #[test]
     fn an_error_in_a_good_document_is_no_error_body() {
         assert_eq!(read(r#"{"name": "a", "error": null, "errors": [], "status": "ok"}"#).unwrap().name, "a");
+    }
+
+    #[test]
+    fn a_list_is_no_error_body_however_long_it_is() {
+        let url = url::Url::parse("https://status.acme.example/x.json").unwrap();
+        let list = |body: &str| json::<Vec<u8>>(&Document::new(url.clone(), None, body.to_owned()), "thing");
+        assert_eq!(list("[1, 2, 3, 4, 5]"), Ok(vec![1, 2, 3, 4, 5]));
+        assert!(list("[\"x\"]").unwrap_err().to_string().starts_with("not a thing document"));
     }
 
     #[test]

@@ -12,8 +12,21 @@ use url::Url;
 const FIRST: &[(&str, &str)] = &[
     ("summary", "https://status.acme.example/api/v2/summary.json"),
     ("widget", "https://status.acme.example/api/v1/summary"),
+    ("index", "https://status.acme.example/index.json"),
+    ("statusio", "https://api.status.io/1.0/status/5a0000000000000000000001"),
+    ("status", "https://status.acme.example/api/v1/status"),
+    ("pages", "https://api.sorryapp.com/v1/pages/2200/components"),
+    ("cachet", "https://status.acme.example/api/v1/incidents"),
+    ("statuspal", "https://statuspal.io/api/v2/status_pages/acme/summary"),
+    ("payload", "https://status.acme.example/data/payload.json"),
+    ("kuma", "https://status.acme.example/api/status-page/heartbeat/acme"),
+    ("gatus", "https://status.acme.example/api/v1/endpoints/statuses"),
     // Alone, for a page that is polled by its history.
     ("incidents", "https://status.acme.example/api/v2/incidents.json"),
+    ("list", "https://status.acme.example/incidents.json"),
+    ("currentevents", "https://health.aws.amazon.com/public/currentevents"),
+    ("data", "https://status.aws.amazon.com/data.json"),
+    ("current", "https://slack-status.com/api/v2.0.0/current"),
 ];
 
 /// The documents of one poll, as a fixture has them.

@@ -1,3 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod bench;
+pub(crate) mod binary;
 pub(crate) mod provider;
+pub(crate) mod wait;

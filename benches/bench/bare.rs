@@ -1,0 +1,88 @@
+//! The yardstick: the same HTTP library with the same settings fetching the same documents, and nothing else.
+//!
+//! `bare PORT COUNT SECONDS ROUNDS PEM-FILE` polls `COUNT` providers evenly spread over each of `ROUNDS` intervals,
+//! and prints the processor time of the last one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, ETAG, HeaderValue, IF_NONE_MATCH};
+use reqwest::{Client, StatusCode};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::measure;
+
+/// A client with the settings of statuswatch's.
+pub(crate) fn client(pem: &str, hosts: usize, keep_alive: Duration) -> Client {
+    let mut roots = rustls::RootCertStore::empty();
+    if !pem.is_empty() {
+        roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+    }
+    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    tls.resumption = rustls::client::Resumption::in_memory_sessions(8 * hosts.max(32));
+    Client::builder()
+        .user_agent("statuswatch-bench")
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .gzip(true)
+        .pool_max_idle_per_host(usize::from(!keep_alive.is_zero()))
+        .pool_idle_timeout(keep_alive)
+        .build()
+        .unwrap()
+}
+
+/// One request; the body is read and thrown away.
+pub(crate) async fn fetch(client: &Client, url: &str, etag: &mut Option<HeaderValue>) -> StatusCode {
+    let mut request = client.get(url).header(ACCEPT, "application/json").timeout(Duration::from_secs(10));
+    if let Some(etag) = etag.as_ref() {
+        request = request.header(IF_NONE_MATCH, etag);
+    }
+    let mut response = request.send().await.unwrap();
+    let status = response.status();
+    if status == StatusCode::OK {
+        *etag = response.headers().get(ETAG).cloned();
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            drop(chunk);
+        }
+    }
+    status
+}
+
+/// Runs the loop.
+pub(crate) fn run(arguments: &[&str]) {
+    let numbers: Vec<usize> = arguments.iter().take(4).map(|word| word.parse().unwrap()).collect();
+    let [port, count, seconds, rounds] = numbers[..] else { return };
+    let pem = arguments.get(4).map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let keep_alive = if seconds <= 20 { seconds as u64 + 2 } else { 3 };
+        let client = client(&pem, count * 2, Duration::from_secs(keep_alive));
+        let scheme = if pem.is_empty() { "http" } else { "https" };
+        let etags = std::rc::Rc::new(std::cell::RefCell::new(vec![None; count]));
+        for round in 0..rounds {
+            let (began, before) = (tokio::time::Instant::now(), measure::cpu());
+            for n in 0..count {
+                tokio::time::sleep_until(began + Duration::from_secs(seconds as u64).mul_f64(n as f64 / count as f64)).await;
+                let url = format!("{scheme}://{}:{port}/api/v2/summary.json", crate::server::address(n));
+                let (client, etags) = (client.clone(), std::rc::Rc::clone(&etags));
+                tokio::task::spawn_local(async move {
+                    let mut etag: Option<HeaderValue> = etags.borrow_mut()[n].take();
+                    fetch(&client, &url, &mut etag).await;
+                    etags.borrow_mut()[n] = etag;
+                });
+            }
+            tokio::time::sleep_until(began + Duration::from_secs(seconds as u64)).await;
+            if round + 1 == rounds {
+                println!("{}", (measure::cpu() - before).as_secs_f64() * 1e6 / count as f64);
+            }
+        }
+    });
+}

@@ -1,0 +1,61 @@
+//! What statuswatch costs. One binary, one subcommand a question:
+//!
+//! ```text
+//! cargo bench -- parse                 bytes to events, each format, 50 KB and 200 KB
+//! cargo bench -- ledger                events recorded per second
+//! cargo bench -- log                   events written to the event log and synced per second
+//! cargo bench -- poll                  an unchanged and a changed poll beside a bare fetch loop
+//! cargo bench -- scale 1000 [SECONDS]  the release binary against 1,000 fake providers over TLS
+//! cargo bench -- views                 `history` over 1,000,000 events, `status` with 10,000 providers
+//! ```
+//!
+//! Everything is loopback and made up. Costs are processor time wherever possible, and comparisons are made in
+//! turn within one run, so that other work on the machine falls on both sides.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a benchmark that cannot go on should fail where it stands, and has a table to print"
+)]
+
+mod bare;
+mod documents;
+mod ledger;
+mod log;
+mod measure;
+mod parse;
+mod poll;
+mod scale;
+mod server;
+mod views;
+mod watched;
+
+fn main() {
+    // cargo bench hands `--bench` to every benchmark.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["parse"] => parse::run(),
+        ["ledger"] => ledger::run(),
+        ["log"] => log::run(),
+        ["poll", rest @ ..] => poll::run(rest.first().copied()),
+        ["views"] => views::run(),
+        ["scale", count, rest @ ..] => {
+            let count = count.parse().expect("scale takes a number of providers");
+            scale::run(count, rest.first().map_or(60, |seconds| seconds.parse().expect("an interval in seconds")));
+        }
+        ["server", rest @ ..] => server::run(rest),
+        ["bare", rest @ ..] => bare::run(rest),
+        [] => {
+            parse::run();
+            ledger::run();
+            log::run();
+            poll::run(None);
+        }
+        _ => eprintln!("parse, ledger, log, poll, scale N [SECONDS], views"),
+    }
+}

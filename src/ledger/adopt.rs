@@ -1,0 +1,180 @@
+//! Taking over what the event log holds beyond the ledger.
+//!
+//! Ids come from content, so a page that is read again makes the same ones, and an event that is known is not told. What
+//! counts changes (components, outages, impacts) is brought up to date, so that the next change is not taken for an old one.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::LedgerError;
+use super::commit::component_id;
+use super::store::{self, EventRow, millis};
+use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
+use crate::sink::{Beyond, LogLine, SinkError};
+
+/// Sinks that stand behind everything the event log holds; others deliver it again, under the same ids.
+const TOLD_BY: [&str; 2] = ["event_log.json", "console"];
+
+/// What was taken over.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Adopted {
+    /// The newest number now.
+    pub(super) seq: u64,
+    /// How many events.
+    pub(super) events: u64,
+}
+
+/// Why events could not be taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// The event log cannot be read.
+    #[error(transparent)]
+    Log(#[from] SinkError),
+    /// The ledger cannot be written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The log goes on from another ledger's events.
+    #[error("the event log holds other events than the ledger at number {seq}: it belongs to another state directory")]
+    Foreign {
+        /// The first that differs.
+        seq: u64,
+    },
+}
+
+impl From<rusqlite::Error> for AdoptError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Ledger(error.into())
+    }
+}
+
+/// Takes over the events behind `newest`, as far as their numbers follow each other.
+pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Adopted, AdoptError> {
+    let mut adopted = Adopted { seq: newest, events: 0 };
+    while let Some(LogLine { line, event }) = log.next_line()? {
+        let Some(event) = event else { continue };
+        if event.seq <= newest {
+            if event.seq == newest && stored_line(db, newest)?.is_some_and(|stored| stored != line) {
+                return Err(AdoptError::Foreign { seq: newest });
+            }
+            continue;
+        }
+        // The oldest files may be gone: an empty ledger begins with what is left.
+        let begins = adopted.seq == 0;
+        let Some(id) = parse_id(&event.id).filter(|_| begins || event.seq == adopted.seq + 1) else {
+            return Err(AdoptError::Foreign { seq: event.seq });
+        };
+        if store::knows_event(db, id)? {
+            return Err(AdoptError::Foreign { seq: event.seq });
+        }
+        let row = EventRow {
+            seq: event.seq,
+            id,
+            provider: &event.provider,
+            kind: event.kind,
+            impact: event.impact,
+            observed_at: event.observed_at,
+            line: &line,
+        };
+        store::put_event(db, &row)?;
+        remember(db, &event)?;
+        adopted = Adopted { seq: event.seq, events: adopted.events + 1 };
+    }
+    if adopted.events > 0 {
+        let memory = log.memory()?;
+        for sink in TOLD_BY {
+            let memory = memory.as_ref().filter(|_| sink != "console");
+            db.execute(
+                "INSERT INTO sink(id, seq, memory, started_at) VALUES(?1, ?2, ?3, ?4)
+                 ON CONFLICT(id) DO UPDATE SET seq = ?2, memory = ?3",
+                params![sink, adopted.seq.cast_signed(), memory, crate::clock::now().timestamp_millis()],
+            )?;
+        }
+    }
+    Ok(adopted)
+}
+
+fn stored_line(db: &Connection, seq: u64) -> rusqlite::Result<Option<String>> {
+    db.query_row("SELECT line FROM event WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0)).optional()
+}
+
+fn parse_id(text: &str) -> Option<EventId> {
+    let whole = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u128::from_str_radix(text, 16).ok().filter(|_| whole).map(|id| EventId(id.to_be_bytes()))
+}
+
+/// Brings what is known of the event's subject up to what it told.
+fn remember(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, first_watched_at) VALUES(?1, ?2, '', 0, 0, 0, ?3)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![event.provider, event.provider_name, event.observed_at.timestamp_millis()])?;
+    match event.kind {
+        Kind::Provider => remember_outage(db, event),
+        Kind::Component => remember_component(db, event),
+        Kind::Incident | Kind::Maintenance => remember_incident(db, event),
+    }
+}
+
+fn remember_outage(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
+    let outage: Option<u32> = event.update_id.as_deref().and_then(|id| id.rsplit_once('-')).and_then(|(_, n)| n.parse().ok());
+    db.prepare_cached("UPDATE provider SET unreachable = ?2, outages = max(outages, ?3) WHERE id = ?1")?.execute(params![
+        event.provider,
+        event.status == Status::Unreachable,
+        outage.unwrap_or(0)
+    ])?;
+    Ok(())
+}
+
+fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
+    let Some(component) = event.components.first() else { return Ok(()) };
+    let id = component_id(component);
+    let before = store::components(db, &event.provider)?.remove(&id).map_or(0, |known| known.changes);
+    let changes = past(before, event);
+    store::put_component(db, &event.provider, &id, component, Some(event.status), changes, event.observed_at)
+}
+
+/// A count that no change before this event had: there are fewer changes of anything than events.
+fn past(changes: u32, event: &StatusEvent) -> u32 {
+    u32::try_from(event.seq).unwrap_or(u32::MAX).max(changes.saturating_add(1))
+}
+
+fn remember_incident(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
+    let Some(native_id) = &event.incident_id else { return Ok(()) };
+    let key = IncidentKey::new(&event.provider, native_id);
+    let known = store::item(db, &event.provider, key)?;
+    let before = known.as_ref().map_or(0, |known| known.changes);
+    // An update counts no change.
+    let is_change = event.message.is_none();
+    let changes = if is_change { past(before, event) } else { before };
+    let status = match (event.status, &known) {
+        (Status::Update, Some(known)) => known.status,
+        (status, _) => status,
+    };
+    // The digest of nothing: whatever the page says is looked at in full.
+    db.prepare_cached(
+        "INSERT INTO item(provider, key, native_id, kind, title, status, impact, url, started_at, scheduled_for, scheduled_until,
+           components, digest, open, first_seen, last_listed, told_status, told_impact, changes)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, zeroblob(16), ?13, ?14, ?14, ?15, ?7, ?16)
+         ON CONFLICT(provider, key) DO UPDATE SET title = ?5, status = ?6, impact = ?7, scheduled_for = ?10, scheduled_until = ?11,
+           digest = zeroblob(16), open = ?13, missing = 0, last_listed = ?14, told_status = ?15, told_impact = ?7, changes = ?16",
+    )?
+    .execute(params![
+        event.provider,
+        key.as_bytes(),
+        native_id,
+        event.kind.as_str(),
+        event.title,
+        status.as_str(),
+        event.impact.as_str(),
+        event.url,
+        millis(event.started_at),
+        millis(event.scheduled_for),
+        millis(event.scheduled_until),
+        serde_json::to_string(&event.components).unwrap_or_else(|_| "[]".to_owned()),
+        !status.is_over(),
+        event.observed_at.timestamp_millis(),
+        event.status.as_str(),
+        changes,
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! AWS: `/public/currentevents`, UTF-16 with a byte order mark; and the `data.json` of before 2023 ([`legacy`]).
+//!
+//! The list holds open events alone and nothing else is to be had: how one ended is not shown, unless it ends while
+//! still listed. Log entries have no ids: the time of one recognises it. The RSS feeds are read by `feed`.
+
+mod legacy;
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::written::{Written, epoch, in_order};
+use super::shared::{Items, List, at, json, marks, prose, words};
+use super::{Documents, Limits, ParseError, Source};
+use crate::document::Document;
+use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use crate::text::one_line;
+
+const NAME: &str = "aws";
+const HOST: &str = "health.aws.amazon.com";
+const PATH: &str = "public/currentevents";
+const PAGE: &str = "https://health.aws.amazon.com/health/status";
+/// Events that reach more services than this are critical.
+const MANY_SERVICES: usize = 50;
+/// Longest title or name, in characters.
+const MAX_NAME: usize = 300;
+
+/// The adapter for AWS.
+#[derive(Debug)]
+pub(super) struct Aws;
+
+#[derive(Debug, Deserialize)]
+struct Mark {
+    arn: String,
+    #[serde(rename = "event_log")]
+    _log: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Event {
+    arn: Id,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    date: Option<Id>,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    status: Option<Id>,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    end_time: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service_name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    summary: String,
+    event_log: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    impacted_services: BTreeMap<String, Service>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Service {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service_name: String,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    current: Option<Id>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    status: Option<Id>,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    timestamp: Option<Id>,
+}
+
+impl Source for Aws {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        // One company has such a page: nobody else's host is asked for it.
+        if !matches!(page.host_str(), Some(HOST | "status.aws.amazon.com")) {
+            return Vec::new();
+        }
+        let mut root = page.clone();
+        root.set_path("/");
+        if root.set_host(Some(HOST)).is_err() {
+            return Vec::new();
+        }
+        at(&root, PATH).into_iter().collect()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        if legacy::is_one(document) {
+            return Some("the document has the shape of AWS's former data.json".to_owned());
+        }
+        let list = marks::<List>(document)?;
+        let known = match list.first() {
+            Some(first) => serde_json::from_str::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws"),
+            None => is_quiet(document) && document.url.path().ends_with(PATH),
+        };
+        known.then(|| "the document is a list of events as AWS has it".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let first = &documents.first;
+        if legacy::is_one(first) {
+            return legacy::parse(first, limits);
+        }
+        let list: List = json(first, NAME)?;
+        if list.is_empty() && !is_quiet(first) {
+            let reason = "an empty list, but not in UTF-16 as AWS writes it".to_owned();
+            return Err(ParseError::NotThis { source_name: NAME, reason });
+        }
+        let mut items = Items::new(limits);
+        let mut arns = HashSet::new();
+        let mut incidents = Vec::with_capacity(list.len());
+        for event in items.read::<Event>("events", &list)? {
+            if arns.insert(event.arn.clone()) {
+                incidents.push(incident(&mut items, event)?);
+            } else {
+                items.reject("events", &format!("the arn {} stands twice", event.arn));
+            }
+        }
+        Ok(snapshot(incidents, items, Listing::Open))
+    }
+}
+
+/// An empty list in UTF-16: what AWS answers when nothing is open. Any other empty list is somebody else's.
+fn is_quiet(document: &Document) -> bool {
+    let by_header = document.content_type.as_deref().is_some_and(|header| header.to_ascii_lowercase().contains("utf-16"));
+    document.text().trim() == "[]"
+        && (by_header || document.body.starts_with(b"\xfe\xff") || document.body.starts_with(b"\xff\xfe"))
+}
+
+fn snapshot(incidents: Vec<Incident>, items: Items, listing: Listing) -> Snapshot {
+    let whole = items.rejected() == 0;
+    let quiet = whole && incidents.iter().all(|incident| incident.status.is_over());
+    Snapshot {
+        page: Page {
+            name: Some("AWS".to_owned()),
+            url: Some(PAGE.to_owned()),
+            impact: quiet.then_some(Impact::None),
+            ..Page::default()
+        },
+        coverage: Coverage {
+            incidents: if whole { listing } else { Listing::Unknown },
+            maintenances: Listing::Unknown,
+            all_components: false,
+        },
+        incidents,
+        components: Vec::new(),
+        rejected: items.into_rejected(),
+    }
+}
+
+fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
+    let entries: Vec<Entry> = items.nested("event_log", &event.event_log)?;
+    let level = event.status.as_ref().map_or("", Id::as_str);
+    let (resolved, title) = title(&event.summary);
+    let over = resolved || level == "0" || event.end_time.is_some();
+    let region = event.arn.as_str().split(':').nth(3).filter(|region| !region.is_empty()).map(str::to_owned);
+    let reached =
+        event.impacted_services.values().filter(|service| service.current.as_ref().is_some_and(|c| c.as_str() != "0")).count();
+    let impact = match impact(level) {
+        Impact::Minor | Impact::Major if reached > MANY_SERVICES => Impact::Critical,
+        // What it was is not known any more.
+        _ if level == "0" => Impact::Unknown,
+        impact => impact,
+    };
+    let first = entries.iter().filter_map(|entry| seconds(entry.timestamp.as_ref())).min();
+    let written = entries
+        .into_iter()
+        .map(|entry| {
+            let at = seconds(entry.timestamp.as_ref());
+            let ended = entry.status.as_ref().is_some_and(|status| status.as_str() == "0");
+            let status = match at {
+                _ if ended => Status::Resolved,
+                at if at == first => Status::Investigating,
+                _ => Status::Update,
+            };
+            Written { at, edited_at: None, status, text: prose(&entry.message) }
+        })
+        .collect();
+    Ok(Incident {
+        status: if over { Status::Resolved } else { Status::Investigating },
+        impact,
+        url: Some(PAGE.to_owned()),
+        started_at: seconds(event.date.as_ref()),
+        components: components(&event, region.as_ref(), over),
+        updates: in_order(written),
+        ..Incident::new(Kind::Incident, event.arn.0, title)
+    })
+}
+
+/// The services an event names, its own where it names none. The region is their group.
+fn components(event: &Event, region: Option<&String>, over: bool) -> Vec<Component> {
+    let one = |id: &str, name: &str, level: &str| {
+        let name = if name.trim().is_empty() { id } else { name };
+        let state = if over { ComponentStatus::Operational } else { state(level) };
+        component(Some(one_line(id, MAX_NAME)), one_line(name, MAX_NAME), region.cloned(), state)
+    };
+    if !event.impacted_services.is_empty() {
+        let services = event.impacted_services.iter();
+        return services.map(|(id, s)| one(id, &s.service_name, s.current.as_ref().map_or("", Id::as_str))).collect();
+    }
+    if event.service.is_empty() {
+        return Vec::new();
+    }
+    vec![one(&event.service, &event.service_name, event.status.as_ref().map_or("", Id::as_str))]
+}
+
+/// Whether the title says that it is over, and the title without that.
+fn title(summary: &str) -> (bool, String) {
+    let summary = summary.trim();
+    match summary.strip_prefix("[RESOLVED]") {
+        Some(rest) => (true, one_line(rest, MAX_NAME)),
+        None => (false, one_line(summary, MAX_NAME)),
+    }
+}
+
+fn impact(level: &str) -> Impact {
+    const LEVELS: &[(&str, Impact)] = &[("0", Impact::None), ("1", Impact::None), ("2", Impact::Minor), ("3", Impact::Major)];
+    words::look_up(level, LEVELS).unwrap_or(Impact::Unknown)
+}
+
+fn state(level: &str) -> ComponentStatus {
+    const LEVELS: &[(&str, ComponentStatus)] = &[
+        ("0", ComponentStatus::Operational),
+        ("1", ComponentStatus::Operational),
+        ("2", ComponentStatus::DegradedPerformance),
+        ("3", ComponentStatus::MajorOutage),
+    ];
+    words::look_up(level, LEVELS).unwrap_or(ComponentStatus::Unknown)
+}
+
+fn seconds(text: Option<&Id>) -> Option<Time> {
+    text.and_then(|text| text.as_str().parse().ok()).and_then(epoch)
+}

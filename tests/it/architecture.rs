@@ -1,0 +1,362 @@
+//! Who may use whom: read from the code, so that the order of the modules does not wear away.
+//!
+//! Tests within the files are left out. A rule that is broken names the file, what it uses and what to do instead.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// For each module of the crate those it may use, and what has to be said about it.
+const MODULES: &[(&str, &[&str])] = &[
+    // The ground: nothing below it.
+    ("text", &[]),
+    ("backoff", &[]),
+    ("redact", &[]),
+    ("document", &[]),
+    // Facts. The clock tells times in the type of events.
+    ("event", &["text"]),
+    ("clock", &["event"]),
+    ("snapshot", &["event"]),
+    // Documents in, snapshots out.
+    ("source", &["document", "event", "snapshot", "text"]),
+    // The names of sources, the words of events.
+    ("catalog", &["source"]),
+    ("config", &["catalog", "event", "source"]),
+    ("fetch", &["backoff", "clock", "document", "event", "redact"]),
+    // A checkpoint holds what fetch and source want back at the next poll; a cursor is a sink's. Types alone: see ITEMS.
+    ("ledger", &["clock", "config", "event", "fetch", "redact", "sink", "snapshot", "source", "text"]),
+    ("sink", &["backoff", "clock", "config", "event", "ledger", "text"]),
+    ("poller", &["backoff", "clock", "config", "document", "event", "fetch", "ledger", "redact", "snapshot", "source"]),
+    ("supervisor", &["backoff", "clock", "config", "event", "ledger", "poller", "sink"]),
+    ("telemetry", &["config", "text"]),
+    // The fake providers know nothing of what watches them: they could not be an oracle otherwise.
+    ("world", &["event"]),
+    ("pipeline", &["clock", "config", "fetch", "ledger", "poller", "sink", "supervisor"]),
+    (
+        "cli",
+        &[
+            "catalog",
+            "clock",
+            "config",
+            "event",
+            "fetch",
+            "ledger",
+            "pipeline",
+            "poller",
+            "redact",
+            "sink",
+            "source",
+            "supervisor",
+            "telemetry",
+            "text",
+            "world",
+        ],
+    ),
+    ("main", &[]),
+    ("lib", &[]),
+];
+
+/// Modules of which another may use these items alone: what they exchange, not what they do.
+const ITEMS: &[(&str, &str, &[&str])] = &[
+    ("ledger", "sink", &["Beyond", "Cursor", "LogLine", "Recorded", "SinkError"]),
+    ("ledger", "fetch", &["Validators"]),
+    ("ledger", "source", &["Known"]),
+    ("catalog", "source", &["by_name", "SOURCES"]),
+    ("config", "source", &["self", "SOURCES"]),
+];
+
+/// The files in which an outside crate may be used. One owner: whoever replaces it changes one place.
+const CRATES: &[(&str, &[&str])] = &[
+    ("reqwest", &["src/fetch/"]),
+    ("hyper", &["src/fetch/"]),
+    ("tower_layer", &["src/fetch/dial.rs"]),
+    ("tower_service", &["src/fetch/dial.rs"]),
+    ("rustls_native_certs", &["src/fetch/tls.rs"]),
+    ("webpki_roots", &["src/fetch/tls.rs"]),
+    // The world serves TLS that fetch asks for.
+    ("rustls", &["src/fetch/", "src/world/"]),
+    ("tokio_rustls", &["src/world/"]),
+    ("rcgen", &["src/world/authority.rs"]),
+    ("flate2", &["src/world/"]),
+    ("feed_rs", &["src/source/feed/read.rs"]),
+    // Deprecated upstream: it must stay replaceable.
+    ("serde_yaml", &["src/config/document.rs"]),
+    ("saphyr_parser", &["src/config/document.rs"]),
+    // Within the ledger the transaction is handed on, so all of its files see the type.
+    ("rusqlite", &["src/ledger/"]),
+    ("tracing_appender", &["src/telemetry.rs"]),
+    ("tracing_subscriber", &["src/telemetry.rs"]),
+    // Actors, their messages and addresses, and whoever starts a system.
+    (
+        "actix",
+        &[
+            "src/ledger/actor.rs",
+            "src/ledger/handle.rs",
+            "src/ledger/messages.rs",
+            "src/poller/actor.rs",
+            "src/sink/actor.rs",
+            "src/supervisor/",
+            "src/pipeline.rs",
+            "src/cli/run/mod.rs",
+            "src/cli/demo.rs",
+            "src/cli/chaos/",
+        ],
+    ),
+    // The library's errors are types.
+    ("anyhow", &["src/cli/"]),
+    ("clap", &["src/cli/", "src/event/words.rs"]),
+    ("clap_complete", &["src/cli/"]),
+    ("clap_mangen", &["src/cli/man.rs"]),
+    ("indicatif", &["src/cli/"]),
+    ("sd_notify", &["src/cli/run/"]),
+    ("encoding_rs", &["src/document.rs", "src/source/feed/"]),
+    ("html_escape", &["src/text/", "src/world/"]),
+    ("unicode_normalization", &["src/event/identity.rs"]),
+    ("sha2", &["src/event/identity.rs", "src/source/"]),
+    ("schemars", &["src/config/", "src/event/"]),
+];
+
+/// What reads the clock. Times are passed in everywhere else, so that a test can hold them.
+const WALL_CLOCK: &[&str] = &["SystemTime::now", "Utc::now", "Local::now"];
+
+/// What only pure modules must not touch.
+const OUTSIDE: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "tokio::",
+    "actix::",
+    "Instant::now",
+    "SystemTime::now",
+    "Utc::now",
+    "crate::clock",
+    "fastrand::f64",
+    "Rng::new",
+];
+
+/// Files that depend on their arguments alone.
+const PURE: &[&str] = &[
+    "src/text/",
+    "src/event/",
+    "src/source/",
+    "src/snapshot.rs",
+    "src/document.rs",
+    "src/redact.rs",
+    "src/ledger/reconcile.rs",
+    "src/ledger/filter.rs",
+    "src/supervisor/reload.rs",
+    "src/poller/schedule.rs",
+    "src/cli/view_status.rs",
+    "src/cli/view_history.rs",
+];
+
+/// A file of the crate without comments, strings and tests.
+struct Code {
+    /// `src/fetch/body.rs`.
+    path: String,
+    /// `fetch`.
+    module: String,
+    text: String,
+}
+
+fn code() -> Vec<Code> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&root.join("src"), &mut files);
+    let files: Vec<Code> = files
+        .into_iter()
+        .map(|file| {
+            let path = file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            let module = path.split(['/', '.']).nth(1).unwrap().to_owned();
+            Code { module, text: bare(&fs::read_to_string(&file).unwrap()), path }
+        })
+        .collect();
+    assert!(files.len() > 100, "the code was not found");
+    files
+}
+
+fn collect(dir: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// Source text up to its tests, without comments and what stands in strings.
+fn bare(text: &str) -> String {
+    let text = text.split("\n#[cfg(test)]\nmod ").next().unwrap();
+    let mut out = String::new();
+    for line in text.lines() {
+        let line = line.trim_start();
+        if line.starts_with("//") {
+            continue;
+        }
+        let outside: String = line.replace("\\\"", "").split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
+        out.push_str(outside.split(" // ").next().unwrap());
+        out.push('\n');
+    }
+    out
+}
+
+/// The names behind `prefix` wherever it begins a path: `crate::sink::{Cursor, Sink}` behind `crate::sink::` are both.
+fn behind(text: &str, prefix: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, _) in text.match_indices(prefix) {
+        if text[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':')) {
+            continue;
+        }
+        let rest = &text[at + prefix.len()..];
+        let name = |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        match rest.strip_prefix('{') {
+            Some(group) => names.extend(first_level(group).iter().map(|part| name(part))),
+            None => {
+                names.insert(name(rest));
+            }
+        }
+    }
+    names.remove("");
+    names
+}
+
+/// The parts of a group of a `use` line up to its closing brace, nested groups left out.
+fn first_level(group: &str) -> Vec<String> {
+    let (mut parts, mut depth) = (vec![String::new()], 0);
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => parts.push(String::new()),
+            c if depth == 0 => parts.last_mut().unwrap().push(c),
+            _ => {}
+        }
+    }
+    parts
+}
+
+fn is_in(path: &str, places: &[&str]) -> bool {
+    places.iter().any(|place| path == *place || (place.ends_with('/') && path.starts_with(place)))
+}
+
+fn report(broken: &[String]) {
+    assert!(
+        broken.is_empty(),
+        "\n{}\nThe rules stand in tests/it/architecture.rs; change them there only with a reason.",
+        broken.join("\n")
+    );
+}
+
+#[test]
+fn modules_use_those_below_them() {
+    let mut broken = Vec::new();
+    for file in code() {
+        let Some((_, allowed)) = MODULES.iter().find(|(module, _)| *module == file.module) else {
+            broken.push(format!("{}: the module \"{}\" has no row in MODULES", file.path, file.module));
+            continue;
+        };
+        for used in behind(&file.text, "crate::") {
+            if MODULES.iter().any(|(module, _)| *module == used) && used != file.module && !allowed.contains(&used.as_str()) {
+                broken.push(format!("{}: \"{}\" may not use \"{used}\", only {allowed:?}", file.path, file.module));
+            }
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn some_are_used_for_their_types_alone() {
+    let mut broken = Vec::new();
+    for file in code() {
+        for (module, used, items) in ITEMS.iter().filter(|(module, ..)| *module == file.module) {
+            for item in behind(&file.text, &format!("crate::{used}::")) {
+                if !items.contains(&item.as_str()) {
+                    broken
+                        .push(format!("{}: of \"{used}\" the module \"{module}\" may use {items:?} alone, not {item}", file.path));
+                }
+            }
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn every_outside_crate_has_its_owner() {
+    let mut broken = Vec::new();
+    for file in code() {
+        for (name, owners) in CRATES {
+            if !behind(&file.text, &format!("{name}::")).is_empty() && !is_in(&file.path, owners) {
+                broken.push(format!("{}: {name} belongs to {owners:?}: ask the owner for what is needed", file.path));
+            }
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn the_rules_are_about_what_is_there() {
+    let files = code();
+    for (module, _) in MODULES {
+        assert!(files.iter().any(|file| file.module == *module), "MODULES names \"{module}\", which is not there");
+    }
+    for (name, owners) in CRATES {
+        let used = files.iter().any(|file| is_in(&file.path, owners) && !behind(&file.text, &format!("{name}::")).is_empty());
+        assert!(used, "CRATES names {name}, which its owners {owners:?} do not use");
+    }
+    for place in PURE {
+        assert!(files.iter().any(|file| is_in(&file.path, &[place])), "PURE names {place}, which is not there");
+    }
+}
+
+#[test]
+fn what_is_pure_touches_nothing_outside() {
+    let mut broken = Vec::new();
+    for file in code().iter().filter(|file| is_in(&file.path, PURE)) {
+        for what in OUTSIDE.iter().filter(|what| file.text.contains(**what)) {
+            broken.push(format!("{}: uses {what}, but depends on its arguments alone: pass the value in", file.path));
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn the_wall_clock_is_read_in_one_place() {
+    let mut broken = Vec::new();
+    for file in code() {
+        // The event log's clock is a value that tests replace; its default is the only other place.
+        if is_in(&file.path, &["src/clock.rs", "src/sink/event_log.rs"]) {
+            continue;
+        }
+        for what in WALL_CLOCK.iter().filter(|what| file.text.contains(**what)) {
+            broken.push(format!("{}: reads the clock with {what}: use clock::now(), or take the time as an argument", file.path));
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn only_commands_print() {
+    let mut broken = Vec::new();
+    for file in code().iter().filter(|file| !file.path.starts_with("src/cli/")) {
+        for what in ["println!", "print!(", "eprintln!", "eprint!(", "stdout()", "process::exit"] {
+            if file.text.contains(what) {
+                broken.push(format!("{}: {what} belongs to src/cli: return the text, or use tracing", file.path));
+            }
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn the_reading_of_code_works() {
+    let text = bare(
+        "use crate::sink::{Cursor, a::{B, C}, Sink};\n// crate::fetch\nlet x = crate::event::Time; // crate::world\nlet y = \"crate::cli\";\nother_crate::text::X\n#[cfg(test)]\nmod tests { crate::ledger::X }",
+    );
+    assert_eq!(behind(&text, "crate::").into_iter().collect::<Vec<_>>(), ["event", "sink"]);
+    assert_eq!(behind(&text, "crate::sink::").into_iter().collect::<Vec<_>>(), ["Cursor", "Sink", "a"]);
+}

@@ -1,0 +1,208 @@
+//! What providers see of us: headers, conditional requests, waits, order; and that no provider costs another its turn.
+
+use std::time::{Duration, Instant};
+
+use statuswatch::world::platform::Statuspage;
+use statuswatch::world::{Charset, Fault, Provider, Request, RetryAfter, Server, World};
+
+use crate::support::binary::Bench;
+use crate::support::provider::{alone, provider};
+use crate::support::wait::within;
+
+const SUMMARY: &str = "api/v2/summary.json";
+
+#[tokio::test]
+async fn requests_say_who_asks_and_nothing_else() {
+    let acme = provider("acme", &Statuspage);
+    acme.behave(|behaviour| behaviour.headers.push(("Set-Cookie".to_owned(), b"track=1; Path=/".to_vec())));
+    let server = alone(&acme).await;
+    let address = format!("{}{SUMMARY}?a=1&b=%20", server.url("acme"));
+    let bench = Bench::new().provider("acme", &address, "");
+    let run = bench.start(&["run"]);
+    within("polls", server.wait_answered("acme", 5)).await;
+    run.stop().await;
+
+    let agent = concat!("statuswatch/", env!("CARGO_PKG_VERSION"), " (+");
+    let requests = server.requests_of("acme");
+    for request in &requests {
+        let said = request.header("User-Agent").unwrap();
+        assert!(said.starts_with(agent) && said.contains("http") && said.ends_with(')'), "{said}");
+        assert!(request.header("Accept").unwrap().contains("application/json"));
+        assert_eq!(request.header("Accept-Encoding").as_deref(), Some("gzip"));
+        let expected = ["host", "user-agent", "accept", "accept-encoding", "if-none-match", "if-modified-since", "connection"];
+        for (name, _) in &request.headers {
+            assert!(expected.contains(&name.to_ascii_lowercase().as_str()), "nobody needs {name}");
+        }
+        if request.path == SUMMARY {
+            assert_eq!(request.target, "/api/v2/summary.json?a=1&b=%20", "asked for as it was written");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_request_is_for_everything_and_all_others_for_what_is_new() {
+    let acme = provider("acme", &Statuspage);
+    let server = alone(&acme).await;
+    let bench = Bench::new().provider("acme", &server.url("acme"), "");
+    let run = bench.start(&["run"]);
+    let polled = |requests: &[Request]| requests.iter().filter(|request| request.path == SUMMARY).cloned().collect::<Vec<_>>();
+    within("twelve polls", server.wait_until(|requests| polled(requests).len() >= 12)).await;
+    run.stop().await;
+    let polls = polled(&server.requests_of("acme"));
+    let whole: Vec<_> = polls.iter().filter(|request| request.header("If-None-Match").is_none()).collect();
+    assert_eq!(whole.len(), 1, "{whole:#?}");
+    for request in &polls[1..] {
+        assert!(request.status.is_none_or(|status| status == 304), "{request:?}");
+        assert!(request.header("If-Modified-Since").is_some());
+    }
+    assert!(server.requests_of("acme").iter().all(|request| request.concurrent == 1), "two requests at once");
+}
+
+#[tokio::test]
+async fn a_host_that_asks_for_peace_has_it_and_others_go_on() {
+    // Two providers on one host, and one elsewhere.
+    let shared = [provider("limited", &Statuspage), provider("neighbour", &Statuspage)];
+    let other = provider("other", &Statuspage);
+    let host = Server::start(World::new(shared.clone())).await.unwrap();
+    let elsewhere = alone(&other).await;
+    let bench = Bench::new()
+        .provider("limited", &host.url("limited"), "")
+        .provider("neighbour", &host.url("neighbour"), "")
+        .provider("other", &elsewhere.url("other"), "");
+    let run = bench.start(&["run"]);
+    for id in ["limited", "neighbour"] {
+        within("first polls", host.wait_answered(id, 4)).await;
+    }
+    shared[0].fault_next(1, Fault::Status(429, Some(RetryAfter::Seconds(3))));
+    within("the answer 429", host.wait_until(|requests| requests.iter().any(|request| request.status == Some(429)))).await;
+    let asked = host.requests();
+    let refused = asked.iter().position(|request| request.status == Some(429)).unwrap();
+    let at = asked[refused].at;
+    let before = elsewhere.requests().len();
+    for id in ["limited", "neighbour"] {
+        let count = host.requests_of(id).len();
+        within("polls afterwards", host.wait_for(id, count + 2)).await;
+    }
+    let early: Vec<_> =
+        host.requests().into_iter().skip(refused + 1).filter(|request| request.at < at + Duration::from_millis(2900)).collect();
+    // One of the neighbour may have been on its way.
+    assert!(early.iter().all(|request| request.at < at + Duration::from_millis(100)), "{early:#?}");
+    let next = host.requests().into_iter().find(|request| request.at > at + Duration::from_millis(2900)).unwrap();
+    assert!(next.at < at + Duration::from_millis(4500), "{:?}", next.at - at);
+    assert!(elsewhere.requests().len() >= before + 5, "another host has nothing to do with it");
+    run.stop().await;
+}
+
+#[tokio::test]
+async fn first_polls_are_spread_over_the_interval() {
+    let providers: Vec<Provider> = (0..20).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
+    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+    let mut bench = Bench::new().default("interval", "2s").default("incident_interval", "2s");
+    for provider in &providers {
+        bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
+    }
+    let run = bench.start(&["run"]);
+    for provider in &providers {
+        within("a first poll", server.wait_for(provider.id(), 1)).await;
+    }
+    run.stop().await;
+    let mut firsts: Vec<Instant> = providers.iter().map(|provider| server.requests_of(provider.id())[0].at).collect();
+    firsts.sort();
+    // 20 in 2 s: one each 100 ms; in any 500 ms there would be five.
+    for from in &firsts {
+        let near = firsts.iter().filter(|at| **at >= *from && **at < *from + Duration::from_millis(500)).count();
+        assert!(near <= 9, "{near} within half a second");
+    }
+    assert!(*firsts.last().unwrap() - firsts[0] > Duration::from_millis(1200), "all at once");
+}
+
+/// Every way of misbehaving that needs no particular place, some of them endless.
+fn faults() -> Vec<Fault> {
+    let slow = Duration::from_millis(500);
+    vec![
+        Fault::Status(500, None),
+        Fault::Status(503, Some(RetryAfter::Seconds(1))),
+        Fault::Status(429, None),
+        Fault::Status(404, None),
+        Fault::Status(403, None),
+        Fault::Status(204, None),
+        Fault::SlowHeaders(slow),
+        Fault::SlowBody(slow),
+        Fault::Hang,
+        Fault::Reset,
+        Fault::Truncated,
+        Fault::CutChunked,
+        Fault::CutAt(200),
+        Fault::WrongLength,
+        Fault::Html,
+        Fault::Empty,
+        Fault::RedirectLoop,
+        Fault::BrokenGzip,
+        Fault::GzipBomb(2 << 20),
+        Fault::Huge(4 << 20),
+        Fault::WrongCharset(Charset::Utf16Le),
+        Fault::Garbage,
+        Fault::ManyHeaders(5000),
+        Fault::DeepJson(100_000),
+        Fault::ManyItems(600),
+        Fault::Unexpected304,
+        Fault::NoValidators,
+        Fault::WrongTenant,
+        Fault::Closed,
+        Fault::Redirect { to: "http://127.0.0.1:1/".to_owned(), code: 302 },
+    ]
+}
+
+/// Gaps between polls of a provider, without the first: until then everybody is met for the first time.
+fn gaps(server: &Server, id: &str) -> Vec<Duration> {
+    let polls: Vec<_> = server.requests_of(id).into_iter().filter(|request| request.path == SUMMARY).collect();
+    polls.windows(2).skip(1).map(|pair| pair[1].at - pair[0].at).collect()
+}
+
+/// How many of the gaps are half as long again as the interval, of a hundred.
+fn late(server: &Server, providers: &[Provider], interval: Duration) -> usize {
+    let gaps: Vec<Duration> = providers.iter().flat_map(|provider| gaps(server, provider.id())).collect();
+    gaps.iter().filter(|gap| **gap > interval.mul_f64(1.5)).count() * 100 / gaps.len()
+}
+
+/// Whether the machine keeps up is no business of this test: twenty others are watched by a run that has nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
+    let named =
+        |name: &str, count: usize| (0..count).map(|n| provider(&format!("{name}{n}"), &Statuspage)).collect::<Vec<Provider>>();
+    let (good, control, bad) = (named("good", 20), named("control", 20), named("bad", 100));
+    let faults = faults();
+    for (provider, fault) in bad.iter().zip(faults.iter().cycle()) {
+        provider.fault(fault.clone());
+    }
+    let server = Server::start_each(World::new(good.iter().chain(&control).chain(&bad).cloned())).await.unwrap();
+    let bench = |providers: &mut dyn Iterator<Item = &Provider>| {
+        let mut bench = Bench::new().default("interval", "1s").default("incident_interval", "1s");
+        bench = bench.default("max_body", "1MiB").default("max_items", "500").default("backoff", "{initial: 2s, max: 4s}");
+        for provider in providers {
+            bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
+        }
+        bench
+    };
+    let (alone, beside) = (bench(&mut control.iter()), bench(&mut good.iter().chain(&bad)));
+    let (quiet, mut run) = (alone.start(&["run"]), beside.start(&["run"]));
+    for provider in good.iter().chain(&control) {
+        within("the healthy ones", server.wait_answered(provider.id(), 8)).await;
+    }
+    assert!(run.is_running());
+    let (late, unavoidable) = (late(&server, &good, Duration::from_secs(1)), late(&server, &control, Duration::from_secs(1)));
+    assert!(late <= unavoidable + 5, "{late} of a hundred polls were late, {unavoidable} of those with nobody beside them");
+    // Of those that hang, this side learns too late that nobody waits any more.
+    let of_healthy = |request: &Request| !request.provider.starts_with("bad");
+    assert!(
+        server.requests().iter().filter(|request| of_healthy(request)).all(|request| request.concurrent == 1),
+        "two requests at once"
+    );
+    let told = beside.events();
+    let invented: Vec<_> = told.iter().filter(|event| event["provider"].as_str().unwrap().starts_with("good")).collect();
+    assert!(invented.is_empty(), "{invented:#?}");
+    quiet.stop().await;
+    let ended = run.stop().await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.err);
+    assert!(!ended.err.contains("panic"), "{}", ended.err);
+}
