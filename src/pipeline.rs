@@ -152,8 +152,9 @@ fn adopt(ledger: &mut LedgerActor, config: &Config) {
 fn client_options(config: &Config) -> ClientOptions {
     // A connection is worth keeping while a provider is asked again soon; servers close idle ones after some 5 to 75 s.
     let shortest = config.providers.iter().map(|provider| provider.settings.interval).min().unwrap_or_default();
-    let keep_alive = if shortest <= Duration::from_secs(20) { shortest + Duration::from_secs(2) } else { Duration::from_secs(3) };
-    let max_hosts = (config.providers.len() * 2).max(1024);
+    let keep_alive = if shortest <= Duration::from_secs(20) { shortest + Duration::from_secs(2) } else { Duration::from_secs(1) };
+    // One host a provider, and a few for redirects: each place in the session cache takes memory from the start.
+    let max_hosts = (config.providers.len() + config.providers.len() / 8).max(128);
     ClientOptions { max_hosts, keep_alive, ..ClientOptions::default() }
 }
 

@@ -19,6 +19,11 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
+    clippy::duration_suboptimal_units,
+    clippy::panic,
+    clippy::struct_field_names,
+    clippy::unchecked_time_subtraction,
+    clippy::zombie_processes,
     reason = "a benchmark that cannot go on should fail where it stands, and has a table to print"
 )]
 

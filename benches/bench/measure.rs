@@ -38,7 +38,6 @@ pub(crate) struct Look {
     pub(crate) threads: u64,
     pub(crate) descriptors: usize,
     pub(crate) written: u64,
-    pub(crate) writes: u64,
     pub(crate) voluntary: u64,
 }
 
@@ -66,7 +65,6 @@ impl Look {
             threads: field(&status, "Threads"),
             descriptors: std::fs::read_dir(root.join("fd")).map_or(0, Iterator::count),
             written: field(&io, "write_bytes"),
-            writes: field(&io, "syscw"),
             voluntary: switches.sum(),
         }
     }

@@ -1,7 +1,7 @@
 //! Identities, derived from content alone: a restored or second database makes the same ids again.
 //!
 //! ```text
-//! incident_key  H(provider, kind, native id)
+//! incident_key  H(provider, native id)
 //! update_key    H(incident_key, native update id)   or   H(incident_key, status, time, text)
 //! fingerprint   H(status, text)                     what makes a revision
 //! event id      H("v1", update_key, kind, fingerprint)

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, ResponseFuture};
@@ -16,7 +16,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::adopt::AdoptError;
 use super::commit::{self, Numbering, Oddities};
 use super::messages::{
+<<<<<<< HEAD
     AddSink, Crash, Delivered, Failed, Flush, LastRead, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged,
+=======
+    AddSink, Crash, Delivered, Failed, Flush, Hints, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged,
+>>>>>>> main
     Verdict, Watch,
 };
 use super::{LedgerError, adopt, migrate, store, suspect};
@@ -53,6 +57,7 @@ pub struct LedgerActor {
     seq: u64,
     jobs: Vec<Job>,
     flushing: bool,
+    hints: Hints,
     touched: HashMap<String, Unchanged>,
     last_flush: Instant,
     last_tick: Instant,
@@ -107,6 +112,7 @@ impl LedgerActor {
             seq,
             jobs: Vec::new(),
             flushing: false,
+            hints: Hints::default(),
             touched: HashMap::new(),
             last_flush: Instant::now(),
             last_tick: Instant::now(),
@@ -154,8 +160,28 @@ impl LedgerActor {
         }
     }
 
+    /// Takes over what pollers have noted of unchanged polls.
+    fn take_hints(&mut self) {
+        let hints = std::mem::take(&mut *self.hints.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (provider, hint) in hints {
+            if self.admit(&provider, hint.generation).is_err() {
+                continue;
+            }
+            if let Some(watched) = self.watched.get_mut(&provider) {
+                watched.fresh = Instant::now();
+                watched.last_error = None;
+                if watched.unreachable {
+                    watched.unreachable = false;
+                    self.jobs.push(Job::Reachable(provider.clone()));
+                }
+            }
+            self.touched.insert(provider, hint);
+        }
+    }
+
     /// Writes all jobs in one transaction and answers them.
     fn flush(&mut self) {
+        self.take_hints();
         if self.jobs.is_empty() && self.touched.is_empty() {
             return;
         }
@@ -282,6 +308,7 @@ impl LedgerActor {
             drop(self.options.fatal.send(reason));
             return;
         }
+        self.take_hints();
         let mut unreachable = Vec::new();
         for (id, watched) in &mut self.watched {
             if late {
@@ -295,7 +322,7 @@ impl LedgerActor {
         for id in unreachable {
             self.enqueue(Job::Unreachable(id), context);
         }
-        if !self.touched.is_empty() && self.last_flush.elapsed() >= self.flush_every() {
+        if !self.jobs.is_empty() || (!self.touched.is_empty() && self.last_flush.elapsed() >= self.flush_every()) {
             self.flush();
         }
         if self.last_prune.is_none_or(|at| at.elapsed() > Duration::from_hours(1)) {
@@ -303,10 +330,12 @@ impl LedgerActor {
         }
     }
 
-    /// Unchanged polls are written every 5 s, sooner where intervals are short.
+    /// Unchanged polls are written every 5 s, sooner where intervals are short, and less often where thousands of
+    /// providers would keep the disk busy with nothing.
     fn flush_every(&self) -> Duration {
         let shortest = self.watched.values().map(|watched| watched.provider.settings.interval).min();
-        (shortest.unwrap_or(Duration::from_mins(1)) / 2).clamp(TICK, Duration::from_secs(5)).saturating_sub(TICK / 2)
+        let most = Duration::from_secs(5 * (1 + self.watched.len() as u64 / 1000)).min(Duration::from_secs(30));
+        (shortest.unwrap_or(Duration::from_mins(1)) / 2).clamp(TICK, most).saturating_sub(TICK / 2)
     }
 
     fn prune(&mut self) {
@@ -525,6 +554,7 @@ impl Handler<Failed> for LedgerActor {
         if let Err(refused) = self.admit(&message.provider.id, message.generation) {
             return Box::pin(std::future::ready(Err(refused)));
         }
+        self.take_hints();
         let (sender, receiver) = oneshot::channel();
         self.touched.remove(&message.provider.id);
         self.enqueue(Job::Failed(Box::new(message), sender), context);
@@ -532,9 +562,10 @@ impl Handler<Failed> for LedgerActor {
     }
 }
 
-impl Handler<Unchanged> for LedgerActor {
+impl Handler<Hints> for LedgerActor {
     type Result = ();
 
+<<<<<<< HEAD
     fn handle(&mut self, message: Unchanged, context: &mut Self::Context) {
         if self.admit(&message.provider, message.generation).is_err() {
             return;
@@ -549,6 +580,10 @@ impl Handler<Unchanged> for LedgerActor {
             }
         }
         self.touched.insert(message.provider.clone(), message);
+=======
+    fn handle(&mut self, message: Hints, _: &mut Self::Context) {
+        self.hints = message;
+>>>>>>> main
     }
 }
 

@@ -5,17 +5,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 use actix::dev::ToEnvelope;
 use actix::{Addr, Handler, Message};
 
+use super::messages::{Hints, Unchanged};
 use super::{LedgerActor, LedgerError};
 
 /// Where the ledger is reached; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     address: Arc<RwLock<Option<Addr<LedgerActor>>>>,
+    hints: Hints,
 }
 
 impl Ledger {
     /// Points the handle at a new actor.
     pub fn replace(&self, address: Addr<LedgerActor>) {
+        if address.try_send(self.hints.clone()).is_err() {
+            tracing::warn!("the ledger does not learn of unchanged polls");
+        }
         *self.address.write().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
 
@@ -37,6 +42,12 @@ impl Ledger {
         address.send(message).await.unwrap_or(Err(LedgerError::Away))
     }
 
+    /// Leaves a note of an unchanged poll, which the ledger finds within a second.
+    pub fn hint(&self, unchanged: Unchanged) {
+        let mut hints = self.hints.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hints.insert(unchanged.provider.clone(), unchanged);
+    }
+
     /// Tells without waiting; lost if the ledger is away or busy beyond measure.
     pub fn tell<M>(&self, message: M)
     where
@@ -49,5 +60,53 @@ impl Ledger {
         {
             tracing::debug!("the ledger took no notice of a hint");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix::Actor;
+
+    use super::super::{Flush, Options, Reader, Watch};
+    use super::*;
+    use crate::config::{Filter, Provider, Settings};
+
+    #[test]
+    fn hints_are_written_with_whatever_comes_next() {
+        actix::System::new().block_on(async {
+            let dir = tempfile::tempdir().unwrap();
+            let (fatal, _keep) = tokio::sync::mpsc::unbounded_channel();
+            let options = Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
+            let ledger = Ledger::default();
+            ledger.replace(LedgerActor::open(options).unwrap().start());
+            let provider = Arc::new(Provider {
+                id: "acme".to_owned(),
+                name: "Acme".to_owned(),
+                url: "https://status.acme.example/".parse().unwrap(),
+                source: None,
+                url_written: true,
+                settings: Settings::default(),
+                filter: Filter::default(),
+            });
+            ledger.ask(Watch { providers: vec![provider], died: Vec::new() }).await.unwrap();
+            let at = crate::event::parse_time("2026-03-01T12:00:00Z").unwrap();
+            let hint = |provider: &str, at| Unchanged {
+                provider: provider.to_owned(),
+                generation: 1,
+                at,
+                next_poll_at: at,
+                validators: None,
+            };
+            ledger.hint(hint("acme", at));
+            ledger.hint(hint("acme", at + chrono::Duration::minutes(1)));
+            ledger.hint(hint("nobody", at));
+            ledger.ask(Flush).await.unwrap();
+            let rows = Reader::open(dir.path()).unwrap().providers().unwrap();
+            let [row] = rows.as_slice() else { panic!("{rows:?}") };
+            assert_eq!(row.last_outcome.as_deref(), Some("unchanged"));
+            assert_eq!(row.last_poll_at, Some(at + chrono::Duration::minutes(1)));
+        });
     }
 }

@@ -1,6 +1,7 @@
 //! What can be asked of the ledger, and what it answers. Requests are imperative, facts past.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use actix::Message;
 use url::Url;
@@ -130,8 +131,7 @@ pub enum Verdict {
 }
 
 /// A poll that brought the same as before. Kept in memory and written in batches: losing one costs a request.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[derive(Debug)]
 pub struct Unchanged {
     /// The provider.
     pub provider: String,
@@ -144,6 +144,12 @@ pub struct Unchanged {
     /// Validators the answer itself carried.
     pub validators: Option<Validators>,
 }
+
+/// Where pollers leave their [`Unchanged`], the last one of each provider. The ledger looks here every second and before
+/// it takes anything else of a provider: a message each would wake its thread at every poll, which costs more than the poll.
+#[derive(Debug, Clone, Default, Message)]
+#[rtype(result = "()")]
+pub(super) struct Hints(pub(super) Arc<Mutex<HashMap<String, Unchanged>>>);
 
 /// A poll that failed.
 #[derive(Debug, Message)]

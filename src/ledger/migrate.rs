@@ -180,6 +180,9 @@ fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), Ledger
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(opening)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(opening)?;
+    // Each poll has a savepoint of its own: what it would need to take back stays in memory instead of a temporary file.
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(opening)?;
+    connection.pragma_update(None, "cache_size", -8 * 1024).map_err(opening)?;
     connection.set_prepared_statement_cache_capacity(64);
     if version < known {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(opening)?;
@@ -207,6 +210,8 @@ pub(super) fn open_reader(state_dir: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(opening)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
+    // Readers look at the newest events alone, or once at everything: what the system caches serves both.
+    connection.pragma_update(None, "cache_size", -512).map_err(opening)?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
     let known = STEPS.len() as i64;
     if version > known {

@@ -186,7 +186,7 @@ impl Poller {
                 let next_poll_at = self.next(began, now);
                 let provider = self.provider.id.clone();
                 let hint = Unchanged { provider, generation: self.generation, at: crate::clock::now(), next_poll_at, validators };
-                self.shared.ledger.tell(hint);
+                self.shared.ledger.hint(hint);
                 self.schedule(next_poll_at, context);
             }
             Done::Recorded { recorded: Recorded { verdict: Verdict::WrongTenant { expected, found }, .. }, .. } => {

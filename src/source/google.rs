@@ -134,7 +134,7 @@ impl Source for Google {
                 continue;
             };
             if ids.insert(id.clone()) {
-                incidents.push(incident(&mut items, id, wire, &first.url)?);
+                incidents.push(incident(&mut items, id, &wire, &first.url)?);
             } else {
                 items.reject("incidents", &format!("the id {id} stands twice"));
             }
@@ -170,7 +170,7 @@ fn id(wire: &WireIncident) -> Option<String> {
     }
 }
 
-fn incident(items: &mut Items, id: String, wire: WireIncident, document: &Url) -> Result<Incident, ParseError> {
+fn incident(items: &mut Items, id: String, wire: &WireIncident, document: &Url) -> Result<Incident, ParseError> {
     let updates: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
     let time = |update: &WireUpdate| update.created.or(update.when);
     let state = updates.iter().max_by_key(|update| time(update)).map(|update| update.status.clone()).unwrap_or_default();
@@ -196,7 +196,7 @@ fn incident(items: &mut Items, id: String, wire: WireIncident, document: &Url) -
         impact: impact(&wire.status_impact, &wire.severity),
         url: document.join(&wire.uri).ok().filter(|_| !wire.uri.is_empty()).map(|url| url.to_string()),
         started_at: wire.begin,
-        components: components(&wire, status),
+        components: components(wire, status),
         updates: in_order(written),
         ..Incident::new(Kind::Incident, id, one_line(&wire.external_desc, MAX_NAME))
     })

@@ -4,7 +4,11 @@
 //! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
 //! fixture, a row in [`SOURCES`].
 
+mod adobe;
+mod apple;
 mod aws;
+mod azure;
+mod azuredevops;
 mod betterstack;
 mod cstate;
 pub mod detect;
@@ -12,8 +16,11 @@ mod feed;
 mod firehydrant;
 mod gatus;
 mod google;
+mod heroku;
 mod incidentio;
 mod instatus;
+mod okta;
+mod salesforce;
 pub mod shared;
 mod slack;
 mod sorry;
@@ -42,6 +49,14 @@ pub static SOURCES: &[&dyn Source] = &[
     &slack::Slack,
     &google::Google,
     &aws::Aws,
+    &heroku::Heroku,
+    &apple::Apple,
+    &azuredevops::AzureDevOps,
+    &azure::Azure,
+    &salesforce::Salesforce,
+    &adobe::Adobe,
+    &okta::Okta,
+    // What is none of the others'.
     &feed::Feed,
 ];
 

@@ -4,7 +4,7 @@
 //! the time a note was written recognises it. Top-level dates repeat those of the incident and go back when a
 //! note is deleted, so they are no version.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -138,14 +138,14 @@ struct Dated {
 
 fn read(items: &mut Items, what: &'static str, list: &[Box<RawValue>]) -> Result<Vec<Dated>, ParseError> {
     let wire: Vec<WireIncident> = items.read(what, list)?;
-    let mut places = HashMap::new();
+    let mut ids = HashSet::new();
     let mut out: Vec<Dated> = Vec::with_capacity(wire.len());
     for incident in wire {
         let dated = dated(items, incident)?;
-        if places.insert(dated.incident.id.clone(), ()).is_some() {
-            items.reject(what, &format!("the id {} stands twice", dated.incident.id));
-        } else {
+        if ids.insert(dated.incident.id.clone()) {
             out.push(dated);
+        } else {
+            items.reject(what, &format!("the id {} stands twice", dated.incident.id));
         }
     }
     Ok(out)
@@ -186,9 +186,8 @@ fn unite(incidents: &mut Vec<Dated>, past: Vec<Dated>) {
     for theirs in past {
         match incidents.iter_mut().find(|ours| ours.incident.id == theirs.incident.id) {
             Some(ours) if theirs.changed > ours.changed => *ours = theirs,
-            Some(_) => {}
             None if theirs.incident.status.is_over() => incidents.push(theirs),
-            None => {}
+            Some(_) | None => {}
         }
     }
 }

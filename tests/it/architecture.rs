@@ -58,11 +58,12 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// Modules of which another may use these items alone: what they exchange, not what they do.
 const ITEMS: &[(&str, &str, &[&str])] = &[
-    ("ledger", "sink", &["Beyond", "Cursor", "LogLine", "Recorded", "SinkError"]),
+    // `Beyond` reads what the event log holds beyond a ledger that was restored: the one time the ledger asks a sink's files.
+    ("ledger", "sink", &["Cursor", "Recorded", "Beyond", "LogLine", "SinkError"]),
     ("ledger", "fetch", &["Validators"]),
     ("ledger", "source", &["Known"]),
     ("catalog", "source", &["by_name", "SOURCES"]),
-    ("config", "source", &["self", "SOURCES"]),
+    ("config", "source", &["self", "SOURCES", "JSON", "JsonMap", "Word"]),
 ];
 
 /// The files in which an outside crate may be used. One owner: whoever replaces it changes one place.

@@ -66,12 +66,14 @@ fn the_readme_begins_with_the_two_commands() {
 #[test]
 fn the_readme_lists_every_source() {
     let readme = text("README.md");
-    let rows: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|rest| rest.split('`').next()).collect();
-    for source in SOURCES {
-        let name = source.name();
+    let section = readme.split("\n## Sources\n").nth(1).expect("README.md has a section Sources").split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    for name in SOURCES.iter().map(|source| source.name()) {
         let count = rows.iter().filter(|row| **row == name).count();
         assert_eq!(count, 1, "the table of sources in README.md needs one row \"| `{name}` | what it reads |\"");
+    }
+    for row in rows.iter().filter(|row| **row != "source") {
+        assert!(statuswatch::source::by_name(row).is_some(), "README.md lists the source `{row}`, which is not there");
     }
 }
 
@@ -118,10 +120,9 @@ fn the_readme_shows_every_key_of_the_configuration() {
 #[test]
 fn the_examples_of_configuration_are_valid() {
     let sources: Vec<&str> = SOURCES.iter().map(|source| source.name()).collect();
-    let environment = |name: &str| name.starts_with("STATUS_").then(|| "x".to_owned());
     let mut count = 0;
     for (_, block) in blocks(&text("README.md")).iter().filter(|(lang, _)| lang == "yaml") {
-        let loaded = config::parse_with(Path::new("README.md"), block, &environment, &sources);
+        let loaded = config::parse_with(Path::new("README.md"), block, &|_| None, &sources);
         let loaded = loaded.unwrap_or_else(|error| panic!("an example in README.md is not valid:\n{error}"));
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
         count += 1;
@@ -163,7 +164,8 @@ fn files_named_in_the_documents_exist() {
     let mut count = 0;
     for document in DOCUMENTS {
         for word in code(&prose(&text(document))) {
-            let is_path = word.contains('/') && (word.ends_with(".rs") || word.starts_with("src/") || word.starts_with("tests/it"));
+            let is_code = Path::new(&word).extension().is_some_and(|extension| extension == "rs");
+            let is_path = word.contains('/') && (is_code || word.starts_with("src/") || word.starts_with("tests/it"));
             if !is_path || word.contains(['*', '<', '{']) || word.contains("acmestatus") {
                 continue;
             }

@@ -24,6 +24,12 @@ use crate::telemetry;
 /// # Errors
 /// What could not be started or written.
 pub fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
+    actix::System::new().block_on(begin(common, args))
+}
+
+async fn begin(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
+    // First of all: a signal that comes while we start ends us in order, too.
+    let signals = Signals::new()?;
     let mut config = match context::load(common) {
         Ok(loaded) => loaded.config,
         Err(exit) => return Ok(exit),
@@ -42,7 +48,7 @@ pub fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     };
     let _diagnostics = telemetry::start(&config.diagnostics, telemetry::Stderr::Warnings)?;
     telemetry::log_panics();
-    actix::System::new().block_on(watch(common, args, config, lock))
+    watch(common, args, config, lock, signals).await
 }
 
 /// Nothing that is written from here on is for everybody on this machine, whatever the umask we were started with.
@@ -60,14 +66,13 @@ enum End {
     Fatal(String),
 }
 
-async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock) -> anyhow::Result<Exit> {
+async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock, mut signals: Signals) -> anyhow::Result<Exit> {
     let hosted = args.hosted || !std::io::stdin().is_terminal();
     let format = match args.format {
         Some(Format::Text) => ConsoleFormat::Text,
         Some(Format::Json) => ConsoleFormat::Json,
         None => config.console.format,
     };
-    let mut signals = Signals::new()?;
     let before = Reader::open(&config.state_dir).and_then(|reader| reader.newest_seq()).unwrap_or(0);
     let how = How {
         once: args.once,
@@ -77,8 +82,14 @@ async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock)
         alive: Box::new(watchdog()),
     };
     let mut pipeline = Pipeline::start(&config, lock, how)?;
-    if pipeline.fatal.is_empty() && (&mut pipeline.ready).await.is_err() {
-        anyhow::bail!("the supervisor did not start");
+    let Pipeline { fatal, ready, .. } = &mut pipeline;
+    let begun = tokio::select! {
+        ready = ready => ready.map_err(|_| "the supervisor did not start".to_owned()),
+        reason = fatal.recv() => Err(reason.unwrap_or_else(|| "the supervisor has ended".to_owned())),
+        () = signals.stop() => return Ok(Exit::Done),
+    };
+    if let Err(reason) = begun {
+        anyhow::bail!(reason);
     }
     tracing::info!(providers = config.providers.len(), version = env!("CARGO_PKG_VERSION"), "watching");
     tell_manager(&[sd_notify::NotifyState::Ready]);

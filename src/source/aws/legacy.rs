@@ -128,11 +128,10 @@ fn written_at(text: &str, began: Option<Time>, before: Option<NaiveDateTime>) ->
     let same_day = near.date().and_time(clock);
     let local = match before {
         Some(before) if same_day < before => same_day + Duration::days(1),
-        Some(_) => same_day,
         // The first entry may be older than the event says, by a little.
         None if near - same_day > Duration::hours(12) => same_day + Duration::days(1),
         None if same_day - near > Duration::hours(12) => same_day - Duration::days(1),
-        None => same_day,
+        _ => same_day,
     };
     Some((local, zone))
 }

@@ -54,7 +54,8 @@ struct Event {
     service_name: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     summary: String,
-    event_log: List,
+    #[serde(rename = "event_log")]
+    log: List,
     #[serde(default, deserialize_with = "fields::or_default")]
     impacted_services: BTreeMap<String, Service>,
 }
@@ -160,7 +161,7 @@ fn snapshot(incidents: Vec<Incident>, items: Items, listing: Listing) -> Snapsho
 }
 
 fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
-    let entries: Vec<Entry> = items.nested("event_log", &event.event_log)?;
+    let entries: Vec<Entry> = items.nested("event_log", &event.log)?;
     let level = event.status.as_ref().map_or("", Id::as_str);
     let (resolved, title) = title(&event.summary);
     let over = resolved || level == "0" || event.end_time.is_some();

@@ -68,6 +68,8 @@ impl Source for Feed {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         match document.shape() {
+            // Its feed means more than others of its kind.
+            Shape::Xml if super::azure::is_one(document) => None,
             Shape::Xml => {
                 let text = document.text();
                 let (root, tag) = markup::root(&text).ok()?;

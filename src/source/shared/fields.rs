@@ -84,7 +84,9 @@ pub fn read_time(text: &str) -> Option<Time> {
     if let Some(time) = parse_time(text) {
         return Some(time);
     }
-    let mut words = text.split([' ', 'T']).filter(|word| !word.is_empty());
+    // The first T stands between date and time; a later one is a zone's.
+    let spaced = text.replacen('T', " ", usize::from(text.find('T') == Some(10)));
+    let mut words = spaced.split_whitespace();
     let (date, clock, offset) = (words.next()?, words.next()?, words.next());
     let joined = format!("{date} {}", clock.trim_end_matches('Z'));
     let local = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"]

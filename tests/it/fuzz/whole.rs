@@ -56,7 +56,7 @@ pub(crate) fn recognise(document: &Document) {
         // The document stands at the address itself and nowhere else.
         std::future::ready(if url == page { Ok(document.clone()) } else { Err("404 Not Found".to_owned()) })
     }));
-    assert!(asked <= 32, "{asked} requests to recognise one page");
+    assert!(asked <= 64, "{asked} requests to recognise one page");
     match answer {
         Ok(found) => told("how it was found", &found.reason),
         Err(not_found) => told("why nothing was found", &not_found.reason.unwrap_or_default()),

@@ -12,6 +12,8 @@ use url::Url;
 const FIRST: &[(&str, &str)] = &[
     ("summary", "https://status.acme.example/api/v2/summary.json"),
     ("widget", "https://status.acme.example/api/v1/summary"),
+    ("current-status", "https://status.heroku.com/api/v4/current-status"),
+    ("active", "https://api.status.salesforce.com/v1/incidents/active"),
     ("index", "https://status.acme.example/index.json"),
     ("statusio", "https://api.status.io/1.0/status/5a0000000000000000000001"),
     ("status", "https://status.acme.example/api/v1/status"),

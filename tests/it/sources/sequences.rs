@@ -98,6 +98,19 @@ fn single_captures_say_what_they_hold() {
         }
     }
 
+    let heroku = one("heroku", "https://status.heroku.com/api/v4/current-status", "heroku/heroku-current-status.json");
+    let told: Vec<_> = heroku.incidents.iter().map(|i| (i.id.as_str(), i.status.as_str(), i.updates.len())).collect();
+    assert_eq!(told, [("2965", "completed", 2), ("2959", "completed", 2)], "two ended ones that stand as upcoming");
+    assert_eq!((heroku.components.len(), heroku.impact().as_str()), (3, "none"));
+
+    let apple = one("apple", "https://www.apple.com/x.js", "apple/apple-developer-system-status-ongoing.json");
+    assert_eq!(apple.incidents.len(), 10);
+    let open: Vec<_> = apple.open().map(|i| (i.id.as_str(), i.kind.as_str(), i.status.as_str(), i.components.len())).collect();
+    assert_eq!(open, [("2000000024", "maintenance", "in_progress", 4)], "ended for three services, not for the fourth");
+
+    let azure = one("azure", "https://azure.status.microsoft/en-us/status/feed/", "azure/azure-status-feed-empty.xml");
+    assert_eq!((azure.incidents.len(), azure.impact().as_str()), (0, "none"));
+
     let quiet = one("slack", "https://slack-status.com/api/v2.0.0/current", "slack/slack-current-ok-2026.json");
     assert!(quiet.incidents.is_empty());
 }

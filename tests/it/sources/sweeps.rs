@@ -23,6 +23,9 @@ const MAY_BE_NULL: &[(&str, &[&str])] = &[
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
 ];
 
+/// Whose first document is an empty list when all is well.
+const EMPTY_IS_QUIET: &[&str] = &["salesforce"];
+
 const PAGE: &str = "<!DOCTYPE html><html><head><title>All systems operational</title></head><body>fine</body></html>";
 
 #[test]
@@ -75,6 +78,9 @@ fn emptied_or_turned_into_a_page_a_document_is_an_error() {
     for step in steps() {
         each_document(&step, |_, what, check| {
             for other in ["", " \r\n\t", PAGE, "null", "[]", "{}", "\"ok\"", "0", "OK"] {
+                if other == "[]" && what == "the first document" && EMPTY_IS_QUIET.contains(&step.source.name()) {
+                    continue;
+                }
                 check(other.into(), &format!("{what} turned into {other:?}"));
             }
         });
