@@ -16,12 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::adopt::AdoptError;
 use super::commit::{self, Numbering, Oddities};
 use super::messages::{
-<<<<<<< HEAD
-    AddSink, Crash, Delivered, Failed, Flush, LastRead, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged,
-=======
-    AddSink, Crash, Delivered, Failed, Flush, Hints, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged,
->>>>>>> main
-    Verdict, Watch,
+    AddSink, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble,
+    Unchanged, Verdict, Watch,
 };
 use super::{LedgerError, adopt, migrate, store, suspect};
 use crate::clock;
@@ -169,6 +165,7 @@ impl LedgerActor {
             }
             if let Some(watched) = self.watched.get_mut(&provider) {
                 watched.fresh = Instant::now();
+                watched.read = Some(watched.fresh);
                 watched.last_error = None;
                 if watched.unreachable {
                     watched.unreachable = false;
@@ -565,25 +562,8 @@ impl Handler<Failed> for LedgerActor {
 impl Handler<Hints> for LedgerActor {
     type Result = ();
 
-<<<<<<< HEAD
-    fn handle(&mut self, message: Unchanged, context: &mut Self::Context) {
-        if self.admit(&message.provider, message.generation).is_err() {
-            return;
-        }
-        if let Some(watched) = self.watched.get_mut(&message.provider) {
-            watched.fresh = Instant::now();
-            watched.read = Some(watched.fresh);
-            watched.last_error = None;
-            if watched.unreachable {
-                watched.unreachable = false;
-                self.enqueue(Job::Reachable(message.provider.clone()), context);
-            }
-        }
-        self.touched.insert(message.provider.clone(), message);
-=======
     fn handle(&mut self, message: Hints, _: &mut Self::Context) {
         self.hints = message;
->>>>>>> main
     }
 }
 
@@ -591,6 +571,7 @@ impl Handler<LastRead> for LedgerActor {
     type Result = Result<Option<Instant>, LedgerError>;
 
     fn handle(&mut self, _: LastRead, _: &mut Self::Context) -> Self::Result {
+        self.take_hints();
         let fresh = |watched: &Watched| watched.read.filter(|read| read.elapsed() < watched.provider.settings.stale_after);
         Ok(self.watched.values().filter_map(fresh).max())
     }
