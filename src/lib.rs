@@ -12,6 +12,7 @@
 //! ARCHITECTURE.md names where everything lives and which invariants hold.
 
 pub mod backoff;
+pub mod beat;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

@@ -51,6 +51,7 @@ pub struct Pipeline {
     pub ready: oneshot::Receiver<()>,
     /// With [`How::once`]: who has been polled.
     pub polled: Polled,
+    beat: Option<tokio::task::JoinHandle<()>>,
     _lock: StateLock,
 }
 
@@ -116,13 +117,20 @@ impl Pipeline {
             ready: Some(ready_sender),
             alive: how.alive,
         };
+        let beat = config.beat.clone().map(|beat| {
+            let shared = &options.shared;
+            actix::spawn(crate::beat::keep_beating(beat, shared.client.clone(), shared.ledger.clone()))
+        });
         let waiting = config.providers.iter().map(|provider| provider.id.clone()).collect();
         let supervisor = Supervisor::new(options, first).start();
-        Ok(Self { supervisor, fatal, ready, polled: Polled { receiver: polled, waiting }, _lock: lock })
+        Ok(Self { supervisor, fatal, ready, polled: Polled { receiver: polled, waiting }, beat, _lock: lock })
     }
 
     /// Ends it in order: no more polls, what is recorded is delivered.
     pub async fn shutdown(&self, within: Duration) -> Ending {
+        if let Some(beat) = &self.beat {
+            beat.abort();
+        }
         self.supervisor.send(Shutdown { within }).await.unwrap_or(Ending { delivered: false, written: false })
     }
 }

@@ -5,6 +5,8 @@
 //! reach a terminal as a command; a slow or full disk costs lines of this log (they are counted), never
 //! the program's progress. Events are not told here: they have a log of their own that loses nothing.
 
+mod people;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use tracing_appender::rolling::{self, RollingFileAppender};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{Diagnostics, Rotation};
 
@@ -111,16 +114,24 @@ fn build(settings: &Diagnostics, stderr: Stderr) -> Result<(Dispatch, Guard), Te
         .with_ansi(false)
         .with_writer(OneLine::new(move || -> NonBlocking { writer.clone() }))
         .with_filter(Targets::new().with_default(libraries).with_target(FILE_PREFIX, settings.level));
-    let warnings = (stderr == Stderr::Warnings).then(|| {
-        tracing_subscriber::fmt::layer()
-            .compact()
-            .with_ansi(false)
-            .with_target(false)
-            .with_writer(OneLine::new(io::stderr))
-            .with_filter(Targets::new().with_target(FILE_PREFIX, LevelFilter::WARN))
-    });
+    let warnings = (stderr == Stderr::Warnings).then(|| warnings(io::stderr));
     let subscriber = tracing_subscriber::registry().with(file).with(warnings);
     Ok((Dispatch::new(subscriber), Guard { dropped, _worker: worker }))
+}
+
+/// Our own warnings, for people.
+fn warnings<S, F, W>(writer: F) -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    F: Fn() -> W + 'static,
+    W: Write,
+    OneLine<F>: for<'a> MakeWriter<'a> + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .event_format(people::ForPeople)
+        .with_ansi(false)
+        .with_writer(OneLine::new(writer))
+        .with_filter(Targets::new().with_target(FILE_PREFIX, LevelFilter::WARN))
 }
 
 fn appender(settings: &Diagnostics) -> Result<RollingFileAppender, TelemetryError> {
@@ -224,6 +235,48 @@ mod tests {
         assert!(text.ends_with("second\n"), "{text}");
         assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
         assert!(matches!(files.as_slice(), [name] if name.starts_with("statuswatch.2")), "{files:?}");
+    }
+
+    /// Where a test's lines for people go.
+    #[derive(Clone, Default)]
+    struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn people_read_sentences() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::registry().with(warnings(move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            let target = "the connection ended before the body did";
+            tracing::warn!(target: "statuswatch::a", provider = "larkspur", reason = target, "cannot be read");
+            tracing::warn!(target: "statuswatch::a", provider = "larkspur", "can be read again");
+            let error = io::Error::other("no\nspace\u{1b}[2J\u{202e}");
+            tracing::error!(target: "statuswatch::a", sink = "event_log.json", why = %error, count = 3, ok = true, "ended");
+            tracing::info!(target: "statuswatch::a", "not for people");
+            tracing::warn!(target: "hyper", "not ours");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let said: Vec<&str> = text.lines().map(|line| line.split_once("] ").unwrap().1).collect();
+        assert_eq!(
+            said,
+            [
+                "warning: larkspur cannot be read: the connection ended before the body did",
+                "warning: larkspur can be read again",
+                "error: event_log.json: ended: no\\nspace[2J (count=3, ok=true)",
+            ]
+        );
+        let stamp = text.strip_prefix('[').and_then(|text| text.split_once("] ")).unwrap().0;
+        assert!(chrono::NaiveDateTime::parse_from_str(stamp, "%Y-%m-%d %H:%M:%S UTC").is_ok(), "{stamp}");
     }
 
     #[cfg(unix)]

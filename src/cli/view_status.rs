@@ -101,6 +101,8 @@ pub struct ProviderView {
     pub parked: bool,
     /// Its document killed the process: not read before this.
     pub quarantined_until: Option<String>,
+    /// Why its answers are not to be trusted blindly.
+    pub suspect: Option<String>,
 }
 
 /// One incident or maintenance.
@@ -198,6 +200,7 @@ fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
         last_restart_cause: row.last_restart_cause.clone(),
         parked: row.parked,
         quarantined_until: row.quarantined_until.filter(|until| *until > now).map(format_time),
+        suspect: row.suspect.clone(),
     }
 }
 
@@ -293,6 +296,7 @@ fn trouble(provider: &ProviderView) -> String {
         provider.last_restart_cause.as_ref().map(|cause| format!("restarted last because of: {cause}")),
         provider.parked.then(|| "restarted too often: it is tried again at long intervals".to_owned()),
         provider.quarantined_until.as_ref().map(|until| format!("its document killed the process: not read before {until}")),
+        provider.suspect.as_ref().map(|why| format!("suspect: {why}")),
     ];
     lines.into_iter().flatten().map(|line| safe_line(&format!("{}: {line}", provider.name))).collect()
 }
@@ -364,6 +368,7 @@ mod tests {
             last_restart_cause: None,
             parked: false,
             quarantined_until: None,
+            suspect: None,
         }
     }
 
@@ -425,6 +430,7 @@ mod tests {
         let rows = [
             ProviderRow {
                 next_poll_at: Some(time("2026-02-23T12:00:40Z")),
+                suspect: Some("nothing has changed there since 2026-01-02, though it is read".to_owned()),
                 ..row("acme", Some(Impact::None), Some("2026-02-23T11:58:00Z"))
             },
             ProviderRow {
@@ -449,6 +455,7 @@ mod tests {
           affects API
           https://status.acme.example/i1
 
+        ACME: suspect: nothing has changed there since 2026-01-02, though it is read
         OTHER: last known as operational
         OTHER: the last poll failed (7 times in a row): connection [31mrefused by peer
         OTHER: restarted last because of: panicked: boom

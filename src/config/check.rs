@@ -9,7 +9,7 @@ use super::document::{self, Scalar};
 use super::interpolate::{Problem, interpolate};
 use super::keys;
 use super::mistake::{ConfigError, Mistake, Severity, visible};
-use super::model::{Config, Console, ConsoleFormat, Diagnostics, EventLog, Intensity, LogFormat, Rotation, Supervision};
+use super::model::{Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Intensity, LogFormat, Rotation, Supervision};
 use super::providers;
 use super::reader::{Complaint, Reader, Section, read_size};
 use super::settings::{Resolved, backoff, set};
@@ -131,6 +131,7 @@ fn config(reader: &mut Reader<'_>, path: &Path, text: &str, env: &dyn Fn(&str) -
         console,
         event_log: event_log(reader, event_log_section.as_ref()),
         diagnostics: diagnostics(reader, diagnostics_section.as_ref()),
+        beat: sub(reader, "beat", keys::BEAT).and_then(|section| beat(reader, &section, top.get("beat").map(|node| node.at))),
         providers: providers::read(reader, top.get("providers"), &defaults),
     })
 }
@@ -165,6 +166,17 @@ fn supervision(reader: &mut Reader<'_>, section: &Section<'_>) -> Supervision {
     }
     set(&mut value.stall_after, reader.duration(section, "stall_after", &keys::STALL_AFTER));
     value
+}
+
+fn beat(reader: &mut Reader<'_>, section: &Section<'_>, at: Option<document::Place>) -> Option<Beat> {
+    let mut every = Duration::from_mins(1);
+    set(&mut every, reader.duration(section, "every", &keys::EVERY));
+    if let Some(at) = at.filter(|_| !section.has("url")) {
+        let complaint = Complaint::new("\"beat\" has no \"url\"");
+        reader.error(at, None, complaint.help("write the address to be called: \"url: https://...\""));
+    }
+    let url = reader.value(section, "url", "an address", providers::read_url)?;
+    Some(Beat { url, every })
 }
 
 fn event_log(reader: &mut Reader<'_>, section: Option<&Section<'_>>) -> EventLog {

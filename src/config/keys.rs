@@ -4,13 +4,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub(super) const TOP: &[&str] =
-    &["state_dir", "defaults", "supervision", "shutdown_timeout", "console", "event_log", "diagnostics", "providers"];
+    &["state_dir", "defaults", "supervision", "shutdown_timeout", "console", "event_log", "diagnostics", "beat", "providers"];
 pub(super) const SUPERVISION: &[&str] = &["restart_backoff", "intensity", "stall_after"];
 pub(super) const BACKOFF: &[&str] = &["initial", "max"];
 pub(super) const INTENSITY: &[&str] = &["restarts", "within"];
 pub(super) const CONSOLE: &[&str] = &["format"];
 pub(super) const EVENT_LOG: &[&str] = &["dir", "format", "rotation", "keep"];
 pub(super) const DIAGNOSTICS: &[&str] = &["dir", "level", "rotation", "keep"];
+pub(super) const BEAT: &[&str] = &["url", "every"];
 
 macro_rules! with_settings {
     ($($first:literal),*) => {
@@ -39,6 +40,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("supervision", SUPERVISION),
     ("event_log", EVENT_LOG),
     ("diagnostics", DIAGNOSTICS),
+    ("beat", BEAT),
     ("intensity", INTENSITY),
     ("backoff", BACKOFF),
     ("json", JSON),
@@ -54,6 +56,8 @@ pub(super) const WITHIN: Durations = Duration::from_millis(100)..=Duration::from
 pub(super) const STALL_AFTER: Durations = Duration::from_millis(100)..=Duration::from_hours(24);
 /// A service manager waits no longer than this by habit.
 pub(super) const SHUTDOWN: Durations = Duration::from_millis(100)..=Duration::from_mins(1);
+/// Services that wait for a beat count in minutes; a day without one is no watch.
+pub(super) const EVERY: Durations = Duration::from_secs(1)..=Duration::from_hours(24);
 pub(super) const JITTER: RangeInclusive<f64> = 0.0..=0.5;
 pub(super) const MAX_BODY: RangeInclusive<u64> = (1 << 10)..=(64 << 20);
 pub(super) const MAX_ITEMS: RangeInclusive<u64> = 1..=100_000;

@@ -20,8 +20,8 @@ pub use document::{EntryError, NewEntry, entry_yaml};
 pub use edit::{EditError, add_provider};
 pub use mistake::{ConfigError, Mistake, Severity, count};
 pub use model::{
-    Backoff, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun, Intensity, LogFormat, MaintenanceFilter,
-    Provider, Rotation, Settings, Supervision,
+    Backoff, Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun, Intensity, LogFormat,
+    MaintenanceFilter, Provider, Rotation, Settings, Supervision,
 };
 pub use providers::is_id;
 pub use schema::schema;

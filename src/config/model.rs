@@ -26,6 +26,8 @@ pub struct Config {
     pub event_log: EventLog,
     /// What the program says about itself.
     pub diagnostics: Diagnostics,
+    /// The dead-man beat, if any.
+    pub beat: Option<Beat>,
     /// What to watch, in the order of the file, disabled ones left out.
     pub providers: Vec<Arc<Provider>>,
 }
@@ -217,6 +219,15 @@ pub struct Diagnostics {
     pub rotation: Rotation,
     /// Rotated files kept.
     pub keep: usize,
+}
+
+/// A dead-man beat: an address called while watching works, for whoever raises an alarm when the calls stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    /// What is called. Its path is often a secret.
+    pub url: Url,
+    /// At least so long from one call to the next.
+    pub every: Duration,
 }
 
 /// What is told of a provider. Empty lists let everything pass.

@@ -12,6 +12,9 @@ use super::settings::Resolved;
 use super::{json_map, keys};
 use crate::catalog::{self, Entry};
 
+/// Characters of a name.
+const MAX_NAME: usize = 200;
+
 /// A provider and where it was named.
 struct Found {
     provider: Provider,
@@ -239,7 +242,7 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
 
 /// A provider with an address of its own.
 fn custom(reader: &mut Reader<'_>, section: &Section<'_>, id: String, at: Place, defaults: &Resolved) -> Option<Found> {
-    let name = reader.text(section, "name").unwrap_or_else(|| id.clone());
+    let name = shown_name(reader, section).unwrap_or_else(|| id.clone());
     let url = reader.value(section, "url", "an address", read_url);
     let source = source(reader, section);
     let json = json_map::read(reader, section, source.as_deref());
@@ -272,7 +275,7 @@ fn from_catalog(
     let (mut resolved, mut enabled) = (defaults.clone(), true);
     let wanted;
     if let Some(section) = section {
-        if let Some(written) = reader.text(section, "name") {
+        if let Some(written) = shown_name(reader, section) {
             name = written;
         }
         wanted = source(reader, section);
@@ -311,7 +314,7 @@ fn source(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
 }
 
 /// An address that can be fetched. No message here repeats it: it may hold a secret.
-fn read_url(text: &str) -> Result<Url, Complaint> {
+pub(super) fn read_url(text: &str) -> Result<Url, Complaint> {
     let text = text.trim();
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => {
@@ -333,6 +336,12 @@ fn read_url(text: &str) -> Result<Url, Complaint> {
             .help("status pages are public: remove what stands before the \"@\""));
     }
     Ok(url)
+}
+
+/// A name for people, as it can be shown anywhere; one of which nothing is left is none.
+fn shown_name(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
+    let name = reader.text(section, "name")?;
+    Some(crate::text::one_line(&name, MAX_NAME)).filter(|name| !name.is_empty())
 }
 
 /// `[a-z0-9][a-z0-9_-]{0,63}`: it stands in file names, in keys and in commands.

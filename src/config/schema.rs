@@ -210,6 +210,17 @@ shape! {
     }
 }
 
+shape! {
+    /// A dead-man beat: an address called with GET after each round in which at least one provider was read, for a service
+    /// that raises an alarm when the calls stop.
+    Beat {
+        /// What is called. Http or https; may name a loopback or private address.
+        url: String,
+        /// At least so long from one call to the next. 1s to 24h; default 1m.
+        every: Duration,
+    }
+}
+
 with_settings! {
     /// What holds for every provider that does not say otherwise.
     Defaults {}
@@ -313,6 +324,8 @@ struct File {
     event_log: Option<EventLog>,
     /// What the program says about itself.
     diagnostics: Option<Diagnostics>,
+    /// A dead-man beat. Default: none.
+    beat: Option<Beat>,
     /// What to watch.
     providers: Vec<Entry>,
 }
@@ -344,6 +357,7 @@ mod tests {
             ("Console", keys::CONSOLE),
             ("EventLog", keys::EVENT_LOG),
             ("Diagnostics", keys::DIAGNOSTICS),
+            ("Beat", keys::BEAT),
         ] {
             assert_eq!(keys_of(&schema["$defs"][name]), known.iter().copied().collect(), "{name}");
         }

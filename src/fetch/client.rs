@@ -69,7 +69,7 @@ pub enum BuildError {
 /// Fetches for the whole process. A clone is the same client.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl std::fmt::Debug for Client {

@@ -3,6 +3,7 @@
 
 mod address;
 mod body;
+mod call;
 mod client;
 mod dial;
 mod failure;

@@ -16,10 +16,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::adopt::AdoptError;
 use super::commit::{self, Numbering, Oddities};
 use super::messages::{
-    AddSink, Crash, Delivered, Failed, Flush, Hints, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged,
-    Verdict, Watch,
+    AddSink, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble,
+    Unchanged, Verdict, Watch,
 };
-use super::{LedgerError, adopt, migrate, store};
+use super::{LedgerError, adopt, migrate, store, suspect};
 use crate::clock;
 use crate::config::Provider;
 use crate::event::Time;
@@ -70,6 +70,8 @@ struct Watched {
     oddities: Oddities,
     /// The last good poll, or the start.
     fresh: Instant,
+    /// The last good poll, if there was one in this life.
+    read: Option<Instant>,
     unreachable: bool,
     last_error: Option<String>,
 }
@@ -163,6 +165,7 @@ impl LedgerActor {
             }
             if let Some(watched) = self.watched.get_mut(&provider) {
                 watched.fresh = Instant::now();
+                watched.read = Some(watched.fresh);
                 watched.last_error = None;
                 if watched.unreachable {
                     watched.unreachable = false;
@@ -260,6 +263,7 @@ impl LedgerActor {
                     && !matches!(recorded.verdict, Verdict::WrongTenant { .. })
                 {
                     watched.fresh = Instant::now();
+                    watched.read = Some(watched.fresh);
                     watched.unreachable = false;
                     watched.last_error = None;
                 }
@@ -340,6 +344,9 @@ impl LedgerActor {
             Ok(rows) => tracing::info!(rows, "removed what is older than the retention"),
             Err(error) => tracing::warn!(%error, "cannot remove old rows; trying again in an hour"),
         }
+        if let Err(error) = suspect::look_for_quiet(&self.db, clock::now()) {
+            tracing::warn!(%error, "cannot look for providers that have fallen silent; trying again in an hour");
+        }
     }
 
     fn watch(&mut self, message: &Watch) -> Result<Vec<Loaded>, LedgerError> {
@@ -370,6 +377,7 @@ impl LedgerActor {
                     generation: 0,
                     oddities: Oddities::default(),
                     fresh: Instant::now(),
+                    read: None,
                     unreachable: unreachable.contains(&provider.id),
                     last_error: None,
                 },
@@ -439,7 +447,7 @@ impl Job {
 
 /// Where a provider's poller stands.
 fn load(db: &Connection, provider: &Provider) -> Result<Loaded, LedgerError> {
-    let (checkpoint, deaths, quarantined_until) = store::checkpoint(db, &provider.id)?.unwrap_or_default();
+    let (checkpoint, deaths, quarantined_until) = store::checkpoint(db, provider)?.unwrap_or_default();
     let known = commit::known_at_start(db, &provider.id)?;
     let active = commit::is_active(db, &provider.id)?;
     Ok(Loaded { checkpoint, known, active, deaths, quarantined_until })
@@ -556,6 +564,16 @@ impl Handler<Hints> for LedgerActor {
 
     fn handle(&mut self, message: Hints, _: &mut Self::Context) {
         self.hints = message;
+    }
+}
+
+impl Handler<LastRead> for LedgerActor {
+    type Result = Result<Option<Instant>, LedgerError>;
+
+    fn handle(&mut self, _: LastRead, _: &mut Self::Context) -> Self::Result {
+        self.take_hints();
+        let fresh = |watched: &Watched| watched.read.filter(|read| read.elapsed() < watched.provider.settings.stale_after);
+        Ok(self.watched.values().filter_map(fresh).max())
     }
 }
 

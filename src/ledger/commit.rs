@@ -11,6 +11,7 @@ use super::heal::{self, Healed};
 use super::messages::{Checkpoint, Failed, Record, Recorded, Verdict};
 use super::reconcile::{self, Context, KnownItem, Outcome, reconcile};
 use super::store::{self, EventRow, ProviderState, millis};
+use super::suspect;
 use crate::config::{FirstRun, Provider};
 use crate::event::{Component, Draft, Fingerprint, Impact, IncidentKey, Kind, Status, StatusEvent, Time, UpdateKey, event_id};
 use crate::snapshot::{Incident, Listing, Snapshot};
@@ -202,6 +203,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
         (false, false) => Verdict::Same,
     };
     put_success(db, message, &state, verdict != Verdict::Same)?;
+    suspect::count(db, message)?;
     let mut known = known_now(db, &provider.id, &state, snapshot.page.version.filter(|_| message.complete))?;
     if recheck {
         // The details have to be read again, whatever the page's version says.
@@ -595,7 +597,7 @@ fn put_success(db: &Connection, message: &Record, state: &ProviderState, changed
         ":id": message.provider.id,
         ":source": binding.as_ref().map(|binding| &binding.source),
         ":version": binding.as_ref().map(|binding| binding.version),
-        ":document": binding.as_ref().map(|binding| binding.document_url.as_str()),
+        ":document": binding.as_ref().map(|binding| store::document_mark(&binding.document_url, &message.provider.url)),
         ":etag": validators.etag, ":modified": validators.last_modified,
         ":hash": body_hash.map(u128::to_be_bytes),
         ":next": millis(*next_poll_at), ":retry": millis(*retry_until),

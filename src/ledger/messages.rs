@@ -219,6 +219,11 @@ pub struct SinkTrouble {
     pub trouble: Option<String>,
 }
 
+/// When a provider was last read that is still fresh; `None`: none is.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<Option<std::time::Instant>, LedgerError>")]
+pub struct LastRead;
+
 /// There is something new; may be lost.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]

@@ -25,7 +25,16 @@ const CHECKED_UP_TO: u64 = 64 << 20;
 const BUSY: Duration = Duration::from_secs(2);
 
 /// One step each; the database's `user_version` counts those done. Steps are never edited, only added.
-const STEPS: &[&str] = &[STEP_1];
+const STEPS: &[&str] = &[STEP_1, STEP_2];
+
+/// What makes a provider suspect: answers that shrank, or say nothing new for very long.
+const STEP_2: &str = "
+ALTER TABLE provider ADD COLUMN usual_incidents INTEGER;
+ALTER TABLE provider ADD COLUMN usual_components INTEGER;
+ALTER TABLE provider ADD COLUMN shrunk TEXT;
+ALTER TABLE provider ADD COLUMN shrunk_since INTEGER;
+ALTER TABLE provider ADD COLUMN quiet_since INTEGER;
+";
 
 const STEP_1: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;

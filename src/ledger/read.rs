@@ -61,6 +61,8 @@ pub struct ProviderRow {
     pub parked: bool,
     /// Its document killed the process: not read before this.
     pub quarantined_until: Option<Time>,
+    /// Why its answers are not to be trusted blindly, in words for a person.
+    pub suspect: Option<String>,
 }
 
 /// An open incident or maintenance.
@@ -278,6 +280,7 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         last_restart_cause: row.get("last_restart_cause")?,
         parked: row.get("parked")?,
         quarantined_until: at("quarantined_until")?,
+        suspect: super::suspect::sentence(row.get("shrunk")?, at("quiet_since")?),
     })
 }
 

@@ -94,14 +94,15 @@ pub(super) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
 }
 
 /// Everything of a provider's row that decides how its poller starts.
-pub(super) fn checkpoint(db: &Connection, id: &str) -> Sql<Option<(Checkpoint, u32, Option<Time>)>> {
+pub(super) fn checkpoint(db: &Connection, provider: &crate::config::Provider) -> Sql<Option<(Checkpoint, u32, Option<Time>)>> {
     let mut statement = db.prepare_cached(
         "SELECT source, source_version, document_url, etag, last_modified, body_hash, next_poll_at, retry_until, failures,
                 deaths, quarantined_until FROM provider WHERE id = ?1",
     )?;
     statement
-        .query_row([id], |row| {
+        .query_row([&provider.id], |row| {
             let address: Option<String> = row.get("document_url")?;
+            let address = address.map(|address| if address.is_empty() { provider.url.as_str().to_owned() } else { address });
             let binding = match (row.get("source")?, row.get("source_version")?, address.and_then(|address| address.parse().ok())) {
                 (Some(source), Some(version), Some(document_url)) => Some(Binding { source, version, document_url }),
                 _ => None,
@@ -119,6 +120,19 @@ pub(super) fn checkpoint(db: &Connection, id: &str) -> Sql<Option<(Checkpoint, u
         .optional()
 }
 
+/// The provider's address as the database knows it: recognised again, but without the values of its query.
+fn address_mark(url: &url::Url) -> String {
+    if url.query().is_none() {
+        return url.as_str().to_owned();
+    }
+    format!("{} #{:032x}", crate::redact::redact(url), xxhash_rust::xxh3::xxh3_128(url.as_str().as_bytes()))
+}
+
+/// The first document's address; the provider's own is not written a second time: its query may hold a secret.
+pub(super) fn document_mark<'a>(document: &'a url::Url, provider: &url::Url) -> &'a str {
+    if document == provider { "" } else { document.as_str() }
+}
+
 pub(super) fn watch_provider(db: &Connection, provider: &crate::config::Provider, now: Time) -> Sql<()> {
     // A changed address voids what was bound to the former one; what was seen stays: it may be the same page.
     db.prepare_cached(
@@ -134,7 +148,7 @@ pub(super) fn watch_provider(db: &Connection, provider: &crate::config::Provider
          WHERE name <> :name OR url <> :url OR watched <> 1 OR interval_ms <> :interval OR stale_after_ms <> :stale",
     )?
     .execute(named_params! {
-        ":id": provider.id, ":name": provider.name, ":url": provider.url.as_str(), ":now": now.timestamp_millis(),
+        ":id": provider.id, ":name": provider.name, ":url": address_mark(&provider.url), ":now": now.timestamp_millis(),
         ":interval": provider.settings.interval.as_millis() as i64, ":stale": provider.settings.stale_after.as_millis() as i64,
     })?;
     Ok(())

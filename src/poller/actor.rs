@@ -281,9 +281,10 @@ impl Poller {
                     tracing::debug!(%error, "a failed poll could not be written down");
                 }
             }
-            .into_actor(self),
+            .into_actor(self)
+            // Whoever waits for this one poll ends the program: not before it is written down.
+            .map(|(), poller, _| poller.finished()),
         );
-        self.finished();
         self.schedule(next, context);
     }
 

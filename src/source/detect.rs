@@ -13,6 +13,7 @@ use url::Url;
 use super::shared::html_title;
 use super::{Documents, Limits, SOURCES, Source};
 use crate::document::{Document, Shape};
+use crate::redact::redact;
 use crate::text::one_line;
 
 /// Requests for one page at most: recognition is a guest.
@@ -39,7 +40,7 @@ pub struct Found {
 
 /// Nothing that any source reads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no status page was recognised at {page}{}", told(.reason.as_deref(), .tried))]
+#[error("no status page was recognised at {}{}", redact(.page), told(.reason.as_deref(), .tried))]
 pub struct NotFound {
     /// The address asked about.
     pub page: Url,
@@ -51,7 +52,7 @@ pub struct NotFound {
 
 fn told(reason: Option<&str>, tried: &[(Url, String)]) -> String {
     let reason = reason.map(|reason| format!(": {reason}"));
-    let answers = tried.iter().map(|(url, answer)| format!("\n  {url}: {answer}"));
+    let answers = tried.iter().map(|(url, answer)| format!("\n  {}: {answer}", redact(url)));
     reason.into_iter().chain(answers).collect()
 }
 
@@ -106,7 +107,9 @@ where
         }
         let answer = match fetch(candidate.url.clone(), candidate.accept).await {
             Ok(document) => match judge(candidate.url.clone(), document).await {
-                Verdict::Found(found) if !same_site(&candidate.url, &found) => format!("led to {}, another site", found.url),
+                Verdict::Found(found) if !same_site(&candidate.url, &found) => {
+                    format!("led to {}, another site", redact(&found.url))
+                }
                 // Many hosts have a feed at the usual places: that of their blog.
                 Verdict::Found(found) if found.source == FEED && !page::is_about_status(&found, html) => {
                     "a feed, but nothing says that it is about the state of a service".to_owned()

@@ -6,6 +6,7 @@
 mod mutate;
 mod whole;
 
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -67,7 +68,6 @@ fn undamaged_documents_pass() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "how much was tried is the result")]
 fn damaged_documents_are_survived() {
     let steps = steps();
     let bodies: Vec<&[u8]> = steps.iter().map(|step| step.documents.first.body.as_ref()).collect();
@@ -105,7 +105,7 @@ fn damaged_documents_are_survived() {
     assert!(rounds >= SOURCES.len() as u64, "too slow to try each source: {rounds} documents in {:?}", began.elapsed());
 }
 
-/// What once failed, under `fuzz/crashes` for the coverage-guided targets and for us.
+/// What once failed, here or in a coverage-guided target.
 #[test]
 fn former_crashes_stay_mended() {
     for path in entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/crashes")) {
@@ -124,13 +124,18 @@ fn former_crashes_stay_mended() {
     }
 }
 
+/// `a0=… a1=… a2=…`
+fn numbered(count: usize, before: &str, after: &str) -> String {
+    (0..count).fold(String::new(), |text, n| text + before + &n.to_string() + after)
+}
+
 #[test]
 fn bombs_are_cheap() {
     let rows = |count: usize, row: &str| row.repeat(count);
     let entities = {
         let mut text = "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY a0 \"ha\">".to_owned();
         for depth in 1..40 {
-            text.push_str(&format!("<!ENTITY a{depth} \"&a{};&a{};\">", depth - 1, depth - 1));
+            write!(text, "<!ENTITY a{depth} \"&a{0};&a{0};\">", depth - 1).unwrap();
         }
         text + "]><rss version=\"2.0\"><channel><title>&a39;</title></channel></rss>"
     };
@@ -138,15 +143,15 @@ fn bombs_are_cheap() {
         ("nested entities", entities),
         ("an external entity", "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><rss version=\"2.0\"><channel><title>&x;</title><item><title>&x;</title><guid>1</guid></item></channel></rss>".to_owned()),
         ("nested elements", rows(400_000, "<a>")),
-        ("nested lists", rows(1_000_000, "[")),
-        ("nested objects", rows(500_000, "{\"incidents\":")),
-        ("attributes", format!("<rss version=\"2.0\" {}><channel/></rss>", (0..100_000).map(|n| format!("a{n}=\"\" ")).collect::<String>())),
-        ("namespaces", format!("<feed xmlns=\"http://www.w3.org/2005/Atom\" {}/>", (0..60_000).map(|n| format!("xmlns:a{n}=\"b\" ")).collect::<String>())),
+        ("nested lists", rows(300_000, "[")),
+        ("nested objects", rows(100_000, "{\"incidents\":")),
+        ("attributes", format!("<rss version=\"2.0\" {}><channel/></rss>", numbered(100_000, "a", "=\"\" "))),
+        ("namespaces", format!("<feed xmlns=\"http://www.w3.org/2005/Atom\" {}/>", numbered(60_000, "xmlns:a", "=\"b\" "))),
         ("items", format!("<rss version=\"2.0\"><channel>{}</channel></rss>", rows(100_000, "<item><guid>1</guid></item>"))),
         ("one long title", format!("<rss version=\"2.0\"><channel><item><guid>1</guid><title>{}</title></item></channel></rss>", rows(900_000, "x"))),
         ("open tags in HTML", format!("<html>{}", rows(300_000, "<p><b>"))),
-        ("brackets", rows(1_000_000, "<")),
-        ("ampersands", rows(1_000_000, "&")),
+        ("brackets", rows(300_000, "<")),
+        ("ampersands", rows(300_000, "&")),
         ("a comment without end", format!("<rss version=\"2.0\"><!--{}", rows(500_000, "--"))),
     ];
     for (name, body) in bombs {

@@ -23,6 +23,7 @@ mod power;
 mod replay;
 mod restored;
 mod run;
+mod security;
 mod sinks;
 mod sources;
 mod storage;

@@ -37,6 +37,7 @@ async fn begin(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     if let Some(dir) = &common.state {
         config.state_dir.clone_from(dir);
     }
+    keep_from_others();
     let lock = match StateLock::acquire(&config.state_dir) {
         Ok(lock) => lock,
         Err(error @ LockError::InUse { .. }) => {
@@ -48,6 +49,14 @@ async fn begin(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     let _diagnostics = telemetry::start(&config.diagnostics, telemetry::Stderr::Warnings)?;
     telemetry::log_panics();
     watch(common, args, config, lock, signals).await
+}
+
+/// Nothing that is written from here on is for everybody on this machine, whatever the umask we were started with.
+fn keep_from_others() {
+    use rustix::fs::Mode;
+    // It cannot be read without being set.
+    let given = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    rustix::process::umask(given | Mode::WGRP | Mode::RWXO);
 }
 
 /// Why the watch ends.
@@ -199,13 +208,13 @@ async fn reload(common: &Common, config: &Config, pipeline: &Pipeline) {
         }
     };
     let same = |fresh: &Config| {
-        (&fresh.supervision, &fresh.console, &fresh.event_log, &fresh.diagnostics)
-            == (&config.supervision, &config.console, &config.event_log, &config.diagnostics)
+        (&fresh.supervision, &fresh.console, &fresh.event_log, &fresh.diagnostics, &fresh.beat)
+            == (&config.supervision, &config.console, &config.event_log, &config.diagnostics, &config.beat)
             && (common.state.is_some() || fresh.state_dir == config.state_dir)
     };
     if !same(&fresh) {
         tracing::warn!(
-            "only providers and defaults are reloaded; state_dir, supervision, console, logs and diagnostics need a restart"
+            "only providers and defaults are reloaded; state_dir, supervision, console, logs, diagnostics and beat need a restart"
         );
     }
     match pipeline.supervisor.send(Reload(fresh.providers)).await {

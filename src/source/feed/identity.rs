@@ -6,6 +6,9 @@ use url::Url;
 use super::read::Item;
 use crate::event::format_time;
 
+/// Longer ids are kept as a hash.
+const LONGEST: usize = 512;
+
 /// The native id of an item: its own id, else its link, else a hash of title and date. `None` where it has none of these.
 pub(super) fn of(item: &Item) -> Option<String> {
     let own = normalized(&item.id);
@@ -19,15 +22,24 @@ pub(super) fn of(item: &Item) -> Option<String> {
     if item.title.is_empty() && date.is_none() {
         return None;
     }
-    let digest = Sha256::digest(format!("{}\n{}", item.title, date.map(format_time).unwrap_or_default()));
+    Some(hashed(&format!("{}\n{}", item.title, date.map(format_time).unwrap_or_default())))
+}
+
+/// What stands for a text that cannot be an id itself.
+fn hashed(text: &str) -> String {
+    let digest = Sha256::digest(text);
     let number = digest.iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-    Some(format!("{number:032x}"))
+    format!("{number:032x}")
 }
 
 /// An id in the one form that all spellings of it share: no white space, and for addresses https, a host in lower
 /// case, single slashes, none at the end, no tracking parameters.
 pub(super) fn normalized(id: &str) -> String {
-    let id: String = id.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
+    let id: String = id.chars().filter(|c| !c.is_whitespace()).collect();
+    let id = crate::text::safe(&id);
+    if id.len() > LONGEST {
+        return hashed(&id);
+    }
     let Some(mut url) = Url::parse(&id).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else { return id };
     let path: Vec<&str> = url.path().split('/').filter(|part| !part.is_empty()).collect();
     let path = path.join("/");

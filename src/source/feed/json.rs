@@ -72,7 +72,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
     }
     Ok(Feed {
         title: one_line(&feed.title.unwrap_or_default(), TITLE),
-        link: feed.home_page_url.filter(|url| is_http(url)),
+        link: feed.home_page_url.as_deref().and_then(crate::source::shared::link),
         generator: String::new(),
         version: None,
         items,
@@ -85,7 +85,7 @@ fn item(json: JsonItem) -> Item {
     let body = body.or_else(|| json.content_text.or(json.summary).map(|text| escape(&text))).unwrap_or_default();
     Item {
         id: json.id.map(|raw| id(raw.get())).unwrap_or_default(),
-        link: json.url.filter(|url| is_http(url)),
+        link: json.url.as_deref().and_then(crate::source::shared::link),
         title: one_line(&json.title.unwrap_or_default(), TITLE),
         body,
         published: json.date_published.as_deref().and_then(time::parse),
@@ -99,8 +99,4 @@ fn id(raw: &str) -> String {
         return serde_json::from_str(raw).unwrap_or_default();
     }
     if raw.starts_with(|c: char| c.is_ascii_digit() || c == '-') { raw.to_owned() } else { String::new() }
-}
-
-fn is_http(url: &str) -> bool {
-    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }

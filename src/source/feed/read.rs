@@ -131,7 +131,10 @@ fn link(links: &[Link], document: &Document) -> Option<String> {
 
 /// `href` against the document's own address; http(s) alone.
 fn absolute(href: &str, document: &Document) -> Option<String> {
-    let url = document.url.join(href.trim()).ok()?;
+    // The query of the address we were given may hold a secret: a relative link must not inherit it.
+    let mut base = document.url.clone();
+    base.set_query(None);
+    let url = base.join(href.trim()).ok()?;
     (matches!(url.scheme(), "http" | "https") && href.len() <= 2000 && !href.trim().is_empty()).then(|| url.to_string())
 }
 

@@ -43,7 +43,8 @@ impl<'de> Deserialize<'de> for Id {
         } else {
             return Err(de::Error::custom("an id is a string or a whole number"));
         };
-        if id.is_empty() || id.len() > MAX_ID || id.chars().any(char::is_control) {
+        // Ids stand in lines that people see: one that hides or turns text is nobody's.
+        if id.is_empty() || id.len() > MAX_ID || id.contains('\n') || crate::text::safe(&id) != id {
             return Err(de::Error::custom("an id that is empty, too long or unprintable"));
         }
         Ok(Self(id))
@@ -154,9 +155,16 @@ mod tests {
     fn ids_are_strings_or_whole_numbers_and_never_rounded() {
         assert_eq!(item(r#"{"id": 123456789012345678901234567890}"#).unwrap().id.as_str(), "123456789012345678901234567890");
         assert_eq!(item(r#"{"id": " ab\u0063 "}"#).unwrap().id.as_str(), "abc");
-        for bad in
-            [r#"{"id": 1.5}"#, r#"{"id": 1e3}"#, r#"{"id": ""}"#, r#"{"id": null}"#, r#"{"id": {}}"#, r#"{"id": "a\u0007"}"#, "{}"]
-        {
+        for bad in [
+            r#"{"id": 1.5}"#,
+            r#"{"id": 1e3}"#,
+            r#"{"id": ""}"#,
+            r#"{"id": null}"#,
+            r#"{"id": {}}"#,
+            r#"{"id": "a\u0007"}"#,
+            "{\"id\": \"a\u{202e}\"}",
+            "{}",
+        ] {
             assert!(item(bad).is_err(), "{bad}");
         }
         assert_eq!(item(r#"{"id": 1, "group": 7}"#).unwrap().group, Some(Id("7".to_owned())));

@@ -41,6 +41,8 @@ use crate::text::one_line;
 pub const MAX_NAME: usize = 300;
 /// Longest excerpt of a foreign message in an error of ours.
 const MAX_EXCERPT: usize = 200;
+/// Longer links are no use to a person.
+const MAX_LINK: usize = 2000;
 /// Where the title of an HTML page is looked for.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -117,10 +119,11 @@ pub fn name(text: &str) -> String {
     one_line(text, MAX_NAME)
 }
 
-/// A link a person may open: absolute, http or https.
+/// A link a person may open: absolute, http or https, of a length that has a use.
 #[must_use]
 pub fn link(text: &str) -> Option<String> {
-    let url = url::Url::parse(text.trim()).ok()?;
+    let text = text.trim();
+    let url = url::Url::parse(text).ok().filter(|_| text.len() <= MAX_LINK)?;
     matches!(url.scheme(), "http" | "https").then(|| url.to_string())
 }
 

