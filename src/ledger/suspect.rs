@@ -129,6 +129,7 @@ mod tests {
             url_written: true,
             settings: Settings::default(),
             filter: Filter::default(),
+            json: None,
         })
     }
 
