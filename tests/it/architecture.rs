@@ -18,20 +18,23 @@ const MODULES: &[(&str, &[&str])] = &[
     ("clock", &["event"]),
     ("snapshot", &["event"]),
     // Documents in, snapshots out.
-    ("source", &["document", "event", "snapshot", "text"]),
+    // Its errors name addresses, without their secrets.
+    ("source", &["document", "event", "redact", "snapshot", "text"]),
     // The names of sources, the words of events.
     ("catalog", &["source"]),
-    ("config", &["catalog", "event", "source"]),
+    // A name from the file is shown on terminals.
+    ("config", &["catalog", "event", "source", "text"]),
     ("fetch", &["backoff", "clock", "document", "event", "redact"]),
     // A checkpoint holds what fetch and source want back at the next poll; a cursor is a sink's. Types alone: see ITEMS.
     ("ledger", &["clock", "config", "event", "fetch", "redact", "sink", "snapshot", "source", "text"]),
     ("sink", &["backoff", "clock", "config", "event", "ledger", "text"]),
     ("poller", &["backoff", "clock", "config", "document", "event", "fetch", "ledger", "redact", "snapshot", "source"]),
     ("supervisor", &["backoff", "clock", "config", "event", "ledger", "poller", "sink"]),
-    ("telemetry", &["config", "text"]),
+    ("telemetry", &["clock", "config", "text"]),
     // The fake providers know nothing of what watches them: they could not be an oracle otherwise.
     ("world", &["event"]),
-    ("pipeline", &["clock", "config", "fetch", "ledger", "poller", "sink", "supervisor"]),
+    ("beat", &["config", "fetch", "ledger"]),
+    ("pipeline", &["beat", "clock", "config", "fetch", "ledger", "poller", "sink", "supervisor"]),
     (
         "cli",
         &[
@@ -86,7 +89,7 @@ const CRATES: &[(&str, &[&str])] = &[
     // Within the ledger the transaction is handed on, so all of its files see the type.
     ("rusqlite", &["src/ledger/"]),
     ("tracing_appender", &["src/telemetry.rs"]),
-    ("tracing_subscriber", &["src/telemetry.rs"]),
+    ("tracing_subscriber", &["src/telemetry.rs", "src/telemetry/"]),
     // Actors, their messages and addresses, and whoever starts a system.
     (
         "actix",
