@@ -143,7 +143,7 @@ fn adopt(ledger: &mut LedgerActor, config: &Config) {
     match ledger.adopt(&config.event_log.dir) {
         Ok(0) => {}
         Ok(events) => {
-            tracing::warn!(events, "took over events of the event log that the ledger did not know: it was restored or begun anew")
+            tracing::warn!(events, "took over events of the event log that the ledger did not know: it was restored or begun anew");
         }
         Err(error) => tracing::error!(%error, "cannot compare the ledger with the event log; events may be told once more"),
     }

@@ -158,7 +158,7 @@ impl Client {
     /// failure says for how long.
     pub async fn get(&self, request: Request<'_>) -> Result<Fetched, Failure> {
         self.inner.unblocked(request.url)?;
-        let _turn = self.inner.gate.turn(request.url).await;
+        let _turn = self.inner.gate.turn(request.url, request.following).await;
         // Those who waited behind the request that was told to stay away stay away as well.
         self.inner.unblocked(request.url)?;
         let mut phase = Phase::Head;

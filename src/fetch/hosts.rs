@@ -1,7 +1,7 @@
 //! Politeness to hosts: whose turn it is, and who asked to be left alone.
 //!
-//! Per authority (host and port) at most two requests run at once, their starts are 250 ms apart,
-//! and those who wait are served in the order they came. A host that is alone with its provider
+//! Per authority (host and port) at most two requests run at once, polls start 250 ms apart, the further requests
+//! of a poll 50 ms, and those who wait are served in the order they came. A host that is alone with its provider
 //! costs one lock and no timer.
 
 use std::collections::HashMap;
@@ -15,8 +15,10 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// Requests to one authority at once.
 const AT_ONCE: usize = 2;
-/// Between two starts at one authority.
+/// Between a start and that of the next poll at one authority.
 const APART: Duration = Duration::from_millis(250);
+/// Between a start and that of a further request of a poll: what has changed should be told at once.
+const FOLLOWING: Duration = Duration::from_millis(50);
 /// Below so many entries nothing is cleared away.
 const FEWEST: usize = 256;
 
@@ -37,18 +39,20 @@ struct Hosts {
 #[derive(Debug)]
 struct Host {
     slots: Arc<Semaphore>,
-    next_start: Instant,
+    last_start: Option<Instant>,
     blocked_until: Option<Instant>,
 }
 
 impl Host {
-    fn new(now: Instant) -> Self {
-        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), next_start: now, blocked_until: None }
+    fn new() -> Self {
+        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), last_start: None, blocked_until: None }
     }
 
     /// Whether forgetting it would change anything.
     fn in_use(&self, now: Instant) -> bool {
-        Arc::strong_count(&self.slots) > 1 || self.next_start > now || self.blocked_until.is_some_and(|until| until > now)
+        Arc::strong_count(&self.slots) > 1
+            || self.last_start.is_some_and(|last| last + APART > now)
+            || self.blocked_until.is_some_and(|until| until > now)
     }
 }
 
@@ -60,11 +64,13 @@ pub struct Turn {
 
 impl HostGate {
     /// Waits for a turn at the address's authority. Dropping the future gives the place up.
-    pub async fn turn(&self, url: &Url) -> Turn {
+    /// `following`: a further request of a poll that has its first answer.
+    pub async fn turn(&self, url: &Url, following: bool) -> Turn {
         let key = key(url);
+        let apart = if following { FOLLOWING } else { APART };
         let (slots, slot) = self.with(key, Instant::now(), |host, now| match Arc::clone(&host.slots).try_acquire_owned() {
             // The semaphore hands freed slots to those who wait, so nobody is overtaken here.
-            Ok(slot) => (None, Some((slot, host.reserve(now)))),
+            Ok(slot) => (None, Some((slot, host.reserve(now, apart)))),
             Err(_) => (Some(Arc::clone(&host.slots)), None),
         });
         let (slot, start) = match (slot, slots) {
@@ -72,7 +78,7 @@ impl HostGate {
             (None, Some(slots)) => {
                 // The semaphore is never closed: an error cannot come, and would let the request pass.
                 let slot = slots.acquire_owned().await.ok();
-                (slot, self.with(key, Instant::now(), Host::reserve))
+                (slot, self.with(key, Instant::now(), |host, now| host.reserve(now, apart)))
             }
             (None, None) => (None, None),
         };
@@ -112,15 +118,15 @@ impl HostGate {
             hosts.map.retain(|_, host| host.in_use(now));
             hosts.clear_at = hosts.map.len() * 2;
         }
-        act(hosts.map.entry(key).or_insert_with(|| Host::new(now)), now)
+        act(hosts.map.entry(key).or_insert_with(Host::new), now)
     }
 }
 
 impl Host {
     /// Takes the next start; `None`: right now.
-    fn reserve(&mut self, now: Instant) -> Option<Instant> {
-        let start = self.next_start.max(now);
-        self.next_start = start + APART;
+    fn reserve(&mut self, now: Instant, apart: Duration) -> Option<Instant> {
+        let start = self.last_start.map_or(now, |last| now.max(last + apart));
+        self.last_start = Some(start);
         (start > now).then_some(start)
     }
 }
@@ -145,13 +151,13 @@ mod tests {
     fn starts_are_apart() {
         let now = Instant::now();
         let ms = Duration::from_millis;
-        let mut host = Host::new(now);
-        assert_eq!(host.reserve(now), None);
-        assert_eq!(host.reserve(now), Some(now + ms(250)));
-        assert_eq!(host.reserve(now + ms(100)), Some(now + ms(500)));
-        assert_eq!(host.reserve(now + ms(750)), None);
-        assert_eq!(host.reserve(now + ms(750)), Some(now + ms(1000)));
-        assert_eq!(host.reserve(now + ms(9000)), None);
+        let mut host = Host::new();
+        assert_eq!(host.reserve(now, APART), None);
+        assert_eq!(host.reserve(now, APART), Some(now + ms(250)));
+        assert_eq!(host.reserve(now + ms(100), APART), Some(now + ms(500)));
+        assert_eq!(host.reserve(now + ms(750), APART), None);
+        assert_eq!(host.reserve(now + ms(750), APART), Some(now + ms(1000)));
+        assert_eq!(host.reserve(now + ms(9000), APART), None);
     }
 
     #[tokio::test]
@@ -159,9 +165,9 @@ mod tests {
         let gate = HostGate::default();
         let a = url("http://a.example/");
         let began = Instant::now();
-        let held = [gate.turn(&a).await, gate.turn(&a).await];
+        let held = [gate.turn(&a, false).await, gate.turn(&a, false).await];
         assert!(began.elapsed() >= APART);
-        let (mut third, mut fourth) = (pin!(gate.turn(&a)), pin!(gate.turn(&a)));
+        let (mut third, mut fourth) = (pin!(gate.turn(&a, false)), pin!(gate.turn(&a, false)));
         assert!(matches!(poll!(third.as_mut()), Poll::Pending));
         assert!(matches!(poll!(fourth.as_mut()), Poll::Pending));
         tokio::time::sleep_until(began + 3 * APART).await;
@@ -176,22 +182,26 @@ mod tests {
     async fn other_hosts_and_ports_do_not_wait() {
         let gate = HostGate::default();
         let (a, other_port, other_host) = (url("http://a.example/"), url("http://a.example:81/"), url("https://b.example/"));
-        let turns = [gate.turn(&a).now_or_never(), gate.turn(&other_port).now_or_never(), gate.turn(&other_host).now_or_never()];
+        let turns = [
+            gate.turn(&a, false).now_or_never(),
+            gate.turn(&other_port, false).now_or_never(),
+            gate.turn(&other_host, false).now_or_never(),
+        ];
         assert!(turns.iter().all(Option::is_some));
-        assert!(gate.turn(&url("http://a.example:80/x")).now_or_never().is_none(), "the same authority by its written port");
+        assert!(gate.turn(&url("http://a.example:80/x"), false).now_or_never().is_none(), "the same authority by its written port");
     }
 
     #[tokio::test]
     async fn one_who_gives_up_leaves_no_hole() {
         let gate = HostGate::default();
         let a = url("http://a.example/");
-        let held = [gate.turn(&a).await, gate.turn(&a).await];
+        let held = [gate.turn(&a, false).await, gate.turn(&a, false).await];
         for _ in 0..5 {
-            assert!(gate.turn(&a).now_or_never().is_none());
+            assert!(gate.turn(&a, false).now_or_never().is_none());
         }
         drop(held);
         let began = Instant::now();
-        let _turn = gate.turn(&a).await;
+        let _turn = gate.turn(&a, false).await;
         assert!(began.elapsed() < 4 * APART, "places given up are not waited for");
     }
 
@@ -213,7 +223,7 @@ mod tests {
         let (kept, now) = (url("http://kept.example/"), Instant::now());
         gate.block(&kept, now + Duration::from_hours(10));
         for n in 0..10_000 {
-            gate.with(n, now + Duration::from_millis(10) * n as u32, Host::reserve);
+            gate.with(n, now + Duration::from_millis(10) * n as u32, |host, now| host.reserve(now, APART));
         }
         assert!(gate.remembered() <= 2 * FEWEST, "{}", gate.remembered());
         assert!(gate.blocked_until(&kept).is_some());

@@ -41,6 +41,8 @@ pub struct Request<'a> {
     pub max_body: usize,
     /// Whether names and redirects may lead to loopback and private addresses.
     pub allow_private: bool,
+    /// Whether it is a further request of a poll that has its first answer: the host is given less of a pause.
+    pub following: bool,
     /// Whether `url` may itself name a private address: it stands in the user's own file.
     pub written: bool,
 }

@@ -134,6 +134,7 @@ fn request<'a>(provider: &'a Provider, url: &'a Url, accept: &'a str, validators
         validators,
         timeout: settings.timeout,
         connect_timeout: settings.connect_timeout,
+        following: false,
         max_body: settings.max_body,
         allow_private: settings.allow_private_addresses,
         // What recognition derives from a written address stays on its host and port.
@@ -171,7 +172,7 @@ async fn read(
     let (mut snapshot, mut complete) = (snapshot, true);
     let mut documents = Documents { description: described, ..Documents::only(first) };
     for detail in details {
-        match shared.client.get(request(provider, &detail.url, source.accept(), None)).await {
+        match shared.client.get(Request { following: true, ..request(provider, &detail.url, source.accept(), None) }).await {
             Ok(Fetched::Body(answer)) => documents.details.push((detail.role, answer.document)),
             Ok(Fetched::NotModified { .. }) => complete = false,
             Err(failure) if detail.optional && not_offered(failure.kind) => {}
@@ -243,7 +244,7 @@ async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Re
     let fetch = |url: Url, accept: &'static str| {
         let (brought, last) = (&brought, &last);
         async move {
-            match shared.client.get(request(provider, &url, accept, None)).await {
+            match shared.client.get(Request { following: url != provider.url, ..request(provider, &url, accept, None) }).await {
                 Ok(Fetched::Body(answer)) => {
                     let document = answer.document.clone();
                     lock(brought).insert(url, *answer);
@@ -289,7 +290,11 @@ async fn named_source(shared: &Shared, provider: &Provider, source: &'static dyn
     places.extend(source.locate(&provider.url).into_iter().filter(|place| *place != provider.url));
     let mut first: Option<Trouble> = None;
     for place in places {
-        let trouble = match shared.client.get(request(provider, &place, source.accept(), None)).await {
+        let trouble = match shared
+            .client
+            .get(Request { following: place != provider.url, ..request(provider, &place, source.accept(), None) })
+            .await
+        {
             Ok(Fetched::Body(answer)) => {
                 let document: Document = answer.document.clone();
                 // What the user describes has no marks: reading it decides.

@@ -30,7 +30,7 @@ impl Beyond {
     /// # Errors
     /// Where the log cannot be read, or is another process's.
     pub fn open(dir: &Path, seq: u64) -> Result<Option<Self>, SinkError> {
-        if !last_event(dir)?.is_some_and(|last| last > seq) {
+        if last_event(dir)?.is_none_or(|last| last <= seq) {
             return Ok(None);
         }
         let lock = Lock::take(&dir.join(LogFileFormat::Json.file_name()))?;

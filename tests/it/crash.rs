@@ -95,7 +95,7 @@ fn rounds(kills: u64, seed: u64, extra: &str, how: fn(&mut Watch)) {
     let mut bench = Bench::new(10, extra);
     // A kill while a document is read counts against its provider, which may be set aside for minutes; and nothing may
     // leave a page meanwhile.
-    bench.patience = Duration::from_secs(300);
+    bench.patience = Duration::from_mins(5);
     for provider in bench.universe.providers() {
         provider.change(|state, _| state.window = Some(usize::MAX));
     }

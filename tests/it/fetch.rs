@@ -116,6 +116,7 @@ fn request(url: &Url) -> Request<'_> {
         connect_timeout: Duration::from_secs(5),
         max_body: 1 << 20,
         allow_private: false,
+        following: false,
         written: true,
     }
 }

@@ -100,7 +100,7 @@ async fn hostile_texts_are_harmless_wherever_they_are_shown() {
     }
     let html = format!("<!doctype html><html><head><title>{HOSTILE}</title></head><body>{HOSTILE}</body></html>");
     let broken = raw("broken", "", "text/html", html);
-    let server = Server::start(World::new([acme, other, broken])).await.unwrap();
+    let server = Server::start_each(World::new([acme, other, broken])).await.unwrap();
     let urls: Vec<(&str, String)> = ["acme", "other", "broken"].iter().map(|id| (*id, server.url(id))).collect();
     configure(dir.path(), "", &urls);
     // A name of the user's own is shown as well.
@@ -152,7 +152,7 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
     let html = raw("html", "", "text/html", "<!doctype html><html><title>Hello</title></html>");
     let named = raw("named", "x.json", "application/json", "{\"hello\": 1}");
     let moved = page("moved");
-    let server = Server::start(World::new([paged, fed, html, named, moved.clone()])).await.unwrap();
+    let server = Server::start_each(World::new([paged, fed, html, named, moved.clone()])).await.unwrap();
     moved.fault(Fault::Redirect { to: format!("http://10.0.0.1/?token={SECRET}"), code: 301 });
     let root = |id: &str| server.url(id);
     let closed = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
@@ -208,7 +208,7 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
 async fn what_is_written_is_not_for_everybody() {
     let acme = page("acme");
     acme.open_incident("Slow uploads", Impact::Major, &["Compute"], "Uploads are slow.");
-    let server = Server::start(World::new([acme])).await.unwrap();
+    let server = Server::start_each(World::new([acme])).await.unwrap();
     for umask in ["000", "022", "077"] {
         let dir = tempfile::tempdir().unwrap();
         configure(dir.path(), "", &[("acme", server.url("acme"))]);
@@ -294,8 +294,8 @@ async fn an_encrypted_page_never_leads_to_one_that_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new().unwrap();
     let (sealed, trap) = (page("sealed"), page("trap"));
-    let plain = Server::start(World::new([trap])).await.unwrap();
-    let server = Server::start(World::new([sealed.clone()]).tls(&authority, Flaw::None)).await.unwrap();
+    let plain = Server::start_each(World::new([trap])).await.unwrap();
+    let server = Server::start_each(World::new([sealed.clone()]).tls(&authority, Flaw::None)).await.unwrap();
     sealed.fault(Fault::Redirect { to: format!("{}api/v2/summary.json", plain.url("trap")), code: 302 });
     std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
     configure(dir.path(), "", &[("sealed", format!("{}api/v2/summary.json", server.url("sealed")))]);
@@ -331,7 +331,7 @@ fn ids_that_could_be_paths_are_refused() {
 async fn the_beat_is_heard_while_a_provider_is_read_and_not_otherwise() {
     let dir = tempfile::tempdir().unwrap();
     let (acme, listener) = (page("acme"), raw("listener", "ping", "text/plain", "ok"));
-    let server = Server::start(World::new([acme.clone(), listener.clone()])).await.unwrap();
+    let server = Server::start_each(World::new([acme.clone(), listener.clone()])).await.unwrap();
     let beat = format!("beat: {{url: \"{}ping\", every: 1s}}\n", server.url("listener"));
     configure(dir.path(), &beat, &[("acme", server.url("acme"))]);
     let (_, err) = run(dir.path(), &["run", "--duration", "6s"]);

@@ -55,7 +55,7 @@ async fn a_reload_starts_stops_and_changes_only_what_it_names() {
     assert!(bench.status_of("dropped").is_none());
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
-    assert!(ended.err.contains("started=1 stopped=1 changed=1 unchanged=1"), "{}", ended.err);
+    assert!(ended.err.contains("(started=1, stopped=1, changed=1, unchanged=1)"), "{}", ended.err);
 }
 
 #[tokio::test]
