@@ -294,8 +294,8 @@ async fn an_encrypted_page_never_leads_to_one_that_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new().unwrap();
     let (sealed, trap) = (page("sealed"), page("trap"));
-    let plain = Server::start_each(World::new([trap])).await.unwrap();
-    let server = Server::start_each(World::new([sealed.clone()]).tls(&authority, Flaw::None)).await.unwrap();
+    let plain = Server::start(World::new([trap])).await.unwrap();
+    let server = Server::start(World::new([sealed.clone()]).tls(&authority, Flaw::None)).await.unwrap();
     sealed.fault(Fault::Redirect { to: format!("{}api/v2/summary.json", plain.url("trap")), code: 302 });
     std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
     configure(dir.path(), "", &[("sealed", format!("{}api/v2/summary.json", server.url("sealed")))]);
