@@ -14,6 +14,7 @@ use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
 use crate::poller::Shared;
 use crate::poller::reading::Reading;
+use crate::poller::work::Work;
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
 use crate::supervisor::actor::SinkFactory;
 use crate::supervisor::{Ending, Options, Shutdown, Supervisor};
@@ -101,6 +102,7 @@ impl Pipeline {
             client: Client::new(client_options(config))?,
             ledger: Ledger::default(),
             reading,
+            work: Work::default(),
             anchor: Anchor::now(),
             once: how.once.then_some(once_sender),
         });

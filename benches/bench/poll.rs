@@ -16,6 +16,7 @@ use statuswatch::ledger::{self, Ledger, LedgerActor, Record, Unchanged, Watch};
 use statuswatch::poller::Shared;
 use statuswatch::poller::cycle::{self, Outcome, Start};
 use statuswatch::poller::reading::Reading;
+use statuswatch::poller::work::Work;
 use statuswatch::sink::actor::SinkActor;
 use statuswatch::sink::{EventLogSink, LogFileFormat};
 
@@ -130,6 +131,7 @@ impl Watching {
             client: statuswatch::fetch::Client::new(options).unwrap(),
             ledger: ledger.clone(),
             reading: Reading::open(dir.path(), 2).0,
+            work: Work::default(),
             anchor: Anchor::now(),
             once: None,
         });
@@ -168,7 +170,8 @@ impl Drop for Watching {
 
 async fn poll(shared: &Shared, provider: &Arc<Provider>, start: &mut Start) {
     let now = chrono::Utc::now();
-    match cycle::poll(shared, provider, start).await {
+    let place = shared.work.place().await;
+    match cycle::poll(shared, provider, start, place).await {
         Outcome::Unchanged { validators } => {
             shared.ledger.hint(Unchanged { provider: provider.id.clone(), generation: 0, at: now, next_poll_at: now, validators });
         }

@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::poller::Shared;
 use crate::poller::cycle::{Examined, Trouble, examine};
 use crate::poller::reading::Reading;
+use crate::poller::work::Work;
 
 /// Providers read at once.
 const AT_ONCE: usize = 32;
@@ -19,7 +20,14 @@ const AT_ONCE: usize = 32;
 /// Reads each provider once; `done` is called as each one ends. In the order given.
 pub(super) fn all(providers: &[Arc<Provider>], mut done: impl FnMut(&Provider)) -> anyhow::Result<Vec<Result<Examined, Trouble>>> {
     let client = Client::new(ClientOptions { max_hosts: providers.len().max(16) * 2, ..ClientOptions::default() })?;
-    let shared = Shared { client, ledger: Ledger::default(), reading: Reading::unmarked(2), anchor: Anchor::now(), once: None };
+    let shared = Shared {
+        client,
+        ledger: Ledger::default(),
+        reading: Reading::unmarked(2),
+        work: Work::default(),
+        anchor: Anchor::now(),
+        once: None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut results: Vec<(usize, Result<Examined, Trouble>)> = runtime.block_on(async {
         let shared = &shared;

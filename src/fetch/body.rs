@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::failure::{Phase, of_body};
 use super::{Failure, FailureKind};
 
-/// What every body may take without asking.
-const FREE: usize = 256 << 10;
+/// What every body may take without asking: an ordinary page, so that it never waits behind large ones.
+const FREE: usize = 64 << 10;
 /// The budget is counted in so many bytes.
 const UNIT: usize = 4 << 10;
 

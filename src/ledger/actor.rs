@@ -3,7 +3,7 @@
 //! Results of pollers that arrive while a transaction is being synced wait together for the next one: the busier
 //! it gets, the larger the groups. Each result has a savepoint of its own, so that none can spoil another's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -19,7 +19,7 @@ use super::messages::{
     AddSink, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Nudge, Record, Recorded, Restarted, Resume, SinkTrouble,
     Unchanged, Verdict, Watch,
 };
-use super::{LedgerError, adopt, migrate, store, suspect};
+use super::{LedgerError, adopt, load, migrate, store, suspect};
 use crate::clock;
 use crate::config::Provider;
 use crate::event::Time;
@@ -352,7 +352,6 @@ impl LedgerActor {
     fn watch(&mut self, message: &Watch) -> Result<Vec<Loaded>, LedgerError> {
         let now = clock::now();
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut loaded = Vec::with_capacity(message.providers.len());
         transaction.execute(
             "UPDATE provider SET watched = 0 WHERE watched = 1 AND id NOT IN (SELECT value FROM json_each(?1))",
             [serde_json::to_string(&message.providers.iter().map(|provider| &provider.id).collect::<Vec<_>>()).unwrap_or_default()],
@@ -360,11 +359,9 @@ impl LedgerActor {
         for id in &message.died {
             count_death(&transaction, id, now)?;
         }
-        for provider in &message.providers {
-            store::watch_provider(&transaction, provider, now)?;
-            loaded.push(load(&transaction, provider)?);
-        }
-        let unreachable: Vec<String> = transaction
+        load::declare(&transaction, &message.providers, now)?;
+        let loaded = load::all(&transaction, &message.providers)?;
+        let unreachable: HashSet<String> = transaction
             .prepare("SELECT id FROM provider WHERE unreachable = 1")?
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
@@ -445,14 +442,6 @@ impl Job {
     }
 }
 
-/// Where a provider's poller stands.
-fn load(db: &Connection, provider: &Provider) -> Result<Loaded, LedgerError> {
-    let (checkpoint, deaths, quarantined_until) = store::checkpoint(db, provider)?.unwrap_or_default();
-    let known = commit::known_at_start(db, &provider.id)?;
-    let active = commit::is_active(db, &provider.id)?;
-    Ok(Loaded { checkpoint, known, active, deaths, quarantined_until })
-}
-
 fn touch_provider(db: &Connection, touch: &Unchanged) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, next_poll_at = ?3, last_outcome = 'unchanged', last_error = NULL,
@@ -527,7 +516,7 @@ impl Handler<Resume> for LedgerActor {
     fn handle(&mut self, message: Resume, _: &mut Self::Context) -> Self::Result {
         self.admit(&message.provider.id, message.generation)?;
         self.flush();
-        load(&self.db, &message.provider)
+        Ok(load::one(&self.db, &message.provider)?)
     }
 }
 

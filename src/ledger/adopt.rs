@@ -3,11 +3,13 @@
 //! Ids come from content, so a page that is read again makes the same ones, and an event that is known is not told. What
 //! counts changes (components, outages, impacts) is brought up to date, so that the next change is not taken for an old one.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::LedgerError;
 use super::commit::component_id;
-use super::store::{self, EventRow, millis};
+use super::store::{self, EventRow, KnownComponent, millis};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
 use crate::sink::{Beyond, LogLine, SinkError};
 
@@ -128,9 +130,10 @@ fn remember_outage(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()>
 fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
     let Some(component) = event.components.first() else { return Ok(()) };
     let id = component_id(component);
-    let before = store::components(db, &event.provider)?.remove(&id).map_or(0, |known| known.changes);
-    let changes = past(before, event);
-    store::put_component(db, &event.provider, &id, component, Some(event.status), changes, event.observed_at)
+    let mut known = store::components(db, &event.provider)?;
+    let changes = past(known.get(&id).map_or(0, |known| known.changes), event);
+    known.insert(id.clone(), KnownComponent::new(component, Some(event.status), changes, event.observed_at));
+    store::put_components(db, &event.provider, known, &HashSet::from([id]))
 }
 
 /// A count that no change before this event had: there are fewer changes of anything than events.

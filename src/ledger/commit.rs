@@ -472,26 +472,30 @@ fn components(numbering: &mut Numbering<'_>, message: &Record, first_run: bool) 
     let provider = &message.provider;
     let now = message.observed_at;
     let mut known = store::components(db, &provider.id)?;
-    let mut events = 0;
+    let (mut events, mut changed) = (0, false);
+    let mut listed = HashSet::with_capacity(message.snapshot.components.len());
     for component in &message.snapshot.components {
         let id = component_id(component);
-        let Some(before) = known.remove(&id) else {
-            store::put_component(db, &provider.id, &id, component, None, 0, now)?;
-            continue;
-        };
-        if before.status == component.status {
+        if !listed.insert(id.clone()) {
+            // Listed twice: the first one counts, or the two would take turns.
             continue;
         }
-        let mut told = before.told;
-        if !first_run {
-            let draft = component_change(message, &id, component, &before);
-            let reason = withheld(&provider.filter, &draft, before.told.is_some());
-            events += usize::from(numbering.store(provider, source_of(message), draft, reason, now)?);
-            if reason.is_none() {
-                told = Some(component.status.into());
+        let (told, changes) = match known.get(&id) {
+            Some(before) if before.status == component.status => continue,
+            None => (None, 0),
+            Some(before) if first_run => (before.told, before.changes + 1),
+            Some(before) => {
+                let draft = component_change(message, &id, component, before);
+                let reason = withheld(&provider.filter, &draft, before.told.is_some());
+                events += usize::from(numbering.store(provider, source_of(message), draft, reason, now)?);
+                (if reason.is_none() { Some(component.status.into()) } else { before.told }, before.changes + 1)
             }
-        }
-        store::put_component(db, &provider.id, &id, component, told, before.changes + 1, now)?;
+        };
+        known.insert(id, store::KnownComponent::new(component, told, changes, now));
+        changed = true;
+    }
+    if changed {
+        store::put_components(db, &provider.id, known, &listed)?;
     }
     Ok(events)
 }
@@ -634,15 +638,14 @@ fn known_now(db: &Connection, provider: &str, state: &ProviderState, version: Op
 }
 
 /// Whether the provider has an open incident or a maintenance under way.
-pub(super) fn is_active(db: &Connection, provider: &str) -> Sql<bool> {
-    Ok(store::open_items(db, provider)?.iter().any(|(_, kind, _, status)| match kind {
-        Kind::Maintenance => matches!(status, Status::InProgress | Status::Verifying),
-        _ => true,
-    }))
+fn is_active(db: &Connection, provider: &str) -> Sql<bool> {
+    Ok(store::open_items(db, provider)?.iter().any(|(_, kind, _, status)| keeps_active(*kind, *status)))
 }
 
-/// What a poller needs to know of a provider at its start.
-pub(super) fn known_at_start(db: &Connection, provider: &str) -> Sql<Known> {
-    let state = store::provider_state(db, provider)?;
-    Ok(Known { baseline: state.baseline_at.is_some(), ..known_now(db, provider, &state, None)? })
+/// Whether an open item makes its provider be polled more often.
+pub(super) fn keeps_active(kind: Kind, status: Status) -> bool {
+    match kind {
+        Kind::Maintenance => matches!(status, Status::InProgress | Status::Verifying),
+        _ => true,
+    }
 }

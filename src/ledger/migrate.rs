@@ -83,11 +83,8 @@ CREATE TABLE seen(
   PRIMARY KEY(item, update_key, fingerprint)
 ) WITHOUT ROWID;
 
-CREATE TABLE component(
-  provider TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, grp TEXT, status TEXT NOT NULL,
-  told_status TEXT, changes INTEGER NOT NULL DEFAULT 0, since INTEGER NOT NULL,
-  PRIMARY KEY(provider, id)
-) WITHOUT ROWID;
+-- The components of a provider, all of them in one row: a JSON object by id.
+CREATE TABLE component(provider TEXT PRIMARY KEY, list TEXT NOT NULL);
 
 -- line: the final JSON bytes, fixed at commit, so that every attempt of every sink writes the same.
 CREATE TABLE event(

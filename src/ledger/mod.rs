@@ -16,6 +16,7 @@ mod error;
 pub mod filter;
 mod handle;
 mod heal;
+mod load;
 mod lock;
 mod messages;
 mod migrate;

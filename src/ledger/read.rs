@@ -147,18 +147,15 @@ impl Reader {
 
     /// The components of a provider, by group and name.
     pub fn components(&self, provider: &str) -> Result<Vec<Component>, LedgerError> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT id, name, grp, status FROM component WHERE provider = ?1 ORDER BY coalesce(grp, ''), name")?;
-        let rows = statement.query_map([provider], |row| {
-            Ok(Component {
-                id: row.get(0)?,
-                name: row.get(1)?,
-                group: row.get(2)?,
-                status: row.get_ref(3)?.as_str()?.parse().unwrap_or(crate::event::ComponentStatus::Unknown),
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut known: Vec<_> = store::components(&self.db, provider)?.into_iter().collect();
+        known.sort_by(|(_, one), (_, other)| (&one.group, &one.name).cmp(&(&other.group, &other.name)));
+        let component = |(id, known): (String, store::KnownComponent)| Component {
+            id: Some(id),
+            name: known.name,
+            group: known.group,
+            status: known.status,
+        };
+        Ok(known.into_iter().map(component).collect())
     }
 
     /// Every sink.

@@ -1,9 +1,13 @@
 //! The SQL of the writer: rows in and out, nothing decided here. Times are milliseconds since 1970, UTC.
 
+use std::collections::{BTreeMap, HashSet};
+
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use serde::{Deserialize, Serialize};
 
 use super::messages::{Binding, Checkpoint};
 use super::reconcile::{KnownItem, Latest, Seen};
+use crate::config::Provider;
 use crate::event::{Component, ComponentStatus, EventId, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey};
 use crate::fetch::Validators;
 use crate::snapshot::Incident;
@@ -27,13 +31,39 @@ pub(super) struct ProviderState {
     pub(super) source: Option<String>,
 }
 
+/// Components of one provider that are remembered although its page does not list them any more.
+const UNLISTED: usize = 2000;
+
 /// A component as last seen and told.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct KnownComponent {
+    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<String>,
     pub(super) status: ComponentStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) told: Option<Status>,
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) changes: u32,
+    /// When its status changed last, in milliseconds.
+    since: i64,
 }
+
+/// Left out where it is so, to keep the list short.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the derived code hands over a reference")]
+fn is_zero(changes: &u32) -> bool {
+    *changes == 0
+}
+
+impl KnownComponent {
+    pub(super) fn new(component: &Component, told: Option<Status>, changes: u32, now: Time) -> Self {
+        let Component { name, group, status, .. } = component;
+        Self { name: name.clone(), group: group.clone(), status: *status, told, changes, since: now.timestamp_millis() }
+    }
+}
+
+/// The components of a provider by id.
+pub(super) type Components = BTreeMap<String, KnownComponent>;
 
 /// An event to be inserted under the next number.
 pub(super) struct EventRow<'a> {
@@ -59,7 +89,7 @@ fn blob<const N: usize>(row: &Row<'_>, column: &str) -> Sql<[u8; N]> {
 }
 
 /// A word of ours from the database; one that is not is damage, told as such.
-fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: &str) -> Sql<T> {
+pub(super) fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: &str) -> Sql<T> {
     let text = row.get_ref(column)?.as_str()?;
     text.parse().map_err(|error: crate::event::UnknownWord| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
@@ -93,31 +123,42 @@ pub(super) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
     })
 }
 
-/// Everything of a provider's row that decides how its poller starts.
-pub(super) fn checkpoint(db: &Connection, provider: &crate::config::Provider) -> Sql<Option<(Checkpoint, u32, Option<Time>)>> {
-    let mut statement = db.prepare_cached(
-        "SELECT source, source_version, document_url, etag, last_modified, body_hash, next_poll_at, retry_until, failures,
-                deaths, quarantined_until FROM provider WHERE id = ?1",
-    )?;
-    statement
-        .query_row([&provider.id], |row| {
-            let address: Option<String> = row.get("document_url")?;
-            let address = address.map(|address| if address.is_empty() { provider.url.as_str().to_owned() } else { address });
-            let binding = match (row.get("source")?, row.get("source_version")?, address.and_then(|address| address.parse().ok())) {
-                (Some(source), Some(version), Some(document_url)) => Some(Binding { source, version, document_url }),
-                _ => None,
-            };
-            let checkpoint = Checkpoint {
-                binding,
-                validators: Validators { etag: row.get("etag")?, last_modified: row.get("last_modified")? },
-                body_hash: row.get::<_, Option<[u8; 16]>>("body_hash")?.map(u128::from_be_bytes),
-                next_poll_at: time(row.get("next_poll_at")?),
-                retry_until: time(row.get("retry_until")?),
-                failures: row.get("failures")?,
-            };
-            Ok((checkpoint, row.get("deaths")?, time(row.get("quarantined_until")?)))
-        })
-        .optional()
+/// Where a provider's poller left off, from its row.
+pub(super) fn checkpoint(row: &Row<'_>, provider: &Provider) -> Sql<Checkpoint> {
+    let address: Option<String> = row.get("document_url")?;
+    let address = address.map(|address| if address.is_empty() { provider.url.as_str().to_owned() } else { address });
+    let binding = match (row.get("source")?, row.get("source_version")?, address.and_then(|address| address.parse().ok())) {
+        (Some(source), Some(version), Some(document_url)) => Some(Binding { source, version, document_url }),
+        _ => None,
+    };
+    Ok(Checkpoint {
+        binding,
+        validators: Validators { etag: row.get("etag")?, last_modified: row.get("last_modified")? },
+        body_hash: row.get::<_, Option<[u8; 16]>>("body_hash")?.map(u128::from_be_bytes),
+        next_poll_at: time(row.get("next_poll_at")?),
+        retry_until: time(row.get("retry_until")?),
+        failures: row.get("failures")?,
+    })
+}
+
+/// What a provider's row says of the configuration.
+#[derive(PartialEq, Eq)]
+pub(super) struct Declared {
+    pub(super) name: String,
+    pub(super) url: String,
+    pub(super) interval_ms: i64,
+    pub(super) stale_after_ms: i64,
+}
+
+impl Declared {
+    pub(super) fn of(provider: &Provider) -> Self {
+        Self {
+            name: provider.name.clone(),
+            url: address_mark(&provider.url),
+            interval_ms: provider.settings.interval.as_millis() as i64,
+            stale_after_ms: provider.settings.stale_after.as_millis() as i64,
+        }
+    }
 }
 
 /// The provider's address as the database knows it: recognised again, but without the values of its query.
@@ -133,7 +174,7 @@ pub(super) fn document_mark<'a>(document: &'a url::Url, provider: &url::Url) -> 
     if document == provider { "" } else { document.as_str() }
 }
 
-pub(super) fn watch_provider(db: &Connection, provider: &crate::config::Provider, now: Time) -> Sql<()> {
+pub(super) fn watch_provider(db: &Connection, id: &str, declared: &Declared, now: Time) -> Sql<()> {
     // A changed address voids what was bound to the former one; what was seen stays: it may be the same page.
     db.prepare_cached(
         "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, first_watched_at)
@@ -148,8 +189,8 @@ pub(super) fn watch_provider(db: &Connection, provider: &crate::config::Provider
          WHERE name <> :name OR url <> :url OR watched <> 1 OR interval_ms <> :interval OR stale_after_ms <> :stale",
     )?
     .execute(named_params! {
-        ":id": provider.id, ":name": provider.name, ":url": address_mark(&provider.url), ":now": now.timestamp_millis(),
-        ":interval": provider.settings.interval.as_millis() as i64, ":stale": provider.settings.stale_after.as_millis() as i64,
+        ":id": id, ":name": declared.name, ":url": declared.url, ":now": now.timestamp_millis(),
+        ":interval": declared.interval_ms, ":stale": declared.stale_after_ms,
     })?;
     Ok(())
 }
@@ -333,42 +374,32 @@ pub(super) fn put_seen(db: &Connection, item: IncidentKey, seen: &Seen, now: Tim
     Ok(())
 }
 
-pub(super) fn components(db: &Connection, provider: &str) -> Sql<std::collections::HashMap<String, KnownComponent>> {
-    db.prepare_cached("SELECT id, status, told_status, changes FROM component WHERE provider = ?1")?
-        .query_map([provider], |row| {
-            let known = KnownComponent {
-                status: word(row, "status")?,
-                told: optional_word(row, "told_status")?,
-                changes: row.get("changes")?,
-            };
-            Ok((row.get("id")?, known))
-        })?
-        .collect()
+/// The components of a provider; none of them is known of one that has none.
+pub(super) fn components(db: &Connection, provider: &str) -> Sql<Components> {
+    let known = db
+        .prepare_cached("SELECT list FROM component WHERE provider = ?1")?
+        .query_row([provider], |row| {
+            serde_json::from_str(row.get_ref(0)?.as_str()?)
+                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
+        })
+        .optional()?;
+    Ok(known.unwrap_or_default())
 }
 
-pub(super) fn put_component(
-    db: &Connection,
-    provider: &str,
-    id: &str,
-    component: &Component,
-    told: Option<Status>,
-    changes: u32,
-    now: Time,
-) -> Sql<()> {
-    db.prepare_cached(
-        "INSERT INTO component(provider, id, name, grp, status, told_status, changes, since) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT(provider, id) DO UPDATE SET name = ?3, grp = ?4, status = ?5, told_status = ?6, changes = ?7, since = ?8",
-    )?
-    .execute(params![
-        provider,
-        id,
-        component.name,
-        component.group,
-        component.status.as_str(),
-        told.map(Status::as_str),
-        changes,
-        now.timestamp_millis()
-    ])?;
+/// Writes them all. A page that names others each time must not fill the ledger: of those not `listed` the ones that
+/// changed last are kept.
+pub(super) fn put_components(db: &Connection, provider: &str, mut known: Components, listed: &HashSet<String>) -> Sql<()> {
+    let mut unlisted: Vec<(i64, String)> =
+        known.iter().filter(|(id, _)| !listed.contains(*id)).map(|(id, component)| (component.since, id.clone())).collect();
+    if let Some(excess) = unlisted.len().checked_sub(UNLISTED) {
+        unlisted.sort();
+        for (_, id) in unlisted.into_iter().take(excess) {
+            known.remove(&id);
+        }
+    }
+    let list = serde_json::to_string(&known).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    db.prepare_cached("INSERT INTO component(provider, list) VALUES(?1, ?2) ON CONFLICT(provider) DO UPDATE SET list = ?2")?
+        .execute([provider, &list])?;
     Ok(())
 }
 

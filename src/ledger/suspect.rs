@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::config::{Filter, Provider, Settings};
     use crate::event::{ComponentStatus, parse_time};
-    use crate::ledger::{Checkpoint, migrate, store};
+    use crate::ledger::{Checkpoint, load, migrate};
     use crate::snapshot::{Coverage, Incident, Snapshot, component};
 
     fn at(day: i64) -> Time {
@@ -136,7 +136,7 @@ mod tests {
     fn open() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
         let db = migrate::open_writer(dir.path()).unwrap();
-        store::watch_provider(&db, &provider(), at(0)).unwrap();
+        load::declare(&db, &[provider()], at(0)).unwrap();
         (dir, db)
     }
 
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_secret_of_the_address_is_not_written_down() {
         let (dir, db) = open();
-        store::watch_provider(&db, &provider(), at(1)).unwrap();
+        load::declare(&db, &[provider()], at(1)).unwrap();
         let url: String = db.query_row("SELECT url FROM provider", [], |row| row.get(0)).unwrap();
         assert!(url.starts_with("https://status.acme.example/feed?token=… #"), "{url}");
         db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();

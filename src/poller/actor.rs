@@ -11,11 +11,15 @@ use tokio::time::Instant;
 use super::cycle::{self, Outcome, Start, Trouble};
 use super::reading::Reading;
 use super::schedule::{self, Slot};
+use super::work::Work;
 use crate::clock::Anchor;
 use crate::config::Provider;
 use crate::event::Time;
 use crate::fetch::{Client, FailureKind};
 use crate::ledger::{Failed, Ledger, LedgerError, Loaded, Record, Recorded, Unchanged, Verdict};
+
+/// A poll may wait so long for its place where everybody has something new at once.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What all pollers share.
 pub struct Shared {
@@ -25,6 +29,8 @@ pub struct Shared {
     pub ledger: Ledger,
     /// Where documents are parsed.
     pub reading: Reading,
+    /// How much may be in memory at once.
+    pub work: Work,
     /// One moment on both clocks: schedules follow it, whatever the wall clock does later.
     pub anchor: Anchor,
     /// `run --once`: poll at once, one time, and say so here.
@@ -142,9 +148,14 @@ impl Poller {
         }
         let (shared, provider, start) = (Arc::clone(&self.shared), Arc::clone(&self.provider), self.start.clone());
         let began = shared.time();
-        // The first document and its details, each with its deadline, and the waits for the host's turn.
-        self.progress.expect(&shared.anchor, Instant::now() + provider.settings.timeout * 4);
-        let cycle = async move { cycle::poll(&shared, &provider, &start).await };
+        self.progress.expect(&shared.anchor, Instant::now() + PATIENCE);
+        let progress = Arc::clone(&self.progress);
+        let cycle = async move {
+            let place = shared.work.place().await;
+            // The first document and its details, each with its deadline, and the waits for the host's turn.
+            progress.expect(&shared.anchor, Instant::now() + provider.settings.timeout * 4);
+            cycle::poll(&shared, &provider, &start, place).await
+        };
         context.spawn(cycle.into_actor(self).then(move |outcome, poller, _| {
             let report = poller.report(outcome);
             report.into_actor(poller).map(move |done, poller, context| poller.settle(done, began, context))
@@ -158,14 +169,16 @@ impl Poller {
             match outcome {
                 Outcome::Unchanged { validators } => Done::Unchanged { validators },
                 Outcome::Failed(trouble) => Done::Failed(trouble),
-                Outcome::Read { snapshot, checkpoint, complete, moved_to } => {
+                Outcome::Read { snapshot, checkpoint, complete, moved_to, turn } => {
                     for rejected in snapshot.rejected.iter().take(5) {
                         tracing::info!(provider = provider.id, rejected, "an item could not be used");
                     }
                     let observed_at = crate::clock::now();
                     let record =
                         Record { provider, generation, snapshot, checkpoint: (*checkpoint).clone(), complete, observed_at };
-                    match shared.ledger.ask(record).await {
+                    let answer = shared.ledger.ask(record).await;
+                    drop(turn);
+                    match answer {
                         Ok(recorded) => Done::Recorded { recorded, checkpoint, moved_to },
                         Err(error) => Done::Unrecorded(error),
                     }

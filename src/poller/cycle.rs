@@ -7,6 +7,7 @@ use url::Url;
 
 use super::actor::Shared;
 use super::reading::Unread;
+use super::work::{Place, Turn};
 use crate::config::Provider;
 use crate::document::{Document, Shape};
 use crate::fetch::{Answer, Failure, FailureKind, Fetched, Request, Validators};
@@ -35,6 +36,8 @@ pub enum Outcome {
         complete: bool,
         /// Where the address leads for good, if it says so.
         moved_to: Option<Url>,
+        /// To be held as long as the snapshot is.
+        turn: Turn,
     },
     /// Nothing usable.
     Failed(Trouble),
@@ -84,7 +87,8 @@ pub struct Examined {
 /// Recognises and reads a provider once, whatever is known of it.
 pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, Trouble> {
     let Recognised { source, url, answer, reason } = recognise(shared, provider, true).await?;
-    match read(shared, provider, &Start::default(), source, url.clone(), answer).await? {
+    let place = shared.work.place().await;
+    match read(shared, provider, &Start::default(), source, url.clone(), answer, place).await? {
         Outcome::Read { snapshot, moved_to, .. } => {
             Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
         }
@@ -96,15 +100,15 @@ pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, T
 /// The documents recognition has fetched already, by address.
 type Brought = Mutex<HashMap<Url, Answer>>;
 
-/// Polls once. Does not touch the ledger.
-pub async fn poll(shared: &Shared, provider: &Provider, start: &Start) -> Outcome {
-    match attempt(shared, provider, start).await {
+/// Polls once, in this place. Does not touch the ledger.
+pub async fn poll(shared: &Shared, provider: &Provider, start: &Start, place: Place) -> Outcome {
+    match attempt(shared, provider, start, place).await {
         Ok(outcome) => outcome,
         Err(trouble) => Outcome::Failed(trouble),
     }
 }
 
-async fn attempt(shared: &Shared, provider: &Provider, start: &Start) -> Result<Outcome, Trouble> {
+async fn attempt(shared: &Shared, provider: &Provider, start: &Start, mut place: Place) -> Result<Outcome, Trouble> {
     let bound = start.checkpoint.binding.as_ref().filter(|_| start.unread < RECOGNISE_AFTER).and_then(|binding| {
         let source = source::by_name(&binding.source)?;
         (source.version() == binding.version).then(|| (source, binding.document_url.clone()))
@@ -112,18 +116,19 @@ async fn attempt(shared: &Shared, provider: &Provider, start: &Start) -> Result<
     if let Some((source, url)) = bound {
         let validators = (!start.unconditional && start.checkpoint.body_hash.is_some()).then_some(&start.checkpoint.validators);
         let validators = validators.filter(|validators| validators.etag.is_some() || validators.last_modified.is_some());
-        let fetched = shared.client.get(request(provider, &url, source.accept(), validators)).await?;
+        let fetched = place.asking(shared.client.get(request(provider, &url, source.accept(), validators))).await?;
         return match fetched {
             Fetched::NotModified { validators, .. } => Ok(Outcome::Unchanged { validators }),
             Fetched::Body(answer) if !start.unconditional && start.checkpoint.body_hash == Some(answer.body_hash) => {
                 Ok(Outcome::Unchanged { validators: Some(answer.validators) })
             }
-            Fetched::Body(answer) => read(shared, provider, start, source, url, *answer).await,
+            Fetched::Body(answer) => read(shared, provider, start, source, url, *answer, place).await,
         };
     }
-    let Recognised { source, url, answer, reason } = recognise(shared, provider, start.unread >= RECOGNISE_AFTER).await?;
+    let recognising = recognise(shared, provider, start.unread >= RECOGNISE_AFTER);
+    let Recognised { source, url, answer, reason } = place.asking(recognising).await?;
     tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
-    read(shared, provider, start, source, url, answer).await
+    read(shared, provider, start, source, url, answer, place).await
 }
 
 fn request<'a>(provider: &'a Provider, url: &'a Url, accept: &'a str, validators: Option<&'a Validators>) -> Request<'a> {
@@ -153,57 +158,79 @@ async fn read(
     // What was asked for: the next poll starts there again, wherever it redirected to.
     document_url: Url,
     answer: Answer,
+    place: Place,
 ) -> Result<Outcome, Trouble> {
     let limits = Limits { max_items: provider.settings.max_items };
     let Answer { document, validators, body_hash, moved_to, .. } = answer;
     let known = start.known.clone();
     let description = provider.json.clone();
+    let mut turn = shared.work.turn(place).await;
     let described = description.clone();
-    let (first, snapshot, details) = shared
+    let (first, mut snapshot, details) = shared
         .reading
         .read(&provider.id, move || {
-            let documents = Documents { description, ..Documents::only(document) };
+            let documents = Documents { description: described, ..Documents::only(document) };
             let snapshot = source.parse(&documents, limits)?;
             let details = source.details(&documents.first, &snapshot, &known);
             Ok::<_, ParseError>((documents.first, snapshot, details))
         })
         .await
         .map_err(Trouble::from)??;
-    let (mut snapshot, mut complete) = (snapshot, true);
-    let mut documents = Documents { description: described, ..Documents::only(first) };
-    for detail in details {
-        match shared.client.get(Request { following: true, ..request(provider, &detail.url, source.accept(), None) }).await {
-            Ok(Fetched::Body(answer)) => documents.details.push((detail.role, answer.document)),
-            Ok(Fetched::NotModified { .. }) => complete = false,
-            Err(failure) if detail.optional && not_offered(failure.kind) => {}
-            Err(failure) => {
-                tracing::info!(
-                    provider = provider.id,
-                    detail = detail.role,
-                    reason = failure.message,
-                    "a detail could not be fetched"
-                );
-                complete = false;
+    let mut complete = true;
+    if !details.is_empty() {
+        // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what was parsed of it.
+        drop(snapshot);
+        let mut place = turn.pause();
+        let alone = Documents { description, ..Documents::only(first) };
+        let mut documents = alone.clone();
+        for detail in details {
+            match place
+                .asking(shared.client.get(Request { following: true, ..request(provider, &detail.url, source.accept(), None) }))
+                .await
+            {
+                Ok(Fetched::Body(answer)) => documents.details.push((detail.role, answer.document)),
+                Ok(Fetched::NotModified { .. }) => complete = false,
+                Err(failure) if detail.optional && not_offered(failure.kind) => {}
+                Err(failure) => {
+                    tracing::info!(
+                        provider = provider.id,
+                        detail = detail.role,
+                        reason = failure.message,
+                        "a detail could not be fetched"
+                    );
+                    complete = false;
+                }
             }
         }
-    }
-    // A host that answers every path with its page does not offer the detail either.
-    documents.details.retain(|(_, document)| document.shape() != Shape::Html);
-    if !documents.details.is_empty() {
-        let outcome = shared.reading.read(&provider.id, move || source.parse(&documents, limits)).await;
-        match outcome.map_err(Trouble::from).and_then(|parsed| parsed.map_err(Trouble::from)) {
-            Ok(whole) => snapshot = whole,
-            Err(trouble) => {
+        // A host that answers every path with its page does not offer the detail either.
+        documents.details.retain(|(_, document)| document.shape() != Shape::Html);
+        turn = shared.work.turn(place).await;
+        let with_details = !documents.details.is_empty();
+        snapshot = match parse(shared, provider, source, documents, limits).await {
+            Ok(whole) => whole,
+            Err(trouble) if with_details => {
                 tracing::info!(provider = provider.id, reason = trouble.reason, "the details could not be read");
                 complete = false;
+                parse(shared, provider, source, alone, limits).await?
             }
-        }
+            Err(trouble) => return Err(trouble),
+        };
     }
     // What the page says now is told at once; without its details it is asked for in full again next time.
     let (validators, body_hash) = if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };
     let binding = Binding { source: source.name().to_owned(), version: source.version(), document_url };
     let checkpoint = Checkpoint { binding: Some(binding), validators, body_hash, ..Checkpoint::default() };
-    Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint: Box::new(checkpoint), complete, moved_to })
+    Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint: Box::new(checkpoint), complete, moved_to, turn })
+}
+
+async fn parse(
+    shared: &Shared,
+    provider: &Provider,
+    source: &'static dyn Source,
+    documents: Documents,
+    limits: Limits,
+) -> Result<Snapshot, Trouble> {
+    Ok(shared.reading.read(&provider.id, move || source.parse(&documents, limits)).await??)
 }
 
 /// Whether a failure means that the page does not have such a document.

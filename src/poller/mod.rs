@@ -4,6 +4,7 @@
 //! * [`cycle`] is one poll: which documents, unchanged or read or failed and why.
 //! * [`reading`] parses away from the actors' threads, with a deadline, and remembers on disk which provider's
 //!   document was being read, should it take the whole process with it.
+//! * [`work`] bounds how many documents and snapshots of all polls are in memory at once.
 //! * [`actor`] holds the little that has to be kept between polls.
 //!
 //! A poller never has two requests under way. Nothing of a document is kept between polls but its hash.
@@ -12,5 +13,6 @@ pub mod actor;
 pub mod cycle;
 pub mod reading;
 pub mod schedule;
+pub mod work;
 
 pub use actor::{Poller, Progress, Sabotage, Shared};

@@ -1,0 +1,83 @@
+//! Where pollers stand at their start: for one provider, or for all of them in one pass over each table.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, Params};
+
+use super::messages::Loaded;
+use super::{commit, store};
+use crate::config::Provider;
+use crate::event::Time;
+use crate::source::Known;
+
+type Sql<T> = rusqlite::Result<T>;
+
+/// Where the poller of one provider stands.
+pub(super) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded> {
+    let mut loaded = HashMap::new();
+    let declared = HashMap::from([(provider.id.as_str(), provider)]);
+    read(db, &declared, "id = ?1", "provider = ?1 AND", [&provider.id], &mut loaded)?;
+    Ok(loaded.remove(&provider.id).unwrap_or_default())
+}
+
+/// Where the pollers of all these stand, in the same order.
+pub(super) fn all(db: &Connection, providers: &[Arc<Provider>]) -> Sql<Vec<Loaded>> {
+    let mut loaded = HashMap::with_capacity(providers.len());
+    let declared = providers.iter().map(|provider| (provider.id.as_str(), &**provider)).collect();
+    read(db, &declared, "watched = 1", "", [], &mut loaded)?;
+    Ok(providers.iter().map(|provider| loaded.remove(&provider.id).unwrap_or_default()).collect())
+}
+
+fn read<P: Params + Copy>(
+    db: &Connection,
+    declared: &HashMap<&str, &Provider>,
+    providers: &str,
+    items: &str,
+    values: P,
+    loaded: &mut HashMap<String, Loaded>,
+) -> Sql<()> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, next_poll_at, retry_until, failures,
+                deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version FROM provider WHERE {providers}"
+    ))?;
+    let mut rows = statement.query(values)?;
+    while let Some(row) = rows.next()? {
+        let id: String = row.get("id")?;
+        let Some(provider) = declared.get(id.as_str()) else { continue };
+        let known = Known { open: Vec::new(), version: store::time(row.get("complete_version")?), baseline: row.get("baseline")? };
+        let quarantined_until = store::time(row.get("quarantined_until")?);
+        let checkpoint = store::checkpoint(row, provider)?;
+        loaded.insert(id, Loaded { checkpoint, known, active: false, deaths: row.get("deaths")?, quarantined_until });
+    }
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT provider, kind, native_id, status FROM item WHERE {items} open = 1 ORDER BY provider, key"
+    ))?;
+    let mut rows = statement.query(values)?;
+    while let Some(row) = rows.next()? {
+        let Some(loaded) = loaded.get_mut(row.get_ref("provider")?.as_str()?) else { continue };
+        let kind = store::word(row, "kind")?;
+        loaded.active |= commit::keeps_active(kind, store::word(row, "status")?);
+        loaded.known.open.push((kind, row.get("native_id")?));
+    }
+    Ok(())
+}
+
+/// Makes the rows of all these say what the configuration says; those that say it already are not written.
+pub(super) fn declare(db: &Connection, providers: &[Arc<Provider>], now: Time) -> Sql<()> {
+    let mut statement = db.prepare("SELECT id, name, url, interval_ms, stale_after_ms FROM provider WHERE watched = 1")?;
+    let mut rows = statement.query([])?;
+    let mut written: HashMap<String, store::Declared> = HashMap::with_capacity(providers.len());
+    while let Some(row) = rows.next()? {
+        let declared =
+            store::Declared { name: row.get(1)?, url: row.get(2)?, interval_ms: row.get(3)?, stale_after_ms: row.get(4)? };
+        written.insert(row.get(0)?, declared);
+    }
+    for provider in providers {
+        let declared = store::Declared::of(provider);
+        if written.get(&provider.id) != Some(&declared) {
+            store::watch_provider(db, &provider.id, &declared, now)?;
+        }
+    }
+    Ok(())
+}
