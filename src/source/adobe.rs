@@ -10,11 +10,10 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::written::{Written, epoch, epoch_ms, in_order};
-use super::shared::{Items, List, json, marks, prose, words};
+use super::shared::{Items, List, Order, Written, in_order, json, marks, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time, parse_time};
+use crate::event::{Component, ComponentStatus, Impact, Kind, Status};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
@@ -24,8 +23,6 @@ const FIRST: &str = "https://data.status.adobe.com/adobestatus/StatusEvents";
 const MAX_NAMED: usize = 5;
 /// Longest title or name, in characters.
 const MAX_NAME: usize = 300;
-/// A number of seconds beyond this is one of milliseconds.
-const MAX_SECONDS: i64 = 100_000_000_000;
 
 /// The adapter for Adobe's page.
 #[derive(Debug)]
@@ -146,7 +143,7 @@ fn incident(items: &mut Items, wire: WireIncident) -> Result<Incident, ParseErro
     let mut impact = Impact::Unknown;
     let mut open = products.is_empty();
     for product in &products {
-        let newest = product.history.iter().max_by_key(|(key, _)| time(key)).map(|(_, entry)| entry);
+        let newest = product.history.iter().max_by_key(|(key, _)| fields::moment_of(key)).map(|(_, entry)| entry);
         let over = newest.is_some_and(|entry| status(&entry.status).is_over());
         open |= !over;
         let severity = newest.map_or(Impact::Unknown, |entry| severity(&entry.severity));
@@ -158,7 +155,7 @@ fn incident(items: &mut Items, wire: WireIncident) -> Result<Incident, ParseErro
                 Status::Completed => Status::Resolved,
                 status => status,
             };
-            let written = Written { at: time(key), edited_at: None, status, text: words_of(entry.message.as_deref()) };
+            let written = Written::new(status, fields::moment_of(key), words_of(entry.message.as_deref()));
             updates.entry(key.clone()).or_insert(written);
         }
     }
@@ -166,7 +163,7 @@ fn incident(items: &mut Items, wire: WireIncident) -> Result<Incident, ParseErro
         status: if open { Status::Investigating } else { Status::Resolved },
         impact,
         started_at: updates.values().filter_map(|written| written.at).min(),
-        updates: in_order(updates.into_values().collect()),
+        updates: in_order(updates.into_values(), Order::OldestFirst),
         ..Incident::new(Kind::Incident, wire.id.0, title("Incident", &components))
     };
     Ok(Incident { components, ..incident })
@@ -183,19 +180,16 @@ fn maintenance(items: &mut Items, wire: WireMaintenance) -> Result<Incident, Par
     let state = if status == Status::InProgress { ComponentStatus::UnderMaintenance } else { ComponentStatus::Operational };
     let components: Vec<Component> =
         products.into_iter().map(|product| component(Some(product.id.0), one_line(&product.name, MAX_NAME), None, state)).collect();
-    let start = wire.start_time.as_ref().and_then(|id| time(id.as_str()));
+    let start = wire.start_time.as_ref().and_then(|id| fields::moment_of(id.as_str()));
     let text = words_of(wire.message.as_deref());
     // No update is told of; the words come with the announcement.
-    let updates = if text.is_empty() {
-        Vec::new()
-    } else {
-        in_order(vec![Written { at: start, edited_at: None, status: Status::Scheduled, text }])
-    };
+    let updates =
+        if text.is_empty() { Vec::new() } else { in_order([Written::new(Status::Scheduled, start, text)], Order::OldestFirst) };
     let maintenance = Incident {
         status,
         started_at: start,
         scheduled_for: start,
-        scheduled_until: wire.end_time.as_ref().and_then(|id| time(id.as_str())),
+        scheduled_until: wire.end_time.as_ref().and_then(|id| fields::moment_of(id.as_str())),
         updates,
         ..Incident::new(Kind::Maintenance, wire.id.0, title("Maintenance", &components))
     };
@@ -218,14 +212,6 @@ fn words_of(raw: Option<&RawValue>) -> String {
     let texts: BTreeMap<String, String> = serde_json::from_str(raw).unwrap_or_default();
     let english = texts.iter().find(|(language, _)| language.starts_with("en")).or_else(|| texts.iter().next());
     english.map(|(_, text)| prose(text)).unwrap_or_default()
-}
-
-fn time(text: &str) -> Option<Time> {
-    match text.parse::<i64>() {
-        Ok(number) if number > MAX_SECONDS => epoch_ms(number),
-        Ok(number) => epoch(number),
-        Err(_) => parse_time(text),
-    }
 }
 
 fn status(word: &str) -> Status {

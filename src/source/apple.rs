@@ -10,7 +10,6 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::written::epoch_ms;
 use super::shared::{Items, List, at, json, marks, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
@@ -187,7 +186,7 @@ fn components(events: &[(String, Event)]) -> Vec<Component> {
 }
 
 fn epoch_ms_of(milliseconds: Option<i64>) -> Option<Time> {
-    milliseconds.and_then(epoch_ms)
+    milliseconds.and_then(Time::from_timestamp_millis)
 }
 
 fn is_maintenance(event: &Event) -> bool {

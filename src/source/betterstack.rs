@@ -11,7 +11,7 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::words::look_up;
-use super::shared::{Items, List, MAX_NAME, Written, candidates, json, link, marks, prose, written};
+use super::shared::{Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -62,7 +62,7 @@ struct PageAttributes {
     custom_domain: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     subdomain: String,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     updated_at: Option<Time>,
 }
 
@@ -116,9 +116,9 @@ struct ReportAttributes {
     title: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     report_type: String,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     starts_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     ends_at: Option<Time>,
     #[serde(default, deserialize_with = "fields::or_default")]
     aggregate_state: String,
@@ -147,7 +147,7 @@ struct Reference {
 struct UpdateAttributes {
     #[serde(default, deserialize_with = "fields::or_default")]
     message: String,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     published_at: Option<Time>,
     #[serde(default, deserialize_with = "fields::or_default")]
     affected_resources: Vec<Affected>,
@@ -283,19 +283,11 @@ fn incident(report: Report, context: &Context<'_>) -> Incident {
     let mut incident = Incident::new(kind, id.0, one_line(&attributes.title, MAX_NAME));
     incident.impact = if kind == Kind::Maintenance { Impact::Maintenance } else { impact.unwrap_or(Impact::Unknown) };
     incident.components = attributes.affected_resources.iter().filter_map(|affected| affects(kind, affected, context)).collect();
-    incident.updates = written(
-        ours.iter()
-            .enumerate()
-            .map(|(place, (id, update))| Written {
-                id: Some(id.0.clone()),
-                at: update.published_at,
-                shown_at: None,
-                edited_at: None,
-                status: update_status(kind, place, update),
-                text: prose(&update.message),
-            })
-            .collect(),
-    );
+    let written = ours.iter().enumerate().map(|(place, (id, update))| Written {
+        id: Some(id.0.clone()),
+        ..Written::new(update_status(kind, place, update), update.published_at, prose(&update.message))
+    });
+    incident.updates = in_order(written, Order::OldestFirst);
     let over = attributes.aggregate_state == "resolved";
     incident.status = match kind {
         Kind::Maintenance => stage(&attributes, over, &incident.components, context.newest),

@@ -68,7 +68,7 @@ struct Issue {
     permalink: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     title: String,
-    #[serde(rename = "createdAt", default, deserialize_with = "fields::any_time")]
+    #[serde(rename = "createdAt", default, deserialize_with = "fields::moment")]
     created: Option<Time>,
     #[serde(default, deserialize_with = "fields::or_default")]
     severity: String,

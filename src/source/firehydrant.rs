@@ -11,7 +11,7 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::words::{self, look_up};
-use super::shared::{Items, List, MAX_NAME, Written, candidates, json, marks, prose, written};
+use super::shared::{Items, List, MAX_NAME, Order, Written, candidates, in_order, json, marks, prose};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -80,17 +80,17 @@ struct Wire {
 
 #[derive(Debug, Deserialize)]
 struct Timestamps {
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     started: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     resolved: Option<Time>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Entry {
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     time: Option<Time>,
-    #[serde(rename = "occurredAt", default, deserialize_with = "fields::any_time")]
+    #[serde(rename = "occurredAt", default, deserialize_with = "fields::moment")]
     occurred: Option<Time>,
     details: EntryDetails,
 }
@@ -173,9 +173,7 @@ fn state(part: &Part, incidents: &[Incident], all_read: bool) -> Component {
 fn incident(items: &mut Items, wire: Wire, conditions: &HashMap<String, String>) -> Result<Incident, ParseError> {
     let impact = look_up(&wire.severity, SEVERITY).unwrap_or(Impact::Unknown);
     let kind = if impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
-    let mut entries: Vec<Entry> = items.nested("timeline", &wire.timeline)?;
-    // Written newest first.
-    entries.reverse();
+    let entries: Vec<Entry> = items.nested("timeline", &wire.timeline)?;
     let parts: Vec<Part> = items.nested("components of an incident", &wire.components)?;
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
     incident.impact = impact;
@@ -189,7 +187,7 @@ fn incident(items: &mut Items, wire: Wire, conditions: &HashMap<String, String>)
             component(Some(part.id.0), one_line(&part.name, MAX_NAME), None, status)
         })
         .collect();
-    incident.updates = written(entries.into_iter().filter_map(|entry| update(kind, entry)).collect());
+    incident.updates = in_order(entries.into_iter().filter_map(|entry| update(kind, entry)), Order::NewestFirst);
     let told = incident.updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
     incident.status = match (kind, wire.timestamps.resolved) {
         (Kind::Maintenance, Some(_)) => Status::Completed,
@@ -218,7 +216,7 @@ fn update(kind: Kind, entry: Entry) -> Option<Written> {
         return None;
     }
     let status = if kind == Kind::Maintenance && status == Status::Resolved { Status::Completed } else { status };
-    Some(Written { id: None, at: entry.time.or(entry.occurred), shown_at: entry.occurred, edited_at: None, status, text })
+    Some(Written { shown_at: entry.occurred, ..Written::new(status, entry.time.or(entry.occurred), text) })
 }
 
 /// The bold word at the start of a note and what follows it.

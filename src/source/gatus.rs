@@ -32,7 +32,7 @@ struct Endpoint {
 #[derive(Debug, Deserialize)]
 struct Outcome {
     success: bool,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     timestamp: Option<Time>,
 }
 

@@ -12,8 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::written::{Written, in_order};
-use super::shared::{Items, List, bases, candidates, json, marks, prose, words};
+use super::shared::{Items, List, Order, Written, bases, candidates, in_order, json, marks, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -182,22 +181,17 @@ fn incident(items: &mut Items, id: String, wire: &WireIncident, document: &Url) 
         Status::Investigating
     };
     let first = updates.iter().filter_map(time).min();
-    let written = updates
-        .iter()
-        .map(|update| Written {
-            at: time(update),
-            edited_at: update.modified,
-            status: if time(update) == first { Status::Investigating } else { Status::Update },
-            text: prose(&update.text),
-        })
-        .collect();
+    let written = updates.iter().map(|update| {
+        let status = if time(update) == first { Status::Investigating } else { Status::Update };
+        Written { edited_at: update.modified, ..Written::new(status, time(update), prose(&update.text)) }
+    });
     Ok(Incident {
         status,
         impact: impact(&wire.status_impact, &wire.severity),
         url: document.join(&wire.uri).ok().filter(|_| !wire.uri.is_empty()).map(|url| url.to_string()),
         started_at: wire.begin,
         components: components(wire, status),
-        updates: in_order(written),
+        updates: in_order(written, Order::Either),
         ..Incident::new(Kind::Incident, id, one_line(&wire.external_desc, MAX_NAME))
     })
 }

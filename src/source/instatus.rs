@@ -66,9 +66,9 @@ struct Notice {
     impact: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     url: String,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     started: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     start: Option<Time>,
     /// Minutes, as a string or a number.
     duration: Option<Id>,

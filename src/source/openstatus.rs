@@ -10,8 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::timed::Written;
-use super::shared::{Items, List, bases, candidates, json, link, marks, name, prose, timed, words};
+use super::shared::{Items, List, Order, Written, bases, candidates, in_order, json, link, marks, name, prose, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Kind, Status, Time};
@@ -166,7 +165,7 @@ fn read(items: &mut Items, kind: Kind, list: &List) -> Result<Vec<Incident>, Par
             let written = updates
                 .into_iter()
                 .map(|update| Written::new(words::status(&update.status), update.created_at, prose(&update.body)));
-            let updates = timed(written.collect(), true);
+            let updates = in_order(written, Order::NewestFirst);
             let window = kind == Kind::Maintenance;
             let new = Incident::new(kind, unique(kind, &wire.id), name(&wire.name));
             Ok(Incident {

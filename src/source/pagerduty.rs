@@ -12,8 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::timed::Written;
-use super::shared::{Items, List, candidates, html, name, prose, timed, words};
+use super::shared::{Items, List, Order, Written, candidates, html, in_order, name, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -205,19 +204,15 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
     }
     let postmortem = wire.postmortem.map(|postmortem| Written {
         id: Some(postmortem.id.0),
-        status: Status::Postmortem,
-        at: postmortem.reported_at,
         edited_at: postmortem.updated_at,
-        text: prose(&postmortem.message),
+        ..Written::new(Status::Postmortem, postmortem.reported_at, prose(&postmortem.message))
     });
     let written = updates.into_iter().map(|update| Written {
         id: Some(update.id.0),
-        status: status(&update.status),
-        at: update.reported_at.or(update.created_at),
         edited_at: update.updated_at,
-        text: prose(&update.message),
+        ..Written::new(status(&update.status), update.reported_at.or(update.created_at), prose(&update.message))
     });
-    let updates = timed(written.chain(postmortem).collect(), false);
+    let updates = in_order(written.chain(postmortem), Order::OldestFirst);
     Ok(Incident {
         status: updates.last().map_or(Status::Update, |update| update.status),
         impact,

@@ -11,8 +11,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::written::{Written, in_order};
-use super::shared::{Items, List, at, json, link, marks, prose, sibling, words};
+use super::shared::{Items, List, Order, Written, at, in_order, json, link, marks, prose, sibling, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
@@ -159,15 +158,10 @@ fn dated(items: &mut Items, wire: WireIncident) -> Result<Dated, ParseError> {
     let oldest = notes.iter().filter_map(|note| note.date_created).min();
     let opening = wire.date_created.filter(|created| notes.iter().any(|note| note.date_created == Some(*created))).or(oldest);
     let begin = if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
-    let written = notes
-        .into_iter()
-        .map(|note| Written {
-            at: note.date_created,
-            edited_at: None,
-            status: if note.date_created == opening { begin } else { Status::Update },
-            text: prose(&note.body),
-        })
-        .collect();
+    let written = notes.into_iter().map(|note| {
+        let status = if note.date_created == opening { begin } else { Status::Update };
+        Written::new(status, note.date_created, prose(&note.body))
+    });
     let state = if status.is_over() { ComponentStatus::Operational } else { state(&wire.class) };
     let incident = Incident {
         status,
@@ -175,7 +169,7 @@ fn dated(items: &mut Items, wire: WireIncident) -> Result<Dated, ParseError> {
         url: link(&wire.url),
         started_at: wire.date_created,
         components: wire.services.iter().map(|name| component(None, one_line(name, MAX_NAME), None, state)).collect(),
-        updates: in_order(written),
+        updates: in_order(written, Order::Either),
         ..Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME))
     };
     Ok(Dated { incident, changed: wire.date_updated })

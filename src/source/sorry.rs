@@ -10,7 +10,7 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::words::look_up;
-use super::shared::{Items, List, MAX_NAME, Written, candidates, json, link, marks, prose, sibling, written};
+use super::shared::{Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose, sibling};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -105,15 +105,15 @@ struct Notice {
     synopsis: String,
     #[serde(default, alias = "link", deserialize_with = "fields::or_default")]
     url: String,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     began_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     begins_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     ends_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     updated_at: Option<Time>,
     #[serde(default, deserialize_with = "fields::or_default")]
     components: List,
@@ -128,9 +128,9 @@ struct Wire {
     content: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     state: String,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     updated_at: Option<Time>,
 }
 
@@ -252,18 +252,11 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
         incident.updates = vec![Update { id: UpdateId::Latest, status: incident.status, published_at: at, edited_at: None, text }];
         return Ok(incident);
     }
-    incident.updates = written(
-        updates
-            .into_iter()
-            .map(|update| Written {
-                id: Some(update.id.0),
-                at: update.created_at,
-                shown_at: None,
-                edited_at: update.updated_at,
-                status: status(&update.state),
-                text: prose(&update.content),
-            })
-            .collect(),
-    );
+    let written = updates.into_iter().map(|update| Written {
+        id: Some(update.id.0),
+        edited_at: update.updated_at,
+        ..Written::new(status(&update.state), update.created_at, prose(&update.content))
+    });
+    incident.updates = in_order(written, Order::OldestFirst);
     Ok(incident)
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, MAX_NAME, Written, json, marks, prose, written};
+use super::shared::{Items, List, MAX_NAME, Order, Written, in_order, json, marks, prose};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -62,11 +62,11 @@ struct Notice {
     id: Id,
     #[serde(default, deserialize_with = "fields::or_default")]
     name: String,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     datetime_open: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     datetime_planned_start: Option<Time>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     datetime_planned_end: Option<Time>,
     #[serde(default, deserialize_with = "fields::or_default")]
     messages: List,
@@ -84,7 +84,7 @@ struct Message {
     state: Option<u32>,
     #[serde(default)]
     status: Option<u32>,
-    #[serde(default, deserialize_with = "fields::any_time")]
+    #[serde(default, deserialize_with = "fields::moment")]
     datetime: Option<Time>,
 }
 
@@ -193,24 +193,15 @@ fn notice(items: &mut Items, wire: Notice, planned: Option<Status>, components: 
         incident.scheduled_until = wire.datetime_planned_end;
     }
     incident.components = affected.into_iter().map(|part| affects(&part, components)).collect();
-    incident.updates = written(
-        messages
-            .into_iter()
-            .enumerate()
-            .map(|(place, message)| Written {
-                id: message.id.map(|id| id.0),
-                at: message.datetime,
-                shown_at: None,
-                edited_at: None,
-                status: match (kind, place) {
-                    (Kind::Maintenance, 0) => Status::Scheduled,
-                    (Kind::Maintenance, _) => Status::Update,
-                    _ => status(message.state),
-                },
-                text: prose(&message.details),
-            })
-            .collect(),
-    );
+    let written = messages.into_iter().enumerate().map(|(place, message)| {
+        let status = match (kind, place) {
+            (Kind::Maintenance, 0) => Status::Scheduled,
+            (Kind::Maintenance, _) => Status::Update,
+            _ => status(message.state),
+        };
+        Written { id: message.id.map(|id| id.0), ..Written::new(status, message.datetime, prose(&message.details)) }
+    });
+    incident.updates = in_order(written, Order::OldestFirst);
     Ok(incident)
 }
 

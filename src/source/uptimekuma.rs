@@ -99,9 +99,9 @@ struct Notice {
     content: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     style: String,
-    #[serde(rename = "createdDate", default, deserialize_with = "fields::any_time")]
+    #[serde(rename = "createdDate", default, deserialize_with = "fields::moment")]
     created: Option<Time>,
-    #[serde(rename = "lastUpdatedDate", default, deserialize_with = "fields::any_time")]
+    #[serde(rename = "lastUpdatedDate", default, deserialize_with = "fields::moment")]
     updated: Option<Time>,
 }
 
@@ -120,9 +120,9 @@ struct Maintenance {
 
 #[derive(Debug, Deserialize)]
 struct Slot {
-    #[serde(rename = "startDate", default, deserialize_with = "fields::any_time")]
+    #[serde(rename = "startDate", default, deserialize_with = "fields::moment")]
     start: Option<Time>,
-    #[serde(rename = "endDate", default, deserialize_with = "fields::any_time")]
+    #[serde(rename = "endDate", default, deserialize_with = "fields::moment")]
     end: Option<Time>,
 }
 
@@ -201,7 +201,7 @@ fn beat(wire: &Wire) -> Option<Beat> {
         1 => Some(true),
         _ => None,
     };
-    Some(Beat { at: fields::read_time(time), up })
+    Some(Beat { at: fields::moment_of(time), up })
 }
 
 /// Name and group of each monitor by its id.

@@ -10,8 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::timed::Written;
-use super::shared::{Items, List, bases, candidates, end_at, json, marks, name, prose, timed, words};
+use super::shared::{Items, List, Order, Written, bases, candidates, end_at, in_order, json, marks, name, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -170,10 +169,8 @@ fn incident(wire: Wire, beside: &Beside) -> Incident {
             let update = beside.get(&(true, reference.id))?;
             Some(Written {
                 id: Some(id),
-                status: words::status(&update.status),
-                at: update.created_at,
                 edited_at: update.updated_at,
-                text: prose(&update.description),
+                ..Written::new(words::status(&update.status), update.created_at, prose(&update.description))
             })
         })
         .collect();
@@ -182,7 +179,7 @@ fn incident(wire: Wire, beside: &Beside) -> Incident {
         let text = prose(&postmortem);
         written.push(Written { id: Some("postmortem".to_owned()), ..Written::new(Status::Postmortem, resolved_at, text) });
     }
-    let updates = timed(written, false);
+    let updates = in_order(written, Order::OldestFirst);
     let services = wire.relationships.incident_services.data.into_iter();
     let components = services.filter_map(|reference| service(beside.get(&(false, reference.id))?)).collect();
     let open = match words::status(&status) {

@@ -8,8 +8,7 @@ use chrono::{Datelike as _, Duration, FixedOffset, NaiveDate, NaiveDateTime, Nai
 use serde::Deserialize;
 
 use super::super::shared::fields::{self, Id};
-use super::super::shared::written::{Written, in_order};
-use super::super::shared::{Items, List, json, marks, prose};
+use super::super::shared::{Items, List, Order, Written, in_order, json, marks, prose};
 use super::super::{Limits, ParseError};
 use super::{MAX_NAME, NAME, impact, seconds, snapshot, state, title};
 use crate::document::Document;
@@ -77,7 +76,7 @@ fn incident(event: &Event, archived: bool) -> Incident {
         url: None,
         started_at: began,
         components: vec![component(Some(event.service.0.clone()), one_line(name, MAX_NAME), None, now)],
-        updates: in_order(written),
+        updates: in_order(written, Order::OldestFirst),
         ..Incident::new(Kind::Incident, format!("{}-{}", event.service, event.date), title)
     }
 }
@@ -92,10 +91,10 @@ fn entries(description: &str, began: Option<Time>) -> Vec<Written> {
         before = at.map(|(local, _)| local).or(before);
         let at = at.and_then(|(local, zone)| local.and_local_timezone(zone).single()).map(|time| time.to_utc());
         let status = if out.is_empty() { Status::Investigating } else { Status::Update };
-        out.push(Written { at, edited_at: None, status, text: prose(text) });
+        out.push(Written::new(status, at, prose(text)));
     }
     if out.is_empty() && !description.trim().is_empty() {
-        out.push(Written { at: began, edited_at: None, status: Status::Investigating, text: prose(description) });
+        out.push(Written::new(Status::Investigating, began, prose(description)));
     }
     out
 }

@@ -11,8 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::written::{Written, epoch, in_order};
-use super::shared::{Items, List, at, json, marks, prose, words};
+use super::shared::{Items, List, Order, Written, at, in_order, json, marks, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -175,26 +174,23 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
         impact => impact,
     };
     let first = entries.iter().filter_map(|entry| seconds(entry.timestamp.as_ref())).min();
-    let written = entries
-        .into_iter()
-        .map(|entry| {
-            let at = seconds(entry.timestamp.as_ref());
-            let ended = entry.status.as_ref().is_some_and(|status| status.as_str() == "0");
-            let status = match at {
-                _ if ended => Status::Resolved,
-                at if at == first => Status::Investigating,
-                _ => Status::Update,
-            };
-            Written { at, edited_at: None, status, text: prose(&entry.message) }
-        })
-        .collect();
+    let written = entries.into_iter().map(|entry| {
+        let at = seconds(entry.timestamp.as_ref());
+        let ended = entry.status.as_ref().is_some_and(|status| status.as_str() == "0");
+        let status = match at {
+            _ if ended => Status::Resolved,
+            at if at == first => Status::Investigating,
+            _ => Status::Update,
+        };
+        Written::new(status, at, prose(&entry.message))
+    });
     Ok(Incident {
         status: if over { Status::Resolved } else { Status::Investigating },
         impact,
         url: Some(PAGE.to_owned()),
         started_at: seconds(event.date.as_ref()),
         components: components(&event, region.as_ref(), over),
-        updates: in_order(written),
+        updates: in_order(written, Order::Either),
         ..Incident::new(Kind::Incident, event.arn.0, title)
     })
 }
@@ -241,5 +237,5 @@ fn state(level: &str) -> ComponentStatus {
 }
 
 fn seconds(text: Option<&Id>) -> Option<Time> {
-    text.and_then(|text| text.as_str().parse().ok()).and_then(epoch)
+    text.and_then(|text| fields::moment_of(text.as_str()))
 }

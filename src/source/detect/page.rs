@@ -31,8 +31,6 @@ const HOSTS: &[(&str, &str)] = &[
     (".status.io", "statusio"),
     (".hostedstatus.com", "statusio"),
     (".sorryapp.com", "sorry"),
-    (".statuspal.io", "statuspal"),
-    (".statuspal.eu", "statuspal"),
     (".google.com", "google"),
     ("health.aws.amazon.com", "aws"),
     ("status.aws.amazon.com", "aws"),
@@ -65,8 +63,6 @@ const MARKS: &[(&str, &str)] = &[
     ("statusio_", "statusio"),
     ("sorryapp.com", "sorry"),
     ("cstate", "cstate"),
-    ("cachet", "cachet"),
-    ("statuspal", "statuspal"),
     ("firehydrant", "firehydrant"),
     ("uptime kuma", "uptimekuma"),
     ("gatus", "gatus"),
@@ -201,6 +197,13 @@ mod tests {
             ["<link", "<link rel", "<link rel=>", "<link href=\"", "<title", "<link rel='alternate' type='application/rss+xml'>"]
         {
             assert_eq!(found("https://status.acme.example/", html), Vec::<String>::new(), "{html}");
+        }
+    }
+
+    #[test]
+    fn hints_name_sources_that_exist() {
+        for (mark, name) in HOSTS.iter().chain(MARKS) {
+            assert!(crate::source::by_name(name).is_some(), "{mark} hints at {name}");
         }
     }
 

@@ -12,8 +12,7 @@ use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
 use crate::source::shared::fields::{self, Id};
-use crate::source::shared::timed::Written;
-use crate::source::shared::{Items, List, bases, json, marks, name, prose, timed, words};
+use crate::source::shared::{Items, List, Order, Written, bases, in_order, json, marks, name, prose, words};
 use crate::source::{Limits, ParseError};
 
 #[derive(Debug, Deserialize)]
@@ -143,7 +142,10 @@ fn reports(items: &mut Items, list: &List, names: &HashMap<Id, String>) -> Resul
     let read: Vec<Report> = items.read("statusReports", list)?;
     read.into_iter()
         .map(|report| {
-            let updates = timed(written(items, &report.status_report_updates, |update| words::status(&update.status))?, true);
+            let updates = in_order(
+                written(items, &report.status_report_updates, |update| words::status(&update.status))?,
+                Order::NewestFirst,
+            );
             Ok(Incident {
                 status: words::status(&report.status),
                 impact: Impact::Unknown,
@@ -180,7 +182,7 @@ fn maintenances(items: &mut Items, list: &List, names: &HashMap<Id, String>, now
                 scheduled_for: Some(from),
                 scheduled_until: Some(to),
                 components: affected(&wire.page_components, names),
-                updates: timed(list, true),
+                updates: in_order(list, Order::NewestFirst),
                 ..Incident::new(Kind::Maintenance, unique(Kind::Maintenance, &wire.id), name(&wire.name))
             })
         })

@@ -8,8 +8,7 @@ use crate::document::Document;
 use crate::event::{Kind, Status, Time};
 use crate::snapshot::{Incident, Page, Snapshot};
 use crate::source::shared::fields::{self, Id};
-use crate::source::shared::timed::Written;
-use crate::source::shared::{Items, List, at, bases, json, marks, name, prose, timed};
+use crate::source::shared::{Items, List, Order, Written, at, bases, in_order, json, marks, name, prose};
 use crate::source::{Limits, ParseError};
 
 #[derive(Debug, Deserialize)]
@@ -78,14 +77,11 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
         updates.extend(post.latest_update);
     }
     let now = post.current_post_status_enum.map(|word| status(&word.name));
-    let written = updates.into_iter().map(|update| Written {
-        id: update.id.map(|id| id.0),
-        status: update.post_status_enum.map_or(Status::Update, |word| status(&word.name)),
-        at: update.reported_at,
-        edited_at: None,
-        text: prose(&update.message),
+    let written = updates.into_iter().map(|update| {
+        let status = update.post_status_enum.map_or(Status::Update, |word| status(&word.name));
+        Written { id: update.id.map(|id| id.0), ..Written::new(status, update.reported_at, prose(&update.message)) }
     });
-    let mut updates = timed(written.collect(), true);
+    let mut updates = in_order(written, Order::NewestFirst);
     // The post says where it stands and not how it came there. That it is over was its latest update's doing; any
     // other word would move on to the next update, and the one before would look edited.
     if let (Some(latest), Some(now)) = (updates.last_mut(), now.filter(|now| now.is_over()))

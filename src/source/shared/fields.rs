@@ -63,7 +63,7 @@ pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, 
     Ok(text.and_then(|text| parse_time(text.trim())))
 }
 
-/// A time as a text in any offset or as seconds or milliseconds since 1970; what is neither is "not said".
+/// A time in any spelling of [`moment_of`], as a text or a number; what cannot be read means "not said".
 pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
     let Some(text) = raw.as_deref().map(RawValue::get) else { return Ok(None) };
@@ -77,50 +77,11 @@ pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>
     Ok(moment_of(text))
 }
 
-/// The instant a text means: RFC 3339 and what feeds write, or seconds or milliseconds since 1970.
+/// The instant a text means: RFC 3339, what feeds write, Go's `2026-03-01 09:30:00 +0000 UTC`, or seconds or milliseconds
+/// since 1970. Without a zone it is taken as UTC.
 #[must_use]
 pub fn moment_of(text: &str) -> Option<Time> {
-    let text = text.trim();
-    parse_time(text).or_else(|| crate::source::feed::time::parse(text))
-}
-
-/// A time in any spelling machines use: RFC 3339, Go's `2026-03-01 09:30:00 +0000 UTC`, a bare `2026-03-01 09:30:00`,
-/// which is taken as UTC, or seconds since 1970. What cannot be read means "not said".
-pub fn any_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
-    let Some(text) = raw.as_deref().map(RawValue::get) else { return Ok(None) };
-    if let Ok(number) = text.parse::<i64>() {
-        // Later than the year 5000 in seconds means milliseconds.
-        let seconds = number.abs() < 100_000_000_000;
-        let time = if seconds { Time::from_timestamp(number, 0) } else { Time::from_timestamp_millis(number) };
-        return Ok(time);
-    }
-    let text: Option<String> = serde_json::from_str(text).map_err(de::Error::custom)?;
-    Ok(text.and_then(|text| read_time(text.trim())))
-}
-
-/// Reads what [`any_time`] reads, from text.
-#[must_use]
-pub fn read_time(text: &str) -> Option<Time> {
-    if let Some(time) = parse_time(text) {
-        return Some(time);
-    }
-    // The first T stands between date and time; a later one is a zone's.
-    let spaced = text.replacen('T', " ", usize::from(text.find('T') == Some(10)));
-    let mut words = spaced.split_whitespace();
-    let (date, clock, offset) = (words.next()?, words.next()?, words.next());
-    let joined = format!("{date} {}", clock.trim_end_matches('Z'));
-    let local = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"]
-        .into_iter()
-        .find_map(|format| chrono::NaiveDateTime::parse_from_str(&joined, format).ok())?;
-    match offset {
-        None | Some("UTC" | "GMT" | "Z") => Some(local.and_utc()),
-        Some(offset) => {
-            let text = format!("{joined} {offset}");
-            let time = chrono::DateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f %z").ok()?;
-            Some(time.with_timezone(&chrono::Utc))
-        }
-    }
+    crate::source::feed::time::parse(text)
 }
 
 /// An optional id; null and the empty string mean "none".
@@ -199,15 +160,16 @@ mod tests {
             "2026-03-01 12:00:00 UTC",
             "2026-03-01 12:00:00 +0000 UTC",
             "2026-03-01 13:00:00 +0100 CET",
+            "2026-03-01 13:00:00 CET",
         ] {
-            assert_eq!(read_time(text), noon, "{text}");
+            assert_eq!(moment_of(text), noon, "{text}");
         }
-        for text in ["", "<no value>", "2026-13-01 12:00:00", "2026-03-01", "2026-03-01 12:00:00 CET"] {
-            assert_eq!(read_time(text), None, "{text}");
+        for text in ["", "<no value>", "2026-13-01 12:00:00", "0"] {
+            assert_eq!(moment_of(text), None, "{text}");
         }
         #[derive(Debug, Deserialize)]
         struct At {
-            #[serde(default, deserialize_with = "any_time")]
+            #[serde(default, deserialize_with = "moment")]
             at: Option<Time>,
         }
         let at = |text: &str| serde_json::from_str::<At>(text).map(|read| read.at);

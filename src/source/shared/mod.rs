@@ -6,10 +6,8 @@
 //! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is named.
 //! * [`words`] maps the platforms' words to ours; an unknown word never becomes "all is well".
 //! * [`html`] is for pages that are read themselves: one script or attribute of them, by a scan.
-//! * [`timed`] gives updates without ids their identity.
-//! * [`written`] puts updates in order and gives an identity to those without an id.
 //! * [`at`] and [`candidates`] build addresses below a page.
-//! * [`written`] orders and recognises updates that have no ids.
+//! * [`in_order`] puts updates in order and gives each its identity.
 //! * [`v2`] is the `/api/v2` contract that Statuspage made and others imitate.
 
 pub mod fields;
@@ -17,17 +15,14 @@ pub mod html;
 mod items;
 mod outage;
 mod place;
-pub mod timed;
-mod updates;
 pub mod v2;
 pub mod words;
-pub mod written;
+mod written;
 
 pub use items::{Items, List};
 pub use outage::{Beat, outage};
 pub use place::{at, bases, candidates, sibling};
-pub use timed::{end_at, timed};
-pub use updates::{Written, written};
+pub use written::{Order, Written, end_at, in_order};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

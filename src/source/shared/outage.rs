@@ -1,6 +1,6 @@
 //! Incidents made from the beats of an up/down monitor, which nobody writes anything about.
 
-use super::{MAX_NAME, Written, written};
+use super::{MAX_NAME, Order, Written, in_order};
 use crate::event::{Component, Impact, Kind, Status, Time};
 use crate::snapshot::Incident;
 use crate::text::one_line;
@@ -47,12 +47,12 @@ pub fn outage(id: &str, component: &Component, beats: &[Beat]) -> Option<Inciden
     incident.impact = Impact::Major;
     incident.started_at = began;
     incident.components = vec![component.clone()];
-    incident.updates = written(updates);
+    incident.updates = in_order(updates, Order::OldestFirst);
     Some(incident)
 }
 
 fn update(at: Option<Time>, status: Status, text: &str) -> Written {
-    Written { id: None, at, shown_at: None, edited_at: None, status, text: text.to_owned() }
+    Written::new(status, at, text.to_owned())
 }
 
 #[cfg(test)]

@@ -1,86 +1,181 @@
-//! [`Written`], an update of a platform that gives its updates no ids: the time is what it is recognised by.
+//! [`Written`], an update as a document has it, and [`in_order`], which orders updates and gives each its identity.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::event::{Status, Time};
 use crate::snapshot::{Update, UpdateId};
 
-/// An update without an id.
+/// An update as a platform writes it down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// When it was written.
-    pub at: Option<Time>,
-    /// When its text was last edited, where the platform says so reliably.
-    pub edited_at: Option<Time>,
+    /// The platform's own id, where it has one.
+    pub id: Option<String>,
     /// The status it gives the incident.
     pub status: Status,
+    /// When it was written, which orders updates and identifies those without an id.
+    pub at: Option<Time>,
+    /// The time shown to people, where it is another one.
+    pub shown_at: Option<Time>,
+    /// When it was last edited, where the platform says so reliably.
+    pub edited_at: Option<Time>,
     /// Plain text.
     pub text: String,
 }
 
-/// The updates oldest first, each known by its time and its place among those of the same time. `list` is in the
-/// order of the document, which may be either: of two with the same time the order tells which came first.
+impl Written {
+    /// An update of which no more is known than its time.
+    #[must_use]
+    pub fn new(status: Status, at: Option<Time>, text: String) -> Self {
+        Self { id: None, status, at, shown_at: None, edited_at: None, text }
+    }
+}
+
+/// How a document lists updates, which decides between those of the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The oldest stands first.
+    OldestFirst,
+    /// The newest stands first.
+    NewestFirst,
+    /// The platform does both: the first and the last time tell which it is.
+    Either,
+}
+
+/// The updates oldest first: recognised by id, else by time and place among those of the same time, else by their words.
+///
+/// One without a time stays behind the one it was written after. A second one with the same id is dropped.
 #[must_use]
-pub fn in_order(mut list: Vec<Written>) -> Vec<Update> {
-    let newest_first = match (list.first(), list.last()) {
-        (Some(first), Some(last)) => first.at > last.at,
-        _ => false,
+pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Update> {
+    let mut list: Vec<Written> = list.into_iter().collect();
+    let newest_first = match order {
+        Order::OldestFirst => false,
+        Order::NewestFirst => true,
+        Order::Either => list.first().map(|first| first.at) > list.last().map(|last| last.at),
     };
     if newest_first {
         list.reverse();
     }
-    list.sort_by_key(|written| written.at);
+    let mut before = None;
+    let mut placed: Vec<(Option<Time>, Written)> = Vec::with_capacity(list.len());
+    for written in list {
+        before = written.at.or(before);
+        placed.push((before, written));
+    }
+    placed.sort_by_key(|(at, _)| *at);
+    let mut ids: HashSet<String> = HashSet::new();
     let mut places: HashMap<Time, u32> = HashMap::new();
-    list.into_iter()
-        .map(|written| {
-            let id = written.at.map_or(UpdateId::Content, |at| {
+    let mut updates = Vec::with_capacity(placed.len());
+    for (_, Written { id, status, at, shown_at, edited_at, text }) in placed {
+        let id = match (id, at) {
+            (Some(id), _) if ids.insert(id.clone()) => UpdateId::Native(id),
+            (Some(_), _) => continue,
+            (None, Some(at)) => {
                 let place = places.entry(at).or_default();
-                let ordinal = *place;
                 *place += 1;
-                UpdateId::Timed(at, ordinal)
-            });
-            Update { id, status: written.status, published_at: written.at, edited_at: written.edited_at, text: written.text }
-        })
-        .collect()
+                UpdateId::Timed(at, *place - 1)
+            }
+            (None, None) => UpdateId::Content,
+        };
+        updates.push(Update { id, status, published_at: shown_at.or(at), edited_at, text });
+    }
+    updates
 }
 
-/// A time as seconds since 1970.
-#[must_use]
-pub fn epoch(seconds: i64) -> Option<Time> {
-    Time::from_timestamp(seconds, 0)
-}
-
-/// A time as milliseconds since 1970.
-#[must_use]
-pub fn epoch_ms(milliseconds: i64) -> Option<Time> {
-    Time::from_timestamp_millis(milliseconds)
+/// For platforms that say when an incident ended and not which update said so: those from then on are the end of it,
+/// and where there is none yet, the end itself is told without words.
+pub fn end_at(list: &mut Vec<Written>, over: Status, at: Option<Time>) {
+    let Some(at) = at else { return };
+    let mut told = false;
+    for written in list.iter_mut().filter(|written| written.at.is_some_and(|written| written >= at)) {
+        written.status = over;
+        told = true;
+    }
+    if !told {
+        list.push(Written::new(over, Some(at), String::new()));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(at: i64, text: &str) -> Written {
-        Written { at: epoch(at), edited_at: None, status: Status::Update, text: text.to_owned() }
+    fn at(seconds: i64) -> Time {
+        Time::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn one(seconds: Option<i64>, text: &str) -> Written {
+        Written::new(Status::Update, seconds.map(at), text.to_owned())
+    }
+
+    fn native(id: &str, seconds: Option<i64>, text: &str) -> Written {
+        Written { id: Some(id.to_owned()), ..one(seconds, text) }
+    }
+
+    fn told(updates: Vec<Update>) -> Vec<(UpdateId, String)> {
+        updates.into_iter().map(|update| (update.id, update.text)).collect()
     }
 
     #[test]
-    fn either_order_of_the_document_gives_the_same_updates() {
-        let oldest_first = vec![written(1, "a"), written(2, "b"), written(2, "c"), written(3, "d")];
-        let newest_first: Vec<Written> = oldest_first.iter().rev().cloned().collect();
-        let updates = in_order(oldest_first);
-        assert_eq!(updates, in_order(newest_first));
-        let at = |seconds| epoch(seconds).unwrap();
-        let ids: Vec<UpdateId> = updates.into_iter().map(|update| update.id).collect();
-        assert_eq!(
-            ids,
-            [UpdateId::Timed(at(1), 0), UpdateId::Timed(at(2), 0), UpdateId::Timed(at(2), 1), UpdateId::Timed(at(3), 0)]
-        );
+    fn an_update_is_recognised_by_id_else_by_time_and_place_else_by_its_words() {
+        let list = [
+            one(None, "a"),
+            native("b", Some(5), "b"),
+            one(Some(3), "c"),
+            one(Some(3), "d"),
+            native("b", Some(9), "again"),
+            one(None, "e"),
+        ];
+        let expected = [
+            (UpdateId::Content, "a"),
+            (UpdateId::Timed(at(3), 0), "c"),
+            (UpdateId::Timed(at(3), 1), "d"),
+            (UpdateId::Native("b".to_owned()), "b"),
+            (UpdateId::Content, "e"),
+        ];
+        assert_eq!(told(in_order(list, Order::OldestFirst)), expected.map(|(id, text)| (id, text.to_owned())));
     }
 
     #[test]
-    fn without_a_time_words_are_all_there_is() {
-        let lost = Written { at: None, ..written(0, "x") };
-        assert_eq!(in_order(vec![lost])[0].id, UpdateId::Content);
+    fn the_order_of_the_document_makes_no_difference() {
+        let list = [one(Some(1), "a"), one(Some(2), "b"), one(Some(2), "c"), one(None, "d"), one(Some(3), "e")];
+        let oldest_first = told(in_order(list.clone(), Order::OldestFirst));
+        assert_eq!(oldest_first.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
+        assert_eq!(told(in_order(list.clone(), Order::Either)), oldest_first);
+        let ids: Vec<UpdateId> = oldest_first.into_iter().map(|(id, _)| id).collect();
+        let timed = |seconds, place| UpdateId::Timed(at(seconds), place);
+        assert_eq!(ids, [timed(1, 0), timed(2, 0), timed(2, 1), UpdateId::Content, timed(3, 0)]);
+        let reversed = [one(Some(3), "e"), one(Some(2), "c"), one(Some(2), "b"), one(Some(1), "a")];
+        for order in [Order::NewestFirst, Order::Either] {
+            let read = told(in_order(reversed.clone(), order));
+            assert_eq!(read.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "e"]);
+            assert_eq!(
+                read.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(),
+                [timed(1, 0), timed(2, 0), timed(2, 1), timed(3, 0)]
+            );
+        }
+    }
+
+    #[test]
+    fn without_times_the_order_of_the_document_is_kept() {
+        let read = told(in_order([one(None, "b"), one(None, "a")], Order::NewestFirst));
+        assert_eq!(read, [(UpdateId::Content, "a".to_owned()), (UpdateId::Content, "b".to_owned())]);
+    }
+
+    #[test]
+    fn people_are_shown_their_time_and_the_other_one_identifies() {
+        let written = Written { shown_at: Some(at(1)), edited_at: Some(at(7)), ..one(Some(5), "a") };
+        let update = in_order([written], Order::OldestFirst).remove(0);
+        assert_eq!((update.id, update.published_at, update.edited_at), (UpdateId::Timed(at(5), 0), Some(at(1)), Some(at(7))));
+    }
+
+    #[test]
+    fn an_end_is_told_once_whether_or_not_an_update_tells_it() {
+        let end = Some(at(9));
+        let mut list = vec![Written { status: Status::Investigating, ..one(Some(1), "a") }];
+        end_at(&mut list, Status::Resolved, end);
+        assert_eq!(list.iter().map(|written| (written.status, written.at)).collect::<Vec<_>>()[1], (Status::Resolved, end));
+        let mut list = vec![one(Some(9), "b"), list.remove(0)];
+        end_at(&mut list, Status::Resolved, end);
+        assert_eq!(list.iter().map(|written| written.status).collect::<Vec<_>>(), [Status::Resolved, Status::Investigating]);
     }
 }

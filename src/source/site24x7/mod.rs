@@ -10,8 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::timed::Written;
-use super::shared::{Items, List, bases, candidates, json, marks, name, prose, timed, words};
+use super::shared::{Items, List, Order, Written, bases, candidates, in_order, json, marks, name, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -204,7 +203,7 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
     if written.is_empty() && !wire.incident_desc.trim().is_empty() {
         written.push(Written::new(Status::Update, wire.incident_began_at, prose(&wire.incident_desc)));
     }
-    let updates = timed(written, true);
+    let updates = in_order(written, Order::NewestFirst);
     let affected: Vec<Affected> = items.nested("incident_affected_components", &wire.incident_affected_components)?;
     let components = affected.into_iter().map(|row| {
         let group = name(&row.componentgroup_display_name);

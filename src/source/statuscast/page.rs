@@ -6,8 +6,7 @@ use super::{NAME, nature, standing};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Kind, Status};
 use crate::snapshot::{self, Incident, Page, Snapshot, Update};
-use crate::source::shared::timed::Written;
-use crate::source::shared::{bases, fields, html, html_title, name, timed};
+use crate::source::shared::{Order, Written, bases, fields, html, html_title, in_order, name};
 use crate::source::{Limits, ParseError};
 use crate::text::html_to_text;
 
@@ -131,7 +130,7 @@ fn updates(stories: &str, kind: Kind) -> Vec<Update> {
         let word = word.trim().trim_matches(['[', ']']);
         Written::new(standing(word, kind).unwrap_or(Status::Update), at, html_to_text(whole_tags(body)))
     });
-    timed(read.collect(), true)
+    in_order(read, Order::NewestFirst)
 }
 
 /// `body` without the start of a tag that was cut at its end.

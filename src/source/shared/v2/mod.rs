@@ -3,124 +3,20 @@
 //! [`Reader`] turns its lists into ours. What a page must hold, and what an absence means, is each source's
 //! own business; what the fields mean is settled here.
 
+mod wire;
+
 use std::collections::{HashMap, HashSet};
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Items, List, fields, fields::Id, link, prose, words};
+use self::wire::{Component, Incident, Update};
+pub use self::wire::{Overall, Page};
+use super::fields::Id;
+use super::{Items, MAX_NAME, link, prose, words};
 use crate::event::{self, Impact, Kind, Time};
 use crate::snapshot::{self, UpdateId};
 use crate::source::{Limits, ParseError};
 use crate::text::one_line;
-
-/// Longest title or name, in characters.
-const MAX_NAME: usize = 300;
-
-/// Whose page it is.
-#[derive(Debug, Deserialize)]
-pub struct Page {
-    /// The platform's id of the page.
-    pub id: Id,
-    /// What the page calls itself.
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub name: String,
-    /// The page a person would open.
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub url: String,
-    /// When something on it last changed.
-    #[serde(default, deserialize_with = "fields::time")]
-    pub updated_at: Option<Time>,
-}
-
-impl Page {
-    /// As a snapshot shows it; its version is for the source to judge.
-    #[must_use]
-    pub fn to_page(&self) -> snapshot::Page {
-        let name = one_line(&self.name, MAX_NAME);
-        snapshot::Page {
-            id: Some(self.id.0.clone()),
-            name: (!name.is_empty()).then_some(name),
-            url: link(&self.url),
-            version: None,
-            impact: None,
-        }
-    }
-
-    /// An error unless `id` is the id of the first document's page, too.
-    ///
-    /// # Errors
-    /// A detail of another page: the answers of a mix-up do not belong together.
-    pub fn must_be(&self, id: &Id, source_name: &'static str) -> Result<(), ParseError> {
-        if self.id == *id {
-            return Ok(());
-        }
-        let reason = format!("a detail belongs to the page \"{}\" and the first document to \"{id}\"", self.id);
-        Err(ParseError::NotThis { source_name, reason })
-    }
-}
-
-/// How a page sums itself up.
-#[derive(Debug, Deserialize)]
-pub struct Overall {
-    /// `none`, `minor`, `major`, `critical`, `maintenance`.
-    pub indicator: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Component {
-    id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    group: bool,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    group_id: Option<Id>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Incident {
-    id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    impact: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    shortlink: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    started_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    scheduled_for: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    scheduled_until: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components: List,
-    #[serde(rename = "incident_updates", default, deserialize_with = "fields::or_default")]
-    updates: List,
-}
-
-#[derive(Debug, Deserialize)]
-struct Update {
-    id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    body: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    display_at: Option<Time>,
-}
 
 /// An incident with what is needed to unite it with its double in another document.
 #[derive(Debug)]
@@ -320,6 +216,7 @@ fn update(wire: Update) -> Dated {
 
 #[cfg(test)]
 mod tests {
+    use super::super::List;
     use super::*;
 
     fn read(kind: Kind, text: &str) -> Vec<Read> {

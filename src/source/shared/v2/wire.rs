@@ -1,0 +1,118 @@
+//! What the documents of `/api/v2` hold, as it is written there.
+
+use serde::Deserialize;
+
+use super::super::{List, MAX_NAME, fields, fields::Id, link};
+
+use crate::event::Time;
+use crate::snapshot;
+use crate::source::ParseError;
+use crate::text::one_line;
+
+/// Whose page it is.
+#[derive(Debug, Deserialize)]
+pub struct Page {
+    /// The platform's id of the page.
+    pub id: Id,
+    /// What the page calls itself.
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub name: String,
+    /// The page a person would open.
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub url: String,
+    /// When something on it last changed.
+    #[serde(default, deserialize_with = "fields::time")]
+    pub updated_at: Option<Time>,
+}
+
+impl Page {
+    /// As a snapshot shows it; its version is for the source to judge.
+    #[must_use]
+    pub fn to_page(&self) -> snapshot::Page {
+        let name = one_line(&self.name, MAX_NAME);
+        snapshot::Page {
+            id: Some(self.id.0.clone()),
+            name: (!name.is_empty()).then_some(name),
+            url: link(&self.url),
+            version: None,
+            impact: None,
+        }
+    }
+
+    /// An error unless `id` is the id of the first document's page, too.
+    ///
+    /// # Errors
+    /// A detail of another page: the answers of a mix-up do not belong together.
+    pub fn must_be(&self, id: &Id, source_name: &'static str) -> Result<(), ParseError> {
+        if self.id == *id {
+            return Ok(());
+        }
+        let reason = format!("a detail belongs to the page \"{}\" and the first document to \"{id}\"", self.id);
+        Err(ParseError::NotThis { source_name, reason })
+    }
+}
+
+/// How a page sums itself up.
+#[derive(Debug, Deserialize)]
+pub struct Overall {
+    /// `none`, `minor`, `major`, `critical`, `maintenance`.
+    pub indicator: String,
+}
+
+/// A component, or the row of a group.
+#[derive(Debug, Deserialize)]
+pub(super) struct Component {
+    pub(super) id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) group: bool,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    pub(super) group_id: Option<Id>,
+}
+
+/// An incident or a maintenance.
+#[derive(Debug, Deserialize)]
+pub(super) struct Incident {
+    pub(super) id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) impact: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) shortlink: String,
+    #[serde(default, deserialize_with = "fields::time")]
+    pub(super) created_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    pub(super) started_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    pub(super) updated_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    pub(super) scheduled_for: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    pub(super) scheduled_until: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) components: List,
+    #[serde(rename = "incident_updates", default, deserialize_with = "fields::or_default")]
+    pub(super) updates: List,
+}
+
+/// An update of an incident.
+#[derive(Debug, Deserialize)]
+pub(super) struct Update {
+    pub(super) id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    pub(super) body: String,
+    #[serde(default, deserialize_with = "fields::time")]
+    pub(super) created_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    pub(super) updated_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    pub(super) display_at: Option<Time>,
+}
