@@ -9,7 +9,7 @@ use chrono::{NaiveDate, NaiveTime};
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
+use super::shared::fields::{self, Id, References};
 use super::shared::words::look_up;
 use super::shared::{Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose};
 use super::{Documents, Limits, ParseError, Source};
@@ -129,18 +129,7 @@ struct ReportAttributes {
 #[derive(Debug, Default, Deserialize)]
 struct Relationships {
     #[serde(default, deserialize_with = "fields::or_default")]
-    status_updates: Links,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Links {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    data: Vec<Reference>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Reference {
-    id: Id,
+    status_updates: References,
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
+use super::shared::fields::{self, Id, References};
 use super::shared::{Items, List, Order, Written, bases, candidates, end_at, in_order, json, marks, name, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
@@ -64,17 +64,6 @@ struct Relationships {
     incident_updates: References,
     #[serde(default, alias = "incident_services")]
     incident_services: References,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct References {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    data: Vec<Reference>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Reference {
-    id: Id,
 }
 
 #[derive(Debug, Deserialize)]

@@ -76,11 +76,8 @@ impl<'a> Pass<'a> {
         while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
             let (text, from) = rest.split_at(at);
             self.characters(text);
-            if let Some(cdata) = from.strip_prefix("<![CDATA[") {
-                let end = memmem::find(cdata.as_bytes(), b"]]>").ok_or_else(|| malformed("a CDATA section is not closed"))?;
-                let (inner, after) = cdata.split_at(end);
-                self.cdata(inner);
-                rest = after.get(3..).unwrap_or_default();
+            if let Some(after) = self.cdata(from)? {
+                rest = after;
                 continue;
             }
             if let Some(after) = prolog(from).map_err(malformed)? {
@@ -111,12 +108,17 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn cdata(&mut self, inner: &str) {
+    /// What follows the CDATA section that `from` begins with; `None` where it begins with none.
+    fn cdata(&mut self, from: &'a str) -> Result<Option<&'a str>, ParseError> {
+        let Some(cdata) = from.strip_prefix("<![CDATA[") else { return Ok(None) };
+        let end = memmem::find(cdata.as_bytes(), b"]]>").ok_or_else(|| malformed("a CDATA section is not closed"))?;
+        let (inner, after) = cdata.split_at(end);
         if self.hidden.is_none() && !self.open.is_empty() {
             self.out.push_str("<![CDATA[");
             self.out.push_str(inner);
             self.out.push_str("]]>");
         }
+        Ok(Some(after.get(3..).unwrap_or_default()))
     }
 
     /// A start tag. Says whether what follows is text in which tags mean nothing.
@@ -264,11 +266,8 @@ impl<'a> Pass<'a> {
         while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
             let (text, from) = rest.split_at(at);
             escape(text, &mut self.out);
-            if let Some(cdata) = from.strip_prefix("<![CDATA[") {
-                let end = memmem::find(cdata.as_bytes(), b"]]>").ok_or_else(|| malformed("a CDATA section is not closed"))?;
-                let (inner, after) = cdata.split_at(end);
-                self.cdata(inner);
-                rest = after.get(3..).unwrap_or_default();
+            if let Some(after) = self.cdata(from)? {
+                rest = after;
                 continue;
             }
             let closing = from.strip_prefix("</").and_then(|from| from.strip_prefix(name)).map(str::trim_start);

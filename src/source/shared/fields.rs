@@ -51,6 +51,21 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
+/// What JSON:API calls a relationship to many: the things meant stand beside the list, under their ids.
+#[derive(Debug, Default, Deserialize)]
+pub struct References {
+    /// In the order of the document.
+    #[serde(default, deserialize_with = "or_default")]
+    pub data: Vec<Reference>,
+}
+
+/// One of [`References`].
+#[derive(Debug, Deserialize)]
+pub struct Reference {
+    /// The id of the thing meant.
+    pub id: Id,
+}
+
 /// `null` means the default; together with `#[serde(default)]` a missing field does, too.
 pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
