@@ -58,7 +58,7 @@ fn acts(trace: &str, root: &str) -> Vec<Act> {
             if path.starts_with('/') { below(&path) } else { Some(path) }
         };
         let held = || below(&String::from_utf8(unhex(arguments.split_once('<')?.1.split_once('>')?.0)).ok()?);
-        let numbers = || arguments.trim_end().trim_end_matches(')').rsplit(", ").map(|number| number.parse::<usize>());
+        let numbers = || arguments.trim_end().trim_end_matches(')').rsplit(", ").map(str::parse::<usize>);
         let written = || result.split(' ').next().and_then(|count| count.parse::<usize>().ok());
         let act = match name {
             "openat" if arguments.contains("O_CREAT") => named(0).map(Act::Make),
@@ -178,7 +178,9 @@ impl Disk {
                     let (durable, pending): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending_names)
                         .into_iter()
                         .partition(|act| act.dir() == path && act.number < *before);
-                    durable.iter().for_each(|act| act.apply(&mut self.durable_names));
+                    for act in &durable {
+                        act.apply(&mut self.durable_names);
+                    }
                     self.pending_names = pending;
                 }
             }
@@ -240,7 +242,7 @@ fn recorded(bench: &Bench) -> Vec<Act> {
     watch.0.wait().unwrap();
     let root = bench.dir.path().canonicalize().unwrap();
     let ours = |path: &String| {
-        path.contains("ledger.db") && !path.contains("-shm") || path.contains("logs/events.") && !path.ends_with(".lock")
+        path.contains("ledger.db") && !path.contains("-shm") || path.contains("logs/events.") && !path.contains(".lock")
     };
     let dirs = ["state", "logs"];
     let trace = String::from_utf8_lossy(&fs::read(trace.path()).unwrap()).into_owned();

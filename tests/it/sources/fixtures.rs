@@ -104,7 +104,7 @@ fn steps_of(source: &'static dyn Source) -> Vec<Step> {
     let mut out = Vec::new();
     for path in entries(&root().join(source.name())) {
         let name = format!("{}/{}", source.name(), file_name(&path));
-        if name.ends_with(".md") {
+        if name.contains(".md") {
             continue;
         }
         if path.is_file() {

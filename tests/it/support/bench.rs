@@ -117,11 +117,20 @@ impl Bench {
         }
     }
 
+    /// The end of what the program said about itself.
+    fn diagnostics(&self) -> String {
+        let files = fs::read_dir(self.dir.path().join("logs")).into_iter().flatten().flatten();
+        let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("statuswatch."));
+        let text: String = logs.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
     /// Waits for something.
     pub(crate) fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
         let began = Instant::now();
         while !so() {
-            assert!(began.elapsed() < Duration::from_secs(30), "{what}: never, in {}", self.dir.path().display());
+            assert!(began.elapsed() < Duration::from_secs(30), "{what}: never. The diagnostics:\n{}", self.diagnostics());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
