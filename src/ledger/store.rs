@@ -468,3 +468,29 @@ pub(super) fn prune(db: &Connection, before: Time, most: u32) -> Sql<usize> {
     )?;
     Ok(events + filtered + seen + items)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::component;
+
+    #[test]
+    fn components_out_of_sight_are_remembered_up_to_a_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = super::super::migrate::open_writer(dir.path()).unwrap();
+        let at = |n: i64| Time::from_timestamp_millis(n).unwrap();
+        let shown = component(Some("shown".to_owned()), "Shown", None, ComponentStatus::Operational);
+        let mut known = Components::new();
+        known.insert("shown".to_owned(), KnownComponent::new(&shown, Some(Status::Operational), 3, at(0)));
+        for n in 1..=UNLISTED + 2 {
+            known.insert(format!("gone-{n}"), KnownComponent::new(&shown, None, 0, at(n as i64)));
+        }
+        put_components(&db, "acme", known, &HashSet::from(["shown".to_owned()])).unwrap();
+        let mut known = components(&db, "acme").unwrap();
+        assert_eq!(known.len(), UNLISTED + 1);
+        assert!(!known.contains_key("gone-2") && known.contains_key("gone-3"), "the oldest go first");
+        let shown = known.remove("shown").unwrap();
+        assert_eq!((shown.told, shown.changes, shown.status), (Some(Status::Operational), 3, ComponentStatus::Operational));
+        assert!(components(&db, "other").unwrap().is_empty());
+    }
+}
