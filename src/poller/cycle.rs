@@ -118,7 +118,9 @@ async fn attempt(shared: &Shared, provider: &Provider, start: &Start, mut place:
         let validators = validators.filter(|validators| validators.etag.is_some() || validators.last_modified.is_some());
         let fetched = place.asking(shared.client.get(request(provider, &url, source.accept(), validators))).await?;
         return match fetched {
-            Fetched::NotModified { validators, .. } => Ok(Outcome::Unchanged { validators }),
+            Fetched::NotModified { validators: carried, .. } => {
+                Ok(Outcome::Unchanged { validators: carried.filter(|carried| same_version(&start.checkpoint.validators, carried)) })
+            }
             Fetched::Body(answer) if !start.unconditional && start.checkpoint.body_hash == Some(answer.body_hash) => {
                 Ok(Outcome::Unchanged { validators: Some(answer.validators) })
             }
@@ -129,6 +131,13 @@ async fn attempt(shared: &Shared, provider: &Provider, start: &Start, mut place:
     let Recognised { source, url, answer, reason } = place.asking(recognising).await?;
     tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
     read(shared, provider, start, source, url, answer, place).await
+}
+
+/// Whether the validators a 304 carries are of the version we have. A server that changes between its comparison and its
+/// answer names a version whose body we have never seen: taken over, its changes would never be fetched.
+fn same_version(sent: &Validators, carried: &Validators) -> bool {
+    let opaque = |validators: &Validators| validators.etag.as_deref().map(|etag| etag.trim_start_matches("W/").to_owned());
+    opaque(sent).is_some() && opaque(sent) == opaque(carried)
 }
 
 fn request<'a>(provider: &'a Provider, url: &'a Url, accept: &'a str, validators: Option<&'a Validators>) -> Request<'a> {
@@ -388,5 +397,18 @@ impl From<Unread> for Trouble {
             Unread::TooLong => "too_slow",
         };
         Self::word(word, unread.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_304_that_names_another_version_is_not_believed_about_it() {
+        let etag = |etag: &str| Validators { etag: Some(etag.to_owned()), last_modified: None };
+        assert!(same_version(&etag("\"a\""), &etag("W/\"a\"")));
+        assert!(!same_version(&etag("\"a\""), &etag("\"b\"")));
+        assert!(!same_version(&Validators::default(), &etag("\"b\"")));
     }
 }
