@@ -28,6 +28,9 @@ use crate::sink::{Beyond, Cursor};
 /// How often freshness is judged and what was held back is written.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Why results are refused after an error that ended the transaction.
+const TAKEN_BACK: &str = "the transaction was taken back";
+
 /// At most so many results in one transaction: a bound on how long the first of them waits.
 const GROUP: usize = 256;
 
@@ -222,14 +225,14 @@ impl LedgerActor {
         let mut transaction = match begun {
             Ok(transaction) => transaction,
             Err(error) => {
-                answers.extend(jobs.by_ref().map(|job| job.refuse(&error)));
+                answers.extend(jobs.by_ref().map(|job| job.refuse(&error.to_string())));
                 return Err(error.into());
             }
         };
         for touch in touched.values() {
             touch_provider(&transaction, touch)?;
         }
-        for job in jobs {
+        while let Some(job) = jobs.next() {
             let savepoint = transaction.savepoint()?;
             let mut numbering = Numbering { db: &savepoint, seq: *seq };
             let answer = catch_unwind(AssertUnwindSafe(|| job.run(&mut numbering, watched)));
@@ -240,7 +243,15 @@ impl LedgerActor {
                     *seq = reached;
                     answers.push(answer);
                 }
-                Ok((answer, false)) => answers.push(answer),
+                Ok((answer, false)) => {
+                    answers.push(answer);
+                    // Some errors (a full disk, no memory) take back the whole transaction at once. What would follow
+                    // would be written outside of it, under numbers that are then given again.
+                    if savepoint.is_autocommit() {
+                        answers.extend(jobs.by_ref().map(|job| job.refuse(TAKEN_BACK)));
+                        return Err(LedgerError::Busy { reason: TAKEN_BACK.to_owned() });
+                    }
+                }
                 Err(panic) => {
                     // The job and with it its sender are gone: whoever waits gets `Away` and asks again.
                     tracing::error!(panic = panic_text(&*panic), "a result could not be recorded");
@@ -432,8 +443,8 @@ impl Job {
     }
 
     /// The answer where no transaction could be begun.
-    fn refuse(self, error: &rusqlite::Error) -> Answer {
-        let busy = || LedgerError::Busy { reason: error.to_string() };
+    fn refuse(self, why: &str) -> Answer {
+        let busy = || LedgerError::Busy { reason: why.to_owned() };
         match self {
             Self::Record(message, sender) => Answer::Record(sender, Err(busy()), message.provider.id.clone()),
             Self::Failed(_, sender) | Self::Delivered(_, sender) => Answer::Unit(sender, Err(busy())),
