@@ -225,7 +225,9 @@ impl Poller {
                 tracing::debug!(provider = self.provider.id, "superseded");
             }
             Done::Unrecorded(error) => {
-                // Not the provider's fault: the checkpoint stays, the document is fetched again soon.
+                // Not the provider's fault: the checkpoint stays, the document is fetched again soon. In full: what was
+                // seen and not recorded may be over by then, and the page look as it did before.
+                self.start.unconditional = true;
                 tracing::debug!(provider = self.provider.id, %error, "not recorded");
                 let wait = self.provider.settings.interval.min(Duration::from_secs(2));
                 self.schedule(now + chrono::Duration::from_std(wait).unwrap_or_default(), context);
