@@ -28,6 +28,7 @@ const TENANT_BELIEVED: u32 = 12;
 /// So long they must have lasted, too: edges answered with old pages, and mix-ups lasted, for less than this,
 /// which is many polls of an open incident.
 const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
+
 /// The source whose one document is list and history.
 const FEED: &str = "feed";
 
