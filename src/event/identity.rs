@@ -93,6 +93,13 @@ impl UpdateKey {
         all.extend(parts.iter().map(|part| part.as_bytes()));
         Self(hash(&all))
     }
+
+    /// The id under which such a change is shown: its kind and the beginning of this key.
+    #[must_use]
+    pub fn shown(self, what: &str) -> String {
+        let key = self.to_string();
+        format!("{what}-{}", key.get(..12).unwrap_or(&key))
+    }
 }
 
 impl Fingerprint {

@@ -63,6 +63,33 @@ pub struct Draft {
     pub backfill: bool,
 }
 
+impl Draft {
+    /// A first version of something seen at `at`, with nothing said beyond what every event says.
+    #[must_use]
+    pub fn new(id: super::EventId, kind: Kind, title: String, status: Status, at: Time) -> Self {
+        Self {
+            id,
+            kind,
+            incident_id: None,
+            update_id: None,
+            revision: 1,
+            title,
+            status,
+            impact: Impact::Unknown,
+            previous_status: None,
+            previous_impact: None,
+            components: Vec::new(),
+            message: None,
+            url: None,
+            started_at: None,
+            published_at: at,
+            scheduled_for: None,
+            scheduled_until: None,
+            backfill: false,
+        }
+    }
+}
+
 /// One normalized, immutable fact, numbered by the ledger: one line of the event log.
 ///
 /// Absent values are `null`, never left out.

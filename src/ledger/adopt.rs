@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::LedgerError;
-use super::commit::component_id;
+use super::components::component_id;
 use super::store::{self, EventRow, KnownComponent, millis};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
 use crate::sink::{Beyond, LogLine, SinkError};

@@ -95,6 +95,14 @@ pub struct Record {
     pub observed_at: Time,
 }
 
+impl Record {
+    /// The source that read it.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.checkpoint.binding.as_ref().map_or("unknown", |binding| binding.source.as_str())
+    }
+}
+
 /// What became of a [`Record`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {

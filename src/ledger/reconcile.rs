@@ -298,25 +298,16 @@ fn identify(key: IncidentKey, update: &Update, fingerprint: Fingerprint) -> (Upd
 
 /// The part of an event that the incident gives to each of its updates.
 fn draft(incident: &Incident, context: Context<'_>) -> Draft {
+    let id = crate::event::EventId([0; 16]);
     Draft {
-        id: crate::event::EventId([0; 16]),
-        kind: incident.kind,
         incident_id: Some(incident.id.clone()),
-        update_id: None,
-        revision: 1,
-        title: incident.title.clone(),
-        status: incident.status,
         impact: incident.impact,
-        previous_status: None,
-        previous_impact: None,
         components: incident.components.clone(),
-        message: None,
         url: incident.url.clone(),
         started_at: incident.started_at,
-        published_at: context.now,
         scheduled_for: incident.scheduled_for,
         scheduled_until: incident.scheduled_until,
-        backfill: false,
+        ..Draft::new(id, incident.kind, incident.title.clone(), incident.status, context.now)
     }
 }
 
@@ -324,11 +315,10 @@ fn draft(incident: &Incident, context: Context<'_>) -> Draft {
 fn change(key: IncidentKey, incident: &Incident, what: &str, parts: &[&str], context: Context<'_>) -> Draft {
     let update = UpdateKey::change(key, what, parts);
     let fingerprint = Fingerprint::new(incident.status, what);
-    let short: String = update.to_string().chars().take(12).collect();
     let published_at = if what == "opened" { incident.started_at.unwrap_or(context.now) } else { context.now };
     Draft {
         id: event_id(update, incident.kind, fingerprint),
-        update_id: Some(format!("{what}-{short}")),
+        update_id: Some(update.shown(what)),
         published_at,
         backfill: published_at < context.watched_since,
         ..draft(incident, context)

@@ -95,7 +95,9 @@ const CRATES: &[(&str, &[&str])] = &[
         "actix",
         &[
             "src/ledger/actor.rs",
+            "src/ledger/group.rs",
             "src/ledger/handle.rs",
+            "src/ledger/handlers.rs",
             "src/ledger/messages.rs",
             "src/poller/actor.rs",
             "src/sink/actor.rs",

@@ -1,0 +1,70 @@
+//! What is open and not listed any more.
+
+use std::collections::HashSet;
+
+use super::filter::withheld;
+use super::messages::Record;
+use super::numbering::Numbering;
+use super::reconcile::KnownItem;
+use super::store;
+use crate::event::{Draft, Fingerprint, IncidentKey, Kind, Status, UpdateKey, event_id};
+use crate::snapshot::{Incident, Listing, Snapshot};
+
+type Sql<T> = rusqlite::Result<T>;
+
+/// Open items the snapshot does not list. Returns events told and whether something has to be looked at again.
+pub(super) fn missing_items(numbering: &mut Numbering<'_>, message: &Record, listed: &HashSet<IncidentKey>) -> Sql<(usize, bool)> {
+    let db = numbering.db;
+    let provider = &message.provider;
+    let snapshot = &message.snapshot;
+    let (mut events, mut recheck) = (0, false);
+    for (key, kind, ..) in store::open_items(db, &provider.id)? {
+        if listed.contains(&key) {
+            continue;
+        }
+        let Some(item) = store::item(db, &provider.id, key)? else { continue };
+        let missing = item.missing + 1;
+        if missing < 2 {
+            store::miss_item(db, &provider.id, key, missing, true, false)?;
+            recheck = true;
+            continue;
+        }
+        let listing = if kind == Kind::Maintenance { snapshot.coverage.maintenances } else { snapshot.coverage.incidents };
+        let withdrawn = listing == Listing::Recent && within_window(&item, snapshot) && item.told_status.is_some();
+        if withdrawn {
+            events += usize::from(withdraw(numbering, message, key, &item)?);
+        }
+        // Gone for good or only out of sight: either way it is not open any more, and nothing is said about how it ended.
+        store::miss_item(db, &provider.id, key, missing, false, withdrawn)?;
+    }
+    Ok((events, recheck))
+}
+
+/// Whether the item is newer than the oldest one listed, so that it would be listed if it still existed.
+fn within_window(item: &KnownItem, snapshot: &Snapshot) -> bool {
+    let of_kind = snapshot.incidents.iter().filter(|incident| incident.kind == item.kind);
+    let newest = |incident: &Incident| {
+        let updates = incident.updates.iter().filter_map(|update| update.published_at);
+        updates.chain(incident.started_at).chain(incident.scheduled_for).max()
+    };
+    let oldest = of_kind.filter_map(newest).min();
+    matches!((oldest, item.newest_at.max(item.scheduled_for)), (Some(oldest), Some(newest)) if newest > oldest)
+}
+
+fn withdraw(numbering: &mut Numbering<'_>, message: &Record, key: IncidentKey, item: &KnownItem) -> Sql<bool> {
+    let update = UpdateKey::change(key, "withdrawn", &[&item.changes.to_string()]);
+    let id = event_id(update, item.kind, Fingerprint::new(Status::Withdrawn, ""));
+    let draft = Draft {
+        incident_id: Some(item.native_id.clone()),
+        update_id: Some(update.shown("withdrawn")),
+        impact: item.impact,
+        previous_status: item.told_status,
+        previous_impact: item.told_impact,
+        url: message.snapshot.page.url.clone(),
+        scheduled_for: item.scheduled_for,
+        scheduled_until: item.scheduled_until,
+        ..Draft::new(id, item.kind, item.title.clone(), Status::Withdrawn, message.observed_at)
+    };
+    let reason = withheld(&message.provider.filter, &draft, true);
+    numbering.store(&message.provider, message.source(), draft, reason, message.observed_at)
+}

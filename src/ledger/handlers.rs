@@ -1,0 +1,138 @@
+//! The messages the ledger answers, one handler each.
+
+use std::time::Instant;
+
+use actix::{Handler, ResponseFuture};
+use tokio::sync::oneshot;
+
+use super::actor::{LedgerActor, Watched};
+use super::group::Job;
+use super::messages::{
+    AddSink, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded, Restarted, Resume, SinkTrouble, Watch,
+};
+use super::{LedgerError, load, store};
+use crate::clock;
+use crate::sink::Cursor;
+
+impl Handler<Watch> for LedgerActor {
+    type Result = Result<Vec<Loaded>, LedgerError>;
+
+    fn handle(&mut self, message: Watch, _: &mut Self::Context) -> Self::Result {
+        self.flush();
+        self.watch(&message)
+    }
+}
+
+impl Handler<Resume> for LedgerActor {
+    type Result = Result<Loaded, LedgerError>;
+
+    fn handle(&mut self, message: Resume, _: &mut Self::Context) -> Self::Result {
+        self.admit(&message.provider.id, message.generation)?;
+        self.flush();
+        Ok(load::one(&self.db, &message.provider)?)
+    }
+}
+
+impl Handler<Record> for LedgerActor {
+    type Result = ResponseFuture<Result<Recorded, LedgerError>>;
+
+    fn handle(&mut self, message: Record, context: &mut Self::Context) -> Self::Result {
+        if let Err(refused) = self.admit(&message.provider.id, message.generation) {
+            return Box::pin(std::future::ready(Err(refused)));
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(Job::Record(Box::new(message), sender), context);
+        Box::pin(async { receiver.await.unwrap_or(Err(LedgerError::Away)) })
+    }
+}
+
+impl Handler<Failed> for LedgerActor {
+    type Result = ResponseFuture<Result<(), LedgerError>>;
+
+    fn handle(&mut self, message: Failed, context: &mut Self::Context) -> Self::Result {
+        if let Err(refused) = self.admit(&message.provider.id, message.generation) {
+            return Box::pin(std::future::ready(Err(refused)));
+        }
+        self.take_hints();
+        let (sender, receiver) = oneshot::channel();
+        self.touched.remove(&message.provider.id);
+        self.enqueue(Job::Failed(Box::new(message), sender), context);
+        Box::pin(async { receiver.await.unwrap_or(Err(LedgerError::Away)) })
+    }
+}
+
+impl Handler<Hints> for LedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Hints, _: &mut Self::Context) {
+        self.hints = message;
+    }
+}
+
+impl Handler<LastRead> for LedgerActor {
+    type Result = Result<Option<Instant>, LedgerError>;
+
+    fn handle(&mut self, _: LastRead, _: &mut Self::Context) -> Self::Result {
+        self.take_hints();
+        let fresh = |watched: &Watched| watched.read.filter(|read| read.elapsed() < watched.provider.settings.stale_after);
+        Ok(self.watched.values().filter_map(fresh).max())
+    }
+}
+
+impl Handler<Restarted> for LedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Restarted, context: &mut Self::Context) {
+        self.enqueue(Job::Restarted(message), context);
+    }
+}
+
+impl Handler<AddSink> for LedgerActor {
+    type Result = Result<Cursor, LedgerError>;
+
+    fn handle(&mut self, message: AddSink, _: &mut Self::Context) -> Self::Result {
+        let cursor = store::add_sink(&self.db, &message.id, self.seq, clock::now())?;
+        self.sinks.insert(message.id, message.nudge);
+        Ok(cursor)
+    }
+}
+
+impl Handler<Delivered> for LedgerActor {
+    type Result = ResponseFuture<Result<(), LedgerError>>;
+
+    fn handle(&mut self, message: Delivered, context: &mut Self::Context) -> Self::Result {
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(Job::Delivered(message, sender), context);
+        Box::pin(async { receiver.await.unwrap_or(Err(LedgerError::Away)) })
+    }
+}
+
+impl Handler<SinkTrouble> for LedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SinkTrouble, context: &mut Self::Context) {
+        self.enqueue(Job::SinkTrouble(message), context);
+    }
+}
+
+impl Handler<Flush> for LedgerActor {
+    type Result = Result<(), LedgerError>;
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
+        self.flush();
+        // What is in the write-ahead log goes into the database: whoever copies the file alone has everything.
+        if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::debug!(%error, "the write-ahead log stays");
+        }
+        if self.failing { Err(LedgerError::Busy { reason: "it could not be written before the end".to_owned() }) } else { Ok(()) }
+    }
+}
+
+impl Handler<Crash> for LedgerActor {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "what the chaos command asks for")]
+    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
+        panic!("asked to");
+    }
+}

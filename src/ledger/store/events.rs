@@ -1,0 +1,103 @@
+//! Events told and filtered, how far sinks have got, and what is removed with age.
+
+use rusqlite::{Connection, params};
+
+use super::Sql;
+use crate::clock;
+use crate::event::{EventId, Impact, Kind, Time};
+use crate::ledger::messages::Delivered;
+use crate::sink::Cursor;
+
+/// An event to be inserted under the next number.
+pub(in crate::ledger) struct EventRow<'a> {
+    pub(in crate::ledger) seq: u64,
+    pub(in crate::ledger) id: EventId,
+    pub(in crate::ledger) provider: &'a str,
+    pub(in crate::ledger) kind: Kind,
+    pub(in crate::ledger) impact: Impact,
+    pub(in crate::ledger) observed_at: Time,
+    pub(in crate::ledger) line: &'a str,
+}
+
+pub(in crate::ledger) fn newest_seq(db: &Connection) -> Sql<u64> {
+    db.prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+}
+
+/// Whether an event of this id has been told or filtered before.
+pub(in crate::ledger) fn knows_event(db: &Connection, id: EventId) -> Sql<bool> {
+    db.prepare_cached("SELECT EXISTS(SELECT 1 FROM event WHERE id = ?1) OR EXISTS(SELECT 1 FROM filtered WHERE id = ?1)")?
+        .query_row([id.as_bytes()], |row| row.get(0))
+}
+
+pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql<()> {
+    db.prepare_cached("INSERT INTO event(seq, id, provider, kind, impact, observed_at, line) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![
+            event.seq.cast_signed(),
+            event.id.as_bytes(),
+            event.provider,
+            event.kind.as_str(),
+            event.impact.as_str(),
+            event.observed_at.timestamp_millis(),
+            event.line
+        ])?;
+    Ok(())
+}
+
+pub(in crate::ledger) fn put_filtered(db: &Connection, event: &EventRow<'_>, reason: &str) -> Sql<()> {
+    db.prepare_cached(
+        "INSERT INTO filtered(id, provider, kind, impact, observed_at, reason, line) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        event.id.as_bytes(),
+        event.provider,
+        event.kind.as_str(),
+        event.impact.as_str(),
+        event.observed_at.timestamp_millis(),
+        reason,
+        event.line
+    ])?;
+    Ok(())
+}
+
+/// Removes what nobody needs any more: told by every sink and older than `before`. Returns rows removed.
+pub(in crate::ledger) fn prune(db: &Connection, before: Time, most: u32) -> Sql<usize> {
+    let before = before.timestamp_millis();
+    let events = db.execute(
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE observed_at < ?1
+           AND seq <= coalesce((SELECT min(seq) FROM sink), 0) AND seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT ?2)",
+        params![before, most],
+    )?;
+    let filtered = db.execute(
+        "DELETE FROM filtered WHERE id IN (SELECT id FROM filtered WHERE observed_at < ?1 LIMIT ?2)",
+        params![before, most],
+    )?;
+    let seen = db.execute(
+        "DELETE FROM seen WHERE item IN (SELECT key FROM item WHERE last_listed < ?1 AND open = 0 LIMIT ?2)",
+        params![before, most],
+    )?;
+    let items = db.execute(
+        "DELETE FROM item WHERE (provider, key) IN
+           (SELECT provider, key FROM item i WHERE last_listed < ?1 AND open = 0
+              AND NOT EXISTS(SELECT 1 FROM seen WHERE seen.item = i.key) LIMIT ?2)",
+        params![before, most],
+    )?;
+    Ok(events + filtered + seen + items)
+}
+
+pub(in crate::ledger) fn put_cursor(db: &Connection, message: &Delivered) -> Sql<()> {
+    db.prepare_cached("UPDATE sink SET seq = ?2, memory = ?3, delivered_at = ?4, trouble = NULL WHERE id = ?1")?
+        .execute(params![message.id, message.cursor.seq.cast_signed(), message.cursor.memory, clock::now().timestamp_millis()])?;
+    Ok(())
+}
+
+/// Where a sink stands; a new one begins behind `seq`.
+pub(in crate::ledger) fn add_sink(db: &Connection, id: &str, seq: u64, now: Time) -> Sql<Cursor> {
+    db.prepare_cached("INSERT INTO sink(id, seq, started_at) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING")?.execute(params![
+        id,
+        seq.cast_signed(),
+        now.timestamp_millis()
+    ])?;
+    db.prepare_cached("SELECT seq, memory FROM sink WHERE id = ?1")?
+        .query_row([id], |row| Ok(Cursor { seq: row.get::<_, i64>(0)?.cast_unsigned(), memory: row.get(1)? }))
+}

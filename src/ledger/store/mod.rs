@@ -1,0 +1,47 @@
+//! The SQL of the writer: rows in and out, nothing decided here. Times are milliseconds since 1970, UTC.
+
+mod components;
+mod events;
+mod items;
+mod providers;
+
+use rusqlite::Row;
+
+pub(super) use components::{KnownComponent, components, forget_components, put_components};
+pub(super) use events::{EventRow, add_sink, knows_event, newest_seq, prune, put_cursor, put_event, put_filtered};
+pub(super) use items::{
+    item, item_digest, listed_items, miss_item, newer_items, open_items, put_item, put_seen, recent_items, retire_item, seen,
+    touch_item,
+};
+pub(super) use providers::{
+    Declared, ProviderState, checkpoint, count_death, fail, provider_state, put_restart, put_success, touch_provider,
+    watch_provider,
+};
+
+use crate::event::Time;
+
+type Sql<T> = rusqlite::Result<T>;
+
+pub(super) fn millis(time: Option<Time>) -> Option<i64> {
+    time.map(|time| time.timestamp_millis())
+}
+
+pub(super) fn time(millis: Option<i64>) -> Option<Time> {
+    millis.and_then(Time::from_timestamp_millis)
+}
+
+fn blob<const N: usize>(row: &Row<'_>, column: &str) -> Sql<[u8; N]> {
+    row.get::<_, [u8; N]>(column)
+}
+
+/// A word of ours from the database; one that is not is damage, told as such.
+pub(super) fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: &str) -> Sql<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|error: crate::event::UnknownWord| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+fn optional_word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: &str) -> Sql<Option<T>> {
+    if row.get_ref(column)? == rusqlite::types::ValueRef::Null { Ok(None) } else { word(row, column).map(Some) }
+}

@@ -1,0 +1,209 @@
+//! Providers: what the configuration says of them, where their pollers left off, how their polls went.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::{Sql, millis, time};
+use crate::config::Provider;
+use crate::event::Time;
+use crate::fetch::Validators;
+use crate::ledger::messages::{Binding, Checkpoint, Failed, Record, Restarted, Unchanged};
+use crate::snapshot::Listing;
+
+/// Deaths of the process over one provider's document after which it is set aside for a while.
+const DEATHS: u32 = 4;
+
+/// What a transaction needs to know of a provider.
+#[derive(Debug, Clone, Default)]
+pub(in crate::ledger) struct ProviderState {
+    pub(in crate::ledger) last_success_at: Option<Time>,
+    pub(in crate::ledger) epoch: u32,
+    pub(in crate::ledger) page_id: Option<String>,
+    pub(in crate::ledger) page_version: Option<Time>,
+    pub(in crate::ledger) complete_version: Option<Time>,
+    pub(in crate::ledger) baseline_at: Option<Time>,
+    pub(in crate::ledger) recent_incidents_at: Option<Time>,
+    pub(in crate::ledger) recent_maintenances_at: Option<Time>,
+    pub(in crate::ledger) unreachable: bool,
+    pub(in crate::ledger) outages: u32,
+    pub(in crate::ledger) page_url: Option<String>,
+    pub(in crate::ledger) source: Option<String>,
+}
+
+pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
+    let mut statement = db.prepare_cached(
+        "SELECT last_success_at, epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
+                unreachable, outages, page_url, source FROM provider WHERE id = ?1",
+    )?;
+    statement.query_row([id], |row| {
+        Ok(ProviderState {
+            last_success_at: time(row.get("last_success_at")?),
+            epoch: row.get("epoch")?,
+            page_id: row.get("page_id")?,
+            page_version: time(row.get("page_version")?),
+            complete_version: time(row.get("complete_version")?),
+            baseline_at: time(row.get("baseline_at")?),
+            recent_incidents_at: time(row.get("recent_incidents_at")?),
+            recent_maintenances_at: time(row.get("recent_maintenances_at")?),
+            unreachable: row.get("unreachable")?,
+            outages: row.get("outages")?,
+            page_url: row.get("page_url")?,
+            source: row.get("source")?,
+        })
+    })
+}
+
+/// Where a provider's poller left off, from its row.
+pub(in crate::ledger) fn checkpoint(row: &Row<'_>, provider: &Provider) -> Sql<Checkpoint> {
+    let address: Option<String> = row.get("document_url")?;
+    let address = address.map(|address| if address.is_empty() { provider.url.as_str().to_owned() } else { address });
+    let binding = match (row.get("source")?, row.get("source_version")?, address.and_then(|address| address.parse().ok())) {
+        (Some(source), Some(version), Some(document_url)) => Some(Binding { source, version, document_url }),
+        _ => None,
+    };
+    Ok(Checkpoint {
+        binding,
+        validators: Validators { etag: row.get("etag")?, last_modified: row.get("last_modified")? },
+        body_hash: row.get::<_, Option<[u8; 16]>>("body_hash")?.map(u128::from_be_bytes),
+        next_poll_at: time(row.get("next_poll_at")?),
+        retry_until: time(row.get("retry_until")?),
+        failures: row.get("failures")?,
+    })
+}
+
+/// What a provider's row says of the configuration.
+#[derive(PartialEq, Eq)]
+pub(in crate::ledger) struct Declared {
+    pub(in crate::ledger) name: String,
+    pub(in crate::ledger) url: String,
+    pub(in crate::ledger) interval_ms: i64,
+    pub(in crate::ledger) stale_after_ms: i64,
+}
+
+impl Declared {
+    pub(in crate::ledger) fn of(provider: &Provider) -> Self {
+        Self {
+            name: provider.name.clone(),
+            url: address_mark(&provider.url),
+            interval_ms: provider.settings.interval.as_millis() as i64,
+            stale_after_ms: provider.settings.stale_after.as_millis() as i64,
+        }
+    }
+}
+
+/// The provider's address as the database knows it: recognised again, but without the values of its query.
+fn address_mark(url: &url::Url) -> String {
+    if url.query().is_none() {
+        return url.as_str().to_owned();
+    }
+    format!("{} #{:032x}", crate::redact::redact(url), xxhash_rust::xxh3::xxh3_128(url.as_str().as_bytes()))
+}
+
+/// The first document's address; the provider's own is not written a second time: its query may hold a secret.
+pub(in crate::ledger) fn document_mark<'a>(document: &'a url::Url, provider: &url::Url) -> &'a str {
+    if document == provider { "" } else { document.as_str() }
+}
+
+pub(in crate::ledger) fn watch_provider(db: &Connection, id: &str, declared: &Declared, now: Time) -> Sql<()> {
+    // A changed address voids what was bound to the former one; what was seen stays: it may be the same page.
+    db.prepare_cached(
+        "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, first_watched_at)
+         VALUES(:id, :name, :url, 1, :interval, :stale, :now)
+         ON CONFLICT(id) DO UPDATE SET
+           source = iif(url = :url, source, NULL), document_url = iif(url = :url, document_url, NULL),
+           etag = iif(url = :url, etag, NULL), last_modified = iif(url = :url, last_modified, NULL),
+           body_hash = iif(url = :url, body_hash, NULL), page_id = iif(url = :url, page_id, NULL),
+           page_version = iif(url = :url, page_version, NULL), complete_version = iif(url = :url, complete_version, NULL),
+           failures = iif(url = :url, failures, 0), retry_until = iif(url = :url, retry_until, NULL),
+           name = :name, url = :url, watched = 1, interval_ms = :interval, stale_after_ms = :stale
+         WHERE name <> :name OR url <> :url OR watched <> 1 OR interval_ms <> :interval OR stale_after_ms <> :stale",
+    )?
+    .execute(named_params! {
+        ":id": id, ":name": declared.name, ":url": declared.url, ":now": now.timestamp_millis(),
+        ":interval": declared.interval_ms, ":stale": declared.stale_after_ms,
+    })?;
+    Ok(())
+}
+
+pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> Sql<()> {
+    db.prepare_cached(
+        "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, next_poll_at = ?3, last_outcome = 'unchanged', last_error = NULL,
+           failures = 0, retry_until = NULL, etag = coalesce(?4, etag), last_modified = coalesce(?5, last_modified)
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        touch.provider,
+        touch.at.timestamp_millis(),
+        touch.next_poll_at.timestamp_millis(),
+        touch.validators.as_ref().and_then(|validators| validators.etag.as_ref()),
+        touch.validators.as_ref().and_then(|validators| validators.last_modified.as_ref()),
+    ])?;
+    Ok(())
+}
+
+pub(in crate::ledger) fn put_restart(db: &Connection, message: &Restarted) -> Sql<()> {
+    db.prepare_cached(
+        "UPDATE provider SET restarts = restarts + 1, last_restart_at = ?2, last_restart_cause = ?3, parked = ?4 WHERE id = ?1",
+    )?
+    .execute(params![message.provider, message.at.timestamp_millis(), message.cause, message.parked])?;
+    Ok(())
+}
+
+/// The process died while it read this provider's document. After some deaths the provider is set aside, longer each time.
+pub(in crate::ledger) fn count_death(db: &Connection, id: &str, now: Time) -> Sql<()> {
+    let deaths: Option<u32> = db.query_row("SELECT deaths FROM provider WHERE id = ?1", [id], |row| row.get(0)).optional()?;
+    let Some(deaths) = deaths.map(|deaths| deaths + 1) else { return Ok(()) };
+    let until = (deaths >= DEATHS).then(|| now + chrono::Duration::minutes(1 << (deaths - DEATHS).min(10)));
+    db.execute("UPDATE provider SET deaths = ?2, quarantined_until = ?3 WHERE id = ?1", params![id, deaths, millis(until)])?;
+    Ok(())
+}
+
+pub(in crate::ledger) fn put_success(db: &Connection, message: &Record, state: &ProviderState, changed: bool) -> Sql<()> {
+    let snapshot = &message.snapshot;
+    let Checkpoint { binding, validators, body_hash, next_poll_at, retry_until, .. } = &message.checkpoint;
+    let now = message.observed_at;
+    let first_recent = |listing: Listing, before: Option<Time>| before.or((listing == Listing::Recent).then_some(now));
+    db.prepare_cached(
+        "UPDATE provider SET source = :source, source_version = :version, document_url = :document, etag = :etag,
+           last_modified = :modified, body_hash = :hash, next_poll_at = :next, retry_until = :retry, failures = 0,
+           page_id = coalesce(:page_id, page_id), page_name = coalesce(:page_name, page_name), page_url = coalesce(:page_url, page_url),
+           page_version = coalesce(:page_version, page_version),
+           complete_version = coalesce(:complete_version, complete_version), impact = :impact,
+           baseline_at = coalesce(baseline_at, :now), recent_incidents_at = :recent_incidents, recent_maintenances_at = :recent_maintenances,
+           last_poll_at = :now, last_success_at = :now, last_change_at = iif(:changed, :now, last_change_at),
+           last_outcome = iif(:changed, 'changed', 'same'), last_error = NULL, deaths = 0, quarantined_until = NULL
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": message.provider.id,
+        ":source": binding.as_ref().map(|binding| &binding.source),
+        ":version": binding.as_ref().map(|binding| binding.version),
+        ":document": binding.as_ref().map(|binding| document_mark(&binding.document_url, &message.provider.url)),
+        ":etag": validators.etag, ":modified": validators.last_modified,
+        ":hash": body_hash.map(u128::to_be_bytes),
+        ":next": millis(*next_poll_at), ":retry": millis(*retry_until),
+        ":page_id": snapshot.page.id, ":page_name": snapshot.page.name, ":page_url": snapshot.page.url,
+        ":page_version": millis(snapshot.page.version),
+        ":complete_version": millis(snapshot.page.version.filter(|_| message.complete)),
+        ":impact": snapshot.impact().as_str(),
+        ":recent_incidents": millis(first_recent(snapshot.coverage.incidents, state.recent_incidents_at)),
+        ":recent_maintenances": millis(first_recent(snapshot.coverage.maintenances, state.recent_maintenances_at)),
+        ":changed": changed, ":now": now.timestamp_millis(),
+    })?;
+    Ok(())
+}
+
+/// Writes down a failed poll. The validators stay unless what was answered could not be read.
+pub(in crate::ledger) fn fail(db: &Connection, message: &Failed) -> Sql<()> {
+    db.prepare_cached(
+        "UPDATE provider SET last_poll_at = :at, last_outcome = :kind, last_error = :reason, next_poll_at = :next, retry_until = :retry,
+           failures = :failures, etag = iif(:forget, NULL, etag), last_modified = iif(:forget, NULL, last_modified),
+           body_hash = iif(:forget, NULL, body_hash)
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": message.provider.id, ":at": message.at.timestamp_millis(), ":kind": message.kind, ":reason": message.reason,
+        ":next": message.next_poll_at.timestamp_millis(), ":retry": millis(message.retry_until), ":failures": message.failures,
+        ":forget": message.forget_validators,
+    })?;
+    Ok(())
+}
