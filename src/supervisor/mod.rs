@@ -1,6 +1,7 @@
 //! The supervisor: spawns pollers, sinks and the ledger, watches them, and replaces what panics, stops or stalls.
 //!
-//! * [`actor`] holds the children.
+//! * [`actor`] begins, looks after everything each second, and holds the children; `children` starts each kind and
+//!   decides what its end leads to; `lane` is a thread of pollers; `handlers` is what others may ask.
 //! * `child` runs one actor so that no panic, wherever it happens, goes unnoticed or takes more with it.
 //! * [`restart`] is pure: after which delay, or parked.
 //! * [`reload`] is pure: which providers start, stop or change.
@@ -9,7 +10,11 @@
 
 pub mod actor;
 mod child;
+mod children;
+mod handlers;
+mod lane;
 pub mod reload;
 pub mod restart;
 
-pub use actor::{Ending, Options, Reload, Shutdown, Supervisor, WhatToBreak};
+pub use actor::{Options, Supervisor};
+pub use handlers::{Ending, Reload, Shutdown, WhatToBreak};

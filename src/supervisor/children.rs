@@ -1,0 +1,210 @@
+//! The children: how each kind is started, and what its end leads to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Message, WrapFuture};
+use futures::future::AbortHandle;
+use tokio::time::Instant;
+
+use super::actor::{SinkFactory, SpawnOn, Supervisor, TICK};
+use super::child;
+use super::restart::{Decision, Restarts};
+use crate::config::Provider;
+use crate::ledger::{self, LedgerActor, Loaded, Restarted, Resume, Watch};
+use crate::poller::schedule::Slot;
+use crate::poller::{Poller, Progress};
+use crate::sink::actor::{Reconnect, SinkActor};
+
+/// A provider and its poller, which may be between two lives.
+pub(super) struct PollerChild {
+    pub(super) provider: Arc<Provider>,
+    pub(super) slot: Slot,
+    pub(super) generation: u64,
+    pub(super) running: Option<Running<Poller>>,
+    pub(super) restarts: Restarts,
+    pub(super) progress: Arc<Progress>,
+}
+
+/// A sink, likewise, on a thread of its own.
+pub(super) struct SinkChild {
+    pub(super) factory: SinkFactory,
+    pub(super) arbiter: Arbiter,
+    pub(super) generation: u64,
+    pub(super) running: Option<Running<SinkActor>>,
+    pub(super) restarts: Restarts,
+}
+
+/// An actor that runs.
+pub(super) struct Running<A: Actor> {
+    pub(super) address: Addr<A>,
+    pub(super) abort: AbortHandle,
+    pub(super) since: Instant,
+}
+
+/// Who it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Who {
+    Poller(String),
+    Sink(String),
+    Ledger,
+}
+
+/// A child has ended.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Exited {
+    pub(super) who: Who,
+    pub(super) generation: u64,
+    pub(super) why: String,
+}
+
+impl Supervisor {
+    // --- the ledger ---
+
+    pub(super) fn start_ledger(&mut self, context: &mut Context<Self>) {
+        let generation = self.next_generation();
+        let (first, options) = (self.ledger_first.take(), self.options.ledger_options.clone());
+        let build = move || match first {
+            Some(ledger) => Ok(ledger),
+            None => LedgerActor::open(options).map_err(|error| error.to_string()),
+        };
+        let exited = report(context.address(), Who::Ledger, generation);
+        let (address, _) = child::spawn(&self.ledger_arbiter.handle(), build, exited);
+        self.ledger.replace(address);
+        self.ledger_since = Instant::now();
+    }
+
+    pub(super) fn ledger_ended(&mut self, why: &str, context: &mut Context<Self>) {
+        let decision = self.ledger_restarts.ended(
+            Instant::now(),
+            self.ledger_since.elapsed(),
+            &self.options.supervision,
+            &mut fastrand::Rng::new(),
+        );
+        match decision {
+            // A core actor that cannot be kept alive: let whoever supervises the process act.
+            Decision::Park(_) => self.fatal(format!("the ledger keeps failing: {why}")),
+            Decision::After(delay) => {
+                tracing::error!(why, ?delay, "the ledger ended and is started again");
+                context.run_later(delay, |supervisor, context| {
+                    supervisor.start_ledger(context);
+                    supervisor
+                        .watch(Vec::new())
+                        .into_actor(supervisor)
+                        .map(|answer, supervisor, _| {
+                            if let Err(error) = answer {
+                                tracing::error!(%error, "the restarted ledger does not answer");
+                            }
+                            for running in supervisor.sinks.values().filter_map(|sink| sink.running.as_ref()) {
+                                // One that is too busy for it asks again by itself within a second.
+                                drop(running.address.try_send(Reconnect));
+                            }
+                        })
+                        .spawn(context);
+                });
+            }
+        }
+    }
+
+    pub(super) fn watch(&self, died: Vec<String>) -> impl Future<Output = Result<Vec<Loaded>, ledger::LedgerError>> + use<> {
+        let (ledger, providers) = (self.ledger.clone(), self.options.providers.clone());
+        async move { ledger.ask(Watch { providers, died }).await }
+    }
+
+    // --- sinks ---
+
+    pub(super) fn start_sink(&mut self, id: &str, context: &mut Context<Self>) {
+        let generation = self.next_generation();
+        let (ledger, state_dir) = (self.ledger.clone(), self.options.state_dir.clone());
+        let Some(sink) = self.sinks.get_mut(id) else { return };
+        let factory = Arc::clone(&sink.factory);
+        let build = move || factory().map(|made| SinkActor::new(made, ledger, state_dir));
+        let exited = report(context.address(), Who::Sink(id.to_owned()), generation);
+        let (address, abort) = child::spawn(&sink.arbiter.handle(), build, exited);
+        sink.generation = generation;
+        sink.running = Some(Running { address, abort, since: Instant::now() });
+    }
+
+    pub(super) fn sink_ended(&mut self, id: String, generation: u64, why: &str, context: &mut Context<Self>) {
+        let Some(sink) = self.sinks.get_mut(&id).filter(|sink| sink.generation == generation) else { return };
+        let ran = sink.running.take().map_or(Duration::ZERO, |running| running.since.elapsed());
+        match sink.restarts.ended(Instant::now(), ran, &self.options.supervision, &mut fastrand::Rng::new()) {
+            Decision::Park(_) => self.fatal(format!("the sink {id} keeps failing: {why}")),
+            Decision::After(delay) => {
+                tracing::error!(sink = id, why, ?delay, "a sink ended and is started again");
+                context.run_later(delay, move |supervisor, context| supervisor.start_sink(&id, context));
+            }
+        }
+    }
+
+    // --- pollers ---
+
+    pub(super) fn add_poller(&mut self, provider: &Arc<Provider>, slot: Slot, loaded: Loaded, context: &mut Context<Self>) {
+        let child = PollerChild {
+            provider: Arc::clone(provider),
+            slot,
+            generation: 0,
+            running: None,
+            restarts: Restarts::default(),
+            progress: Arc::default(),
+        };
+        self.pollers.insert(provider.id.clone(), child);
+        self.start_poller(&provider.id, loaded, context);
+    }
+
+    fn start_poller(&mut self, id: &str, loaded: Loaded, context: &mut Context<Self>) {
+        let generation = self.next_generation();
+        let lane = self.lanes.get(generation as usize % self.lanes.len()).map(|lane| lane.arbiter.handle());
+        let shared = Arc::clone(&self.options.shared);
+        let (Some(child), Some(lane)) = (self.pollers.get_mut(id), lane) else { return };
+        child.generation = generation;
+        child.progress = Arc::default();
+        let (provider, slot, progress) = (Arc::clone(&child.provider), child.slot, Arc::clone(&child.progress));
+        let build = move || Ok(Poller::new(shared, provider, generation, slot, progress, loaded));
+        let exited = report(context.address(), Who::Poller(id.to_owned()), generation);
+        let (address, abort) = child::spawn(&lane, build, exited);
+        child.running = Some(Running { address, abort, since: Instant::now() });
+    }
+
+    /// Takes the old poller down for good and starts a new one from where the ledger stands.
+    fn resume_poller(&mut self, id: String, context: &mut Context<Self>) {
+        let Some(child) = self.pollers.get_mut(&id) else { return };
+        let (ledger, provider, generation) = (self.ledger.clone(), Arc::clone(&child.provider), child.generation + 1);
+        context.spawn(async move { ledger.ask(Resume { provider, generation }).await }.into_actor(self).map(
+            move |answer, supervisor, context| match answer {
+                Ok(loaded) => supervisor.start_poller(&id, loaded, context),
+                Err(error) => {
+                    tracing::debug!(provider = id, %error, "a poller waits for the ledger");
+                    context.run_later(TICK, move |supervisor, context| supervisor.resume_poller(id, context));
+                }
+            },
+        ));
+    }
+
+    pub(super) fn poller_ended(&mut self, id: String, generation: u64, why: String, context: &mut Context<Self>) {
+        let Some(child) = self.pollers.get_mut(&id).filter(|child| child.generation == generation) else { return };
+        let ran = child.running.take().map_or(Duration::ZERO, |running| running.since.elapsed());
+        let decision = child.restarts.ended(Instant::now(), ran, &self.options.supervision, &mut fastrand::Rng::new());
+        let (delay, parked) = match decision {
+            Decision::After(delay) => {
+                tracing::warn!(provider = id, why, ?delay, "a poller ended and is started again");
+                (delay, false)
+            }
+            Decision::Park(delay) => {
+                tracing::error!(provider = id, why, ?delay, "a poller keeps failing: it is parked and tried again later");
+                (delay, true)
+            }
+        };
+        self.ledger.tell(Restarted { provider: id.clone(), cause: why, at: crate::clock::now(), parked });
+        context.run_later(delay, move |supervisor, context| supervisor.resume_poller(id, context));
+    }
+}
+
+/// Sends the end of a child to the supervisor.
+fn report(supervisor: Addr<Supervisor>, who: Who, generation: u64) -> impl FnOnce(String) + Send + 'static {
+    move |why| {
+        // The mailbox has no limit; refused only where the supervisor is gone, which the command notices.
+        drop(supervisor.try_send(Exited { who, generation, why }));
+    }
+}

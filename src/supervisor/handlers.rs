@@ -1,0 +1,139 @@
+//! What the supervisor is asked and told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{ActorFutureExt, Handler, Message, ResponseActFuture, WrapFuture};
+
+use super::actor::Supervisor;
+use super::children::{Exited, Who};
+use super::reload;
+use crate::config::Provider;
+use crate::ledger::{self, Flush};
+use crate::poller::Sabotage;
+use crate::sink::actor::{Crash, Drain, Reopen};
+
+/// Starts, stops and changes pollers so that these providers are watched.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<reload::Changes, ledger::LedgerError>")]
+pub struct Reload(pub Vec<Arc<Provider>>);
+
+/// The sinks look at their places of delivery at once.
+impl Handler<Reopen> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: Reopen, _: &mut Self::Context) {
+        for running in self.sinks.values().filter_map(|sink| sink.running.as_ref()) {
+            if running.address.try_send(message).is_err() {
+                tracing::debug!("a sink is too busy to look at its files");
+            }
+        }
+    }
+}
+
+/// Ends everything in order.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Ending")]
+pub struct Shutdown {
+    /// How long that may take.
+    pub within: Duration,
+}
+
+/// How the end went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, actix::MessageResponse)]
+pub struct Ending {
+    /// Every sink has everything.
+    pub delivered: bool,
+    /// The ledger has everything.
+    pub written: bool,
+}
+
+/// What the chaos command and the tests break.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub enum WhatToBreak {
+    /// A poller.
+    Poller(String, Sabotage),
+    /// A sink panics.
+    Sink(String),
+    /// The ledger's actor panics.
+    Ledger,
+}
+
+impl Handler<Exited> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: Exited, context: &mut Self::Context) {
+        if self.stopping {
+            return;
+        }
+        match message.who {
+            Who::Poller(id) => self.poller_ended(id, message.generation, message.why, context),
+            Who::Sink(id) => self.sink_ended(id, message.generation, &message.why, context),
+            Who::Ledger => self.ledger_ended(&message.why, context),
+        }
+    }
+}
+
+impl Handler<Reload> for Supervisor {
+    type Result = ResponseActFuture<Self, Result<reload::Changes, ledger::LedgerError>>;
+
+    fn handle(&mut self, message: Reload, _: &mut Self::Context) -> Self::Result {
+        let running: Vec<_> = self.pollers.values().map(|child| Arc::clone(&child.provider)).collect();
+        let changes = reload::changes(&running, &message.0);
+        self.options.providers = message.0;
+        let ids: Vec<String> = self.options.providers.iter().map(|provider| provider.id.clone()).collect();
+        Box::pin(self.watch(Vec::new()).into_actor(self).map(move |answer, supervisor, context| {
+            let loaded = ids.into_iter().zip(answer?).collect();
+            supervisor.apply(&changes, &loaded, context);
+            Ok(changes)
+        }))
+    }
+}
+
+impl Handler<WhatToBreak> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: WhatToBreak, _: &mut Self::Context) {
+        let broken = match &message {
+            WhatToBreak::Poller(id, sabotage) => {
+                let running = self.pollers.get(id).and_then(|child| child.running.as_ref());
+                running.is_some_and(|running| running.address.try_send(*sabotage).is_ok())
+            }
+            WhatToBreak::Sink(id) => {
+                let running = self.sinks.get(id).and_then(|sink| sink.running.as_ref());
+                running.is_some_and(|running| running.address.try_send(Crash).is_ok())
+            }
+            WhatToBreak::Ledger => self.ledger.address().is_some_and(|ledger| ledger.try_send(ledger::Crash).is_ok()),
+        };
+        tracing::info!(?message, broken, "sabotage");
+    }
+}
+
+impl Handler<Shutdown> for Supervisor {
+    type Result = ResponseActFuture<Self, Ending>;
+
+    fn handle(&mut self, message: Shutdown, _: &mut Self::Context) -> Self::Result {
+        self.stopping = true;
+        for running in self.pollers.values().filter_map(|child| child.running.as_ref()) {
+            running.abort.abort();
+        }
+        let sinks: Vec<_> = self.sinks.values().filter_map(|sink| sink.running.as_ref()).map(|sink| sink.address.clone()).collect();
+        let all_run = sinks.len() == self.sinks.len();
+        let ledger = self.ledger.clone();
+        Box::pin(
+            async move {
+                let drained = async {
+                    let written = ledger.ask(Flush).await.is_ok();
+                    let drained = futures::future::join_all(sinks.iter().map(|sink| sink.send(Drain))).await;
+                    let delivered = all_run && drained.into_iter().all(|answer| answer.unwrap_or(false));
+                    // Once more, for how far the sinks have come.
+                    let written = written && ledger.ask(Flush).await.is_ok();
+                    Ending { delivered, written }
+                };
+                tokio::time::timeout(message.within, drained).await.unwrap_or(Ending { delivered: false, written: false })
+            }
+            .into_actor(self),
+        )
+    }
+}

@@ -1,0 +1,39 @@
+//! The threads pollers run on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::Arbiter;
+use tokio::time::Instant;
+
+/// A thread that does nothing for so long is given up, and its pollers are started on a new one.
+const STUCK: Duration = Duration::from_secs(20);
+
+/// A thread that pollers run on.
+pub(super) struct Lane {
+    pub(super) arbiter: Arbiter,
+    /// When it last did something, in milliseconds since the anchor.
+    seen: Arc<AtomicU64>,
+}
+
+impl Lane {
+    pub(super) fn new() -> Self {
+        Self { arbiter: Arbiter::new(), seen: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
+
+    pub(super) fn look_after(&mut self, origin: Instant, now: Instant) {
+        let millis = now.saturating_duration_since(origin).as_millis() as u64;
+        let seen = self.seen.load(Ordering::Relaxed);
+        if seen != u64::MAX && millis.saturating_sub(seen) > STUCK.as_millis() as u64 {
+            tracing::error!("a thread of pollers is stuck: it is given up and a new one takes its place");
+            *self = Self::new();
+        }
+        let cell = Arc::clone(&self.seen);
+        cell.fetch_min(millis, Ordering::Relaxed);
+        if !self.arbiter.spawn_fn(move || cell.store(millis, Ordering::Relaxed)) {
+            tracing::error!("a thread of pollers has ended: a new one takes its place");
+            *self = Self::new();
+        }
+    }
+}
