@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, AsyncContext, Context, Recipient};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
@@ -121,12 +121,13 @@ impl LedgerActor {
         if self.jobs.len() >= GROUP {
             self.flush();
         } else if !self.flushing {
-            // After the messages that are waiting already: they join the group.
+            // After the messages that are waiting already, which join the group; not by a timer, which would take a
+            // millisecond at least.
             self.flushing = true;
-            context.run_later(Duration::ZERO, |ledger, _| {
+            context.spawn(std::future::ready(()).into_actor(self).map(|(), ledger, _| {
                 ledger.flushing = false;
                 ledger.flush();
-            });
+            }));
         }
     }
 

@@ -133,7 +133,7 @@ fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<
     let mut known = store::components(db, &event.provider)?;
     let changes = past(known.get(&id).map_or(0, |known| known.changes), event);
     known.insert(id.clone(), KnownComponent::new(component, Some(event.status), changes, event.observed_at));
-    store::put_components(db, &event.provider, known, &HashSet::from([id]))
+    store::put_components(db, &event.provider, known, &HashSet::from([id]), None)
 }
 
 /// A count that no change before this event had: there are fewer changes of anything than events.

@@ -50,18 +50,19 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     let source = message.source();
     let new_source = state.source.as_deref().is_some_and(|former| former != source) && state.baseline_at.is_some();
     if let Some(verdict) = distrust(&state, oddities, snapshot, now).filter(|_| !new_source) {
-        let known = known_now(db, &provider.id, &state, None)?;
-        return Ok(Recorded { verdict, events: 0, active: is_active(db, &provider.id)?, known, recheck: false });
+        let (known, active) = known_now(db, &provider.id, &state, None)?;
+        return Ok(Recorded { verdict, events: 0, active, known, recheck: false });
     }
     let first_run = state.baseline_at.is_none();
     let watched_since = state.baseline_at.unwrap_or(now);
     let mut changed = Vec::new();
     let merged = merge_repeated(&snapshot.incidents);
     let incidents = merged.as_deref().unwrap_or(&snapshot.incidents);
-    let listed: HashSet<IncidentKey> = incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
+    let mut listed: HashSet<IncidentKey> = HashSet::with_capacity(incidents.len());
     let mut digests = Vec::with_capacity(incidents.len());
     for incident in incidents {
         let key = IncidentKey::new(&provider.id, &incident.id);
+        listed.insert(key);
         digests.push((incident, key, store::item_digest(db, &provider.id, key)?));
     }
     let still_listed = digests.iter().filter(|(.., digest)| digest.is_some()).count();
@@ -133,12 +134,12 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     };
     store::put_success(db, message, &state, verdict != Verdict::Same)?;
     suspect::count(db, message)?;
-    let mut known = known_now(db, &provider.id, &state, snapshot.page.version.filter(|_| message.complete))?;
+    let (mut known, active) = known_now(db, &provider.id, &state, snapshot.page.version.filter(|_| message.complete))?;
     if recheck {
         // The details have to be read again, whatever the page's version says.
         known.version = None;
     }
-    Ok(Recorded { verdict, events, active: is_active(db, &provider.id)?, known, recheck })
+    Ok(Recorded { verdict, events, active, known, recheck })
 }
 
 /// Whether the page has moved to another platform, and which known incidents those listed are.
@@ -264,14 +265,12 @@ fn tell(numbering: &mut Numbering<'_>, message: &Record, changed: &mut [Changed<
     Ok(told)
 }
 
-fn known_now(db: &Connection, provider: &str, state: &ProviderState, version: Option<Time>) -> Sql<Known> {
-    let open = store::open_items(db, provider)?.into_iter().map(|(_, kind, id, _)| (kind, id)).collect();
-    Ok(Known { open, version: version.or(state.complete_version), baseline: true })
-}
-
-/// Whether the provider has an open incident or a maintenance under way.
-fn is_active(db: &Connection, provider: &str) -> Sql<bool> {
-    Ok(store::open_items(db, provider)?.iter().any(|(_, kind, _, status)| keeps_active(*kind, *status)))
+/// What the next poll starts from, and whether an incident is open or a maintenance under way.
+fn known_now(db: &Connection, provider: &str, state: &ProviderState, version: Option<Time>) -> Sql<(Known, bool)> {
+    let open = store::open_items(db, provider)?;
+    let active = open.iter().any(|(_, kind, _, status)| keeps_active(*kind, *status));
+    let open = open.into_iter().map(|(_, kind, id, _)| (kind, id)).collect();
+    Ok((Known { open, version: version.or(state.complete_version), baseline: true }, active))
 }
 
 /// Whether an open item makes its provider be polled more often.

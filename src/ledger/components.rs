@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use xxhash_rust::xxh3::Xxh3;
+
 use super::filter::withheld;
 use super::messages::Record;
 use super::numbering::Numbering;
@@ -18,8 +20,13 @@ pub(super) fn components(numbering: &mut Numbering<'_>, message: &Record, first_
     let db = numbering.db;
     let provider = &message.provider;
     let now = message.observed_at;
+    let digest = digest(&message.snapshot.components);
+    if store::components_digest(db, &provider.id)? == Some(digest) {
+        // As nearly always: the long list of those known is not even read.
+        return Ok(0);
+    }
     let mut known = store::components(db, &provider.id)?;
-    let (mut events, mut changed) = (0, false);
+    let mut events = 0;
     let mut listed = HashSet::with_capacity(message.snapshot.components.len());
     for component in &message.snapshot.components {
         let id = component_id(component);
@@ -39,12 +46,21 @@ pub(super) fn components(numbering: &mut Numbering<'_>, message: &Record, first_
             }
         };
         known.insert(id, KnownComponent::new(component, told, changes, now));
-        changed = true;
     }
-    if changed {
-        store::put_components(db, &provider.id, known, &listed)?;
-    }
+    store::put_components(db, &provider.id, known, &listed, Some(digest))?;
     Ok(events)
+}
+
+/// Of what is compared: which components there are, in which state.
+fn digest(components: &[Component]) -> u128 {
+    let mut hasher = Xxh3::new();
+    for Component { id, name, group, status } in components {
+        for part in [id.as_deref(), Some(name), group.as_deref(), Some(status.as_str())] {
+            hasher.update(&part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
+            hasher.update(part.unwrap_or_default().as_bytes());
+        }
+    }
+    hasher.digest128()
 }
 
 /// The platform's id; where it has none, group and name.

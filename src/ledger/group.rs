@@ -80,7 +80,7 @@ impl LedgerActor {
         let Self { db, seq, watched, .. } = self;
         let mut jobs = jobs.into_iter();
         let begun = db.transaction_with_behavior(TransactionBehavior::Immediate);
-        let mut transaction = match begun {
+        let transaction = match begun {
             Ok(transaction) => transaction,
             Err(error) => {
                 answers.extend(jobs.by_ref().map(|job| job.refuse(&error.to_string())));
@@ -90,31 +90,33 @@ impl LedgerActor {
         for touch in touched.values() {
             store::touch_provider(&transaction, touch)?;
         }
+        let run = |statement: &str| transaction.prepare_cached(statement).and_then(|mut statement| statement.execute([]));
         while let Some(job) = jobs.next() {
-            let savepoint = transaction.savepoint()?;
-            let mut numbering = Numbering { db: &savepoint, seq: *seq };
+            run("SAVEPOINT result")?;
+            let mut numbering = Numbering { db: &transaction, seq: *seq };
             let answer = catch_unwind(AssertUnwindSafe(|| job.run(&mut numbering, watched)));
             let reached = numbering.seq;
             match answer {
                 Ok((answer, true)) => {
-                    savepoint.commit()?;
+                    run("RELEASE result")?;
                     *seq = reached;
                     answers.push(answer);
+                    continue;
                 }
-                Ok((answer, false)) => {
-                    answers.push(answer);
-                    // Some errors (a full disk, no memory) take back the whole transaction at once. What would follow
-                    // would be written outside of it, under numbers that are then given again.
-                    if savepoint.is_autocommit() {
-                        answers.extend(jobs.by_ref().map(|job| job.refuse(TAKEN_BACK)));
-                        return Err(LedgerError::Busy { reason: TAKEN_BACK.to_owned() });
-                    }
-                }
+                Ok((answer, false)) => answers.push(answer),
                 Err(panic) => {
                     // The job and with it its sender are gone: whoever waits gets `Away` and asks again.
                     tracing::error!(panic = panic_text(&*panic), "a result could not be recorded");
                 }
             }
+            // Some errors (a full disk, no memory) take back the whole transaction at once. What would follow
+            // would be written outside of it, under numbers that are then given again.
+            if transaction.is_autocommit() {
+                answers.extend(jobs.by_ref().map(|job| job.refuse(TAKEN_BACK)));
+                return Err(LedgerError::Busy { reason: TAKEN_BACK.to_owned() });
+            }
+            run("ROLLBACK TO result")?;
+            run("RELEASE result")?;
         }
         transaction.commit()?;
         Ok(())

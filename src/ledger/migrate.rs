@@ -25,7 +25,10 @@ const CHECKED_UP_TO: u64 = 64 << 20;
 const BUSY: Duration = Duration::from_secs(2);
 
 /// One step each; the database's `user_version` counts those done. Steps are never edited, only added.
-const STEPS: &[&str] = &[STEP_1, STEP_2];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3];
+
+/// What a page's list of components was, so that an equal one needs no look at each.
+const STEP_3: &str = "ALTER TABLE component ADD COLUMN digest BLOB;";
 
 /// What makes a provider suspect: answers that shrank, or say nothing new for very long.
 const STEP_2: &str = "

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::Sql;
@@ -60,13 +60,23 @@ pub(in crate::ledger) fn components(db: &Connection, provider: &str) -> Sql<Comp
     Ok(known.unwrap_or_default())
 }
 
-/// Writes them all. A page that names others each time must not fill the ledger: of those not `listed` the ones that
+/// The digest of the list those were last compared with, if nothing else has changed them since.
+pub(in crate::ledger) fn components_digest(db: &Connection, provider: &str) -> Sql<Option<u128>> {
+    let digest = db
+        .prepare_cached("SELECT digest FROM component WHERE provider = ?1")?
+        .query_row([provider], |row| row.get::<_, Option<[u8; 16]>>(0))
+        .optional()?;
+    Ok(digest.flatten().map(u128::from_be_bytes))
+}
+
+/// Writes them all, and the digest of the page's own list. A page that names others each time must not fill the ledger: of those not `listed` the ones that
 /// changed last are kept.
 pub(in crate::ledger) fn put_components(
     db: &Connection,
     provider: &str,
     mut known: Components,
     listed: &HashSet<String>,
+    digest: Option<u128>,
 ) -> Sql<()> {
     let mut unlisted: Vec<(i64, String)> =
         known.iter().filter(|(id, _)| !listed.contains(*id)).map(|(id, component)| (component.since, id.clone())).collect();
@@ -77,8 +87,8 @@ pub(in crate::ledger) fn put_components(
         }
     }
     let list = serde_json::to_string(&known).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-    db.prepare_cached("INSERT INTO component(provider, list) VALUES(?1, ?2) ON CONFLICT(provider) DO UPDATE SET list = ?2")?
-        .execute([provider, &list])?;
+    db.prepare_cached("INSERT INTO component(provider, list, digest) VALUES(?1, ?2, ?3) ON CONFLICT(provider) DO UPDATE SET list = ?2, digest = ?3")?
+        .execute(params![provider, &list, digest.map(u128::to_be_bytes)])?;
     Ok(())
 }
 
@@ -98,7 +108,9 @@ mod tests {
         for n in 1..=UNLISTED + 2 {
             known.insert(format!("gone-{n}"), KnownComponent::new(&shown, None, 0, at(n as i64)));
         }
-        put_components(&db, "acme", known, &HashSet::from(["shown".to_owned()])).unwrap();
+        put_components(&db, "acme", known, &HashSet::from(["shown".to_owned()]), Some(7)).unwrap();
+        assert_eq!(components_digest(&db, "acme").unwrap(), Some(7));
+        assert_eq!(components_digest(&db, "other").unwrap(), None);
         let mut known = components(&db, "acme").unwrap();
         assert_eq!(known.len(), UNLISTED + 1);
         assert!(!known.contains_key("gone-2") && known.contains_key("gone-3"), "the oldest go first");

@@ -78,7 +78,7 @@ pub(in crate::ledger) fn recent_items(db: &Connection, provider: &str, most: u32
 pub(in crate::ledger) fn item_digest(db: &Connection, provider: &str, key: IncidentKey) -> Sql<Option<(u128, u32, bool, i64)>> {
     db.prepare_cached("SELECT digest, missing, open, last_listed FROM item WHERE provider = ?1 AND key = ?2")?
         .query_row(params![provider, key.as_bytes()], |row| {
-            Ok((u128::from_be_bytes(blob(row, "digest")?), row.get("missing")?, row.get("open")?, row.get("last_listed")?))
+            Ok((u128::from_be_bytes(blob(row, 0)?), row.get(1)?, row.get(2)?, row.get(3)?))
         })
         .optional()
 }
@@ -131,9 +131,7 @@ pub(in crate::ledger) fn put_item(
 /// The native id and key of each open item.
 pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<(IncidentKey, Kind, String, Status)>> {
     db.prepare_cached("SELECT key, kind, native_id, status FROM item WHERE provider = ?1 AND open = 1")?
-        .query_map([provider], |row| {
-            Ok((IncidentKey(blob(row, "key")?), word(row, "kind")?, row.get("native_id")?, word(row, "status")?))
-        })?
+        .query_map([provider], |row| Ok((IncidentKey(blob(row, 0)?), word(row, 1)?, row.get(2)?, word(row, 3)?)))?
         .collect()
 }
 
@@ -163,10 +161,10 @@ pub(in crate::ledger) fn seen(db: &Connection, item: IncidentKey) -> Sql<Vec<See
     db.prepare_cached("SELECT update_key, fingerprint, revision, edited_at FROM seen WHERE item = ?1")?
         .query_map([item.as_bytes()], |row| {
             Ok(Seen {
-                update: UpdateKey(blob(row, "update_key")?),
-                fingerprint: Fingerprint(blob(row, "fingerprint")?),
-                revision: row.get("revision")?,
-                edited_at: time(row.get("edited_at")?),
+                update: UpdateKey(blob(row, 0)?),
+                fingerprint: Fingerprint(blob(row, 1)?),
+                revision: row.get(2)?,
+                edited_at: time(row.get(3)?),
             })
         })?
         .collect()

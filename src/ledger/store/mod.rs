@@ -5,9 +5,9 @@ mod events;
 mod items;
 mod providers;
 
-use rusqlite::Row;
+use rusqlite::{Row, RowIndex};
 
-pub(super) use components::{KnownComponent, components, forget_components, put_components};
+pub(super) use components::{KnownComponent, components, components_digest, forget_components, put_components};
 pub(super) use events::{EventRow, add_sink, knows_event, newest_seq, prune, put_cursor, put_event, put_filtered};
 pub(super) use items::{
     item, item_digest, listed_items, miss_item, newer_items, open_items, put_item, put_seen, recent_items, retire_item, seen,
@@ -30,12 +30,12 @@ pub(super) fn time(millis: Option<i64>) -> Option<Time> {
     millis.and_then(Time::from_timestamp_millis)
 }
 
-fn blob<const N: usize>(row: &Row<'_>, column: &str) -> Sql<[u8; N]> {
+fn blob<const N: usize>(row: &Row<'_>, column: impl RowIndex) -> Sql<[u8; N]> {
     row.get::<_, [u8; N]>(column)
 }
 
 /// A word of ours from the database; one that is not is damage, told as such.
-pub(super) fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: &str) -> Sql<T> {
+pub(super) fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: impl RowIndex) -> Sql<T> {
     let text = row.get_ref(column)?.as_str()?;
     text.parse().map_err(|error: crate::event::UnknownWord| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))

@@ -36,18 +36,18 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
     )?;
     statement.query_row([id], |row| {
         Ok(ProviderState {
-            last_success_at: time(row.get("last_success_at")?),
-            epoch: row.get("epoch")?,
-            page_id: row.get("page_id")?,
-            page_version: time(row.get("page_version")?),
-            complete_version: time(row.get("complete_version")?),
-            baseline_at: time(row.get("baseline_at")?),
-            recent_incidents_at: time(row.get("recent_incidents_at")?),
-            recent_maintenances_at: time(row.get("recent_maintenances_at")?),
-            unreachable: row.get("unreachable")?,
-            outages: row.get("outages")?,
-            page_url: row.get("page_url")?,
-            source: row.get("source")?,
+            last_success_at: time(row.get(0)?),
+            epoch: row.get(1)?,
+            page_id: row.get(2)?,
+            page_version: time(row.get(3)?),
+            complete_version: time(row.get(4)?),
+            baseline_at: time(row.get(5)?),
+            recent_incidents_at: time(row.get(6)?),
+            recent_maintenances_at: time(row.get(7)?),
+            unreachable: row.get(8)?,
+            outages: row.get(9)?,
+            page_url: row.get(10)?,
+            source: row.get(11)?,
         })
     })
 }
