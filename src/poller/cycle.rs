@@ -13,7 +13,7 @@ use crate::document::{Document, Shape};
 use crate::fetch::{Answer, Failure, FailureKind, Fetched, Request, Validators};
 use crate::ledger::{Binding, Checkpoint};
 use crate::snapshot::Snapshot;
-use crate::source::{self, Documents, Known, Limits, ParseError, Source, detect};
+use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source, detect};
 
 /// Failed readings in a row after which the address is asked again what it is.
 const RECOGNISE_AFTER: u32 = 2;
@@ -173,63 +173,77 @@ async fn read(
     let Answer { document, validators, body_hash, moved_to, .. } = answer;
     let known = start.known.clone();
     let description = provider.json.clone();
-    let mut turn = shared.work.turn(place).await;
+    let turn = shared.work.turn(place).await;
     let described = description.clone();
-    let (first, mut snapshot, details) = shared
+    let (first, read, details) = shared
         .reading
         .read(&provider.id, move || {
+            if let Some(details) = source.glance(&document, &known) {
+                return Ok::<_, ParseError>((document, None, details));
+            }
             let documents = Documents { description: described, ..Documents::only(document) };
             let snapshot = source.parse(&documents, limits)?;
             let details = source.details(&documents.first, &snapshot, &known);
-            Ok::<_, ParseError>((documents.first, snapshot, details))
+            Ok((documents.first, Some(snapshot), details))
         })
         .await
         .map_err(Trouble::from)??;
-    let mut complete = true;
-    if !details.is_empty() {
-        // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what was parsed of it.
-        drop(snapshot);
-        let mut place = turn.pause();
-        let alone = Documents { description, ..Documents::only(first) };
-        let mut documents = alone.clone();
-        for detail in details {
-            match place
-                .asking(shared.client.get(Request { following: true, ..request(provider, &detail.url, source.accept(), None) }))
-                .await
-            {
-                Ok(Fetched::Body(answer)) => documents.details.push((detail.role, answer.document)),
-                Ok(Fetched::NotModified { .. }) => complete = false,
-                Err(failure) if detail.optional && not_offered(failure.kind) => {}
-                Err(failure) => {
-                    tracing::info!(
-                        provider = provider.id,
-                        detail = detail.role,
-                        reason = failure.message,
-                        "a detail could not be fetched"
-                    );
-                    complete = false;
-                }
-            }
+    let (snapshot, complete, turn) = match read.filter(|_| details.is_empty()) {
+        Some(snapshot) => (snapshot, true, turn),
+        None => {
+            // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what was parsed of it.
+            let alone = Documents { description, ..Documents::only(first) };
+            read_with_details(shared, provider, source, alone, details, turn.pause()).await?
         }
-        // A host that answers every path with its page does not offer the detail either.
-        documents.details.retain(|(_, document)| document.shape() != Shape::Html);
-        turn = shared.work.turn(place).await;
-        let with_details = !documents.details.is_empty();
-        snapshot = match parse(shared, provider, source, documents, limits).await {
-            Ok(whole) => whole,
-            Err(trouble) if with_details => {
-                tracing::info!(provider = provider.id, reason = trouble.reason, "the details could not be read");
-                complete = false;
-                parse(shared, provider, source, alone, limits).await?
-            }
-            Err(trouble) => return Err(trouble),
-        };
-    }
+    };
     // What the page says now is told at once; without its details it is asked for in full again next time.
     let (validators, body_hash) = if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };
     let binding = Binding { source: source.name().to_owned(), version: source.version(), document_url };
     let checkpoint = Checkpoint { binding: Some(binding), validators, body_hash, ..Checkpoint::default() };
     Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint: Box::new(checkpoint), complete, moved_to, turn })
+}
+
+/// Fetches the details and reads all documents together; without the details, where those cannot be read. Also answers
+/// whether none of them is missing.
+async fn read_with_details(
+    shared: &Shared,
+    provider: &Provider,
+    source: &'static dyn Source,
+    alone: Documents,
+    details: Vec<Detail>,
+    mut place: Place,
+) -> Result<(Snapshot, bool, Turn), Trouble> {
+    let limits = Limits { max_items: provider.settings.max_items };
+    let (mut documents, mut complete) = (alone.clone(), true);
+    for detail in details {
+        let request = Request { following: true, ..request(provider, &detail.url, source.accept(), None) };
+        match place.asking(shared.client.get(request)).await {
+            Ok(Fetched::Body(answer)) => documents.details.push((detail.role, answer.document)),
+            Ok(Fetched::NotModified { .. }) => complete = false,
+            Err(failure) if detail.optional && not_offered(failure.kind) => {}
+            Err(failure) => {
+                tracing::info!(
+                    provider = provider.id,
+                    detail = detail.role,
+                    reason = failure.message,
+                    "a detail could not be fetched"
+                );
+                complete = false;
+            }
+        }
+    }
+    // A host that answers every path with its page does not offer the detail either.
+    documents.details.retain(|(_, document)| document.shape() != Shape::Html);
+    let turn = shared.work.turn(place).await;
+    let with_details = !documents.details.is_empty();
+    match parse(shared, provider, source, documents, limits).await {
+        Ok(whole) => Ok((whole, complete, turn)),
+        Err(trouble) if with_details => {
+            tracing::info!(provider = provider.id, reason = trouble.reason, "the details could not be read");
+            Ok((parse(shared, provider, source, alone, limits).await?, false, turn))
+        }
+        Err(trouble) => Err(trouble),
+    }
 }
 
 async fn parse(

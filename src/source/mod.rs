@@ -124,6 +124,13 @@ pub trait Source: Sync {
     /// Whatever is not plainly the platform's answer. An unknown shape is never "all is well".
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError>;
 
+    /// Further documents that are surely needed, seen without reading the whole of the first one; then it is read only
+    /// once, with them. `None`: only [`Source::details`] can tell, which never wants fewer.
+    fn glance(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
+        let _ = (first, known);
+        None
+    }
+
     /// Which further documents are needed, now that the first one has changed and says `first`.
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         let _ = (first, snapshot, known);

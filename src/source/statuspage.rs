@@ -11,12 +11,12 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::Id;
+use super::shared::fields::{self, Id};
 use super::shared::v2::{self, Overall, Page, Read, Reader};
 use super::shared::{List, candidates, json, marks, sibling, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
-use crate::event::Kind;
+use crate::event::{Impact, Kind, Time};
 use crate::snapshot::{Coverage, Listing, Snapshot};
 
 const NAME: &str = "statuspage";
@@ -48,6 +48,21 @@ struct Incidents {
 struct Maintenances {
     page: Page,
     scheduled_maintenances: List,
+}
+
+/// As much of a summary as decides which histories are needed.
+#[derive(Debug, Deserialize)]
+struct Glance {
+    page: Page,
+    incidents: Vec<Glimpse>,
+    scheduled_maintenances: Vec<Glimpse>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Glimpse {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    impact: String,
 }
 
 impl Source for Statuspage {
@@ -106,26 +121,40 @@ impl Source for Statuspage {
         })
     }
 
+    fn glance(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
+        if is_incidents_file(&first.url) {
+            return None;
+        }
+        let glance: Glance = marks(first).filter(|glance: &Glance| is_page_id(&glance.page.id))?;
+        let maintenance = |item: &Glimpse| words::impact(&item.impact) == Impact::Maintenance;
+        let maintained = !glance.scheduled_maintenances.is_empty() || glance.incidents.iter().any(maintenance);
+        let listed: Vec<&str> =
+            glance.incidents.iter().chain(&glance.scheduled_maintenances).map(|item| item.id.as_str()).collect();
+        let wanted = wanted(&first.url, known, glance.page.updated_at, maintained, &listed);
+        (!wanted.is_empty()).then_some(wanted)
+    }
+
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         if is_incidents_file(&first.url) {
             return Vec::new();
         }
-        let vanished = known.open.iter().any(|(_, id)| !snapshot.incidents.iter().any(|incident| incident.id == *id));
-        if known.baseline && known.version == snapshot.page.version && !vanished {
-            return Vec::new();
-        }
-        let maintenances = !known.baseline
-            || known.open.iter().any(|(kind, _)| *kind == Kind::Maintenance)
-            || snapshot.incidents.iter().any(|incident| incident.kind == Kind::Maintenance);
-        let mut wanted = vec![(INCIDENTS, INCIDENTS_FILE)];
-        if maintenances {
-            wanted.push((MAINTENANCES, MAINTENANCES_FILE));
-        }
-        wanted
-            .into_iter()
-            .filter_map(|(role, file)| Some(Detail { role, url: sibling(&first.url, file)?, optional: true }))
-            .collect()
+        let maintained = snapshot.incidents.iter().any(|incident| incident.kind == Kind::Maintenance);
+        let listed: Vec<&str> = snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
+        wanted(&first.url, known, snapshot.page.version, maintained, &listed)
     }
+}
+
+/// The histories that are needed: none where nothing has changed since they were last read and nothing has vanished.
+fn wanted(first: &Url, known: &Known, version: Option<Time>, maintained: bool, listed: &[&str]) -> Vec<Detail> {
+    let vanished = known.open.iter().any(|(_, id)| !listed.contains(&id.as_str()));
+    if known.baseline && known.version == version && !vanished {
+        return Vec::new();
+    }
+    let mut wanted = vec![(INCIDENTS, INCIDENTS_FILE)];
+    if !known.baseline || maintained || known.open.iter().any(|(kind, _)| *kind == Kind::Maintenance) {
+        wanted.push((MAINTENANCES, MAINTENANCES_FILE));
+    }
+    wanted.into_iter().filter_map(|(role, file)| Some(Detail { role, url: sibling(first, file)?, optional: true })).collect()
 }
 
 /// Incidents or maintenances as far as the documents tell.

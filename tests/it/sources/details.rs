@@ -50,6 +50,27 @@ fn statuspage_reads_its_history_only_where_something_may_have_ended() {
 }
 
 #[test]
+fn a_glance_asks_for_what_the_whole_document_asks_for() {
+    let mut agreed = 0;
+    for step in super::fixtures::steps() {
+        let first = &step.documents.first;
+        let Ok(snapshot) = step.source.parse(&Documents::only(first.clone()), Limits::default()) else { continue };
+        let open: Vec<_> = snapshot.incidents.iter().map(|incident| (incident.kind, incident.id.clone())).collect();
+        let gone = vec![(Kind::Maintenance, "gone".to_owned())];
+        for open in [Vec::new(), open, gone] {
+            for (version, baseline) in [(None, false), (None, true), (snapshot.page.version, true)] {
+                let known = Known { open: open.clone(), version, baseline };
+                let Some(seen) = step.source.glance(first, &known) else { continue };
+                assert!(!seen.is_empty(), "{}: nothing is told by none", step.name);
+                assert_eq!(seen, step.source.details(first, &snapshot, &known), "{} {known:?}", step.name);
+                agreed += 1;
+            }
+        }
+    }
+    assert!(agreed > 100, "Statuspage alone has more fixtures: {agreed}");
+}
+
+#[test]
 fn a_history_older_than_the_summary_covers_nothing_in_between() {
     let mut step = step("statuspage", "outage", 7);
     let body = String::from_utf8(step.documents.details[0].1.body.to_vec()).unwrap();
