@@ -61,6 +61,10 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
 
 /// Appends `line` with its white space folded and unsafe characters left out.
 fn fold_into(out: &mut String, line: &str) {
+    if is_folded(line) {
+        out.push_str(line);
+        return;
+    }
     let start = out.len();
     let mut space = false;
     for c in line.chars() {
@@ -74,6 +78,18 @@ fn fold_into(out: &mut String, line: &str) {
             out.push(c);
         }
     }
+}
+
+/// Whether folding would change nothing, as far as that can be seen at a glance: printable ASCII with single blanks.
+fn is_folded(line: &str) -> bool {
+    let mut before = b' ';
+    for byte in line.bytes() {
+        if !(b' '..=b'~').contains(&byte) || (byte == b' ' && before == b' ') {
+            return false;
+        }
+        before = byte;
+    }
+    before != b' ' || line.is_empty()
 }
 
 #[cfg(test)]

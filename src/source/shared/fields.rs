@@ -34,17 +34,18 @@ impl fmt::Display for Id {
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let text = raw.get();
-        let id = if text.starts_with('"') {
-            serde_json::from_str::<String>(text).map_err(de::Error::custom)?.trim().to_owned()
-        } else if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-            text.to_owned()
-        } else {
-            return Err(de::Error::custom("an id is a string or a whole number"));
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let id = match quoted {
+            Some(plain) if !plain.contains('\\') => plain.trim().to_owned(),
+            Some(_) => serde_json::from_str::<String>(text).map_err(de::Error::custom)?.trim().to_owned(),
+            None if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') => text.to_owned(),
+            None => return Err(de::Error::custom("an id is a string or a whole number")),
         };
         // Ids stand in lines that people see: one that hides or turns text is nobody's.
-        if id.is_empty() || id.len() > MAX_ID || id.contains('\n') || crate::text::safe(&id) != id {
+        let printable =
+            id.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || (!id.contains('\n') && crate::text::safe(&id) == id);
+        if id.is_empty() || id.len() > MAX_ID || !printable {
             return Err(de::Error::custom("an id that is empty, too long or unprintable"));
         }
         Ok(Self(id))
@@ -74,14 +75,39 @@ pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(dese
 /// An RFC 3339 time in any offset, as UTC. Null, empty and unreadable text mean "not said": an update
 /// is worth more than its date.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.and_then(|text| parse_time(text.trim())))
+    /// Looks at the text where it stands: a page has hundreds of times.
+    struct Said;
+
+    impl<'de> de::Visitor<'de> for Said {
+        type Value = Option<Time>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a time or null")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(parse_time(text.trim()))
+        }
+
+        fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+            deserializer.deserialize_str(self)
+        }
+    }
+    deserializer.deserialize_option(Said)
 }
 
 /// A time in any spelling of [`moment_of`], as a text or a number; what cannot be read means "not said".
 pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
-    let Some(text) = raw.as_deref().map(RawValue::get) else { return Ok(None) };
+    let raw = Option::<&RawValue>::deserialize(deserializer)?;
+    let Some(text) = raw.map(RawValue::get) else { return Ok(None) };
     if text.starts_with('"') {
         let text = serde_json::from_str::<String>(text).map_err(de::Error::custom)?;
         return Ok(moment_of(&text));
@@ -101,8 +127,8 @@ pub fn moment_of(text: &str) -> Option<Time> {
 
 /// An optional id; null and the empty string mean "none".
 pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
-    match raw.as_deref().map(RawValue::get) {
+    let raw = Option::<&RawValue>::deserialize(deserializer)?;
+    match raw.map(RawValue::get) {
         None | Some("\"\"") => Ok(None),
         Some(text) => serde_json::from_str(text).map(Some).map_err(de::Error::custom),
     }

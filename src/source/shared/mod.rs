@@ -38,6 +38,8 @@ pub const MAX_NAME: usize = 300;
 const MAX_EXCERPT: usize = 200;
 /// Longer links are no use to a person.
 const MAX_LINK: usize = 2000;
+/// An error of the provider is no longer than this: a document that is, is judged by its shape alone.
+const MAX_ERROR_BODY: usize = 16 * 1024;
 /// Where the title of an HTML page is looked for.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -141,7 +143,7 @@ fn error_body(text: &str) -> Option<String> {
         detail: Option<Box<RawValue>>,
     }
     // A list of five items would pass for the five fields of the body.
-    if !is_object(text) {
+    if text.len() > MAX_ERROR_BODY || !is_object(text) {
         return None;
     }
     let body: Body = serde_json::from_str(text).ok()?;

@@ -5,8 +5,9 @@ use crate::event::{ComponentStatus, Impact, Status};
 /// Looks `word` up in a table, without regard to case, blanks, dashes and underscores.
 #[must_use]
 pub fn look_up<T: Copy>(word: &str, table: &[(&str, T)]) -> Option<T> {
-    let word = key(word);
-    table.iter().find(|(name, _)| key(name) == word).map(|(_, value)| *value)
+    // Nearly always it is spelt as in the table, and this is asked for every component of every page.
+    let exact = table.iter().find(|(name, _)| *name == word);
+    exact.or_else(|| table.iter().find(|(name, _)| key(name).eq(key(word)))).map(|(_, value)| *value)
 }
 
 /// The status of an incident or of an update; [`Status::Update`] where the word says nothing.
@@ -69,8 +70,8 @@ pub const COMPONENT: &[(&str, ComponentStatus)] = &[
     ("under_maintenance", ComponentStatus::UnderMaintenance),
 ];
 
-fn key(word: &str) -> String {
-    word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(64).collect()
+fn key(word: &str) -> impl Iterator<Item = char> {
+    word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(64)
 }
 
 #[cfg(test)]
