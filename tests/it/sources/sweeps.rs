@@ -1,5 +1,6 @@
 //! Damage: whatever happens to a document, it is an error and never "all is well".
 
+use bytes::Bytes;
 use serde_json::Value;
 use statuswatch::document::{Document, Shape};
 use statuswatch::event::{Impact, Kind};
@@ -167,9 +168,16 @@ fn a_flood_is_an_error_and_nesting_is_no_harm() {
             let error = step.source.parse(&step.documents, Limits { max_items: 1 });
             assert!(matches!(error, Err(ParseError::TooMany { limit: 1, .. })) || fits(&step, 1), "{}: {error:?}", step.name);
         }
-        for bomb in ["[".repeat(200_000), "{\"page\":".repeat(100_000), "<a>".repeat(100_000)] {
+    }
+    // Nothing of a step is left in a bomb: one of each source is enough.
+    let bombs: Vec<Bytes> =
+        ["[".repeat(200_000), "{\"page\":".repeat(100_000), "<a>".repeat(100_000)].into_iter().map(Bytes::from).collect();
+    let mut steps = steps();
+    steps.dedup_by_key(|step| step.source.name());
+    for step in &steps {
+        for bomb in &bombs {
             let mut documents = step.documents.clone();
-            documents.first.body = bomb.into_bytes().into();
+            documents.first.body = bomb.clone();
             assert!(parse(step.source, &documents).is_err(), "{}", step.name);
         }
     }
@@ -202,11 +210,16 @@ fn one_wrong_value_never_makes_all_well() {
     }
 }
 
-/// The JSON pointers of everything inside `value`.
+/// Items of one list are alike: so many of them are damaged.
+const ALIKE: usize = 3;
+
+/// The JSON pointers of everything inside `value`, of long lists of the first items.
 fn collect(value: &Value, at: String, out: &mut Vec<String>) {
     match value {
         Value::Object(object) => object.iter().for_each(|(key, value)| collect(value, format!("{at}/{key}"), out)),
-        Value::Array(list) => list.iter().enumerate().for_each(|(place, value)| collect(value, format!("{at}/{place}"), out)),
+        Value::Array(list) => {
+            list.iter().take(ALIKE).enumerate().for_each(|(place, value)| collect(value, format!("{at}/{place}"), out))
+        }
         _ => {}
     }
     if !at.is_empty() {
@@ -218,7 +231,7 @@ fn collect(value: &Value, at: String, out: &mut Vec<String>) {
 fn flipped_bytes_are_survived() {
     let mut random = fastrand::Rng::with_seed(7);
     for step in steps() {
-        for _ in 0..25 {
+        for _ in 0..10 {
             let mut documents = step.documents.clone();
             let mut body = documents.first.body.to_vec();
             for _ in 0..random.usize(1..6) {
