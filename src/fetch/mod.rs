@@ -12,6 +12,7 @@ mod hosts;
 mod proxy;
 mod request;
 mod resolve;
+mod sessions;
 mod tls;
 
 use std::time::Duration;

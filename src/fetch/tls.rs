@@ -7,8 +7,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Sessions the library keeps per host: the cache for `n` sessions serves `n`/8 hosts.
-const SESSIONS_PER_HOST: usize = 8;
+use super::sessions::Sessions;
 
 /// A TLS configuration that trusts the system's roots (those of `SSL_CERT_FILE` where it is set), else
 /// the built-in ones, and `extra`; and resumes sessions with up to `max_hosts` hosts.
@@ -32,6 +31,6 @@ pub(super) fn config(extra: &[Vec<u8>], max_hosts: usize) -> Result<ClientConfig
         .with_no_client_auth();
     // A configuration given to the HTTP library is taken as it is: without this there is no HTTP/2.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.resumption = Resumption::in_memory_sessions(SESSIONS_PER_HOST.saturating_mul(max_hosts.clamp(32, 100_000)));
+    config.resumption = Resumption::store(Arc::new(Sessions::new(max_hosts.clamp(32, 100_000))));
     Ok(config)
 }

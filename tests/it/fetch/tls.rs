@@ -10,9 +10,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{HandshakeKind, ServerConfig};
 
 use super::*;
 
@@ -132,4 +132,26 @@ async fn http2_is_spoken_where_offered_and_a_reset_stream_is_incomplete() {
     assert_eq!(failed.kind, FailureKind::IncompleteBody, "{failed}");
     assert_eq!(body(&client, request(&url)).await.document.body.as_ref(), b"{}");
     assert_eq!(server.requests(), ["HTTP/2.0 /", "HTTP/2.0 /cut", "HTTP/2.0 /"]);
+}
+
+#[tokio::test]
+async fn a_new_connection_resumes_the_session_of_the_last() {
+    let authority = authority();
+    let acceptor = acceptor(&authority, &["localhost"], 2090, b"http/1.1");
+    let kinds = Arc::new(Mutex::new(Vec::new()));
+    let seen_kinds = Arc::clone(&kinds);
+    let server = serve(move |stream, _, seen| {
+        let (acceptor, kinds) = (acceptor.clone(), Arc::clone(&seen_kinds));
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            kinds.lock().unwrap().push(stream.get_ref().1.handshake_kind().unwrap());
+            reply(stream, seen, response("200 OK", "Connection: close\r\n", b"{}")).await;
+        }
+    })
+    .await;
+    let client = trusting(&authority);
+    for _ in 0..3 {
+        body(&client, request(&https(&server))).await;
+    }
+    assert_eq!(*kinds.lock().unwrap(), [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed]);
 }
