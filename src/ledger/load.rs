@@ -38,8 +38,9 @@ fn read<P: Params + Copy>(
     loaded: &mut HashMap<String, Loaded>,
 ) -> Sql<()> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, next_poll_at, retry_until, failures,
-                deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version FROM provider WHERE {providers}"
+        "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, coalesce(quiet.next_at, next_poll_at) AS next_poll_at,
+                retry_until, failures, deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version
+         FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE {providers}"
     ))?;
     let mut rows = statement.query(values)?;
     while let Some(row) = rows.next()? {

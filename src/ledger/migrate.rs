@@ -27,8 +27,13 @@ const BUSY: Duration = Duration::from_secs(2);
 /// One step each; the database's `user_version` counts those done. Steps are never edited, only added.
 const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3];
 
-/// What a page's list of components was, so that an equal one needs no look at each.
-const STEP_3: &str = "ALTER TABLE component ADD COLUMN digest BLOB;";
+/// What a page's list of components was, so that an equal one needs no look at each; and the times of unchanged polls apart
+/// from the wide rows: of thousands of providers they are written twice a minute.
+const STEP_3: &str = "
+ALTER TABLE component ADD COLUMN digest BLOB;
+-- The last poll of a provider, where it brought nothing new: newer than what its own row says. Gone when that is written.
+CREATE TABLE quiet(provider TEXT PRIMARY KEY, at INTEGER NOT NULL, next_at INTEGER NOT NULL) WITHOUT ROWID;
+";
 
 /// What makes a provider suspect: answers that shrank, or say nothing new for very long.
 const STEP_2: &str = "

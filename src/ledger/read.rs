@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::types::Value;
+use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::{LedgerError, migrate, store};
@@ -130,7 +130,7 @@ impl Reader {
 
     /// Every provider ever watched, those of the present configuration first, by id.
     pub fn providers(&self) -> Result<Vec<ProviderRow>, LedgerError> {
-        let mut statement = self.db.prepare_cached("SELECT * FROM provider ORDER BY watched DESC, id")?;
+        let mut statement = self.db.prepare_cached(PROVIDERS)?;
         let rows = statement.query_map([], provider_row)?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
@@ -251,33 +251,57 @@ fn recorded(line: String) -> Result<Recorded, LedgerError> {
     Ok(Recorded { event, line })
 }
 
+/// The columns in the order in which [`provider_row`] takes them.
+const PROVIDERS: &str = "
+    SELECT id, name, source, page_url, impact, watched, interval_ms, stale_after_ms, first_watched_at,
+      coalesce(quiet.at, last_poll_at), coalesce(quiet.at, last_success_at), last_change_at,
+      iif(quiet.at IS NULL, last_outcome, 'unchanged'), last_error, coalesce(quiet.next_at, next_poll_at), failures,
+      unreachable, restarts, last_restart_at, last_restart_cause, parked, quarantined_until, shrunk, quiet_since
+    FROM provider LEFT JOIN quiet ON quiet.provider = id ORDER BY watched DESC, id";
+
+/// Takes the columns of a row one after the other: by name each would be searched for among all of them.
+struct Columns<'row, 'stmt> {
+    row: &'row Row<'stmt>,
+    next: usize,
+}
+
+impl Columns<'_, '_> {
+    fn take<T: FromSql>(&mut self) -> rusqlite::Result<T> {
+        self.next += 1;
+        self.row.get(self.next - 1)
+    }
+
+    fn time(&mut self) -> rusqlite::Result<Option<Time>> {
+        self.take().map(store::time)
+    }
+}
+
 fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
-    let at = |column: &str| row.get(column).map(store::time);
-    let impact: Option<String> = row.get("impact")?;
+    let mut columns = Columns { row, next: 0 };
     Ok(ProviderRow {
-        id: row.get("id")?,
-        name: row.get("name")?,
-        source: row.get("source")?,
-        page_url: row.get("page_url")?,
-        impact: impact.map(|impact| impact.parse().unwrap_or(Impact::Unknown)),
-        watched: row.get("watched")?,
-        interval_ms: row.get("interval_ms")?,
-        stale_after_ms: row.get("stale_after_ms")?,
-        first_watched_at: at("first_watched_at")?,
-        last_poll_at: at("last_poll_at")?,
-        last_success_at: at("last_success_at")?,
-        last_change_at: at("last_change_at")?,
-        last_outcome: row.get("last_outcome")?,
-        last_error: row.get("last_error")?,
-        next_poll_at: at("next_poll_at")?,
-        failures: row.get("failures")?,
-        unreachable: row.get("unreachable")?,
-        restarts: row.get("restarts")?,
-        last_restart_at: at("last_restart_at")?,
-        last_restart_cause: row.get("last_restart_cause")?,
-        parked: row.get("parked")?,
-        quarantined_until: at("quarantined_until")?,
-        suspect: super::suspect::sentence(row.get("shrunk")?, at("quiet_since")?),
+        id: columns.take()?,
+        name: columns.take()?,
+        source: columns.take()?,
+        page_url: columns.take()?,
+        impact: columns.take::<Option<String>>()?.map(|impact| impact.parse().unwrap_or(Impact::Unknown)),
+        watched: columns.take()?,
+        interval_ms: columns.take()?,
+        stale_after_ms: columns.take()?,
+        first_watched_at: columns.time()?,
+        last_poll_at: columns.time()?,
+        last_success_at: columns.time()?,
+        last_change_at: columns.time()?,
+        last_outcome: columns.take()?,
+        last_error: columns.take()?,
+        next_poll_at: columns.time()?,
+        failures: columns.take()?,
+        unreachable: columns.take()?,
+        restarts: columns.take()?,
+        last_restart_at: columns.time()?,
+        last_restart_cause: columns.take()?,
+        parked: columns.take()?,
+        quarantined_until: columns.time()?,
+        suspect: super::suspect::sentence(columns.take()?, columns.time()?),
     })
 }
 

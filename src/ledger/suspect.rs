@@ -88,7 +88,7 @@ pub(super) fn look_for_quiet(db: &Connection, now: Time) -> Sql<Vec<String>> {
     db.execute(&format!("UPDATE provider SET quiet_since = NULL WHERE quiet_since IS NOT NULL AND {last} >= ?2"), values)?;
     let mut statement = db.prepare(&format!(
         "UPDATE provider SET quiet_since = {last}
-         WHERE watched = 1 AND quiet_since IS NULL AND {last} < ?2 AND last_success_at + stale_after_ms >= ?1
+         WHERE watched = 1 AND quiet_since IS NULL AND {last} < ?2 AND coalesce((SELECT at FROM quiet WHERE provider = id), last_success_at) + stale_after_ms >= ?1
          RETURNING id, quiet_since"
     ))?;
     let found: Vec<(String, Option<i64>)> =
@@ -107,7 +107,7 @@ pub(super) fn sentence(shrunk: Option<String>, quiet_since: Option<Time>) -> Opt
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use super::*;
@@ -120,7 +120,7 @@ mod tests {
         parse_time("2026-03-01T00:00:00Z").unwrap() + chrono::Duration::days(day)
     }
 
-    fn provider() -> Arc<Provider> {
+    pub(in crate::ledger) fn provider() -> Arc<Provider> {
         Arc::new(Provider {
             id: "acme".to_owned(),
             name: "Acme".to_owned(),

@@ -31,8 +31,8 @@ pub(in crate::ledger) struct ProviderState {
 
 pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
     let mut statement = db.prepare_cached(
-        "SELECT last_success_at, epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
-                unreachable, outages, page_url, source FROM provider WHERE id = ?1",
+        "SELECT coalesce(quiet.at, last_success_at), epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
+                unreachable, outages, page_url, source FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
     )?;
     statement.query_row([id], |row| {
         Ok(ProviderState {
@@ -124,19 +124,35 @@ pub(in crate::ledger) fn watch_provider(db: &Connection, id: &str, declared: &De
     Ok(())
 }
 
+/// Notes an unchanged poll: in the narrow table, or in the provider's row where that says something else than before.
 pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> Sql<()> {
+    let Unchanged { provider, at, next_poll_at, validators, .. } = touch;
+    let (at, next) = (at.timestamp_millis(), next_poll_at.timestamp_millis());
+    let etag = validators.as_ref().and_then(|validators| validators.etag.as_ref());
+    let modified = validators.as_ref().and_then(|validators| validators.last_modified.as_ref());
+    let noted = db
+        .prepare_cached(
+            "INSERT INTO quiet(provider, at, next_at) SELECT id, ?2, ?3 FROM provider
+             WHERE id = ?1 AND last_error IS NULL AND last_success_at IS NOT NULL AND failures = 0 AND retry_until IS NULL
+               AND etag IS coalesce(?4, etag) AND last_modified IS coalesce(?5, last_modified)
+             ON CONFLICT DO UPDATE SET at = excluded.at, next_at = excluded.next_at",
+        )?
+        .execute(params![provider, at, next, etag, modified])?;
+    if noted > 0 {
+        return Ok(());
+    }
     db.prepare_cached(
         "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, next_poll_at = ?3, last_outcome = 'unchanged', last_error = NULL,
            failures = 0, retry_until = NULL, etag = coalesce(?4, etag), last_modified = coalesce(?5, last_modified)
          WHERE id = ?1",
     )?
-    .execute(params![
-        touch.provider,
-        touch.at.timestamp_millis(),
-        touch.next_poll_at.timestamp_millis(),
-        touch.validators.as_ref().and_then(|validators| validators.etag.as_ref()),
-        touch.validators.as_ref().and_then(|validators| validators.last_modified.as_ref()),
-    ])?;
+    .execute(params![provider, at, next, etag, modified])?;
+    forget_quiet(db, provider)
+}
+
+/// The provider's own row is newer from now on.
+fn forget_quiet(db: &Connection, provider: &str) -> Sql<()> {
+    db.prepare_cached("DELETE FROM quiet WHERE provider = ?1")?.execute([provider])?;
     Ok(())
 }
 
@@ -189,13 +205,14 @@ pub(in crate::ledger) fn put_success(db: &Connection, message: &Record, state: &
         ":recent_maintenances": millis(first_recent(snapshot.coverage.maintenances, state.recent_maintenances_at)),
         ":changed": changed, ":now": now.timestamp_millis(),
     })?;
-    Ok(())
+    forget_quiet(db, &message.provider.id)
 }
 
 /// Writes down a failed poll. The validators stay unless what was answered could not be read.
 pub(in crate::ledger) fn fail(db: &Connection, message: &Failed) -> Sql<()> {
     db.prepare_cached(
-        "UPDATE provider SET last_poll_at = :at, last_outcome = :kind, last_error = :reason, next_poll_at = :next, retry_until = :retry,
+        "UPDATE provider SET last_success_at = coalesce((SELECT quiet.at FROM quiet WHERE provider = :id), last_success_at),
+           last_poll_at = :at, last_outcome = :kind, last_error = :reason, next_poll_at = :next, retry_until = :retry,
            failures = :failures, etag = iif(:forget, NULL, etag), last_modified = iif(:forget, NULL, last_modified),
            body_hash = iif(:forget, NULL, body_hash)
          WHERE id = :id",
@@ -205,5 +222,58 @@ pub(in crate::ledger) fn fail(db: &Connection, message: &Failed) -> Sql<()> {
         ":next": message.next_poll_at.timestamp_millis(), ":retry": millis(message.retry_until), ":failures": message.failures,
         ":forget": message.forget_validators,
     })?;
-    Ok(())
+    forget_quiet(db, &message.provider.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::parse_time;
+    use crate::ledger::migrate;
+
+    fn times(db: &Connection) -> (i64, i64, bool) {
+        let sql = "SELECT coalesce(quiet.at, last_success_at), coalesce(quiet.next_at, next_poll_at), quiet.at IS NOT NULL
+                   FROM provider LEFT JOIN quiet ON quiet.provider = id";
+        db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+    }
+
+    #[test]
+    fn an_unchanged_poll_is_noted_apart_until_the_provider_itself_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = migrate::open_writer(dir.path()).unwrap();
+        let declared = Declared { name: "Acme".to_owned(), url: String::new(), interval_ms: 60_000, stale_after_ms: 300_000 };
+        let at = |minute: i64| parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::minutes(minute);
+        watch_provider(&db, "acme", &declared, at(0)).unwrap();
+        let touch = |minute: i64, etag: Option<&str>| {
+            let validators = Some(Validators { etag: etag.map(str::to_owned), last_modified: None });
+            let (at, next_poll_at) = (at(minute), at(minute + 1));
+            touch_provider(&db, &Unchanged { provider: "acme".to_owned(), generation: 1, at, next_poll_at, validators }).unwrap();
+            times(&db)
+        };
+        let shown = |minute: i64, apart: bool| (at(minute).timestamp_millis(), at(minute + 1).timestamp_millis(), apart);
+        assert_eq!(touch(1, Some("\"a\"")), shown(1, false), "the first one, and its validators");
+        assert_eq!(touch(2, Some("\"a\"")), shown(2, true));
+        assert_eq!(touch(3, None), shown(3, true));
+        assert_eq!(touch(4, Some("\"b\"")), shown(4, false), "another version of the page");
+        assert_eq!(touch(5, Some("\"b\"")), shown(5, true));
+        let failed = Failed {
+            provider: crate::ledger::suspect::tests::provider(),
+            generation: 1,
+            kind: "timeout".to_owned(),
+            reason: "no answer".to_owned(),
+            at: at(6),
+            next_poll_at: at(7),
+            retry_until: None,
+            failures: 1,
+            forget_validators: false,
+        };
+        fail(&db, &failed).unwrap();
+        let expected = (at(5).timestamp_millis(), at(7).timestamp_millis(), false);
+        assert_eq!(times(&db), expected, "the last success is not forgotten with the note of it");
+        assert_eq!(provider_state(&db, "acme").unwrap().last_success_at, Some(at(5)));
+        assert_eq!(touch(8, Some("\"b\"")), shown(8, false), "the failure is over");
+        // The clock was set back.
+        assert_eq!(touch(9, Some("\"b\"")), shown(9, true));
+        assert_eq!(touch(2, Some("\"b\"")), shown(2, true));
+    }
 }
