@@ -51,7 +51,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     let new_source = state.source.as_deref().is_some_and(|former| former != source) && state.baseline_at.is_some();
     if let Some(verdict) = distrust(&state, oddities, snapshot, now).filter(|_| !new_source) {
         let (known, active) = known_now(db, &provider.id, &state, None)?;
-        return Ok(Recorded { verdict, events: 0, active, known, recheck: false });
+        return Ok(Recorded { verdict, events: 0, known, active, recheck: false });
     }
     let first_run = state.baseline_at.is_none();
     let watched_since = state.baseline_at.unwrap_or(now);
@@ -139,7 +139,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
         // The details have to be read again, whatever the page's version says.
         known.version = None;
     }
-    Ok(Recorded { verdict, events, active, known, recheck })
+    Ok(Recorded { verdict, events, known, active, recheck })
 }
 
 /// Whether the page has moved to another platform, and which known incidents those listed are.

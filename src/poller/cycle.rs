@@ -188,13 +188,12 @@ async fn read(
         })
         .await
         .map_err(Trouble::from)??;
-    let (snapshot, complete, turn) = match read.filter(|_| details.is_empty()) {
-        Some(snapshot) => (snapshot, true, turn),
-        None => {
-            // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what was parsed of it.
-            let alone = Documents { description, ..Documents::only(first) };
-            read_with_details(shared, provider, source, alone, details, turn.pause()).await?
-        }
+    let (snapshot, complete, turn) = if let Some(snapshot) = read.filter(|_| details.is_empty()) {
+        (snapshot, true, turn)
+    } else {
+        // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what was parsed of it.
+        let alone = Documents { description, ..Documents::only(first) };
+        read_with_details(shared, provider, source, alone, details, turn.pause()).await?
     };
     // What the page says now is told at once; without its details it is asked for in full again next time.
     let (validators, body_hash) = if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };

@@ -218,7 +218,7 @@ fn collect(value: &Value, at: String, out: &mut Vec<String>) {
     match value {
         Value::Object(object) => object.iter().for_each(|(key, value)| collect(value, format!("{at}/{key}"), out)),
         Value::Array(list) => {
-            list.iter().take(ALIKE).enumerate().for_each(|(place, value)| collect(value, format!("{at}/{place}"), out))
+            list.iter().take(ALIKE).enumerate().for_each(|(place, value)| collect(value, format!("{at}/{place}"), out));
         }
         _ => {}
     }
