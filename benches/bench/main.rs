@@ -6,6 +6,7 @@
 //! cargo bench -- log                   events written to the event log and synced per second
 //! cargo bench -- poll                  an unchanged and a changed poll beside a bare fetch loop
 //! cargo bench -- scale 1000 [SECONDS]  the release binary against 1,000 fake providers over TLS
+//! cargo bench -- soak 100 60           100 providers at fifty times the pace for 60 minutes
 //! cargo bench -- views                 `history` over 1,000,000 events, `status` with 10,000 providers
 //! ```
 //!
@@ -36,6 +37,7 @@ mod parse;
 mod poll;
 mod scale;
 mod server;
+mod soak;
 mod views;
 mod watched;
 
@@ -52,6 +54,9 @@ fn main() {
         ["scale", count, rest @ ..] => {
             let count = count.parse().expect("scale takes a number of providers");
             scale::run(count, rest.first().map_or(60, |seconds| seconds.parse().expect("an interval in seconds")));
+        }
+        ["soak", count, minutes] => {
+            soak::run(count.parse().expect("a number of providers"), minutes.parse().expect("minutes"));
         }
         ["server", rest @ ..] => server::run(rest),
         ["bare", rest @ ..] => bare::run(rest),

@@ -25,7 +25,7 @@ pub(crate) fn run(count: usize, seconds: u64) {
     let dir = tempfile::tempdir().unwrap();
     let pem = dir.path().join("authority.pem");
     std::fs::write(&pem, &server.pem).unwrap();
-    let config = configure(dir.path(), &server, count, seconds);
+    let config = configure(dir.path(), &server, count, Duration::from_secs(seconds));
     println!("\n| figure | {count} providers, TLS, every {seconds} s |\n|---|---|");
     let row = |name: &str, value: String| println!("| {name} | {value} |");
 
@@ -76,13 +76,15 @@ pub(crate) fn run(count: usize, seconds: u64) {
     row("ratio to it", format!("{:.2}", ours / bare));
 }
 
-fn wait(duration: Duration) {
+pub(crate) fn wait(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-fn configure(dir: &Path, server: &Server, count: usize, seconds: u64) -> PathBuf {
+/// The configuration of `count` providers, with everything below `dir`.
+pub(crate) fn configure(dir: &Path, server: &Server, count: usize, interval: Duration) -> PathBuf {
+    let interval = format!("{}ms", interval.as_millis());
     let mut text = format!(
-        "state_dir: {0}/state\nevent_log:\n  dir: {0}/log\ndiagnostics:\n  dir: {0}/log\ndefaults:\n  interval: {seconds}s\n  incident_interval: {seconds}s\nproviders:\n",
+        "state_dir: {0}/state\nevent_log:\n  dir: {0}/log\ndiagnostics:\n  dir: {0}/log\ndefaults:\n  interval: {interval}\n  incident_interval: {interval}\nproviders:\n",
         dir.display()
     );
     for n in 0..count {
@@ -101,7 +103,7 @@ fn command(config: &Path, pem: &Path) -> Command {
 }
 
 /// Starts it and waits until it says so to the service manager, which is us.
-fn start(dir: &Path, config: &Path, pem: &Path) -> (Child, Duration) {
+pub(crate) fn start(dir: &Path, config: &Path, pem: &Path) -> (Child, Duration) {
     let path = dir.join("notify");
     drop(std::fs::remove_file(&path));
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -123,17 +125,45 @@ fn start(dir: &Path, config: &Path, pem: &Path) -> (Child, Duration) {
     }
 }
 
-fn stop(mut child: Child) {
+/// Asks it to end, and waits.
+pub(crate) fn stop(mut child: Child) {
     let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     child.wait().unwrap();
 }
 
+/// Reads the event log as it grows.
+pub(crate) struct Tail {
+    path: PathBuf,
+    offset: u64,
+}
+
+impl Tail {
+    /// Of the log below `dir`, from its present end on.
+    pub(crate) fn end_of(dir: &Path) -> Self {
+        let path = dir.join("log/events.jsonl");
+        let offset = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        Self { path, offset }
+    }
+
+    /// The providers of the lines that have come since the last look.
+    pub(crate) fn providers(&mut self) -> Vec<String> {
+        let Ok(mut file) = std::fs::File::open(&self.path) else { return Vec::new() };
+        file.seek(SeekFrom::Start(self.offset)).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        self.offset += whole as u64;
+        let provider =
+            |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["provider"].as_str().map(str::to_owned);
+        text[..whole].lines().filter_map(provider).collect()
+    }
+}
+
 /// Changes many pages within a second and waits for each of them in the event log.
 fn storm(server: &mut Server, pid: u32, dir: &Path, count: usize, seconds: u64, row: &dyn Fn(&str, String)) {
     let pages = STORM.min(count / 10).max(1);
-    let (quiet, log) = (Look::at(pid), dir.join("log/events.jsonl"));
-    let mut offset = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+    let (quiet, mut log) = (Look::at(pid), Tail::end_of(dir));
     let (mut published, mut seen): (HashMap<String, Instant>, Vec<f64>) = (HashMap::new(), Vec::new());
     let begun = Instant::now();
     for part in 0..10 {
@@ -146,15 +176,8 @@ fn storm(server: &mut Server, pid: u32, dir: &Path, count: usize, seconds: u64, 
     while !published.is_empty() && begun.elapsed() < Duration::from_secs(seconds * 2) {
         wait(Duration::from_millis(20));
         peak = peak.max(Look::at(pid).rss_mb);
-        let Ok(mut file) = std::fs::File::open(&log) else { continue };
-        file.seek(SeekFrom::Start(offset)).unwrap();
-        let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        offset += whole as u64;
-        for line in text[..whole].lines() {
-            let event: serde_json::Value = serde_json::from_str(line).unwrap();
-            if let Some(at) = event["provider"].as_str().and_then(|id| published.remove(id)) {
+        for provider in log.providers() {
+            if let Some(at) = published.remove(&provider) {
                 seen.push(at.elapsed().as_secs_f64() / seconds as f64);
             }
         }
