@@ -14,6 +14,7 @@
 )]
 
 mod architecture;
+mod cases;
 mod commands;
 mod config;
 mod crash;
