@@ -4,6 +4,8 @@
 //! [`Anchor`] is one moment read on both, so that a wall clock set back or forward later moves
 //! no schedule.
 
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use chrono::{SubsecRound, TimeDelta, Utc};
@@ -14,10 +16,23 @@ use crate::event::Time;
 /// Farther than this nothing is planned; it also keeps instants within what the system can express.
 const FARTHEST: Duration = Duration::from_hours(24 * 365);
 
+/// Names a file that holds by how many seconds the wall clock is to be wrong. Set by tests of what a wrong clock does, which
+/// write the file while the program runs; of no use to anybody else.
+const VARIABLE: &str = "STATUSWATCH_TEST_CLOCK";
+
 /// The wall clock, to the millisecond. The only place that reads it.
 #[must_use]
 pub fn now() -> Time {
-    Utc::now().trunc_subsecs(3)
+    let time = Utc::now().trunc_subsecs(3);
+    let Some(error) = error() else { return time };
+    time.checked_add_signed(error).unwrap_or(time)
+}
+
+/// By how much the wall clock is to be wrong, where a test says so.
+fn error() -> Option<TimeDelta> {
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os(VARIABLE).map(PathBuf::from)).as_ref()?;
+    TimeDelta::try_seconds(std::fs::read_to_string(file).ok()?.trim().parse().ok()?)
 }
 
 /// One moment, read on both clocks.

@@ -169,8 +169,8 @@ pub fn freshness(row: &ProviderRow, now: Time) -> Freshness {
     let Some(last) = row.last_success_at else {
         return if row.unreachable { Freshness::Unreachable } else { Freshness::Never };
     };
-    // A clock that was set back makes an age negative: that is no reason for doubt.
-    let age = (now - last).num_milliseconds();
+    // After the clock was set back an age is negative. A little is no reason for doubt; of more nobody can say how old it is.
+    let age = (now - last).num_milliseconds().abs();
     match (row.unreachable, age > row.stale_after_ms) {
         (true, _) => Freshness::Unreachable,
         (false, true) => Freshness::Stale,

@@ -1,13 +1,26 @@
 //! Whom to trust, and sessions to resume.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::Resumption;
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::sessions::Sessions;
+use crate::clock;
+
+/// The clock by which certificates are judged is that of everything else.
+#[derive(Debug)]
+struct Clock;
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        u64::try_from(clock::now().timestamp()).ok().map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
+}
 
 /// A TLS configuration that trusts the system's roots (those of `SSL_CERT_FILE` where it is set), else
 /// the built-in ones, and `extra`; and resumes sessions with up to `max_hosts` hosts.
@@ -25,7 +38,7 @@ pub(super) fn config(extra: &[Vec<u8>], max_hosts: usize) -> Result<ClientConfig
     for der in extra {
         roots.add(CertificateDer::from(der.clone()))?;
     }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_details(Arc::new(ring::default_provider()), Arc::new(Clock))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();

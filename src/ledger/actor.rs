@@ -16,7 +16,7 @@ use super::adopt::AdoptError;
 use super::distrust::Oddities;
 use super::group::Job;
 use super::messages::{Hints, Loaded, Nudge, Unchanged, Watch};
-use super::{LedgerError, adopt, load, migrate, store, suspect};
+use super::{LedgerError, adopt, load, migrate, retention, store, suspect};
 use crate::clock;
 use crate::config::Provider;
 use crate::sink::Beyond;
@@ -193,10 +193,11 @@ impl LedgerActor {
     }
 
     fn prune(&mut self) {
-        self.last_prune = Some(Instant::now());
+        let passed = self.last_prune.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
         let keep = chrono::Duration::from_std(self.options.keep).unwrap_or(chrono::Duration::MAX);
-        let Some(before) = clock::now().checked_sub_signed(keep) else { return };
-        match store::prune(&self.db, before, 5000) {
+        let pruned = retention::reached(&self.db, clock::now(), passed)
+            .and_then(|now| now.checked_sub_signed(keep).map_or(Ok(0), |before| store::prune(&self.db, before, 5000)));
+        match pruned {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "removed what is older than the retention"),
             Err(error) => tracing::warn!(%error, "cannot remove old rows; trying again in an hour"),

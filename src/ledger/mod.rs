@@ -29,6 +29,7 @@ mod notices;
 mod numbering;
 mod read;
 pub mod reconcile;
+mod retention;
 mod store;
 mod suspect;
 

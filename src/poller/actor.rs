@@ -43,6 +43,18 @@ impl Shared {
     pub fn time(&self) -> Time {
         self.anchor.time_at(Instant::now())
     }
+
+    /// What the wall clock will show at a time by the anchor: for those who read it there, and for the next process.
+    fn on_the_wall(&self, at: Time) -> Time {
+        let now = crate::clock::now();
+        now.checked_add_signed(at - self.time()).unwrap_or(now)
+    }
+
+    /// The way back.
+    fn by_the_anchor(&self, at: Time) -> Time {
+        let now = self.time();
+        now.checked_add_signed(at - crate::clock::now()).unwrap_or(now)
+    }
 }
 
 /// How a poller gets on, for the supervisor to look at from outside.
@@ -113,7 +125,7 @@ impl Poller {
         let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
         let backoff = loaded.checkpoint.next_poll_at.filter(|_| loaded.checkpoint.failures > 0);
         Self {
-            not_before: waits.into_iter().flatten().chain(backoff).max(),
+            not_before: waits.into_iter().flatten().chain(backoff).max().map(|at| shared.by_the_anchor(at)),
             failures: loaded.checkpoint.failures,
             failing: loaded.checkpoint.failures > 0,
             start: Start { checkpoint: loaded.checkpoint, known: loaded.known, unconditional: false, unread: 0 },
@@ -197,8 +209,13 @@ impl Poller {
                 }
                 self.succeeded();
                 let next_poll_at = self.next(began, now);
-                let provider = self.provider.id.clone();
-                let hint = Unchanged { provider, generation: self.generation, at: crate::clock::now(), next_poll_at, validators };
+                let hint = Unchanged {
+                    provider: self.provider.id.clone(),
+                    generation: self.generation,
+                    at: crate::clock::now(),
+                    next_poll_at: self.shared.on_the_wall(next_poll_at),
+                    validators,
+                };
                 self.shared.ledger.hint(hint);
                 self.schedule(next_poll_at, context);
             }
@@ -278,14 +295,15 @@ impl Poller {
             now,
             &mut fastrand::Rng::new(),
         );
+        let next_poll_at = self.shared.on_the_wall(next);
         let message = Failed {
             provider: Arc::clone(&self.provider),
             generation: self.generation,
             at: crate::clock::now(),
             kind: trouble.word,
             reason: trouble.reason,
-            next_poll_at: next,
-            retry_until: trouble.retry_after.map(|_| next),
+            next_poll_at,
+            retry_until: trouble.retry_after.map(|_| next_poll_at),
             failures: self.failures,
             forget_validators: forget,
         };
@@ -325,7 +343,8 @@ impl Actor for Poller {
     fn started(&mut self, context: &mut Self::Context) {
         let now = self.shared.time();
         let waits = self.not_before.filter(|&at| at > now);
-        if let Some(until) = self.start.checkpoint.retry_until.filter(|&at| at > now) {
+        let asked = self.start.checkpoint.retry_until.map(|at| self.shared.by_the_anchor(at));
+        if let Some(until) = asked.filter(|&at| at > now) {
             // Asked before a restart: still to be honoured, for the whole host.
             self.shared.client.block(self.address(), self.shared.anchor.instant_at(until));
         }

@@ -61,7 +61,7 @@ impl EventLogSink {
     pub fn new(dir: impl Into<PathBuf>, format: LogFileFormat, rotation: Rotation, keep: usize) -> Self {
         let dir = dir.into();
         let path = dir.join(format.file_name());
-        let clock: WriteClock = Box::new(|| std::time::SystemTime::now().into());
+        let clock: WriteClock = Box::new(crate::clock::now);
         Self { dir, path, format, rotation, keep, clock, lock: None, active: None, distrust: false }
     }
 

@@ -334,8 +334,7 @@ fn what_is_pure_touches_nothing_outside() {
 fn the_wall_clock_is_read_in_one_place() {
     let mut broken = Vec::new();
     for file in code() {
-        // The event log's clock is a value that tests replace; its default is the only other place.
-        if is_in(&file.path, &["src/clock.rs", "src/sink/event_log.rs"]) {
+        if is_in(&file.path, &["src/clock.rs"]) {
             continue;
         }
         for what in WALL_CLOCK.iter().filter(|what| file.text.contains(**what)) {

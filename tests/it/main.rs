@@ -15,6 +15,7 @@
 
 mod architecture;
 mod cases;
+mod clocks;
 mod commands;
 mod config;
 mod crash;

@@ -95,6 +95,11 @@ impl Bench {
         config
     }
 
+    /// The binary in the directory, without an argument yet.
+    pub(crate) fn command(&self) -> Command {
+        statuswatch(self.dir.path())
+    }
+
     /// Starts the binary.
     pub(crate) fn start(&self, args: &[&str]) -> Run {
         self.write();
@@ -172,7 +177,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn start(command: &mut Command) -> Self {
+    /// Starts a command with both its outputs kept.
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (out, err) = (Captured::default(), Captured::default());
         let readers =

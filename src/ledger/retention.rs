@@ -1,0 +1,52 @@
+//! Until when retention has come: a time of its own, so that a clock that is wrong for a while costs no history.
+//!
+//! It follows the wall clock, but never runs more than twice as fast as time passes. After a long pause it is late, and
+//! rows are kept longer than they need to be; a clock that is ahead by a day or a century removes next to nothing.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::store;
+use crate::event::Time;
+
+/// Its place in the table `meta`.
+const KEY: &str = "retention";
+
+/// The time to count from at `now`, `passed` after it was last asked; zero: after a start.
+pub(super) fn reached(db: &Connection, now: Time, passed: Duration) -> rusqlite::Result<Time> {
+    let stored = db.query_row("SELECT value FROM meta WHERE key = ?1", [KEY], |row| row.get(0)).optional()?;
+    let former = store::time(stored.flatten());
+    let step = chrono::Duration::from_std(passed * 2).unwrap_or_default();
+    let most = former.map_or(now, |former| former.checked_add_signed(step).unwrap_or(former));
+    // Not back: what a clock that is behind says is no reason to begin anew.
+    let reached = most.min(now).max(former.unwrap_or(now));
+    if Some(reached) != former {
+        db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)", params![KEY, reached.timestamp_millis()])?;
+    }
+    Ok(reached.min(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_clock_moves_it_little() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = super::super::migrate::open_writer(dir.path()).unwrap();
+        let day = |n: i64| Time::from_timestamp_millis(1_760_000_000_000 + n * 86_400_000).unwrap();
+        let hour = Duration::from_hours(1);
+        assert_eq!(reached(&db, day(0), Duration::ZERO).unwrap(), day(0));
+        assert_eq!(reached(&db, day(30_000), Duration::ZERO).unwrap(), day(0), "a start in another century");
+        let later = reached(&db, day(30_000), hour).unwrap();
+        assert_eq!(later, day(0) + chrono::Duration::hours(2));
+        assert_eq!(reached(&db, day(-9), hour).unwrap(), day(-9), "a clock that is behind");
+        assert_eq!(reached(&db, later, hour).unwrap(), later, "and right again");
+        // A long pause is caught up with in time.
+        for _ in 0..24 * 20 {
+            reached(&db, day(20), hour).unwrap();
+        }
+        assert_eq!(reached(&db, day(20), hour).unwrap(), day(20));
+    }
+}
