@@ -83,8 +83,13 @@ impl LedgerError {
     /// Of an error met while opening `path`.
     #[must_use]
     pub(crate) fn opening(path: &Path, error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let damaged = matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt));
         match Self::from_sqlite(error) {
-            Self::Failed { reason } => Self::Damaged { path: path.to_owned(), reason },
+            Self::Failed { reason } if damaged => Self::Damaged { path: path.to_owned(), reason },
+            // SQLite's words for a full disk differ with what could not be written, so the room is told with all of them.
+            Self::Failed { reason } => Self::Failed { reason: format!("{}: {reason}{}", path.display(), room(path)) },
+            Self::Busy { reason } => Self::Busy { reason: format!("{}: {reason}{}", path.display(), room(path)) },
             other => other,
         }
     }
@@ -105,6 +110,12 @@ impl LedgerError {
             _ => Self::Failed { reason },
         }
     }
+}
+
+/// How much room there is where the database is, for whoever reads why it cannot be written.
+fn room(path: &Path) -> String {
+    let volume = path.parent().and_then(|dir| rustix::fs::statvfs(dir).ok());
+    volume.map_or_else(String::new, |volume| format!(" ({} bytes are free there)", volume.f_bavail.saturating_mul(volume.f_frsize)))
 }
 
 impl From<rusqlite::Error> for LedgerError {

@@ -1,5 +1,8 @@
 //! Storage that fails under the real binary: full, failing, damaged, taken away.
 
+mod locks;
+mod small;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;

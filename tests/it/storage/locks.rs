@@ -1,0 +1,124 @@
+//! Others at the same database: who reads for long, who writes, who copies it; and a sink that is behind.
+
+use std::fs::{self, File};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::settled;
+use crate::support::bench::{Bench, Watch, parse};
+
+fn database(bench: &Bench) -> Connection {
+    Connection::open(bench.path("state/ledger.db")).unwrap()
+}
+
+fn count(db: &Connection, what: &str) -> i64 {
+    db.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_long_reader_delays_nobody() {
+    let bench = settled("");
+    let reader = database(&bench);
+    reader.execute_batch("BEGIN").unwrap();
+    let before = count(&reader, "event");
+    let mut watch = bench.start();
+    bench.publish(2, 40);
+    bench.wait_until_told();
+    assert_eq!(count(&reader, "event"), before, "it still reads what was there when it began");
+    reader.execute_batch("COMMIT").unwrap();
+    drop(reader);
+    assert_eq!(watch.stop().code(), Some(0));
+    let left = fs::metadata(bench.path("state/ledger.db-wal")).map_or(0, |wal| wal.len());
+    assert_eq!(left, 0, "the log of the database has gone into it");
+    bench.judge();
+}
+
+#[test]
+fn a_write_lock_held_by_another_is_waited_for() {
+    let bench = settled("");
+    let mut watch = bench.start();
+    let asked = bench.requests();
+    bench.wait_until("polls", || bench.requests() > asked + 4);
+    let other = database(&bench);
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let (before, began) = (bench.lines().len(), Instant::now());
+    bench.publish(2, 30);
+    // Longer than the program waits for a lock at once.
+    let asked = bench.requests();
+    bench.wait_until("a lock held for long", || began.elapsed() > Duration::from_secs(3));
+    assert!(bench.requests() > asked, "providers are asked meanwhile");
+    assert_eq!(bench.lines().len(), before, "nothing is told that is not recorded");
+    other.execute_batch("ROLLBACK").unwrap();
+    bench.wait_until_told();
+    assert_eq!(watch.stop().code(), Some(0));
+    bench.judge();
+}
+
+#[test]
+fn a_copy_made_while_it_runs_starts_elsewhere_and_repeats_nothing() {
+    let mut bench = settled("");
+    let mut watch = bench.start();
+    let storm = bench.storm(5, Duration::from_millis(10));
+    let copied = tempfile::tempdir().unwrap();
+    let asked = bench.requests();
+    bench.wait_until("some of the storm", || bench.requests() > asked + 20);
+    fs::create_dir(copied.path().join("state")).unwrap();
+    database(&bench).execute("VACUUM INTO ?1", [copied.path().join("state/ledger.db").to_str().unwrap()]).unwrap();
+    let newest: u64 = {
+        let copy = Connection::open(copied.path().join("state/ledger.db")).unwrap();
+        copy.query_row("SELECT max(seq) FROM event", [], |row| row.get::<_, i64>(0)).unwrap().cast_unsigned()
+    };
+    storm.end();
+    bench.wait_until_told();
+    assert_eq!(watch.stop().code(), Some(0));
+    let first = bench.lines();
+    fs::copy(bench.path("providers.yaml"), copied.path().join("providers.yaml")).unwrap();
+    bench.dir = copied;
+    bench.publish(6, 5);
+    let owed = bench.universe.published().owed();
+    let mut watch = bench.start();
+    let missing = || {
+        let told: Vec<String> =
+            first.iter().filter(|line| parse(line).unwrap().seq <= newest).cloned().chain(bench.lines()).collect();
+        owed.iter().any(|one| {
+            !told.iter().any(|line| {
+                line.contains(&one.provider) && parse(line).is_some_and(|event| event.message.as_ref() == Some(&one.text))
+            })
+        })
+    };
+    bench.wait_until("what came after the copy", || !missing());
+    assert_eq!(watch.stop().code(), Some(0));
+    let (lines, old) = (bench.lines(), &first[..usize::try_from(newest).unwrap()]);
+    assert_eq!(parse(&lines[0]).unwrap().seq, newest + 1, "it goes on where the copy was made");
+    let id = |line: &String| parse(line).unwrap().id;
+    let known: Vec<String> = old.iter().map(id).collect();
+    assert!(lines.iter().all(|line| !known.contains(&id(line))), "something old was told");
+}
+
+/// Runs with this console until `so`.
+fn run_with(bench: &Bench, out: Stdio, what: &str, so: impl Fn() -> bool) {
+    let mut watch = Watch(bench.command().args(["run", "--hosted", "--format", "json"]).stdout(out).spawn().unwrap());
+    bench.wait_until(what, so);
+    assert_eq!(watch.stop().code(), Some(0));
+}
+
+#[test]
+fn what_a_sink_has_not_delivered_is_kept_beyond_the_retention() {
+    let bench = settled("");
+    let (all, delivered) = (count(&database(&bench), "event"), 5);
+    assert!(all > 20, "{all}");
+    database(&bench)
+        .execute_batch(&format!(
+            "UPDATE event SET observed_at = observed_at - 500 * 86400000; UPDATE sink SET seq = {delivered} WHERE id = 'console';"
+        ))
+        .unwrap();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    run_with(&bench, full.into(), "the removal of what is old", || count(&database(&bench), "event") == all - delivered);
+    // The console works again and gets everything it has not had.
+    let shown = File::create(bench.path("shown")).unwrap();
+    let lines = || fs::read_to_string(bench.path("shown")).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    run_with(&bench, shown.into(), "the rest", || lines().len() as i64 == all - delivered);
+    assert_eq!(lines(), bench.lines()[usize::try_from(delivered).unwrap()..]);
+}
