@@ -96,7 +96,7 @@ impl Server {
         let mut server = Self { hub, scheme, roots: HashMap::new(), address: SocketAddr::new(address, 0), tasks: Vec::new() };
         let owners: Vec<Only> = if each { providers.iter().cloned().map(Some).collect() } else { vec![None] };
         for owner in owners {
-            let listener = TcpListener::bind(SocketAddr::new(address, 0)).await?;
+            let listener = bind(SocketAddr::new(address, 0))?.listen(1024)?;
             let bound = listener.local_addr()?;
             if server.tasks.is_empty() {
                 server.address = bound;
@@ -193,9 +193,11 @@ async fn accept(hub: Arc<Hub>, listener: TcpListener, bound: SocketAddr, only: O
     let mut changes = only.as_ref().map(Provider::changes);
     loop {
         let closed = only.as_ref().is_some_and(Provider::is_closed);
-        if closed && listener.take().is_some() {
-            // The port stays ours: a socket that is bound and does not listen refuses connections.
+        if closed && listener.is_some() {
+            // The port stays ours: a socket that is bound and does not listen refuses connections. It is bound before
+            // the listener goes, or somebody else's connection might be given the port in between.
             held = Some(bind(bound)?);
+            listener = None;
             connections.shutdown().await;
         } else if !closed && listener.is_none() {
             listener = Some(held.take().map_or_else(|| bind(bound), Ok)?.listen(1024)?);
@@ -217,6 +219,7 @@ async fn accept(hub: Arc<Hub>, listener: TcpListener, bound: SocketAddr, only: O
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
     socket.bind(address)?;
     Ok(socket)
 }

@@ -103,6 +103,7 @@ async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock,
         None
     };
     let end = until_the_end(common, args, &config, &mut pipeline, &mut signals, keys.as_mut()).await;
+    tracing::info!("stopping");
     tell_manager(&[sd_notify::NotifyState::Stopping]);
     drop(keys);
     let ending = tokio::select! {
@@ -236,6 +237,8 @@ struct Signals {
     terminate: Signal,
     hangup: Signal,
     user: Signal,
+    /// Taken so that a file that may not grow any more is an error like others and not the end.
+    _file_size: Signal,
 }
 
 enum Signalled {
@@ -251,6 +254,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 

@@ -136,6 +136,12 @@ impl Bench {
         self.status()?["providers"].as_array()?.iter().find(|provider| provider["id"] == id).cloned()
     }
 
+    /// What the program has said about itself so far.
+    pub(crate) fn diagnostics(&self) -> String {
+        let files = std::fs::read_dir(self.path("diagnostics")).into_iter().flatten().flatten();
+        files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect()
+    }
+
     /// The event log so far, whole lines only.
     pub(crate) fn events(&self) -> Vec<Value> {
         events_in(&self.path("logs/events.jsonl"))
@@ -179,10 +185,18 @@ pub(crate) struct Run {
 impl Run {
     /// Starts a command with both its outputs kept.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_with_out(command, Stdio::piped())
+    }
+
+    /// The same with another standard output, of which nothing is kept unless it is a pipe of ours.
+    pub(crate) fn start_with_out(command: &mut Command, stdout: Stdio) -> Self {
+        let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+        // What is handed to the child must not stay open here.
+        command.stdout(Stdio::null());
         let (out, err) = (Captured::default(), Captured::default());
-        let readers =
-            vec![capture(child.stdout.take().unwrap(), Arc::clone(&out)), capture(child.stderr.take().unwrap(), Arc::clone(&err))];
+        let kept = child.stdout.take().map(|stdout| capture(stdout, Arc::clone(&out)));
+        let mut readers = vec![capture(child.stderr.take().unwrap(), Arc::clone(&err))];
+        readers.extend(kept);
         Self { child, out, err, readers }
     }
 
@@ -222,6 +236,14 @@ impl Run {
     /// Waits until a line of standard error holds this.
     pub(crate) async fn wait_err(&self, part: &str) {
         until_true(&format!("\"{part}\" on standard error"), || self.err().contains(part)).await;
+    }
+
+    /// Ends it in order, unless it has ended by itself.
+    pub(crate) async fn stop_or_ended(mut self) -> Ended {
+        if self.is_running() {
+            self.signal(Signal::TERM);
+        }
+        self.ended().await
     }
 
     /// Ends it in order.

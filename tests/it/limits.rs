@@ -1,0 +1,194 @@
+//! What the machine does not give: descriptors, memory, file sizes, a network.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use statuswatch::event::Impact;
+use statuswatch::world::platform::Statuspage;
+use statuswatch::world::{Fault, Provider, Server, World};
+
+use crate::support::binary::{Bench, Run};
+use crate::support::provider::provider;
+use crate::support::wait::{until, until_true};
+
+const SUMMARY: &str = "api/v2/summary.json";
+
+async fn many(count: usize) -> (Vec<Provider>, Server) {
+    let providers: Vec<Provider> = (0..count).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
+    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+    (providers, server)
+}
+
+fn bench(server: &Server, providers: &[Provider], interval: &str) -> Bench {
+    let mut bench = Bench::new().default("interval", interval).default("incident_interval", interval);
+    bench = bench.default("backoff", "{initial: 500ms, max: 2s}").default("max_body", "1MiB");
+    for provider in providers {
+        bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
+    }
+    bench
+}
+
+/// Starts `run` with a limit that `prlimit` sets, and without the diagnostics of a search for mistakes.
+fn start_limited(bench: &Bench, limit: &str) -> Run {
+    bench.write();
+    let text = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
+    bench.write_text(&text.replace("level: debug", "level: info"));
+    let program = bench.command();
+    let mut command = Command::new("prlimit");
+    command.arg(limit).arg(program.get_program()).args(["run", "--hosted"]).current_dir(program.get_current_dir().unwrap());
+    Run::start(&mut command)
+}
+
+fn has_prlimit() -> bool {
+    let found = Command::new("prlimit").arg("--version").output().is_ok();
+    if !found {
+        println!("skipped: prlimit is not here");
+    }
+    found
+}
+
+fn pid(run: &Run) -> Pid {
+    Pid::from_raw(run.pid().cast_signed()).unwrap()
+}
+
+/// Time on processors so far.
+fn processor_time(run: &Run) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", run.pid())).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = [11, 12].iter().map(|place| fields[*place].parse::<u64>().unwrap()).sum();
+    // The kernel counts hundredths for programs, whatever it counts for itself.
+    Duration::from_millis(ticks * 10)
+}
+
+/// A line of `/proc/<pid>/status`, in KiB or as a number.
+fn of_process(run: &Run, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
+    if !has_prlimit() {
+        return;
+    }
+    let (providers, server) = many(200).await;
+    let bench = bench(&server, &providers, "2s");
+    let mut run = start_limited(&bench, "--nofile=64:2000");
+    let short = || {
+        let status = bench.status()?;
+        let rows = status["providers"].as_array()?.iter();
+        let named = rows.filter(|row| row["last_error"].as_str().is_some_and(|error| error.contains("out of resources"))).count();
+        Some(named).filter(|named| *named >= 50)
+    };
+    until("many that say what they lack", short).await;
+    let (began, before) = (Instant::now(), processor_time(&run));
+    for provider in &providers {
+        provider.open_incident("Failed requests", Impact::Minor, &[], &format!("Told while {} was not read.", provider.id()));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let share = (processor_time(&run) - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    println!("{share:.2} of a processor while descriptors are short");
+    // Not optimised, and with a hundred polls a second: a loop that spins takes a whole one.
+    assert!(share < 0.9, "{share}");
+    assert!(run.is_running());
+    prlimit(Some(pid(&run)), Resource::Nofile, Rlimit { current: Some(2000), maximum: Some(2000) }).unwrap();
+    let events = bench.wait_events(200).await;
+    assert!(events.iter().all(|event| event["message"].as_str().unwrap().starts_with("Told while")));
+    let ended = run.stop().await;
+    assert_eq!(ended.code(), Some(0));
+    assert!(ended.err.contains("out of resources") && !ended.err.contains("panic"), "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_is_bounded_by_what_goes_on_at_once_and_not_by_providers() {
+    let (providers, server) = many(150).await;
+    // Nearly as much as may be read, all different, and not smaller on the way.
+    for (n, provider) in providers.iter().enumerate() {
+        let page = provider.documents()[SUMMARY].body.clone();
+        let page = std::str::from_utf8(&page).unwrap().trim_end();
+        let filler = "x".repeat((1 << 20) - page.len() - 64);
+        let body = format!("{},\"filler\":\"{n} {filler}\"}}", page.strip_suffix('}').unwrap());
+        provider.set_document(SUMMARY, "application/json", body);
+        provider.behave(|behaviour| (behaviour.gzip, behaviour.not_modified) = (false, false));
+    }
+    let bench = bench(&server, &providers, "3s");
+    let mut run = bench.start(&["run", "--hosted"]);
+    until_true("everybody to be read", || {
+        let read = |row: &serde_json::Value| row["freshness"] == "fresh";
+        bench.status().is_some_and(|status| status["providers"].as_array().unwrap().iter().all(read))
+    })
+    .await;
+    assert!(run.is_running());
+    let peak = of_process(&run, "VmHWM") / 1024;
+    println!("{peak} MiB at most for {} documents of 1 MiB", providers.len());
+    assert!(peak < 128, "{peak} MiB");
+    run.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_is_gone_is_told_once_for_each_and_all_are_back_soon() {
+    if !has_prlimit() {
+        return;
+    }
+    let (providers, server) = many(40).await;
+    let bench = bench(&server, &providers, "1s");
+    providers.iter().for_each(|provider| provider.fault(Fault::Closed));
+    let run = start_limited(&bench, "--core=0");
+    let told = |what: &str| run.err().lines().filter(|line| line.contains(what)).count();
+    until_true("a line for each", || told("cannot be read") >= 40).await;
+    let (threads, memory) = (of_process(&run, "Threads"), of_process(&run, "VmRSS"));
+    // The longest backoff is 2 s.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(run.err().lines().count(), 40, "{}", run.err());
+    assert!(of_process(&run, "Threads") <= threads + 2);
+    let grown = of_process(&run, "VmRSS").saturating_sub(memory);
+    assert!(grown < 8 << 10, "{grown} KiB");
+    let began = Instant::now();
+    providers.iter().for_each(Provider::clear_faults);
+    until_true("all to be back", || told("can be read again") >= 40).await;
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    let status = bench.status().unwrap();
+    assert!(status["providers"].as_array().unwrap().iter().all(|row| row["restarts"] == 0), "{status}");
+    let logged: u64 =
+        std::fs::read_dir(bench.path("diagnostics")).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(logged < 40 * 1000, "{logged} bytes");
+    let ended = run.stop().await;
+    assert_eq!((ended.code(), ended.err.lines().count()), (Some(0), 80), "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_on_the_size_of_files_is_an_error_and_no_death_by_signal() {
+    if !has_prlimit() {
+        return;
+    }
+    let (providers, server) = many(3).await;
+    let bench = bench(&server, &providers, "200ms");
+    let write = |from: usize| {
+        for n in from..from + 30 {
+            providers[n % 3].open_incident(&format!("Problem {n}"), Impact::Minor, &[], &format!("Text {n}: {}", "x".repeat(2000)));
+        }
+    };
+    for provider in &providers {
+        provider.change(|state, _| state.window = Some(usize::MAX));
+    }
+    let mut ended = 0;
+    // The database alone, its log, the event log: whichever is too long first.
+    for limit in [60_000, 120_000, 200_000] {
+        write(ended * 30);
+        let mut run = start_limited(&bench, &format!("--fsize={limit}"));
+        let asked = server.requests().len();
+        until_true("its end or many polls", || !run.is_running() || server.requests().len() > asked + 30).await;
+        let end = run.stop_or_ended().await;
+        assert!(matches!(end.code(), Some(0 | 1)), "ended by a signal: {end:?}");
+        assert!(!end.err.contains("panic"), "{}", end.err);
+        ended += 1;
+    }
+    // Without the limit: everything, once.
+    let run = bench.start(&["run"]);
+    let events = bench.wait_events(90).await;
+    let texts: std::collections::HashSet<&str> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
+    assert_eq!(texts.len(), 90);
+    assert_eq!(run.stop().await.code(), Some(0));
+}
