@@ -96,6 +96,14 @@ pub struct Poller {
     failures: u32,
     /// Not before this, whatever the slot says.
     not_before: Option<Time>,
+    /// The next poll, as planned before a restart.
+    planned: Option<Time>,
+    /// When the poll was due that comes next.
+    due: Time,
+    /// It was so late that it was put off to its slot.
+    put_off: bool,
+    /// Where the address leads for good, as it was told.
+    moved_to: Option<url::Url>,
     /// The provider was told on standard error as failing.
     failing: bool,
     timer: Option<SpawnHandle>,
@@ -123,9 +131,14 @@ impl Poller {
         loaded: Loaded,
     ) -> Self {
         let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
-        let backoff = loaded.checkpoint.next_poll_at.filter(|_| loaded.checkpoint.failures > 0);
+        let planned = loaded.checkpoint.next_poll_at;
+        let (backoff, planned) = if loaded.checkpoint.failures > 0 { (planned, None) } else { (None, planned) };
         Self {
             not_before: waits.into_iter().flatten().chain(backoff).max().map(|at| shared.by_the_anchor(at)),
+            planned: planned.map(|at| shared.by_the_anchor(at)),
+            due: Time::MAX_UTC,
+            put_off: false,
+            moved_to: None,
             failures: loaded.checkpoint.failures,
             failing: loaded.checkpoint.failures > 0,
             start: Start { checkpoint: loaded.checkpoint, known: loaded.known, unconditional: false, unread: 0 },
@@ -143,6 +156,7 @@ impl Poller {
         let now = Instant::now();
         let instant = self.shared.anchor.instant_at(at).max(now);
         self.progress.expect(&self.shared.anchor, instant);
+        self.due = at;
         self.timer = Some(context.run_later(instant - now, Self::poll));
     }
 
@@ -160,6 +174,11 @@ impl Poller {
         }
         let (shared, provider, start) = (Arc::clone(&self.shared), Arc::clone(&self.provider), self.start.clone());
         let began = shared.time();
+        if shared.once.is_none() && self.is_overdue(began) && !std::mem::replace(&mut self.put_off, true) {
+            // The process was stopped and goes on: everybody is due at this moment. Once only, or a busy machine never polls.
+            return self.schedule(schedule::first(self.slot, &provider.settings, self.active, began, None, None), context);
+        }
+        self.put_off = false;
         self.progress.expect(&shared.anchor, Instant::now() + PATIENCE);
         let progress = Arc::clone(&self.progress);
         let cycle = async move {
@@ -169,19 +188,27 @@ impl Poller {
             cycle::poll(&shared, &provider, &start, place).await
         };
         context.spawn(cycle.into_actor(self).then(move |outcome, poller, _| {
-            let report = poller.report(outcome);
+            let report = poller.report(outcome, began);
             report.into_actor(poller).map(move |done, poller, context| poller.settle(done, began, context))
         }));
     }
 
+    /// Whether its time has been over for longer than an interval.
+    fn is_overdue(&self, now: Time) -> bool {
+        (now - self.due).to_std().is_ok_and(|late| late > self.provider.settings.interval)
+    }
+
     /// Tells the ledger what came of the poll, and waits where it must not be lost.
-    fn report(&self, outcome: Outcome) -> impl Future<Output = Done> + use<> {
+    fn report(&self, outcome: Outcome, began: Time) -> impl Future<Output = Done> + use<> {
         let (shared, provider, generation) = (Arc::clone(&self.shared), Arc::clone(&self.provider), self.generation);
+        // As far as it can be said before the ledger has answered.
+        let next = shared.on_the_wall(self.next(began, shared.time()));
         async move {
             match outcome {
                 Outcome::Unchanged { validators } => Done::Unchanged { validators },
                 Outcome::Failed(trouble) => Done::Failed(trouble),
-                Outcome::Read { snapshot, checkpoint, complete, moved_to, turn } => {
+                Outcome::Read { snapshot, mut checkpoint, complete, moved_to, turn } => {
+                    checkpoint.next_poll_at = Some(next);
                     for rejected in snapshot.rejected.iter().take(5) {
                         tracing::info!(provider = provider.id, rejected, "an item could not be used");
                     }
@@ -224,8 +251,10 @@ impl Poller {
                 self.fail(Trouble::word("wrong_tenant", reason), now, context);
             }
             Done::Recorded { recorded, checkpoint, moved_to } => {
-                if let Some(moved_to) = moved_to {
-                    tracing::warn!(provider = self.provider.id, to = %crate::redact::redact(&moved_to), "the address has moved for good: please change providers.yaml");
+                if moved_to.is_some() && moved_to != self.moved_to {
+                    let to = moved_to.as_ref().map(crate::redact::redact);
+                    tracing::warn!(provider = self.provider.id, to, "the address has moved for good: please change providers.yaml");
+                    self.moved_to = moved_to;
                 }
                 if recorded.verdict != Verdict::Stale {
                     self.start.checkpoint = *checkpoint;
@@ -359,7 +388,7 @@ impl Actor for Poller {
             }
             waits.unwrap_or(now)
         } else {
-            schedule::first(self.slot, &self.provider.settings, self.active, now, self.not_before)
+            schedule::first(self.slot, &self.provider.settings, self.active, now, self.not_before, self.planned)
         };
         self.schedule(first, context);
     }

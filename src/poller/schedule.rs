@@ -39,11 +39,15 @@ pub fn slots(ids: &[&str]) -> Vec<Slot> {
     slots
 }
 
-/// The first poll: at the provider's slot, at most one interval away; later if it is serving a wait.
+/// The first poll: at the provider's slot, at most one interval away; later if it is serving a wait. What was planned
+/// before a restart holds, so that a restart brings no poll sooner than it was due.
 #[must_use]
-pub fn first(slot: Slot, settings: &Settings, active: bool, now: Time, not_before: Option<Time>) -> Time {
+pub fn first(slot: Slot, settings: &Settings, active: bool, now: Time, not_before: Option<Time>, planned: Option<Time>) -> Time {
     let wait = not_before.filter(|&at| at > now).map(|at| at.min(now + delta(GONE_EVERY)));
-    wait.unwrap_or_else(|| next_slot(slot, interval(settings, active), now))
+    let interval = interval(settings, active);
+    // Farther away it was planned for another interval, or by another clock.
+    let planned = planned.filter(|&at| at > now && at <= now + delta(interval.mul_f64(1.0 + settings.jitter)));
+    wait.or(planned).unwrap_or_else(|| next_slot(slot, interval, now))
 }
 
 /// The poll after a good one that began at `began`. `chance` is from 0.0 up to 1.0.
@@ -126,7 +130,7 @@ mod tests {
         let ids: Vec<String> = (0..100).map(|n| format!("provider-{n}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let now = at(7.3);
-        let due: Vec<Time> = slots(&ids).into_iter().map(|slot| first(slot, &settings(), false, now, None)).collect();
+        let due: Vec<Time> = slots(&ids).into_iter().map(|slot| first(slot, &settings(), false, now, None, None)).collect();
         for second in 0..60 {
             let from = now + chrono::Duration::seconds(second);
             let within = due.iter().filter(|&&due| due >= from && due < from + chrono::Duration::seconds(1)).count();
@@ -134,7 +138,7 @@ mod tests {
         }
         let later = now + chrono::Duration::seconds(3600);
         for (slot, due) in slots(&ids).into_iter().zip(due) {
-            let again = first(slot, &settings(), false, later, None);
+            let again = first(slot, &settings(), false, later, None, None);
             assert_eq!((again - due).num_milliseconds() % 60_000, 0, "the same place in the minute after a restart");
         }
     }
@@ -143,7 +147,7 @@ mod tests {
         #[test]
         fn gaps_stay_within_the_jitter(slot in 0.0..1.0f64, chances in prop::collection::vec(0.0..1.0f64, 2..20), took in 0.0..2.0f64) {
             let settings = settings();
-            let mut began = first(Slot(slot), &settings, false, at(0.0), None);
+            let mut began = first(Slot(slot), &settings, false, at(0.0), None, None);
             for chance in chances {
                 let now = began + chrono::Duration::milliseconds((took * 1000.0) as i64);
                 let next = after_success(Slot(slot), &settings, false, began, now, chance);
@@ -169,6 +173,15 @@ mod tests {
                 prop_assert!(next >= at(0.0) + delta(wait));
                 prop_assert!(next <= at(0.0) + delta(wait.max(Duration::from_mins(12))));
             }
+        }
+    }
+
+    #[test]
+    fn what_was_planned_holds_within_an_interval() {
+        let first = |planned| first(Slot(0.0), &settings(), false, at(0.0), None, Some(planned));
+        assert_eq!(first(at(59.0)), at(59.0));
+        for other in [at(-1.0), at(3600.0)] {
+            assert!(first(other) > at(0.0) && first(other) <= at(60.0));
         }
     }
 

@@ -67,6 +67,10 @@ pub struct Supervisor {
     pub(super) sinks: HashMap<String, SinkChild>,
     pub(super) generation: u64,
     pub(super) last_heartbeat: Option<Instant>,
+    /// When children were last looked at.
+    pub(super) looked: Instant,
+    /// From when on a poller without progress counts as stalled.
+    pub(super) judged_from: Instant,
     pub(super) stopping: bool,
 }
 
@@ -87,6 +91,8 @@ impl Supervisor {
             sinks: HashMap::new(),
             generation: 0,
             last_heartbeat: None,
+            looked: Instant::now(),
+            judged_from: Instant::now(),
             stopping: false,
             options,
         }
@@ -106,14 +112,19 @@ impl Supervisor {
     fn look_after(&mut self, context: &mut Context<Self>) {
         let anchor = self.options.shared.anchor;
         let now = Instant::now();
-        for lane in &mut self.lanes {
-            lane.look_after(anchor.mono, now);
-        }
         let limit = self.options.supervision.stall_after;
+        let stood_still = now.saturating_duration_since(std::mem::replace(&mut self.looked, now)) > TICK * 5;
+        if stood_still {
+            // The process was stopped or the machine asleep: nobody could make progress, and everybody has the whole time again.
+            self.judged_from = now + limit;
+        }
+        for lane in &mut self.lanes {
+            lane.look_after(anchor.mono, now, stood_still);
+        }
         let stalled: Vec<(String, u64)> = self
             .pollers
             .iter()
-            .filter(|(_, child)| child.running.is_some() && child.progress.overdue(&anchor, now) > limit)
+            .filter(|(_, child)| now >= self.judged_from && child.running.is_some() && child.progress.overdue(&anchor, now) > limit)
             .map(|(id, child)| (id.clone(), child.generation))
             .collect();
         for (id, generation) in stalled {

@@ -22,10 +22,11 @@ impl Lane {
         Self { arbiter: Arbiter::new(), seen: Arc::new(AtomicU64::new(u64::MAX)) }
     }
 
-    pub(super) fn look_after(&mut self, origin: Instant, now: Instant) {
+    /// Looks whether it still turns; `stood_still`: the whole process did not.
+    pub(super) fn look_after(&mut self, origin: Instant, now: Instant, stood_still: bool) {
         let millis = now.saturating_duration_since(origin).as_millis() as u64;
         let seen = self.seen.load(Ordering::Relaxed);
-        if seen != u64::MAX && millis.saturating_sub(seen) > STUCK.as_millis() as u64 {
+        if !stood_still && seen != u64::MAX && millis.saturating_sub(seen) > STUCK.as_millis() as u64 {
             tracing::error!("a thread of pollers is stuck: it is given up and a new one takes its place");
             *self = Self::new();
         }

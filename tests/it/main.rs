@@ -27,6 +27,8 @@ mod fetch;
 mod fuzz;
 mod ledger;
 mod limits;
+mod meaning;
+mod outages;
 mod politeness;
 mod power;
 mod replay;

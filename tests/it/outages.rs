@@ -1,0 +1,183 @@
+//! What a provider's transport may do to the program as a whole: refuse, go for good, move, repeat itself, be slow; and what
+//! the program does to providers when it was stopped itself.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rustix::process::Signal;
+use statuswatch::event::{Impact, Status};
+use statuswatch::world::platform::Statuspage;
+use statuswatch::world::{Fault, Provider, Request, Server, World};
+
+use crate::support::binary::Bench;
+use crate::support::provider::provider;
+use crate::support::wait::{until_true, within};
+
+const SUMMARY: &str = "api/v2/summary.json";
+
+/// `acme` and one that has nothing to do with it.
+async fn two() -> (Provider, Server, Bench) {
+    let (acme, beside) = (provider("acme", &Statuspage), provider("beside", &Statuspage));
+    let server = Server::start_each(World::new([acme.clone(), beside])).await.unwrap();
+    let address = |id: &str| format!("{}{SUMMARY}", server.url(id));
+    let bench = Bench::new().provider("acme", &address("acme"), "").provider("beside", &address("beside"), "");
+    (acme, server, bench)
+}
+
+async fn polls(server: &Server, id: &str, more: usize) {
+    let before = server.requests_of(id).len();
+    within(&format!("{more} more polls of {id}"), server.wait_answered(id, before + more)).await;
+}
+
+fn last_outcome(bench: &Bench, id: &str) -> Option<String> {
+    let db = Connection::open(bench.path("state/ledger.db")).unwrap();
+    db.query_row("SELECT last_outcome FROM provider WHERE id = ?1", [id], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn an_outage_is_told_at_both_ends_and_what_happened_meanwhile_is_told_once() {
+    let (acme, server, bench) = two().await;
+    let posted = acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
+    let run = bench.start(&["run"]);
+    bench.wait_events(1).await;
+    polls(&server, "acme", 2).await;
+    acme.fault(Fault::Closed);
+    run.wait_err("acme cannot be read: no connection").await;
+    acme.update(posted.incident, Status::Identified, "Update 1.").unwrap();
+    polls(&server, "beside", 8).await;
+    let began = Instant::now();
+    acme.clear_faults();
+    bench.wait_events(2).await;
+    // The longest backoff of this bench is 1 s.
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    polls(&server, "acme", 2).await;
+    let ended = run.stop().await;
+    assert_eq!((ended.code(), bench.events().len()), (Some(0), 2));
+    let lines: Vec<&str> = ended.err.lines().collect();
+    assert!(lines.len() == 2 && lines[1].contains("acme can be read again"), "{}", ended.err);
+    let beside: Vec<Instant> = server.requests_of("beside").iter().map(|request| request.at).collect();
+    let longest = beside.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+}
+
+#[tokio::test]
+async fn a_page_that_is_gone_is_left_alone_after_a_restart_too() {
+    let (acme, server, bench) = two().await;
+    let run = bench.start(&["run"]);
+    polls(&server, "acme", 3).await;
+    acme.fault(Fault::Status(410, None));
+    run.wait_err("acme cannot be read").await;
+    let asked = server.requests_of("acme").len();
+    polls(&server, "beside", 6).await;
+    run.stop().await;
+    let run = bench.start(&["run"]);
+    polls(&server, "beside", 6).await;
+    assert_eq!(server.requests_of("acme").len(), asked);
+    let row = bench.status_of("acme").unwrap();
+    assert!(row["last_error"].as_str().unwrap().contains("410"), "{row}");
+    assert_eq!(run.stop().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn an_address_that_has_moved_is_followed_and_told_once() {
+    let (acme, server, bench) = two().await;
+    let to = format!("/{SUMMARY}?moved=1");
+    acme.fault(Fault::Redirect { to: to.clone(), code: 301 });
+    let posted = acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
+    bench.write();
+    let before = std::fs::read(bench.path("providers.yaml")).unwrap();
+    let run = bench.start(&["run"]);
+    for n in 1..4 {
+        bench.wait_events(n).await;
+        acme.update(posted.incident, Status::Identified, &format!("Update {n}.")).unwrap();
+    }
+    bench.wait_events(4).await;
+    let ended = run.stop().await;
+    assert_eq!(ended.err.matches("has moved for good").count(), 1, "{}", ended.err);
+    assert!(ended.err.contains(SUMMARY), "{}", ended.err);
+    assert_eq!(std::fs::read(bench.path("providers.yaml")).unwrap(), before, "the file is the user's");
+    // Each poll begins at the address that stands in the file.
+    let targets: Vec<String> = server.requests_of("acme").into_iter().map(|request| request.target).collect();
+    assert!(targets.iter().filter(|target| **target == format!("/{SUMMARY}")).count() >= 4, "{targets:?}");
+}
+
+#[tokio::test]
+async fn the_same_bytes_without_validators_are_not_read_again() {
+    let (acme, server, bench) = two().await;
+    acme.fault(Fault::NoValidators);
+    let run = bench.start(&["run"]);
+    polls(&server, "acme", 5).await;
+    until_true("an unchanged poll to be written down", || last_outcome(&bench, "acme").as_deref() == Some("unchanged")).await;
+    let polls: Vec<Request> = server.requests_of("acme").into_iter().filter(|request| request.path == SUMMARY).collect();
+    assert!(polls.iter().all(|request| request.status == Some(200)));
+    // What is read brings further documents with it; nothing but the first poll did.
+    let further = server.requests_of("acme").iter().filter(|request| request.path != SUMMARY).count();
+    let bound = server.requests_of("beside").iter().filter(|request| request.path != SUMMARY).count();
+    assert_eq!(further, bound);
+    assert_eq!(run.stop().await.code(), Some(0));
+    assert!(bench.events().is_empty());
+}
+
+#[tokio::test]
+async fn a_change_under_the_same_validator_is_told_once() {
+    let (acme, server, bench) = two().await;
+    let run = bench.start(&["run"]);
+    polls(&server, "acme", 4).await;
+    acme.fault_on(SUMMARY, Fault::UnchangedValidatorsChangedBody);
+    acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
+    bench.wait_events(1).await;
+    polls(&server, "acme", 4).await;
+    run.stop().await;
+    assert_eq!(bench.events().len(), 1);
+}
+
+#[tokio::test]
+async fn slow_answers_follow_each_other_and_pile_up_nowhere() {
+    let (acme, server, bench) = two().await;
+    acme.behave(|behaviour| behaviour.delay = Duration::from_millis(700));
+    let run = bench.start(&["run"]);
+    polls(&server, "acme", 5).await;
+    run.stop().await;
+    let requests = server.requests_of("acme");
+    assert!(requests.iter().all(|request| request.concurrent == 1), "two at once");
+    let gaps: Vec<Duration> = requests.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
+    assert!(gaps.iter().all(|gap| *gap >= Duration::from_millis(690)), "{gaps:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() {
+    let providers: Vec<Provider> = (0..30).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
+    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+    let interval = Duration::from_secs(1);
+    let mut bench = Bench::new().default("interval", "1s").default("incident_interval", "1s").default("stale_after", "2s");
+    for provider in &providers {
+        bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
+    }
+    let run = bench.start(&["run"]);
+    for provider in &providers {
+        within("first polls", server.wait_answered(provider.id(), 4)).await;
+    }
+    run.signal(Signal::STOP);
+    // Longer than the interval, than what makes a provider stale, and than the ledger takes for its own silence.
+    tokio::time::sleep(Duration::from_millis(5500)).await;
+    let (began, asked) = (Instant::now(), server.requests().len());
+    run.signal(Signal::CONT);
+    let before: Vec<usize> = providers.iter().map(|provider| server.requests_of(provider.id()).len()).collect();
+    for (provider, before) in providers.iter().zip(before) {
+        within("polls afterwards", server.wait_answered(provider.id(), before + 2)).await;
+    }
+    let after = server.requests().split_off(asked);
+    let at_once = after.iter().filter(|request| request.at < began + interval / 5).count();
+    assert!(at_once <= 15, "{at_once} of 30 within a fifth of the interval");
+    for provider in &providers {
+        let mine: Vec<Instant> =
+            after.iter().filter(|request| request.provider == provider.id()).map(|request| request.at).collect();
+        assert!(mine.windows(2).all(|pair| pair[1] - pair[0] > interval / 4), "{}: catching up: {mine:?}", provider.id());
+    }
+    let ended = run.stop().await;
+    assert_eq!(ended.code(), Some(0));
+    // What was on its way when the process was stopped has had its time.
+    let of_requests = |line: &str| line.contains("cannot be read: no answer within") || line.ends_with("can be read again");
+    assert!(ended.err.lines().all(of_requests), "{}", ended.err);
+    assert!(bench.events().is_empty(), "the silence was ours: {:?}", bench.events());
+}
