@@ -14,9 +14,13 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use rustix::process::Signal;
+use statuswatch::event::Impact;
 use statuswatch::sink::LogReader;
+use statuswatch::world::platform::Statuspage;
 
 use crate::support::bench::{Bench, Watch, parse};
+use crate::support::provider::{alone, provider};
+use crate::support::wait::within;
 
 fn from_env(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
@@ -156,4 +160,34 @@ fn an_orderly_stop_cut_short_loses_nothing() {
         drop(watch.0.kill());
         watch.0.wait().unwrap();
     });
+}
+
+/// Killed before, within and behind its first poll it tells what is open, once, and nothing of the past.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_run_cut_short_tells_what_is_open_and_no_history() {
+    let mut rng = Rng::with_seed(from_env("STATUSWATCH_SEED", 1));
+    for _ in 0..from_env("STATUSWATCH_KILLS", 16).div_ceil(4).min(100) {
+        let acme = provider("acme", &Statuspage);
+        acme.import(25);
+        for text in ["One.", "Two."] {
+            acme.open_incident(text, Impact::Minor, &[], text);
+        }
+        let server = alone(&acme).await;
+        let bench = crate::support::binary::Bench::new().provider("acme", &server.url("acme"), "");
+        for _ in 0..4 {
+            let run = bench.start(&["run"]);
+            tokio::time::sleep(Duration::from_millis(rng.u64(5..300))).await;
+            run.signal(Signal::KILL);
+            run.ended().await;
+        }
+        let run = bench.start(&["run"]);
+        bench.wait_events(2).await;
+        let before = server.requests_of("acme").len();
+        within("polls afterwards", server.wait_answered("acme", before + 2)).await;
+        assert_eq!(run.stop().await.code(), Some(0));
+        let events = bench.events();
+        let told: Vec<&str> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
+        assert_eq!(told, ["One.", "Two."]);
+        assert!(events.iter().all(|event| event["backfill"] == true));
+    }
 }

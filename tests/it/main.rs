@@ -14,12 +14,14 @@
 )]
 
 mod architecture;
+mod calls;
 mod cases;
 mod clocks;
 mod commands;
 mod config;
 mod console;
 mod crash;
+mod crowd;
 mod deploy;
 mod docs;
 mod feed;
@@ -35,6 +37,7 @@ mod replay;
 mod restored;
 mod run;
 mod security;
+mod service;
 mod sinks;
 mod sources;
 mod storage;

@@ -206,3 +206,36 @@ async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
     assert_eq!(ended.code(), Some(0), "{}", ended.err);
     assert!(!ended.err.contains("panic"), "{}", ended.err);
 }
+
+/// The promise in its own numbers, at an interval that leaves a busy machine its time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eighty_of_a_hundred_that_misbehave_leave_the_others_their_pace() {
+    let named =
+        |name: &str, count: usize| (0..count).map(|n| provider(&format!("{name}{n}"), &Statuspage)).collect::<Vec<Provider>>();
+    let (good, bad) = (named("good", 20), named("bad", 80));
+    let faults = faults();
+    for (provider, fault) in bad.iter().zip(faults.iter().cycle()) {
+        provider.fault(fault.clone());
+    }
+    let server = Server::start_each(World::new(good.iter().chain(&bad).cloned())).await.unwrap();
+    let interval = Duration::from_secs(2);
+    let mut bench = Bench::new().default("interval", "2s").default("incident_interval", "2s").default("max_body", "1MiB");
+    bench = bench.default("max_items", "500").default("backoff", "{initial: 1s, max: 2s}");
+    for provider in good.iter().chain(&bad) {
+        bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
+    }
+    let run = bench.start(&["run"]);
+    let polled = |requests: &[Request], provider: &Provider| {
+        requests.iter().filter(|request| request.provider == provider.id() && request.path == SUMMARY).count()
+    };
+    for provider in &good {
+        within("the healthy ones", server.wait_until(|requests| polled(requests, provider) >= 5)).await;
+    }
+    let ended = run.stop().await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.err);
+    let mut gaps: Vec<Duration> = good.iter().flat_map(|provider| gaps(&server, provider.id())).collect();
+    gaps.sort();
+    let p99 = gaps[gaps.len() * 99 / 100];
+    println!("p99 of {} gaps at an interval of {interval:?}: {p99:?}", gaps.len());
+    assert!(p99 <= interval.mul_f64(1.5), "{p99:?}");
+}

@@ -34,11 +34,24 @@ fn back_in_time(extra: &str, restore: impl Fn(&Bench)) {
     let after = bench.settle();
     assert!(after.told > before.told);
     assert_eq!(bench.lines()[..lines.len()], lines, "what stood in the log stays as it was");
+    if extra.contains("both") {
+        let text = fs::read_to_string(bench.path("logs/events.log")).unwrap();
+        assert_eq!(
+            text.lines().filter(|line| line.starts_with("----------")).count(),
+            after.told,
+            "each event once in the text, too"
+        );
+    }
 }
 
 #[test]
 fn a_restored_state_repeats_nothing() {
     back_in_time("", |bench| copy(&bench.path("backup"), &bench.path("state")));
+}
+
+#[test]
+fn a_restored_state_repeats_nothing_in_the_text_beside_the_json_either() {
+    back_in_time("event_log: {format: both}", |bench| copy(&bench.path("backup"), &bench.path("state")));
 }
 
 #[test]

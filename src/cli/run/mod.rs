@@ -84,12 +84,18 @@ async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock,
     let mut pipeline = Pipeline::start(&config, lock, how)?;
     let Pipeline { fatal, ready, .. } = &mut pipeline;
     let begun = tokio::select! {
-        ready = ready => ready.map_err(|_| "the supervisor did not start".to_owned()),
+        ready = ready => ready.map(|()| true).map_err(|_| "the supervisor did not start".to_owned()),
         reason = fatal.recv() => Err(reason.unwrap_or_else(|| "the supervisor has ended".to_owned())),
-        () = signals.stop() => return Ok(Exit::Done),
+        () = signals.stop() => Ok(false),
     };
-    if let Err(reason) = begun {
-        anyhow::bail!(reason);
+    match begun {
+        Ok(true) => {}
+        Ok(false) => {
+            // What has begun is ended in order here, too: an actor that is dropped before its first turn takes it outside of the runtime.
+            pipeline.shutdown(config.shutdown_timeout).await;
+            return Ok(Exit::Done);
+        }
+        Err(reason) => anyhow::bail!(reason),
     }
     tracing::info!(providers = config.providers.len(), version = env!("CARGO_PKG_VERSION"), "watching");
     tell_manager(&[sd_notify::NotifyState::Ready]);
