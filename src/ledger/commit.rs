@@ -89,8 +89,11 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
             now,
             first_run: first_run.then_some(provider.settings.first_run),
             watched_since,
-            // A feed shows its past from the first document on; its window only fills up later.
-            first_history: listing == Listing::Recent && history_at.is_none() && message.source() != FEED,
+            // A feed shows its past from the first document on; its window only fills up later. Who wants all has all.
+            first_history: listing == Listing::Recent
+                && history_at.is_none()
+                && message.source() != FEED
+                && provider.settings.first_run != FirstRun::All,
             moved_after: moved.as_ref().and(state.last_success_at),
         };
         let mut outcome = reconcile(known.as_ref(), &seen, incident, context);

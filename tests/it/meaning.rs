@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use statuswatch::event::{Impact, Status};
 use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Provider, Server, World};
+use statuswatch::world::{Fault, Provider, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};
@@ -182,5 +182,28 @@ async fn an_incident_that_is_opened_again_is_told_again() {
         [("investigating", "Update 0."), ("resolved", "Update 1."), ("investigating", "Update 2."), ("resolved", "Update 3.")]
     );
     assert!(events.iter().all(|event| event["incident_id"] == events[0]["incident_id"]));
+    run.stop().await;
+}
+
+/// The first poll cannot read the page's history: with `all` it is told once it can be read.
+#[tokio::test]
+async fn all_of_the_past_is_told_also_where_it_could_not_be_read_at_first() {
+    let acme = provider("acme", &Statuspage);
+    let posted = acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
+    acme.resolve(posted.incident, "Update 1.").unwrap();
+    acme.fault_on("api/v2/incidents.json", Fault::Status(500, None));
+    let server = alone(&acme).await;
+    let bench = Bench::new().default("first_run", "all");
+    let bench = bench.provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
+    let run = bench.start(&["run"]);
+    within(
+        "polls without a history",
+        server.wait_until(|requests| requests.iter().filter(|request| request.status == Some(500)).count() >= 2),
+    )
+    .await;
+    acme.clear_faults();
+    let events = bench.wait_events(2).await;
+    assert!(events.iter().all(|event| event["backfill"] == true), "{events:#?}");
+    assert_eq!(of(&events, "acme").iter().map(|(_, text)| *text).collect::<Vec<_>>(), ["Update 0.", "Update 1."]);
     run.stop().await;
 }
