@@ -56,6 +56,7 @@ async fn one_request_is_for_everything_and_all_others_for_what_is_new() {
         assert!(request.header("If-Modified-Since").is_some());
     }
     assert!(server.requests_of("acme").iter().all(|request| request.concurrent == 1), "two requests at once");
+    assert!(server.connections() <= 2, "{} connections for {} requests", server.connections(), server.requests().len());
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Under a service manager, as the first process of a container, and asked to end while it begins.
+//! Under a service manager, as the first process of a container, asked to end while it begins, and under the users' own
+//! proof.
 
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
@@ -98,4 +99,14 @@ async fn asked_to_end_while_it_begins_it_ends_well() {
         assert!(began.elapsed() < Duration::from_secs(8), "{file}: {:?}", began.elapsed());
     }
     assert!(server.requests().len() < 3, "it went on: {}", server.requests().len());
+}
+
+#[test]
+fn the_chaos_command_finds_nothing_lost_and_nothing_twice() {
+    let bench = Bench::new();
+    let (output, out, err) = bench.output(&["chaos", "--duration", "3s", "--seed", "42"]);
+    assert_eq!(output.status.code(), Some(0), "{out}{err}");
+    assert!(out.contains("lost 0, twice 0, torn 0"), "{out}{err}");
+    let published = out.lines().find_map(|line| line.strip_prefix("published ")?.split(',').next()?.parse::<u32>().ok());
+    assert!(published > Some(5), "{out}");
 }

@@ -168,7 +168,8 @@ pub(in crate::ledger) fn put_restart(db: &Connection, message: &Restarted) -> Sq
 pub(in crate::ledger) fn count_death(db: &Connection, id: &str, now: Time) -> Sql<()> {
     let deaths: Option<u32> = db.query_row("SELECT deaths FROM provider WHERE id = ?1", [id], |row| row.get(0)).optional()?;
     let Some(deaths) = deaths.map(|deaths| deaths + 1) else { return Ok(()) };
-    let until = (deaths >= DEATHS).then(|| now + chrono::Duration::minutes(1 << (deaths - DEATHS).min(10)));
+    // Short at first: whoever kills a process by hand may have met an innocent provider so often.
+    let until = (deaths >= DEATHS).then(|| now + chrono::Duration::seconds(15 << (deaths - DEATHS).min(12)));
     db.execute("UPDATE provider SET deaths = ?2, quarantined_until = ?3 WHERE id = ?1", params![id, deaths, millis(until)])?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use statuswatch::world::platform::Statuspage;
 use statuswatch::world::{Fault, Server, World};
 
 use super::{acme, polls, trouble};
-use crate::support::binary::Bench;
+use crate::support::binary::{Bench, Run};
 use crate::support::provider::provider;
 use crate::support::wait::within;
 
@@ -133,4 +133,27 @@ async fn a_damaged_or_newer_database_is_refused_and_left_alone() {
         assert!(std::fs::read(&path).unwrap() == bytes, "the file was touched");
     }
     assert_eq!(server.requests().len(), asked, "nobody was asked anything");
+}
+
+#[tokio::test]
+async fn the_flag_goes_before_the_variable_and_that_before_the_file() {
+    let (_acme, _server, bench) = acme().await;
+    bench.write();
+    let plain = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
+    bench.write_text(&format!("state_dir: by-file\n{plain}"));
+    let made = || ["by-flag", "by-variable", "by-file"].map(|dir| bench.path(dir).join("ledger.db").exists());
+    for (flag, variable, expected) in
+        [(true, true, [true, false, false]), (false, true, [true, true, false]), (false, false, [true, true, true])]
+    {
+        let mut command = bench.command();
+        command.args(["run", "--once"]);
+        if flag {
+            command.args(["--state", "by-flag"]);
+        }
+        if variable {
+            command.env("STATUSWATCH_STATE", "by-variable");
+        }
+        assert_eq!(Run::start(&mut command).ended().await.code(), Some(0));
+        assert_eq!(made(), expected);
+    }
 }

@@ -9,7 +9,7 @@ use statuswatch::world::{Server, World};
 use super::{is_conditional, polls};
 use crate::support::binary::Bench;
 use crate::support::provider::provider;
-use crate::support::wait::within;
+use crate::support::wait::{until_true, within};
 
 const IDS: [&str; 4] = ["kept", "dropped", "changed", "added"];
 
@@ -73,5 +73,36 @@ async fn an_invalid_reload_changes_nothing_and_says_why() {
         polls(&server, id, 2).await;
     }
     assert!(server.requests_of("added").is_empty());
+    assert_eq!(run.stop().await.code(), Some(0));
+}
+
+/// As mounted configurations are exchanged: the link is moved to another file in one step, again and again.
+#[tokio::test]
+async fn a_file_exchanged_by_its_link_is_read_as_the_old_or_the_new_and_never_as_a_mix() {
+    let (server, bench) = four().await;
+    bench.write();
+    let text = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
+    for name in ["North", "South"] {
+        let named = IDS[..3]
+            .iter()
+            .fold(text.clone(), |text, id| text.replace(&format!("{{id: {id},"), &format!("{{id: {id}, name: {name} {id},")));
+        std::fs::write(bench.path(name), named).unwrap();
+    }
+    let swap = |to: &str| {
+        std::os::unix::fs::symlink(bench.path(to), bench.path("link")).unwrap();
+        std::fs::rename(bench.path("link"), bench.path("providers.yaml")).unwrap();
+    };
+    swap("North");
+    let run = bench.start_as_is(&["run"]);
+    polls(&server, "kept", 2).await;
+    for round in 0..6 {
+        swap(["South", "North"][round % 2]);
+        run.signal(Signal::HUP);
+        until_true("a reload", || run.err().matches("the configuration was reloaded").count() > round).await;
+        let status = bench.status().unwrap();
+        let rows = status["providers"].as_array().unwrap();
+        let south = rows.iter().filter(|row| row["name"].as_str().unwrap().starts_with("South")).count();
+        assert!((south == 0 || south == 3) && rows.len() == 3, "{status}");
+    }
     assert_eq!(run.stop().await.code(), Some(0));
 }

@@ -5,6 +5,7 @@ use statuswatch::event::Status;
 
 use super::{acme, is_conditional, polls, trouble};
 use crate::support::binary::events_in;
+use crate::support::wait::until_true;
 
 #[tokio::test]
 async fn a_restart_tells_nothing_again_and_asks_only_for_what_is_new() {
@@ -74,4 +75,33 @@ async fn a_log_renamed_from_outside_is_followed_by_a_new_one() {
     let old = events_in(&aside);
     assert_eq!((old.len(), &old[0]["seq"], &fresh[0]["seq"]), (1, &1.into(), &2.into()));
     assert_eq!(run.stop().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_sink_that_is_added_begins_with_what_comes_and_one_that_comes_back_goes_on() {
+    let (acme, server, bench) = acme().await;
+    let posted = trouble(&acme);
+    bench.write();
+    let plain = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
+    let text = || std::fs::read_to_string(bench.path("logs/events.log")).unwrap_or_default();
+    for (n, format) in ["json", "both", "json", "both"].into_iter().enumerate() {
+        bench.write_text(&format!("{plain}event_log: {{format: {format}}}\n"));
+        let run = bench.start_as_is(&["run"]);
+        polls(&server, "acme", 2).await;
+        bench.wait_events(n + 1).await;
+        if format == "both" {
+            // What it missed while it was away, and what is new; nothing of the time before it was there.
+            acme.update(posted.incident, Status::Identified, &format!("Text {n}.")).unwrap();
+            bench.wait_events(n + 2).await;
+            until_true("the text", || text().contains(&format!("Text {n}."))).await;
+        }
+        assert_eq!(run.stop().await.code(), Some(0));
+        if format == "json" {
+            acme.update(posted.incident, Status::Monitoring, &format!("Text {n} afterwards.")).unwrap();
+        }
+    }
+    let told: Vec<bool> = ["one of two zones", "Text 0 afterwards.", "Text 1.", "Text 2 afterwards.", "Text 3."]
+        .map(|part| text().contains(part))
+        .to_vec();
+    assert_eq!(told, [false, true, true, true, true], "{}", text());
 }
