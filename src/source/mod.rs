@@ -10,6 +10,7 @@ mod aws;
 mod azure;
 mod azuredevops;
 mod betterstack;
+mod cachet;
 mod cstate;
 mod described;
 pub mod detect;
@@ -19,12 +20,14 @@ mod freshstatus;
 mod gatus;
 mod google;
 mod heroku;
+mod hyperping;
 mod incidentio;
 mod instatus;
 mod okta;
 mod openstatus;
 mod pagerduty;
 mod paypal;
+mod rootly;
 mod salesforce;
 pub mod shared;
 mod site24x7;
@@ -34,6 +37,7 @@ mod statuscast;
 mod statushub;
 mod statusio;
 mod statuspage;
+mod statuspal;
 mod upptime;
 mod uptimekuma;
 mod uptimerobot;
@@ -71,6 +75,10 @@ pub static SOURCES: &[&dyn Source] = &[
     &gatus::Gatus,
     &sorry::Sorry,
     &cstate::CState,
+    &cachet::Cachet,
+    &statuspal::StatusPal,
+    &rootly::Rootly,
+    &hyperping::Hyperping,
     &slack::Slack,
     &google::Google,
     &aws::Aws,

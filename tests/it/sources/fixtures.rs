@@ -24,6 +24,10 @@ const FIRST: &[(&str, &str)] = &[
     ("status", "https://status.acme.example/api/v1/status"),
     ("pages", "https://api.sorryapp.com/v1/pages/2200/components"),
     ("cachet", "https://status.acme.example/api/v1/incidents"),
+    ("cachet3", "https://status.acme.example/api/incidents"),
+    ("rootly", "https://status.acme.example/api/v1/status.json"),
+    ("hyperping", "https://status.acme.example/status.json"),
+    ("hyperpingapi", "https://api.hyperping.io/v1/acme.hyperping.app/status.json"),
     ("statuspal", "https://statuspal.io/api/v2/status_pages/acme/summary"),
     ("payload", "https://status.acme.example/data/payload.json"),
     ("kuma", "https://status.acme.example/api/status-page/heartbeat/acme"),
@@ -35,6 +39,13 @@ const FIRST: &[(&str, &str)] = &[
     ("data", "https://status.aws.amazon.com/data.json"),
     ("current", "https://slack-status.com/api/v2.0.0/current"),
 ];
+
+/// Details that are not beside the first document, by source and role.
+const ELSEWHERE: &[(&str, &str, &str)] = &[(
+    "aws",
+    "history",
+    "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json#arn:aws:health:utopia-north-1::event/MULTIPLE_SERVICES/ACME_ISSUE/ACME_ISSUE_00007_0A1B2C3D4E5",
+)];
 
 /// The documents of one poll, as a fixture has them.
 pub(crate) struct Step {
@@ -140,7 +151,10 @@ fn step(source: &'static dyn Source, name: String, mut files: Vec<(String, PathB
         .into_iter()
         .map(|(role, path)| {
             let role: &'static str = Box::leak(role.into_boxed_str());
-            (role, Document::new(url.join(&file_name(&path)).unwrap(), None, fs::read(&path).unwrap()))
+            let elsewhere =
+                ELSEWHERE.iter().find(|row| (row.0, row.1) == (source.name(), role)).map(|row| Url::parse(row.2).unwrap());
+            let url = elsewhere.unwrap_or_else(|| url.join(&file_name(&path)).unwrap());
+            (role, Document::new(url, None, fs::read(&path).unwrap()))
         })
         .collect();
     Step { source, name, documents: Documents { details, ..Documents::only(Document::new(url, None, fs::read(&path).unwrap())) } }

@@ -15,6 +15,7 @@ const MAY_BE_MISSING: &[(&str, &[&str])] = &[
     ("uptimerobot", &["statistics"]),
     ("instatus", &["activeIncidents", "activeMaintenances"]),
     ("cstate", &["pinnedIssues"]),
+    ("cachet", &["included"]),
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
 ];
 /// What may be null.
@@ -22,13 +23,14 @@ const MAY_BE_NULL: &[(&str, &[&str])] = &[
     ("incidentio", &["incidents", "scheduled_maintenances", "components"]),
     ("instatus", &["activeIncidents", "activeMaintenances"]),
     ("cstate", &["pinnedIssues"]),
+    ("cachet", &["included"]),
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
     ("uptimerobot", &["statistics"]),
 ];
 /// Details that are a list by themselves, and may be empty.
 const MAY_BE_EMPTY: &[(&str, &str)] = &[("statuscast", "incidents")];
 /// Fields no source reads: whatever stands there is no damage.
-const NOT_READ: &[(&str, &[&str])] = &[("openstatus", &["description", "pageComponentGroups"])];
+const NOT_READ: &[(&str, &[&str])] = &[("openstatus", &["description", "pageComponentGroups"]), ("statuspal", &["info_notices"])];
 
 /// Whose first document is an empty list when all is well.
 const EMPTY_IS_QUIET: &[&str] = &["salesforce"];

@@ -1,0 +1,257 @@
+//! StatusPal: `/api/v2/status_pages/<subdomain>/summary` of its API, and `incidents` beside it when something may have ended.
+//!
+//! Made from StatusPal's documentation and from programs that read it, not from a capture. The page itself does not name
+//! its subdomain, so a page on its own domain has to be given by the API's address. Times are written without a zone and
+//! are UTC by the documentation; a program that reads one page found its local time there. Notices that are for
+//! information alone are left out.
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{Items, List, MAX_NAME, Order, Written, in_order, json, link, marks, prose, sibling, words};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use crate::document::Document;
+use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use crate::text::one_line;
+
+const NAME: &str = "statuspal";
+const HISTORY: &str = "history";
+const HISTORY_FILE: &str = "incidents?limit=50";
+/// Services within services, at most.
+const MAX_DEPTH: usize = 8;
+
+/// The adapter for StatusPal.
+#[derive(Debug)]
+pub(super) struct StatusPal;
+
+#[derive(Debug, Deserialize)]
+struct Summary {
+    status_page: Head,
+    services: List,
+    incidents: List,
+    maintenances: List,
+    upcoming_maintenances: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Head {
+    subdomain: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    url: String,
+    /// Null when all is well: it has to be there.
+    #[serde(deserialize_with = "fields::or_default")]
+    current_incident_type: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct History {
+    incidents: List,
+    #[serde(rename = "meta")]
+    _meta: Count,
+}
+
+#[derive(Debug, Deserialize)]
+struct Count {
+    #[serde(rename = "total_count")]
+    _total: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Service {
+    id: Id,
+    name: String,
+    #[serde(deserialize_with = "fields::or_default")]
+    current_incident_type: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    children: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Item {
+    id: Id,
+    title: String,
+    #[serde(rename = "type", deserialize_with = "fields::or_default")]
+    class: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    starts_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    ends_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    url: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service_ids: Vec<Id>,
+    updates: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Update {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+    #[serde(rename = "type", default, deserialize_with = "fields::or_default")]
+    class: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    description: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    posted_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    inserted_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    updated_at: Option<Time>,
+}
+
+impl Source for StatusPal {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// The subdomain is needed, which is in addresses at StatusPal alone.
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let host = page.host_str().unwrap_or_default();
+        let region = ["statuspal.io", "statuspal.eu"].into_iter().find(|region| host.ends_with(region));
+        let Some(region) = region else { return Vec::new() };
+        let by_path = page.path().split_once("/status_pages/").and_then(|(_, rest)| rest.split('/').next());
+        let by_host = host.strip_suffix(region).and_then(|rest| rest.strip_suffix('.')).filter(|rest| *rest != "www");
+        let place = by_path.or(by_host).map(|name| format!("https://{region}/api/v2/status_pages/{name}/summary"));
+        place.and_then(|place| Url::parse(&place).ok()).into_iter().collect()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let page = marks::<Summary>(document)?.status_page;
+        Some(format!("the document has the shape of StatusPal's summary and the subdomain \"{}\"", page.subdomain))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let summary: Summary = json(&documents.first, NAME)?;
+        let mut items = Items::new(limits);
+        let mut components = Vec::new();
+        services(&mut items, &summary.services, None, MAX_DEPTH, &mut components)?;
+        if components.len() > limits.max_items {
+            return Err(ParseError::TooMany { what: "services", count: components.len(), limit: limits.max_items });
+        }
+        let all_components = items.rejected() == 0;
+        let before = items.rejected();
+        let mut incidents = Vec::new();
+        for (what, planned, list) in [
+            ("incidents", None, &summary.incidents),
+            ("maintenances", Some(Status::InProgress), &summary.maintenances),
+            ("upcoming maintenances", Some(Status::Scheduled), &summary.upcoming_maintenances),
+        ] {
+            let build = |items: &mut Items, wire: Item| incident(items, wire, planned, &components);
+            incidents.extend(items.build(what, list, build, |one: &Incident| &one.id)?);
+        }
+        let mut listing = if items.rejected() == before { Listing::Open } else { Listing::Unknown };
+        if let Some(document) = documents.detail(HISTORY) {
+            let history: History = json(document, NAME)?;
+            let before = items.rejected();
+            let build = |items: &mut Items, wire: Item| past(items, wire, &components);
+            let past = items.build(HISTORY, &history.incidents, build, |one: &Incident| &one.id)?;
+            let listed = |id: &String| incidents.iter().any(|one: &Incident| one.id == *id);
+            let past: Vec<Incident> = past.into_iter().filter(|one| one.status.is_over() && !listed(&one.id)).collect();
+            incidents.extend(past);
+            listing = if listing == Listing::Open && items.rejected() == before { Listing::Recent } else { Listing::Unknown };
+        }
+        let name = one_line(&summary.status_page.name, MAX_NAME);
+        Ok(Snapshot {
+            page: Page {
+                id: Some(summary.status_page.subdomain.0),
+                name: (!name.is_empty()).then_some(name),
+                url: link(&summary.status_page.url),
+                version: None,
+                impact: Some(impact(&summary.status_page.current_incident_type)),
+            },
+            incidents,
+            components,
+            coverage: Coverage { incidents: listing, maintenances: listing, all_components },
+            rejected: items.into_rejected(),
+        })
+    }
+
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+        let listed = |id: &String| snapshot.incidents.iter().any(|incident| incident.id == *id);
+        if known.baseline && known.open.iter().all(|(_, id)| listed(id)) {
+            return Vec::new();
+        }
+        sibling(&first.url, HISTORY_FILE).map(|url| Detail { role: HISTORY, url, optional: true }).into_iter().collect()
+    }
+}
+
+/// The services and those within them, a group being the name of the one above.
+fn services(items: &mut Items, list: &List, group: Option<&str>, depth: usize, out: &mut Vec<Component>) -> Result<(), ParseError> {
+    if depth == 0 {
+        items.reject("services", "nested too deep");
+        return Ok(());
+    }
+    for service in items.read::<Service>("services", list)? {
+        let name = one_line(&service.name, MAX_NAME);
+        let state = state(&service.current_incident_type);
+        out.push(component(Some(service.id.0), name.clone(), group.map(str::to_owned), state));
+        services(items, &service.children, Some(&name), depth - 1, out)?;
+    }
+    Ok(())
+}
+
+/// One of the history: over where it has an end and the summary does not list it any more.
+fn past(items: &mut Items, wire: Item, components: &[Component]) -> Result<Incident, String> {
+    let over = wire.ends_at.is_some();
+    let planned = (wire.class == "scheduled").then_some(if over { Status::Completed } else { Status::Scheduled });
+    let mut incident = incident(items, wire, planned, components)?;
+    if over && planned.is_none() {
+        incident.status = Status::Resolved;
+    }
+    Ok(incident)
+}
+
+/// `planned` is where a maintenance of this list stands; `None` for incidents.
+fn incident(items: &mut Items, wire: Item, planned: Option<Status>, components: &[Component]) -> Result<Incident, String> {
+    let kind = if planned.is_some() || wire.class == "scheduled" { Kind::Maintenance } else { Kind::Incident };
+    let updates: Vec<Update> = items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
+    let written = updates.into_iter().map(|update| Written {
+        id: update.id.map(|id| id.0),
+        edited_at: update.updated_at,
+        ..Written::new(status(kind, &update.class), update.posted_at.or(update.inserted_at), prose(&update.description))
+    });
+    let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
+    incident.updates = in_order(written, Order::Either);
+    let newest = incident.updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
+    let begin = if kind == Kind::Maintenance { Status::InProgress } else { Status::Investigating };
+    incident.status = planned.or(newest).unwrap_or(begin);
+    if kind == Kind::Maintenance {
+        incident.scheduled_for = wire.starts_at;
+        incident.scheduled_until = wire.ends_at;
+    } else {
+        incident.started_at = wire.starts_at;
+        incident.impact = if wire.class.is_empty() { Impact::Unknown } else { impact(&wire.class) };
+    }
+    incident.url = link(&wire.url);
+    let affected = |id: &Id| components.iter().find(|one| one.id.as_ref() == Some(&id.0)).cloned();
+    incident.components = wire.service_ids.iter().filter_map(affected).collect();
+    Ok(incident)
+}
+
+fn status(kind: Kind, word: &str) -> Status {
+    const INCIDENT: &[(&str, Status)] = &[("issue", Status::Investigating), ("resolved", Status::Resolved)];
+    const MAINTENANCE: &[(&str, Status)] = &[("issue", Status::InProgress), ("resolved", Status::Completed)];
+    let own = if kind == Kind::Maintenance { MAINTENANCE } else { INCIDENT };
+    words::look_up(word, own).unwrap_or_else(|| words::status(word))
+}
+
+/// Of a page or an incident; none at all is written as null.
+fn impact(class: &str) -> Impact {
+    const CLASSES: &[(&str, Impact)] =
+        &[("", Impact::None), ("minor", Impact::Minor), ("major", Impact::Major), ("scheduled", Impact::Maintenance)];
+    words::look_up(class, CLASSES).unwrap_or(Impact::Unknown)
+}
+
+fn state(class: &str) -> ComponentStatus {
+    const CLASSES: &[(&str, ComponentStatus)] = &[
+        ("", ComponentStatus::Operational),
+        ("minor", ComponentStatus::DegradedPerformance),
+        ("major", ComponentStatus::MajorOutage),
+        ("scheduled", ComponentStatus::UnderMaintenance),
+    ];
+    words::look_up(class, CLASSES).unwrap_or(ComponentStatus::Unknown)
+}
