@@ -1,7 +1,9 @@
 //! AWS: `/public/currentevents`, UTF-16 with a byte order mark; and the `data.json` of before 2023 ([`legacy`]).
 //!
-//! The list holds open events alone and nothing else is to be had: how one ended is not shown, unless it ends while
-//! still listed. Log entries have no ids: the time of one recognises it. The RSS feeds are read by `feed`.
+//! The list holds open events alone. How one ended is told by the history of the dashboard, a file of a year, of which
+//! the events that have left the list are read and no more: which ones they are stands in the fragment of its address,
+//! which is never sent. Its shape is known from programs that read it, not from a capture. Log entries have no ids: the
+//! time of one recognises it. The RSS feeds do not say which event an item belongs to; `feed` reads them.
 
 mod legacy;
 
@@ -12,7 +14,7 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::{Items, List, Order, Written, at, in_order, json, marks, prose, words};
-use super::{Documents, Limits, ParseError, Source};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
@@ -21,6 +23,11 @@ use crate::text::one_line;
 const NAME: &str = "aws";
 const HOST: &str = "health.aws.amazon.com";
 const PATH: &str = "public/currentevents";
+/// Where the dashboard itself has its history from.
+const HISTORY_URL: &str = "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json";
+const HISTORY: &str = "history";
+/// Events asked for in the history at once, at most.
+const MAX_ASKED: usize = 50;
 const PAGE: &str = "https://health.aws.amazon.com/health/status";
 /// Events that reach more services than this are critical.
 const MANY_SERVICES: usize = 50;
@@ -127,8 +134,47 @@ impl Source for Aws {
                 items.reject("events", &format!("the arn {} stands twice", event.arn));
             }
         }
+        if let Some(document) = documents.detail(HISTORY) {
+            incidents.extend(ended(&mut items, document, &arns)?);
+        }
         Ok(snapshot(incidents, items, Listing::Open))
     }
+
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+        let listed = |id: &str| snapshot.incidents.iter().any(|incident| incident.id == id);
+        let gone = known.open.iter().map(|(_, id)| id.as_str()).filter(|id| id.starts_with("arn:aws") && !listed(id));
+        let gone: Vec<&str> = gone.take(MAX_ASKED).collect();
+        if gone.is_empty() || legacy::is_one(first) {
+            return Vec::new();
+        }
+        let url = Url::parse(&format!("{HISTORY_URL}#{}", gone.join(",")));
+        url.ok().map(|url| Detail { role: HISTORY, url, optional: true }).into_iter().collect()
+    }
+}
+
+/// Of the history, which lists events by service, those that were asked for and are not in the list.
+fn ended(items: &mut Items, document: &Document, listed: &HashSet<Id>) -> Result<Vec<Incident>, ParseError> {
+    let services: BTreeMap<String, List> = json(document, NAME)?;
+    if services.is_empty() {
+        return Err(ParseError::Malformed { format: "JSON", reason: "the history is empty".to_owned() });
+    }
+    let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
+    let mut found = HashSet::new();
+    let mut incidents = Vec::new();
+    for raw in services.values().flatten() {
+        // A year of events is long: what was not asked for is not looked at any closer, nor is it rejected.
+        let Ok(Mark { arn, .. }) = serde_json::from_str::<Mark>(raw.get()) else { continue };
+        if !asked.contains(arn.as_str()) || listed.contains(&Id(arn.clone())) || !found.insert(arn) {
+            continue;
+        }
+        for event in items.nested::<Event>(HISTORY, std::slice::from_ref(raw))? {
+            let past = incident(items, event)?;
+            if past.status.is_over() {
+                incidents.push(past);
+            }
+        }
+    }
+    Ok(incidents)
 }
 
 /// An empty list in UTF-16: what AWS answers when nothing is open. Any other empty list is somebody else's.
@@ -163,7 +209,10 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
     let entries: Vec<Entry> = items.nested("event_log", &event.log)?;
     let level = event.status.as_ref().map_or("", Id::as_str);
     let (resolved, title) = title(&event.summary);
-    let over = resolved || level == "0" || event.end_time.is_some();
+    // The history keeps the worst level of an event: there the newest entry alone says that it is over.
+    let newest = entries.iter().max_by_key(|entry| seconds(entry.timestamp.as_ref()));
+    let recovered = newest.and_then(|entry| entry.status.as_ref()).is_some_and(|status| status.as_str() == "0");
+    let over = resolved || level == "0" || recovered || event.end_time.is_some();
     let region = event.arn.as_str().split(':').nth(3).filter(|region| !region.is_empty()).map(str::to_owned);
     let reached =
         event.impacted_services.values().filter(|service| service.current.as_ref().is_some_and(|c| c.as_str() != "0")).count();

@@ -126,6 +126,7 @@ const CASES: &[(&str, &str)] = &[
     ("aws", "quiet"),
     ("aws", "open"),
     ("aws", "outage"),
+    ("aws", "ended"),
     ("aws", "data"),
     ("heroku", "quiet"),
     ("heroku", "open"),
