@@ -114,6 +114,8 @@ pub enum Listing {
     Open,
     /// The newest ones, over or not, down to some limit: one missing in between was taken off the page.
     Recent,
+    /// All that are open, and one that is missing has come to its end: so says the user who described the list.
+    Whole,
 }
 
 impl Snapshot {

@@ -24,6 +24,9 @@ const STATUSES: &[Status] = &[
 /// Words for how bad it is; "unknown" is what every other word means.
 const IMPACTS: &[Impact] = &[Impact::None, Impact::Minor, Impact::Major, Impact::Critical, Impact::Maintenance];
 
+/// What it means that an incident has left the list: that it is over, or nothing.
+const ABSENT: &[(&str, bool)] = &[("unknown", false), ("over", true)];
+
 /// The description in `section`, and what it has to do with the `source` named there.
 pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, source: Option<&str>) -> Option<Arc<JsonMap>> {
     let named = source == Some(crate::source::JSON);
@@ -54,8 +57,9 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, source: Optio
     let list = pointer(reader, &inner, "list");
     let (id, title) = (pointer(reader, &inner, "id"), pointer(reader, &inner, "title"));
     let [status, text, time, url, impact] = ["status", "text", "time", "url", "impact"].map(|key| pointer(reader, &inner, key));
+    let absent_is_over = reader.word(&inner, "absent", ABSENT).unwrap_or(false);
     let words = inner.get("words").map(|node| table(reader, node)).unwrap_or_default();
-    Some(Arc::new(JsonMap { list: list?, id: id?, title: title?, status, text, time, url, impact, words }))
+    Some(Arc::new(JsonMap { list: list?, id: id?, title: title?, status, text, time, url, impact, absent_is_over, words }))
 }
 
 fn pointer(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<String> {

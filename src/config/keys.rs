@@ -29,7 +29,7 @@ pub(super) const OVERRIDES: &[&str] = with_settings!("name", "url", "source", "e
 /// A provider written in full.
 pub(super) const PROVIDER: &[&str] = with_settings!("id", "name", "url", "source", "json", "enabled");
 /// `json` of a provider.
-pub(super) const JSON: &[&str] = &["list", "id", "title", "status", "text", "time", "url", "impact", "words"];
+pub(super) const JSON: &[&str] = &["list", "id", "title", "status", "text", "time", "url", "impact", "absent", "words"];
 /// `- catalog: ai`.
 pub(super) const GROUP: &[&str] = with_settings!("catalog", "enabled");
 

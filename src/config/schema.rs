@@ -130,6 +130,15 @@ enum TimeRotation {
     Daily,
 }
 
+/// What an absence from a list means.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the shape alone is used")]
+enum Absent {
+    Unknown,
+    Over,
+}
+
 /// How much the program says about itself.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
@@ -259,6 +268,8 @@ shape! {
         url: String,
         /// In an item: how bad it is.
         impact: String,
+        /// What it means that an incident has left the list. Default unknown.
+        absent: Absent,
         /// The provider's words and ours, of states and of impacts.
         words: BTreeMap<String, String>,
     }

@@ -25,17 +25,23 @@ pub(super) fn missing_items(numbering: &mut Numbering<'_>, message: &Record, lis
         let Some(item) = store::item(db, &provider.id, key)? else { continue };
         let missing = item.missing + 1;
         if missing < 2 {
-            store::miss_item(db, &provider.id, key, missing, true, false)?;
+            store::miss_item(db, &provider.id, key, missing, true, None)?;
             recheck = true;
             continue;
         }
         let listing = if kind == Kind::Maintenance { snapshot.coverage.maintenances } else { snapshot.coverage.incidents };
-        let withdrawn = listing == Listing::Recent && within_window(&item, snapshot) && item.told_status.is_some();
-        if withdrawn {
-            events += usize::from(withdraw(numbering, message, key, &item)?);
+        let end = match listing {
+            Listing::Recent if within_window(&item, snapshot) => Some(Status::Withdrawn),
+            Listing::Whole if kind == Kind::Maintenance => Some(Status::Completed),
+            Listing::Whole => Some(Status::Resolved),
+            Listing::Recent | Listing::Open | Listing::Unknown => None,
+        };
+        let end = end.filter(|_| item.told_status.is_some());
+        if let Some(status) = end {
+            events += usize::from(tell_end(numbering, message, key, &item, status)?);
         }
-        // Gone for good or only out of sight: either way it is not open any more, and nothing is said about how it ended.
-        store::miss_item(db, &provider.id, key, missing, false, withdrawn)?;
+        // Gone for good or only out of sight: either way it is not open any more, whether or not anything is said of its end.
+        store::miss_item(db, &provider.id, key, missing, false, end)?;
     }
     Ok((events, recheck))
 }
@@ -51,19 +57,20 @@ fn within_window(item: &KnownItem, snapshot: &Snapshot) -> bool {
     matches!((oldest, item.newest_at.max(item.scheduled_for)), (Some(oldest), Some(newest)) if newest > oldest)
 }
 
-fn withdraw(numbering: &mut Numbering<'_>, message: &Record, key: IncidentKey, item: &KnownItem) -> Sql<bool> {
-    let update = UpdateKey::change(key, "withdrawn", &[&item.changes.to_string()]);
-    let id = event_id(update, item.kind, Fingerprint::new(Status::Withdrawn, ""));
+/// Tells the end of an item that is not listed any more: its absence is all that is known of it.
+fn tell_end(numbering: &mut Numbering<'_>, message: &Record, key: IncidentKey, item: &KnownItem, status: Status) -> Sql<bool> {
+    let update = UpdateKey::change(key, status.as_str(), &[&item.changes.to_string()]);
+    let id = event_id(update, item.kind, Fingerprint::new(status, ""));
     let draft = Draft {
         incident_id: Some(item.native_id.clone()),
-        update_id: Some(update.shown("withdrawn")),
+        update_id: Some(update.shown(status.as_str())),
         impact: item.impact,
         previous_status: item.told_status,
         previous_impact: item.told_impact,
         url: message.snapshot.page.url.clone(),
         scheduled_for: item.scheduled_for,
         scheduled_until: item.scheduled_until,
-        ..Draft::new(id, item.kind, item.title.clone(), Status::Withdrawn, message.observed_at)
+        ..Draft::new(id, item.kind, item.title.clone(), status, message.observed_at)
     };
     let reason = withheld(&message.provider.filter, &draft, true);
     numbering.store(&message.provider, message.source(), draft, reason, message.observed_at)

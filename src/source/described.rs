@@ -2,7 +2,7 @@
 //!
 //! JSON pointers (RFC 6901) say where the list is and, in each of its items, where id, title, state, text, time, link
 //! and impact are; a table gives the provider's words a meaning. An item shows one text, its latest. What an absence
-//! means is not known of such a list, so nothing is closed for having left it.
+//! means is not known of such a list unless the user says so, and then it is told as the end.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::shared::{fields, json, link, name, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Impact, Kind, Status};
-use crate::snapshot::{Incident, Page, Snapshot, Update, UpdateId};
+use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 use crate::text::one_line;
 
 /// Its name in `providers.yaml`.
@@ -43,6 +43,8 @@ pub struct JsonMap {
     pub url: Option<String>,
     /// In an item: how bad it is.
     pub impact: Option<String>,
+    /// Whether an item that has left the list is over. Otherwise its absence says nothing.
+    pub absent_is_over: bool,
     /// The provider's words and ours.
     pub words: Vec<(String, Word)>,
 }
@@ -102,6 +104,12 @@ impl Source for Described {
         }
         if lost > MAX_NAMED {
             snapshot.rejected.push(format!("and {} more", lost - MAX_NAMED));
+        }
+        // A list that lost an item can no longer say what is missing from it.
+        if map.absent_is_over && snapshot.rejected.is_empty() {
+            snapshot.coverage = Coverage { incidents: Listing::Whole, maintenances: Listing::Whole, all_components: false };
+            let quiet = snapshot.open().next().is_none();
+            snapshot.page.impact = quiet.then_some(Impact::None);
         }
         match snapshot.rejected.first() {
             Some(first) if snapshot.incidents.is_empty() => {
@@ -176,6 +184,7 @@ mod tests {
             time: at("/log/0/at"),
             url: at("/href"),
             impact: at("/severity"),
+            absent_is_over: false,
             words: vec![
                 ("2".to_owned(), Word::Status(Status::Resolved)),
                 ("Ongoing".to_owned(), Word::Status(Status::Investigating)),
@@ -185,9 +194,13 @@ mod tests {
     }
 
     fn read(body: &str) -> Result<Snapshot, ParseError> {
+        read_with(map(), body)
+    }
+
+    fn read_with(map: JsonMap, body: &str) -> Result<Snapshot, ParseError> {
         let url = Url::parse("https://status.acme.example/data.json").unwrap();
         let mut documents = Documents::only(Document::new(url, None, body.to_owned()));
-        documents.description = Some(Arc::new(map()));
+        documents.description = Some(Arc::new(map));
         Described.parse(&documents, Limits { max_items: 3 })
     }
 
@@ -209,6 +222,20 @@ mod tests {
         assert_eq!((labels.status, labels.impact, labels.updates.len()), (Status::Resolved, Impact::Minor, 0));
         assert_eq!((vans.kind, vans.status, vans.url.as_deref()), (Kind::Maintenance, Status::InProgress, None));
         assert!(read(r#"{"data": {"reports": []}}"#).unwrap().incidents.is_empty());
+    }
+
+    #[test]
+    fn an_absence_means_the_end_only_where_the_user_says_so_and_the_list_is_whole() {
+        let listing = |absent_is_over: bool, items: &str| {
+            let map = JsonMap { absent_is_over, ..map() };
+            let snapshot = read_with(map, &format!(r#"{{"data": {{"reports": [{items}]}}}}"#)).unwrap();
+            (snapshot.coverage.incidents, snapshot.coverage.maintenances, snapshot.impact())
+        };
+        let (open, nobody) = (r#"{"no": 1, "a/b": "x", "state": "Ongoing", "severity": "sev1"}"#, r#"{"a/b": "y"}"#);
+        assert_eq!(listing(true, open), (Listing::Whole, Listing::Whole, Impact::Critical));
+        assert_eq!(listing(true, ""), (Listing::Whole, Listing::Whole, Impact::None));
+        assert_eq!(listing(true, &format!("{open}, {nobody}")).0, Listing::Unknown);
+        assert_eq!(listing(false, ""), (Listing::Unknown, Listing::Unknown, Impact::Unknown));
     }
 
     #[test]

@@ -369,7 +369,7 @@ fn a_document_is_described_by_its_user() {
     let config = good(
         "providers:\n  - id: acme\n    url: https://status.acme.example/x.json\n    source: json\n    json:\n      list: /data/reports\n      \
          id: /no\n      title: /a~1b\n      status: /state\n      impact: /severity\n      words: {\"2\": resolved, Ongoing: investigating, sev1: critical}\n  \
-         - id: other\n    url: https://status.other.example/x.json\n    json: {list: '', id: /id, title: /name}\n",
+         - id: other\n    url: https://status.other.example/x.json\n    json: {list: '', id: /id, title: /name, absent: over}\n",
     );
     let acme = config.providers[0].json.as_deref().unwrap();
     assert_eq!((acme.list.as_str(), acme.id.as_str(), acme.title.as_str()), ("/data/reports", "/no", "/a~1b"));
@@ -377,4 +377,5 @@ fn a_document_is_described_by_its_user() {
     assert_eq!(acme.words[0], ("2".to_owned(), Word::Status(Status::Resolved)));
     assert_eq!(acme.words[2], ("sev1".to_owned(), Word::Impact(Impact::Critical)));
     assert_eq!((config.providers[1].source.as_deref(), config.providers[1].json.is_some()), (Some("json"), true));
+    assert!(!acme.absent_is_over && config.providers[1].json.as_deref().unwrap().absent_is_over);
 }

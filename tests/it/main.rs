@@ -23,6 +23,7 @@ mod console;
 mod crash;
 mod crowd;
 mod deploy;
+mod described;
 mod docs;
 mod feed;
 mod fetch;

@@ -148,12 +148,12 @@ pub(in crate::ledger) fn miss_item(
     key: IncidentKey,
     missing: u32,
     open: bool,
-    withdrawn: bool,
+    told: Option<Status>,
 ) -> Sql<()> {
     db.prepare_cached(
-        "UPDATE item SET missing = ?3, open = ?4, told_status = iif(?5, 'withdrawn', told_status) WHERE provider = ?1 AND key = ?2",
+        "UPDATE item SET missing = ?3, open = ?4, told_status = coalesce(?5, told_status) WHERE provider = ?1 AND key = ?2",
     )?
-    .execute(params![provider, key.as_bytes(), missing, open, withdrawn])?;
+    .execute(params![provider, key.as_bytes(), missing, open, told.map(Status::as_str)])?;
     Ok(())
 }
 
