@@ -110,11 +110,14 @@ impl Source for StatusPal {
 
     /// The subdomain is needed, which is in addresses at StatusPal alone.
     fn locate(&self, page: &Url) -> Vec<Url> {
-        let host = page.host_str().unwrap_or_default();
-        let region = ["statuspal.io", "statuspal.eu"].into_iter().find(|region| host.ends_with(region));
-        let Some(region) = region else { return Vec::new() };
+        let mut labels = page.host_str().unwrap_or_default().rsplit('.');
+        let region = match (labels.next(), labels.next()) {
+            (Some("io"), Some("statuspal")) => "statuspal.io",
+            (Some("eu"), Some("statuspal")) => "statuspal.eu",
+            _ => return Vec::new(),
+        };
         let by_path = page.path().split_once("/status_pages/").and_then(|(_, rest)| rest.split('/').next());
-        let by_host = host.strip_suffix(region).and_then(|rest| rest.strip_suffix('.')).filter(|rest| *rest != "www");
+        let by_host = labels.next().filter(|label| *label != "www");
         let place = by_path.or(by_host).map(|name| format!("https://{region}/api/v2/status_pages/{name}/summary"));
         place.and_then(|place| Url::parse(&place).ok()).into_iter().collect()
     }

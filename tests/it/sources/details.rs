@@ -105,3 +105,122 @@ fn incidentio_reads_its_lists_whenever_the_summary_changed_and_the_widget_has_no
     assert_eq!(wanted(&open, &Known::default()), ["components", "incidents"]);
     assert!(wanted(&step("incidentio", "widget", 2), &Known::default()).is_empty());
 }
+
+/// What is open by the first document of a step, as the ledger would know it.
+fn after(step: &Step) -> Known {
+    let snapshot = step.source.parse(&Documents::only(step.documents.first.clone()), Limits::default()).unwrap();
+    let open: Vec<_> = snapshot.open().map(|incident| (incident.kind, incident.id.clone())).collect();
+    assert!(!open.is_empty(), "{}: nothing is open", step.name);
+    Known { open, version: None, baseline: true }
+}
+
+/// Role and address of each.
+fn places(step: &Step, known: &Known) -> Vec<(&'static str, String)> {
+    details(step, known).into_iter().map(|detail| (detail.role, detail.url.to_string())).collect()
+}
+
+fn at(role: &'static str, url: &str) -> (&'static str, String) {
+    (role, url.to_owned())
+}
+
+#[test]
+fn heroku_reads_its_incidents_for_the_baseline_and_when_one_is_gone() {
+    let (open, last) = (step("heroku", "outage", 1), step("heroku", "outage", 4));
+    let history = [at("incidents", "https://status.heroku.com/api/v4/incidents?limit=30")];
+    assert_eq!(places(&open, &Known::default()), history, "for the baseline");
+    let known = after(&open);
+    assert!(places(&open, &known).is_empty(), "all that was open is listed");
+    assert_eq!(places(&last, &known), history, "it is not listed any more");
+    assert!(details(&last, &known).iter().all(|detail| detail.optional));
+    assert!(last.source.parse(&last.documents, Limits::default()).unwrap().incidents.iter().any(|one| one.id == known.open[0].1));
+}
+
+#[test]
+fn slack_reads_its_history_for_the_baseline_and_when_one_is_gone() {
+    let (open, last) = (step("slack", "outage", 1), step("slack", "outage", 5));
+    let history = [at("history", "https://slack-status.com/api/v2.0.0/history")];
+    assert_eq!(places(&open, &Known::default()), history, "for the baseline");
+    let known = after(&open);
+    assert!(places(&open, &known).is_empty(), "all that was open is listed");
+    assert_eq!(places(&last, &known), history, "it is not listed any more");
+    assert!(last.source.parse(&last.documents, Limits::default()).unwrap().incidents.iter().any(|one| one.id == known.open[0].1));
+}
+
+#[test]
+fn salesforce_reads_its_newest_lists_whenever_the_active_one_changed() {
+    let open = step("salesforce", "outage", 1);
+    let order = "limit=100&sort=updatedAt&order=desc";
+    let lists = [
+        at("incidents", &format!("https://api.status.salesforce.com/v1/incidents?{order}")),
+        at("maintenances", &format!("https://api.status.salesforce.com/v1/maintenances?{order}")),
+    ];
+    assert_eq!(places(&open, &Known::default()), lists);
+    assert_eq!(places(&open, &after(&open)), lists, "maintenances are in no other list");
+    assert!(details(&open, &Known::default()).iter().all(|detail| detail.optional));
+    // A page that is polled by another list has all of it in the first document.
+    let mut other = step("salesforce", "outage", 4);
+    other.documents.first = other.documents.details.remove(0).1;
+    other.documents.first.url = "https://api.status.salesforce.com/v1/incidents".parse().unwrap();
+    assert!(places(&other, &Known::default()).is_empty());
+}
+
+#[test]
+fn aws_asks_its_history_for_what_has_left_the_list_and_for_nothing_else() {
+    let (open, quiet) = (step("aws", "ended", 1), step("aws", "ended", 2));
+    assert!(places(&open, &Known::default()).is_empty(), "a year of past events is no baseline");
+    let mut known = after(&open);
+    assert!(places(&open, &known).is_empty(), "it is still listed");
+    let arn = known.open[0].1.clone();
+    let url = "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json";
+    assert_eq!(places(&quiet, &known), [at("history", &format!("{url}#{arn}"))]);
+    known.open.push((Kind::Incident, "ec2-us-east-1-1606314960".to_owned()));
+    assert_eq!(places(&quiet, &known).len(), 1, "one of the former format is in no history");
+    known.open.remove(0);
+    assert!(places(&quiet, &known).is_empty());
+
+    let mut elsewhere = step("aws", "ended", 2);
+    elsewhere.documents.details[0].1.url.set_fragment(Some("arn:aws:health:utopia-north-1::event/X/Y/Z"));
+    let snapshot = elsewhere.source.parse(&elsewhere.documents, Limits::default()).unwrap();
+    assert!(snapshot.incidents.is_empty(), "what was not asked for is not told: {snapshot:?}");
+}
+
+#[test]
+fn cachet_asks_for_the_updates_of_what_is_open_where_the_list_has_none() {
+    let base = "https://status.acme.example/api/v1/";
+    let beside = [
+        at("components", &format!("{base}components?per_page=500")),
+        at("schedules", &format!("{base}schedules?sort=id&order=desc&per_page=50")),
+    ];
+    assert_eq!(places(&step("cachet", "outage", 2), &Known::default()), beside);
+    let updates = |id: u32| at("updates", &format!("{base}incidents/{id}/updates?per_page=100"));
+    let older = step("cachet", "older", 1);
+    assert_eq!(places(&older, &Known::default())[2..], [updates(9), updates(8)]);
+    assert_eq!(places(&step("cachet", "older", 3), &Known::default())[2..], [updates(9)], "the other one is over");
+    assert_eq!(places(&step("cachet", "older", 3), &after(&older))[2..], [updates(9), updates(8)], "it was open until now");
+    let new: Vec<_> = places(&step("cachet", "new", 2), &Known::default());
+    let base = "https://status.acme.example/api/";
+    let beside = [
+        at("components", &format!("{base}components?per_page=500")),
+        at("schedules", &format!("{base}schedules?include=updates,components&per_page=50")),
+    ];
+    assert_eq!(new, beside);
+}
+
+#[test]
+fn statuspal_reads_its_incidents_for_the_baseline_and_when_one_is_gone() {
+    let (open, last) = (step("statuspal", "outage", 1), step("statuspal", "outage", 4));
+    let history = [at("history", "https://statuspal.io/api/v2/status_pages/acme/incidents?limit=50")];
+    assert_eq!(places(&open, &Known::default()), history, "for the baseline");
+    let known = after(&open);
+    assert!(places(&open, &known).is_empty());
+    assert_eq!(places(&last, &known), history);
+    let located = |page: &str| open.source.locate(&page.parse().unwrap()).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let summary = ["https://statuspal.eu/api/v2/status_pages/acme/summary"];
+    assert_eq!(located("https://acme.statuspal.eu/"), summary);
+    assert_eq!(located("https://statuspal.eu/api/v2/status_pages/acme/incidents"), summary);
+    for nothing in
+        ["https://status.acme.example/", "https://statuspal.io/", "https://www.statuspal.io/", "https://notstatuspal.io/"]
+    {
+        assert!(located(nothing).is_empty(), "{nothing}");
+    }
+}
