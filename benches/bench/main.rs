@@ -1,7 +1,7 @@
 //! What statuswatch costs. One binary, one subcommand a question:
 //!
 //! ```text
-//! cargo bench -- parse                 bytes to events, each format, 50 KB and 200 KB
+//! cargo bench -- parse                 bytes to events, each source, 50 KB and 200 KB
 //! cargo bench -- ledger                events recorded per second
 //! cargo bench -- log                   events written to the event log and synced per second
 //! cargo bench -- poll                  an unchanged and a changed poll beside a bare fetch loop
@@ -30,6 +30,10 @@
 
 mod bare;
 mod documents;
+#[path = "../../tests/it/sources/fixtures.rs"]
+#[expect(dead_code, reason = "the tests take more from it")]
+mod fixtures;
+mod grow;
 mod ledger;
 mod log;
 mod measure;

@@ -3,14 +3,52 @@
 use std::time::Duration;
 
 use statuswatch::document::Document;
-use statuswatch::source::{self, Documents, Limits};
+use statuswatch::snapshot::Snapshot;
+use statuswatch::source::{self, Documents, Limits, SOURCES, Source};
 use statuswatch::world::platform::PLATFORMS;
 
 use crate::documents::grown;
+use crate::fixtures::steps;
+use crate::grow;
 use crate::measure::timed;
 
-/// Prints the table.
+/// Prints the tables: pages of the made-up world, then a row for each source.
 pub(crate) fn run() {
+    pages();
+    sources();
+}
+
+/// The fixtures of each source, grown by repeating their items. What cannot be grown is measured as it is.
+fn sources() {
+    println!("\n| source | document | incidents | components | parse | MB/s |\n|---|---|---|---|---|---|");
+    let steps = steps();
+    for source in SOURCES {
+        for size in [50_000, 200_000] {
+            let (documents, Snapshot { incidents, components, .. }) = grow::grown(*source, &steps, size);
+            let length = documents.first.body.len();
+            let one = each(*source, &documents, grow::LIMITS);
+            let rate = length as f64 / 1e6 / one.as_secs_f64();
+            let (name, kb, ms) = (source.name(), length as f64 / 1e3, one.as_secs_f64() * 1e3);
+            println!("| `{name}` | {kb:.0} KB | {} | {} | {ms:.2} ms | {rate:.0} |", incidents.len(), components.len());
+            if length < size / 2 {
+                break;
+            }
+        }
+    }
+}
+
+/// Processor time of one reading, of some 10 MB in all.
+fn each(source: &dyn Source, documents: &Documents, limits: Limits) -> Duration {
+    let rounds = (10_000_000 / documents.first.body.len()).clamp(20, 20_000);
+    let ((), _, cpu) = timed(|| {
+        for _ in 0..rounds {
+            std::hint::black_box(source.parse(std::hint::black_box(documents), limits).ok());
+        }
+    });
+    cpu / rounds as u32
+}
+
+fn pages() {
     println!("\n| format | document | incidents | parse | MB/s |\n|---|---|---|---|---|");
     for platform in PLATFORMS {
         let path = if platform.entry().is_empty() { "api/v2/summary.json" } else { platform.entry() };
@@ -26,13 +64,7 @@ pub(crate) fn run() {
                 let documents = Documents::only(document);
                 let limits = Limits { max_items: 100_000 };
                 let Ok(snapshot) = adapter.parse(&documents, limits) else { continue };
-                let rounds = 40_000_000 / shown.body.len();
-                let ((), _, cpu) = timed(|| {
-                    for _ in 0..rounds {
-                        std::hint::black_box(adapter.parse(std::hint::black_box(&documents), limits).ok());
-                    }
-                });
-                let one: Duration = cpu / rounds as u32;
+                let one = each(adapter, &documents, limits);
                 let rate = shown.body.len() as f64 / 1e6 / one.as_secs_f64();
                 let (name, kb, items) = (platform.name(), shown.body.len() / 1000, snapshot.incidents.len());
                 println!("| {name} `{path}` | {kb} KB | {items} | {:.2} ms | {rate:.0} |", one.as_secs_f64() * 1e3);

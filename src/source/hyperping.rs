@@ -60,6 +60,10 @@ impl Source for Hyperping {
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
+        // Two fields are few marks: the name of the document is a third.
+        if !document.url.path().ends_with("/status.json") {
+            return None;
+        }
         let indicator = match marks::<Board>(document) {
             Some(board) => {
                 serde_json::from_str::<Service>(board.services.first()?.get()).ok()?;

@@ -34,7 +34,6 @@ struct Head {
     // Demanded as a mark, as is the absence of an id.
     #[serde(rename = "time_zone")]
     _zone: String,
-    #[serde(rename = "id")]
     id: Option<fields::Id>,
 }
 
@@ -89,7 +88,8 @@ impl Source for Rootly {
             return Err(ParseError::NotThis { source_name: NAME, reason: "the page has an id".to_owned() });
         }
         let mut items = Items::new(limits);
-        let incidents = items.build("incidents", &answer.incidents, incident, |one: &Incident| &one.id)?;
+        let incidents =
+            items.build("incidents", &answer.incidents, |items, wire: Item| incident(items, &wire), |one: &Incident| &one.id)?;
         let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
         let name = one_line(&answer.page.name, MAX_NAME);
         Ok(Snapshot {
@@ -107,7 +107,7 @@ impl Source for Rootly {
     }
 }
 
-fn incident(items: &mut Items, wire: Item) -> Result<Incident, String> {
+fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     let id = identity(&wire.url).ok_or("its link names no incident")?;
     let updates: Vec<Update> = items.nested("updates", &wire.incident_updates).map_err(|error| error.to_string())?;
     let written = updates.into_iter().map(|one| Written::new(words::status(&one.status), one.created_at, prose(&one.body)));

@@ -5,6 +5,8 @@
 //! are UTC by the documentation; a program that reads one page found its local time there. Notices that are for
 //! information alone are left out.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Deserialize;
 use url::Url;
 
@@ -21,6 +23,9 @@ const HISTORY: &str = "history";
 const HISTORY_FILE: &str = "incidents?limit=50";
 /// Services within services, at most.
 const MAX_DEPTH: usize = 8;
+
+/// The services by their ids: an incident names many.
+type ById<'a> = HashMap<&'a str, &'a Component>;
 
 /// The adapter for StatusPal.
 #[derive(Debug)]
@@ -137,24 +142,24 @@ impl Source for StatusPal {
         }
         let all_components = items.rejected() == 0;
         let before = items.rejected();
+        let by_id: ById<'_> = components.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
         let mut incidents = Vec::new();
         for (what, planned, list) in [
             ("incidents", None, &summary.incidents),
             ("maintenances", Some(Status::InProgress), &summary.maintenances),
             ("upcoming maintenances", Some(Status::Scheduled), &summary.upcoming_maintenances),
         ] {
-            let build = |items: &mut Items, wire: Item| incident(items, wire, planned, &components);
+            let build = |items: &mut Items, wire: Item| incident(items, wire, planned, &by_id);
             incidents.extend(items.build(what, list, build, |one: &Incident| &one.id)?);
         }
         let mut listing = if items.rejected() == before { Listing::Open } else { Listing::Unknown };
         if let Some(document) = documents.detail(HISTORY) {
             let history: History = json(document, NAME)?;
             let before = items.rejected();
-            let build = |items: &mut Items, wire: Item| past(items, wire, &components);
+            let build = |items: &mut Items, wire: Item| past(items, wire, &by_id);
             let past = items.build(HISTORY, &history.incidents, build, |one: &Incident| &one.id)?;
-            let listed = |id: &String| incidents.iter().any(|one: &Incident| one.id == *id);
-            let past: Vec<Incident> = past.into_iter().filter(|one| one.status.is_over() && !listed(&one.id)).collect();
-            incidents.extend(past);
+            let listed: HashSet<String> = incidents.iter().map(|one: &Incident| one.id.clone()).collect();
+            incidents.extend(past.into_iter().filter(|one| one.status.is_over() && !listed.contains(&one.id)));
             listing = if listing == Listing::Open && items.rejected() == before { Listing::Recent } else { Listing::Unknown };
         }
         let name = one_line(&summary.status_page.name, MAX_NAME);
@@ -198,7 +203,7 @@ fn services(items: &mut Items, list: &List, group: Option<&str>, depth: usize, o
 }
 
 /// One of the history: over where it has an end and the summary does not list it any more.
-fn past(items: &mut Items, wire: Item, components: &[Component]) -> Result<Incident, String> {
+fn past(items: &mut Items, wire: Item, components: &ById<'_>) -> Result<Incident, String> {
     let over = wire.ends_at.is_some();
     let planned = (wire.class == "scheduled").then_some(if over { Status::Completed } else { Status::Scheduled });
     let mut incident = incident(items, wire, planned, components)?;
@@ -209,7 +214,7 @@ fn past(items: &mut Items, wire: Item, components: &[Component]) -> Result<Incid
 }
 
 /// `planned` is where a maintenance of this list stands; `None` for incidents.
-fn incident(items: &mut Items, wire: Item, planned: Option<Status>, components: &[Component]) -> Result<Incident, String> {
+fn incident(items: &mut Items, wire: Item, planned: Option<Status>, components: &ById<'_>) -> Result<Incident, String> {
     let kind = if planned.is_some() || wire.class == "scheduled" { Kind::Maintenance } else { Kind::Incident };
     let updates: Vec<Update> = items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
     let written = updates.into_iter().map(|update| Written {
@@ -230,8 +235,7 @@ fn incident(items: &mut Items, wire: Item, planned: Option<Status>, components: 
         incident.impact = if wire.class.is_empty() { Impact::Unknown } else { impact(&wire.class) };
     }
     incident.url = link(&wire.url);
-    let affected = |id: &Id| components.iter().find(|one| one.id.as_ref() == Some(&id.0)).cloned();
-    incident.components = wire.service_ids.iter().filter_map(affected).collect();
+    incident.components = wire.service_ids.iter().filter_map(|id| components.get(id.as_str()).copied().cloned()).collect();
     Ok(incident)
 }
 

@@ -7,6 +7,8 @@
 mod v2;
 mod v3;
 
+use std::collections::HashMap;
+
 use url::Url;
 
 use super::shared::{Items, MAX_NAME, Order, Written, candidates, in_order, link, prose, sibling, words};
@@ -60,7 +62,10 @@ impl Source for Cachet {
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
-        let version = if v3::is_one(document) {
+        // Both versions call the list so: what stands elsewhere need not be read to be sure.
+        let version = if !document.url.path().trim_end_matches('/').ends_with("/incidents") {
+            return None;
+        } else if v3::is_one(document) {
             3
         } else if v2::is_one(document) {
             2
@@ -89,7 +94,8 @@ impl Source for Cachet {
             planned = if items.rejected() == before { Listing::Recent } else { Listing::Unknown };
             notices.extend(listed);
         }
-        snapshot.incidents = notices.into_iter().map(|notice| incident(notice, &snapshot.components)).collect();
+        let by_id = snapshot.components.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
+        snapshot.incidents = notices.into_iter().map(|notice| incident(notice, &by_id)).collect();
         let listing = if whole { Listing::Recent } else { Listing::Unknown };
         snapshot.coverage = Coverage { incidents: listing, maintenances: planned, ..snapshot.coverage };
         let mut home = documents.first.url.clone();
@@ -126,13 +132,12 @@ fn wanted(first: &Url, files: &[(&'static str, &str)]) -> Vec<Detail> {
 }
 
 /// An incident with the states of its components as the page has them now.
-fn incident(notice: Notice, all: &[Component]) -> Incident {
+fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
     let kind = notice.kind;
     let mut incident = Incident::new(kind, notice.id, one_line(&notice.name, MAX_NAME));
     incident.status = notice.status;
     incident.url = link(&notice.link);
-    let of = |id: &String| all.iter().find(|one| one.id.as_ref() == Some(id)).cloned();
-    incident.components = notice.components.iter().filter_map(of).collect();
+    incident.components = notice.components.iter().filter_map(|id| all.get(id.as_str()).copied().cloned()).collect();
     if kind == Kind::Maintenance {
         (incident.scheduled_for, incident.scheduled_until) = notice.window;
     } else {

@@ -1,5 +1,7 @@
 //! Version 2: `data` with a page count in `meta.pagination`; a status is a number.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use super::{NAME, Notice, UPDATES, plan, state, status};
@@ -136,10 +138,12 @@ pub(super) fn incidents(documents: &Documents, items: &mut Items) -> Result<Vec<
         let reason = "the list begins with the oldest incidents: it has to be asked for with \"sort=id&order=desc\"".to_owned();
         return Err(ParseError::NotThis { source_name: NAME, reason });
     }
+    let places: HashMap<String, usize> =
+        incidents.iter().enumerate().filter(|(_, one)| !one.complete).map(|(place, one)| (one.id.clone(), place)).collect();
     for (_, document) in documents.details.iter().filter(|(role, _)| *role == UPDATES) {
         let answer: Answer = json(document, NAME)?;
         for update in items.read::<Update>("updates", &answer.data)? {
-            if let Some(own) = incidents.iter_mut().find(|one| one.id == update.incident_id.0 && !one.complete) {
+            if let Some(own) = places.get(update.incident_id.as_str()).and_then(|place| incidents.get_mut(*place)) {
                 own.updates.push(written(update));
             }
         }

@@ -164,12 +164,10 @@ fn listed(
     build: impl Fn(Item, Vec<Written>) -> Notice,
 ) -> Result<Vec<Notice>, ParseError> {
     let answer: Answer = json(document, NAME)?;
-    let of_kind = |class: &str| -> Vec<Box<RawValue>> {
-        let is = |raw: &&Box<RawValue>| serde_json::from_str::<Kindred>(raw.get()).is_ok_and(|one| one.class == class);
-        answer.included.iter().filter(is).cloned().collect()
-    };
+    let is_update = |raw: &RawValue| serde_json::from_str::<Kindred>(raw.get()).is_ok_and(|one| one.class == "updates");
+    let written_about: List = answer.included.iter().filter(|raw| is_update(raw)).cloned().collect();
     let texts: BTreeMap<String, Update> =
-        items.nested::<Thing<Update>>("updates", &of_kind("updates"))?.into_iter().map(|one| (one.id.0, one.attributes)).collect();
+        items.nested::<Thing<Update>>("updates", &written_about)?.into_iter().map(|one| (one.id.0, one.attributes)).collect();
     items.build(
         what,
         &answer.data,
