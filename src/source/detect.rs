@@ -17,7 +17,7 @@ use crate::redact::redact;
 use crate::text::one_line;
 
 /// Requests for one page at most: recognition is a guest.
-const MAX_REQUESTS: usize = 30;
+const MAX_REQUESTS: usize = 36;
 /// So many of the table's sources are behind nearly all pages; the others are looked for after the feeds.
 const COMMON: usize = 5;
 /// The same failure that often, and nothing else, ends the search: each may have cost a whole timeout.

@@ -9,7 +9,7 @@ use crate::source::shared::html_title;
 /// HTML is looked at up to here; what matters stands in its head.
 const MAX_HTML: usize = 256 * 1024;
 /// Feeds of one page that are tried.
-const MAX_FEEDS: usize = 4;
+pub(super) const MAX_FEEDS: usize = 4;
 
 /// Hosts that belong to a platform.
 const HOSTS: &[(&str, &str)] = &[

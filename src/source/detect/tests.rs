@@ -74,6 +74,14 @@ async fn a_host_that_answers_everything_is_no_status_page() {
     assert_eq!(once.len(), asked.len(), "no address is asked twice");
 }
 
+#[test]
+fn every_place_is_within_the_requests_allowed() {
+    let host: Url = "https://status.acme.example/".parse().unwrap();
+    let places = candidates(&host, None, None).len();
+    let most = 1 + places + page::MAX_FEEDS;
+    assert!(most <= MAX_REQUESTS, "with the new source a bare host is asked for {most} documents: raise MAX_REQUESTS to that");
+}
+
 #[tokio::test]
 async fn marks_alone_do_not_count() {
     let broken = SUMMARY.replace("\"incidents\": []", "\"incidents\": [{}]");
