@@ -9,10 +9,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::lock::Lock;
-use super::log_file::{LogFile, Place, ends_as_known, make_dir};
+use super::log_file::{LogFile, Place, ends_as_known, make_dir, read_tail};
 use super::resume::{Expected, encode, find, holds_foreign, prove};
 use super::rotate::{self, LogFileFormat};
-use super::tail::Memory;
+use super::tail::{Memory, tail_hash};
 use super::{Cursor, Recorded, Sink, SinkError};
 use crate::config::Rotation;
 use crate::event::Time;
@@ -122,6 +122,24 @@ impl EventLogSink {
         Ok((generation, followed))
     }
 
+    /// Nothing is remembered: the process may have died before its first cursor was stored. Where the next event stands in
+    /// a rotated file, that is what would be remembered.
+    fn begun(&self, expected: &mut Expected<'_>) -> Result<Option<Memory>, SinkError> {
+        let Some(bytes) = expected.next()? else { return Ok(None) };
+        for rotated in rotate::list(&self.dir, self.format).map_err(self.failed("list the files of"))? {
+            let failed = |source| SinkError::Io { action: "read", path: rotated.path.clone(), source };
+            if !fs::metadata(&rotated.path).is_ok_and(|metadata| metadata.is_file()) {
+                continue;
+            }
+            let file = File::open(&rotated.path).map_err(failed)?;
+            if let Some(offset) = find(&file, bytes).map_err(failed)? {
+                let tail = tail_hash(&read_tail(&file, offset).map_err(failed)?);
+                return Ok(Some(Memory { offset, tail, generation: rotated.generation, first_write: None }));
+            }
+        }
+        Ok(None)
+    }
+
     /// A rename made of two steps may have stopped with two names for one file: takes the old name away.
     fn finish_rename(&self, rotated: &Path) -> Result<(), SinkError> {
         let (Ok(active), Ok(rotated)) = (fs::symlink_metadata(&self.path), fs::symlink_metadata(rotated)) else {
@@ -135,7 +153,10 @@ impl EventLogSink {
 
     /// Finds out what the active file holds, completes an event that breaks off, and makes all of it durable.
     fn resume(&self, cursor: &Cursor, expected: &mut Expected<'_>) -> Result<Active, SinkError> {
-        let memory = Memory::parse(cursor.memory.as_deref());
+        let memory = match Memory::parse(cursor.memory.as_deref()) {
+            Some(memory) => Some(memory),
+            None => self.begun(expected)?,
+        };
         let (generation, rotated) = match &memory {
             Some(memory) => self.follow_rotation(memory, expected)?,
             None => (1, false),

@@ -306,6 +306,27 @@ fn one_file_holds_one_day() {
     assert_eq!(seqs(dir.path()), (1..=60).collect::<Vec<_>>());
 }
 
+/// Killed before its first cursor was stored, when it had already begun another file.
+#[test]
+fn a_first_file_that_was_rotated_is_found_without_a_cursor() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::new(20);
+    let mut sink = json(dir.path(), Rotation::Size(4 << 10));
+    ledger.open(&mut sink).unwrap();
+    let mut delivered = 0;
+    while rotated(dir.path()).len() < 2 {
+        delivered = sink.deliver(&ledger.events[delivered..]).unwrap().seq as usize;
+    }
+    drop(sink);
+    assert!(delivered < 20);
+    ledger.cursor = Cursor::default();
+    let mut sink = json(dir.path(), Rotation::Size(4 << 10));
+    ledger.open(&mut sink).unwrap();
+    assert_eq!(ledger.cursor.seq as usize, delivered, "what stands in the files is proven");
+    ledger.drain(&mut sink);
+    assert_eq!(seqs(dir.path()), (1..=20).collect::<Vec<_>>());
+}
+
 /// A rename of two steps that stopped after the first left two names for one file.
 #[test]
 fn a_half_done_rename_is_finished() {
