@@ -72,16 +72,18 @@ type Only = Option<Provider>;
 
 impl Server {
     /// One listener for all, each provider under `/<id>/`.
+    #[expect(clippy::unused_async, reason = "its tasks need a runtime, which whoever awaits has")]
     pub async fn start(world: World<'_>) -> io::Result<Self> {
-        Self::launch(world, false).await
+        Self::launch(world, false)
     }
 
     /// A listener for each provider, which then has the whole of its paths.
+    #[expect(clippy::unused_async, reason = "its tasks need a runtime, which whoever awaits has")]
     pub async fn start_each(world: World<'_>) -> io::Result<Self> {
-        Self::launch(world, true).await
+        Self::launch(world, true)
     }
 
-    async fn launch(world: World<'_>, each: bool) -> io::Result<Self> {
+    fn launch(world: World<'_>, each: bool) -> io::Result<Self> {
         let World { providers, address, tls } = world;
         let acceptor = match tls {
             Some((authority, flaw)) => Some(TlsAcceptor::from(authority.server(address, flaw).map_err(io::Error::other)?)),

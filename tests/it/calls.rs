@@ -44,7 +44,8 @@ fn nothing_is_lost_or_told_twice_by_a_kill_at_any_call() {
         return;
     }
     let up_to: Option<u32> = std::env::var("STATUSWATCH_CALLS").ok().map(|text| text.parse().unwrap());
-    let mut bench = Bench::new(4, "event_log: {rotation: 4KiB, keep: 0}");
+    // Two pages that have a version: an incident that comes and goes between two polls is seen on those alone.
+    let mut bench = Bench::new(2, "event_log: {rotation: 4KiB, keep: 0}");
     bench.patience = Duration::from_mins(1);
     for provider in bench.universe.providers() {
         provider.change(|state, _| state.window = Some(usize::MAX));

@@ -88,7 +88,7 @@ async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
         provider.open_incident("Failed requests", Impact::Minor, &[], &format!("Told while {} was not read.", provider.id()));
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let share = (processor_time(&run) - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let share = processor_time(&run).saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64();
     println!("{share:.2} of a processor while descriptors are short");
     // Not optimised, and with a hundred polls a second: a loop that spins takes a whole one.
     assert!(share < 0.9, "{share}");
@@ -134,7 +134,9 @@ async fn a_network_that_is_gone_is_told_once_for_each_and_all_are_back_soon() {
     }
     let (providers, server) = many(40).await;
     let bench = bench(&server, &providers, "1s");
-    providers.iter().for_each(|provider| provider.fault(Fault::Closed));
+    for provider in &providers {
+        provider.fault(Fault::Closed);
+    }
     let run = start_limited(&bench, "--core=0");
     let told = |what: &str| run.err().lines().filter(|line| line.contains(what)).count();
     until_true("a line for each", || told("cannot be read") >= 40).await;
@@ -173,17 +175,15 @@ async fn a_limit_on_the_size_of_files_is_an_error_and_no_death_by_signal() {
     for provider in &providers {
         provider.change(|state, _| state.window = Some(usize::MAX));
     }
-    let mut ended = 0;
     // The database alone, its log, the event log: whichever is too long first.
-    for limit in [60_000, 120_000, 200_000] {
-        write(ended * 30);
+    for (round, limit) in [60_000, 120_000, 200_000].into_iter().enumerate() {
+        write(round * 30);
         let mut run = start_limited(&bench, &format!("--fsize={limit}"));
         let asked = server.requests().len();
         until_true("its end or many polls", || !run.is_running() || server.requests().len() > asked + 30).await;
         let end = run.stop_or_ended().await;
         assert!(matches!(end.code(), Some(0 | 1)), "ended by a signal: {end:?}");
         assert!(!end.err.contains("panic"), "{}", end.err);
-        ended += 1;
     }
     // Without the limit: everything, once.
     let run = bench.start(&["run"]);

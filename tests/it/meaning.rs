@@ -31,10 +31,13 @@ fn rss(begun: DateTime<Utc>, items: &[Item<'_>]) -> String {
     text + "</channel></rss>"
 }
 
+/// A list, and what is told of it: incident and text.
+type Step = (Vec<Item<'static>>, Vec<(&'static str, &'static str)>);
+
 /// A feed that shows one list after the other, and what is told after each: incident and text.
 struct Story {
     id: &'static str,
-    steps: Vec<(Vec<Item<'static>>, Vec<(&'static str, &'static str)>)>,
+    steps: Vec<Step>,
 }
 
 fn stories() -> Vec<Story> {

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use rustix::process::Signal;
 use statuswatch::event::{Impact, Status};
+use statuswatch::ledger::Reader;
 use statuswatch::world::platform::Statuspage;
 use statuswatch::world::{Fault, Provider, Request, Server, World};
 
@@ -30,8 +30,8 @@ async fn polls(server: &Server, id: &str, more: usize) {
 }
 
 fn last_outcome(bench: &Bench, id: &str) -> Option<String> {
-    let db = Connection::open(bench.path("state/ledger.db")).unwrap();
-    db.query_row("SELECT last_outcome FROM provider WHERE id = ?1", [id], |row| row.get(0)).unwrap()
+    let rows = Reader::open(&bench.path("state")).unwrap().providers().unwrap();
+    rows.into_iter().find(|row| row.id == id)?.last_outcome
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ fn a_disk_without_room_for_another_file_loses_nothing_and_needs_no_restart() {
 
 /// A bench that belongs to nobody, where this test may give things away.
 fn of_nobody(extra: &str) -> Option<Bench> {
-    let bench = Bench::new(3, extra);
+    let bench = Bench::new(2, extra);
     let given = std::os::unix::fs::chown(bench.dir.path(), Some(NOBODY), Some(NOBODY));
     if given.is_err() || !works(as_nobody(&bench).arg("version").stdin(Stdio::null())) {
         println!("skipped: only root may be somebody else");
