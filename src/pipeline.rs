@@ -13,6 +13,7 @@ use crate::config::{Config, Console, ConsoleFormat, LogFormat};
 use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
 use crate::poller::Shared;
+use crate::poller::filters::Compared;
 use crate::poller::reading::Reading;
 use crate::poller::work::Work;
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
@@ -103,6 +104,7 @@ impl Pipeline {
             ledger: Ledger::default(),
             reading,
             work: Work::default(),
+            filters: Compared::default(),
             anchor: Anchor::now(),
             once: how.once.then_some(once_sender),
         });

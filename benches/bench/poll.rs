@@ -15,6 +15,7 @@ use statuswatch::fetch::ClientOptions;
 use statuswatch::ledger::{self, Ledger, LedgerActor, Record, Unchanged, Watch};
 use statuswatch::poller::Shared;
 use statuswatch::poller::cycle::{self, Outcome, Start};
+use statuswatch::poller::filters::Compared;
 use statuswatch::poller::reading::Reading;
 use statuswatch::poller::work::Work;
 use statuswatch::sink::actor::SinkActor;
@@ -132,6 +133,7 @@ impl Watching {
             ledger: ledger.clone(),
             reading: Reading::open(dir.path(), 2).0,
             work: Work::default(),
+            filters: Compared::default(),
             anchor: Anchor::now(),
             once: None,
         });

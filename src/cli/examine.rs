@@ -11,6 +11,7 @@ use crate::fetch::{Client, ClientOptions};
 use crate::ledger::Ledger;
 use crate::poller::Shared;
 use crate::poller::cycle::{Examined, Trouble, examine};
+use crate::poller::filters::Compared;
 use crate::poller::reading::Reading;
 use crate::poller::work::Work;
 
@@ -25,6 +26,7 @@ pub(super) fn all(providers: &[Arc<Provider>], mut done: impl FnMut(&Provider)) 
         ledger: Ledger::default(),
         reading: Reading::unmarked(2),
         work: Work::default(),
+        filters: Compared::default(),
         anchor: Anchor::now(),
         once: None,
     };

@@ -11,8 +11,8 @@ use super::output::{self, Paint};
 use super::table::{Cell, Table, one_line};
 use crate::config::Provider;
 use crate::event::Impact;
-use crate::ledger::filter::glob;
 use crate::poller::cycle::{Examined, Trouble};
+use crate::poller::filters::unmatched;
 use crate::redact::redact;
 
 /// One provider in `--json`.
@@ -75,38 +75,11 @@ fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
             if let Some(moved_to) = &found.moved_to {
                 row.warnings.push(format!("the address has moved to {}", redact(moved_to)));
             }
-            row.warnings.extend(unknown_components(provider, found));
+            row.warnings.extend(unmatched(&provider.filter, snapshot).iter().map(|pattern| one_line(&pattern.to_string())));
         }
         Err(trouble) => row.problem = Some(one_line(trouble.reason.lines().next().unwrap_or_default())),
     }
     row
-}
-
-/// Patterns of the provider's filter that match no component of the page, with the nearest right names.
-fn unknown_components(provider: &Provider, found: &Examined) -> Vec<String> {
-    let components = &found.snapshot.components;
-    if components.is_empty() {
-        return Vec::new();
-    }
-    let unmatched = provider.filter.components.iter().filter(|pattern| {
-        !components.iter().any(|component| {
-            let group = component.group.as_deref().unwrap_or_default();
-            let qualified = format!("{group}/{}", component.name);
-            [component.name.as_str(), component.id.as_deref().unwrap_or_default(), group, &qualified]
-                .into_iter()
-                .any(|text| glob(pattern, text))
-        })
-    });
-    unmatched
-        .map(|pattern| {
-            let near = components
-                .iter()
-                .map(|component| (strsim::jaro_winkler(&pattern.to_lowercase(), &component.name.to_lowercase()), &component.name))
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            let hint = near.filter(|(score, _)| *score > 0.6).map(|(_, name)| format!("; is \"{}\" meant?", one_line(name)));
-            format!("no component matches \"{}\"{}", one_line(pattern), hint.unwrap_or_default())
-        })
-        .collect()
 }
 
 fn table(rows: &[Row]) -> String {

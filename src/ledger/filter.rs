@@ -37,9 +37,7 @@ pub fn withheld(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'s
     }
     if !filter.regions.is_empty()
         && draft.components.iter().any(|component| component.group.is_some())
-        && !draft.components.iter().any(|component| {
-            [Some(&component.name), component.group.as_ref()].into_iter().flatten().any(|text| any_glob(&filter.regions, text))
-        })
+        && !draft.components.iter().any(|component| matches_region(&filter.regions, component))
     {
         return Some("regions");
     }
@@ -55,7 +53,8 @@ pub fn withheld(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'s
 }
 
 /// Whether one of the patterns names the component: by id, by name, by group, or as `group/name`.
-fn matches_component(patterns: &[String], component: &Component) -> bool {
+#[must_use]
+pub fn matches_component(patterns: &[String], component: &Component) -> bool {
     let qualified = component.group.as_ref().map(|group| format!("{group}/{}", component.name));
     [Some(&component.name), component.id.as_ref(), component.group.as_ref(), qualified.as_ref()]
         .into_iter()
@@ -63,13 +62,18 @@ fn matches_component(patterns: &[String], component: &Component) -> bool {
         .any(|text| any_glob(patterns, text))
 }
 
+/// Whether one of the patterns names the region the component is in: its group, or itself.
+#[must_use]
+pub fn matches_region(patterns: &[String], component: &Component) -> bool {
+    [Some(&component.name), component.group.as_ref()].into_iter().flatten().any(|text| any_glob(patterns, text))
+}
+
 fn any_glob(patterns: &[String], text: &str) -> bool {
     patterns.iter().any(|pattern| glob(pattern, text))
 }
 
 /// `*` is any text, `?` any character; letter case does not matter. Linear in practice: one point of return.
-#[must_use]
-pub fn glob(pattern: &str, text: &str) -> bool {
+fn glob(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
     let text: Vec<char> = text.to_lowercase().chars().collect();
     let (mut p, mut t) = (0, 0);

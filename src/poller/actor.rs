@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::cycle::{self, Outcome, Start, Trouble};
+use super::filters::{Compared, Unmatched, unmatched};
 use super::reading::Reading;
 use super::schedule::{self, Slot};
 use super::work::Work;
@@ -31,6 +32,8 @@ pub struct Shared {
     pub reading: Reading,
     /// How much may be in memory at once.
     pub work: Work,
+    /// Which filters have been compared with their pages.
+    pub filters: Compared,
     /// One moment on both clocks: schedules follow it, whatever the wall clock does later.
     pub anchor: Anchor,
     /// `run --once`: poll at once, one time, and say so here.
@@ -141,7 +144,12 @@ impl Poller {
             moved_to: None,
             failures: loaded.checkpoint.failures,
             failing: loaded.checkpoint.failures > 0,
-            start: Start { checkpoint: loaded.checkpoint, known: loaded.known, unconditional: false, unread: 0 },
+            start: Start {
+                checkpoint: loaded.checkpoint,
+                known: loaded.known,
+                unconditional: shared.filters.is_due(&provider),
+                unread: 0,
+            },
             active: loaded.active,
             shared,
             provider,
@@ -212,13 +220,14 @@ impl Poller {
                     for rejected in snapshot.rejected.iter().take(5) {
                         tracing::info!(provider = provider.id, rejected, "an item could not be used");
                     }
+                    let unmatched = unmatched(&provider.filter, &snapshot);
                     let observed_at = crate::clock::now();
                     let record =
                         Record { provider, generation, snapshot, checkpoint: (*checkpoint).clone(), complete, observed_at };
                     let answer = shared.ledger.ask(record).await;
                     drop(turn);
                     match answer {
-                        Ok(recorded) => Done::Recorded { recorded, checkpoint, moved_to },
+                        Ok(recorded) => Done::Recorded { recorded, checkpoint, moved_to, unmatched },
                         Err(error) => Done::Unrecorded(error),
                     }
                 }
@@ -250,7 +259,13 @@ impl Poller {
                 let reason = format!("the answer is another page's (its id is {found}, this provider's is {expected})");
                 self.fail(Trouble::word("wrong_tenant", reason), now, context);
             }
-            Done::Recorded { recorded, checkpoint, moved_to } => {
+            Done::Recorded { recorded, checkpoint, moved_to, unmatched } => {
+                // A stale page is not asked what it has.
+                if recorded.verdict != Verdict::Stale {
+                    for pattern in self.shared.filters.note(&self.provider, unmatched) {
+                        tracing::warn!(provider = self.provider.id, reason = %pattern, "please check its filter");
+                    }
+                }
                 if moved_to.is_some() && moved_to != self.moved_to {
                     let to = moved_to.as_ref().map(crate::redact::redact);
                     tracing::warn!(provider = self.provider.id, to, "the address has moved for good: please change providers.yaml");
@@ -360,8 +375,15 @@ impl Poller {
 
 /// What came of a poll, once the ledger knows.
 enum Done {
-    Unchanged { validators: Option<crate::fetch::Validators> },
-    Recorded { recorded: Recorded, checkpoint: Box<crate::ledger::Checkpoint>, moved_to: Option<url::Url> },
+    Unchanged {
+        validators: Option<crate::fetch::Validators>,
+    },
+    Recorded {
+        recorded: Recorded,
+        checkpoint: Box<crate::ledger::Checkpoint>,
+        moved_to: Option<url::Url>,
+        unmatched: Vec<Unmatched>,
+    },
     Unrecorded(LedgerError),
     Failed(Trouble),
 }

@@ -5,12 +5,14 @@
 //! * [`reading`] parses away from the actors' threads, with a deadline, and remembers on disk which provider's
 //!   document was being read, should it take the whole process with it.
 //! * [`work`] bounds how many documents and snapshots of all polls are in memory at once.
+//! * [`filters`] finds names in filters that the page does not have.
 //! * [`actor`] holds the little that has to be kept between polls.
 //!
 //! A poller never has two requests under way. Nothing of a document is kept between polls but its hash.
 
 pub mod actor;
 pub mod cycle;
+pub mod filters;
 pub mod reading;
 pub mod schedule;
 pub mod work;

@@ -1,6 +1,7 @@
 //! `run` from outside: what it prints, how it ends, what it refuses, and what signals do.
 
 mod endings;
+mod filters;
 mod reload;
 mod restarts;
 mod talk;
