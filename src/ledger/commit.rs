@@ -49,9 +49,15 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
 
     let source = message.source();
     let new_source = state.source.as_deref().is_some_and(|former| former != source) && state.baseline_at.is_some();
-    if let Some(verdict) = distrust(&state, oddities, snapshot, now).filter(|_| !new_source) {
+    let doubt = distrust(&state, oddities, snapshot, now).filter(|_| !new_source);
+    // A page made anew has another id and the incidents it had.
+    let anew = oddities.foreign >= heal::ANEW_AFTER && heal::is_known_page(db, &provider.id, &snapshot.incidents)?;
+    if let Some(verdict) = doubt.filter(|_| !anew) {
         let (known, active) = known_now(db, &provider.id, &state, None)?;
         return Ok(Recorded { verdict, events: 0, known, active, recheck: false });
+    }
+    if anew {
+        *oddities = Oddities::default();
     }
     let first_run = state.baseline_at.is_none();
     let watched_since = state.baseline_at.unwrap_or(now);

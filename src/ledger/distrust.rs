@@ -21,7 +21,7 @@ pub(super) struct Oddities {
     /// When the first one in a row came.
     since: Option<Time>,
     stale: u32,
-    foreign: u32,
+    pub(super) foreign: u32,
 }
 
 /// Whether the answer is someone else's or yesterday's.

@@ -22,6 +22,10 @@ const NEAR: chrono::Duration = chrono::Duration::hours(24);
 /// With so few items an overlap says nothing.
 const ENOUGH: usize = 3;
 
+/// Foreign page ids in a row after which the incidents of the page are asked whose it is: mix-ups of customers lasted for
+/// one poll each.
+pub(super) const ANEW_AFTER: u32 = 3;
+
 /// A known item that may stand under another id now.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
@@ -72,6 +76,13 @@ pub(super) fn heal(
         }
     }
     Ok(healed)
+}
+
+/// Whether the incidents listed are so plainly those known before that it is the same provider's page, whatever its id.
+pub(super) fn is_known_page(db: &Connection, provider: &str, incidents: &[Incident]) -> rusqlite::Result<bool> {
+    let healed = heal(db, provider, incidents, &HashSet::new())?;
+    let matched = healed.matched.len();
+    Ok(matched >= ENOUGH && matched >= healed.unmatched)
 }
 
 fn same(candidate: &Candidate, incident: &Incident) -> bool {

@@ -290,12 +290,19 @@ async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Re
         }
     }
     let last: Mutex<Option<Failure>> = Mutex::new(None);
+    // Where the address itself leads for good: what is found there does not say so any more.
+    let moved_to: Mutex<Option<Url>> = Mutex::new(None);
     let fetch = |url: Url, accept: &'static str| {
-        let (brought, last) = (&brought, &last);
+        let (brought, last, moved_to) = (&brought, &last, &moved_to);
         async move {
             match shared.client.get(Request { following: url != provider.url, ..request(provider, &url, accept, None) }).await {
                 Ok(Fetched::Body(answer)) => {
                     let document = answer.document.clone();
+                    if url == provider.url {
+                        // Within a host it is the way to its front page, not a move.
+                        let elsewhere = answer.moved_to.as_ref().filter(|to| to.host() != url.host());
+                        *lock(moved_to) = elsewhere.cloned();
+                    }
                     lock(brought).insert(url, *answer);
                     Ok(document)
                 }
@@ -317,7 +324,10 @@ async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Re
             let source = source::by_name(found.source);
             let answer = lock(&brought).remove(&found.url);
             match (source, answer) {
-                (Some(source), Some(answer)) => Ok(Recognised { source, url: found.url, answer, reason: found.reason }),
+                (Some(source), Some(mut answer)) => {
+                    answer.moved_to = lock(&moved_to).take().or(answer.moved_to);
+                    Ok(Recognised { source, url: found.url, answer, reason: found.reason })
+                }
                 _ => Err(Trouble::word("unrecognised", "the recognised document is not at hand")),
             }
         }

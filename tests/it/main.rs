@@ -28,6 +28,7 @@ mod docs;
 mod feed;
 mod fetch;
 mod fuzz;
+mod healing;
 mod ledger;
 mod limits;
 mod meaning;
