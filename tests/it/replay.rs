@@ -2,16 +2,19 @@
 //! by hand and written down.
 
 mod captures;
+mod every;
 mod own;
+mod sequences;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::Utc;
 use serde_json::Value;
-use statuswatch::world::{Etag, Provider, Server, World};
+use statuswatch::world::{Etag, Provider, Request, Server};
 
 use crate::support::binary::{Bench, events_in};
+use crate::support::provider::alone;
 use crate::support::wait::within;
 
 /// What a page serves at one time: paths and bodies.
@@ -20,9 +23,9 @@ type Step = Vec<(String, Vec<u8>)>;
 /// A page at successive times.
 struct History {
     /// Which it is; also the provider's id.
-    name: &'static str,
+    name: String,
     /// The path that is polled.
-    first: &'static str,
+    first: String,
     /// What it served at each time. Everything else is 404.
     steps: Vec<Step>,
     /// Steps, from 1, that are over after one poll: odd answers, which no page gives for long.
@@ -33,42 +36,33 @@ struct History {
     told: Vec<String>,
 }
 
-/// Polls of a step that have to be complete before the next one: what is missing counts at the second look, which the
-/// third request shows to be over.
+/// Requests of a step that have to arrive before the next one: what is missing counts at the second look, which the third
+/// request shows to be over. Hosts are left alone for a quarter of a second between polls, so each takes that long.
 const POLLS: usize = 3;
 
-/// Plays all histories at once to one `run`, and compares.
-async fn play(histories: Vec<History>) {
-    if histories.is_empty() {
-        return;
-    }
-    let providers: Vec<Provider> = histories.iter().map(|history| Provider::raw(history.name, Arc::new(Utc::now))).collect();
-    for (provider, history) in providers.iter().zip(&histories) {
-        // Strong validators over the body: a step that is the one before byte for byte is a 304.
-        provider.behave(|behaviour| behaviour.etag = Etag::Strong);
-        serve(provider, history, 0);
-    }
-    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
-    let mut bench = Bench::new().default("interval", "100ms").default("incident_interval", "100ms").default("jitter", "0%");
-    for history in &histories {
-        let url = format!("{}{}", server.url(history.name), history.first);
-        bench.add(history.name, &url, "");
-    }
-    let run = bench.start(&["run", "--hosted", "--format", "json"]);
-    let turns = providers.iter().zip(&histories).map(|(provider, history)| turn_pages(&server, provider, history));
-    futures::future::join_all(turns).await;
-    let ended = run.stop().await;
-    assert_eq!(ended.code(), Some(0), "{}", ended.err);
+/// One `run` reads all of them at once.
+#[tokio::test]
+async fn the_pages_of_the_fixtures_tell_what_happened() {
+    let (own, every) = (own::histories(), every::histories());
+    let events = watch(own.iter().chain(&every)).await;
+    compare(&events, &own);
+    every::judge(&events, &every);
+}
 
-    let events = events_in(&bench.path("logs/events.jsonl"));
+/// The same for real pages, where they are at hand.
+#[tokio::test]
+async fn the_pages_of_the_captures_tell_what_happened() {
+    let (captures, sequences) = (captures::histories(), sequences::histories());
+    let events = watch(captures.iter().chain(&sequences)).await;
+    compare(&events, &captures);
+    sequences::judge(&events, &sequences);
+}
+
+/// Holds what was told against what is written down, line by line.
+fn compare(events: &[Value], histories: &[History]) {
     let mut wrong = String::new();
-    for history in &histories {
-        let told: Vec<String> = events
-            .iter()
-            .filter(|event| event["provider"] == history.name)
-            .map(line)
-            .filter(|line| line.starts_with(history.only))
-            .collect();
+    for history in histories {
+        let told: Vec<String> = told(events, history).filter(|line| line.starts_with(history.only)).collect();
         let same = told.len() == history.told.len()
             && told.iter().zip(&history.told).all(|(told, wanted)| told.starts_with(wanted.as_str()));
         if !same {
@@ -76,29 +70,71 @@ async fn play(histories: Vec<History>) {
                 .unwrap();
         }
     }
-    assert!(wrong.is_empty(), "{wrong}\n{}", ended.err);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What was told of a history, a line each.
+fn told<'a>(events: &'a [Value], history: &'a History) -> impl Iterator<Item = String> + 'a {
+    events.iter().filter(|event| event["provider"] == history.name).map(line)
+}
+
+/// Plays all histories at once to one `run`; gives the event log, of which the console has shown the same.
+async fn watch(histories: impl Iterator<Item = &History>) -> Vec<Value> {
+    let histories: Vec<&History> = histories.collect();
+    if histories.is_empty() {
+        return Vec::new();
+    }
+    let providers: Vec<Provider> = histories.iter().map(|history| Provider::raw(&history.name, Arc::new(Utc::now))).collect();
+    for (provider, history) in providers.iter().zip(&histories) {
+        // Strong validators over the body: a step that is the one before byte for byte is a 304.
+        provider.behave(|behaviour| behaviour.etag = Etag::Strong);
+        serve(provider, history, 0);
+    }
+    // A server each: whoever waits for a page looks at the requests of that page alone.
+    let servers = futures::future::join_all(providers.iter().map(alone)).await;
+    let mut bench = Bench::new().default("interval", "100ms").default("incident_interval", "100ms").default("jitter", "0%");
+    for (history, server) in histories.iter().zip(&servers) {
+        let url = format!("{}{}", server.url(&history.name), history.first);
+        bench.add(&history.name, &url, "");
+    }
+    let run = bench.start(&["run", "--hosted", "--format", "json"]);
+    let pages = servers.iter().zip(&providers).zip(&histories);
+    futures::future::join_all(pages.map(|((server, provider), history)| turn_pages(server, provider, history))).await;
+    let ended = run.stop().await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.err);
+
+    let events = events_in(&bench.path("logs/events.jsonl"));
     let seqs: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
     assert!(seqs.iter().copied().eq(1..=seqs.len() as u64), "{seqs:?}");
     let console: Vec<Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(console, events, "the console and the event log tell the same");
+    for (history, server) in histories.iter().zip(&servers) {
+        // What is served and never asked for is no test of anything.
+        for path in history.steps.iter().flatten().map(|(path, _)| path) {
+            let asked = server.requests().iter().any(|request| request.path == *path);
+            assert!(asked, "{}: nobody asked for {path}\n{}", history.name, ended.err);
+        }
+    }
+    // Another customer's page is part of some histories; everything else can be read.
+    let unread: Vec<&str> =
+        ended.err.lines().filter(|line| line.contains("cannot be read") && !line.contains("another page's")).collect();
+    assert_eq!(unread, [""; 0]);
+    events
 }
 
 async fn turn_pages(server: &Server, provider: &Provider, history: &History) {
-    let id = provider.id();
-    let asked = || server.requests_of(id).iter().filter(|request| request.path == history.first).count();
+    let count = |requests: &[Request]| requests.iter().filter(|request| request.path == history.first).count();
     for step in 0..history.steps.len() {
         let before = if step == 0 {
             0
         } else {
             serve(provider, history, step);
-            asked()
+            count(&server.requests())
         };
-        // One may have been answered with the former page just now, and the last one shows only that those before are over.
-        let enough = before + if history.brief.contains(&(step + 1)) { 2 } else { POLLS + 2 };
-        let count = |requests: &[statuswatch::world::Request]| {
-            requests.iter().filter(|request| request.provider == id && request.path == history.first).count()
-        };
-        within(&format!("step {} of {id}", step + 1), server.wait_until(|requests| count(requests) >= enough)).await;
+        // Server and test take turns on one thread: none of these was answered with the former page.
+        let enough = before + if history.brief.contains(&(step + 1)) { 1 } else { POLLS };
+        let waiting = server.wait_until(|requests| count(requests) >= enough);
+        within(&format!("step {} of {}", step + 1, history.name), waiting).await;
     }
 }
 
@@ -110,7 +146,7 @@ fn serve(provider: &Provider, history: &History, step: usize) {
         }
     }
     // The first document last: by then its details are those of the same time.
-    let (firsts, details): (Vec<_>, Vec<_>) = fresh.iter().partition(|(path, _)| path == history.first);
+    let (firsts, details): (Vec<_>, Vec<_>) = fresh.iter().partition(|(path, _)| *path == history.first);
     for (path, body) in details.into_iter().chain(firsts) {
         let is_xml = body.trim_ascii_start().starts_with(b"<");
         provider.set_document(
@@ -122,8 +158,13 @@ fn serve(provider: &Provider, history: &History, step: usize) {
 }
 
 /// An event in one line: kind, incident, status, revision, impact, time and text; of a component, whose time is that
-/// of the poll: its name, and from which state into which.
+/// of the poll: its name, and from which state into which. A time that is the poll's is called `now`.
 fn line(event: &Value) -> String {
+    let time = if event["published_at"] == event["observed_at"] {
+        "now".to_owned()
+    } else {
+        event["published_at"].as_str().unwrap().to_owned()
+    };
     let word = |key: &str| event[key].as_str().unwrap_or("-").to_owned();
     match event["kind"].as_str().unwrap() {
         "component" => format!("component {}: {} -> {}", word("title"), word("previous_status"), word("status")),
@@ -134,7 +175,7 @@ fn line(event: &Value) -> String {
             word("status"),
             event["revision"],
             word("impact"),
-            word("published_at"),
+            time,
             word("message").replace('\n', " "),
         ),
     }

@@ -9,7 +9,7 @@ mod captures_pages;
 mod cases;
 mod details;
 pub(crate) mod fixtures;
-mod happened;
+pub(crate) mod happened;
 mod more_captures;
 mod sequences;
 mod sweeps;

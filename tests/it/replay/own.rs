@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{History, Step, play};
+use super::{History, Step};
 
 const SUMMARY: &str = "api/v2/summary.json";
 const INCIDENTS: &str = "api/v2/incidents.json";
@@ -18,8 +18,8 @@ const PLACES: &[(&str, &str)] = &[
 ];
 
 /// The case `source/case` of the fixtures, polled at `first`.
-fn case(name: &'static str, folder: &str, first: &'static str, told: &[&str]) -> History {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
+fn case(case: &str, first: &str, told: &[&str]) -> History {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(case);
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut steps: Vec<(String, Step)> = Vec::new();
@@ -33,30 +33,44 @@ fn case(name: &'static str, folder: &str, first: &'static str, told: &[&str]) ->
         steps.last_mut().unwrap().1.push((path.to_owned(), std::fs::read(&file).unwrap()));
     }
     History {
-        name,
-        first,
+        name: case.replace('/', "-"),
+        first: first.to_owned(),
         steps: steps.into_iter().map(|(_, step)| step).collect(),
-        brief: if name == "outage" { &[6] } else { &[] },
+        brief: if case == "statuspage/outage" { &[6] } else { &[] },
         only: "",
         told: told.iter().map(|&line| line.to_owned()).collect(),
     }
 }
 
 /// Feed files, one a step.
-fn feed(name: &'static str, files: &[&str], told: &[&str]) -> History {
+fn feed(name: &str, files: &[&str], told: &[&str]) -> History {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/feed");
     let steps = files.iter().map(|file| vec![("history.atom".to_owned(), std::fs::read(folder.join(file)).unwrap())]).collect();
-    History { name, first: "history.atom", steps, brief: &[], only: "", told: told.iter().map(|&line| line.to_owned()).collect() }
+    History {
+        name: name.to_owned(),
+        first: "history.atom".to_owned(),
+        steps,
+        brief: &[],
+        only: "",
+        told: told.iter().map(|&line| line.to_owned()).collect(),
+    }
 }
 
-#[tokio::test]
-async fn statuspage() {
-    play(vec![
-        case("quiet", "statuspage/quiet", SUMMARY, &[]),
+/// All of them.
+pub(super) fn histories() -> Vec<History> {
+    [statuspage(), incidentio(), feeds()].into_iter().flatten().collect()
+}
+
+fn statuspage() -> Vec<History> {
+    vec![
+        case("statuspage/quiet", SUMMARY, &[]),
         // Open at the first poll: its newest update is told.
-        case("open", "statuspage/open", SUMMARY, &["incident acmeinc00001 investigating r1 major 2026-02-03T12:00:00Z | We are seeing failed"]),
         case(
-            "outage",
+            "statuspage/open",
+            SUMMARY,
+            &["incident acmeinc00001 investigating r1 major 2026-02-03T12:00:00Z | We are seeing failed"],
+        ),
+        case(
             "statuspage/outage",
             SUMMARY,
             &[
@@ -78,7 +92,6 @@ async fn statuspage() {
             ],
         ),
         case(
-            "maintenance",
             "statuspage/maintenance",
             SUMMARY,
             &[
@@ -93,15 +106,13 @@ async fn statuspage() {
         ),
         // The component of step 3 that is new is only remembered.
         case(
-            "components",
             "statuspage/components",
             SUMMARY,
             &["component Europe: - -> degraded_performance", "component Europe: degraded_performance -> operational"],
         ),
-        case("tenant", "statuspage/tenant", SUMMARY, &[]),
+        case("statuspage/tenant", SUMMARY, &[]),
         // What is not over at the first poll, one with an update whose status is no word we know.
         case(
-            "odd",
             "statuspage/odd",
             SUMMARY,
             &[
@@ -109,25 +120,21 @@ async fn statuspage() {
                 "incident acmeoddinc01 update r1 none 2026-02-13T10:05:00Z | ",
             ],
         ),
-        case("alone", "statuspage/incidents-alone", INCIDENTS, &[]),
-    ])
-    .await;
+        case("statuspage/incidents-alone", INCIDENTS, &[]),
+    ]
 }
 
-#[tokio::test]
-async fn incidentio() {
-    play(vec![
-        case("quiet", "incidentio/quiet", SUMMARY, &[]),
-        case("silent", "incidentio/silent", SUMMARY, &[]),
-        case("regions", "incidentio/regions", SUMMARY, &[]),
+fn incidentio() -> Vec<History> {
+    vec![
+        case("incidentio/quiet", SUMMARY, &[]),
+        case("incidentio/silent", SUMMARY, &[]),
+        case("incidentio/regions", SUMMARY, &[]),
         case(
-            "open",
             "incidentio/open",
             SUMMARY,
             &["incident 01HACME0XNC000000000000001 investigating r1 minor 2026-04-02T10:00:00Z | We’re investigating runs"],
         ),
         case(
-            "outage",
             "incidentio/outage",
             SUMMARY,
             &[
@@ -140,7 +147,6 @@ async fn incidentio() {
             ],
         ),
         case(
-            "widget",
             "incidentio/widget",
             WIDGET,
             &[
@@ -151,15 +157,13 @@ async fn incidentio() {
                 "incident 01HACME0XNC000000000000001 monitoring r1 minor 2026-04-02T10:30:00Z | A fix is in place.",
             ],
         ),
-    ])
-    .await;
+    ]
 }
 
-#[tokio::test]
-async fn feeds() {
-    play(vec![
+fn feeds() -> Vec<History> {
+    vec![
         feed(
-            "appended",
+            "feed-appended",
             &["growing-01.atom", "growing-02-appended.atom"],
             &[
                 "incident m1n2o3p4q5r6 monitoring r1 unknown 2026-03-03T21:30:00Z | A new relay",
@@ -169,7 +173,7 @@ async fn feeds() {
             ],
         ),
         feed(
-            "edited",
+            "feed-edited",
             &["growing-01.atom", "growing-03-edited.atom"],
             &[
                 "incident m1n2o3p4q5r6 monitoring r1 unknown 2026-03-03T21:30:00Z | A new relay",
@@ -178,19 +182,18 @@ async fn feeds() {
         ),
         // The same in other markup and another order.
         feed(
-            "rerendered",
+            "feed-rerendered",
             &["growing-01.atom", "growing-04-rerendered.atom"],
             &["incident m1n2o3p4q5r6 monitoring r1 unknown 2026-03-03T21:30:00Z | A new relay"],
         ),
         // Entries that show the latest update alone.
         feed(
-            "replaced",
+            "feed-replaced",
             &["replaced.atom"],
             &[
                 "maintenance 01M1J99EDCYED5GP2W8GZ3N2NA in_progress r1 maintenance 2026-04-01T08:00:00Z | Short breaks",
                 "incident 01M1KWEDH417T2CF44YYHZDFCR identified r1 unknown 2026-04-02T11:58:49.046Z | A disk is full.",
             ],
         ),
-    ])
-    .await;
+    ]
 }

@@ -1,0 +1,47 @@
+//! The sequences among the real captures that are judged in `sources/sequences.rs` one incident at a time: here the whole
+//! pipeline reads them, and the table of what happened is the same.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use url::Url;
+
+use super::History;
+use crate::sources::fixtures::shared;
+use crate::sources::happened::SEQUENCES;
+
+/// All of them; none where the captures are not at hand.
+pub(super) fn histories() -> Vec<History> {
+    let Some(root) = shared() else { return Vec::new() };
+    SEQUENCES
+        .iter()
+        .enumerate()
+        .map(|(place, sequence)| {
+            let first = Url::parse(sequence.url).unwrap().path().trim_start_matches('/').to_owned();
+            let file = |step: usize| root.join(sequence.files.replace("NN", &format!("{step:02}")));
+            let steps = (1..=sequence.steps).map(|step| vec![(first.clone(), std::fs::read(file(step)).unwrap())]).collect();
+            History { name: format!("{}-{place}", sequence.source), first, steps, brief: &[], only: "", told: Vec::new() }
+        })
+        .collect()
+}
+
+/// Update, revision and status of what was told, by incident: between incidents there is no order to be held.
+type Facts = BTreeMap<String, Vec<(String, u64, String)>>;
+
+/// Holds what was told of these histories against the table of what happened.
+pub(super) fn judge(events: &[Value], histories: &[History]) {
+    for (history, sequence) in histories.iter().zip(SEQUENCES) {
+        let mut told = Facts::new();
+        for event in events.iter().filter(|event| event["provider"] == history.name) {
+            let word = |key: &str| event[key].as_str().unwrap_or("-").to_owned();
+            let fact = (word("update_id"), event["revision"].as_u64().unwrap(), word("status"));
+            told.entry(word("incident_id")).or_default().push(fact);
+        }
+        let mut happened = Facts::new();
+        for (_, incident, update, revision, status) in sequence.told {
+            let fact = ((*update).to_owned(), u64::from(*revision), (*status).to_owned());
+            happened.entry((*incident).to_owned()).or_default().push(fact);
+        }
+        assert_eq!(told, happened, "{}", sequence.files);
+    }
+}
