@@ -168,9 +168,9 @@ impl Plan {
     /// A page that misbehaves for a while.
     fn fault(&mut self, providers: &[Provider]) {
         let provider = self.rng.usize(..providers.len());
-        let pinned = providers.get(provider).is_some_and(|provider| provider.platform().entry().is_empty());
+        let pinned = providers.get(provider).is_some_and(|provider| provider.platform().names_owner());
         let begin = 0.03 + self.rng.f64() * 0.65;
-        // These two happen to one answer and are gone, as in real life. A bare feed does not say whose it is.
+        // These two happen to one answer and are gone, as in real life. Not every page says whose it is.
         let once = if pinned { self.pick(&[Some(Fault::Stale), Some(Fault::WrongTenant), None, None, None]) } else { None };
         if let Some(fault) = once {
             self.add(begin, Act::Fault { provider, fault, answers: Some(1) });

@@ -1,15 +1,15 @@
-//! [`Universe`]: thirty invented providers on several platforms, and a record of all that they published.
+//! [`Universe`]: thirty invented providers on all platforms of the world, and a record of all that they published.
 
 #![expect(clippy::must_use_candidate, reason = "an operation is done for its effect; its result is a convenience")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
 
-use super::platform::{Atom, IncidentIo, JsonFeed, Platform, Rss, Statuspage};
+use super::platform::{Atom, BetterStack, Google, IncidentIo, Instatus, JsonFeed, Platform, Rss, Slack, StatusIo, Statuspage};
 use super::provider::{Clock, Provider};
 use super::server::{Server, World};
 use super::state::{Incident, Posted};
@@ -31,27 +31,27 @@ static ROWS: &[Row] = &[
     ("tidewater", "Tidewater Hosting", &Atom, CLOUD),
     ("larkspur", "Larkspur", &Statuspage, APP),
     ("cinderbase", "Cinderbase", &Statuspage, APP),
-    ("foxtail", "Foxtail Analytics", &Rss, APP),
-    ("brightloom", "Brightloom", &IncidentIo, APP),
+    ("foxtail", "Foxtail Analytics", &BetterStack, APP),
+    ("brightloom", "Brightloom", &Google, APP),
     ("paperkite", "Paperkite", &JsonFeed, MAIL),
     ("granite-dns", "Granite DNS", &Statuspage, CLOUD),
-    ("moonmoth", "Moonmoth", &Statuspage, MODEL),
+    ("moonmoth", "Moonmoth", &Instatus, MODEL),
     ("copperline", "Copperline Pay", &IncidentIo, PAY),
-    ("saltmarsh", "Saltmarsh CDN", &Statuspage, CLOUD),
+    ("saltmarsh", "Saltmarsh CDN", &Google, CLOUD),
     ("velvet-queue", "Velvet Queue", &Atom, APP),
-    ("ironbark", "Ironbark CI", &Statuspage, APP),
-    ("drumlin", "Drumlin Maps", &Statuspage, APP),
+    ("ironbark", "Ironbark CI", &Slack, APP),
+    ("drumlin", "Drumlin Maps", &StatusIo, APP),
     ("sparrowhawk", "Sparrowhawk", &Rss, APP),
-    ("juniper-hr", "Juniper HR", &Statuspage, APP),
+    ("juniper-hr", "Juniper HR", &Instatus, APP),
     ("wavecrest", "Wavecrest Voice", &Statuspage, MAIL),
     ("thistle-ai", "Thistle AI", &IncidentIo, MODEL),
-    ("oxbow", "Oxbow Storage", &Statuspage, CLOUD),
+    ("oxbow", "Oxbow Storage", &BetterStack, CLOUD),
     ("pinebough-post", "Pinebough Post", &JsonFeed, MAIL),
     ("redfern", "Redfern Identity", &Statuspage, APP),
     ("slatepoint", "Slatepoint", &Atom, PAY),
-    ("kestrel-git", "Kestrel Git", &Statuspage, APP),
+    ("kestrel-git", "Kestrel Git", &Slack, APP),
     ("amberly", "Amberly", &IncidentIo, APP),
-    ("dovetail-crm", "Dovetail Desk", &Statuspage, APP),
+    ("dovetail-crm", "Dovetail Desk", &Google, APP),
     ("nightjar", "Nightjar Logs", &Rss, CLOUD),
     ("zephyr-edge", "Zephyr Edge", &Statuspage, CLOUD),
 ];
@@ -90,9 +90,12 @@ pub struct Publication {
 ///
 /// Of an update the last revision must be told, earlier ones may be. A component's change may be
 /// missed where another one followed before a poll.
+/// What a platform does not keep is owed as long as its incident is open.
 #[derive(Debug, Clone, Default)]
 pub struct Published {
     list: Arc<Mutex<Vec<Publication>>>,
+    /// Provider and native id of incidents of which nothing can be read any more.
+    gone: Arc<Mutex<HashSet<(String, String)>>>,
 }
 
 impl Published {
@@ -105,10 +108,19 @@ impl Published {
     /// The last revision of every update of an incident or maintenance: what must have been told in the end.
     #[must_use]
     pub fn owed(&self) -> Vec<Publication> {
-        let list = self.lock();
+        let (list, gone) = (self.lock(), self.gone.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_gone =
+            |one: &Publication| one.incident_id.as_ref().is_some_and(|id| gone.contains(&(one.provider.clone(), id.clone())));
         let key = |one: &Publication| one.update.map(|update| (one.provider.clone(), update));
         let last: HashMap<_, _> = list.iter().filter_map(|one| Some((key(one)?, one.revision))).collect();
-        list.iter().filter(|one| key(one).is_some_and(|key| last.get(&key) == Some(&one.revision))).cloned().collect()
+        let is_last = |one: &Publication| key(one).is_some_and(|key| last.get(&key) == Some(&one.revision));
+        list.iter().filter(|one| is_last(one) && !is_gone(one)).cloned().collect()
+    }
+
+    /// The incident is over on a platform that does not keep it.
+    fn forget(&self, provider: &Provider, incident: u64) {
+        let gone = (provider.id().to_owned(), provider.incident_id(incident));
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(gone);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Publication>> {
@@ -210,6 +222,9 @@ impl Universe {
     pub fn update(&self, provider: &Provider, incident: u64, status: Status, text: &str) -> Option<Posted> {
         let posted = provider.update(incident, status, text)?;
         self.record(provider, posted, 1);
+        if status.is_over() && !provider.platform().keeps_past() {
+            self.published.forget(provider, incident);
+        }
         Some(posted)
     }
 

@@ -1,46 +1,139 @@
-//! The world's pages are read by the real sources, as the real ones are.
+//! The world's pages are read by the real sources, as the real ones are: quiet, open, updated, edited, resolved.
 
 use chrono::Utc;
 use statuswatch::document::Document;
-use statuswatch::event::{Impact, Kind, Status};
-use statuswatch::source::{Documents, Limits, by_name};
-use statuswatch::world::platform::PLATFORMS;
+use statuswatch::event::{ComponentStatus, Impact, Kind, Status};
+use statuswatch::snapshot::Snapshot;
+use statuswatch::source::{Documents, Known, Limits, SOURCES, by_name};
+use statuswatch::world::Provider;
+use statuswatch::world::platform::{PLATFORMS, Platform};
 use url::Url;
 
 use crate::support::provider::provider;
 
+const TITLE: &str = "Slow uploads";
+
+/// Platforms that show no maintenance at all.
+const NO_PLANS: [&str; 1] = ["google"];
+
+/// Those of which nothing can be read once it is over.
+const NO_END: [&str; 1] = ["statusio"];
+
+/// Those that show no state of a component beside the incidents.
+const NO_STATES: [&str; 5] = ["google", "slack", "atom", "rss", "json-feed"];
+
+/// What the source makes of the page, with the details it asks for when it sees the page for the first time.
+fn read(provider: &Provider) -> Snapshot {
+    let platform = provider.platform();
+    let source = by_name(platform.source()).unwrap_or_else(|| panic!("no source {}", platform.source()));
+    let root = Url::parse("http://127.0.0.1/").unwrap();
+    let documents = provider.documents();
+    let shown = |path: &str| {
+        let shown = documents.get(path)?;
+        Some(Document::new(root.join(path).unwrap(), Some(&shown.content_type), shown.body.clone()))
+    };
+    let first = if platform.entry().is_empty() {
+        // From the bare address alone.
+        let located = source.locate(&root);
+        located.iter().find_map(|place| shown(place.path().trim_start_matches('/'))).expect("a document where it is looked for")
+    } else {
+        shown(platform.entry()).unwrap()
+    };
+    let by: Vec<&str> = SOURCES.iter().filter(|source| source.recognise(&first).is_some()).map(|source| source.name()).collect();
+    assert_eq!(by, [source.name()], "{}", platform.name());
+    let alone = Documents::only(first);
+    let said = |snapshot: Result<Snapshot, _>| {
+        let snapshot = snapshot.unwrap_or_else(|error| panic!("{}: {error}", platform.name()));
+        assert_eq!(snapshot.rejected, [""; 0], "{}", platform.name());
+        snapshot
+    };
+    let wanted = source.details(&alone.first, &said(source.parse(&alone, Limits::default())), &Known::default());
+    let details = wanted.iter().map(|detail| {
+        let path = detail.url.path().trim_start_matches('/');
+        (detail.role, shown(path).unwrap_or_else(|| panic!("{}: no {path}", platform.name())))
+    });
+    said(source.parse(&Documents { details: details.collect(), ..alone }, Limits::default()))
+}
+
+/// Status, impact and texts of the one incident, where it is shown.
+fn trouble(provider: &Provider, incident: u64) -> Option<(Status, Impact, Vec<String>)> {
+    let snapshot = read(provider);
+    let mut found = snapshot.incidents.iter().filter(|incident| incident.title == TITLE);
+    let one = found.next()?;
+    let name = provider.platform().name();
+    assert!(found.next().is_none() && one.kind == Kind::Incident, "{name}");
+    assert_eq!(one.id, provider.incident_id(incident), "{name}: what is published has the source's id");
+    Some((one.status, one.impact, one.updates.iter().map(|update| update.text.clone()).collect()))
+}
+
+fn tell_a_story(platform: &'static dyn Platform) {
+    let name = platform.name();
+    let provider = provider("northwind", platform);
+    provider.import(3);
+    let quiet = read(&provider);
+    assert_eq!(quiet.open().count(), 0, "{name}");
+    assert!(matches!(quiet.impact(), Impact::None | Impact::Unknown), "{name}: {quiet:?}");
+    let gives_impacts = quiet.impact() == Impact::None;
+
+    let posted = provider.open_incident(TITLE, Impact::Major, &["Object storage"], "Uploads are slow.");
+    provider.set_component("Object storage", ComponentStatus::PartialOutage).unwrap();
+    let (status, impact, texts) = trouble(&provider, posted.incident).unwrap();
+    assert_eq!((status, texts), (Status::Investigating, vec!["Uploads are slow.".to_owned()]), "{name}");
+    assert_eq!(impact, if gives_impacts { Impact::Major } else { Impact::Unknown }, "{name}");
+    assert_eq!(read(&provider).open().count(), 1, "{name}");
+    // Some have one word for a component that is partly and one that is wholly down.
+    assert!(read(&provider).impact().rank() >= impact.rank(), "{name}");
+    let shown = read(&provider);
+    let state = shown.components.iter().find(|component| component.name == "Object storage").map(|component| component.status);
+    if NO_STATES.contains(&name) {
+        assert_eq!(state, None, "{name}");
+    } else {
+        assert!(matches!(state, Some(ComponentStatus::PartialOutage | ComponentStatus::MajorOutage)), "{name}: {state:?}");
+        assert!(shown.coverage.all_components, "{name}");
+    }
+
+    let second = provider.update(posted.incident, Status::Identified, "A disk failed & burns.").unwrap();
+    let (status, _, texts) = trouble(&provider, posted.incident).unwrap();
+    assert!(matches!(status, Status::Identified | Status::Investigating | Status::Update), "{name}: {status}");
+    assert_eq!(texts, ["Uploads are slow.", "A disk failed & burns."], "{name}");
+    provider.edit(second, "Two disks failed.").unwrap();
+    assert_eq!(trouble(&provider, posted.incident).unwrap().2, ["Uploads are slow.", "Two disks failed."], "{name}");
+
+    provider.resolve(posted.incident, "All is well.").unwrap();
+    provider.set_component("Object storage", ComponentStatus::Operational).unwrap();
+    let end = trouble(&provider, posted.incident).map(|(status, _, texts)| (status, texts));
+    let texts = ["Uploads are slow.", "Two disks failed.", "All is well."].map(str::to_owned).to_vec();
+    assert_eq!(end, (!NO_END.contains(&name)).then_some((Status::Resolved, texts)), "{name}");
+    assert_eq!(read(&provider).impact(), quiet.impact(), "{name}");
+
+    let begin = Utc::now() + chrono::Duration::hours(1);
+    let plan = provider.schedule("Disk change", (begin, begin + chrono::Duration::hours(1)), &["Compute"], "We change disks.");
+    let planned = read(&provider);
+    let planned = planned.incidents.iter().find(|incident| incident.title == "Disk change");
+    assert_eq!(planned.is_none(), NO_PLANS.contains(&name), "{name}");
+    let Some(planned) = planned else { return };
+    assert_eq!((planned.kind, planned.id.as_str()), (Kind::Maintenance, &*provider.incident_id(plan.incident)), "{name}");
+    if platform.shows_maintenances() {
+        assert_eq!(planned.status, Status::Scheduled, "{name}");
+        provider.start(plan.incident, "We begin.").unwrap();
+        provider.complete(plan.incident, "Done.").unwrap();
+        let done = read(&provider);
+        let done = done.incidents.iter().find(|incident| incident.title == "Disk change").unwrap();
+        assert_eq!((done.status, done.updates.len()), (Status::Completed, 3), "{name}");
+    }
+}
+
 #[test]
-fn every_platform_is_recognised_and_read_by_its_source() {
-    for &platform in PLATFORMS {
-        let provider = provider("northwind", platform);
-        let posted = provider.open_incident("Slow uploads", Impact::Major, &["Object storage"], "Uploads are slow.");
-        provider.update(posted.incident, Status::Identified, "A disk failed.").unwrap();
-        let begin = Utc::now() + chrono::Duration::hours(1);
-        provider.schedule("Disk change", (begin, begin + chrono::Duration::hours(1)), &["Compute"], "We change disks.");
-        let source = by_name(platform.source()).unwrap_or_else(|| panic!("no source {}", platform.source()));
-        let page = Url::parse("http://127.0.0.1/northwind/").unwrap();
-        let entry = if platform.entry().is_empty() { "api/v2/summary.json" } else { platform.entry() };
-        let shown = &provider.documents()[entry];
-        let document = Document::new(page.join(entry).unwrap(), Some(&shown.content_type), shown.body.clone());
-        assert!(source.recognise(&document).is_some(), "{}", platform.name());
-        if platform.entry().is_empty() {
-            assert!(source.locate(&page).contains(&document.url), "{}: {:?}", platform.name(), source.locate(&page));
-        }
-        let snapshot = source
-            .parse(&Documents::only(document), Limits::default())
-            .unwrap_or_else(|error| panic!("{}: {error}", platform.name()));
-        let incident = snapshot.incidents.iter().find(|incident| incident.title == "Slow uploads");
-        let incident = incident.unwrap_or_else(|| panic!("{}: {snapshot:?}", platform.name()));
-        assert_eq!(incident.kind, Kind::Incident, "{}", platform.name());
-        assert_eq!(incident.status, Status::Identified, "{}", platform.name());
-        let texts: Vec<&str> = incident.updates.iter().map(|update| update.text.as_str()).collect();
-        assert_eq!(texts, ["Uploads are slow.", "A disk failed."], "{}", platform.name());
-        assert!(snapshot.incidents.iter().any(|incident| incident.title == "Disk change"), "{}", platform.name());
-        assert_eq!(
-            incident.id,
-            provider.incident_id(posted.incident),
-            "{}: what is published has the source's id",
-            platform.name()
-        );
+fn every_platform_is_read_by_its_source_alone_through_a_whole_story() {
+    for platform in PLATFORMS {
+        tell_a_story(*platform);
+    }
+}
+
+#[test]
+fn a_page_without_a_past_is_read_too() {
+    for platform in PLATFORMS {
+        let provider = provider("northwind", *platform);
+        assert_eq!(read(&provider).open().count(), 0, "{}", platform.name());
     }
 }

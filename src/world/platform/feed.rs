@@ -9,57 +9,37 @@ use crate::event::Time;
 use crate::world::state::{Incident, State};
 
 use super::html::push;
-use super::{Document, Documents, Platform, html, ids};
+use super::{Document, Documents, html, ids};
 
 /// Entries of a feed.
 const WINDOW: usize = 25;
 
-macro_rules! feeds {
-    ($($(#[$meta:meta])* $type:ident: $name:literal, $path:literal, $media:literal, $render:ident;)+) => {$(
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy)]
-        pub struct $type;
-
-        impl Platform for $type {
-            fn name(&self) -> &'static str {
-                $name
-            }
-
-            fn source(&self) -> &'static str {
-                "feed"
-            }
-
-            fn entry(&self) -> &'static str {
-                $path
-            }
-
-            fn documents(&self, state: &State) -> Documents {
-                let page = html::page(state, "", &[($media, $path)]);
-                Documents::from([(String::new(), page), ($path.to_owned(), $render(state))])
-            }
-
-            fn incident_id(&self, state: &State, incident: u64) -> String {
-                ids::code(state, "incident", incident)
-            }
-
-            fn update_id(&self, _state: &State, _update: u64) -> Option<String> {
-                None
-            }
-        }
-    )+};
+/// A page with an Atom feed.
+pub(super) fn atom_alone(state: &State) -> Documents {
+    alone(state, "application/atom+xml", "history.atom", atom(state))
 }
 
-feeds! {
-    /// An Atom feed as Statuspage writes it.
-    Atom: "atom", "history.atom", "application/atom+xml", atom;
-    /// An RSS 2.0 feed as Statuspage writes it.
-    Rss: "rss", "history.rss", "application/rss+xml", rss;
-    /// A JSON Feed 1.1.
-    JsonFeed: "json-feed", "feed.json", "application/feed+json", json_feed;
+/// A page with an RSS feed.
+pub(super) fn rss_alone(state: &State) -> Documents {
+    alone(state, "application/rss+xml", "history.rss", rss(state))
+}
+
+/// A page with a JSON Feed.
+pub(super) fn json_alone(state: &State) -> Documents {
+    alone(state, "application/feed+json", "feed.json", json_feed(state))
+}
+
+fn alone(state: &State, media: &str, path: &str, feed: Document) -> Documents {
+    Documents::from([(String::new(), html::page(state, "", &[(media, path)])), (path.to_owned(), feed)])
 }
 
 /// The history as Atom.
 pub(super) fn atom(state: &State) -> Document {
+    atom_with(state, |incident| link(state, incident))
+}
+
+/// The same with other links.
+pub(super) fn atom_with(state: &State, link: impl Fn(&Incident) -> String) -> Document {
     let home = html::home(state);
     let host = home.trim_start_matches("https://");
     let name = encode_text(&state.name);
@@ -80,7 +60,7 @@ pub(super) fn atom(state: &State) -> Document {
                 incident.number,
                 seconds(last(incident)),
                 seconds(incident.changed),
-                link(state, incident),
+                link(incident),
                 encode_text(&incident.title),
                 encode_text(&html::updates(incident)),
             ),

@@ -1,10 +1,16 @@
-//! How platforms show a [`State`]: one file for each, and a row in [`PLATFORMS`].
+//! How platforms show a [`State`]: a function from it to documents for each, and a row in the table below.
 
+mod betterstack;
 mod feed;
+mod google;
 mod html;
 mod ids;
 mod incidentio;
+mod instatus;
+mod slack;
+mod statusio;
 mod statuspage;
+mod v2;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,12 +19,118 @@ use bytes::Bytes;
 
 use super::state::State;
 
-pub use feed::{Atom, JsonFeed, Rss};
-pub use incidentio::IncidentIo;
-pub use statuspage::Statuspage;
+/// Makes a native id of a page, of what it is for, and of its number there.
+type MakeId = fn(&State, &str, u64) -> String;
 
-/// Every platform the world can imitate.
-pub static PLATFORMS: &[&dyn Platform] = &[&Statuspage, &IncidentIo, &Atom, &Rss, &JsonFeed];
+/// One row for each platform: how it is called, by which source and from which path it is read, its documents, its ids, and
+/// what can be expected of it (see [`Platform`]).
+macro_rules! platforms {
+    ($($(#[$meta:meta])* $type:ident {
+        name: $name:literal, source: $source:literal, entry: $entry:expr, documents: $documents:path,
+        incident: $incident:path, update: $update:expr, maintenances: $maintenances:literal, past: $past:literal, owner: $owner:literal $(,)?
+    })+) => {
+        $(
+            $(#[$meta])*
+            #[derive(Debug, Clone, Copy)]
+            pub struct $type;
+
+            impl Platform for $type {
+                fn name(&self) -> &'static str {
+                    $name
+                }
+
+                fn source(&self) -> &'static str {
+                    $source
+                }
+
+                fn entry(&self) -> &'static str {
+                    $entry
+                }
+
+                fn documents(&self, state: &State) -> Documents {
+                    $documents(state)
+                }
+
+                fn incident_id(&self, state: &State, incident: u64) -> String {
+                    $incident(state, "incident", incident)
+                }
+
+                fn update_id(&self, state: &State, update: u64) -> Option<String> {
+                    let make: Option<MakeId> = $update;
+                    make.map(|make| make(state, "update", update))
+                }
+
+                fn shows_maintenances(&self) -> bool {
+                    $maintenances
+                }
+
+                fn keeps_past(&self) -> bool {
+                    $past
+                }
+
+                fn names_owner(&self) -> bool {
+                    $owner
+                }
+            }
+        )+
+
+        /// Every platform the world can imitate.
+        pub static PLATFORMS: &[&dyn Platform] = &[$(&$type),+];
+    };
+}
+
+platforms! {
+    /// Atlassian Statuspage: the v2 API and the two history feeds.
+    Statuspage {
+        name: "statuspage", source: "statuspage", entry: "", documents: statuspage::documents,
+        incident: ids::code, update: Some(ids::code), maintenances: true, past: true, owner: true,
+    }
+    /// incident.io: its imitation of that API, and its own feed. Maintenances leave it without a word.
+    IncidentIo {
+        name: "incidentio", source: "incidentio", entry: "", documents: incidentio::documents,
+        incident: ids::ulid, update: Some(ids::ulid), maintenances: false, past: true, owner: true,
+    }
+    /// Instatus. What is over is in its feed alone, which is read when the summary changed.
+    Instatus {
+        name: "instatus", source: "instatus", entry: "", documents: instatus::documents,
+        incident: ids::cuid, update: None, maintenances: false, past: false, owner: false,
+    }
+    /// Better Stack. A maintenance is followed by its window alone.
+    BetterStack {
+        name: "betterstack", source: "betterstack", entry: "", documents: betterstack::documents,
+        incident: ids::decimal, update: Some(ids::decimal), maintenances: false, past: true, owner: true,
+    }
+    /// Status.io, which shows what is open and nothing else.
+    StatusIo {
+        name: "statusio", source: "statusio", entry: statusio::PATH, documents: statusio::documents,
+        incident: ids::hex, update: Some(ids::hex), maintenances: false, past: false, owner: false,
+    }
+    /// A dashboard of Google's: a history of incidents, no maintenances, no components of its own.
+    Google {
+        name: "google", source: "google", entry: google::PATH, documents: google::documents,
+        incident: ids::mixed, update: None, maintenances: false, past: true, owner: false,
+    }
+    /// Slack. What is over is in its history alone, which is read when something open has gone.
+    Slack {
+        name: "slack", source: "slack", entry: slack::CURRENT, documents: slack::documents,
+        incident: ids::decimal, update: None, maintenances: true, past: false, owner: false,
+    }
+    /// An Atom feed as Statuspage writes it.
+    Atom {
+        name: "atom", source: "feed", entry: "history.atom", documents: feed::atom_alone,
+        incident: ids::code, update: None, maintenances: true, past: true, owner: false,
+    }
+    /// An RSS 2.0 feed as Statuspage writes it.
+    Rss {
+        name: "rss", source: "feed", entry: "history.rss", documents: feed::rss_alone,
+        incident: ids::code, update: None, maintenances: true, past: true, owner: false,
+    }
+    /// A JSON Feed 1.1.
+    JsonFeed {
+        name: "json-feed", source: "feed", entry: "feed.json", documents: feed::json_alone,
+        incident: ids::code, update: None, maintenances: true, past: true, owner: false,
+    }
+}
 
 /// The platform called `name`.
 #[must_use]
@@ -35,9 +147,7 @@ pub trait Platform: Sync {
     fn source(&self) -> &'static str;
 
     /// The path to name in `providers.yaml`; empty where the page itself is enough.
-    fn entry(&self) -> &'static str {
-        ""
-    }
+    fn entry(&self) -> &'static str;
 
     /// Every document of the page, by its path below the provider's root, without a leading slash.
     fn documents(&self, state: &State) -> Documents;
@@ -49,9 +159,14 @@ pub trait Platform: Sync {
     fn update_id(&self, state: &State, update: u64) -> Option<String>;
 
     /// Whether maintenances can be followed to their end.
-    fn shows_maintenances(&self) -> bool {
-        true
-    }
+    fn shows_maintenances(&self) -> bool;
+
+    /// Whether everything that was published can be read for long, however seldom somebody looks. Elsewhere the last words of
+    /// an incident, or all of one that was short, may be gone before anybody has seen them.
+    fn keeps_past(&self) -> bool;
+
+    /// Whether its first document says whose page it is.
+    fn names_owner(&self) -> bool;
 }
 
 impl fmt::Debug for dyn Platform {
