@@ -86,6 +86,12 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Whether the page may be another one than it says.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.confidence != Confidence::High
+    }
+
     /// Whether a source exists that reads it.
     #[must_use]
     pub fn is_readable(&self) -> bool {

@@ -15,6 +15,8 @@ struct Report<'a> {
     /// Providers watched; null for an invalid file.
     providers: Option<usize>,
     mistakes: Vec<Told<'a>>,
+    /// Where the catalogue itself is not sure of an address.
+    doubts: Vec<Told<'a>>,
 }
 
 /// One mistake.
@@ -40,17 +42,22 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
             Err(exit) => Ok(exit),
         };
     }
-    let (mistakes, providers, unreadable) = match context::read(common) {
-        Ok(loaded) => (loaded.warnings, Some(loaded.config.providers.len()), None),
-        Err(ConfigError::Invalid(mistakes)) => (mistakes, None, None),
-        Err(error @ ConfigError::Unreadable { .. }) => (Vec::new(), None, Some(error)),
+    let (mistakes, doubts, providers, unreadable) = match context::read(common) {
+        Ok(loaded) => (loaded.warnings, loaded.doubts, Some(loaded.config.providers.len()), None),
+        Err(ConfigError::Invalid(mistakes)) => (mistakes, Vec::new(), None, None),
+        Err(error @ ConfigError::Unreadable { .. }) => (Vec::new(), Vec::new(), None, Some(error)),
     };
     if args.json {
-        let report =
-            Report { file: file.clone(), valid: providers.is_some(), providers, mistakes: mistakes.iter().map(told).collect() };
+        let report = Report {
+            file: file.clone(),
+            valid: providers.is_some(),
+            providers,
+            mistakes: mistakes.iter().map(told).collect(),
+            doubts: doubts.iter().map(told).collect(),
+        };
         output::print_json(&report)?;
     } else {
-        for mistake in &mistakes {
+        for mistake in mistakes.iter().chain(&doubts) {
             output::note(&format!("{mistake}\n"));
         }
     }
@@ -59,7 +66,8 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
     } else if !args.json {
         let found = if mistakes.is_empty() { "no mistakes".to_owned() } else { count(&mistakes) };
         let watched = providers.map(|n| format!("{n} provider{}, ", if n == 1 { "" } else { "s" })).unwrap_or_default();
-        output::print(&format!("{}: {watched}{found}\n", super::table::one_line(&file)))?;
+        let doubtful = if doubts.is_empty() { "" } else { ", but the catalogue has doubts" };
+        output::print(&format!("{}: {watched}{found}{doubtful}\n", super::table::one_line(&file)))?;
     }
     Ok(if providers.is_some() { Exit::Done } else { Exit::Usage })
 }

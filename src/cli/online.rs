@@ -9,6 +9,7 @@ use super::examine;
 use super::exit::Exit;
 use super::output::{self, Paint};
 use super::table::{Cell, Table, one_line};
+use crate::catalog;
 use crate::config::Provider;
 use crate::event::Impact;
 use crate::poller::cycle::{Examined, Trouble};
@@ -72,24 +73,44 @@ fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
             row.impact = Some(snapshot.impact());
             row.open = Some(snapshot.open().count());
             row.components = Some(snapshot.components.len());
-            if let Some(moved_to) = &found.moved_to {
-                row.warnings.push(format!("the address has moved to {}", redact(moved_to)));
-            }
+            row.warnings.extend(astray(provider, found));
             row.warnings.extend(unmatched(&provider.filter, snapshot).iter().map(|pattern| one_line(&pattern.to_string())));
         }
-        Err(trouble) => row.problem = Some(one_line(trouble.reason.lines().next().unwrap_or_default())),
+        Err(trouble) => {
+            row.problem = Some(one_line(trouble.reason.lines().next().unwrap_or_default()));
+            if !provider.url_written && catalog::find(&provider.id).is_some_and(|entry| entry.is_doubtful()) {
+                row.warnings.push("the catalogue is not sure of this address".to_owned());
+            }
+        }
     }
     row
+}
+
+/// Where the page is not, or is not what, it is said to be.
+fn astray(provider: &Provider, found: &Examined) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let says = if provider.url_written { "providers.yaml" } else { "the catalogue" };
+    if let Some(moved_to) = &found.moved_to {
+        let todo = if provider.url_written { "please change it" } else { "name it with \"id\" and \"url\"" };
+        warnings.push(format!("the address of {says} has moved to {}: {todo}", redact(moved_to)));
+    } else if found.document_url.host() != provider.url.host() {
+        warnings.push(format!("the address leads to {}", redact(&found.document_url)));
+    }
+    if let Some(said) = provider.source.as_deref().filter(|said| *said != found.source) {
+        warnings.push(format!("{says} says {said}"));
+    }
+    warnings
 }
 
 fn table(rows: &[Row]) -> String {
     let mut table = Table::new(&["PROVIDER", "SOURCE", "IMPACT", "OPEN", "COMPONENTS", "RESULT"]);
     let number = |count: Option<usize>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
     for row in rows {
-        let result = match (&row.problem, row.warnings.first()) {
-            (Some(problem), _) => Cell::painted(problem, Paint::Red),
-            (None, Some(_)) => Cell::painted(&row.warnings.join("; "), Paint::Yellow),
-            (None, None) => Cell::painted("ok", Paint::Green),
+        let told: Vec<&str> = row.problem.iter().chain(&row.warnings).map(String::as_str).collect();
+        let result = match (&row.problem, told.is_empty()) {
+            (Some(_), _) => Cell::painted(&told.join("; "), Paint::Red),
+            (None, false) => Cell::painted(&told.join("; "), Paint::Yellow),
+            (None, true) => Cell::painted("ok", Paint::Green),
         };
         table.row([
             row.provider.as_str().into(),

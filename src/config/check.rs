@@ -36,6 +36,8 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings alone.
     pub warnings: Vec<Mistake>,
+    /// Where the catalogue itself is not sure of an address: worth a look, and nothing to be corrected.
+    pub doubts: Vec<Mistake>,
 }
 
 /// Reads the configuration in `path`; `env` answers for the variables in it.
@@ -55,11 +57,11 @@ pub fn parse_with(path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>,
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::new(path.display().to_string(), text, sources);
     let config = config(&mut reader, path, text, env);
-    let mut mistakes = reader.mistakes;
+    let Reader { mut mistakes, doubts, .. } = reader;
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
     match config {
         Some(config) if mistakes.iter().all(|mistake| mistake.severity == Severity::Warning) => {
-            Ok(Loaded { config, warnings: mistakes })
+            Ok(Loaded { config, warnings: mistakes, doubts })
         }
         _ => Err(ConfigError::Invalid(mistakes)),
     }

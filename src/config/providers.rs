@@ -10,7 +10,7 @@ use super::model::Provider;
 use super::reader::{Complaint, Reader, Section, nearest, short};
 use super::settings::Resolved;
 use super::{json_map, keys};
-use crate::catalog::{self, Entry};
+use crate::catalog::{self, Confidence, Entry};
 
 /// Characters of a name.
 const MAX_NAME: usize = 200;
@@ -184,7 +184,7 @@ fn group(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &H
     let enabled = reader.flag(&section, "enabled").unwrap_or(true);
     let Some(group) = group else { return Vec::new() };
     let sources = reader.sources;
-    catalog::entries()
+    let found: Vec<Found> = catalog::entries()
         .filter(|entry| group.contains(entry) && !explicit.contains(entry.slug) && !seen.ids.contains_key(entry.slug))
         .filter_map(|entry| {
             let target = entry.target(&|name| sources.contains(&name));
@@ -200,8 +200,18 @@ fn group(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &H
             };
             Some(Found { provider, at: item.at, enabled })
         })
-        .collect()
+        .collect();
+    let ids = found.iter().filter(|found| found.enabled).filter_map(|found| catalog::find(&found.provider.id));
+    let doubtful: Vec<&str> = ids.filter(Entry::is_doubtful).map(|entry| entry.slug).collect();
+    if !doubtful.is_empty() {
+        let message = format!("the catalogue is not sure of the addresses of {}", doubtful.join(", "));
+        reader.doubt(item.at, None, Complaint::new(message).help(TRY_IT));
+    }
+    found
 }
+
+/// What to do about an address that may be wrong.
+const TRY_IT: &str = "\"statuswatch check --online\" tries it; name another page with \"id\" and \"url\"";
 
 /// A provider written in full: `id`, and `url` unless the catalogue knows the id.
 fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Found> {
@@ -285,6 +295,11 @@ fn from_catalog(
             target.source = Some(wanted);
             target.url = if wanted == "feed" { known.feed.unwrap_or(known.status_page) } else { known.status_page };
         }
+    }
+    if enabled && known.is_doubtful() {
+        let why = if known.confidence == Confidence::Low { "nobody, the catalogue guesses it" } else { "one witness alone" };
+        let message = format!("the page of \"{}\" is known to {why}: {}", known.slug, known.status_page);
+        reader.doubt(at, Some(known.slug), Complaint::new(message).help(TRY_IT));
     }
     let provider = Provider {
         id: known.slug.to_owned(),

@@ -52,27 +52,33 @@ pub(super) struct Reader<'a> {
     /// The names a `source` may have.
     pub(super) sources: &'a [&'a str],
     pub(super) mistakes: Vec<Mistake>,
+    /// Addresses of the catalogue that may be wrong: nobody's mistake, and shown to whoever checks.
+    pub(super) doubts: Vec<Mistake>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: String, text: &'a str, sources: &'a [&'a str]) -> Self {
-        Self { file, lines: text.lines().collect(), sources, mistakes: Vec::new() }
+        Self { file, lines: text.lines().collect(), sources, mistakes: Vec::new(), doubts: Vec::new() }
     }
 
     pub(super) fn error(&mut self, at: Place, offending: Option<&str>, complaint: Complaint) {
-        self.add(Severity::Error, at, offending, complaint);
+        self.mistakes.push(self.mistake(Severity::Error, at, offending, complaint));
     }
 
     pub(super) fn warn(&mut self, at: Place, offending: Option<&str>, complaint: Complaint) {
-        self.add(Severity::Warning, at, offending, complaint);
+        self.mistakes.push(self.mistake(Severity::Warning, at, offending, complaint));
+    }
+
+    pub(super) fn doubt(&mut self, at: Place, offending: Option<&str>, complaint: Complaint) {
+        self.doubts.push(self.mistake(Severity::Warning, at, offending, complaint));
     }
 
     pub(super) fn flaw(&mut self, flaw: Flaw) {
-        self.add(Severity::Error, flaw.at, flaw.offending.as_deref(), Complaint { message: flaw.message, hint: flaw.hint });
+        self.error(flaw.at, flaw.offending.as_deref(), Complaint { message: flaw.message, hint: flaw.hint });
     }
 
-    fn add(&mut self, severity: Severity, at: Place, offending: Option<&str>, complaint: Complaint) {
-        self.mistakes.push(Mistake {
+    fn mistake(&self, severity: Severity, at: Place, offending: Option<&str>, complaint: Complaint) -> Mistake {
+        Mistake {
             file: self.file.clone(),
             line: at.line,
             column: at.column,
@@ -81,7 +87,7 @@ impl<'a> Reader<'a> {
             source_line: self.lines.get(at.line.saturating_sub(1)).filter(|line| line.len() <= MAX_LINE).map(|line| masked(line)),
             hint: complaint.hint.map(|hint| masked(&hint)),
             severity,
-        });
+        }
     }
 
     /// The mapping `node` as the section called `what`. A section that is left empty counts as absent.

@@ -96,6 +96,28 @@ fn a_valid_configuration_is_0_and_a_line() {
     assert_eq!((output.status.code(), out.as_str(), err.as_str()), (Some(0), "providers.yaml: 2 providers, no mistakes\n", ""));
 }
 
+/// What the catalogue is not sure of is said by `check` alone, and is no mistake.
+#[test]
+fn doubtful_addresses_are_pointed_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "providers:\n  - openai\n  - auth0\n  - bitwarden: {interval: 30s}\n  - fastly: {enabled: false}\n  - catalog: ai\n";
+    std::fs::write(dir.path().join("providers.yaml"), text).unwrap();
+    let (output, out, err) = run(dir.path(), &["check"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(out.ends_with(" providers, no mistakes, but the catalogue has doubts\n"), "{out}");
+    assert!(err.contains(":3:5: warning: the page of \"auth0\" is known to nobody, the catalogue guesses it: https://"), "{err}");
+    assert!(err.contains(":4:5: warning: the page of \"bitwarden\" is known to one witness alone: https://"), "{err}");
+    assert!(err.contains(":6:5: warning: the catalogue is not sure of the addresses of") && err.contains("fireworks-ai"), "{err}");
+    assert!(!err.contains("openai") && !err.contains("fastly"), "{err}");
+    let (_, out, err) = run(dir.path(), &["check", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((err.as_str(), json["mistakes"].as_array().unwrap().len()), ("", 0));
+    assert_eq!((json["doubts"].as_array().unwrap().len(), &json["doubts"][0]["line"]), (3, &3.into()));
+    let own = "providers:\n  - {id: auth0, url: \"https://status.acme.example\"}\n";
+    std::fs::write(dir.path().join("providers.yaml"), own).unwrap();
+    assert_eq!(run(dir.path(), &["check"]).1, "providers.yaml: 1 provider, no mistakes\n");
+}
+
 #[test]
 fn every_mistake_is_told_at_once_and_is_2() {
     let dir = tempfile::tempdir().unwrap();

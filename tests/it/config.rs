@@ -60,8 +60,8 @@ fn every_mistake_is_explained() {
 #[test]
 fn the_contract_example_loads_as_written() {
     let text = std::fs::read_to_string(fixtures().join("contract.yaml")).unwrap();
-    let Loaded { config, warnings } = read(&text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(warnings, []);
+    let Loaded { config, warnings, doubts } = read(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((warnings, doubts), (vec![], vec![]));
     let secs = Duration::from_secs;
     assert_eq!(config.state_dir, Path::new("state"));
     assert_eq!(config.supervision.restart_backoff, Backoff { initial: Duration::from_millis(500), max: secs(300) });

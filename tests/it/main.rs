@@ -33,6 +33,7 @@ mod ledger;
 mod limits;
 mod meaning;
 mod outages;
+mod online;
 mod politeness;
 mod power;
 mod replay;
