@@ -31,22 +31,26 @@ pub fn entries() -> impl Iterator<Item = Entry<'static>> {
     CATALOG.lines().filter_map(Entry::from_line)
 }
 
-/// What `query` may mean, best first: slugs and names that begin with it, that contain it, that resemble it.
+/// What `query` may mean, best first: all of a tier or category of that name, then slugs and names that begin with it, that
+/// contain it, pages at that address; where there is none of these, slugs and names that resemble it.
 #[must_use]
 pub fn search(query: &str) -> Vec<Entry<'static>> {
     let query = query.trim().to_lowercase();
     if query.is_empty() {
         return entries().collect();
     }
+    let group = group(&query);
     let mut found: Vec<(u8, usize, Entry<'static>)> = entries()
         .filter_map(|entry| {
             let name = entry.name.to_lowercase();
-            if entry.slug == query || name == query {
+            if group.is_some_and(|group| group.contains(&entry)) || entry.slug == query || name == query {
                 Some((0, 0, entry))
             } else if entry.slug.starts_with(&query) || name.starts_with(&query) {
                 Some((1, 0, entry))
             } else if entry.slug.contains(&query) || name.contains(&query) {
                 Some((2, 0, entry))
+            } else if query.contains('.') && entry.status_page.contains(&query) {
+                Some((3, 0, entry))
             } else {
                 None
             }
@@ -56,12 +60,22 @@ pub fn search(query: &str) -> Vec<Entry<'static>> {
         found = entries()
             .filter_map(|entry| {
                 let distance = distance(&query, entry.slug).min(distance(&query, &entry.name.to_lowercase()));
-                (distance <= tolerance(&query)).then_some((3, distance, entry))
+                (distance <= tolerance(&query)).then_some((4, distance, entry))
             })
             .collect();
     }
     found.sort_by_key(|(rank, distance, entry)| (*rank, *distance, entry.tier.unwrap_or(u8::MAX), entry.slug));
     found.into_iter().map(|(_, _, entry)| entry).collect()
+}
+
+/// The entry whose page is at `address`, whatever the scheme and a slash at the end.
+#[must_use]
+pub fn at(address: &url::Url) -> Option<Entry<'static>> {
+    entries().find(|entry| place(entry.status_page) == place(address.as_str()))
+}
+
+fn place(address: &str) -> &str {
+    address.split_once("://").map_or(address, |(_, rest)| rest).trim_end_matches('/')
 }
 
 /// The slug somebody who wrote `slug` probably meant.
@@ -204,6 +218,20 @@ mod tests {
         assert!(search("cloud").len() > 10);
         assert_eq!(search("clodflare").first().map(|entry| entry.slug), Some("cloudflare"));
         assert!(search("qqqqqqqq").is_empty());
+    }
+
+    #[test]
+    fn groups_and_addresses_are_found() {
+        let slugs = |query: &str| search(query).iter().map(|entry| entry.slug).collect::<Vec<_>>();
+        let first = |query: &str, count: usize| slugs(query).into_iter().take(count).collect::<Vec<_>>();
+        let tier1: Vec<&str> = entries().filter(|entry| entry.tier == Some(1)).map(|entry| entry.slug).collect();
+        assert_eq!(slugs("tier1"), tier1);
+        let ai = entries().filter(|entry| entry.category == "ai").count();
+        assert!(first("AI", ai).contains(&"openai") && slugs("ai").len() > ai, "the category, then what is called so");
+        assert_eq!(slugs("githubstatus.com"), ["github"]);
+        let at = |address: &str| at(&url::Url::parse(address).unwrap()).map(|entry| entry.slug);
+        assert_eq!(at("http://www.githubstatus.com/"), Some("github"));
+        assert_eq!(at("https://www.githubstatus.com/history.atom"), None, "whoever wants the feed gets it");
     }
 
     #[test]

@@ -7,4 +7,4 @@ mod entry;
 mod lookup;
 
 pub use entry::{Confidence, Entry, Target};
-pub use lookup::{Group, categories, entries, find, group, nearest, search, tiers};
+pub use lookup::{Group, at, categories, entries, find, group, nearest, search, tiers};

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use url::Url;
 
 use super::args::{AddArgs, Common};
 use super::exit::Exit;
-use super::output;
+use super::{output, probe};
 use crate::catalog;
 use crate::config::{self, ConfigError, Loaded};
 
@@ -27,19 +28,23 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     // One with mistakes may lack nothing but a provider: what it becomes decides.
-    let mut known: Vec<String> = parse(path, &before)
-        .map(|loaded| loaded.config.providers.iter().map(|provider| provider.id.clone()).collect())
+    let mut known: Vec<(String, Option<Url>)> = parse(path, &before)
+        .map(|loaded| loaded.config.providers.iter().map(|one| (one.id.clone(), Some(one.url.clone()))).collect())
         .unwrap_or_default();
     let mut text = before.clone();
-    for slug in &args.what {
-        if known.iter().any(|id| id == slug) {
-            output::note(&format!("statuswatch: {slug} is there already"));
+    for what in &args.what {
+        // A page of the catalogue is better watched under its slug.
+        let url = probe::parse(what).ok();
+        let slug = url.as_ref().and_then(catalog::at).map_or(what.as_str(), |entry| entry.slug);
+        if let Some((id, _)) = known.iter().find(|(id, at)| id == slug || (url.is_some() && *at == url)) {
+            let is = if id == what { String::new() } else { format!(", as {id}") };
+            output::note(&format!("statuswatch: {} is there already{is}", super::table::one_line(what)));
             continue;
         }
-        let entry = match entry(slug) {
+        let entry = match entry(slug, &|id| known.iter().any(|(known, _)| known == id)) {
             Ok(Ok(entry)) => entry,
             Ok(Err((exit, why))) => {
-                output::note(&why);
+                output::note(&format!("statuswatch: {why}\nstatuswatch: nothing was added"));
                 return Ok(exit);
             }
             Err(error) => return Err(error),
@@ -51,7 +56,7 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
                 return Ok(Exit::Usage);
             }
         };
-        known.push(slug.clone());
+        known.push((slug.to_owned(), url));
     }
     if text == before {
         return Ok(Exit::Done);
@@ -70,36 +75,27 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
 }
 
 /// The entry for a slug of the catalogue, or for what is behind an address.
-fn entry(what: &str) -> anyhow::Result<Result<String, (Exit, String)>> {
+fn entry(what: &str, taken: &dyn Fn(&str) -> bool) -> anyhow::Result<Result<String, (Exit, String)>> {
     if catalog::find(what).is_some() {
         return Ok(Ok(what.to_owned()));
     }
     let host = what.split('/').next().unwrap_or_default();
     let address = what.contains("://") || (host.contains('.') && !host.starts_with('.'));
     if !address {
-        return Ok(Err((Exit::Usage, unknown(what))));
+        return Ok(Err((Exit::Usage, probe::unknown(what))));
     }
-    let url = match super::probe::parse(what) {
+    let url = match probe::parse(what) {
         Ok(url) => url,
-        Err(why) => return Ok(Err((Exit::Usage, format!("statuswatch: {why}")))),
+        Err(why) => return Ok(Err((Exit::Usage, why))),
     };
     match super::examine::one(&url)? {
-        Ok(found) => super::probe::entry(&url, &found).map(Ok),
-        Err(trouble) => {
-            let why = super::table::one_line(trouble.reason.lines().next().unwrap_or_default());
-            Ok(Err((Exit::Failed, format!("statuswatch: {}: {why}; nothing was added", crate::redact::redact(&url)))))
-        }
+        Ok(found) => probe::entry(&url, &found, taken).map(Ok),
+        Err(trouble) => Ok(Err((Exit::Failed, probe::in_short(&url, &trouble.reason)))),
     }
 }
 
 fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
     config::parse(path, text, &|name| std::env::var(name).ok())
-}
-
-fn unknown(slug: &str) -> String {
-    let hint = catalog::nearest(slug)
-        .map_or_else(|| "search with `statuswatch catalog QUERY`".to_owned(), |near| format!("is \"{near}\" meant?"));
-    format!("statuswatch: \"{}\" is not in the catalogue; {hint}", super::table::one_line(slug))
 }
 
 /// Puts `text` in the place of `path` at once, with the mode of the old file; a link stays a link.

@@ -139,6 +139,7 @@ What is behind an address: the platform, how it was recognised, the snapshot it 
 and the entry for providers.yaml.
 
   statuswatch probe status.acme.example
+  statuswatch probe github           a slug of the catalogue
   statuswatch probe https://status.acme.example/history.atom --json", after_help = EXIT_STATUSES)]
     Probe(ProbeArgs),
     /// Read the event log across its rotated files, oldest first
@@ -153,7 +154,7 @@ rotation too, until interrupted.
     /// Put a provider into providers.yaml, keeping its comments and order
     #[command(long_about = "\
 Put a provider into providers.yaml, keeping its comments and order. A file that is not there is begun. An address is \
-read once to recognise what is there.
+read once to recognise what is there; a page of the catalogue is added by its slug.
 
   statuswatch add openai github              known by name: see `statuswatch catalog`
   statuswatch add https://status.acme.example", after_help = EXIT_STATUSES)]
@@ -163,6 +164,7 @@ read once to recognise what is there.
 The providers known by name: what may stand in providers.yaml as a bare slug.
 
   statuswatch catalog                all of them
+  statuswatch catalog tier1          a tier; likewise a category, such as ai
   statuswatch catalog google cloud   those whose slug or name begins with it, has it in it or resembles it", after_help = EXIT_STATUSES)]
     Catalog(CatalogArgs),
     /// A small universe of fake providers on loopback: something to see within seconds, without a network

@@ -17,7 +17,7 @@ pub fn run(args: &CatalogArgs) -> anyhow::Result<Exit> {
         output::print_json(&found)?;
     } else if found.is_empty() {
         output::note(&format!(
-            "statuswatch: no provider is known as \"{query}\". Any page can be watched by its address: `id` and `url` in providers.yaml"
+            "statuswatch: no provider is known as \"{query}\". Any page can be watched by its address: `statuswatch add ADDRESS`"
         ));
     } else {
         output::print(&render(&found, output::colour()))?;
@@ -26,9 +26,11 @@ pub fn run(args: &CatalogArgs) -> anyhow::Result<Exit> {
 }
 
 fn render(found: &[Entry<'_>], colour: bool) -> String {
-    let mut table = Table::new(&["SLUG", "NAME", "CATEGORY", "PLATFORM", "PAGE"]);
+    let mut table = Table::new(&["SLUG", "NAME", "CATEGORY", "TIER", "PLATFORM", "PAGE"]);
     for entry in found {
-        table.row([entry.slug.into(), entry.name.into(), entry.category.into(), entry.platform.into(), entry.status_page.into()]);
+        let tier = entry.tier.map_or_else(|| "-".to_owned(), |tier| tier.to_string());
+        let cells = [entry.slug, entry.name, entry.category, &tier, entry.platform, entry.status_page];
+        table.row(cells.map(Into::into));
     }
     table.render(colour)
 }

@@ -1,10 +1,13 @@
 //! Reading providers once over the network, for commands that ask what is there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
+use indicatif::ProgressBar;
 
+use super::table::one_line;
 use crate::clock::Anchor;
 use crate::config::Provider;
 use crate::fetch::{Client, ClientOptions};
@@ -63,6 +66,10 @@ pub(super) fn one(url: &url::Url) -> anyhow::Result<Result<Examined, Trouble>> {
         filter: crate::config::Filter::default(),
         json: None,
     });
+    // Shown at a terminal alone: a page may take many guesses.
+    let progress = ProgressBar::new_spinner().with_message(format!("reading {}", one_line(&provider.name)));
+    progress.enable_steady_tick(Duration::from_millis(120));
     let mut results = all(&[provider], |_| {})?;
+    progress.finish_and_clear();
     results.pop().ok_or_else(|| anyhow::anyhow!("nothing was read"))
 }

@@ -1,5 +1,6 @@
 //! `check --online`: every provider fetched once, with progress, and a table of what was found.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,6 +16,9 @@ use crate::event::Impact;
 use crate::poller::cycle::{Examined, Trouble};
 use crate::poller::filters::unmatched;
 use crate::redact::redact;
+
+/// So many providers are named while they are waited for.
+const FEW: usize = 3;
 
 /// One provider in `--json`.
 #[derive(Serialize)]
@@ -36,8 +40,13 @@ pub(super) fn run(providers: &[Arc<Provider>], json: bool) -> anyhow::Result<Exi
     let progress = ProgressBar::new(providers.len() as u64);
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
     progress.set_style(style);
+    let mut waiting: BTreeSet<&str> = providers.iter().map(|provider| provider.id.as_str()).collect();
     let results = examine::all(providers, |provider| {
-        progress.set_message(one_line(&provider.name));
+        waiting.remove(provider.id.as_str());
+        // The last ones are those that keep everybody waiting.
+        let few = waiting.len() <= FEW && !waiting.is_empty();
+        let names: Vec<&str> = waiting.iter().copied().take(FEW).collect();
+        progress.set_message(if few { format!("waiting for {}", names.join(", ")) } else { provider.id.clone() });
         progress.inc(1);
     })?;
     progress.finish_and_clear();
@@ -77,7 +86,11 @@ fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
             row.warnings.extend(unmatched(&provider.filter, snapshot).iter().map(|pattern| one_line(&pattern.to_string())));
         }
         Err(trouble) => {
-            row.problem = Some(one_line(trouble.reason.lines().next().unwrap_or_default()));
+            // Beside what it came to, what the address itself answered.
+            let mut lines = trouble.reason.lines().map(one_line);
+            let first = lines.next().unwrap_or_default();
+            let answer = lines.next().and_then(|line| line.split_once(": ").map(|(_, answer)| answer.to_owned()));
+            row.problem = Some(answer.map_or_else(|| first.clone(), |answer| format!("{first}: {answer}")));
             if !provider.url_written && catalog::find(&provider.id).is_some_and(|entry| entry.is_doubtful()) {
                 row.warnings.push("the catalogue is not sure of this address".to_owned());
             }

@@ -10,6 +10,7 @@ use super::args::ProbeArgs;
 use super::exit::Exit;
 use super::table::{Table, one_line};
 use super::{examine, output};
+use crate::catalog;
 use crate::config::{NewEntry, entry_yaml};
 use crate::event::{Component, Impact, Kind, Status};
 use crate::poller::cycle::Examined;
@@ -47,7 +48,8 @@ struct Open<'a> {
 /// # Errors
 /// The address is none, or the program's own output failed.
 pub fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
-    let url = match parse(&args.url) {
+    let address = catalog::find(&args.url).map_or(args.url.as_str(), |known| known.status_page);
+    let url = match parse(address) {
         Ok(url) => url,
         Err(why) => {
             output::note(&format!("statuswatch: {why}"));
@@ -57,11 +59,14 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
     let found = match examine::one(&url)? {
         Ok(found) => found,
         Err(trouble) => {
-            output::note(&format!("statuswatch: {}: {}", redact(&url), safe_lines(&trouble.reason)));
+            output::note(&format!("statuswatch: {}", in_short(&url, &trouble.reason)));
             return Ok(Exit::Failed);
         }
     };
-    let entry = entry(&url, &found)?;
+    let entry = match catalog::at(&url) {
+        Some(known) => known.slug.to_owned(),
+        None => entry(&url, &found, &|_| false)?,
+    };
     let open: Vec<Open<'_>> = found
         .snapshot
         .open()
@@ -129,10 +134,10 @@ fn text(found: &Examined, open: &[Open<'_>], entry: &str) -> String {
     out
 }
 
-/// The entry that watches this page.
-pub(super) fn entry(url: &Url, found: &Examined) -> anyhow::Result<String> {
+/// The entry that watches this page, under an id that is not `taken`.
+pub(super) fn entry(url: &Url, found: &Examined, taken: &dyn Fn(&str) -> bool) -> anyhow::Result<String> {
     let name = found.snapshot.page.name.clone().map(|name| one_line(&name)).filter(|name| !name.is_empty());
-    let id = id_of(name.as_deref().unwrap_or_default(), url);
+    let id = free(id_of(name.as_deref().unwrap_or_default(), url), taken);
     let name = name.unwrap_or_else(|| url.host_str().unwrap_or("status page").to_owned());
     // The address itself is enough where the platform is recognised from it; a feed is named so that it stays one.
     let source = (found.source == "feed").then_some("feed");
@@ -144,6 +149,16 @@ pub(super) fn entry(url: &Url, found: &Examined) -> anyhow::Result<String> {
 fn id_of(name: &str, url: &Url) -> String {
     let host = url.host_str().unwrap_or_default().trim_start_matches("www.").trim_start_matches("status.");
     [name, host, "provider"].into_iter().map(slug).find(|id| crate::config::is_id(id)).unwrap_or_else(|| "provider".to_owned())
+}
+
+/// The id, with a number behind it where others have it.
+fn free(id: String, taken: &dyn Fn(&str) -> bool) -> String {
+    if !taken(&id) {
+        return id;
+    }
+    let stem: String = id.chars().take(60).collect();
+    let stem = stem.trim_end_matches('-');
+    (2..1000).map(|number| format!("{stem}-{number}")).find(|id| !taken(id)).unwrap_or(id)
 }
 
 fn slug(text: &str) -> String {
@@ -163,6 +178,9 @@ fn slug(text: &str) -> String {
 pub(super) fn parse(text: &str) -> Result<Url, String> {
     let given = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let shown = one_line(text);
+    if !text.contains(['.', ':', '/']) && text != "localhost" {
+        return Err(unknown(text));
+    }
     let url = Url::parse(&given).map_err(|error| format!("\"{shown}\" is no address: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("only http and https can be read, not {}", url.scheme()));
@@ -176,14 +194,67 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Each line on its own, without what could harm a terminal.
-fn safe_lines(text: &str) -> String {
-    text.lines().map(one_line).collect::<Vec<_>>().join("\n  ")
+/// That a word is neither an address nor known.
+pub(super) fn unknown(word: &str) -> String {
+    let hint = catalog::nearest(word)
+        .map_or_else(|| "search with `statuswatch catalog QUERY`".to_owned(), |near| format!("is \"{near}\" meant?"));
+    format!("\"{}\" is not in the catalogue; {hint}", one_line(word))
+}
+
+/// Why an address could not be read, without saying the same of each place: first what the address itself answered, then
+/// what the guesses came to.
+pub(super) fn in_short(url: &Url, reason: &str) -> String {
+    let mut lines = reason.lines();
+    let first = one_line(lines.next().unwrap_or_default());
+    let shown = redact(url);
+    // What was not recognised names its address itself.
+    let mut out = if first.contains(&shown) { first } else { format!("{shown}: {first}") };
+    let mut answers: Vec<(&str, &str, usize)> = Vec::new();
+    let tried = lines.filter_map(|line| line.trim().split_once(": "));
+    for (place, answer) in tried {
+        match answers.iter_mut().find(|(_, known, _)| *known == answer) {
+            Some((.., count)) => *count += 1,
+            None => answers.push((place, answer, 1)),
+        }
+    }
+    for (place, answer, count) in &answers {
+        let more = match count - 1 {
+            0 => String::new(),
+            1 => " (and one more place)".to_owned(),
+            more => format!(" (and {more} more places)"),
+        };
+        let _infallible = write!(out, "\n  {}: {}{more}", one_line(place), one_line(answer));
+    }
+    if !answers.is_empty() {
+        out.push_str(
+            "\nhelp: name the status page itself, or its feed; `statuswatch catalog QUERY` knows more than a thousand pages",
+        );
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_answer_of_many_places_is_told_once() {
+        let url = parse("https://acme.example").unwrap();
+        let reason = "no status page was recognised at https://acme.example/\n  https://acme.example/: an HTML page, \"Acme\"\n  \
+                      https://acme.example/rss: 404 Not Found\n  https://acme.example/feed: an HTML page, \"Acme\"\n  \
+                      https://acme.example/atom.xml: an HTML page, \"Acme\"";
+        let lines: Vec<String> = in_short(&url, reason).lines().map(str::to_owned).collect();
+        assert_eq!(
+            lines[..3],
+            [
+                "no status page was recognised at https://acme.example/",
+                "  https://acme.example/: an HTML page, \"Acme\" (and 2 more places)",
+                "  https://acme.example/rss: 404 Not Found"
+            ]
+        );
+        assert!(lines.len() == 4 && lines[3].starts_with("help: "), "{lines:?}");
+        assert_eq!(in_short(&url, "404 Not Found"), "https://acme.example/: 404 Not Found");
+    }
 
     #[test]
     fn ids_are_made_of_names_and_hosts() {
@@ -193,6 +264,9 @@ mod tests {
         assert_eq!(id_of("", &url), "acme-example");
         assert_eq!(id_of("障害", &url), "acme-example");
         assert!(parse("ftp://x.example").is_err());
+        assert_eq!(parse("gihtub").unwrap_err(), "\"gihtub\" is not in the catalogue; is \"github\" meant?");
+        assert_eq!(parse("localhost:8080").unwrap().as_str(), "https://localhost:8080/");
+        assert_eq!(free("acme".to_owned(), &|id| id != "acme-4"), "acme-4");
         assert!(!parse("https://u:secret@x.example").unwrap_err().contains("secret"));
     }
 }

@@ -289,11 +289,12 @@ async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Re
             answer => return answer,
         }
     }
-    let last: Mutex<Option<Failure>> = Mutex::new(None);
+    // The first failure, unless it is only that nothing is there: what follows one may be its consequence.
+    let worst: Mutex<Option<Failure>> = Mutex::new(None);
     // Where the address itself leads for good: what is found there does not say so any more.
     let moved_to: Mutex<Option<Url>> = Mutex::new(None);
     let fetch = |url: Url, accept: &'static str| {
-        let (brought, last, moved_to) = (&brought, &last, &moved_to);
+        let (brought, worst, moved_to) = (&brought, &worst, &moved_to);
         async move {
             match shared.client.get(Request { following: url != provider.url, ..request(provider, &url, accept, None) }).await {
                 Ok(Fetched::Body(answer)) => {
@@ -309,7 +310,10 @@ async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Re
                 Ok(Fetched::NotModified { .. }) => Err("304 to a first request".to_owned()),
                 Err(failure) => {
                     let message = failure.message.clone();
-                    *lock(last) = Some(failure);
+                    let mut worst = lock(worst);
+                    if worst.as_ref().is_none_or(|worst| worst.kind == FailureKind::NotFound) {
+                        *worst = Some(failure);
+                    }
                     Err(message)
                 }
             }
@@ -331,7 +335,7 @@ async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Re
                 _ => Err(Trouble::word("unrecognised", "the recognised document is not at hand")),
             }
         }
-        Err(not_found) => match lock(&last).take().filter(|_| lock(&brought).is_empty()) {
+        Err(not_found) => match lock(&worst).take().filter(|_| lock(&brought).is_empty()) {
             // Nothing answered at all: that is the news, not that nothing was recognised.
             Some(failure) => Err(failure.into()),
             None => Err(Trouble::word("unrecognised", not_found.to_string())),

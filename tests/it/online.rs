@@ -73,3 +73,69 @@ async fn what_is_astray_is_said() {
     assert_eq!((&json[0]["readable"], &json[0]["source"]), (&true.into(), &"incidentio".into()));
     assert_eq!((&json[3]["readable"], &json[3]["problem"]), (&false.into(), &"404 Not Found".into()));
 }
+
+/// What `probe` and `add` say where there is no status page, and that nothing is said twice.
+#[tokio::test]
+async fn what_is_no_status_page_is_told_in_a_few_lines() {
+    let names = ["html", "unclaimed", "empty", "nothing", "limited", "challenge"];
+    let pages = names.map(|id| Provider::raw(id, std::sync::Arc::new(chrono::Utc::now)));
+    pages[0].become_html(true);
+    pages[1].set_document("", "text/html", "<!DOCTYPE html><title>Statuspage | Atlassian</title>");
+    pages[2].fault(Fault::Empty);
+    pages[4].fault(Fault::Status(429, Some(statuswatch::world::RetryAfter::Seconds(60))));
+    pages[5].fault(Fault::Status(403, None));
+    let server = Server::start_each(World::new(pages)).await.unwrap();
+    let bench = Bench::new();
+    for (id, first, more) in [
+        ("html", "no status page was recognised at", Some("an HTML page, \"Welcome\" (and 25 more places)")),
+        ("unclaimed", "nobody has claimed this Statuspage address", Some("an HTML page, \"Statuspage | Atlassian\"")),
+        ("empty", "200 with an empty body", None),
+        ("nothing", "404 Not Found", None),
+        ("limited", "429 Too Many Requests", None),
+        ("challenge", "403 Forbidden", None),
+    ] {
+        for command in ["probe", "add"] {
+            let ended = bench.start_as_is(&[command, &server.url(id)]).ended().await;
+            assert_eq!((ended.code(), ended.out.as_str()), (Some(1), ""), "{command} {id}: {}", ended.err);
+            let mut lines = ended.err.lines();
+            let told = lines.next().unwrap();
+            assert!(told.starts_with("statuswatch: ") && told.contains(first), "{told}");
+            assert_eq!(told.matches("http://").count(), 1, "{told}");
+            if let Some(more) = more {
+                assert!(lines.next().unwrap().ends_with(more), "{}", ended.err);
+                assert!(lines.next().unwrap().starts_with("help: "), "{}", ended.err);
+            }
+            assert_eq!(lines.next(), (command == "add").then_some("statuswatch: nothing was added"), "{}", ended.err);
+            assert_eq!(lines.next(), None);
+        }
+    }
+    assert!(!bench.path("providers.yaml").exists());
+}
+
+#[tokio::test]
+async fn a_page_is_added_once_and_ids_are_told_apart() {
+    let pages = ["first", "second"].map(|id| provider(id, &Statuspage));
+    let server = Server::start_each(World::new(pages)).await.unwrap();
+    let bench = Bench::new();
+    let (first, second) = (server.url("first"), server.url("second"));
+    for (what, out, err) in [
+        (first.as_str(), "providers.yaml: 1 provider\n", String::new()),
+        (first.as_str(), "", format!("statuswatch: {first} is there already, as northwind-cloud\n")),
+        // Of the same name at another address.
+        (second.as_str(), "providers.yaml: 2 providers\n", String::new()),
+        // Nobody is asked for a page of the catalogue.
+        ("https://www.githubstatus.com", "providers.yaml: 3 providers\n", String::new()),
+        ("github", "", "statuswatch: github is there already\n".to_owned()),
+    ] {
+        let ended = bench.start_as_is(&["add", what]).ended().await;
+        assert_eq!((ended.code(), ended.out.as_str(), ended.err), (Some(0), out, err), "{what}");
+    }
+    let text = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
+    let ids: Vec<&str> = text.lines().filter(|line| line.starts_with("  - ")).collect();
+    assert_eq!(ids, ["  - id: northwind-cloud", "  - id: northwind-cloud-2", "  - github"], "{text}");
+    let ended = bench.start_as_is(&["probe", &first]).ended().await;
+    assert!(ended.out.contains("Platform     statuspage") && ended.out.contains("\nCompute"), "{}", ended.out);
+    let ended = bench.start_as_is(&["probe", "gihtub"]).ended().await;
+    let says = "statuswatch: \"gihtub\" is not in the catalogue; is \"github\" meant?\n";
+    assert_eq!((ended.code(), ended.err.as_str()), (Some(2), says));
+}
