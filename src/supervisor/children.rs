@@ -184,8 +184,10 @@ impl Supervisor {
 
     pub(super) fn poller_ended(&mut self, id: String, generation: u64, why: String, context: &mut Context<Self>) {
         let Some(child) = self.pollers.get_mut(&id).filter(|child| child.generation == generation) else { return };
-        let ran = child.running.take().map_or(Duration::ZERO, |running| running.since.elapsed());
-        let decision = child.restarts.ended(Instant::now(), ran, &self.options.supervision, &mut fastrand::Rng::new());
+        // One that was given up for a stall also tells its end once it is aborted: that is not another one.
+        let Some(running) = child.running.take() else { return };
+        let decision =
+            child.restarts.ended(Instant::now(), running.since.elapsed(), &self.options.supervision, &mut fastrand::Rng::new());
         let (delay, parked) = match decision {
             Decision::After(delay) => {
                 tracing::warn!(provider = id, why, ?delay, "a poller ended and is started again");
