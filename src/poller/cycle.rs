@@ -1,19 +1,17 @@
 //! One poll: recognise if need be, fetch, unchanged or parse, fetch the details, and say what came of it.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-
 use url::Url;
 
 use super::actor::Shared;
 use super::reading::Unread;
+use super::recognise::{Held, Recognised, recognise};
 use super::work::{Place, Turn};
 use crate::config::Provider;
-use crate::document::{Document, Shape};
+use crate::document::Shape;
 use crate::fetch::{Answer, Failure, FailureKind, Fetched, Request, Validators};
 use crate::ledger::{Binding, Checkpoint};
 use crate::snapshot::Snapshot;
-use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source, detect};
+use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source};
 
 /// Failed readings in a row after which the address is asked again what it is.
 const RECOGNISE_AFTER: u32 = 2;
@@ -86,8 +84,9 @@ pub struct Examined {
 
 /// Recognises and reads a provider once, whatever is known of it.
 pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, Trouble> {
-    let Recognised { source, url, answer, reason } = recognise(shared, provider, true).await?;
-    let place = shared.work.place().await;
+    let held = Held::default();
+    let Recognised { source, url, answer, reason } = recognise(shared, provider, true, &held).await?;
+    let place = held.into_place();
     match read(shared, provider, &Start::default(), source, url.clone(), answer, place).await? {
         Outcome::Read { snapshot, moved_to, .. } => {
             Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
@@ -96,9 +95,6 @@ pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, T
         Outcome::Unchanged { .. } => Err(Trouble::word("unchanged", "a first answer cannot be unchanged")),
     }
 }
-
-/// The documents recognition has fetched already, by address.
-type Brought = Mutex<HashMap<Url, Answer>>;
 
 /// Polls once, in this place. Does not touch the ledger.
 pub async fn poll(shared: &Shared, provider: &Provider, start: &Start, place: Place) -> Outcome {
@@ -127,8 +123,10 @@ async fn attempt(shared: &Shared, provider: &Provider, start: &Start, mut place:
             Fetched::Body(answer) => read(shared, provider, start, source, url, *answer, place).await,
         };
     }
-    let recognising = recognise(shared, provider, start.unread >= RECOGNISE_AFTER);
+    let held = Held::default();
+    let recognising = recognise(shared, provider, start.unread >= RECOGNISE_AFTER, &held);
     let Recognised { source, url, answer, reason } = place.asking(recognising).await?;
+    place.join(held.into_place());
     tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
     read(shared, provider, start, source, url, answer, place).await
 }
@@ -140,7 +138,12 @@ fn same_version(sent: &Validators, carried: &Validators) -> bool {
     opaque(sent).is_some() && opaque(sent) == opaque(carried)
 }
 
-fn request<'a>(provider: &'a Provider, url: &'a Url, accept: &'a str, validators: Option<&'a Validators>) -> Request<'a> {
+pub(super) fn request<'a>(
+    provider: &'a Provider,
+    url: &'a Url,
+    accept: &'a str,
+    validators: Option<&'a Validators>,
+) -> Request<'a> {
     let settings = &provider.settings;
     Request {
         url,
@@ -167,12 +170,13 @@ async fn read(
     // What was asked for: the next poll starts there again, wherever it redirected to.
     document_url: Url,
     answer: Answer,
-    place: Place,
+    mut place: Place,
 ) -> Result<Outcome, Trouble> {
     let limits = Limits { max_items: provider.settings.max_items };
     let Answer { document, validators, body_hash, moved_to, .. } = answer;
     let known = start.known.clone();
     let description = provider.json.clone();
+    shared.work.weigh(&mut place, document.body.len());
     let turn = shared.work.turn(place).await;
     let described = description.clone();
     let (first, read, details) = shared
@@ -217,7 +221,10 @@ async fn read_with_details(
     for detail in details {
         let request = Request { following: true, ..request(provider, &detail.url, source.accept(), None) };
         match place.asking(shared.client.get(request)).await {
-            Ok(Fetched::Body(answer)) => documents.details.push((detail.role, answer.document)),
+            Ok(Fetched::Body(answer)) => {
+                shared.work.weigh(&mut place, answer.document.body.len());
+                documents.details.push((detail.role, answer.document));
+            }
             Ok(Fetched::NotModified { .. }) => complete = false,
             Err(failure) if detail.optional && not_offered(failure.kind) => {}
             Err(failure) => {
@@ -269,119 +276,6 @@ fn not_offered(kind: FailureKind) -> bool {
             | FailureKind::InsecureRedirect
             | FailureKind::BlockedAddress
     )
-}
-
-/// A source and its first document.
-struct Recognised {
-    source: &'static dyn Source,
-    url: Url,
-    answer: Answer,
-    reason: String,
-}
-
-/// Finds the source of a provider and its first document. A source named by the user or the catalogue is asked first;
-/// once it could not be read `any`more, every source is: providers change platforms and keep their address.
-async fn recognise(shared: &Shared, provider: &Provider, any: bool) -> Result<Recognised, Trouble> {
-    let brought = Brought::default();
-    if let Some(named) = provider.source.as_deref().and_then(source::by_name) {
-        match named_source(shared, provider, named).await {
-            Err(Trouble { kind: None | Some(FailureKind::NotFound | FailureKind::Gone), .. }) if any => {}
-            answer => return answer,
-        }
-    }
-    // The first failure, unless it is only that nothing is there: what follows one may be its consequence.
-    let worst: Mutex<Option<Failure>> = Mutex::new(None);
-    // Where the address itself leads for good: what is found there does not say so any more.
-    let moved_to: Mutex<Option<Url>> = Mutex::new(None);
-    let fetch = |url: Url, accept: &'static str| {
-        let (brought, worst, moved_to) = (&brought, &worst, &moved_to);
-        async move {
-            match shared.client.get(Request { following: url != provider.url, ..request(provider, &url, accept, None) }).await {
-                Ok(Fetched::Body(answer)) => {
-                    let document = answer.document.clone();
-                    if url == provider.url {
-                        // Within a host it is the way to its front page, not a move.
-                        let elsewhere = answer.moved_to.as_ref().filter(|to| to.host() != url.host());
-                        *lock(moved_to) = elsewhere.cloned();
-                    }
-                    lock(brought).insert(url, *answer);
-                    Ok(document)
-                }
-                Ok(Fetched::NotModified { .. }) => Err("304 to a first request".to_owned()),
-                Err(failure) => {
-                    let message = failure.message.clone();
-                    let mut worst = lock(worst);
-                    if worst.as_ref().is_none_or(|worst| worst.kind == FailureKind::NotFound) {
-                        *worst = Some(failure);
-                    }
-                    Err(message)
-                }
-            }
-        }
-    };
-    let judge = |asked: Url, document: Document| async move {
-        let judged = shared.reading.read(&provider.id, move || detect::judge(&asked, &document)).await;
-        judged.unwrap_or_else(|unread| detect::Verdict::No(unread.to_string()))
-    };
-    match detect::detect_with(&provider.url, fetch, judge).await {
-        Ok(found) => {
-            let source = source::by_name(found.source);
-            let answer = lock(&brought).remove(&found.url);
-            match (source, answer) {
-                (Some(source), Some(mut answer)) => {
-                    answer.moved_to = lock(&moved_to).take().or(answer.moved_to);
-                    Ok(Recognised { source, url: found.url, answer, reason: found.reason })
-                }
-                _ => Err(Trouble::word("unrecognised", "the recognised document is not at hand")),
-            }
-        }
-        Err(not_found) => match lock(&worst).take().filter(|_| lock(&brought).is_empty()) {
-            // Nothing answered at all: that is the news, not that nothing was recognised.
-            Some(failure) => Err(failure.into()),
-            None => Err(Trouble::word("unrecognised", not_found.to_string())),
-        },
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// The user named the source: its first document is at the address or where such a page has it.
-async fn named_source(shared: &Shared, provider: &Provider, source: &'static dyn Source) -> Result<Recognised, Trouble> {
-    let mut places = vec![provider.url.clone()];
-    places.extend(source.locate(&provider.url).into_iter().filter(|place| *place != provider.url));
-    let mut first: Option<Trouble> = None;
-    for place in places {
-        let trouble = match shared
-            .client
-            .get(Request { following: place != provider.url, ..request(provider, &place, source.accept(), None) })
-            .await
-        {
-            Ok(Fetched::Body(answer)) => {
-                let document: Document = answer.document.clone();
-                // What the user describes has no marks: reading it decides.
-                if provider.json.is_some() && source.name() == source::JSON {
-                    let reason = "the user describes the document".to_owned();
-                    return Ok(Recognised { source, url: place, answer: *answer, reason });
-                }
-                let recognised = shared.reading.read(&provider.id, move || source.recognise(&document)).await?;
-                if let Some(reason) = recognised {
-                    return Ok(Recognised { source, url: place, answer: *answer, reason });
-                }
-                Trouble::word("unrecognised", format!("{} is not a {} document", crate::redact::redact(&place), source.name()))
-            }
-            Ok(Fetched::NotModified { .. }) => Trouble::word("unrecognised", "304 to a first request"),
-            Err(failure) => failure.into(),
-        };
-        // Where the address itself cannot be reached, asking it for more paths would only be a burden.
-        let give_up = !matches!(trouble.kind, None | Some(FailureKind::NotFound | FailureKind::Status | FailureKind::EmptyBody));
-        first.get_or_insert(trouble);
-        if give_up {
-            break;
-        }
-    }
-    Err(first.unwrap_or_else(|| Trouble::word("unrecognised", "no place to look at")))
 }
 
 impl Trouble {

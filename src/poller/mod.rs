@@ -14,6 +14,7 @@ pub mod actor;
 pub mod cycle;
 pub mod filters;
 pub mod reading;
+mod recognise;
 pub mod schedule;
 pub mod work;
 

@@ -2,7 +2,7 @@
 //!
 //! A poll needs a place before it asks its host, and keeps it until the ledger has answered. So where the ledger or the
 //! processor cannot follow, as at the first sight of thousands of pages, polls wait before they ask instead of filling
-//! memory with answers. A host that says nothing costs nobody a place: after half a second of silence it is given back.
+//! memory with answers. A large document takes more than one place. A host that says nothing costs nobody a place: after half a second of silence it is given back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,9 @@ use tokio::time::timeout;
 
 /// Polls between their request and the ledger's answer, those of silent hosts left out.
 const PLACES: usize = 512;
+
+/// Bytes of a document for which one place is enough: all of them together are 32 MiB.
+const PIECE: usize = 64 * 1024;
 
 /// Polls between the begin of parsing and the ledger's answer.
 const TURNS: usize = 64;
@@ -27,7 +30,7 @@ pub struct Work {
 }
 
 /// A poll's place; gone once a host has been silent for too long.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Place(Option<OwnedSemaphorePermit>);
 
 /// The right to hold what was parsed, and the place that goes with it. Given back when dropped.
@@ -51,6 +54,17 @@ impl Work {
         Place(Arc::clone(&self.places).acquire_owned().await.ok())
     }
 
+    /// Takes further places for a large document, and one where silence has cost its own, as far as there are any: the
+    /// document is here already, and must not wait for those behind it.
+    pub fn weigh(&self, place: &mut Place, bytes: usize) {
+        let wanted = bytes / PIECE + usize::from(place.0.is_none());
+        let pieces = wanted.min(self.places.available_permits());
+        if let Some(more) = u32::try_from(pieces).ok().and_then(|count| Arc::clone(&self.places).try_acquire_many_owned(count).ok())
+        {
+            place.join(Place(Some(more)));
+        }
+    }
+
     /// Waits for the turn to parse.
     pub async fn turn(&self, place: Place) -> Turn {
         Turn { turn: Arc::clone(&self.turns).acquire_owned().await.ok(), place }
@@ -58,6 +72,14 @@ impl Work {
 }
 
 impl Place {
+    /// Takes the other's over.
+    pub fn join(&mut self, other: Self) {
+        match (&mut self.0, other.0) {
+            (Some(held), Some(more)) => held.merge(more),
+            (held, more) => *held = held.take().or(more),
+        }
+    }
+
     /// Waits for a host; a silent one costs the place.
     pub async fn asking<T>(&mut self, answer: impl Future<Output = T>) -> T {
         let mut answer = std::pin::pin!(answer);
@@ -102,5 +124,23 @@ mod tests {
         assert_eq!(place.asking(std::future::ready(7)).await, 7);
         assert!(place.0.is_some(), "an answer in time keeps the place");
         silent.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    #[tokio::test]
+    async fn large_documents_take_the_places_of_several() {
+        let work = Work::default();
+        let mut small = work.place().await;
+        work.weigh(&mut small, PIECE - 1);
+        assert_eq!(work.places.available_permits(), PLACES - 1);
+        let mut large = work.place().await;
+        work.weigh(&mut large, 20 * PIECE);
+        assert_eq!(work.places.available_permits(), PLACES - 22);
+        let mut huge = work.place().await;
+        work.weigh(&mut huge, PLACES * 2 * PIECE);
+        assert!(work.place().now_or_never().is_none(), "what is there already fills it");
+        let turn = work.turn(huge).await;
+        drop(turn);
+        drop(large);
+        assert_eq!(work.places.available_permits(), PLACES - 1, "all of them are given back");
     }
 }

@@ -1,0 +1,151 @@
+//! Recognition as part of a poll: which source reads a provider, and the document that says so.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use url::Url;
+
+use super::actor::Shared;
+use super::cycle::{Trouble, request};
+use super::work::Place;
+use crate::config::Provider;
+use crate::document::Document;
+use crate::fetch::{Answer, Failure, FailureKind, Fetched, Request};
+use crate::source::{self, Source, detect};
+
+/// The documents recognition has fetched already, by address.
+type Brought = Mutex<HashMap<Url, Answer>>;
+
+/// The places of documents that wait to be looked at: a host that is silent in between gives up its poll's own.
+#[derive(Debug, Default)]
+pub(super) struct Held(Mutex<Place>);
+
+impl Held {
+    fn weigh(&self, shared: &Shared, document: &Document) {
+        shared.work.weigh(&mut lock(&self.0), document.body.len());
+    }
+
+    pub(super) fn into_place(self) -> Place {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A source and its first document.
+pub(super) struct Recognised {
+    pub(super) source: &'static dyn Source,
+    pub(super) url: Url,
+    pub(super) answer: Answer,
+    pub(super) reason: String,
+}
+
+/// Finds the source of a provider and its first document. A source named by the user or the catalogue is asked first;
+/// once it could not be read `any`more, every source is: providers change platforms and keep their address.
+pub(super) async fn recognise(shared: &Shared, provider: &Provider, any: bool, held: &Held) -> Result<Recognised, Trouble> {
+    let brought = Brought::default();
+    if let Some(named) = provider.source.as_deref().and_then(source::by_name) {
+        match named_source(shared, provider, named, held).await {
+            Err(Trouble { kind: None | Some(FailureKind::NotFound | FailureKind::Gone), .. }) if any => {}
+            answer => return answer,
+        }
+    }
+    // The first failure, unless it is only that nothing is there: what follows one may be its consequence.
+    let worst: Mutex<Option<Failure>> = Mutex::new(None);
+    // Where the address itself leads for good: what is found there does not say so any more.
+    let moved_to: Mutex<Option<Url>> = Mutex::new(None);
+    let fetch = |url: Url, accept: &'static str| {
+        let (brought, worst, moved_to) = (&brought, &worst, &moved_to);
+        async move {
+            match shared.client.get(Request { following: url != provider.url, ..request(provider, &url, accept, None) }).await {
+                Ok(Fetched::Body(answer)) => {
+                    let document = answer.document.clone();
+                    held.weigh(shared, &document);
+                    if url == provider.url {
+                        // Within a host it is the way to its front page, not a move.
+                        let elsewhere = answer.moved_to.as_ref().filter(|to| to.host() != url.host());
+                        *lock(moved_to) = elsewhere.cloned();
+                    }
+                    lock(brought).insert(url, *answer);
+                    Ok(document)
+                }
+                Ok(Fetched::NotModified { .. }) => Err("304 to a first request".to_owned()),
+                Err(failure) => {
+                    let message = failure.message.clone();
+                    let mut worst = lock(worst);
+                    if worst.as_ref().is_none_or(|worst| worst.kind == FailureKind::NotFound) {
+                        *worst = Some(failure);
+                    }
+                    Err(message)
+                }
+            }
+        }
+    };
+    let judge = |asked: Url, document: Document| async move {
+        let judged = shared.reading.read(&provider.id, move || detect::judge(&asked, &document)).await;
+        judged.unwrap_or_else(|unread| detect::Verdict::No(unread.to_string()))
+    };
+    match detect::detect_with(&provider.url, fetch, judge).await {
+        Ok(found) => {
+            let source = source::by_name(found.source);
+            let answer = lock(&brought).remove(&found.url);
+            match (source, answer) {
+                (Some(source), Some(mut answer)) => {
+                    answer.moved_to = lock(&moved_to).take().or(answer.moved_to);
+                    Ok(Recognised { source, url: found.url, answer, reason: found.reason })
+                }
+                _ => Err(Trouble::word("unrecognised", "the recognised document is not at hand")),
+            }
+        }
+        Err(not_found) => match lock(&worst).take().filter(|_| lock(&brought).is_empty()) {
+            // Nothing answered at all: that is the news, not that nothing was recognised.
+            Some(failure) => Err(failure.into()),
+            None => Err(Trouble::word("unrecognised", not_found.to_string())),
+        },
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The user named the source: its first document is at the address or where such a page has it.
+async fn named_source(
+    shared: &Shared,
+    provider: &Provider,
+    source: &'static dyn Source,
+    held: &Held,
+) -> Result<Recognised, Trouble> {
+    let mut places = vec![provider.url.clone()];
+    places.extend(source.locate(&provider.url).into_iter().filter(|place| *place != provider.url));
+    let mut first: Option<Trouble> = None;
+    for place in places {
+        let trouble = match shared
+            .client
+            .get(Request { following: place != provider.url, ..request(provider, &place, source.accept(), None) })
+            .await
+        {
+            Ok(Fetched::Body(answer)) => {
+                let document: Document = answer.document.clone();
+                held.weigh(shared, &document);
+                // What the user describes has no marks: reading it decides.
+                if provider.json.is_some() && source.name() == source::JSON {
+                    let reason = "the user describes the document".to_owned();
+                    return Ok(Recognised { source, url: place, answer: *answer, reason });
+                }
+                let recognised = shared.reading.read(&provider.id, move || source.recognise(&document)).await?;
+                if let Some(reason) = recognised {
+                    return Ok(Recognised { source, url: place, answer: *answer, reason });
+                }
+                Trouble::word("unrecognised", format!("{} is not a {} document", crate::redact::redact(&place), source.name()))
+            }
+            Ok(Fetched::NotModified { .. }) => Trouble::word("unrecognised", "304 to a first request"),
+            Err(failure) => failure.into(),
+        };
+        // Where the address itself cannot be reached, asking it for more paths would only be a burden.
+        let give_up = !matches!(trouble.kind, None | Some(FailureKind::NotFound | FailureKind::Status | FailureKind::EmptyBody));
+        first.get_or_insert(trouble);
+        if give_up {
+            break;
+        }
+    }
+    Err(first.unwrap_or_else(|| Trouble::word("unrecognised", "no place to look at")))
+}
