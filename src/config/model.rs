@@ -245,6 +245,14 @@ pub struct Filter {
     pub maintenance: MaintenanceFilter,
 }
 
+impl Filter {
+    /// Whether it names components or regions, which a page may not have.
+    #[must_use]
+    pub fn names_something(&self) -> bool {
+        !self.components.is_empty() || !self.regions.is_empty()
+    }
+}
+
 /// What is told of maintenances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Params};
 use super::messages::Loaded;
 use super::{commit, store};
 use crate::config::Provider;
-use crate::event::Time;
+use crate::event::{Component, Time};
 use crate::source::Known;
 
 type Sql<T> = rusqlite::Result<T>;
@@ -39,7 +39,8 @@ fn read<P: Params + Copy>(
 ) -> Sql<()> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, coalesce(quiet.next_at, next_poll_at) AS next_poll_at,
-                retry_until, failures, deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version
+                retry_until, failures, deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version,
+                usual_components IS NOT NULL AS lists_all
          FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE {providers}"
     ))?;
     let mut rows = statement.query(values)?;
@@ -49,7 +50,9 @@ fn read<P: Params + Copy>(
         let known = Known { open: Vec::new(), version: store::time(row.get("complete_version")?), baseline: row.get("baseline")? };
         let quarantined_until = store::time(row.get("quarantined_until")?);
         let checkpoint = store::checkpoint(row, provider)?;
-        loaded.insert(id, Loaded { checkpoint, known, active: false, deaths: row.get("deaths")?, quarantined_until });
+        let compared = provider.filter.names_something() && row.get("lists_all")?;
+        let components = if compared { components(db, &id)? } else { Vec::new() };
+        loaded.insert(id, Loaded { checkpoint, known, active: false, deaths: row.get("deaths")?, quarantined_until, components });
     }
     let mut statement = db.prepare_cached(&format!(
         "SELECT provider, kind, native_id, status FROM item WHERE {items} open = 1 ORDER BY provider, key"
@@ -62,6 +65,11 @@ fn read<P: Params + Copy>(
         loaded.known.open.push((kind, row.get("native_id")?));
     }
     Ok(())
+}
+
+fn components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
+    let known = store::components(db, provider)?.into_iter();
+    Ok(known.map(|(id, known)| Component { id: Some(id), name: known.name, group: known.group, status: known.status }).collect())
 }
 
 /// Makes the rows of all these say what the configuration says; those that say it already are not written.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::LedgerError;
 use crate::config::Provider;
-use crate::event::Time;
+use crate::event::{Component, Time};
 use crate::fetch::Validators;
 use crate::sink::Cursor;
 use crate::snapshot::Snapshot;
@@ -55,6 +55,8 @@ pub struct Loaded {
     pub deaths: u32,
     /// Not to be read before this: its document killed the process.
     pub quarantined_until: Option<Time>,
+    /// All components of its page, where its filter names some and the page is known to list all it has.
+    pub components: Vec<Component>,
 }
 
 /// Declares the providers of the configuration; the others are kept but no longer watched.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::cycle::{self, Outcome, Start, Trouble};
-use super::filters::{Compared, Unmatched, unmatched};
+use super::filters::{Compared, Unmatched, unmatched, unmatched_in};
 use super::reading::Reading;
 use super::schedule::{self, Slot};
 use super::work::Work;
@@ -41,6 +41,13 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Says what a filter names and the page does not have, each once.
+    fn tell_unmatched(&self, provider: &Arc<Provider>, found: Vec<Unmatched>) {
+        for pattern in self.filters.note(provider, found) {
+            tracing::warn!(provider = provider.id, reason = %pattern, "please check its filter");
+        }
+    }
+
     /// The wall time by the anchor.
     #[must_use]
     pub fn time(&self) -> Time {
@@ -135,6 +142,9 @@ impl Poller {
     ) -> Self {
         let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
         let planned = loaded.checkpoint.next_poll_at;
+        if !loaded.components.is_empty() && shared.filters.is_due(&provider) {
+            shared.tell_unmatched(&provider, unmatched_in(&provider.filter, &loaded.components));
+        }
         let (backoff, planned) = if loaded.checkpoint.failures > 0 { (planned, None) } else { (None, planned) };
         Self {
             not_before: waits.into_iter().flatten().chain(backoff).max().map(|at| shared.by_the_anchor(at)),
@@ -144,12 +154,7 @@ impl Poller {
             moved_to: None,
             failures: loaded.checkpoint.failures,
             failing: loaded.checkpoint.failures > 0,
-            start: Start {
-                checkpoint: loaded.checkpoint,
-                known: loaded.known,
-                unconditional: shared.filters.is_due(&provider),
-                unread: 0,
-            },
+            start: Start { checkpoint: loaded.checkpoint, known: loaded.known, unconditional: false, unread: 0 },
             active: loaded.active,
             shared,
             provider,
@@ -262,9 +267,7 @@ impl Poller {
             Done::Recorded { recorded, checkpoint, moved_to, unmatched } => {
                 // A stale page is not asked what it has.
                 if recorded.verdict != Verdict::Stale {
-                    for pattern in self.shared.filters.note(&self.provider, unmatched) {
-                        tracing::warn!(provider = self.provider.id, reason = %pattern, "please check its filter");
-                    }
+                    self.shared.tell_unmatched(&self.provider, unmatched);
                 }
                 if moved_to.is_some() && moved_to != self.moved_to {
                     let to = moved_to.as_ref().map(crate::redact::redact);

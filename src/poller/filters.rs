@@ -1,7 +1,7 @@
 //! Filters that match nothing on their provider's page: most likely a name was misspelt, or the page has changed.
 //!
-//! Only a page that lists all of its components can tell. What it lists is asked for once more in full where a filter
-//! has not been compared with it yet, however little has changed there.
+//! Only a page that lists all of its components can tell. A filter that is new since the page was last read is compared
+//! with what the ledger knows of it: nobody is asked for a page that has not changed.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -40,11 +40,16 @@ impl fmt::Display for Unmatched {
     }
 }
 
-/// The patterns of `filter` that match nothing on a page that lists all it has.
+/// The patterns of `filter` that match nothing on this page; none where it does not list all it has.
 #[must_use]
 pub fn unmatched(filter: &Filter, snapshot: &Snapshot) -> Vec<Unmatched> {
-    let components = &snapshot.components;
-    if !snapshot.coverage.all_components || components.is_empty() {
+    if snapshot.coverage.all_components { unmatched_in(filter, &snapshot.components) } else { Vec::new() }
+}
+
+/// The patterns of `filter` that match none of these, which are all there are.
+#[must_use]
+pub fn unmatched_in(filter: &Filter, components: &[Component]) -> Vec<Unmatched> {
+    if components.is_empty() {
         return Vec::new();
     }
     let groups = || components.iter().filter_map(|component| component.group.as_deref());
@@ -112,8 +117,7 @@ impl Compared {
     /// Whether this filter, if it names anything, has still to be compared with the page.
     #[must_use]
     pub fn is_due(&self, provider: &Provider) -> bool {
-        let names_something = !provider.filter.components.is_empty() || !provider.filter.regions.is_empty();
-        names_something
+        provider.filter.names_something()
             && self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&provider.id).is_none_or(|entry| {
                 // Another configuration: to be told again.
                 entry.provider.filter != provider.filter
