@@ -5,8 +5,9 @@ use crate::document::{Document, Shape};
 use crate::event::ComponentStatus;
 use crate::snapshot::{self, Coverage, Page, Snapshot};
 use crate::source::feed::read;
-use crate::source::shared::{name, words};
+use crate::source::shared::{MAX_NAME, name, words};
 use crate::source::{Limits, ParseError};
+use crate::text::one_line;
 
 /// Whether a document is such a feed: it stands at `/rss`, and every title ends in a state.
 pub(in crate::source) fn is_component_feed(document: &Document) -> bool {
@@ -25,7 +26,8 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     for item in &feed.items {
         match split(&item.title) {
             Some((title, state)) => {
-                let id = (!item.id.is_empty()).then(|| item.id.clone());
+                // What a feed calls an id is any text.
+                let id = Some(one_line(&item.id, MAX_NAME)).filter(|id| !id.is_empty());
                 snapshot.components.push(snapshot::component(id, name(title), None, state));
             }
             None => snapshot.rejected.push(format!("an item whose title is not \"Name - State\": \"{}\"", item.title)),
