@@ -29,7 +29,7 @@ pub(crate) fn run() {
     for words in [
         &["history", "--provider", "provider-77", "--since", "7d"][..],
         &["history", "--since", "7d", "--limit", "100"],
-        &["history", "--min-impact", "major", "--limit", "100"],
+        &["history", "--impact", "major", "--limit", "100"],
         &["status"],
         &["status", "--json"],
     ] {
