@@ -32,6 +32,10 @@ pub(crate) fn grown(platform: &dyn Platform, path: &str, bytes: usize) -> State 
         return make(10 + count, 2);
     }
     let each = (length(&make(10, 12)) - length(&few)) as f64 / 10.0;
+    if each < 1.0 {
+        // A document that lists neither: it is as long as it is.
+        return few;
+    }
     make(10, (bytes as f64 / each) as usize)
 }
 
