@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Held as long as `run` uses the state directory. The kernel lets go of it when the process dies, however.
 #[derive(Debug)]
 pub struct StateLock {
-    _file: File,
+    file: File,
 }
 
 /// Why the state directory is not ours.
@@ -63,13 +63,25 @@ impl StateLock {
         if let Err(error) = written {
             tracing::warn!(%error, "cannot write the process id into the lock file");
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Whether a `run` has the directory right now.
     #[must_use]
     pub fn is_held(dir: &Path) -> bool {
-        File::open(dir.join("lock")).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        File::open(dir.join("lock")).is_ok_and(|file| {
+            let held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+            let _ = file.unlock();
+            held
+        })
+    }
+}
+
+impl Drop for StateLock {
+    fn drop(&mut self) {
+        // Closing alone lets go only when no copy of the descriptor is left, and a process that is being started by
+        // another thread has one for a moment.
+        let _ = self.file.unlock();
     }
 }
 
@@ -85,8 +97,11 @@ mod tests {
         assert!(StateLock::is_held(&state));
         let error = StateLock::acquire(&state).unwrap_err().to_string();
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        // What a child has between its fork and its exec.
+        let copy = lock.file.try_clone().unwrap();
         drop(lock);
         assert!(!StateLock::is_held(&state));
         StateLock::acquire(&state).unwrap();
+        drop(copy);
     }
 }

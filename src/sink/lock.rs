@@ -12,6 +12,14 @@ pub(super) struct Lock {
     file: File,
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone lets go only when no copy of the descriptor is left, and a process that is being started by
+        // another thread has one for a moment.
+        let _ = self.file.unlock();
+    }
+}
+
 impl Lock {
     /// Takes the lock of the file at `path`, without waiting.
     pub(super) fn take(path: &Path) -> Result<Self, SinkError> {
@@ -43,5 +51,23 @@ impl Lock {
             (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_descriptor_does_not_keep_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let lock = Lock::take(&path).unwrap();
+        // What a child has between its fork and its exec.
+        let copy = lock.file.try_clone().unwrap();
+        assert!(matches!(Lock::take(&path), Err(SinkError::Locked { .. })));
+        drop(lock);
+        Lock::take(&path).unwrap();
+        drop(copy);
     }
 }
