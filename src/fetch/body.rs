@@ -1,11 +1,17 @@
 //! Bodies: read piece by piece, counted after decompression, and never more of them in memory
 //! than the budget of the process allows.
+//!
+//! A body that waits for its share is not the only thing that waits: behind it stand the piece that was just read and
+//! what the HTTP library has read ahead, as much again as it found waiting in the socket. So a large body also needs a
+//! turn before more of it is read, while what is behind it is still small.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Response;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
 
 use super::failure::{Phase, of_body};
 use super::{Failure, FailureKind};
@@ -15,17 +21,63 @@ const FREE: usize = 64 << 10;
 /// The budget is counted in so many bytes.
 const UNIT: usize = 4 << 10;
 
+/// Bodies beyond what is free that are read at once.
+const READERS: usize = 16;
+/// A body whose turn has lasted so long leaves it to others and goes on without: a host that dribbles costs nobody a
+/// turn for long, and has little in its buffers.
+const TURN: Duration = Duration::from_secs(1);
+/// What comes makes the turn longer: so much for each KiB, which is a mebibyte a second.
+const TURN_PER_KIB: Duration = Duration::from_micros(977);
+
 /// Memory for bodies beyond what each may take without asking.
 #[derive(Debug)]
 pub(super) struct Budget {
     units: Arc<Semaphore>,
     total: u32,
+    readers: Semaphore,
+    /// For the one body that may go beyond the total, so that bodies that each have a part and want more never wait for each other.
+    beyond: Arc<Semaphore>,
 }
 
 impl Budget {
     pub(super) fn new(bytes: usize) -> Self {
         let total = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).min(1 << 28);
-        Self { units: Arc::new(Semaphore::new(total as usize)), total }
+        Self {
+            units: Arc::new(Semaphore::new(total as usize)),
+            total,
+            readers: Semaphore::new(READERS),
+            beyond: Arc::new(Semaphore::new(1)),
+        }
+    }
+}
+
+/// The turn of a large body.
+struct Turn<'a> {
+    permit: Option<SemaphorePermit<'a>>,
+    until: Instant,
+}
+
+impl<'a> Turn<'a> {
+    /// Waits until few others are read.
+    async fn wait(budget: &'a Budget, phase: &mut Phase) -> Self {
+        *phase = Phase::Room;
+        // It is never closed; without it there would only be more at once.
+        let permit = budget.readers.acquire().await.ok();
+        *phase = Phase::Body;
+        Self { permit, until: Instant::now() + TURN }
+    }
+
+    /// The next piece; a turn that has become too long ends.
+    async fn next(&mut self, response: &mut Response) -> reqwest::Result<Option<Bytes>> {
+        if self.permit.is_some() {
+            if let Ok(piece) = timeout_at(self.until, response.chunk()).await {
+                let kib = piece.as_ref().ok().and_then(Option::as_ref).map_or(0, |piece| piece.len() >> 10);
+                self.until += TURN_PER_KIB.saturating_mul(u32::try_from(kib).unwrap_or(u32::MAX));
+                return piece;
+            }
+            self.permit = None;
+        }
+        response.chunk().await
     }
 }
 
@@ -39,6 +91,30 @@ struct Kept {
 struct Share {
     permit: Option<OwnedSemaphorePermit>,
     units: u32,
+    /// Held by the one that needs no units any more.
+    beyond: Option<OwnedSemaphorePermit>,
+}
+
+impl Share {
+    /// Waits for so many units more, or for the right to do without.
+    async fn more(&mut self, missing: u32, budget: &Budget) -> Option<()> {
+        if self.beyond.is_some() {
+            return Some(());
+        }
+        tokio::select! {
+            biased;
+            more = Arc::clone(&budget.units).acquire_many_owned(missing) => {
+                let more = more.ok()?;
+                match &mut self.permit {
+                    Some(permit) => permit.merge(more),
+                    none => *none = Some(more),
+                }
+                self.units += missing;
+            }
+            beyond = Arc::clone(&budget.beyond).acquire_owned(), if self.units > 0 => self.beyond = Some(beyond.ok()?),
+        }
+        Some(())
+    }
 }
 
 impl AsRef<[u8]> for Kept {
@@ -58,14 +134,8 @@ impl Kept {
         let wanted = u32::try_from(capacity.saturating_sub(FREE).div_ceil(UNIT)).unwrap_or(u32::MAX).min(budget.total);
         if let Some(missing) = wanted.checked_sub(self.share.units).filter(|missing| *missing > 0) {
             *phase = Phase::Room;
-            let more = Arc::clone(&budget.units).acquire_many_owned(missing).await;
+            self.share.more(missing, budget).await.ok_or_else(|| Failure::new(FailureKind::Resource, "no memory for the body"))?;
             *phase = Phase::Body;
-            let more = more.map_err(|_| Failure::new(FailureKind::Resource, "no memory for the body"))?;
-            match &mut self.share.permit {
-                Some(permit) => permit.merge(more),
-                none => *none = Some(more),
-            }
-            self.share.units = wanted;
         }
         self.buffer
             .try_reserve_exact(capacity - self.buffer.len())
@@ -81,22 +151,27 @@ pub(super) async fn read(response: &mut Response, most: usize, budget: &Budget, 
     if announced > most {
         return Err(too_large(most));
     }
-    let Some(first) = response.chunk().await.map_err(|error| of_body(&error))? else { return Ok(Bytes::new()) };
-    if first.len() > most {
-        return Err(too_large(most));
-    }
     let mut kept = Kept { buffer: Vec::new(), share: Share::default() };
-    // What is announced is a hint alone: a stranger's number reserves no more than is free.
-    kept.room(first.len().max(announced.min(FREE)), most, budget, phase).await?;
-    kept.buffer.extend_from_slice(&first);
-    drop(first);
-    while let Some(chunk) = response.chunk().await.map_err(|error| of_body(&error))? {
-        let length = kept.buffer.len() + chunk.len();
+    let mut turn = None;
+    if announced > FREE {
+        turn = Some(Turn::wait(budget, phase).await);
+    }
+    loop {
+        let piece = match &mut turn {
+            Some(turn) => turn.next(response).await,
+            None => response.chunk().await,
+        };
+        let Some(piece) = piece.map_err(|error| of_body(&error))? else { break };
+        let length = kept.buffer.len() + piece.len();
         if length > most {
             return Err(too_large(most));
         }
-        kept.room(length, most, budget, phase).await?;
-        kept.buffer.extend_from_slice(&chunk);
+        if length > FREE && turn.is_none() {
+            turn = Some(Turn::wait(budget, phase).await);
+        }
+        // What is announced is a hint alone: a stranger's number reserves no more than is free.
+        kept.room(length.max(announced.min(FREE)), most, budget, phase).await?;
+        kept.buffer.extend_from_slice(&piece);
     }
     Ok(Bytes::from_owner(kept))
 }

@@ -28,7 +28,7 @@ pub struct ClientOptions {
     pub user_agent: String,
     /// With so many hosts TLS sessions are resumed.
     pub max_hosts: usize,
-    /// Memory for all bodies in flight, beyond 256 KiB for each.
+    /// Memory for all bodies in flight, beyond 64 KiB for each; one body more may go beyond it.
     pub body_budget: usize,
     /// How long an unused connection is kept for the next request; zero: not at all.
     pub keep_alive: Duration,
@@ -46,7 +46,7 @@ impl Default for ClientOptions {
             user_agent: concat!("statuswatch/", env!("CARGO_PKG_VERSION"), " (+https://github.com/statuswatch/statuswatch)")
                 .to_owned(),
             max_hosts: 1024,
-            body_budget: 64 << 20,
+            body_budget: 32 << 20,
             keep_alive: Duration::from_secs(3),
             extra_roots: Vec::new(),
             names: HashMap::new(),

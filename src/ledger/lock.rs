@@ -71,7 +71,7 @@ impl StateLock {
     pub fn is_held(dir: &Path) -> bool {
         File::open(dir.join("lock")).is_ok_and(|file| {
             let held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-            let _ = file.unlock();
+            file.unlock().ok();
             held
         })
     }
@@ -81,7 +81,7 @@ impl Drop for StateLock {
     fn drop(&mut self) {
         // Closing alone lets go only when no copy of the descriptor is left, and a process that is being started by
         // another thread has one for a moment.
-        let _ = self.file.unlock();
+        self.file.unlock().ok();
     }
 }
 

@@ -50,11 +50,17 @@ pub(super) async fn recognise(shared: &Shared, provider: &Provider, any: bool, h
     }
     // The first failure, unless it is only that nothing is there: what follows one may be its consequence.
     let worst: Mutex<Option<Failure>> = Mutex::new(None);
+    // Why the address itself could not be reached: its host is asked for nothing else then, which would only be a burden,
+    // and keep a page that is slow for once from being asked again soon.
+    let unreachable: Mutex<Option<String>> = Mutex::new(None);
     // Where the address itself leads for good: what is found there does not say so any more.
     let moved_to: Mutex<Option<Url>> = Mutex::new(None);
     let fetch = |url: Url, accept: &'static str| {
-        let (brought, worst, moved_to) = (&brought, &worst, &moved_to);
+        let (brought, worst, moved_to, unreachable) = (&brought, &worst, &moved_to, &unreachable);
         async move {
+            if let Some(why) = lock(unreachable).clone().filter(|_| url.host() == provider.url.host()) {
+                return Err(why);
+            }
             match shared.client.get(Request { following: url != provider.url, ..request(provider, &url, accept, None) }).await {
                 Ok(Fetched::Body(answer)) => {
                     let document = answer.document.clone();
@@ -70,6 +76,9 @@ pub(super) async fn recognise(shared: &Shared, provider: &Provider, any: bool, h
                 Ok(Fetched::NotModified { .. }) => Err("304 to a first request".to_owned()),
                 Err(failure) => {
                     let message = failure.message.clone();
+                    if url == provider.url && is_of_the_host(failure.kind) {
+                        *lock(unreachable) = Some(message.clone());
+                    }
                     let mut worst = lock(worst);
                     if worst.as_ref().is_none_or(|worst| worst.kind == FailureKind::NotFound) {
                         *worst = Some(failure);
@@ -101,6 +110,12 @@ pub(super) async fn recognise(shared: &Shared, provider: &Provider, any: bool, h
             None => Err(Trouble::word("unrecognised", not_found.to_string())),
         },
     }
+}
+
+/// Whether a failure is the host's, or ours, whatever is asked for.
+const fn is_of_the_host(kind: FailureKind) -> bool {
+    use FailureKind::{Connect, Dns, RateLimited, Resource, Timeout, Tls};
+    matches!(kind, Dns | Connect | Timeout | Tls | RateLimited | Resource)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -16,7 +16,7 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // Closing alone lets go only when no copy of the descriptor is left, and a process that is being started by
         // another thread has one for a moment.
-        let _ = self.file.unlock();
+        self.file.unlock().ok();
     }
 }
 
