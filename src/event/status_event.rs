@@ -1,7 +1,7 @@
 //! [`StatusEvent`], the one JSON object of the contract, and [`Draft`], an event before the
 //! ledger has numbered it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{ComponentStatus, Impact, Kind, Status};
@@ -162,7 +162,14 @@ pub fn format_time(time: Time) -> String {
 /// Reads what [`format_time`] wrote, and any other RFC 3339 time.
 #[must_use]
 pub fn parse_time(text: &str) -> Option<Time> {
-    DateTime::parse_from_rfc3339(text).ok().map(|t| t.with_timezone(&Utc))
+    DateTime::parse_from_rfc3339(text).ok().and_then(|time| expressible(time.with_timezone(&Utc)))
+}
+
+/// The time, if [`format_time`] can write it so that it can be read again: RFC 3339 has years of four digits. What pages say
+/// may lie before or beyond them, in milliseconds or by an offset.
+#[must_use]
+pub fn expressible(time: Time) -> Option<Time> {
+    (0..=9999).contains(&time.year()).then_some(time)
 }
 
 mod time {
@@ -192,5 +199,21 @@ mod optional_time {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<super::Time>, D::Error> {
         let text = Option::<std::borrow::Cow<'de, str>>::deserialize(d)?;
         text.map(|text| super::parse_time(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 time"))).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_as_a_time_can_be_written_and_read_again() {
+        for text in ["0000-01-01T00:00:00Z", "1969-12-31T23:59:59.5+02:00", "9999-12-31T23:59:59Z", "2016-12-31T23:59:60Z"] {
+            let time = parse_time(text).unwrap();
+            assert_eq!(parse_time(&format_time(time)), Some(time), "{text}");
+        }
+        for text in ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "-0026-03-07T10:00:00Z"] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
     }
 }

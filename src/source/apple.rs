@@ -13,7 +13,7 @@ use super::shared::fields::{self, Id};
 use super::shared::{Items, List, at, json, marks, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time, expressible};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
 use crate::text::one_line;
 
@@ -186,7 +186,7 @@ fn components(events: &[(String, Event)]) -> Vec<Component> {
 }
 
 fn epoch_ms_of(milliseconds: Option<i64>) -> Option<Time> {
-    milliseconds.and_then(Time::from_timestamp_millis)
+    milliseconds.and_then(Time::from_timestamp_millis).and_then(expressible)
 }
 
 fn is_maintenance(event: &Event) -> bool {

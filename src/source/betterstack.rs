@@ -14,7 +14,7 @@ use super::shared::words::look_up;
 use super::shared::{Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time, expressible};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
@@ -181,7 +181,7 @@ impl Source for BetterStack {
             &lists.remove("status_page_resource").unwrap_or_default(),
             |_, item: Item<Resource>| {
                 let day = item.attributes.status_history.iter().filter_map(|day| day.day.parse::<NaiveDate>().ok()).max();
-                newest = newest.max(day.map(|day| day.and_time(NaiveTime::MIN).and_utc()));
+                newest = newest.max(day.and_then(|day| expressible(day.and_time(NaiveTime::MIN).and_utc())));
                 Ok(resource(item, &sections))
             },
             |component: &Component| component.id.as_deref().unwrap_or_default(),

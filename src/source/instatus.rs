@@ -18,7 +18,7 @@ use super::shared::words::{self, look_up};
 use super::shared::{Items, List, MAX_NAME, at, bases, candidates, json, link, marks};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time, expressible};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
@@ -196,7 +196,8 @@ fn notice(kind: Kind, wire: Notice) -> Result<Incident, String> {
         let start = wire.start.or(wire.started);
         let minutes = wire.duration.and_then(|text| text.0.parse().ok()).and_then(TimeDelta::try_minutes);
         incident.scheduled_for = start;
-        incident.scheduled_until = start.zip(minutes).and_then(|(start, minutes)| start.checked_add_signed(minutes));
+        incident.scheduled_until =
+            start.zip(minutes).and_then(|(start, minutes)| start.checked_add_signed(minutes)).and_then(expressible);
     } else {
         incident.impact = look_up(&wire.impact, &[("MINOROUTAGE", Impact::Major)]).unwrap_or_else(|| words::impact(&wire.impact));
         incident.started_at = wire.started.or(wire.start);

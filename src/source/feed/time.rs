@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
 
-use crate::event::Time;
+use crate::event::{Time, expressible};
 
 /// No date is longer; what is, is prose.
 const MAX_CHARS: usize = 64;
@@ -29,7 +29,7 @@ pub(in crate::source) fn parse(text: &str) -> Option<Time> {
         return None;
     }
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(without_leap_second(time.with_timezone(&Utc)));
+        return expressible(without_leap_second(time.with_timezone(&Utc)));
     }
     if let Ok(number) = text.parse::<i64>().or_else(|error| text.parse::<f64>().map(|number| number as i64).map_err(|_| error)) {
         // Seconds since 1970 have had ten digits since 2001, milliseconds thirteen.
@@ -74,7 +74,7 @@ impl Written {
         let date = NaiveDate::from_ymd_opt(year, self.month?, self.day?)?;
         let time = date.and_hms_nano_opt(hour, self.minute, self.second.min(59), self.nanos)?;
         let offset = TimeDelta::seconds(i64::from(self.offset.unwrap_or(0)));
-        Some(NaiveDateTime::checked_sub_signed(time, offset)?.and_utc())
+        expressible(NaiveDateTime::checked_sub_signed(time, offset)?.and_utc())
     }
 
     /// The instant, in the year that is written or else in the one that brings it nearest to `near`.

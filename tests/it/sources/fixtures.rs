@@ -9,7 +9,7 @@ use statuswatch::source::{Documents, SOURCES, Source};
 use url::Url;
 
 /// Roles that stand for a first document, and the address each was polled at.
-const FIRST: &[(&str, &str)] = &[
+pub(crate) const FIRST: &[(&str, &str)] = &[
     ("summary", "https://status.acme.example/api/v2/summary.json"),
     ("widget", "https://status.acme.example/api/v1/summary"),
     ("current-status", "https://status.heroku.com/api/v4/current-status"),
