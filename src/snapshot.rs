@@ -135,6 +135,12 @@ impl Snapshot {
             && (!self.rejected.is_empty() || self.components.iter().any(|component| component.status == ComponentStatus::Unknown));
         worst.filter(|worst| *worst != Impact::None || !doubtful).unwrap_or(Impact::Unknown)
     }
+
+    /// Whether all is known to be well, and nothing is going on.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.impact() == Impact::None && self.open().all(|incident| incident.status == Status::Scheduled)
+    }
 }
 
 impl Incident {

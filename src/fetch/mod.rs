@@ -57,6 +57,14 @@ pub struct Validators {
     pub last_modified: Option<String>,
 }
 
+impl Validators {
+    /// Whether there is none: a request with these is no conditional one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+}
+
 /// A usable answer.
 #[derive(Debug, Clone)]
 pub enum Fetched {

@@ -38,7 +38,7 @@ fn read<P: Params + Copy>(
     loaded: &mut HashMap<String, Loaded>,
 ) -> Sql<()> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, coalesce(quiet.next_at, next_poll_at) AS next_poll_at,
+        "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, companions, coalesce(quiet.next_at, next_poll_at) AS next_poll_at,
                 retry_until, failures, deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version,
                 usual_components IS NOT NULL AS lists_all
          FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE {providers}"

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use actix::Message;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::LedgerError;
@@ -25,6 +26,17 @@ pub struct Binding {
     pub document_url: Url,
 }
 
+/// A document that may change while the first one does not, as it was last read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Companion {
+    /// Where it is.
+    pub url: Url,
+    /// For the next conditional request.
+    pub validators: Validators,
+    /// Of its body.
+    pub body_hash: u128,
+}
+
 /// Where a poller stands: survives a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checkpoint {
@@ -34,6 +46,8 @@ pub struct Checkpoint {
     pub validators: Validators,
     /// Of the last body that was read in full and recorded.
     pub body_hash: Option<u128>,
+    /// Documents to be asked for while the first one stays the same.
+    pub companions: Vec<Companion>,
     /// When the next poll is due.
     pub next_poll_at: Option<Time>,
     /// Not before this; the host asked for it.

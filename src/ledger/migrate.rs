@@ -25,7 +25,10 @@ const CHECKED_UP_TO: u64 = 64 << 20;
 const BUSY: Duration = Duration::from_secs(2);
 
 /// One step each; the database's `user_version` counts those done. Steps are never edited, only added.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4];
+
+/// Documents that are asked for beside the first one: a JSON list of addresses, validators and hashes.
+const STEP_4: &str = "ALTER TABLE provider ADD COLUMN companions TEXT;";
 
 /// What a page's list of components was, so that an equal one needs no look at each; and the times of unchanged polls apart
 /// from the wide rows: of thousands of providers they are written twice a minute.

@@ -218,7 +218,7 @@ impl Poller {
         let next = shared.on_the_wall(self.next(began, shared.time()));
         async move {
             match outcome {
-                Outcome::Unchanged { validators } => Done::Unchanged { validators },
+                Outcome::Unchanged { validators, companions } => Done::Unchanged { validators, companions },
                 Outcome::Failed(trouble) => Done::Failed(trouble),
                 Outcome::Read { snapshot, mut checkpoint, complete, moved_to, turn } => {
                     checkpoint.next_poll_at = Some(next);
@@ -244,8 +244,9 @@ impl Poller {
     fn settle(&mut self, done: Done, began: Time, context: &mut Context<Self>) {
         let now = self.shared.time();
         match done {
-            Done::Unchanged { validators } => {
-                if let Some(validators) = validators.as_ref().filter(|v| v.etag.is_some() || v.last_modified.is_some()) {
+            Done::Unchanged { validators, companions } => {
+                self.start.checkpoint.companions = companions;
+                if let Some(validators) = validators.as_ref().filter(|validators| !validators.is_empty()) {
                     self.start.checkpoint.validators = validators.clone();
                 }
                 self.succeeded();
@@ -380,6 +381,7 @@ impl Poller {
 enum Done {
     Unchanged {
         validators: Option<crate::fetch::Validators>,
+        companions: Vec<crate::ledger::Companion>,
     },
     Recorded {
         recorded: Recorded,

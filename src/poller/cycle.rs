@@ -3,13 +3,14 @@
 use url::Url;
 
 use super::actor::Shared;
+use super::companions::{self, Asked, Brought};
 use super::reading::Unread;
 use super::recognise::{Held, Recognised, recognise};
 use super::work::{Place, Turn};
 use crate::config::Provider;
 use crate::document::Shape;
 use crate::fetch::{Answer, Failure, FailureKind, Fetched, Request, Validators};
-use crate::ledger::{Binding, Checkpoint};
+use crate::ledger::{Binding, Checkpoint, Companion};
 use crate::snapshot::Snapshot;
 use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source};
 
@@ -23,6 +24,8 @@ pub enum Outcome {
     Unchanged {
         /// Validators the answer itself carried.
         validators: Option<Validators>,
+        /// The documents beside the first, none of which has changed.
+        companions: Vec<Companion>,
     },
     /// A snapshot, and the checkpoint that goes with it.
     Read {
@@ -87,7 +90,8 @@ pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, T
     let held = Held::default();
     let Recognised { source, url, answer, reason } = recognise(shared, provider, true, &held).await?;
     let place = held.into_place();
-    match read(shared, provider, &Start::default(), source, url.clone(), answer, place).await? {
+    let first = First { url: url.clone(), answer, brought: None };
+    match read(shared, provider, &Start::default(), source, first, place).await? {
         Outcome::Read { snapshot, moved_to, .. } => {
             Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
         }
@@ -111,24 +115,53 @@ async fn attempt(shared: &Shared, provider: &Provider, start: &Start, mut place:
     });
     if let Some((source, url)) = bound {
         let validators = (!start.unconditional && start.checkpoint.body_hash.is_some()).then_some(&start.checkpoint.validators);
-        let validators = validators.filter(|validators| validators.etag.is_some() || validators.last_modified.is_some());
+        let validators = validators.filter(|validators| !validators.is_empty());
         let fetched = place.asking(shared.client.get(request(provider, &url, source.accept(), validators))).await?;
-        return match fetched {
+        let (same, carried) = match fetched {
             Fetched::NotModified { validators: carried, .. } => {
-                Ok(Outcome::Unchanged { validators: carried.filter(|carried| same_version(&start.checkpoint.validators, carried)) })
+                (None, carried.filter(|carried| same_version(&start.checkpoint.validators, carried)))
             }
             Fetched::Body(answer) if !start.unconditional && start.checkpoint.body_hash == Some(answer.body_hash) => {
-                Ok(Outcome::Unchanged { validators: Some(answer.validators) })
+                let validators = answer.validators.clone();
+                (Some(answer), Some(validators))
             }
-            Fetched::Body(answer) => read(shared, provider, start, source, url, *answer, place).await,
+            Fetched::Body(answer) => {
+                return read(shared, provider, start, source, First { url, answer: *answer, brought: None }, place).await;
+            }
         };
+        let companions = start.checkpoint.companions.clone();
+        let brought = match companions::ask(shared, provider, source, companions, &mut place).await {
+            Asked::Unchanged(companions) => return Ok(Outcome::Unchanged { validators: carried, companions }),
+            Asked::Changed(brought) => brought,
+        };
+        // Only all documents together are a snapshot; of the first one, nothing but the hash was kept.
+        let answer = match same {
+            Some(answer) => *answer,
+            None => whole(shared, provider, source, &url, &mut place).await?,
+        };
+        return read(shared, provider, start, source, First { url, answer, brought: Some(brought) }, place).await;
     }
     let held = Held::default();
     let recognising = recognise(shared, provider, start.unread >= RECOGNISE_AFTER, &held);
     let Recognised { source, url, answer, reason } = place.asking(recognising).await?;
     place.join(held.into_place());
     tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
-    read(shared, provider, start, source, url, answer, place).await
+    read(shared, provider, start, source, First { url, answer, brought: None }, place).await
+}
+
+/// The first document, whatever was known of it.
+async fn whole(
+    shared: &Shared,
+    provider: &Provider,
+    source: &'static dyn Source,
+    url: &Url,
+    place: &mut Place,
+) -> Result<Answer, Trouble> {
+    let request = Request { following: true, ..request(provider, url, source.accept(), None) };
+    match place.asking(shared.client.get(request)).await? {
+        Fetched::Body(answer) => Ok(*answer),
+        Fetched::NotModified { .. } => Err(Trouble::word("unexpected_304", "304 to a request without conditions")),
+    }
 }
 
 /// Whether the validators a 304 carries are of the version we have. A server that changes between its comparison and its
@@ -167,11 +200,10 @@ async fn read(
     provider: &Provider,
     start: &Start,
     source: &'static dyn Source,
-    // What was asked for: the next poll starts there again, wherever it redirected to.
-    document_url: Url,
-    answer: Answer,
+    first: First,
     mut place: Place,
 ) -> Result<Outcome, Trouble> {
+    let First { url: document_url, answer, brought } = first;
     let limits = Limits { max_items: provider.settings.max_items };
     let Answer { document, validators, body_hash, moved_to, .. } = answer;
     let known = start.known.clone();
@@ -192,38 +224,64 @@ async fn read(
         })
         .await
         .map_err(Trouble::from)??;
-    let (snapshot, complete, turn) = if let Some(snapshot) = read.filter(|_| details.is_empty()) {
-        (snapshot, true, turn)
+    let Whole { snapshot, complete, companions, turn } = if let Some(snapshot) = read.filter(|_| details.is_empty()) {
+        Whole { snapshot, complete: true, companions: Vec::new(), turn }
     } else {
         // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what was parsed of it.
         let alone = Documents { description, ..Documents::only(first) };
-        read_with_details(shared, provider, source, alone, details, turn.pause()).await?
+        read_with_details(shared, provider, source, alone, (details, brought), turn.pause()).await?
     };
     // What the page says now is told at once; without its details it is asked for in full again next time.
     let (validators, body_hash) = if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };
+    let companions = if complete { companions } else { Vec::new() };
     let binding = Binding { source: source.name().to_owned(), version: source.version(), document_url };
-    let checkpoint = Checkpoint { binding: Some(binding), validators, body_hash, ..Checkpoint::default() };
+    let checkpoint = Checkpoint { binding: Some(binding), validators, body_hash, companions, ..Checkpoint::default() };
     Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint: Box::new(checkpoint), complete, moved_to, turn })
 }
 
-/// Fetches the details and reads all documents together; without the details, where those cannot be read. Also answers
-/// whether none of them is missing.
+/// A first document that is to be read.
+struct First {
+    /// What was asked for: the next poll starts there again, wherever it redirected to.
+    url: Url,
+    answer: Answer,
+    /// The document beside it that has changed, where that is why.
+    brought: Option<Box<Brought>>,
+}
+
+/// All documents of a poll, read.
+struct Whole {
+    snapshot: Snapshot,
+    /// Whether no detail that was asked for is missing.
+    complete: bool,
+    companions: Vec<Companion>,
+    turn: Turn,
+}
+
+/// Fetches the details and reads all documents together; without the details, where those cannot be read.
 async fn read_with_details(
     shared: &Shared,
     provider: &Provider,
     source: &'static dyn Source,
     alone: Documents,
-    details: Vec<Detail>,
+    (details, mut brought): (Vec<Detail>, Option<Box<Brought>>),
     mut place: Place,
-) -> Result<(Snapshot, bool, Turn), Trouble> {
+) -> Result<Whole, Trouble> {
     let limits = Limits { max_items: provider.settings.max_items };
-    let (mut documents, mut complete) = (alone.clone(), true);
+    let (mut documents, mut complete, mut companions) = (alone.clone(), true, Vec::new());
     for detail in details {
         let request = Request { following: true, ..request(provider, &detail.url, source.accept(), None) };
-        match place.asking(shared.client.get(request)).await {
+        let fetched = match brought.take_if(|brought| brought.url == detail.url) {
+            Some(brought) => Ok(Fetched::Body(Box::new(brought.answer))),
+            None => place.asking(shared.client.get(request)).await,
+        };
+        match fetched {
+            // A host that answers every path with its page does not offer the detail.
+            Ok(Fetched::Body(answer)) if answer.document.shape() == Shape::Html => {}
             Ok(Fetched::Body(answer)) => {
                 shared.work.weigh(&mut place, answer.document.body.len());
-                documents.details.push((detail.role, answer.document));
+                let (document, companion) = companions::of(detail.url, *answer);
+                documents.details.push((detail.role, document));
+                companions.push((detail.role, companion));
             }
             Ok(Fetched::NotModified { .. }) => complete = false,
             Err(failure) if detail.optional && not_offered(failure.kind) => {}
@@ -238,15 +296,18 @@ async fn read_with_details(
             }
         }
     }
-    // A host that answers every path with its page does not offer the detail either.
-    documents.details.retain(|(_, document)| document.shape() != Shape::Html);
     let turn = shared.work.turn(place).await;
     let with_details = !documents.details.is_empty();
     match parse(shared, provider, source, documents, limits).await {
-        Ok(whole) => Ok((whole, complete, turn)),
+        Ok(snapshot) => {
+            companions.retain(|(role, _)| source.is_companion(role, &snapshot));
+            let companions = companions.into_iter().map(|(_, companion)| companion).collect();
+            Ok(Whole { snapshot, complete, companions, turn })
+        }
         Err(trouble) if with_details => {
             tracing::info!(provider = provider.id, reason = trouble.reason, "the details could not be read");
-            Ok((parse(shared, provider, source, alone, limits).await?, false, turn))
+            let snapshot = parse(shared, provider, source, alone, limits).await?;
+            Ok(Whole { snapshot, complete: false, companions: Vec::new(), turn })
         }
         Err(trouble) => Err(trouble),
     }
@@ -263,7 +324,7 @@ async fn parse(
 }
 
 /// Whether a failure means that the page does not have such a document.
-fn not_offered(kind: FailureKind) -> bool {
+pub(super) fn not_offered(kind: FailureKind) -> bool {
     matches!(
         kind,
         FailureKind::NotFound

@@ -156,6 +156,11 @@ impl Source for Instatus {
             .filter_map(|(role, path)| Some(Detail { role, url: at(&base, path)?, optional: true }))
             .collect()
     }
+
+    /// A further update and a further component show in the summary only as far as they move the state of what is open.
+    fn is_companion(&self, _: &str, snapshot: &Snapshot) -> bool {
+        !snapshot.is_quiet()
+    }
 }
 
 /// The directory of the page: without the version that may stand before the summary.

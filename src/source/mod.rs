@@ -144,6 +144,13 @@ pub trait Source: Sync {
         let _ = (first, snapshot, known);
         Vec::new()
     }
+
+    /// Whether the detail asked for as `role` may change while the first document does not. Then it is asked for at each
+    /// poll until the next snapshot, conditionally; where it has changed, all documents are read again.
+    fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
+        let _ = (role, snapshot);
+        false
+    }
 }
 
 /// The documents of one poll.
@@ -151,7 +158,8 @@ pub trait Source: Sync {
 pub struct Documents {
     /// The one that is polled.
     pub first: Document,
-    /// Those fetched because it changed, with the role they were asked for; an optional one that was not there is left out.
+    /// Those fetched because it changed or one of them did, with the role they were asked for; an optional one that was not
+    /// there is left out.
     pub details: Vec<(&'static str, Document)>,
     /// How the user describes them, for the source that reads what is described.
     pub description: Option<Arc<JsonMap>>,

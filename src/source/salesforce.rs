@@ -1,4 +1,5 @@
-//! Salesforce Trust: `/v1/incidents/active`, and the newest incidents and maintenances whenever that list changed.
+//! Salesforce Trust: `/v1/incidents/active`, the newest incidents whenever that list changed, and the newest maintenances,
+//! of which it says nothing.
 //!
 //! An empty list of active incidents is what is answered when all is well. Incidents have no title: what they do and
 //! to which instances stands in its place.
@@ -164,6 +165,10 @@ impl Source for Salesforce {
                 Some(Detail { role, url, optional: true })
             })
             .collect()
+    }
+
+    fn is_companion(&self, role: &str, _: &Snapshot) -> bool {
+        role == MAINTENANCES
     }
 }
 

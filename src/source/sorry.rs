@@ -197,6 +197,11 @@ impl Source for Sorry {
             .filter_map(|(role, file, optional)| Some(Detail { role, url: sibling(&first.url, file)?, optional }))
             .collect()
     }
+
+    /// The state of the page is not moved by every notice; one of several components moves it no further.
+    fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
+        role == NOTICES || !snapshot.is_quiet()
+    }
 }
 
 fn is_older(url: &Url) -> bool {

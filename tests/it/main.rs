@@ -18,6 +18,7 @@ mod calls;
 mod cases;
 mod clocks;
 mod commands;
+mod companions;
 mod config;
 mod console;
 mod crash;

@@ -64,6 +64,10 @@ pub(in crate::ledger) fn checkpoint(row: &Row<'_>, provider: &Provider) -> Sql<C
         binding,
         validators: Validators { etag: row.get("etag")?, last_modified: row.get("last_modified")? },
         body_hash: row.get::<_, Option<[u8; 16]>>("body_hash")?.map(u128::from_be_bytes),
+        companions: row
+            .get::<_, Option<String>>("companions")?
+            .and_then(|list| serde_json::from_str(&list).ok())
+            .unwrap_or_default(),
         next_poll_at: time(row.get("next_poll_at")?),
         retry_until: time(row.get("retry_until")?),
         failures: row.get("failures")?,
@@ -111,7 +115,7 @@ pub(in crate::ledger) fn watch_provider(db: &Connection, id: &str, declared: &De
          ON CONFLICT(id) DO UPDATE SET
            source = iif(url = :url, source, NULL), document_url = iif(url = :url, document_url, NULL),
            etag = iif(url = :url, etag, NULL), last_modified = iif(url = :url, last_modified, NULL),
-           body_hash = iif(url = :url, body_hash, NULL), page_id = iif(url = :url, page_id, NULL),
+           body_hash = iif(url = :url, body_hash, NULL), companions = iif(url = :url, companions, NULL), page_id = iif(url = :url, page_id, NULL),
            page_version = iif(url = :url, page_version, NULL), complete_version = iif(url = :url, complete_version, NULL),
            failures = iif(url = :url, failures, 0), retry_until = iif(url = :url, retry_until, NULL),
            name = :name, url = :url, watched = 1, interval_ms = :interval, stale_after_ms = :stale
@@ -176,12 +180,12 @@ pub(in crate::ledger) fn count_death(db: &Connection, id: &str, now: Time) -> Sq
 
 pub(in crate::ledger) fn put_success(db: &Connection, message: &Record, state: &ProviderState, changed: bool) -> Sql<()> {
     let snapshot = &message.snapshot;
-    let Checkpoint { binding, validators, body_hash, next_poll_at, retry_until, .. } = &message.checkpoint;
+    let Checkpoint { binding, validators, body_hash, companions, next_poll_at, retry_until, .. } = &message.checkpoint;
     let now = message.observed_at;
     let first_recent = |listing: Listing, before: Option<Time>| before.or((listing == Listing::Recent).then_some(now));
     db.prepare_cached(
         "UPDATE provider SET source = :source, source_version = :version, document_url = :document, etag = :etag,
-           last_modified = :modified, body_hash = :hash, next_poll_at = :next, retry_until = :retry, failures = 0,
+           last_modified = :modified, body_hash = :hash, companions = :companions, next_poll_at = :next, retry_until = :retry, failures = 0,
            page_id = coalesce(:page_id, page_id), page_name = coalesce(:page_name, page_name), page_url = coalesce(:page_url, page_url),
            page_version = coalesce(:page_version, page_version),
            complete_version = coalesce(:complete_version, complete_version), impact = :impact,
@@ -197,6 +201,7 @@ pub(in crate::ledger) fn put_success(db: &Connection, message: &Record, state: &
         ":document": binding.as_ref().map(|binding| document_mark(&binding.document_url, &message.provider.url)),
         ":etag": validators.etag, ":modified": validators.last_modified,
         ":hash": body_hash.map(u128::to_be_bytes),
+        ":companions": (!companions.is_empty()).then(|| serde_json::to_string(companions).ok()).flatten(),
         ":next": millis(*next_poll_at), ":retry": millis(*retry_until),
         ":page_id": snapshot.page.id, ":page_name": snapshot.page.name, ":page_url": snapshot.page.url,
         ":page_version": millis(snapshot.page.version),

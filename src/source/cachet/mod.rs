@@ -125,6 +125,11 @@ impl Source for Cachet {
         }
         details
     }
+
+    /// An update that leaves the status of its incident as it was does not show in a list without updates.
+    fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
+        role != UPDATES || snapshot.open().any(|one| one.kind == Kind::Incident)
+    }
 }
 
 fn wanted(first: &Url, files: &[(&'static str, &str)]) -> Vec<Detail> {

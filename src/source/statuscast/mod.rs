@@ -123,6 +123,11 @@ impl Source for StatusCast {
             .filter_map(|(role, file)| Some(Detail { role, url: sibling(&first.url, file)?, optional: true }))
             .collect()
     }
+
+    /// The state is that of the page alone.
+    fn is_companion(&self, _: &str, _: &Snapshot) -> bool {
+        true
+    }
 }
 
 fn incident(row: Row) -> Incident {

@@ -1,10 +1,9 @@
 //! The histories of every other source, in `tests/fixtures`: what was told of each is written down in the snapshots
 //! beside this file, one for each source, and was held against the fixtures by hand.
 //!
-//! Some tell less than their fixtures hold, for they are polled by a document that stays the same while another one changes:
-//! `salesforce-maintenance` (the list of active incidents), `cachet-components` and `cachet-maintenance` (the list of incidents),
-//! and `uptimekuma-notice` (whose beats change in a minute, really).
-//! In step 4 of `slack-outage` the history is missing, which no page is without for long.
+//! In some steps only a document beside the first one is new: `salesforce-maintenance`, `cachet-components`,
+//! `cachet-maintenance`. `uptimekuma-notice` tells less than its fixtures hold: its beats stay the same, and no page's do for more
+//! than a minute. In step 4 of `slack-outage` the history is missing, which no page is without for long.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -165,6 +165,28 @@ fn salesforce_reads_its_newest_lists_whenever_the_active_one_changed() {
 }
 
 #[test]
+fn details_that_change_alone_are_companions_as_long_as_there_is_something_to_change() {
+    let companions = |source: &str, name: &str, number: usize| {
+        let step = step(source, name, number);
+        let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
+        let roles = details(&step, &Known::default()).into_iter().map(|detail| detail.role);
+        roles.filter(|role| step.source.is_companion(role, &snapshot)).collect::<Vec<_>>()
+    };
+    assert_eq!(companions("salesforce", "outage", 1), ["maintenances"]);
+    assert_eq!(companions("cachet", "quiet", 1), ["components", "schedules"]);
+    assert_eq!(companions("cachet", "older", 2), ["components", "schedules", "updates", "updates"]);
+    assert_eq!(companions("sorry", "quiet", 1), ["notices"]);
+    assert_eq!(companions("sorry", "outage", 1), ["notices", "components"]);
+    assert_eq!(companions("statuscast", "state", 2), ["components", "incidents"]);
+    assert_eq!(companions("instatus", "outage", 1), ["components", "feed"]);
+    assert_eq!(companions("instatus", "quiet", 1), [""; 0]);
+    // What these ask for follows from what their first document says.
+    for source in ["statuspage", "incidentio", "heroku", "slack"] {
+        assert_eq!(companions(source, "outage", 1), [""; 0], "{source}");
+    }
+}
+
+#[test]
 fn aws_asks_its_history_for_what_has_left_the_list_and_for_nothing_else() {
     let (open, quiet) = (step("aws", "ended", 1), step("aws", "ended", 2));
     assert!(places(&open, &Known::default()).is_empty(), "a year of past events is no baseline");

@@ -1,0 +1,63 @@
+//! Documents that change while the first one stays as it is: each is asked for beside it, with validators of its own.
+
+use url::Url;
+
+use super::actor::Shared;
+use super::cycle::{not_offered, request};
+use super::work::Place;
+use crate::config::Provider;
+use crate::document::{Document, Shape};
+use crate::fetch::{Answer, Fetched, Request};
+use crate::ledger::Companion;
+use crate::source::Source;
+
+/// What the companions of an unchanged document answered.
+pub(super) enum Asked {
+    /// Nothing new; the validators may be.
+    Unchanged(Vec<Companion>),
+    /// One has changed; those behind it were not asked.
+    Changed(Box<Brought>),
+}
+
+/// A document that is there already when it is asked for as a detail.
+pub(super) struct Brought {
+    /// Where it was asked for.
+    pub(super) url: Url,
+    /// What came.
+    pub(super) answer: Answer,
+}
+
+/// Asks for each companion until one has changed. One that cannot be had now is asked for next time: the first document
+/// was read, so the provider is not failing.
+pub(super) async fn ask(
+    shared: &Shared,
+    provider: &Provider,
+    source: &'static dyn Source,
+    mut companions: Vec<Companion>,
+    place: &mut Place,
+) -> Asked {
+    for companion in &mut companions {
+        let validators = Some(&companion.validators).filter(|validators| !validators.is_empty());
+        let request = Request { following: true, ..request(provider, &companion.url, source.accept(), validators) };
+        match place.asking(shared.client.get(request)).await {
+            Ok(Fetched::NotModified { .. }) => {}
+            Ok(Fetched::Body(answer)) if answer.body_hash == companion.body_hash => companion.validators = answer.validators,
+            // A page in its place, of errors or for human beings, says nothing of the document.
+            Ok(Fetched::Body(answer)) if answer.document.shape() == Shape::Html => {}
+            Ok(Fetched::Body(answer)) => return Asked::Changed(Box::new(Brought { url: companion.url.clone(), answer: *answer })),
+            Err(failure) if not_offered(failure.kind) => {}
+            Err(failure) => {
+                let document = crate::redact::redact(&companion.url);
+                tracing::info!(provider = provider.id, %document, reason = failure.message, "not asked for the documents beside the first");
+                break;
+            }
+        }
+    }
+    Asked::Unchanged(companions)
+}
+
+/// What is to be kept of a detail, should it be a companion.
+pub(super) fn of(url: Url, answer: Answer) -> (Document, Companion) {
+    let Answer { document, validators, body_hash, .. } = answer;
+    (document, Companion { url, validators, body_hash })
+}
