@@ -160,9 +160,19 @@ pub fn reconcile(known: Option<&KnownItem>, seen: &[Seen], incident: &Incident, 
             if outcome.news.is_empty() {
                 outcome.news.extend(silent_change(&mut outcome.item, known, key, incident, context));
             }
+            keep_impact(&mut outcome, known, incident);
         }
     }
     outcome
+}
+
+/// Many documents do not say any more how bad an incident was once it is over: then it was as bad as it was last known to
+/// be. The digest stays that of the document, and no identity depends on the impact.
+fn keep_impact(outcome: &mut Outcome, known: &KnownItem, incident: &Incident) {
+    if incident.status.is_over() && incident.impact == Impact::Unknown {
+        outcome.item.impact = known.impact;
+        outcome.news.iter_mut().for_each(|draft| draft.impact = known.impact);
+    }
 }
 
 /// Not every platform gives its updates a status: that an incident is over may stand beside them. Then its newest

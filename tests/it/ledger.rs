@@ -399,6 +399,34 @@ fn filters_keep_without_telling_and_leave_no_gap() {
 }
 
 #[test]
+fn an_end_is_as_bad_as_it_was_last_known_to_be_where_the_page_says_nothing_of_it() {
+    let over = |mut incident: Incident| {
+        incident.updates.push(update("3", Status::Resolved, 3, "Over."));
+        Incident { status: Status::Resolved, impact: Impact::Unknown, ..incident }
+    };
+    story(async {
+        let mut world = World::new(FirstRun::All).await;
+        world.poll(page(2, vec![opened()])).await;
+        world.news();
+        world.poll(page(3, vec![over(opened())])).await;
+        let end = world.news().pop().unwrap();
+        assert_eq!((end.status, end.impact, end.previous_impact), (Status::Resolved, Impact::Minor, Some(Impact::Minor)));
+        assert_eq!(world.poll(page(4, vec![over(opened())])).await.verdict, Verdict::Same);
+        // What the page does say is believed.
+        world.poll(page(5, vec![Incident { impact: Impact::Major, ..over(opened()) }])).await;
+        let events = world.news();
+        assert_eq!(events.iter().map(|event| event.impact).collect::<Vec<_>>(), [Impact::Major]);
+
+        // So an incident that was not bad enough to be told does not appear at its end.
+        let filter = Filter { min_impact: Some(Impact::Major), ..Filter::default() };
+        let mut world = World::filtered(FirstRun::All, filter).await;
+        world.poll(page(2, vec![opened()])).await;
+        world.poll(page(3, vec![over(opened())])).await;
+        assert_eq!(world.short(), [""; 0]);
+    });
+}
+
+#[test]
 fn two_ledgers_make_the_same_ids() {
     let mut ids: Vec<Vec<String>> = Vec::new();
     for _ in 0..2 {
