@@ -127,12 +127,15 @@ impl Inner {
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.filter(|value| value.len() <= LONGEST_TYPE).map(str::to_owned);
         let moved_to = moved.as_ref().filter(|(_, permanent)| *permanent).map(|(url, _)| url.clone());
+        let mut url = moved.map_or_else(|| request.url.clone(), |(url, _)| url);
+        // It is not sent: whoever asked finds there what it was asked for, wherever the answer came from.
+        url.set_fragment(request.url.fragment());
         Ok(Fetched::Body(Box::new(Answer {
             validators: headers::validators(response.headers()),
             body_hash: xxh3_128(&body),
             max_age: headers::max_age(response.headers()),
             moved_to,
-            document: Document { url: moved.map_or_else(|| request.url.clone(), |(url, _)| url), content_type, body },
+            document: Document { url, content_type, body },
         })))
     }
 }

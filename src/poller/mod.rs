@@ -2,7 +2,7 @@
 //!
 //! * [`schedule`] is pure: when the next poll is due.
 //! * [`cycle`] is one poll: which documents, unchanged or read or failed and why.
-//! * [`companions`] asks for the documents that change while the first one does not.
+//! * `companions` asks for the documents that change while the first one does not.
 //! * [`reading`] parses away from the actors' threads, with a deadline, and remembers on disk which provider's
 //!   document was being read, should it take the whole process with it.
 //! * [`work`] bounds how many documents and snapshots of all polls are in memory at once.

@@ -26,7 +26,7 @@ struct Block<'a> {
 }
 
 /// The updates within an entry, oldest first; empty where it is not written like that.
-pub(super) fn updates(item: &Item) -> Vec<Update> {
+pub(in crate::source) fn updates(item: &Item) -> Vec<Update> {
     let mut blocks = blocks(&item.body);
     let times = times(&blocks, item.published.or(item.updated));
     let mut dated: Vec<(Option<Time>, Block<'_>)> = times.into_iter().zip(blocks.drain(..)).collect();

@@ -5,7 +5,7 @@
 //! A feed lists the newest incidents down to some limit and says nothing of components, so it covers little.
 
 mod escape;
-mod growing;
+pub(super) mod growing;
 mod identity;
 mod json;
 mod latest;

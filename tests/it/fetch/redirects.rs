@@ -27,6 +27,8 @@ async fn within_one_authority() {
         assert_eq!(answer.document.url, server.url("/end?x=1"));
         assert_eq!(answer.moved_to, permanent.then(|| server.url("/end?x=1")), "{status}");
         assert!(server.requests().iter().all(|seen| seen.contains("if-none-match: \"a\"")));
+        let asked = body(&client(), request(&server.url("/#asked"))).await;
+        assert_eq!(asked.document.url, server.url("/end?x=1#asked"), "not that of the target");
     }
 }
 

@@ -207,6 +207,36 @@ fn aws_asks_its_history_for_what_has_left_the_list_and_for_nothing_else() {
 }
 
 #[test]
+fn statusio_asks_the_feed_of_the_page_for_what_has_left_the_lists() {
+    let (open, last) = (step("statusio", "outage", 1), step("statusio", "outage", 5));
+    let known = after(&open);
+    assert!(places(&open, &Known::default()).is_empty() && places(&open, &known).is_empty());
+    let id = &known.open[0].1;
+    let feed = |place: &str| [at("feed", &format!("{place}/pages/5a0000000000000000000001/rss#{id}"))];
+    assert_eq!(places(&last, &known), feed("https://status.io"));
+    for (api, place) in [
+        ("https://status-api.hostedstatus.com", "https://status.io"),
+        ("https://status.acme.example", "https://status.acme.example"),
+        ("https://acmestatus.io/below", "https://acmestatus.io/below"),
+    ] {
+        let mut last = step("statusio", "outage", 5);
+        last.documents.first.url = format!("{api}/1.0/status/5a0000000000000000000001").parse().unwrap();
+        assert_eq!(places(&last, &known), feed(place), "{api}");
+    }
+
+    let mut elsewhere = step("statusio", "outage", 5);
+    elsewhere.documents.details[0].1.url.set_fragment(Some("5a0000000000000000000b02"));
+    let snapshot = elsewhere.source.parse(&elsewhere.documents, Limits::default()).unwrap();
+    assert!(snapshot.incidents.is_empty(), "what was not asked for is not told: {snapshot:?}");
+    // Monitored still, by a feed that is behind.
+    let mut behind = step("statusio", "outage", 5);
+    let body = String::from_utf8(behind.documents.details[0].1.body.to_vec()).unwrap();
+    assert!(body.contains("<b>Resolved</b> - Builds start at once."));
+    behind.documents.details[0].1.body = body.replace("<b>Resolved</b> - Builds", "<b>Update</b> - Builds").into_bytes().into();
+    assert!(behind.source.parse(&behind.documents, Limits::default()).unwrap().incidents.is_empty());
+}
+
+#[test]
 fn cachet_asks_for_the_updates_of_what_is_open_where_the_list_has_none() {
     let base = "https://status.acme.example/api/v1/";
     let beside = [

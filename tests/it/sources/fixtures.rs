@@ -41,11 +41,14 @@ pub(crate) const FIRST: &[(&str, &str)] = &[
 ];
 
 /// Details that are not beside the first document, by source and role.
-const ELSEWHERE: &[(&str, &str, &str)] = &[(
-    "aws",
-    "history",
-    "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json#arn:aws:health:utopia-north-1::event/MULTIPLE_SERVICES/ACME_ISSUE/ACME_ISSUE_00007_0A1B2C3D4E5",
-)];
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("statusio", "feed", "https://status.io/pages/5a0000000000000000000001/rss#5a0000000000000000000b01,5a0000000000000000000d01"),
+    (
+        "aws",
+        "history",
+        "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json#arn:aws:health:utopia-north-1::event/MULTIPLE_SERVICES/ACME_ISSUE/ACME_ISSUE_00007_0A1B2C3D4E5",
+    ),
+];
 
 /// The documents of one poll, as a fixture has them.
 pub(crate) struct Step {

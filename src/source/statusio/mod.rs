@@ -1,20 +1,26 @@
-//! Status.io: `/1.0/status/<page id>` of its API, which lists what is open and no more.
+//! Status.io: `/1.0/status/<page id>` of its API, which lists what is open, and the page's feed ([`feed`]) when something may
+//! have ended.
 //!
 //! A component has containers (regions, data centres), each with a state; the same container may stand in every
-//! component. How something ended is told on the page and in its RSS feed, whose address the API does not give.
+//! component.
+
+mod feed;
+
+use std::collections::HashSet;
 
 use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::{Items, List, MAX_NAME, Order, Written, in_order, json, marks, prose};
-use super::{Documents, Limits, ParseError, Source};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
 const NAME: &str = "statusio";
+const FEED: &str = "feed";
 
 /// The adapter for Status.io.
 #[derive(Debug)]
@@ -93,6 +99,10 @@ impl Source for StatusIo {
         NAME
     }
 
+    fn accept(&self) -> &'static str {
+        "application/json, application/rss+xml;q=0.9"
+    }
+
     /// The page id is needed, and stands in addresses of the API and of the page's own posts and feeds alone.
     fn locate(&self, page: &Url) -> Vec<Url> {
         let id = page.path_segments().and_then(|mut parts| parts.find(|part| is_page_id(part)));
@@ -124,6 +134,10 @@ impl Source for StatusIo {
             }
             incidents.extend(read);
         }
+        if let Some(document) = documents.detail(FEED) {
+            let listed: HashSet<String> = incidents.iter().map(|incident| incident.id.clone()).collect();
+            incidents.extend(feed::ended(document, limits)?.into_iter().filter(|incident| !listed.contains(&incident.id)));
+        }
         let [open, planned] = listings;
         let id = documents.first.url.path_segments().and_then(|mut parts| parts.find(|part| is_page_id(part)));
         Ok(Snapshot {
@@ -139,6 +153,15 @@ impl Source for StatusIo {
             coverage: Coverage { incidents: open, maintenances: planned, all_components },
             rejected: items.into_rejected(),
         })
+    }
+
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+        let listed: HashSet<&str> = snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
+        let mut gone = known.open.iter().map(|(_, id)| id.as_str()).filter(|id| !listed.contains(id)).peekable();
+        if gone.peek().is_none() {
+            return Vec::new();
+        }
+        feed::place(&first.url, gone).map(|url| Detail { role: FEED, url, optional: true }).into_iter().collect()
     }
 }
 
