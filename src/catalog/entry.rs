@@ -5,6 +5,9 @@ use crate::source;
 /// How the platforms are called as sources, where the words differ.
 const PLATFORM_SOURCES: &[(&str, &str)] = &[("gcp", "google"), ("uptime-kuma", "uptimekuma")];
 
+/// APIs whose address says by itself which source reads them, where the catalogue knows no platform.
+const API_SOURCES: &[(&str, &str)] = &[("https://api.onlineornot.com/", "onlineornot")];
+
 /// A provider known by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Entry<'a> {
@@ -76,7 +79,9 @@ impl<'a> Entry<'a> {
     /// document, else the feed, else the page itself, to be recognised.
     #[must_use]
     pub fn target(&self, known_source: &dyn Fn(&str) -> bool) -> Target<'a> {
-        let own = PLATFORM_SOURCES.iter().find(|(platform, _)| *platform == self.platform).map_or(self.platform, |(_, name)| name);
+        let by_platform = PLATFORM_SOURCES.iter().find(|(platform, _)| *platform == self.platform);
+        let by_address = API_SOURCES.iter().find(|(api, _)| self.source.starts_with(api));
+        let own = by_platform.or(by_address).map_or(self.platform, |(_, name)| name);
         if known_source(own) {
             return Target { url: self.source, source: Some(own) };
         }
@@ -125,6 +130,14 @@ mod tests {
         let entry = Entry::from_line(&line).unwrap();
         assert_eq!(entry.target(&|name| name == "google" || name == "feed").source, Some("google"));
         assert_eq!(entry.target(&|name| name == "feed").source, Some("feed"));
+    }
+
+    #[test]
+    fn the_address_of_an_api_may_say_what_the_platform_does_not() {
+        let address = "https://api.onlineornot.com/v1/status_pages/s.example/summary";
+        let line = LINE.replace("acmepages", "other").replace("https://s.example/a.json", address);
+        let entry = Entry::from_line(&line).unwrap();
+        assert_eq!(entry.target(&|name| name == "onlineornot"), Target { url: address, source: Some("onlineornot") });
     }
 
     #[test]

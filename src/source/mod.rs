@@ -24,6 +24,7 @@ mod hyperping;
 mod incidentio;
 mod instatus;
 mod okta;
+mod onlineornot;
 mod openstatus;
 mod pagerduty;
 mod paypal;
@@ -79,6 +80,7 @@ pub static SOURCES: &[&dyn Source] = &[
     &statuspal::StatusPal,
     &rootly::Rootly,
     &hyperping::Hyperping,
+    &onlineornot::OnlineOrNot,
     &slack::Slack,
     &google::Google,
     &aws::Aws,

@@ -35,6 +35,7 @@ const HOSTS: &[(&str, &str)] = &[
     ("statuspal.eu", "statuspal"),
     (".hyperping.app", "hyperping"),
     (".hyperping.io", "hyperping"),
+    (".onlineornot.com", "onlineornot"),
     (".google.com", "google"),
     ("health.aws.amazon.com", "aws"),
     ("status.aws.amazon.com", "aws"),

@@ -237,6 +237,40 @@ fn statusio_asks_the_feed_of_the_page_for_what_has_left_the_lists() {
 }
 
 #[test]
+fn onlineornot_reads_the_feed_of_the_page_while_something_is_open_or_gone() {
+    let (open, last) = (step("onlineornot", "outage", 1), step("onlineornot", "outage", 4));
+    let feed = |gone: &str| [at("feed", &format!("https://status.acme.example/incidents.rss#{gone}"))];
+    assert_eq!(places(&open, &Known::default()), feed(""));
+    assert_eq!(places(&last, &after(&open)), feed("Kq7Wn2LmPz04"));
+    assert!(places(&last, &Known::default()).is_empty());
+    // Its own API names the page.
+    let mut own = step("onlineornot", "outage", 1);
+    own.documents.first.url = "https://api.onlineornot.com/v1/status_pages/acmeport/summary".parse().unwrap();
+    assert_eq!(places(&own, &Known::default()), feed(""));
+    let body = String::from_utf8(own.documents.first.body.to_vec()).unwrap();
+    for (domain, host) in [("https://status.acme.test/", "status.acme.test"), ("", "acmeport.onlineornot.com")] {
+        own.documents.first.body = body.replace("status.acme.example", domain).into_bytes().into();
+        assert_eq!(places(&own, &Known::default()), [at("feed", &format!("https://{host}/incidents.rss#"))]);
+    }
+
+    let located = |page: &str| open.source.locate(&page.parse().unwrap()).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let summary = "https://api.onlineornot.com/v1/status_pages/acmeport/summary";
+    assert_eq!(located("https://acmeport.onlineornot.com/history"), [summary]);
+    assert_eq!(located(summary), [summary]);
+    for nothing in ["https://status.acme.example/", "https://onlineornot.com/", "https://www.onlineornot.com/docs"] {
+        assert!(located(nothing).is_empty(), "{nothing}");
+    }
+
+    // What nobody asked for is not told, and a feed that is ahead does not end what is listed.
+    let mut elsewhere = step("onlineornot", "outage", 4);
+    elsewhere.documents.details[0].1.url.set_fragment(None);
+    assert!(elsewhere.source.parse(&elsewhere.documents, Limits::default()).unwrap().incidents.is_empty());
+    let mut ahead = step("onlineornot", "outage", 3);
+    ahead.documents.details = last.documents.details.clone();
+    assert_eq!(ahead.source.parse(&ahead.documents, Limits::default()).unwrap().open().count(), 1);
+}
+
+#[test]
 fn cachet_asks_for_the_updates_of_what_is_open_where_the_list_has_none() {
     let base = "https://status.acme.example/api/v1/";
     let beside = [

@@ -28,6 +28,7 @@ pub(crate) const FIRST: &[(&str, &str)] = &[
     ("rootly", "https://status.acme.example/api/v1/status.json"),
     ("hyperping", "https://status.acme.example/status.json"),
     ("hyperpingapi", "https://api.hyperping.io/v1/acme.hyperping.app/status.json"),
+    ("onlineornot", "https://status.acme.example/v1/status_pages/acmeport/summary"),
     ("statuspal", "https://statuspal.io/api/v2/status_pages/acme/summary"),
     ("payload", "https://status.acme.example/data/payload.json"),
     ("kuma", "https://status.acme.example/api/status-page/heartbeat/acme"),
@@ -43,6 +44,7 @@ pub(crate) const FIRST: &[(&str, &str)] = &[
 /// Details that are not beside the first document, by source and role.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("statusio", "feed", "https://status.io/pages/5a0000000000000000000001/rss#5a0000000000000000000b01,5a0000000000000000000d01"),
+    ("onlineornot", "feed", "https://status.acme.example/incidents.rss#Kq7Wn2LmPz04"),
     (
         "aws",
         "history",
