@@ -1,0 +1,45 @@
+//! The event log on a file system that is full.
+
+use super::*;
+
+/// Set in the process that runs on a small file system of its own.
+const SMALL_DISK: &str = "STATUSWATCH_TEST_SMALL_DISK";
+
+/// A disk that fills and is freed: nothing missing, nothing twice, nothing torn.
+#[test]
+fn a_full_disk_delays_and_loses_nothing() {
+    let Some(dir) = std::env::var_os(SMALL_DISK).map(PathBuf::from) else {
+        let dir = tempfile::tempdir().unwrap();
+        let run = |script: &str| {
+            std::process::Command::new("unshare")
+                .args(["-Urm", "sh", "-c", script])
+                .env(SMALL_DISK, dir.path())
+                .env("TEST_BINARY", std::env::current_exe().unwrap())
+                .output()
+        };
+        let mount = format!("mount -t tmpfs -o size=256k none \"${SMALL_DISK}\"");
+        if !run(&mount).is_ok_and(|output| output.status.success()) {
+            println!("skipped: no file system of one's own can be mounted here");
+            return;
+        }
+        let output =
+            run(&format!("{mount} && exec \"$TEST_BINARY\" --exact sinks::disk::a_full_disk_delays_and_loses_nothing")).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+        return;
+    };
+    let filler = dir.join("filler");
+    let mut ledger = Ledger::new(200);
+    let mut sink = json(&dir, Rotation::Never);
+    ledger.open(&mut sink).unwrap();
+    ledger.cursor = sink.deliver(&ledger.behind(5)).unwrap();
+    fs::write(&filler, vec![1; 220 << 10]).unwrap();
+    assert!(sink.deliver(&ledger.behind(200)).is_err());
+    assert!(ledger.open(&mut sink).is_err(), "still full: the torn line cannot be completed");
+    fs::remove_file(&filler).unwrap();
+    ledger.open(&mut sink).unwrap();
+    assert!(ledger.cursor.seq > 5, "what was written is kept");
+    ledger.drain(&mut sink);
+    let expected: Vec<&str> = ledger.events.iter().map(|r| r.line.as_str()).collect();
+    assert_eq!(fs::read_to_string(active(&dir)).unwrap(), expected.join("\n") + "\n");
+}
