@@ -2,45 +2,28 @@
 //!
 //! `STATUSWATCH_CALLS=200 cargo test --test it calls:: -- --nocapture` kills at each of the first 200 calls of each kind.
 
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
-use crate::support::bench::{Bench, Watch};
+use crate::support::bench::Bench;
+use crate::support::strace;
 
 /// A call that does not come within this time is not waited for: there are not so many of it.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What writes: to the database, to the event log, at a rotation.
 const CALLS: [(&str, &[u32]); 4] =
-    [("fdatasync", &[1, 2, 4, 9]), ("pwrite64", &[1, 3, 10, 30]), ("write", &[1, 20, 60]), ("rename,renameat2", &[1, 2])];
+    [("fsync,fdatasync", &[1, 2, 4, 9]), ("pwrite64", &[1, 3, 10, 30]), ("write", &[1, 20, 60]), ("rename,renameat2", &[1, 2])];
 
 /// Runs until the call, or until it is clear that it does not come. Answers whether it came.
 fn killed_at(bench: &Bench, call: &str, n: u32) -> bool {
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", "signal=none"]);
-    command.args(["-e", &format!("inject={call}:signal=KILL:when={n}")]);
-    command.arg(bench.command().get_program()).args(["run", "--hosted"]).current_dir(bench.dir.path());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-    let mut watch = Watch(command.spawn().unwrap());
-    let began = Instant::now();
-    while began.elapsed() < PATIENCE {
-        if watch.0.try_wait().unwrap().is_some() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    kill_process_group(Pid::from_child(&watch.0), Signal::KILL).unwrap();
-    watch.0.wait().unwrap();
-    false
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:signal=KILL:when={n}"));
+    let mut watch = strace::start(bench, &["-o", "/dev/null", "-e", &trace, "-e", &inject]);
+    strace::ended(&mut watch, PATIENCE).is_some()
 }
 
 #[test]
 fn nothing_is_lost_or_told_twice_by_a_kill_at_any_call() {
-    if !Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success()) {
-        println!("skipped: no strace here");
+    if !strace::is_here() {
         return;
     }
     let up_to: Option<u32> = std::env::var("STATUSWATCH_CALLS").ok().map(|text| text.parse().unwrap());

@@ -47,6 +47,7 @@ mod sources;
 mod storage;
 mod supervision;
 mod support;
+mod upgrade;
 mod world;
 mod world_faults;
 mod world_pages;

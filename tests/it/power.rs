@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use fastrand::Rng;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 
-use crate::support::bench::{Bench, Watch};
+use crate::support::bench::Bench;
+use crate::support::strace;
 
 const CALLS: &str = "trace=openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
 
@@ -229,16 +228,13 @@ impl Disk {
 /// Runs under strace while updates are published, and answers what the run did to its files.
 fn recorded(bench: &Bench) -> Vec<Act> {
     let trace = tempfile::NamedTempFile::new().unwrap();
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-y", "-xx", "-s", "9999999", "-e", "signal=none", "-e", CALLS, "-o"]).arg(trace.path());
-    command.arg(bench.command().get_program()).args(["run", "--hosted"]).current_dir(bench.dir.path()).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut watch = Watch(command.spawn().unwrap());
+    let path = trace.path().to_str().unwrap();
+    let mut watch = strace::start(bench, &["-y", "-xx", "-s", "9999999", "-e", CALLS, "-o", path]);
     for part in 0..6 {
         bench.publish(part, 15);
         bench.wait_until_told();
     }
-    kill_process_group(Pid::from_child(&watch.0), Signal::KILL).unwrap();
+    strace::signal(&watch, Signal::KILL);
     watch.0.wait().unwrap();
     let root = bench.dir.path().canonicalize().unwrap();
     let ours = |path: &String| {
@@ -261,9 +257,7 @@ fn recorded(bench: &Bench) -> Vec<Act> {
 
 #[test]
 fn nothing_is_lost_or_told_twice_by_power_cuts() {
-    let strace = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
-    if !strace.is_ok_and(|status| status.success()) {
-        println!("skipped: no strace here");
+    if !strace::is_here() {
         return;
     }
     let images: usize = std::env::var("STATUSWATCH_IMAGES").map_or(5, |text| text.parse().unwrap());

@@ -5,14 +5,16 @@ mod small;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use statuswatch::event::Impact;
 
 use crate::support::bench::{Bench, Verdict, Watch, lines};
+use crate::support::namespace::mounts;
+use crate::support::strace;
 
 /// Runs until all is told, and stops: a state to start from.
 fn settled(extra: &str) -> Bench {
@@ -27,7 +29,7 @@ fn start_heard(bench: &Bench) -> Watch {
     Watch(bench.command().args(["run", "--hosted"]).stderr(Stdio::piped()).spawn().unwrap())
 }
 
-fn said(watch: &mut Watch) -> String {
+pub(crate) fn said(watch: &mut Watch) -> String {
     let mut text = String::new();
     watch.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     text
@@ -102,15 +104,9 @@ fn a_log_moved_deleted_or_emptied_while_running_goes_on() {
     assert_eq!(kept, history, "each once over all the files there were");
 }
 
-/// Whether `unshare` and `strace` work here: they are not everywhere, and containers forbid them.
-fn works(command: &mut Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
 #[test]
 fn a_full_disk_loses_nothing_and_needs_no_restart() {
-    if !works(Command::new("unshare").args(["-Urm", "mount", "-t", "tmpfs", "none", "/tmp"])) {
-        println!("skipped: no mounts in a user namespace here");
+    if !mounts() {
         return;
     }
     // Two pages that have a version: an incident that comes and goes between two polls is seen on those alone.
@@ -160,27 +156,14 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
 
 /// Runs under strace, which lets the `when`-th sync of `file` fail.
 fn with_failing_sync(bench: &Bench, file: &str, when: u32) -> Watch {
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o", "/dev/null", "-P"]).arg(bench.path(file).canonicalize().unwrap());
-    command.args(["-e", "trace=fdatasync,fsync", "-e", &format!("inject=fdatasync,fsync:error=EIO:when={when}")]);
-    command.arg(bench.command().get_program()).args(["run", "--hosted"]);
-    command.current_dir(bench.dir.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    // strace passes no signal on: both are to end.
-    command.process_group(0);
-    Watch(command.spawn().unwrap())
-}
-
-fn strace_works() -> bool {
-    let works = works(Command::new("strace").args(["-f", "-o", "/dev/null", "true"]));
-    if !works {
-        println!("skipped: no strace here");
-    }
-    works
+    let path = bench.path(file).canonicalize().unwrap();
+    let inject = format!("inject=fdatasync,fsync:error=EIO:when={when}");
+    strace::start(bench, &["-o", "/dev/null", "-P", path.to_str().unwrap(), "-e", "trace=fdatasync,fsync", "-e", &inject])
 }
 
 #[test]
 fn a_failed_sync_of_the_event_log_is_not_trusted() {
-    if !strace_works() {
+    if !strace::is_here() {
         return;
     }
     let bench = settled("");
@@ -189,7 +172,7 @@ fn a_failed_sync_of_the_event_log_is_not_trusted() {
     bench.wait_until_told();
     bench.publish(3, 10);
     bench.wait_until_told();
-    rustix::process::kill_process_group(rustix::process::Pid::from_child(&watch.0), rustix::process::Signal::TERM).unwrap();
+    strace::signal(&watch, Signal::TERM);
     watch.0.wait().unwrap();
     assert!(said(&mut watch).contains("cannot sync"), "it was told");
     bench.judge();
@@ -197,7 +180,7 @@ fn a_failed_sync_of_the_event_log_is_not_trusted() {
 
 #[test]
 fn a_failed_sync_of_the_database_ends_the_process_and_loses_nothing() {
-    if !strace_works() {
+    if !strace::is_here() {
         return;
     }
     let bench = settled("");

@@ -6,20 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{said, works};
+use super::said;
 use crate::support::bench::{Bench, Verdict, Watch, lines};
+use crate::support::namespace::{mounts, works};
 
 /// A user who owns nothing.
 const NOBODY: u32 = 65_534;
-
-/// Whether a file system of one's own can be mounted here.
-fn mounts() -> bool {
-    let mounts = works(Command::new("unshare").args(["-Urm", "mount", "-t", "tmpfs", "none", "/tmp"]));
-    if !mounts {
-        println!("skipped: no mounts in a user namespace here");
-    }
-    mounts
-}
 
 /// Runs on a file system made with these options, mounted at `disk`.
 fn start_on(bench: &Bench, options: &str) -> Watch {
