@@ -16,6 +16,7 @@ use super::adopt::AdoptError;
 use super::distrust::Oddities;
 use super::group::Job;
 use super::messages::{Hints, Loaded, Nudge, Unchanged, Watch};
+use super::wal::Wal;
 use super::{LedgerError, adopt, load, migrate, retention, store, suspect};
 use crate::clock;
 use crate::config::Provider;
@@ -54,6 +55,7 @@ pub struct LedgerActor {
     pub(super) watched: HashMap<String, Watched>,
     pub(super) sinks: HashMap<String, Recipient<Nudge>>,
     pub(super) failing: bool,
+    wal: Wal,
 }
 
 /// A provider of the present configuration.
@@ -90,6 +92,7 @@ impl LedgerActor {
             watched: HashMap::new(),
             sinks: HashMap::new(),
             failing: false,
+            wal: Wal::default(),
         })
     }
 
@@ -162,6 +165,7 @@ impl LedgerActor {
             drop(self.options.fatal.send(reason));
             return;
         }
+        self.wal.look(&self.db, &self.options.state_dir);
         self.take_hints();
         let mut unreachable = Vec::new();
         for (id, watched) in &mut self.watched {

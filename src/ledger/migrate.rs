@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::LedgerError;
+use super::{LedgerError, wal};
 
 /// The database's file name in the state directory.
 pub const DATABASE: &str = "ledger.db";
+
+/// Its write-ahead log, beside it.
+pub(super) const WAL: &str = "ledger.db-wal";
 
 /// SQLite's rollback journal: there only until the database has its write-ahead log.
 const JOURNAL: &str = "ledger.db-journal";
@@ -22,7 +25,7 @@ const APPLICATION_ID: i64 = 0x7377_6368;
 const CHECKED_UP_TO: u64 = 64 << 20;
 
 /// How long another program's lock is waited for.
-const BUSY: Duration = Duration::from_secs(2);
+pub(super) const BUSY: Duration = Duration::from_secs(2);
 
 /// One step each; the database's `user_version` counts those done. Steps are never edited, only added.
 const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4];
@@ -187,7 +190,7 @@ fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), Ledger
     connection.pragma_update(None, "journal_mode", "WAL").map_err(opening)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(opening)?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(opening)?;
+    connection.pragma_update(None, "journal_size_limit", wal::LEFT).map_err(opening)?;
     // Each poll has a savepoint of its own: what it would need to take back stays in memory instead of a temporary file.
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(opening)?;
     connection.pragma_update(None, "cache_size", -8 * 1024).map_err(opening)?;

@@ -32,6 +32,7 @@ pub mod reconcile;
 mod retention;
 mod store;
 mod suspect;
+mod wal;
 
 pub use actor::{LedgerActor, Options};
 pub use error::LedgerError;

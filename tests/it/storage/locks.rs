@@ -43,6 +43,40 @@ fn a_long_reader_delays_nobody() {
 }
 
 #[test]
+fn a_reader_that_holds_on_is_told_once_and_so_is_its_end() {
+    let bench = settled();
+    let mut watch = super::start_heard(&bench);
+    bench.publish(2, 5);
+    bench.wait_until_told();
+    let reader = database(&bench);
+    reader.execute_batch("BEGIN").unwrap();
+    count(&reader, "event");
+    // As much as years of updates, at once.
+    let writer = database(&bench);
+    writer
+        .execute_batch("PRAGMA synchronous = OFF; CREATE TABLE much(bytes); INSERT INTO much VALUES (zeroblob(70000000))")
+        .unwrap();
+    let told = |part: &str| bench.diagnostics().matches(part).count();
+    bench.wait_until("the warning", || told("write-ahead log grows") == 1);
+    let size = || fs::metadata(bench.path("state/ledger.db-wal")).unwrap().len();
+    assert!(size() > 64 << 20, "{}", size());
+    // Writing goes on meanwhile.
+    bench.publish(3, 20);
+    bench.wait_until_told();
+    reader.execute_batch("COMMIT").unwrap();
+    bench.wait_until("the end of it", || told("small again") == 1);
+    assert!(size() <= 8 << 20, "{}", size());
+    assert_eq!(told("write-ahead log grows"), 1);
+    drop(reader);
+    writer.execute_batch("DROP TABLE much").unwrap();
+    drop(writer);
+    assert_eq!(watch.stop().code(), Some(0));
+    let said = super::said(&mut watch);
+    assert!(said.contains("end that program") && said.contains("ledger.db-wal"), "{said}");
+    bench.judge();
+}
+
+#[test]
 fn a_write_lock_held_by_another_is_waited_for() {
     let bench = settled();
     let mut watch = bench.start();

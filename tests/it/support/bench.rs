@@ -103,25 +103,31 @@ impl Bench {
 
     /// Waits until everything owed is in the event log.
     pub(crate) fn wait_until_told(&self) {
-        let owed = self.universe.published().owed();
-        let missing = || {
-            let told: HashSet<(String, String)> =
-                self.lines().iter().filter_map(|line| parse(line)).filter_map(|e| Some((e.provider, e.message?))).collect();
-            owed.iter().find(|one| !told.contains(&(one.provider.clone(), one.text.clone())))
-        };
         let began = Instant::now();
-        while let Some(one) = missing() {
+        while let Some(one) = self.missing() {
             let of_it = || self.lines().into_iter().filter(|line| line.contains(&one.provider)).collect::<Vec<_>>().join("\n");
             assert!(began.elapsed() < self.patience, "never told: {one:?}, but\n{}", of_it());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// The end of what the program said about itself.
-    fn diagnostics(&self) -> String {
+    /// Something owed that is not in the event log.
+    pub(crate) fn missing(&self) -> Option<Publication> {
+        let told: HashSet<(String, String)> =
+            self.lines().iter().filter_map(|line| parse(line)).filter_map(|e| Some((e.provider, e.message?))).collect();
+        self.universe.published().owed().into_iter().find(|one| !told.contains(&(one.provider.clone(), one.text.clone())))
+    }
+
+    /// What the program said about itself.
+    pub(crate) fn diagnostics(&self) -> String {
         let files = fs::read_dir(self.dir.path().join("logs")).into_iter().flatten().flatten();
         let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("statuswatch."));
-        let text: String = logs.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
+        logs.filter_map(|file| fs::read_to_string(file.path()).ok()).collect()
+    }
+
+    /// The end of it.
+    pub(crate) fn last_words(&self) -> String {
+        let text = self.diagnostics();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
@@ -130,7 +136,7 @@ impl Bench {
     pub(crate) fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
         let began = Instant::now();
         while !so() {
-            assert!(began.elapsed() < Duration::from_secs(30), "{what}: never. The diagnostics:\n{}", self.diagnostics());
+            assert!(began.elapsed() < Duration::from_secs(30), "{what}: never. The diagnostics:\n{}", self.last_words());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
