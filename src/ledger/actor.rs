@@ -204,10 +204,10 @@ impl LedgerActor {
         match pruned {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "removed what is older than the retention"),
-            Err(error) => tracing::warn!(%error, "cannot remove old rows; trying again in an hour"),
+            Err(error) => self.told_of(&error.into()),
         }
         if let Err(error) = suspect::look_for_quiet(&self.db, clock::now()) {
-            tracing::warn!(%error, "cannot look for providers that have fallen silent; trying again in an hour");
+            self.told_of(&error.into());
         }
     }
 

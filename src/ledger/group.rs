@@ -155,7 +155,7 @@ impl LedgerActor {
     }
 
     /// Says once that the database cannot be written; an error that waiting does not mend ends the process.
-    fn told_of(&mut self, error: &LedgerError) {
+    pub(super) fn told_of(&mut self, error: &LedgerError) {
         if !error.may_pass() {
             // Nobody is left to act on it if the receiver is gone: the process is ending already.
             drop(self.options.fatal.send(error.to_string()));

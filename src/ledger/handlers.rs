@@ -19,7 +19,12 @@ impl Handler<Watch> for LedgerActor {
 
     fn handle(&mut self, message: Watch, _: &mut Self::Context) -> Self::Result {
         self.flush();
-        self.watch(&message)
+        // At the start whoever asked ends the process; at a reload it goes on, but not after a failed sync.
+        self.watch(&message).inspect_err(|error| {
+            if !error.may_pass() {
+                self.told_of(error);
+            }
+        })
     }
 }
 
@@ -91,7 +96,9 @@ impl Handler<AddSink> for LedgerActor {
     type Result = Result<Cursor, LedgerError>;
 
     fn handle(&mut self, message: AddSink, _: &mut Self::Context) -> Self::Result {
-        let cursor = store::add_sink(&self.db, &message.id, self.seq, clock::now())?;
+        // A transaction of its own: after a failed sync the process ends here, too, instead of syncing again.
+        let added = store::add_sink(&self.db, &message.id, self.seq, clock::now()).map_err(LedgerError::from);
+        let cursor = added.inspect_err(|error| self.told_of(error))?;
         self.sinks.insert(message.id, message.nudge);
         Ok(cursor)
     }

@@ -1,6 +1,8 @@
 //! Opening the database: as the only writer or as one of many readers, and its versions.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -129,13 +131,13 @@ pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
         .create(state_dir)
         .map_err(|source| LedgerError::Directory { path: state_dir.to_owned(), source })?;
     let path = state_dir.join(DATABASE);
-    // Made here with its mode, not by SQLite with the umask's.
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|source| LedgerError::Directory { path: path.clone(), source })?;
+    // Made here with its mode, not by SQLite with the umask's. One that is there is not opened: closing it would take away
+    // the locks that other connections of this process hold, and with them what keeps others from its write-ahead log.
+    let made = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path);
+    match made {
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => return Err(LedgerError::Directory { path, source }),
+        _ => {}
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if state_dir.join(JOURNAL).exists() {
         // The power went while the database was being made: only a connection for writing can take that back.
@@ -149,9 +151,35 @@ pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
-/// Refuses a database that is not ours, too new or damaged. Nothing is written: a connection for writing would move what
-/// the write-ahead log holds into the file when it is closed, damaged or not.
+/// Refuses a database that is not ours, too new or damaged. SQLite takes a disk that cannot be read for a damaged file: nobody
+/// is told to move a good one away before it was read by us and looked at again.
 fn examine(path: &Path) -> Result<(), LedgerError> {
+    match look_into(path) {
+        Err(LedgerError::Damaged { .. }) => read_through(path).and_then(|()| look_into(path)),
+        looked => looked,
+    }
+}
+
+/// Reads what the check reads. The files stay open, for the sake of locks as above: next, the process ends or this was a rare
+/// moment.
+fn read_through(path: &Path) -> Result<(), LedgerError> {
+    for path in [path, &path.with_file_name(WAL)] {
+        let read = File::open(path).map(ManuallyDrop::new);
+        let read = read.and_then(|file| std::io::copy(&mut (&*file).take(CHECKED_UP_TO), &mut std::io::sink()));
+        match read {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let reason = format!("{} cannot be read: {error}. Look after the disk, nothing was changed on it", path.display());
+                return Err(LedgerError::Failed { reason });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is written: a connection for writing would move what the write-ahead log holds into the file when it is
+/// closed, damaged or not.
+fn look_into(path: &Path) -> Result<(), LedgerError> {
     let opening = |error: rusqlite::Error| LedgerError::opening(path, &error);
     let damaged = |reason: String| LedgerError::Damaged { path: path.to_owned(), reason };
     let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
@@ -251,6 +279,23 @@ mod tests {
         drop(connection);
         open_writer(dir.path()).unwrap();
         open_reader(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn opening_again_leaves_the_locks_of_other_connections() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().unwrap();
+        let _first = open_writer(dir.path()).unwrap();
+        let reader = open_reader(dir.path()).unwrap();
+        reader.query_row("SELECT count(*) FROM event", [], |row| row.get::<_, i64>(0)).unwrap();
+        let inode = format!(":{} ", std::fs::metadata(dir.path().join(DATABASE)).unwrap().ino());
+        let held = || std::fs::read_to_string("/proc/locks").map(|locks| locks.contains(&inode));
+        let Ok(true) = held() else {
+            println!("skipped: locks are not listed here");
+            return;
+        };
+        drop(open_writer(dir.path()).unwrap());
+        assert!(held().unwrap(), "another program could take the write-ahead log away");
     }
 
     #[test]

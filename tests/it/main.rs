@@ -26,6 +26,7 @@ mod crowd;
 mod deploy;
 mod described;
 mod docs;
+mod failing;
 mod feed;
 mod fetch;
 mod fuzz;

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::bench::{Bench, Watch};
 
@@ -46,4 +46,15 @@ pub(crate) fn ended(watch: &mut Watch, within: Duration) -> Option<ExitStatus> {
     signal(watch, Signal::KILL);
     watch.0.wait().unwrap();
     None
+}
+
+/// Asks the program itself, which is strace's child, to end; it may have done so already.
+pub(crate) fn stop(watch: &mut Watch, within: Duration) -> ExitStatus {
+    let id = watch.0.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+    let child = children.split_whitespace().next().and_then(|child| Pid::from_raw(child.parse().unwrap()));
+    if let Some(child) = child {
+        kill_process(child, Signal::TERM).ok();
+    }
+    watch.end(within)
 }
