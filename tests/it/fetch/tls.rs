@@ -91,6 +91,37 @@ async fn a_server_that_speaks_no_tls() {
     assert!(failed.message.starts_with("handshake: "), "{failed}");
 }
 
+/// A server that knows TLS 1.1 at most: it refuses us, or answers in its own version all the same.
+#[tokio::test]
+async fn a_server_that_speaks_an_old_tls_alone() {
+    // An alert, fatal: protocol version.
+    let refusal = vec![0x15, 3, 2, 0, 2, 2, 70];
+    // A ServerHello of version 1.1 that chooses TLS_RSA_WITH_AES_128_CBC_SHA, without a session and without extensions.
+    let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 0x2f, 0]);
+    for answer in [refusal, hello] {
+        let server = serve(move |mut stream, _, seen| {
+            let answer = answer.clone();
+            async move {
+                let mut bytes = vec![0; 4096];
+                let read = stream.read(&mut bytes).await.unwrap();
+                bytes.truncate(read);
+                stream.write_all(&answer).await.ok();
+                // What comes afterwards: an alert of the client's, and its end.
+                stream.read_to_end(&mut bytes).await.ok();
+                seen.lock().unwrap().push(String::from_utf8_lossy(&bytes).into_owned());
+            }
+        })
+        .await;
+        let failed = failure(&client(), request(&https(&server))).await;
+        assert_eq!(failed.kind, FailureKind::Tls, "{failed}");
+        assert!(failed.message.starts_with("handshake: "), "{failed}");
+        assert_eq!(server.connections(), 1, "no second try with less");
+        assert!(!server.requests().concat().contains("GET"), "nothing is asked over it");
+    }
+}
+
 #[tokio::test]
 async fn https_does_not_lead_to_http() {
     let authority = authority();
@@ -132,6 +163,63 @@ async fn http2_is_spoken_where_offered_and_a_reset_stream_is_incomplete() {
     assert_eq!(failed.kind, FailureKind::IncompleteBody, "{failed}");
     assert_eq!(body(&client, request(&url)).await.document.body.as_ref(), b"{}");
     assert_eq!(server.requests(), ["HTTP/2.0 /", "HTTP/2.0 /cut", "HTTP/2.0 /"]);
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// Reads up to the first request, whose headers are a frame of kind 1. Answers its stream; `None`: the client has gone.
+async fn asked(stream: &mut (impl AsyncRead + Unpin)) -> Option<u32> {
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.ok()?;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        stream.read_exact(&mut payload).await.ok()?;
+        if head[3] == 1 {
+            return Some(u32::from_be_bytes([head[5], head[6], head[7], head[8]]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_http2_server_that_goes_away_within_an_answer_is_asked_anew() {
+    let (data, headers, settings, goaway) = (0, 1, 4, 7);
+    let authority = authority();
+    let acceptor = acceptor(&authority, &["localhost"], 2090, b"h2");
+    let server = serve(move |stream, number, seen| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            stream.write_all(&frame(settings, 0, 0, &[])).await.ok();
+            let Some(id) = asked(&mut stream).await else { return };
+            seen.lock().unwrap().push(format!("stream {id}"));
+            // Status 200, the first of the static table.
+            let mut answer = [frame(settings, 1, 0, &[]), frame(headers, 4, id, &[0x88])].concat();
+            if number == 0 {
+                // The last stream it knows is this one, and there is no error; the rest of the answer never comes.
+                let last = [&id.to_be_bytes()[..], &[0; 4]].concat();
+                answer.extend([frame(data, 0, id, b"{"), frame(goaway, 0, 0, &last)].concat());
+            } else {
+                answer.extend(frame(data, 1, id, b"{}"));
+            }
+            stream.write_all(&answer).await.ok();
+            stream.shutdown().await.ok();
+        }
+    })
+    .await;
+    let (client, url) = (trusting(&authority), https(&server));
+    let failed = failure(&client, request(&url)).await;
+    assert_eq!(failed.kind, FailureKind::IncompleteBody, "{failed}");
+    assert_eq!(body(&client, request(&url)).await.document.body.as_ref(), b"{}");
+    assert_eq!((server.connections(), server.requests().len()), (2, 2), "the next request has a connection of its own");
 }
 
 #[tokio::test]
