@@ -1,7 +1,7 @@
 //! [`StatusEvent`], the one JSON object of the contract, and [`Draft`], an event before the
 //! ledger has numbered it.
 
-use chrono::{DateTime, Datelike, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{ComponentStatus, Impact, Kind, Status};
@@ -162,7 +162,9 @@ pub fn format_time(time: Time) -> String {
 /// Reads what [`format_time`] wrote, and any other RFC 3339 time.
 #[must_use]
 pub fn parse_time(text: &str) -> Option<Time> {
-    DateTime::parse_from_rfc3339(text).ok().and_then(|time| expressible(time.with_timezone(&Utc)))
+    let time = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
+    // 23:59:60 exists on clocks alone; events are told in seconds that every reader knows.
+    expressible(if time.nanosecond() >= 1_000_000_000 { time.with_nanosecond(0)? } else { time })
 }
 
 /// The time, if [`format_time`] can write it so that it can be read again: RFC 3339 has years of four digits. What pages say

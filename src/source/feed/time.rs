@@ -1,8 +1,8 @@
 //! The dates feeds write: RFC 3339, RFC 822 with its abuses, dates for people, unix times.
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta};
 
-use crate::event::{Time, expressible};
+use crate::event::{Time, expressible, parse_time};
 
 /// No date is longer; what is, is prose.
 const MAX_CHARS: usize = 64;
@@ -28,8 +28,8 @@ pub(in crate::source) fn parse(text: &str) -> Option<Time> {
     if text.len() > MAX_CHARS {
         return None;
     }
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return expressible(without_leap_second(time.with_timezone(&Utc)));
+    if let Some(time) = parse_time(text) {
+        return Some(time);
     }
     if let Ok(number) = text.parse::<i64>().or_else(|error| text.parse::<f64>().map(|number| number as i64).map_err(|_| error)) {
         // Seconds since 1970 have had ten digits since 2001, milliseconds thirteen.
@@ -41,11 +41,6 @@ pub(in crate::source) fn parse(text: &str) -> Option<Time> {
     }
     let written = Written::read(text)?;
     written.in_year(written.year?)
-}
-
-/// 23:59:60 exists on clocks alone; events are told in seconds that every reader knows.
-fn without_leap_second(time: Time) -> Time {
-    if time.nanosecond() >= 1_000_000_000 { time.with_nanosecond(0).unwrap_or(time) } else { time }
 }
 
 impl Written {

@@ -185,6 +185,7 @@ mod tests {
         let at = |text: &str| item(&format!(r#"{{"id": 1, "at": "{text}"}}"#)).unwrap().at;
         assert_eq!(at("2026-03-08T01:30:00.000-08:00"), at("2026-03-08T09:30:00Z"));
         assert!(at("2026-03-08T09:30:00Z").is_some());
+        assert_eq!(at("2016-12-31T23:59:60Z"), at("2016-12-31T23:59:59Z"), "a leap second is told as the one before it");
         assert_eq!(at("yesterday"), None);
         assert_eq!(at(""), None);
     }
