@@ -1,5 +1,7 @@
 //! The ledger's actor and database, fed with snapshots made by hand.
 
+mod large;
+
 use std::sync::Arc;
 use std::time::Duration;
 

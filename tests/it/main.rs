@@ -34,6 +34,7 @@ mod healing;
 mod ledger;
 mod limits;
 mod meaning;
+mod memory;
 mod names;
 mod online;
 mod outages;

@@ -250,18 +250,28 @@ async fn answers_made_to_harm_fail_alone() {
         write!(xml, "<!ENTITY a{depth} \"&a{0};&a{0};\">", depth - 1).unwrap();
     }
     xml.push_str("]><rss version=\"2.0\"><channel><title>&a39;</title><item><title>&a39;</title></item></channel></rss>");
-    let mut providers = vec![well, raw("xml", "feed.xml", "application/rss+xml", xml)];
+    // Whoever asks for what a document names would be seen here.
+    let trap = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let outside = trap.local_addr().unwrap();
+    let feed = "<rss version=\"2.0\"><channel><title>t</title><item><guid>1</guid><title>&x;</title></item></channel></rss>";
+    let entity = format!("<?xml version=\"1.0\"?><!DOCTYPE rss [<!ENTITY x SYSTEM \"http://{outside}/\">]>{feed}");
+    let subset = format!("<?xml version=\"1.0\"?><!DOCTYPE rss SYSTEM \"http://{outside}/x.dtd\">{feed}");
+    let documents = [("xml", xml), ("entity", entity), ("subset", subset)];
+    let mut providers: Vec<Provider> =
+        documents.into_iter().map(|(id, body)| raw(id, "feed.xml", "application/rss+xml", body)).collect();
+    providers.push(well);
     providers.extend(faults.into_iter().map(|(id, fault)| {
         let provider = page(id);
         provider.fault(fault);
         provider
     }));
+    let is_feed = |id: &str| matches!(id, "xml" | "entity" | "subset");
     let ids: Vec<String> = providers.iter().map(|provider| provider.id().to_owned()).collect();
     let server = Server::start_each(World::new(providers)).await.unwrap();
     let urls: Vec<(&str, String)> = ids
         .iter()
         .map(|id| {
-            (id.as_str(), server.url(id) + if id == "xml" { "feed.xml" } else { "api/v2/summary.json\", source: \"statuspage" })
+            (id.as_str(), server.url(id) + if is_feed(id) { "feed.xml" } else { "api/v2/summary.json\", source: \"statuspage" })
         })
         .collect();
     configure(dir.path(), "", &urls);
@@ -275,7 +285,7 @@ async fn answers_made_to_harm_fail_alone() {
             assert_eq!((&provider["freshness"], &provider["open"][0]["title"]), (&"fresh".into(), &"Slow uploads".into()));
             continue;
         }
-        if id == "xml" {
+        if is_feed(id) {
             // Entities that nobody expands do no harm.
             assert!(!json.contains("haha"), "{json}");
             continue;
@@ -287,6 +297,8 @@ async fn answers_made_to_harm_fail_alone() {
         assert_eq!(err.lines().filter(|line| line.contains(&format!(": {id} cannot"))).count(), 1, "{err}");
     }
     assert!(!json.contains("root:"));
+    trap.set_nonblocking(true).unwrap();
+    assert_eq!(trap.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "a document had something fetched");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

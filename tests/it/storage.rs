@@ -1,5 +1,6 @@
 //! Storage that fails under the real binary: full, failing, damaged, taken away.
 
+mod backlog;
 mod locks;
 mod small;
 

@@ -1,0 +1,45 @@
+//! A ledger that remembers much: how long it takes to open it, and to store a poll.
+//!
+//! `STATUSWATCH_IDS=5000000 cargo test --test it ledger::large -- --nocapture` is the size of the case.
+
+use std::time::Instant;
+
+use rusqlite::Connection;
+use statuswatch::ledger::DATABASE;
+
+use super::*;
+
+#[test]
+fn much_that_was_seen_delays_neither_the_start_nor_a_poll() {
+    let ids: u64 = std::env::var("STATUSWATCH_IDS").map_or(50_000, |text| text.parse().unwrap());
+    story(async {
+        let mut world = World::new(FirstRun::None).await;
+        world.poll(page(0, vec![past("p")])).await;
+        // Of incidents that nobody lists any more.
+        let db = Connection::open(world.dir.path().join(DATABASE)).unwrap();
+        db.execute_batch(&format!(
+            "PRAGMA synchronous = OFF;
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ids})
+             INSERT INTO seen SELECT randomblob(16), randomblob(16), randomblob(16), 1, NULL, {} FROM n ORDER BY 1;",
+            at(0).timestamp_millis()
+        ))
+        .unwrap();
+        drop(db);
+        let began = Instant::now();
+        world.restart().await;
+        let opened = began.elapsed();
+        let mut polls = Vec::new();
+        for n in 1..=100 {
+            let news = incident(&format!("n{n}"), vec![update("1", Status::Investigating, n, &format!("Problem {n}."))]);
+            let began = Instant::now();
+            assert_eq!(world.poll(page(n, vec![news])).await.verdict, Verdict::Changed);
+            polls.push(began.elapsed());
+        }
+        assert_eq!(world.news().len(), 100);
+        polls.sort();
+        println!("{ids} ids: open after {opened:.1?}, a poll stored in {:.1?} (median), {:.1?} (p99)", polls[50], polls[98]);
+        // 3 s and 50 ms says the case, of a machine that does nothing else.
+        assert!(opened < Duration::from_secs(6), "{opened:?}");
+        assert!(polls[50] < Duration::from_millis(500), "{:?}", polls[50]);
+    });
+}
