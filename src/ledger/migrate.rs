@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{LedgerError, wal};
@@ -213,6 +214,7 @@ fn look_into(path: &Path) -> Result<(), LedgerError> {
 fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), LedgerError> {
     let opening = |error: rusqlite::Error| LedgerError::opening(path, &error);
     connection.busy_timeout(BUSY).map_err(opening)?;
+    keep_plans(connection).map_err(opening)?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
     let known = STEPS.len() as i64;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(opening)?;
@@ -229,6 +231,12 @@ fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), Ledger
         transaction.commit().map_err(opening)?;
     }
     Ok(())
+}
+
+/// Statements are compiled once and for all. Otherwise SQLite compiles some of them anew for each value that is bound,
+/// in search of a better plan: a limit is enough for that, and a join.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
 
 fn migrate(transaction: &Transaction<'_>, done: i64) -> rusqlite::Result<()> {
@@ -249,6 +257,7 @@ pub(super) fn open_reader(state_dir: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(opening)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
+    keep_plans(&connection).map_err(opening)?;
     // Readers look at the newest events alone, or once at everything: what the system caches serves both.
     connection.pragma_update(None, "cache_size", -512).map_err(opening)?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
@@ -264,6 +273,8 @@ pub(super) fn open_reader(state_dir: &Path) -> Result<Connection, LedgerError> {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
 
     #[test]
@@ -296,6 +307,23 @@ mod tests {
         };
         drop(open_writer(dir.path()).unwrap());
         assert!(held().unwrap(), "another program could take the write-ahead log away");
+    }
+
+    #[test]
+    fn a_statement_is_compiled_once_whatever_is_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        for connection in [open_writer(dir.path()).unwrap(), open_reader(dir.path()).unwrap()] {
+            for sql in [
+                "SELECT line FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+                "SELECT quiet.at FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1 AND 1 <> ?2",
+            ] {
+                let mut statement = connection.prepare(sql).unwrap();
+                for bound in 1..4 {
+                    assert!(statement.query([bound, bound]).unwrap().next().unwrap().is_none());
+                }
+                assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+            }
+        }
     }
 
     #[test]
