@@ -13,7 +13,7 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::v2::{self, Overall, Page, Read, Reader};
-use super::shared::{List, candidates, json, marks, sibling, words};
+use super::shared::{ItemByItem, OnePass, Way, candidates, json, marks, quickly, sibling, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Impact, Kind, Time};
@@ -29,25 +29,28 @@ const MAINTENANCES_FILE: &str = "scheduled-maintenances.json";
 #[derive(Debug)]
 pub(super) struct Statuspage;
 
-#[derive(Debug, Deserialize)]
-struct Summary {
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Summary<W: Way> {
     page: Page,
     status: Overall,
-    components: List,
-    incidents: List,
-    scheduled_maintenances: List,
+    components: W::List<v2::Component>,
+    incidents: W::List<v2::Incident<W>>,
+    scheduled_maintenances: W::List<v2::Incident<W>>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Incidents {
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Incidents<W: Way> {
     page: Page,
-    incidents: List,
+    incidents: W::List<v2::Incident<W>>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Maintenances {
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Maintenances<W: Way> {
     page: Page,
-    scheduled_maintenances: List,
+    scheduled_maintenances: W::List<v2::Incident<W>>,
 }
 
 /// As much of a summary as decides which histories are needed.
@@ -76,49 +79,15 @@ impl Source for Statuspage {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let id = if is_incidents_file(&document.url) {
-            marks::<Incidents>(document)?.page.id
+            marks::<Incidents<ItemByItem>>(document)?.page.id
         } else {
-            marks::<Summary>(document)?.page.id
+            marks::<Summary<ItemByItem>>(document)?.page.id
         };
         is_page_id(&id).then(|| format!("the document has the shape of Statuspage and its page id \"{id}\""))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
-        if is_incidents_file(&documents.first.url) {
-            return parse_incidents_alone(&documents.first, limits);
-        }
-        let summary: Summary = json(&documents.first, NAME)?;
-        check_page_id(&summary.page.id)?;
-        let mut reader = Reader::new(limits);
-        let components = reader.components(&summary.components)?;
-        let all_components = reader.rejected() == 0;
-
-        let mut incidents = Part::read(&mut reader, Kind::Incident, &summary.incidents, Listing::Open)?;
-        if let Some(document) = documents.detail(INCIDENTS) {
-            let detail: Incidents = json(document, NAME)?;
-            incidents.add(&mut reader, &summary.page, &detail.page, &detail.incidents)?;
-        }
-        let mut maintenances = Part::read(&mut reader, Kind::Maintenance, &summary.scheduled_maintenances, Listing::Open)?;
-        if let Some(document) = documents.detail(MAINTENANCES) {
-            let detail: Maintenances = json(document, NAME)?;
-            maintenances.add(&mut reader, &summary.page, &detail.page, &detail.scheduled_maintenances)?;
-        }
-
-        // A maintenance may stand among the incidents, and be the one that was lost there.
-        if incidents.listing == Listing::Unknown {
-            maintenances.listing = Listing::Unknown;
-        }
-
-        let mut page = summary.page.to_page();
-        page.version = summary.page.updated_at;
-        page.impact = Some(words::impact(&summary.status.indicator));
-        Ok(Snapshot {
-            page,
-            coverage: Coverage { incidents: incidents.listing, maintenances: maintenances.listing, all_components },
-            incidents: v2::unite(incidents.read, maintenances.read).into_iter().map(Read::finish).collect(),
-            components,
-            rejected: reader.into_rejected(),
-        })
+        quickly(documents, || read::<OnePass>(documents, limits), || read::<ItemByItem>(documents, limits))
     }
 
     fn glance(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
@@ -144,6 +113,44 @@ impl Source for Statuspage {
     }
 }
 
+fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+    if is_incidents_file(&documents.first.url) {
+        return read_incidents_alone::<W>(&documents.first, limits);
+    }
+    let summary: Summary<W> = json(&documents.first, NAME)?;
+    check_page_id(&summary.page.id)?;
+    let mut reader = Reader::new(limits);
+    let components = reader.components::<W>(summary.components)?;
+    let all_components = reader.rejected() == 0;
+
+    let mut incidents = Part::read::<W>(&mut reader, Kind::Incident, summary.incidents, Listing::Open)?;
+    if let Some(document) = documents.detail(INCIDENTS) {
+        let detail: Incidents<W> = json(document, NAME)?;
+        incidents.add::<W>(&mut reader, &summary.page, &detail.page, detail.incidents)?;
+    }
+    let mut maintenances = Part::read::<W>(&mut reader, Kind::Maintenance, summary.scheduled_maintenances, Listing::Open)?;
+    if let Some(document) = documents.detail(MAINTENANCES) {
+        let detail: Maintenances<W> = json(document, NAME)?;
+        maintenances.add::<W>(&mut reader, &summary.page, &detail.page, detail.scheduled_maintenances)?;
+    }
+
+    // A maintenance may stand among the incidents, and be the one that was lost there.
+    if incidents.listing == Listing::Unknown {
+        maintenances.listing = Listing::Unknown;
+    }
+
+    let mut page = summary.page.to_page();
+    page.version = summary.page.updated_at;
+    page.impact = Some(words::impact(&summary.status.indicator));
+    Ok(Snapshot {
+        page,
+        coverage: Coverage { incidents: incidents.listing, maintenances: maintenances.listing, all_components },
+        incidents: v2::unite(incidents.read, maintenances.read).into_iter().map(Read::finish).collect(),
+        components,
+        rejected: reader.into_rejected(),
+    })
+}
+
 /// The histories that are needed: none where nothing has changed since they were last read and nothing has vanished.
 fn wanted(first: &Url, known: &Known, version: Option<Time>, maintained: bool, listed: &[&str]) -> Vec<Detail> {
     let vanished = known.open.iter().any(|(_, id)| !listed.contains(&id.as_str()));
@@ -165,9 +172,9 @@ struct Part {
 }
 
 impl Part {
-    fn read(reader: &mut Reader, kind: Kind, list: &List, listing: Listing) -> Result<Self, ParseError> {
+    fn read<W: Way>(reader: &mut Reader, kind: Kind, list: W::List<v2::Incident<W>>, listing: Listing) -> Result<Self, ParseError> {
         let before = reader.rejected();
-        let read = reader.incidents(kind, list)?;
+        let read = reader.incidents::<W>(kind, list)?;
         // Of a list that lost an item nothing can be said to be missing.
         let listing = if reader.rejected() > before { Listing::Unknown } else { listing };
         Ok(Self { kind, read, listing })
@@ -175,9 +182,15 @@ impl Part {
 
     /// Adds what the history lists. A history older than the summary does not cover the time between the two, and
     /// what it calls open while the summary does not list it is over by now: how, the next one will tell.
-    fn add(&mut self, reader: &mut Reader, page: &Page, detail: &Page, list: &List) -> Result<(), ParseError> {
+    fn add<W: Way>(
+        &mut self,
+        reader: &mut Reader,
+        page: &Page,
+        detail: &Page,
+        list: W::List<v2::Incident<W>>,
+    ) -> Result<(), ParseError> {
         detail.must_be(&page.id, NAME)?;
-        let mut more = Self::read(reader, self.kind, list, Listing::Recent)?;
+        let mut more = Self::read::<W>(reader, self.kind, list, Listing::Recent)?;
         let read = std::mem::take(&mut self.read);
         let older = detail.updated_at < page.updated_at;
         if older {
@@ -194,11 +207,11 @@ impl Part {
     }
 }
 
-fn parse_incidents_alone(first: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
-    let document: Incidents = json(first, NAME)?;
+fn read_incidents_alone<W: Way>(first: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
+    let document: Incidents<W> = json(first, NAME)?;
     check_page_id(&document.page.id)?;
     let mut reader = Reader::new(limits);
-    let incidents = Part::read(&mut reader, Kind::Incident, &document.incidents, Listing::Recent)?;
+    let incidents = Part::read::<W>(&mut reader, Kind::Incident, document.incidents, Listing::Recent)?;
     let mut page = document.page.to_page();
     page.version = document.page.updated_at;
     Ok(Snapshot {
@@ -225,4 +238,28 @@ fn check_page_id(id: &Id) -> Result<(), ParseError> {
     }
     let reason = format!("the page id \"{id}\" is not twelve lower-case letters and digits");
     Err(ParseError::NotThis { source_name: NAME, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(file: &str, body: &'static str) -> Document {
+        Document::new(Url::parse("https://status.acme.example/api/v2/").unwrap().join(file).unwrap(), None, body)
+    }
+
+    #[test]
+    fn flawless_documents_are_read_in_one_pass_and_others_are_not() {
+        let summary = include_str!("../../tests/fixtures/statuspage/outage/07-summary.json");
+        let history = include_str!("../../tests/fixtures/statuspage/outage/07-incidents.json");
+        let mut documents = Documents::only(document("summary.json", summary));
+        documents.details.push((INCIDENTS, document("incidents.json", history)));
+        let at_once = read::<OnePass>(&documents, Limits::default()).unwrap();
+        assert!(!at_once.incidents.is_empty() && !at_once.components.is_empty());
+        assert_eq!(at_once, read::<ItemByItem>(&documents, Limits::default()).unwrap());
+        let odd = include_str!("../../tests/fixtures/statuspage/odd/01-summary.json");
+        let odd = Documents::only(document("summary.json", odd));
+        assert!(read::<OnePass>(&odd, Limits::default()).is_err());
+        assert!(!Statuspage.parse(&odd, Limits::default()).unwrap().rejected.is_empty());
+    }
 }

@@ -3,7 +3,7 @@
 //! A few seconds by default; `STATUSWATCH_FUZZ_SECONDS=600` for more, `STATUSWATCH_FUZZ_SEED` to repeat one. The
 //! coverage-guided targets are in `fuzz/`.
 
-mod mutate;
+pub(crate) mod mutate;
 mod whole;
 
 use std::fmt::Write as _;

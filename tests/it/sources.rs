@@ -13,3 +13,4 @@ pub(crate) mod happened;
 mod more_captures;
 mod sequences;
 mod sweeps;
+mod ways;

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::v2::{self, Overall, Page, Read, Reader};
-use super::shared::{List, at, candidates, json, marks, sibling, words};
+use super::shared::{ItemByItem, OnePass, Way, at, candidates, json, marks, quickly, sibling, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, Impact, Kind};
@@ -26,30 +26,33 @@ const COMPONENTS: &str = "components";
 #[derive(Debug)]
 pub(super) struct IncidentIo;
 
-#[derive(Debug, Deserialize)]
-struct Summary {
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Summary<W: Way> {
     page: Page,
     status: Overall,
     /// Demanded, for it is what a summary always has; null is an empty list.
     #[serde(deserialize_with = "fields::or_default")]
-    components: List,
-    incidents: Option<List>,
+    components: W::List<v2::Component>,
+    incidents: Option<W::List<v2::Incident<W>>>,
     #[serde(default, deserialize_with = "fields::or_default")]
-    scheduled_maintenances: List,
+    scheduled_maintenances: W::List<v2::Incident<W>>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Incidents {
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Incidents<W: Way> {
     page: Page,
     #[serde(deserialize_with = "fields::or_default")]
-    incidents: List,
+    incidents: W::List<v2::Incident<W>>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Components {
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Components<W: Way> {
     page: Page,
     #[serde(deserialize_with = "fields::or_default")]
-    components: List,
+    components: W::List<v2::Component>,
 }
 
 impl Source for IncidentIo {
@@ -65,7 +68,7 @@ impl Source for IncidentIo {
         if widget::is_widget(document) {
             return Some("the document has the shape of incident.io's Widget API".to_owned());
         }
-        let id = marks::<Summary>(document)?.page.id;
+        let id = marks::<Summary<ItemByItem>>(document)?.page.id;
         is_ulid(&id).then(|| format!("the document has the shape of incident.io's summary and the page id \"{id}\", a ULID"))
     }
 
@@ -73,37 +76,7 @@ impl Source for IncidentIo {
         if widget::is_widget(&documents.first) {
             return widget::parse(&documents.first, limits);
         }
-        let summary: Summary = json(&documents.first, NAME)?;
-        if !is_ulid(&summary.page.id) {
-            let reason = format!("the page id \"{}\" is not a ULID", summary.page.id);
-            return Err(ParseError::NotThis { source_name: NAME, reason });
-        }
-        let mut page = summary.page.to_page();
-        let impact = words::impact(&summary.status.indicator);
-        page.impact = Some(impact);
-
-        let mut reader = Reader::new(limits);
-        let (components, all_components) = components(&mut reader, &summary, documents)?;
-        let (read, listing) = incidents(&mut reader, &summary, documents, impact)?;
-        let before = reader.rejected();
-        let maintenances = reader.incidents(Kind::Maintenance, &summary.scheduled_maintenances)?;
-        let coverage = Coverage {
-            incidents: listing,
-            maintenances: if reader.rejected() == before { Listing::Open } else { Listing::Unknown },
-            all_components,
-        };
-        let mut united = v2::unite(read, maintenances);
-        for read in &mut united {
-            let url = page.url.as_deref().and_then(|url| url_below(url, &format!("incidents/{}", read.incident().id)));
-            read.set_url(url);
-        }
-        Ok(Snapshot {
-            page,
-            incidents: united.into_iter().map(Read::finish).collect(),
-            components,
-            coverage,
-            rejected: reader.into_rejected(),
-        })
+        quickly(documents, || read::<OnePass>(documents, limits), || read::<ItemByItem>(documents, limits))
     }
 
     /// Both, whenever the summary changed: without a version nothing tells whether an incident came and went in between.
@@ -118,36 +91,76 @@ impl Source for IncidentIo {
     }
 }
 
-/// The components, and whether they are all of them: only `components.json` lists more than 25.
-fn components(reader: &mut Reader, summary: &Summary, documents: &Documents) -> Result<(Vec<Component>, bool), ParseError> {
-    let Some(document) = documents.detail(COMPONENTS) else {
-        return Ok((reader.components(&summary.components)?, false));
+fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+    let summary: Summary<W> = json(&documents.first, NAME)?;
+    if !is_ulid(&summary.page.id) {
+        let reason = format!("the page id \"{}\" is not a ULID", summary.page.id);
+        return Err(ParseError::NotThis { source_name: NAME, reason });
+    }
+    let mut page = summary.page.to_page();
+    let impact = words::impact(&summary.status.indicator);
+    page.impact = Some(impact);
+
+    let mut reader = Reader::new(limits);
+    let (components, all_components) = components::<W>(&mut reader, &summary.page, summary.components, documents)?;
+    let (read, listing) = incidents::<W>(&mut reader, &summary.page, summary.incidents, documents, impact)?;
+    let before = reader.rejected();
+    let maintenances = reader.incidents::<W>(Kind::Maintenance, summary.scheduled_maintenances)?;
+    let coverage = Coverage {
+        incidents: listing,
+        maintenances: if reader.rejected() == before { Listing::Open } else { Listing::Unknown },
+        all_components,
     };
-    let detail: Components = json(document, NAME)?;
-    detail.page.must_be(&summary.page.id, NAME)?;
-    let all = reader.components(&detail.components)?;
+    let mut united = v2::unite(read, maintenances);
+    for read in &mut united {
+        let url = page.url.as_deref().and_then(|url| url_below(url, &format!("incidents/{}", read.incident().id)));
+        read.set_url(url);
+    }
+    Ok(Snapshot {
+        page,
+        incidents: united.into_iter().map(Read::finish).collect(),
+        components,
+        coverage,
+        rejected: reader.into_rejected(),
+    })
+}
+
+/// The components, and whether they are all of them: only `components.json` lists more than 25.
+fn components<W: Way>(
+    reader: &mut Reader,
+    page: &Page,
+    shown: W::List<v2::Component>,
+    documents: &Documents,
+) -> Result<(Vec<Component>, bool), ParseError> {
+    let Some(document) = documents.detail(COMPONENTS) else {
+        return Ok((reader.components::<W>(shown)?, false));
+    };
+    let detail: Components<W> = json(document, NAME)?;
+    detail.page.must_be(&page.id, NAME)?;
+    let all = reader.components::<W>(detail.components)?;
     // A full list that is empty beside a summary that is not is no full list.
     if all.is_empty() {
-        return Ok((reader.components(&summary.components)?, false));
+        return Ok((reader.components::<W>(shown)?, false));
     }
     Ok((all, reader.rejected() == 0))
 }
 
-fn incidents(
+fn incidents<W: Way>(
     reader: &mut Reader,
-    summary: &Summary,
+    page: &Page,
+    listed: Option<W::List<v2::Incident<W>>>,
     documents: &Documents,
     impact: Impact,
 ) -> Result<(Vec<Read>, Listing), ParseError> {
     let before = reader.rejected();
-    let mut read = reader.incidents(Kind::Incident, summary.incidents.as_deref().unwrap_or_default())?;
     // A missing list means "none open", but not from a page that says something is wrong.
-    let said = summary.incidents.is_some() || impact == Impact::None;
+    let said = listed.is_some() || impact == Impact::None;
+    let mut read = reader.incidents::<W>(Kind::Incident, listed.unwrap_or_default())?;
     let mut listing = if said { Listing::Open } else { Listing::Unknown };
     if let Some(document) = documents.detail(INCIDENTS) {
-        let detail: Incidents = json(document, NAME)?;
-        detail.page.must_be(&summary.page.id, NAME)?;
-        let more = reader.incidents(Kind::Incident, &detail.incidents)?;
+        let detail: Incidents<W> = json(document, NAME)?;
+        detail.page.must_be(&page.id, NAME)?;
+        let more = reader.incidents::<W>(Kind::Incident, detail.incidents)?;
         read = v2::unite(read, more);
         listing = Listing::Recent;
     }

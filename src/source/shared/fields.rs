@@ -75,18 +75,36 @@ pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(dese
 /// An RFC 3339 time in any offset, as UTC. Null, empty and unreadable text mean "not said": an update
 /// is worth more than its date.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-    /// Looks at the text where it stands: a page has hundreds of times.
-    struct Said;
+    said(deserializer, "a time or null", |text| parse_time(text.trim())).map(Option::flatten)
+}
 
-    impl<'de> de::Visitor<'de> for Said {
-        type Value = Option<Time>;
+/// A title or a name, see [`super::name`]; null is an empty one.
+pub fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    said(deserializer, "a string", super::name).map(Option::unwrap_or_default)
+}
+
+/// What somebody wrote, see [`super::prose`]; null is nothing.
+pub fn prose<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    said(deserializer, "a string", super::prose).map(Option::unwrap_or_default)
+}
+
+/// What `read` makes of a text, which it is shown where it stands: a page has hundreds of them. `None` for null.
+pub fn said<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    expected: &'static str,
+    read: impl FnOnce(&str) -> T,
+) -> Result<Option<T>, D::Error> {
+    struct Said<F>(&'static str, F);
+
+    impl<'de, T, F: FnOnce(&str) -> T> de::Visitor<'de> for Said<F> {
+        type Value = Option<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a time or null")
+            f.write_str(self.0)
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(parse_time(text.trim()))
+            Ok(Some((self.1)(text)))
         }
 
         fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
@@ -101,7 +119,7 @@ pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, 
             deserializer.deserialize_str(self)
         }
     }
-    deserializer.deserialize_option(Said)
+    deserializer.deserialize_option(Said(expected, read))
 }
 
 /// A time in any spelling of [`moment_of`], as a text or a number; what cannot be read means "not said".

@@ -114,17 +114,23 @@ impl Items {
         named
     }
 
+    /// An error where a list has more items than allowed.
+    pub(super) fn bounded(&mut self, what: &'static str, count: usize) -> Result<(), ParseError> {
+        let limit = self.limits.max_items;
+        if count <= limit {
+            return Ok(());
+        }
+        let error = ParseError::TooMany { what, count, limit };
+        self.overflow = Some(error.clone());
+        Err(error)
+    }
+
     fn decode<T: DeserializeOwned>(
         &mut self,
         what: &'static str,
         list: &[Box<RawValue>],
     ) -> Result<(Vec<T>, Option<String>), ParseError> {
-        let limit = self.limits.max_items;
-        if list.len() > limit {
-            let error = ParseError::TooMany { what, count: list.len(), limit };
-            self.overflow = Some(error.clone());
-            return Err(error);
-        }
+        self.bounded(what, list.len())?;
         let mut first_error = None;
         let mut items = Vec::with_capacity(list.len());
         for (place, raw) in list.iter().enumerate() {

@@ -4,6 +4,7 @@
 //!   provider's own error, something else.
 //! * [`fields`] are types and serde helpers for fields that platforms spell in more than one way.
 //! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is named.
+//! * [`Way`] is for platforms with long documents: flawless ones are read in one pass.
 //! * [`words`] maps the platforms' words to ours; an unknown word never becomes "all is well".
 //! * [`html`] is for pages that are read themselves: one script or attribute of them, by a scan.
 //! * [`at`] and [`candidates`] build addresses below a page.
@@ -16,12 +17,14 @@ mod items;
 mod outage;
 mod place;
 pub mod v2;
+mod way;
 pub mod words;
 mod written;
 
 pub use items::{Items, List};
 pub use outage::{Beat, outage};
 pub use place::{at, bases, candidates, sibling};
+pub use way::{ItemByItem, OnePass, Way, quickly};
 pub use written::{Order, Written, end_at, in_order};
 
 use serde::Deserialize;
@@ -99,6 +102,9 @@ pub fn html_title(html: &str) -> Option<String> {
 /// Line feeds count where a text has no block markup of its own: most platforms render them so.
 #[must_use]
 pub fn prose(text: &str) -> String {
+    if memchr::memchr(b'<', text.as_bytes()).is_none() {
+        return crate::text::plain(&crate::text::decode_entities(text));
+    }
     let lower = text.to_ascii_lowercase();
     if !has_tag(&lower) {
         return crate::text::plain(&crate::text::decode_entities(text));

@@ -5,18 +5,16 @@
 
 mod wire;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use serde_json::value::RawValue;
-
-use self::wire::{Component, Incident, Update};
-pub use self::wire::{Overall, Page};
+use self::wire::Update;
+pub use self::wire::{Component, Incident, Overall, Page};
 use super::fields::Id;
-use super::{Items, MAX_NAME, link, prose, words};
-use crate::event::{self, Impact, Kind, Time};
+use super::{Items, Way};
+use crate::event::{self, ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{self, UpdateId};
 use crate::source::{Limits, ParseError};
-use crate::text::one_line;
 
 /// An incident with what is needed to unite it with its double in another document.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub struct Read {
     /// Without its updates.
     incident: snapshot::Incident,
     changed: Option<Time>,
-    updates: Updates,
+    updates: Vec<Dated>,
 }
 
 impl Read {
@@ -51,16 +49,14 @@ impl Read {
             self.set_url(url);
             self.changed = other.changed;
         }
-        for theirs in other.updates.list {
-            self.updates.put(theirs);
-        }
+        self.updates = as_last_edited(std::mem::take(&mut self.updates).into_iter().chain(other.updates).collect());
     }
 
     /// The whole incident, updates oldest first.
     #[must_use]
     pub fn finish(mut self) -> snapshot::Incident {
-        self.updates.list.sort_by_key(|dated| dated.created);
-        self.incident.updates = self.updates.list.into_iter().map(|dated| dated.update).collect();
+        self.updates.sort_by_key(|dated| dated.created);
+        self.incident.updates = self.updates.into_iter().map(|dated| dated.update).collect();
         self.incident
     }
 }
@@ -72,25 +68,31 @@ struct Dated {
     update: snapshot::Update,
 }
 
-/// Updates by id, each as last edited.
-#[derive(Debug, Default)]
-struct Updates {
-    list: Vec<Dated>,
-    places: HashMap<String, usize>,
-}
-
-impl Updates {
-    fn put(&mut self, dated: Dated) {
-        let UpdateId::Native(id) = &dated.update.id else { return };
-        match self.places.get(id).and_then(|&place| self.list.get_mut(place)) {
-            Some(known) if dated.update.edited_at > known.update.edited_at => *known = dated,
-            Some(_) => {}
-            None => {
-                self.places.insert(id.clone(), self.list.len());
-                self.list.push(dated);
+/// Each update once, in the place where its id stands first, as last edited.
+fn as_last_edited(list: Vec<Dated>) -> Vec<Dated> {
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(list.len());
+    // The place of each in the list.
+    let mut chosen: Vec<usize> = Vec::with_capacity(list.len());
+    let edited = |place: usize| list.get(place).and_then(|dated| dated.update.edited_at);
+    for (at, dated) in list.iter().enumerate() {
+        let UpdateId::Native(id) = &dated.update.id else { continue };
+        match places.entry(id) {
+            Entry::Vacant(place) => {
+                place.insert(chosen.len());
+                chosen.push(at);
+            }
+            Entry::Occupied(place) => {
+                if let Some(known) = chosen.get_mut(*place.get()).filter(|known| edited(at) > edited(**known)) {
+                    *known = at;
+                }
             }
         }
     }
+    if chosen.len() == list.len() {
+        return list;
+    }
+    let mut list: Vec<Option<Dated>> = list.into_iter().map(Some).collect();
+    chosen.into_iter().filter_map(|at| list.get_mut(at).and_then(Option::take)).collect()
 }
 
 /// Reads the lists of the documents of one poll.
@@ -124,18 +126,20 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Items::read`].
-    pub fn components(&mut self, list: &[Box<RawValue>]) -> Result<Vec<event::Component>, ParseError> {
-        let read: Vec<Component> = self.items.read("components", list)?;
+    pub fn components<W: Way>(&mut self, list: W::List<Component>) -> Result<Vec<event::Component>, ParseError> {
+        let read = W::read(&mut self.items, "components", list)?;
         for group in read.iter().filter(|row| row.group) {
-            self.groups.insert(group.id.clone(), one_line(&group.name, MAX_NAME));
+            self.groups.insert(group.id.clone(), group.name.clone());
         }
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::with_capacity(read.len());
+        let again: HashSet<usize> =
+            read.iter().enumerate().filter(|(_, row)| !row.group && !seen.insert(&row.id)).map(|(place, _)| place).collect();
         let mut components = Vec::with_capacity(read.len());
-        for component in read.into_iter().filter(|row| !row.group) {
-            if seen.insert(component.id.clone()) {
-                components.push(self.component(component));
-            } else {
+        for (place, component) in read.into_iter().enumerate().filter(|(_, row)| !row.group) {
+            if again.contains(&place) {
                 self.items.reject("components", &format!("the id {} stands twice", component.id));
+            } else {
+                components.push(self.component(component));
             }
         }
         Ok(components)
@@ -146,30 +150,27 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Items::read`].
-    pub fn incidents(&mut self, kind: Kind, list: &[Box<RawValue>]) -> Result<Vec<Read>, ParseError> {
+    pub fn incidents<W: Way>(&mut self, kind: Kind, list: W::List<Incident<W>>) -> Result<Vec<Read>, ParseError> {
         let what = if kind == Kind::Maintenance { "scheduled_maintenances" } else { "incidents" };
-        let read: Vec<Incident> = self.items.read(what, list)?;
+        let read = W::read(&mut self.items, what, list)?;
         let read = read.into_iter().map(|incident| self.incident(kind, incident)).collect::<Result<Vec<_>, _>>()?;
         Ok(unite(Vec::new(), read))
     }
 
-    fn incident(&mut self, kind: Kind, wire: Incident) -> Result<Read, ParseError> {
-        let impact = words::impact(&wire.impact);
+    fn incident<W: Way>(&mut self, kind: Kind, wire: Incident<W>) -> Result<Read, ParseError> {
+        let impact = wire.impact.unwrap_or(Impact::Unknown);
         let kind = if impact == Impact::Maintenance { Kind::Maintenance } else { kind };
-        let components: Vec<Component> = self.items.nested("components of an incident", &wire.components)?;
+        let components = W::nested(&mut self.items, "components of an incident", wire.components)?;
         let components = components.into_iter().filter(|row| !row.group).map(|row| self.component(row)).collect();
-        let wire_updates: Vec<Update> = self.items.nested("incident_updates", &wire.updates)?;
-        let mut updates = Updates::default();
+        let wire_updates = W::nested(&mut self.items, "incident_updates", wire.updates)?;
         // Written newest first; of equal times the later place is the older update.
-        for wire in wire_updates.into_iter().rev() {
-            updates.put(update(wire));
-        }
+        let updates = as_last_edited(wire_updates.into_iter().rev().map(update).collect());
         let maintenance = kind == Kind::Maintenance;
         let incident = snapshot::Incident {
-            title: one_line(&wire.name, MAX_NAME),
-            status: words::status(&wire.status),
+            title: wire.name,
+            status: wire.status.unwrap_or(Status::Update),
             impact,
-            url: link(&wire.shortlink),
+            url: wire.shortlink,
             started_at: wire.started_at.or(wire.created_at),
             scheduled_for: wire.scheduled_for.filter(|_| maintenance),
             scheduled_until: wire.scheduled_until.filter(|_| maintenance),
@@ -181,16 +182,21 @@ impl Reader {
 
     fn component(&self, wire: Component) -> event::Component {
         let group = wire.group_id.as_ref().and_then(|id| self.groups.get(id)).filter(|name| !name.is_empty()).cloned();
-        snapshot::component(Some(wire.id.0), one_line(&wire.name, MAX_NAME), group, words::component(&wire.status))
+        snapshot::component(Some(wire.id.0), wire.name, group, wire.status.unwrap_or(ComponentStatus::Unknown))
     }
 }
 
 /// The incidents of both lists, each once, in the order they are first listed.
 #[must_use]
 pub fn unite(first: Vec<Read>, second: Vec<Read>) -> Vec<Read> {
-    let mut places: HashMap<String, usize> = HashMap::with_capacity(first.len() + second.len());
-    let mut out: Vec<Read> = Vec::with_capacity(first.len() + second.len());
-    for read in first.into_iter().chain(second) {
+    let all: Vec<Read> = first.into_iter().chain(second).collect();
+    let mut ids = HashSet::with_capacity(all.len());
+    if all.iter().all(|read| ids.insert(read.incident.id.as_str())) {
+        return all;
+    }
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(all.len());
+    let mut out: Vec<Read> = Vec::with_capacity(all.len());
+    for read in all {
         if let Some(known) = places.get(&read.incident.id).and_then(|&place| out.get_mut(place)) {
             known.join(read);
         } else {
@@ -206,21 +212,21 @@ fn update(wire: Update) -> Dated {
         created: wire.created_at.or(wire.display_at),
         update: snapshot::Update {
             id: UpdateId::Native(wire.id.0),
-            status: words::status(&wire.status),
+            status: wire.status.unwrap_or(Status::Update),
             published_at: wire.display_at.or(wire.created_at),
             edited_at: wire.updated_at,
-            text: prose(&wire.body),
+            text: wire.body,
         },
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::List;
+    use super::super::ItemByItem;
     use super::*;
 
     fn read(kind: Kind, text: &str) -> Vec<Read> {
-        Reader::new(Limits::default()).incidents(kind, &serde_json::from_str::<List>(text).unwrap()).unwrap()
+        Reader::new(Limits::default()).incidents::<ItemByItem>(kind, serde_json::from_str(text).unwrap()).unwrap()
     }
 
     fn ids(incident: &snapshot::Incident) -> Vec<&UpdateId> {

@@ -1,10 +1,9 @@
-//! What the documents of `/api/v2` hold, as it is written there.
+//! What the documents of `/api/v2` hold, as it is written there; words, names and texts are ours already.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use super::super::{List, MAX_NAME, fields, fields::Id, link};
-
-use crate::event::Time;
+use super::super::{MAX_NAME, Way, fields, fields::Id, link, words};
+use crate::event::{ComponentStatus, Impact, Status, Time};
 use crate::snapshot;
 use crate::source::ParseError;
 use crate::text::one_line;
@@ -61,12 +60,12 @@ pub struct Overall {
 
 /// A component, or the row of a group.
 #[derive(Debug, Deserialize)]
-pub(super) struct Component {
+pub struct Component {
     pub(super) id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
+    #[serde(default, deserialize_with = "fields::name")]
     pub(super) name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) status: String,
+    #[serde(default, deserialize_with = "state")]
+    pub(super) status: Option<ComponentStatus>,
     #[serde(default, deserialize_with = "fields::or_default")]
     pub(super) group: bool,
     #[serde(default, deserialize_with = "fields::optional_id")]
@@ -74,17 +73,18 @@ pub(super) struct Component {
 }
 
 /// An incident or a maintenance.
-#[derive(Debug, Deserialize)]
-pub(super) struct Incident {
+#[derive(Deserialize)]
+#[serde(bound = "")]
+pub struct Incident<W: Way> {
     pub(super) id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
+    #[serde(default, deserialize_with = "fields::name")]
     pub(super) name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) impact: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) shortlink: String,
+    #[serde(default, deserialize_with = "status")]
+    pub(super) status: Option<Status>,
+    #[serde(default, deserialize_with = "impact")]
+    pub(super) impact: Option<Impact>,
+    #[serde(default, deserialize_with = "address")]
+    pub(super) shortlink: Option<String>,
     #[serde(default, deserialize_with = "fields::time")]
     pub(super) created_at: Option<Time>,
     #[serde(default, deserialize_with = "fields::time")]
@@ -96,18 +96,18 @@ pub(super) struct Incident {
     #[serde(default, deserialize_with = "fields::time")]
     pub(super) scheduled_until: Option<Time>,
     #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) components: List,
+    pub(super) components: W::List<Component>,
     #[serde(rename = "incident_updates", default, deserialize_with = "fields::or_default")]
-    pub(super) updates: List,
+    pub(super) updates: W::List<Update>,
 }
 
 /// An update of an incident.
 #[derive(Debug, Deserialize)]
 pub(super) struct Update {
     pub(super) id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
+    #[serde(default, deserialize_with = "status")]
+    pub(super) status: Option<Status>,
+    #[serde(default, deserialize_with = "fields::prose")]
     pub(super) body: String,
     #[serde(default, deserialize_with = "fields::time")]
     pub(super) created_at: Option<Time>,
@@ -115,4 +115,20 @@ pub(super) struct Update {
     pub(super) updated_at: Option<Time>,
     #[serde(default, deserialize_with = "fields::time")]
     pub(super) display_at: Option<Time>,
+}
+
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
+    fields::said(deserializer, "a string", words::status)
+}
+
+fn impact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Impact>, D::Error> {
+    fields::said(deserializer, "a string", words::impact)
+}
+
+fn state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ComponentStatus>, D::Error> {
+    fields::said(deserializer, "a string", words::component)
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    fields::said(deserializer, "a string", link).map(Option::flatten)
 }
