@@ -42,20 +42,23 @@ impl Document {
     /// prolog, else UTF-8. What cannot be decoded becomes U+FFFD; nothing here fails.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
-        let encoding = encoding_rs::Encoding::for_bom(&self.body)
-            .map(|(encoding, _)| encoding)
-            .or_else(|| self.charset_of_header())
-            .or_else(|| charset_of_prolog(&self.body))
-            .unwrap_or(encoding_rs::UTF_8);
-        encoding.decode(&self.body).0
+        self.decoded(&self.body)
     }
 
     /// What the document looks like, from its first bytes.
     #[must_use]
     pub fn shape(&self) -> Shape {
         let head = self.body.get(..4096).unwrap_or(&self.body);
-        let head = Self { url: self.url.clone(), content_type: self.content_type.clone(), body: Bytes::copy_from_slice(head) };
-        shape_of(&head.text())
+        shape_of(&self.decoded(head))
+    }
+
+    fn decoded<'b>(&self, bytes: &'b [u8]) -> Cow<'b, str> {
+        let encoding = encoding_rs::Encoding::for_bom(bytes)
+            .map(|(encoding, _)| encoding)
+            .or_else(|| self.charset_of_header())
+            .or_else(|| charset_of_prolog(bytes))
+            .unwrap_or(encoding_rs::UTF_8);
+        encoding.decode(bytes).0
     }
 
     fn charset_of_header(&self) -> Option<&'static encoding_rs::Encoding> {

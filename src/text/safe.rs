@@ -1,6 +1,6 @@
 //! The filter before anything that could be a terminal, and plain text in one or many lines.
 
-use super::{CUT, MAX_INPUT, finish, head};
+use super::{CUT, MAX_INPUT, MAX_OUTPUT, finish, head};
 
 /// Whether a character may reach a terminal.
 pub(super) const fn is_safe(c: char) -> bool {
@@ -22,6 +22,9 @@ pub fn safe(text: &str) -> String {
 /// between paragraphs, cut with `…` at 16 KB.
 #[must_use]
 pub fn plain(text: &str) -> String {
+    if text.len() <= MAX_OUTPUT && is_folded(text) {
+        return text.to_owned();
+    }
     let input = head(text, MAX_INPUT);
     let mut out = String::with_capacity(input.len());
     let mut blank = false;
@@ -46,6 +49,9 @@ pub fn plain(text: &str) -> String {
 /// the last is `…` where something was cut.
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {
+    if text.len() <= max_chars && is_folded(text) {
+        return text.to_owned();
+    }
     let input = head(text, MAX_INPUT);
     let mut out = String::new();
     fold_into(&mut out, input);
@@ -82,14 +88,12 @@ fn fold_into(out: &mut String, line: &str) {
 
 /// Whether folding would change nothing, as far as that can be seen at a glance: printable ASCII with single blanks.
 fn is_folded(line: &str) -> bool {
-    let mut before = b' ';
-    for byte in line.bytes() {
-        if !(b' '..=b'~').contains(&byte) || (byte == b' ' && before == b' ') {
-            return false;
-        }
-        before = byte;
-    }
-    before != b' ' || line.is_empty()
+    let bytes = line.as_bytes();
+    // Without an early end, so that many bytes are looked at in one step.
+    let printable = bytes.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
+    let next = bytes.iter().skip(1);
+    let doubled = bytes.iter().zip(next).fold(false, |any, (byte, next)| any | ((*byte == b' ') & (*next == b' ')));
+    printable && !doubled && bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ')
 }
 
 #[cfg(test)]
@@ -106,10 +110,22 @@ mod tests {
     }
 
     #[test]
+    fn what_needs_no_folding_is_told_from_what_does() {
+        for folded in ["", "a", "a b", "a, b: c!~"] {
+            assert!(is_folded(folded), "{folded:?}");
+        }
+        for other in [" ", " a", "a ", "a  b", "a\tb", "a\nb", "\u{e9}", "a\u{7f}"] {
+            assert!(!is_folded(other), "{other:?}");
+        }
+    }
+
+    #[test]
     fn cuts_on_a_character_with_a_mark() {
         assert_eq!(one_line("Störung", 4), "Stö…");
         assert_eq!(one_line("Störung", 7), "Störung");
         assert_eq!(one_line("ab cd", 4), "ab…");
+        assert_eq!(one_line("ab cd", 5), "ab cd");
+        assert_eq!(one_line("ab  cd", 6), "ab cd");
         let long = plain(&"ä".repeat(40_000));
         assert!(long.len() <= 16 * 1024 && long.ends_with("ä…"));
         assert_eq!(plain(&"\n".repeat(100_000)), "…");
