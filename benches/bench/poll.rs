@@ -174,7 +174,7 @@ async fn poll(shared: &Shared, provider: &Arc<Provider>, start: &mut Start) {
     let now = chrono::Utc::now();
     let place = shared.work.place().await;
     match cycle::poll(shared, provider, start, place).await {
-        Outcome::Unchanged { validators } => {
+        Outcome::Unchanged { validators, .. } => {
             shared.ledger.hint(Unchanged { provider: provider.id.clone(), generation: 0, at: now, next_poll_at: now, validators });
         }
         Outcome::Read { snapshot, checkpoint, complete, .. } => {

@@ -157,10 +157,7 @@ impl Client {
     /// future ends the wait or the request. A host that asked to be left alone is not asked: the
     /// failure says for how long.
     pub async fn get(&self, request: Request<'_>) -> Result<Fetched, Failure> {
-        self.inner.unblocked(request.url)?;
-        let _turn = self.inner.gate.turn(request.url, request.following).await;
-        // Those who waited behind the request that was told to stay away stay away as well.
-        self.inner.unblocked(request.url)?;
+        let _turn = self.inner.gate.turn(request.url, request.following).await.map_err(left_alone)?;
         let mut phase = Phase::Head;
         let fetched = timeout(request.timeout, self.inner.fetch(&request, &mut phase)).await;
         fetched.unwrap_or_else(|_| Err(phase.timeout(request.timeout)))
@@ -181,9 +178,12 @@ impl Client {
 impl Inner {
     /// Fails while the host wants to be left alone.
     pub(super) fn unblocked(&self, url: &Url) -> Result<(), Failure> {
-        let Some(until) = self.gate.blocked_until(url) else { return Ok(()) };
-        let wait = until.saturating_duration_since(Instant::now());
-        let message = format!("not asked: the host wants to be left alone for {} s more", wait.as_secs().max(1));
-        Err(Failure { kind: FailureKind::RateLimited, message, retry_after: Some(wait) })
+        self.gate.blocked_until(url).map_or(Ok(()), |until| Err(left_alone(until)))
     }
+}
+
+fn left_alone(until: Instant) -> Failure {
+    let wait = until.saturating_duration_since(Instant::now());
+    let message = format!("not asked: the host wants to be left alone for {} s more", wait.as_secs().max(1));
+    Failure { kind: FailureKind::RateLimited, message, retry_after: Some(wait) }
 }

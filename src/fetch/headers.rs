@@ -21,7 +21,10 @@ pub(super) fn validators(headers: &HeaderMap) -> Validators {
 
 fn latin1(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let bytes = headers.get(name)?.as_bytes();
-    (!bytes.is_empty() && bytes.len() <= LONGEST_VALIDATOR).then(|| bytes.iter().copied().map(char::from).collect())
+    (!bytes.is_empty() && bytes.len() <= LONGEST_VALIDATOR).then(|| match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.to_owned(),
+        _ => bytes.iter().copied().map(char::from).collect(),
+    })
 }
 
 /// The header that says exactly these bytes, or none.

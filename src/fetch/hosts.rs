@@ -63,16 +63,22 @@ pub struct Turn {
 }
 
 impl HostGate {
-    /// Waits for a turn at the address's authority. Dropping the future gives the place up.
-    /// `following`: a further request of a poll that has its first answer.
-    pub async fn turn(&self, url: &Url, following: bool) -> Turn {
+    /// Waits for a turn at the address's authority; an error: until when it asked to be left alone. Dropping the future
+    /// gives the place up. `following`: a further request of a poll that has its first answer.
+    pub async fn turn(&self, url: &Url, following: bool) -> Result<Turn, Instant> {
         let key = key(url);
         let apart = if following { FOLLOWING } else { APART };
-        let (slots, slot) = self.with(key, Instant::now(), |host, now| match Arc::clone(&host.slots).try_acquire_owned() {
-            // The semaphore hands freed slots to those who wait, so nobody is overtaken here.
-            Ok(slot) => (None, Some((slot, host.reserve(now, apart)))),
-            Err(_) => (Some(Arc::clone(&host.slots)), None),
-        });
+        let (slots, slot) = self.with(key, Instant::now(), |host, now| {
+            if let Some(until) = host.blocked(now) {
+                return Err(until);
+            }
+            Ok(match Arc::clone(&host.slots).try_acquire_owned() {
+                // The semaphore hands freed slots to those who wait, so nobody is overtaken here.
+                Ok(slot) => (None, Some((slot, host.reserve(now, apart)))),
+                Err(_) => (Some(Arc::clone(&host.slots)), None),
+            })
+        })?;
+        let waits = slots.is_some();
         let (slot, start) = match (slot, slots) {
             (Some((slot, start)), _) => (Some(slot), start),
             (None, Some(slots)) => {
@@ -85,19 +91,24 @@ impl HostGate {
         if let Some(start) = start {
             tokio::time::sleep_until(start).await;
         }
-        Turn { _slot: slot }
+        // Those who waited behind the request that was told to stay away stay away as well.
+        if (waits || start.is_some())
+            && let Some(until) = self.blocked_at(key, Instant::now())
+        {
+            return Err(until);
+        }
+        Ok(Turn { _slot: slot })
     }
 
     /// Until when the authority asked to be left alone.
     #[must_use]
     pub fn blocked_until(&self, url: &Url) -> Option<Instant> {
-        self.blocked_at(url, Instant::now())
+        self.blocked_at(key(url), Instant::now())
     }
 
-    fn blocked_at(&self, url: &Url, now: Instant) -> Option<Instant> {
+    fn blocked_at(&self, key: u128, now: Instant) -> Option<Instant> {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = hosts.map.get(&key(url))?.blocked_until?;
-        (until > now).then_some(until)
+        hosts.map.get(&key)?.blocked(now)
     }
 
     /// Leaves the authority alone until then; never shortens what was asked before.
@@ -123,6 +134,11 @@ impl HostGate {
 }
 
 impl Host {
+    /// Until when it asked to be left alone.
+    fn blocked(&self, now: Instant) -> Option<Instant> {
+        self.blocked_until.filter(|until| *until > now)
+    }
+
     /// Takes the next start; `None`: right now.
     fn reserve(&mut self, now: Instant, apart: Duration) -> Option<Instant> {
         let start = self.last_start.map_or(now, |last| now.max(last + apart));
@@ -165,7 +181,7 @@ mod tests {
         let gate = HostGate::default();
         let a = url("http://a.example/");
         let began = Instant::now();
-        let held = [gate.turn(&a, false).await, gate.turn(&a, false).await];
+        let held = [gate.turn(&a, false).await.unwrap(), gate.turn(&a, false).await.unwrap()];
         assert!(began.elapsed() >= APART);
         let (mut third, mut fourth) = (pin!(gate.turn(&a, false)), pin!(gate.turn(&a, false)));
         assert!(matches!(poll!(third.as_mut()), Poll::Pending));
@@ -187,7 +203,7 @@ mod tests {
             gate.turn(&other_port, false).now_or_never(),
             gate.turn(&other_host, false).now_or_never(),
         ];
-        assert!(turns.iter().all(Option::is_some));
+        assert!(turns.iter().all(|turn| matches!(turn, Some(Ok(_)))));
         assert!(gate.turn(&url("http://a.example:80/x"), false).now_or_never().is_none(), "the same authority by its written port");
     }
 
@@ -195,13 +211,13 @@ mod tests {
     async fn one_who_gives_up_leaves_no_hole() {
         let gate = HostGate::default();
         let a = url("http://a.example/");
-        let held = [gate.turn(&a, false).await, gate.turn(&a, false).await];
+        let held = [gate.turn(&a, false).await.unwrap(), gate.turn(&a, false).await.unwrap()];
         for _ in 0..5 {
             assert!(gate.turn(&a, false).now_or_never().is_none());
         }
         drop(held);
         let began = Instant::now();
-        let _turn = gate.turn(&a, false).await;
+        let _turn = gate.turn(&a, false).await.unwrap();
         assert!(began.elapsed() < 4 * APART, "places given up are not waited for");
     }
 
@@ -214,7 +230,22 @@ mod tests {
         gate.block(&a, now + Duration::from_secs(5));
         assert_eq!(gate.blocked_until(&url("http://a.example/y")), Some(now + Duration::from_secs(30)));
         assert_eq!(gate.blocked_until(&url("http://b.example/")), None);
-        assert_eq!(gate.blocked_at(&a, now + Duration::from_secs(30)), None);
+        assert_eq!(gate.blocked_at(key(&a), now + Duration::from_secs(30)), None);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_behind_a_block_is_kept_away_too() {
+        let gate = HostGate::default();
+        let a = url("http://a.example/");
+        let until = Instant::now() + Duration::from_secs(30);
+        let held = gate.turn(&a, false).await.unwrap();
+        let mut second = pin!(gate.turn(&a, false));
+        assert!(matches!(poll!(second.as_mut()), Poll::Pending), "too soon after the first");
+        gate.block(&a, until);
+        assert_eq!(second.await.err(), Some(until));
+        drop(held);
+        assert_eq!(gate.turn(&a, false).await.err(), Some(until));
+        assert!(gate.turn(&url("http://b.example/"), false).await.is_ok());
     }
 
     #[test]

@@ -101,7 +101,8 @@ pub struct Poller {
     generation: u64,
     slot: Slot,
     progress: Arc<Progress>,
-    start: Start,
+    /// Shared with the poll that runs; changed only between polls.
+    start: Arc<Start>,
     active: bool,
     failures: u32,
     /// Not before this, whatever the slot says.
@@ -154,7 +155,7 @@ impl Poller {
             moved_to: None,
             failures: loaded.checkpoint.failures,
             failing: loaded.checkpoint.failures > 0,
-            start: Start { checkpoint: loaded.checkpoint, known: loaded.known, unconditional: false, unread: 0 },
+            start: Arc::new(Start { checkpoint: loaded.checkpoint, known: loaded.known, unconditional: false, unread: 0 }),
             active: loaded.active,
             shared,
             provider,
@@ -185,7 +186,7 @@ impl Poller {
             let after = Duration::from_millis(fastrand::u64(0..1000));
             return self.schedule(self.shared.anchor.time_at(until + after), context);
         }
-        let (shared, provider, start) = (Arc::clone(&self.shared), Arc::clone(&self.provider), self.start.clone());
+        let (shared, provider, start) = (Arc::clone(&self.shared), Arc::clone(&self.provider), Arc::clone(&self.start));
         let began = shared.time();
         if shared.once.is_none() && self.is_overdue(began) && !std::mem::replace(&mut self.put_off, true) {
             // The process was stopped and goes on: everybody is due at this moment. Once only, or a busy machine never polls.
@@ -245,9 +246,11 @@ impl Poller {
         let now = self.shared.time();
         match done {
             Done::Unchanged { validators, companions } => {
-                self.start.checkpoint.companions = companions;
+                if self.start.checkpoint.companions != companions {
+                    Arc::make_mut(&mut self.start).checkpoint.companions = companions;
+                }
                 if let Some(validators) = validators.as_ref().filter(|validators| !validators.is_empty()) {
-                    self.start.checkpoint.validators = validators.clone();
+                    Arc::make_mut(&mut self.start).checkpoint.validators = validators.clone();
                 }
                 self.succeeded();
                 let next_poll_at = self.next(began, now);
@@ -275,11 +278,12 @@ impl Poller {
                     tracing::warn!(provider = self.provider.id, to, "the address has moved for good: please change providers.yaml");
                     self.moved_to = moved_to;
                 }
+                let start = Arc::make_mut(&mut self.start);
                 if recorded.verdict != Verdict::Stale {
-                    self.start.checkpoint = *checkpoint;
+                    start.checkpoint = *checkpoint;
                 }
-                self.start.known = recorded.known;
-                self.start.unconditional = recorded.recheck;
+                start.known = recorded.known;
+                start.unconditional = recorded.recheck;
                 self.active = recorded.active;
                 self.succeeded();
                 let next = self.next(began, now);
@@ -292,7 +296,7 @@ impl Poller {
             Done::Unrecorded(error) => {
                 // Not the provider's fault: the checkpoint stays, the document is fetched again soon. In full: what was
                 // seen and not recorded may be over by then, and the page look as it did before.
-                self.start.unconditional = true;
+                Arc::make_mut(&mut self.start).unconditional = true;
                 tracing::debug!(provider = self.provider.id, %error, "not recorded");
                 let wait = self.provider.settings.interval.min(Duration::from_secs(2));
                 self.schedule(now + chrono::Duration::from_std(wait).unwrap_or_default(), context);
@@ -314,7 +318,9 @@ impl Poller {
     fn succeeded(&mut self) {
         self.failures = 0;
         self.not_before = None;
-        self.start.unread = 0;
+        if self.start.unread > 0 {
+            Arc::make_mut(&mut self.start).unread = 0;
+        }
         if std::mem::take(&mut self.failing) {
             tracing::warn!(provider = self.provider.id, "can be read again");
         }
@@ -326,9 +332,10 @@ impl Poller {
         // What was answered could not be read: a 304 to it must not pass for a good answer.
         let forget = trouble.kind.is_none();
         if forget || matches!(trouble.kind, Some(FailureKind::NotFound | FailureKind::Gone)) {
-            self.start.unread = self.start.unread.saturating_add(1);
-            self.start.checkpoint.validators = crate::fetch::Validators::default();
-            self.start.checkpoint.body_hash = None;
+            let start = Arc::make_mut(&mut self.start);
+            start.unread = start.unread.saturating_add(1);
+            start.checkpoint.validators = crate::fetch::Validators::default();
+            start.checkpoint.body_hash = None;
         }
         if std::mem::replace(&mut self.failing, true) {
             tracing::debug!(provider = self.provider.id, reason = trouble.reason, failures = self.failures, "still cannot be read");

@@ -22,7 +22,7 @@ const RECOGNISE_AFTER: u32 = 2;
 pub enum Outcome {
     /// 304, or the same bytes: nothing was parsed.
     Unchanged {
-        /// Validators the answer itself carried.
+        /// Validators the answer itself carried, where they may be others than those sent.
         validators: Option<Validators>,
         /// The documents beside the first, none of which has changed.
         companions: Vec<Companion>,
@@ -111,42 +111,52 @@ pub async fn poll(shared: &Shared, provider: &Provider, start: &Start, place: Pl
 async fn attempt(shared: &Shared, provider: &Provider, start: &Start, mut place: Place) -> Result<Outcome, Trouble> {
     let bound = start.checkpoint.binding.as_ref().filter(|_| start.unread < RECOGNISE_AFTER).and_then(|binding| {
         let source = source::by_name(&binding.source)?;
-        (source.version() == binding.version).then(|| (source, binding.document_url.clone()))
+        (source.version() == binding.version).then_some((source, &binding.document_url))
     });
+    // What is seldom gone through stands on the heap: every poll would carry its size about.
     if let Some((source, url)) = bound {
         let validators = (!start.unconditional && start.checkpoint.body_hash.is_some()).then_some(&start.checkpoint.validators);
         let validators = validators.filter(|validators| !validators.is_empty());
-        let fetched = place.asking(shared.client.get(request(provider, &url, source.accept(), validators))).await?;
+        let fetched = place.asking(shared.client.get(request(provider, url, source.accept(), validators))).await?;
         let (same, carried) = match fetched {
             Fetched::NotModified { validators: carried, .. } => {
-                (None, carried.filter(|carried| same_version(&start.checkpoint.validators, carried)))
+                let sent = &start.checkpoint.validators;
+                // Nearly always they are the ones we sent: nobody has to take those over.
+                (None, carried.filter(|carried| carried != sent && same_version(sent, carried)))
             }
             Fetched::Body(answer) if !start.unconditional && start.checkpoint.body_hash == Some(answer.body_hash) => {
                 let validators = answer.validators.clone();
                 (Some(answer), Some(validators))
             }
             Fetched::Body(answer) => {
-                return read(shared, provider, start, source, First { url, answer: *answer, brought: None }, place).await;
+                let first = First { url: url.clone(), answer: *answer, brought: None };
+                return Box::pin(read(shared, provider, start, source, first, place)).await;
             }
         };
         let companions = start.checkpoint.companions.clone();
-        let brought = match companions::ask(shared, provider, source, companions, &mut place).await {
+        let asked = if companions.is_empty() {
+            Asked::Unchanged(companions)
+        } else {
+            Box::pin(companions::ask(shared, provider, source, companions, &mut place)).await
+        };
+        let brought = match asked {
             Asked::Unchanged(companions) => return Ok(Outcome::Unchanged { validators: carried, companions }),
             Asked::Changed(brought) => brought,
         };
         // Only all documents together are a snapshot; of the first one, nothing but the hash was kept.
         let answer = match same {
             Some(answer) => *answer,
-            None => whole(shared, provider, source, &url, &mut place).await?,
+            None => Box::pin(whole(shared, provider, source, url, &mut place)).await?,
         };
-        return read(shared, provider, start, source, First { url, answer, brought: Some(brought) }, place).await;
+        let first = First { url: url.clone(), answer, brought: Some(brought) };
+        return Box::pin(read(shared, provider, start, source, first, place)).await;
     }
     let held = Held::default();
-    let recognising = recognise(shared, provider, start.unread >= RECOGNISE_AFTER, &held);
+    let recognising = Box::pin(recognise(shared, provider, start.unread >= RECOGNISE_AFTER, &held));
     let Recognised { source, url, answer, reason } = place.asking(recognising).await?;
     place.join(held.into_place());
     tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
-    read(shared, provider, start, source, First { url, answer, brought: None }, place).await
+    Box::pin(read(shared, provider, start, source, First { url, answer, brought: None }, place)).await
 }
 
 /// The first document, whatever was known of it.
@@ -167,8 +177,12 @@ async fn whole(
 /// Whether the validators a 304 carries are of the version we have. A server that changes between its comparison and its
 /// answer names a version whose body we have never seen: taken over, its changes would never be fetched.
 fn same_version(sent: &Validators, carried: &Validators) -> bool {
-    let opaque = |validators: &Validators| validators.etag.as_deref().map(|etag| etag.trim_start_matches("W/").to_owned());
     opaque(sent).is_some() && opaque(sent) == opaque(carried)
+}
+
+/// The version, whether or not it is said to be the same byte for byte.
+fn opaque(validators: &Validators) -> Option<&str> {
+    validators.etag.as_deref().map(|etag| etag.trim_start_matches("W/"))
 }
 
 pub(super) fn request<'a>(
@@ -385,6 +399,40 @@ impl From<Unread> for Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Anchor;
+    use crate::config::{Filter, Settings};
+    use crate::fetch::{Client, ClientOptions};
+    use crate::ledger::Ledger;
+    use crate::poller::filters::Compared;
+    use crate::poller::reading::Reading;
+    use crate::poller::work::Work;
+
+    #[tokio::test]
+    async fn a_poll_carries_no_more_than_an_unchanged_one_needs() {
+        let shared = Shared {
+            client: Client::new(ClientOptions::default()).unwrap(),
+            ledger: Ledger::default(),
+            reading: Reading::unmarked(1),
+            work: Work::default(),
+            filters: Compared::default(),
+            anchor: Anchor::now(),
+            once: None,
+        };
+        let provider = Provider {
+            id: "acme".to_owned(),
+            name: "Acme".to_owned(),
+            url: "https://status.acme.example/".parse().unwrap(),
+            source: None,
+            url_written: true,
+            settings: Settings::default(),
+            filter: Filter::default(),
+            json: None,
+        };
+        let start = Start::default();
+        let polling = poll(&shared, &provider, &start, shared.work.place().await);
+        let size = size_of_val(&polling);
+        assert!(size < 4096, "{size} bytes for each poll that waits for its host");
+    }
 
     #[test]
     fn a_304_that_names_another_version_is_not_believed_about_it() {

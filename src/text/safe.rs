@@ -91,9 +91,7 @@ fn is_folded(line: &str) -> bool {
     let bytes = line.as_bytes();
     // Without an early end, so that many bytes are looked at in one step.
     let printable = bytes.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
-    let next = bytes.iter().skip(1);
-    let doubled = bytes.iter().zip(next).fold(false, |any, (byte, next)| any | ((*byte == b' ') & (*next == b' ')));
-    printable && !doubled && bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ')
+    printable && memchr::memmem::find(bytes, b"  ").is_none() && bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ')
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::support::wait::within;
 /// Two addresses of this machine with one port of their own.
 async fn both() -> (TcpListener, TcpListener) {
     loop {
-        let one = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 1), 0)).await.unwrap();
+        let one = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = one.local_addr().unwrap().port();
         // Somebody else may have that port at the other address.
         if let Ok(other) = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port)).await {

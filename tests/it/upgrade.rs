@@ -51,7 +51,7 @@ fn rows(db: &Connection) -> Vec<(String, BTreeMap<String, String>)> {
     let mut all = Vec::new();
     for table in KEPT {
         let mut statement = db.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             let value = |place: usize| row.get::<_, Value>(place).unwrap();

@@ -20,7 +20,7 @@ const DAMAGED: usize = 12;
 /// The documents beside one nobody asks for, so large that all of them are read item by item.
 fn item_by_item(documents: &Documents) -> Documents {
     let url = documents.first.url.clone();
-    let large = Document::new(url, None, Bytes::from_static(&[b' '; (1 << 20) + 1]));
+    let large = Document::new(url, None, Bytes::from(vec![b' '; (1 << 20) + 1]));
     let mut documents = documents.clone();
     documents.details.push(("large", large));
     documents
