@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use statuswatch::fetch::{Answer, Client, ClientOptions, Failure, FailureKind, Fetched, Request, Validators};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 use url::Url;
 
@@ -292,7 +292,7 @@ async fn a_new_connection_that_dies_is_not_tried_again() {
 async fn a_name_with_two_families_of_which_one_answers() {
     let (four, six) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
     for family in [four, six] {
-        let Ok(listener) = TcpListener::bind((family, 0)).await else {
+        let Some((listener, refusing)) = one_family(family).await else {
             println!("skipped: {family} is not to be had here");
             continue;
         };
@@ -313,7 +313,28 @@ async fn a_name_with_two_families_of_which_one_answers() {
             assert!(began.elapsed() < Duration::from_secs(3), "{name} by {family}: {:?}", began.elapsed());
         }
         assert!(server.connections() >= 2);
+        drop(refusing);
     }
+}
+
+/// A listener of one family, and a socket that keeps anybody else from listening at the same port of the other.
+async fn one_family(family: IpAddr) -> Option<(TcpListener, Option<TcpSocket>)> {
+    for _ in 0..20 {
+        let listener = TcpListener::bind((family, 0)).await.ok()?;
+        let port = listener.local_addr().unwrap().port();
+        let (other, socket) = match family {
+            IpAddr::V4(_) => (IpAddr::from(Ipv6Addr::LOCALHOST), TcpSocket::new_v6()),
+            IpAddr::V6(_) => (IpAddr::from(Ipv4Addr::LOCALHOST), TcpSocket::new_v4()),
+        };
+        let Ok(socket) = socket else { return Some((listener, None)) };
+        match socket.bind((other, port).into()) {
+            Ok(()) => return Some((listener, Some(socket))),
+            // Somebody's already: the next port.
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
+            Err(_) => return Some((listener, None)),
+        }
+    }
+    None
 }
 
 #[tokio::test]
