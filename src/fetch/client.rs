@@ -46,7 +46,7 @@ impl Default for ClientOptions {
             user_agent: concat!("statuswatch/", env!("CARGO_PKG_VERSION"), " (+https://github.com/statuswatch/statuswatch)")
                 .to_owned(),
             max_hosts: 1024,
-            body_budget: 32 << 20,
+            body_budget: 24 << 20,
             keep_alive: Duration::from_secs(3),
             extra_roots: Vec::new(),
             names: HashMap::new(),

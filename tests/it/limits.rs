@@ -113,13 +113,17 @@ async fn memory_is_bounded_by_what_goes_on_at_once_and_not_by_providers() {
         provider.set_document(SUMMARY, "application/json", body);
         provider.behave(|behaviour| (behaviour.gzip, behaviour.not_modified) = (false, false));
     }
-    let bench = bench(&server, &providers, "3s");
+    // Nobody fails for having waited for its turn on a machine that has no time.
+    let bench = bench(&server, &providers, "10s").default("timeout", "20s");
     let mut run = bench.start(&["run", "--hosted"]);
-    until_true("everybody to be read", || {
-        let read = |row: &serde_json::Value| row["freshness"] == "fresh";
-        bench.status().is_some_and(|status| status["providers"].as_array().unwrap().iter().all(read))
-    })
-    .await;
+    // In steps, each with its own patience: without optimisation a mebibyte takes a while.
+    for share in 1..=4 {
+        until_true("everybody to be read", || {
+            let rows = bench.status().and_then(|status| status["providers"].as_array().cloned()).unwrap_or_default();
+            rows.iter().filter(|row| row["freshness"] != "never").count() >= providers.len() * share / 4
+        })
+        .await;
+    }
     assert!(run.is_running());
     let peak = of_process(&run, "VmHWM") / 1024;
     println!("{peak} MiB at most for {} documents of 1 MiB", providers.len());
