@@ -114,7 +114,7 @@ async fn memory_is_bounded_by_what_goes_on_at_once_and_not_by_providers() {
         provider.behave(|behaviour| (behaviour.gzip, behaviour.not_modified) = (false, false));
     }
     // Nobody fails for having waited for its turn on a machine that has no time.
-    let bench = bench(&server, &providers, "10s").default("timeout", "20s");
+    let bench = bench(&server, &providers, "20s").default("timeout", "20s");
     let mut run = bench.start(&["run", "--hosted"]);
     // In steps, each with its own patience: without optimisation a mebibyte takes a while.
     for share in 1..=4 {
