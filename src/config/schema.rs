@@ -38,7 +38,7 @@ macro_rules! with_settings {
                 timeout: Duration,
                 /// Name and connection. Default 5s.
                 connect_timeout: Duration,
-                /// Share of the interval by which polls are spread. 0% to 50%; default 10%.
+                /// Share of the interval by which polls are spread, each that much sooner at most, none later. 0% to 50%; default 10%.
                 jitter: Fraction,
                 /// Waits after failed polls. Default 5s to 10m.
                 backoff: Backoff,

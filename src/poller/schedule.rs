@@ -1,8 +1,9 @@
 //! When the next poll is due. Pure: times and chance are passed in.
 //!
-//! A provider has a slot: its place within the interval, the same after every restart. Polls keep to the slots, give
-//! or take the jitter, so neither slow answers nor restarts bunch requests up. Times are those of the anchor's wall
-//! clock, which no later jump of the real one moves.
+//! A provider has a slot: its place within the period, the same after every restart. Polls keep to the slots, give
+//! or take the jitter, so neither slow answers nor restarts bunch requests up. The period is so much shorter than the
+//! interval that the jitter never leads beyond it: between two polls lies an interval at most, and at least an interval
+//! less the jitter. Times are those of the anchor's wall clock, which no later jump of the real one moves.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::fetch::FailureKind;
 const COARSE_FROM: Duration = Duration::from_secs(10);
 
 /// The tick of such polls.
-const TICK_MS: i64 = 50;
+const TICK: Duration = Duration::from_millis(50);
 
 /// A page that is gone for good is looked at this often.
 const GONE_EVERY: Duration = Duration::from_hours(24);
@@ -47,7 +48,7 @@ pub fn first(slot: Slot, settings: &Settings, active: bool, now: Time, not_befor
     let interval = interval(settings, active);
     // Farther away it was planned for another interval, or by another clock.
     let planned = planned.filter(|&at| at > now && at <= now + delta(interval.mul_f64(1.0 + settings.jitter)));
-    wait.or(planned).unwrap_or_else(|| next_slot(slot, interval, now))
+    wait.or(planned).unwrap_or_else(|| next_slot(slot, period(interval, settings), now))
 }
 
 /// The poll after a good one that began at `began`. `chance` is from 0.0 up to 1.0.
@@ -56,10 +57,13 @@ pub fn after_success(slot: Slot, settings: &Settings, active: bool, began: Time,
     let interval = interval(settings, active);
     // Not sooner than half an interval after the last: a slot just ahead belongs to the poll that was late.
     let earliest = now.max(began + delta(interval / 2));
-    let jitter = interval.mul_f64((settings.jitter * (chance - 0.5)).abs());
-    let slot = next_slot(slot, interval, earliest);
-    let at = if chance < 0.5 { (slot - delta(jitter)).max(now) } else { slot + delta(jitter) };
-    if interval >= COARSE_FROM { full_tick(at) } else { at }
+    let slot = next_slot(slot, period(interval, settings), earliest);
+    let coarse = interval >= COARSE_FROM;
+    // Half of it after the slot, half of it before, twice so between two polls; a full tick may take up to one of it.
+    let range = interval.mul_f64(settings.jitter / 2.0).saturating_sub(if coarse { TICK } else { Duration::ZERO });
+    let jitter = range.mul_f64((chance - 0.5).abs());
+    let at = if chance < 0.5 { slot - delta(jitter) } else { slot + delta(jitter) };
+    (if coarse { full_tick(at) } else { at }).max(now)
 }
 
 /// The poll after `failures` failed ones in a row, the last of them of this kind.
@@ -90,22 +94,28 @@ pub fn after_failure(
     now + delta(delay.max(retry_after.unwrap_or_default()))
 }
 
+/// From slot to slot: the middle of what may lie between two polls.
+fn period(interval: Duration, settings: &Settings) -> Duration {
+    interval.mul_f64(1.0 - settings.jitter / 2.0)
+}
+
 fn interval(settings: &Settings, active: bool) -> Duration {
     if active { settings.incident_interval.min(settings.interval) } else { settings.interval }
 }
 
-/// The first time after `now` that lies at the slot of an interval counted from 1970.
-fn next_slot(slot: Slot, interval: Duration, now: Time) -> Time {
-    let interval = (interval.as_millis() as i64).max(1);
-    let offset = (slot.0 * interval as f64) as i64;
+/// The first time after `now` that lies at the slot of a period counted from 1970.
+fn next_slot(slot: Slot, period: Duration, now: Time) -> Time {
+    let period = (period.as_millis() as i64).max(1);
+    let offset = (slot.0 * period as f64) as i64;
     let now = now.timestamp_millis();
-    let next = (now - offset).div_euclid(interval) * interval + offset + interval;
+    let next = (now - offset).div_euclid(period) * period + offset + period;
     Time::from_timestamp_millis(next).unwrap_or(Time::MAX_UTC)
 }
 
+/// The last full tick that is not after `at`.
 fn full_tick(at: Time) -> Time {
-    let millis = at.timestamp_millis();
-    Time::from_timestamp_millis(millis.div_euclid(TICK_MS) * TICK_MS + TICK_MS).unwrap_or(at)
+    let (millis, tick) = (at.timestamp_millis(), TICK.as_millis() as i64);
+    Time::from_timestamp_millis(millis.div_euclid(tick) * tick).unwrap_or(at)
 }
 
 fn delta(duration: Duration) -> chrono::Duration {
@@ -139,7 +149,7 @@ mod tests {
         let later = now + chrono::Duration::seconds(3600);
         for (slot, due) in slots(&ids).into_iter().zip(due) {
             let again = first(slot, &settings(), false, later, None, None);
-            assert_eq!((again - due).num_milliseconds() % 60_000, 0, "the same place in the minute after a restart");
+            assert_eq!((again - due).num_milliseconds() % 57_000, 0, "the same place in the period after a restart");
         }
     }
 
@@ -152,7 +162,7 @@ mod tests {
                 let now = began + chrono::Duration::milliseconds((took * 1000.0) as i64);
                 let next = after_success(Slot(slot), &settings, false, began, now, chance);
                 let gap = (next - began).as_seconds_f64();
-                prop_assert!((53.9..=66.1).contains(&gap), "{gap}");
+                prop_assert!((54.0..=60.0).contains(&gap), "{gap}");
                 began = next;
             }
         }
