@@ -1,7 +1,7 @@
 //! The ledger's actor: the only writer of the database, on a thread of its own.
 //!
 //! Results of pollers that arrive while a transaction is being synced wait together for the next one: the busier
-//! it gets, the larger the groups. Each result has a savepoint of its own, so that none can spoil another's.
+//! it gets, the larger the groups. Where one of them cannot be written, each gets a savepoint of its own, so that none can spoil another's.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -64,9 +64,6 @@ pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Ad
         let Some(id) = parse_id(&event.id).filter(|_| begins || event.seq == adopted.seq + 1) else {
             return Err(AdoptError::Foreign { seq: event.seq });
         };
-        if store::knows_event(db, id)? {
-            return Err(AdoptError::Foreign { seq: event.seq });
-        }
         let row = EventRow {
             seq: event.seq,
             id,
@@ -76,7 +73,9 @@ pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Ad
             observed_at: event.observed_at,
             line: &line,
         };
-        store::put_event(db, &row)?;
+        if !store::put_event(db, &row)? {
+            return Err(AdoptError::Foreign { seq: event.seq });
+        }
         remember(db, &event)?;
         adopted = Adopted { seq: event.seq, events: adopted.events + 1 };
     }

@@ -1,6 +1,6 @@
 //! One poll's result on its way through reconciliation into the open transaction.
 //!
-//! Everything here runs inside a savepoint of the actor's transaction: an error takes back all of it.
+//! Everything here runs inside the actor's transaction and may be run twice: an error takes back all of it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use super::messages::{Record, Recorded, Verdict};
 use super::notices::{reachability, tell_move};
 use super::numbering::Numbering;
 use super::reconcile::{self, Context, Outcome, reconcile};
-use super::store::{self, ProviderState};
+use super::store::{self, Glance, Open, ProviderState};
 use super::suspect;
 use crate::config::FirstRun;
 use crate::event::{Draft, IncidentKey, Kind, Status, Time};
@@ -53,7 +53,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     // A page made anew has another id and the incidents it had.
     let anew = oddities.foreign >= heal::ANEW_AFTER && heal::is_known_page(db, &provider.id, &snapshot.incidents)?;
     if let Some(verdict) = doubt.filter(|_| !anew) {
-        let (known, active) = known_now(db, &provider.id, &state, None)?;
+        let (known, active) = known_now(store::open_items(db, &provider.id)?, &state, None);
         return Ok(Recorded { verdict, events: 0, known, active, recheck: false });
     }
     if anew {
@@ -64,32 +64,28 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     let mut changed = Vec::new();
     let merged = merge_repeated(&snapshot.incidents);
     let incidents = merged.as_deref().unwrap_or(&snapshot.incidents);
-    let mut listed: HashSet<IncidentKey> = HashSet::with_capacity(incidents.len());
-    let mut digests = Vec::with_capacity(incidents.len());
-    for incident in incidents {
-        let key = IncidentKey::new(&provider.id, &incident.id);
-        listed.insert(key);
-        digests.push((incident, key, store::item_digest(db, &provider.id, key)?));
-    }
-    let still_listed = digests.iter().filter(|(.., digest)| digest.is_some()).count();
+    let keys: Vec<_> = incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
+    let glances = store::glances(db, &provider.id, keys.iter().copied())?;
+    let listed: HashSet<IncidentKey> = keys.iter().copied().collect();
+    let still_listed = glances.iter().flatten().count();
     let mut moved = if first_run { None } else { moved(db, &provider.id, new_source, incidents, &listed, still_listed)? };
-    for (incident, key, digest) in digests {
+    for ((incident, key), glance) in incidents.iter().zip(keys).zip(glances) {
         let (listing, history_at) = match incident.kind {
             Kind::Maintenance => (snapshot.coverage.maintenances, state.recent_maintenances_at),
             _ => (snapshot.coverage.incidents, state.recent_incidents_at),
         };
-        if let Some((digest, missing, open, last_listed)) = digest
-            && digest == reconcile::digest(incident)
-            && open != incident.status.is_over()
+        if let Some(Glance { digest, missing, open, last_listed }) = &glance
+            && *digest == reconcile::digest(incident)
+            && *open != incident.status.is_over()
         {
-            if missing > 0 || now.timestamp_millis() - last_listed > LISTED_EVERY_MS {
+            if *missing > 0 || now.timestamp_millis() - last_listed > LISTED_EVERY_MS {
                 store::touch_item(db, &provider.id, key, now)?;
             }
             continue;
         }
         let alias = moved.as_mut().and_then(|moved| moved.matched.remove(&key));
         let (known, seen) =
-            if digest.is_some() { (store::item(db, &provider.id, key)?, store::seen(db, key)?) } else { (None, Vec::new()) };
+            if glance.is_some() { (store::item(db, &provider.id, key)?, store::seen(db, key)?) } else { (None, Vec::new()) };
         let context = Context {
             provider: &provider.id,
             now,
@@ -124,15 +120,17 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     }
     if let Some(moved) = &moved {
         // What is not listed under a new id is out of sight, not over: nothing is told of it.
-        for (key, ..) in store::open_items(db, &provider.id)?.into_iter().filter(|(key, ..)| !listed.contains(key)) {
-            store::retire_item(db, &provider.id, key)?;
+        for open in store::open_items(db, &provider.id)?.iter().filter(|open| !listed.contains(&open.key)) {
+            store::retire_item(db, &provider.id, open.key)?;
         }
         store::forget_components(db, &provider.id)?;
         let known = incidents.len() - moved.unmatched;
         events += usize::from(tell_move(numbering, message, &state, known, moved.unmatched)?);
     }
-    let (withdrawn, recheck) = missing_items(numbering, message, &listed)?;
-    events += withdrawn + components(numbering, message, first_run)?;
+    let mut open = store::open_items(db, &provider.id)?;
+    let (withdrawn, recheck) = missing_items(numbering, message, &listed, &mut open)?;
+    let compared = state.components_digest.filter(|_| moved.is_none());
+    events += withdrawn + components(numbering, message, first_run, compared)?;
     if state.unreachable {
         events += usize::from(reachability(numbering, provider, &state, true, None, now)?);
     }
@@ -142,8 +140,8 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
         (false, false) => Verdict::Same,
     };
     store::put_success(db, message, &state, verdict != Verdict::Same)?;
-    suspect::count(db, message)?;
-    let (mut known, active) = known_now(db, &provider.id, &state, snapshot.page.version.filter(|_| message.complete))?;
+    suspect::count(db, message, state.usual)?;
+    let (mut known, active) = known_now(open, &state, snapshot.page.version.filter(|_| message.complete));
     if recheck {
         // The details have to be read again, whatever the page's version says.
         known.version = None;
@@ -275,11 +273,10 @@ fn tell(numbering: &mut Numbering<'_>, message: &Record, changed: &mut [Changed<
 }
 
 /// What the next poll starts from, and whether an incident is open or a maintenance under way.
-fn known_now(db: &Connection, provider: &str, state: &ProviderState, version: Option<Time>) -> Sql<(Known, bool)> {
-    let open = store::open_items(db, provider)?;
-    let active = open.iter().any(|(_, kind, _, status)| keeps_active(*kind, *status));
-    let open = open.into_iter().map(|(_, kind, id, _)| (kind, id)).collect();
-    Ok((Known { open, version: version.or(state.complete_version), baseline: true }, active))
+fn known_now(open: Vec<Open>, state: &ProviderState, version: Option<Time>) -> (Known, bool) {
+    let active = open.iter().any(|open| keeps_active(open.kind, open.status));
+    let open = open.into_iter().map(|open| (open.kind, open.native_id)).collect();
+    (Known { open, version: version.or(state.complete_version), baseline: true }, active)
 }
 
 /// Whether an open item makes its provider be polled more often.

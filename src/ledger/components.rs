@@ -13,7 +13,8 @@ use crate::event::{Component, ComponentStatus, Draft, Fingerprint, IncidentKey, 
 type Sql<T> = rusqlite::Result<T>;
 
 /// Compares component states. The first sight of a component is only remembered; a missing one means nothing.
-pub(super) fn components(numbering: &mut Numbering<'_>, message: &Record, first_run: bool) -> Sql<usize> {
+/// `compared` is the digest of the list those known were last compared with.
+pub(super) fn components(numbering: &mut Numbering<'_>, message: &Record, first_run: bool, compared: Option<u128>) -> Sql<usize> {
     if message.snapshot.components.is_empty() {
         return Ok(0);
     }
@@ -21,7 +22,7 @@ pub(super) fn components(numbering: &mut Numbering<'_>, message: &Record, first_
     let provider = &message.provider;
     let now = message.observed_at;
     let digest = digest(&message.snapshot.components);
-    if store::components_digest(db, &provider.id)? == Some(digest) {
+    if compared == Some(digest) {
         // As nearly always: the long list of those known is not even read.
         return Ok(0);
     }

@@ -16,7 +16,7 @@ const TENANT_BELIEVED: u32 = 12;
 const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
 
 /// How often a provider has answered oddly in a row. Lives beside the database.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Oddities {
     /// When the first one in a row came.
     since: Option<Time>,

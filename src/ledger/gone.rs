@@ -6,22 +6,26 @@ use super::filter::withheld;
 use super::messages::Record;
 use super::numbering::Numbering;
 use super::reconcile::KnownItem;
-use super::store;
+use super::store::{self, Open};
 use crate::event::{Draft, Fingerprint, IncidentKey, Kind, Status, UpdateKey, event_id};
 use crate::snapshot::{Incident, Listing, Snapshot};
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Open items the snapshot does not list. Returns events told and whether something has to be looked at again.
-pub(super) fn missing_items(numbering: &mut Numbering<'_>, message: &Record, listed: &HashSet<IncidentKey>) -> Sql<(usize, bool)> {
+/// Looks at what is open and not listed, and takes what is gone for good out of `open`. Returns events told and whether
+/// something has to be looked at again.
+pub(super) fn missing_items(
+    numbering: &mut Numbering<'_>,
+    message: &Record,
+    listed: &HashSet<IncidentKey>,
+    open: &mut Vec<Open>,
+) -> Sql<(usize, bool)> {
     let db = numbering.db;
     let provider = &message.provider;
     let snapshot = &message.snapshot;
     let (mut events, mut recheck) = (0, false);
-    for (key, kind, ..) in store::open_items(db, &provider.id)? {
-        if listed.contains(&key) {
-            continue;
-        }
+    let mut gone = HashSet::new();
+    for &Open { key, kind, .. } in open.iter().filter(|open| !listed.contains(&open.key)) {
         let Some(item) = store::item(db, &provider.id, key)? else { continue };
         let missing = item.missing + 1;
         if missing < 2 {
@@ -42,7 +46,9 @@ pub(super) fn missing_items(numbering: &mut Numbering<'_>, message: &Record, lis
         }
         // Gone for good or only out of sight: either way it is not open any more, whether or not anything is said of its end.
         store::miss_item(db, &provider.id, key, missing, false, end)?;
+        gone.insert(key);
     }
+    open.retain(|open| !gone.contains(&open.key));
     Ok((events, recheck))
 }
 

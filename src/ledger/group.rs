@@ -28,12 +28,30 @@ pub(super) enum Job {
     Unreachable(String),
 }
 
-/// What to answer once the transaction is on disk.
-enum Answer {
-    Record(oneshot::Sender<Result<Recorded, LedgerError>>, Result<Recorded, LedgerError>, String),
-    Unit(oneshot::Sender<Result<(), LedgerError>>, Result<(), LedgerError>),
+/// What has become of a job.
+enum Done {
+    Record(Result<Recorded, LedgerError>, Oddities),
+    Unit(Result<(), LedgerError>),
     Reach(String, bool),
     None,
+    /// It could not be done, and nobody waits for it.
+    Dropped,
+}
+
+/// Whether jobs can be taken back one by one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Savepoints {
+    /// No: what one of them cannot do takes back all.
+    None,
+    /// Each has its own, so that none can spoil another's.
+    Each,
+}
+
+/// Why a group was not written.
+struct Stopped {
+    /// One of its jobs cannot be done, the others may.
+    by_job: bool,
+    error: LedgerError,
 }
 
 impl LedgerActor {
@@ -45,25 +63,33 @@ impl LedgerActor {
         }
         let jobs = std::mem::take(&mut self.jobs);
         let before = self.seq;
-        let mut answers = Vec::with_capacity(jobs.len());
         let touched = std::mem::take(&mut self.touched);
-        let outcome = self.transact(jobs, &touched, &mut answers);
+        // Nearly always all of them can be done, and a savepoint copies each page that is changed.
+        let written = match self.write(&jobs, &touched, Savepoints::None) {
+            Err(Stopped { by_job: true, .. }) => self.write(&jobs, &touched, Savepoints::Each),
+            written => written,
+        };
         self.last_flush = Instant::now();
-        if let Err(error) = &outcome {
-            self.seq = before;
-            // Their times are only hints, but they are still true.
-            for (provider, touch) in touched {
-                self.touched.entry(provider).or_insert(touch);
+        match written {
+            Ok(done) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::warn!("the ledger can be written again");
+                }
+                jobs.into_iter().zip(done).for_each(|(job, done)| self.answer(job, done));
             }
-            self.told_of(error);
-        } else if self.failing {
-            self.failing = false;
-            tracing::warn!("the ledger can be written again");
+            Err(Stopped { error, .. }) => {
+                // Their times are only hints, but they are still true.
+                for (provider, touch) in touched {
+                    self.touched.entry(provider).or_insert(touch);
+                }
+                self.told_of(&error);
+                let reason = error.to_string();
+                for job in jobs {
+                    job.refuse(&reason);
+                }
+            }
         }
-        for answer in answers {
-            self.answer(answer, outcome.as_ref().err());
-        }
-        if outcome.is_ok() && self.seq > before {
+        if self.seq > before {
             self.sinks.retain(|_, sink| {
                 // A full mailbox has a nudge in it already; only a closed one is of no use.
                 !matches!(sink.try_send(Nudge), Err(actix::prelude::SendError::Closed(_)))
@@ -71,86 +97,72 @@ impl LedgerActor {
         }
     }
 
-    fn transact(
-        &mut self,
-        jobs: Vec<Job>,
-        touched: &HashMap<String, Unchanged>,
-        answers: &mut Vec<Answer>,
-    ) -> Result<(), LedgerError> {
+    /// Writes all jobs in one transaction. Nothing but the database is changed before it is committed.
+    fn write(&mut self, jobs: &[Job], touched: &HashMap<String, Unchanged>, savepoints: Savepoints) -> Result<Vec<Done>, Stopped> {
         let Self { db, seq, watched, .. } = self;
-        let mut jobs = jobs.into_iter();
-        let begun = db.transaction_with_behavior(TransactionBehavior::Immediate);
-        let transaction = match begun {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                answers.extend(jobs.by_ref().map(|job| job.refuse(&error.to_string())));
-                return Err(error.into());
-            }
-        };
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for touch in touched.values() {
             store::touch_provider(&transaction, touch)?;
         }
-        let run = |statement: &str| transaction.prepare_cached(statement).and_then(|mut statement| statement.execute([]));
-        while let Some(job) = jobs.next() {
+        let run = |statement: &str| match savepoints {
+            Savepoints::None => Ok(0),
+            Savepoints::Each => transaction.prepare_cached(statement).and_then(|mut statement| statement.execute([])),
+        };
+        let mut done = Vec::with_capacity(jobs.len());
+        let mut numbering = Numbering { db: &transaction, seq: *seq };
+        for job in jobs {
             run("SAVEPOINT result")?;
-            let mut numbering = Numbering { db: &transaction, seq: *seq };
-            let answer = catch_unwind(AssertUnwindSafe(|| job.run(&mut numbering, watched)));
-            let reached = numbering.seq;
-            match answer {
-                Ok((answer, true)) => {
-                    run("RELEASE result")?;
-                    *seq = reached;
-                    answers.push(answer);
-                    continue;
-                }
-                Ok((answer, false)) => answers.push(answer),
-                Err(panic) => {
-                    // The job and with it its sender are gone: whoever waits gets `Away` and asks again.
-                    tracing::error!(panic = panic_text(&*panic), "a result could not be recorded");
-                }
+            let before = numbering.seq;
+            let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&mut numbering, watched)));
+            if let Ok(outcome) = &outcome
+                && outcome.is_kept()
+            {
+                run("RELEASE result")?;
+            } else if savepoints == Savepoints::None || transaction.is_autocommit() {
+                // Some errors (a full disk, no memory) take back the whole transaction at once. What would follow
+                // would be written outside of it, under numbers that are then given again.
+                let reason = outcome.ok().and_then(|done| done.error()).unwrap_or_else(|| TAKEN_BACK.to_owned());
+                return Err(Stopped { by_job: savepoints == Savepoints::None, error: LedgerError::Busy { reason } });
+            } else {
+                numbering.seq = before;
+                run("ROLLBACK TO result")?;
+                run("RELEASE result")?;
             }
-            // Some errors (a full disk, no memory) take back the whole transaction at once. What would follow
-            // would be written outside of it, under numbers that are then given again.
-            if transaction.is_autocommit() {
-                answers.extend(jobs.by_ref().map(|job| job.refuse(TAKEN_BACK)));
-                return Err(LedgerError::Busy { reason: TAKEN_BACK.to_owned() });
-            }
-            run("ROLLBACK TO result")?;
-            run("RELEASE result")?;
+            done.push(outcome.unwrap_or_else(|panic| {
+                tracing::error!(panic = panic_text(&*panic), "a result could not be recorded");
+                Done::Dropped
+            }));
         }
+        let reached = numbering.seq;
         transaction.commit()?;
-        Ok(())
+        *seq = reached;
+        Ok(done)
     }
 
-    fn answer(&mut self, answer: Answer, failed: Option<&LedgerError>) {
-        let again = |error: &LedgerError| LedgerError::Busy { reason: error.to_string() };
-        match answer {
-            Answer::Record(sender, result, provider) => {
-                let result = match failed {
-                    Some(error) if result.is_ok() => Err(again(error)),
-                    _ => result,
-                };
-                if let (Ok(recorded), Some(watched)) = (&result, self.watched.get_mut(&provider))
-                    && !matches!(recorded.verdict, Verdict::WrongTenant { .. })
-                {
-                    watched.fresh = Instant::now();
-                    watched.read = Some(watched.fresh);
-                    watched.unreachable = false;
-                    watched.last_error = None;
+    /// Answers a job of a transaction that is on disk.
+    fn answer(&mut self, job: Job, done: Done) {
+        match (job, done) {
+            (Job::Record(message, sender), Done::Record(result, oddities)) => {
+                if let Some(watched) = self.watched.get_mut(&message.provider.id) {
+                    watched.oddities = oddities;
+                    if result.as_ref().is_ok_and(|recorded| !matches!(recorded.verdict, Verdict::WrongTenant { .. })) {
+                        watched.fresh = Instant::now();
+                        watched.read = Some(watched.fresh);
+                        watched.unreachable = false;
+                        watched.last_error = None;
+                    }
                 }
                 // A poller that was replaced meanwhile does not wait any more.
                 drop(sender.send(result));
             }
-            Answer::Unit(sender, result) => drop(sender.send(match failed {
-                Some(error) if result.is_ok() => Err(again(error)),
-                _ => result,
-            })),
-            Answer::Reach(provider, unreachable) if failed.is_none() => {
+            (Job::Failed(_, sender) | Job::Delivered(_, sender), Done::Unit(result)) => drop(sender.send(result)),
+            (_, Done::Reach(provider, unreachable)) => {
                 if let Some(watched) = self.watched.get_mut(&provider) {
                     watched.unreachable = unreachable;
                 }
             }
-            Answer::Reach(..) | Answer::None => {}
+            // Where a defect was met, the sender goes with the job: whoever waits gets `Away` and asks again.
+            _ => {}
         }
     }
 
@@ -166,58 +178,79 @@ impl LedgerActor {
     }
 }
 
-impl Job {
-    /// Runs the job inside its savepoint; false: take back what it did.
-    fn run(self, numbering: &mut Numbering<'_>, watched: &mut HashMap<String, Watched>) -> (Answer, bool) {
+impl From<rusqlite::Error> for Stopped {
+    fn from(error: rusqlite::Error) -> Self {
+        Self { by_job: false, error: error.into() }
+    }
+}
+
+impl Done {
+    /// Whether what the job wrote is to stay.
+    const fn is_kept(&self) -> bool {
         match self {
-            Self::Record(message, sender) => {
-                let mut none = Oddities::default();
-                let oddities = watched.get_mut(&message.provider.id).map_or(&mut none, |watched| &mut watched.oddities);
-                let result = commit::record(numbering, oddities, &message).map_err(LedgerError::from);
-                let keep = result.is_ok();
-                (Answer::Record(sender, result, message.provider.id.clone()), keep)
+            Self::Record(result, _) => result.is_ok(),
+            Self::Unit(result) => result.is_ok(),
+            Self::Reach(..) | Self::None => true,
+            Self::Dropped => false,
+        }
+    }
+
+    fn error(&self) -> Option<String> {
+        match self {
+            Self::Record(Err(error), _) | Self::Unit(Err(error)) => Some(error.to_string()),
+            _ => None,
+        }
+    }
+
+    fn unanswered(result: rusqlite::Result<()>) -> Self {
+        result.map_or(Self::Dropped, |()| Self::None)
+    }
+}
+
+impl Job {
+    /// Writes what it says into the open transaction. May be called again after that was taken back.
+    fn run(&self, numbering: &mut Numbering<'_>, watched: &mut HashMap<String, Watched>) -> Done {
+        match self {
+            Self::Record(message, _) => {
+                let mut oddities = watched.get(&message.provider.id).map(|watched| watched.oddities).unwrap_or_default();
+                let result = commit::record(numbering, &mut oddities, message).map_err(LedgerError::from);
+                Done::Record(result, oddities)
             }
-            Self::Failed(message, sender) => {
+            Self::Failed(message, _) => {
                 if let Some(watched) = watched.get_mut(&message.provider.id) {
                     watched.last_error = Some(message.reason.clone());
                 }
-                let result = store::fail(numbering.db, &message).map_err(LedgerError::from);
-                let keep = result.is_ok();
-                (Answer::Unit(sender, result), keep)
+                Done::Unit(store::fail(numbering.db, message).map_err(LedgerError::from))
             }
-            Self::Delivered(message, sender) => {
-                let result = store::put_cursor(numbering.db, &message).map_err(LedgerError::from);
-                let keep = result.is_ok();
-                (Answer::Unit(sender, result), keep)
-            }
-            Self::Restarted(message) => (Answer::None, store::put_restart(numbering.db, &message).is_ok()),
+            Self::Delivered(message, _) => Done::Unit(store::put_cursor(numbering.db, message).map_err(LedgerError::from)),
+            Self::Restarted(message) => Done::unanswered(store::put_restart(numbering.db, message)),
             Self::SinkTrouble(message) => {
                 let written = numbering
                     .db
                     .prepare_cached("UPDATE sink SET trouble = ?2 WHERE id = ?1")
                     .and_then(|mut statement| statement.execute(params![message.id, message.trouble]));
-                (Answer::None, written.is_ok())
+                Done::unanswered(written.map(|_| ()))
             }
             Self::Reachable(id) => Self::reach(numbering, watched, id, true),
             Self::Unreachable(id) => Self::reach(numbering, watched, id, false),
         }
     }
 
-    fn reach(numbering: &mut Numbering<'_>, watched: &HashMap<String, Watched>, id: String, reachable: bool) -> (Answer, bool) {
-        let Some(entry) = watched.get(&id) else { return (Answer::None, false) };
+    fn reach(numbering: &mut Numbering<'_>, watched: &HashMap<String, Watched>, id: &str, reachable: bool) -> Done {
+        let Some(entry) = watched.get(id) else { return Done::None };
         let why = if reachable { None } else { entry.last_error.clone().or_else(|| Some("no poll has ended".to_owned())) };
-        let done = store::provider_state(numbering.db, &id)
+        let told = store::provider_state(numbering.db, id)
             .and_then(|state| notices::reachability(numbering, &entry.provider, &state, reachable, why, clock::now()));
-        (Answer::Reach(id, !reachable), done.is_ok())
+        told.map_or(Done::Dropped, |_| Done::Reach(id.to_owned(), !reachable))
     }
 
-    /// The answer where no transaction could be begun.
-    fn refuse(self, why: &str) -> Answer {
-        let busy = || LedgerError::Busy { reason: why.to_owned() };
+    /// The answer where nothing could be written.
+    fn refuse(self, why: &str) {
+        let busy = LedgerError::Busy { reason: why.to_owned() };
         match self {
-            Self::Record(message, sender) => Answer::Record(sender, Err(busy()), message.provider.id.clone()),
-            Self::Failed(_, sender) | Self::Delivered(_, sender) => Answer::Unit(sender, Err(busy())),
-            _ => Answer::None,
+            Self::Record(_, sender) => drop(sender.send(Err(busy))),
+            Self::Failed(_, sender) | Self::Delivered(_, sender) => drop(sender.send(Err(busy))),
+            _ => {}
         }
     }
 }

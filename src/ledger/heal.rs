@@ -61,9 +61,10 @@ pub(super) fn heal(
         store::recent_items(db, provider, CANDIDATES)?.into_iter().filter(|c| !listed.contains(&c.key)).collect();
     let mut healed = Healed::default();
     let mut taken = HashSet::new();
-    for incident in incidents {
-        let key = IncidentKey::new(provider, &incident.id);
-        if store::item_digest(db, provider, key)?.is_some() {
+    let keys: Vec<_> = incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
+    let known = store::glances(db, provider, keys.iter().copied())?;
+    for ((incident, key), known) in incidents.iter().zip(keys).zip(known) {
+        if known.is_some() {
             continue;
         }
         let best =

@@ -221,7 +221,7 @@ fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), Ledger
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(opening)?;
     connection.pragma_update(None, "journal_size_limit", wal::LEFT).map_err(opening)?;
-    // Each poll has a savepoint of its own: what it would need to take back stays in memory instead of a temporary file.
+    // Where each result has a savepoint of its own, what it would need to take back stays in memory instead of a temporary file.
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(opening)?;
     connection.pragma_update(None, "cache_size", -8 * 1024).map_err(opening)?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -19,9 +19,6 @@ impl Numbering<'_> {
     /// Stores the event of `draft` unless it is known. Returns whether it is told.
     pub(super) fn store(&mut self, provider: &Provider, source: &str, draft: Draft, reason: Option<&str>, now: Time) -> Sql<bool> {
         let id = draft.id;
-        if store::knows_event(self.db, id)? {
-            return Ok(false);
-        }
         let seq = if reason.is_some() { 0 } else { self.seq + 1 };
         let event = number(provider, source, draft, seq, now);
         let line = serde_json::to_string(&event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -31,9 +28,11 @@ impl Numbering<'_> {
             store::put_filtered(self.db, &row, reason)?;
             return Ok(false);
         }
-        store::put_event(self.db, &row)?;
-        self.seq = seq;
-        Ok(true)
+        let new = store::put_event(self.db, &row)?;
+        if new {
+            self.seq = seq;
+        }
+        Ok(new)
     }
 }
 

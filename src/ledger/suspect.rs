@@ -1,10 +1,10 @@
 //! Doubts about a provider that is read without an error: its answers shrank by half, or have said nothing new for
 //! so long that the page may be abandoned. Each doubt is told once; `status` shows it while it lasts.
 
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, named_params, params};
 
 use super::messages::Record;
-use super::store::{millis, time};
+use super::store::{Usual, millis, time};
 use crate::event::{Kind, Time};
 use crate::snapshot::Listing;
 
@@ -19,22 +19,13 @@ const BELIEVED: chrono::Duration = chrono::Duration::days(7);
 /// Shorter lists shrink by half for good reasons.
 const FEW: usize = 6;
 
-/// What is counted of a provider, and what was usual.
-#[derive(Default)]
-struct Usual {
-    incidents: Option<usize>,
-    components: Option<usize>,
-    shrunk_since: Option<Time>,
-}
-
 /// Compares how much this document lists with what is usual, after it was recorded.
-pub(super) fn count(db: &Connection, message: &Record) -> Sql<()> {
+pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<()> {
     let snapshot = &message.snapshot;
     // Only lists that claim to be whole can have lost something: those of open incidents come and go.
     let incidents = (snapshot.coverage.incidents == Listing::Recent && message.complete)
         .then(|| snapshot.incidents.iter().filter(|incident| incident.kind == Kind::Incident).count());
     let components = snapshot.coverage.all_components.then_some(snapshot.components.len());
-    let usual = usual(db, &message.provider.id)?;
     let now = message.observed_at;
     let settled = usual.shrunk_since.is_some_and(|since| now - since >= BELIEVED);
     let lost = [(incidents, usual.incidents, "incidents"), (components, usual.components, "components")]
@@ -66,17 +57,6 @@ pub(super) fn count(db: &Connection, message: &Record) -> Sql<()> {
         })?;
     }
     Ok(())
-}
-
-fn usual(db: &Connection, provider: &str) -> Sql<Usual> {
-    let count = |count: Option<i64>| count.and_then(|count| usize::try_from(count).ok());
-    let row = db
-        .prepare_cached("SELECT usual_incidents, usual_components, shrunk_since FROM provider WHERE id = ?1")?
-        .query_row([provider], |row| {
-            Ok(Usual { incidents: count(row.get(0)?), components: count(row.get(1)?), shrunk_since: time(row.get(2)?) })
-        })
-        .optional()?;
-    Ok(row.unwrap_or_default())
 }
 
 /// Looks for providers that are read without an error and on which nothing has happened for very long: by the page's
@@ -113,7 +93,7 @@ pub(super) mod tests {
     use super::*;
     use crate::config::{Filter, Provider, Settings};
     use crate::event::{ComponentStatus, parse_time};
-    use crate::ledger::{Checkpoint, load, migrate};
+    use crate::ledger::{Checkpoint, load, migrate, store};
     use crate::snapshot::{Coverage, Incident, Snapshot, component};
 
     fn at(day: i64) -> Time {
@@ -166,7 +146,8 @@ pub(super) mod tests {
     fn half_of_a_list_missing_is_suspect_until_it_is_back_or_believed() {
         let (_dir, db) = open();
         let after = |incidents, components, day| {
-            count(&db, &record(incidents, components, day)).unwrap();
+            let usual = store::provider_state(&db, "acme").unwrap().usual;
+            count(&db, &record(incidents, components, day), usual).unwrap();
             shrunk(&db)
         };
         assert_eq!(after(Some(50), 40, 0), None);

@@ -60,15 +60,6 @@ pub(in crate::ledger) fn components(db: &Connection, provider: &str) -> Sql<Comp
     Ok(known.unwrap_or_default())
 }
 
-/// The digest of the list those were last compared with, if nothing else has changed them since.
-pub(in crate::ledger) fn components_digest(db: &Connection, provider: &str) -> Sql<Option<u128>> {
-    let digest = db
-        .prepare_cached("SELECT digest FROM component WHERE provider = ?1")?
-        .query_row([provider], |row| row.get::<_, Option<[u8; 16]>>(0))
-        .optional()?;
-    Ok(digest.flatten().map(u128::from_be_bytes))
-}
-
 /// Writes them all, and the digest of the page's own list. A page that names others each time must not fill the ledger: of those not `listed` the ones that
 /// changed last are kept.
 pub(in crate::ledger) fn put_components(
@@ -109,8 +100,6 @@ mod tests {
             known.insert(format!("gone-{n}"), KnownComponent::new(&shown, None, 0, at(n as i64)));
         }
         put_components(&db, "acme", known, &HashSet::from(["shown".to_owned()]), Some(7)).unwrap();
-        assert_eq!(components_digest(&db, "acme").unwrap(), Some(7));
-        assert_eq!(components_digest(&db, "other").unwrap(), None);
         let mut known = components(&db, "acme").unwrap();
         assert_eq!(known.len(), UNLISTED + 1);
         assert!(!known.contains_key("gone-2") && known.contains_key("gone-3"), "the oldest go first");

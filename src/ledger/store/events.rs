@@ -23,14 +23,17 @@ pub(in crate::ledger) fn newest_seq(db: &Connection) -> Sql<u64> {
     db.prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
 }
 
-/// Whether an event of this id has been told or filtered before.
-pub(in crate::ledger) fn knows_event(db: &Connection, id: EventId) -> Sql<bool> {
-    db.prepare_cached("SELECT EXISTS(SELECT 1 FROM event WHERE id = ?1) OR EXISTS(SELECT 1 FROM filtered WHERE id = ?1)")?
-        .query_row([id.as_bytes()], |row| row.get(0))
-}
-
-pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql<()> {
-    db.prepare_cached("INSERT INTO event(seq, id, provider, kind, impact, observed_at, line) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+/// Inserts an event unless one of its id has been told or filtered before. Returns whether it was new.
+pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql<bool> {
+    // By itself: an INSERT that selects keeps copies of the pages it changes.
+    if db.prepare_cached("SELECT 1 FROM filtered WHERE id = ?1")?.exists([event.id.as_bytes()])? {
+        return Ok(false);
+    }
+    let inserted = db
+        .prepare_cached(
+            "INSERT INTO event(seq, id, provider, kind, impact, observed_at, line) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT(id) DO NOTHING",
+        )?
         .execute(params![
             event.seq.cast_signed(),
             event.id.as_bytes(),
@@ -40,13 +43,14 @@ pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql
             event.observed_at.timestamp_millis(),
             event.line
         ])?;
-    Ok(())
+    Ok(inserted > 0)
 }
 
+/// Inserts an event that a filter keeps from being told, unless one of its id is known.
 pub(in crate::ledger) fn put_filtered(db: &Connection, event: &EventRow<'_>, reason: &str) -> Sql<()> {
     db.prepare_cached(
-        "INSERT INTO filtered(id, provider, kind, impact, observed_at, reason, line) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO filtered(id, provider, kind, impact, observed_at, reason, line) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+         WHERE NOT EXISTS(SELECT 1 FROM event WHERE id = ?1) ON CONFLICT DO NOTHING",
     )?
     .execute(params![
         event.id.as_bytes(),

@@ -1,6 +1,6 @@
 //! Incidents and maintenances, and which versions of their updates were seen.
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Sql, blob, millis, optional_word, time, word};
 use crate::event::{Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey};
@@ -8,35 +8,39 @@ use crate::ledger::heal::Candidate;
 use crate::ledger::reconcile::{KnownItem, Latest, Seen};
 use crate::snapshot::Incident;
 
+/// The columns of [`known_item`], in its order: names would be looked for one by one in each row.
+macro_rules! known_columns {
+    () => {
+        "native_id, kind, title, status, impact, scheduled_for, scheduled_until, digest, newest_at, open, missing,
+         told_status, told_impact, changes, latest_id, latest_at, latest_revision"
+    };
+}
+
 pub(in crate::ledger) fn item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<Option<KnownItem>> {
-    db.prepare_cached(
-        "SELECT native_id, kind, title, status, impact, scheduled_for, scheduled_until, digest, newest_at, open, missing,
-                told_status, told_impact, changes, latest_id, latest_at, latest_revision
-         FROM item WHERE provider = ?1 AND key = ?2",
-    )?
-    .query_row(params![provider, key.as_bytes()], known_item)
-    .optional()
+    db.prepare_cached(concat!("SELECT ", known_columns!(), " FROM item WHERE provider = ?1 AND key = ?2"))?
+        .query_row(params![provider, key.as_bytes()], known_item)
+        .optional()
 }
 
 fn known_item(row: &Row<'_>) -> Sql<KnownItem> {
-    let latest: Option<String> = row.get("latest_id")?;
+    let latest: Option<String> = row.get(14)?;
     Ok(KnownItem {
-        native_id: row.get("native_id")?,
-        kind: word(row, "kind")?,
-        title: row.get("title")?,
-        status: word(row, "status")?,
-        impact: word(row, "impact")?,
-        scheduled_for: time(row.get("scheduled_for")?),
-        scheduled_until: time(row.get("scheduled_until")?),
-        digest: u128::from_be_bytes(blob(row, "digest")?),
-        newest_at: time(row.get("newest_at")?),
-        open: row.get("open")?,
-        missing: row.get("missing")?,
-        told_status: optional_word(row, "told_status")?,
-        told_impact: optional_word(row, "told_impact")?,
-        changes: row.get("changes")?,
+        native_id: row.get(0)?,
+        kind: word(row, 1)?,
+        title: row.get(2)?,
+        status: word(row, 3)?,
+        impact: word(row, 4)?,
+        scheduled_for: time(row.get(5)?),
+        scheduled_until: time(row.get(6)?),
+        digest: u128::from_be_bytes(blob(row, 7)?),
+        newest_at: time(row.get(8)?),
+        open: row.get(9)?,
+        missing: row.get(10)?,
+        told_status: optional_word(row, 11)?,
+        told_impact: optional_word(row, 12)?,
+        changes: row.get(13)?,
         latest: match latest {
-            Some(id) => Some(Latest { id, at: time(row.get("latest_at")?), revision: row.get("latest_revision")? }),
+            Some(id) => Some(Latest { id, at: time(row.get(15)?), revision: row.get(16)? }),
             None => None,
         },
     })
@@ -58,29 +62,44 @@ pub(in crate::ledger) fn listed_items(db: &Connection, provider: &str) -> Sql<Ve
 
 /// The items of a provider that were listed last, newest first.
 pub(in crate::ledger) fn recent_items(db: &Connection, provider: &str, most: u32) -> Sql<Vec<Candidate>> {
-    db.prepare_cached(
-        "SELECT key, native_id, kind, title, status, impact, scheduled_for, scheduled_until, digest, newest_at, open, missing,
-                told_status, told_impact, changes, latest_id, latest_at, latest_revision, url, started_at
-         FROM item WHERE provider = ?1 ORDER BY open DESC, newest_at DESC LIMIT ?2",
-    )?
+    db.prepare_cached(concat!(
+        "SELECT ",
+        known_columns!(),
+        ", key, url, started_at FROM item WHERE provider = ?1 ORDER BY open DESC, newest_at DESC LIMIT ?2"
+    ))?
     .query_map(params![provider, most], |row| {
-        Ok(Candidate {
-            key: IncidentKey(blob(row, "key")?),
-            item: known_item(row)?,
-            url: row.get("url")?,
-            began: time(row.get("started_at")?),
-        })
+        Ok(Candidate { key: IncidentKey(blob(row, 17)?), item: known_item(row)?, url: row.get(18)?, began: time(row.get(19)?) })
     })?
     .collect()
 }
 
-/// Digest, missing count, openness and last listing of an item: all that an unchanged one needs.
-pub(in crate::ledger) fn item_digest(db: &Connection, provider: &str, key: IncidentKey) -> Sql<Option<(u128, u32, bool, i64)>> {
-    db.prepare_cached("SELECT digest, missing, open, last_listed FROM item WHERE provider = ?1 AND key = ?2")?
-        .query_row(params![provider, key.as_bytes()], |row| {
-            Ok((u128::from_be_bytes(blob(row, 0)?), row.get(1)?, row.get(2)?, row.get(3)?))
-        })
-        .optional()
+/// All that an unchanged item needs.
+pub(in crate::ledger) struct Glance {
+    pub(in crate::ledger) digest: u128,
+    pub(in crate::ledger) missing: u32,
+    pub(in crate::ledger) open: bool,
+    /// Milliseconds since 1970.
+    pub(in crate::ledger) last_listed: i64,
+}
+
+/// A glance at each of these items, in their order.
+pub(in crate::ledger) fn glances(
+    db: &Connection,
+    provider: &str,
+    keys: impl Iterator<Item = IncidentKey>,
+) -> Sql<Vec<Option<Glance>>> {
+    let mut statement =
+        db.prepare_cached("SELECT digest, missing, open, last_listed FROM item WHERE provider = ?1 AND key = ?2")?;
+    // Bound once for all: only the key changes.
+    statement.raw_bind_parameter(1, provider)?;
+    keys.map(|key| {
+        statement.raw_bind_parameter(2, key.as_bytes())?;
+        let mut rows = statement.raw_query();
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let digest = u128::from_be_bytes(blob(row, 0)?);
+        Ok(Some(Glance { digest, missing: row.get(1)?, open: row.get(2)?, last_listed: row.get(3)? }))
+    })
+    .collect()
 }
 
 pub(in crate::ledger) fn touch_item(db: &Connection, provider: &str, key: IncidentKey, now: Time) -> Sql<()> {
@@ -105,33 +124,52 @@ pub(in crate::ledger) fn put_item(
         "INSERT INTO item(provider, key, native_id, kind, title, status, impact, url, started_at, scheduled_for, scheduled_until,
            components, digest, newest_at, open, missing, first_seen, last_listed, told_status, told_impact, changes,
            latest_id, latest_at, latest_revision)
-         VALUES(:provider, :key, :native, :kind, :title, :status, :impact, :url, :started, :for, :until,
-           :components, :digest, :newest, :open, 0, :now, :now, :told_status, :told_impact, :changes,
-           :latest_id, :latest_at, :latest_revision)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, ?16, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
          ON CONFLICT(provider, key) DO UPDATE SET
-           kind = :kind, title = :title, status = :status, impact = :impact, url = :url, started_at = :started,
-           scheduled_for = :for, scheduled_until = :until, components = :components, digest = :digest, newest_at = :newest,
-           open = :open, missing = 0, last_listed = :now, told_status = :told_status, told_impact = :told_impact,
-           changes = :changes, latest_id = :latest_id, latest_at = :latest_at, latest_revision = :latest_revision",
+           kind = ?4, title = ?5, status = ?6, impact = ?7, url = ?8, started_at = ?9, scheduled_for = ?10, scheduled_until = ?11,
+           components = ?12, digest = ?13, newest_at = ?14, open = ?15, missing = 0, last_listed = ?16, told_status = ?17,
+           told_impact = ?18, changes = ?19, latest_id = ?20, latest_at = ?21, latest_revision = ?22",
     )?
-    .execute(named_params! {
-        ":provider": provider, ":key": key.as_bytes(), ":native": item.native_id, ":kind": item.kind.as_str(),
-        ":title": item.title, ":status": item.status.as_str(), ":impact": item.impact.as_str(), ":url": incident.url,
-        ":started": millis(incident.started_at), ":for": millis(item.scheduled_for), ":until": millis(item.scheduled_until),
-        ":components": components, ":digest": item.digest.to_be_bytes(), ":newest": millis(item.newest_at), ":open": item.open,
-        ":now": now.timestamp_millis(), ":told_status": item.told_status.map(Status::as_str),
-        ":told_impact": item.told_impact.map(Impact::as_str), ":changes": item.changes,
-        ":latest_id": item.latest.as_ref().map(|latest| &latest.id),
-        ":latest_at": item.latest.as_ref().and_then(|latest| millis(latest.at)),
-        ":latest_revision": item.latest.as_ref().map_or(0, |latest| latest.revision),
-    })?;
+    .execute(params![
+        provider,
+        key.as_bytes(),
+        item.native_id,
+        item.kind.as_str(),
+        item.title,
+        item.status.as_str(),
+        item.impact.as_str(),
+        incident.url,
+        millis(incident.started_at),
+        millis(item.scheduled_for),
+        millis(item.scheduled_until),
+        components,
+        item.digest.to_be_bytes(),
+        millis(item.newest_at),
+        item.open,
+        now.timestamp_millis(),
+        item.told_status.map(Status::as_str),
+        item.told_impact.map(Impact::as_str),
+        item.changes,
+        item.latest.as_ref().map(|latest| &latest.id),
+        item.latest.as_ref().and_then(|latest| millis(latest.at)),
+        item.latest.as_ref().map_or(0, |latest| latest.revision),
+    ])?;
     Ok(())
 }
 
-/// The native id and key of each open item.
-pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<(IncidentKey, Kind, String, Status)>> {
+/// What is open at a provider.
+pub(in crate::ledger) struct Open {
+    pub(in crate::ledger) key: IncidentKey,
+    pub(in crate::ledger) kind: Kind,
+    pub(in crate::ledger) native_id: String,
+    pub(in crate::ledger) status: Status,
+}
+
+pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<Open>> {
     db.prepare_cached("SELECT key, kind, native_id, status FROM item WHERE provider = ?1 AND open = 1")?
-        .query_map([provider], |row| Ok((IncidentKey(blob(row, 0)?), word(row, 1)?, row.get(2)?, word(row, 3)?)))?
+        .query_map([provider], |row| {
+            Ok(Open { key: IncidentKey(blob(row, 0)?), kind: word(row, 1)?, native_id: row.get(2)?, status: word(row, 3)? })
+        })?
         .collect()
 }
 

@@ -7,14 +7,14 @@ mod providers;
 
 use rusqlite::{Row, RowIndex};
 
-pub(super) use components::{KnownComponent, components, components_digest, forget_components, put_components};
-pub(super) use events::{EventRow, add_sink, knows_event, newest_seq, prune, put_cursor, put_event, put_filtered};
+pub(super) use components::{KnownComponent, components, forget_components, put_components};
+pub(super) use events::{EventRow, add_sink, newest_seq, prune, put_cursor, put_event, put_filtered};
 pub(super) use items::{
-    item, item_digest, listed_items, miss_item, newer_items, open_items, put_item, put_seen, recent_items, retire_item, seen,
-    touch_item,
+    Glance, Open, glances, item, listed_items, miss_item, newer_items, open_items, put_item, put_seen, recent_items, retire_item,
+    seen, touch_item,
 };
 pub(super) use providers::{
-    Declared, ProviderState, checkpoint, count_death, fail, provider_state, put_restart, put_success, touch_provider,
+    Declared, ProviderState, Usual, checkpoint, count_death, fail, provider_state, put_restart, put_success, touch_provider,
     watch_provider,
 };
 
@@ -42,6 +42,6 @@ pub(super) fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &
     })
 }
 
-fn optional_word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: &str) -> Sql<Option<T>> {
+fn optional_word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: usize) -> Sql<Option<T>> {
     if row.get_ref(column)? == rusqlite::types::ValueRef::Null { Ok(None) } else { word(row, column).map(Some) }
 }

@@ -27,13 +27,28 @@ pub(in crate::ledger) struct ProviderState {
     pub(in crate::ledger) outages: u32,
     pub(in crate::ledger) page_url: Option<String>,
     pub(in crate::ledger) source: Option<String>,
+    pub(in crate::ledger) usual: Usual,
+    /// Of the list of components those known were last compared with, if nothing else has changed them since.
+    pub(in crate::ledger) components_digest: Option<u128>,
+    /// The last poll is noted apart.
+    quiet: bool,
+}
+
+/// How much the provider's page lists as a rule.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::ledger) struct Usual {
+    pub(in crate::ledger) incidents: Option<usize>,
+    pub(in crate::ledger) components: Option<usize>,
+    pub(in crate::ledger) shrunk_since: Option<Time>,
 }
 
 pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
     let mut statement = db.prepare_cached(
         "SELECT coalesce(quiet.at, last_success_at), epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
-                unreachable, outages, page_url, source FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
+                unreachable, outages, page_url, source, quiet.at IS NOT NULL, usual_incidents, usual_components, shrunk_since,
+                (SELECT digest FROM component WHERE component.provider = ?1) FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
     )?;
+    let count = |count: Option<i64>| count.and_then(|count| usize::try_from(count).ok());
     statement.query_row([id], |row| {
         Ok(ProviderState {
             last_success_at: time(row.get(0)?),
@@ -48,6 +63,9 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
             outages: row.get(9)?,
             page_url: row.get(10)?,
             source: row.get(11)?,
+            quiet: row.get(12)?,
+            usual: Usual { incidents: count(row.get(13)?), components: count(row.get(14)?), shrunk_since: time(row.get(15)?) },
+            components_digest: row.get::<_, Option<[u8; 16]>>(16)?.map(u128::from_be_bytes),
         })
     })
 }
@@ -184,34 +202,39 @@ pub(in crate::ledger) fn put_success(db: &Connection, message: &Record, state: &
     let now = message.observed_at;
     let first_recent = |listing: Listing, before: Option<Time>| before.or((listing == Listing::Recent).then_some(now));
     db.prepare_cached(
-        "UPDATE provider SET source = :source, source_version = :version, document_url = :document, etag = :etag,
-           last_modified = :modified, body_hash = :hash, companions = :companions, next_poll_at = :next, retry_until = :retry, failures = 0,
-           page_id = coalesce(:page_id, page_id), page_name = coalesce(:page_name, page_name), page_url = coalesce(:page_url, page_url),
-           page_version = coalesce(:page_version, page_version),
-           complete_version = coalesce(:complete_version, complete_version), impact = :impact,
-           baseline_at = coalesce(baseline_at, :now), recent_incidents_at = :recent_incidents, recent_maintenances_at = :recent_maintenances,
-           last_poll_at = :now, last_success_at = :now, last_change_at = iif(:changed, :now, last_change_at),
-           last_outcome = iif(:changed, 'changed', 'same'), last_error = NULL, deaths = 0, quarantined_until = NULL
-         WHERE id = :id",
+        // By number, not by name: names are looked for one by one each time.
+        "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, last_change_at = iif(?3, ?2, last_change_at),
+           last_outcome = iif(?3, 'changed', 'same'), baseline_at = coalesce(baseline_at, ?2),
+           source = ?4, source_version = ?5, document_url = ?6, etag = ?7, last_modified = ?8, body_hash = ?9, companions = ?10,
+           next_poll_at = ?11, retry_until = ?12, page_id = coalesce(?13, page_id), page_name = coalesce(?14, page_name),
+           page_url = coalesce(?15, page_url), page_version = coalesce(?16, page_version),
+           complete_version = coalesce(?17, complete_version), impact = ?18, recent_incidents_at = ?19,
+           recent_maintenances_at = ?20, failures = 0, last_error = NULL, deaths = 0, quarantined_until = NULL
+         WHERE id = ?1",
     )?
-    .execute(named_params! {
-        ":id": message.provider.id,
-        ":source": binding.as_ref().map(|binding| &binding.source),
-        ":version": binding.as_ref().map(|binding| binding.version),
-        ":document": binding.as_ref().map(|binding| document_mark(&binding.document_url, &message.provider.url)),
-        ":etag": validators.etag, ":modified": validators.last_modified,
-        ":hash": body_hash.map(u128::to_be_bytes),
-        ":companions": (!companions.is_empty()).then(|| serde_json::to_string(companions).ok()).flatten(),
-        ":next": millis(*next_poll_at), ":retry": millis(*retry_until),
-        ":page_id": snapshot.page.id, ":page_name": snapshot.page.name, ":page_url": snapshot.page.url,
-        ":page_version": millis(snapshot.page.version),
-        ":complete_version": millis(snapshot.page.version.filter(|_| message.complete)),
-        ":impact": snapshot.impact().as_str(),
-        ":recent_incidents": millis(first_recent(snapshot.coverage.incidents, state.recent_incidents_at)),
-        ":recent_maintenances": millis(first_recent(snapshot.coverage.maintenances, state.recent_maintenances_at)),
-        ":changed": changed, ":now": now.timestamp_millis(),
-    })?;
-    forget_quiet(db, &message.provider.id)
+    .execute(params![
+        message.provider.id,
+        now.timestamp_millis(),
+        changed,
+        binding.as_ref().map(|binding| &binding.source),
+        binding.as_ref().map(|binding| binding.version),
+        binding.as_ref().map(|binding| document_mark(&binding.document_url, &message.provider.url)),
+        validators.etag,
+        validators.last_modified,
+        body_hash.map(u128::to_be_bytes),
+        (!companions.is_empty()).then(|| serde_json::to_string(companions).ok()).flatten(),
+        millis(*next_poll_at),
+        millis(*retry_until),
+        snapshot.page.id,
+        snapshot.page.name,
+        snapshot.page.url,
+        millis(snapshot.page.version),
+        millis(snapshot.page.version.filter(|_| message.complete)),
+        snapshot.impact().as_str(),
+        millis(first_recent(snapshot.coverage.incidents, state.recent_incidents_at)),
+        millis(first_recent(snapshot.coverage.maintenances, state.recent_maintenances_at)),
+    ])?;
+    if state.quiet { forget_quiet(db, &message.provider.id) } else { Ok(()) }
 }
 
 /// Writes down a failed poll. The validators stay unless what was answered could not be read.
