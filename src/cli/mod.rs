@@ -24,6 +24,7 @@ pub mod run;
 pub mod schema;
 pub mod status;
 pub mod table;
+pub mod text_status;
 pub mod version;
 pub mod view_history;
 pub mod view_status;

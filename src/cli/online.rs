@@ -13,7 +13,8 @@ use super::table::{Cell, Table, one_line};
 use crate::catalog;
 use crate::config::Provider;
 use crate::event::Impact;
-use crate::poller::cycle::{Examined, Trouble};
+use crate::poller::Trouble;
+use crate::poller::cycle::Examined;
 use crate::poller::filters::unmatched;
 use crate::redact::redact;
 

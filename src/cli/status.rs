@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::StatusArgs;
 use super::exit::Exit;
-use super::{output, view_status};
+use super::{output, text_status, view_status};
 use crate::clock;
 use crate::ledger::{ProviderRow, Reader, StateLock};
 
@@ -35,7 +35,7 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
         if !StateLock::is_held(state_dir) {
             output::note("No run is watching this state directory: this is what was known last.\n");
         }
-        output::print(&view_status::render(&rows, &open, &sinks, now, output::colour()))?;
+        output::print(&text_status::render(&rows, &open, &sinks, now, output::colour()))?;
     }
     Ok(if args.check && !view.healthy { Exit::Failed } else { Exit::Done })
 }

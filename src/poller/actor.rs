@@ -1,98 +1,24 @@
 //! The poller actor: what has to be kept between two polls of one provider, and its timer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::cycle::{self, Outcome, Start, Trouble};
-use super::filters::{Compared, Unmatched, unmatched, unmatched_in};
-use super::reading::Reading;
+use super::cycle::{self, Outcome, Start};
+use super::filters::{Unmatched, unmatched, unmatched_in};
+use super::progress::Progress;
 use super::schedule::{self, Slot};
-use super::work::Work;
-use crate::clock::Anchor;
+use super::shared::Shared;
+use super::trouble::Trouble;
 use crate::config::Provider;
 use crate::event::Time;
-use crate::fetch::{Client, FailureKind};
-use crate::ledger::{Failed, Ledger, LedgerError, Loaded, Record, Recorded, Unchanged, Verdict};
+use crate::fetch::FailureKind;
+use crate::ledger::{Failed, LedgerError, Loaded, Record, Recorded, Unchanged, Verdict};
 
 /// A poll may wait so long for its place where everybody has something new at once.
 const PATIENCE: Duration = Duration::from_mins(5);
-
-/// What all pollers share.
-pub struct Shared {
-    /// The HTTP client.
-    pub client: Client,
-    /// Where results go.
-    pub ledger: Ledger,
-    /// Where documents are parsed.
-    pub reading: Reading,
-    /// How much may be in memory at once.
-    pub work: Work,
-    /// Which filters have been compared with their pages.
-    pub filters: Compared,
-    /// One moment on both clocks: schedules follow it, whatever the wall clock does later.
-    pub anchor: Anchor,
-    /// `run --once`: poll at once, one time, and say so here.
-    pub once: Option<mpsc::UnboundedSender<String>>,
-}
-
-impl Shared {
-    /// Says what a filter names and the page does not have, each once.
-    fn tell_unmatched(&self, provider: &Arc<Provider>, found: Vec<Unmatched>) {
-        for pattern in self.filters.note(provider, found) {
-            tracing::warn!(provider = provider.id, reason = %pattern, "please check its filter");
-        }
-    }
-
-    /// The wall time by the anchor.
-    #[must_use]
-    pub fn time(&self) -> Time {
-        self.anchor.time_at(Instant::now())
-    }
-
-    /// What the wall clock will show at a time by the anchor: for those who read it there, and for the next process.
-    fn on_the_wall(&self, at: Time) -> Time {
-        let now = crate::clock::now();
-        now.checked_add_signed(at - self.time()).unwrap_or(now)
-    }
-
-    /// The way back.
-    fn by_the_anchor(&self, at: Time) -> Time {
-        let now = self.time();
-        now.checked_add_signed(at - crate::clock::now()).unwrap_or(now)
-    }
-}
-
-/// How a poller gets on, for the supervisor to look at from outside.
-#[derive(Debug)]
-pub struct Progress {
-    /// By when something has to happen, in milliseconds since the anchor.
-    due: AtomicU64,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self { due: AtomicU64::new(u64::MAX) }
-    }
-}
-
-impl Progress {
-    fn expect(&self, anchor: &Anchor, at: Instant) {
-        let millis = at.saturating_duration_since(anchor.mono).as_millis() as u64;
-        self.due.store(millis, Ordering::Relaxed);
-    }
-
-    /// How long something has been overdue.
-    #[must_use]
-    pub fn overdue(&self, anchor: &Anchor, now: Instant) -> Duration {
-        let now = now.saturating_duration_since(anchor.mono).as_millis() as u64;
-        Duration::from_millis(now.saturating_sub(self.due.load(Ordering::Relaxed)))
-    }
-}
 
 /// Watches one provider.
 pub struct Poller {

@@ -2,8 +2,9 @@
 
 use url::Url;
 
-use super::actor::Shared;
-use super::cycle::{not_offered, request};
+use super::cycle::request;
+use super::shared::Shared;
+use super::trouble::not_offered;
 use super::work::Place;
 use crate::config::Provider;
 use crate::document::{Document, Shape};

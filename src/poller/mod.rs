@@ -7,6 +7,7 @@
 //!   document was being read, should it take the whole process with it.
 //! * [`work`] bounds how many documents and snapshots of all polls are in memory at once.
 //! * [`filters`] finds names in filters that the page does not have.
+//! * `shared` is what all of them share; `trouble` is why a poll failed; `progress` is how one gets on, seen from outside.
 //! * [`actor`] holds the little that has to be kept between polls.
 //!
 //! A poller never has two requests under way. Nothing of a document is kept between polls but its hash.
@@ -15,9 +16,15 @@ pub mod actor;
 mod companions;
 pub mod cycle;
 pub mod filters;
+mod progress;
 pub mod reading;
 mod recognise;
 pub mod schedule;
+mod shared;
+mod trouble;
 pub mod work;
 
-pub use actor::{Poller, Progress, Sabotage, Shared};
+pub use actor::{Poller, Sabotage};
+pub use progress::Progress;
+pub use shared::Shared;
+pub use trouble::Trouble;

@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use url::Url;
 
-use super::actor::Shared;
-use super::cycle::{Trouble, request};
+use super::cycle::request;
+use super::shared::Shared;
+use super::trouble::Trouble;
 use super::work::Place;
 use crate::config::Provider;
 use crate::document::Document;

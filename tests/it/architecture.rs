@@ -154,6 +154,7 @@ const PURE: &[&str] = &[
     "src/ledger/filter.rs",
     "src/supervisor/reload.rs",
     "src/poller/schedule.rs",
+    "src/cli/text_status.rs",
     "src/cli/view_status.rs",
     "src/cli/view_history.rs",
 ];
@@ -196,7 +197,9 @@ fn collect(dir: &Path, into: &mut Vec<PathBuf>) {
 
 /// Source text up to its tests, without comments and what stands in strings.
 fn bare(text: &str) -> String {
-    let text = text.split("\n#[cfg(test)]\nmod ").next().unwrap();
+    let begins = |visibility: &&str| text.find(&format!("\n#[cfg(test)]\n{visibility}mod "));
+    let tests = ["", "pub(super) ", "pub(crate) "].iter().filter_map(begins).min();
+    let text = &text[..tests.unwrap_or(text.len())];
     let mut out = String::new();
     for line in text.lines() {
         let line = line.trim_start();

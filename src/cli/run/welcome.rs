@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::keys::Key;
-use crate::cli::{output, view_history, view_status};
+use crate::cli::{output, text_status, view_history, view_status};
 use crate::config::Config;
 use crate::config::units::render_duration;
 use crate::event::render_block;
@@ -97,5 +97,5 @@ fn history(state_dir: &Path) -> Result<String, LedgerError> {
 fn status(state_dir: &Path) -> Result<String, LedgerError> {
     let reader = Reader::open(state_dir)?;
     let rows: Vec<_> = reader.providers()?.into_iter().filter(|row| row.watched).collect();
-    Ok(view_status::render(&rows, &reader.open_items(None)?, &reader.sinks()?, crate::clock::now(), output::colour()))
+    Ok(text_status::render(&rows, &reader.open_items(None)?, &reader.sinks()?, crate::clock::now(), output::colour()))
 }
