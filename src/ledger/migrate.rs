@@ -221,9 +221,10 @@ fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), Ledger
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(opening)?;
     connection.pragma_update(None, "journal_size_limit", wal::LEFT).map_err(opening)?;
+    connection.pragma_update(None, "wal_autocheckpoint", wal::PAGES).map_err(opening)?;
     // Where each result has a savepoint of its own, what it would need to take back stays in memory instead of a temporary file.
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(opening)?;
-    connection.pragma_update(None, "cache_size", -8 * 1024).map_err(opening)?;
+    connection.pragma_update(None, "cache_size", -2 * 1024).map_err(opening)?;
     connection.set_prepared_statement_cache_capacity(64);
     if version < known {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(opening)?;

@@ -6,11 +6,16 @@ use rusqlite::Connection;
 
 use super::migrate;
 
-/// Beyond this size it is looked at. SQLite moves what it holds into the database at 4 MB, unless a reader needs the old pages.
+/// Beyond this size it is looked at. SQLite moves what it holds into the database at [`PAGES`], unless a reader needs the old
+/// pages.
 const LARGE: u64 = 64 << 20;
 
+/// From so many pages of 4 KB on it is moved into the database. A group of 256 results changes a thousand pages, many of them the
+/// same as the group before: the more of them are moved together, the fewer are written twice.
+pub(super) const PAGES: i64 = 4096;
+
 /// SQLite cuts it to this size when it begins it anew.
-pub(super) const LEFT: i64 = 8 << 20;
+pub(super) const LEFT: i64 = 17 << 20;
 
 /// What is known of the write-ahead log.
 #[derive(Debug, Default)]
