@@ -1,0 +1,95 @@
+//! Results that wait together are written in one transaction: what one of them cannot do harms no other.
+
+use super::*;
+
+/// Three providers, of which the database refuses one.
+struct Three {
+    dir: tempfile::TempDir,
+    ledger: Addr<LedgerActor>,
+    providers: Vec<Arc<Provider>>,
+    ends: tokio::sync::mpsc::UnboundedReceiver<String>,
+}
+
+impl Three {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let all = provider(FirstRun::All, Filter::default());
+        let providers: Vec<_> =
+            ["first", "refused", "last"].map(|id| Arc::new(Provider { id: id.to_owned(), ..(*all).clone() })).into();
+        let (fatal, ends) = tokio::sync::mpsc::unbounded_channel();
+        let options = Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
+        let ledger = LedgerActor::open(options).unwrap().start();
+        ledger.send(Watch { providers: providers.clone(), died: Vec::new() }).await.unwrap().unwrap();
+        Self { dir, ledger, providers, ends }
+    }
+
+    fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.dir.path().join("ledger.db")).unwrap()
+    }
+
+    /// How the database answers when it is to remember something of `refused`.
+    fn refuse(&self, how: &str) {
+        let sql = format!(
+            "CREATE TRIGGER refusal BEFORE INSERT ON item WHEN new.provider = 'refused' BEGIN SELECT RAISE({how}, 'refused'); END"
+        );
+        self.database().execute_batch(&sql).unwrap();
+    }
+
+    /// Sends one page of each at once; answers how many events each brought, or what was wrong.
+    async fn poll(&self) -> Vec<Result<usize, String>> {
+        let polls = self.providers.iter().map(|provider| {
+            let record = Record {
+                provider: Arc::clone(provider),
+                generation: 1,
+                snapshot: Box::new(page(0, vec![opened()])),
+                checkpoint: Checkpoint::default(),
+                complete: true,
+                observed_at: at(1),
+            };
+            let answer = self.ledger.send(record);
+            async { answer.await.unwrap().map(|recorded| recorded.events).map_err(|error| error.to_string()) }
+        });
+        futures::future::join_all(polls).await
+    }
+
+    /// Number and provider of all events.
+    fn told(&self) -> Vec<(u64, String)> {
+        let events = Reader::open(self.dir.path()).unwrap().after(0, 100).unwrap();
+        events.into_iter().map(|recorded| (recorded.event.seq, recorded.event.provider)).collect()
+    }
+}
+
+fn numbered(providers: &[&str]) -> Vec<(u64, String)> {
+    (1..).zip(providers.iter().map(|&provider| provider.to_owned())).collect()
+}
+
+#[test]
+fn a_result_that_cannot_be_written_spoils_no_other() {
+    story(async {
+        let mut three = Three::new().await;
+        three.refuse("ABORT");
+        let answers = three.poll().await;
+        assert_eq!((&answers[0], &answers[2]), (&Ok(2), &Ok(2)));
+        assert!(answers[1].as_ref().is_err_and(|error| error.contains("refused")), "{answers:?}");
+        assert_eq!(three.told(), numbered(&["first", "first", "last", "last"]));
+        three.database().execute_batch("DROP TRIGGER refusal").unwrap();
+        assert_eq!(three.poll().await, [Ok(0), Ok(2), Ok(0)], "asked again, it is told, and nothing else is");
+        assert_eq!(three.told(), numbered(&["first", "first", "last", "last", "refused", "refused"]));
+        assert!(three.ends.try_recv().is_err(), "nothing the process has to end for");
+    });
+}
+
+#[test]
+fn what_ends_the_whole_transaction_leaves_nothing_of_it() {
+    story(async {
+        let mut three = Three::new().await;
+        three.refuse("ROLLBACK");
+        let answers = three.poll().await;
+        assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(|error| error.contains("refused"))), "{answers:?}");
+        assert_eq!(three.told(), []);
+        three.database().execute_batch("DROP TRIGGER refusal").unwrap();
+        assert_eq!(three.poll().await, [Ok(2), Ok(2), Ok(2)]);
+        assert_eq!(three.told(), numbered(&["first", "first", "refused", "refused", "last", "last"]));
+        assert!(three.ends.try_recv().is_err(), "it may pass");
+    });
+}
