@@ -74,6 +74,14 @@ impl LedgerError {
         matches!(self, Self::Busy { .. } | Self::Defect { .. } | Self::Superseded | Self::Away)
     }
 
+    /// What SQLite says, for an error of ours that says what it means.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Busy { reason } | Self::Failed { reason } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// What it says, for errors of others that carry it.
     #[must_use]
     pub fn into_text(self) -> String {

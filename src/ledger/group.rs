@@ -83,7 +83,7 @@ impl LedgerActor {
                     self.touched.entry(provider).or_insert(touch);
                 }
                 self.told_of(&error);
-                let reason = error.to_string();
+                let reason = error.reason();
                 for job in jobs {
                     job.refuse(&reason);
                 }
@@ -121,7 +121,7 @@ impl LedgerActor {
             } else if savepoints == Savepoints::None || transaction.is_autocommit() {
                 // Some errors (a full disk, no memory) take back the whole transaction at once. What would follow
                 // would be written outside of it, under numbers that are then given again.
-                let reason = outcome.ok().and_then(|done| done.error()).unwrap_or_else(|| TAKEN_BACK.to_owned());
+                let reason = outcome.ok().and_then(|done| done.reason()).unwrap_or_else(|| TAKEN_BACK.to_owned());
                 return Err(Stopped { by_job: savepoints == Savepoints::None, error: LedgerError::Busy { reason } });
             } else {
                 numbering.seq = before;
@@ -195,9 +195,9 @@ impl Done {
         }
     }
 
-    fn error(&self) -> Option<String> {
+    fn reason(&self) -> Option<String> {
         match self {
-            Self::Record(Err(error), _) | Self::Unit(Err(error)) => Some(error.to_string()),
+            Self::Record(Err(error), _) | Self::Unit(Err(error)) => Some(error.reason()),
             _ => None,
         }
     }
