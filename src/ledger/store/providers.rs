@@ -152,6 +152,15 @@ pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> S
     let (at, next) = (at.timestamp_millis(), next_poll_at.timestamp_millis());
     let etag = validators.as_ref().and_then(|validators| validators.etag.as_ref());
     let modified = validators.as_ref().and_then(|validators| validators.last_modified.as_ref());
+    // As nearly always: the poll before was noted apart, too, and whatever else is written of a provider ends that.
+    if etag.is_none() && modified.is_none() {
+        let noted = db
+            .prepare_cached("UPDATE quiet SET at = ?2, next_at = ?3 WHERE provider = ?1")?
+            .execute(params![provider, at, next])?;
+        if noted > 0 {
+            return Ok(());
+        }
+    }
     let noted = db
         .prepare_cached(
             "INSERT INTO quiet(provider, at, next_at) SELECT id, ?2, ?3 FROM provider
