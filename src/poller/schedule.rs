@@ -3,7 +3,8 @@
 //! A provider has a slot: its place within the period, the same after every restart. Polls keep to the slots, give
 //! or take the jitter, so neither slow answers nor restarts bunch requests up. The period is so much shorter than the
 //! interval that the jitter never leads beyond it: between two polls lies an interval at most, and at least an interval
-//! less the jitter. Times are those of the anchor's wall clock, which no later jump of the real one moves.
+//! less the jitter where both are at their slots. Times are those of the anchor's wall clock, which no later jump of the real
+//! one moves.
 
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ const COARSE_FROM: Duration = Duration::from_secs(10);
 
 /// The tick of such polls.
 const TICK: Duration = Duration::from_millis(50);
+
+/// Between the end of a poll and the next one lies this part of the interval at least, wherever the slot is.
+const REST: u32 = 4;
 
 /// A page that is gone for good is looked at this often.
 const GONE_EVERY: Duration = Duration::from_hours(24);
@@ -47,7 +51,7 @@ pub fn first(slot: Slot, settings: &Settings, active: bool, now: Time, not_befor
     let wait = not_before.filter(|&at| at > now).map(|at| at.min(now + delta(GONE_EVERY)));
     let interval = interval(settings, active);
     // Farther away it was planned for another interval, or by another clock.
-    let planned = planned.filter(|&at| at > now && at <= now + delta(interval.mul_f64(1.0 + settings.jitter)));
+    let planned = planned.filter(|&at| at > now && at <= now + delta(interval));
     wait.or(planned).unwrap_or_else(|| next_slot(slot, period(interval, settings), now))
 }
 
@@ -62,7 +66,13 @@ pub fn after_success(slot: Slot, settings: &Settings, active: bool, began: Time,
     // Half of it after the slot, half of it before, twice so between two polls; a full tick may take up to one of it.
     let range = interval.mul_f64(settings.jitter / 2.0).saturating_sub(if coarse { TICK } else { Duration::ZERO });
     let jitter = range.mul_f64((chance - 0.5).abs());
-    let at = if chance < 0.5 { slot - delta(jitter) } else { slot + delta(jitter) };
+    let mut at = if chance < 0.5 { slot - delta(jitter) } else { slot + delta(jitter) };
+    // A poll that was not at its slot (a retry, the last of an incident) does not wait for the one after the next. A host that
+    // took long to answer has some rest.
+    let latest = (began + delta(interval)).max(now + delta(interval / REST));
+    if at > latest {
+        at = latest - delta(interval.mul_f64(settings.jitter * chance));
+    }
     (if coarse { full_tick(at) } else { at }).max(now)
 }
 
@@ -165,6 +175,23 @@ mod tests {
                 prop_assert!((54.0..=60.0).contains(&gap), "{gap}");
                 began = next;
             }
+        }
+
+        /// Wherever the last poll was, and however long it took.
+        #[test]
+        fn no_gap_is_longer_than_the_interval(
+            (slot, chance, off) in (0.0..1.0f64, 0.0..1.0f64, 0.0..60.0f64),
+            took in 0.0..120.0f64,
+            jitter in 0.0..0.5f64,
+            seconds in prop::sample::select(&[1.0, 5.0, 10.02, 60.0]),
+        ) {
+            let settings = Settings { jitter, interval: Duration::from_secs_f64(seconds), ..settings() };
+            let (began, took) = (at(off), took * seconds / 60.0);
+            let now = began + delta(Duration::from_secs_f64(took));
+            let next = after_success(Slot(slot), &settings, false, began, now, chance);
+            let (gap, rest) = ((next - began).as_seconds_f64(), (next - now).as_seconds_f64());
+            prop_assert!(gap <= seconds.max(took + seconds / 4.0) + 0.001, "{gap}");
+            prop_assert!(rest >= 0.0 && gap >= seconds * 0.25, "{rest} {gap}");
         }
 
         #[test]
