@@ -145,8 +145,8 @@ impl LedgerActor {
                 watched.fresh = Instant::now();
                 watched.read = Some(watched.fresh);
                 watched.last_error = None;
+                // Until that is written it is said with each poll: the second time is known.
                 if watched.unreachable {
-                    watched.unreachable = false;
                     self.jobs.push(Job::Reachable(provider.clone()));
                 }
             }

@@ -97,7 +97,8 @@ impl LedgerActor {
         }
     }
 
-    /// Writes all jobs in one transaction. Nothing but the database is changed before it is committed.
+    /// Writes all jobs in one transaction. What is known beside the database follows when that is committed, but for the last error
+    /// of a poll, which is true either way.
     fn write(&mut self, jobs: &[Job], touched: &HashMap<String, Unchanged>, savepoints: Savepoints) -> Result<Vec<Done>, Stopped> {
         let Self { db, seq, watched, .. } = self;
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -144,7 +145,9 @@ impl LedgerActor {
         match (job, done) {
             (Job::Record(message, sender), Done::Record(result, oddities)) => {
                 if let Some(watched) = self.watched.get_mut(&message.provider.id) {
-                    watched.oddities = oddities;
+                    if result.is_ok() {
+                        watched.oddities = oddities;
+                    }
                     if result.as_ref().is_ok_and(|recorded| !matches!(recorded.verdict, Verdict::WrongTenant { .. })) {
                         watched.fresh = Instant::now();
                         watched.read = Some(watched.fresh);

@@ -1,6 +1,9 @@
 //! Results that wait together are written in one transaction: what one of them cannot do harms no other.
 
+use statuswatch::ledger::{Flush, Ledger, Unchanged};
+
 use super::*;
+use crate::support::wait::within;
 
 /// Three providers, of which the database refuses one.
 struct Three {
@@ -91,5 +94,38 @@ fn what_ends_the_whole_transaction_leaves_nothing_of_it() {
         assert_eq!(three.poll().await, [Ok(2), Ok(2), Ok(2)]);
         assert_eq!(three.told(), numbered(&["first", "first", "refused", "refused", "last", "last"]));
         assert!(three.ends.try_recv().is_err(), "it may pass");
+    });
+}
+
+/// A page that answers again with 304s alone, while the disk is full: that it can be read is told once there is room.
+#[test]
+fn an_end_of_blindness_that_could_not_be_written_is_told_with_a_later_poll() {
+    story(async {
+        let mut world = World::new(FirstRun::All).await;
+        let settings = Settings { stale_after: Duration::from_millis(100), ..Settings::default() };
+        world.provider = Arc::new(Provider { settings, ..(*world.provider).clone() });
+        world.restart().await;
+        let ledger = Ledger::default();
+        ledger.replace(world.ledger.clone());
+        within("the page being told as unreachable", async {
+            while world.short() != ["provider Acme Cloud cannot be read unreachable: no poll has ended"] {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let database = rusqlite::Connection::open(world.dir.path().join("ledger.db")).unwrap();
+        let refusal = "CREATE TRIGGER refusal BEFORE UPDATE OF unreachable ON provider BEGIN SELECT RAISE(ABORT, 'refused'); END";
+        database.execute_batch(refusal).unwrap();
+        let mut polled = async |minute: i64| {
+            let (at, next_poll_at) = (at(minute), at(minute + 1));
+            ledger.hint(Unchanged { provider: "acme".to_owned(), generation: 1, at, next_poll_at, validators: None });
+            world.ledger.send(Flush).await.unwrap().unwrap();
+            world.short()
+        };
+        assert_eq!(polled(1).await, [""; 0]);
+        database.execute_batch("DROP TRIGGER refusal").unwrap();
+        let told = "provider Acme Cloud can be read again reachable";
+        assert_eq!(polled(2).await.first().map(String::as_str), Some(told));
+        assert!(!polled(3).await.iter().any(|event| event == told), "once");
     });
 }
