@@ -4,13 +4,17 @@
 /// The first glibc that loads programs with packed relocations.
 const PACKED_SINCE: (u32, u32) = (2, 36);
 
+/// Set where the programs are to run on systems with an older one than that they are built on.
+const UNPACKED: &str = "STATUSWATCH_UNPACKED";
+
 fn main() {
     println!("cargo:rerun-if-changed=src/native");
     if std::env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|env| env == "gnu") {
         for object in cc::Build::new().file("src/native/malloc.c").compile_intermediates() {
             link(&object.display().to_string());
         }
-        if glibc().is_some_and(|version| version >= PACKED_SINCE) {
+        println!("cargo:rerun-if-env-changed={UNPACKED}");
+        if std::env::var_os(UNPACKED).is_none() && glibc().is_some_and(|version| version >= PACKED_SINCE) {
             link("-Wl,-z,pack-relative-relocs");
         }
     }
