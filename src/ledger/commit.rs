@@ -16,7 +16,7 @@ use super::notices::{reachability, tell_move};
 use super::numbering::Numbering;
 use super::reconcile::{self, Context, Outcome, reconcile};
 use super::store::{self, Glance, Open, ProviderState};
-use super::suspect;
+use super::suspect::{self, Warning};
 use crate::config::FirstRun;
 use crate::event::{Draft, IncidentKey, Kind, Status, Time};
 use crate::snapshot::{Incident, Listing};
@@ -39,8 +39,16 @@ struct Changed<'a> {
     is_new: bool,
 }
 
+/// What goes with a result that is on disk, beside the database.
+#[derive(Debug, Default)]
+pub(super) struct Aside {
+    /// How often the provider has answered oddly: before, then with this result.
+    pub(super) oddities: Oddities,
+    pub(super) warnings: Vec<Warning>,
+}
+
 /// Records one snapshot.
-pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, message: &Record) -> Sql<Recorded> {
+pub(super) fn record(numbering: &mut Numbering<'_>, aside: &mut Aside, message: &Record) -> Sql<Recorded> {
     let db = numbering.db;
     let provider = &message.provider;
     let now = message.observed_at;
@@ -49,15 +57,15 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
 
     let source = message.source();
     let new_source = state.source.as_deref().is_some_and(|former| former != source) && state.baseline_at.is_some();
-    let doubt = distrust(&state, oddities, snapshot, now).filter(|_| !new_source);
+    let doubt = distrust(&state, &mut aside.oddities, snapshot, now).filter(|_| !new_source);
     // A page made anew has another id and the incidents it had.
-    let anew = oddities.foreign >= heal::ANEW_AFTER && heal::is_known_page(db, &provider.id, &snapshot.incidents)?;
+    let anew = aside.oddities.foreign >= heal::ANEW_AFTER && heal::is_known_page(db, &provider.id, &snapshot.incidents)?;
     if let Some(verdict) = doubt.filter(|_| !anew) {
         let (known, active) = known_now(store::open_items(db, &provider.id)?, &state, None);
         return Ok(Recorded { verdict, events: 0, known, active, recheck: false });
     }
     if anew {
-        *oddities = Oddities::default();
+        aside.oddities = Oddities::default();
     }
     let first_run = state.baseline_at.is_none();
     let watched_since = state.baseline_at.unwrap_or(now);
@@ -68,7 +76,8 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
     let glances = store::glances(db, &provider.id, keys.iter().copied())?;
     let listed: HashSet<IncidentKey> = keys.iter().copied().collect();
     let still_listed = glances.iter().flatten().count();
-    let mut moved = if first_run { None } else { moved(db, &provider.id, new_source, incidents, &listed, still_listed)? };
+    let mut moved =
+        if first_run { None } else { moved(db, &provider.id, new_source, incidents, &listed, still_listed, &mut aside.warnings)? };
     for ((incident, key), glance) in incidents.iter().zip(keys).zip(glances) {
         let (listing, history_at) = match incident.kind {
             Kind::Maintenance => (snapshot.coverage.maintenances, state.recent_maintenances_at),
@@ -140,7 +149,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, oddities: &mut Oddities, mes
         (false, false) => Verdict::Same,
     };
     store::put_success(db, message, &state, verdict != Verdict::Same)?;
-    suspect::count(db, message, state.usual)?;
+    aside.warnings.extend(suspect::count(db, message, state.usual)?);
     let (mut known, active) = known_now(open, &state, snapshot.page.version.filter(|_| message.complete));
     if recheck {
         // The details have to be read again, whatever the page's version says.
@@ -157,6 +166,7 @@ fn moved(
     incidents: &[Incident],
     listed: &HashSet<IncidentKey>,
     still_listed: usize,
+    warnings: &mut Vec<Warning>,
 ) -> Sql<Option<Healed>> {
     if new_source {
         return heal::heal(db, provider, incidents, listed).map(Some);
@@ -173,8 +183,7 @@ fn moved(
     if healed.matched.len() * 2 >= listed.len().min(before) {
         return Ok(Some(healed));
     }
-    // Nothing known is left and nothing resembles it: the window has rolled on while nobody looked.
-    tracing::warn!(provider, listed = listed.len(), "nothing listed before is listed any more: updates may have been missed");
+    warnings.push(Warning::RolledOn { listed: listed.len() });
     Ok(None)
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::actor::{LedgerActor, Watched, panic_text};
-use super::distrust::Oddities;
+use super::commit::Aside;
 use super::messages::{Delivered, Failed, Nudge, Record, Recorded, Restarted, SinkTrouble, Unchanged, Verdict};
 use super::numbering::Numbering;
 use super::{LedgerError, commit, notices, store};
@@ -30,7 +30,7 @@ pub(super) enum Job {
 
 /// What has become of a job.
 enum Done {
-    Record(Result<Recorded, LedgerError>, Oddities),
+    Record(Result<Recorded, LedgerError>, Aside),
     Unit(Result<(), LedgerError>),
     Reach(String, bool),
     None,
@@ -143,10 +143,11 @@ impl LedgerActor {
     /// Answers a job of a transaction that is on disk.
     fn answer(&mut self, job: Job, done: Done) {
         match (job, done) {
-            (Job::Record(message, sender), Done::Record(result, oddities)) => {
+            (Job::Record(message, sender), Done::Record(result, aside)) => {
+                aside.warnings.iter().filter(|_| result.is_ok()).for_each(|warning| warning.tell(&message.provider.id));
                 if let Some(watched) = self.watched.get_mut(&message.provider.id) {
                     if result.is_ok() {
-                        watched.oddities = oddities;
+                        watched.oddities = aside.oddities;
                     }
                     if result.as_ref().is_ok_and(|recorded| !matches!(recorded.verdict, Verdict::WrongTenant { .. })) {
                         watched.fresh = Instant::now();
@@ -215,9 +216,10 @@ impl Job {
     fn run(&self, numbering: &mut Numbering<'_>, watched: &mut HashMap<String, Watched>) -> Done {
         match self {
             Self::Record(message, _) => {
-                let mut oddities = watched.get(&message.provider.id).map(|watched| watched.oddities).unwrap_or_default();
-                let result = commit::record(numbering, &mut oddities, message).map_err(LedgerError::from);
-                Done::Record(result, oddities)
+                let oddities = watched.get(&message.provider.id).map(|watched| watched.oddities).unwrap_or_default();
+                let mut aside = Aside { oddities, warnings: Vec::new() };
+                let result = commit::record(numbering, &mut aside, message).map_err(LedgerError::from);
+                Done::Record(result, aside)
             }
             Self::Failed(message, _) => {
                 if let Some(watched) = watched.get_mut(&message.provider.id) {

@@ -19,8 +19,31 @@ const BELIEVED: chrono::Duration = chrono::Duration::days(7);
 /// Shorter lists shrink by half for good reasons.
 const FEW: usize = 6;
 
-/// Compares how much this document lists with what is usual, after it was recorded.
-pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<()> {
+/// What a person is told of a result once it is on disk: not of one that was taken back, and once where it was written twice.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Warning {
+    /// A list has lost half of what it had.
+    Shrunk(String),
+    /// Nothing known is listed and nothing resembles it: the window has rolled on while nobody looked.
+    RolledOn {
+        /// Incidents and maintenances listed now.
+        listed: usize,
+    },
+}
+
+impl Warning {
+    pub(super) fn tell(&self, provider: &str) {
+        match self {
+            Self::Shrunk(reason) => tracing::warn!(provider, reason, "looks suspect"),
+            Self::RolledOn { listed } => {
+                tracing::warn!(provider, listed, "nothing listed before is listed any more: updates may have been missed");
+            }
+        }
+    }
+}
+
+/// Compares how much this document lists with what is usual, after it was recorded. Answers what to warn of.
+pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Option<Warning>> {
     let snapshot = &message.snapshot;
     // Only lists that claim to be whole can have lost something: those of open incidents come and go.
     let incidents = (snapshot.coverage.incidents == Listing::Recent && message.complete)
@@ -33,16 +56,13 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<()> 
         .find(|(now, before, _)| matches!((now, before), (Some(now), Some(before)) if *before >= FEW && now * 2 <= *before));
     if let Some((Some(listed), Some(before), what)) = lost.filter(|_| !settled) {
         let shrunk = format!("it lists {listed} {what}, where it listed {before}");
-        if usual.shrunk_since.is_none() {
-            tracing::warn!(provider = message.provider.id, reason = shrunk, "looks suspect");
-        }
         db.prepare_cached("UPDATE provider SET shrunk = ?2, shrunk_since = coalesce(shrunk_since, ?3) WHERE id = ?1")?
             .execute(params![message.provider.id, shrunk, now.timestamp_millis()])?;
-        return Ok(());
+        return Ok(usual.shrunk_since.is_none().then_some(Warning::Shrunk(shrunk)));
     }
     if usual.shrunk_since.is_some() && !settled && incidents.or(components).is_none() {
         // This document says nothing about what was missing.
-        return Ok(());
+        return Ok(None);
     }
     let changed = incidents.is_some_and(|count| usual.incidents != Some(count))
         || components.is_some_and(|count| usual.components != Some(count));
@@ -56,7 +76,7 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<()> 
             ":components": components.map(|count| count as i64),
         })?;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Looks for providers that are read without an error and on which nothing has happened for very long: by the page's
@@ -147,8 +167,11 @@ pub(super) mod tests {
         let (_dir, db) = open();
         let after = |incidents, components, day| {
             let usual = store::provider_state(&db, "acme").unwrap().usual;
-            count(&db, &record(incidents, components, day), usual).unwrap();
-            shrunk(&db)
+            let warning = count(&db, &record(incidents, components, day), usual).unwrap();
+            let shrunk = shrunk(&db);
+            let begins = usual.shrunk_since.is_none();
+            assert_eq!(warning, shrunk.clone().filter(|_| begins).map(Warning::Shrunk), "told as it begins");
+            shrunk
         };
         assert_eq!(after(Some(50), 40, 0), None);
         // One that lists only what is open says nothing of the past ones, and half and one more is no half.
