@@ -7,14 +7,15 @@
 //! event id      H("v1", update_key, kind, fingerprint)
 //! ```
 //!
-//! Text is compared in NFC with white space collapsed, so a re-rendered page is not news.
+//! Text is compared in NFC with white space collapsed, without relative times ("5 minutes ago") and tracking parameters, so a
+//! re-rendered page is not news.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Kind, Status, Time};
+use super::{Kind, Status, Time, cosmetic};
 
 /// The rules of identity; a change of the rules needs a migration that recomputes all keys.
 const RULES: &str = "v1";
@@ -116,13 +117,15 @@ pub fn event_id(update: UpdateKey, kind: Kind, fingerprint: Fingerprint) -> Even
     EventId(hash(&[RULES.as_bytes(), update.as_bytes(), kind.as_str().as_bytes(), fingerprint.as_bytes()]))
 }
 
-/// NFC, white space collapsed: what two renderings of one text have in common.
+/// NFC, white space collapsed, without relative times and tracking parameters: what two renderings of one text have in common.
 fn normalize(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
+    for word in cosmetic::words(text) {
         if !out.is_empty() {
             out.push(' ');
         }
+        let untracked = cosmetic::untracked(word);
+        let word = untracked.as_deref().unwrap_or(word);
         if word.is_ascii() {
             out.push_str(word);
         } else {
@@ -155,6 +158,8 @@ mod tests {
     fn rendering_does_not_change_a_fingerprint_and_words_do() {
         let a = Fingerprint::new(Status::Monitoring, "A fix\n\nis  in place. \u{e9}");
         assert_eq!(a, Fingerprint::new(Status::Monitoring, " A fix is in place. e\u{301}\n"));
+        let at = |text: &str| Fingerprint::new(Status::Monitoring, text);
+        assert_eq!(at("Seen 2 minutes ago: https://a.example/?utm_id=1"), at("Seen an hour ago: https://a.example/?utm_id=2"));
         assert_ne!(a, Fingerprint::new(Status::Resolved, "A fix is in place. \u{e9}"));
         assert_ne!(a, Fingerprint::new(Status::Monitoring, "A fix is out of place. \u{e9}"));
     }

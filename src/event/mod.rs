@@ -2,6 +2,7 @@
 //! by which one fact is recognised on any machine and in any run.
 
 mod block;
+mod cosmetic;
 mod identity;
 mod status_event;
 mod words;

@@ -1,5 +1,6 @@
 //! The ledger's actor and database, fed with snapshots made by hand.
 
+mod cosmetic;
 mod group;
 mod large;
 

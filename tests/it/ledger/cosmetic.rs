@@ -1,0 +1,28 @@
+//! Texts that change without anybody having written: twenty polls, nothing told.
+
+use super::*;
+
+#[test]
+fn twenty_polls_of_a_text_that_only_looks_different_tell_nothing() {
+    for id in [UpdateId::Native("1".to_owned()), UpdateId::Timed(at(-5), 0), UpdateId::Content, UpdateId::Latest] {
+        story(async {
+            let mut world = World::new(FirstRun::Active).await;
+            let text = |poll: i64| {
+                let space = if poll % 2 == 0 { " " } else { "\n\n" };
+                format!("Began {poll} minutes ago.{space}More: https://acme.example/i?id=7&utm_source=poll-{poll}.")
+            };
+            let page = |poll: i64, text: String| {
+                let update = Update { id: id.clone(), ..update("1", Status::Investigating, -5, &text) };
+                page(poll, vec![incident("a", vec![update])])
+            };
+            world.poll(page(1, text(1))).await;
+            assert_eq!(world.short().len(), 1, "{id:?}");
+            for poll in 2..=21 {
+                world.poll(page(poll, text(poll))).await;
+                assert_eq!(world.short(), [""; 0], "{id:?}, poll {poll}");
+            }
+            world.poll(page(22, text(22).replace("Began", "Ended"))).await;
+            assert_eq!(world.short().len(), 1, "{id:?}: somebody has written");
+        });
+    }
+}
