@@ -14,7 +14,7 @@ use super::shared::fields::{self, Id};
 use super::shared::{Items, List, at, json, marks, prose, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
-use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
+use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
 use crate::text::one_line;
 
@@ -221,10 +221,16 @@ fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, Pars
         started_at: impacts.iter().filter_map(|impact| impact.start_time).min().or(wire.created_at),
         scheduled_for: wire.planned_start_time.filter(|_| planned),
         scheduled_until: wire.planned_end_time.filter(|_| planned),
-        components: affected.iter().map(|key| component(Some(key.clone()), one_line(key, MAX_NAME), None, state)).collect(),
+        components: affected.iter().map(|key| named(key, state)).collect(),
         updates,
         ..Incident::new(kind, wire.id.0.clone(), title(wire, &impacts, affected))
     })
+}
+
+/// An instance or a service by its key, which is all there is of it: shown like a name, and as long as one at most.
+fn named(key: &str, state: ComponentStatus) -> Component {
+    let key = one_line(key, MAX_NAME);
+    component(Some(key.clone()), key, None, state)
 }
 
 /// The name of a maintenance; for an incident, what it does and to which instances.

@@ -165,8 +165,9 @@ impl Source for UptimeKuma {
             snapshot.page =
                 Page { name: (!title.is_empty()).then_some(title), url: url.map(|url| url.to_string()), ..Page::default() };
         }
-        for (id, wire) in &heartbeats.beats {
-            let (name, group) = names.remove(id).unwrap_or_else(|| (format!("Monitor {id}"), None));
+        for (key, wire) in &heartbeats.beats {
+            let id = one_line(key, MAX_NAME);
+            let (name, group) = names.remove(key).unwrap_or_else(|| (format!("Monitor {id}"), None));
             let component = component(Some(id.clone()), name, group, state(wire.last()));
             let beats: Vec<Beat> = wire.iter().filter_map(beat).collect();
             snapshot.incidents.extend(outage(&format!("monitor-{id}"), &component, &beats));
