@@ -15,7 +15,7 @@ const LARGE: u64 = 64 << 20;
 pub(super) const PAGES: i64 = 4096;
 
 /// SQLite cuts it to this size when it begins it anew.
-pub(super) const LEFT: i64 = 17 << 20;
+pub(super) const LEFT: i64 = 8 << 20;
 
 /// What is known of the write-ahead log.
 #[derive(Debug, Default)]
