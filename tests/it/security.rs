@@ -155,7 +155,10 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
     let server = Server::start_each(World::new([paged, fed, html, named, moved.clone()])).await.unwrap();
     moved.fault(Fault::Redirect { to: format!("http://10.0.0.1/?token={SECRET}"), code: 301 });
     let root = |id: &str| server.url(id);
-    let closed = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
+    // Bound and not listened on: nobody else gets the port meanwhile.
+    let kept = tokio::net::TcpSocket::new_v4().unwrap();
+    kept.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = kept.local_addr().unwrap();
     let query = format!("token={SECRET}");
     let urls = [
         ("paged", format!("{}?{query}", root("paged"))),
