@@ -1,5 +1,5 @@
-//! Where the C library is glibc: a setting of its allocator, which safe Rust has no way to make, and relocations in the form that
-//! takes a hundredth of the room.
+//! Where the C library is glibc: a setting of its allocator, which safe Rust has no way to make,
+//! and relocations in the form that takes a hundredth of the room.
 
 /// The first glibc that loads programs with packed relocations.
 const PACKED_SINCE: (u32, u32) = (2, 36);
@@ -14,7 +14,9 @@ fn main() {
             link(&object.display().to_string());
         }
         println!("cargo:rerun-if-env-changed={UNPACKED}");
-        if std::env::var_os(UNPACKED).is_none() && glibc().is_some_and(|version| version >= PACKED_SINCE) {
+        if std::env::var_os(UNPACKED).is_none()
+            && glibc().is_some_and(|version| version >= PACKED_SINCE)
+        {
             link("-Wl,-z,pack-relative-relocs");
         }
     }
@@ -27,10 +29,12 @@ fn link(argument: &str) {
 
 /// Which one the programs are linked with, as far as the preprocessor says.
 fn glibc() -> Option<(u32, u32)> {
-    let expanded = cc::Build::new().cargo_warnings(false).file("src/native/glibc.c").try_expand().ok()?;
+    let expanded =
+        cc::Build::new().cargo_warnings(false).file("src/native/glibc.c").try_expand().ok()?;
     let text = String::from_utf8(expanded).ok()?;
     // Lines that begin so name the file that follows.
-    let mut words = text.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
+    let mut words =
+        text.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
     words.find(|word| *word == "statuswatch_glibc")?;
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }

@@ -54,7 +54,8 @@ mod tests {
     fn jitter_spreads() {
         let growing = Growing::new(Duration::from_secs(10), Duration::from_secs(10));
         let mut rng = fastrand::Rng::with_seed(7);
-        let delays: Vec<f64> = (0..1000).map(|_| growing.delay(0, &mut rng).as_secs_f64()).collect();
+        let delays: Vec<f64> =
+            (0..1000).map(|_| growing.delay(0, &mut rng).as_secs_f64()).collect();
         assert!(delays.iter().any(|d| *d < 8.4) && delays.iter().any(|d| *d > 11.6));
     }
 

@@ -1,8 +1,10 @@
-//! The dead-man beat: an address of the user's is called while watching works. Whoever stands behind it raises an
-//! alarm when the calls stop, whatever the reason: a dead process, a dead machine, a network without an exit.
+//! The dead-man beat: an address of the user's is called while watching works. Whoever stands
+//! behind it raises an alarm when the calls stop, whatever the reason: a dead process, a dead
+//! machine, a network without an exit.
 //!
-//! A call says that a provider was read since the one before and is still fresh; a program that merely runs
-//! does not beat. It has a task of its own: a service that does not answer delays nobody.
+//! A call says that a provider was read since the one before and is still fresh; a program that
+//! merely runs does not beat. It has a task of its own: a service that does not answer delays
+//! nobody.
 
 use std::time::Duration;
 
@@ -35,7 +37,9 @@ pub async fn keep_beating(beat: Beat, client: Client, ledger: Ledger) {
         }
         last = Some(Instant::now());
         match client.call(&beat.url, beat.every.min(PATIENCE)).await {
-            Ok(()) if std::mem::take(&mut failing) => tracing::warn!(host, "the beat is heard again"),
+            Ok(()) if std::mem::take(&mut failing) => {
+                tracing::warn!(host, "the beat is heard again")
+            }
             Ok(()) => tracing::debug!(host, "beat"),
             Err(failure) if std::mem::replace(&mut failing, true) => {
                 tracing::debug!(host, reason = failure.message, "the beat is still not heard");

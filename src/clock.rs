@@ -16,8 +16,8 @@ use crate::event::Time;
 /// Farther than this nothing is planned; it also keeps instants within what the system can express.
 const FARTHEST: Duration = Duration::from_hours(24 * 365);
 
-/// Names a file that holds by how many seconds the wall clock is to be wrong. Set by tests of what a wrong clock does, which
-/// write the file while the program runs; of no use to anybody else.
+/// Names a file that holds by how many seconds the wall clock is to be wrong. Set by tests of what
+/// a wrong clock does, which write the file while the program runs; of no use to anybody else.
 const VARIABLE: &str = "STATUSWATCH_TEST_CLOCK";
 
 /// The wall clock, to the millisecond. The only place that reads it.
@@ -58,7 +58,10 @@ impl Anchor {
         let ahead = time.signed_duration_since(self.wall);
         match ahead.to_std() {
             Ok(ahead) => self.mono + ahead.min(FARTHEST),
-            Err(_) => self.mono.checked_sub(ahead.abs().to_std().unwrap_or(FARTHEST).min(FARTHEST)).unwrap_or(self.mono),
+            Err(_) => self
+                .mono
+                .checked_sub(ahead.abs().to_std().unwrap_or(FARTHEST).min(FARTHEST))
+                .unwrap_or(self.mono),
         }
     }
 
@@ -70,7 +73,11 @@ impl Anchor {
             None => (self.mono.saturating_duration_since(instant), false),
         };
         let span = TimeDelta::from_std(span.min(FARTHEST)).unwrap_or_default();
-        let time = if later { self.wall.checked_add_signed(span) } else { self.wall.checked_sub_signed(span) };
+        let time = if later {
+            self.wall.checked_add_signed(span)
+        } else {
+            self.wall.checked_sub_signed(span)
+        };
         time.unwrap_or(self.wall)
     }
 }

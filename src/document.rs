@@ -96,11 +96,16 @@ fn shape_of(text: &str) -> Shape {
     // Declarations, comments and processing instructions say nothing yet.
     while let Some(rest) = text.strip_prefix("<?").or_else(|| text.strip_prefix("<!--")) {
         let end = if text.starts_with("<?") { "?>" } else { "-->" };
-        let Some((_, after)) = rest.split_once(end) else { return Shape::Xml };
+        let Some((_, after)) = rest.split_once(end) else {
+            return Shape::Xml;
+        };
         text = after.trim_start();
     }
     let start: String = text.chars().take(15).collect::<String>().to_ascii_lowercase();
-    if start.starts_with("<!doctype html") || start.starts_with("<html") || start.starts_with("<head") || start.starts_with("<body")
+    if start.starts_with("<!doctype html")
+        || start.starts_with("<html")
+        || start.starts_with("<head")
+        || start.starts_with("<body")
     {
         Shape::Html
     } else if start.starts_with('<') {
@@ -124,7 +129,8 @@ mod tests {
         assert!(document(None, latin).text().contains("Störung"));
         let utf8 = "<?xml version='1.0' encoding='iso-8859-1'?><a>Störung</a>".as_bytes();
         assert!(document(Some("text/xml; charset=\"utf-8\""), utf8).text().contains("Störung"));
-        let utf16: Vec<u8> = "\u{feff}[\"Störung\"]".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf16: Vec<u8> =
+            "\u{feff}[\"Störung\"]".encode_utf16().flat_map(u16::to_be_bytes).collect();
         let utf16 = document(Some("application/json; charset=iso-8859-1"), &utf16);
         assert_eq!(utf16.text(), "[\"Störung\"]");
         assert_eq!(utf16.shape(), Shape::Json);

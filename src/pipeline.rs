@@ -1,4 +1,5 @@
-//! The whole pipeline put together from a configuration: what `run` runs, and `demo` and `chaos` too.
+//! The whole pipeline put together from a configuration: what `run` runs, and `demo` and `chaos`
+//! too.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -20,7 +21,8 @@ use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
 use crate::supervisor::actor::SinkFactory;
 use crate::supervisor::{Ending, Options, Shutdown, Supervisor};
 
-/// Events, and what was seen of incidents no longer listed, are kept so long: longer than any page lists them.
+/// Events, and what was seen of incidents no longer listed, are kept so long: longer than any page
+/// lists them.
 const KEEP: Duration = Duration::from_hours(400 * 24);
 
 /// Documents parsed at once: parsing is work for a processor, and each holds a body in memory.
@@ -95,7 +97,11 @@ impl Pipeline {
         let (fatal_sender, fatal) = mpsc::unbounded_channel();
         let (ready_sender, ready) = oneshot::channel();
         let (once_sender, polled) = mpsc::unbounded_channel();
-        let ledger_options = ledger::Options { state_dir: config.state_dir.clone(), keep: KEEP, fatal: fatal_sender.clone() };
+        let ledger_options = ledger::Options {
+            state_dir: config.state_dir.clone(),
+            keep: KEEP,
+            fatal: fatal_sender.clone(),
+        };
         let mut first = LedgerActor::open(ledger_options.clone())?;
         adopt(&mut first, config);
         let (reading, died) = Reading::open(&config.state_dir, PARSERS);
@@ -123,11 +129,22 @@ impl Pipeline {
         };
         let beat = config.beat.clone().map(|beat| {
             let shared = &options.shared;
-            actix::spawn(crate::beat::keep_beating(beat, shared.client.clone(), shared.ledger.clone()))
+            actix::spawn(crate::beat::keep_beating(
+                beat,
+                shared.client.clone(),
+                shared.ledger.clone(),
+            ))
         });
         let waiting = config.providers.iter().map(|provider| provider.id.clone()).collect();
         let supervisor = Supervisor::new(options, first).start();
-        Ok(Self { supervisor, fatal, ready, polled: Polled { receiver: polled, waiting }, beat, _lock: lock })
+        Ok(Self {
+            supervisor,
+            fatal,
+            ready,
+            polled: Polled { receiver: polled, waiting },
+            beat,
+            _lock: lock,
+        })
     }
 
     /// Ends it in order: no more polls, what is recorded is delivered.
@@ -135,7 +152,10 @@ impl Pipeline {
         if let Some(beat) = &self.beat {
             beat.abort();
         }
-        self.supervisor.send(Shutdown { within }).await.unwrap_or(Ending { delivered: false, written: false })
+        self.supervisor
+            .send(Shutdown { within })
+            .await
+            .unwrap_or(Ending { delivered: false, written: false })
     }
 }
 
@@ -147,17 +167,33 @@ fn adopt(ledger: &mut LedgerActor, config: &Config) {
     match ledger.adopt(&config.event_log.dir) {
         Ok(0) => {}
         Ok(events) => {
-            tracing::warn!(events, "took over events of the event log that the ledger did not know: it was restored or begun anew");
+            tracing::warn!(
+                events,
+                "took over events of the event log that the ledger did not know: it was restored or begun anew"
+            );
         }
-        Err(error) => tracing::error!(%error, "cannot compare the ledger with the event log; events may be told once more"),
+        Err(error) => {
+            tracing::error!(%error, "cannot compare the ledger with the event log; events may be told once more")
+        }
     }
 }
 
 fn client_options(config: &Config) -> ClientOptions {
-    // A connection is worth keeping while a provider is asked again soon; servers close idle ones after some 5 to 75 s.
-    let shortest = config.providers.iter().map(|provider| provider.settings.interval).min().unwrap_or_default();
-    let keep_alive = if shortest <= Duration::from_secs(20) { shortest + Duration::from_secs(2) } else { Duration::from_secs(1) };
-    // One host a provider, and a few for redirects: each place in the session cache takes memory from the start.
+    // A connection is worth keeping while a provider is asked again soon; servers close idle ones
+    // after some 5 to 75 s.
+    let shortest = config
+        .providers
+        .iter()
+        .map(|provider| provider.settings.interval)
+        .min()
+        .unwrap_or_default();
+    let keep_alive = if shortest <= Duration::from_secs(20) {
+        shortest + Duration::from_secs(2)
+    } else {
+        Duration::from_secs(1)
+    };
+    // One host a provider, and a few for redirects: each place in the session cache takes memory
+    // from the start.
     let max_hosts = (config.providers.len() + config.providers.len() / 8).max(128);
     ClientOptions { max_hosts, keep_alive, ..ClientOptions::default() }
 }
@@ -166,10 +202,13 @@ fn client_options(config: &Config) -> ClientOptions {
 fn sinks(config: &Config, how: &How) -> Vec<(String, SinkFactory)> {
     let mut sinks: Vec<(String, SinkFactory)> = Vec::new();
     if how.console.format != ConsoleFormat::Off {
-        let (format, color, writer) = (how.console.format, how.color, Arc::clone(&how.console_writer));
+        let (format, color, writer) =
+            (how.console.format, how.color, Arc::clone(&how.console_writer));
         sinks.push((
             "console".to_owned(),
-            Arc::new(move || Ok(Box::new(ConsoleSink::new(format, writer(), color)) as Box<dyn Sink>)),
+            Arc::new(move || {
+                Ok(Box::new(ConsoleSink::new(format, writer(), color)) as Box<dyn Sink>)
+            }),
         ));
     }
     let formats: &[LogFileFormat] = match config.event_log.format {
@@ -179,7 +218,10 @@ fn sinks(config: &Config, how: &How) -> Vec<(String, SinkFactory)> {
     };
     for &format in formats {
         let log = config.event_log.clone();
-        let make = move || Ok(Box::new(EventLogSink::new(log.dir.clone(), format, log.rotation, log.keep)) as Box<dyn Sink>);
+        let make = move || {
+            Ok(Box::new(EventLogSink::new(log.dir.clone(), format, log.rotation, log.keep))
+                as Box<dyn Sink>)
+        };
         sinks.push((format!("event_log.{format:?}").to_lowercase(), Arc::new(make)));
     }
     sinks

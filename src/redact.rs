@@ -64,7 +64,10 @@ mod tests {
 
     #[test]
     fn secrets_go_and_the_address_stays() {
-        assert_eq!(shown("https://u:p4ss@h.example:8443/a/b?token=s3cret&x=1#frag"), "https://h.example:8443/a/b?token=…&x=…");
+        assert_eq!(
+            shown("https://u:p4ss@h.example:8443/a/b?token=s3cret&x=1#frag"),
+            "https://h.example:8443/a/b?token=…&x=…"
+        );
         assert_eq!(shown("https://h.example/?s3cret"), "https://h.example/?…");
         assert_eq!(shown("https://h.example/feed"), "https://h.example/feed");
         assert_eq!(shown("data:text/plain,s3cret"), "data:…");

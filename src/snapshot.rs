@@ -2,7 +2,8 @@
 //! of the truth that covers. Sources make it, the ledger compares it with what it knows.
 //!
 //! A snapshot is never partial by accident: a source that cannot read a document returns an error.
-//! What a snapshot leaves out means nothing unless its [`Coverage`] says that it would have been listed.
+//! What a snapshot leaves out means nothing unless its [`Coverage`] says that it would have been
+//! listed.
 
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 
@@ -30,8 +31,8 @@ pub struct Page {
     pub name: Option<String>,
     /// The page a person would open.
     pub url: Option<String>,
-    /// A time that only grows when incidents change: an older one marks a stale answer. `None` where the
-    /// platform has no such thing.
+    /// A time that only grows when incidents change: an older one marks a stale answer. `None`
+    /// where the platform has no such thing.
     pub version: Option<Time>,
     /// How the page sums itself up, where it does.
     pub impact: Option<Impact>,
@@ -42,7 +43,8 @@ pub struct Page {
 pub struct Incident {
     /// [`Kind::Incident`] or [`Kind::Maintenance`].
     pub kind: Kind,
-    /// The platform's id, unique within the provider. Never invented: an item without one is rejected.
+    /// The platform's id, unique within the provider. Never invented: an item without one is
+    /// rejected.
     pub id: String,
     /// Plain text, one line.
     pub title: String,
@@ -73,7 +75,8 @@ pub struct Update {
     pub status: Status,
     /// The provider's time of it, shown to people and used to order events.
     pub published_at: Option<Time>,
-    /// When its text was last edited, where the platform says: an older one than known is a stale answer.
+    /// When its text was last edited, where the platform says: an older one than known is a stale
+    /// answer.
     pub edited_at: Option<Time>,
     /// Plain text with `\n` between paragraphs; may be empty.
     pub text: String,
@@ -86,7 +89,8 @@ pub enum UpdateId {
     Native(String),
     /// The time of the update and its place (0, 1, …) among those of the same incident and time.
     Timed(Time, u32),
-    /// Its words: where there is no id and times are not to be trusted. An edit looks like a new update.
+    /// Its words: where there is no id and times are not to be trusted. An edit looks like a new
+    /// update.
     Content,
     /// The document shows the latest update alone and replaces it: other words with a newer
     /// `published_at` are a new update, other words with the same time are an edit of the last one.
@@ -100,7 +104,8 @@ pub struct Coverage {
     pub incidents: Listing,
     /// Of maintenances.
     pub maintenances: Listing,
-    /// Whether `components` is the whole list. Otherwise a missing component means nothing, as always.
+    /// Whether `components` is the whole list. Otherwise a missing component means nothing, as
+    /// always.
     pub all_components: bool,
 }
 
@@ -112,9 +117,11 @@ pub enum Listing {
     Unknown,
     /// All that are open; how one ended is not shown.
     Open,
-    /// The newest ones, over or not, down to some limit: one missing in between was taken off the page.
+    /// The newest ones, over or not, down to some limit: one missing in between was taken off the
+    /// page.
     Recent,
-    /// All that are open, and one that is missing has come to its end: so says the user who described the list.
+    /// All that are open, and one that is missing has come to its end: so says the user who
+    /// described the list.
     Whole,
 }
 
@@ -124,22 +131,32 @@ impl Snapshot {
         self.incidents.iter().filter(|incident| !incident.status.is_over())
     }
 
-    /// The worst a component or open incident says; the page's own word where there is neither. Where the page has no
-    /// word of its own, a component nobody knows the state of, or a part that could not be read, keeps all from being well.
+    /// The worst a component or open incident says; the page's own word where there is neither.
+    /// Where the page has no word of its own, a component nobody knows the state of, or a part that
+    /// could not be read, keeps all from being well.
     #[must_use]
     pub fn impact(&self) -> Impact {
         let components = self.components.iter().map(|component| component.status.impact());
-        let incidents = self.open().filter(|incident| incident.status != Status::Scheduled).map(|incident| incident.impact);
-        let worst = components.chain(incidents).chain(self.page.impact).max_by_key(|impact| impact.rank());
+        let incidents = self
+            .open()
+            .filter(|incident| incident.status != Status::Scheduled)
+            .map(|incident| incident.impact);
+        let worst =
+            components.chain(incidents).chain(self.page.impact).max_by_key(|impact| impact.rank());
         let doubtful = self.page.impact.is_none()
-            && (!self.rejected.is_empty() || self.components.iter().any(|component| component.status == ComponentStatus::Unknown));
+            && (!self.rejected.is_empty()
+                || self
+                    .components
+                    .iter()
+                    .any(|component| component.status == ComponentStatus::Unknown));
         worst.filter(|worst| *worst != Impact::None || !doubtful).unwrap_or(Impact::Unknown)
     }
 
     /// Whether all is known to be well, and nothing is going on.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.impact() == Impact::None && self.open().all(|incident| incident.status == Status::Scheduled)
+        self.impact() == Impact::None
+            && self.open().all(|incident| incident.status == Status::Scheduled)
     }
 }
 
@@ -165,6 +182,11 @@ impl Incident {
 
 /// A component of which a platform gives name and state alone.
 #[must_use]
-pub fn component(id: Option<String>, name: impl Into<String>, group: Option<String>, status: ComponentStatus) -> Component {
+pub fn component(
+    id: Option<String>,
+    name: impl Into<String>,
+    group: Option<String>,
+    status: ComponentStatus,
+) -> Component {
     Component { id, name: name.into(), group, status }
 }

@@ -1,9 +1,10 @@
-//! What the program says about itself: tracing to a rotated file through tracing-appender, and warnings
-//! to standard error.
+//! What the program says about itself: tracing to a rotated file through tracing-appender, and
+//! warnings to standard error.
 //!
-//! Promises: [`start`] returns an error and never panics; a value of a stranger cannot forge a line or
-//! reach a terminal as a command; a slow or full disk costs lines of this log (they are counted), never
-//! the program's progress. Events are not told here: they have a log of their own that loses nothing.
+//! Promises: [`start`] returns an error and never panics; a value of a stranger cannot forge a line
+//! or reach a terminal as a command; a slow or full disk costs lines of this log (they are
+//! counted), never the program's progress. Events are not told here: they have a log of their own
+//! that loses nothing.
 
 mod people;
 
@@ -21,7 +22,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{Diagnostics, Rotation};
 
-/// First part of the files' names. Old files are removed by this prefix, so no other file may share it.
+/// First part of the files' names. Old files are removed by this prefix, so no other file may share
+/// it.
 pub const FILE_PREFIX: &str = "statuswatch";
 /// Last part of the files' names.
 pub const FILE_SUFFIX: &str = "log";
@@ -93,8 +95,8 @@ pub fn start(settings: &Diagnostics, stderr: Stderr) -> Result<Guard, TelemetryE
     Ok(guard)
 }
 
-/// Makes panics one line of the diagnostics instead of many on standard error: they are contained, counted and told by
-/// the supervisor.
+/// Makes panics one line of the diagnostics instead of many on standard error: they are contained,
+/// counted and told by the supervisor.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
@@ -106,14 +108,20 @@ pub fn log_panics() {
 
 fn build(settings: &Diagnostics, stderr: Stderr) -> Result<(Dispatch, Guard), TelemetryError> {
     let appender = appender(settings)?;
-    let (writer, worker) = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES).finish(appender);
+    let (writer, worker) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(WAITING_LINES)
+        .finish(appender);
     let dropped = writer.error_counter();
     // Libraries are heard when something is wrong; their details are nobody's concern below trace.
-    let libraries = if settings.level == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
+    let libraries =
+        if settings.level == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
     let file = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(OneLine::new(move || -> NonBlocking { writer.clone() }))
-        .with_filter(Targets::new().with_default(libraries).with_target(FILE_PREFIX, settings.level));
+        .with_filter(
+            Targets::new().with_default(libraries).with_target(FILE_PREFIX, settings.level),
+        );
     let warnings = (stderr == Stderr::Warnings).then(|| warnings(io::stderr));
     let subscriber = tracing_subscriber::registry().with(file).with(warnings);
     Ok((Dispatch::new(subscriber), Guard { dropped, _worker: worker }))
@@ -141,10 +149,20 @@ fn appender(settings: &Diagnostics) -> Result<RollingFileAppender, TelemetryErro
         Rotation::Daily => rolling::Rotation::DAILY,
         Rotation::Size(_) => return Err(TelemetryError::RotationBySize),
     };
-    make_directory(&settings.dir).map_err(|source| TelemetryError::Directory { path: settings.dir.clone(), source })?;
-    let builder = RollingFileAppender::builder().rotation(rotation).filename_prefix(FILE_PREFIX).filename_suffix(FILE_SUFFIX);
-    let builder = if settings.keep == 0 { builder } else { builder.max_log_files(settings.keep.max(LEAST_KEPT)) };
-    builder.build(&settings.dir).map_err(|source| TelemetryError::File { path: settings.dir.clone(), source })
+    make_directory(&settings.dir)
+        .map_err(|source| TelemetryError::Directory { path: settings.dir.clone(), source })?;
+    let builder = RollingFileAppender::builder()
+        .rotation(rotation)
+        .filename_prefix(FILE_PREFIX)
+        .filename_suffix(FILE_SUFFIX);
+    let builder = if settings.keep == 0 {
+        builder
+    } else {
+        builder.max_log_files(settings.keep.max(LEAST_KEPT))
+    };
+    builder
+        .build(&settings.dir)
+        .map_err(|source| TelemetryError::File { path: settings.dir.clone(), source })
 }
 
 /// Makes the directory, for its owner and group alone. One that is there keeps its mode.
@@ -180,13 +198,15 @@ where
     }
 }
 
-/// The formatter hands in a whole record at once; what it holds but the last line feed is neutralised.
+/// The formatter hands in a whole record at once; what it holds but the last line feed is
+/// neutralised.
 struct OneLineWriter<W>(W);
 
 impl<W: Write> Write for OneLineWriter<W> {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(record);
-        // One write: the non-blocking writer may drop a message, and half a line would glue itself to the next.
+        // One write: the non-blocking writer may drop a message, and half a line would glue itself
+        // to the next.
         self.0.write_all(one_line(text.trim_end_matches('\n')).as_bytes())?;
         Ok(record.len())
     }
@@ -196,7 +216,8 @@ impl<W: Write> Write for OneLineWriter<W> {
     }
 }
 
-/// `record` as one safe line: a line feed inside is shown as `\n`, what a terminal would obey is left out.
+/// `record` as one safe line: a line feed inside is shown as `\n`, what a terminal would obey is
+/// left out.
 fn one_line(record: &str) -> String {
     let mut line = crate::text::safe(&record.replace('\n', "\\n"));
     line.push('\n');
@@ -216,9 +237,16 @@ mod tests {
         let (dispatch, guard) = build(&settings(dir), Stderr::Off).unwrap();
         tracing::dispatcher::with_default(&dispatch, say);
         drop(guard);
-        let files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let files: Vec<_> =
+            std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
         let text = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-        (files.iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect(), text)
+        (
+            files
+                .iter()
+                .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
+                .collect(),
+            text,
+        )
     }
 
     #[test]
@@ -233,8 +261,14 @@ mod tests {
         });
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.ends_with("second\n"), "{text}");
-        assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
-        assert!(matches!(files.as_slice(), [name] if name.starts_with("statuswatch.2")), "{files:?}");
+        assert!(
+            !text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'),
+            "{text:?}"
+        );
+        assert!(
+            matches!(files.as_slice(), [name] if name.starts_with("statuswatch.2")),
+            "{files:?}"
+        );
     }
 
     /// Where a test's lines for people go.
@@ -276,7 +310,10 @@ mod tests {
             ]
         );
         let stamp = text.strip_prefix('[').and_then(|text| text.split_once("] ")).unwrap().0;
-        assert!(chrono::NaiveDateTime::parse_from_str(stamp, "%Y-%m-%d %H:%M:%S UTC").is_ok(), "{stamp}");
+        assert!(
+            chrono::NaiveDateTime::parse_from_str(stamp, "%Y-%m-%d %H:%M:%S UTC").is_ok(),
+            "{stamp}"
+        );
     }
 
     #[cfg(unix)]
@@ -316,9 +353,18 @@ mod tests {
         let kept = Diagnostics { keep: 1, ..settings(dir.path()) };
         let (_dispatch, guard) = build(&kept, Stderr::Off).unwrap();
         drop(guard);
-        let names: Vec<String> =
-            std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        assert!(names.contains(&"events.log".to_owned()) && names.contains(&"events.2026-01-01.jsonl".to_owned()), "{names:?}");
-        assert!(names.iter().filter(|name| name.starts_with(FILE_PREFIX)).count() <= LEAST_KEPT, "{names:?}");
+        let names: Vec<String> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert!(
+            names.contains(&"events.log".to_owned())
+                && names.contains(&"events.2026-01-01.jsonl".to_owned()),
+            "{names:?}"
+        );
+        assert!(
+            names.iter().filter(|name| name.starts_with(FILE_PREFIX)).count() <= LEAST_KEPT,
+            "{names:?}"
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! The yardstick: the same HTTP library with the same settings fetching the same documents, and nothing else.
+//! The yardstick: the same HTTP library with the same settings fetching the same documents, and
+//! nothing else.
 //!
-//! `bare PORT COUNT SECONDS ROUNDS PEM-FILE` polls `COUNT` providers evenly spread over each of `ROUNDS` intervals,
-//! and prints the processor time of the last one.
+//! `bare PORT COUNT SECONDS ROUNDS PEM-FILE` polls `COUNT` providers evenly spread over each of
+//! `ROUNDS` intervals, and prints the processor time of the last one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +20,13 @@ pub(crate) fn client(pem: &str, hosts: usize, keep_alive: Duration) -> Client {
     if !pem.is_empty() {
         roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
     }
-    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .unwrap()
+    .with_root_certificates(roots)
+    .with_no_client_auth();
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     tls.resumption = rustls::client::Resumption::in_memory_sessions(8 * hosts.max(32));
     Client::builder()
@@ -40,8 +43,13 @@ pub(crate) fn client(pem: &str, hosts: usize, keep_alive: Duration) -> Client {
 }
 
 /// One request; the body is read and thrown away.
-pub(crate) async fn fetch(client: &Client, url: &str, etag: &mut Option<HeaderValue>) -> StatusCode {
-    let mut request = client.get(url).header(ACCEPT, "application/json").timeout(Duration::from_secs(10));
+pub(crate) async fn fetch(
+    client: &Client,
+    url: &str,
+    etag: &mut Option<HeaderValue>,
+) -> StatusCode {
+    let mut request =
+        client.get(url).header(ACCEPT, "application/json").timeout(Duration::from_secs(10));
     if let Some(etag) = etag.as_ref() {
         request = request.header(IF_NONE_MATCH, etag);
     }
@@ -59,8 +67,11 @@ pub(crate) async fn fetch(client: &Client, url: &str, etag: &mut Option<HeaderVa
 /// Runs the loop.
 pub(crate) fn run(arguments: &[&str]) {
     let numbers: Vec<usize> = arguments.iter().take(4).map(|word| word.parse().unwrap()).collect();
-    let [port, count, seconds, rounds] = numbers[..] else { return };
-    let pem = arguments.get(4).map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default();
+    let [port, count, seconds, rounds] = numbers[..] else {
+        return;
+    };
+    let pem =
+        arguments.get(4).map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let keep_alive = if seconds <= 20 { seconds as u64 + 2 } else { 3 };
@@ -70,8 +81,12 @@ pub(crate) fn run(arguments: &[&str]) {
         for round in 0..rounds {
             let (began, before) = (tokio::time::Instant::now(), measure::cpu());
             for n in 0..count {
-                tokio::time::sleep_until(began + Duration::from_secs(seconds as u64).mul_f64(n as f64 / count as f64)).await;
-                let url = format!("{scheme}://{}:{port}/api/v2/summary.json", crate::server::address(n));
+                tokio::time::sleep_until(
+                    began + Duration::from_secs(seconds as u64).mul_f64(n as f64 / count as f64),
+                )
+                .await;
+                let url =
+                    format!("{scheme}://{}:{port}/api/v2/summary.json", crate::server::address(n));
                 let (client, etags) = (client.clone(), std::rc::Rc::clone(&etags));
                 tokio::task::spawn_local(async move {
                     let mut etag: Option<HeaderValue> = etags.borrow_mut()[n].take();

@@ -9,9 +9,12 @@ use statuswatch::world::{Opening, Posted, State};
 const TEXT: &str = "We are seeing elevated error rates for a part of requests in the European regions. Our engineers have found \
                     the cause in a routing change, are rolling it back, and will tell more within half an hour. Requests that failed may be repeated.";
 
-/// Components until the platform's first document has about `bytes`, then past incidents where components do not help.
+/// Components until the platform's first document has about `bytes`, then past incidents where
+/// components do not help.
 pub(crate) fn grown(platform: &dyn Platform, path: &str, bytes: usize) -> State {
-    let length = |state: &State| platform.documents(state).get(path).map_or(0, |document| document.body.len());
+    let length = |state: &State| {
+        platform.documents(state).get(path).map_or(0, |document| document.body.len())
+    };
     let make = |components: usize, incidents: usize| {
         let names: Vec<String> = (0..components).map(|n| format!("Service number {n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -42,10 +45,14 @@ pub(crate) fn grown(platform: &dyn Platform, path: &str, bytes: usize) -> State 
 fn open(state: &mut State, n: usize) -> Posted {
     let component = format!("Service number {n}");
     let title = format!("Elevated error rates, case {n}");
-    state.open(Utc::now(), &Opening { title: &title, impact: Impact::Minor, components: &[&component], text: TEXT })
+    state.open(
+        Utc::now(),
+        &Opening { title: &title, impact: Impact::Minor, components: &[&component], text: TEXT },
+    )
 }
 
-/// What a fake provider of one size says at each of its versions. All providers of a size share the bytes.
+/// What a fake provider of one size says at each of its versions. All providers of a size share the
+/// bytes.
 pub(crate) struct Story {
     state: State,
     incident: Option<Posted>,
@@ -82,12 +89,15 @@ impl Story {
         });
     }
 
-    /// At version `number`: each one opens an incident or writes one update, the fourth ends the incident.
+    /// At version `number`: each one opens an incident or writes one update, the fourth ends the
+    /// incident.
     pub(crate) fn at(&mut self, number: usize) -> &Version {
         while self.told.len() <= number {
             let n = self.told.len();
             let step = (n - 1) % 4;
-            let status = [Status::Investigating, Status::Identified, Status::Monitoring, Status::Resolved][step];
+            let status =
+                [Status::Investigating, Status::Identified, Status::Monitoring, Status::Resolved]
+                    [step];
             match self.incident {
                 Some(posted) if step > 0 => {
                     self.state.update(Utc::now(), posted.incident, status, TEXT);

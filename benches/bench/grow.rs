@@ -37,14 +37,17 @@ const ROW: &str = "<div class=\"row no-gutters mb-3 incident-row\"";
 /// What feeds wrap an item in.
 const ITEMS: [(&str, &str); 2] = [("<item", "</item>"), ("<entry", "</entry>")];
 
-/// A document of `source` of about `bytes`, and what is read from it: the richest of its fixtures that can be grown, else
-/// the largest as it is.
+/// A document of `source` of about `bytes`, and what is read from it: the richest of its fixtures
+/// that can be grown, else the largest as it is.
 pub(crate) fn grown(source: &dyn Source, steps: &[Step], bytes: usize) -> (Documents, Snapshot) {
-    let mut own: Vec<&Step> = steps.iter().filter(|step| step.source.name() == source.name()).collect();
+    let mut own: Vec<&Step> =
+        steps.iter().filter(|step| step.source.name() == source.name()).collect();
     own.sort_by_key(|step| std::cmp::Reverse(step.documents.first.body.len()));
     for step in &own {
         let first = &step.documents.first;
-        let Ok(before) = source.parse(&Documents::only(first.clone()), LIMITS) else { continue };
+        let Ok(before) = source.parse(&Documents::only(first.clone()), LIMITS) else {
+            continue;
+        };
         for body in bodies(first, bytes) {
             let document = Document { body: body.into(), ..first.clone() };
             // Recognised and read in full, or this was no list to be grown.
@@ -53,7 +56,10 @@ pub(crate) fn grown(source: &dyn Source, steps: &[Step], bytes: usize) -> (Docum
                 continue;
             }
             match source.parse(&documents, LIMITS) {
-                Ok(after) if after.rejected.len() <= before.rejected.len() && said(&after) > said(&before) => {
+                Ok(after)
+                    if after.rejected.len() <= before.rejected.len()
+                        && said(&after) > said(&before) =>
+                {
                     return (documents, after);
                 }
                 _ => {}
@@ -86,7 +92,11 @@ fn bodies(document: &Document, bytes: usize) -> Vec<Vec<u8>> {
     let bytes = if wide { bytes / 2 } else { bytes };
     match document.shape() {
         Shape::Json => json(&text, bytes).into_iter().map(encode).collect(),
-        Shape::Xml => ITEMS.iter().filter_map(|(open, close)| xml(&text, open, close, bytes)).map(encode).collect(),
+        Shape::Xml => ITEMS
+            .iter()
+            .filter_map(|(open, close)| xml(&text, open, close, bytes))
+            .map(encode)
+            .collect(),
         // Pages that hold their data as JSON.
         Shape::Html => html(&text, bytes).into_iter().map(encode).collect(),
         _ => Vec::new(),
@@ -94,24 +104,32 @@ fn bodies(document: &Document, bytes: usize) -> Vec<Vec<u8>> {
 }
 
 fn json(text: &str, bytes: usize) -> Vec<String> {
-    let Ok(whole) = serde_json::from_str::<Value>(text) else { return Vec::new() };
+    let Ok(whole) = serde_json::from_str::<Value>(text) else {
+        return Vec::new();
+    };
     let mut lists = Vec::new();
     collect(&whole, "", &mut lists);
     lists.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     let grow = |(_, place): (usize, String)| {
         let mut grown = whole.clone();
         if let Some(items) = grown.pointer(&place)?.as_object().cloned() {
-            let each = items.iter().map(|(key, item)| key.len() + item.to_string().len() + 4).sum::<usize>().max(1);
+            let each = items
+                .iter()
+                .map(|(key, item)| key.len() + item.to_string().len() + 4)
+                .sum::<usize>()
+                .max(1);
             let rounds = bytes.saturating_sub(whole.to_string().len()) / each;
-            let more =
-                (1..=rounds).flat_map(|round| items.iter().map(move |(key, item)| (format!("{key}{round}"), renamed(item, round))));
+            let more = (1..=rounds).flat_map(|round| {
+                items.iter().map(move |(key, item)| (format!("{key}{round}"), renamed(item, round)))
+            });
             grown.pointer_mut(&place)?.as_object_mut()?.extend(more);
             return Some(grown.to_string());
         }
         let items = grown.pointer(&place)?.as_array()?.clone();
         let each = items.iter().map(|item| item.to_string().len() + 1).sum::<usize>().max(1);
         let rounds = bytes.saturating_sub(whole.to_string().len()) / each;
-        let more = (1..=rounds).flat_map(|round| items.iter().map(move |item| renamed(item, round)));
+        let more =
+            (1..=rounds).flat_map(|round| items.iter().map(move |item| renamed(item, round)));
         let all: Vec<Value> = items.iter().cloned().chain(more).collect();
         *grown.pointer_mut(&place)? = Value::Array(all);
         Some(grown.to_string())
@@ -123,7 +141,9 @@ fn json(text: &str, bytes: usize) -> Vec<String> {
 fn collect(value: &Value, at: &str, out: &mut Vec<(usize, String)>) {
     match value {
         Value::Object(object) => {
-            let numbered = |(key, value): (&String, &Value)| key.bytes().all(|byte| byte.is_ascii_digit()) && value.is_object();
+            let numbered = |(key, value): (&String, &Value)| {
+                key.bytes().all(|byte| byte.is_ascii_digit()) && value.is_object()
+            };
             if !object.is_empty() && object.iter().all(numbered) {
                 out.push((value.to_string().len(), at.to_owned()));
             }
@@ -155,7 +175,9 @@ fn rename(value: &mut Value, round: usize) {
         Value::Object(object) => {
             for (key, value) in object {
                 match value {
-                    Value::String(text) if NAMES.contains(&key.as_str()) && !text.is_empty() => *text = format!("{text}{round}"),
+                    Value::String(text) if NAMES.contains(&key.as_str()) && !text.is_empty() => {
+                        *text = format!("{text}{round}")
+                    }
                     Value::Number(number) if NAMES.contains(&key.as_str()) => {
                         *value = Value::from(number.as_u64().unwrap_or(0) + 100_000 * round as u64);
                     }
@@ -176,9 +198,9 @@ fn xml(text: &str, open: &str, close: &str, bytes: usize) -> Option<String> {
     let mut out = text[..end].to_owned();
     for round in 1..=bytes.saturating_sub(text.len()) / item.len() {
         let number = format!("{round}</");
-        let named = ["guid", "id", "link"]
-            .iter()
-            .fold(item.to_owned(), |item, tag| item.replace(&format!("</{tag}>"), &format!("{number}{tag}>")));
+        let named = ["guid", "id", "link"].iter().fold(item.to_owned(), |item, tag| {
+            item.replace(&format!("</{tag}>"), &format!("{number}{tag}>"))
+        });
         out.push_str(&named);
     }
     out.push_str(&text[end..]);

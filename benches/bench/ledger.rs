@@ -11,8 +11,12 @@ use crate::watched::{provider, snapshot};
 
 /// Prints the table.
 pub(crate) fn run() {
-    println!("\n| pollers at once | events in a poll | events/s | polls/s | CPU per event |\n|---|---|---|---|---|");
-    for (pollers, events, polls) in [(1, 1, 4_000), (64, 1, 40_000), (512, 1, 40_000), (512, 4, 20_000)] {
+    println!(
+        "\n| pollers at once | events in a poll | events/s | polls/s | CPU per event |\n|---|---|---|---|---|"
+    );
+    for (pollers, events, polls) in
+        [(1, 1, 4_000), (64, 1, 40_000), (512, 1, 40_000), (512, 4, 20_000)]
+    {
         let runner = actix::System::new();
         let (wall, cpu) = runner.block_on(record(pollers, events, polls));
         let told = (polls * events) as f64;
@@ -28,12 +32,15 @@ pub(crate) fn run() {
 async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Duration) {
     let dir = tempfile::tempdir().unwrap();
     let (fatal, _keep) = tokio::sync::mpsc::unbounded_channel();
-    let options = Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
+    let options =
+        Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
     let arbiter = actix::Arbiter::new();
     let first = LedgerActor::open(options).unwrap();
     let ledger: Addr<LedgerActor> = LedgerActor::start_in_arbiter(&arbiter.handle(), |_| first);
     let count = polls / 4;
-    let providers: Vec<_> = (0..count).map(|n| provider(format!("provider-{n}"), "https://status.bench.example/")).collect();
+    let providers: Vec<_> = (0..count)
+        .map(|n| provider(format!("provider-{n}"), "https://status.bench.example/"))
+        .collect();
     ledger.send(Watch { providers: providers.clone(), died: Vec::new() }).await.unwrap().unwrap();
     let now = chrono::Utc::now();
     let send = |provider: usize, updates: usize| {
@@ -49,7 +56,11 @@ async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Durat
         async move { ledger.send(record).await.unwrap().unwrap() }
     };
     // The baseline is not what is measured.
-    futures::stream::iter(0..count).map(|n| send(n, 0)).buffer_unordered(256).collect::<Vec<_>>().await;
+    futures::stream::iter(0..count)
+        .map(|n| send(n, 0))
+        .buffer_unordered(256)
+        .collect::<Vec<_>>()
+        .await;
     let (wall, before) = (std::time::Instant::now(), crate::measure::cpu());
     let told: usize = futures::stream::iter(0..polls)
         .map(|n| send(n % count, (n / count + 1) * events))

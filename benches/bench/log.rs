@@ -12,8 +12,11 @@ const EVENTS: usize = 100_000;
 
 /// Prints the table.
 pub(crate) fn run() {
-    let events: Vec<Recorded> = (1..=EVENTS as u64).map(|seq| event(seq, "provider-1", chrono::Utc::now())).collect();
-    println!("\n| events in a batch, each batch synced | events/s | CPU per event |\n|---|---|---|");
+    let events: Vec<Recorded> =
+        (1..=EVENTS as u64).map(|seq| event(seq, "provider-1", chrono::Utc::now())).collect();
+    println!(
+        "\n| events in a batch, each batch synced | events/s | CPU per event |\n|---|---|---|"
+    );
     for batch in [1, 10, 100, 1000] {
         let dir = tempfile::tempdir().unwrap();
         let mut sink = EventLogSink::new(dir.path(), LogFileFormat::Json, Rotation::Never, 0);

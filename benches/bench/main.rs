@@ -10,8 +10,8 @@
 //! cargo bench -- views                 `history` over 1,000,000 events, `status` with 10,000 providers
 //! ```
 //!
-//! Everything is loopback and made up. Costs are processor time wherever possible, and comparisons are made in
-//! turn within one run, so that other work on the machine falls on both sides.
+//! Everything is loopback and made up. Costs are processor time wherever possible, and comparisons
+//! are made in turn within one run, so that other work on the machine falls on both sides.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -47,7 +47,8 @@ mod watched;
 
 fn main() {
     // cargo bench hands `--bench` to every benchmark.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["parse"] => parse::run(),
@@ -57,10 +58,16 @@ fn main() {
         ["views"] => views::run(),
         ["scale", count, rest @ ..] => {
             let count = count.parse().expect("scale takes a number of providers");
-            scale::run(count, rest.first().map_or(60, |seconds| seconds.parse().expect("an interval in seconds")));
+            scale::run(
+                count,
+                rest.first().map_or(60, |seconds| seconds.parse().expect("an interval in seconds")),
+            );
         }
         ["soak", count, minutes] => {
-            soak::run(count.parse().expect("a number of providers"), minutes.parse().expect("minutes"));
+            soak::run(
+                count.parse().expect("a number of providers"),
+                minutes.parse().expect("minutes"),
+            );
         }
         ["server", rest @ ..] => server::run(rest),
         ["bare", rest @ ..] => bare::run(rest),

@@ -51,12 +51,23 @@ impl Look {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
         };
-        // After the name in parentheses: user and system time are the 12th and 13th field, in hundredths of a second.
-        let times: Vec<u64> =
-            stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
+        // After the name in parentheses: user and system time are the 12th and 13th field, in
+        // hundredths of a second.
+        let times: Vec<u64> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .flat_map(str::parse)
+            .collect();
         let switches =
             std::fs::read_dir(root.join("task")).into_iter().flatten().flatten().map(|task| {
-                field(&std::fs::read_to_string(task.path().join("status")).unwrap_or_default(), "voluntary_ctxt_switches")
+                field(
+                    &std::fs::read_to_string(task.path().join("status")).unwrap_or_default(),
+                    "voluntary_ctxt_switches",
+                )
             });
         Self {
             cpu: Duration::from_millis(times.iter().sum::<u64>() * 10),

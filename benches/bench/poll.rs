@@ -1,5 +1,5 @@
-//! One poll beside a bare fetch of the same documents, in turn in one run: processor time of this process, the fake
-//! providers being in another.
+//! One poll beside a bare fetch of the same documents, in turn in one run: processor time of this
+//! process, the fake providers being in another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,20 +82,35 @@ async fn compare(name: &str, tls: bool, keep: bool, changing: bool) {
         watch.round(at_once).await;
         let ours_spent = cpu() - after_stats;
         let requests = server.stats().requests;
-        assert!(changing || requests == bare_requests, "the same requests: {requests} and {bare_requests}");
+        assert!(
+            changing || requests == bare_requests,
+            "the same requests: {requests} and {bare_requests}"
+        );
         let bare_spent = middle - before;
         // Where an incident ends, a document more is asked for: counted as what it is, a fetch.
         let fair = requests as f64 / bare_requests as f64;
-        let (bare, our) = (bare_spent.as_secs_f64() * fair / hosts as f64 * 1e6, ours_spent.as_secs_f64() / hosts as f64 * 1e6);
+        let (bare, our) = (
+            bare_spent.as_secs_f64() * fair / hosts as f64 * 1e6,
+            ours_spent.as_secs_f64() / hosts as f64 * 1e6,
+        );
         bares.push(bare);
         ours.push(our);
         ratios.push(our / bare);
     }
     let (bare, our, ratio) = (median(&mut bares), median(&mut ours), median(&mut ratios));
-    println!("| {name} | {bare:.0} µs | {our:.0} µs | {ratio:.2} ({:.2} to {:.2}) |", ratios[0], ratios[ratios.len() - 1]);
+    println!(
+        "| {name} | {bare:.0} µs | {our:.0} µs | {ratio:.2} ({:.2} to {:.2}) |",
+        ratios[0],
+        ratios[ratios.len() - 1]
+    );
 }
 
-async fn fetch_all(client: &reqwest::Client, urls: &[String], etags: &mut [Option<HeaderValue>], details: bool) {
+async fn fetch_all(
+    client: &reqwest::Client,
+    urls: &[String],
+    etags: &mut [Option<HeaderValue>],
+    details: bool,
+) {
     futures::stream::iter(urls.iter().zip(etags))
         .map(|(url, etag)| async move {
             bare::fetch(client, url, etag).await;
@@ -120,14 +135,26 @@ impl Watching {
     async fn start(urls: &[String], pem: &str, keep_alive: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
-        let first =
-            LedgerActor::open(ledger::Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal }).unwrap();
+        let first = LedgerActor::open(ledger::Options {
+            state_dir: dir.path().to_owned(),
+            keep: Duration::from_hours(24),
+            fatal,
+        })
+        .unwrap();
         let arbiters = [actix::Arbiter::new(), actix::Arbiter::new()];
         let ledger = Ledger::default();
         ledger.replace(LedgerActor::start_in_arbiter(&arbiters[0].handle(), |_| first));
-        let extra_roots =
-            if pem.is_empty() { Vec::new() } else { vec![CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec()] };
-        let options = ClientOptions { keep_alive, extra_roots, max_hosts: urls.len() * 2, ..ClientOptions::default() };
+        let extra_roots = if pem.is_empty() {
+            Vec::new()
+        } else {
+            vec![CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec()]
+        };
+        let options = ClientOptions {
+            keep_alive,
+            extra_roots,
+            max_hosts: urls.len() * 2,
+            ..ClientOptions::default()
+        };
         let shared = Arc::new(Shared {
             client: statuswatch::fetch::Client::new(options).unwrap(),
             ledger: ledger.clone(),
@@ -137,11 +164,20 @@ impl Watching {
             anchor: Anchor::now(),
             once: None,
         });
-        let providers: Vec<_> = urls.iter().enumerate().map(|(n, url)| provider(format!("provider-{n}"), url)).collect();
-        let loaded = ledger.ask(Watch { providers: providers.clone(), died: Vec::new() }).await.unwrap();
+        let providers: Vec<_> = urls
+            .iter()
+            .enumerate()
+            .map(|(n, url)| provider(format!("provider-{n}"), url))
+            .collect();
+        let loaded =
+            ledger.ask(Watch { providers: providers.clone(), died: Vec::new() }).await.unwrap();
         let (log, state, to) = (dir.path().join("log"), dir.path().to_owned(), ledger.clone());
         SinkActor::start_in_arbiter(&arbiters[1].handle(), move |_| {
-            SinkActor::new(Box::new(EventLogSink::new(log, LogFileFormat::Json, Rotation::Never, 0)), to, state)
+            SinkActor::new(
+                Box::new(EventLogSink::new(log, LogFileFormat::Json, Rotation::Never, 0)),
+                to,
+                state,
+            )
         });
         let starts = loaded.into_iter().map(|loaded| Start {
             checkpoint: loaded.checkpoint,
@@ -175,7 +211,13 @@ async fn poll(shared: &Shared, provider: &Arc<Provider>, start: &mut Start) {
     let place = shared.work.place().await;
     match cycle::poll(shared, provider, start, place).await {
         Outcome::Unchanged { validators, .. } => {
-            shared.ledger.hint(Unchanged { provider: provider.id.clone(), generation: 0, at: now, next_poll_at: now, validators });
+            shared.ledger.hint(Unchanged {
+                provider: provider.id.clone(),
+                generation: 0,
+                at: now,
+                next_poll_at: now,
+                validators,
+            });
         }
         Outcome::Read { snapshot, checkpoint, complete, .. } => {
             let kept = (*checkpoint).clone();

@@ -1,4 +1,5 @@
-//! The release binary against N fake providers over TLS, and the bare fetch loop at the same pace against the same.
+//! The release binary against N fake providers over TLS, and the bare fetch loop at the same pace
+//! against the same.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -47,9 +48,22 @@ pub(crate) fn run(count: usize, seconds: u64) {
     row("new connections per poll", format!("{:.2}", stats.connections as f64 / polls));
     row("CPU per quiet poll", format!("{ours:.0} µs"));
     row("one core's share", format!("{:.1} %", spent.as_secs_f64() / (seconds * 2) as f64 * 100.0));
-    row("gap between polls p50 / p99", format!("{:.2} s / {:.2} s", stats.gap_p50_ms / 1e3, stats.gap_p99_ms / 1e3));
-    row("memory at rest", format!("{:.1} MB, {:.1} KB a provider", after.rss_mb, after.rss_mb * 1024.0 / count as f64));
-    row("memory at its peak, first polls included", format!("{:.1} MB", baseline.peak_mb.max(after.peak_mb)));
+    row(
+        "gap between polls p50 / p99",
+        format!("{:.2} s / {:.2} s", stats.gap_p50_ms / 1e3, stats.gap_p99_ms / 1e3),
+    );
+    row(
+        "memory at rest",
+        format!(
+            "{:.1} MB, {:.1} KB a provider",
+            after.rss_mb,
+            after.rss_mb * 1024.0 / count as f64
+        ),
+    );
+    row(
+        "memory at its peak, first polls included",
+        format!("{:.1} MB", baseline.peak_mb.max(after.peak_mb)),
+    );
     row("threads / descriptors", format!("{} / {}", after.threads, after.descriptors));
     let minutes = (seconds * 2) as f64 / 60.0;
     let bytes = (after.written - before.written) as f64 / minutes;
@@ -60,10 +74,16 @@ pub(crate) fn run(count: usize, seconds: u64) {
     storm(&mut server, child.id(), dir.path(), count, seconds, &row);
     stop(child);
     let (child, again) = start(dir.path(), &config, &pem);
-    row("start to ready, with the ledger of before", format!("{:.0} ms", again.as_secs_f64() * 1e3));
+    row(
+        "start to ready, with the ledger of before",
+        format!("{:.0} ms", again.as_secs_f64() * 1e3),
+    );
     row(
         "the ledger's size",
-        format!("{:.1} MB", std::fs::metadata(dir.path().join("state/ledger.db")).unwrap().len() as f64 / 1e6),
+        format!(
+            "{:.1} MB",
+            std::fs::metadata(dir.path().join("state/ledger.db")).unwrap().len() as f64 / 1e6
+        ),
     );
     let begun = Instant::now();
     let output = command(&config, &pem).arg("status").output().unwrap();
@@ -89,7 +109,11 @@ pub(crate) fn configure(dir: &Path, server: &Server, count: usize, interval: Dur
     );
     for n in 0..count {
         let url = server.url(n);
-        writeln!(text, "  - {{id: provider-{n}, name: Provider {n}, url: \"{url}\", source: statuspage}}").unwrap();
+        writeln!(
+            text,
+            "  - {{id: provider-{n}, name: Provider {n}, url: \"{url}\", source: statuspage}}"
+        )
+        .unwrap();
     }
     let path = dir.join("providers.yaml");
     std::fs::write(&path, text).unwrap();
@@ -148,23 +172,36 @@ impl Tail {
 
     /// The providers of the lines that have come since the last look.
     pub(crate) fn providers(&mut self) -> Vec<String> {
-        let Ok(mut file) = std::fs::File::open(&self.path) else { return Vec::new() };
+        let Ok(mut file) = std::fs::File::open(&self.path) else {
+            return Vec::new();
+        };
         file.seek(SeekFrom::Start(self.offset)).unwrap();
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         self.offset += whole as u64;
-        let provider =
-            |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["provider"].as_str().map(str::to_owned);
+        let provider = |line: &str| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["provider"]
+                .as_str()
+                .map(str::to_owned)
+        };
         text[..whole].lines().filter_map(provider).collect()
     }
 }
 
 /// Changes many pages within a second and waits for each of them in the event log.
-fn storm(server: &mut Server, pid: u32, dir: &Path, count: usize, seconds: u64, row: &dyn Fn(&str, String)) {
+fn storm(
+    server: &mut Server,
+    pid: u32,
+    dir: &Path,
+    count: usize,
+    seconds: u64,
+    row: &dyn Fn(&str, String),
+) {
     let pages = STORM.min(count / 10).max(1);
     let (quiet, mut log) = (Look::at(pid), Tail::end_of(dir));
-    let (mut published, mut seen): (HashMap<String, Instant>, Vec<f64>) = (HashMap::new(), Vec::new());
+    let (mut published, mut seen): (HashMap<String, Instant>, Vec<f64>) =
+        (HashMap::new(), Vec::new());
     let begun = Instant::now();
     for part in 0..10 {
         let (from, to) = (pages * part / 10, pages * (part + 1) / 10);

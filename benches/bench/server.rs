@@ -1,4 +1,5 @@
-//! Fake providers in a process of their own: `server COUNT plain|tls`, each with an address of its own in 127.0.0.0/8.
+//! Fake providers in a process of their own: `server COUNT plain|tls`, each with an address of its
+//! own in 127.0.0.0/8.
 //!
 //! It is spoken to over its standard input, a line a wish, and answers each with one line:
 //! `publish FROM COUNT`, `changing on|off`, `stats` (then counts anew), end of input ends it.
@@ -140,14 +141,23 @@ impl Hosts {
         let etag = format!("\"{}-{}\"", known.story, known.version);
         if first && header(head, "if-none-match") == Some(etag.as_str()) {
             self.stats.not_modified += 1;
-            return (format!("HTTP/1.1 304 Not Modified\r\nETag: {etag}\r\n\r\n"), bytes::Bytes::new());
+            return (
+                format!("HTTP/1.1 304 Not Modified\r\nETag: {etag}\r\n\r\n"),
+                bytes::Bytes::new(),
+            );
         }
-        let Version { summary, incidents, maintenances } = self.stories[known.story].at(known.version);
+        let Version { summary, incidents, maintenances } =
+            self.stories[known.story].at(known.version);
         let body = match path.rsplit('/').next() {
             Some("summary.json") => summary,
             Some("incidents.json") => incidents,
             Some("scheduled-maintenances.json") => maintenances,
-            _ => return ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(), bytes::Bytes::new()),
+            _ => {
+                return (
+                    "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                    bytes::Bytes::new(),
+                );
+            }
         };
         self.stats.bytes += body.len() as u64;
         let length = body.len();
@@ -201,7 +211,8 @@ pub(crate) fn run(arguments: &[&str]) {
 }
 
 async fn serve(count: usize, tls: bool, size: usize) {
-    let sizes: Vec<usize> = if size > 0 { vec![size] } else { SIZES.into_iter().chain([LARGE]).collect() };
+    let sizes: Vec<usize> =
+        if size > 0 { vec![size] } else { SIZES.into_iter().chain([LARGE]).collect() };
     let stories: Vec<Story> = sizes.iter().map(|&size| Story::new(size)).collect();
     let story = |n: usize| match (size, n % 20) {
         (1.., _) => 0,
@@ -221,7 +232,9 @@ async fn serve(count: usize, tls: bool, size: usize) {
     let pem = authority.as_ref().map(|authority| authority.pem.clone()).unwrap_or_default();
     let mut port = 0;
     for n in 0..count {
-        let listener = TcpListener::bind((address(n), port)).await.expect("an address of its own for each provider: see ulimit -n");
+        let listener = TcpListener::bind((address(n), port))
+            .await
+            .expect("an address of its own for each provider: see ulimit -n");
         port = listener.local_addr().unwrap().port();
         let acceptor = authority.as_ref().map(|authority| authority.acceptor(address(n)));
         let hosts = Rc::clone(&hosts);
@@ -258,7 +271,11 @@ async fn serve(count: usize, tls: bool, size: usize) {
     }
 }
 
-async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, hosts: &Rc<RefCell<Hosts>>, host: usize) {
+async fn talk(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    hosts: &Rc<RefCell<Hosts>>,
+    host: usize,
+) {
     let mut buffer = Vec::with_capacity(1024);
     loop {
         match stream.read_buf(&mut buffer).await {
@@ -297,14 +314,19 @@ impl Authority {
     }
 
     fn acceptor(&self, address: Ipv4Addr) -> tokio_rustls::TlsAcceptor {
-        let certificate = CertificateParams::new(vec![address.to_string()]).unwrap().signed_by(&self.key, &self.issuer).unwrap();
-        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(self.key.serialize_der());
-        let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
+        let certificate = CertificateParams::new(vec![address.to_string()])
             .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.into())
+            .signed_by(&self.key, &self.issuer)
             .unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(self.key.serialize_der());
+        let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(
+            rustls::crypto::ring::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.into())
+        .unwrap();
         config.ticketer = Arc::clone(&self.ticketer);
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -1,4 +1,5 @@
-//! The release binary at fifty times the normal pace for an hour, while pages change: what it uses must not grow.
+//! The release binary at fifty times the normal pace for an hour, while pages change: what it uses
+//! must not grow.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -34,7 +35,8 @@ pub(crate) fn run(count: usize, minutes: u64) {
             let from = turn * CHANGING % count;
             turn += 1;
             server.publish(from, CHANGING.min(count - from));
-            let mut expected: HashSet<String> = (from..count.min(from + CHANGING)).map(|n| format!("provider-{n}")).collect();
+            let mut expected: HashSet<String> =
+                (from..count.min(from + CHANGING)).map(|n| format!("provider-{n}")).collect();
             let published = Instant::now();
             while !expected.is_empty() && published.elapsed() < INTERVAL * 4 {
                 wait(Duration::from_millis(20));
@@ -47,7 +49,10 @@ pub(crate) fn run(count: usize, minutes: u64) {
         }
         let look = Look::at(child.id());
         polls += server.stats().requests;
-        let size = |name: &str| std::fs::metadata(dir.path().join(name)).map_or(0, |metadata| metadata.len()) as f64 / 1e6;
+        let size = |name: &str| {
+            std::fs::metadata(dir.path().join(name)).map_or(0, |metadata| metadata.len()) as f64
+                / 1e6
+        };
         println!(
             "| {} | {polls} | {:.1} MB | {} / {} | {:.1} and {:.1} MB | {told} | {late} |",
             begun.elapsed().as_secs() / 60,

@@ -1,4 +1,5 @@
-//! `history` over a million events and `status` with ten thousand providers: the commands as people run them.
+//! `history` over a million events and `status` with ten thousand providers: the commands as people
+//! run them.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,13 +19,21 @@ pub(crate) fn run() {
     let state = dir.path().to_owned();
     actix::System::new().block_on(async {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
-        let ledger = LedgerActor::open(Options { state_dir: state, keep: Duration::from_hours(24), fatal }).unwrap().start();
-        let providers = (0..PROVIDERS).map(|n| provider(format!("provider-{n}"), "https://status.bench.example/")).collect();
+        let ledger =
+            LedgerActor::open(Options { state_dir: state, keep: Duration::from_hours(24), fatal })
+                .unwrap()
+                .start();
+        let providers = (0..PROVIDERS)
+            .map(|n| provider(format!("provider-{n}"), "https://status.bench.example/"))
+            .collect();
         ledger.send(Watch { providers, died: Vec::new() }).await.unwrap().unwrap();
     });
     fill(&dir.path().join("ledger.db"));
     let size = std::fs::metadata(dir.path().join("ledger.db")).unwrap().len();
-    println!("\n| {EVENTS} events of {PROVIDERS} providers in {} MB | median of 7 | output |\n|---|---|---|", size / 1_000_000);
+    println!(
+        "\n| {EVENTS} events of {PROVIDERS} providers in {} MB | median of 7 | output |\n|---|---|---|",
+        size / 1_000_000
+    );
     let state = dir.path().to_str().unwrap();
     for words in [
         &["history", "--provider", "provider-77", "--since", "7d"][..],
@@ -37,11 +46,18 @@ pub(crate) fn run() {
         let mut bytes = 0;
         for _ in 0..7 {
             let begun = Instant::now();
-            let output =
-                Command::new(env!("CARGO_BIN_EXE_statuswatch")).args(["--state", state]).args(words).stdin(Stdio::null()).output();
+            let output = Command::new(env!("CARGO_BIN_EXE_statuswatch"))
+                .args(["--state", state])
+                .args(words)
+                .stdin(Stdio::null())
+                .output();
             times.push(begun.elapsed().as_secs_f64() * 1e3);
             let output = output.unwrap();
-            assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{words:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             bytes = output.stdout.len();
         }
         println!("| `{}` | {:.0} ms | {} KB |", words.join(" "), median(&mut times), bytes / 1000);
@@ -65,7 +81,15 @@ fn fill(path: &std::path::Path) {
             let at = start + chrono::Duration::milliseconds((seq * 8_640) as i64);
             let provider = format!("provider-{}", seq * 7 % PROVIDERS as u64);
             let line = event(seq, &provider, at).line;
-            insert.execute(rusqlite::params![seq as i64, &id[..], provider, at.timestamp_millis(), line]).unwrap();
+            insert
+                .execute(rusqlite::params![
+                    seq as i64,
+                    &id[..],
+                    provider,
+                    at.timestamp_millis(),
+                    line
+                ])
+                .unwrap();
         }
     }
     transaction.commit().unwrap();

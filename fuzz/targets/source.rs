@@ -1,6 +1,8 @@
-//! One source by itself, the one that `STATUSWATCH_FUZZ_SOURCE` names: two polls with all the documents it asks for.
+//! One source by itself, the one that `STATUSWATCH_FUZZ_SOURCE` names: two polls with all the
+//! documents it asks for.
 //!
-//! Input: the documents of a poll, parted by a record separator, each behind a line with the role it has in a fixture's file name.
+//! Input: the documents of a poll, parted by a record separator, each behind a line with the role
+//! it has in a fixture's file name.
 #![no_main]
 
 #[path = "../../tests/it/sources/fixtures.rs"]

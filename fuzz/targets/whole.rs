@@ -1,4 +1,5 @@
-//! Bytes to text: a poll of two documents, parted by a record separator, after the poll of the first alone.
+//! Bytes to text: a poll of two documents, parted by a record separator, after the poll of the
+//! first alone.
 #![no_main]
 
 #[path = "../../tests/it/fuzz/whole.rs"]

@@ -5,7 +5,8 @@ use crate::source;
 /// How the platforms are called as sources, where the words differ.
 const PLATFORM_SOURCES: &[(&str, &str)] = &[("gcp", "google"), ("uptime-kuma", "uptimekuma")];
 
-/// APIs whose address says by itself which source reads them, where the catalogue knows no platform.
+/// APIs whose address says by itself which source reads them, where the catalogue knows no
+/// platform.
 const API_SOURCES: &[(&str, &str)] = &[("https://api.onlineornot.com/", "onlineornot")];
 
 /// A provider known by name.
@@ -75,8 +76,8 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// What to fetch, when only the sources for which `known_source` is true can be read: the platform's own
-    /// document, else the feed, else the page itself, to be recognised.
+    /// What to fetch, when only the sources for which `known_source` is true can be read: the
+    /// platform's own document, else the feed, else the page itself, to be recognised.
     #[must_use]
     pub fn target(&self, known_source: &dyn Fn(&str) -> bool) -> Target<'a> {
         let by_platform = PLATFORM_SOURCES.iter().find(|(platform, _)| *platform == self.platform);
@@ -106,20 +107,23 @@ impl<'a> Entry<'a> {
 
 fn looks_like_feed(address: &str) -> bool {
     let address = address.to_ascii_lowercase();
-    address.starts_with("http") && ["rss", "atom", "feed", ".xml"].iter().any(|mark| address.contains(mark))
+    address.starts_with("http")
+        && ["rss", "atom", "feed", ".xml"].iter().any(|mark| address.contains(mark))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LINE: &str =
-        "acme\tAcme\tcloud\t1\thttps://s.example\tacmepages\thttps://s.example/a.json\thttps://s.example/history.rss\thigh";
+    const LINE: &str = "acme\tAcme\tcloud\t1\thttps://s.example\tacmepages\thttps://s.example/a.json\thttps://s.example/history.rss\thigh";
 
     #[test]
     fn a_platform_without_a_source_of_its_own_is_read_by_its_feed() {
         let entry = Entry::from_line(LINE).unwrap();
-        assert_eq!(entry.target(&|name| name == "feed"), Target { url: "https://s.example/history.rss", source: Some("feed") });
+        assert_eq!(
+            entry.target(&|name| name == "feed"),
+            Target { url: "https://s.example/history.rss", source: Some("feed") }
+        );
         assert_eq!(entry.target(&|name| name == "acmepages").url, "https://s.example/a.json");
         assert_eq!(entry.target(&|_| false), Target { url: "https://s.example", source: None });
     }
@@ -137,7 +141,10 @@ mod tests {
         let address = "https://api.onlineornot.com/v1/status_pages/s.example/summary";
         let line = LINE.replace("acmepages", "other").replace("https://s.example/a.json", address);
         let entry = Entry::from_line(&line).unwrap();
-        assert_eq!(entry.target(&|name| name == "onlineornot"), Target { url: address, source: Some("onlineornot") });
+        assert_eq!(
+            entry.target(&|name| name == "onlineornot"),
+            Target { url: address, source: Some("onlineornot") }
+        );
     }
 
     #[test]

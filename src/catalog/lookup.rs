@@ -31,8 +31,9 @@ pub fn entries() -> impl Iterator<Item = Entry<'static>> {
     CATALOG.lines().filter_map(Entry::from_line)
 }
 
-/// What `query` may mean, best first: all of a tier or category of that name, then slugs and names that begin with it, that
-/// contain it, pages at that address; where there is none of these, slugs and names that resemble it.
+/// What `query` may mean, best first: all of a tier or category of that name, then slugs and names
+/// that begin with it, that contain it, pages at that address; where there is none of these, slugs
+/// and names that resemble it.
 #[must_use]
 pub fn search(query: &str) -> Vec<Entry<'static>> {
     let query = query.trim().to_lowercase();
@@ -43,7 +44,10 @@ pub fn search(query: &str) -> Vec<Entry<'static>> {
     let mut found: Vec<(u8, usize, Entry<'static>)> = entries()
         .filter_map(|entry| {
             let name = entry.name.to_lowercase();
-            if group.is_some_and(|group| group.contains(&entry)) || entry.slug == query || name == query {
+            if group.is_some_and(|group| group.contains(&entry))
+                || entry.slug == query
+                || name == query
+            {
                 Some((0, 0, entry))
             } else if entry.slug.starts_with(&query) || name.starts_with(&query) {
                 Some((1, 0, entry))
@@ -59,12 +63,15 @@ pub fn search(query: &str) -> Vec<Entry<'static>> {
     if found.is_empty() {
         found = entries()
             .filter_map(|entry| {
-                let distance = distance(&query, entry.slug).min(distance(&query, &entry.name.to_lowercase()));
+                let distance =
+                    distance(&query, entry.slug).min(distance(&query, &entry.name.to_lowercase()));
                 (distance <= tolerance(&query)).then_some((4, distance, entry))
             })
             .collect();
     }
-    found.sort_by_key(|(rank, distance, entry)| (*rank, *distance, entry.tier.unwrap_or(u8::MAX), entry.slug));
+    found.sort_by_key(|(rank, distance, entry)| {
+        (*rank, *distance, entry.tier.unwrap_or(u8::MAX), entry.slug)
+    });
     found.into_iter().map(|(_, _, entry)| entry).collect()
 }
 
@@ -84,7 +91,9 @@ pub fn nearest(slug: &str) -> Option<&'static str> {
     let slug = slug.trim().to_lowercase();
     // "Google Cloud" and "google_cloud" are written by people who know the name and not the slug.
     let dashed = slug.replace([' ', '_', '.'], "-");
-    if let Some(entry) = find(&dashed).or_else(|| entries().find(|entry| entry.name.to_lowercase() == slug)) {
+    if let Some(entry) =
+        find(&dashed).or_else(|| entries().find(|entry| entry.name.to_lowercase() == slug))
+    {
         return Some(entry.slug);
     }
     let close = entries()
@@ -127,7 +136,10 @@ pub fn group(name: &str) -> Option<Group> {
     if let Some(tier) = name.strip_prefix("tier").and_then(|tier| tier.parse().ok()) {
         return tiers().contains(&tier).then_some(Group::Tier(tier));
     }
-    categories().into_iter().find(|(category, _)| *category == name).map(|(category, _)| Group::Category(category))
+    categories()
+        .into_iter()
+        .find(|(category, _)| *category == name)
+        .map(|(category, _)| Group::Category(category))
 }
 
 /// The categories with the number of their entries, the largest first.
@@ -182,7 +194,9 @@ mod tests {
             assert_eq!(line.split('\t').count(), 9, "{line}");
             assert!(before < entry.slug, "{before} before {}", entry.slug);
             assert_eq!(find(entry.slug), Some(entry));
-            for address in [Some(entry.status_page), Some(entry.source), entry.feed].into_iter().flatten() {
+            for address in
+                [Some(entry.status_page), Some(entry.source), entry.feed].into_iter().flatten()
+            {
                 let url = url::Url::parse(address).unwrap();
                 assert!(url.scheme() == "https" && url.username().is_empty(), "{line}");
             }
@@ -202,9 +216,12 @@ mod tests {
 
     #[test]
     fn slips_find_their_slug() {
-        for (typed, meant) in
-            [("gihtub", "github"), ("opena", "openai"), ("Google Cloud", "google-cloud"), ("github-actions", "github")]
-        {
+        for (typed, meant) in [
+            ("gihtub", "github"),
+            ("opena", "openai"),
+            ("Google Cloud", "google-cloud"),
+            ("github-actions", "github"),
+        ] {
             assert_eq!(nearest(typed), Some(meant), "{typed}");
         }
         assert_eq!(nearest("qqqqqqqqqqqqqq"), None);
@@ -223,15 +240,24 @@ mod tests {
     #[test]
     fn groups_and_addresses_are_found() {
         let slugs = |query: &str| search(query).iter().map(|entry| entry.slug).collect::<Vec<_>>();
-        let first = |query: &str, count: usize| slugs(query).into_iter().take(count).collect::<Vec<_>>();
-        let tier1: Vec<&str> = entries().filter(|entry| entry.tier == Some(1)).map(|entry| entry.slug).collect();
+        let first =
+            |query: &str, count: usize| slugs(query).into_iter().take(count).collect::<Vec<_>>();
+        let tier1: Vec<&str> =
+            entries().filter(|entry| entry.tier == Some(1)).map(|entry| entry.slug).collect();
         assert_eq!(slugs("tier1"), tier1);
         let ai = entries().filter(|entry| entry.category == "ai").count();
-        assert!(first("AI", ai).contains(&"openai") && slugs("ai").len() > ai, "the category, then what is called so");
+        assert!(
+            first("AI", ai).contains(&"openai") && slugs("ai").len() > ai,
+            "the category, then what is called so"
+        );
         assert_eq!(slugs("githubstatus.com"), ["github"]);
         let at = |address: &str| at(&url::Url::parse(address).unwrap()).map(|entry| entry.slug);
         assert_eq!(at("http://www.githubstatus.com/"), Some("github"));
-        assert_eq!(at("https://www.githubstatus.com/history.atom"), None, "whoever wants the feed gets it");
+        assert_eq!(
+            at("https://www.githubstatus.com/history.atom"),
+            None,
+            "whoever wants the feed gets it"
+        );
     }
 
     #[test]

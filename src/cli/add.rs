@@ -1,4 +1,5 @@
-//! `add SLUG...`: the file is changed as a whole or not at all, and never into one that is not valid.
+//! `add SLUG...`: the file is changed as a whole or not at all, and never into one that is not
+//! valid.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -29,16 +30,28 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
     };
     // One with mistakes may lack nothing but a provider: what it becomes decides.
     let mut known: Vec<(String, Option<Url>)> = parse(path, &before)
-        .map(|loaded| loaded.config.providers.iter().map(|one| (one.id.clone(), Some(one.url.clone()))).collect())
+        .map(|loaded| {
+            loaded
+                .config
+                .providers
+                .iter()
+                .map(|one| (one.id.clone(), Some(one.url.clone())))
+                .collect()
+        })
         .unwrap_or_default();
     let mut text = before.clone();
     for what in &args.what {
         // A page of the catalogue is better watched under its slug.
         let url = probe::parse(what).ok();
         let slug = url.as_ref().and_then(catalog::at).map_or(what.as_str(), |entry| entry.slug);
-        if let Some((id, _)) = known.iter().find(|(id, at)| id == slug || (url.is_some() && *at == url)) {
+        if let Some((id, _)) =
+            known.iter().find(|(id, at)| id == slug || (url.is_some() && *at == url))
+        {
             let is = if id == what { String::new() } else { format!(", as {id}") };
-            output::note(&format!("statuswatch: {} is there already{is}", super::table::one_line(what)));
+            output::note(&format!(
+                "statuswatch: {} is there already{is}",
+                super::table::one_line(what)
+            ));
             continue;
         }
         let entry = match entry(slug, &|id| known.iter().any(|(known, _)| known == id)) {
@@ -70,12 +83,18 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
     };
     replace(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     let plural = if providers == 1 { "" } else { "s" };
-    output::print(&format!("{}: {providers} provider{plural}\n", super::table::one_line(&path.display().to_string())))?;
+    output::print(&format!(
+        "{}: {providers} provider{plural}\n",
+        super::table::one_line(&path.display().to_string())
+    ))?;
     Ok(Exit::Done)
 }
 
 /// The entry for a slug of the catalogue, or for what is behind an address.
-fn entry(what: &str, taken: &dyn Fn(&str) -> bool) -> anyhow::Result<Result<String, (Exit, String)>> {
+fn entry(
+    what: &str,
+    taken: &dyn Fn(&str) -> bool,
+) -> anyhow::Result<Result<String, (Exit, String)>> {
     if catalog::find(what).is_some() {
         return Ok(Ok(what.to_owned()));
     }

@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::filter::FilterArgs;
 
-const ABOUT: &str = "Watches the official status pages of everything you depend on and tells every update once";
+const ABOUT: &str =
+    "Watches the official status pages of everything you depend on and tells every update once";
 
 const LONG_ABOUT: &str = "\
 Watches the official status pages of everything you depend on and tells every update once.
@@ -84,7 +85,13 @@ pub struct Common {
     )]
     pub config: PathBuf,
     /// Where the ledger's database lives [default: the file's `state_dir`, else ./state]
-    #[arg(long, global = true, value_name = "DIR", env = "STATUSWATCH_STATE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "STATUSWATCH_STATE",
+        hide_env_values = true
+    )]
     pub state: Option<PathBuf>,
 }
 
@@ -133,7 +140,8 @@ Past events from the ledger, oldest first; the newest 50 unless --limit says oth
   statuswatch history --since 2026-02-01 --kind incident --impact major+ --limit 0
   statuswatch history --json          one JSON object a line, as in the event log", after_help = EXIT_STATUSES)]
     History(HistoryArgs),
-    /// What is behind an address: the platform, how it was recognised, the snapshot it gives, the entry for providers.yaml
+    /// What is behind an address: the platform, how it was recognised, the snapshot it gives, the
+    /// entry for providers.yaml
     #[command(long_about = "\
 What is behind an address: the platform, how it was recognised, the snapshot it gives with its components by name, \
 and the entry for providers.yaml.
@@ -167,7 +175,8 @@ The providers known by name: what may stand in providers.yaml as a bare slug.
   statuswatch catalog tier1          a tier; likewise a category, such as ai
   statuswatch catalog google cloud   those whose slug or name begins with it, has it in it or resembles it", after_help = EXIT_STATUSES)]
     Catalog(CatalogArgs),
-    /// A small universe of fake providers on loopback: something to see within seconds, without a network
+    /// A small universe of fake providers on loopback: something to see within seconds, without a
+    /// network
     #[command(long_about = "\
 A small universe of fake providers on loopback, watched by the real pipeline over real HTTP: incidents, maintenances, \
 component changes and broken pages play in about a minute. State and logs go to a temporary directory that is named at the start.
@@ -175,7 +184,8 @@ component changes and broken pages play in about a minute. State and logs go to 
   statuswatch demo
   statuswatch demo --duration 20s --seed 7", after_help = EXIT_STATUSES)]
     Demo(DemoArgs),
-    /// The demo's world with pollers, sinks and the process itself killed at random; prints what was lost or told twice
+    /// The demo's world with pollers, sinks and the process itself killed at random; prints what
+    /// was lost or told twice
     #[command(long_about = "\
 The demo's world, with pollers, sinks, the ledger and the process itself (SIGKILL) killed at random while incidents play. \
 Prints what was published, recorded, delivered, lost, told twice or torn; exit status 1 on any of the last three.
@@ -237,7 +247,8 @@ pub enum Format {
 /// Flags of `check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
-    /// Also fetch every provider once and print a table of what was found; exit status 1 when one could not be read
+    /// Also fetch every provider once and print a table of what was found; exit status 1 when one
+    /// could not be read
     #[arg(long)]
     pub online: bool,
     /// Print JSON
@@ -254,7 +265,8 @@ pub struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Exit with 1 when no provider was read within its `stale_after`: for health checks of containers
+    /// Exit with 1 when no provider was read within its `stale_after`: for health checks of
+    /// containers
     #[arg(long)]
     pub check: bool,
 }
@@ -382,7 +394,10 @@ mod tests {
 
     #[test]
     fn config_and_state_stand_before_or_behind_the_command() {
-        for line in [["x", "-c", "a.yaml", "--state", "s", "man"], ["x", "man", "-c", "a.yaml", "--state", "s"]] {
+        for line in [
+            ["x", "-c", "a.yaml", "--state", "s", "man"],
+            ["x", "man", "-c", "a.yaml", "--state", "s"],
+        ] {
             let cli = Cli::try_parse_from(line).unwrap();
             assert_eq!(cli.common.config, PathBuf::from("a.yaml"));
             assert_eq!(cli.common.state, Some(PathBuf::from("s")));

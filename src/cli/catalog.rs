@@ -29,7 +29,8 @@ fn render(found: &[Entry<'_>], colour: bool) -> String {
     let mut table = Table::new(&["SLUG", "NAME", "CATEGORY", "TIER", "PLATFORM", "PAGE"]);
     for entry in found {
         let tier = entry.tier.map_or_else(|| "-".to_owned(), |tier| tier.to_string());
-        let cells = [entry.slug, entry.name, entry.category, &tier, entry.platform, entry.status_page];
+        let cells =
+            [entry.slug, entry.name, entry.category, &tier, entry.platform, entry.status_page];
         table.row(cells.map(Into::into));
     }
     table.render(colour)

@@ -30,7 +30,8 @@ struct Told<'a> {
     hint: Option<&'a str>,
 }
 
-/// Validates the configuration: mistakes to standard error, one line that sums up to standard output.
+/// Validates the configuration: mistakes to standard error, one line that sums up to standard
+/// output.
 ///
 /// # Errors
 /// Standard output could not be written.
@@ -65,7 +66,9 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
         output::note(&format!("statuswatch: {error}"));
     } else if !args.json {
         let found = if mistakes.is_empty() { "no mistakes".to_owned() } else { count(&mistakes) };
-        let watched = providers.map(|n| format!("{n} provider{}, ", if n == 1 { "" } else { "s" })).unwrap_or_default();
+        let watched = providers
+            .map(|n| format!("{n} provider{}, ", if n == 1 { "" } else { "s" }))
+            .unwrap_or_default();
         let doubtful = if doubts.is_empty() { "" } else { ", but the catalogue has doubts" };
         output::print(&format!("{}: {watched}{found}{doubtful}\n", super::table::one_line(&file)))?;
     }

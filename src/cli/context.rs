@@ -32,7 +32,8 @@ pub fn load(common: &Common) -> Result<Loaded, Exit> {
     Ok(loaded)
 }
 
-/// The state directory: `--state`, else the configuration's, else `./state` where there is no configuration at all.
+/// The state directory: `--state`, else the configuration's, else `./state` where there is no
+/// configuration at all.
 ///
 /// # Errors
 /// [`Exit::Usage`]: the configuration that would say it is not valid, which has been said.
@@ -45,7 +46,9 @@ pub fn state_dir(common: &Common) -> Result<PathBuf, Exit> {
         Err(_) if is_absent(common) => Ok(DEFAULT_STATE.into()),
         Err(error) => {
             let exit = refuse(&error);
-            output::note("statuswatch: without a valid configuration the state directory must be named: --state DIR");
+            output::note(
+                "statuswatch: without a valid configuration the state directory must be named: --state DIR",
+            );
             Err(exit)
         }
     }

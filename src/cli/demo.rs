@@ -1,4 +1,5 @@
-//! `demo`: a small universe of fake providers on loopback, watched by the real pipeline over real HTTP.
+//! `demo`: a small universe of fake providers on loopback, watched by the real pipeline over real
+//! HTTP.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,10 +35,17 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     ));
     let universe = Arc::clone(&sky.universe);
     let seed = args.seed;
-    sky.runtime.spawn(async move { Storm::play(&universe, seed, play.saturating_sub(AFTERWARDS)).await });
+    sky.runtime
+        .spawn(async move { Storm::play(&universe, seed, play.saturating_sub(AFTERWARDS)).await });
     let common = Common { config: config.clone(), state: None };
-    let watched = super::run::run(&common, &RunArgs { duration: Some(play + AFTERWARDS), ..RunArgs::default() })?;
-    output::note(&format!("\nThe demo is over. What it left is in {} and may be removed.", dir.display()));
+    let watched = super::run::run(
+        &common,
+        &RunArgs { duration: Some(play + AFTERWARDS), ..RunArgs::default() },
+    )?;
+    output::note(&format!(
+        "\nThe demo is over. What it left is in {} and may be removed.",
+        dir.display()
+    ));
     Ok(watched)
 }
 
@@ -52,9 +60,11 @@ pub(super) struct Sky {
 impl Sky {
     /// Starts `count` providers.
     pub(super) fn start(count: usize) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let universe =
-            runtime.block_on(Universe::start_sized(count, Arc::new(clock::now))).context("cannot start the fake providers")?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let universe = runtime
+            .block_on(Universe::start_sized(count, Arc::new(clock::now)))
+            .context("cannot start the fake providers")?;
         Ok(Self { universe: Arc::new(universe), runtime })
     }
 }

@@ -23,8 +23,14 @@ use crate::poller::work::Work;
 const AT_ONCE: usize = 32;
 
 /// Reads each provider once; `done` is called as each one ends. In the order given.
-pub(super) fn all(providers: &[Arc<Provider>], mut done: impl FnMut(&Provider)) -> anyhow::Result<Vec<Result<Examined, Trouble>>> {
-    let client = Client::new(ClientOptions { max_hosts: providers.len().max(16) * 2, ..ClientOptions::default() })?;
+pub(super) fn all(
+    providers: &[Arc<Provider>],
+    mut done: impl FnMut(&Provider),
+) -> anyhow::Result<Vec<Result<Examined, Trouble>>> {
+    let client = Client::new(ClientOptions {
+        max_hosts: providers.len().max(16) * 2,
+        ..ClientOptions::default()
+    })?;
     let shared = Shared {
         client,
         ledger: Ledger::default(),
@@ -68,7 +74,8 @@ pub(super) fn one(url: &url::Url) -> anyhow::Result<Result<Examined, Trouble>> {
         json: None,
     });
     // Shown at a terminal alone: a page may take many guesses.
-    let progress = ProgressBar::new_spinner().with_message(format!("reading {}", one_line(&provider.name)));
+    let progress =
+        ProgressBar::new_spinner().with_message(format!("reading {}", one_line(&provider.name)));
     progress.enable_steady_tick(Duration::from_millis(120));
     let mut results = all(&[provider], |_| {})?;
     progress.finish_and_clear();

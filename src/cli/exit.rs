@@ -41,6 +41,9 @@ mod tests {
     /// Scripts and unit files rely on these numbers.
     #[test]
     fn numbers_are_the_contracts() {
-        assert_eq!([Exit::Done, Exit::Failed, Exit::Usage, Exit::Busy].map(Exit::code), [0, 1, 2, 75]);
+        assert_eq!(
+            [Exit::Done, Exit::Failed, Exit::Usage, Exit::Busy].map(Exit::code),
+            [0, 1, 2, 75]
+        );
     }
 }

@@ -15,13 +15,16 @@ pub struct FilterArgs {
     /// Only of these providers, by id; may be repeated or separated by commas
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub provider: Vec<String>,
-    /// Seen at or after: 7d, 2h, 1h30m ago, or a time such as 2026-02-23 or 2026-02-23T10:00:00Z (UTC)
+    /// Seen at or after: 7d, 2h, 1h30m ago, or a time such as 2026-02-23 or 2026-02-23T10:00:00Z
+    /// (UTC)
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     pub since: Option<Since>,
-    /// Only of this kind: incident, maintenance, component, provider; may be repeated or separated by commas
+    /// Only of this kind: incident, maintenance, component, provider; may be repeated or separated
+    /// by commas
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub kind: Vec<Kind>,
-    /// Only with this impact: none, minor, major, critical, maintenance, unknown; `major+` is that and worse
+    /// Only with this impact: none, minor, major, critical, maintenance, unknown; `major+` is that
+    /// and worse
     #[arg(long, value_name = "IMPACT", value_delimiter = ',', value_parser = parse_impact)]
     pub impact: Vec<ImpactIs>,
 }
@@ -65,7 +68,11 @@ impl FilterArgs {
             providers: self.provider.iter().cloned().collect(),
             since: self.since.and_then(|since| since.instant(now)),
             kinds: self.kind.clone(),
-            impacts: Impact::ALL.iter().copied().filter(|&impact| self.impact.iter().any(|is| is.holds(impact))).collect(),
+            impacts: Impact::ALL
+                .iter()
+                .copied()
+                .filter(|&impact| self.impact.iter().any(|is| is.holds(impact)))
+                .collect(),
         }
     }
 }
@@ -74,7 +81,9 @@ impl Since {
     /// The instant at `now`; `None` where it lies before the beginning of time.
     fn instant(self, now: Time) -> Option<Time> {
         match self {
-            Self::Ago(ago) => TimeDelta::from_std(ago).ok().and_then(|ago| now.checked_sub_signed(ago)),
+            Self::Ago(ago) => {
+                TimeDelta::from_std(ago).ok().and_then(|ago| now.checked_sub_signed(ago))
+            }
             Self::At(time) => Some(time),
         }
     }
@@ -105,7 +114,8 @@ impl Wanted {
 /// # Errors
 /// Words for a person.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    config::parse_duration(text).map_err(|error| format!("{error}: write it like 90s, 5m, 1h30m or 7d"))
+    config::parse_duration(text)
+        .map_err(|error| format!("{error}: write it like 90s, 5m, 1h30m or 7d"))
 }
 
 /// Reads a duration before now, a date, or a time.
@@ -122,9 +132,9 @@ fn parse_since(text: &str) -> Result<Since, String> {
             return Ok(Since::At(time.and_utc()));
         }
     }
-    parse_duration(text)
-        .map(Since::Ago)
-        .map_err(|_| format!("\"{text}\" is no time: write it like 7d, 2h, 2026-02-23 or 2026-02-23T10:00:00Z"))
+    parse_duration(text).map(Since::Ago).map_err(|_| {
+        format!("\"{text}\" is no time: write it like 7d, 2h, 2026-02-23 or 2026-02-23T10:00:00Z")
+    })
 }
 
 /// Reads `major` or `major+`.
@@ -133,9 +143,9 @@ fn parse_impact(text: &str) -> Result<ImpactIs, String> {
         Some(word) => (word, ImpactIs::AtLeast),
         None => (text, ImpactIs::Exactly),
     };
-    word.parse()
-        .map(make)
-        .map_err(|error: crate::event::UnknownWord| format!("{error}: one of none, minor, major, critical, maintenance, unknown"))
+    word.parse().map(make).map_err(|error: crate::event::UnknownWord| {
+        format!("{error}: one of none, minor, major, critical, maintenance, unknown")
+    })
 }
 
 #[cfg(test)]
@@ -170,7 +180,9 @@ mod tests {
     #[test]
     fn an_impact_is_exact_unless_a_plus_follows() {
         let impacts = |text: &str| {
-            FilterArgs { impact: vec![parse_impact(text).unwrap()], ..FilterArgs::default() }.at(Time::UNIX_EPOCH).impacts
+            FilterArgs { impact: vec![parse_impact(text).unwrap()], ..FilterArgs::default() }
+                .at(Time::UNIX_EPOCH)
+                .impacts
         };
         assert_eq!(impacts("major"), [Impact::Major]);
         assert_eq!(impacts("major+"), [Impact::Major, Impact::Critical]);

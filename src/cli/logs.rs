@@ -32,13 +32,20 @@ pub fn run(common: &Common, args: &LogsArgs) -> anyhow::Result<Exit> {
         Ok(dir) => dir,
         Err(exit) => return Ok(exit),
     };
-    let mut view = View { wanted: args.filter.at(clock::now()), json: args.json, colour: output::colour(), strange: 0 };
+    let mut view = View {
+        wanted: args.filter.at(clock::now()),
+        json: args.json,
+        colour: output::colour(),
+        strange: 0,
+    };
     let follower = if args.follow { Some(Follower::new()?) } else { None };
     let mut reader = LogReader::new(&dir);
     let limit = (args.limit > 0).then_some(args.limit);
     let mut newest = VecDeque::new();
     while let Some(line) = reader.next()? {
-        let Some(text) = view.show(&line) else { continue };
+        let Some(text) = view.show(&line) else {
+            continue;
+        };
         match limit {
             None => output::print(&text)?,
             Some(limit) => {
@@ -54,7 +61,11 @@ pub fn run(common: &Common, args: &LogsArgs) -> anyhow::Result<Exit> {
         follower.follow(&mut reader, &mut view)?;
     }
     if view.strange > 0 {
-        output::note(&format!("statuswatch: {} lines in {} are no events and were passed over", view.strange, dir.display()));
+        output::note(&format!(
+            "statuswatch: {} lines in {} are no events and were passed over",
+            view.strange,
+            dir.display()
+        ));
     }
     Ok(Exit::Done)
 }
@@ -66,13 +77,16 @@ fn directory(common: &Common) -> Result<PathBuf, Exit> {
     }
     let log = context::load(common)?.config.event_log;
     if log.format == LogFormat::Text {
-        output::note("statuswatch: event_log.format is text, which cannot be selected from: use `statuswatch history`");
+        output::note(
+            "statuswatch: event_log.format is text, which cannot be selected from: use `statuswatch history`",
+        );
         return Err(Exit::Usage);
     }
     Ok(log.dir)
 }
 
-/// Waits for lines, or for the end. Made before the first line is shown: from then on a signal is an ordinary end.
+/// Waits for lines, or for the end. Made before the first line is shown: from then on a signal is
+/// an ordinary end.
 struct Follower {
     runtime: Runtime,
     terminate: Signal,
@@ -81,9 +95,13 @@ struct Follower {
 
 impl Follower {
     fn new() -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for signals")?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot wait for signals")?;
         let context = runtime.enter();
-        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (terminate, interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         drop(context);
         Ok(Self { runtime, terminate, interrupt })
     }

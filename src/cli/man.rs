@@ -28,7 +28,8 @@ fn page() -> anyhow::Result<String> {
     program.render_options_section(&mut text)?;
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
         // Flags that every command takes stand above once.
-        let own = sub.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
+        let own =
+            sub.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
         let man = clap_mangen::Man::new(own);
         text.extend_from_slice(format!(".SH \"{}\"\n", sub.get_name().to_uppercase()).as_bytes());
         let mut body = Vec::new();

@@ -1,7 +1,7 @@
 //! The command line: arguments, one file for each command, and what they share.
 //!
-//! [`main`] is the program. A command returns how it ended; an error that reaches here is told in one
-//! line with its causes and ends with 1. Nothing in here ends the process by itself.
+//! [`main`] is the program. A command returns how it ended; an error that reaches here is told in
+//! one line with its causes and ends with 1. Nothing in here ends the process by itself.
 
 pub mod add;
 pub mod args;
@@ -80,7 +80,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
 }
 
 /// Runs a command that reads the state directory.
-fn with_state(common: &Common, command: impl FnOnce(&Path) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+fn with_state(
+    common: &Common,
+    command: impl FnOnce(&Path) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
     match context::state_dir(common) {
         Ok(dir) => command(&dir),
         Err(exit) => Ok(exit),

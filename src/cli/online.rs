@@ -39,19 +39,26 @@ struct Row {
 /// Reads every provider once and prints what was found. Exit status 1 where one could not be read.
 pub(super) fn run(providers: &[Arc<Provider>], json: bool) -> anyhow::Result<Exit> {
     let progress = ProgressBar::new(providers.len() as u64);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     progress.set_style(style);
-    let mut waiting: BTreeSet<&str> = providers.iter().map(|provider| provider.id.as_str()).collect();
+    let mut waiting: BTreeSet<&str> =
+        providers.iter().map(|provider| provider.id.as_str()).collect();
     let results = examine::all(providers, |provider| {
         waiting.remove(provider.id.as_str());
         // The last ones are those that keep everybody waiting.
         let few = waiting.len() <= FEW && !waiting.is_empty();
         let names: Vec<&str> = waiting.iter().copied().take(FEW).collect();
-        progress.set_message(if few { format!("waiting for {}", names.join(", ")) } else { provider.id.clone() });
+        progress.set_message(if few {
+            format!("waiting for {}", names.join(", "))
+        } else {
+            provider.id.clone()
+        });
         progress.inc(1);
     })?;
     progress.finish_and_clear();
-    let rows: Vec<Row> = providers.iter().zip(&results).map(|(provider, result)| row(provider, result)).collect();
+    let rows: Vec<Row> =
+        providers.iter().zip(&results).map(|(provider, result)| row(provider, result)).collect();
     let failed = rows.iter().filter(|row| !row.readable).count();
     if json {
         output::print_json(&rows)?;
@@ -84,15 +91,24 @@ fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
             row.open = Some(snapshot.open().count());
             row.components = Some(snapshot.components.len());
             row.warnings.extend(astray(provider, found));
-            row.warnings.extend(unmatched(&provider.filter, snapshot).iter().map(|pattern| one_line(&pattern.to_string())));
+            row.warnings.extend(
+                unmatched(&provider.filter, snapshot)
+                    .iter()
+                    .map(|pattern| one_line(&pattern.to_string())),
+            );
         }
         Err(trouble) => {
             // Beside what it came to, what the address itself answered.
             let mut lines = trouble.reason.lines().map(one_line);
             let first = lines.next().unwrap_or_default();
-            let answer = lines.next().and_then(|line| line.split_once(": ").map(|(_, answer)| answer.to_owned()));
-            row.problem = Some(answer.map_or_else(|| first.clone(), |answer| format!("{first}: {answer}")));
-            if !provider.url_written && catalog::find(&provider.id).is_some_and(|entry| entry.is_doubtful()) {
+            let answer = lines
+                .next()
+                .and_then(|line| line.split_once(": ").map(|(_, answer)| answer.to_owned()));
+            row.problem =
+                Some(answer.map_or_else(|| first.clone(), |answer| format!("{first}: {answer}")));
+            if !provider.url_written
+                && catalog::find(&provider.id).is_some_and(|entry| entry.is_doubtful())
+            {
                 row.warnings.push("the catalogue is not sure of this address".to_owned());
             }
         }
@@ -105,7 +121,11 @@ fn astray(provider: &Provider, found: &Examined) -> Vec<String> {
     let mut warnings = Vec::new();
     let says = if provider.url_written { "providers.yaml" } else { "the catalogue" };
     if let Some(moved_to) = &found.moved_to {
-        let todo = if provider.url_written { "please change it" } else { "name it with \"id\" and \"url\"" };
+        let todo = if provider.url_written {
+            "please change it"
+        } else {
+            "name it with \"id\" and \"url\""
+        };
         warnings.push(format!("the address of {says} has moved to {}: {todo}", redact(moved_to)));
     } else if found.document_url.host() != provider.url.host() {
         warnings.push(format!("the address leads to {}", redact(&found.document_url)));
@@ -118,7 +138,8 @@ fn astray(provider: &Provider, found: &Examined) -> Vec<String> {
 
 fn table(rows: &[Row]) -> String {
     let mut table = Table::new(&["PROVIDER", "SOURCE", "IMPACT", "OPEN", "COMPONENTS", "RESULT"]);
-    let number = |count: Option<usize>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
+    let number =
+        |count: Option<usize>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
     for row in rows {
         let told: Vec<&str> = row.problem.iter().chain(&row.warnings).map(String::as_str).collect();
         let result = match (&row.problem, told.is_empty()) {

@@ -1,5 +1,5 @@
-//! Standard output as every command uses it: text that is safe on a terminal, JSON for programs, and
-//! a reader that went away (`statuswatch history | head`) as an ordinary end.
+//! Standard output as every command uses it: text that is safe on a terminal, JSON for programs,
+//! and a reader that went away (`statuswatch history | head`) as an ordinary end.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -32,7 +32,8 @@ pub fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     print(&text)
 }
 
-/// Writes a message for people to standard error. A standard error that is gone is no reason to fail.
+/// Writes a message for people to standard error. A standard error that is gone is no reason to
+/// fail.
 pub fn note(text: &str) {
     let mut err = io::stderr().lock();
     let _gone = writeln!(err, "{text}");

@@ -70,7 +70,13 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
     let open: Vec<Open<'_>> = found
         .snapshot
         .open()
-        .map(|item| Open { kind: item.kind, id: &item.id, title: &item.title, status: item.status, impact: item.impact })
+        .map(|item| Open {
+            kind: item.kind,
+            id: &item.id,
+            title: &item.title,
+            status: item.status,
+            impact: item.impact,
+        })
         .collect();
     if args.json {
         output::print_json(&Report {
@@ -108,9 +114,21 @@ fn text(found: &Examined, open: &[Open<'_>], entry: &str) -> String {
     }
     fact("Page", snapshot.page.name.as_deref().unwrap_or("-"));
     fact("State", &format!("impact {}", snapshot.impact()));
-    fact("Listed", &format!("{} incidents and maintenances, {} open", snapshot.incidents.len(), open.len()));
+    fact(
+        "Listed",
+        &format!("{} incidents and maintenances, {} open", snapshot.incidents.len(), open.len()),
+    );
     for item in open {
-        fact("", &format!("{}: {} ({}, {})", item.kind, item.title, item.status.label().to_lowercase(), item.impact));
+        fact(
+            "",
+            &format!(
+                "{}: {} ({}, {})",
+                item.kind,
+                item.title,
+                item.status.label().to_lowercase(),
+                item.impact
+            ),
+        );
     }
     for rejected in snapshot.rejected.iter().take(5) {
         fact("Unusable", rejected);
@@ -135,20 +153,37 @@ fn text(found: &Examined, open: &[Open<'_>], entry: &str) -> String {
 }
 
 /// The entry that watches this page, under an id that is not `taken`.
-pub(super) fn entry(url: &Url, found: &Examined, taken: &dyn Fn(&str) -> bool) -> anyhow::Result<String> {
-    let name = found.snapshot.page.name.clone().map(|name| one_line(&name)).filter(|name| !name.is_empty());
+pub(super) fn entry(
+    url: &Url,
+    found: &Examined,
+    taken: &dyn Fn(&str) -> bool,
+) -> anyhow::Result<String> {
+    let name = found
+        .snapshot
+        .page
+        .name
+        .clone()
+        .map(|name| one_line(&name))
+        .filter(|name| !name.is_empty());
     let id = free(id_of(name.as_deref().unwrap_or_default(), url), taken);
     let name = name.unwrap_or_else(|| url.host_str().unwrap_or("status page").to_owned());
-    // The address itself is enough where the platform is recognised from it; a feed is named so that it stays one.
+    // The address itself is enough where the platform is recognised from it; a feed is named so
+    // that it stays one.
     let source = (found.source == "feed").then_some("feed");
     let address = if found.source == "feed" { found.document_url.as_str() } else { url.as_str() };
-    entry_yaml(&NewEntry { id: &id, name: Some(&name), url: address, source }).context("cannot write the entry")
+    entry_yaml(&NewEntry { id: &id, name: Some(&name), url: address, source })
+        .context("cannot write the entry")
 }
 
 /// An id made of the page's name, or of its host.
 fn id_of(name: &str, url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default().trim_start_matches("www.").trim_start_matches("status.");
-    [name, host, "provider"].into_iter().map(slug).find(|id| crate::config::is_id(id)).unwrap_or_else(|| "provider".to_owned())
+    let host =
+        url.host_str().unwrap_or_default().trim_start_matches("www.").trim_start_matches("status.");
+    [name, host, "provider"]
+        .into_iter()
+        .map(slug)
+        .find(|id| crate::config::is_id(id))
+        .unwrap_or_else(|| "provider".to_owned())
 }
 
 /// The id, with a number behind it where others have it.
@@ -196,13 +231,15 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
 
 /// That a word is neither an address nor known.
 pub(super) fn unknown(word: &str) -> String {
-    let hint = catalog::nearest(word)
-        .map_or_else(|| "search with `statuswatch catalog QUERY`".to_owned(), |near| format!("is \"{near}\" meant?"));
+    let hint = catalog::nearest(word).map_or_else(
+        || "search with `statuswatch catalog QUERY`".to_owned(),
+        |near| format!("is \"{near}\" meant?"),
+    );
     format!("\"{}\" is not in the catalogue; {hint}", one_line(word))
 }
 
-/// Why an address could not be read, without saying the same of each place: first what the address itself answered, then
-/// what the guesses came to.
+/// Why an address could not be read, without saying the same of each place: first what the address
+/// itself answered, then what the guesses came to.
 pub(super) fn in_short(url: &Url, reason: &str) -> String {
     let mut lines = reason.lines();
     let first = one_line(lines.next().unwrap_or_default());
@@ -264,7 +301,10 @@ mod tests {
         assert_eq!(id_of("", &url), "acme-example");
         assert_eq!(id_of("障害", &url), "acme-example");
         assert!(parse("ftp://x.example").is_err());
-        assert_eq!(parse("gihtub").unwrap_err(), "\"gihtub\" is not in the catalogue; is \"github\" meant?");
+        assert_eq!(
+            parse("gihtub").unwrap_err(),
+            "\"gihtub\" is not in the catalogue; is \"github\" meant?"
+        );
         assert_eq!(parse("localhost:8080").unwrap().as_str(), "https://localhost:8080/");
         assert_eq!(free("acme".to_owned(), &|id| id != "acme-4"), "acme-4");
         assert!(!parse("https://u:secret@x.example").unwrap_err().contains("secret"));

@@ -25,7 +25,9 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     }
     // One that is no longer in the configuration is shown when it is asked for by name.
-    let wanted = |row: &ProviderRow| if args.providers.is_empty() { row.watched } else { args.providers.contains(&row.id) };
+    let wanted = |row: &ProviderRow| {
+        if args.providers.is_empty() { row.watched } else { args.providers.contains(&row.id) }
+    };
     let rows: Vec<ProviderRow> = rows.into_iter().filter(wanted).collect();
     let (open, sinks, now) = (reader.open_items(None)?, reader.sinks()?, clock::now());
     let view = view_status::view(&rows, &open, &sinks, now);

@@ -61,7 +61,8 @@ impl Table {
             }
         }
         let mut out = String::new();
-        let headings: Vec<Cell> = self.headings.iter().map(|heading| Cell::painted(heading, Paint::Dim)).collect();
+        let headings: Vec<Cell> =
+            self.headings.iter().map(|heading| Cell::painted(heading, Paint::Dim)).collect();
         for row in std::iter::once(&headings).chain(&self.rows) {
             // Blanks are owed until a cell follows that is not empty: a line has none at its end.
             let mut owed = 0;
@@ -89,7 +90,8 @@ pub fn one_line(text: &str) -> String {
     crate::text::one_line(text, usize::MAX)
 }
 
-/// Columns a terminal needs: two for the wide East Asian blocks and emoji, one for the rest. Near enough to align by.
+/// Columns a terminal needs: two for the wide East Asian blocks and emoji, one for the rest. Near
+/// enough to align by.
 fn width(text: &str) -> usize {
     text.chars()
         .map(|c| match u32::from(c) {
@@ -134,6 +136,9 @@ mod tests {
         table.row(["\u{1b}[2Jforged\nline\u{202e}\u{7}\u{9b}1m".into()]);
         let text = table.render(false);
         assert_eq!(text.lines().count(), 2, "{text:?}");
-        assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
+        assert!(
+            !text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'),
+            "{text:?}"
+        );
     }
 }

@@ -9,21 +9,41 @@ use crate::ledger::{OpenItem, ProviderRow, SinkRow};
 
 /// The text people read: a table, then what is open, then what is wrong with the watching itself.
 #[must_use]
-pub fn render(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Time, colour: bool) -> String {
+pub fn render(
+    rows: &[ProviderRow],
+    open: &[OpenItem],
+    sinks: &[SinkRow],
+    now: Time,
+    colour: bool,
+) -> String {
     if rows.is_empty() {
         return "No provider is watched.\n".to_owned();
     }
     let view = view(rows, open, sinks, now);
-    let mut table = Table::new(&["PROVIDER", "STATUS", "OPEN", "FRESHNESS", "LAST POLL", "NEXT POLL", "RESTARTS"]);
+    let mut table = Table::new(&[
+        "PROVIDER",
+        "STATUS",
+        "OPEN",
+        "FRESHNESS",
+        "LAST POLL",
+        "NEXT POLL",
+        "RESTARTS",
+    ]);
     for (row, provider) in rows.iter().zip(&view.providers) {
         table.row([
             provider.name.as_str().into(),
             Cell::painted(&provider.status.label(), status_paint(provider.status)),
-            if provider.open.is_empty() { "-".to_owned() } else { provider.open.len().to_string() }.into(),
+            if provider.open.is_empty() { "-".to_owned() } else { provider.open.len().to_string() }
+                .into(),
             Cell::painted(provider.freshness.word(), freshness_paint(provider.freshness)),
-            row.last_success_at.map_or_else(|| "never".to_owned(), |last| when::relative(last, now)).into(),
-            row.next_poll_at.map_or_else(|| "-".to_owned(), |next| when::relative(next, now)).into(),
-            if provider.restarts == 0 { "-".to_owned() } else { provider.restarts.to_string() }.into(),
+            row.last_success_at
+                .map_or_else(|| "never".to_owned(), |last| when::relative(last, now))
+                .into(),
+            row.next_poll_at
+                .map_or_else(|| "-".to_owned(), |next| when::relative(next, now))
+                .into(),
+            if provider.restarts == 0 { "-".to_owned() } else { provider.restarts.to_string() }
+                .into(),
         ]);
     }
     let mut out = table.render(colour);
@@ -32,7 +52,8 @@ pub fn render(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: T
             out.push_str(&open_block(provider, item));
         }
     }
-    let troubles: String = view.providers.iter().map(trouble).chain(view.sinks.iter().map(sink_trouble)).collect();
+    let troubles: String =
+        view.providers.iter().map(trouble).chain(view.sinks.iter().map(sink_trouble)).collect();
     if !troubles.is_empty() {
         out.push('\n');
         out.push_str(&troubles);
@@ -42,7 +63,8 @@ pub fn render(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: T
 
 fn open_block(provider: &ProviderView, item: &OpenView) -> String {
     let title = if item.title.trim().is_empty() { "(no title)" } else { &item.title };
-    let status = item.status.parse().map_or_else(|_| item.status.clone(), |status: Status| status.label());
+    let status =
+        item.status.parse().map_or_else(|_| item.status.clone(), |status: Status| status.label());
     let facts = [
         Some(format!("{status}, {}", item.impact)),
         item.started_at.as_ref().map(|since| format!("since {since}")),
@@ -55,26 +77,49 @@ fn open_block(provider: &ProviderView, item: &OpenView) -> String {
         (!item.components.is_empty()).then(|| format!("  affects {}", item.components.join(", "))),
         item.url.as_ref().map(|url| format!("  {url}")),
     ];
-    std::iter::once("\n".to_owned()).chain(lines.into_iter().flatten().map(|line| safe_line(&line))).collect()
+    std::iter::once("\n".to_owned())
+        .chain(lines.into_iter().flatten().map(|line| safe_line(&line)))
+        .collect()
 }
 
 /// A line for each thing that is wrong with the watching of a provider.
 fn trouble(provider: &ProviderView) -> String {
-    let stale = provider.freshness != Freshness::Fresh && provider.last_known_status != ComponentStatus::Unknown;
-    let times = if provider.failures > 1 { format!(" ({} times in a row)", provider.failures) } else { String::new() };
+    let stale = provider.freshness != Freshness::Fresh
+        && provider.last_known_status != ComponentStatus::Unknown;
+    let times = if provider.failures > 1 {
+        format!(" ({} times in a row)", provider.failures)
+    } else {
+        String::new()
+    };
     let lines = [
-        stale.then(|| format!("last known as {}", provider.last_known_status.label().to_lowercase())),
+        stale.then(|| {
+            format!("last known as {}", provider.last_known_status.label().to_lowercase())
+        }),
         provider.last_error.as_ref().map(|error| format!("the last poll failed{times}: {error}")),
-        provider.last_restart_cause.as_ref().map(|cause| format!("restarted last because of: {cause}")),
-        provider.parked.then(|| "restarted too often: it is tried again at long intervals".to_owned()),
-        provider.quarantined_until.as_ref().map(|until| format!("its document killed the process: not read before {until}")),
+        provider
+            .last_restart_cause
+            .as_ref()
+            .map(|cause| format!("restarted last because of: {cause}")),
+        provider
+            .parked
+            .then(|| "restarted too often: it is tried again at long intervals".to_owned()),
+        provider
+            .quarantined_until
+            .as_ref()
+            .map(|until| format!("its document killed the process: not read before {until}")),
         provider.suspect.as_ref().map(|why| format!("suspect: {why}")),
     ];
-    lines.into_iter().flatten().map(|line| safe_line(&format!("{}: {line}", provider.name))).collect()
+    lines
+        .into_iter()
+        .flatten()
+        .map(|line| safe_line(&format!("{}: {line}", provider.name)))
+        .collect()
 }
 
 fn sink_trouble(sink: &SinkView) -> String {
-    let Some(trouble) = &sink.trouble else { return String::new() };
+    let Some(trouble) = &sink.trouble else {
+        return String::new();
+    };
     safe_line(&format!("{}: down, {} events wait: {trouble}", sink.id, sink.behind))
 }
 
@@ -114,7 +159,9 @@ mod tests {
         let rows = [
             ProviderRow {
                 next_poll_at: Some(time("2026-02-23T12:00:40Z")),
-                suspect: Some("nothing has changed there since 2026-01-02, though it is read".to_owned()),
+                suspect: Some(
+                    "nothing has changed there since 2026-01-02, though it is read".to_owned(),
+                ),
                 ..row("acme", Some(Impact::None), Some("2026-02-23T11:58:00Z"))
             },
             ProviderRow {
@@ -127,8 +174,13 @@ mod tests {
             },
         ];
         let open = [incident("acme", Status::Investigating, Impact::Minor)];
-        let sinks =
-            [SinkRow { id: "event_log".to_owned(), seq: 7, behind: 3, trouble: Some("disk full".to_owned()), delivered_at: None }];
+        let sinks = [SinkRow {
+            id: "event_log".to_owned(),
+            seq: 7,
+            behind: 3,
+            trouble: Some("disk full".to_owned()),
+            delivered_at: None,
+        }];
         insta::assert_snapshot!(render(&rows, &open, &sinks, now(), false), @"
         PROVIDER  STATUS                OPEN  FRESHNESS    LAST POLL  NEXT POLL  RESTARTS
         ACME      Degraded performance  1     fresh        2m ago     in 40s     -

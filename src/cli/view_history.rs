@@ -14,7 +14,8 @@ pub fn render(events: &[StatusEvent], colour: bool) -> String {
     if events.is_empty() {
         return "No events.\n".to_owned();
     }
-    let mut table = Table::new(&["SEQ", "PUBLISHED (UTC)", "PROVIDER", "KIND", "STATUS", "IMPACT", "TITLE"]);
+    let mut table =
+        Table::new(&["SEQ", "PUBLISHED (UTC)", "PROVIDER", "KIND", "STATUS", "IMPACT", "TITLE"]);
     for event in events {
         table.row([
             // What a filter kept has no number.
@@ -91,7 +92,13 @@ mod tests {
 
     #[test]
     fn a_row_for_each_event() {
-        let edited = StatusEvent { seq: 8, revision: 2, title: "x".repeat(100), status: Status::Investigating, ..event() };
+        let edited = StatusEvent {
+            seq: 8,
+            revision: 2,
+            title: "x".repeat(100),
+            status: Status::Investigating,
+            ..event()
+        };
         insta::assert_snapshot!(render(&[event(), edited], false), @"
         SEQ  PUBLISHED (UTC)      PROVIDER    KIND      STATUS         IMPACT  TITLE
         7    2026-02-23 10:20:49  Acme Cloud  incident  Resolved       minor   Slow answers

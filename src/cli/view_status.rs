@@ -1,7 +1,7 @@
 //! `status`: from what the ledger knows to what is shown of it. Pure: the present is an argument.
 //!
-//! A provider that has not been read within its `stale_after` is shown as unknown, whatever was last seen:
-//! not knowing is never shown as operational.
+//! A provider that has not been read within its `stale_after` is shown as unknown, whatever was
+//! last seen: not knowing is never shown as operational.
 
 use serde::Serialize;
 
@@ -146,15 +146,26 @@ pub fn view(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Tim
 #[must_use]
 pub fn in_one_line(rows: &[ProviderRow], open: &[OpenItem], now: Time) -> String {
     let view = view(rows, open, &[], now);
-    let count = |status: ComponentStatus| view.providers.iter().filter(|provider| provider.status == status).count();
-    let states = ComponentStatus::ALL.iter().map(|&status| (count(status), status)).filter(|(count, _)| *count > 0);
-    let states: Vec<String> = states.map(|(count, status)| format!("{count} {}", status.label().to_lowercase())).collect();
+    let count = |status: ComponentStatus| {
+        view.providers.iter().filter(|provider| provider.status == status).count()
+    };
+    let states = ComponentStatus::ALL
+        .iter()
+        .map(|&status| (count(status), status))
+        .filter(|(count, _)| *count > 0);
+    let states: Vec<String> = states
+        .map(|(count, status)| format!("{count} {}", status.label().to_lowercase()))
+        .collect();
     let open: Vec<&OpenView> = view.providers.iter().flat_map(|provider| &provider.open).collect();
     let of = |kind: Kind| open.iter().filter(|item| item.kind == kind).count();
     let mut line = states.join(", ");
-    for (count, what) in [(of(Kind::Incident), "open incident"), (of(Kind::Maintenance), "maintenance")] {
+    for (count, what) in
+        [(of(Kind::Incident), "open incident"), (of(Kind::Maintenance), "maintenance")]
+    {
         if count > 0 {
-            line.push_str(&[" · ", &count.to_string(), " ", what, if count == 1 { "" } else { "s" }].concat());
+            line.push_str(
+                &[" · ", &count.to_string(), " ", what, if count == 1 { "" } else { "s" }].concat(),
+            );
         }
     }
     line
@@ -166,7 +177,8 @@ pub fn freshness(row: &ProviderRow, now: Time) -> Freshness {
     let Some(last) = row.last_success_at else {
         return if row.unreachable { Freshness::Unreachable } else { Freshness::Never };
     };
-    // After the clock was set back an age is negative. A little is no reason for doubt; of more nobody can say how old it is.
+    // After the clock was set back an age is negative. A little is no reason for doubt; of more
+    // nobody can say how old it is.
     let age = (now - last).num_milliseconds().abs();
     match (row.unreachable, age > row.stale_after_ms) {
         (true, _) => Freshness::Unreachable,
@@ -183,7 +195,11 @@ fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
         id: row.id.clone(),
         name: row.name.clone(),
         source: row.source.clone(),
-        status: if freshness == Freshness::Fresh { last_known_status } else { ComponentStatus::Unknown },
+        status: if freshness == Freshness::Fresh {
+            last_known_status
+        } else {
+            ComponentStatus::Unknown
+        },
         last_known_status,
         freshness,
         open: mine.into_iter().map(open_view).collect(),
@@ -216,11 +232,21 @@ fn open_view(item: &OpenItem) -> OpenView {
     }
 }
 
-/// The worst that the page or an open incident says. A maintenance that is only announced changes nothing yet, and
-/// an open incident of unknown impact means that not all is well, so the page's "none" is not repeated.
+/// The worst that the page or an open incident says. A maintenance that is only announced changes
+/// nothing yet, and an open incident of unknown impact means that not all is well, so the page's
+/// "none" is not repeated.
 fn overall(page: Option<Impact>, open: &[&OpenItem]) -> ComponentStatus {
-    let begun: Vec<Impact> = open.iter().filter(|item| item.status != Status::Scheduled.as_str()).map(|item| item.impact).collect();
-    let worst = begun.iter().copied().chain(page).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
+    let begun: Vec<Impact> = open
+        .iter()
+        .filter(|item| item.status != Status::Scheduled.as_str())
+        .map(|item| item.impact)
+        .collect();
+    let worst = begun
+        .iter()
+        .copied()
+        .chain(page)
+        .max_by_key(|impact| impact.rank())
+        .unwrap_or(Impact::Unknown);
     match worst {
         Impact::None if begun.contains(&Impact::Unknown) => ComponentStatus::Unknown,
         Impact::None => ComponentStatus::Operational,
@@ -245,7 +271,11 @@ pub(super) mod tests {
         time("2026-02-23T12:00:00Z")
     }
 
-    pub(in crate::cli) fn row(id: &str, impact: Option<Impact>, last_success: Option<&str>) -> ProviderRow {
+    pub(in crate::cli) fn row(
+        id: &str,
+        impact: Option<Impact>,
+        last_success: Option<&str>,
+    ) -> ProviderRow {
         ProviderRow {
             id: id.to_owned(),
             name: id.to_uppercase(),
@@ -284,7 +314,12 @@ pub(super) mod tests {
             started_at: Some(time("2026-02-23T11:00:00Z")),
             scheduled_for: None,
             scheduled_until: None,
-            components: vec![crate::snapshot::component(None, "API", None, ComponentStatus::DegradedPerformance)],
+            components: vec![crate::snapshot::component(
+                None,
+                "API",
+                None,
+                ComponentStatus::DegradedPerformance,
+            )],
             url: Some("https://status.acme.example/i1".to_owned()),
         }
     }
@@ -304,7 +339,11 @@ pub(super) mod tests {
             let row = ProviderRow { unreachable, ..row("acme", Some(Impact::None), last) };
             let view = view(&[row], &[], &[], now());
             let provider = &view.providers[0];
-            assert_eq!((provider.freshness, provider.status), (freshness, status), "{last:?} {unreachable}");
+            assert_eq!(
+                (provider.freshness, provider.status),
+                (freshness, status),
+                "{last:?} {unreachable}"
+            );
             assert_eq!(view.healthy, freshness == Freshness::Fresh);
         }
     }
@@ -312,16 +351,28 @@ pub(super) mod tests {
     #[test]
     fn the_worst_open_incident_decides() {
         let fresh = Some("2026-02-23T11:59:00Z");
-        let status = |page, open: &[OpenItem]| view(&[row("acme", page, fresh)], open, &[], now()).providers[0].status;
+        let status = |page, open: &[OpenItem]| {
+            view(&[row("acme", page, fresh)], open, &[], now()).providers[0].status
+        };
         let table = [
             (incident("acme", Status::Identified, Impact::Major), ComponentStatus::PartialOutage),
             (incident("other", Status::Identified, Impact::Major), ComponentStatus::Operational),
-            (incident("acme", Status::Scheduled, Impact::Maintenance), ComponentStatus::Operational),
-            (incident("acme", Status::InProgress, Impact::Maintenance), ComponentStatus::UnderMaintenance),
+            (
+                incident("acme", Status::Scheduled, Impact::Maintenance),
+                ComponentStatus::Operational,
+            ),
+            (
+                incident("acme", Status::InProgress, Impact::Maintenance),
+                ComponentStatus::UnderMaintenance,
+            ),
             (incident("acme", Status::Update, Impact::Unknown), ComponentStatus::Unknown),
         ];
         for (item, expected) in table {
-            assert_eq!(status(Some(Impact::None), std::slice::from_ref(&item)), expected, "{item:?}");
+            assert_eq!(
+                status(Some(Impact::None), std::slice::from_ref(&item)),
+                expected,
+                "{item:?}"
+            );
         }
         assert_eq!(status(None, &[]), ComponentStatus::Unknown);
     }
@@ -330,12 +381,26 @@ pub(super) mod tests {
     #[test]
     fn programs_read_the_same_as_json() {
         let open = [incident("acme", Status::Investigating, Impact::Minor)];
-        let view = view(&[row("acme", Some(Impact::None), Some("2026-02-23T10:00:00Z"))], &open, &[], now());
+        let view = view(
+            &[row("acme", Some(Impact::None), Some("2026-02-23T10:00:00Z"))],
+            &open,
+            &[],
+            now(),
+        );
         let json = serde_json::to_value(&view).unwrap();
-        assert_eq!((&json["healthy"], &json["at"]), (&false.into(), &"2026-02-23T12:00:00Z".into()));
+        assert_eq!(
+            (&json["healthy"], &json["at"]),
+            (&false.into(), &"2026-02-23T12:00:00Z".into())
+        );
         let provider = &json["providers"][0];
-        assert_eq!((&provider["status"], &provider["last_known_status"]), (&"unknown".into(), &"degraded_performance".into()));
-        assert_eq!((&provider["freshness"], &provider["last_success_age"]), (&"stale".into(), &7200.into()));
+        assert_eq!(
+            (&provider["status"], &provider["last_known_status"]),
+            (&"unknown".into(), &"degraded_performance".into())
+        );
+        assert_eq!(
+            (&provider["freshness"], &provider["last_success_age"]),
+            (&"stale".into(), &7200.into())
+        );
         assert_eq!(provider["open"][0]["status"], "investigating");
         assert!(provider["last_error"].is_null());
     }

@@ -9,7 +9,10 @@ use super::document::{self, Scalar};
 use super::interpolate::{Problem, interpolate};
 use super::keys;
 use super::mistake::{ConfigError, Mistake, Severity, visible};
-use super::model::{Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Intensity, LogFormat, Rotation, Supervision};
+use super::model::{
+    Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Intensity, LogFormat, Rotation,
+    Supervision,
+};
 use super::providers;
 use super::reader::{Complaint, Reader, Section, read_size};
 use super::settings::{Resolved, backoff, set};
@@ -18,7 +21,8 @@ use crate::source;
 /// Larger files are refused: ten thousand providers with settings of their own take half of it.
 pub const MAX_FILE: u64 = 4 << 20;
 
-const LOG_FORMATS: &[(&str, LogFormat)] = &[("json", LogFormat::Json), ("text", LogFormat::Text), ("both", LogFormat::Both)];
+const LOG_FORMATS: &[(&str, LogFormat)] =
+    &[("json", LogFormat::Json), ("text", LogFormat::Text), ("both", LogFormat::Both)];
 const CONSOLE_FORMATS: &[(&str, ConsoleFormat)] =
     &[("text", ConsoleFormat::Text), ("json", ConsoleFormat::Json), ("off", ConsoleFormat::Off)];
 const LEVELS: &[(&str, tracing::Level)] = &[
@@ -36,24 +40,35 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings alone.
     pub warnings: Vec<Mistake>,
-    /// Where the catalogue itself is not sure of an address: worth a look, and nothing to be corrected.
+    /// Where the catalogue itself is not sure of an address: worth a look, and nothing to be
+    /// corrected.
     pub doubts: Vec<Mistake>,
 }
 
 /// Reads the configuration in `path`; `env` answers for the variables in it.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
-    let text = read_text(path).map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
+    let text = read_text(path)
+        .map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
     parse(path, &text, env)
 }
 
 /// Checks `text`, which stands in `path`, against the sources there are.
-pub fn parse(path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
+pub fn parse(
+    path: &Path,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, ConfigError> {
     let sources: Vec<&str> = source::names().collect();
     parse_with(path, text, env, &sources)
 }
 
 /// Checks `text` where `sources` are the names a `source` may have.
-pub fn parse_with(path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>, sources: &[&str]) -> Result<Loaded, ConfigError> {
+pub fn parse_with(
+    path: &Path,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    sources: &[&str],
+) -> Result<Loaded, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::new(path.display().to_string(), text, sources);
     let config = config(&mut reader, path, text, env);
@@ -89,7 +104,12 @@ fn read_text(path: &Path) -> Result<String, String> {
     })
 }
 
-fn config(reader: &mut Reader<'_>, path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Config> {
+fn config(
+    reader: &mut Reader<'_>,
+    path: &Path,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<Config> {
     let mut root = match document::read(text) {
         Ok(root) => root,
         Err(flaws) => {
@@ -106,7 +126,11 @@ fn config(reader: &mut Reader<'_>, path: &Path, text: &str, env: &dyn Fn(&str) -
     }
     if !matches!(root.value, document::Value::Map(_)) {
         let complaint = Complaint::new(format!("the file must be a mapping, not {}", root.kind()));
-        reader.error(root.at, None, complaint.help("begin it with \"providers:\" and put the list below"));
+        reader.error(
+            root.at,
+            None,
+            complaint.help("begin it with \"providers:\" and put the list below"),
+        );
         return None;
     }
     let top = reader.section(&root, "the file", keys::TOP)?;
@@ -128,23 +152,35 @@ fn config(reader: &mut Reader<'_>, path: &Path, text: &str, env: &dyn Fn(&str) -
     Some(Config {
         path: path.to_owned(),
         state_dir: directory(reader, &top, "state_dir", "state"),
-        supervision: sub(reader, "supervision", keys::SUPERVISION).map(|section| supervision(reader, &section)).unwrap_or_default(),
+        supervision: sub(reader, "supervision", keys::SUPERVISION)
+            .map(|section| supervision(reader, &section))
+            .unwrap_or_default(),
         shutdown_timeout,
         console,
         event_log: event_log(reader, event_log_section.as_ref()),
         diagnostics: diagnostics(reader, diagnostics_section.as_ref()),
-        beat: sub(reader, "beat", keys::BEAT).and_then(|section| beat(reader, &section, top.get("beat").map(|node| node.at))),
+        beat: sub(reader, "beat", keys::BEAT)
+            .and_then(|section| beat(reader, &section, top.get("beat").map(|node| node.at))),
         providers: providers::read(reader, top.get("providers"), &defaults),
     })
 }
 
-fn fill_in(reader: &mut Reader<'_>, scalar: &mut Scalar, at: document::Place, env: &dyn Fn(&str) -> Option<String>) {
+fn fill_in(
+    reader: &mut Reader<'_>,
+    scalar: &mut Scalar,
+    at: document::Place,
+    env: &dyn Fn(&str) -> Option<String>,
+) {
     match interpolate(&scalar.written, env) {
         Ok(text) => scalar.text = Some(text),
         Err(problem) => {
             let hint = match &problem {
-                Problem::Unset(name) => format!("set it, or give a default: \"${{{name}:-value}}\""),
-                Problem::Unclosed | Problem::BadName(_) => "write \"$$\" where a dollar sign is meant".to_owned(),
+                Problem::Unset(name) => {
+                    format!("set it, or give a default: \"${{{name}:-value}}\"")
+                }
+                Problem::Unclosed | Problem::BadName(_) => {
+                    "write \"$$\" where a dollar sign is meant".to_owned()
+                }
             };
             reader.error(at, Some(&scalar.written), Complaint::new(problem.to_string()).help(hint));
             scalar.text = None;
@@ -170,59 +206,91 @@ fn supervision(reader: &mut Reader<'_>, section: &Section<'_>) -> Supervision {
     value
 }
 
-fn beat(reader: &mut Reader<'_>, section: &Section<'_>, at: Option<document::Place>) -> Option<Beat> {
+fn beat(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    at: Option<document::Place>,
+) -> Option<Beat> {
     let mut every = Duration::from_mins(1);
     set(&mut every, reader.duration(section, "every", &keys::EVERY));
     if let Some(at) = at.filter(|_| !section.has("url")) {
         let complaint = Complaint::new("\"beat\" has no \"url\"");
-        reader.error(at, None, complaint.help("write the address to be called: \"url: https://...\""));
+        reader.error(
+            at,
+            None,
+            complaint.help("write the address to be called: \"url: https://...\""),
+        );
     }
     let url = reader.value(section, "url", "an address", providers::read_url)?;
     Some(Beat { url, every })
 }
 
 fn event_log(reader: &mut Reader<'_>, section: Option<&Section<'_>>) -> EventLog {
-    let mut value = EventLog { dir: PathBuf::from("logs"), format: LogFormat::Json, rotation: Rotation::Daily, keep: 14 };
+    let mut value = EventLog {
+        dir: PathBuf::from("logs"),
+        format: LogFormat::Json,
+        rotation: Rotation::Daily,
+        keep: 14,
+    };
     if let Some(section) = section {
         value.dir = directory(reader, section, "dir", "logs");
         set(&mut value.format, reader.word(section, "format", LOG_FORMATS));
         set(&mut value.rotation, rotation(reader, section));
-        set(&mut value.keep, reader.number(section, "keep", &keys::KEEP).map(|count| count as usize));
+        set(
+            &mut value.keep,
+            reader.number(section, "keep", &keys::KEEP).map(|count| count as usize),
+        );
     }
     value
 }
 
 fn diagnostics(reader: &mut Reader<'_>, section: Option<&Section<'_>>) -> Diagnostics {
-    let mut value = Diagnostics { dir: PathBuf::from("logs"), level: tracing::Level::INFO, rotation: Rotation::Daily, keep: 7 };
+    let mut value = Diagnostics {
+        dir: PathBuf::from("logs"),
+        level: tracing::Level::INFO,
+        rotation: Rotation::Daily,
+        keep: 7,
+    };
     if let Some(section) = section {
         value.dir = directory(reader, section, "dir", "logs");
         set(&mut value.level, reader.word(section, "level", LEVELS));
         match rotation(reader, section) {
             Some(Rotation::Size(_)) => {
                 if let Some(node) = section.get("rotation") {
-                    let complaint = Complaint::new("the diagnostics log cannot be rotated by size, only by time");
+                    let complaint = Complaint::new(
+                        "the diagnostics log cannot be rotated by size, only by time",
+                    );
                     reader.error(
                         node.at,
                         None,
-                        complaint.help("write never, hourly or daily; \"keep\" limits the number of files"),
+                        complaint.help(
+                            "write never, hourly or daily; \"keep\" limits the number of files",
+                        ),
                     );
                 }
             }
             time => set(&mut value.rotation, time),
         }
-        set(&mut value.keep, reader.number(section, "keep", &keys::KEEP).map(|count| count as usize));
+        set(
+            &mut value.keep,
+            reader.number(section, "keep", &keys::KEEP).map(|count| count as usize),
+        );
     }
     value
 }
 
 fn rotation(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Rotation> {
-    reader.value(section, "rotation", "never, hourly, daily or a size such as 64MiB", |text| match text {
-        "never" => Ok(Rotation::Never),
-        "hourly" => Ok(Rotation::Hourly),
-        "daily" => Ok(Rotation::Daily),
-        _ if text.starts_with(|c: char| c.is_ascii_digit()) => {
-            read_size("rotation", text, &keys::ROTATION_SIZE).map(Rotation::Size)
+    reader.value(section, "rotation", "never, hourly, daily or a size such as 64MiB", |text| {
+        match text {
+            "never" => Ok(Rotation::Never),
+            "hourly" => Ok(Rotation::Hourly),
+            "daily" => Ok(Rotation::Daily),
+            _ if text.starts_with(|c: char| c.is_ascii_digit()) => {
+                read_size("rotation", text, &keys::ROTATION_SIZE).map(Rotation::Size)
+            }
+            _ => Err(Complaint::new(
+                "\"rotation\" must be never, hourly, daily or a size such as 64MiB",
+            )),
         }
-        _ => Err(Complaint::new("\"rotation\" must be never, hourly, daily or a size such as 64MiB")),
     })
 }

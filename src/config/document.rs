@@ -1,7 +1,8 @@
 //! The text of `providers.yaml` as a tree in which everything knows its place.
 //!
-//! Two parsers look at it. The first (saphyr) gives places, and refuses what could blow up the second: deep
-//! nesting, anchors and aliases. The second (`serde_yaml`) has the last word on what is YAML, and writes entries.
+//! Two parsers look at it. The first (saphyr) gives places, and refuses what could blow up the
+//! second: deep nesting, anchors and aliases. The second (`serde_yaml`) has the last word on what
+//! is YAML, and writes entries.
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use serde::Serialize;
@@ -111,8 +112,10 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<Flaw>> {
             return Err(flaws);
         }
         Err(Stop::Syntax(flaw)) => {
-            // Nothing an alias could multiply may reach the second parser, nor deep nesting: it takes time squared.
-            let second = if flaws.is_empty() && is_shallow(text) { syntax_error(text) } else { None };
+            // Nothing an alias could multiply may reach the second parser, nor deep nesting: it
+            // takes time squared.
+            let second =
+                if flaws.is_empty() && is_shallow(text) { syntax_error(text) } else { None };
             flaws.push(second.unwrap_or(flaw));
             return Err(flaws.into_iter().map(|flaw| with_advice(flaw, text)).collect());
         }
@@ -131,13 +134,17 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<Flaw>> {
 /// Whether `text`, which nobody could read to its end, is surely no nesting bomb.
 fn is_shallow(text: &str) -> bool {
     let openings = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    openings < 1000 && text.lines().all(|line| line.matches(['-', '?', ':']).count() < 1000) && !text.contains(['&', '*'])
+    openings < 1000
+        && text.lines().all(|line| line.matches(['-', '?', ':']).count() < 1000)
+        && !text.contains(['&', '*'])
 }
 
 /// What `serde_yaml` has against `text`.
 fn syntax_error(text: &str) -> Option<Flaw> {
     let error = serde_yaml::from_str::<serde::de::IgnoredAny>(text).err()?;
-    let at = error.location().map_or(Place { line: 1, column: 1 }, |at| Place { line: at.line(), column: at.column() });
+    let at = error
+        .location()
+        .map_or(Place { line: 1, column: 1 }, |at| Place { line: at.line(), column: at.column() });
     let message = error.to_string();
     // The place stands in front of the message already.
     let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
@@ -192,7 +199,12 @@ impl Builder {
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| {
                 let message = format!("not valid YAML: {}", error.info());
-                Stop::Syntax(Flaw { at: (*error.marker()).into(), offending: None, message, hint: None })
+                Stop::Syntax(Flaw {
+                    at: (*error.marker()).into(),
+                    offending: None,
+                    message,
+                    hint: None,
+                })
             })?;
             let (at, end) = (span.start.into(), span.end.into());
             match event {
@@ -203,7 +215,10 @@ impl Builder {
                             at,
                             offending: Some("---".to_owned()),
                             message: "a second YAML document begins here".to_owned(),
-                            hint: Some("put everything into one document and remove the \"---\"".to_owned()),
+                            hint: Some(
+                                "put everything into one document and remove the \"---\""
+                                    .to_owned(),
+                            ),
                         }));
                     }
                 }
@@ -215,7 +230,11 @@ impl Builder {
                 Event::Scalar(value, style, anchor, tag) => {
                     self.refuse_extras(at, anchor, tag.is_some());
                     let written = value.into_owned();
-                    let scalar = Scalar { text: Some(written.clone()), written, plain: style == ScalarStyle::Plain };
+                    let scalar = Scalar {
+                        text: Some(written.clone()),
+                        written,
+                        plain: style == ScalarStyle::Plain,
+                    };
                     self.add(Node { at, end, value: Value::Scalar(scalar) });
                 }
                 Event::SequenceStart(anchor, tag) => {
@@ -236,16 +255,29 @@ impl Builder {
     fn refuse(&mut self, at: Place, message: &str, hint: &str) {
         // Many of a kind say no more than the first ones.
         if self.flaws.len() < 20 {
-            self.flaws.push(Flaw { at, offending: None, message: message.to_owned(), hint: Some(hint.to_owned()) });
+            self.flaws.push(Flaw {
+                at,
+                offending: None,
+                message: message.to_owned(),
+                hint: Some(hint.to_owned()),
+            });
         }
     }
 
     fn refuse_extras(&mut self, at: Place, anchor: usize, tag: bool) {
         if anchor != 0 {
-            self.refuse(at, "anchors (&name) are not supported", "put common values under \"defaults\"");
+            self.refuse(
+                at,
+                "anchors (&name) are not supported",
+                "put common values under \"defaults\"",
+            );
         }
         if tag {
-            self.refuse(at, "tags (!name) are not supported", "remove it; to have a text, use quotes");
+            self.refuse(
+                at,
+                "tags (!name) are not supported",
+                "remove it; to have a text, use quotes",
+            );
         }
     }
 
@@ -264,7 +296,9 @@ impl Builder {
     fn close(&mut self, end: Place) {
         match self.stack.pop() {
             Some(Open::List { at, items }) => self.add(Node { at, end, value: Value::List(items) }),
-            Some(Open::Map { at, pairs, .. }) => self.add(Node { at, end, value: Value::Map(pairs) }),
+            Some(Open::Map { at, pairs, .. }) => {
+                self.add(Node { at, end, value: Value::Map(pairs) })
+            }
             None => {}
         }
     }
@@ -279,10 +313,18 @@ impl Builder {
                     return;
                 }
                 let at = node.at;
-                let name = if let Value::Scalar(scalar) = node.value { Some(scalar.written) } else { None };
+                let name = if let Value::Scalar(scalar) = node.value {
+                    Some(scalar.written)
+                } else {
+                    None
+                };
                 *key = Some(Key { name: name.clone().unwrap_or_default(), at });
                 if name.is_none() {
-                    self.refuse(at, "a list or a mapping cannot be a key", "is a quote missing round the text?");
+                    self.refuse(
+                        at,
+                        "a list or a mapping cannot be a key",
+                        "is a quote missing round the text?",
+                    );
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! Adding a provider to the text of `providers.yaml`: comments, order and indentation stay as they are.
+//! Adding a provider to the text of `providers.yaml`: comments, order and indentation stay as they
+//! are.
 
 use super::document::{self, Node, Value};
 
@@ -56,7 +57,11 @@ pub fn add_provider(text: &str, entry: &str) -> Result<String, EditError> {
         edited.push_str(newline);
     }
     edited.extend(lines.iter().skip(after).copied());
-    if count(&read(edited.trim_start_matches('\u{feff}'))?) == count(&root) + 1 { Ok(edited) } else { Err(EditError::DoesNotFit) }
+    if count(&read(edited.trim_start_matches('\u{feff}'))?) == count(&root) + 1 {
+        Ok(edited)
+    } else {
+        Err(EditError::DoesNotFit)
+    }
 }
 
 enum Found<'n> {
@@ -70,7 +75,11 @@ enum Found<'n> {
 fn read(text: &str) -> Result<Node, EditError> {
     document::read(text).map_err(|flaws| {
         let first = flaws.into_iter().next();
-        EditError::Invalid(first.map(|flaw| format!("{} (line {})", flaw.message, flaw.at.line)).unwrap_or_default())
+        EditError::Invalid(
+            first
+                .map(|flaw| format!("{} (line {})", flaw.message, flaw.at.line))
+                .unwrap_or_default(),
+        )
     })
 }
 
@@ -95,7 +104,8 @@ fn count(root: &Node) -> usize {
     }
 }
 
-/// How far the dashes of a list are indented. The dash of an item may stand in a line before the item.
+/// How far the dashes of a list are indented. The dash of an item may stand in a line before the
+/// item.
 fn indentation(items: &[Node], lines: &[&str]) -> usize {
     let first = items.first().map_or(0, |item| item.at.line);
     let dash = lines.iter().take(first).rev().find(|line| line.trim_start().starts_with('-'));
@@ -107,12 +117,18 @@ fn last_line(node: &Node, lines: &[&str]) -> usize {
     let last = match &node.value {
         Value::Scalar(scalar) if scalar.written.is_empty() => node.at.line,
         // The end of a block text is the beginning of the line after it.
-        Value::Scalar(_) if node.end.column == 1 && node.end.line > node.at.line => node.end.line - 1,
-        Value::Scalar(_) => node.end.line,
-        Value::List(items) => items.last().map_or(node.end.line, |item| last_line(item, lines)).max(flow_end(node, lines)),
-        Value::Map(pairs) => {
-            pairs.last().map_or(node.end.line, |(key, value)| last_line(value, lines).max(key.at.line)).max(flow_end(node, lines))
+        Value::Scalar(_) if node.end.column == 1 && node.end.line > node.at.line => {
+            node.end.line - 1
         }
+        Value::Scalar(_) => node.end.line,
+        Value::List(items) => items
+            .last()
+            .map_or(node.end.line, |item| last_line(item, lines))
+            .max(flow_end(node, lines)),
+        Value::Map(pairs) => pairs
+            .last()
+            .map_or(node.end.line, |(key, value)| last_line(value, lines).max(key.at.line))
+            .max(flow_end(node, lines)),
     };
     let blank = |line: &usize| lines.get(*line - 1).is_none_or(|line| line.trim().is_empty());
     (node.at.line..=last).rev().find(|line| !blank(line)).unwrap_or(node.at.line)

@@ -22,13 +22,18 @@ const STATUSES: &[Status] = &[
     Status::Completed,
 ];
 /// Words for how bad it is; "unknown" is what every other word means.
-const IMPACTS: &[Impact] = &[Impact::None, Impact::Minor, Impact::Major, Impact::Critical, Impact::Maintenance];
+const IMPACTS: &[Impact] =
+    &[Impact::None, Impact::Minor, Impact::Major, Impact::Critical, Impact::Maintenance];
 
 /// What it means that an incident has left the list: that it is over, or nothing.
 const ABSENT: &[(&str, bool)] = &[("unknown", false), ("over", true)];
 
 /// The description in `section`, and what it has to do with the `source` named there.
-pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, source: Option<&str>) -> Option<Arc<JsonMap>> {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    source: Option<&str>,
+) -> Option<Arc<JsonMap>> {
     let named = source == Some(crate::source::JSON);
     let Some(node) = section.get("json").filter(|node| !node.is_null()) else {
         if named && let Some(node) = section.get("source") {
@@ -39,8 +44,15 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, source: Optio
         return None;
     };
     if let Some(other) = source.filter(|_| !named) {
-        let message = format!("\"json\" describes a document, and the source \"{}\" needs no description", short(other));
-        reader.error(node.at, None, Complaint::new(message).help("write \"source: json\", or remove \"json\""));
+        let message = format!(
+            "\"json\" describes a document, and the source \"{}\" needs no description",
+            short(other)
+        );
+        reader.error(
+            node.at,
+            None,
+            Complaint::new(message).help("write \"source: json\", or remove \"json\""),
+        );
         return None;
     }
     let inner = reader.section(node, "\"json\"", keys::JSON)?;
@@ -51,30 +63,52 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, source: Optio
             } else {
                 "add where it is in each item, such as \"/id\""
             };
-            reader.error(node.at, None, Complaint::new(format!("\"json\" has no \"{key}\"")).help(hint));
+            reader.error(
+                node.at,
+                None,
+                Complaint::new(format!("\"json\" has no \"{key}\"")).help(hint),
+            );
         }
     }
     let list = pointer(reader, &inner, "list");
     let (id, title) = (pointer(reader, &inner, "id"), pointer(reader, &inner, "title"));
-    let [status, text, time, url, impact] = ["status", "text", "time", "url", "impact"].map(|key| pointer(reader, &inner, key));
+    let [status, text, time, url, impact] =
+        ["status", "text", "time", "url", "impact"].map(|key| pointer(reader, &inner, key));
     let absent_is_over = reader.word(&inner, "absent", ABSENT).unwrap_or(false);
     let words = inner.get("words").map(|node| table(reader, node)).unwrap_or_default();
-    Some(Arc::new(JsonMap { list: list?, id: id?, title: title?, status, text, time, url, impact, absent_is_over, words }))
+    Some(Arc::new(JsonMap {
+        list: list?,
+        id: id?,
+        title: title?,
+        status,
+        text,
+        time,
+        url,
+        impact,
+        absent_is_over,
+        words,
+    }))
 }
 
 fn pointer(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<String> {
     reader.value(section, key, "a JSON pointer", |text| {
-        let complaint = |why: &str| Complaint::new(format!("\"{key}\" is not a JSON pointer: {why}"));
+        let complaint =
+            |why: &str| Complaint::new(format!("\"{key}\" is not a JSON pointer: {why}"));
         if !text.is_empty() && !text.starts_with('/') {
             let meant = format!("/{}", text.trim_start_matches("$.").replace('.', "/"));
-            return Err(complaint("it must begin with \"/\"").help(format!("did you mean \"{}\"?", short(&meant))));
+            return Err(complaint("it must begin with \"/\"")
+                .help(format!("did you mean \"{}\"?", short(&meant))));
         }
         let escapes = text.split('~').skip(1);
         if escapes.into_iter().any(|rest| !rest.starts_with(['0', '1'])) {
-            return Err(complaint("a \"~\" stands alone").help("write ~0 for a ~ and ~1 for a / in a name"));
+            return Err(
+                complaint("a \"~\" stands alone").help("write ~0 for a ~ and ~1 for a / in a name")
+            );
         }
         if text.is_empty() && key != "list" {
-            return Err(complaint("it is empty").help("write where it is in each item, such as \"/id\""));
+            return Err(
+                complaint("it is empty").help("write where it is in each item, such as \"/id\"")
+            );
         }
         Ok(text.to_owned())
     })
@@ -84,21 +118,41 @@ fn pointer(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<
 fn table(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, Word)> {
     let Value::Map(pairs) = &node.value else {
         let message = format!("\"words\" must be a mapping, not {}", node.kind());
-        reader.error(node.at, None, Complaint::new(message).help("write the provider's word and ours: \"Ongoing: investigating\""));
+        reader.error(
+            node.at,
+            None,
+            Complaint::new(message)
+                .help("write the provider's word and ours: \"Ongoing: investigating\""),
+        );
         return Vec::new();
     };
     pairs
         .iter()
         .filter_map(|(key, value)| {
             let meaning = reader.scalar(value, &key.name, "one of our words", |word| {
-                let status = STATUSES.iter().find(|known| known.as_str() == word).map(|known| Word::Status(*known));
-                let impact = || IMPACTS.iter().find(|known| known.as_str() == word).map(|known| Word::Impact(*known));
+                let status = STATUSES
+                    .iter()
+                    .find(|known| known.as_str() == word)
+                    .map(|known| Word::Status(*known));
+                let impact = || {
+                    IMPACTS
+                        .iter()
+                        .find(|known| known.as_str() == word)
+                        .map(|known| Word::Impact(*known))
+                };
                 status.or_else(impact).ok_or_else(|| {
-                    let known = || STATUSES.iter().map(|known| known.as_str()).chain(IMPACTS.iter().map(|known| known.as_str()));
-                    let complaint = Complaint::new(format!("\"{}\" is none of our words", short(word)));
+                    let known = || {
+                        STATUSES
+                            .iter()
+                            .map(|known| known.as_str())
+                            .chain(IMPACTS.iter().map(|known| known.as_str()))
+                    };
+                    let complaint =
+                        Complaint::new(format!("\"{}\" is none of our words", short(word)));
                     match nearest(word, known()) {
                         Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
-                        None => complaint.help(format!("there are: {}", known().collect::<Vec<_>>().join(", "))),
+                        None => complaint
+                            .help(format!("there are: {}", known().collect::<Vec<_>>().join(", "))),
                     }
                 })
             })?;

@@ -3,8 +3,17 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-pub(super) const TOP: &[&str] =
-    &["state_dir", "defaults", "supervision", "shutdown_timeout", "console", "event_log", "diagnostics", "beat", "providers"];
+pub(super) const TOP: &[&str] = &[
+    "state_dir",
+    "defaults",
+    "supervision",
+    "shutdown_timeout",
+    "console",
+    "event_log",
+    "diagnostics",
+    "beat",
+    "providers",
+];
 pub(super) const SUPERVISION: &[&str] = &["restart_backoff", "intensity", "stall_after"];
 pub(super) const BACKOFF: &[&str] = &["initial", "max"];
 pub(super) const INTENSITY: &[&str] = &["restarts", "within"];
@@ -27,9 +36,11 @@ pub(super) const DEFAULTS: &[&str] = with_settings!();
 /// What may stand behind `- github:`.
 pub(super) const OVERRIDES: &[&str] = with_settings!("name", "url", "source", "enabled");
 /// A provider written in full.
-pub(super) const PROVIDER: &[&str] = with_settings!("id", "name", "url", "source", "json", "enabled");
+pub(super) const PROVIDER: &[&str] =
+    with_settings!("id", "name", "url", "source", "json", "enabled");
 /// `json` of a provider.
-pub(super) const JSON: &[&str] = &["list", "id", "title", "status", "text", "time", "url", "impact", "absent", "words"];
+pub(super) const JSON: &[&str] =
+    &["list", "id", "title", "status", "text", "time", "url", "impact", "absent", "words"];
 /// `- catalog: ai`.
 pub(super) const GROUP: &[&str] = with_settings!("catalog", "enabled");
 
@@ -51,7 +62,8 @@ type Durations = RangeInclusive<Duration>;
 pub(super) const INTERVAL: Durations = Duration::from_millis(100)..=Duration::from_hours(24);
 pub(super) const TIMEOUT: Durations = Duration::from_millis(100)..=Duration::from_mins(5);
 pub(super) const BACKOFF_DELAY: Durations = Duration::from_millis(10)..=Duration::from_hours(24);
-pub(super) const STALE_AFTER: Durations = Duration::from_millis(100)..=Duration::from_hours(30 * 24);
+pub(super) const STALE_AFTER: Durations =
+    Duration::from_millis(100)..=Duration::from_hours(30 * 24);
 pub(super) const WITHIN: Durations = Duration::from_millis(100)..=Duration::from_hours(24);
 pub(super) const STALL_AFTER: Durations = Duration::from_millis(100)..=Duration::from_hours(24);
 /// A service manager waits no longer than this by habit.

@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, where, and what to do: in words and with the line itself.
 //!
-//! No secret is shown: user names, passwords and query values of addresses are masked in every message and line.
+//! No secret is shown: user names, passwords and query values of addresses are masked in every
+//! message and line.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,7 +25,9 @@ impl std::error::Error for ConfigError {}
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { path, reason } => write!(f, "cannot read {}: {reason}", visible(&path.display().to_string())),
+            Self::Unreadable { path, reason } => {
+                write!(f, "cannot read {}: {reason}", visible(&path.display().to_string()))
+            }
             Self::Invalid(mistakes) => {
                 for mistake in mistakes {
                     writeln!(f, "{mistake}\n")?;
@@ -71,7 +74,14 @@ const WINDOW: usize = 100;
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
-        write!(f, "{}:{}:{}: {warning}{}", visible(&self.file), self.line, self.column, self.message)?;
+        write!(
+            f,
+            "{}:{}:{}: {warning}{}",
+            visible(&self.file),
+            self.line,
+            self.column,
+            self.message
+        )?;
         if let Some(line) = self.source_line.as_deref().filter(|line| !line.trim().is_empty()) {
             let column = self.column.saturating_sub(1);
             let length = line.chars().count();
@@ -79,10 +89,16 @@ impl fmt::Display for Mistake {
             let shown: String = line.chars().skip(skipped).take(WINDOW).collect();
             let shown = shown.trim_end();
             let room = (shown.chars().count() + skipped).saturating_sub(column).max(1);
-            let width = self.offending.as_ref().map_or(1, |word| word.chars().count()).clamp(1, room);
+            let width =
+                self.offending.as_ref().map_or(1, |word| word.chars().count()).clamp(1, room);
             let gutter = self.line.to_string();
             let blank = " ".repeat(gutter.len());
-            write!(f, "\n  {gutter} | {shown}\n  {blank} | {}{}", " ".repeat(column.saturating_sub(skipped)), "^".repeat(width))?;
+            write!(
+                f,
+                "\n  {gutter} | {shown}\n  {blank} | {}{}",
+                " ".repeat(column.saturating_sub(skipped)),
+                "^".repeat(width)
+            )?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n  help: {hint}")?;
@@ -96,7 +112,9 @@ impl fmt::Display for Mistake {
 pub fn count(mistakes: &[Mistake]) -> String {
     let errors = mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).count();
     let warnings = mistakes.len() - errors;
-    let plural = |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
+    let plural = |count: usize, word: &str| {
+        if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+    };
     match (errors, warnings) {
         (_, 0) => plural(errors, "mistake"),
         (0, _) => plural(warnings, "warning"),
@@ -104,8 +122,8 @@ pub fn count(mistakes: &[Mistake]) -> String {
     }
 }
 
-/// Masks user names, passwords, query values and fragments of addresses, character for character, so that what
-/// follows keeps its column; control characters become visible.
+/// Masks user names, passwords, query values and fragments of addresses, character for character,
+/// so that what follows keeps its column; control characters become visible.
 pub(super) fn masked(text: &str) -> String {
     let mut characters: Vec<char> = visible(text).chars().collect();
     let mut at = 0;
@@ -132,7 +150,11 @@ pub(super) fn masked(text: &str) -> String {
 
 /// Where the quotes close in which the address stands whose `://` is at `at`.
 fn closing_quote(characters: &[char], at: usize) -> Option<usize> {
-    let before = characters.get(..at)?.iter().rev().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '-' | '.'))?;
+    let before = characters
+        .get(..at)?
+        .iter()
+        .rev()
+        .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '-' | '.'))?;
     if !matches!(before, '"' | '\'') {
         return None;
     }
@@ -152,12 +174,15 @@ fn closing_quote(characters: &[char], at: usize) -> Option<usize> {
     None
 }
 
-/// Masks what follows `://`. Whatever may belong to a password is masked to the end of the line: one with a space,
-/// a quote or a comma in it must not show its second half.
+/// Masks what follows `://`. Whatever may belong to a password is masked to the end of the line:
+/// one with a space, a quote or a comma in it must not show its second half.
 fn mask_address(rest: &mut [char]) {
     let last_at = rest.iter().rposition(|c| *c == '@').unwrap_or(0);
     mask(rest.get_mut(..last_at).unwrap_or_default());
-    let authority = rest.iter().position(|c| matches!(c, '/' | '?' | '#' | '"' | '\'') || c.is_whitespace()).unwrap_or(rest.len());
+    let authority = rest
+        .iter()
+        .position(|c| matches!(c, '/' | '?' | '#' | '"' | '\'') || c.is_whitespace())
+        .unwrap_or(rest.len());
     if last_at == 0 {
         // A password whose `@` stands in another line.
         let host = rest.get_mut(..authority).unwrap_or_default();
@@ -170,9 +195,14 @@ fn mask_address(rest: &mut [char]) {
             }
         }
     }
-    let Some(query) = rest.iter().position(|c| *c == '?' || *c == '#') else { return };
+    let Some(query) = rest.iter().position(|c| *c == '?' || *c == '#') else {
+        return;
+    };
     // A comment behind the address is not part of it.
-    if rest.get(query) == Some(&'#') && query > 0 && rest.get(query - 1).is_some_and(|c| c.is_whitespace()) {
+    if rest.get(query) == Some(&'#')
+        && query > 0
+        && rest.get(query - 1).is_some_and(|c| c.is_whitespace())
+    {
         return;
     }
     let query = rest.get_mut(query + 1..).unwrap_or_default();
@@ -222,14 +252,26 @@ mod tests {
     #[test]
     fn secrets_are_masked_and_columns_kept() {
         for (text, shown) in [
-            ("url: https://status.example/history.rss # ours", "url: https://status.example/history.rss # ours"),
-            ("url: https://me:hunter2@status.example/x", "url: https://**:*******@status.example/x"),
-            ("url: https://status.example/x?token=abc&b=c", "url: https://status.example/x?token=***&b=*"),
+            (
+                "url: https://status.example/history.rss # ours",
+                "url: https://status.example/history.rss # ours",
+            ),
+            (
+                "url: https://me:hunter2@status.example/x",
+                "url: https://**:*******@status.example/x",
+            ),
+            (
+                "url: https://status.example/x?token=abc&b=c",
+                "url: https://status.example/x?token=***&b=*",
+            ),
             ("url: https://status.example/x?abc", "url: https://status.example/x?***"),
             ("url: https://status.example:8443/", "url: https://status.example:8443/"),
             ("url: http://[::1]:80/", "url: http://[::1]:80/"),
             ("url: me:hunter2@status.example", "url: me:*******@status.example"),
-            ("{url: 'https://a.example/?k=a''b\"c', x: 1}", "{url: 'https://a.example/?k=*''*\"*', x: 1}"),
+            (
+                "{url: 'https://a.example/?k=a''b\"c', x: 1}",
+                "{url: 'https://a.example/?k=*''*\"*', x: 1}",
+            ),
             ("url: \"https://me:hun", "url: \"https://me:***"),
             ("a\u{1b}[2Jb\tc", "a\u{fffd}[2Jb c"),
         ] {

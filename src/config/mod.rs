@@ -20,9 +20,12 @@ pub use document::{EntryError, NewEntry, entry_yaml};
 pub use edit::{EditError, add_provider};
 pub use mistake::{ConfigError, Mistake, Severity, count};
 pub use model::{
-    Backoff, Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun, Intensity, LogFormat,
-    MaintenanceFilter, Provider, Rotation, Settings, Supervision,
+    Backoff, Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun,
+    Intensity, LogFormat, MaintenanceFilter, Provider, Rotation, Settings, Supervision,
 };
 pub use providers::is_id;
 pub use schema::schema;
-pub use units::{UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction, render_size};
+pub use units::{
+    UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction,
+    render_size,
+};

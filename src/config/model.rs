@@ -43,7 +43,8 @@ pub struct Provider {
     pub url: Url,
     /// The source named in the file or known to the catalogue; `None`: recognise it.
     pub source: Option<String>,
-    /// Whether the address stands in the user's file. It may be private then; one from the catalogue may not.
+    /// Whether the address stands in the user's file. It may be private then; one from the
+    /// catalogue may not.
     pub url_written: bool,
     /// Intervals, limits and waits.
     pub settings: Settings,
@@ -108,7 +109,9 @@ pub struct Backoff {
 }
 
 /// What is told of a provider seen for the first time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum FirstRun {
     /// Nothing.
@@ -135,7 +138,10 @@ pub struct Supervision {
 impl Default for Supervision {
     fn default() -> Self {
         Self {
-            restart_backoff: Backoff { initial: Duration::from_millis(500), max: Duration::from_mins(5) },
+            restart_backoff: Backoff {
+                initial: Duration::from_millis(500),
+                max: Duration::from_mins(5),
+            },
             intensity: Intensity { restarts: 5, within: Duration::from_mins(1) },
             stall_after: Duration::from_mins(2),
         }
@@ -159,7 +165,9 @@ pub struct Console {
 }
 
 /// What the console shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsoleFormat {
     /// The text block.
@@ -184,7 +192,9 @@ pub struct EventLog {
 }
 
 /// The event log's format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// JSON Lines.
@@ -221,7 +231,8 @@ pub struct Diagnostics {
     pub keep: usize,
 }
 
-/// A dead-man beat: an address called while watching works, for whoever raises an alarm when the calls stop.
+/// A dead-man beat: an address called while watching works, for whoever raises an alarm when the
+/// calls stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beat {
     /// What is called. Its path is often a secret.
@@ -254,7 +265,17 @@ impl Filter {
 }
 
 /// What is told of maintenances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum MaintenanceFilter {
     /// Everything.

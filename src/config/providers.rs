@@ -30,8 +30,13 @@ struct Seen {
 }
 
 /// Everything to be watched, in the order of the file.
-pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node>, defaults: &Resolved) -> Vec<Arc<Provider>> {
-    let hint = "write a slug of the catalogue, such as \"- openai\"; \"statuswatch catalog\" lists them";
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    defaults: &Resolved,
+) -> Vec<Arc<Provider>> {
+    let hint =
+        "write a slug of the catalogue, such as \"- openai\"; \"statuswatch catalog\" lists them";
     let Some(node) = node.filter(|node| !node.is_null()) else {
         let at = node.map_or(Place { line: 1, column: 1 }, |node| node.at);
         reader.error(at, None, Complaint::new("there are no providers to watch").help(hint));
@@ -69,15 +74,27 @@ impl Seen {
     fn admit(&mut self, reader: &mut Reader<'_>, found: &Found) -> bool {
         let Provider { id, url, .. } = &found.provider;
         if let Some(first) = self.ids.get(id) {
-            let message = format!("duplicate id \"{id}\" in line {}: line {} has it already", found.at.line, first.line);
-            reader.error(found.at, Some(id), Complaint::new(message).help("give one of the two another \"id\""));
+            let message = format!(
+                "duplicate id \"{id}\" in line {}: line {} has it already",
+                found.at.line, first.line
+            );
+            reader.error(
+                found.at,
+                Some(id),
+                Complaint::new(message).help("give one of the two another \"id\""),
+            );
             return false;
         }
         self.ids.insert(id.clone(), found.at);
         if found.enabled {
             if let Some((other, first)) = self.urls.get(url) {
-                let message = format!("\"{id}\" has the same address as \"{other}\" in line {}", first.line);
-                reader.warn(found.at, Some(id), Complaint::new(message).help("every update will be told twice"));
+                let message =
+                    format!("\"{id}\" has the same address as \"{other}\" in line {}", first.line);
+                reader.warn(
+                    found.at,
+                    Some(id),
+                    Complaint::new(message).help("every update will be told twice"),
+                );
             } else {
                 self.urls.insert(url.clone(), (id.clone(), found.at));
             }
@@ -99,15 +116,27 @@ fn named_slug(item: &Node) -> Option<&str> {
     }
 }
 
-fn entry(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &HashSet<&str>, seen: &Seen) -> Vec<Found> {
+fn entry(
+    reader: &mut Reader<'_>,
+    item: &Node,
+    defaults: &Resolved,
+    explicit: &HashSet<&str>,
+    seen: &Seen,
+) -> Vec<Found> {
     match &item.value {
         Value::Scalar(scalar) if scalar.is_null() => {
             let complaint = Complaint::new("an entry of \"providers\" is empty");
-            reader.error(item.at, None, complaint.help("write a slug behind the \"-\", or remove it"));
+            reader.error(
+                item.at,
+                None,
+                complaint.help("write a slug behind the \"-\", or remove it"),
+            );
             Vec::new()
         }
         Value::Scalar(_) => reader
-            .scalar(item, "providers", "a slug or a mapping in each entry", |slug| known_slug(slug.trim()))
+            .scalar(item, "providers", "a slug or a mapping in each entry", |slug| {
+                known_slug(slug.trim())
+            })
             .and_then(|known| from_catalog(reader, known, item.at, None, defaults))
             .into_iter()
             .collect(),
@@ -129,16 +158,32 @@ fn entry(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &H
                             return Vec::new();
                         }
                     };
-                    let section = reader.section(inner, &format!("\"{}\"", short(&key.name)), keys::OVERRIDES);
+                    let section = reader.section(
+                        inner,
+                        &format!("\"{}\"", short(&key.name)),
+                        keys::OVERRIDES,
+                    );
                     if section.is_none() && !inner.is_null() {
                         return Vec::new();
                     }
-                    from_catalog(reader, known, key.at, section.as_ref(), defaults).into_iter().collect()
+                    from_catalog(reader, known, key.at, section.as_ref(), defaults)
+                        .into_iter()
+                        .collect()
                 }
-                [(key, inner), rest @ ..] if inner.is_null() && !rest.is_empty() && catalog::find(&key.name).is_some() => {
+                [(key, inner), rest @ ..]
+                    if inner.is_null()
+                        && !rest.is_empty()
+                        && catalog::find(&key.name).is_some() =>
+                {
                     let at = rest.first().map_or(key.at, |(second, _)| second.at);
-                    let message = format!("the keys of \"{}\" must be indented further than its name", short(&key.name));
-                    let hint = format!("indent them by two more spaces, or write \"- {}: {{interval: 30s}}\"", short(&key.name));
+                    let message = format!(
+                        "the keys of \"{}\" must be indented further than its name",
+                        short(&key.name)
+                    );
+                    let hint = format!(
+                        "indent them by two more spaces, or write \"- {}: {{interval: 30s}}\"",
+                        short(&key.name)
+                    );
                     reader.error(at, None, Complaint::new(message).help(hint));
                     Vec::new()
                 }
@@ -156,16 +201,28 @@ fn known_slug(slug: &str) -> Result<Entry<'static>, Complaint> {
         let hint = "write \"- id: NAME\" and below it \"url: ADDRESS\"";
         return Err(Complaint::new("an address alone is no provider: it needs an id").help(hint));
     }
-    let complaint = Complaint::new(format!("unknown provider \"{}\": it is not in the catalogue", short(slug)));
+    let complaint =
+        Complaint::new(format!("unknown provider \"{}\": it is not in the catalogue", short(slug)));
     Err(match catalog::nearest(slug) {
-        Some(meant) => complaint.help(format!("did you mean \"{meant}\"? Any other page needs an id and a url")),
-        None => complaint.help("to watch a page of your own, write \"- id: ...\" and below it \"url: https://...\""),
+        Some(meant) => complaint
+            .help(format!("did you mean \"{meant}\"? Any other page needs an id and a url")),
+        None => complaint.help(
+            "to watch a page of your own, write \"- id: ...\" and below it \"url: https://...\"",
+        ),
     })
 }
 
 /// `- catalog: ai`: those of the group that can be read and are not named elsewhere in the file.
-fn group(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &HashSet<&str>, seen: &Seen) -> Vec<Found> {
-    let Some(section) = reader.section(item, "a catalogue entry", keys::GROUP) else { return Vec::new() };
+fn group(
+    reader: &mut Reader<'_>,
+    item: &Node,
+    defaults: &Resolved,
+    explicit: &HashSet<&str>,
+    seen: &Seen,
+) -> Vec<Found> {
+    let Some(section) = reader.section(item, "a catalogue entry", keys::GROUP) else {
+        return Vec::new();
+    };
     let group = reader.value(&section, "catalog", "a tier or a category", |name| {
         catalog::group(name).ok_or_else(|| {
             let names: Vec<String> = catalog::tiers()
@@ -182,10 +239,16 @@ fn group(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &H
     });
     let resolved = defaults.with(reader, &section);
     let enabled = reader.flag(&section, "enabled").unwrap_or(true);
-    let Some(group) = group else { return Vec::new() };
+    let Some(group) = group else {
+        return Vec::new();
+    };
     let sources = reader.sources;
     let found: Vec<Found> = catalog::entries()
-        .filter(|entry| group.contains(entry) && !explicit.contains(entry.slug) && !seen.ids.contains_key(entry.slug))
+        .filter(|entry| {
+            group.contains(entry)
+                && !explicit.contains(entry.slug)
+                && !seen.ids.contains_key(entry.slug)
+        })
         .filter_map(|entry| {
             let target = entry.target(&|name| sources.contains(&name));
             let provider = Provider {
@@ -201,17 +264,22 @@ fn group(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved, explicit: &H
             Some(Found { provider, at: item.at, enabled })
         })
         .collect();
-    let ids = found.iter().filter(|found| found.enabled).filter_map(|found| catalog::find(&found.provider.id));
+    let ids = found
+        .iter()
+        .filter(|found| found.enabled)
+        .filter_map(|found| catalog::find(&found.provider.id));
     let doubtful: Vec<&str> = ids.filter(Entry::is_doubtful).map(|entry| entry.slug).collect();
     if !doubtful.is_empty() {
-        let message = format!("the catalogue is not sure of the addresses of {}", doubtful.join(", "));
+        let message =
+            format!("the catalogue is not sure of the addresses of {}", doubtful.join(", "));
         reader.doubt(item.at, None, Complaint::new(message).help(TRY_IT));
     }
     found
 }
 
 /// What to do about an address that may be wrong.
-const TRY_IT: &str = "\"statuswatch check --online\" tries it; name another page with \"id\" and \"url\"";
+const TRY_IT: &str =
+    "\"statuswatch check --online\" tries it; name another page with \"id\" and \"url\"";
 
 /// A provider written in full: `id`, and `url` unless the catalogue knows the id.
 fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Found> {
@@ -235,12 +303,16 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
         return None;
     };
     match catalog::find(&id) {
-        Some(known) if !section.has("url") => from_catalog(reader, known, id_node.at, Some(&section), defaults),
+        Some(known) if !section.has("url") => {
+            from_catalog(reader, known, id_node.at, Some(&section), defaults)
+        }
         _ if section.has("url") => custom(reader, &section, id, id_node.at, defaults),
         _ => {
-            let complaint = Complaint::new(format!("\"{id}\" has no \"url\" and is not in the catalogue"));
+            let complaint =
+                Complaint::new(format!("\"{id}\" has no \"url\" and is not in the catalogue"));
             let complaint = match catalog::nearest(&id) {
-                Some(meant) => complaint.help(format!("did you mean \"{meant}\"? Otherwise add \"url: https://...\"")),
+                Some(meant) => complaint
+                    .help(format!("did you mean \"{meant}\"? Otherwise add \"url: https://...\"")),
                 None => complaint.help("add \"url: https://...\""),
             };
             reader.error(id_node.at, Some(&id), complaint);
@@ -251,7 +323,13 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
 }
 
 /// A provider with an address of its own.
-fn custom(reader: &mut Reader<'_>, section: &Section<'_>, id: String, at: Place, defaults: &Resolved) -> Option<Found> {
+fn custom(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    id: String,
+    at: Place,
+    defaults: &Resolved,
+) -> Option<Found> {
     let name = shown_name(reader, section).unwrap_or_else(|| id.clone());
     let url = reader.value(section, "url", "an address", read_url);
     let source = source(reader, section);
@@ -261,7 +339,20 @@ fn custom(reader: &mut Reader<'_>, section: &Section<'_>, id: String, at: Place,
     let resolved = defaults.with(reader, section);
     let enabled = reader.flag(section, "enabled").unwrap_or(true);
     let (settings, filter) = (resolved.settings(), resolved.filter);
-    Some(Found { provider: Provider { id, name, url: url?, source, url_written: true, settings, filter, json }, at, enabled })
+    Some(Found {
+        provider: Provider {
+            id,
+            name,
+            url: url?,
+            source,
+            url_written: true,
+            settings,
+            filter,
+            json,
+        },
+        at,
+        enabled,
+    })
 }
 
 /// A provider of the catalogue, with what `section` says over it.
@@ -293,12 +384,21 @@ fn from_catalog(
         enabled = reader.flag(section, "enabled").unwrap_or(true);
         if let Some(wanted) = wanted.as_deref().filter(|wanted| target.source != Some(*wanted)) {
             target.source = Some(wanted);
-            target.url = if wanted == "feed" { known.feed.unwrap_or(known.status_page) } else { known.status_page };
+            target.url = if wanted == "feed" {
+                known.feed.unwrap_or(known.status_page)
+            } else {
+                known.status_page
+            };
         }
     }
     if enabled && known.is_doubtful() {
-        let why = if known.confidence == Confidence::Low { "nobody, the catalogue guesses it" } else { "one witness alone" };
-        let message = format!("the page of \"{}\" is known to {why}: {}", known.slug, known.status_page);
+        let why = if known.confidence == Confidence::Low {
+            "nobody, the catalogue guesses it"
+        } else {
+            "one witness alone"
+        };
+        let message =
+            format!("the page of \"{}\" is known to {why}: {}", known.slug, known.status_page);
         reader.doubt(at, Some(known.slug), Complaint::new(message).help(TRY_IT));
     }
     let provider = Provider {
@@ -323,7 +423,10 @@ fn source(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
         let complaint = Complaint::new(format!("unknown source \"{}\"", short(name)));
         Err(match nearest(name, sources.iter().copied()) {
             Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
-            None => complaint.help(format!("there are: {}; without \"source\" the platform is recognised", sources.join(", "))),
+            None => complaint.help(format!(
+                "there are: {}; without \"source\" the platform is recognised",
+                sources.join(", ")
+            )),
         })
     })
 }
@@ -341,7 +444,11 @@ pub(super) fn read_url(text: &str) -> Result<Url, Complaint> {
     if !matches!(url.scheme(), "http" | "https") {
         let complaint = Complaint::new("the url must begin with http:// or https://");
         // `status.example:8080/x` reads as a scheme called `status.example`.
-        return Err(if text.contains("://") { complaint } else { complaint.help("write it with \"https://\" in front") });
+        return Err(if text.contains("://") {
+            complaint
+        } else {
+            complaint.help("write it with \"https://\" in front")
+        });
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(Complaint::new("the url has no host"));
@@ -364,5 +471,7 @@ fn shown_name(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> 
 pub fn is_id(id: &str) -> bool {
     id.len() <= 64
         && id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
+        && id
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use super::document::{Flaw, Key, Node, Place, Value};
 use super::keys;
 use super::mistake::{Mistake, Severity, masked};
-use super::units::{UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction, render_size};
+use super::units::{
+    UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction,
+    render_size,
+};
 
 /// Longer lines are not quoted: nobody reads them, and each mistake in them would hold a copy.
 const MAX_LINE: usize = 2000;
@@ -58,7 +61,13 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: String, text: &'a str, sources: &'a [&'a str]) -> Self {
-        Self { file, lines: text.lines().collect(), sources, mistakes: Vec::new(), doubts: Vec::new() }
+        Self {
+            file,
+            lines: text.lines().collect(),
+            sources,
+            mistakes: Vec::new(),
+            doubts: Vec::new(),
+        }
     }
 
     pub(super) fn error(&mut self, at: Place, offending: Option<&str>, complaint: Complaint) {
@@ -74,31 +83,56 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn flaw(&mut self, flaw: Flaw) {
-        self.error(flaw.at, flaw.offending.as_deref(), Complaint { message: flaw.message, hint: flaw.hint });
+        self.error(
+            flaw.at,
+            flaw.offending.as_deref(),
+            Complaint { message: flaw.message, hint: flaw.hint },
+        );
     }
 
-    fn mistake(&self, severity: Severity, at: Place, offending: Option<&str>, complaint: Complaint) -> Mistake {
+    fn mistake(
+        &self,
+        severity: Severity,
+        at: Place,
+        offending: Option<&str>,
+        complaint: Complaint,
+    ) -> Mistake {
         Mistake {
             file: self.file.clone(),
             line: at.line,
             column: at.column,
             message: masked(&complaint.message),
             offending: offending.map(|word| masked(word.lines().next().unwrap_or_default())),
-            source_line: self.lines.get(at.line.saturating_sub(1)).filter(|line| line.len() <= MAX_LINE).map(|line| masked(line)),
+            source_line: self
+                .lines
+                .get(at.line.saturating_sub(1))
+                .filter(|line| line.len() <= MAX_LINE)
+                .map(|line| masked(line)),
             hint: complaint.hint.map(|hint| masked(&hint)),
             severity,
         }
     }
 
-    /// The mapping `node` as the section called `what`. A section that is left empty counts as absent.
-    pub(super) fn section<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Section<'n>> {
+    /// The mapping `node` as the section called `what`. A section that is left empty counts as
+    /// absent.
+    pub(super) fn section<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &str,
+        known: &[&str],
+    ) -> Option<Section<'n>> {
         if node.is_null() {
             return None;
         }
         let Value::Map(pairs) = &node.value else {
             let example = known.first().copied().unwrap_or_default();
             let message = format!("{what} must be a mapping, not {}", node.kind());
-            self.error(node.at, None, Complaint::new(message).help(format!("write its keys below it, such as \"{example}: ...\"")));
+            self.error(
+                node.at,
+                None,
+                Complaint::new(message)
+                    .help(format!("write its keys below it, such as \"{example}: ...\"")),
+            );
             return None;
         };
         self.keys(pairs, what, known);
@@ -109,8 +143,16 @@ impl<'a> Reader<'a> {
         let mut seen: std::collections::HashMap<&str, Place> = std::collections::HashMap::new();
         for (key, _) in pairs {
             if let Some(first) = seen.insert(&key.name, key.at) {
-                let message = format!("duplicate key \"{}\": it stands in line {} already", short(&key.name), first.line);
-                self.error(key.at, Some(&key.name), Complaint::new(message).help("keep one of the two"));
+                let message = format!(
+                    "duplicate key \"{}\": it stands in line {} already",
+                    short(&key.name),
+                    first.line
+                );
+                self.error(
+                    key.at,
+                    Some(&key.name),
+                    Complaint::new(message).help("keep one of the two"),
+                );
             } else if !known.contains(&key.name.as_str()) {
                 self.unknown_key(key, what, known);
             }
@@ -120,7 +162,9 @@ impl<'a> Reader<'a> {
     fn unknown_key(&mut self, key: &Key, what: &str, known: &[&str]) {
         let hint = if let Some(meant) = nearest(&key.name, known.iter().copied()) {
             format!("did you mean \"{meant}\"?")
-        } else if let Some((section, _)) = keys::SECTIONS.iter().find(|(_, keys)| keys.contains(&key.name.as_str())) {
+        } else if let Some((section, _)) =
+            keys::SECTIONS.iter().find(|(_, keys)| keys.contains(&key.name.as_str()))
+        {
             format!("\"{}\" belongs to {section}: is it indented as meant?", key.name)
         } else {
             format!("known here: {}", known.join(", "))
@@ -129,7 +173,8 @@ impl<'a> Reader<'a> {
         self.error(key.at, Some(&key.name), Complaint::new(message).help(hint));
     }
 
-    /// The value of `key` as `read` understands it; `expected` says what it should be, with an article.
+    /// The value of `key` as `read` understands it; `expected` says what it should be, with an
+    /// article.
     pub(super) fn value<T>(
         &mut self,
         section: &Section<'_>,
@@ -152,7 +197,11 @@ impl<'a> Reader<'a> {
         let scalar = match &node.value {
             Value::Scalar(scalar) if !scalar.is_null() => scalar,
             _ => {
-                self.error(node.at, None, Complaint::new(format!("\"{key}\" must be {expected}, not {}", node.kind())));
+                self.error(
+                    node.at,
+                    None,
+                    Complaint::new(format!("\"{key}\" must be {expected}, not {}", node.kind())),
+                );
                 return None;
             }
         };
@@ -162,7 +211,9 @@ impl<'a> Reader<'a> {
                 // What came out of the environment may be a secret: it is not repeated.
                 let filled_in = scalar.text.as_deref() != Some(scalar.written.as_str());
                 let complaint = if filled_in {
-                    Complaint::new(format!("\"{key}\" is not {expected}, with its variables filled in"))
+                    Complaint::new(format!(
+                        "\"{key}\" is not {expected}, with its variables filled in"
+                    ))
                 } else {
                     complaint
                 };
@@ -199,50 +250,93 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn duration(&mut self, section: &Section<'_>, key: &str, range: &RangeInclusive<Duration>) -> Option<Duration> {
+    pub(super) fn duration(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        range: &RangeInclusive<Duration>,
+    ) -> Option<Duration> {
         self.value(section, key, "a duration such as 30s", |text| match parse_duration(text) {
             Ok(duration) if range.contains(&duration) => Ok(duration),
-            Ok(_) | Err(UnitError::TooLarge) => {
-                Err(Complaint::new(out_of_range(key, &render_duration(*range.start()), &render_duration(*range.end()))))
+            Ok(_) | Err(UnitError::TooLarge) => Err(Complaint::new(out_of_range(
+                key,
+                &render_duration(*range.start()),
+                &render_duration(*range.end()),
+            ))),
+            Err(error) => Err(Complaint::new(format!("\"{key}\" is not a duration: {error}"))
+                .help(format!(
+                    "write 500ms, 15s, 5m, 1h30m or a number of seconds, from {} to {}",
+                    render_duration(*range.start()),
+                    render_duration(*range.end())
+                ))),
+        })
+    }
+
+    pub(super) fn size(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        range: &RangeInclusive<u64>,
+    ) -> Option<u64> {
+        self.value(section, key, "a size such as 8MiB", |text| read_size(key, text, range))
+    }
+
+    pub(super) fn fraction(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        range: &RangeInclusive<f64>,
+    ) -> Option<f64> {
+        self.value(section, key, "a percentage such as 10%", |text| match parse_fraction(text) {
+            Ok(fraction) if range.contains(&fraction) => Ok(fraction),
+            Ok(fraction) => {
+                let complaint = Complaint::new(out_of_range(
+                    key,
+                    &render_fraction(*range.start()),
+                    &render_fraction(*range.end()),
+                ));
+                let meant = !text.contains('%') && range.contains(&(fraction / 100.0));
+                Err(if meant {
+                    complaint.help(format!("did you mean {}%?", text.trim()))
+                } else {
+                    complaint
+                })
             }
-            Err(error) => Err(Complaint::new(format!("\"{key}\" is not a duration: {error}")).help(format!(
-                "write 500ms, 15s, 5m, 1h30m or a number of seconds, from {} to {}",
-                render_duration(*range.start()),
-                render_duration(*range.end())
+            Err(error) => Err(Complaint::new(format!("\"{key}\" is not a percentage: {error}"))
+                .help("write 10% or 0.1, from 0% to 50%")),
+        })
+    }
+
+    pub(super) fn number(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        range: &RangeInclusive<u64>,
+    ) -> Option<u64> {
+        self.value(section, key, "a whole number", |text| match text.trim().parse::<i128>() {
+            Ok(number) => match u64::try_from(number) {
+                Ok(number) if range.contains(&number) => Ok(number),
+                _ => Err(Complaint::new(out_of_range(
+                    key,
+                    &range.start().to_string(),
+                    &range.end().to_string(),
+                ))),
+            },
+            Err(_) => Err(Complaint::new(format!(
+                "\"{key}\" must be a whole number from {} to {}",
+                range.start(),
+                range.end()
             ))),
         })
     }
 
-    pub(super) fn size(&mut self, section: &Section<'_>, key: &str, range: &RangeInclusive<u64>) -> Option<u64> {
-        self.value(section, key, "a size such as 8MiB", |text| read_size(key, text, range))
-    }
-
-    pub(super) fn fraction(&mut self, section: &Section<'_>, key: &str, range: &RangeInclusive<f64>) -> Option<f64> {
-        self.value(section, key, "a percentage such as 10%", |text| match parse_fraction(text) {
-            Ok(fraction) if range.contains(&fraction) => Ok(fraction),
-            Ok(fraction) => {
-                let complaint = Complaint::new(out_of_range(key, &render_fraction(*range.start()), &render_fraction(*range.end())));
-                let meant = !text.contains('%') && range.contains(&(fraction / 100.0));
-                Err(if meant { complaint.help(format!("did you mean {}%?", text.trim())) } else { complaint })
-            }
-            Err(error) => {
-                Err(Complaint::new(format!("\"{key}\" is not a percentage: {error}")).help("write 10% or 0.1, from 0% to 50%"))
-            }
-        })
-    }
-
-    pub(super) fn number(&mut self, section: &Section<'_>, key: &str, range: &RangeInclusive<u64>) -> Option<u64> {
-        self.value(section, key, "a whole number", |text| match text.trim().parse::<i128>() {
-            Ok(number) => match u64::try_from(number) {
-                Ok(number) if range.contains(&number) => Ok(number),
-                _ => Err(Complaint::new(out_of_range(key, &range.start().to_string(), &range.end().to_string()))),
-            },
-            Err(_) => Err(Complaint::new(format!("\"{key}\" must be a whole number from {} to {}", range.start(), range.end()))),
-        })
-    }
-
     /// One of `words`.
-    pub(super) fn word<T: Copy>(&mut self, section: &Section<'_>, key: &str, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
         self.value(section, key, &choice(words), |text| pick(key, text, words))
     }
 
@@ -250,41 +344,68 @@ impl<'a> Reader<'a> {
     pub(super) fn texts(&mut self, section: &Section<'_>, key: &str) -> Option<Vec<String>> {
         self.list(section, key, |text| {
             let text = text.trim();
-            if text.is_empty() { Err(Complaint::new(format!("\"{key}\" has an empty entry"))) } else { Ok(text.to_owned()) }
+            if text.is_empty() {
+                Err(Complaint::new(format!("\"{key}\" has an empty entry")))
+            } else {
+                Ok(text.to_owned())
+            }
         })
     }
 
     /// A list of `words`.
-    pub(super) fn words<T: Copy>(&mut self, section: &Section<'_>, key: &str, words: &[(&str, T)]) -> Option<Vec<T>> {
+    pub(super) fn words<T: Copy>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Option<Vec<T>> {
         self.list(section, key, |text| pick(key, text, words))
     }
 
-    fn list<T>(&mut self, section: &Section<'_>, key: &str, read: impl Fn(&str) -> Result<T, Complaint>) -> Option<Vec<T>> {
+    fn list<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        read: impl Fn(&str) -> Result<T, Complaint>,
+    ) -> Option<Vec<T>> {
         let node = section.get(key)?;
         let Value::List(items) = &node.value else {
-            let complaint = Complaint::new(format!("\"{key}\" must be a list, not {}", node.kind()));
-            let written = if let Value::Scalar(scalar) = &node.value { scalar.written.as_str() } else { "" };
+            let complaint =
+                Complaint::new(format!("\"{key}\" must be a list, not {}", node.kind()));
+            let written =
+                if let Value::Scalar(scalar) = &node.value { scalar.written.as_str() } else { "" };
             self.error(
                 node.at,
                 Some(written),
-                complaint.help(format!("write [\"{}\"]", if written.is_empty() { "..." } else { short(written) })),
+                complaint.help(format!(
+                    "write [\"{}\"]",
+                    if written.is_empty() { "..." } else { short(written) }
+                )),
             );
             return None;
         };
         // One after the other, so that a mistake in the first does not hide one in the second.
-        let values: Vec<Option<T>> = items.iter().map(|item| self.scalar(item, key, "a list of single values", &read)).collect();
+        let values: Vec<Option<T>> = items
+            .iter()
+            .map(|item| self.scalar(item, key, "a list of single values", &read))
+            .collect();
         values.into_iter().collect()
     }
 }
 
 /// A size within `range`.
-pub(super) fn read_size(key: &str, text: &str, range: &RangeInclusive<u64>) -> Result<u64, Complaint> {
+pub(super) fn read_size(
+    key: &str,
+    text: &str,
+    range: &RangeInclusive<u64>,
+) -> Result<u64, Complaint> {
     let (least, most) = (render_size(*range.start()), render_size(*range.end()));
     match parse_size(text) {
         Ok(size) if range.contains(&size) => Ok(size),
         Ok(_) | Err(UnitError::TooLarge) => Err(Complaint::new(out_of_range(key, &least, &most))),
-        Err(error) => Err(Complaint::new(format!("\"{key}\" is not a size: {error}"))
-            .help(format!("write 512KiB, 8MiB, 10MB or a number of bytes, from {least} to {most}"))),
+        Err(error) => Err(Complaint::new(format!("\"{key}\" is not a size: {error}")).help(
+            format!("write 512KiB, 8MiB, 10MB or a number of bytes, from {least} to {most}"),
+        )),
     }
 }
 
@@ -328,7 +449,9 @@ pub(super) fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> O
     let word = word.to_lowercase().replace('-', "_");
     let tolerance = (word.chars().count() / 3).clamp(1, 3);
     known
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.replace('-', "_")), candidate))
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&word, &candidate.replace('-', "_")), candidate)
+        })
         .filter(|(distance, _)| *distance <= tolerance)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

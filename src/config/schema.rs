@@ -13,7 +13,8 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(File).to_value()
 }
 
-/// A mapping in the file. The checker reads the file, because it knows places: these types lend their shape alone.
+/// A mapping in the file. The checker reads the file, because it knows places: these types lend
+/// their shape alone.
 macro_rules! shape {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
@@ -32,13 +33,15 @@ macro_rules! with_settings {
                 $($(#[$field_meta])* $field: $type,)*
                 /// Between polls while all is well. 100ms to 24h; default 60s.
                 interval: Duration,
-                /// Between polls while an incident is open or a maintenance is in progress. Default 15s.
+                /// Between polls while an incident is open or a maintenance is in progress. Default
+                /// 15s.
                 incident_interval: Duration,
                 /// One request in all: name, connection, TLS, body. 100ms to 5m; default 10s.
                 timeout: Duration,
                 /// Name and connection. Default 5s.
                 connect_timeout: Duration,
-                /// Share of the interval by which polls are spread, each that much sooner at most, none later. 0% to 50%; default 10%.
+                /// Share of the interval by which polls are spread, each that much sooner at most,
+                /// none later. 0% to 50%; default 10%.
                 jitter: Fraction,
                 /// Waits after failed polls. Default 5s to 10m.
                 backoff: Backoff,
@@ -50,7 +53,8 @@ macro_rules! with_settings {
                 first_run: FirstRun,
                 /// Without a successful poll for so long, an event says so. Default 10m.
                 stale_after: Duration,
-                /// Whether a redirect or a name may lead to a loopback or private address. Default false.
+                /// Whether a redirect or a name may lead to a loopback or private address. Default
+                /// false.
                 allow_private_addresses: bool,
                 /// Names, globs or ids of the components to be told of. Default: all.
                 components: Vec<String>,
@@ -220,8 +224,8 @@ shape! {
 }
 
 shape! {
-    /// A dead-man beat: an address called with GET after each round in which at least one provider was read, for a service
-    /// that raises an alarm when the calls stop.
+    /// A dead-man beat: an address called with GET after each round in which at least one provider
+    /// was read, for a service that raises an alarm when the calls stop.
     Beat {
         /// What is called. Http or https; may name a loopback or private address.
         url: String,
@@ -382,6 +386,8 @@ mod tests {
                 assert!(property["description"].is_string(), "{name}.{key}");
             }
         }
-        assert!(schema["$defs"]["Duration"]["anyOf"].as_array().is_some_and(|forms| forms.len() == 2));
+        assert!(
+            schema["$defs"]["Duration"]["anyOf"].as_array().is_some_and(|forms| forms.len() == 2)
+        );
     }
 }

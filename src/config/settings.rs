@@ -22,18 +22,29 @@ pub(super) struct Resolved {
 /// Polls that may be missed before the default of `stale_after` applies to a slow provider.
 const MISSED_POLLS: u32 = 3;
 
-const FIRST_RUN: &[(&str, FirstRun)] =
-    &[("none", FirstRun::None), ("active", FirstRun::Active), ("latest", FirstRun::Latest), ("all", FirstRun::All)];
-const MIN_IMPACT: &[(&str, Impact)] =
-    &[("none", Impact::None), ("minor", Impact::Minor), ("major", Impact::Major), ("critical", Impact::Critical)];
+const FIRST_RUN: &[(&str, FirstRun)] = &[
+    ("none", FirstRun::None),
+    ("active", FirstRun::Active),
+    ("latest", FirstRun::Latest),
+    ("all", FirstRun::All),
+];
+const MIN_IMPACT: &[(&str, Impact)] = &[
+    ("none", Impact::None),
+    ("minor", Impact::Minor),
+    ("major", Impact::Major),
+    ("critical", Impact::Critical),
+];
 const KINDS: &[(&str, Kind)] = &[
     ("incident", Kind::Incident),
     ("maintenance", Kind::Maintenance),
     ("component", Kind::Component),
     ("provider", Kind::Provider),
 ];
-const MAINTENANCE: &[(&str, MaintenanceFilter)] =
-    &[("on", MaintenanceFilter::On), ("off", MaintenanceFilter::Off), ("starts_only", MaintenanceFilter::StartsOnly)];
+const MAINTENANCE: &[(&str, MaintenanceFilter)] = &[
+    ("on", MaintenanceFilter::On),
+    ("off", MaintenanceFilter::Off),
+    ("starts_only", MaintenanceFilter::StartsOnly),
+];
 
 impl Resolved {
     /// What `section` says, over what `self` says.
@@ -41,13 +52,25 @@ impl Resolved {
         let mut new = self.clone();
         let settings = &mut new.settings;
         set(&mut settings.interval, reader.duration(section, "interval", &keys::INTERVAL));
-        set(&mut settings.incident_interval, reader.duration(section, "incident_interval", &keys::INTERVAL));
+        set(
+            &mut settings.incident_interval,
+            reader.duration(section, "incident_interval", &keys::INTERVAL),
+        );
         set(&mut settings.timeout, reader.duration(section, "timeout", &keys::TIMEOUT));
-        set(&mut settings.connect_timeout, reader.duration(section, "connect_timeout", &keys::TIMEOUT));
+        set(
+            &mut settings.connect_timeout,
+            reader.duration(section, "connect_timeout", &keys::TIMEOUT),
+        );
         set(&mut settings.jitter, reader.fraction(section, "jitter", &keys::JITTER));
         settings.backoff = backoff(reader, section, "backoff", settings.backoff);
-        set(&mut settings.max_body, reader.size(section, "max_body", &keys::MAX_BODY).map(|size| size as usize));
-        set(&mut settings.max_items, reader.number(section, "max_items", &keys::MAX_ITEMS).map(|count| count as usize));
+        set(
+            &mut settings.max_body,
+            reader.size(section, "max_body", &keys::MAX_BODY).map(|size| size as usize),
+        );
+        set(
+            &mut settings.max_items,
+            reader.number(section, "max_items", &keys::MAX_ITEMS).map(|count| count as usize),
+        );
         set(&mut settings.first_run, reader.word(section, "first_run", FIRST_RUN));
         set(&mut settings.stale_after, reader.duration(section, "stale_after", &keys::STALE_AFTER));
         set(&mut settings.allow_private_addresses, reader.flag(section, "allow_private_addresses"));
@@ -64,8 +87,9 @@ impl Resolved {
         new
     }
 
-    /// Values that were not written follow those that were: a poller told to look every five seconds should not look
-    /// less often during an incident, and one that looks once an hour is not blind after ten minutes.
+    /// Values that were not written follow those that were: a poller told to look every five
+    /// seconds should not look less often during an incident, and one that looks once an hour is
+    /// not blind after ten minutes.
     pub(super) fn settings(&self) -> Settings {
         let mut settings = self.settings.clone();
         if !self.incident_interval_written {
@@ -82,15 +106,29 @@ impl Resolved {
 
     /// Warns of values that fight each other, where one of the two is written.
     fn compare(&self, reader: &mut Reader<'_>, section: &Section<'_>) {
-        let Settings { interval, incident_interval, timeout, connect_timeout, stale_after, .. } = &self.settings;
-        let mut fight = |low: &str, high: &str, wrong: bool, values: (Duration, Duration), effect: &str| {
-            if wrong && let Some(at) = place(section, low).or_else(|| place(section, high)) {
-                let (a, b) = (render_duration(values.0), render_duration(values.1));
-                reader.warn(at, None, Complaint::new(format!("\"{low}\" ({a}) is longer than \"{high}\" ({b}): {effect}")));
-            }
-        };
+        let Settings { interval, incident_interval, timeout, connect_timeout, stale_after, .. } =
+            &self.settings;
+        let mut fight =
+            |low: &str, high: &str, wrong: bool, values: (Duration, Duration), effect: &str| {
+                if wrong && let Some(at) = place(section, low).or_else(|| place(section, high)) {
+                    let (a, b) = (render_duration(values.0), render_duration(values.1));
+                    reader.warn(
+                        at,
+                        None,
+                        Complaint::new(format!(
+                            "\"{low}\" ({a}) is longer than \"{high}\" ({b}): {effect}"
+                        )),
+                    );
+                }
+            };
         let wrong = self.connect_timeout_written && connect_timeout > timeout;
-        fight("connect_timeout", "timeout", wrong, (*connect_timeout, *timeout), "it has no effect");
+        fight(
+            "connect_timeout",
+            "timeout",
+            wrong,
+            (*connect_timeout, *timeout),
+            "it has no effect",
+        );
         let wrong = self.incident_interval_written && incident_interval > interval;
         fight(
             "incident_interval",
@@ -100,14 +138,29 @@ impl Resolved {
             "incidents are watched less closely than calm",
         );
         let wrong = self.stale_after_written && interval > stale_after;
-        fight("interval", "stale_after", wrong, (*interval, *stale_after), "the provider is called unreachable between two polls");
+        fight(
+            "interval",
+            "stale_after",
+            wrong,
+            (*interval, *stale_after),
+            "the provider is called unreachable between two polls",
+        );
     }
 }
 
 /// A backoff over `base`.
-pub(super) fn backoff(reader: &mut Reader<'_>, section: &Section<'_>, key: &str, base: Backoff) -> Backoff {
-    let Some(node) = section.get(key) else { return base };
-    let Some(inner) = reader.section(node, &format!("\"{key}\""), keys::BACKOFF) else { return base };
+pub(super) fn backoff(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    key: &str,
+    base: Backoff,
+) -> Backoff {
+    let Some(node) = section.get(key) else {
+        return base;
+    };
+    let Some(inner) = reader.section(node, &format!("\"{key}\""), keys::BACKOFF) else {
+        return base;
+    };
     let before = reader.mistakes.len();
     let initial = reader.duration(&inner, "initial", &keys::BACKOFF_DELAY).unwrap_or(base.initial);
     let max = reader.duration(&inner, "max", &keys::BACKOFF_DELAY).unwrap_or(base.max);

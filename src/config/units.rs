@@ -24,8 +24,13 @@ pub enum UnitError {
 }
 
 /// Units of time in nanoseconds, the largest first.
-const DURATION_UNITS: &[(&str, u64)] =
-    &[("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
+const DURATION_UNITS: &[(&str, u64)] = &[
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+];
 
 /// Units of size; the first that divides a size is the one it is shown in.
 const SIZE_UNITS: &[(&str, u64)] = &[
@@ -53,7 +58,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         let (unit, after) = split_unit(after);
         let nanos = match unit {
             "" if number.len() == text.len() => 1_000_000_000,
-            _ => DURATION_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, nanos)| *nanos).ok_or(UnitError::UnknownUnit)?,
+            _ => DURATION_UNITS
+                .iter()
+                .find(|(name, _)| *name == unit)
+                .map(|(_, nanos)| *nanos)
+                .ok_or(UnitError::UnknownUnit)?,
         };
         if nanos >= smallest {
             return Err(UnitError::Order);
@@ -75,7 +84,11 @@ pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     let unit = after.trim_start();
     let bytes = match unit {
         "" => 1,
-        _ => SIZE_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, bytes)| *bytes).ok_or(UnitError::UnknownUnit)?,
+        _ => SIZE_UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, bytes)| *bytes)
+            .ok_or(UnitError::UnknownUnit)?,
     };
     times(number, bytes)
 }
@@ -95,7 +108,8 @@ pub fn parse_fraction(text: &str) -> Result<f64, UnitError> {
     }
 }
 
-/// Writes a duration the way [`parse_duration`] reads it: `1h30m`, `500ms`. What is below a millisecond is left out.
+/// Writes a duration the way [`parse_duration`] reads it: `1h30m`, `500ms`. What is below a
+/// millisecond is left out.
 #[must_use]
 pub fn render_duration(duration: Duration) -> String {
     let mut rest = duration.as_nanos();

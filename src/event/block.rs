@@ -1,7 +1,8 @@
 //! The text block people read, on the console and in the text log.
 //!
-//! One event is one block: a head line, what it is about, what the provider says, and a dashed line.
-//! Titles and names stay on one line, and no line of a message can pass for a part of the frame.
+//! One event is one block: a head line, what it is about, what the provider says, and a dashed
+//! line. Titles and names stay on one line, and no line of a message can pass for a part of the
+//! frame.
 
 use chrono::SubsecRound as _;
 
@@ -17,7 +18,8 @@ pub fn render_block(event: &StatusEvent) -> String {
     render(event, None)
 }
 
-/// As [`render_block`], with the status in the colour of its impact: for a terminal that wants colour.
+/// As [`render_block`], with the status in the colour of its impact: for a terminal that wants
+/// colour.
 #[must_use]
 pub fn render_block_colored(event: &StatusEvent) -> String {
     render(event, Some(colour(event)))
@@ -30,7 +32,12 @@ fn render(event: &StatusEvent, colour: Option<&str>) -> String {
         out.push('\n');
     };
     line(&head(event, colour));
-    let names: Vec<String> = event.components.iter().map(|c| one_line(&c.name)).filter(|name| !name.is_empty()).collect();
+    let names: Vec<String> = event
+        .components
+        .iter()
+        .map(|c| one_line(&c.name))
+        .filter(|name| !name.is_empty())
+        .collect();
     if !names.is_empty() {
         line(&format!("Product: {}", names.join(", ")));
     }
@@ -101,7 +108,8 @@ const fn subject(kind: Kind) -> &'static str {
 fn changes(event: &StatusEvent) -> Vec<String> {
     let status = event.previous_status.filter(|before| *before != event.status);
     let impact = event.previous_impact.filter(|before| *before != event.impact);
-    let status = status.map(|before| format!("Status: {} → {}", before.label(), event.status.label()));
+    let status =
+        status.map(|before| format!("Status: {} → {}", before.label(), event.status.label()));
     let impact = impact.map(|before| format!("Impact: {before} → {}", event.impact));
     status.into_iter().chain(impact).collect()
 }
@@ -109,7 +117,9 @@ fn changes(event: &StatusEvent) -> Vec<String> {
 /// The window of a maintenance, as far as it is known.
 fn window(event: &StatusEvent) -> Option<String> {
     match (event.scheduled_for, event.scheduled_until) {
-        (Some(from), Some(until)) => Some(format!("Scheduled: {} to {}", stamp(from), stamp(until))),
+        (Some(from), Some(until)) => {
+            Some(format!("Scheduled: {} to {}", stamp(from), stamp(until)))
+        }
         (Some(from), None) => Some(format!("Scheduled: from {}", stamp(from))),
         (None, Some(until)) => Some(format!("Scheduled: until {}", stamp(until))),
         (None, None) => None,
@@ -134,12 +144,14 @@ fn colour(event: &StatusEvent) -> &'static str {
     }
 }
 
-/// Text on one line, without anything that acts on a terminal. Texts are clean by now: this is the last guard.
+/// Text on one line, without anything that acts on a terminal. Texts are clean by now: this is the
+/// last guard.
 fn one_line(text: &str) -> String {
     text.split_whitespace().map(safe).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The lines of a message that say something. A line that imitates the frame is moved off the margin.
+/// The lines of a message that say something. A line that imitates the frame is moved off the
+/// margin.
 fn paragraphs(message: &str) -> Vec<String> {
     message
         .lines()
@@ -155,11 +167,13 @@ fn paragraphs(message: &str) -> Vec<String> {
 fn imitates_frame(line: &str) -> bool {
     line == RULE
         || line.strip_prefix('[').is_some_and(|rest| {
-            rest.bytes().take(5).collect::<Vec<_>>().iter().enumerate().all(
-                |(i, b)| {
-                    if i == 4 { *b == b'-' } else { b.is_ascii_digit() }
-                },
-            ) && rest.len() > 4
+            rest.bytes()
+                .take(5)
+                .collect::<Vec<_>>()
+                .iter()
+                .enumerate()
+                .all(|(i, b)| if i == 4 { *b == b'-' } else { b.is_ascii_digit() })
+                && rest.len() > 4
         })
 }
 
@@ -324,7 +338,12 @@ mod tests {
     #[test]
     fn colour_is_all_that_differs_on_a_terminal() {
         let colored = render_block_colored(&event());
-        assert!(colored.starts_with("[2026-02-23 10:20:49 UTC] Acme Cloud - \u{1b}[32mResolved\u{1b}[0m (minor)\n"));
-        assert_eq!(colored.replace("\u{1b}[32m", "").replace("\u{1b}[0m", ""), render_block(&event()));
+        assert!(colored.starts_with(
+            "[2026-02-23 10:20:49 UTC] Acme Cloud - \u{1b}[32mResolved\u{1b}[0m (minor)\n"
+        ));
+        assert_eq!(
+            colored.replace("\u{1b}[32m", "").replace("\u{1b}[0m", ""),
+            render_block(&event())
+        );
     }
 }

@@ -1,16 +1,18 @@
-//! What changes in a text without anybody having written: relative times, and parameters of addresses by which clicks are
-//! followed. Left out before texts are compared.
+//! What changes in a text without anybody having written: relative times, and parameters of
+//! addresses by which clicks are followed. Left out before texts are compared.
 
 /// Parameters that say where a reader came from, and nothing of what is read.
 const TRACKING: &[&str] = &[
-    "fbclid", "gclid", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "igshid", "mc_cid", "mc_eid", "_hsenc", "_hsmi", "mkt_tok",
+    "fbclid", "gclid", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "igshid", "mc_cid",
+    "mc_eid", "_hsenc", "_hsmi", "mkt_tok",
 ];
 
 /// What may follow an address in a sentence without belonging to it.
 const AFTER: &[char] = &['.', ',', ';', ':', '!', '?', ')', ']', '}', '>', '"', '\''];
 
 /// Units as they stand before "ago", without their plural.
-const UNITS: &[&str] = &["second", "sec", "minute", "min", "hour", "hr", "day", "week", "month", "year"];
+const UNITS: &[&str] =
+    &["second", "sec", "minute", "min", "hour", "hr", "day", "week", "month", "year"];
 
 /// The words of a text that somebody has written. "5 minutes ago" is "ago", whenever it is said.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -95,7 +97,10 @@ mod tests {
     fn tracking_is_left_out_of_addresses_and_nothing_else() {
         for (word, expected) in [
             ("https://acme.example/a?utm_source=feed", Some("https://acme.example/a")),
-            ("(https://acme.example/a?id=7&utm_medium=rss&fbclid=x#top).", Some("(https://acme.example/a?id=7#top).")),
+            (
+                "(https://acme.example/a?id=7&utm_medium=rss&fbclid=x#top).",
+                Some("(https://acme.example/a?id=7#top)."),
+            ),
             ("https://acme.example/a?UTM_x=1&b=", Some("https://acme.example/a?b=")),
             ("https://acme.example/a?id=7", None),
             ("https://acme.example/utm_source=feed", None),

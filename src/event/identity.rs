@@ -7,8 +7,8 @@
 //! event id      H("v1", update_key, kind, fingerprint)
 //! ```
 //!
-//! Text is compared in NFC with white space collapsed, without relative times ("5 minutes ago") and tracking parameters, so a
-//! re-rendered page is not news.
+//! Text is compared in NFC with white space collapsed, without relative times ("5 minutes ago") and
+//! tracking parameters, so a re-rendered page is not news.
 
 use std::fmt;
 
@@ -77,7 +77,12 @@ impl UpdateKey {
     /// Of an update that is known by its time (and its place among equals) alone.
     #[must_use]
     pub fn timed(incident: IncidentKey, time: Time, ordinal: u32) -> Self {
-        Self(hash(&[b"timed", incident.as_bytes(), &time.timestamp_millis().to_be_bytes(), &ordinal.to_be_bytes()]))
+        Self(hash(&[
+            b"timed",
+            incident.as_bytes(),
+            &time.timestamp_millis().to_be_bytes(),
+            &ordinal.to_be_bytes(),
+        ]))
     }
 
     /// Of an update that has neither id nor time: its words are all there is.
@@ -114,10 +119,16 @@ impl Fingerprint {
 /// The id of the event that tells `fingerprint` of `update`.
 #[must_use]
 pub fn event_id(update: UpdateKey, kind: Kind, fingerprint: Fingerprint) -> EventId {
-    EventId(hash(&[RULES.as_bytes(), update.as_bytes(), kind.as_str().as_bytes(), fingerprint.as_bytes()]))
+    EventId(hash(&[
+        RULES.as_bytes(),
+        update.as_bytes(),
+        kind.as_str().as_bytes(),
+        fingerprint.as_bytes(),
+    ]))
 }
 
-/// NFC, white space collapsed, without relative times and tracking parameters: what two renderings of one text have in common.
+/// NFC, white space collapsed, without relative times and tracking parameters: what two renderings
+/// of one text have in common.
 fn normalize(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in cosmetic::words(text) {
@@ -159,7 +170,10 @@ mod tests {
         let a = Fingerprint::new(Status::Monitoring, "A fix\n\nis  in place. \u{e9}");
         assert_eq!(a, Fingerprint::new(Status::Monitoring, " A fix is in place. e\u{301}\n"));
         let at = |text: &str| Fingerprint::new(Status::Monitoring, text);
-        assert_eq!(at("Seen 2 minutes ago: https://a.example/?utm_id=1"), at("Seen an hour ago: https://a.example/?utm_id=2"));
+        assert_eq!(
+            at("Seen 2 minutes ago: https://a.example/?utm_id=1"),
+            at("Seen an hour ago: https://a.example/?utm_id=2")
+        );
         assert_ne!(a, Fingerprint::new(Status::Resolved, "A fix is in place. \u{e9}"));
         assert_ne!(a, Fingerprint::new(Status::Monitoring, "A fix is out of place. \u{e9}"));
     }
@@ -169,12 +183,16 @@ mod tests {
         assert_ne!(IncidentKey::new("ab", "c"), IncidentKey::new("a", "bc"));
     }
 
-    /// These values are in users' databases and at their receivers: they may never change within v1.
+    /// These values are in users' databases and at their receivers: they may never change within
+    /// v1.
     #[test]
     fn ids_are_pinned() {
         let incident = IncidentKey::new("openai", "01ABC");
         let update = UpdateKey::native(incident, "u1");
         let print = Fingerprint::new(Status::Resolved, "All good.");
-        assert_eq!(event_id(update, Kind::Incident, print).to_string(), "4f12b0b9b16baa24b5bccae7d7efec9b");
+        assert_eq!(
+            event_id(update, Kind::Incident, print).to_string(),
+            "4f12b0b9b16baa24b5bccae7d7efec9b"
+        );
     }
 }

@@ -171,15 +171,16 @@ fn any_time(text: &str) -> Option<Time> {
     if time.nanosecond() >= 1_000_000_000 { time.with_nanosecond(0) } else { Some(time) }
 }
 
-/// The time, if [`format_time`] can write it so that it can be read again: RFC 3339 has years of four digits. What pages say
-/// may lie before or beyond them, in milliseconds or by an offset.
+/// The time, if [`format_time`] can write it so that it can be read again: RFC 3339 has years of
+/// four digits. What pages say may lie before or beyond them, in milliseconds or by an offset.
 #[must_use]
 pub fn expressible(time: Time) -> Option<Time> {
     (0..=9999).contains(&time.year()).then_some(time)
 }
 
-/// As nearly every time is spelt, read in a fraction of what the general way takes: `2026-03-08T01:30:00.000-08:00`,
-/// with or without the fraction, in any offset. `None`: not spelt so, or not a day like every other.
+/// As nearly every time is spelt, read in a fraction of what the general way takes:
+/// `2026-03-08T01:30:00.000-08:00`, with or without the fraction, in any offset. `None`: not spelt
+/// so, or not a day like every other.
 fn plain_time(text: &[u8]) -> Option<Time> {
     let (head, tail) = text.split_at_checked(19)?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] =
@@ -188,7 +189,9 @@ fn plain_time(text: &[u8]) -> Option<Time> {
         return None;
     };
     let (nanos, zone) = match tail {
-        [b'.', a, b, c, zone @ ..] if !zone.first().is_some_and(u8::is_ascii_digit) => (number(&[*a, *b, *c])? * 1_000_000, zone),
+        [b'.', a, b, c, zone @ ..] if !zone.first().is_some_and(u8::is_ascii_digit) => {
+            (number(&[*a, *b, *c])? * 1_000_000, zone)
+        }
         _ => (0, tail),
     };
     let ahead = match *zone {
@@ -203,14 +206,21 @@ fn plain_time(text: &[u8]) -> Option<Time> {
         }
         _ => return None,
     };
-    let date = NaiveDate::from_ymd_opt(number(&[y1, y2, y3, y4])? as i32, number(&[m1, m2])?, number(&[d1, d2])?)?;
-    let time = date.and_hms_nano_opt(number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?, nanos)?;
+    let date = NaiveDate::from_ymd_opt(
+        number(&[y1, y2, y3, y4])? as i32,
+        number(&[m1, m2])?,
+        number(&[d1, d2])?,
+    )?;
+    let time =
+        date.and_hms_nano_opt(number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?, nanos)?;
     time.checked_sub_signed(TimeDelta::try_seconds(ahead)?).map(|time| time.and_utc())
 }
 
 /// Digits alone.
 fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
+    digits.iter().try_fold(0, |sum, digit| {
+        digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
+    })
 }
 
 mod time {
@@ -230,16 +240,24 @@ mod optional_time {
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::ref_option, reason = "the signature serde asks for")]
-    pub(super) fn serialize<S: Serializer>(time: &Option<super::Time>, s: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        time: &Option<super::Time>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
         match time {
             Some(time) => s.serialize_str(&super::format_time(*time)),
             None => s.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<super::Time>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<super::Time>, D::Error> {
         let text = Option::<std::borrow::Cow<'de, str>>::deserialize(d)?;
-        text.map(|text| super::parse_time(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 time"))).transpose()
+        text.map(|text| {
+            super::parse_time(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 time"))
+        })
+        .transpose()
     }
 }
 
@@ -255,20 +273,30 @@ mod tests {
 
     #[test]
     fn what_is_read_as_a_time_can_be_written_and_read_again() {
-        for text in ["0000-01-01T00:00:00Z", "1969-12-31T23:59:59.5+02:00", "9999-12-31T23:59:59Z", "2016-12-31T23:59:60Z"] {
+        for text in [
+            "0000-01-01T00:00:00Z",
+            "1969-12-31T23:59:59.5+02:00",
+            "9999-12-31T23:59:59Z",
+            "2016-12-31T23:59:60Z",
+        ] {
             let time = parse_time(text).unwrap();
             assert_eq!(parse_time(&format_time(time)), Some(time), "{text}");
         }
-        for text in ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "-0026-03-07T10:00:00Z"] {
+        for text in
+            ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "-0026-03-07T10:00:00Z"]
+        {
             assert_eq!(parse_time(text), None, "{text}");
         }
     }
 
     #[test]
     fn times_as_platforms_write_them_are_read_the_quick_way() {
-        for text in
-            ["2026-03-08T01:30:00Z", "2026-03-08T01:30:00.250Z", "2024-02-29T23:59:59.999-08:00", "2026-03-08T01:30:00+05:30"]
-        {
+        for text in [
+            "2026-03-08T01:30:00Z",
+            "2026-03-08T01:30:00.250Z",
+            "2024-02-29T23:59:59.999-08:00",
+            "2026-03-08T01:30:00+05:30",
+        ] {
             assert_eq!(plain_time(text.as_bytes()), slow(text), "{text}");
             assert!(plain_time(text.as_bytes()).is_some(), "{text}");
         }

@@ -206,9 +206,9 @@ impl From<ComponentStatus> for Status {
 /// `in_progress` → `In progress`.
 fn label(word: &str) -> String {
     let mut chars = word.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(chars.map(|c| if c == '_' { ' ' } else { c })).collect())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars.map(|c| if c == '_' { ' ' } else { c })).collect()
+    })
 }
 
 #[cfg(test)]

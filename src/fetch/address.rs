@@ -30,13 +30,14 @@ fn is_private_v4(ip: Ipv4Addr) -> bool {
 }
 
 fn is_private_v6(ip: Ipv6Addr) -> bool {
-    let embedded = |at: [u16; 2]| is_private_v4(Ipv4Addr::from((u32::from(at[0]) << 16) | u32::from(at[1])));
+    let embedded =
+        |at: [u16; 2]| is_private_v4(Ipv4Addr::from((u32::from(at[0]) << 16) | u32::from(at[1])));
     match ip.segments() {
-        // Mapped and translated addresses, NAT64, and the deprecated compatible form (which covers `::`
-        // and `::1`, both within 0.0.0.0/8).
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            embedded([high, low])
-        }
+        // Mapped and translated addresses, NAT64, and the deprecated compatible form (which covers
+        // `::` and `::1`, both within 0.0.0.0/8).
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded([high, low]),
         // 6to4.
         [0x2002, high, low, ..] => embedded([high, low]),
         // Documentation, Teredo and the other ranges for protocols.

@@ -1,9 +1,10 @@
 //! Bodies: read piece by piece, counted after decompression, and never more of them in memory
 //! than the budget of the process allows.
 //!
-//! A body that waits for its share is not the only thing that waits: behind it stand the piece that was just read and
-//! what the HTTP library has read ahead, as much again as it found waiting in the socket. So a large body also needs a
-//! turn before more of it is read, while what is behind it is still small.
+//! A body that waits for its share is not the only thing that waits: behind it stand the piece that
+//! was just read and what the HTTP library has read ahead, as much again as it found waiting in the
+//! socket. So a large body also needs a turn before more of it is read, while what is behind it is
+//! still small.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +17,16 @@ use tokio::time::{Instant, timeout_at};
 use super::failure::{Phase, of_body};
 use super::{Failure, FailureKind};
 
-/// What every body may take without asking: an ordinary page, so that it never waits behind large ones.
+/// What every body may take without asking: an ordinary page, so that it never waits behind large
+/// ones.
 const FREE: usize = 64 << 10;
 /// The budget is counted in so many bytes.
 const UNIT: usize = 4 << 10;
 
 /// Bodies beyond what is free that are read at once.
 const READERS: usize = 16;
-/// A body whose turn has lasted so long leaves it to others and goes on without: a host that dribbles costs nobody a
-/// turn for long, and has little in its buffers.
+/// A body whose turn has lasted so long leaves it to others and goes on without: a host that
+/// dribbles costs nobody a turn for long, and has little in its buffers.
 const TURN: Duration = Duration::from_secs(1);
 /// What comes makes the turn longer: so much for each KiB, which is a mebibyte a second.
 const TURN_PER_KIB: Duration = Duration::from_micros(977);
@@ -35,7 +37,8 @@ pub(super) struct Budget {
     units: Arc<Semaphore>,
     total: u32,
     readers: Semaphore,
-    /// For the one body that may go beyond the total, so that bodies that each have a part and want more never wait for each other.
+    /// For the one body that may go beyond the total, so that bodies that each have a part and want
+    /// more never wait for each other.
     beyond: Arc<Semaphore>,
 }
 
@@ -71,7 +74,11 @@ impl<'a> Turn<'a> {
     async fn next(&mut self, response: &mut Response) -> reqwest::Result<Option<Bytes>> {
         if self.permit.is_some() {
             if let Ok(piece) = timeout_at(self.until, response.chunk()).await {
-                let kib = piece.as_ref().ok().and_then(Option::as_ref).map_or(0, |piece| piece.len() >> 10);
+                let kib = piece
+                    .as_ref()
+                    .ok()
+                    .and_then(Option::as_ref)
+                    .map_or(0, |piece| piece.len() >> 10);
                 self.until += TURN_PER_KIB.saturating_mul(u32::try_from(kib).unwrap_or(u32::MAX));
                 return piece;
             }
@@ -125,16 +132,27 @@ impl AsRef<[u8]> for Kept {
 
 impl Kept {
     /// Room for `length` bytes in all, of the budget and of the system.
-    async fn room(&mut self, length: usize, most: usize, budget: &Budget, phase: &mut Phase) -> Result<(), Failure> {
+    async fn room(
+        &mut self,
+        length: usize,
+        most: usize,
+        budget: &Budget,
+        phase: &mut Phase,
+    ) -> Result<(), Failure> {
         if length <= self.buffer.capacity() {
             return Ok(());
         }
         let capacity = length.max(self.buffer.capacity().saturating_mul(2)).min(most);
         // One body alone may always have all there is, and no more is asked for than that.
-        let wanted = u32::try_from(capacity.saturating_sub(FREE).div_ceil(UNIT)).unwrap_or(u32::MAX).min(budget.total);
+        let wanted = u32::try_from(capacity.saturating_sub(FREE).div_ceil(UNIT))
+            .unwrap_or(u32::MAX)
+            .min(budget.total);
         if let Some(missing) = wanted.checked_sub(self.share.units).filter(|missing| *missing > 0) {
             *phase = Phase::Room;
-            self.share.more(missing, budget).await.ok_or_else(|| Failure::new(FailureKind::Resource, "no memory for the body"))?;
+            self.share
+                .more(missing, budget)
+                .await
+                .ok_or_else(|| Failure::new(FailureKind::Resource, "no memory for the body"))?;
             *phase = Phase::Body;
         }
         self.buffer
@@ -145,9 +163,17 @@ impl Kept {
 
 /// Reads the whole body of at most `most` bytes. The memory is given back to the budget when the
 /// last reference to the bytes goes.
-pub(super) async fn read(response: &mut Response, most: usize, budget: &Budget, phase: &mut Phase) -> Result<Bytes, Failure> {
+pub(super) async fn read(
+    response: &mut Response,
+    most: usize,
+    budget: &Budget,
+    phase: &mut Phase,
+) -> Result<Bytes, Failure> {
     *phase = Phase::Body;
-    let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    let announced = response
+        .content_length()
+        .and_then(|length| usize::try_from(length).ok())
+        .unwrap_or_default();
     if announced > most {
         return Err(too_large(most));
     }
@@ -161,7 +187,9 @@ pub(super) async fn read(response: &mut Response, most: usize, budget: &Budget, 
             Some(turn) => turn.next(response).await,
             None => response.chunk().await,
         };
-        let Some(piece) = piece.map_err(|error| of_body(&error))? else { break };
+        let Some(piece) = piece.map_err(|error| of_body(&error))? else {
+            break;
+        };
         let length = kept.buffer.len() + piece.len();
         if length > most {
             return Err(too_large(most));

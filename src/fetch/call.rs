@@ -9,8 +9,8 @@ use super::failure::{Phase, of_head};
 use super::{Client, Failure, FailureKind, dial};
 
 impl Client {
-    /// One GET: any 2xx is a success, the body is not read, redirects are not followed. The address is the user's own
-    /// and may lead to a private one. Failures do not repeat it.
+    /// One GET: any 2xx is a success, the body is not read, redirects are not followed. The address
+    /// is the user's own and may lead to a private one. Failures do not repeat it.
     pub async fn call(&self, url: &Url, within: Duration) -> Result<(), Failure> {
         let library = self.inner.library(false)?;
         let (sent, _) = timeout(within, dial::within(within, library.get(url.clone()).send()))
@@ -20,6 +20,9 @@ impl Client {
         if response.status().is_success() {
             return Ok(());
         }
-        Err(Failure::new(FailureKind::Status, format!("the answer is {}", response.status().as_u16())))
+        Err(Failure::new(
+            FailureKind::Status,
+            format!("the answer is {}", response.status().as_u16()),
+        ))
     }
 }

@@ -43,8 +43,12 @@ pub struct ClientOptions {
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
-            user_agent: concat!("statuswatch/", env!("CARGO_PKG_VERSION"), " (+https://github.com/statuswatch/statuswatch)")
-                .to_owned(),
+            user_agent: concat!(
+                "statuswatch/",
+                env!("CARGO_PKG_VERSION"),
+                " (+https://github.com/statuswatch/statuswatch)"
+            )
+            .to_owned(),
             max_hosts: 1024,
             body_budget: 24 << 20,
             keep_alive: Duration::from_secs(3),
@@ -74,7 +78,9 @@ pub struct Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("hosts", &self.inner.gate.remembered()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("hosts", &self.inner.gate.remembered())
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,7 +109,11 @@ impl Recipe {
         let mut builder = reqwest::Client::builder()
             .user_agent(self.user_agent.clone())
             .tls_backend_preconfigured(self.tls.clone())
-            .dns_resolver(Resolver { names: Arc::clone(&self.names), guarded, exempt: Arc::clone(&self.exempt) })
+            .dns_resolver(Resolver {
+                names: Arc::clone(&self.names),
+                guarded,
+                exempt: Arc::clone(&self.exempt),
+            })
             .connector_layer(LimitLayer)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
@@ -129,7 +139,10 @@ impl Inner {
         if let Some(open) = self.open.get() {
             return Ok(open);
         }
-        let made = self.recipe.make(false).map_err(|_| Failure::new(FailureKind::Resource, "the HTTP client cannot be set up"))?;
+        let made = self
+            .recipe
+            .make(false)
+            .map_err(|_| Failure::new(FailureKind::Resource, "the HTTP client cannot be set up"))?;
         Ok(self.open.get_or_init(|| made))
     }
 }
@@ -143,13 +156,28 @@ impl Client {
         } else {
             Proxies::default()
         };
-        let user_agent = HeaderValue::from_str(&options.user_agent).unwrap_or_else(|_| HeaderValue::from_static("statuswatch"));
+        let user_agent = HeaderValue::from_str(&options.user_agent)
+            .unwrap_or_else(|_| HeaderValue::from_static("statuswatch"));
         let names = Names::new(options.names);
         let exempt = Arc::new(hosts);
-        let recipe = Recipe { user_agent, keep_alive: options.keep_alive, tls, names: Arc::clone(&names), proxies, exempt };
+        let recipe = Recipe {
+            user_agent,
+            keep_alive: options.keep_alive,
+            tls,
+            names: Arc::clone(&names),
+            proxies,
+            exempt,
+        };
         let guarded = recipe.make(true)?;
         let budget = Budget::new(options.body_budget);
-        let inner = Inner { gate: HostGate::default(), budget, names, guarded, open: OnceLock::new(), recipe };
+        let inner = Inner {
+            gate: HostGate::default(),
+            budget,
+            names,
+            guarded,
+            open: OnceLock::new(),
+            recipe,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -157,7 +185,8 @@ impl Client {
     /// future ends the wait or the request. A host that asked to be left alone is not asked: the
     /// failure says for how long.
     pub async fn get(&self, request: Request<'_>) -> Result<Fetched, Failure> {
-        let _turn = self.inner.gate.turn(request.url, request.following).await.map_err(left_alone)?;
+        let _turn =
+            self.inner.gate.turn(request.url, request.following).await.map_err(left_alone)?;
         let mut phase = Phase::Head;
         let fetched = timeout(request.timeout, self.inner.fetch(&request, &mut phase)).await;
         fetched.unwrap_or_else(|_| Err(phase.timeout(request.timeout)))
@@ -184,6 +213,7 @@ impl Inner {
 
 fn left_alone(until: Instant) -> Failure {
     let wait = until.saturating_duration_since(Instant::now());
-    let message = format!("not asked: the host wants to be left alone for {} s more", wait.as_secs().max(1));
+    let message =
+        format!("not asked: the host wants to be left alone for {} s more", wait.as_secs().max(1));
     Failure { kind: FailureKind::RateLimited, message, retry_after: Some(wait) }
 }

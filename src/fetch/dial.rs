@@ -76,9 +76,14 @@ where
         });
         let connecting = self.inner.call(request);
         Box::pin(async move {
-            // Without a request beside it there is no limit to keep: the request's own deadline holds.
-            let Ok(limit) = limit else { return connecting.await };
-            tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| Err(Box::new(DialTimeout(limit))))
+            // Without a request beside it there is no limit to keep: the request's own deadline
+            // holds.
+            let Ok(limit) = limit else {
+                return connecting.await;
+            };
+            tokio::time::timeout(limit, connecting)
+                .await
+                .unwrap_or_else(|_| Err(Box::new(DialTimeout(limit))))
         })
     }
 }

@@ -38,7 +38,9 @@ impl Phase {
     pub(super) fn timeout(self, limit: Duration) -> Failure {
         match self {
             Self::Head => Failure::new(FailureKind::Timeout, format!("no answer within {limit:?}")),
-            Self::Body => Failure::new(FailureKind::Timeout, format!("the body did not end within {limit:?}")),
+            Self::Body => {
+                Failure::new(FailureKind::Timeout, format!("the body did not end within {limit:?}"))
+            }
             Self::Room => Failure::new(
                 FailureKind::Resource,
                 format!("no memory for the body within {limit:?}: too many large bodies at once"),
@@ -55,24 +57,46 @@ pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
         }
         if let Some(http) = cause.downcast_ref::<hyper::Error>() {
             if http.is_parse_too_large() {
-                return Failure::new(FailureKind::HeadersTooLarge, "more header bytes than are read");
+                return Failure::new(
+                    FailureKind::HeadersTooLarge,
+                    "more header bytes than are read",
+                );
             }
             if http.is_parse() {
-                return Failure::new(FailureKind::Protocol, format!("not an HTTP response: {}", plain(http)));
+                return Failure::new(
+                    FailureKind::Protocol,
+                    format!("not an HTTP response: {}", plain(http)),
+                );
             }
             if http.is_incomplete_message() || http.is_closed() {
                 return incomplete("the connection ended before the headers did");
             }
         }
         // An I/O error that wraps another one says nothing by itself: the other one is next.
-        if let Some(io) = cause.downcast_ref::<io::Error>().filter(|io| !io.get_ref().is_some_and(wraps)) {
+        if let Some(io) =
+            cause.downcast_ref::<io::Error>().filter(|io| !io.get_ref().is_some_and(wraps))
+        {
             match io.kind() {
-                io::ErrorKind::TimedOut => return Failure::new(FailureKind::Timeout, "the connection timed out"),
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset if error.is_connect() && https => {
-                    return Failure::new(FailureKind::Tls, "handshake: the server closed the connection");
+                io::ErrorKind::TimedOut => {
+                    return Failure::new(FailureKind::Timeout, "the connection timed out");
                 }
-                _ if error.is_connect() => return Failure::new(FailureKind::Connect, format!("no connection: {}", plain(io))),
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+                    if error.is_connect() && https =>
+                {
+                    return Failure::new(
+                        FailureKind::Tls,
+                        "handshake: the server closed the connection",
+                    );
+                }
+                _ if error.is_connect() => {
+                    return Failure::new(
+                        FailureKind::Connect,
+                        format!("no connection: {}", plain(io)),
+                    );
+                }
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::BrokenPipe => {
                     return incomplete("the connection ended before the headers did");
                 }
                 _ => {}
@@ -81,7 +105,10 @@ pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
     }
     if !error.is_connect() && causes(error).any(<dyn Error>::is::<hyper::Error>) {
         // A stream reset or a connection given up over HTTP/2, perhaps with headers on their way.
-        return Failure::new(FailureKind::IncompleteBody, format!("the server ended the request: {}", last(error)));
+        return Failure::new(
+            FailureKind::IncompleteBody,
+            format!("the server ended the request: {}", last(error)),
+        );
     }
     let kind = if error.is_connect() { FailureKind::Connect } else { FailureKind::Protocol };
     Failure::new(kind, last(error))
@@ -104,10 +131,12 @@ pub(super) fn of_body(error: &reqwest::Error) -> Failure {
 /// Whether the connection died before a byte of an answer came: it may have been dead before.
 pub(super) fn died_unanswered(error: &reqwest::Error) -> bool {
     causes(error).any(|cause| {
-        cause.downcast_ref::<hyper::Error>().is_some_and(|e| e.is_incomplete_message() || e.is_canceled() || e.is_closed())
-            || cause
-                .downcast_ref::<io::Error>()
-                .is_some_and(|e| matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+        cause
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|e| e.is_incomplete_message() || e.is_canceled() || e.is_closed())
+            || cause.downcast_ref::<io::Error>().is_some_and(|e| {
+                matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            })
     })
 }
 
@@ -137,7 +166,10 @@ fn is_ours(error: &io::Error) -> bool {
 }
 
 fn ours(error: &io::Error) -> Failure {
-    Failure::new(FailureKind::Resource, format!("this machine is out of resources: {}", plain(error)))
+    Failure::new(
+        FailureKind::Resource,
+        format!("this machine is out of resources: {}", plain(error)),
+    )
 }
 
 fn incomplete(message: &str) -> Failure {
@@ -147,7 +179,9 @@ fn incomplete(message: &str) -> Failure {
 fn of_tls(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(reason) => match reason {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate expired".to_owned(),
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "certificate expired".to_owned()
+            }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "certificate not valid yet (is the clock of this machine right?)".to_owned()
             }
@@ -184,7 +218,10 @@ fn wraps(inner: &(dyn Error + Send + Sync + 'static)) -> bool {
 
 /// The innermost cause, which names no address.
 fn last(error: &reqwest::Error) -> String {
-    causes(error).last().filter(|cause| !cause.is::<reqwest::Error>()).map_or_else(|| "the request failed".to_owned(), plain)
+    causes(error)
+        .last()
+        .filter(|cause| !cause.is::<reqwest::Error>())
+        .map_or_else(|| "the request failed".to_owned(), plain)
 }
 
 fn plain(error: &(impl Error + ?Sized)) -> String {
@@ -207,7 +244,11 @@ mod tests {
             let found = causes(&error).find_map(of_connection).unwrap();
             assert_eq!(found.kind, FailureKind::Resource);
         }
-        assert!(causes(&io::Error::from(io::ErrorKind::ConnectionRefused)).find_map(of_connection).is_none());
+        assert!(
+            causes(&io::Error::from(io::ErrorKind::ConnectionRefused))
+                .find_map(of_connection)
+                .is_none()
+        );
         let lookup = NoAddress(io::Error::from_raw_os_error(Errno::MFILE.raw_os_error()));
         assert_eq!(of_connection(&lookup).unwrap().kind, FailureKind::Resource);
     }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime};
-use reqwest::header::{AsHeaderName, CACHE_CONTROL, DATE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, RETRY_AFTER};
+use reqwest::header::{
+    AsHeaderName, CACHE_CONTROL, DATE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, RETRY_AFTER,
+};
 
 use super::Validators;
 use crate::clock;
@@ -21,9 +23,11 @@ pub(super) fn validators(headers: &HeaderMap) -> Validators {
 
 fn latin1(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let bytes = headers.get(name)?.as_bytes();
-    (!bytes.is_empty() && bytes.len() <= LONGEST_VALIDATOR).then(|| match std::str::from_utf8(bytes) {
-        Ok(text) if text.is_ascii() => text.to_owned(),
-        _ => bytes.iter().copied().map(char::from).collect(),
+    (!bytes.is_empty() && bytes.len() <= LONGEST_VALIDATOR).then(|| {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.is_ascii() => text.to_owned(),
+            _ => bytes.iter().copied().map(char::from).collect(),
+        }
     })
 }
 
@@ -46,7 +50,9 @@ pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
     for value in headers.get_all(CACHE_CONTROL) {
         for directive in value.to_str().ok()?.split(',') {
             let directive = directive.trim();
-            if directive.eq_ignore_ascii_case("no-store") || directive.eq_ignore_ascii_case("no-cache") {
+            if directive.eq_ignore_ascii_case("no-store")
+                || directive.eq_ignore_ascii_case("no-cache")
+            {
                 return None;
             }
             if let Some((name, value)) = directive.split_once('=')
@@ -67,7 +73,10 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let wait = if let Some(seconds) = seconds(value) {
         Duration::from_secs(seconds)
     } else {
-        let date = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?)).unwrap_or_else(clock::now);
+        let date = headers
+            .get(DATE)
+            .and_then(|date| http_date(date.to_str().ok()?))
+            .unwrap_or_else(clock::now);
         http_date(value)?.signed_duration_since(date).to_std().unwrap_or_default()
     };
     Some(wait.min(LONGEST_RETRY))
@@ -96,13 +105,23 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &[u8])]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_bytes(value).unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_bytes(value).unwrap()))
+            .collect()
     }
 
     #[test]
     fn validators_survive_byte_for_byte() {
         let long = [b'x'; 4096];
-        for etag in [&b"\"a\""[..], b"W/\"a\"", b"unquoted", b"with spaces in it", b"\"\x80\xff\xc3\xa9\"", &long] {
+        for etag in [
+            &b"\"a\""[..],
+            b"W/\"a\"",
+            b"unquoted",
+            b"with spaces in it",
+            b"\"\x80\xff\xc3\xa9\"",
+            &long,
+        ] {
             let kept = validators(&headers(&[("etag", etag)]));
             assert_eq!(exact(kept.etag.as_ref()).unwrap().as_bytes(), etag);
         }
@@ -118,7 +137,9 @@ mod tests {
 
     #[test]
     fn ages() {
-        let age = |text: &str| max_age(&headers(&[("cache-control", text.as_bytes())])).map(|d| d.as_secs());
+        let age = |text: &str| {
+            max_age(&headers(&[("cache-control", text.as_bytes())])).map(|d| d.as_secs())
+        };
         assert_eq!(age("public, max-age=10"), Some(10));
         assert_eq!(age("Max-Age=\"7\", s-maxage=99"), Some(7));
         assert_eq!(age("max-age=99999999999999999999999"), Some(u64::from(u32::MAX)));
@@ -129,13 +150,18 @@ mod tests {
 
     #[test]
     fn waits() {
-        let wait = |pairs: &[(&'static str, &[u8])]| retry_after(&headers(pairs)).map(|d| d.as_secs());
+        let wait =
+            |pairs: &[(&'static str, &[u8])]| retry_after(&headers(pairs)).map(|d| d.as_secs());
         assert_eq!(wait(&[("retry-after", b"5")]), Some(5));
         assert_eq!(wait(&[("retry-after", b"999999")]), Some(86_400));
         assert_eq!(wait(&[("retry-after", b"soon")]), None);
         assert_eq!(wait(&[("retry-after", b"-5")]), None);
         let date: (&str, &[u8]) = ("date", b"Sun, 06 Nov 1994 08:49:30 GMT");
-        for form in [&b"Sun, 06 Nov 1994 08:49:37 GMT"[..], b"Sunday, 06-Nov-94 08:49:37 GMT", b"Sun Nov  6 08:49:37 1994"] {
+        for form in [
+            &b"Sun, 06 Nov 1994 08:49:37 GMT"[..],
+            b"Sunday, 06-Nov-94 08:49:37 GMT",
+            b"Sun Nov  6 08:49:37 1994",
+        ] {
             assert_eq!(wait(&[("retry-after", form), date]), Some(7));
         }
         assert_eq!(wait(&[("retry-after", b"Sun, 06 Nov 1994 08:49:37 GMT")]), Some(0));

@@ -1,8 +1,8 @@
 //! Politeness to hosts: whose turn it is, and who asked to be left alone.
 //!
-//! Per authority (host and port) at most two requests run at once, polls start 250 ms apart, the further requests
-//! of a poll 50 ms, and those who wait are served in the order they came. A host that is alone with its provider
-//! costs one lock and no timer.
+//! Per authority (host and port) at most two requests run at once, polls start 250 ms apart, the
+//! further requests of a poll 50 ms, and those who wait are served in the order they came. A host
+//! that is alone with its provider costs one lock and no timer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,8 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 const AT_ONCE: usize = 2;
 /// Between a start and that of the next poll at one authority.
 const APART: Duration = Duration::from_millis(250);
-/// Between a start and that of a further request of a poll: what has changed should be told at once.
+/// Between a start and that of a further request of a poll: what has changed should be told at
+/// once.
 const FOLLOWING: Duration = Duration::from_millis(50);
 /// Below so many entries nothing is cleared away.
 const FEWEST: usize = 256;
@@ -63,8 +64,9 @@ pub struct Turn {
 }
 
 impl HostGate {
-    /// Waits for a turn at the address's authority; an error: until when it asked to be left alone. Dropping the future
-    /// gives the place up. `following`: a further request of a poll that has its first answer.
+    /// Waits for a turn at the address's authority; an error: until when it asked to be left alone.
+    /// Dropping the future gives the place up. `following`: a further request of a poll that has
+    /// its first answer.
     pub async fn turn(&self, url: &Url, following: bool) -> Result<Turn, Instant> {
         let key = key(url);
         let apart = if following { FOLLOWING } else { APART };
@@ -82,7 +84,8 @@ impl HostGate {
         let (slot, start) = match (slot, slots) {
             (Some((slot, start)), _) => (Some(slot), start),
             (None, Some(slots)) => {
-                // The semaphore is never closed: an error cannot come, and would let the request pass.
+                // The semaphore is never closed: an error cannot come, and would let the request
+                // pass.
                 let slot = slots.acquire_owned().await.ok();
                 (slot, self.with(key, Instant::now(), |host, now| host.reserve(now, apart)))
             }
@@ -113,7 +116,9 @@ impl HostGate {
 
     /// Leaves the authority alone until then; never shortens what was asked before.
     pub fn block(&self, url: &Url, until: Instant) {
-        self.with(key(url), Instant::now(), |host, _| host.blocked_until = host.blocked_until.max(Some(until)));
+        self.with(key(url), Instant::now(), |host, _| {
+            host.blocked_until = host.blocked_until.max(Some(until))
+        });
     }
 
     /// How many authorities are remembered.
@@ -197,14 +202,18 @@ mod tests {
     #[tokio::test]
     async fn other_hosts_and_ports_do_not_wait() {
         let gate = HostGate::default();
-        let (a, other_port, other_host) = (url("http://a.example/"), url("http://a.example:81/"), url("https://b.example/"));
+        let (a, other_port, other_host) =
+            (url("http://a.example/"), url("http://a.example:81/"), url("https://b.example/"));
         let turns = [
             gate.turn(&a, false).now_or_never(),
             gate.turn(&other_port, false).now_or_never(),
             gate.turn(&other_host, false).now_or_never(),
         ];
         assert!(turns.iter().all(|turn| matches!(turn, Some(Ok(_)))));
-        assert!(gate.turn(&url("http://a.example:80/x"), false).now_or_never().is_none(), "the same authority by its written port");
+        assert!(
+            gate.turn(&url("http://a.example:80/x"), false).now_or_never().is_none(),
+            "the same authority by its written port"
+        );
     }
 
     #[tokio::test]
@@ -228,7 +237,10 @@ mod tests {
         assert_eq!(gate.blocked_until(&a), None);
         gate.block(&a, now + Duration::from_secs(30));
         gate.block(&a, now + Duration::from_secs(5));
-        assert_eq!(gate.blocked_until(&url("http://a.example/y")), Some(now + Duration::from_secs(30)));
+        assert_eq!(
+            gate.blocked_until(&url("http://a.example/y")),
+            Some(now + Duration::from_secs(30))
+        );
         assert_eq!(gate.blocked_until(&url("http://b.example/")), None);
         assert_eq!(gate.blocked_at(key(&a), now + Duration::from_secs(30)), None);
     }
@@ -254,7 +266,9 @@ mod tests {
         let (kept, now) = (url("http://kept.example/"), Instant::now());
         gate.block(&kept, now + Duration::from_hours(10));
         for n in 0..10_000 {
-            gate.with(n, now + Duration::from_millis(10) * n as u32, |host, now| host.reserve(now, APART));
+            gate.with(n, now + Duration::from_millis(10) * n as u32, |host, now| {
+                host.reserve(now, APART)
+            });
         }
         assert!(gate.remembered() <= 2 * FEWEST, "{}", gate.remembered());
         assert!(gate.blocked_until(&kept).is_some());

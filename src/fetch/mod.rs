@@ -1,5 +1,5 @@
-//! Fetching: one request under one deadline, conditional, bounded, polite to its host, and never led to
-//! a private address by a name or a redirect. The only module that knows the HTTP library.
+//! Fetching: one request under one deadline, conditional, bounded, polite to its host, and never
+//! led to a private address by a name or a redirect. The only module that knows the HTTP library.
 
 mod address;
 mod body;
@@ -34,7 +34,8 @@ pub struct Request<'a> {
     pub accept: &'a str,
     /// Sent back exactly as they came; `None`: unconditional.
     pub validators: Option<&'a Validators>,
-    /// The whole request: waiting for the host's turn excluded; name, connection, TLS, headers, redirects and body included.
+    /// The whole request: waiting for the host's turn excluded; name, connection, TLS, headers,
+    /// redirects and body included.
     pub timeout: Duration,
     /// Name and connection, each hop.
     pub connect_timeout: Duration,
@@ -42,7 +43,8 @@ pub struct Request<'a> {
     pub max_body: usize,
     /// Whether names and redirects may lead to loopback and private addresses.
     pub allow_private: bool,
-    /// Whether it is a further request of a poll that has its first answer: the host is given less of a pause.
+    /// Whether it is a further request of a poll that has its first answer: the host is given less
+    /// of a pause.
     pub following: bool,
     /// Whether `url` may itself name a private address: it stands in the user's own file.
     pub written: bool,

@@ -18,9 +18,14 @@ pub(super) struct Proxies {
 }
 
 /// Reads `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in small or capital letters.
-pub(super) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> reqwest::Result<Proxies> {
-    let read =
-        |name: &str| variable(name).or_else(|| variable(&name.to_ascii_uppercase())).filter(|value| !value.trim().is_empty());
+pub(super) fn from_environment(
+    variable: impl Fn(&str) -> Option<String>,
+) -> reqwest::Result<Proxies> {
+    let read = |name: &str| {
+        variable(name)
+            .or_else(|| variable(&name.to_ascii_uppercase()))
+            .filter(|value| !value.trim().is_empty())
+    };
     let never = read("no_proxy").map_or_else(|| NEVER.to_owned(), |own| format!("{own},{NEVER}"));
     let mut found = Proxies::default();
     for name in ["http_proxy", "https_proxy", "all_proxy"] {
@@ -32,7 +37,9 @@ pub(super) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> req
             _ => Proxy::all(&address),
         };
         found.proxies.push(proxy?.no_proxy(NoProxy::from_string(&never)));
-        found.hosts.extend(Url::parse(&address).ok().and_then(|url| url.host_str().map(str::to_owned)));
+        found
+            .hosts
+            .extend(Url::parse(&address).ok().and_then(|url| url.host_str().map(str::to_owned)));
     }
     Ok(found)
 }
@@ -44,11 +51,15 @@ mod tests {
     #[test]
     fn as_the_environment_says() {
         let set = |pairs: &'static [(&str, &str)]| {
-            from_environment(move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+            from_environment(move |name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
         };
         assert!(set(&[("no_proxy", "*")]).unwrap().proxies.is_empty());
         assert!(set(&[("http_proxy", " ")]).unwrap().proxies.is_empty());
-        let both = set(&[("HTTPS_PROXY", "proxy.corp:3128"), ("all_proxy", "http://u:p@other.corp")]).unwrap();
+        let both =
+            set(&[("HTTPS_PROXY", "proxy.corp:3128"), ("all_proxy", "http://u:p@other.corp")])
+                .unwrap();
         assert_eq!(both.proxies.len(), 2);
         assert!(both.hosts.contains("proxy.corp") && both.hosts.contains("other.corp"));
         assert!(set(&[("http_proxy", "http://")]).is_err());

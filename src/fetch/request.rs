@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION};
+use reqwest::header::{
+    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
+};
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -23,12 +25,22 @@ const LONGEST_TYPE: usize = 256;
 const PEEK: usize = 16 << 10;
 const PEEK_FOR: Duration = Duration::from_millis(500);
 /// What pages that ask for a browser say.
-const CHALLENGES: [&[u8]; 6] =
-    [b"challenge-platform", b"cf-chl", b"_cf_chl_opt", b"<title>Just a moment", b"awswaf", b"captcha-delivery"];
+const CHALLENGES: [&[u8]; 6] = [
+    b"challenge-platform",
+    b"cf-chl",
+    b"_cf_chl_opt",
+    b"<title>Just a moment",
+    b"awswaf",
+    b"captcha-delivery",
+];
 
 impl Inner {
     /// Follows redirects until there is an answer.
-    pub(super) async fn fetch(&self, request: &Request<'_>, phase: &mut Phase) -> Result<Fetched, Failure> {
+    pub(super) async fn fetch(
+        &self,
+        request: &Request<'_>,
+        phase: &mut Phase,
+    ) -> Result<Fetched, Failure> {
         let mut validators = request.validators;
         let mut moved: Option<Url> = None;
         let mut permanent = true;
@@ -41,9 +53,14 @@ impl Inner {
             *phase = Phase::Head;
             let response = self.send(request, url, validators, guarded).await?;
             let Some(next) = next_hop(url, &response)? else {
-                return self.judge(request, validators, moved.map(|url| (url, permanent)), response, phase).await;
+                return self
+                    .judge(request, validators, moved.map(|url| (url, permanent)), response, phase)
+                    .await;
             };
-            permanent &= matches!(response.status(), StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT);
+            permanent &= matches!(
+                response.status(),
+                StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT
+            );
             if !same_party(url, &next) {
                 // What one host gave us is not told to another.
                 validators = None;
@@ -67,7 +84,9 @@ impl Inner {
             if let Some(etag) = headers::exact(validators.and_then(|v| v.etag.as_ref())) {
                 building = building.header(IF_NONE_MATCH, etag);
             }
-            if let Some(modified) = headers::exact(validators.and_then(|v| v.last_modified.as_ref())) {
+            if let Some(modified) =
+                headers::exact(validators.and_then(|v| v.last_modified.as_ref()))
+            {
                 building = building.header(IF_MODIFIED_SINCE, modified);
             }
             dial::within(request.connect_timeout, building.send())
@@ -87,8 +106,8 @@ impl Inner {
         })
     }
 
-    /// What the last response of the chain is worth. `sent`: what made it conditional; `moved`: where
-    /// redirects led, and whether for good.
+    /// What the last response of the chain is worth. `sent`: what made it conditional; `moved`:
+    /// where redirects led, and whether for good.
     async fn judge(
         &self,
         request: &Request<'_>,
@@ -103,8 +122,10 @@ impl Inner {
             _ => {
                 let failure = refusal(&mut response).await;
                 let url = moved.as_ref().map_or(request.url, |(url, _)| url);
-                if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
-                    && let Some(wait) = failure.retry_after.filter(|wait| !wait.is_zero())
+                if matches!(
+                    response.status(),
+                    StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+                ) && let Some(wait) = failure.retry_after.filter(|wait| !wait.is_zero())
                 {
                     self.gate.block(url, Instant::now() + wait);
                 }
@@ -122,13 +143,20 @@ impl Inner {
             return Err(Failure::new(FailureKind::EmptyBody, "200 with an empty body"));
         }
         if body.starts_with(&[0x1f, 0x8b]) {
-            return Err(Failure::new(FailureKind::Encoding, "a gzip body that is not declared as one"));
+            return Err(Failure::new(
+                FailureKind::Encoding,
+                "a gzip body that is not declared as one",
+            ));
         }
-        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.filter(|value| value.len() <= LONGEST_TYPE).map(str::to_owned);
-        let moved_to = moved.as_ref().filter(|(_, permanent)| *permanent).map(|(url, _)| url.clone());
+        let content_type =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type =
+            content_type.filter(|value| value.len() <= LONGEST_TYPE).map(str::to_owned);
+        let moved_to =
+            moved.as_ref().filter(|(_, permanent)| *permanent).map(|(url, _)| url.clone());
         let mut url = moved.map_or_else(|| request.url.clone(), |(url, _)| url);
-        // It is not sent: whoever asked finds there what it was asked for, wherever the answer came from.
+        // It is not sent: whoever asked finds there what it was asked for, wherever the answer came
+        // from.
         url.set_fragment(request.url.fragment());
         Ok(Fetched::Body(Box::new(Answer {
             validators: headers::validators(response.headers()),
@@ -143,7 +171,10 @@ impl Inner {
 /// Whether the hop may be made at all; if so, whether its name may lead to public addresses alone.
 fn allowed(request: &Request<'_>, url: &Url, first: bool) -> Result<bool, Failure> {
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Failure::new(FailureKind::Redirect, format!("{} is neither http nor https", redact(url))));
+        return Err(Failure::new(
+            FailureKind::Redirect,
+            format!("{} is neither http nor https", redact(url)),
+        ));
     }
     if request.allow_private {
         return Ok(false);
@@ -154,9 +185,10 @@ fn allowed(request: &Request<'_>, url: &Url, first: bool) -> Result<bool, Failur
         Target::Other => Ok(true),
         Target::PrivateLiteral if own => Ok(true),
         Target::Localhost if own => Ok(false),
-        Target::PrivateLiteral | Target::Localhost => {
-            Err(Failure::new(FailureKind::BlockedAddress, format!("{} is a private address", redact(url))))
-        }
+        Target::PrivateLiteral | Target::Localhost => Err(Failure::new(
+            FailureKind::BlockedAddress,
+            format!("{} is a private address", redact(url)),
+        )),
     }
 }
 
@@ -165,17 +197,30 @@ fn next_hop(url: &Url, response: &Response) -> Result<Option<Url>, Failure> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let unusable = || Failure::new(FailureKind::Redirect, format!("{} without a usable target", response.status().as_u16()));
+    let unusable = || {
+        Failure::new(
+            FailureKind::Redirect,
+            format!("{} without a usable target", response.status().as_u16()),
+        )
+    };
     let location = response.headers().get(LOCATION).ok_or_else(unusable)?;
     let location = std::str::from_utf8(location.as_bytes()).map_err(|_| unusable())?;
     let mut next = url.join(location).map_err(|_| unusable())?;
     next.set_fragment(None);
     if url.scheme() == "https" && next.scheme() == "http" {
-        return Err(Failure::new(FailureKind::InsecureRedirect, format!("redirected from https to {}", redact(&next))));
+        return Err(Failure::new(
+            FailureKind::InsecureRedirect,
+            format!("redirected from https to {}", redact(&next)),
+        ));
     }
     if matches!(next.scheme(), "http" | "https") {
-        // Credentials in a stranger's address are not ours; our own go with us within one origin alone.
-        let (user, password) = if next.origin() == url.origin() { (url.username(), url.password()) } else { ("", None) };
+        // Credentials in a stranger's address are not ours; our own go with us within one origin
+        // alone.
+        let (user, password) = if next.origin() == url.origin() {
+            (url.username(), url.password())
+        } else {
+            ("", None)
+        };
         next.set_username(user).map_err(|()| unusable())?;
         next.set_password(password).map_err(|()| unusable())?;
     }
@@ -183,7 +228,9 @@ fn next_hop(url: &Url, response: &Response) -> Result<Option<Url>, Failure> {
 }
 
 fn not_modified(sent: Option<&Validators>, headers: &HeaderMap) -> Result<Fetched, Failure> {
-    let sent = sent.is_some_and(|v| headers::exact(v.etag.as_ref()).or(headers::exact(v.last_modified.as_ref())).is_some());
+    let sent = sent.is_some_and(|v| {
+        headers::exact(v.etag.as_ref()).or(headers::exact(v.last_modified.as_ref())).is_some()
+    });
     if !sent {
         return Err(Failure::new(FailureKind::Unexpected304, "304 to an unconditional request"));
     }
@@ -223,16 +270,22 @@ async fn refusal(response: &mut Response) -> Failure {
 async fn is_challenge(response: &mut Response) -> bool {
     let headers = response.headers();
     let says = |name: &str, words: &[&[u8]]| {
-        headers.get(name).is_some_and(|value| words.iter().any(|word| value.as_bytes().eq_ignore_ascii_case(word)))
+        headers.get(name).is_some_and(|value| {
+            words.iter().any(|word| value.as_bytes().eq_ignore_ascii_case(word))
+        })
     };
-    if says("cf-mitigated", &[b"challenge"]) || says("x-amzn-waf-action", &[b"challenge", b"captcha"]) {
+    if says("cf-mitigated", &[b"challenge"])
+        || says("x-amzn-waf-action", &[b"challenge", b"captcha"])
+    {
         return true;
     }
-    let html = headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    let html =
+        headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     if !html {
         return false;
     }
-    // A page that does not come is no proof of anything, and must not cost the request its own failure.
+    // A page that does not come is no proof of anything, and must not cost the request its own
+    // failure.
     let page = timeout(PEEK_FOR, body::peek(response, PEEK)).await.unwrap_or_default();
     CHALLENGES.iter().any(|mark| memchr::memmem::find(&page, mark).is_some())
 }

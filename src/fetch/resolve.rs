@@ -64,19 +64,26 @@ impl Names {
         if let Some(known) = self.known(name) {
             return Ok(known);
         }
-        let permit = Arc::clone(&self.asking).acquire_owned().await.map_err(|_| NoAddress(io::ErrorKind::Other.into()))?;
+        let permit = Arc::clone(&self.asking)
+            .acquire_owned()
+            .await
+            .map_err(|_| NoAddress(io::ErrorKind::Other.into()))?;
         // Another request may have asked meanwhile.
         if let Some(known) = self.known(name) {
             return Ok(known);
         }
         let asked = name.to_owned();
-        // The permit goes with the thread: one who gives up waiting does not make room for a further thread.
+        // The permit goes with the thread: one who gives up waiting does not make room for a
+        // further thread.
         let found = tokio::task::spawn_blocking(move || {
-            let found = (asked.as_str(), 0).to_socket_addrs().map(|found| found.map(|a| a.ip()).take(MOST).collect::<Vec<_>>());
+            let found = (asked.as_str(), 0)
+                .to_socket_addrs()
+                .map(|found| found.map(|a| a.ip()).take(MOST).collect::<Vec<_>>());
             drop(permit);
             found
         });
-        let found: Arc<[IpAddr]> = found.await.map_err(|e| NoAddress(e.into()))?.map_err(NoAddress)?.into();
+        let found: Arc<[IpAddr]> =
+            found.await.map_err(|e| NoAddress(e.into()))?.map_err(NoAddress)?.into();
         if found.is_empty() {
             return Err(NoAddress(io::ErrorKind::NotFound.into()));
         }
@@ -115,8 +122,11 @@ impl Resolve for Resolver {
             let name = name.as_str();
             let found = this.names.addresses(name).await?;
             let all = !this.guarded || this.exempt.contains(name);
-            let allowed: Vec<SocketAddr> =
-                found.iter().filter(|ip| all || !is_private(**ip)).map(|ip| SocketAddr::new(*ip, 0)).collect();
+            let allowed: Vec<SocketAddr> = found
+                .iter()
+                .filter(|ip| all || !is_private(**ip))
+                .map(|ip| SocketAddr::new(*ip, 0))
+                .collect();
             match found.first() {
                 Some(inside) if allowed.is_empty() => Err(LeadsInside(*inside).into()),
                 _ => Ok(Box::new(allowed.into_iter()) as Addrs),

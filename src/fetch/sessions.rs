@@ -1,7 +1,8 @@
 //! TLS sessions to resume, one a host.
 //!
-//! A provider is asked over one connection at a time, so its newest ticket is the only one of use. The library's own
-//! store sets room for eight aside for each host, a kilobyte that ten thousand hosts never need.
+//! A provider is asked over one connection at a time, so its newest ticket is the only one of use.
+//! The library's own store sets room for eight aside for each host, a kilobyte that ten thousand
+//! hosts never need.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,7 +75,10 @@ impl ClientSessionStore for Sessions {
 
     fn take_tls13_ticket(&self, host: &ServerName<'_>) -> Option<Tls13ClientSessionValue> {
         // Each is used once: whoever sees two connections cannot tell that they are of one client.
-        self.hosts().get_mut(&host.to_owned()).and_then(|session| session.tls13.take()).map(|value| *value)
+        self.hosts()
+            .get_mut(&host.to_owned())
+            .and_then(|session| session.tls13.take())
+            .map(|value| *value)
     }
 }
 
@@ -91,7 +95,10 @@ mod tests {
             assert_eq!(sessions.kx_hint(&host(n)), Some(NamedGroup::X25519));
         }
         assert_eq!(sessions.hosts().len(), 3);
-        assert!(sessions.take_tls13_ticket(&host(9)).is_none() && sessions.tls12_session(&host(9)).is_none());
+        assert!(
+            sessions.take_tls13_ticket(&host(9)).is_none()
+                && sessions.tls12_session(&host(9)).is_none()
+        );
         sessions.remove_tls12_session(&host(9));
     }
 }

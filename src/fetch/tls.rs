@@ -18,12 +18,14 @@ struct Clock;
 
 impl TimeProvider for Clock {
     fn current_time(&self) -> Option<UnixTime> {
-        u64::try_from(clock::now().timestamp()).ok().map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+        u64::try_from(clock::now().timestamp())
+            .ok()
+            .map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
 }
 
-/// A TLS configuration that trusts the system's roots (those of `SSL_CERT_FILE` where it is set), else
-/// the built-in ones, and `extra`; and resumes sessions with up to `max_hosts` hosts.
+/// A TLS configuration that trusts the system's roots (those of `SSL_CERT_FILE` where it is set),
+/// else the built-in ones, and `extra`; and resumes sessions with up to `max_hosts` hosts.
 pub(super) fn config(extra: &[Vec<u8>], max_hosts: usize) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
@@ -38,10 +40,11 @@ pub(super) fn config(extra: &[Vec<u8>], max_hosts: usize) -> Result<ClientConfig
     for der in extra {
         roots.add(CertificateDer::from(der.clone()))?;
     }
-    let mut config = ClientConfig::builder_with_details(Arc::new(ring::default_provider()), Arc::new(Clock))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut config =
+        ClientConfig::builder_with_details(Arc::new(ring::default_provider()), Arc::new(Clock))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
     // A configuration given to the HTTP library is taken as it is: without this there is no HTTP/2.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.resumption = Resumption::store(Arc::new(Sessions::new(max_hosts.clamp(32, 100_000))));

@@ -1,7 +1,8 @@
 //! The ledger's actor: the only writer of the database, on a thread of its own.
 //!
-//! Results of pollers that arrive while a transaction is being synced wait together for the next one: the busier
-//! it gets, the larger the groups. Where one of them cannot be written, each gets a savepoint of its own, so that none can spoil another's.
+//! Results of pollers that arrive while a transaction is being synced wait together for the next
+//! one: the busier it gets, the larger the groups. Where one of them cannot be written, each gets a
+//! savepoint of its own, so that none can spoil another's.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -96,12 +97,17 @@ impl LedgerActor {
         })
     }
 
-    /// Takes over the events that the event log in `dir` holds beyond this ledger. To be done before anything is polled.
-    /// Answers how many.
+    /// Takes over the events that the event log in `dir` holds beyond this ledger. To be done
+    /// before anything is polled. Answers how many.
     pub fn adopt(&mut self, dir: &Path) -> Result<u64, AdoptError> {
-        let Some(mut log) = Beyond::open(dir, self.seq)? else { return Ok(0) };
+        let Some(mut log) = Beyond::open(dir, self.seq)? else {
+            return Ok(0);
+        };
         let before = self.seq;
-        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(LedgerError::from)?;
+        let transaction = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(LedgerError::from)?;
         let adopted = adopt::adopt(&transaction, before, &mut log)?;
         transaction.commit().map_err(LedgerError::from)?;
         self.seq = adopted.seq;
@@ -124,8 +130,8 @@ impl LedgerActor {
         if self.jobs.len() >= GROUP {
             self.flush();
         } else if !self.flushing {
-            // After the messages that are waiting already, which join the group; not by a timer, which would take a
-            // millisecond at least.
+            // After the messages that are waiting already, which join the group; not by a timer,
+            // which would take a millisecond at least.
             self.flushing = true;
             context.spawn(std::future::ready(()).into_actor(self).map(|(), ledger, _| {
                 ledger.flushing = false;
@@ -136,7 +142,8 @@ impl LedgerActor {
 
     /// Takes over what pollers have noted of unchanged polls.
     pub(super) fn take_hints(&mut self) {
-        let hints = std::mem::take(&mut *self.hints.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let hints =
+            std::mem::take(&mut *self.hints.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (provider, hint) in hints {
             if self.admit(&provider, hint.generation).is_err() {
                 continue;
@@ -171,16 +178,21 @@ impl LedgerActor {
         for (id, watched) in &mut self.watched {
             if late {
                 // We were stopped or suspended: the silence was ours.
-                watched.fresh = watched.fresh.max(Instant::now().checked_sub(TICK).unwrap_or(watched.fresh));
+                watched.fresh =
+                    watched.fresh.max(Instant::now().checked_sub(TICK).unwrap_or(watched.fresh));
             }
-            if !watched.unreachable && watched.fresh.elapsed() >= watched.provider.settings.stale_after {
+            if !watched.unreachable
+                && watched.fresh.elapsed() >= watched.provider.settings.stale_after
+            {
                 unreachable.push(id.clone());
             }
         }
         for id in unreachable {
             self.enqueue(Job::Unreachable(id), context);
         }
-        if !self.jobs.is_empty() || (!self.touched.is_empty() && self.last_flush.elapsed() >= self.flush_every()) {
+        if !self.jobs.is_empty()
+            || (!self.touched.is_empty() && self.last_flush.elapsed() >= self.flush_every())
+        {
             self.flush();
         }
         if self.last_prune.is_none_or(|at| at.elapsed() > Duration::from_hours(1)) {
@@ -188,19 +200,24 @@ impl LedgerActor {
         }
     }
 
-    /// Unchanged polls are written every 5 s, sooner where intervals are short, and less often where thousands of
-    /// providers would keep the disk busy with nothing.
+    /// Unchanged polls are written every 5 s, sooner where intervals are short, and less often
+    /// where thousands of providers would keep the disk busy with nothing.
     fn flush_every(&self) -> Duration {
-        let shortest = self.watched.values().map(|watched| watched.provider.settings.interval).min();
-        let most = Duration::from_secs(5 * (1 + self.watched.len() as u64 / 1000)).min(Duration::from_secs(30));
+        let shortest =
+            self.watched.values().map(|watched| watched.provider.settings.interval).min();
+        let most = Duration::from_secs(5 * (1 + self.watched.len() as u64 / 1000))
+            .min(Duration::from_secs(30));
         (shortest.unwrap_or(Duration::from_mins(1)) / 2).clamp(TICK, most).saturating_sub(TICK / 2)
     }
 
     fn prune(&mut self) {
-        let passed = self.last_prune.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
+        let passed =
+            self.last_prune.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
         let keep = chrono::Duration::from_std(self.options.keep).unwrap_or(chrono::Duration::MAX);
-        let pruned = retention::reached(&self.db, clock::now(), passed)
-            .and_then(|now| now.checked_sub_signed(keep).map_or(Ok(0), |before| store::prune(&self.db, before, 5000)));
+        let pruned = retention::reached(&self.db, clock::now(), passed).and_then(|now| {
+            now.checked_sub_signed(keep)
+                .map_or(Ok(0), |before| store::prune(&self.db, before, 5000))
+        });
         match pruned {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "removed what is older than the retention"),
@@ -250,12 +267,16 @@ impl LedgerActor {
 
 fn file_identity(state_dir: &std::path::Path) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(state_dir.join(migrate::DATABASE)).map_or((0, 0), |metadata| (metadata.dev(), metadata.ino()))
+    std::fs::metadata(state_dir.join(migrate::DATABASE))
+        .map_or((0, 0), |metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("no message").chars().take(300).collect()
 }
 

@@ -1,7 +1,8 @@
 //! Taking over what the event log holds beyond the ledger.
 //!
-//! Ids come from content, so a page that is read again makes the same ones, and an event that is known is not told. What
-//! counts changes (components, outages, impacts) is brought up to date, so that the next change is not taken for an old one.
+//! Ids come from content, so a page that is read again makes the same ones, and an event that is
+//! known is not told. What counts changes (components, outages, impacts) is brought up to date, so
+//! that the next change is not taken for an old one.
 
 use std::collections::HashSet;
 
@@ -13,7 +14,8 @@ use super::store::{self, EventRow, KnownComponent, millis};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
 use crate::sink::{Beyond, LogLine, SinkError};
 
-/// Sinks that stand behind everything the event log holds; others deliver it again, under the same ids.
+/// Sinks that stand behind everything the event log holds; others deliver it again, under the same
+/// ids.
 const TOLD_BY: [&str; 2] = ["event_log.json", "console"];
 
 /// What was taken over.
@@ -35,7 +37,9 @@ pub enum AdoptError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The log goes on from another ledger's events.
-    #[error("the event log holds other events than the ledger at number {seq}: it belongs to another state directory")]
+    #[error(
+        "the event log holds other events than the ledger at number {seq}: it belongs to another state directory"
+    )]
     Foreign {
         /// The first that differs.
         seq: u64,
@@ -54,14 +58,16 @@ pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Ad
     while let Some(LogLine { line, event }) = log.next_line()? {
         let Some(event) = event else { continue };
         if event.seq <= newest {
-            if event.seq == newest && stored_line(db, newest)?.is_some_and(|stored| stored != line) {
+            if event.seq == newest && stored_line(db, newest)?.is_some_and(|stored| stored != line)
+            {
                 return Err(AdoptError::Foreign { seq: newest });
             }
             continue;
         }
         // The oldest files may be gone: an empty ledger begins with what is left.
         let begins = adopted.seq == 0;
-        let Some(id) = parse_id(&event.id).filter(|_| begins || event.seq == adopted.seq + 1) else {
+        let Some(id) = parse_id(&event.id).filter(|_| begins || event.seq == adopted.seq + 1)
+        else {
             return Err(AdoptError::Foreign { seq: event.seq });
         };
         let row = EventRow {
@@ -86,7 +92,12 @@ pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Ad
             db.execute(
                 "INSERT INTO sink(id, seq, memory, started_at) VALUES(?1, ?2, ?3, ?4)
                  ON CONFLICT(id) DO UPDATE SET seq = ?2, memory = ?3",
-                params![sink, adopted.seq.cast_signed(), memory, crate::clock::now().timestamp_millis()],
+                params![
+                    sink,
+                    adopted.seq.cast_signed(),
+                    memory,
+                    crate::clock::now().timestamp_millis()
+                ],
             )?;
         }
     }
@@ -94,7 +105,8 @@ pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Ad
 }
 
 fn stored_line(db: &Connection, seq: u64) -> rusqlite::Result<Option<String>> {
-    db.query_row("SELECT line FROM event WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0)).optional()
+    db.query_row("SELECT line FROM event WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0))
+        .optional()
 }
 
 fn parse_id(text: &str) -> Option<EventId> {
@@ -117,8 +129,15 @@ fn remember(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
 }
 
 fn remember_outage(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
-    let outage: Option<u32> = event.update_id.as_deref().and_then(|id| id.rsplit_once('-')).and_then(|(_, n)| n.parse().ok());
-    db.prepare_cached("UPDATE provider SET unreachable = ?2, outages = max(outages, ?3) WHERE id = ?1")?.execute(params![
+    let outage: Option<u32> = event
+        .update_id
+        .as_deref()
+        .and_then(|id| id.rsplit_once('-'))
+        .and_then(|(_, n)| n.parse().ok());
+    db.prepare_cached(
+        "UPDATE provider SET unreachable = ?2, outages = max(outages, ?3) WHERE id = ?1",
+    )?
+    .execute(params![
         event.provider,
         event.status == Status::Unreachable,
         outage.unwrap_or(0)
@@ -127,11 +146,16 @@ fn remember_outage(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()>
 }
 
 fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
-    let Some(component) = event.components.first() else { return Ok(()) };
+    let Some(component) = event.components.first() else {
+        return Ok(());
+    };
     let id = component_id(component);
     let mut known = store::components(db, &event.provider)?;
     let changes = past(known.get(&id).map_or(0, |known| known.changes), event);
-    known.insert(id.clone(), KnownComponent::new(component, Some(event.status), changes, event.observed_at));
+    known.insert(
+        id.clone(),
+        KnownComponent::new(component, Some(event.status), changes, event.observed_at),
+    );
     store::put_components(db, &event.provider, known, &HashSet::from([id]), None)
 }
 
@@ -141,7 +165,9 @@ fn past(changes: u32, event: &StatusEvent) -> u32 {
 }
 
 fn remember_incident(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
-    let Some(native_id) = &event.incident_id else { return Ok(()) };
+    let Some(native_id) = &event.incident_id else {
+        return Ok(());
+    };
     let key = IncidentKey::new(&event.provider, native_id);
     let known = store::item(db, &event.provider, key)?;
     let before = known.as_ref().map_or(0, |known| known.changes);

@@ -1,6 +1,7 @@
 //! One poll's result on its way through reconciliation into the open transaction.
 //!
-//! Everything here runs inside the actor's transaction and may be run twice: an error takes back all of it.
+//! Everything here runs inside the actor's transaction and may be run twice: an error takes back
+//! all of it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,7 +28,8 @@ type Sql<T> = rusqlite::Result<T>;
 /// The source whose one document is list and history.
 const FEED: &str = "feed";
 
-/// A listed item is marked as such once a day: often enough for retention, seldom enough to cost nothing.
+/// A listed item is marked as such once a day: often enough for retention, seldom enough to cost
+/// nothing.
 const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
 
 /// An incident with news, waiting for its turn.
@@ -48,7 +50,11 @@ pub(super) struct Aside {
 }
 
 /// Records one snapshot.
-pub(super) fn record(numbering: &mut Numbering<'_>, aside: &mut Aside, message: &Record) -> Sql<Recorded> {
+pub(super) fn record(
+    numbering: &mut Numbering<'_>,
+    aside: &mut Aside,
+    message: &Record,
+) -> Sql<Recorded> {
     let db = numbering.db;
     let provider = &message.provider;
     let now = message.observed_at;
@@ -56,10 +62,12 @@ pub(super) fn record(numbering: &mut Numbering<'_>, aside: &mut Aside, message: 
     let state = store::provider_state(db, &provider.id)?;
 
     let source = message.source();
-    let new_source = state.source.as_deref().is_some_and(|former| former != source) && state.baseline_at.is_some();
+    let new_source = state.source.as_deref().is_some_and(|former| former != source)
+        && state.baseline_at.is_some();
     let doubt = distrust(&state, &mut aside.oddities, snapshot, now).filter(|_| !new_source);
     // A page made anew has another id and the incidents it had.
-    let anew = aside.oddities.foreign >= heal::ANEW_AFTER && heal::is_known_page(db, &provider.id, &snapshot.incidents)?;
+    let anew = aside.oddities.foreign >= heal::ANEW_AFTER
+        && heal::is_known_page(db, &provider.id, &snapshot.incidents)?;
     if let Some(verdict) = doubt.filter(|_| !anew) {
         let (known, active) = known_now(store::open_items(db, &provider.id)?, &state, None);
         return Ok(Recorded { verdict, events: 0, known, active, recheck: false });
@@ -72,12 +80,16 @@ pub(super) fn record(numbering: &mut Numbering<'_>, aside: &mut Aside, message: 
     let mut changed = Vec::new();
     let merged = merge_repeated(&snapshot.incidents);
     let incidents = merged.as_deref().unwrap_or(&snapshot.incidents);
-    let keys: Vec<_> = incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
+    let keys: Vec<_> =
+        incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
     let glances = store::glances(db, &provider.id, keys.iter().copied())?;
     let listed: HashSet<IncidentKey> = keys.iter().copied().collect();
     let still_listed = glances.iter().flatten().count();
-    let mut moved =
-        if first_run { None } else { moved(db, &provider.id, new_source, incidents, &listed, still_listed, &mut aside.warnings)? };
+    let mut moved = if first_run {
+        None
+    } else {
+        moved(db, &provider.id, new_source, incidents, &listed, still_listed, &mut aside.warnings)?
+    };
     for ((incident, key), glance) in incidents.iter().zip(keys).zip(glances) {
         let (listing, history_at) = match incident.kind {
             Kind::Maintenance => (snapshot.coverage.maintenances, state.recent_maintenances_at),
@@ -93,14 +105,18 @@ pub(super) fn record(numbering: &mut Numbering<'_>, aside: &mut Aside, message: 
             continue;
         }
         let alias = moved.as_mut().and_then(|moved| moved.matched.remove(&key));
-        let (known, seen) =
-            if glance.is_some() { (store::item(db, &provider.id, key)?, store::seen(db, key)?) } else { (None, Vec::new()) };
+        let (known, seen) = if glance.is_some() {
+            (store::item(db, &provider.id, key)?, store::seen(db, key)?)
+        } else {
+            (None, Vec::new())
+        };
         let context = Context {
             provider: &provider.id,
             now,
             first_run: first_run.then_some(provider.settings.first_run),
             watched_since,
-            // A feed shows its past from the first document on; its window only fills up later. Who wants all has all.
+            // A feed shows its past from the first document on; its window only fills up later. Who
+            // wants all has all.
             first_history: listing == Listing::Recent
                 && history_at.is_none()
                 && message.source() != FEED
@@ -113,7 +129,12 @@ pub(super) fn record(numbering: &mut Numbering<'_>, aside: &mut Aside, message: 
             outcome.item.told_status = former.item.told_status;
             outcome.item.told_impact = former.item.told_impact;
         }
-        changed.push(Changed { key, incident, outcome, is_new: known.is_none() && moved.is_none() });
+        changed.push(Changed {
+            key,
+            incident,
+            outcome,
+            is_new: known.is_none() && moved.is_none(),
+        });
     }
     if first_run && provider.settings.first_run == FirstRun::Latest {
         keep_latest(&mut changed);
@@ -129,7 +150,9 @@ pub(super) fn record(numbering: &mut Numbering<'_>, aside: &mut Aside, message: 
     }
     if let Some(moved) = &moved {
         // What is not listed under a new id is out of sight, not over: nothing is told of it.
-        for open in store::open_items(db, &provider.id)?.iter().filter(|open| !listed.contains(&open.key)) {
+        for open in
+            store::open_items(db, &provider.id)?.iter().filter(|open| !listed.contains(&open.key))
+        {
             store::retire_item(db, &provider.id, open.key)?;
         }
         store::forget_components(db, &provider.id)?;
@@ -150,7 +173,8 @@ pub(super) fn record(numbering: &mut Numbering<'_>, aside: &mut Aside, message: 
     };
     store::put_success(db, message, &state, verdict != Verdict::Same)?;
     aside.warnings.extend(suspect::count(db, message, state.usual)?);
-    let (mut known, active) = known_now(open, &state, snapshot.page.version.filter(|_| message.complete));
+    let (mut known, active) =
+        known_now(open, &state, snapshot.page.version.filter(|_| message.complete));
     if recheck {
         // The details have to be read again, whatever the page's version says.
         known.version = None;
@@ -171,7 +195,8 @@ fn moved(
     if new_source {
         return heal::heal(db, provider, incidents, listed).map(Some);
     }
-    // The window known before is counted only where nearly nothing of this one is known: mostly it is not looked at.
+    // The window known before is counted only where nearly nothing of this one is known: mostly it
+    // is not looked at.
     if still_listed * 5 >= listed.len() {
         return Ok(None);
     }
@@ -214,45 +239,72 @@ fn merge_repeated(incidents: &[Incident]) -> Option<Vec<Incident>> {
 
 /// First run `latest`: of all incidents the one update published last.
 fn keep_latest(changed: &mut [Changed<'_>]) {
-    let newest =
-        changed.iter().flat_map(|changed| &changed.outcome.news).max_by_key(|draft| draft.published_at).map(|draft| draft.id);
+    let newest = changed
+        .iter()
+        .flat_map(|changed| &changed.outcome.news)
+        .max_by_key(|draft| draft.published_at)
+        .map(|draft| draft.id);
     for changed in changed {
         changed.outcome.news.retain(|draft| Some(draft.id) == newest);
     }
 }
 
-/// When one of the newest is taken off a list of fixed length, an older one comes back at its far end. Such are remembered
-/// and not told: at most as many as were taken off, all over, all from before we watched, all older than what we knew.
-fn forget_slid_in(db: &Connection, message: &Record, listed: &HashSet<IncidentKey>, changed: &mut [Changed<'_>]) -> Sql<()> {
+/// When one of the newest is taken off a list of fixed length, an older one comes back at its far
+/// end. Such are remembered and not told: at most as many as were taken off, all over, all from
+/// before we watched, all older than what we knew.
+fn forget_slid_in(
+    db: &Connection,
+    message: &Record,
+    listed: &HashSet<IncidentKey>,
+    changed: &mut [Changed<'_>],
+) -> Sql<()> {
     let (provider, coverage) = (&message.provider.id, &message.snapshot.coverage);
-    for (kind, listing) in [(Kind::Incident, coverage.incidents), (Kind::Maintenance, coverage.maintenances)] {
+    for (kind, listing) in
+        [(Kind::Incident, coverage.incidents), (Kind::Maintenance, coverage.maintenances)]
+    {
         let is_past = |changed: &Changed<'_>| {
             let Outcome { item, news, .. } = &changed.outcome;
-            changed.is_new && item.kind == kind && item.status.is_over() && news.iter().all(|draft| draft.backfill)
+            changed.is_new
+                && item.kind == kind
+                && item.status.is_over()
+                && news.iter().all(|draft| draft.backfill)
         };
-        let Some(newest) =
-            changed.iter().filter(|changed| is_past(changed)).filter_map(|changed| changed.outcome.item.newest_at).max()
+        let Some(newest) = changed
+            .iter()
+            .filter(|changed| is_past(changed))
+            .filter_map(|changed| changed.outcome.item.newest_at)
+            .max()
         else {
             continue;
         };
         if listing != Listing::Recent {
             continue;
         }
-        let (here, gone): (Vec<_>, Vec<_>) =
-            store::newer_items(db, provider, kind, newest)?.into_iter().partition(|key| listed.contains(key));
+        let (here, gone): (Vec<_>, Vec<_>) = store::newer_items(db, provider, kind, newest)?
+            .into_iter()
+            .partition(|key| listed.contains(key));
         let past = changed.iter().filter(|changed| is_past(changed)).count();
         // Every known one that is still listed is newer, or this is no far end.
         let known = listed.len() - changed.iter().filter(|changed| changed.is_new).count();
-        let of_others = message.snapshot.incidents.iter().filter(|incident| incident.kind != kind).count();
+        let of_others =
+            message.snapshot.incidents.iter().filter(|incident| incident.kind != kind).count();
         if !here.is_empty() && past <= gone.len() && here.len() + of_others >= known {
-            changed.iter_mut().filter(|changed| is_past(changed)).for_each(|changed| changed.outcome.news.clear());
+            changed
+                .iter_mut()
+                .filter(|changed| is_past(changed))
+                .for_each(|changed| changed.outcome.news.clear());
         }
     }
     Ok(())
 }
 
-/// Brings the news of all incidents into the order of their times, those of one incident in its own order, and stores them.
-fn tell(numbering: &mut Numbering<'_>, message: &Record, changed: &mut [Changed<'_>]) -> Sql<usize> {
+/// Brings the news of all incidents into the order of their times, those of one incident in its own
+/// order, and stores them.
+fn tell(
+    numbering: &mut Numbering<'_>,
+    message: &Record,
+    changed: &mut [Changed<'_>],
+) -> Sql<usize> {
     let mut order: Vec<(Time, usize, Draft)> = Vec::new();
     for (index, changed) in changed.iter_mut().enumerate() {
         let mut latest = Time::MIN_UTC;
@@ -264,7 +316,9 @@ fn tell(numbering: &mut Numbering<'_>, message: &Record, changed: &mut [Changed<
     order.sort_by_key(|(at, index, _)| (*at, *index));
     let mut told = 0;
     for (_, index, mut draft) in order {
-        let Some(Changed { outcome: Outcome { item, .. }, .. }) = changed.get_mut(index) else { continue };
+        let Some(Changed { outcome: Outcome { item, .. }, .. }) = changed.get_mut(index) else {
+            continue;
+        };
         draft.previous_status = item.told_status;
         draft.previous_impact = item.told_impact;
         let reason = withheld(&message.provider.filter, &draft, item.told_status.is_some());

@@ -8,13 +8,20 @@ use super::filter::withheld;
 use super::messages::Record;
 use super::numbering::Numbering;
 use super::store::{self, KnownComponent};
-use crate::event::{Component, ComponentStatus, Draft, Fingerprint, IncidentKey, Kind, Status, UpdateKey, event_id};
+use crate::event::{
+    Component, ComponentStatus, Draft, Fingerprint, IncidentKey, Kind, Status, UpdateKey, event_id,
+};
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Compares component states. The first sight of a component is only remembered; a missing one means nothing.
-/// `compared` is the digest of the list those known were last compared with.
-pub(super) fn components(numbering: &mut Numbering<'_>, message: &Record, first_run: bool, compared: Option<u128>) -> Sql<usize> {
+/// Compares component states. The first sight of a component is only remembered; a missing one
+/// means nothing. `compared` is the digest of the list those known were last compared with.
+pub(super) fn components(
+    numbering: &mut Numbering<'_>,
+    message: &Record,
+    first_run: bool,
+    compared: Option<u128>,
+) -> Sql<usize> {
     if message.snapshot.components.is_empty() {
         return Ok(0);
     }
@@ -42,8 +49,12 @@ pub(super) fn components(numbering: &mut Numbering<'_>, message: &Record, first_
             Some(before) => {
                 let draft = component_change(message, &id, component, before);
                 let reason = withheld(&provider.filter, &draft, before.told.is_some());
-                events += usize::from(numbering.store(provider, message.source(), draft, reason, now)?);
-                (if reason.is_none() { Some(component.status.into()) } else { before.told }, before.changes + 1)
+                events +=
+                    usize::from(numbering.store(provider, message.source(), draft, reason, now)?);
+                (
+                    if reason.is_none() { Some(component.status.into()) } else { before.told },
+                    before.changes + 1,
+                )
             }
         };
         known.insert(id, KnownComponent::new(component, told, changes, now));
@@ -67,14 +78,26 @@ fn digest(components: &[Component]) -> u128 {
 /// The platform's id; where it has none, group and name.
 pub(super) fn component_id(component: &Component) -> String {
     component.id.clone().unwrap_or_else(|| {
-        component.group.as_ref().map_or_else(|| component.name.clone(), |group| format!("{group}/{}", component.name))
+        component
+            .group
+            .as_ref()
+            .map_or_else(|| component.name.clone(), |group| format!("{group}/{}", component.name))
     })
 }
 
-fn component_change(message: &Record, id: &str, component: &Component, before: &KnownComponent) -> Draft {
+fn component_change(
+    message: &Record,
+    id: &str,
+    component: &Component,
+    before: &KnownComponent,
+) -> Draft {
     let key = IncidentKey::new(&message.provider.id, &format!("component {id}"));
     let status = Status::from(component.status);
-    let update = UpdateKey::change(key, "component", &[before.status.as_str(), status.as_str(), &before.changes.to_string()]);
+    let update = UpdateKey::change(
+        key,
+        "component",
+        &[before.status.as_str(), status.as_str(), &before.changes.to_string()],
+    );
     let told_impact = before.told.and_then(|told| told.as_str().parse::<ComponentStatus>().ok());
     let id = event_id(update, Kind::Component, Fingerprint::new(status, id));
     Draft {

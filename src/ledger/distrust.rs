@@ -11,8 +11,8 @@ const STALE_BELIEVED: u32 = 5;
 /// Foreign page ids in a row after which the page may be believed: it was made anew, not mixed up.
 const TENANT_BELIEVED: u32 = 12;
 
-/// So long they must have lasted, too: edges answered with old pages, and mix-ups lasted, for less than this,
-/// which is many polls of an open incident.
+/// So long they must have lasted, too: edges answered with old pages, and mix-ups lasted, for less
+/// than this, which is many polls of an open incident.
 const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
 
 /// How often a provider has answered oddly in a row. Lives beside the database.
@@ -25,7 +25,12 @@ pub(super) struct Oddities {
 }
 
 /// Whether the answer is someone else's or yesterday's.
-pub(super) fn distrust(state: &ProviderState, oddities: &mut Oddities, snapshot: &Snapshot, now: Time) -> Option<Verdict> {
+pub(super) fn distrust(
+    state: &ProviderState,
+    oddities: &mut Oddities,
+    snapshot: &Snapshot,
+    now: Time,
+) -> Option<Verdict> {
     let since = *oddities.since.get_or_insert(now);
     let lately = (now - since).num_milliseconds() < ODD_BELIEVED_MS;
     if let (Some(expected), Some(found)) = (&state.page_id, &snapshot.page.id)

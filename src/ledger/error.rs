@@ -92,12 +92,20 @@ impl LedgerError {
     #[must_use]
     pub(crate) fn opening(path: &Path, error: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
-        let damaged = matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt));
+        let damaged = matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+        );
         match Self::from_sqlite(error) {
             Self::Failed { reason } if damaged => Self::Damaged { path: path.to_owned(), reason },
-            // SQLite's words for a full disk differ with what could not be written, so the room is told with all of them.
-            Self::Failed { reason } => Self::Failed { reason: format!("{}: {reason}{}", path.display(), room(path)) },
-            Self::Busy { reason } => Self::Busy { reason: format!("{}: {reason}{}", path.display(), room(path)) },
+            // SQLite's words for a full disk differ with what could not be written, so the room is
+            // told with all of them.
+            Self::Failed { reason } => {
+                Self::Failed { reason: format!("{}: {reason}{}", path.display(), room(path)) }
+            }
+            Self::Busy { reason } => {
+                Self::Busy { reason: format!("{}: {reason}{}", path.display(), room(path)) }
+            }
             other => other,
         }
     }
@@ -123,7 +131,9 @@ impl LedgerError {
 /// How much room there is where the database is, for whoever reads why it cannot be written.
 fn room(path: &Path) -> String {
     let volume = path.parent().and_then(|dir| rustix::fs::statvfs(dir).ok());
-    volume.map_or_else(String::new, |volume| format!(" ({} bytes are free there)", volume.f_bavail.saturating_mul(volume.f_frsize)))
+    volume.map_or_else(String::new, |volume| {
+        format!(" ({} bytes are free there)", volume.f_bavail.saturating_mul(volume.f_frsize))
+    })
 }
 
 impl From<rusqlite::Error> for LedgerError {

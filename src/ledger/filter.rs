@@ -1,12 +1,14 @@
-//! What is told of a provider and what is only kept: the user's filters, as a decision with its reason.
+//! What is told of a provider and what is only kept: the user's filters, as a decision with its
+//! reason.
 
 use crate::config::{Filter, MaintenanceFilter};
 use crate::event::{Component, Draft, Impact, Kind, Status};
 
 /// Why an event is not told; `None`: it is.
 ///
-/// What cannot be judged is told: an incident that names no components, an impact the provider does not give. Once an
-/// incident was told (`told_before`), all of it is: nobody should be left with an incident that never ends.
+/// What cannot be judged is told: an incident that names no components, an impact the provider does
+/// not give. Once an incident was told (`told_before`), all of it is: nobody should be left with an
+/// incident that never ends.
 #[must_use]
 pub fn withheld(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'static str> {
     if draft.kind == Kind::Provider {
@@ -21,8 +23,9 @@ pub fn withheld(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'s
             MaintenanceFilter::On => {}
             MaintenanceFilter::Off => return Some("maintenance"),
             MaintenanceFilter::StartsOnly => {
-                return (draft.status != Status::InProgress || draft.previous_status == Some(Status::InProgress))
-                    .then_some("maintenance");
+                return (draft.status != Status::InProgress
+                    || draft.previous_status == Some(Status::InProgress))
+                .then_some("maintenance");
             }
         }
     }
@@ -31,7 +34,10 @@ pub fn withheld(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'s
     }
     if !filter.components.is_empty()
         && !draft.components.is_empty()
-        && !draft.components.iter().any(|component| matches_component(&filter.components, component))
+        && !draft
+            .components
+            .iter()
+            .any(|component| matches_component(&filter.components, component))
     {
         return Some("components");
     }
@@ -42,7 +48,8 @@ pub fn withheld(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'s
         return Some("regions");
     }
     // A component that recovers has impact none: it is judged by the worse of its two states.
-    let worst = draft.previous_impact.into_iter().chain([draft.impact]).max_by_key(|impact| impact.rank());
+    let worst =
+        draft.previous_impact.into_iter().chain([draft.impact]).max_by_key(|impact| impact.rank());
     if let (Some(least), Some(impact)) = (filter.min_impact, worst)
         && impact != Impact::Unknown
         && impact.rank() < least.rank()
@@ -65,14 +72,18 @@ pub fn matches_component(patterns: &[String], component: &Component) -> bool {
 /// Whether one of the patterns names the region the component is in: its group, or itself.
 #[must_use]
 pub fn matches_region(patterns: &[String], component: &Component) -> bool {
-    [Some(&component.name), component.group.as_ref()].into_iter().flatten().any(|text| any_glob(patterns, text))
+    [Some(&component.name), component.group.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|text| any_glob(patterns, text))
 }
 
 fn any_glob(patterns: &[String], text: &str) -> bool {
     patterns.iter().any(|pattern| glob(pattern, text))
 }
 
-/// `*` is any text, `?` any character; letter case does not matter. Linear in practice: one point of return.
+/// `*` is any text, `?` any character; letter case does not matter. Linear in practice: one point
+/// of return.
 fn glob(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
     let text: Vec<char> = text.to_lowercase().chars().collect();

@@ -12,8 +12,8 @@ use crate::snapshot::{Incident, Listing, Snapshot};
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Looks at what is open and not listed, and takes what is gone for good out of `open`. Returns events told and whether
-/// something has to be looked at again.
+/// Looks at what is open and not listed, and takes what is gone for good out of `open`. Returns
+/// events told and whether something has to be looked at again.
 pub(super) fn missing_items(
     numbering: &mut Numbering<'_>,
     message: &Record,
@@ -26,14 +26,20 @@ pub(super) fn missing_items(
     let (mut events, mut recheck) = (0, false);
     let mut gone = HashSet::new();
     for &Open { key, kind, .. } in open.iter().filter(|open| !listed.contains(&open.key)) {
-        let Some(item) = store::item(db, &provider.id, key)? else { continue };
+        let Some(item) = store::item(db, &provider.id, key)? else {
+            continue;
+        };
         let missing = item.missing + 1;
         if missing < 2 {
             store::miss_item(db, &provider.id, key, missing, true, None)?;
             recheck = true;
             continue;
         }
-        let listing = if kind == Kind::Maintenance { snapshot.coverage.maintenances } else { snapshot.coverage.incidents };
+        let listing = if kind == Kind::Maintenance {
+            snapshot.coverage.maintenances
+        } else {
+            snapshot.coverage.incidents
+        };
         let end = match listing {
             Listing::Recent if within_window(&item, snapshot) => Some(Status::Withdrawn),
             Listing::Whole if kind == Kind::Maintenance => Some(Status::Completed),
@@ -44,7 +50,8 @@ pub(super) fn missing_items(
         if let Some(status) = end {
             events += usize::from(tell_end(numbering, message, key, &item, status)?);
         }
-        // Gone for good or only out of sight: either way it is not open any more, whether or not anything is said of its end.
+        // Gone for good or only out of sight: either way it is not open any more, whether or not
+        // anything is said of its end.
         store::miss_item(db, &provider.id, key, missing, false, end)?;
         gone.insert(key);
     }
@@ -52,7 +59,8 @@ pub(super) fn missing_items(
     Ok((events, recheck))
 }
 
-/// Whether the item is newer than the oldest one listed, so that it would be listed if it still existed.
+/// Whether the item is newer than the oldest one listed, so that it would be listed if it still
+/// existed.
 fn within_window(item: &KnownItem, snapshot: &Snapshot) -> bool {
     let of_kind = snapshot.incidents.iter().filter(|incident| incident.kind == item.kind);
     let newest = |incident: &Incident| {
@@ -64,7 +72,13 @@ fn within_window(item: &KnownItem, snapshot: &Snapshot) -> bool {
 }
 
 /// Tells the end of an item that is not listed any more: its absence is all that is known of it.
-fn tell_end(numbering: &mut Numbering<'_>, message: &Record, key: IncidentKey, item: &KnownItem, status: Status) -> Sql<bool> {
+fn tell_end(
+    numbering: &mut Numbering<'_>,
+    message: &Record,
+    key: IncidentKey,
+    item: &KnownItem,
+    status: Status,
+) -> Sql<bool> {
     let update = UpdateKey::change(key, status.as_str(), &[&item.changes.to_string()]);
     let id = event_id(update, item.kind, Fingerprint::new(status, ""));
     let draft = Draft {

@@ -1,4 +1,5 @@
-//! Group commit: what waits together is written in one transaction and answered when that is on disk.
+//! Group commit: what waits together is written in one transaction and answered when that is on
+//! disk.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +10,9 @@ use tokio::sync::oneshot;
 
 use super::actor::{LedgerActor, Watched, panic_text};
 use super::commit::Aside;
-use super::messages::{Delivered, Failed, Nudge, Record, Recorded, Restarted, SinkTrouble, Unchanged, Verdict};
+use super::messages::{
+    Delivered, Failed, Nudge, Record, Recorded, Restarted, SinkTrouble, Unchanged, Verdict,
+};
 use super::numbering::Numbering;
 use super::{LedgerError, commit, notices, store};
 use crate::clock;
@@ -97,9 +100,14 @@ impl LedgerActor {
         }
     }
 
-    /// Writes all jobs in one transaction. What is known beside the database follows when that is committed, but for the last error
-    /// of a poll, which is true either way.
-    fn write(&mut self, jobs: &[Job], touched: &HashMap<String, Unchanged>, savepoints: Savepoints) -> Result<Vec<Done>, Stopped> {
+    /// Writes all jobs in one transaction. What is known beside the database follows when that is
+    /// committed, but for the last error of a poll, which is true either way.
+    fn write(
+        &mut self,
+        jobs: &[Job],
+        touched: &HashMap<String, Unchanged>,
+        savepoints: Savepoints,
+    ) -> Result<Vec<Done>, Stopped> {
         let Self { db, seq, watched, .. } = self;
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for touch in touched.values() {
@@ -107,7 +115,9 @@ impl LedgerActor {
         }
         let run = |statement: &str| match savepoints {
             Savepoints::None => Ok(0),
-            Savepoints::Each => transaction.prepare_cached(statement).and_then(|mut statement| statement.execute([])),
+            Savepoints::Each => transaction
+                .prepare_cached(statement)
+                .and_then(|mut statement| statement.execute([])),
         };
         let mut done = Vec::with_capacity(jobs.len());
         let mut numbering = Numbering { db: &transaction, seq: *seq };
@@ -120,10 +130,17 @@ impl LedgerActor {
             {
                 run("RELEASE result")?;
             } else if savepoints == Savepoints::None || transaction.is_autocommit() {
-                // Some errors (a full disk, no memory) take back the whole transaction at once. What would follow
-                // would be written outside of it, under numbers that are then given again.
-                let reason = outcome.ok().and_then(|done| done.reason()).unwrap_or_else(|| TAKEN_BACK.to_owned());
-                return Err(Stopped { by_job: savepoints == Savepoints::None, error: LedgerError::Busy { reason } });
+                // Some errors (a full disk, no memory) take back the whole transaction at once.
+                // What would follow would be written outside of it, under numbers that are then
+                // given again.
+                let reason = outcome
+                    .ok()
+                    .and_then(|done| done.reason())
+                    .unwrap_or_else(|| TAKEN_BACK.to_owned());
+                return Err(Stopped {
+                    by_job: savepoints == Savepoints::None,
+                    error: LedgerError::Busy { reason },
+                });
             } else {
                 numbering.seq = before;
                 run("ROLLBACK TO result")?;
@@ -144,12 +161,18 @@ impl LedgerActor {
     fn answer(&mut self, job: Job, done: Done) {
         match (job, done) {
             (Job::Record(message, sender), Done::Record(result, aside)) => {
-                aside.warnings.iter().filter(|_| result.is_ok()).for_each(|warning| warning.tell(&message.provider.id));
+                aside
+                    .warnings
+                    .iter()
+                    .filter(|_| result.is_ok())
+                    .for_each(|warning| warning.tell(&message.provider.id));
                 if let Some(watched) = self.watched.get_mut(&message.provider.id) {
                     if result.is_ok() {
                         watched.oddities = aside.oddities;
                     }
-                    if result.as_ref().is_ok_and(|recorded| !matches!(recorded.verdict, Verdict::WrongTenant { .. })) {
+                    if result.as_ref().is_ok_and(|recorded| {
+                        !matches!(recorded.verdict, Verdict::WrongTenant { .. })
+                    }) {
                         watched.fresh = Instant::now();
                         watched.read = Some(watched.fresh);
                         watched.unreachable = false;
@@ -159,18 +182,22 @@ impl LedgerActor {
                 // A poller that was replaced meanwhile does not wait any more.
                 drop(sender.send(result));
             }
-            (Job::Failed(_, sender) | Job::Delivered(_, sender), Done::Unit(result)) => drop(sender.send(result)),
+            (Job::Failed(_, sender) | Job::Delivered(_, sender), Done::Unit(result)) => {
+                drop(sender.send(result))
+            }
             (_, Done::Reach(provider, unreachable)) => {
                 if let Some(watched) = self.watched.get_mut(&provider) {
                     watched.unreachable = unreachable;
                 }
             }
-            // Where a defect was met, the sender goes with the job: whoever waits gets `Away` and asks again.
+            // Where a defect was met, the sender goes with the job: whoever waits gets `Away` and
+            // asks again.
             _ => {}
         }
     }
 
-    /// Says once that the database cannot be written; an error that waiting does not mend ends the process.
+    /// Says once that the database cannot be written; an error that waiting does not mend ends the
+    /// process.
     pub(super) fn told_of(&mut self, error: &LedgerError) {
         if !error.may_pass() {
             // Nobody is left to act on it if the receiver is gone: the process is ending already.
@@ -212,13 +239,18 @@ impl Done {
 }
 
 impl Job {
-    /// Writes what it says into the open transaction. May be called again after that was taken back.
+    /// Writes what it says into the open transaction. May be called again after that was taken
+    /// back.
     fn run(&self, numbering: &mut Numbering<'_>, watched: &mut HashMap<String, Watched>) -> Done {
         match self {
             Self::Record(message, _) => {
-                let oddities = watched.get(&message.provider.id).map(|watched| watched.oddities).unwrap_or_default();
+                let oddities = watched
+                    .get(&message.provider.id)
+                    .map(|watched| watched.oddities)
+                    .unwrap_or_default();
                 let mut aside = Aside { oddities, warnings: Vec::new() };
-                let result = commit::record(numbering, &mut aside, message).map_err(LedgerError::from);
+                let result =
+                    commit::record(numbering, &mut aside, message).map_err(LedgerError::from);
                 Done::Record(result, aside)
             }
             Self::Failed(message, _) => {
@@ -227,13 +259,17 @@ impl Job {
                 }
                 Done::Unit(store::fail(numbering.db, message).map_err(LedgerError::from))
             }
-            Self::Delivered(message, _) => Done::Unit(store::put_cursor(numbering.db, message).map_err(LedgerError::from)),
+            Self::Delivered(message, _) => {
+                Done::Unit(store::put_cursor(numbering.db, message).map_err(LedgerError::from))
+            }
             Self::Restarted(message) => Done::unanswered(store::put_restart(numbering.db, message)),
             Self::SinkTrouble(message) => {
                 let written = numbering
                     .db
                     .prepare_cached("UPDATE sink SET trouble = ?2 WHERE id = ?1")
-                    .and_then(|mut statement| statement.execute(params![message.id, message.trouble]));
+                    .and_then(|mut statement| {
+                        statement.execute(params![message.id, message.trouble])
+                    });
                 Done::unanswered(written.map(|_| ()))
             }
             Self::Reachable(id) => Self::reach(numbering, watched, id, true),
@@ -241,11 +277,23 @@ impl Job {
         }
     }
 
-    fn reach(numbering: &mut Numbering<'_>, watched: &HashMap<String, Watched>, id: &str, reachable: bool) -> Done {
-        let Some(entry) = watched.get(id) else { return Done::None };
-        let why = if reachable { None } else { entry.last_error.clone().or_else(|| Some("no poll has ended".to_owned())) };
-        let told = store::provider_state(numbering.db, id)
-            .and_then(|state| notices::reachability(numbering, &entry.provider, &state, reachable, why, clock::now()));
+    fn reach(
+        numbering: &mut Numbering<'_>,
+        watched: &HashMap<String, Watched>,
+        id: &str,
+        reachable: bool,
+    ) -> Done {
+        let Some(entry) = watched.get(id) else {
+            return Done::None;
+        };
+        let why = if reachable {
+            None
+        } else {
+            entry.last_error.clone().or_else(|| Some("no poll has ended".to_owned()))
+        };
+        let told = store::provider_state(numbering.db, id).and_then(|state| {
+            notices::reachability(numbering, &entry.provider, &state, reachable, why, clock::now())
+        });
         told.map_or(Done::Dropped, |_| Done::Reach(id.to_owned(), !reachable))
     }
 

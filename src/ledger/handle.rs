@@ -30,7 +30,8 @@ impl Ledger {
         self.address.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks and waits: what cannot be lost goes this way. Whoever asks keeps its copy until the answer is there.
+    /// Asks and waits: what cannot be lost goes this way. Whoever asks keeps its copy until the
+    /// answer is there.
     pub async fn ask<M, T>(&self, message: M) -> Result<T, LedgerError>
     where
         LedgerActor: Handler<M>,
@@ -38,7 +39,9 @@ impl Ledger {
         T: Send + 'static,
         <LedgerActor as actix::Actor>::Context: ToEnvelope<LedgerActor, M>,
     {
-        let Some(address) = self.address() else { return Err(LedgerError::Away) };
+        let Some(address) = self.address() else {
+            return Err(LedgerError::Away);
+        };
         address.send(message).await.unwrap_or(Err(LedgerError::Away))
     }
 
@@ -78,7 +81,8 @@ mod tests {
         actix::System::new().block_on(async {
             let dir = tempfile::tempdir().unwrap();
             let (fatal, _keep) = tokio::sync::mpsc::unbounded_channel();
-            let options = Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
+            let options =
+                Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
             let ledger = Ledger::default();
             ledger.replace(LedgerActor::open(options).unwrap().start());
             let provider = Arc::new(Provider {

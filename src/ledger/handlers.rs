@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 use super::actor::{LedgerActor, Watched};
 use super::group::Job;
 use super::messages::{
-    AddSink, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded, Restarted, Resume, SinkTrouble, Watch,
+    AddSink, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded, Restarted,
+    Resume, SinkTrouble, Watch,
 };
 use super::{LedgerError, load, store};
 use crate::clock;
@@ -19,7 +20,8 @@ impl Handler<Watch> for LedgerActor {
 
     fn handle(&mut self, message: Watch, _: &mut Self::Context) -> Self::Result {
         self.flush();
-        // At the start whoever asked ends the process; at a reload it goes on, but not after a failed sync.
+        // At the start whoever asked ends the process; at a reload it goes on, but not after a
+        // failed sync.
         self.watch(&message).inspect_err(|error| {
             if !error.may_pass() {
                 self.told_of(error);
@@ -79,7 +81,9 @@ impl Handler<LastRead> for LedgerActor {
 
     fn handle(&mut self, _: LastRead, _: &mut Self::Context) -> Self::Result {
         self.take_hints();
-        let fresh = |watched: &Watched| watched.read.filter(|read| read.elapsed() < watched.provider.settings.stale_after);
+        let fresh = |watched: &Watched| {
+            watched.read.filter(|read| read.elapsed() < watched.provider.settings.stale_after)
+        };
         Ok(self.watched.values().filter_map(fresh).max())
     }
 }
@@ -96,8 +100,10 @@ impl Handler<AddSink> for LedgerActor {
     type Result = Result<Cursor, LedgerError>;
 
     fn handle(&mut self, message: AddSink, _: &mut Self::Context) -> Self::Result {
-        // A transaction of its own: after a failed sync the process ends here, too, instead of syncing again.
-        let added = store::add_sink(&self.db, &message.id, self.seq, clock::now()).map_err(LedgerError::from);
+        // A transaction of its own: after a failed sync the process ends here, too, instead of
+        // syncing again.
+        let added = store::add_sink(&self.db, &message.id, self.seq, clock::now())
+            .map_err(LedgerError::from);
         let cursor = added.inspect_err(|error| self.told_of(error))?;
         self.sinks.insert(message.id, message.nudge);
         Ok(cursor)
@@ -127,11 +133,16 @@ impl Handler<Flush> for LedgerActor {
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
         self.flush();
-        // What is in the write-ahead log goes into the database: whoever copies the file alone has everything.
+        // What is in the write-ahead log goes into the database: whoever copies the file alone has
+        // everything.
         if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
             tracing::debug!(%error, "the write-ahead log stays");
         }
-        if self.failing { Err(LedgerError::Busy { reason: "it could not be written before the end".to_owned() }) } else { Ok(()) }
+        if self.failing {
+            Err(LedgerError::Busy { reason: "it could not be written before the end".to_owned() })
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! A provider that moved to another platform: the same incidents under other ids.
 //!
-//! Pure but for reading candidates. An incident listed under a new id is matched to a known one by its title and time, by
-//! the words of an update, or by the end of its link. What was told under the old id is not told again; what is newer
-//! than the last good poll is news, as always.
+//! Pure but for reading candidates. An incident listed under a new id is matched to a known one by
+//! its title and time, by the words of an update, or by the end of its link. What was told under
+//! the old id is not told again; what is newer than the last good poll is news, as always.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,8 +22,8 @@ const NEAR: chrono::Duration = chrono::Duration::hours(24);
 /// With so few items an overlap says nothing.
 const ENOUGH: usize = 3;
 
-/// Foreign page ids in a row after which the incidents of the page are asked whose it is: mix-ups of customers lasted for
-/// one poll each.
+/// Foreign page ids in a row after which the incidents of the page are asked whose it is: mix-ups
+/// of customers lasted for one poll each.
 pub(super) const ANEW_AFTER: u32 = 3;
 
 /// A known item that may stand under another id now.
@@ -44,7 +44,8 @@ pub(super) struct Healed {
     pub(super) unmatched: usize,
 }
 
-/// Whether so many ids have changed that the page may have moved: of the ids listed before nearly none is left.
+/// Whether so many ids have changed that the page may have moved: of the ids listed before nearly
+/// none is left.
 pub(super) fn ids_changed(listed: usize, still_listed: usize, listed_before: usize) -> bool {
     let least = listed.min(listed_before);
     least >= ENOUGH && still_listed * 5 < least
@@ -57,18 +58,23 @@ pub(super) fn heal(
     incidents: &[Incident],
     listed: &HashSet<IncidentKey>,
 ) -> rusqlite::Result<Healed> {
-    let candidates: Vec<Candidate> =
-        store::recent_items(db, provider, CANDIDATES)?.into_iter().filter(|c| !listed.contains(&c.key)).collect();
+    let candidates: Vec<Candidate> = store::recent_items(db, provider, CANDIDATES)?
+        .into_iter()
+        .filter(|c| !listed.contains(&c.key))
+        .collect();
     let mut healed = Healed::default();
     let mut taken = HashSet::new();
-    let keys: Vec<_> = incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
+    let keys: Vec<_> =
+        incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
     let known = store::glances(db, provider, keys.iter().copied())?;
     for ((incident, key), known) in incidents.iter().zip(keys).zip(known) {
         if known.is_some() {
             continue;
         }
-        let best =
-            candidates.iter().filter(|candidate| !taken.contains(&candidate.key)).find(|candidate| same(candidate, incident));
+        let best = candidates
+            .iter()
+            .filter(|candidate| !taken.contains(&candidate.key))
+            .find(|candidate| same(candidate, incident));
         if let Some(candidate) = best {
             taken.insert(candidate.key);
             healed.matched.insert(key, candidate.clone());
@@ -79,8 +85,13 @@ pub(super) fn heal(
     Ok(healed)
 }
 
-/// Whether the incidents listed are so plainly those known before that it is the same provider's page, whatever its id.
-pub(super) fn is_known_page(db: &Connection, provider: &str, incidents: &[Incident]) -> rusqlite::Result<bool> {
+/// Whether the incidents listed are so plainly those known before that it is the same provider's
+/// page, whatever its id.
+pub(super) fn is_known_page(
+    db: &Connection,
+    provider: &str,
+    incidents: &[Incident],
+) -> rusqlite::Result<bool> {
     let healed = heal(db, provider, incidents, &HashSet::new())?;
     let matched = healed.matched.len();
     Ok(matched >= ENOUGH && matched >= healed.unmatched)
@@ -90,15 +101,21 @@ fn same(candidate: &Candidate, incident: &Incident) -> bool {
     if candidate.item.kind != incident.kind {
         return false;
     }
-    let link = |url: Option<&str>| url.and_then(|url| url.rsplit('/').next()).filter(|end| end.len() >= 8).map(str::to_owned);
-    if link(candidate.url.as_deref()).is_some_and(|end| Some(end) == link(incident.url.as_deref())) {
+    let link = |url: Option<&str>| {
+        url.and_then(|url| url.rsplit('/').next()).filter(|end| end.len() >= 8).map(str::to_owned)
+    };
+    if link(candidate.url.as_deref()).is_some_and(|end| Some(end) == link(incident.url.as_deref()))
+    {
         return true;
     }
-    let times = incident.updates.iter().filter_map(|update| update.published_at).chain(incident.started_at);
+    let times =
+        incident.updates.iter().filter_map(|update| update.published_at).chain(incident.started_at);
     let times = times.chain(incident.scheduled_for);
     let known = [candidate.began, candidate.item.newest_at, candidate.item.scheduled_for];
     words(&candidate.item.title) == words(&incident.title)
-        && times.into_iter().any(|time| known.iter().flatten().any(|known| (time - *known).abs() <= NEAR))
+        && times
+            .into_iter()
+            .any(|time| known.iter().flatten().any(|known| (time - *known).abs() <= NEAR))
 }
 
 /// A title without case, punctuation and white space.

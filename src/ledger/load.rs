@@ -1,4 +1,5 @@
-//! Where pollers stand at their start: for one provider, or for all of them in one pass over each table.
+//! Where pollers stand at their start: for one provider, or for all of them in one pass over each
+//! table.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,20 +47,38 @@ fn read<P: Params + Copy>(
     let mut rows = statement.query(values)?;
     while let Some(row) = rows.next()? {
         let id: String = row.get("id")?;
-        let Some(provider) = declared.get(id.as_str()) else { continue };
-        let known = Known { open: Vec::new(), version: store::time(row.get("complete_version")?), baseline: row.get("baseline")? };
+        let Some(provider) = declared.get(id.as_str()) else {
+            continue;
+        };
+        let known = Known {
+            open: Vec::new(),
+            version: store::time(row.get("complete_version")?),
+            baseline: row.get("baseline")?,
+        };
         let quarantined_until = store::time(row.get("quarantined_until")?);
         let checkpoint = store::checkpoint(row, provider)?;
         let compared = provider.filter.names_something() && row.get("lists_all")?;
         let components = if compared { components(db, &id)? } else { Vec::new() };
-        loaded.insert(id, Loaded { checkpoint, known, active: false, deaths: row.get("deaths")?, quarantined_until, components });
+        loaded.insert(
+            id,
+            Loaded {
+                checkpoint,
+                known,
+                active: false,
+                deaths: row.get("deaths")?,
+                quarantined_until,
+                components,
+            },
+        );
     }
     let mut statement = db.prepare_cached(&format!(
         "SELECT provider, kind, native_id, status FROM item WHERE {items} open = 1 ORDER BY provider, key"
     ))?;
     let mut rows = statement.query(values)?;
     while let Some(row) = rows.next()? {
-        let Some(loaded) = loaded.get_mut(row.get_ref("provider")?.as_str()?) else { continue };
+        let Some(loaded) = loaded.get_mut(row.get_ref("provider")?.as_str()?) else {
+            continue;
+        };
         let kind = store::word(row, "kind")?;
         loaded.active |= commit::keeps_active(kind, store::word(row, "status")?);
         loaded.known.open.push((kind, row.get("native_id")?));
@@ -69,17 +88,31 @@ fn read<P: Params + Copy>(
 
 fn components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
     let known = store::components(db, provider)?.into_iter();
-    Ok(known.map(|(id, known)| Component { id: Some(id), name: known.name, group: known.group, status: known.status }).collect())
+    Ok(known
+        .map(|(id, known)| Component {
+            id: Some(id),
+            name: known.name,
+            group: known.group,
+            status: known.status,
+        })
+        .collect())
 }
 
-/// Makes the rows of all these say what the configuration says; those that say it already are not written.
+/// Makes the rows of all these say what the configuration says; those that say it already are not
+/// written.
 pub(super) fn declare(db: &Connection, providers: &[Arc<Provider>], now: Time) -> Sql<()> {
-    let mut statement = db.prepare("SELECT id, name, url, interval_ms, stale_after_ms FROM provider WHERE watched = 1")?;
+    let mut statement = db.prepare(
+        "SELECT id, name, url, interval_ms, stale_after_ms FROM provider WHERE watched = 1",
+    )?;
     let mut rows = statement.query([])?;
     let mut written: HashMap<String, store::Declared> = HashMap::with_capacity(providers.len());
     while let Some(row) = rows.next()? {
-        let declared =
-            store::Declared { name: row.get(1)?, url: row.get(2)?, interval_ms: row.get(3)?, stale_after_ms: row.get(4)? };
+        let declared = store::Declared {
+            name: row.get(1)?,
+            url: row.get(2)?,
+            interval_ms: row.get(3)?,
+            stale_after_ms: row.get(4)?,
+        };
         written.insert(row.get(0)?, declared);
     }
     for provider in providers {

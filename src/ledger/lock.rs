@@ -5,7 +5,8 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Held as long as `run` uses the state directory. The kernel lets go of it when the process dies, however.
+/// Held as long as `run` uses the state directory. The kernel lets go of it when the process dies,
+/// however.
 #[derive(Debug)]
 pub struct StateLock {
     file: File,
@@ -39,7 +40,14 @@ impl StateLock {
         let io = |source| LockError::Io { dir: dir.to_owned(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
         let path = dir.join("lock");
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(io)?;
         // Somebody may be looking whether it is held (see `is_held`), which takes a moment only.
         for _ in 0..5 {
             if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -52,14 +60,19 @@ impl StateLock {
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
                 file.read_to_string(&mut pid).map_err(io)?;
-                let pid = pid.trim().chars().filter(char::is_ascii_digit).take(10).collect::<String>();
+                let pid =
+                    pid.trim().chars().filter(char::is_ascii_digit).take(10).collect::<String>();
                 let pid = if pid.is_empty() { "unknown".to_owned() } else { pid };
                 return Err(LockError::InUse { dir: dir.to_owned(), pid });
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
-        // A full disk must not keep us from running with a lock that is held: the id in it is a courtesy.
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        // A full disk must not keep us from running with a lock that is held: the id in it is a
+        // courtesy.
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
         if let Err(error) = written {
             tracing::warn!(%error, "cannot write the process id into the lock file");
         }
@@ -79,8 +92,8 @@ impl StateLock {
 
 impl Drop for StateLock {
     fn drop(&mut self) {
-        // Closing alone lets go only when no copy of the descriptor is left, and a process that is being started by
-        // another thread has one for a moment.
+        // Closing alone lets go only when no copy of the descriptor is left, and a process that is
+        // being started by another thread has one for a moment.
         self.file.unlock().ok();
     }
 }

@@ -69,7 +69,8 @@ pub struct Loaded {
     pub deaths: u32,
     /// Not to be read before this: its document killed the process.
     pub quarantined_until: Option<Time>,
-    /// All components of its page, where its filter names some and the page is known to list all it has.
+    /// All components of its page, where its filter names some and the page is known to list all it
+    /// has.
     pub components: Vec<Component>,
 }
 
@@ -83,7 +84,8 @@ pub struct Watch {
     pub died: Vec<String>,
 }
 
-/// A poller of this generation takes over; from now on results of older ones are refused. Answers where it stands.
+/// A poller of this generation takes over; from now on results of older ones are refused. Answers
+/// where it stands.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Loaded, LedgerError>")]
 pub struct Resume {
@@ -130,7 +132,8 @@ pub struct Recorded {
     pub known: Known,
     /// Whether an incident is open or a maintenance under way.
     pub active: bool,
-    /// Something is missing and has to be missing twice to count: the next poll must not be conditional.
+    /// Something is missing and has to be missing twice to count: the next poll must not be
+    /// conditional.
     pub recheck: bool,
 }
 
@@ -154,7 +157,8 @@ pub enum Verdict {
     },
 }
 
-/// A poll that brought the same as before. Kept in memory and written in batches: losing one costs a request.
+/// A poll that brought the same as before. Kept in memory and written in batches: losing one costs
+/// a request.
 #[derive(Debug)]
 pub struct Unchanged {
     /// The provider.
@@ -169,8 +173,9 @@ pub struct Unchanged {
     pub validators: Option<Validators>,
 }
 
-/// Where pollers leave their [`Unchanged`], the last one of each provider. The ledger looks here every second and before
-/// it takes anything else of a provider: a message each would wake its thread at every poll, which costs more than the poll.
+/// Where pollers leave their [`Unchanged`], the last one of each provider. The ledger looks here
+/// every second and before it takes anything else of a provider: a message each would wake its
+/// thread at every poll, which costs more than the poll.
 #[derive(Debug, Clone, Default, Message)]
 #[rtype(result = "()")]
 pub(super) struct Hints(pub(super) Arc<Mutex<HashMap<String, Unchanged>>>);
@@ -213,7 +218,8 @@ pub struct Restarted {
     pub parked: bool,
 }
 
-/// A sink exists; answers its cursor. One never seen starts behind the newest event, in a new ledger at the first.
+/// A sink exists; answers its cursor. One never seen starts behind the newest event, in a new
+/// ledger at the first.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Cursor, LedgerError>")]
 pub struct AddSink {

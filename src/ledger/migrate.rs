@@ -30,14 +30,17 @@ const CHECKED_UP_TO: u64 = 64 << 20;
 /// How long another program's lock is waited for.
 pub(super) const BUSY: Duration = Duration::from_secs(2);
 
-/// One step each; the database's `user_version` counts those done. Steps are never edited, only added.
+/// One step each; the database's `user_version` counts those done. Steps are never edited, only
+/// added.
 const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4];
 
-/// Documents that are asked for beside the first one: a JSON list of addresses, validators and hashes.
+/// Documents that are asked for beside the first one: a JSON list of addresses, validators and
+/// hashes.
 const STEP_4: &str = "ALTER TABLE provider ADD COLUMN companions TEXT;";
 
-/// What a page's list of components was, so that an equal one needs no look at each; and the times of unchanged polls apart
-/// from the wide rows: of thousands of providers they are written twice a minute.
+/// What a page's list of components was, so that an equal one needs no look at each; and the times
+/// of unchanged polls apart from the wide rows: of thousands of providers they are written twice a
+/// minute.
 const STEP_3: &str = "
 ALTER TABLE component ADD COLUMN digest BLOB;
 -- The last poll of a provider, where it brought nothing new: newer than what its own row says. Gone when that is written.
@@ -132,28 +135,36 @@ pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
         .create(state_dir)
         .map_err(|source| LedgerError::Directory { path: state_dir.to_owned(), source })?;
     let path = state_dir.join(DATABASE);
-    // Made here with its mode, not by SQLite with the umask's. One that is there is not opened: closing it would take away
-    // the locks that other connections of this process hold, and with them what keeps others from its write-ahead log.
+    // Made here with its mode, not by SQLite with the umask's. One that is there is not opened:
+    // closing it would take away the locks that other connections of this process hold, and with
+    // them what keeps others from its write-ahead log.
     let made = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path);
     match made {
-        Err(source) if source.kind() != ErrorKind::AlreadyExists => return Err(LedgerError::Directory { path, source }),
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+            return Err(LedgerError::Directory { path, source });
+        }
         _ => {}
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if state_dir.join(JOURNAL).exists() {
-        // The power went while the database was being made: only a connection for writing can take that back.
-        let connection = Connection::open_with_flags(&path, flags).map_err(|error| LedgerError::opening(&path, &error))?;
-        let taken_back = connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0));
+        // The power went while the database was being made: only a connection for writing can take
+        // that back.
+        let connection = Connection::open_with_flags(&path, flags)
+            .map_err(|error| LedgerError::opening(&path, &error))?;
+        let taken_back =
+            connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0));
         taken_back.map_err(|error| LedgerError::opening(&path, &error))?;
     }
     examine(&path)?;
-    let mut connection = Connection::open_with_flags(&path, flags).map_err(|error| LedgerError::opening(&path, &error))?;
+    let mut connection = Connection::open_with_flags(&path, flags)
+        .map_err(|error| LedgerError::opening(&path, &error))?;
     prepare_writer(&path, &mut connection)?;
     Ok(connection)
 }
 
-/// Refuses a database that is not ours, too new or damaged. SQLite takes a disk that cannot be read for a damaged file: nobody
-/// is told to move a good one away before it was read by us and looked at again.
+/// Refuses a database that is not ours, too new or damaged. SQLite takes a disk that cannot be read
+/// for a damaged file: nobody is told to move a good one away before it was read by us and looked
+/// at again.
 fn examine(path: &Path) -> Result<(), LedgerError> {
     match look_into(path) {
         Err(LedgerError::Damaged { .. }) => read_through(path).and_then(|()| look_into(path)),
@@ -161,15 +172,20 @@ fn examine(path: &Path) -> Result<(), LedgerError> {
     }
 }
 
-/// Reads what the check reads. The files stay open, for the sake of locks as above: next, the process ends or this was a rare
-/// moment.
+/// Reads what the check reads. The files stay open, for the sake of locks as above: next, the
+/// process ends or this was a rare moment.
 fn read_through(path: &Path) -> Result<(), LedgerError> {
     for path in [path, &path.with_file_name(WAL)] {
         let read = File::open(path).map(ManuallyDrop::new);
-        let read = read.and_then(|file| std::io::copy(&mut (&*file).take(CHECKED_UP_TO), &mut std::io::sink()));
+        let read = read.and_then(|file| {
+            std::io::copy(&mut (&*file).take(CHECKED_UP_TO), &mut std::io::sink())
+        });
         match read {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                let reason = format!("{} cannot be read: {error}. Look after the disk, nothing was changed on it", path.display());
+                let reason = format!(
+                    "{} cannot be read: {error}. Look after the disk, nothing was changed on it",
+                    path.display()
+                );
                 return Err(LedgerError::Failed { reason });
             }
             _ => {}
@@ -178,8 +194,8 @@ fn read_through(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Nothing is written: a connection for writing would move what the write-ahead log holds into the file when it is
-/// closed, damaged or not.
+/// Nothing is written: a connection for writing would move what the write-ahead log holds into the
+/// file when it is closed, damaged or not.
 fn look_into(path: &Path) -> Result<(), LedgerError> {
     let opening = |error: rusqlite::Error| LedgerError::opening(path, &error);
     let damaged = |reason: String| LedgerError::Damaged { path: path.to_owned(), reason };
@@ -190,20 +206,25 @@ fn look_into(path: &Path) -> Result<(), LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(opening)?;
     connection.busy_timeout(BUSY).map_err(opening)?;
-    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(opening)?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(opening)?;
+    let application: i64 =
+        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(opening)?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(opening)?;
     if tables > 0 && application != APPLICATION_ID {
         return Err(damaged("it is another program's".to_owned()));
     }
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
+    let version: i64 =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
     let known = STEPS.len() as i64;
     if version > known {
         return Err(LedgerError::Newer { path: path.to_owned(), found: version, known });
     }
-    // A damaged page is found here and not in the middle of an outage. It reads the whole file, so a large one is
-    // spared: start-up has to stay short.
+    // A damaged page is found here and not in the middle of an outage. It reads the whole file, so
+    // a large one is spared: start-up has to stay short.
     if tables > 0 && size <= CHECKED_UP_TO {
-        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(opening)?;
+        let verdict: String =
+            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(opening)?;
         if verdict != "ok" {
             return Err(damaged(verdict));
         }
@@ -215,27 +236,31 @@ fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), Ledger
     let opening = |error: rusqlite::Error| LedgerError::opening(path, &error);
     connection.busy_timeout(BUSY).map_err(opening)?;
     keep_plans(connection).map_err(opening)?;
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
+    let version: i64 =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
     let known = STEPS.len() as i64;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(opening)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(opening)?;
     connection.pragma_update(None, "journal_size_limit", wal::LEFT).map_err(opening)?;
     connection.pragma_update(None, "wal_autocheckpoint", wal::PAGES).map_err(opening)?;
-    // Where each result has a savepoint of its own, what it would need to take back stays in memory instead of a temporary file.
+    // Where each result has a savepoint of its own, what it would need to take back stays in memory
+    // instead of a temporary file.
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(opening)?;
     connection.pragma_update(None, "cache_size", -2 * 1024).map_err(opening)?;
     connection.set_prepared_statement_cache_capacity(64);
     if version < known {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(opening)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Exclusive)
+            .map_err(opening)?;
         migrate(&transaction, version).map_err(opening)?;
         transaction.commit().map_err(opening)?;
     }
     Ok(())
 }
 
-/// Statements are compiled once and for all. Otherwise SQLite compiles some of them anew for each value that is bound,
-/// in search of a better plan: a limit is enough for that, and a join.
+/// Statements are compiled once and for all. Otherwise SQLite compiles some of them anew for each
+/// value that is bound, in search of a better plan: a limit is enough for that, and a join.
 fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
@@ -259,9 +284,11 @@ pub(super) fn open_reader(state_dir: &Path) -> Result<Connection, LedgerError> {
     let connection = Connection::open_with_flags(&path, flags).map_err(opening)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
     keep_plans(&connection).map_err(opening)?;
-    // Readers look at the newest events alone, or once at everything: what the system caches serves both.
+    // Readers look at the newest events alone, or once at everything: what the system caches serves
+    // both.
     connection.pragma_update(None, "cache_size", -512).map_err(opening)?;
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
+    let version: i64 =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;
     let known = STEPS.len() as i64;
     if version > known {
         return Err(LedgerError::Newer { path, found: version, known });
@@ -283,8 +310,10 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let connection = open_writer(dir.path()).unwrap();
-        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
-        let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+        let mode: String =
+            connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        let synchronous: i64 =
+            connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
         assert_eq!((mode.as_str(), synchronous), ("wal", 2));
         let permissions = std::fs::metadata(dir.path().join(DATABASE)).unwrap().permissions();
         assert_eq!(permissions.mode() & 0o777, 0o600);
@@ -334,7 +363,11 @@ mod tests {
         open_writer(dir.path()).unwrap().pragma_update(None, "user_version", 999).unwrap();
         assert!(matches!(open_writer(dir.path()), Err(LedgerError::Newer { found: 999, .. })));
 
-        std::fs::write(&path, b"this is not a database, but it is long enough to be taken for one".repeat(40)).unwrap();
+        std::fs::write(
+            &path,
+            b"this is not a database, but it is long enough to be taken for one".repeat(40),
+        )
+        .unwrap();
         let before = std::fs::read(&path).unwrap();
         assert!(matches!(open_writer(dir.path()), Err(LedgerError::Damaged { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), before);

@@ -39,8 +39,8 @@ pub use error::LedgerError;
 pub use handle::Ledger;
 pub use lock::{LockError, StateLock};
 pub use messages::{
-    AddSink, Binding, Checkpoint, Companion, Crash, Delivered, Failed, Flush, LastRead, Loaded, Nudge, Record, Recorded, Restarted,
-    Resume, SinkTrouble, Unchanged, Verdict, Watch,
+    AddSink, Binding, Checkpoint, Companion, Crash, Delivered, Failed, Flush, LastRead, Loaded,
+    Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged, Verdict, Watch,
 };
 pub use migrate::{DATABASE, open_writer};
 pub use read::{OpenItem, ProviderRow, Query, Reader, SinkRow};

@@ -6,7 +6,9 @@ use super::messages::Record;
 use super::numbering::Numbering;
 use super::store::ProviderState;
 use crate::config::Provider;
-use crate::event::{Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id};
+use crate::event::{
+    Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id,
+};
 
 type Sql<T> = rusqlite::Result<T>;
 
@@ -20,7 +22,10 @@ pub(super) fn tell_move(
 ) -> Sql<bool> {
     let provider = &message.provider;
     let (from, to) = (state.source.as_deref().unwrap_or("unknown"), message.source());
-    numbering.db.prepare_cached("UPDATE provider SET epoch = epoch + 1 WHERE id = ?1")?.execute([&provider.id])?;
+    numbering
+        .db
+        .prepare_cached("UPDATE provider SET epoch = epoch + 1 WHERE id = ?1")?
+        .execute([&provider.id])?;
     let key = IncidentKey::new(&provider.id, "provider");
     let update = UpdateKey::change(key, "moved", &[&(state.epoch + 1).to_string()]);
     let id = event_id(update, Kind::Provider, Fingerprint::new(Status::Reachable, "moved"));
@@ -63,8 +68,11 @@ pub(super) fn reachability(
         (false, _) => Some(Status::Reachable),
     };
     let id = event_id(update, Kind::Provider, Fingerprint::new(status, ""));
-    let title =
-        if reachable { format!("{} can be read again", provider.name) } else { format!("{} cannot be read", provider.name) };
+    let title = if reachable {
+        format!("{} can be read again", provider.name)
+    } else {
+        format!("{} cannot be read", provider.name)
+    };
     let draft = Draft {
         update_id: Some(format!("{status}-{outage}")),
         previous_status: previous,
@@ -73,10 +81,9 @@ pub(super) fn reachability(
         url: state.page_url.clone().or_else(|| Some(crate::redact::redact(&provider.url))),
         ..Draft::new(id, Kind::Provider, title, status, now)
     };
-    numbering.db.prepare_cached("UPDATE provider SET unreachable = ?2, outages = ?3 WHERE id = ?1")?.execute(params![
-        provider.id,
-        !reachable,
-        outage
-    ])?;
+    numbering
+        .db
+        .prepare_cached("UPDATE provider SET unreachable = ?2, outages = ?3 WHERE id = ?1")?
+        .execute(params![provider.id, !reachable, outage])?;
     numbering.store(provider, state.source.as_deref().unwrap_or("unknown"), draft, None, now)
 }

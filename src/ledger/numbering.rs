@@ -17,13 +17,28 @@ pub(super) struct Numbering<'a> {
 
 impl Numbering<'_> {
     /// Stores the event of `draft` unless it is known. Returns whether it is told.
-    pub(super) fn store(&mut self, provider: &Provider, source: &str, draft: Draft, reason: Option<&str>, now: Time) -> Sql<bool> {
+    pub(super) fn store(
+        &mut self,
+        provider: &Provider,
+        source: &str,
+        draft: Draft,
+        reason: Option<&str>,
+        now: Time,
+    ) -> Sql<bool> {
         let id = draft.id;
         let seq = if reason.is_some() { 0 } else { self.seq + 1 };
         let event = number(provider, source, draft, seq, now);
-        let line = serde_json::to_string(&event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        let row =
-            EventRow { seq, id, provider: &provider.id, kind: event.kind, impact: event.impact, observed_at: now, line: &line };
+        let line = serde_json::to_string(&event)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let row = EventRow {
+            seq,
+            id,
+            provider: &provider.id,
+            kind: event.kind,
+            impact: event.impact,
+            observed_at: now,
+            line: &line,
+        };
         if let Some(reason) = reason {
             store::put_filtered(self.db, &row, reason)?;
             return Ok(false);
@@ -37,7 +52,13 @@ impl Numbering<'_> {
 }
 
 /// The one place where a draft becomes an event.
-fn number(provider: &Provider, source: &str, draft: Draft, seq: u64, observed_at: Time) -> StatusEvent {
+fn number(
+    provider: &Provider,
+    source: &str,
+    draft: Draft,
+    seq: u64,
+    observed_at: Time,
+) -> StatusEvent {
     StatusEvent {
         seq,
         id: draft.id.to_string(),

@@ -1,4 +1,5 @@
-//! Reading the ledger while `run` is writing, or after it: what `status`, `history` and the sinks see.
+//! Reading the ledger while `run` is writing, or after it: what `status`, `history` and the sinks
+//! see.
 
 use std::path::Path;
 
@@ -148,7 +149,9 @@ impl Reader {
     /// The components of a provider, by group and name.
     pub fn components(&self, provider: &str) -> Result<Vec<Component>, LedgerError> {
         let mut known: Vec<_> = store::components(&self.db, provider)?.into_iter().collect();
-        known.sort_by(|(_, one), (_, other)| (&one.group, &one.name).cmp(&(&other.group, &other.name)));
+        known.sort_by(|(_, one), (_, other)| {
+            (&one.group, &one.name).cmp(&(&other.group, &other.name))
+        });
         let component = |(id, known): (String, store::KnownComponent)| Component {
             id: Some(id),
             name: known.name,
@@ -161,7 +164,9 @@ impl Reader {
     /// Every sink.
     pub fn sinks(&self) -> Result<Vec<SinkRow>, LedgerError> {
         let newest = store::newest_seq(&self.db)?;
-        let mut statement = self.db.prepare_cached("SELECT id, seq, trouble, delivered_at FROM sink ORDER BY id")?;
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT id, seq, trouble, delivered_at FROM sink ORDER BY id")?;
         let rows = statement.query_map([], |row| {
             let seq = row.get::<_, i64>(1)?.cast_unsigned();
             Ok(SinkRow {
@@ -182,7 +187,9 @@ impl Reader {
 
     /// The events after `seq`, oldest first, at most `most` of them and about 4 MiB.
     pub fn after(&self, seq: u64, most: usize) -> Result<Vec<Recorded>, LedgerError> {
-        let mut statement = self.db.prepare_cached("SELECT line FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT line FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
         let mut rows = statement.query([seq.cast_signed(), most as i64])?;
         let (mut events, mut bytes) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
@@ -219,7 +226,8 @@ impl Reader {
     fn lines(&self, table: &str, order: &str, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
         let mut conditions = vec!["1"];
         let mut values: Vec<Value> = Vec::new();
-        let list = |words: Vec<&str>| Value::Text(serde_json::to_string(&words).unwrap_or_default());
+        let list =
+            |words: Vec<&str>| Value::Text(serde_json::to_string(&words).unwrap_or_default());
         if !query.providers.is_empty() {
             conditions.push("provider IN (SELECT value FROM json_each(?))");
             values.push(list(query.providers.iter().map(String::as_str).collect()));
@@ -238,16 +246,22 @@ impl Reader {
         }
         let limit = query.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         values.push(Value::Integer(limit));
-        let sql = format!("SELECT line FROM {table} WHERE {} ORDER BY {order} DESC LIMIT ?", conditions.join(" AND "));
+        let sql = format!(
+            "SELECT line FROM {table} WHERE {} ORDER BY {order} DESC LIMIT ?",
+            conditions.join(" AND ")
+        );
         let mut statement = self.db.prepare_cached(&sql)?;
-        let lines: Vec<String> = statement.query_map(params_from_iter(values), |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let lines: Vec<String> = statement
+            .query_map(params_from_iter(values), |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
         lines.into_iter().rev().map(recorded).collect()
     }
 }
 
 fn recorded(line: String) -> Result<Recorded, LedgerError> {
-    let event = serde_json::from_str(&line)
-        .map_err(|error| LedgerError::Failed { reason: format!("a stored event is damaged: {error}") })?;
+    let event = serde_json::from_str(&line).map_err(|error| LedgerError::Failed {
+        reason: format!("a stored event is damaged: {error}"),
+    })?;
     Ok(Recorded { event, line })
 }
 
@@ -259,7 +273,8 @@ const PROVIDERS: &str = "
       unreachable, restarts, last_restart_at, last_restart_cause, parked, quarantined_until, shrunk, quiet_since
     FROM provider LEFT JOIN quiet ON quiet.provider = id ORDER BY watched DESC, id";
 
-/// Takes the columns of a row one after the other: by name each would be searched for among all of them.
+/// Takes the columns of a row one after the other: by name each would be searched for among all of
+/// them.
 struct Columns<'row, 'stmt> {
     row: &'row Row<'stmt>,
     next: usize,
@@ -283,7 +298,9 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         name: columns.take()?,
         source: columns.take()?,
         page_url: columns.take()?,
-        impact: columns.take::<Option<String>>()?.map(|impact| impact.parse().unwrap_or(Impact::Unknown)),
+        impact: columns
+            .take::<Option<String>>()?
+            .map(|impact| impact.parse().unwrap_or(Impact::Unknown)),
         watched: columns.take()?,
         interval_ms: columns.take()?,
         stale_after_ms: columns.take()?,

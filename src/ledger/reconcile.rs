@@ -5,7 +5,9 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::config::FirstRun;
-use crate::event::{Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id, format_time};
+use crate::event::{
+    Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id, format_time,
+};
 use crate::snapshot::{Incident, Update, UpdateId};
 
 /// What the ledger remembers of an incident.
@@ -78,9 +80,11 @@ pub struct Context<'a> {
     pub first_run: Option<FirstRun>,
     /// When the provider was first read: what was published before is backfill.
     pub watched_since: Time,
-    /// The list of past incidents is read for the first time: what ended before `watched_since` is not news.
+    /// The list of past incidents is read for the first time: what ended before `watched_since` is
+    /// not news.
     pub first_history: bool,
-    /// The provider has moved to another platform: what was published before this is known under another id.
+    /// The provider has moved to another platform: what was published before this is known under
+    /// another id.
     pub moved_after: Option<Time>,
 }
 
@@ -136,15 +140,23 @@ pub fn digest(incident: &Incident) -> u128 {
 
 /// Compares one incident with what is known of it.
 #[must_use]
-pub fn reconcile(known: Option<&KnownItem>, seen: &[Seen], incident: &Incident, context: Context<'_>) -> Outcome {
+pub fn reconcile(
+    known: Option<&KnownItem>,
+    seen: &[Seen],
+    incident: &Incident,
+    context: Context<'_>,
+) -> Outcome {
     let key = IncidentKey::new(context.provider, &incident.id);
-    let mut outcome = Outcome { item: remember(known, incident), seen: Vec::new(), news: Vec::new() };
+    let mut outcome =
+        Outcome { item: remember(known, incident), seen: Vec::new(), news: Vec::new() };
     for update in &incident.updates {
         judge_update(&mut outcome, key, seen, incident, update, context);
     }
     conclude(&mut outcome, known, key, incident, context);
     match (known, context.first_run) {
-        (_, Some(first_run)) => outcome.news = first_news(outcome.news, key, incident, first_run, context),
+        (_, Some(first_run)) => {
+            outcome.news = first_news(outcome.news, key, incident, first_run, context)
+        }
         (None, None) => {
             if outcome.news.is_empty() && incident.updates.is_empty() && !quiet(incident, context) {
                 outcome.news.push(change(key, incident, "opened", &[], context));
@@ -158,7 +170,13 @@ pub fn reconcile(known: Option<&KnownItem>, seen: &[Seen], incident: &Incident, 
         }
         (Some(known), None) => {
             if outcome.news.is_empty() {
-                outcome.news.extend(silent_change(&mut outcome.item, known, key, incident, context));
+                outcome.news.extend(silent_change(
+                    &mut outcome.item,
+                    known,
+                    key,
+                    incident,
+                    context,
+                ));
             }
             keep_impact(&mut outcome, known, incident);
         }
@@ -166,8 +184,9 @@ pub fn reconcile(known: Option<&KnownItem>, seen: &[Seen], incident: &Incident, 
     outcome
 }
 
-/// Many documents do not say any more how bad an incident was once it is over: then it was as bad as it was last known to
-/// be. The digest stays that of the document, and no identity depends on the impact.
+/// Many documents do not say any more how bad an incident was once it is over: then it was as bad
+/// as it was last known to be. The digest stays that of the document, and no identity depends on
+/// the impact.
 fn keep_impact(outcome: &mut Outcome, known: &KnownItem, incident: &Incident) {
     if incident.status.is_over() && incident.impact == Impact::Unknown {
         outcome.item.impact = known.impact;
@@ -175,15 +194,28 @@ fn keep_impact(outcome: &mut Outcome, known: &KnownItem, incident: &Incident) {
     }
 }
 
-/// Not every platform gives its updates a status: that an incident is over may stand beside them. Then its newest
-/// update, if it is news, says so; if it is not, or was only edited, the end is told by itself. The words an
-/// update is recognised by stay its own, so that nothing is told again when the next one follows.
-fn conclude(outcome: &mut Outcome, known: Option<&KnownItem>, key: IncidentKey, incident: &Incident, context: Context<'_>) {
-    let changed = known.is_some_and(|known| known.status != incident.status) && incident.status != Status::Update;
-    let newest = incident.updates.last().map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).1);
+/// Not every platform gives its updates a status: that an incident is over may stand beside them.
+/// Then its newest update, if it is news, says so; if it is not, or was only edited, the end is
+/// told by itself. The words an update is recognised by stay its own, so that nothing is told again
+/// when the next one follows.
+fn conclude(
+    outcome: &mut Outcome,
+    known: Option<&KnownItem>,
+    key: IncidentKey,
+    incident: &Incident,
+    context: Context<'_>,
+) {
+    let changed = known.is_some_and(|known| known.status != incident.status)
+        && incident.status != Status::Update;
+    let newest = incident
+        .updates
+        .last()
+        .map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).1);
     let over = incident.status.is_over();
     let ended = over && known.is_some_and(|known| !known.status.is_over());
-    let Some(last) = outcome.news.last_mut() else { return };
+    let Some(last) = outcome.news.last_mut() else {
+        return;
+    };
     let says_nothing = last.status == Status::Update || (over && !last.status.is_over());
     if last.revision == 1 && last.update_id == newest && (over || changed) {
         if says_nothing {
@@ -192,7 +224,13 @@ fn conclude(outcome: &mut Outcome, known: Option<&KnownItem>, key: IncidentKey, 
     } else if ended && !outcome.news.iter().any(|draft| draft.status.is_over()) {
         let from = known.map_or("", |known| known.status.as_str());
         let count = outcome.item.changes.to_string();
-        outcome.news.push(change(key, incident, "status", &[from, incident.status.as_str(), &count], context));
+        outcome.news.push(change(
+            key,
+            incident,
+            "status",
+            &[from, incident.status.as_str(), &count],
+            context,
+        ));
         outcome.item.changes += 1;
     }
 }
@@ -204,7 +242,11 @@ fn quiet(incident: &Incident, context: Context<'_>) -> bool {
 
 /// What will be known of the incident after this poll.
 fn remember(known: Option<&KnownItem>, incident: &Incident) -> KnownItem {
-    let newest = incident.updates.iter().filter_map(|update| update.published_at.max(update.edited_at)).max();
+    let newest = incident
+        .updates
+        .iter()
+        .filter_map(|update| update.published_at.max(update.edited_at))
+        .max();
     KnownItem {
         native_id: incident.id.clone(),
         kind: incident.kind,
@@ -238,8 +280,10 @@ fn judge_update(
     if versions().any(|seen| seen.fingerprint == fingerprint) {
         return;
     }
-    let stale = versions().any(|seen| update.edited_at.is_some() && seen.edited_at > update.edited_at);
-    let moved = matches!(update.id, UpdateId::Timed(..)) && was_moved(key, seen, incident, fingerprint);
+    let stale =
+        versions().any(|seen| update.edited_at.is_some() && seen.edited_at > update.edited_at);
+    let moved =
+        matches!(update.id, UpdateId::Timed(..)) && was_moved(key, seen, incident, fingerprint);
     let mut revision = versions().map(|seen| seen.revision).max().unwrap_or(0) + 1;
     let mut told_id = id;
     let mut late = stale || moved;
@@ -256,9 +300,15 @@ fn judge_update(
             _ => outcome.item.latest = Some(Latest { id: told_id.clone(), at, revision }),
         }
     }
-    outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at: update.edited_at });
+    outcome.seen.push(Seen {
+        update: update_key,
+        fingerprint,
+        revision,
+        edited_at: update.edited_at,
+    });
     if late {
-        // An older text than the one known: a stale replica answered; or a known one under another time. Remembered, never told.
+        // An older text than the one known: a stale replica answered; or a known one under another
+        // time. Remembered, never told.
         return;
     }
     outcome.news.push(Draft {
@@ -267,27 +317,38 @@ fn judge_update(
         status: update.status,
         message: Some(update.text.clone()).filter(|text| !text.is_empty()),
         published_at: update.published_at.unwrap_or(context.now),
-        backfill: update.published_at.is_some_and(|at| latest_possible(update, at) < context.watched_since),
+        backfill: update
+            .published_at
+            .is_some_and(|at| latest_possible(update, at) < context.watched_since),
         id: event_id(update_key, incident.kind, fingerprint),
         ..draft(incident, context)
     });
 }
 
-/// Whether an update that is recognised by its time is a known one under another time: the same words were seen at
-/// a time at which the document has no update any more.
-fn was_moved(key: IncidentKey, seen: &[Seen], incident: &Incident, fingerprint: Fingerprint) -> bool {
+/// Whether an update that is recognised by its time is a known one under another time: the same
+/// words were seen at a time at which the document has no update any more.
+fn was_moved(
+    key: IncidentKey,
+    seen: &[Seen],
+    incident: &Incident,
+    fingerprint: Fingerprint,
+) -> bool {
     let mut same = seen.iter().filter(|seen| seen.fingerprint == fingerprint).peekable();
     if same.peek().is_none() {
         return false;
     }
-    let listed: Vec<UpdateKey> =
-        incident.updates.iter().map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).0).collect();
+    let listed: Vec<UpdateKey> = incident
+        .updates
+        .iter()
+        .map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).0)
+        .collect();
     same.any(|seen| !listed.contains(&seen.update))
 }
 
 /// Feeds that give an update's minute alone mean any moment of it.
 fn latest_possible(update: &Update, at: Time) -> Time {
-    let minute_only = matches!(update.id, UpdateId::Timed(..)) && at.timestamp_millis() % 60_000 == 0;
+    let minute_only =
+        matches!(update.id, UpdateId::Timed(..)) && at.timestamp_millis() % 60_000 == 0;
     if minute_only { at + chrono::Duration::seconds(59) } else { at }
 }
 
@@ -296,7 +357,11 @@ fn identify(key: IncidentKey, update: &Update, fingerprint: Fingerprint) -> (Upd
     match &update.id {
         UpdateId::Native(id) => (UpdateKey::native(key, id), id.clone()),
         UpdateId::Timed(time, ordinal) => {
-            let id = if *ordinal == 0 { format_time(*time) } else { format!("{}#{ordinal}", format_time(*time)) };
+            let id = if *ordinal == 0 {
+                format_time(*time)
+            } else {
+                format!("{}#{ordinal}", format_time(*time))
+            };
             (UpdateKey::timed(key, *time, *ordinal), id)
         }
         UpdateId::Content | UpdateId::Latest => {
@@ -322,10 +387,17 @@ fn draft(incident: &Incident, context: Context<'_>) -> Draft {
 }
 
 /// An event for a change that no update announced.
-fn change(key: IncidentKey, incident: &Incident, what: &str, parts: &[&str], context: Context<'_>) -> Draft {
+fn change(
+    key: IncidentKey,
+    incident: &Incident,
+    what: &str,
+    parts: &[&str],
+    context: Context<'_>,
+) -> Draft {
     let update = UpdateKey::change(key, what, parts);
     let fingerprint = Fingerprint::new(incident.status, what);
-    let published_at = if what == "opened" { incident.started_at.unwrap_or(context.now) } else { context.now };
+    let published_at =
+        if what == "opened" { incident.started_at.unwrap_or(context.now) } else { context.now };
     Draft {
         id: event_id(update, incident.kind, fingerprint),
         update_id: Some(update.shown(what)),
@@ -335,8 +407,8 @@ fn change(key: IncidentKey, incident: &Incident, what: &str, parts: &[&str], con
     }
 }
 
-/// A status, impact or window that changed alone. The title and the components change by the hundred without
-/// meaning anything: they are stored and shown with the next event.
+/// A status, impact or window that changed alone. The title and the components change by the
+/// hundred without meaning anything: they are stored and shown with the next event.
 fn silent_change(
     item: &mut KnownItem,
     known: &KnownItem,
@@ -344,7 +416,11 @@ fn silent_change(
     incident: &Incident,
     context: Context<'_>,
 ) -> Option<Draft> {
-    let newest = incident.updates.iter().filter_map(|update| update.published_at.max(update.edited_at)).max();
+    let newest = incident
+        .updates
+        .iter()
+        .filter_map(|update| update.published_at.max(update.edited_at))
+        .max();
     if newest < known.newest_at && !incident.updates.is_empty() {
         // The newest update is missing: deleted, or a stale replica. Neither is news.
         item.status = known.status;
@@ -354,13 +430,31 @@ fn silent_change(
     }
     let count = known.changes.to_string();
     let window = |item: &KnownItem| (item.scheduled_for, item.scheduled_until);
-    let moved = window(known) != window(item) && known.scheduled_for.is_some() && item.scheduled_for.is_some();
+    let moved = window(known) != window(item)
+        && known.scheduled_for.is_some()
+        && item.scheduled_for.is_some();
     let draft = if known.status != incident.status && incident.status != Status::Update {
-        change(key, incident, "status", &[known.status.as_str(), incident.status.as_str(), &count], context)
-    } else if known.impact != incident.impact && incident.impact != Impact::Unknown && known.impact != Impact::Unknown {
-        change(key, incident, "impact", &[known.impact.as_str(), incident.impact.as_str(), &count], context)
+        change(
+            key,
+            incident,
+            "status",
+            &[known.status.as_str(), incident.status.as_str(), &count],
+            context,
+        )
+    } else if known.impact != incident.impact
+        && incident.impact != Impact::Unknown
+        && known.impact != Impact::Unknown
+    {
+        change(
+            key,
+            incident,
+            "impact",
+            &[known.impact.as_str(), incident.impact.as_str(), &count],
+            context,
+        )
     } else if moved && !incident.status.is_over() {
-        let times = [incident.scheduled_for, incident.scheduled_until].map(|time| time.map(format_time).unwrap_or_default());
+        let times = [incident.scheduled_for, incident.scheduled_until]
+            .map(|time| time.map(format_time).unwrap_or_default());
         change(key, incident, "window", &[&times[0], &times[1], &count], context)
     } else {
         return None;
@@ -369,7 +463,8 @@ fn silent_change(
     Some(draft)
 }
 
-/// What is told of an incident at the provider's first good poll. [`FirstRun::Latest`] is settled over all incidents by the caller.
+/// What is told of an incident at the provider's first good poll. [`FirstRun::Latest`] is settled
+/// over all incidents by the caller.
 fn first_news(
     mut news: Vec<Draft>,
     key: IncidentKey,
@@ -385,12 +480,17 @@ fn first_news(
         FirstRun::All => news,
         FirstRun::Latest => news.pop().into_iter().collect(),
         FirstRun::Active => {
-            // A maintenance that is only announced is shown by `status`; pages list them by the dozen.
-            // A feed item without a status word may be anything: it is taken for past.
-            if incident.status.is_over() || matches!(incident.status, Status::Scheduled | Status::Update) {
+            // A maintenance that is only announced is shown by `status`; pages list them by the
+            // dozen. A feed item without a status word may be anything: it is taken for past.
+            if incident.status.is_over()
+                || matches!(incident.status, Status::Scheduled | Status::Update)
+            {
                 return Vec::new();
             }
-            let newest = news.pop().unwrap_or_else(|| Draft { backfill: true, ..change(key, incident, "opened", &[], context) });
+            let newest = news.pop().unwrap_or_else(|| Draft {
+                backfill: true,
+                ..change(key, incident, "opened", &[], context)
+            });
             vec![newest]
         }
     }

@@ -1,7 +1,9 @@
-//! Until when retention has come: a time of its own, so that a clock that is wrong for a while costs no history.
+//! Until when retention has come: a time of its own, so that a clock that is wrong for a while
+//! costs no history.
 //!
-//! It follows the wall clock, but never runs more than twice as fast as time passes. After a long pause it is late, and
-//! rows are kept longer than they need to be; a clock that is ahead by a day or a century removes next to nothing.
+//! It follows the wall clock, but never runs more than twice as fast as time passes. After a long
+//! pause it is late, and rows are kept longer than they need to be; a clock that is ahead by a day
+//! or a century removes next to nothing.
 
 use std::time::Duration;
 
@@ -15,14 +17,19 @@ const KEY: &str = "retention";
 
 /// The time to count from at `now`, `passed` after it was last asked; zero: after a start.
 pub(super) fn reached(db: &Connection, now: Time, passed: Duration) -> rusqlite::Result<Time> {
-    let stored = db.query_row("SELECT value FROM meta WHERE key = ?1", [KEY], |row| row.get(0)).optional()?;
+    let stored = db
+        .query_row("SELECT value FROM meta WHERE key = ?1", [KEY], |row| row.get(0))
+        .optional()?;
     let former = store::time(stored.flatten());
     let step = chrono::Duration::from_std(passed * 2).unwrap_or_default();
     let most = former.map_or(now, |former| former.checked_add_signed(step).unwrap_or(former));
     // Not back: what a clock that is behind says is no reason to begin anew.
     let reached = most.min(now).max(former.unwrap_or(now));
     if Some(reached) != former {
-        db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)", params![KEY, reached.timestamp_millis()])?;
+        db.execute(
+            "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+            params![KEY, reached.timestamp_millis()],
+        )?;
     }
     Ok(reached.min(now))
 }
@@ -38,7 +45,11 @@ mod tests {
         let day = |n: i64| Time::from_timestamp_millis(1_760_000_000_000 + n * 86_400_000).unwrap();
         let hour = Duration::from_hours(1);
         assert_eq!(reached(&db, day(0), Duration::ZERO).unwrap(), day(0));
-        assert_eq!(reached(&db, day(30_000), Duration::ZERO).unwrap(), day(0), "a start in another century");
+        assert_eq!(
+            reached(&db, day(30_000), Duration::ZERO).unwrap(),
+            day(0),
+            "a start in another century"
+        );
         let later = reached(&db, day(30_000), hour).unwrap();
         assert_eq!(later, day(0) + chrono::Duration::hours(2));
         assert_eq!(reached(&db, day(-9), hour).unwrap(), day(-9), "a clock that is behind");

@@ -1,5 +1,6 @@
-//! Doubts about a provider that is read without an error: its answers shrank by half, or have said nothing new for
-//! so long that the page may be abandoned. Each doubt is told once; `status` shows it while it lasts.
+//! Doubts about a provider that is read without an error: its answers shrank by half, or have said
+//! nothing new for so long that the page may be abandoned. Each doubt is told once; `status` shows
+//! it while it lasts.
 
 use rusqlite::{Connection, named_params, params};
 
@@ -19,12 +20,14 @@ const BELIEVED: chrono::Duration = chrono::Duration::days(7);
 /// Shorter lists shrink by half for good reasons.
 const FEW: usize = 6;
 
-/// What a person is told of a result once it is on disk: not of one that was taken back, and once where it was written twice.
+/// What a person is told of a result once it is on disk: not of one that was taken back, and once
+/// where it was written twice.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Warning {
     /// A list has lost half of what it had.
     Shrunk(String),
-    /// Nothing known is listed and nothing resembles it: the window has rolled on while nobody looked.
+    /// Nothing known is listed and nothing resembles it: the window has rolled on while nobody
+    /// looked.
     RolledOn {
         /// Incidents and maintenances listed now.
         listed: usize,
@@ -36,18 +39,26 @@ impl Warning {
         match self {
             Self::Shrunk(reason) => tracing::warn!(provider, reason, "looks suspect"),
             Self::RolledOn { listed } => {
-                tracing::warn!(provider, listed, "nothing listed before is listed any more: updates may have been missed");
+                tracing::warn!(
+                    provider,
+                    listed,
+                    "nothing listed before is listed any more: updates may have been missed"
+                );
             }
         }
     }
 }
 
-/// Compares how much this document lists with what is usual, after it was recorded. Answers what to warn of.
+/// Compares how much this document lists with what is usual, after it was recorded. Answers what to
+/// warn of.
 pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Option<Warning>> {
     let snapshot = &message.snapshot;
-    // Only lists that claim to be whole can have lost something: those of open incidents come and go.
-    let incidents = (snapshot.coverage.incidents == Listing::Recent && message.complete)
-        .then(|| snapshot.incidents.iter().filter(|incident| incident.kind == Kind::Incident).count());
+    // Only lists that claim to be whole can have lost something: those of open incidents come and
+    // go.
+    let incidents =
+        (snapshot.coverage.incidents == Listing::Recent && message.complete).then(|| {
+            snapshot.incidents.iter().filter(|incident| incident.kind == Kind::Incident).count()
+        });
     let components = snapshot.coverage.all_components.then_some(snapshot.components.len());
     let now = message.observed_at;
     let settled = usual.shrunk_since.is_some_and(|since| now - since >= BELIEVED);
@@ -79,13 +90,19 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Opti
     Ok(None)
 }
 
-/// Looks for providers that are read without an error and on which nothing has happened for very long: by the page's
-/// own time where it has one, else by what was seen. Answers who is told of for the first time.
+/// Looks for providers that are read without an error and on which nothing has happened for very
+/// long: by the page's own time where it has one, else by what was seen. Answers who is told of for
+/// the first time.
 pub(super) fn look_for_quiet(db: &Connection, now: Time) -> Sql<Vec<String>> {
     let last = "max(coalesce(page_version, baseline_at, ?1), iif(last_change_at > baseline_at, last_change_at, 0))";
     let long_ago = now.checked_sub_signed(QUIET).unwrap_or(Time::MIN_UTC);
     let values = params![now.timestamp_millis(), millis(Some(long_ago))];
-    db.execute(&format!("UPDATE provider SET quiet_since = NULL WHERE quiet_since IS NOT NULL AND {last} >= ?2"), values)?;
+    db.execute(
+        &format!(
+            "UPDATE provider SET quiet_since = NULL WHERE quiet_since IS NOT NULL AND {last} >= ?2"
+        ),
+        values,
+    )?;
     let mut statement = db.prepare(&format!(
         "UPDATE provider SET quiet_since = {last}
          WHERE watched = 1 AND quiet_since IS NULL AND {last} < ?2 AND coalesce((SELECT at FROM quiet WHERE provider = id), last_success_at) + stale_after_ms >= ?1
@@ -102,7 +119,12 @@ pub(super) fn look_for_quiet(db: &Connection, now: Time) -> Sql<Vec<String>> {
 /// The doubt in words for a person.
 pub(super) fn sentence(shrunk: Option<String>, quiet_since: Option<Time>) -> Option<String> {
     shrunk.or_else(|| {
-        quiet_since.map(|since| format!("nothing has changed there since {}, though it is read", since.format("%Y-%m-%d")))
+        quiet_since.map(|since| {
+            format!(
+                "nothing has changed there since {}, though it is read",
+                since.format("%Y-%m-%d")
+            )
+        })
     })
 }
 
@@ -143,8 +165,12 @@ pub(super) mod tests {
     fn record(incidents: Option<usize>, components: usize, day: i64) -> Record {
         let listing = if incidents.is_some() { Listing::Recent } else { Listing::Open };
         let snapshot = Snapshot {
-            incidents: (0..incidents.unwrap_or(0)).map(|n| Incident::new(Kind::Incident, n.to_string(), "x")).collect(),
-            components: (0..components).map(|n| component(None, n.to_string(), None, ComponentStatus::Operational)).collect(),
+            incidents: (0..incidents.unwrap_or(0))
+                .map(|n| Incident::new(Kind::Incident, n.to_string(), "x"))
+                .collect(),
+            components: (0..components)
+                .map(|n| component(None, n.to_string(), None, ComponentStatus::Operational))
+                .collect(),
             coverage: Coverage { incidents: listing, all_components: true, ..Coverage::default() },
             ..Snapshot::default()
         };
@@ -170,17 +196,31 @@ pub(super) mod tests {
             let warning = count(&db, &record(incidents, components, day), usual).unwrap();
             let shrunk = shrunk(&db);
             let begins = usual.shrunk_since.is_none();
-            assert_eq!(warning, shrunk.clone().filter(|_| begins).map(Warning::Shrunk), "told as it begins");
+            assert_eq!(
+                warning,
+                shrunk.clone().filter(|_| begins).map(Warning::Shrunk),
+                "told as it begins"
+            );
             shrunk
         };
         assert_eq!(after(Some(50), 40, 0), None);
-        // One that lists only what is open says nothing of the past ones, and half and one more is no half.
+        // One that lists only what is open says nothing of the past ones, and half and one more is
+        // no half.
         assert_eq!(after(None, 21, 0), None);
         assert_eq!(after(None, 40, 0), None);
-        assert_eq!(after(Some(50), 20, 1).as_deref(), Some("it lists 20 components, where it listed 40"));
-        assert_eq!(after(Some(10), 40, 1).as_deref(), Some("it lists 10 incidents, where it listed 50"));
+        assert_eq!(
+            after(Some(50), 20, 1).as_deref(),
+            Some("it lists 20 components, where it listed 40")
+        );
+        assert_eq!(
+            after(Some(10), 40, 1).as_deref(),
+            Some("it lists 10 incidents, where it listed 50")
+        );
         assert_eq!(after(Some(50), 40, 2), None);
-        assert_eq!(after(Some(0), 40, 3).as_deref(), Some("it lists 0 incidents, where it listed 50"));
+        assert_eq!(
+            after(Some(0), 40, 3).as_deref(),
+            Some("it lists 0 incidents, where it listed 50")
+        );
         assert!(after(Some(0), 40, 9).is_some());
         assert_eq!(after(Some(3), 40, 10), None);
         // Few are few.
@@ -191,7 +231,9 @@ pub(super) mod tests {
     fn thirty_days_without_news_are_told_once() {
         let (_dir, db) = open();
         assert!(look_for_quiet(&db, at(90)).unwrap().is_empty(), "never read");
-        let set = |sql: &str, day: i64| db.execute(&format!("UPDATE provider SET {sql}"), [at(day).timestamp_millis()]).unwrap();
+        let set = |sql: &str, day: i64| {
+            db.execute(&format!("UPDATE provider SET {sql}"), [at(day).timestamp_millis()]).unwrap()
+        };
         set("baseline_at = ?1, last_change_at = ?1", 0);
         set("last_success_at = ?1", 29);
         assert!(look_for_quiet(&db, at(29)).unwrap().is_empty());
@@ -199,14 +241,19 @@ pub(super) mod tests {
         set("last_success_at = ?1", 40);
         assert_eq!(look_for_quiet(&db, at(40)).unwrap(), ["acme"]);
         assert!(look_for_quiet(&db, at(40)).unwrap().is_empty(), "told twice");
-        let since: Option<i64> = db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
+        let since: Option<i64> =
+            db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
         let told = sentence(None, time(since));
-        assert_eq!(told.as_deref(), Some("nothing has changed there since 2026-03-01, though it is read"));
+        assert_eq!(
+            told.as_deref(),
+            Some("nothing has changed there since 2026-03-01, though it is read")
+        );
         // Something happens, and the doubt goes.
         set("last_change_at = ?1", 41);
         set("last_success_at = ?1", 41);
         assert!(look_for_quiet(&db, at(41)).unwrap().is_empty());
-        let since: Option<i64> = db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
+        let since: Option<i64> =
+            db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
         assert_eq!(since, None);
     }
 

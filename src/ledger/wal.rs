@@ -1,4 +1,5 @@
-//! The database's write-ahead log grows as long as somebody reads what was there before: told once, with what to do, and its end.
+//! The database's write-ahead log grows as long as somebody reads what was there before: told once,
+//! with what to do, and its end.
 
 use std::path::Path;
 
@@ -6,12 +7,13 @@ use rusqlite::Connection;
 
 use super::migrate;
 
-/// Beyond this size it is looked at. SQLite moves what it holds into the database at [`PAGES`], unless a reader needs the old
-/// pages.
+/// Beyond this size it is looked at. SQLite moves what it holds into the database at [`PAGES`],
+/// unless a reader needs the old pages.
 const LARGE: u64 = 64 << 20;
 
-/// From so many pages of 4 KB on it is moved into the database. A group of 256 results changes a thousand pages, many of them the
-/// same as the group before: the more of them are moved together, the fewer are written twice.
+/// From so many pages of 4 KB on it is moved into the database. A group of 256 results changes a
+/// thousand pages, many of them the same as the group before: the more of them are moved together,
+/// the fewer are written twice.
 pub(super) const PAGES: i64 = 4096;
 
 /// SQLite cuts it to this size when it begins it anew.
@@ -38,8 +40,8 @@ impl Wal {
             return;
         }
         match move_over(db) {
-            // A sink that reads much may stand in the way at any look, but then it gets on: the same place twice is somebody
-            // who holds on.
+            // A sink that reads much may stand in the way at any look, but then it gets on: the
+            // same place twice is somebody who holds on.
             Ok((pages, moved)) if moved < pages => {
                 let stands = self.stuck.replace(moved) == Some(moved);
                 if stands && !std::mem::replace(&mut self.told, true) {
@@ -57,13 +59,15 @@ impl Wal {
                     tracing::debug!(%error, "the write-ahead log stays");
                 }
             }
-            Err(error) => tracing::debug!(%error, "the write-ahead log cannot be moved into the database"),
+            Err(error) => {
+                tracing::debug!(%error, "the write-ahead log cannot be moved into the database")
+            }
         }
     }
 }
 
-/// Moves what nobody reads any more into the database, without waiting for anybody. Answers how many pages there are, and how
-/// many of them are in the database now.
+/// Moves what nobody reads any more into the database, without waiting for anybody. Answers how
+/// many pages there are, and how many of them are in the database now.
 fn move_over(db: &Connection) -> rusqlite::Result<(i64, i64)> {
     db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
 }

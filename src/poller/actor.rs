@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
+};
 use tokio::time::Instant;
 
 use super::cycle::{self, Outcome, Start};
@@ -72,16 +74,27 @@ impl Poller {
         if !loaded.components.is_empty() && shared.filters.is_due(&provider) {
             shared.tell_unmatched(&provider, unmatched_in(&provider.filter, &loaded.components));
         }
-        let (backoff, planned) = if loaded.checkpoint.failures > 0 { (planned, None) } else { (None, planned) };
+        let (backoff, planned) =
+            if loaded.checkpoint.failures > 0 { (planned, None) } else { (None, planned) };
         Self {
-            not_before: waits.into_iter().flatten().chain(backoff).max().map(|at| shared.by_the_anchor(at)),
+            not_before: waits
+                .into_iter()
+                .flatten()
+                .chain(backoff)
+                .max()
+                .map(|at| shared.by_the_anchor(at)),
             planned: planned.map(|at| shared.by_the_anchor(at)),
             due: Time::MAX_UTC,
             put_off: false,
             moved_to: None,
             failures: loaded.checkpoint.failures,
             failing: loaded.checkpoint.failures > 0,
-            start: Arc::new(Start { checkpoint: loaded.checkpoint, known: loaded.known, unconditional: false, unread: 0 }),
+            start: Arc::new(Start {
+                checkpoint: loaded.checkpoint,
+                known: loaded.known,
+                unconditional: false,
+                unread: 0,
+            }),
             active: loaded.active,
             shared,
             provider,
@@ -102,34 +115,50 @@ impl Poller {
 
     /// The document asked for next.
     fn address(&self) -> &url::Url {
-        self.start.checkpoint.binding.as_ref().map_or(&self.provider.url, |binding| &binding.document_url)
+        self.start
+            .checkpoint
+            .binding
+            .as_ref()
+            .map_or(&self.provider.url, |binding| &binding.document_url)
     }
 
     fn poll(&mut self, context: &mut Context<Self>) {
         if let Some(until) = self.shared.client.blocked_until(self.address()) {
-            // The host has asked to be left alone, perhaps through another of its providers: no fault of this one.
+            // The host has asked to be left alone, perhaps through another of its providers: no
+            // fault of this one.
             self.finished();
             let after = Duration::from_millis(fastrand::u64(0..1000));
             return self.schedule(self.shared.anchor.time_at(until + after), context);
         }
-        let (shared, provider, start) = (Arc::clone(&self.shared), Arc::clone(&self.provider), Arc::clone(&self.start));
+        let (shared, provider, start) =
+            (Arc::clone(&self.shared), Arc::clone(&self.provider), Arc::clone(&self.start));
         let began = shared.time();
-        if shared.once.is_none() && self.is_overdue(began) && !std::mem::replace(&mut self.put_off, true) {
-            // The process was stopped and goes on: everybody is due at this moment. Once only, or a busy machine never polls.
-            return self.schedule(schedule::first(self.slot, &provider.settings, self.active, began, None, None), context);
+        if shared.once.is_none()
+            && self.is_overdue(began)
+            && !std::mem::replace(&mut self.put_off, true)
+        {
+            // The process was stopped and goes on: everybody is due at this moment. Once only, or a
+            // busy machine never polls.
+            return self.schedule(
+                schedule::first(self.slot, &provider.settings, self.active, began, None, None),
+                context,
+            );
         }
         self.put_off = false;
         self.progress.expect(&shared.anchor, Instant::now() + PATIENCE);
         let progress = Arc::clone(&self.progress);
         let cycle = async move {
             let place = shared.work.place().await;
-            // The first document and its details, each with its deadline, and the waits for the host's turn.
+            // The first document and its details, each with its deadline, and the waits for the
+            // host's turn.
             progress.expect(&shared.anchor, Instant::now() + provider.settings.timeout * 4);
             cycle::poll(&shared, &provider, &start, place).await
         };
         context.spawn(cycle.into_actor(self).then(move |outcome, poller, _| {
             let report = poller.report(outcome, began);
-            report.into_actor(poller).map(move |done, poller, context| poller.settle(done, began, context))
+            report
+                .into_actor(poller)
+                .map(move |done, poller, context| poller.settle(done, began, context))
         }));
     }
 
@@ -140,26 +169,41 @@ impl Poller {
 
     /// Tells the ledger what came of the poll, and waits where it must not be lost.
     fn report(&self, outcome: Outcome, began: Time) -> impl Future<Output = Done> + use<> {
-        let (shared, provider, generation) = (Arc::clone(&self.shared), Arc::clone(&self.provider), self.generation);
+        let (shared, provider, generation) =
+            (Arc::clone(&self.shared), Arc::clone(&self.provider), self.generation);
         // As far as it can be said before the ledger has answered.
         let next = shared.on_the_wall(self.next(began, shared.time()));
         async move {
             match outcome {
-                Outcome::Unchanged { validators, companions } => Done::Unchanged { validators, companions },
+                Outcome::Unchanged { validators, companions } => {
+                    Done::Unchanged { validators, companions }
+                }
                 Outcome::Failed(trouble) => Done::Failed(trouble),
                 Outcome::Read { snapshot, mut checkpoint, complete, moved_to, turn } => {
                     checkpoint.next_poll_at = Some(next);
                     for rejected in snapshot.rejected.iter().take(5) {
-                        tracing::info!(provider = provider.id, rejected, "an item could not be used");
+                        tracing::info!(
+                            provider = provider.id,
+                            rejected,
+                            "an item could not be used"
+                        );
                     }
                     let unmatched = unmatched(&provider.filter, &snapshot);
                     let observed_at = crate::clock::now();
-                    let record =
-                        Record { provider, generation, snapshot, checkpoint: (*checkpoint).clone(), complete, observed_at };
+                    let record = Record {
+                        provider,
+                        generation,
+                        snapshot,
+                        checkpoint: (*checkpoint).clone(),
+                        complete,
+                        observed_at,
+                    };
                     let answer = shared.ledger.ask(record).await;
                     drop(turn);
                     match answer {
-                        Ok(recorded) => Done::Recorded { recorded, checkpoint, moved_to, unmatched },
+                        Ok(recorded) => {
+                            Done::Recorded { recorded, checkpoint, moved_to, unmatched }
+                        }
                         Err(error) => Done::Unrecorded(error),
                     }
                 }
@@ -175,7 +219,9 @@ impl Poller {
                 if self.start.checkpoint.companions != companions {
                     Arc::make_mut(&mut self.start).checkpoint.companions = companions;
                 }
-                if let Some(validators) = validators.as_ref().filter(|validators| !validators.is_empty()) {
+                if let Some(validators) =
+                    validators.as_ref().filter(|validators| !validators.is_empty())
+                {
                     Arc::make_mut(&mut self.start).checkpoint.validators = validators.clone();
                 }
                 self.succeeded();
@@ -190,8 +236,13 @@ impl Poller {
                 self.shared.ledger.hint(hint);
                 self.schedule(next_poll_at, context);
             }
-            Done::Recorded { recorded: Recorded { verdict: Verdict::WrongTenant { expected, found }, .. }, .. } => {
-                let reason = format!("the answer is another page's (its id is {found}, this provider's is {expected})");
+            Done::Recorded {
+                recorded: Recorded { verdict: Verdict::WrongTenant { expected, found }, .. },
+                ..
+            } => {
+                let reason = format!(
+                    "the answer is another page's (its id is {found}, this provider's is {expected})"
+                );
                 self.fail(Trouble::word("wrong_tenant", reason), now, context);
             }
             Done::Recorded { recorded, checkpoint, moved_to, unmatched } => {
@@ -201,7 +252,11 @@ impl Poller {
                 }
                 if moved_to.is_some() && moved_to != self.moved_to {
                     let to = moved_to.as_ref().map(crate::redact::redact);
-                    tracing::warn!(provider = self.provider.id, to, "the address has moved for good: please change providers.yaml");
+                    tracing::warn!(
+                        provider = self.provider.id,
+                        to,
+                        "the address has moved for good: please change providers.yaml"
+                    );
                     self.moved_to = moved_to;
                 }
                 let start = Arc::make_mut(&mut self.start);
@@ -220,8 +275,9 @@ impl Poller {
                 tracing::debug!(provider = self.provider.id, "superseded");
             }
             Done::Unrecorded(error) => {
-                // Not the provider's fault: the checkpoint stays, the document is fetched again soon. In full: what was
-                // seen and not recorded may be over by then, and the page look as it did before.
+                // Not the provider's fault: the checkpoint stays, the document is fetched again
+                // soon. In full: what was seen and not recorded may be over by then, and the page
+                // look as it did before.
                 Arc::make_mut(&mut self.start).unconditional = true;
                 tracing::debug!(provider = self.provider.id, %error, "not recorded");
                 let wait = self.provider.settings.interval.min(Duration::from_secs(2));
@@ -232,10 +288,20 @@ impl Poller {
     }
 
     fn next(&self, began: Time, now: Time) -> Time {
-        let next = schedule::after_success(self.slot, &self.provider.settings, self.active, began, now, fastrand::f64());
+        let next = schedule::after_success(
+            self.slot,
+            &self.provider.settings,
+            self.active,
+            began,
+            now,
+            fastrand::f64(),
+        );
         if self.start.unconditional {
             // Something is missing: the second look should not take a whole interval.
-            next.min(now + chrono::Duration::from_std(self.provider.settings.incident_interval).unwrap_or_default())
+            next.min(
+                now + chrono::Duration::from_std(self.provider.settings.incident_interval)
+                    .unwrap_or_default(),
+            )
         } else {
             next
         }
@@ -264,7 +330,12 @@ impl Poller {
             start.checkpoint.body_hash = None;
         }
         if std::mem::replace(&mut self.failing, true) {
-            tracing::debug!(provider = self.provider.id, reason = trouble.reason, failures = self.failures, "still cannot be read");
+            tracing::debug!(
+                provider = self.provider.id,
+                reason = trouble.reason,
+                failures = self.failures,
+                "still cannot be read"
+            );
         } else {
             tracing::warn!(provider = self.provider.id, reason = trouble.reason, "cannot be read");
         }
@@ -348,7 +419,14 @@ impl Actor for Poller {
             }
             waits.unwrap_or(now)
         } else {
-            schedule::first(self.slot, &self.provider.settings, self.active, now, self.not_before, self.planned)
+            schedule::first(
+                self.slot,
+                &self.provider.settings,
+                self.active,
+                now,
+                self.not_before,
+                self.planned,
+            )
         };
         self.schedule(first, context);
     }

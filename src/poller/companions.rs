@@ -1,4 +1,5 @@
-//! Documents that change while the first one stays as it is: each is asked for beside it, with validators of its own.
+//! Documents that change while the first one stays as it is: each is asked for beside it, with
+//! validators of its own.
 
 use url::Url;
 
@@ -28,8 +29,8 @@ pub(super) struct Brought {
     pub(super) answer: Answer,
 }
 
-/// Asks for each companion until one has changed. One that cannot be had now is asked for next time: the first document
-/// was read, so the provider is not failing.
+/// Asks for each companion until one has changed. One that cannot be had now is asked for next
+/// time: the first document was read, so the provider is not failing.
 pub(super) async fn ask(
     shared: &Shared,
     provider: &Provider,
@@ -39,13 +40,23 @@ pub(super) async fn ask(
 ) -> Asked {
     for companion in &mut companions {
         let validators = Some(&companion.validators).filter(|validators| !validators.is_empty());
-        let request = Request { following: true, ..request(provider, &companion.url, source.accept(), validators) };
+        let request = Request {
+            following: true,
+            ..request(provider, &companion.url, source.accept(), validators)
+        };
         match place.asking(shared.client.get(request)).await {
             Ok(Fetched::NotModified { .. }) => {}
-            Ok(Fetched::Body(answer)) if answer.body_hash == companion.body_hash => companion.validators = answer.validators,
+            Ok(Fetched::Body(answer)) if answer.body_hash == companion.body_hash => {
+                companion.validators = answer.validators
+            }
             // A page in its place, of errors or for human beings, says nothing of the document.
             Ok(Fetched::Body(answer)) if answer.document.shape() == Shape::Html => {}
-            Ok(Fetched::Body(answer)) => return Asked::Changed(Box::new(Brought { url: companion.url.clone(), answer: *answer })),
+            Ok(Fetched::Body(answer)) => {
+                return Asked::Changed(Box::new(Brought {
+                    url: companion.url.clone(),
+                    answer: *answer,
+                }));
+            }
             Err(failure) if not_offered(failure.kind) => {}
             Err(failure) => {
                 let document = crate::redact::redact(&companion.url);

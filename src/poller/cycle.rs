@@ -1,4 +1,5 @@
-//! One poll: recognise if need be, fetch, unchanged or parse, fetch the details, and say what came of it.
+//! One poll: recognise if need be, fetch, unchanged or parse, fetch the details, and say what came
+//! of it.
 
 use url::Url;
 
@@ -75,7 +76,8 @@ pub struct Examined {
 /// Recognises and reads a provider once, whatever is known of it.
 pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, Trouble> {
     let held = Held::default();
-    let Recognised { source, url, answer, reason } = recognise(shared, provider, true, &held).await?;
+    let Recognised { source, url, answer, reason } =
+        recognise(shared, provider, true, &held).await?;
     let place = held.into_place();
     let first = First { url: url.clone(), answer, brought: None };
     match read(shared, provider, &Start::default(), source, first, place).await? {
@@ -83,7 +85,9 @@ pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, T
             Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
         }
         Outcome::Failed(trouble) => Err(trouble),
-        Outcome::Unchanged { .. } => Err(Trouble::word("unchanged", "a first answer cannot be unchanged")),
+        Outcome::Unchanged { .. } => {
+            Err(Trouble::word("unchanged", "a first answer cannot be unchanged"))
+        }
     }
 }
 
@@ -95,23 +99,36 @@ pub async fn poll(shared: &Shared, provider: &Provider, start: &Start, place: Pl
     }
 }
 
-async fn attempt(shared: &Shared, provider: &Provider, start: &Start, mut place: Place) -> Result<Outcome, Trouble> {
-    let bound = start.checkpoint.binding.as_ref().filter(|_| start.unread < RECOGNISE_AFTER).and_then(|binding| {
-        let source = source::by_name(&binding.source)?;
-        (source.version() == binding.version).then_some((source, &binding.document_url))
-    });
+async fn attempt(
+    shared: &Shared,
+    provider: &Provider,
+    start: &Start,
+    mut place: Place,
+) -> Result<Outcome, Trouble> {
+    let bound =
+        start.checkpoint.binding.as_ref().filter(|_| start.unread < RECOGNISE_AFTER).and_then(
+            |binding| {
+                let source = source::by_name(&binding.source)?;
+                (source.version() == binding.version).then_some((source, &binding.document_url))
+            },
+        );
     // What is seldom gone through stands on the heap: every poll would carry its size about.
     if let Some((source, url)) = bound {
-        let validators = (!start.unconditional && start.checkpoint.body_hash.is_some()).then_some(&start.checkpoint.validators);
+        let validators = (!start.unconditional && start.checkpoint.body_hash.is_some())
+            .then_some(&start.checkpoint.validators);
         let validators = validators.filter(|validators| !validators.is_empty());
-        let fetched = place.asking(shared.client.get(request(provider, url, source.accept(), validators))).await?;
+        let fetched = place
+            .asking(shared.client.get(request(provider, url, source.accept(), validators)))
+            .await?;
         let (same, carried) = match fetched {
             Fetched::NotModified { validators: carried, .. } => {
                 let sent = &start.checkpoint.validators;
                 // Nearly always they are the ones we sent: nobody has to take those over.
                 (None, carried.filter(|carried| carried != sent && same_version(sent, carried)))
             }
-            Fetched::Body(answer) if !start.unconditional && start.checkpoint.body_hash == Some(answer.body_hash) => {
+            Fetched::Body(answer)
+                if !start.unconditional && start.checkpoint.body_hash == Some(answer.body_hash) =>
+            {
                 let validators = answer.validators.clone();
                 (Some(answer), Some(validators))
             }
@@ -127,10 +144,13 @@ async fn attempt(shared: &Shared, provider: &Provider, start: &Start, mut place:
             Box::pin(companions::ask(shared, provider, source, companions, &mut place)).await
         };
         let brought = match asked {
-            Asked::Unchanged(companions) => return Ok(Outcome::Unchanged { validators: carried, companions }),
+            Asked::Unchanged(companions) => {
+                return Ok(Outcome::Unchanged { validators: carried, companions });
+            }
             Asked::Changed(brought) => brought,
         };
-        // Only all documents together are a snapshot; of the first one, nothing but the hash was kept.
+        // Only all documents together are a snapshot; of the first one, nothing but the hash was
+        // kept.
         let answer = match same {
             Some(answer) => *answer,
             None => Box::pin(whole(shared, provider, source, url, &mut place)).await?,
@@ -143,7 +163,8 @@ async fn attempt(shared: &Shared, provider: &Provider, start: &Start, mut place:
     let Recognised { source, url, answer, reason } = place.asking(recognising).await?;
     place.join(held.into_place());
     tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
-    Box::pin(read(shared, provider, start, source, First { url, answer, brought: None }, place)).await
+    Box::pin(read(shared, provider, start, source, First { url, answer, brought: None }, place))
+        .await
 }
 
 /// The first document, whatever was known of it.
@@ -157,12 +178,15 @@ async fn whole(
     let request = Request { following: true, ..request(provider, url, source.accept(), None) };
     match place.asking(shared.client.get(request)).await? {
         Fetched::Body(answer) => Ok(*answer),
-        Fetched::NotModified { .. } => Err(Trouble::word("unexpected_304", "304 to a request without conditions")),
+        Fetched::NotModified { .. } => {
+            Err(Trouble::word("unexpected_304", "304 to a request without conditions"))
+        }
     }
 }
 
-/// Whether the validators a 304 carries are of the version we have. A server that changes between its comparison and its
-/// answer names a version whose body we have never seen: taken over, its changes would never be fetched.
+/// Whether the validators a 304 carries are of the version we have. A server that changes between
+/// its comparison and its answer names a version whose body we have never seen: taken over, its
+/// changes would never be fetched.
 fn same_version(sent: &Validators, carried: &Validators) -> bool {
     opaque(sent).is_some() && opaque(sent) == opaque(carried)
 }
@@ -225,19 +249,37 @@ async fn read(
         })
         .await
         .map_err(Trouble::from)??;
-    let Whole { snapshot, complete, companions, turn } = if let Some(snapshot) = read.filter(|_| details.is_empty()) {
+    let Whole { snapshot, complete, companions, turn } = if let Some(snapshot) =
+        read.filter(|_| details.is_empty())
+    {
         Whole { snapshot, complete: true, companions: Vec::new(), turn }
     } else {
-        // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what was parsed of it.
+        // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what
+        // was parsed of it.
         let alone = Documents { description, ..Documents::only(first) };
         read_with_details(shared, provider, source, alone, (details, brought), turn.pause()).await?
     };
-    // What the page says now is told at once; without its details it is asked for in full again next time.
-    let (validators, body_hash) = if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };
+    // What the page says now is told at once; without its details it is asked for in full again
+    // next time.
+    let (validators, body_hash) =
+        if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };
     let companions = if complete { companions } else { Vec::new() };
-    let binding = Binding { source: source.name().to_owned(), version: source.version(), document_url };
-    let checkpoint = Checkpoint { binding: Some(binding), validators, body_hash, companions, ..Checkpoint::default() };
-    Ok(Outcome::Read { snapshot: Box::new(snapshot), checkpoint: Box::new(checkpoint), complete, moved_to, turn })
+    let binding =
+        Binding { source: source.name().to_owned(), version: source.version(), document_url };
+    let checkpoint = Checkpoint {
+        binding: Some(binding),
+        validators,
+        body_hash,
+        companions,
+        ..Checkpoint::default()
+    };
+    Ok(Outcome::Read {
+        snapshot: Box::new(snapshot),
+        checkpoint: Box::new(checkpoint),
+        complete,
+        moved_to,
+        turn,
+    })
 }
 
 /// A first document that is to be read.
@@ -258,7 +300,8 @@ struct Whole {
     turn: Turn,
 }
 
-/// Fetches the details and reads all documents together; without the details, where those cannot be read.
+/// Fetches the details and reads all documents together; without the details, where those cannot be
+/// read.
 async fn read_with_details(
     shared: &Shared,
     provider: &Provider,
@@ -270,7 +313,8 @@ async fn read_with_details(
     let limits = Limits { max_items: provider.settings.max_items };
     let (mut documents, mut complete, mut companions) = (alone.clone(), true, Vec::new());
     for detail in details {
-        let request = Request { following: true, ..request(provider, &detail.url, source.accept(), None) };
+        let request =
+            Request { following: true, ..request(provider, &detail.url, source.accept(), None) };
         let fetched = match brought.take_if(|brought| brought.url == detail.url) {
             Some(brought) => Ok(Fetched::Body(Box::new(brought.answer))),
             None => place.asking(shared.client.get(request)).await,
@@ -306,7 +350,11 @@ async fn read_with_details(
             Ok(Whole { snapshot, complete, companions, turn })
         }
         Err(trouble) if with_details => {
-            tracing::info!(provider = provider.id, reason = trouble.reason, "the details could not be read");
+            tracing::info!(
+                provider = provider.id,
+                reason = trouble.reason,
+                "the details could not be read"
+            );
             let snapshot = parse(shared, provider, source, alone, limits).await?;
             Ok(Whole { snapshot, complete: false, companions: Vec::new(), turn })
         }

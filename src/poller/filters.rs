@@ -1,7 +1,9 @@
-//! Filters that match nothing on their provider's page: most likely a name was misspelt, or the page has changed.
+//! Filters that match nothing on their provider's page: most likely a name was misspelt, or the
+//! page has changed.
 //!
-//! Only a page that lists all of its components can tell. A filter that is new since the page was last read is compared
-//! with what the ledger knows of it: nobody is asked for a page that has not changed.
+//! Only a page that lists all of its components can tell. A filter that is new since the page was
+//! last read is compared with what the ledger knows of it: nobody is asked for a page that has not
+//! changed.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -31,7 +33,9 @@ pub struct Unmatched {
 impl fmt::Display for Unmatched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no {} matches \"{}\"", self.what, self.pattern)?;
-        let Some((last, others)) = self.nearest.split_last() else { return Ok(()) };
+        let Some((last, others)) = self.nearest.split_last() else {
+            return Ok(());
+        };
         f.write_str("; is ")?;
         for (place, name) in others.iter().enumerate() {
             write!(f, "{}\"{name}\"", if place == 0 { "" } else { ", " })?;
@@ -40,10 +44,15 @@ impl fmt::Display for Unmatched {
     }
 }
 
-/// The patterns of `filter` that match nothing on this page; none where it does not list all it has.
+/// The patterns of `filter` that match nothing on this page; none where it does not list all it
+/// has.
 #[must_use]
 pub fn unmatched(filter: &Filter, snapshot: &Snapshot) -> Vec<Unmatched> {
-    if snapshot.coverage.all_components { unmatched_in(filter, &snapshot.components) } else { Vec::new() }
+    if snapshot.coverage.all_components {
+        unmatched_in(filter, &snapshot.components)
+    } else {
+        Vec::new()
+    }
 }
 
 /// The patterns of `filter` that match none of these, which are all there are.
@@ -58,7 +67,9 @@ pub fn unmatched_in(filter: &Filter, components: &[Component]) -> Vec<Unmatched>
     });
     // Where nothing is grouped, regions decide nothing.
     if groups().next().is_some() {
-        found.extend(lacking("region", &filter.regions, components, matches_region, || groups().collect()));
+        found.extend(lacking("region", &filter.regions, components, matches_region, || {
+            groups().collect()
+        }));
     }
     found
 }
@@ -70,11 +81,17 @@ fn lacking<'a>(
     matches: fn(&[String], &Component) -> bool,
     names: impl Fn() -> Vec<&'a str>,
 ) -> Vec<Unmatched> {
-    let is_lacking = |pattern: &&String| !components.iter().any(|component| matches(std::slice::from_ref(pattern), component));
+    let is_lacking = |pattern: &&String| {
+        !components.iter().any(|component| matches(std::slice::from_ref(pattern), component))
+    };
     patterns
         .iter()
         .filter(is_lacking)
-        .map(|pattern| Unmatched { what, pattern: pattern.clone(), nearest: nearest(pattern, &names()) })
+        .map(|pattern| Unmatched {
+            what,
+            pattern: pattern.clone(),
+            nearest: nearest(pattern, &names()),
+        })
         .collect()
 }
 
@@ -101,8 +118,8 @@ fn nearest(pattern: &str, names: &[&str]) -> Vec<String> {
     scored.into_iter().take(NEAREST).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// Which filters have been compared with their pages in this process, and what was told of them. It outlives pollers: each
-/// pattern is told once for each provider and configuration.
+/// Which filters have been compared with their pages in this process, and what was told of them. It
+/// outlives pollers: each pattern is told once for each provider and configuration.
 #[derive(Debug, Default)]
 pub struct Compared(Mutex<HashMap<String, Entry>>);
 
@@ -118,10 +135,12 @@ impl Compared {
     #[must_use]
     pub fn is_due(&self, provider: &Provider) -> bool {
         provider.filter.names_something()
-            && self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&provider.id).is_none_or(|entry| {
-                // Another configuration: to be told again.
-                entry.provider.filter != provider.filter
-            })
+            && self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&provider.id).is_none_or(
+                |entry| {
+                    // Another configuration: to be told again.
+                    entry.provider.filter != provider.filter
+                },
+            )
     }
 
     /// Notes what the comparison with the page came to; answers what has not been told yet.
@@ -129,9 +148,14 @@ impl Compared {
         let due = self.is_due(provider);
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if due {
-            entries.insert(provider.id.clone(), Entry { provider: Arc::clone(provider), told: HashSet::new() });
+            entries.insert(
+                provider.id.clone(),
+                Entry { provider: Arc::clone(provider), told: HashSet::new() },
+            );
         }
-        let Some(entry) = entries.get_mut(&provider.id) else { return Vec::new() };
+        let Some(entry) = entries.get_mut(&provider.id) else {
+            return Vec::new();
+        };
         found.into_iter().filter(|one| entry.told.insert(one.to_string())).collect()
     }
 }
@@ -144,7 +168,12 @@ mod tests {
 
     fn page(components: &[(&str, &str, Option<&str>)]) -> Snapshot {
         let listed = components.iter().map(|(id, name, group)| {
-            component(Some((*id).to_owned()), *name, group.map(str::to_owned), ComponentStatus::Operational)
+            component(
+                Some((*id).to_owned()),
+                *name,
+                group.map(str::to_owned),
+                ComponentStatus::Operational,
+            )
         });
         Snapshot {
             components: listed.collect(),
@@ -154,16 +183,25 @@ mod tests {
     }
 
     fn told(components: &[&str], regions: &[&str], page: &Snapshot) -> Vec<String> {
-        let owned = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect();
-        let filter = Filter { components: owned(components), regions: owned(regions), ..Filter::default() };
+        let owned =
+            |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+        let filter =
+            Filter { components: owned(components), regions: owned(regions), ..Filter::default() };
         unmatched(&filter, page).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn names_ids_groups_and_globs_match_and_slips_are_told_with_what_is_meant() {
-        let page =
-            page(&[("a1", "Actions", None), ("a2", "API Requests", Some("Core")), ("a3", "Pages", None), ("a4", "API Keys", None)]);
-        assert_eq!(told(&["actions", "A2", "core", "core/api*", "Pag?s", "*"], &[], &page), [""; 0]);
+        let page = page(&[
+            ("a1", "Actions", None),
+            ("a2", "API Requests", Some("Core")),
+            ("a3", "Pages", None),
+            ("a4", "API Keys", None),
+        ]);
+        assert_eq!(
+            told(&["actions", "A2", "core", "core/api*", "Pag?s", "*"], &[], &page),
+            [""; 0]
+        );
         assert_eq!(
             told(&["Acitons", "API", "Quux*", "Git*"], &[], &page),
             [
@@ -173,7 +211,10 @@ mod tests {
                 "no component matches \"Git*\"",
             ]
         );
-        assert_eq!(told(&[], &["Cora", "c*"], &page), ["no region matches \"Cora\"; is \"Core\" meant?"]);
+        assert_eq!(
+            told(&[], &["Cora", "c*"], &page),
+            ["no region matches \"Cora\"; is \"Core\" meant?"]
+        );
     }
 
     #[test]
@@ -195,13 +236,18 @@ mod tests {
                 source: None,
                 url_written: true,
                 settings: crate::config::Settings::default(),
-                filter: Filter { components: patterns.iter().map(|&p| p.to_owned()).collect(), ..Filter::default() },
+                filter: Filter {
+                    components: patterns.iter().map(|&p| p.to_owned()).collect(),
+                    ..Filter::default()
+                },
                 json: None,
             })
         };
         let compared = Compared::default();
         let page = page(&[("a1", "Actions", None)]);
-        let told = |provider: &Arc<Provider>| compared.note(provider, unmatched(&provider.filter, &page)).len();
+        let told = |provider: &Arc<Provider>| {
+            compared.note(provider, unmatched(&provider.filter, &page)).len()
+        };
         assert!(!compared.is_due(&provider(&[])));
         let first = provider(&["Pages"]);
         assert!(compared.is_due(&first));

@@ -3,14 +3,16 @@
 //! * [`schedule`] is pure: when the next poll is due.
 //! * [`cycle`] is one poll: which documents, unchanged or read or failed and why.
 //! * `companions` asks for the documents that change while the first one does not.
-//! * [`reading`] parses away from the actors' threads, with a deadline, and remembers on disk which provider's
-//!   document was being read, should it take the whole process with it.
+//! * [`reading`] parses away from the actors' threads, with a deadline, and remembers on disk which
+//!   provider's document was being read, should it take the whole process with it.
 //! * [`work`] bounds how many documents and snapshots of all polls are in memory at once.
 //! * [`filters`] finds names in filters that the page does not have.
-//! * `shared` is what all of them share; `trouble` is why a poll failed; `progress` is how one gets on, seen from outside.
+//! * `shared` is what all of them share; `trouble` is why a poll failed; `progress` is how one gets
+//!   on, seen from outside.
 //! * [`actor`] holds the little that has to be kept between polls.
 //!
-//! A poller never has two requests under way. Nothing of a document is kept between polls but its hash.
+//! A poller never has two requests under way. Nothing of a document is kept between polls but its
+//! hash.
 
 pub mod actor;
 mod companions;

@@ -1,8 +1,9 @@
 //! Parsing away from the actors' threads: with a deadline, contained panics, and a mark on disk.
 //!
-//! No supervisor inside a process survives a stack overflow or the kernel's out-of-memory killer. So before a document
-//! is parsed the provider's id goes into a file, and afterwards out of it again: what stands there at the next start was being read
-//! when the process died. The file needs to survive the process, not the machine: nothing is synced.
+//! No supervisor inside a process survives a stack overflow or the kernel's out-of-memory killer.
+//! So before a document is parsed the provider's id goes into a file, and afterwards out of it
+//! again: what stands there at the next start was being read when the process died. The file needs
+//! to survive the process, not the machine: nothing is synced.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -54,13 +55,17 @@ pub enum Unread {
 }
 
 impl Reading {
-    /// Opens the marks in `state_dir`. Also answers whose document was being read when the process last died.
+    /// Opens the marks in `state_dir`. Also answers whose document was being read when the process
+    /// last died.
     #[must_use]
     pub fn open(state_dir: &Path, parallel: usize) -> (Self, Vec<String>) {
         let path = state_dir.join(FILE);
         let died = std::fs::read(&path).map(|bytes| marks(&bytes)).unwrap_or_default();
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let file = file.inspect_err(|error| tracing::warn!(%error, "cannot mark which document is being read")).ok();
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let file = file
+            .inspect_err(|error| tracing::warn!(%error, "cannot mark which document is being read"))
+            .ok();
         (Self::with(file, parallel), died)
     }
 
@@ -72,11 +77,22 @@ impl Reading {
 
     fn with(file: Option<File>, parallel: usize) -> Self {
         let free = Mutex::new((0..parallel + ABANDONED).rev().collect());
-        Self { inner: Arc::new(Inner { permits: Semaphore::new(parallel), file, free, abandoned: AtomicUsize::new(0) }) }
+        Self {
+            inner: Arc::new(Inner {
+                permits: Semaphore::new(parallel),
+                file,
+                free,
+                abandoned: AtomicUsize::new(0),
+            }),
+        }
     }
 
     /// Runs `read` on a thread of its own, under a mark for `provider`.
-    pub async fn read<T: Send + 'static>(&self, provider: &str, read: impl FnOnce() -> T + Send + 'static) -> Result<T, Unread> {
+    pub async fn read<T: Send + 'static>(
+        &self,
+        provider: &str,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unread> {
         let inner = Arc::clone(&self.inner);
         // The semaphore is never closed; without it there would only be more at once.
         let permit = self.inner.permits.acquire().await.ok();
@@ -93,7 +109,8 @@ impl Reading {
             Ok(Ok(Err(panic))) => Err(Unread::Panicked(panic)),
             Ok(Err(join)) => Err(Unread::Panicked(join.to_string())),
             Err(_) => {
-                // The thread goes on by itself; its place is given to another, so that nobody waits for it.
+                // The thread goes on by itself; its place is given to another, so that nobody waits
+                // for it.
                 self.inner.abandoned.fetch_add(1, Ordering::Relaxed);
                 Err(Unread::TooLong)
             }
@@ -137,7 +154,9 @@ impl Inner {
 
 /// The ids in a file of marks.
 fn marks(bytes: &[u8]) -> Vec<String> {
-    let ids = bytes.chunks(MARK).map(|mark| mark.iter().copied().take_while(|&byte| byte != 0).collect::<Vec<u8>>());
+    let ids = bytes
+        .chunks(MARK)
+        .map(|mark| mark.iter().copied().take_while(|&byte| byte != 0).collect::<Vec<u8>>());
     ids.filter_map(|id| String::from_utf8(id).ok()).filter(|id| !id.is_empty()).collect()
 }
 
@@ -151,7 +170,8 @@ mod tests {
         let (reading, died) = Reading::open(dir.path(), 2);
         assert!(died.is_empty());
         let path = dir.path().join(FILE);
-        let during = reading.read("acme", move || marks(&std::fs::read(path).unwrap())).await.unwrap();
+        let during =
+            reading.read("acme", move || marks(&std::fs::read(path).unwrap())).await.unwrap();
         assert_eq!(during, ["acme"]);
         let panicked = reading.read("acme", || -> u32 { panic!("bad bytes") }).await;
         assert_eq!(panicked, Err(Unread::Panicked("bad bytes".to_owned())));

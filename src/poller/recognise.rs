@@ -17,7 +17,8 @@ use crate::source::{self, Source, detect};
 /// The documents recognition has fetched already, by address.
 type Brought = Mutex<HashMap<Url, Answer>>;
 
-/// The places of documents that wait to be looked at: a host that is silent in between gives up its poll's own.
+/// The places of documents that wait to be looked at: a host that is silent in between gives up its
+/// poll's own.
 #[derive(Debug, Default)]
 pub(super) struct Held(Mutex<Place>);
 
@@ -39,36 +40,55 @@ pub(super) struct Recognised {
     pub(super) reason: String,
 }
 
-/// Finds the source of a provider and its first document. A source named by the user or the catalogue is asked first;
-/// once it could not be read `any`more, every source is: providers change platforms and keep their address.
-pub(super) async fn recognise(shared: &Shared, provider: &Provider, any: bool, held: &Held) -> Result<Recognised, Trouble> {
+/// Finds the source of a provider and its first document. A source named by the user or the
+/// catalogue is asked first; once it could not be read `any`more, every source is: providers change
+/// platforms and keep their address.
+pub(super) async fn recognise(
+    shared: &Shared,
+    provider: &Provider,
+    any: bool,
+    held: &Held,
+) -> Result<Recognised, Trouble> {
     let brought = Brought::default();
     if let Some(named) = provider.source.as_deref().and_then(source::by_name) {
         match named_source(shared, provider, named, held).await {
-            Err(Trouble { kind: None | Some(FailureKind::NotFound | FailureKind::Gone), .. }) if any => {}
+            Err(Trouble {
+                kind: None | Some(FailureKind::NotFound | FailureKind::Gone), ..
+            }) if any => {}
             answer => return answer,
         }
     }
-    // The first failure, unless it is only that nothing is there: what follows one may be its consequence.
+    // The first failure, unless it is only that nothing is there: what follows one may be its
+    // consequence.
     let worst: Mutex<Option<Failure>> = Mutex::new(None);
-    // Why the address itself could not be reached: its host is asked for nothing else then, which would only be a burden,
-    // and keep a page that is slow for once from being asked again soon.
+    // Why the address itself could not be reached: its host is asked for nothing else then, which
+    // would only be a burden, and keep a page that is slow for once from being asked again soon.
     let unreachable: Mutex<Option<String>> = Mutex::new(None);
     // Where the address itself leads for good: what is found there does not say so any more.
     let moved_to: Mutex<Option<Url>> = Mutex::new(None);
     let fetch = |url: Url, accept: &'static str| {
         let (brought, worst, moved_to, unreachable) = (&brought, &worst, &moved_to, &unreachable);
         async move {
-            if let Some(why) = lock(unreachable).clone().filter(|_| url.host() == provider.url.host()) {
+            if let Some(why) =
+                lock(unreachable).clone().filter(|_| url.host() == provider.url.host())
+            {
                 return Err(why);
             }
-            match shared.client.get(Request { following: url != provider.url, ..request(provider, &url, accept, None) }).await {
+            match shared
+                .client
+                .get(Request {
+                    following: url != provider.url,
+                    ..request(provider, &url, accept, None)
+                })
+                .await
+            {
                 Ok(Fetched::Body(answer)) => {
                     let document = answer.document.clone();
                     held.weigh(shared, &document);
                     if url == provider.url {
                         // Within a host it is the way to its front page, not a move.
-                        let elsewhere = answer.moved_to.as_ref().filter(|to| to.host() != url.host());
+                        let elsewhere =
+                            answer.moved_to.as_ref().filter(|to| to.host() != url.host());
                         *lock(moved_to) = elsewhere.cloned();
                     }
                     lock(brought).insert(url, *answer);
@@ -90,7 +110,8 @@ pub(super) async fn recognise(shared: &Shared, provider: &Provider, any: bool, h
         }
     };
     let judge = |asked: Url, document: Document| async move {
-        let judged = shared.reading.read(&provider.id, move || detect::judge(&asked, &document)).await;
+        let judged =
+            shared.reading.read(&provider.id, move || detect::judge(&asked, &document)).await;
         judged.unwrap_or_else(|unread| detect::Verdict::No(unread.to_string()))
     };
     match detect::detect_with(&provider.url, fetch, judge).await {
@@ -136,7 +157,10 @@ async fn named_source(
     for place in places {
         let trouble = match shared
             .client
-            .get(Request { following: place != provider.url, ..request(provider, &place, source.accept(), None) })
+            .get(Request {
+                following: place != provider.url,
+                ..request(provider, &place, source.accept(), None)
+            })
             .await
         {
             Ok(Fetched::Body(answer)) => {
@@ -147,17 +171,31 @@ async fn named_source(
                     let reason = "the user describes the document".to_owned();
                     return Ok(Recognised { source, url: place, answer: *answer, reason });
                 }
-                let recognised = shared.reading.read(&provider.id, move || source.recognise(&document)).await?;
+                let recognised =
+                    shared.reading.read(&provider.id, move || source.recognise(&document)).await?;
                 if let Some(reason) = recognised {
                     return Ok(Recognised { source, url: place, answer: *answer, reason });
                 }
-                Trouble::word("unrecognised", format!("{} is not a {} document", crate::redact::redact(&place), source.name()))
+                Trouble::word(
+                    "unrecognised",
+                    format!(
+                        "{} is not a {} document",
+                        crate::redact::redact(&place),
+                        source.name()
+                    ),
+                )
             }
-            Ok(Fetched::NotModified { .. }) => Trouble::word("unrecognised", "304 to a first request"),
+            Ok(Fetched::NotModified { .. }) => {
+                Trouble::word("unrecognised", "304 to a first request")
+            }
             Err(failure) => failure.into(),
         };
-        // Where the address itself cannot be reached, asking it for more paths would only be a burden.
-        let give_up = !matches!(trouble.kind, None | Some(FailureKind::NotFound | FailureKind::Status | FailureKind::EmptyBody));
+        // Where the address itself cannot be reached, asking it for more paths would only be a
+        // burden.
+        let give_up = !matches!(
+            trouble.kind,
+            None | Some(FailureKind::NotFound | FailureKind::Status | FailureKind::EmptyBody)
+        );
         first.get_or_insert(trouble);
         if give_up {
             break;

@@ -1,10 +1,10 @@
 //! When the next poll is due. Pure: times and chance are passed in.
 //!
-//! A provider has a slot: its place within the period, the same after every restart. Polls keep to the slots, give
-//! or take the jitter, so neither slow answers nor restarts bunch requests up. The period is so much shorter than the
-//! interval that the jitter never leads beyond it: between two polls lies an interval at most, and at least an interval
-//! less the jitter where both are at their slots. Times are those of the anchor's wall clock, which no later jump of the real
-//! one moves.
+//! A provider has a slot: its place within the period, the same after every restart. Polls keep to
+//! the slots, give or take the jitter, so neither slow answers nor restarts bunch requests up. The
+//! period is so much shorter than the interval that the jitter never leads beyond it: between two
+//! polls lies an interval at most, and at least an interval less the jitter where both are at their
+//! slots. Times are those of the anchor's wall clock, which no later jump of the real one moves.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ const COARSE_FROM: Duration = Duration::from_secs(10);
 /// The tick of such polls.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Between the end of a poll and the next one lies this part of the interval at least, wherever the slot is.
+/// Between the end of a poll and the next one lies this part of the interval at least, wherever the
+/// slot is.
 const REST: u32 = 4;
 
 /// A page that is gone for good is looked at this often.
@@ -29,12 +30,15 @@ const GONE_EVERY: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slot(pub f64);
 
-/// Spreads providers evenly over the interval, in the order of a stable hash of their ids: no second gets more than
-/// its share, and a provider keeps its place as long as the configuration names the same ones.
+/// Spreads providers evenly over the interval, in the order of a stable hash of their ids: no
+/// second gets more than its share, and a provider keeps its place as long as the configuration
+/// names the same ones.
 #[must_use]
 pub fn slots(ids: &[&str]) -> Vec<Slot> {
     let mut order: Vec<usize> = (0..ids.len()).collect();
-    order.sort_by_cached_key(|&index| ids.get(index).map(|id| xxhash_rust::xxh3::xxh3_64(id.as_bytes())));
+    order.sort_by_cached_key(|&index| {
+        ids.get(index).map(|id| xxhash_rust::xxh3::xxh3_64(id.as_bytes()))
+    });
     let mut slots = vec![Slot(0.0); ids.len()];
     for (rank, index) in order.into_iter().enumerate() {
         if let Some(slot) = slots.get_mut(index) {
@@ -44,10 +48,18 @@ pub fn slots(ids: &[&str]) -> Vec<Slot> {
     slots
 }
 
-/// The first poll: at the provider's slot, at most one interval away; later if it is serving a wait. What was planned
-/// before a restart holds, so that a restart brings no poll sooner than it was due.
+/// The first poll: at the provider's slot, at most one interval away; later if it is serving a
+/// wait. What was planned before a restart holds, so that a restart brings no poll sooner than it
+/// was due.
 #[must_use]
-pub fn first(slot: Slot, settings: &Settings, active: bool, now: Time, not_before: Option<Time>, planned: Option<Time>) -> Time {
+pub fn first(
+    slot: Slot,
+    settings: &Settings,
+    active: bool,
+    now: Time,
+    not_before: Option<Time>,
+    planned: Option<Time>,
+) -> Time {
     let wait = not_before.filter(|&at| at > now).map(|at| at.min(now + delta(GONE_EVERY)));
     let interval = interval(settings, active);
     // Farther away it was planned for another interval, or by another clock.
@@ -57,18 +69,31 @@ pub fn first(slot: Slot, settings: &Settings, active: bool, now: Time, not_befor
 
 /// The poll after a good one that began at `began`. `chance` is from 0.0 up to 1.0.
 #[must_use]
-pub fn after_success(slot: Slot, settings: &Settings, active: bool, began: Time, now: Time, chance: f64) -> Time {
+pub fn after_success(
+    slot: Slot,
+    settings: &Settings,
+    active: bool,
+    began: Time,
+    now: Time,
+    chance: f64,
+) -> Time {
     let interval = interval(settings, active);
-    // Not sooner than half an interval after the last: a slot just ahead belongs to the poll that was late.
+    // Not sooner than half an interval after the last: a slot just ahead belongs to the poll that
+    // was late.
     let earliest = now.max(began + delta(interval / 2));
     let slot = next_slot(slot, period(interval, settings), earliest);
     let coarse = interval >= COARSE_FROM;
-    // Half of it after the slot, half of it before, twice so between two polls; a full tick may take up to one of it.
-    let range = interval.mul_f64(settings.jitter / 2.0).saturating_sub(if coarse { TICK } else { Duration::ZERO });
+    // Half of it after the slot, half of it before, twice so between two polls; a full tick may
+    // take up to one of it.
+    let range = interval.mul_f64(settings.jitter / 2.0).saturating_sub(if coarse {
+        TICK
+    } else {
+        Duration::ZERO
+    });
     let jitter = range.mul_f64((chance - 0.5).abs());
     let mut at = if chance < 0.5 { slot - delta(jitter) } else { slot + delta(jitter) };
-    // A poll that was not at its slot (a retry, the last of an incident) does not wait for the one after the next. A host that
-    // took long to answer has some rest.
+    // A poll that was not at its slot (a retry, the last of an incident) does not wait for the one
+    // after the next. A host that took long to answer has some rest.
     let latest = (began + delta(interval)).max(now + delta(interval / REST));
     if at > latest {
         at = latest - delta(interval.mul_f64(settings.jitter * chance));
@@ -150,16 +175,26 @@ mod tests {
         let ids: Vec<String> = (0..100).map(|n| format!("provider-{n}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let now = at(7.3);
-        let due: Vec<Time> = slots(&ids).into_iter().map(|slot| first(slot, &settings(), false, now, None, None)).collect();
+        let due: Vec<Time> = slots(&ids)
+            .into_iter()
+            .map(|slot| first(slot, &settings(), false, now, None, None))
+            .collect();
         for second in 0..60 {
             let from = now + chrono::Duration::seconds(second);
-            let within = due.iter().filter(|&&due| due >= from && due < from + chrono::Duration::seconds(1)).count();
+            let within = due
+                .iter()
+                .filter(|&&due| due >= from && due < from + chrono::Duration::seconds(1))
+                .count();
             assert!(within <= 3, "{within} in one second");
         }
         let later = now + chrono::Duration::seconds(3600);
         for (slot, due) in slots(&ids).into_iter().zip(due) {
             let again = first(slot, &settings(), false, later, None, None);
-            assert_eq!((again - due).num_milliseconds() % 57_000, 0, "the same place in the period after a restart");
+            assert_eq!(
+                (again - due).num_milliseconds() % 57_000,
+                0,
+                "the same place in the period after a restart"
+            );
         }
     }
 
@@ -227,7 +262,8 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         let next = after_failure(&settings(), Some(FailureKind::Gone), 1, None, at(0.0), &mut rng);
         assert_eq!(next, at(86_400.0));
-        let limited = after_failure(&settings(), Some(FailureKind::RateLimited), 1, None, at(0.0), &mut rng);
+        let limited =
+            after_failure(&settings(), Some(FailureKind::RateLimited), 1, None, at(0.0), &mut rng);
         assert!(limited >= at(120.0));
     }
 }

@@ -46,7 +46,8 @@ impl Shared {
         self.anchor.time_at(Instant::now())
     }
 
-    /// What the wall clock will show at a time by the anchor: for those who read it there, and for the next process.
+    /// What the wall clock will show at a time by the anchor: for those who read it there, and for
+    /// the next process.
     pub(super) fn on_the_wall(&self, at: Time) -> Time {
         let now = crate::clock::now();
         now.checked_add_signed(at - self.time()).unwrap_or(now)

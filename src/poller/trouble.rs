@@ -26,7 +26,9 @@ impl Trouble {
 
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
-        let word = serde_json::to_value(failure.kind).ok().and_then(|word| word.as_str().map(str::to_owned));
+        let word = serde_json::to_value(failure.kind)
+            .ok()
+            .and_then(|word| word.as_str().map(str::to_owned));
         Self {
             kind: Some(failure.kind),
             word: word.unwrap_or_else(|| "failed".to_owned()),

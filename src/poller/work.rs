@@ -1,8 +1,11 @@
-//! How much of all pollers' work may be in memory at once: documents that wait to be read, and what was read of them.
+//! How much of all pollers' work may be in memory at once: documents that wait to be read, and what
+//! was read of them.
 //!
-//! A poll needs a place before it asks its host, and keeps it until the ledger has answered. So where the ledger or the
-//! processor cannot follow, as at the first sight of thousands of pages, polls wait before they ask instead of filling
-//! memory with answers. A large document takes more than one place. A host that says nothing costs nobody a place: after half a second of silence it is given back.
+//! A poll needs a place before it asks its host, and keeps it until the ledger has answered. So
+//! where the ledger or the processor cannot follow, as at the first sight of thousands of pages,
+//! polls wait before they ask instead of filling memory with answers. A large document takes more
+//! than one place. A host that says nothing costs nobody a place: after half a second of silence it
+//! is given back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,12 +57,14 @@ impl Work {
         Place(Arc::clone(&self.places).acquire_owned().await.ok())
     }
 
-    /// Takes further places for a large document, and one where silence has cost its own, as far as there are any: the
-    /// document is here already, and must not wait for those behind it.
+    /// Takes further places for a large document, and one where silence has cost its own, as far as
+    /// there are any: the document is here already, and must not wait for those behind it.
     pub fn weigh(&self, place: &mut Place, bytes: usize) {
         let wanted = bytes / PIECE + usize::from(place.0.is_none());
         let pieces = wanted.min(self.places.available_permits());
-        if let Some(more) = u32::try_from(pieces).ok().and_then(|count| Arc::clone(&self.places).try_acquire_many_owned(count).ok())
+        if let Some(more) = u32::try_from(pieces)
+            .ok()
+            .and_then(|count| Arc::clone(&self.places).try_acquire_many_owned(count).ok())
         {
             place.join(Place(Some(more)));
         }
@@ -113,7 +118,9 @@ mod tests {
         let mut silent = Vec::new();
         for _ in 0..PLACES {
             let mut place = work.place().await;
-            silent.push(tokio::spawn(async move { place.asking(std::future::pending::<()>()).await }));
+            silent.push(tokio::spawn(
+                async move { place.asking(std::future::pending::<()>()).await },
+            ));
         }
         assert!(work.place().now_or_never().is_none(), "one more than there are");
         let place = timeout(SILENCE * 40, work.place()).await.expect("given back by the silent");

@@ -1,11 +1,15 @@
-//! The actor that drives a sink: reads the ledger behind the sink's cursor, delivers, and tells how far it got.
+//! The actor that drives a sink: reads the ledger behind the sink's cursor, delivers, and tells how
+//! far it got.
 //!
-//! It lives on a thread of its own, because sinks block: on a disk, or on whoever does not read our standard output.
+//! It lives on a thread of its own, because sinks block: on a disk, or on whoever does not read our
+//! standard output.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture,
+};
 
 use super::{Cursor, Recorded, Sink, SinkError};
 use crate::backoff::Growing;
@@ -109,13 +113,17 @@ impl SinkActor {
 
     /// Opens if need be and delivers one batch. Answers how many events.
     fn step(&mut self) -> Result<usize, SinkError> {
-        let Some(mut cursor) = self.cursor.clone() else { return Ok(0) };
+        let Some(mut cursor) = self.cursor.clone() else {
+            return Ok(0);
+        };
         let reader = match &self.reader {
             Some(reader) => reader,
             None => self.reader.insert(Reader::open(&self.state_dir).map_err(ledger_error)?),
         };
         if !self.open {
-            cursor = self.sink.open(&cursor, &mut |seq| reader.after(seq, BATCH).map_err(ledger_error))?;
+            cursor = self
+                .sink
+                .open(&cursor, &mut |seq| reader.after(seq, BATCH).map_err(ledger_error))?;
             self.open = true;
             self.cursor = Some(cursor.clone());
         }
@@ -135,23 +143,30 @@ impl SinkActor {
 
     fn failed(&mut self, error: &SinkError) {
         self.open = false;
-        let delay =
-            Growing::new(Duration::from_millis(200), Duration::from_secs(10)).delay(self.failures, &mut fastrand::Rng::new());
+        let delay = Growing::new(Duration::from_millis(200), Duration::from_secs(10))
+            .delay(self.failures, &mut fastrand::Rng::new());
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(Instant::now() + delay);
         if !std::mem::replace(&mut self.down, true) {
             let reason = with_causes(error);
-            tracing::warn!(sink = self.sink.id(), reason, "cannot deliver: events are kept and delivered once it works again");
+            tracing::warn!(
+                sink = self.sink.id(),
+                reason,
+                "cannot deliver: events are kept and delivered once it works again"
+            );
             self.ledger.tell(SinkTrouble { id: self.sink.id().to_owned(), trouble: Some(reason) });
         }
     }
 
     fn tell_cursor(&self, context: &mut Context<Self>) {
-        let Some(cursor) = self.cursor.clone() else { return };
+        let Some(cursor) = self.cursor.clone() else {
+            return;
+        };
         let (ledger, id) = (self.ledger.clone(), self.sink.id().to_owned());
         context.spawn(
             async move {
-                // If it is not stored, the file itself proves at the next start how far it was written.
+                // If it is not stored, the file itself proves at the next start how far it was
+                // written.
                 if let Err(error) = ledger.ask(Delivered { id, cursor }).await {
                     tracing::debug!(%error, "a cursor could not be stored");
                 }
@@ -240,7 +255,8 @@ impl Handler<Drain> for SinkActor {
                 }
             }
         };
-        let (ledger, id, cursor) = (self.ledger.clone(), self.sink.id().to_owned(), self.cursor.clone());
+        let (ledger, id, cursor) =
+            (self.ledger.clone(), self.sink.id().to_owned(), self.cursor.clone());
         Box::pin(
             async move {
                 if let Some(cursor) = cursor

@@ -1,6 +1,6 @@
-//! What the event log holds beyond a ledger: the state directory was restored from a backup or begun anew, while
-//! the log was left as it is. The ledger takes such events over before anything is polled, so that nothing
-//! is written a second time under another number.
+//! What the event log holds beyond a ledger: the state directory was restored from a backup or
+//! begun anew, while the log was left as it is. The ledger takes such events over before anything
+//! is polled, so that nothing is written a second time under another number.
 
 use std::fs::File;
 use std::io;
@@ -58,10 +58,14 @@ impl Beyond {
             Some(file) => {
                 let size = file.metadata().map_err(failed)?.len();
                 let (start, end) = read_end(&file, size).map_err(failed)?;
-                let offset = memchr::memrchr(b'\n', &end).map_or(start, |feed| start + feed as u64 + 1);
+                let offset =
+                    memchr::memrchr(b'\n', &end).map_or(start, |feed| start + feed as u64 + 1);
                 let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
-                let seconds = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).map(|since| since.as_secs());
-                let first_write = seconds.and_then(|seconds| i64::try_from(seconds).ok()).filter(|_| offset > 0);
+                let seconds = modified
+                    .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
+                    .map(|since| since.as_secs());
+                let first_write =
+                    seconds.and_then(|seconds| i64::try_from(seconds).ok()).filter(|_| offset > 0);
                 (offset, tail_hash(&read_tail(&file, offset).map_err(failed)?), first_write)
             }
             None => (0, tail_hash(&[]), None),
@@ -79,12 +83,15 @@ fn last_event(dir: &Path) -> Result<Option<u64>, SinkError> {
     let rotated = list(dir, LogFileFormat::Json).map_err(failed(dir))?;
     let active = dir.join(LogFileFormat::Json.file_name());
     for path in std::iter::once(active).chain(rotated.into_iter().rev().map(|file| file.path)) {
-        let Some(file) = open(&path).map_err(failed(&path))? else { continue };
+        let Some(file) = open(&path).map_err(failed(&path))? else {
+            continue;
+        };
         let size = file.metadata().map_err(failed(&path))?.len();
         let (_, end) = read_end(&file, size).map_err(failed(&path))?;
         // Behind the last line feed stands nothing or a torn line.
         let whole = end.get(..memchr::memrchr(b'\n', &end).unwrap_or(0)).unwrap_or_default();
-        if let Some(event) = whole.rsplit(|byte| *byte == b'\n').find_map(|line| parse(line).event) {
+        if let Some(event) = whole.rsplit(|byte| *byte == b'\n').find_map(|line| parse(line).event)
+        {
             return Ok(Some(event.seq));
         }
     }
@@ -95,7 +102,11 @@ fn last_event(dir: &Path) -> Result<Option<u64>, SinkError> {
 fn open(path: &Path) -> io::Result<Option<File>> {
     match super::reader::open(path) {
         Ok(file) => Ok(Some(file)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => Ok(None),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

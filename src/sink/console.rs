@@ -1,5 +1,6 @@
-//! The console sink: a block or a JSON line per event, each in one write, at least once. What has been
-//! written to a terminal or a pipe cannot be taken back, so a restart after a crash may show an event again.
+//! The console sink: a block or a JSON line per event, each in one write, at least once. What has
+//! been written to a terminal or a pipe cannot be taken back, so a restart after a crash may show
+//! an event again.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,19 +48,24 @@ impl Sink for ConsoleSink {
         cursor: &Cursor,
         _after: &mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
     ) -> Result<Cursor, SinkError> {
-        // What an earlier attempt of this process showed need not be shown again, whether its cursor was stored or not.
+        // What an earlier attempt of this process showed need not be shown again, whether its
+        // cursor was stored or not.
         self.seq = self.seq.max(cursor.seq);
         Ok(self.cursor())
     }
 
     fn deliver(&mut self, events: &[Recorded]) -> Result<Cursor, SinkError> {
-        for recorded in events.iter().filter(|recorded| recorded.event.seq > self.seq).collect::<Vec<_>>() {
+        for recorded in
+            events.iter().filter(|recorded| recorded.event.seq > self.seq).collect::<Vec<_>>()
+        {
             if let Some(text) = self.render(recorded) {
-                self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush()).map_err(|source| SinkError::Io {
-                    action: "write to",
-                    path: PathBuf::from("standard output"),
-                    source,
-                })?;
+                self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush()).map_err(
+                    |source| SinkError::Io {
+                        action: "write to",
+                        path: PathBuf::from("standard output"),
+                        source,
+                    },
+                )?;
             }
             self.seq = recorded.event.seq;
         }

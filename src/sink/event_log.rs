@@ -1,8 +1,10 @@
-//! The event log: each event exactly once, in order, whatever the moment of a crash, a kill or a power loss.
+//! The event log: each event exactly once, in order, whatever the moment of a crash, a kill or a
+//! power loss.
 //!
-//! Lines are written, synced, and only then acknowledged; after any interruption the file itself is asked what it
-//! holds (see `resume`). What is already visible is never written again, and nothing is cut that this sink
-//! cannot prove to have written. The cursor of one `deliver` must be stored before the next one.
+//! Lines are written, synced, and only then acknowledged; after any interruption the file itself is
+//! asked what it holds (see `resume`). What is already visible is never written again, and nothing
+//! is cut that this sink cannot prove to have written. The cursor of one `deliver` must be stored
+//! before the next one.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -58,7 +60,12 @@ impl Active {
 impl EventLogSink {
     /// In `dir`, which is made when it is not there. `keep` rotated files stay; 0: all.
     #[must_use]
-    pub fn new(dir: impl Into<PathBuf>, format: LogFileFormat, rotation: Rotation, keep: usize) -> Self {
+    pub fn new(
+        dir: impl Into<PathBuf>,
+        format: LogFileFormat,
+        rotation: Rotation,
+        keep: usize,
+    ) -> Self {
         let dir = dir.into();
         let path = dir.join(format.file_name());
         let clock: WriteClock = Box::new(crate::clock::now);
@@ -72,7 +79,10 @@ impl EventLogSink {
         self
     }
 
-    fn failed<'a>(&'a self, action: &'static str) -> impl Fn(std::io::Error) -> SinkError + use<'a> {
+    fn failed<'a>(
+        &'a self,
+        action: &'static str,
+    ) -> impl Fn(std::io::Error) -> SinkError + use<'a> {
         move |source| SinkError::Io { action, path: self.path.clone(), source }
     }
 
@@ -94,17 +104,25 @@ impl EventLogSink {
         Ok(file)
     }
 
-    /// Follows a rotation that was not acknowledged: proves events in rotated files, from the stored offset on.
-    /// Returns the generation of the file behind them, and whether there was such a rotation at all.
-    fn follow_rotation(&self, memory: &Memory, expected: &mut Expected<'_>) -> Result<(u64, bool), SinkError> {
+    /// Follows a rotation that was not acknowledged: proves events in rotated files, from the
+    /// stored offset on. Returns the generation of the file behind them, and whether there was such
+    /// a rotation at all.
+    fn follow_rotation(
+        &self,
+        memory: &Memory,
+        expected: &mut Expected<'_>,
+    ) -> Result<(u64, bool), SinkError> {
         let mut generation = memory.generation;
         let mut offset = memory.offset;
         let mut followed = false;
-        for rotated in rotate::list(&self.dir, self.format).map_err(self.failed("list the files of"))? {
+        for rotated in
+            rotate::list(&self.dir, self.format).map_err(self.failed("list the files of"))?
+        {
             if rotated.generation < generation || (!followed && rotated.generation != generation) {
                 continue;
             }
-            let failed = |source| SinkError::Io { action: "read", path: rotated.path.clone(), source };
+            let failed =
+                |source| SinkError::Io { action: "read", path: rotated.path.clone(), source };
             // Something of another kind under our name is not read.
             if !fs::metadata(&rotated.path).is_ok_and(|metadata| metadata.is_file()) {
                 continue;
@@ -122,27 +140,40 @@ impl EventLogSink {
         Ok((generation, followed))
     }
 
-    /// Nothing is remembered: the process may have died before its first cursor was stored. Where the next event stands in
-    /// a rotated file, that is what would be remembered.
+    /// Nothing is remembered: the process may have died before its first cursor was stored. Where
+    /// the next event stands in a rotated file, that is what would be remembered.
     fn begun(&self, expected: &mut Expected<'_>) -> Result<Option<Memory>, SinkError> {
-        let Some(bytes) = expected.next()? else { return Ok(None) };
-        for rotated in rotate::list(&self.dir, self.format).map_err(self.failed("list the files of"))? {
-            let failed = |source| SinkError::Io { action: "read", path: rotated.path.clone(), source };
+        let Some(bytes) = expected.next()? else {
+            return Ok(None);
+        };
+        for rotated in
+            rotate::list(&self.dir, self.format).map_err(self.failed("list the files of"))?
+        {
+            let failed =
+                |source| SinkError::Io { action: "read", path: rotated.path.clone(), source };
             if !fs::metadata(&rotated.path).is_ok_and(|metadata| metadata.is_file()) {
                 continue;
             }
             let file = File::open(&rotated.path).map_err(failed)?;
             if let Some(offset) = find(&file, bytes).map_err(failed)? {
                 let tail = tail_hash(&read_tail(&file, offset).map_err(failed)?);
-                return Ok(Some(Memory { offset, tail, generation: rotated.generation, first_write: None }));
+                return Ok(Some(Memory {
+                    offset,
+                    tail,
+                    generation: rotated.generation,
+                    first_write: None,
+                }));
             }
         }
         Ok(None)
     }
 
-    /// A rename made of two steps may have stopped with two names for one file: takes the old name away.
+    /// A rename made of two steps may have stopped with two names for one file: takes the old name
+    /// away.
     fn finish_rename(&self, rotated: &Path) -> Result<(), SinkError> {
-        let (Ok(active), Ok(rotated)) = (fs::symlink_metadata(&self.path), fs::symlink_metadata(rotated)) else {
+        let (Ok(active), Ok(rotated)) =
+            (fs::symlink_metadata(&self.path), fs::symlink_metadata(rotated))
+        else {
             return Ok(());
         };
         if active.is_file() && (active.dev(), active.ino()) == (rotated.dev(), rotated.ino()) {
@@ -151,7 +182,8 @@ impl EventLogSink {
         Ok(())
     }
 
-    /// Finds out what the active file holds, completes an event that breaks off, and makes all of it durable.
+    /// Finds out what the active file holds, completes an event that breaks off, and makes all of
+    /// it durable.
     fn resume(&self, cursor: &Cursor, expected: &mut Expected<'_>) -> Result<Active, SinkError> {
         let memory = match Memory::parse(cursor.memory.as_deref()) {
             Some(memory) => Some(memory),
@@ -161,15 +193,16 @@ impl EventLogSink {
             Some(memory) => self.follow_rotation(memory, expected)?,
             None => (1, false),
         };
-        let newest = rotate::list(&self.dir, self.format).map_err(self.failed("list the files of"))?;
+        let newest =
+            rotate::list(&self.dir, self.format).map_err(self.failed("list the files of"))?;
         let generation = generation.max(newest.last().map_or(0, |file| file.generation + 1));
         let mut file = self.open_file()?;
 
         let known = match &memory {
             _ if rotated => Some(0),
-            Some(memory) => {
-                ends_as_known(file.bytes(), memory.offset, &memory.tail).map_err(self.failed("read"))?.then_some(memory.offset)
-            }
+            Some(memory) => ends_as_known(file.bytes(), memory.offset, &memory.tail)
+                .map_err(self.failed("read"))?
+                .then_some(memory.offset),
             None if file.size() == 0 => Some(0),
             None => None,
         };
@@ -194,7 +227,8 @@ impl EventLogSink {
                 file.append(&proof.rest)?;
                 expected.advance();
             } else if proof.end < file.size() {
-                let foreign = holds_foreign(file.bytes(), proof.end, file.size(), expected)?.map_err(self.failed("read"))?;
+                let foreign = holds_foreign(file.bytes(), proof.end, file.size(), expected)?
+                    .map_err(self.failed("read"))?;
                 if known.is_some() && !foreign {
                     tracing::warn!(file = %self.path.display(), bytes = file.size() - proof.end, "cut what a crash left half written");
                     file.cut(proof.end)?;
@@ -209,7 +243,8 @@ impl EventLogSink {
             Some(memory) if known.is_some() && !rotated && memory.offset > 0 => memory.first_write,
             _ => None,
         };
-        let first_write = if file.size() == 0 { None } else { first_write.or_else(|| file.changed_at()) };
+        let first_write =
+            if file.size() == 0 { None } else { first_write.or_else(|| file.changed_at()) };
         Ok(Active { file, seq: expected.proven(), generation, first_write })
     }
 
@@ -250,12 +285,14 @@ impl EventLogSink {
     fn rotate(&self, active: Active, now: Time) -> Result<Active, SinkError> {
         active.file.sync()?;
         if self.keep > 0 {
-            rotate::prune(&self.dir, self.format, self.keep - 1).map_err(self.failed("delete rotated files of"))?;
+            rotate::prune(&self.dir, self.format, self.keep - 1)
+                .map_err(self.failed("delete rotated files of"))?;
         }
         let stamp = rotate::stamp(self.rotation, active.first_write, now);
         let Active { file, seq, generation, .. } = active;
         drop(file);
-        rotate::rename_away(&self.path, self.format, stamp, generation).map_err(self.failed("rename"))?;
+        rotate::rename_away(&self.path, self.format, stamp, generation)
+            .map_err(self.failed("rename"))?;
         let (file, _) = LogFile::open(&self.path)?;
         rotate::sync_dir(&self.dir).map_err(self.failed("sync the directory of"))?;
         Ok(Active { file, seq, generation: generation + 1, first_write: None })
@@ -272,7 +309,8 @@ impl EventLogSink {
             }
             let bytes = encode(self.format, recorded);
             let size = active.file.size().saturating_add(buffer.len() as u64);
-            let first_write = active.first_write.or_else(|| (!buffer.is_empty()).then(|| now.timestamp()));
+            let first_write =
+                active.first_write.or_else(|| (!buffer.is_empty()).then(|| now.timestamp()));
             if rotate::is_due(self.rotation, size, first_write, bytes.len() as u64, now) {
                 if !buffer.is_empty() {
                     // The rest of the batch goes into the next file, once this cursor is stored.
@@ -321,7 +359,10 @@ impl Sink for EventLogSink {
 
     fn deliver(&mut self, events: &[Recorded]) -> Result<Cursor, SinkError> {
         // Taken out: after an error the file is closed, and `open` asks it what it holds.
-        let mut active = self.active.take().ok_or_else(|| self.failed("write to")(std::io::Error::other("it is not open")))?;
+        let mut active = self
+            .active
+            .take()
+            .ok_or_else(|| self.failed("write to")(std::io::Error::other("it is not open")))?;
         if !self.lock.as_ref().is_some_and(Lock::is_in_place) {
             self.hold_lock()?;
         }
@@ -333,7 +374,9 @@ impl Sink for EventLogSink {
     }
 
     fn tend(&mut self, reopen: bool) -> Result<Option<Cursor>, SinkError> {
-        let Some(mut active) = self.active.take() else { return Ok(None) };
+        let Some(mut active) = self.active.take() else {
+            return Ok(None);
+        };
         if !self.lock.as_ref().is_some_and(Lock::is_in_place) {
             self.hold_lock()?;
         }

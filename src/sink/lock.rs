@@ -14,8 +14,8 @@ pub(super) struct Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone lets go only when no copy of the descriptor is left, and a process that is being started by
-        // another thread has one for a moment.
+        // Closing alone lets go only when no copy of the descriptor is left, and a process that is
+        // being started by another thread has one for a moment.
         self.file.unlock().ok();
     }
 }
@@ -45,7 +45,8 @@ impl Lock {
         Ok(Self { path, file })
     }
 
-    /// Whether the lock file is still the one at its place: a directory that was moved away takes it along.
+    /// Whether the lock file is still the one at its place: a directory that was moved away takes
+    /// it along.
     pub(super) fn is_in_place(&self) -> bool {
         match (self.file.metadata(), std::fs::symlink_metadata(&self.path)) {
             (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),

@@ -1,5 +1,5 @@
-//! The file being written: opened for appending, checked against its name, extended and synced. It knows where
-//! it ends, so that anything beyond is seen to be another's.
+//! The file being written: opened for appending, checked against its name, extended and synced. It
+//! knows where it ends, so that anything beyond is seen to be another's.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -55,7 +55,8 @@ impl LogFile {
             return Err(failed("open", not_a_file()));
         }
         if made {
-            file.set_permissions(Permissions::from_mode(0o640)).map_err(|error| failed("set the permissions of", error))?;
+            file.set_permissions(Permissions::from_mode(0o640))
+                .map_err(|error| failed("set the permissions of", error))?;
         }
         let mut log = Self { path: path.to_owned(), file, size: 0, tail: Vec::new() };
         log.settle()?;
@@ -79,7 +80,11 @@ impl LogFile {
 
     /// When it was last changed, in seconds since 1970; null for an empty file.
     pub(super) fn changed_at(&self) -> Option<i64> {
-        if self.size == 0 { None } else { self.file.metadata().ok().map(|metadata| metadata.mtime()) }
+        if self.size == 0 {
+            None
+        } else {
+            self.file.metadata().ok().map(|metadata| metadata.mtime())
+        }
     }
 
     /// Takes the present end of the file as the end that is known.
@@ -94,7 +99,8 @@ impl LogFile {
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
         (&self.file).write_all(bytes).map_err(|error| self.failed("write to", error))?;
         self.size = self.size.saturating_add(bytes.len() as u64);
-        self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(TAIL)..).unwrap_or_default());
+        self.tail
+            .extend_from_slice(bytes.get(bytes.len().saturating_sub(TAIL)..).unwrap_or_default());
         let surplus = self.tail.len().saturating_sub(TAIL);
         self.tail.drain(..surplus);
         Ok(())
@@ -102,7 +108,11 @@ impl LogFile {
 
     /// Makes the file end in a line feed, so that a torn line of another's does not run into ours.
     pub(super) fn end_line(&mut self) -> Result<(), SinkError> {
-        if self.tail.last().is_some_and(|last| *last != b'\n') { self.append(b"\n") } else { Ok(()) }
+        if self.tail.last().is_some_and(|last| *last != b'\n') {
+            self.append(b"\n")
+        } else {
+            Ok(())
+        }
     }
 
     /// Cuts everything beyond `size`.
@@ -116,11 +126,14 @@ impl LogFile {
         self.file.sync_data().map_err(|error| self.failed("sync", error))
     }
 
-    /// Writes the bytes between `from` and `to` once more, at their place. A failed sync leaves pages that count as
-    /// written and are not; a follower sees no difference.
+    /// Writes the bytes between `from` and `to` once more, at their place. A failed sync leaves
+    /// pages that count as written and are not; a follower sees no difference.
     pub(super) fn rewrite(&self, from: u64, to: u64) -> Result<(), SinkError> {
         // A descriptor for appending would write at the end.
-        let writer = OpenOptions::new().write(true).open(&self.path).map_err(|error| self.failed("open", error))?;
+        let writer = OpenOptions::new()
+            .write(true)
+            .open(&self.path)
+            .map_err(|error| self.failed("open", error))?;
         let mut buffer = vec![0; 1 << 16];
         let mut at = from;
         while at < to {
@@ -141,7 +154,9 @@ impl LogFile {
     pub(super) fn place(&self) -> Result<Place, SinkError> {
         let held = self.file.metadata().map_err(|error| self.failed("look at", error))?;
         match fs::metadata(&self.path) {
-            Ok(named) if (named.dev(), named.ino()) == (held.dev(), held.ino()) && held.nlink() > 0 => {
+            Ok(named)
+                if (named.dev(), named.ino()) == (held.dev(), held.ino()) && held.nlink() > 0 =>
+            {
                 Ok(if held.len() == self.size { Place::Unchanged } else { Place::Resized })
             }
             Ok(_) => Ok(Place::Replaced),
@@ -155,12 +170,14 @@ impl LogFile {
     }
 }
 
-/// Makes the directory of the event log, with its mode whatever the umask. One that is there keeps its mode.
+/// Makes the directory of the event log, with its mode whatever the umask. One that is there keeps
+/// its mode.
 pub(super) fn make_dir(dir: &Path) -> Result<(), SinkError> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
     }
-    let failed = |source| SinkError::Io { action: "make the directory", path: dir.to_owned(), source };
+    let failed =
+        |source| SinkError::Io { action: "make the directory", path: dir.to_owned(), source };
     if let Some(parent) = dir.parent() {
         make_dir(parent)?;
     }

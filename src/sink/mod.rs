@@ -34,7 +34,8 @@ pub struct Recorded {
 pub struct Cursor {
     /// The last event delivered; 0: none.
     pub seq: u64,
-    /// What the sink wants to remember beside it (the event log: file offset and tail hash), as JSON.
+    /// What the sink wants to remember beside it (the event log: file offset and tail hash), as
+    /// JSON.
     pub memory: Option<String>,
 }
 
@@ -43,8 +44,9 @@ pub trait Sink: Send {
     /// Its id in the ledger: `console`, `event_log`.
     fn id(&self) -> &str;
 
-    /// Called once before the first delivery, and again after a failure: finds out what has been delivered, given
-    /// the stored cursor and a reader of the events behind it. Returns the true cursor.
+    /// Called once before the first delivery, and again after a failure: finds out what has been
+    /// delivered, given the stored cursor and a reader of the events behind it. Returns the true
+    /// cursor.
     ///
     /// # Errors
     /// Where the place of delivery cannot be opened.
@@ -54,14 +56,15 @@ pub trait Sink: Send {
         after: &mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
     ) -> Result<Cursor, SinkError>;
 
-    /// Delivers `events` in order and durably, as far as the sink can. Returns the cursor to store: it may stop
-    /// short of the last event, which is then handed in again.
+    /// Delivers `events` in order and durably, as far as the sink can. Returns the cursor to store:
+    /// it may stop short of the last event, which is then handed in again.
     ///
     /// # Errors
     /// Nothing is known of what was delivered: `open` is called before the next attempt.
     fn deliver(&mut self, events: &[Recorded]) -> Result<Cursor, SinkError>;
 
-    /// Called every second and at SIGHUP/SIGUSR1 (`reopen`): checks that the place of delivery is still there.
+    /// Called every second and at SIGHUP/SIGUSR1 (`reopen`): checks that the place of delivery is
+    /// still there.
     ///
     /// # Errors
     /// As [`Sink::deliver`].

@@ -1,7 +1,9 @@
-//! Reads the event log across its rotated files, oldest first, and goes on with what is written meanwhile.
+//! Reads the event log across its rotated files, oldest first, and goes on with what is written
+//! meanwhile.
 //!
-//! [`LogReader::next`] gives each line once, also when the file is rotated under it; `None` means nothing more for now,
-//! and asking again later is how one follows. Memory is bounded by the longest line.
+//! [`LogReader::next`] gives each line once, also when the file is rotated under it; `None` means
+//! nothing more for now, and asking again later is how one follows. Memory is bounded by the
+//! longest line.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -57,7 +59,8 @@ struct Open {
 }
 
 impl LogReader {
-    /// Of the JSON Lines in `dir`, from the first line on. A directory that is not there yet holds none.
+    /// Of the JSON Lines in `dir`, from the first line on. A directory that is not there yet holds
+    /// none.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self::with_format(dir, LogFileFormat::Json)
@@ -73,7 +76,10 @@ impl LogReader {
     ///
     /// # Errors
     /// Where a file cannot be read; asking again tries again.
-    #[expect(clippy::should_implement_trait, reason = "an iterator that ends is fused by its users; this one goes on")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator that ends is fused by its users; this one goes on"
+    )]
     pub fn next(&mut self) -> Result<Option<LogLine>, SinkError> {
         loop {
             if let Some(line) = self.ready.pop_front() {
@@ -86,9 +92,13 @@ impl LogReader {
                 }
                 continue;
             };
-            // Looked at before reading: what is there when it has been replaced is all it will ever hold.
+            // Looked at before reading: what is there when it has been replaced is all it will ever
+            // hold.
             let closed = current.generation.is_some() || current.is_replaced();
-            if current.read_more(&mut self.ready).map_err(|source| io_error(&current.path, source))? {
+            if current
+                .read_more(&mut self.ready)
+                .map_err(|source| io_error(&current.path, source))?
+            {
                 continue;
             }
             if !closed {
@@ -100,15 +110,22 @@ impl LogReader {
 
     /// The current file is read and closed: goes on behind it.
     fn leave_current(&mut self) -> Result<(), SinkError> {
-        let Some(mut current) = self.current.take() else { return Ok(()) };
+        let Some(mut current) = self.current.take() else {
+            return Ok(());
+        };
         if !current.partial.is_empty() && !current.skipping {
             self.ready.push_back(parse(&std::mem::take(&mut current.partial)));
         }
         let held = current.file.metadata().map_err(|source| io_error(&current.path, source))?;
         let rotated = list(&self.dir, self.format).map_err(|source| io_error(&self.dir, source))?;
         let generation = current.generation.or_else(|| {
-            let same = |path: &Path| fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (held.dev(), held.ino()));
-            rotated.iter().find(|file| file.generation > self.passed && same(&file.path)).map(|file| file.generation)
+            let same = |path: &Path| {
+                fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (held.dev(), held.ino()))
+            };
+            rotated
+                .iter()
+                .find(|file| file.generation > self.passed && same(&file.path))
+                .map(|file| file.generation)
         });
         self.passed = generation.unwrap_or(self.passed).max(self.passed);
         Ok(())
@@ -117,7 +134,8 @@ impl LogReader {
     /// The oldest file behind those read, the one being written last.
     fn open_next(&mut self) -> Result<Option<Open>, SinkError> {
         loop {
-            let rotated = list(&self.dir, self.format).map_err(|source| io_error(&self.dir, source))?;
+            let rotated =
+                list(&self.dir, self.format).map_err(|source| io_error(&self.dir, source))?;
             if let Some(next) = rotated.into_iter().find(|file| file.generation > self.passed) {
                 match open(&next.path) {
                     Ok(file) => return Ok(Some(Open::new(file, next.path, Some(next.generation)))),
@@ -136,7 +154,8 @@ impl LogReader {
                 Err(source) => return Err(io_error(&path, source)),
             };
             // A rotation between the list and the opening would hide a file.
-            let rotated = list(&self.dir, self.format).map_err(|source| io_error(&self.dir, source))?;
+            let rotated =
+                list(&self.dir, self.format).map_err(|source| io_error(&self.dir, source))?;
             if rotated.last().is_none_or(|newest| newest.generation <= self.passed) {
                 return Ok(Some(Open::new(file, path, None)));
             }
@@ -206,7 +225,11 @@ impl Open {
 /// Opens a regular file; nothing else, and without waiting.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")) }
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+    }
 }
 
 fn io_error(path: &Path, source: io::Error) -> SinkError {
@@ -216,11 +239,16 @@ fn io_error(path: &Path, source: io::Error) -> SinkError {
 /// What a line says.
 pub(super) fn parse(bytes: &[u8]) -> LogLine {
     let line = String::from_utf8_lossy(bytes).into_owned();
-    let event = if line.starts_with('{') { serde_json::from_str(&line).ok().or_else(|| parse_leniently(&line)) } else { None };
+    let event = if line.starts_with('{') {
+        serde_json::from_str(&line).ok().or_else(|| parse_leniently(&line))
+    } else {
+        None
+    };
     LogLine { line, event }
 }
 
-/// Lines of other versions: a key that is left out means null, and neither lists nor flags need be there.
+/// Lines of other versions: a key that is left out means null, and neither lists nor flags need be
+/// there.
 fn parse_leniently(line: &str) -> Option<StatusEvent> {
     let mut object: Map<String, Value> = serde_json::from_str(line).ok()?;
     for key in ["started_at", "scheduled_for", "scheduled_until"] {
@@ -243,7 +271,10 @@ mod tests {
     #[test]
     fn other_versions_and_other_lines_are_read_as_far_as_they_go() {
         let event = parse(br#"{"seq":4,"id":"a","kind":"incident","provider":"p","provider_name":"P","source":"feed","title":"T","status":"update","published_at":"2026-02-23T10:20:49Z","new_key":1}"#);
-        assert_eq!(event.event.map(|event| (event.seq, event.revision, event.backfill)), Some((4, 1, false)));
+        assert_eq!(
+            event.event.map(|event| (event.seq, event.revision, event.backfill)),
+            Some((4, 1, false))
+        );
         assert_eq!(parse(b"a note").event, None);
         assert_eq!(parse(b"{\"seq\":").event, None);
     }
@@ -255,7 +286,9 @@ mod tests {
         let mut reader = LogReader::new(dir.path());
         assert_eq!(reader.next().unwrap(), None);
         fs::write(&active, "one\ntw").unwrap();
-        let mut lines = || std::iter::from_fn(|| reader.next().unwrap()).map(|line| line.line).collect::<Vec<_>>();
+        let mut lines = || {
+            std::iter::from_fn(|| reader.next().unwrap()).map(|line| line.line).collect::<Vec<_>>()
+        };
         assert_eq!(lines(), ["one"]);
         fs::write(&active, "one\ntwo\nthree\n").unwrap();
         fs::rename(&active, dir.path().join("events.20260223T102049Z.000001.jsonl")).unwrap();

@@ -1,8 +1,9 @@
 //! What of the ledger's events already stands in a file, proven byte by byte.
 //!
-//! Bytes behind the stored offset are ours where they equal what the ledger says must stand there; where such bytes
-//! break off at the end of the file, the rest is still to be written. Only damage of our own writing may be cut:
-//! a whole line of text that the ledger does not know belongs to somebody else and stays.
+//! Bytes behind the stored offset are ours where they equal what the ledger says must stand there;
+//! where such bytes break off at the end of the file, the rest is still to be written. Only damage
+//! of our own writing may be cut: a whole line of text that the ledger does not know belongs to
+//! somebody else and stays.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
@@ -44,7 +45,11 @@ pub(super) struct Expected<'a> {
 
 impl<'a> Expected<'a> {
     /// Those behind `seq`.
-    pub(super) fn new(format: LogFileFormat, seq: u64, after: &'a mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>) -> Self {
+    pub(super) fn new(
+        format: LogFileFormat,
+        seq: u64,
+        after: &'a mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
+    ) -> Self {
         Self { format, after, queue: VecDeque::new(), read_to: seq, proven: seq }
     }
 
@@ -82,8 +87,14 @@ impl<'a> Expected<'a> {
 
     /// The lines of the events that could stand in the next `bytes` bytes.
     fn lines(&mut self, bytes: u64) -> Result<BTreeSet<Vec<u8>>, SinkError> {
-        while self.queue.iter().map(|(_, line)| line.len() as u64).sum::<u64>() <= bytes && self.read()? {}
-        Ok(self.queue.iter().flat_map(|(_, event)| event.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec)).collect())
+        while self.queue.iter().map(|(_, line)| line.len() as u64).sum::<u64>() <= bytes
+            && self.read()?
+        {}
+        Ok(self
+            .queue
+            .iter()
+            .flat_map(|(_, event)| event.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec))
+            .collect())
     }
 }
 
@@ -97,7 +108,11 @@ pub(super) struct Proof {
 }
 
 /// Walks the file from `from` as long as it holds the expected events.
-pub(super) fn prove(file: &File, from: u64, expected: &mut Expected<'_>) -> Result<Result<Proof, io::Error>, SinkError> {
+pub(super) fn prove(
+    file: &File,
+    from: u64,
+    expected: &mut Expected<'_>,
+) -> Result<Result<Proof, io::Error>, SinkError> {
     let mut end = from;
     while let Some(bytes) = expected.next()? {
         let found = match read_up_to(file, end, bytes.len()) {
@@ -122,12 +137,14 @@ pub(super) fn find(file: &File, bytes: &[u8]) -> io::Result<Option<u64>> {
     let size = file.metadata()?.len();
     let finder = memmem::Finder::new(bytes);
     let mut at = 0;
-    // One byte more in front, to see whether a match begins a line, and enough behind to see a match that is cut here.
+    // One byte more in front, to see whether a match begins a line, and enough behind to see a
+    // match that is cut here.
     while at < size {
         let front = u64::from(at > 0);
         let window = read_up_to(file, at - front, CHUNK + bytes.len())?;
         for hit in finder.find_iter(&window) {
-            let begins_line = if hit == 0 { at == front } else { window.get(hit - 1) == Some(&b'\n') };
+            let begins_line =
+                if hit == 0 { at == front } else { window.get(hit - 1) == Some(&b'\n') };
             if begins_line {
                 return Ok(Some(at - front + hit as u64));
             }
@@ -147,8 +164,9 @@ pub(super) fn find(file: &File, bytes: &[u8]) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
-/// Whether anything from `from` on could be somebody else's. Zeros and binary rubbish are what a power cut leaves of our
-/// own writing; expected lines are ours wherever they stand; a torn line of JSON is no use to anybody.
+/// Whether anything from `from` on could be somebody else's. Zeros and binary rubbish are what a
+/// power cut leaves of our own writing; expected lines are ours wherever they stand; a torn line of
+/// JSON is no use to anybody.
 pub(super) fn holds_foreign(
     file: &File,
     from: u64,
@@ -159,7 +177,12 @@ pub(super) fn holds_foreign(
     Ok(judge(file, from, &ours, expected.format))
 }
 
-fn judge(file: &File, from: u64, ours: &BTreeSet<Vec<u8>>, format: LogFileFormat) -> io::Result<bool> {
+fn judge(
+    file: &File,
+    from: u64,
+    ours: &BTreeSet<Vec<u8>>,
+    format: LogFileFormat,
+) -> io::Result<bool> {
     let mut reader = BufReader::with_capacity(CHUNK, At { file, at: from });
     let mut piece = Vec::new();
     loop {
@@ -168,13 +191,17 @@ fn judge(file: &File, from: u64, ours: &BTreeSet<Vec<u8>>, format: LogFileFormat
             return Ok(false);
         }
         let whole = piece.last() == Some(&b'\n');
-        let clean = std::str::from_utf8(&piece).is_ok_and(|text| !text.trim_end_matches(['\r', '\n']).contains(is_rubbish));
+        let clean = std::str::from_utf8(&piece)
+            .is_ok_and(|text| !text.trim_end_matches(['\r', '\n']).contains(is_rubbish));
         let blank = piece.iter().all(u8::is_ascii_whitespace);
         let is_ours = if whole {
             ours.contains(&piece)
         } else {
-            let torn_json = format == LogFileFormat::Json && piece.starts_with(b"{\"seq\":") && (piece.len() as u64) < PIECE;
-            torn_json || ours.range(piece.clone()..).next().is_some_and(|line| line.starts_with(&piece))
+            let torn_json = format == LogFileFormat::Json
+                && piece.starts_with(b"{\"seq\":")
+                && (piece.len() as u64) < PIECE;
+            torn_json
+                || ours.range(piece.clone()..).next().is_some_and(|line| line.starts_with(&piece))
         };
         if clean && !blank && !is_ours {
             return Ok(true);

@@ -1,5 +1,6 @@
-//! Rotation of the event log: the names of rotated files, when a new file is due, the rename that never
-//! overwrites, and the deletion of the oldest. Only files that carry exactly our names are ever touched.
+//! Rotation of the event log: the names of rotated files, when a new file is due, the rename that
+//! never overwrites, and the deletion of the oldest. Only files that carry exactly our names are
+//! ever touched.
 
 use std::fs::{self, File};
 use std::io;
@@ -78,7 +79,9 @@ pub(super) fn list(dir: &Path, format: LogFileFormat) -> io::Result<Vec<Rotated>
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry?;
-        if let Some(generation) = entry.file_name().to_str().and_then(|name| parse_name(format, name)) {
+        if let Some(generation) =
+            entry.file_name().to_str().and_then(|name| parse_name(format, name))
+        {
             found.push(Rotated { generation, path: entry.path() });
         }
     }
@@ -86,8 +89,15 @@ pub(super) fn list(dir: &Path, format: LogFileFormat) -> io::Result<Vec<Rotated>
     Ok(found)
 }
 
-/// Whether a file of `size` bytes, begun at `first_write`, must be closed before `line` bytes are added at `now`.
-pub(super) fn is_due(rotation: Rotation, size: u64, first_write: Option<i64>, line: u64, now: Time) -> bool {
+/// Whether a file of `size` bytes, begun at `first_write`, must be closed before `line` bytes are
+/// added at `now`.
+pub(super) fn is_due(
+    rotation: Rotation,
+    size: u64,
+    first_write: Option<i64>,
+    line: u64,
+    now: Time,
+) -> bool {
     if size == 0 {
         return false;
     }
@@ -95,9 +105,8 @@ pub(super) fn is_due(rotation: Rotation, size: u64, first_write: Option<i64>, li
         Rotation::Never => false,
         Rotation::Size(limit) => size.saturating_add(line) > limit,
         // A clock that was set back does not begin a file.
-        Rotation::Hourly | Rotation::Daily => {
-            first_write.is_some_and(|first| period(rotation, now.timestamp()) > period(rotation, first))
-        }
+        Rotation::Hourly | Rotation::Daily => first_write
+            .is_some_and(|first| period(rotation, now.timestamp()) > period(rotation, first)),
     }
 }
 
@@ -113,15 +122,21 @@ const fn period(rotation: Rotation, at: i64) -> i64 {
 /// The time a rotated file is named by: the start of its period, or now.
 pub(super) fn stamp(rotation: Rotation, first_write: Option<i64>, now: Time) -> Time {
     match rotation {
-        Rotation::Hourly | Rotation::Daily => {
-            first_write.and_then(|first| DateTime::from_timestamp(period(rotation, first), 0)).unwrap_or(now)
-        }
+        Rotation::Hourly | Rotation::Daily => first_write
+            .and_then(|first| DateTime::from_timestamp(period(rotation, first), 0))
+            .unwrap_or(now),
         Rotation::Never | Rotation::Size(_) => now,
     }
 }
 
-/// Gives the file at `active` its rotated name. A name that is taken is left alone: the stamp moves on by a second.
-pub(super) fn rename_away(active: &Path, format: LogFileFormat, stamp: Time, generation: u64) -> io::Result<PathBuf> {
+/// Gives the file at `active` its rotated name. A name that is taken is left alone: the stamp moves
+/// on by a second.
+pub(super) fn rename_away(
+    active: &Path,
+    format: LogFileFormat,
+    stamp: Time,
+    generation: u64,
+) -> io::Result<PathBuf> {
     for second in 0..NAME_ATTEMPTS {
         let name = rotated_name(format, stamp + chrono::Duration::seconds(second), generation);
         let target = active.with_file_name(name);
@@ -180,7 +195,10 @@ mod tests {
         let name = rotated_name(LogFileFormat::Json, at("2026-02-23T10:20:49Z"), 7);
         assert_eq!(name, "events.20260223T102049Z.000007.jsonl");
         assert_eq!(parse_name(LogFileFormat::Json, &name), Some(7));
-        assert_eq!(parse_name(LogFileFormat::Json, "events.20260223T102049Z.1000007.jsonl"), Some(1_000_007));
+        assert_eq!(
+            parse_name(LogFileFormat::Json, "events.20260223T102049Z.1000007.jsonl"),
+            Some(1_000_007)
+        );
         for other in [
             "events.jsonl",
             "events.20260223T102049Z.000007.log",
@@ -201,10 +219,16 @@ mod tests {
         assert!(is_due(Rotation::Daily, 1, first, 1, now));
         assert!(is_due(Rotation::Hourly, 1, first, 1, now));
         assert!(!is_due(Rotation::Daily, 1, Some(now.timestamp()), 1, at("2026-02-24T23:59:59Z")));
-        assert!(!is_due(Rotation::Daily, 1, Some(now.timestamp()), 1, at("2026-02-23T23:59:59Z")), "the clock was set back");
+        assert!(
+            !is_due(Rotation::Daily, 1, Some(now.timestamp()), 1, at("2026-02-23T23:59:59Z")),
+            "the clock was set back"
+        );
         assert!(!is_due(Rotation::Size(10), 5, None, 5, now));
         assert!(is_due(Rotation::Size(10), 5, None, 6, now));
-        assert!(!is_due(Rotation::Size(10), 0, None, 60, now), "a line longer than the limit gets a file of its own");
+        assert!(
+            !is_due(Rotation::Size(10), 0, None, 60, now),
+            "a line longer than the limit gets a file of its own"
+        );
         assert!(!is_due(Rotation::Never, u64::MAX, first, 1, now));
     }
 

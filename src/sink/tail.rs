@@ -1,5 +1,6 @@
-//! What the event log remembers beside its cursor: where its file ended, and a hash of the bytes before
-//! that place. A file is recognised by them and never by its inode: a restored copy is still our file.
+//! What the event log remembers beside its cursor: where its file ended, and a hash of the bytes
+//! before that place. A file is recognised by them and never by its inode: a restored copy is still
+//! our file.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;

@@ -1,7 +1,7 @@
 //! Adobe: `StatusEvents`, incidents and maintenances of the last time, in objects by id.
 //!
-//! An incident has a history for each product it affects, by time. Entries of one time are one update: the same words
-//! stand under each product.
+//! An incident has a history for each product it affects, by time. Entries of one time are one
+//! update: the same words stand under each product.
 
 use std::collections::BTreeMap;
 
@@ -102,7 +102,8 @@ impl Source for Adobe {
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
-        marks::<StatusEvents>(document).map(|_| "the document has the shape of Adobe's status events".to_owned())
+        marks::<StatusEvents>(document)
+            .map(|_| "the document has the shape of Adobe's status events".to_owned())
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -118,7 +119,10 @@ impl Source for Adobe {
             incidents.push(maintenance(&mut items, wire)?);
         }
         let whole = items.rejected() == 0;
-        let quiet = whole && incidents.iter().all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
+        let quiet = whole
+            && incidents
+                .iter()
+                .all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
         let listing = if whole { Listing::Open } else { Listing::Unknown };
         Ok(Snapshot {
             page: Page {
@@ -143,19 +147,29 @@ fn incident(items: &mut Items, wire: WireIncident) -> Result<Incident, ParseErro
     let mut impact = Impact::Unknown;
     let mut open = products.is_empty();
     for product in &products {
-        let newest = product.history.iter().max_by_key(|(key, _)| fields::moment_of(key)).map(|(_, entry)| entry);
+        let newest = product
+            .history
+            .iter()
+            .max_by_key(|(key, _)| fields::moment_of(key))
+            .map(|(_, entry)| entry);
         let over = newest.is_some_and(|entry| status(&entry.status).is_over());
         open |= !over;
         let severity = newest.map_or(Impact::Unknown, |entry| severity(&entry.severity));
         impact = if severity.rank() > impact.rank() { severity } else { impact };
         let state = if over { ComponentStatus::Operational } else { state(severity) };
-        components.push(component(Some(product.id.0.clone()), one_line(&product.name, MAX_NAME), None, state));
+        components.push(component(
+            Some(product.id.0.clone()),
+            one_line(&product.name, MAX_NAME),
+            None,
+            state,
+        ));
         for (key, entry) in &product.history {
             let status = match status(&entry.status) {
                 Status::Completed => Status::Resolved,
                 status => status,
             };
-            let written = Written::new(status, fields::moment_of(key), words_of(entry.message.as_deref()));
+            let written =
+                Written::new(status, fields::moment_of(key), words_of(entry.message.as_deref()));
             updates.entry(key.clone()).or_insert(written);
         }
     }
@@ -177,14 +191,25 @@ fn maintenance(items: &mut Items, wire: WireMaintenance) -> Result<Incident, Par
         Status::Scheduled => Status::Scheduled,
         _ => Status::InProgress,
     };
-    let state = if status == Status::InProgress { ComponentStatus::UnderMaintenance } else { ComponentStatus::Operational };
-    let components: Vec<Component> =
-        products.into_iter().map(|product| component(Some(product.id.0), one_line(&product.name, MAX_NAME), None, state)).collect();
+    let state = if status == Status::InProgress {
+        ComponentStatus::UnderMaintenance
+    } else {
+        ComponentStatus::Operational
+    };
+    let components: Vec<Component> = products
+        .into_iter()
+        .map(|product| {
+            component(Some(product.id.0), one_line(&product.name, MAX_NAME), None, state)
+        })
+        .collect();
     let start = wire.start_time.as_ref().and_then(|id| fields::moment_of(id.as_str()));
     let text = words_of(wire.message.as_deref());
     // No update is told of; the words come with the announcement.
-    let updates =
-        if text.is_empty() { Vec::new() } else { in_order([Written::new(Status::Scheduled, start, text)], Order::OldestFirst) };
+    let updates = if text.is_empty() {
+        Vec::new()
+    } else {
+        in_order([Written::new(Status::Scheduled, start, text)], Order::OldestFirst)
+    };
     let maintenance = Incident {
         status,
         started_at: start,
@@ -197,7 +222,8 @@ fn maintenance(items: &mut Items, wire: WireMaintenance) -> Result<Incident, Par
 }
 
 fn title(what: &str, components: &[Component]) -> String {
-    let named: Vec<&str> = components.iter().take(MAX_NAMED).map(|component| component.name.as_str()).collect();
+    let named: Vec<&str> =
+        components.iter().take(MAX_NAMED).map(|component| component.name.as_str()).collect();
     let more = components.len().saturating_sub(named.len());
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     one_line(&format!("{what}: {}{more}", named.join(", ")), MAX_NAME)
@@ -205,12 +231,17 @@ fn title(what: &str, components: &[Component]) -> String {
 
 /// A text, or the English one of several.
 fn words_of(raw: Option<&RawValue>) -> String {
-    let Some(raw) = raw.map(RawValue::get) else { return String::new() };
+    let Some(raw) = raw.map(RawValue::get) else {
+        return String::new();
+    };
     if let Ok(text) = serde_json::from_str::<String>(raw) {
         return prose(&text);
     }
     let texts: BTreeMap<String, String> = serde_json::from_str(raw).unwrap_or_default();
-    let english = texts.iter().find(|(language, _)| language.starts_with("en")).or_else(|| texts.iter().next());
+    let english = texts
+        .iter()
+        .find(|(language, _)| language.starts_with("en"))
+        .or_else(|| texts.iter().next());
     english.map(|(_, text)| prose(text)).unwrap_or_default()
 }
 

@@ -1,8 +1,9 @@
 //! Apple: `system_status_en_US.js`, JSON or JSONP, for customers and for developers.
 //!
-//! Events have an id and stand under each service they affect, with words and states of their own there. There is one
-//! text an event, replaced when the event enters its next state; `datePosted` is the time of the document. So an update
-//! is a state of an event: its words may be edited, and the next state is the next update.
+//! Events have an id and stand under each service they affect, with words and states of their own
+//! there. There is one text an event, replaced when the event enters its next state; `datePosted`
+//! is the time of the document. So an update is a state of an event: its words may be edited, and
+//! the next state is the next update.
 
 use std::collections::HashMap;
 
@@ -75,7 +76,11 @@ impl Source for Apple {
             return Vec::new();
         }
         let path = if developers { DEVELOPERS } else { CUSTOMERS };
-        Url::parse(&format!("https://{HOST}/")).ok().and_then(|root| at(&root, path)).into_iter().collect()
+        Url::parse(&format!("https://{HOST}/"))
+            .ok()
+            .and_then(|root| at(&root, path))
+            .into_iter()
+            .collect()
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
@@ -90,7 +95,10 @@ impl Source for Apple {
         let mut items = Items::new(limits);
         let services: Vec<Service> = items.read("services", &status.services)?;
         if services.is_empty() {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "no service is listed".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "no service is listed".to_owned(),
+            });
         }
         let mut groups: Vec<(Id, Vec<(String, Event)>)> = Vec::new();
         let mut places: HashMap<Id, usize> = HashMap::new();
@@ -98,7 +106,8 @@ impl Source for Apple {
             let name = one_line(&service.name, MAX_NAME);
             for event in items.nested::<Event>("events", &service.events)? {
                 let id = event.message_id.clone();
-                if let Some((_, events)) = places.get(&id).and_then(|place| groups.get_mut(*place)) {
+                if let Some((_, events)) = places.get(&id).and_then(|place| groups.get_mut(*place))
+                {
                     events.push((name.clone(), event));
                 } else {
                     places.insert(id.clone(), groups.len());
@@ -107,9 +116,14 @@ impl Source for Apple {
             }
         }
         if groups.len() > limits.max_items {
-            return Err(ParseError::TooMany { what: "events", count: groups.len(), limit: limits.max_items });
+            return Err(ParseError::TooMany {
+                what: "events",
+                count: groups.len(),
+                limit: limits.max_items,
+            });
         }
-        let incidents: Vec<Incident> = groups.into_iter().filter_map(|(id, events)| incident(id, &events)).collect();
+        let incidents: Vec<Incident> =
+            groups.into_iter().filter_map(|(id, events)| incident(id, &events)).collect();
         let whole = items.rejected() == 0;
         let quiet = whole && incidents.iter().all(|incident| incident.status.is_over());
         // Ended events stay for some days and go one by one: nothing can be said to be missing.
@@ -131,11 +145,19 @@ fn unwrap(document: &Document) -> Option<Document> {
         Shape::Other => {
             let text = document.text();
             let (call, rest) = text.trim_start_matches('\u{feff}').trim().split_once('(')?;
-            if call.len() > 64 || !call.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$')) {
+            if call.len() > 64
+                || !call
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$'))
+            {
                 return None;
             }
             let body = rest.trim_end().trim_end_matches(';').trim_end().strip_suffix(')')?;
-            Some(Document { body: body.to_owned().into_bytes().into(), content_type: None, ..document.clone() })
+            Some(Document {
+                body: body.to_owned().into_bytes().into(),
+                content_type: None,
+                ..document.clone()
+            })
         }
         _ => None,
     }
@@ -144,12 +166,16 @@ fn unwrap(document: &Document) -> Option<Document> {
 /// The event with one id, as the services it affects show it.
 fn incident(id: Id, events: &[(String, Event)]) -> Option<Incident> {
     // What is not over for one service is not over.
-    let (_, leading) = events.iter().find(|(_, event)| !status(event).is_over()).or_else(|| events.first())?;
+    let (_, leading) =
+        events.iter().find(|(_, event)| !status(event).is_over()).or_else(|| events.first())?;
     let now = status(leading);
     let kind = if is_maintenance(leading) { Kind::Maintenance } else { Kind::Incident };
     let start = epoch_ms_of(events.iter().filter_map(|(_, event)| event.epoch_start_date).min());
     let end = epoch_ms_of(events.iter().filter_map(|(_, event)| event.epoch_end_date).max());
-    let text = [&leading.message, &leading.users_affected].map(|text| prose(text)).into_iter().filter(|text| !text.is_empty());
+    let text = [&leading.message, &leading.users_affected]
+        .map(|text| prose(text))
+        .into_iter()
+        .filter(|text| !text.is_empty());
     let update = Update {
         // A state of the event.
         id: UpdateId::Native(format!("{id}-{now}")),
@@ -170,7 +196,11 @@ fn incident(id: Id, events: &[(String, Event)]) -> Option<Incident> {
         scheduled_until: end.filter(|_| planned),
         components: components(events),
         updates: vec![update],
-        ..Incident::new(kind, id.0, one_line(&format!("{}: {}", leading.status_type, names.join(", ")), MAX_NAME))
+        ..Incident::new(
+            kind,
+            id.0,
+            one_line(&format!("{}: {}", leading.status_type, names.join(", ")), MAX_NAME),
+        )
     })
 }
 
@@ -178,7 +208,11 @@ fn components(events: &[(String, Event)]) -> Vec<Component> {
     let mut out: Vec<Component> = Vec::with_capacity(events.len());
     for (name, event) in events {
         if !out.iter().any(|known| known.name == *name) {
-            let now = if status(event).is_over() { ComponentStatus::Operational } else { state(&event.status_type) };
+            let now = if status(event).is_over() {
+                ComponentStatus::Operational
+            } else {
+                state(&event.status_type)
+            };
             out.push(component(None, name.clone(), None, now));
         }
     }

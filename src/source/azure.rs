@@ -1,7 +1,8 @@
 //! Microsoft Azure: an RSS feed that has no items when all is well.
 //!
-//! Read as any feed; what differs is what it means. It lists what is open alone, so an item that is gone is over, and
-//! a feed without items says that all is well, where other feeds then say nothing.
+//! Read as any feed; what differs is what it means. It lists what is open alone, so an item that is
+//! gone is over, and a feed without items says that all is well, where other feeds then say
+//! nothing.
 
 use url::Url;
 
@@ -14,8 +15,12 @@ use crate::snapshot::{Coverage, Listing, Snapshot};
 const NAME: &str = "azure";
 /// Where the feed is, and where it was.
 const FEED: &str = "https://azure.status.microsoft/en-us/status/feed/";
-const HOSTS: [&str; 4] =
-    ["azure.status.microsoft", "rssfeed.azure.status.microsoft", "status.azure.com", "azurestatuscdn.azureedge.net"];
+const HOSTS: [&str; 4] = [
+    "azure.status.microsoft",
+    "rssfeed.azure.status.microsoft",
+    "status.azure.com",
+    "azurestatuscdn.azureedge.net",
+];
 /// The channel's own title stands within so many bytes.
 const HEAD: usize = 2048;
 
@@ -45,7 +50,10 @@ impl Source for Azure {
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         if documents.first.shape() == Shape::Xml && !is_one(&documents.first) {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "it is not called \"Azure Status\"".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "it is not called \"Azure Status\"".to_owned(),
+            });
         }
         let mut snapshot = Feed.parse(documents, limits)?;
         for incident in &mut snapshot.incidents {
@@ -59,7 +67,8 @@ impl Source for Azure {
             snapshot.page.impact = Some(Impact::None);
         }
         let listing = if whole { Listing::Open } else { Listing::Unknown };
-        snapshot.coverage = Coverage { incidents: listing, maintenances: listing, all_components: false };
+        snapshot.coverage =
+            Coverage { incidents: listing, maintenances: listing, all_components: false };
         Ok(snapshot)
     }
 }
@@ -72,5 +81,7 @@ pub(super) fn is_one(document: &Document) -> bool {
     let text = document.text();
     let head: String = text.chars().take(HEAD).collect();
     let channel = head.split("<item").next().unwrap_or_default();
-    channel.contains("<rss") && channel.contains("<title>Azure Status</title>") && HOSTS.iter().any(|host| channel.contains(host))
+    channel.contains("<rss")
+        && channel.contains("<title>Azure Status</title>")
+        && HOSTS.iter().any(|host| channel.contains(host))
 }

@@ -71,7 +71,10 @@ impl Source for AzureDevOps {
         let mut items = Items::new(limits);
         let services: Vec<Service> = items.read("services", &health.services)?;
         if services.is_empty() {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "no service is listed".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "no service is listed".to_owned(),
+            });
         }
         let mut components = Vec::new();
         let mut seen = HashSet::new();
@@ -82,16 +85,31 @@ impl Source for AzureDevOps {
                     items.reject("geographies", &format!("{id} stands twice"));
                     continue;
                 }
-                let status = geography.health.as_ref().map_or(ComponentStatus::Unknown, |health| state(health.as_str()));
+                let status = geography
+                    .health
+                    .as_ref()
+                    .map_or(ComponentStatus::Unknown, |health| state(health.as_str()));
                 let group = one_line(geography.id.as_str(), MAX_NAME);
-                components.push(component(Some(id), one_line(service.id.as_str(), MAX_NAME), Some(group), status));
+                components.push(component(
+                    Some(id),
+                    one_line(service.id.as_str(), MAX_NAME),
+                    Some(group),
+                    status,
+                ));
             }
         }
         if components.is_empty() {
-            return Err(ParseError::Malformed { format: "JSON", reason: "no geography can be read".to_owned() });
+            return Err(ParseError::Malformed {
+                format: "JSON",
+                reason: "no geography can be read".to_owned(),
+            });
         }
         if components.len() > limits.max_items {
-            return Err(ParseError::TooMany { what: "geographies", count: components.len(), limit: limits.max_items });
+            return Err(ParseError::TooMany {
+                what: "geographies",
+                count: components.len(),
+                limit: limits.max_items,
+            });
         }
         Ok(Snapshot {
             page: Page {

@@ -1,7 +1,9 @@
-//! Better Stack: `/index.json`, a JSON:API document of page, sections, resources, reports and their updates.
+//! Better Stack: `/index.json`, a JSON:API document of page, sections, resources, reports and their
+//! updates.
 //!
-//! A report is resolved when its `aggregate_state` says so: `ends_at` stays null. A maintenance has no state of its own:
-//! where it stands follows from its window and the newest time the document itself names, for a source has no clock.
+//! A report is resolved when its `aggregate_state` says so: `ends_at` stays null. A maintenance has
+//! no state of its own: where it stands follows from its window and the newest time the document
+//! itself names, for a source has no clock.
 
 use std::collections::HashMap;
 
@@ -11,7 +13,9 @@ use url::Url;
 
 use super::shared::fields::{self, Id, References};
 use super::shared::words::look_up;
-use super::shared::{Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose};
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose,
+};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time, expressible};
@@ -166,22 +170,31 @@ impl Source for BetterStack {
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let index: Index = json(&documents.first, NAME)?;
         if index.data.kind != "status_page" {
-            let reason = format!("its type is \"{}\", not status_page", one_line(&index.data.kind, 40));
+            let reason =
+                format!("its type is \"{}\", not status_page", one_line(&index.data.kind, 40));
             return Err(ParseError::NotThis { source_name: NAME, reason });
         }
         let page = page(&index.data);
         let mut items = Items::new(limits);
         let mut lists = sort(&mut items, index.included);
-        let sections: Vec<Item<Section>> = items.nested("sections", &lists.remove("status_page_section").unwrap_or_default())?;
-        let sections: HashMap<Id, String> = sections.into_iter().map(|item| (item.id, item.attributes.name)).collect();
+        let sections: Vec<Item<Section>> =
+            items.nested("sections", &lists.remove("status_page_section").unwrap_or_default())?;
+        let sections: HashMap<Id, String> =
+            sections.into_iter().map(|item| (item.id, item.attributes.name)).collect();
         let mut newest = index.data.attributes.updated_at;
         let before = items.rejected();
         let components = items.build(
             "resources",
             &lists.remove("status_page_resource").unwrap_or_default(),
             |_, item: Item<Resource>| {
-                let day = item.attributes.status_history.iter().filter_map(|day| day.day.parse::<NaiveDate>().ok()).max();
-                newest = newest.max(day.and_then(|day| expressible(day.and_time(NaiveTime::MIN).and_utc())));
+                let day = item
+                    .attributes
+                    .status_history
+                    .iter()
+                    .filter_map(|day| day.day.parse::<NaiveDate>().ok())
+                    .max();
+                newest = newest
+                    .max(day.and_then(|day| expressible(day.and_time(NaiveTime::MIN).and_utc())));
                 Ok(resource(item, &sections))
             },
             |component: &Component| component.id.as_deref().unwrap_or_default(),
@@ -189,9 +202,15 @@ impl Source for BetterStack {
         let all_components = items.rejected() == before;
         let updates: Vec<Item<UpdateAttributes>> =
             items.read("status updates", &lists.remove("status_update").unwrap_or_default())?;
-        let updates: HashMap<Id, UpdateAttributes> = updates.into_iter().map(|item| (item.id, item.attributes)).collect();
+        let updates: HashMap<Id, UpdateAttributes> =
+            updates.into_iter().map(|item| (item.id, item.attributes)).collect();
         newest = newest.max(updates.values().filter_map(|update| update.published_at).max());
-        let context = Context { components: &components, updates: &updates, newest, page: page.url.as_deref() };
+        let context = Context {
+            components: &components,
+            updates: &updates,
+            newest,
+            page: page.url.as_deref(),
+        };
         let before = items.rejected();
         let incidents = items.build(
             "status reports",
@@ -258,11 +277,19 @@ fn resource(item: Item<Resource>, sections: &HashMap<Id, String>) -> Component {
 
 fn incident(report: Report, context: &Context<'_>) -> Incident {
     let Report { id, attributes, relationships } = report;
-    let kind = if attributes.report_type == "maintenance" { Kind::Maintenance } else { Kind::Incident };
-    let mut ours: Vec<(&Id, &UpdateAttributes)> =
-        relationships.status_updates.data.iter().filter_map(|link| context.updates.get_key_value(&link.id)).collect();
+    let kind =
+        if attributes.report_type == "maintenance" { Kind::Maintenance } else { Kind::Incident };
+    let mut ours: Vec<(&Id, &UpdateAttributes)> = relationships
+        .status_updates
+        .data
+        .iter()
+        .filter_map(|link| context.updates.get_key_value(&link.id))
+        .collect();
     ours.sort_by_key(|(_, update)| update.published_at);
-    let words = ours.iter().flat_map(|(_, update)| &update.affected_resources).chain(&attributes.affected_resources);
+    let words = ours
+        .iter()
+        .flat_map(|(_, update)| &update.affected_resources)
+        .chain(&attributes.affected_resources);
     let impact = words
         .map(|affected| affected.status.as_str())
         .chain([attributes.aggregate_state.as_str()])
@@ -270,11 +297,23 @@ fn incident(report: Report, context: &Context<'_>) -> Incident {
         .filter(|impact| *impact != Impact::None)
         .max_by_key(|impact| impact.rank());
     let mut incident = Incident::new(kind, id.0, one_line(&attributes.title, MAX_NAME));
-    incident.impact = if kind == Kind::Maintenance { Impact::Maintenance } else { impact.unwrap_or(Impact::Unknown) };
-    incident.components = attributes.affected_resources.iter().filter_map(|affected| affects(kind, affected, context)).collect();
+    incident.impact = if kind == Kind::Maintenance {
+        Impact::Maintenance
+    } else {
+        impact.unwrap_or(Impact::Unknown)
+    };
+    incident.components = attributes
+        .affected_resources
+        .iter()
+        .filter_map(|affected| affects(kind, affected, context))
+        .collect();
     let written = ours.iter().enumerate().map(|(place, (id, update))| Written {
         id: Some(id.0.clone()),
-        ..Written::new(update_status(kind, place, update), update.published_at, prose(&update.message))
+        ..Written::new(
+            update_status(kind, place, update),
+            update.published_at,
+            prose(&update.message),
+        )
     });
     incident.updates = in_order(written, Order::OldestFirst);
     let over = attributes.aggregate_state == "resolved";
@@ -292,7 +331,9 @@ fn incident(report: Report, context: &Context<'_>) -> Incident {
         incident.scheduled_until = attributes.ends_at;
     }
     incident.started_at = attributes.starts_at;
-    incident.url = context.page.and_then(|page| link(&format!("{}/incident/{}", page.trim_end_matches('/'), incident.id)));
+    incident.url = context
+        .page
+        .and_then(|page| link(&format!("{}/incident/{}", page.trim_end_matches('/'), incident.id)));
     incident
 }
 
@@ -303,12 +344,16 @@ fn affects(kind: Kind, affected: &Affected, context: &Context<'_>) -> Option<Com
         // It says "maintenance" weeks before and after.
         return Some(known.clone());
     }
-    Some(Component { status: look_up(&affected.status, COMPONENT).unwrap_or(ComponentStatus::Unknown), ..known.clone() })
+    Some(Component {
+        status: look_up(&affected.status, COMPONENT).unwrap_or(ComponentStatus::Unknown),
+        ..known.clone()
+    })
 }
 
 fn update_status(kind: Kind, place: usize, update: &UpdateAttributes) -> Status {
     let affected = &update.affected_resources;
-    let over = !affected.is_empty() && affected.iter().all(|affected| affected.status == "resolved");
+    let over =
+        !affected.is_empty() && affected.iter().all(|affected| affected.status == "resolved");
     match (kind, place) {
         (Kind::Maintenance, _) if over => Status::Completed,
         (Kind::Maintenance, 0) => Status::Scheduled,
@@ -320,12 +365,18 @@ fn update_status(kind: Kind, place: usize, update: &UpdateAttributes) -> Status 
 }
 
 /// Where a maintenance stands, by what is known of the time.
-fn stage(report: &ReportAttributes, over: bool, affected: &[Component], newest: Option<Time>) -> Status {
+fn stage(
+    report: &ReportAttributes,
+    over: bool,
+    affected: &[Component],
+    newest: Option<Time>,
+) -> Status {
     let passed = |time: Option<Time>| time.zip(newest).is_some_and(|(time, newest)| time <= newest);
     if over || passed(report.ends_at) {
         Status::Completed
     } else if passed(report.starts_at)
-        || affected.iter().any(|one| one.status == ComponentStatus::UnderMaintenance) && report.starts_at.is_none()
+        || affected.iter().any(|one| one.status == ComponentStatus::UnderMaintenance)
+            && report.starts_at.is_none()
     {
         Status::InProgress
     } else {

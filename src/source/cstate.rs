@@ -1,8 +1,9 @@
 //! cState: `/index.json` of the generated site, with the texts from its feed.
 //!
-//! The index lists unresolved issues below each system they affect, so one issue stands there several times; its
-//! address is its identity. The text, and that it is resolved, is in `/index.xml` alone. A page is one text that is
-//! edited as things go on: the text is one update, its end another.
+//! The index lists unresolved issues below each system they affect, so one issue stands there
+//! several times; its address is its identity. The text, and that it is resolved, is in
+//! `/index.xml` alone. A page is one text that is edited as things go on: the text is one update,
+//! its end another.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +24,12 @@ const NAME: &str = "cstate";
 const FEED: &str = "feed";
 const RESOLVED: &str = "[Resolved]";
 
-const IMPACT: &[(&str, Impact)] =
-    &[("ok", Impact::None), ("notice", Impact::None), ("disrupted", Impact::Minor), ("down", Impact::Major)];
+const IMPACT: &[(&str, Impact)] = &[
+    ("ok", Impact::None),
+    ("notice", Impact::None),
+    ("disrupted", Impact::Minor),
+    ("down", Impact::Major),
+];
 
 const STATE: &[(&str, ComponentStatus)] = &[
     ("ok", ComponentStatus::Operational),
@@ -110,7 +115,12 @@ impl Source for CState {
             let status = look_up(&system.status, STATE).unwrap_or(ComponentStatus::Unknown);
             let name = one_line(&system.name, MAX_NAME);
             // Names are all there is.
-            snapshot.components.push(component(None, name, (!group.is_empty()).then_some(group), status));
+            snapshot.components.push(component(
+                None,
+                name,
+                (!group.is_empty()).then_some(group),
+                status,
+            ));
         }
         for list in systems.iter().map(|system| &system.issues).chain([&index.pinned]) {
             for issue in items.nested::<Issue>("issues", list)? {
@@ -123,14 +133,19 @@ impl Source for CState {
             }
         }
         if issues.len() > limits.max_items {
-            return Err(ParseError::TooMany { what: "issues", count: issues.len(), limit: limits.max_items });
+            return Err(ParseError::TooMany {
+                what: "issues",
+                count: issues.len(),
+                limit: limits.max_items,
+            });
         }
         if let Some(document) = documents.detail(FEED) {
             join_feed(&mut issues, &Feed.parse(&Documents::only(document.clone()), limits)?);
         }
         let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
         snapshot.incidents = issues.into_values().collect();
-        snapshot.coverage = Coverage { incidents: listing, maintenances: Listing::Unknown, all_components };
+        snapshot.coverage =
+            Coverage { incidents: listing, maintenances: Listing::Unknown, all_components };
         let title = one_line(&index.title, MAX_NAME);
         snapshot.page = Page {
             name: (!title.is_empty()).then_some(title),
@@ -143,7 +158,10 @@ impl Source for CState {
     }
 
     fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
-        at(&first.url, "index.xml").map(|url| Detail { role: FEED, url, optional: true }).into_iter().collect()
+        at(&first.url, "index.xml")
+            .map(|url| Detail { role: FEED, url, optional: true })
+            .into_iter()
+            .collect()
     }
 }
 
@@ -164,7 +182,9 @@ fn incident(id: String, issue: &Issue, snapshot: &Snapshot) -> Incident {
     incident.impact = look_up(&issue.severity, IMPACT).unwrap_or(Impact::Unknown);
     incident.url = link(&issue.permalink);
     incident.started_at = issue.created;
-    let affects = |name: &&String| snapshot.components.iter().find(|one| one.name == one_line(name, MAX_NAME)).cloned();
+    let affects = |name: &&String| {
+        snapshot.components.iter().find(|one| one.name == one_line(name, MAX_NAME)).cloned()
+    };
     incident.components = issue.affected.iter().filter_map(|name| affects(&name)).collect();
     incident
 }
@@ -172,8 +192,12 @@ fn incident(id: String, issue: &Issue, snapshot: &Snapshot) -> Incident {
 /// Adds the texts of the feed, and what is over.
 fn join_feed(issues: &mut BTreeMap<String, Incident>, feed: &Snapshot) {
     for told in &feed.incidents {
-        let Some(id) = told.url.as_deref().and_then(identity) else { continue };
-        let Some(last) = told.updates.last() else { continue };
+        let Some(id) = told.url.as_deref().and_then(identity) else {
+            continue;
+        };
+        let Some(last) = told.updates.last() else {
+            continue;
+        };
         let over = told.title.starts_with(RESOLVED);
         if let Some(known) = issues.get_mut(&id) {
             known.updates = updates(last, known.status, false);

@@ -1,8 +1,9 @@
 //! `json`: any list in a JSON document, as the user describes it in `providers.yaml`.
 //!
-//! JSON pointers (RFC 6901) say where the list is and, in each of its items, where id, title, state, text, time, link
-//! and impact are; a table gives the provider's words a meaning. An item shows one text, its latest. What an absence
-//! means is not known of such a list unless the user says so, and then it is told as the end.
+//! JSON pointers (RFC 6901) say where the list is and, in each of its items, where id, title,
+//! state, text, time, link and impact are; a table gives the provider's words a meaning. An item
+//! shows one text, its latest. What an absence means is not known of such a list unless the user
+//! says so, and then it is told as the end.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -77,27 +78,45 @@ impl Source for Described {
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let broken = |reason: String| ParseError::NotThis { source_name: NAME, reason };
-        let map: &Arc<JsonMap> =
-            documents.description.as_ref().ok_or_else(|| broken("the provider has no description of it".to_owned()))?;
+        let map: &Arc<JsonMap> = documents
+            .description
+            .as_ref()
+            .ok_or_else(|| broken("the provider has no description of it".to_owned()))?;
         let document: Value = json(&documents.first, NAME)?;
-        let list = document.pointer(&map.list).ok_or_else(|| broken(format!("there is nothing at \"{}\"", map.list)))?;
-        let list = list.as_array().ok_or_else(|| broken(format!("what is at \"{}\" is no list", map.list)))?;
+        let list = document
+            .pointer(&map.list)
+            .ok_or_else(|| broken(format!("there is nothing at \"{}\"", map.list)))?;
+        let list = list
+            .as_array()
+            .ok_or_else(|| broken(format!("what is at \"{}\" is no list", map.list)))?;
         if list.len() > limits.max_items {
-            return Err(ParseError::TooMany { what: "items", count: list.len(), limit: limits.max_items });
+            return Err(ParseError::TooMany {
+                what: "items",
+                count: list.len(),
+                limit: limits.max_items,
+            });
         }
         let mut snapshot = Snapshot { page: Page::default(), ..Snapshot::default() };
         let mut seen = HashSet::new();
         let mut lost: usize = 0;
         for (place, item) in list.iter().enumerate() {
             let read = incident(map, item).and_then(|incident| {
-                if seen.insert(incident.id.clone()) { Ok(incident) } else { Err(format!("the id {} stands twice", incident.id)) }
+                if seen.insert(incident.id.clone()) {
+                    Ok(incident)
+                } else {
+                    Err(format!("the id {} stands twice", incident.id))
+                }
             });
             match read {
                 Ok(incident) => snapshot.incidents.push(incident),
                 Err(why) => {
                     lost += 1;
                     if lost <= MAX_NAMED {
-                        snapshot.rejected.push(format!("{}[{place}]: {}", map.list, one_line(&why, MAX_WORD)));
+                        snapshot.rejected.push(format!(
+                            "{}[{place}]: {}",
+                            map.list,
+                            one_line(&why, MAX_WORD)
+                        ));
                     }
                 }
             }
@@ -107,14 +126,19 @@ impl Source for Described {
         }
         // A list that lost an item can no longer say what is missing from it.
         if map.absent_is_over && snapshot.rejected.is_empty() {
-            snapshot.coverage = Coverage { incidents: Listing::Whole, maintenances: Listing::Whole, all_components: false };
+            snapshot.coverage = Coverage {
+                incidents: Listing::Whole,
+                maintenances: Listing::Whole,
+                all_components: false,
+            };
             let quiet = snapshot.open().next().is_none();
             snapshot.page.impact = quiet.then_some(Impact::None);
         }
         match snapshot.rejected.first() {
-            Some(first) if snapshot.incidents.is_empty() => {
-                Err(ParseError::Malformed { format: "JSON", reason: format!("none of the items can be read: {first}") })
-            }
+            Some(first) if snapshot.incidents.is_empty() => Err(ParseError::Malformed {
+                format: "JSON",
+                reason: format!("none of the items can be read: {first}"),
+            }),
             _ => Ok(snapshot),
         }
     }
@@ -126,8 +150,11 @@ fn incident(map: &JsonMap, item: &Value) -> Result<Incident, String> {
         return Err(format!("no id at \"{}\": too long or unprintable", map.id));
     }
     let title = said(item, &map.title).ok_or_else(|| format!("no title at \"{}\"", map.title))?;
-    let optional = |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| said(item, pointer));
-    let meaning = |word: &str| map.words.iter().find(|(known, _)| known == word.trim()).map(|(_, meaning)| *meaning);
+    let optional =
+        |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| said(item, pointer));
+    let meaning = |word: &str| {
+        map.words.iter().find(|(known, _)| known == word.trim()).map(|(_, meaning)| *meaning)
+    };
     let status = optional(&map.status).map_or(Status::Update, |word| match meaning(&word) {
         Some(Word::Status(status)) => status,
         _ => words::status(&word),
@@ -136,8 +163,12 @@ fn incident(map: &JsonMap, item: &Value) -> Result<Incident, String> {
         Some(Word::Impact(impact)) => impact,
         _ => words::impact(&word),
     });
-    let planned = matches!(status, Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed);
-    let kind = if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
+    let planned = matches!(
+        status,
+        Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed
+    );
+    let kind =
+        if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
     let at = optional(&map.time).and_then(|text| fields::moment_of(&text));
     let text = optional(&map.text).map(|text| prose(&text)).unwrap_or_default();
     let update = (at.is_some() || !text.is_empty()).then_some(Update {
@@ -215,12 +246,24 @@ mod tests {
         )
         .unwrap();
         let [late, labels, vans] = snapshot.incidents.as_slice() else { panic!() };
-        assert_eq!((late.id.as_str(), late.status, late.impact), ("7", Status::Investigating, Impact::Critical));
+        assert_eq!(
+            (late.id.as_str(), late.status, late.impact),
+            ("7", Status::Investigating, Impact::Critical)
+        );
         assert_eq!(late.url.as_deref(), Some("https://acme.example/7"));
         let [update] = late.updates.as_slice() else { panic!() };
-        assert_eq!((update.text.as_str(), update.published_at), ("One.\n\nTwo.", parse_time("2026-02-02T10:00:00Z")));
-        assert_eq!((labels.status, labels.impact, labels.updates.len()), (Status::Resolved, Impact::Minor, 0));
-        assert_eq!((vans.kind, vans.status, vans.url.as_deref()), (Kind::Maintenance, Status::InProgress, None));
+        assert_eq!(
+            (update.text.as_str(), update.published_at),
+            ("One.\n\nTwo.", parse_time("2026-02-02T10:00:00Z"))
+        );
+        assert_eq!(
+            (labels.status, labels.impact, labels.updates.len()),
+            (Status::Resolved, Impact::Minor, 0)
+        );
+        assert_eq!(
+            (vans.kind, vans.status, vans.url.as_deref()),
+            (Kind::Maintenance, Status::InProgress, None)
+        );
         assert!(read(r#"{"data": {"reports": []}}"#).unwrap().incidents.is_empty());
     }
 
@@ -228,10 +271,12 @@ mod tests {
     fn an_absence_means_the_end_only_where_the_user_says_so_and_the_list_is_whole() {
         let listing = |absent_is_over: bool, items: &str| {
             let map = JsonMap { absent_is_over, ..map() };
-            let snapshot = read_with(map, &format!(r#"{{"data": {{"reports": [{items}]}}}}"#)).unwrap();
+            let snapshot =
+                read_with(map, &format!(r#"{{"data": {{"reports": [{items}]}}}}"#)).unwrap();
             (snapshot.coverage.incidents, snapshot.coverage.maintenances, snapshot.impact())
         };
-        let (open, nobody) = (r#"{"no": 1, "a/b": "x", "state": "Ongoing", "severity": "sev1"}"#, r#"{"a/b": "y"}"#);
+        let (open, nobody) =
+            (r#"{"no": 1, "a/b": "x", "state": "Ongoing", "severity": "sev1"}"#, r#"{"a/b": "y"}"#);
         assert_eq!(listing(true, open), (Listing::Whole, Listing::Whole, Impact::Critical));
         assert_eq!(listing(true, ""), (Listing::Whole, Listing::Whole, Impact::None));
         assert_eq!(listing(true, &format!("{open}, {nobody}")).0, Listing::Unknown);
@@ -241,19 +286,35 @@ mod tests {
     #[test]
     fn a_word_nobody_knows_is_no_good_news() {
         let snapshot = read(r#"{"data": {"reports": [{"no": 1, "a/b": "x", "state": "wobbling", "severity": "sev9"}]}}"#).unwrap();
-        assert_eq!((snapshot.incidents[0].status, snapshot.incidents[0].impact), (Status::Update, Impact::Unknown));
+        assert_eq!(
+            (snapshot.incidents[0].status, snapshot.incidents[0].impact),
+            (Status::Update, Impact::Unknown)
+        );
     }
 
     #[test]
     fn what_is_not_as_described_is_an_error_and_an_item_without_id_is_named() {
-        for bad in ["{}", "[]", "", r#"{"data": {"reports": {}}}"#, r#"{"data": {"reports": null}}"#, "<html></html>", "{\"data\""]
-        {
+        for bad in [
+            "{}",
+            "[]",
+            "",
+            r#"{"data": {"reports": {}}}"#,
+            r#"{"data": {"reports": null}}"#,
+            "<html></html>",
+            "{\"data\"",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
         let error = read(r#"{"data": {"reports": [{"a/b": "x"}]}}"#).unwrap_err().to_string();
-        assert!(error.contains("none of the items can be read") && error.contains("no id at \"/no\""), "{error}");
+        assert!(
+            error.contains("none of the items can be read") && error.contains("no id at \"/no\""),
+            "{error}"
+        );
         let one = r#"{"no": 1, "a/b": "x"}"#;
-        let snapshot = read(&format!(r#"{{"data": {{"reports": [{one}, {one}, {{"no": {{}}, "a/b": "y"}}]}}}}"#)).unwrap();
+        let snapshot = read(&format!(
+            r#"{{"data": {{"reports": [{one}, {one}, {{"no": {{}}, "a/b": "y"}}]}}}}"#
+        ))
+        .unwrap();
         assert_eq!((snapshot.incidents.len(), snapshot.rejected.len()), (1, 2));
         assert!(snapshot.rejected[0].contains("stands twice"), "{:?}", snapshot.rejected);
         assert!(matches!(

@@ -1,8 +1,9 @@
 //! Recognition: which platform is behind an address.
 //!
-//! [`detect`] asks for the address itself, then for the places where each source's first document may be, then for
-//! the feeds the page names. A place counts only if a source knows the document by its marks *and* can read it:
-//! many hosts answer everything with 200 and a page of HTML. It does no input or output of its own.
+//! [`detect`] asks for the address itself, then for the places where each source's first document
+//! may be, then for the feeds the page names. A place counts only if a source knows the document by
+//! its marks *and* can read it: many hosts answer everything with 200 and a page of HTML. It does
+//! no input or output of its own.
 
 mod page;
 
@@ -18,9 +19,11 @@ use crate::text::one_line;
 
 /// Requests for one page at most: recognition is a guest.
 const MAX_REQUESTS: usize = 36;
-/// So many of the table's sources are behind nearly all pages; the others are looked for after the feeds.
+/// So many of the table's sources are behind nearly all pages; the others are looked for after the
+/// feeds.
 const COMMON: usize = 5;
-/// The same failure that often, and nothing else, ends the search: each may have cost a whole timeout.
+/// The same failure that often, and nothing else, ends the search: each may have cost a whole
+/// timeout.
 const SAME_FAILURES: usize = 4;
 /// What the address itself is asked for.
 const ACCEPT_PAGE: &str = "text/html, application/json;q=0.9, application/atom+xml;q=0.9, application/rss+xml;q=0.9, */*;q=0.5";
@@ -56,8 +59,8 @@ fn told(reason: Option<&str>, tried: &[(Url, String)]) -> String {
     reason.into_iter().chain(answers).collect()
 }
 
-/// Finds the source behind `page`. `fetch` gets an address and the `Accept` header for it; its error is a sentence
-/// for a person.
+/// Finds the source behind `page`. `fetch` gets an address and the `Accept` header for it; its
+/// error is a sentence for a person.
 ///
 /// # Errors
 /// What was tried and what each place answered.
@@ -69,11 +72,16 @@ where
     detect_with(page, fetch, |asked, document| std::future::ready(judge(&asked, &document))).await
 }
 
-/// As [`detect`], with [`judge`] called where the caller wants it: documents are hostile, and reading them takes a while.
+/// As [`detect`], with [`judge`] called where the caller wants it: documents are hostile, and
+/// reading them takes a while.
 ///
 /// # Errors
 /// As [`detect`].
-pub async fn detect_with<F, Fut, J, Judged>(page: &Url, mut fetch: F, mut judge: J) -> Result<Found, NotFound>
+pub async fn detect_with<F, Fut, J, Judged>(
+    page: &Url,
+    mut fetch: F,
+    mut judge: J,
+) -> Result<Found, NotFound>
 where
     F: FnMut(Url, &'static str) -> Fut,
     Fut: Future<Output = Result<Document, String>>,
@@ -111,7 +119,9 @@ where
                     format!("led to {}, another site", redact(&found.url))
                 }
                 // Many hosts have a feed at the usual places: that of their blog.
-                Verdict::Found(found) if found.source == FEED && !page::is_about_status(&found, html) => {
+                Verdict::Found(found)
+                    if found.source == FEED && !page::is_about_status(&found, html) =>
+                {
                     "a feed, but nothing says that it is about the state of a service".to_owned()
                 }
                 Verdict::Found(found) => return Ok(found),
@@ -124,9 +134,11 @@ where
     Err(NotFound { page: page.clone(), reason: None, tried })
 }
 
-/// Whether the page and the first guesses failed in the same words: a host that is not there, or lets nobody in.
+/// Whether the page and the first guesses failed in the same words: a host that is not there, or
+/// lets nobody in.
 fn all_alike(tried: &[(Url, String)]) -> bool {
-    tried.len() >= SAME_FAILURES && tried.windows(2).all(|pair| matches!(pair, [(_, one), (_, other)] if one == other))
+    tried.len() >= SAME_FAILURES
+        && tried.windows(2).all(|pair| matches!(pair, [(_, one), (_, other)] if one == other))
 }
 
 /// A place where a first document may be.
@@ -135,19 +147,24 @@ struct Candidate {
     accept: &'static str,
 }
 
-/// Where to look, best guess first: each source in the order of the table, those the page hints at before the
-/// others; the feeds a page names before the places where a feed might be.
+/// Where to look, best guess first: each source in the order of the table, those the page hints at
+/// before the others; the feeds a page names before the places where a feed might be.
 fn candidates(page: &Url, html: Option<&Document>, first: Option<&Document>) -> Vec<Candidate> {
     let mut pages = vec![page.clone()];
     // Where the address led is the page's true home, and is asked first.
-    if let Some(home) = first.map(|document| &document.url).filter(|url| url.host_str() != page.host_str()) {
+    if let Some(home) =
+        first.map(|document| &document.url).filter(|url| url.host_str() != page.host_str())
+    {
         pages.insert(0, home.clone());
     }
     let text = html.map(Document::text).unwrap_or_default();
     let hinted = page::hinted(&pages, &text);
-    let (feeds, others): (Vec<_>, Vec<_>) = SOURCES.iter().copied().partition(|source| source.name() == FEED);
-    let (first, second): (Vec<_>, Vec<_>) = others.into_iter().partition(|source| hinted.contains(&source.name()));
-    let (common, rare): (Vec<_>, Vec<_>) = second.into_iter().enumerate().partition(|(place, _)| *place < COMMON);
+    let (feeds, others): (Vec<_>, Vec<_>) =
+        SOURCES.iter().copied().partition(|source| source.name() == FEED);
+    let (first, second): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|source| hinted.contains(&source.name()));
+    let (common, rare): (Vec<_>, Vec<_>) =
+        second.into_iter().enumerate().partition(|(place, _)| *place < COMMON);
     let named: Vec<Candidate> = html
         .map(|document| page::feeds(&document.url, &text))
         .unwrap_or_default()
@@ -192,13 +209,23 @@ pub enum Verdict {
 pub fn judge(asked: &Url, document: &Document) -> Verdict {
     let mut broken = None;
     for source in SOURCES {
-        let Some(reason) = source.recognise(document) else { continue };
+        let Some(reason) = source.recognise(document) else {
+            continue;
+        };
         match source.parse(&Documents::only(document.clone()), Limits::default()) {
             Ok(snapshot) => {
-                let url = if document.url.host_str() == asked.host_str() { asked } else { &document.url };
-                return Verdict::Found(Found { source: source.name(), url: url.clone(), reason, page_name: snapshot.page.name });
+                let url =
+                    if document.url.host_str() == asked.host_str() { asked } else { &document.url };
+                return Verdict::Found(Found {
+                    source: source.name(),
+                    url: url.clone(),
+                    reason,
+                    page_name: snapshot.page.name,
+                });
             }
-            Err(error) => broken = Some(format!("looks like {} but cannot be read: {error}", source.name())),
+            Err(error) => {
+                broken = Some(format!("looks like {} but cannot be read: {error}", source.name()))
+            }
         }
     }
     Verdict::No(broken.unwrap_or_else(|| describe(document)))
@@ -218,7 +245,8 @@ fn describe(document: &Document) -> String {
     }
 }
 
-/// Whether a redirect of a guessed path stayed at home: same host, or hosts with the same last two labels.
+/// Whether a redirect of a guessed path stayed at home: same host, or hosts with the same last two
+/// labels.
 fn same_site(asked: &Url, found: &Found) -> bool {
     let site = |url: &Url| {
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();

@@ -1,8 +1,8 @@
 //! `FireHydrant`: `/data/payload.json`, the whole history of incidents with their timelines.
 //!
-//! Components have no state of their own: the open incidents say it. So when an incident could not be read, no
-//! component is known to be well. Entries of a timeline have no ids; the time they were written is their identity, and
-//! the time they tell of may lie weeks before it.
+//! Components have no state of their own: the open incidents say it. So when an incident could not
+//! be read, no component is known to be well. Entries of a timeline have no ids; the time they were
+//! written is their identity, and the time they tell of may lie weeks before it.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,9 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::words::{self, look_up};
-use super::shared::{Items, List, MAX_NAME, Order, Written, candidates, in_order, json, marks, prose};
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, marks, prose,
+};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -126,7 +128,10 @@ impl Source for FireHydrant {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let payload = marks::<Payload>(document)?;
-        Some(format!("the payload of a FireHydrant status page, \"{}\"", one_line(&payload.config.title, 80)))
+        Some(format!(
+            "the payload of a FireHydrant status page, \"{}\"",
+            one_line(&payload.config.title, 80)
+        ))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -135,7 +140,9 @@ impl Source for FireHydrant {
         let incidents = items.build(
             "incidents",
             &payload.incidents,
-            |items, wire| incident(items, wire, &payload.conditions).map_err(|error| error.to_string()),
+            |items, wire| {
+                incident(items, wire, &payload.conditions).map_err(|error| error.to_string())
+            },
             |incident: &Incident| &incident.id,
         )?;
         let all_read = items.rejected() == 0;
@@ -147,10 +154,15 @@ impl Source for FireHydrant {
             |component: &Component| component.id.as_deref().unwrap_or_default(),
         )?;
         let listing = if all_read { Listing::Recent } else { Listing::Unknown };
-        let name = [&payload.config.company, &payload.config.title].map(|name| one_line(name, MAX_NAME));
+        let name =
+            [&payload.config.company, &payload.config.title].map(|name| one_line(name, MAX_NAME));
         Ok(Snapshot {
             page: Page { name: name.into_iter().find(|name| !name.is_empty()), ..Page::default() },
-            coverage: Coverage { incidents: listing, maintenances: listing, all_components: items.rejected() == before },
+            coverage: Coverage {
+                incidents: listing,
+                maintenances: listing,
+                all_components: items.rejected() == before,
+            },
             incidents,
             components,
             rejected: items.into_rejected(),
@@ -161,16 +173,23 @@ impl Source for FireHydrant {
 /// The worst that an open incident says of a component.
 fn state(part: &Part, incidents: &[Incident], all_read: bool) -> Component {
     let affects = |incident: &Incident| {
-        let own = incident.components.iter().filter(|one| one.id.as_deref() == Some(part.id.as_str()));
+        let own =
+            incident.components.iter().filter(|one| one.id.as_deref() == Some(part.id.as_str()));
         own.map(|one| one.status).max_by_key(|status| status.impact().rank())
     };
-    let open = incidents.iter().filter(|incident| !incident.status.is_over() && incident.status != Status::Scheduled);
+    let open = incidents
+        .iter()
+        .filter(|incident| !incident.status.is_over() && incident.status != Status::Scheduled);
     let worst = open.filter_map(affects).max_by_key(|status| status.impact().rank());
     let well = if all_read { ComponentStatus::Operational } else { ComponentStatus::Unknown };
     component(Some(part.id.0.clone()), one_line(&part.name, MAX_NAME), None, worst.unwrap_or(well))
 }
 
-fn incident(items: &mut Items, wire: Wire, conditions: &HashMap<String, String>) -> Result<Incident, ParseError> {
+fn incident(
+    items: &mut Items,
+    wire: Wire,
+    conditions: &HashMap<String, String>,
+) -> Result<Incident, ParseError> {
     let impact = look_up(&wire.severity, SEVERITY).unwrap_or(Impact::Unknown);
     let kind = if impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
     let entries: Vec<Entry> = items.nested("timeline", &wire.timeline)?;
@@ -187,8 +206,14 @@ fn incident(items: &mut Items, wire: Wire, conditions: &HashMap<String, String>)
             component(Some(part.id.0), one_line(&part.name, MAX_NAME), None, status)
         })
         .collect();
-    incident.updates = in_order(entries.into_iter().filter_map(|entry| update(kind, entry)), Order::NewestFirst);
-    let told = incident.updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
+    incident.updates =
+        in_order(entries.into_iter().filter_map(|entry| update(kind, entry)), Order::NewestFirst);
+    let told = incident
+        .updates
+        .iter()
+        .rev()
+        .map(|update| update.status)
+        .find(|status| *status != Status::Update);
     incident.status = match (kind, wire.timestamps.resolved) {
         (Kind::Maintenance, Some(_)) => Status::Completed,
         (_, Some(_)) => Status::Resolved,
@@ -215,8 +240,15 @@ fn update(kind: Kind, entry: Entry) -> Option<Written> {
     if status == Status::Update && text.is_empty() {
         return None;
     }
-    let status = if kind == Kind::Maintenance && status == Status::Resolved { Status::Completed } else { status };
-    Some(Written { shown_at: entry.occurred, ..Written::new(status, entry.time.or(entry.occurred), text) })
+    let status = if kind == Kind::Maintenance && status == Status::Resolved {
+        Status::Completed
+    } else {
+        status
+    };
+    Some(Written {
+        shown_at: entry.occurred,
+        ..Written::new(status, entry.time.or(entry.occurred), text)
+    })
 }
 
 /// The bold word at the start of a note and what follows it.
@@ -230,6 +262,10 @@ fn label(note: &str) -> Option<(&str, &str)> {
 }
 
 fn milestone_status(word: &str) -> Status {
-    let own = [("started", Status::Investigating), ("mitigated", Status::Monitoring), ("closed", Status::Resolved)];
+    let own = [
+        ("started", Status::Investigating),
+        ("mitigated", Status::Monitoring),
+        ("closed", Status::Resolved),
+    ];
     look_up(word, &own).unwrap_or_else(|| words::status(word))
 }

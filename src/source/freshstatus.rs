@@ -1,7 +1,7 @@
 //! Freshstatus: `/v1/public-components/?account_id=…` of its public API, which its pages fetch.
 //!
-//! A tree of components with a state of two letters each, and no words. A component that the page leaves out of its own
-//! verdict is told all the same: a filter can leave it out.
+//! A tree of components with a state of two letters each, and no words. A component that the page
+//! leaves out of its own verdict is told all the same: a filter can leave it out.
 
 use serde::Deserialize;
 use url::Url;
@@ -49,9 +49,15 @@ impl Source for Freshstatus {
     fn recognise(&self, document: &Document) -> Option<String> {
         let answer: Answer = marks(document)?;
         let mut known = false;
-        walk(&answer.components, None, MAX_DEPTH, &mut Items::new(Limits::default()), &mut |component, code| {
-            known |= component.status != ComponentStatus::Unknown && code.len() == 2;
-        })
+        walk(
+            &answer.components,
+            None,
+            MAX_DEPTH,
+            &mut Items::new(Limits::default()),
+            &mut |component, code| {
+                known |= component.status != ComponentStatus::Unknown && code.len() == 2;
+            },
+        )
         .ok()?;
         known.then(|| "the components have the two-letter states of Freshstatus".to_owned())
     }
@@ -60,12 +66,21 @@ impl Source for Freshstatus {
         let answer: Answer = json(&documents.first, NAME)?;
         let mut items = Items::new(limits);
         let mut components = Vec::new();
-        walk(&answer.components, None, MAX_DEPTH, &mut items, &mut |component, _| components.push(component))?;
+        walk(&answer.components, None, MAX_DEPTH, &mut items, &mut |component, _| {
+            components.push(component)
+        })?;
         if components.is_empty() {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "no component has a state".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "no component has a state".to_owned(),
+            });
         }
         if components.len() > limits.max_items {
-            return Err(ParseError::TooMany { what: "components", count: components.len(), limit: limits.max_items });
+            return Err(ParseError::TooMany {
+                what: "components",
+                count: components.len(),
+                limit: limits.max_items,
+            });
         }
         Ok(Snapshot {
             components,
@@ -92,7 +107,15 @@ fn walk(
     for wire in read {
         let title = name(&wire.name);
         if let Some(code) = &wire.status {
-            found(snapshot::component(Some(wire.id.0), title.clone(), group.map(str::to_owned), state(code)), code);
+            found(
+                snapshot::component(
+                    Some(wire.id.0),
+                    title.clone(),
+                    group.map(str::to_owned),
+                    state(code),
+                ),
+                code,
+            );
         }
         if wire.status.is_none() && wire.components.is_empty() {
             items.reject("components", &format!("\"{title}\" has neither a state nor parts"));

@@ -1,6 +1,7 @@
 //! Gatus: `/api/v1/endpoints/statuses`, the endpoints with their newest results, oldest first.
 //!
-//! A machine writes it: an endpoint that cannot be read may be the one that is down, so it is an error and not left out.
+//! A machine writes it: an endpoint that cannot be read may be the one that is down, so it is an
+//! error and not left out.
 
 use serde::Deserialize;
 use url::Url;
@@ -46,7 +47,8 @@ impl Source for Gatus {
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
-        let endpoints = marks::<Vec<Endpoint>>(document).filter(|endpoints| !endpoints.is_empty())?;
+        let endpoints =
+            marks::<Vec<Endpoint>>(document).filter(|endpoints| !endpoints.is_empty())?;
         Some(format!("{} endpoints with their results, as Gatus lists them", endpoints.len()))
     }
 
@@ -54,7 +56,10 @@ impl Source for Gatus {
         let list: List = json(&documents.first, NAME)?;
         if list.is_empty() {
             // Any list is empty in the same way.
-            return Err(ParseError::NotThis { source_name: NAME, reason: "it lists no endpoint".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "it lists no endpoint".to_owned(),
+            });
         }
         let mut items = Items::new(limits);
         let read = items.build(
@@ -68,11 +73,19 @@ impl Source for Gatus {
             return Err(ParseError::Malformed { format: "JSON", reason: one_line(&reason, 300) });
         }
         let mut snapshot = Snapshot {
-            coverage: Coverage { incidents: Listing::Unknown, maintenances: Listing::Unknown, all_components: true },
+            coverage: Coverage {
+                incidents: Listing::Unknown,
+                maintenances: Listing::Unknown,
+                all_components: true,
+            },
             ..Snapshot::default()
         };
         for (component, beats) in read {
-            snapshot.incidents.extend(outage(component.id.as_deref().unwrap_or_default(), &component, &beats));
+            snapshot.incidents.extend(outage(
+                component.id.as_deref().unwrap_or_default(),
+                &component,
+                &beats,
+            ));
             snapshot.components.push(component);
         }
         Ok(snapshot)
@@ -87,6 +100,10 @@ fn read(endpoint: Endpoint) -> (Component, Vec<Beat>) {
     };
     let group = one_line(&endpoint.group, MAX_NAME);
     let group = (!group.is_empty()).then_some(group);
-    let beats = endpoint.results.iter().map(|one| Beat { at: one.timestamp, up: Some(one.success) }).collect();
+    let beats = endpoint
+        .results
+        .iter()
+        .map(|one| Beat { at: one.timestamp, up: Some(one.success) })
+        .collect();
     (component(Some(endpoint.key.0), one_line(&endpoint.name, MAX_NAME), group, state), beats)
 }

@@ -1,8 +1,9 @@
-//! Google's dashboards (Cloud, Workspace, Firebase, Maps, Ads): `incidents.json`, a bare list of the past year.
+//! Google's dashboards (Cloud, Workspace, Firebase, Maps, Ads): `incidents.json`, a bare list of
+//! the past year.
 //!
-//! Updates have no ids: the time one was created recognises it. Their `status` is the state of the service while
-//! they are the newest, and is rewritten when another follows: it says nothing about the update itself. Only `end`
-//! says that an incident is over; "all clear" is never said.
+//! Updates have no ids: the time one was created recognises it. Their `status` is the state of the
+//! service while they are the newest, and is rewritten when another follows: it says nothing about
+//! the update itself. Only `end` says that an incident is over; "all clear" is never said.
 //!
 //! Before 2021-04 incidents had no id either: a number, unique within its service.
 
@@ -12,7 +13,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, bases, candidates, in_order, json, marks, prose, words};
+use super::shared::{
+    Items, List, Order, Written, bases, candidates, in_order, json, marks, prose, words,
+};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -129,7 +132,8 @@ impl Source for Google {
         let mut incidents = Vec::with_capacity(list.len());
         for wire in items.read::<WireIncident>("incidents", &list)? {
             let Some(id) = id(&wire) else {
-                items.reject("incidents", &format!("neither id nor number: {}", wire.external_desc));
+                items
+                    .reject("incidents", &format!("neither id nor number: {}", wire.external_desc));
                 continue;
             };
             if ids.insert(id.clone()) {
@@ -139,7 +143,10 @@ impl Source for Google {
             }
         }
         if incidents.is_empty() {
-            return Err(ParseError::Malformed { format: "JSON", reason: "no incident has an identity".to_owned() });
+            return Err(ParseError::Malformed {
+                format: "JSON",
+                reason: "no incident has an identity".to_owned(),
+            });
         }
         let whole = items.rejected() == 0;
         let quiet = whole && incidents.iter().all(|incident| incident.status.is_over());
@@ -164,15 +171,26 @@ impl Source for Google {
 fn id(wire: &WireIncident) -> Option<String> {
     match (&wire.id, &wire.number) {
         (Some(id), _) => Some(id.0.clone()),
-        (None, Some(number)) if !wire.service_key.is_empty() => Some(format!("{}-{number}", wire.service_key)),
+        (None, Some(number)) if !wire.service_key.is_empty() => {
+            Some(format!("{}-{number}", wire.service_key))
+        }
         _ => None,
     }
 }
 
-fn incident(items: &mut Items, id: String, wire: &WireIncident, document: &Url) -> Result<Incident, ParseError> {
+fn incident(
+    items: &mut Items,
+    id: String,
+    wire: &WireIncident,
+    document: &Url,
+) -> Result<Incident, ParseError> {
     let updates: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
     let time = |update: &WireUpdate| update.created.or(update.when);
-    let state = updates.iter().max_by_key(|update| time(update)).map(|update| update.status.clone()).unwrap_or_default();
+    let state = updates
+        .iter()
+        .max_by_key(|update| time(update))
+        .map(|update| update.status.clone())
+        .unwrap_or_default();
     let status = if wire.end.is_some() {
         Status::Resolved
     } else if words::look_up(&state, &[("AVAILABLE", ())]).is_some() {
@@ -183,12 +201,19 @@ fn incident(items: &mut Items, id: String, wire: &WireIncident, document: &Url) 
     let first = updates.iter().filter_map(time).min();
     let written = updates.iter().map(|update| {
         let status = if time(update) == first { Status::Investigating } else { Status::Update };
-        Written { edited_at: update.modified, ..Written::new(status, time(update), prose(&update.text)) }
+        Written {
+            edited_at: update.modified,
+            ..Written::new(status, time(update), prose(&update.text))
+        }
     });
     Ok(Incident {
         status,
         impact: impact(&wire.status_impact, &wire.severity),
-        url: document.join(&wire.uri).ok().filter(|_| !wire.uri.is_empty()).map(|url| url.to_string()),
+        url: document
+            .join(&wire.uri)
+            .ok()
+            .filter(|_| !wire.uri.is_empty())
+            .map(|url| url.to_string()),
         started_at: wire.begin,
         components: components(wire, status),
         updates: in_order(written, Order::Either),
@@ -196,8 +221,8 @@ fn incident(items: &mut Items, id: String, wire: &WireIncident, document: &Url) 
     })
 }
 
-/// The products an incident names. The state of a product is that of its incidents; where one location alone is
-/// affected, it stands as the group.
+/// The products an incident names. The state of a product is that of its incidents; where one
+/// location alone is affected, it stands as the group.
 fn components(wire: &WireIncident, status: Status) -> Vec<Component> {
     const STATES: &[(&str, ComponentStatus)] = &[
         ("SERVICE_INFORMATION", ComponentStatus::Operational),
@@ -218,12 +243,21 @@ fn components(wire: &WireIncident, status: Status) -> Vec<Component> {
     };
     if wire.affected_products.is_empty() {
         let name = one_line(&wire.service_name, MAX_NAME);
-        return if name.is_empty() { Vec::new() } else { vec![component(None, name, group, state)] };
+        return if name.is_empty() {
+            Vec::new()
+        } else {
+            vec![component(None, name, group, state)]
+        };
     }
     let products = wire.affected_products.iter();
     products
         .map(|product| {
-            component(product.id.as_ref().map(|id| id.0.clone()), one_line(&product.title, MAX_NAME), group.clone(), state)
+            component(
+                product.id.as_ref().map(|id| id.0.clone()),
+                one_line(&product.title, MAX_NAME),
+                group.clone(),
+                state,
+            )
         })
         .collect()
 }

@@ -1,7 +1,8 @@
 //! Heroku: `/api/v4/current-status`, and `/api/v4/incidents` when something may have ended.
 //!
-//! The two contradict each other and themselves: `resolved: false` beside `state: "resolved"`, and maintenances that
-//! stay "upcoming" for months with the update that closes them inside. So the updates are believed first.
+//! The two contradict each other and themselves: `resolved: false` beside `state: "resolved"`, and
+//! maintenances that stay "upcoming" for months with the update that closes them inside. So the
+//! updates are believed first.
 
 use std::collections::HashSet;
 
@@ -91,7 +92,11 @@ impl Source for Heroku {
 
     fn locate(&self, page: &Url) -> Vec<Url> {
         let host = page.host_str().unwrap_or_default();
-        if host != "heroku.com" && !host.ends_with(".heroku.com") { Vec::new() } else { candidates(page, &[PATH]) }
+        if host != "heroku.com" && !host.ends_with(".heroku.com") {
+            Vec::new()
+        } else {
+            candidates(page, &[PATH])
+        }
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
@@ -105,7 +110,10 @@ impl Source for Heroku {
         let mut items = Items::new(limits);
         let systems: Vec<System> = items.read("systems", &current.status)?;
         if systems.is_empty() {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "no system is listed".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "no system is listed".to_owned(),
+            });
         }
         let all_components = items.rejected() == 0;
         let mut incidents = read(&mut items, INCIDENTS, Kind::Incident, &current.incidents)?;
@@ -113,12 +121,20 @@ impl Source for Heroku {
         if let Some(document) = documents.detail(INCIDENTS) {
             let history: List = json(document, NAME)?;
             if history.is_empty() {
-                return Err(ParseError::Malformed { format: "JSON", reason: "the history is empty".to_owned() });
+                return Err(ParseError::Malformed {
+                    format: "JSON",
+                    reason: "the history is empty".to_owned(),
+                });
             }
-            let listed: HashSet<String> = incidents.iter().map(|incident| incident.id.clone()).collect();
+            let listed: HashSet<String> =
+                incidents.iter().map(|incident| incident.id.clone()).collect();
             let past = read(&mut items, "history", Kind::Incident, &history)?;
-            // What it calls open and the first document does not list is over by now: how, the next one tells.
-            incidents.extend(past.into_iter().filter(|incident| incident.status.is_over() && !listed.contains(&incident.id)));
+            // What it calls open and the first document does not list is over by now: how, the next
+            // one tells.
+            incidents
+                .extend(past.into_iter().filter(|incident| {
+                    incident.status.is_over() && !listed.contains(&incident.id)
+                }));
             listing = Listing::Recent;
         }
         let before = items.rejected();
@@ -128,7 +144,11 @@ impl Source for Heroku {
         incidents.extend(planned);
         let whole = before == 0;
         Ok(Snapshot {
-            page: Page { name: Some("Heroku".to_owned()), url: origin(&documents.first.url), ..Page::default() },
+            page: Page {
+                name: Some("Heroku".to_owned()),
+                url: origin(&documents.first.url),
+                ..Page::default()
+            },
             coverage: Coverage {
                 incidents: if whole { listing } else { Listing::Unknown },
                 maintenances: if whole_plan { Listing::Open } else { Listing::Unknown },
@@ -137,7 +157,9 @@ impl Source for Heroku {
             incidents,
             components: systems
                 .iter()
-                .map(|system| component(None, one_line(&system.system, MAX_NAME), None, state(&system.status)))
+                .map(|system| {
+                    component(None, one_line(&system.system, MAX_NAME), None, state(&system.status))
+                })
                 .collect(),
             rejected: items.into_rejected(),
         })
@@ -148,7 +170,10 @@ impl Source for Heroku {
         if known.baseline && known.open.iter().all(|(_, id)| listed(id)) {
             return Vec::new();
         }
-        sibling(&first.url, HISTORY).map(|url| Detail { role: INCIDENTS, url, optional: true }).into_iter().collect()
+        sibling(&first.url, HISTORY)
+            .map(|url| Detail { role: INCIDENTS, url, optional: true })
+            .into_iter()
+            .collect()
     }
 }
 
@@ -156,7 +181,12 @@ fn origin(url: &Url) -> Option<String> {
     url.join("/").ok().map(|url| url.to_string())
 }
 
-fn read(items: &mut Items, what: &'static str, kind: Kind, list: &[Box<RawValue>]) -> Result<Vec<Incident>, ParseError> {
+fn read(
+    items: &mut Items,
+    what: &'static str,
+    kind: Kind,
+    list: &[Box<RawValue>],
+) -> Result<Vec<Incident>, ParseError> {
     let mut ids = HashSet::new();
     let mut out = Vec::with_capacity(list.len());
     for wire in items.read::<WireIncident>(what, list)? {
@@ -173,14 +203,22 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
     let mut read: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
     read.sort_by_key(|update| update.created_at);
     // The history does not tell incidents from maintenances otherwise.
-    let planned = read.first().is_some_and(|update| word(&update.update_type) == Some(Status::Scheduled));
+    let planned =
+        read.first().is_some_and(|update| word(&update.update_type) == Some(Status::Scheduled));
     let kind = if planned { Kind::Maintenance } else { kind };
     let mut ids = HashSet::new();
-    let updates: Vec<Update> =
-        read.into_iter().filter(|update| ids.insert(update.id.clone())).map(|wire| update(kind, wire)).collect();
+    let updates: Vec<Update> = read
+        .into_iter()
+        .filter(|update| ids.insert(update.id.clone()))
+        .map(|wire| update(kind, wire))
+        .collect();
     let newest = updates.last().map(|update| update.status);
     let status = match (kind, newest) {
-        (Kind::Maintenance, _) if wire.resolved || updates.iter().any(|update| update.status.is_over()) => Status::Completed,
+        (Kind::Maintenance, _)
+            if wire.resolved || updates.iter().any(|update| update.status.is_over()) =>
+        {
+            Status::Completed
+        }
         (Kind::Maintenance, _) => match word(&wire.state) {
             Some(Status::Resolved | Status::Completed) => Status::Completed,
             Some(Status::Scheduled) => Status::Scheduled,
@@ -202,7 +240,14 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
         url: link(&wire.full_url),
         started_at: wire.created_at,
         components: systems
-            .map(|system| component(None, one_line(&system.name, MAX_NAME), group.clone(), state(&system.status)))
+            .map(|system| {
+                component(
+                    None,
+                    one_line(&system.name, MAX_NAME),
+                    group.clone(),
+                    state(&system.status),
+                )
+            })
             .collect::<Vec<event::Component>>(),
         updates,
         ..Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME))
@@ -218,7 +263,13 @@ fn update(kind: Kind, wire: WireUpdate) -> Update {
         Some(status) => status,
         None => Status::Update,
     };
-    Update { id: UpdateId::Native(wire.id.0), status, published_at: wire.created_at, edited_at: wire.updated_at, text }
+    Update {
+        id: UpdateId::Native(wire.id.0),
+        status,
+        published_at: wire.created_at,
+        edited_at: wire.updated_at,
+        text,
+    }
 }
 
 /// Whether a maintenance is said to be over.
@@ -258,8 +309,12 @@ fn state(colour: &str) -> ComponentStatus {
 
 /// The worst of the systems; unknown where none is named.
 fn impact(systems: &[Affected]) -> Impact {
-    const COLOURS: &[(&str, Impact)] =
-        &[("green", Impact::None), ("yellow", Impact::Minor), ("red", Impact::Major), ("blue", Impact::Maintenance)];
+    const COLOURS: &[(&str, Impact)] = &[
+        ("green", Impact::None),
+        ("yellow", Impact::Minor),
+        ("red", Impact::Major),
+        ("blue", Impact::Maintenance),
+    ];
     let of = |system: &Affected| words::look_up(&system.status, COLOURS).unwrap_or(Impact::Unknown);
     systems.iter().map(of).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown)
 }

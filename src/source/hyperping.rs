@@ -1,8 +1,8 @@
-//! Hyperping: `/status.json` of a page, an indicator for all of it; or the older document of its API, which lists the
-//! services as well.
+//! Hyperping: `/status.json` of a page, an indicator for all of it; or the older document of its
+//! API, which lists the services as well.
 //!
-//! Made from Hyperping's documentation, not from a capture. No words: what is written about an incident is in the feeds
-//! that pages of some plans offer, which `feed` reads.
+//! Made from Hyperping's documentation, not from a capture. No words: what is written about an
+//! incident is in the feeds that pages of some plans offer, which `feed` reads.
 
 use serde::Deserialize;
 use url::Url;
@@ -81,12 +81,20 @@ impl Source for Hyperping {
         let mut page = Page::default();
         let (indicator, components) = if let Some(board) = marks::<Board>(first) {
             if board.services.is_empty() {
-                return Err(ParseError::NotThis { source_name: NAME, reason: "it lists no service".to_owned() });
+                return Err(ParseError::NotThis {
+                    source_name: NAME,
+                    reason: "it lists no service".to_owned(),
+                });
             }
             page.name = Some(name(&board.name)).filter(|name| !name.is_empty());
             page.url = link(&board.url);
-            let read = |_: &mut Items, wire: Service| Ok(component(None, name(&wire.name), None, state(&wire.indicator)));
-            (board.indicator, items.build("services", &board.services, read, |one: &Component| &one.name)?)
+            let read = |_: &mut Items, wire: Service| {
+                Ok(component(None, name(&wire.name), None, state(&wire.indicator)))
+            };
+            (
+                board.indicator,
+                items.build("services", &board.services, read, |one: &Component| &one.name)?,
+            )
         } else {
             let Overall { indicator, .. } = json(first, NAME)?;
             page.url = bases(&first.url).into_iter().next().map(|url| url.to_string());

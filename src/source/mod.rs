@@ -102,7 +102,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The source called `name`.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
-    SOURCES.iter().copied().chain([&described::Described as &dyn Source]).find(|source| source.name() == name)
+    SOURCES
+        .iter()
+        .copied()
+        .chain([&described::Described as &dyn Source])
+        .find(|source| source.name() == name)
 }
 
 /// The adapter for one platform or format.
@@ -110,7 +114,8 @@ pub trait Source: Sync {
     /// Its name in `providers.yaml` and in events.
     fn name(&self) -> &'static str;
 
-    /// Raised when its parser reads the same bytes differently: checkpoints made by another version are void.
+    /// Raised when its parser reads the same bytes differently: checkpoints made by another version
+    /// are void.
     fn version(&self) -> u32 {
         1
     }
@@ -120,8 +125,9 @@ pub trait Source: Sync {
         "application/json"
     }
 
-    /// Where its first document may be, for a page at `page`, best guess first. Paths are tried below the
-    /// page's own path and below the root of its host. Empty where nothing can be guessed.
+    /// Where its first document may be, for a page at `page`, best guess first. Paths are tried
+    /// below the page's own path and below the root of its host. Empty where nothing can be
+    /// guessed.
     fn locate(&self, page: &Url) -> Vec<Url>;
 
     /// Why this document is this platform's, in words for a person; `None` if it is not.
@@ -134,8 +140,9 @@ pub trait Source: Sync {
     /// Whatever is not plainly the platform's answer. An unknown shape is never "all is well".
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError>;
 
-    /// Further documents that are surely needed, seen without reading the whole of the first one; then it is read only
-    /// once, with them. `None`: only [`Source::details`] can tell, which never wants fewer.
+    /// Further documents that are surely needed, seen without reading the whole of the first one;
+    /// then it is read only once, with them. `None`: only [`Source::details`] can tell, which never
+    /// wants fewer.
     fn glance(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
         let _ = (first, known);
         None
@@ -147,8 +154,9 @@ pub trait Source: Sync {
         Vec::new()
     }
 
-    /// Whether the detail asked for as `role` may change while the first document does not. Then it is asked for at each
-    /// poll until the next snapshot, conditionally; where it has changed, all documents are read again.
+    /// Whether the detail asked for as `role` may change while the first document does not. Then it
+    /// is asked for at each poll until the next snapshot, conditionally; where it has changed, all
+    /// documents are read again.
     fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
         let _ = (role, snapshot);
         false
@@ -160,8 +168,8 @@ pub trait Source: Sync {
 pub struct Documents {
     /// The one that is polled.
     pub first: Document,
-    /// Those fetched because it changed or one of them did, with the role they were asked for; an optional one that was not
-    /// there is left out.
+    /// Those fetched because it changed or one of them did, with the role they were asked for; an
+    /// optional one that was not there is left out.
     pub details: Vec<(&'static str, Document)>,
     /// How the user describes them, for the source that reads what is described.
     pub description: Option<Arc<JsonMap>>,
@@ -206,7 +214,8 @@ pub struct Known {
 /// Bounds on a document, beside its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Incidents and maintenances, likewise components, per document; more is an error, never a cut list.
+    /// Incidents and maintenances, likewise components, per document; more is an error, never a cut
+    /// list.
     pub max_items: usize,
 }
 

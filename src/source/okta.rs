@@ -1,5 +1,5 @@
-//! Okta: the page itself, which carries its incidents as JSON in hidden elements, one for incidents and one for
-//! planned outages. They are records of a Salesforce object with the latest text alone.
+//! Okta: the page itself, which carries its incidents as JSON in hidden elements, one for incidents
+//! and one for planned outages. They are records of a Salesforce object with the latest text alone.
 //!
 //! A page counts only when it is whole: cut behind the incidents it would lack the planned outages.
 
@@ -38,7 +38,12 @@ struct Wire {
     status: String,
     #[serde(rename = "Category__c", default, deserialize_with = "fields::or_default")]
     category: String,
-    #[serde(rename = "Incident_Title__c", alias = "Title__c", default, deserialize_with = "fields::or_default")]
+    #[serde(
+        rename = "Incident_Title__c",
+        alias = "Title__c",
+        default,
+        deserialize_with = "fields::or_default"
+    )]
     title: String,
     #[serde(rename = "Name", default, deserialize_with = "fields::or_default")]
     name: String,
@@ -50,7 +55,12 @@ struct Wire {
     start_time: String,
     #[serde(rename = "Start_Date__c", default, deserialize_with = "fields::or_default")]
     start_date: String,
-    #[serde(rename = "End_Time__c", alias = "End_Date__c", default, deserialize_with = "fields::or_default")]
+    #[serde(
+        rename = "End_Time__c",
+        alias = "End_Date__c",
+        default,
+        deserialize_with = "fields::or_default"
+    )]
     end: String,
     #[serde(rename = "Last_Updated__c", default, deserialize_with = "fields::or_default")]
     updated: String,
@@ -68,7 +78,11 @@ impl Source for Okta {
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
-        if page.host_str() == Some("status.okta.com") { Url::parse(PAGE).into_iter().collect() } else { Vec::new() }
+        if page.host_str() == Some("status.okta.com") {
+            Url::parse(PAGE).into_iter().collect()
+        } else {
+            Vec::new()
+        }
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
@@ -76,7 +90,8 @@ impl Source for Okta {
             return None;
         }
         let text = document.text();
-        let known = element(&text, INCIDENTS).is_some() && (element(&text, PLANNED).is_some() || text.contains("Status__c"));
+        let known = element(&text, INCIDENTS).is_some()
+            && (element(&text, PLANNED).is_some() || text.contains("Status__c"));
         known.then(|| "the page carries its incidents as Okta's does".to_owned())
     }
 
@@ -86,11 +101,21 @@ impl Source for Okta {
         match document.shape() {
             Shape::Html => {}
             Shape::Empty => return Err(ParseError::Empty),
-            _ => return Err(ParseError::NotThis { source_name: NAME, reason: "it is no HTML page".to_owned() }),
+            _ => {
+                return Err(ParseError::NotThis {
+                    source_name: NAME,
+                    reason: "it is no HTML page".to_owned(),
+                });
+            }
         }
-        let Some(incidents) = element(&text, INCIDENTS) else { return Err(ParseError::Html { title: html_title(&text) }) };
+        let Some(incidents) = element(&text, INCIDENTS) else {
+            return Err(ParseError::Html { title: html_title(&text) });
+        };
         if !text.trim_end().to_ascii_lowercase().ends_with("</html>") {
-            return Err(ParseError::Malformed { format: "HTML", reason: "the page has no end".to_owned() });
+            return Err(ParseError::Malformed {
+                format: "HTML",
+                reason: "the page has no end".to_owned(),
+            });
         }
         let mut items = Items::new(limits);
         let mut out = read(&mut items, INCIDENTS, Kind::Incident, &incidents)?;
@@ -98,7 +123,10 @@ impl Source for Okta {
             out.extend(read(&mut items, PLANNED, Kind::Maintenance, &planned)?);
         }
         let whole = items.rejected() == 0;
-        let quiet = whole && out.iter().all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
+        let quiet = whole
+            && out
+                .iter()
+                .all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
         let listing = if whole { Listing::Open } else { Listing::Unknown };
         Ok(Snapshot {
             page: Page {
@@ -123,17 +151,30 @@ fn element(html: &str, id: &str) -> Option<String> {
     if tag.len() > MAX_TAG {
         return None;
     }
-    // The JSON ends before the next tag that closes an element; markup within its texts is written with entities.
+    // The JSON ends before the next tag that closes an element; markup within its texts is written
+    // with entities.
     let (inside, _) = inside.split_once("</span>").or_else(|| inside.split_once("</div>"))?;
     let inside = inside.trim();
-    Some(if inside.contains("&quot;") { decode_entities(inside).into_owned() } else { inside.to_owned() })
+    Some(if inside.contains("&quot;") {
+        decode_entities(inside).into_owned()
+    } else {
+        inside.to_owned()
+    })
 }
 
-fn read(items: &mut Items, what: &'static str, kind: Kind, text: &str) -> Result<Vec<Incident>, ParseError> {
-    let list: List = serde_json::from_str(if text.is_empty() { "[]" } else { text }).map_err(|error| ParseError::Malformed {
-        format: "JSON",
-        reason: format!("in {what}: {}", one_line(&error.to_string(), 200)),
-    })?;
+fn read(
+    items: &mut Items,
+    what: &'static str,
+    kind: Kind,
+    text: &str,
+) -> Result<Vec<Incident>, ParseError> {
+    let list: List =
+        serde_json::from_str(if text.is_empty() { "[]" } else { text }).map_err(|error| {
+            ParseError::Malformed {
+                format: "JSON",
+                reason: format!("in {what}: {}", one_line(&error.to_string(), 200)),
+            }
+        })?;
     let mut ids = HashSet::new();
     let mut out = Vec::with_capacity(list.len());
     for wire in items.read::<Wire>(what, &list)? {
@@ -173,7 +214,10 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
     let start = time(&wire.start_time).or_else(|| time(&wire.start_date));
     let at = time(&wire.updated).or(start);
     let names = |text: &str| -> Vec<String> {
-        text.split([';', ',']).map(|name| one_line(name, MAX_NAME)).filter(|name| !name.is_empty()).collect()
+        text.split([';', ','])
+            .map(|name| one_line(name, MAX_NAME))
+            .filter(|name| !name.is_empty())
+            .collect()
     };
     let mut affected = names(&wire.features);
     affected.extend(names(&wire.cells));
@@ -186,7 +230,13 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
         scheduled_for: start.filter(|_| planned),
         scheduled_until: time(&wire.end).filter(|_| planned),
         components: affected.into_iter().map(|name| component(None, name, None, state)).collect(),
-        updates: vec![Update { id: UpdateId::Latest, status, published_at: at, edited_at: None, text: prose(&wire.log) }],
+        updates: vec![Update {
+            id: UpdateId::Latest,
+            status,
+            published_at: at,
+            edited_at: None,
+            text: prose(&wire.log),
+        }],
         ..Incident::new(kind, wire.id.0, one_line(title, MAX_NAME))
     }
 }
@@ -194,8 +244,11 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
 /// A time as Salesforce writes it: `2026-03-07T09:00:00.000+0000`.
 fn time(text: &str) -> Option<Time> {
     let text = text.trim();
-    parse_time(text)
-        .or_else(|| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").ok().and_then(|time| expressible(time.to_utc())))
+    parse_time(text).or_else(|| {
+        DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z")
+            .ok()
+            .and_then(|time| expressible(time.to_utc()))
+    })
 }
 
 fn impact(category: &str) -> Impact {

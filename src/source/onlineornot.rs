@@ -1,9 +1,10 @@
-//! `OnlineOrNot`: `/v1/status_pages/<subdomain>/summary` of its API, which needs no key, with the feed of the page.
+//! `OnlineOrNot`: `/v1/status_pages/<subdomain>/summary` of its API, which needs no key, with the
+//! feed of the page.
 //!
-//! Made from `OnlineOrNot`'s documentation, not from a capture; the feed's shape is known from programs that read it. The
-//! summary lists what is open and has no words: those, and how something ended, are in `/incidents.rss` alone. A page on its
-//! own domain does not name its subdomain, but the API takes the domain in its place: such a page has to be given by the
-//! API's address.
+//! Made from `OnlineOrNot`'s documentation, not from a capture; the feed's shape is known from
+//! programs that read it. The summary lists what is open and has no words: those, and how something
+//! ended, are in `/incidents.rss` alone. A page on its own domain does not name its subdomain, but
+//! the API takes the domain in its place: such a page has to be given by the API's address.
 
 use std::collections::HashSet;
 
@@ -125,8 +126,11 @@ impl Source for OnlineOrNot {
         let place = if host == API {
             page.path().contains(SUMMARIES).then(|| page.clone())
         } else {
-            let subdomain = host.strip_suffix(PAGES).filter(|name| !name.contains('.') && !OWN.contains(name));
-            subdomain.and_then(|name| Url::parse(&format!("https://{API}/{SUMMARIES}{name}/summary")).ok())
+            let subdomain =
+                host.strip_suffix(PAGES).filter(|name| !name.contains('.') && !OWN.contains(name));
+            subdomain.and_then(|name| {
+                Url::parse(&format!("https://{API}/{SUMMARIES}{name}/summary")).ok()
+            })
         };
         place.into_iter().collect()
     }
@@ -134,28 +138,45 @@ impl Source for OnlineOrNot {
     fn recognise(&self, document: &Document) -> Option<String> {
         let answer = marks::<Answer>(document)?;
         let subdomain = one_line(&answer.result.status_page.subdomain, 80);
-        Some(format!("the document has the shape of OnlineOrNot's summary of the page \"{subdomain}\""))
+        Some(format!(
+            "the document has the shape of OnlineOrNot's summary of the page \"{subdomain}\""
+        ))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let Answer { result, success, .. } = json(&documents.first, NAME)?;
         if !success {
-            return Err(ParseError::ErrorBody { message: "it says that it did not succeed".to_owned() });
+            return Err(ParseError::ErrorBody {
+                message: "it says that it did not succeed".to_owned(),
+            });
         }
         let mut items = Items::new(limits);
-        let parts = items.build("components", &result.components, |_, part| Ok(state_of(part)), component_id)?;
+        let parts = items.build(
+            "components",
+            &result.components,
+            |_, part| Ok(state_of(part)),
+            component_id,
+        )?;
         let all_components = items.rejected() == 0;
         let home = home(&documents.first.url, &result.status_page);
         let mut incidents = Vec::new();
-        for (what, list) in
-            [("scheduled_maintenance", &result.scheduled_maintenance), ("active_incidents", &result.active_incidents)]
-        {
+        for (what, list) in [
+            ("scheduled_maintenance", &result.scheduled_maintenance),
+            ("active_incidents", &result.active_incidents),
+        ] {
             let planned = what == "scheduled_maintenance";
-            let read = items.build(what, list, |items, one| notice(items, one, planned, &parts), |one: &Incident| &one.id)?;
+            let read = items.build(
+                what,
+                list,
+                |items, one| notice(items, one, planned, &parts),
+                |one: &Incident| &one.id,
+            )?;
             for one in read {
                 // A maintenance that has begun may stand in both lists.
                 match incidents.iter_mut().find(|known: &&mut Incident| known.id == one.id) {
-                    Some(known) if known.status == Status::Scheduled => known.status = Status::InProgress,
+                    Some(known) if known.status == Status::Scheduled => {
+                        known.status = Status::InProgress
+                    }
                     Some(_) => {}
                     None => incidents.push(one),
                 }
@@ -166,7 +187,9 @@ impl Source for OnlineOrNot {
             join_feed(&mut incidents, document, limits)?;
         }
         for incident in &mut incidents {
-            incident.url = home.as_ref().and_then(|home| link(at(home, &format!("incidents/{}", incident.id))?.as_str()));
+            incident.url = home
+                .as_ref()
+                .and_then(|home| link(at(home, &format!("incidents/{}", incident.id))?.as_str()));
         }
         let name = one_line(&result.status_page.name, MAX_NAME);
         Ok(Snapshot {
@@ -175,7 +198,9 @@ impl Source for OnlineOrNot {
                 name: (!name.is_empty()).then_some(name),
                 url: home.as_ref().and_then(|home| link(home.as_str())),
                 version: None,
-                impact: Some(look_up(&result.status.description, OVERALL).unwrap_or(Impact::Unknown)),
+                impact: Some(
+                    look_up(&result.status.description, OVERALL).unwrap_or(Impact::Unknown),
+                ),
             },
             incidents,
             components: parts,
@@ -185,9 +210,15 @@ impl Source for OnlineOrNot {
     }
 
     fn details(&self, _: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
-        let listed: HashSet<&str> = snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
-        let gone: Vec<&str> =
-            known.open.iter().map(|(_, id)| id.as_str()).filter(|id| !listed.contains(id)).take(MAX_ASKED).collect();
+        let listed: HashSet<&str> =
+            snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
+        let gone: Vec<&str> = known
+            .open
+            .iter()
+            .map(|(_, id)| id.as_str())
+            .filter(|id| !listed.contains(id))
+            .take(MAX_ASKED)
+            .collect();
         if gone.is_empty() && listed.is_empty() {
             return Vec::new();
         }
@@ -206,14 +237,16 @@ impl Source for OnlineOrNot {
     }
 }
 
-/// The page of a summary: below the address of an API that is not `OnlineOrNot`'s own, for then it answers for the page.
+/// The page of a summary: below the address of an API that is not `OnlineOrNot`'s own, for then it
+/// answers for the page.
 fn home(first: &Url, page: &Head) -> Option<Url> {
     if first.host_str() != Some(API) {
         return first.path().split_once(SUMMARIES).and_then(|(above, _)| first.join(above).ok());
     }
     let domain = page.custom_domain.trim().trim_end_matches('/');
     let domain = domain.strip_prefix("https://").unwrap_or(domain);
-    let host = if domain.is_empty() { format!("{}{PAGES}", page.subdomain) } else { domain.to_owned() };
+    let host =
+        if domain.is_empty() { format!("{}{PAGES}", page.subdomain) } else { domain.to_owned() };
     Url::parse(&format!("https://{host}/")).ok()
 }
 
@@ -226,15 +259,26 @@ fn state_of(part: Part) -> Component {
 }
 
 fn state(word: &str) -> ComponentStatus {
-    let own = [("NO_IMPACT", ComponentStatus::Operational), ("MAINTENANCE", ComponentStatus::UnderMaintenance)];
+    let own = [
+        ("NO_IMPACT", ComponentStatus::Operational),
+        ("MAINTENANCE", ComponentStatus::UnderMaintenance),
+    ];
     look_up(word, &own).unwrap_or_else(|| words::component(word))
 }
 
 /// `planned`: of the list of maintenances.
-fn notice(items: &mut Items, wire: Notice, planned: bool, all: &[Component]) -> Result<Incident, String> {
-    let affected: Vec<Affected> = items.nested("affected components", &wire.components).map_err(|error| error.to_string())?;
-    let impact = look_up(&wire.impact, &[("NO_IMPACT", Impact::None)]).unwrap_or_else(|| words::impact(&wire.impact));
-    let kind = if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
+fn notice(
+    items: &mut Items,
+    wire: Notice,
+    planned: bool,
+    all: &[Component],
+) -> Result<Incident, String> {
+    let affected: Vec<Affected> =
+        items.nested("affected components", &wire.components).map_err(|error| error.to_string())?;
+    let impact = look_up(&wire.impact, &[("NO_IMPACT", Impact::None)])
+        .unwrap_or_else(|| words::impact(&wire.impact));
+    let kind =
+        if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
     incident.status = match (kind, wire.ended) {
         (Kind::Maintenance, Some(_)) => Status::Completed,
@@ -244,9 +288,13 @@ fn notice(items: &mut Items, wire: Notice, planned: bool, all: &[Component]) -> 
         (_, None) => Status::Investigating,
     };
     if kind == Kind::Maintenance {
-        let length = wire.duration_minutes.and_then(|minutes| TimeDelta::try_minutes(minutes.into()));
+        let length =
+            wire.duration_minutes.and_then(|minutes| TimeDelta::try_minutes(minutes.into()));
         incident.scheduled_for = wire.start_date.or(wire.started);
-        incident.scheduled_until = incident.scheduled_for.zip(length).and_then(|(start, length)| start.checked_add_signed(length));
+        incident.scheduled_until = incident
+            .scheduled_for
+            .zip(length)
+            .and_then(|(start, length)| start.checked_add_signed(length));
     } else {
         incident.impact = impact;
         incident.started_at = wire.started;
@@ -255,24 +303,42 @@ fn notice(items: &mut Items, wire: Notice, planned: bool, all: &[Component]) -> 
         .into_iter()
         .map(|part| {
             let known = all.iter().find(|one| one.id.as_deref() == Some(part.id.as_str())).cloned();
-            known.unwrap_or_else(|| component(Some(part.id.0), one_line(&part.name, MAX_NAME), None, ComponentStatus::Unknown))
+            known.unwrap_or_else(|| {
+                component(
+                    Some(part.id.0),
+                    one_line(&part.name, MAX_NAME),
+                    None,
+                    ComponentStatus::Unknown,
+                )
+            })
         })
         .collect();
     Ok(incident)
 }
 
 /// Adds the words of what is listed, and the end of what is looked for.
-fn join_feed(incidents: &mut Vec<Incident>, document: &Document, limits: Limits) -> Result<(), ParseError> {
+fn join_feed(
+    incidents: &mut Vec<Incident>,
+    document: &Document,
+    limits: Limits,
+) -> Result<(), ParseError> {
     let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
     for told in Feed.parse(&Documents::only(document.clone()), limits)?.incidents {
-        let newest = told.updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
+        let newest = told
+            .updates
+            .iter()
+            .rev()
+            .map(|update| update.status)
+            .find(|status| *status != Status::Update);
         match incidents.iter_mut().find(|incident| incident.id == told.id) {
             // What is listed is open, whatever a feed of another moment says.
             Some(known) => {
                 known.status = newest.filter(|status| !status.is_over()).unwrap_or(known.status);
                 known.updates = told.updates;
             }
-            None if told.status.is_over() && asked.contains(told.id.as_str()) => incidents.push(told),
+            None if told.status.is_over() && asked.contains(told.id.as_str()) => {
+                incidents.push(told)
+            }
             None => {}
         }
     }

@@ -1,8 +1,9 @@
-//! openstatus: `/feed/json` with the whole history, or `/api/status/summary.json` with what is open.
+//! openstatus: `/feed/json` with the whole history, or `/api/status/summary.json` with what is
+//! open.
 //!
-//! The summary looks like Statuspage's and has no id of the page, none of components, and none of updates. So that
-//! both documents tell of an update by the same name, its time is its identity in either. What has left the summary is looked
-//! up in the feed.
+//! The summary looks like Statuspage's and has no id of the page, none of components, and none of
+//! updates. So that both documents tell of an update by the same name, its time is its identity in
+//! either. What has left the summary is looked up in the feed.
 
 mod feed;
 
@@ -10,7 +11,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, bases, candidates, in_order, json, link, marks, name, prose, words};
+use super::shared::{
+    Items, List, Order, Written, bases, candidates, in_order, json, link, marks, name, prose, words,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Kind, Status, Time};
@@ -89,11 +92,10 @@ impl Source for OpenStatus {
             return Some("the document has the shape of openstatus's /feed/json".to_owned());
         }
         let summary: Summary = marks(document)?;
-        summary
-            .page
-            .id
-            .is_none()
-            .then(|| "the document has the shape of openstatus's summary: Statuspage's without a page id".to_owned())
+        summary.page.id.is_none().then(|| {
+            "the document has the shape of openstatus's summary: Statuspage's without a page id"
+                .to_owned()
+        })
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -103,7 +105,10 @@ impl Source for OpenStatus {
         }
         let summary: Summary = json(first, NAME)?;
         if summary.page.id.is_some() {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "the page has an id".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "the page has an id".to_owned(),
+            });
         }
         let mut items = Items::new(limits);
         let components: Vec<Component> = items.read("components", &summary.components)?;
@@ -115,7 +120,9 @@ impl Source for OpenStatus {
         if let Some(document) = documents.detail(FEED) {
             let history = feed::parse(document, limits)?;
             let mut past = history.incidents;
-            past.retain(|past| !incidents.iter().any(|open| open.kind == past.kind && open.id == past.id));
+            past.retain(|past| {
+                !incidents.iter().any(|open| open.kind == past.kind && open.id == past.id)
+            });
             // The summary is the younger of the two: what it does not list is not open.
             past.retain(|past| past.status.is_over());
             incidents.extend(past);
@@ -133,7 +140,9 @@ impl Source for OpenStatus {
             incidents,
             components: components
                 .into_iter()
-                .map(|row| snapshot::component(None, name(&row.name), None, words::component(&row.status)))
+                .map(|row| {
+                    snapshot::component(None, name(&row.name), None, words::component(&row.status))
+                })
                 .collect(),
             coverage: Coverage { incidents: listing, maintenances: listing, all_components },
             rejected,
@@ -141,7 +150,9 @@ impl Source for OpenStatus {
     }
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
-        let listed = |kind: Kind, id: &str| snapshot.incidents.iter().any(|incident| incident.kind == kind && incident.id == id);
+        let listed = |kind: Kind, id: &str| {
+            snapshot.incidents.iter().any(|incident| incident.kind == kind && incident.id == id)
+        };
         if feed::is_feed(first) || known.open.iter().all(|(kind, id)| listed(*kind, id)) {
             return Vec::new();
         }
@@ -162,9 +173,9 @@ fn read(items: &mut Items, kind: Kind, list: &List) -> Result<Vec<Incident>, Par
     read.into_iter()
         .map(|wire| {
             let updates: Vec<Update> = items.nested("incident_updates", &wire.incident_updates)?;
-            let written = updates
-                .into_iter()
-                .map(|update| Written::new(words::status(&update.status), update.created_at, prose(&update.body)));
+            let written = updates.into_iter().map(|update| {
+                Written::new(words::status(&update.status), update.created_at, prose(&update.body))
+            });
             let updates = in_order(written, Order::NewestFirst);
             let window = kind == Kind::Maintenance;
             let new = Incident::new(kind, unique(kind, &wire.id), name(&wire.name));

@@ -1,8 +1,9 @@
 //! PagerDuty's own status page: the JSON in its HTML, or `/api/posts`.
 //!
-//! The page carries open incidents and the latest resolved ones in `<script id="data">`, each with all its updates.
-//! How bad an incident is stands in each update, for the whole and for each service it names; a service that no
-//! open incident names is fine, for the page shows it so. `/api/posts` is read where the address names it.
+//! The page carries open incidents and the latest resolved ones in `<script id="data">`, each with
+//! all its updates. How bad an incident is stands in each update, for the whole and for each
+//! service it names; a service that no open incident names is fine, for the page shows it so.
+//! `/api/posts` is read where the address names it.
 
 mod posts;
 
@@ -123,14 +124,20 @@ impl Source for PagerDuty {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         if posts::is_posts(document) {
-            return Some("the address and the shape are those of the posts of PagerDuty's status page".to_owned());
+            return Some(
+                "the address and the shape are those of the posts of PagerDuty's status page"
+                    .to_owned(),
+            );
         }
         if document.shape() != Shape::Html {
             return None;
         }
         let text = document.text();
         let data: Data = serde_json::from_str(html::script(&text, "data")?).ok()?;
-        Some(format!("the page holds the data of a PagerDuty status page, id \"{}\"", data.layout.status_page_id))
+        Some(format!(
+            "the page holds the data of a PagerDuty status page, id \"{}\"",
+            data.layout.status_page_id
+        ))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -139,16 +146,21 @@ impl Source for PagerDuty {
             return posts::parse(first, limits);
         }
         let text = html::page(first, NAME)?;
-        let Some(script) = html::script(&text, "data") else { return Err(html::another(&text)) };
+        let Some(script) = html::script(&text, "data") else {
+            return Err(html::another(&text));
+        };
         let data: Data = serde_json::from_str(script).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => ParseError::NotThis { source_name: NAME, reason: name(&error.to_string()) },
+            serde_json::error::Category::Data => {
+                ParseError::NotThis { source_name: NAME, reason: name(&error.to_string()) }
+            }
             _ => ParseError::Malformed { format: "JSON", reason: name(&error.to_string()) },
         })?;
         let mut items = Items::new(limits);
         let open = read(&mut items, "open_incidents", &data.summary.open_incidents)?;
         let resolved = read(&mut items, "resolved_incidents", &data.summary.resolved_incidents)?;
         let lost = items.rejected();
-        let components = components(&mut items, &data.layout.layout_settings.business_services, &open)?;
+        let components =
+            components(&mut items, &data.layout.layout_settings.business_services, &open)?;
         let all_components = items.rejected() == lost;
         let over = resolved.into_iter().map(|mut incident| {
             if !incident.status.is_over() {
@@ -157,7 +169,11 @@ impl Source for PagerDuty {
             incident
         });
         let mut seen = HashSet::new();
-        let incidents = open.into_iter().chain(over).filter(|incident| seen.insert(incident.id.clone())).collect();
+        let incidents = open
+            .into_iter()
+            .chain(over)
+            .filter(|incident| seen.insert(incident.id.clone()))
+            .collect();
         let title = name(&data.layout.layout_settings.name);
         Ok(Snapshot {
             page: Page {
@@ -194,11 +210,17 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
     let started_at = updates.first().and_then(|update| update.reported_at.or(update.created_at));
     if let Some(latest) = updates.last() {
         impact = severity(&latest.severity);
-        let impacted: Vec<Impacted> = items.nested("services of an update", &latest.impacted_business_services)?;
+        let impacted: Vec<Impacted> =
+            items.nested("services of an update", &latest.impacted_business_services)?;
         components = impacted
             .into_iter()
             .map(|service| {
-                snapshot::component(Some(service.business_service_id.0), name(&service.name), None, state(&service.severity))
+                snapshot::component(
+                    Some(service.business_service_id.0),
+                    name(&service.name),
+                    None,
+                    state(&service.severity),
+                )
             })
             .collect();
     }
@@ -210,7 +232,11 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
     let written = updates.into_iter().map(|update| Written {
         id: Some(update.id.0),
         edited_at: update.updated_at,
-        ..Written::new(status(&update.status), update.reported_at.or(update.created_at), prose(&update.message))
+        ..Written::new(
+            status(&update.status),
+            update.reported_at.or(update.created_at),
+            prose(&update.message),
+        )
     });
     let updates = in_order(written.chain(postmortem), Order::OldestFirst);
     Ok(Incident {
@@ -224,7 +250,11 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
 }
 
 /// Every service of the page; what an open incident says of one is its state.
-fn components(items: &mut Items, list: &List, open: &[Incident]) -> Result<Vec<Component>, ParseError> {
+fn components(
+    items: &mut Items,
+    list: &List,
+    open: &[Incident],
+) -> Result<Vec<Component>, ParseError> {
     let services: Vec<BusinessService> = items.read("business_services", list)?;
     let mut groups: HashMap<&Id, String> = HashMap::new();
     for group in services.iter().filter(|service| service.grouping_element) {
@@ -233,7 +263,11 @@ fn components(items: &mut Items, list: &List, open: &[Incident]) -> Result<Vec<C
         }
     }
     let mut states: HashMap<&str, ComponentStatus> = HashMap::new();
-    for component in open.iter().filter(|incident| !incident.status.is_over()).flat_map(|incident| &incident.components) {
+    for component in open
+        .iter()
+        .filter(|incident| !incident.status.is_over())
+        .flat_map(|incident| &incident.components)
+    {
         if let Some(id) = &component.id {
             let worst = states.entry(id).or_insert(component.status);
             if component.status.impact().rank() > worst.impact().rank() {
@@ -241,11 +275,18 @@ fn components(items: &mut Items, list: &List, open: &[Incident]) -> Result<Vec<C
             }
         }
     }
-    let rows = services.iter().filter(|service| !service.grouping_element && !service.name.is_empty());
+    let rows =
+        services.iter().filter(|service| !service.grouping_element && !service.name.is_empty());
     Ok(rows
         .map(|service| {
-            let state = states.get(service.id.as_str()).copied().unwrap_or(ComponentStatus::Operational);
-            snapshot::component(Some(service.id.0.clone()), name(&service.name), groups.get(&service.id).cloned(), state)
+            let state =
+                states.get(service.id.as_str()).copied().unwrap_or(ComponentStatus::Operational);
+            snapshot::component(
+                Some(service.id.0.clone()),
+                name(&service.name),
+                groups.get(&service.id).cloned(),
+                state,
+            )
         })
         .collect())
 }
@@ -256,7 +297,8 @@ fn status(word: &str) -> Status {
 }
 
 fn severity(word: &str) -> Impact {
-    words::look_up(word, &[("all_good", Impact::None), ("outage", Impact::Critical)]).unwrap_or_else(|| words::impact(word))
+    words::look_up(word, &[("all_good", Impact::None), ("outage", Impact::Critical)])
+        .unwrap_or_else(|| words::impact(word))
 }
 
 fn state(word: &str) -> ComponentStatus {

@@ -1,7 +1,7 @@
 //! PayPal's own status page: `/api/v1/components`.
 //!
-//! Each component has a state in production and one in the sandbox: both are told, the sandbox by its name. The words
-//! about an incident are in the page's feed alone.
+//! Each component has a state in production and one in the sandbox: both are told, the sandbox by
+//! its name. The words about an incident are in the page's feed alone.
 
 use serde::Deserialize;
 use url::Url;
@@ -51,7 +51,10 @@ impl Source for PayPal {
     fn recognise(&self, document: &Document) -> Option<String> {
         let answer: Answer = marks(document)?;
         let first: Wire = serde_json::from_str(answer.result.first()?.get()).ok()?;
-        (!first.name.is_empty()).then(|| "the components have a state in production and one in the sandbox, as PayPal's".to_owned())
+        (!first.name.is_empty()).then(|| {
+            "the components have a state in production and one in the sandbox, as PayPal's"
+                .to_owned()
+        })
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -59,10 +62,16 @@ impl Source for PayPal {
         let mut items = Items::new(limits);
         let read: Vec<Wire> = items.read("components", &answer.result)?;
         if read.is_empty() {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "it lists no components".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "it lists no components".to_owned(),
+            });
         }
         Ok(Snapshot {
-            page: Page { url: bases(&documents.first.url).into_iter().next().map(|url| url.to_string()), ..Page::default() },
+            page: Page {
+                url: bases(&documents.first.url).into_iter().next().map(|url| url.to_string()),
+                ..Page::default()
+            },
             components: read.into_iter().flat_map(|wire| both(&wire)).collect(),
             coverage: Coverage { all_components: items.rejected() == 0, ..Coverage::default() },
             rejected: items.into_rejected(),
@@ -78,7 +87,12 @@ fn both(wire: &Wire) -> [Component; 2] {
     let id = |end: &str| wire.id.as_ref().map(|id| format!("{id}{end}"));
     [
         snapshot::component(id(""), title.clone(), group.clone(), state(&wire.status.production)),
-        snapshot::component(id("-sandbox"), format!("{title} (sandbox)"), group.clone(), state(&wire.status.sandbox)),
+        snapshot::component(
+            id("-sandbox"),
+            format!("{title} (sandbox)"),
+            group.clone(),
+            state(&wire.status.sandbox),
+        ),
     ]
 }
 

@@ -1,13 +1,17 @@
 //! Rootly: `/api/v1/status.json` of a page on its own domain, with the incidents that are active.
 //!
-//! Made from Rootly's documentation, not from a capture. Neither incidents nor updates have an id: an incident is
-//! recognised by the last part of its link, an update by its time. The list holds what is active and no more, so how
-//! an incident ended is told only while it is still listed. The state of components is not in it.
+//! Made from Rootly's documentation, not from a capture. Neither incidents nor updates have an id:
+//! an incident is recognised by the last part of its link, an update by its time. The list holds
+//! what is active and no more, so how an incident ended is told only while it is still listed. The
+//! state of components is not in it.
 
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::{Items, List, MAX_NAME, Order, Written, candidates, fields, in_order, json, link, marks, prose, words};
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, candidates, fields, in_order, json, link, marks, prose,
+    words,
+};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Impact, Kind, Status, Time};
@@ -85,11 +89,18 @@ impl Source for Rootly {
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let answer: Answer = json(&documents.first, NAME)?;
         if answer.page.id.is_some() {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "the page has an id".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "the page has an id".to_owned(),
+            });
         }
         let mut items = Items::new(limits);
-        let incidents =
-            items.build("incidents", &answer.incidents, |items, wire: Item| incident(items, &wire), |one: &Incident| &one.id)?;
+        let incidents = items.build(
+            "incidents",
+            &answer.incidents,
+            |items, wire: Item| incident(items, &wire),
+            |one: &Incident| &one.id,
+        )?;
         let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
         let name = one_line(&answer.page.name, MAX_NAME);
         Ok(Snapshot {
@@ -109,12 +120,22 @@ impl Source for Rootly {
 
 fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     let id = identity(&wire.url).ok_or("its link names no incident")?;
-    let updates: Vec<Update> = items.nested("updates", &wire.incident_updates).map_err(|error| error.to_string())?;
-    let written = updates.into_iter().map(|one| Written::new(words::status(&one.status), one.created_at, prose(&one.body)));
+    let updates: Vec<Update> =
+        items.nested("updates", &wire.incident_updates).map_err(|error| error.to_string())?;
+    let written = updates
+        .into_iter()
+        .map(|one| Written::new(words::status(&one.status), one.created_at, prose(&one.body)));
     let updates = in_order(written, Order::Either);
-    // The incident's own word is that of the team: "started", "mitigated". What was published last counts.
-    let newest = updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
-    let planned = |status: Status| matches!(status, Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed);
+    // The incident's own word is that of the team: "started", "mitigated". What was published last
+    // counts.
+    let newest =
+        updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
+    let planned = |status: Status| {
+        matches!(
+            status,
+            Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed
+        )
+    };
     let own = words::status(&wire.status);
     let kind = if wire.impact == "maintenance" || newest.is_some_and(planned) || planned(own) {
         Kind::Maintenance
@@ -132,7 +153,8 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
         incident.scheduled_for = wire.started_at;
     } else {
         incident.started_at = wire.started_at;
-        incident.impact = if wire.impact.is_empty() { Impact::Unknown } else { words::impact(&wire.impact) };
+        incident.impact =
+            if wire.impact.is_empty() { Impact::Unknown } else { words::impact(&wire.impact) };
     }
     incident.url = link(&wire.url);
     incident.updates = updates;

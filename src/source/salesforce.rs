@@ -1,8 +1,8 @@
-//! Salesforce Trust: `/v1/incidents/active`, the newest incidents whenever that list changed, and the newest maintenances,
-//! of which it says nothing.
+//! Salesforce Trust: `/v1/incidents/active`, the newest incidents whenever that list changed, and
+//! the newest maintenances, of which it says nothing.
 //!
-//! An empty list of active incidents is what is answered when all is well. Incidents have no title: what they do and
-//! to which instances stands in its place.
+//! An empty list of active incidents is what is answered when all is well. Incidents have no title:
+//! what they do and to which instances stands in its place.
 
 use std::collections::HashSet;
 
@@ -60,7 +60,12 @@ struct Wire {
     instance_keys: Vec<String>,
     #[serde(default, deserialize_with = "fields::or_default")]
     service_keys: Vec<String>,
-    #[serde(rename = "IncidentImpacts", alias = "MaintenanceImpacts", default, deserialize_with = "fields::or_default")]
+    #[serde(
+        rename = "IncidentImpacts",
+        alias = "MaintenanceImpacts",
+        default,
+        deserialize_with = "fields::or_default"
+    )]
     impacts: List,
     #[serde(rename = "IncidentEvents", alias = "MaintenanceEvents")]
     events: List,
@@ -99,15 +104,24 @@ impl Source for Salesforce {
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
-        let known = matches!(page.host_str(), Some("status.salesforce.com" | "api.status.salesforce.com" | "trust.salesforce.com"));
+        let known = matches!(
+            page.host_str(),
+            Some("status.salesforce.com" | "api.status.salesforce.com" | "trust.salesforce.com")
+        );
         if known { Url::parse(FIRST).into_iter().collect() } else { Vec::new() }
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let list = marks::<List>(document)?;
         let known = match list.first() {
-            Some(first) => first.get().starts_with('{') && serde_json::from_str::<Mark>(first.get()).is_ok(),
-            None => is_active_list(document) && document.text().trim() == "[]" && !document.body.starts_with(b"\xfe\xff"),
+            Some(first) => {
+                first.get().starts_with('{') && serde_json::from_str::<Mark>(first.get()).is_ok()
+            }
+            None => {
+                is_active_list(document)
+                    && document.text().trim() == "[]"
+                    && !document.body.starts_with(b"\xfe\xff")
+            }
         };
         known.then(|| "the document is a list of incidents as Salesforce Trust has it".to_owned())
     }
@@ -120,12 +134,18 @@ impl Source for Salesforce {
         }
         let mut items = Items::new(limits);
         let mut incidents = read(&mut items, INCIDENTS, Kind::Incident, &list)?;
-        let mut listing = if is_active_list(&documents.first) { Listing::Open } else { Listing::Recent };
+        let mut listing =
+            if is_active_list(&documents.first) { Listing::Open } else { Listing::Recent };
         if let Some(document) = documents.detail(INCIDENTS) {
             let past = history(&mut items, INCIDENTS, Kind::Incident, document)?;
-            // What it calls open and the first list does not have is over by now: how, the next one tells.
-            let listed: HashSet<String> = incidents.iter().map(|incident| incident.id.clone()).collect();
-            incidents.extend(past.into_iter().filter(|incident| incident.status.is_over() && !listed.contains(&incident.id)));
+            // What it calls open and the first list does not have is over by now: how, the next one
+            // tells.
+            let listed: HashSet<String> =
+                incidents.iter().map(|incident| incident.id.clone()).collect();
+            incidents
+                .extend(past.into_iter().filter(|incident| {
+                    incident.status.is_over() && !listed.contains(&incident.id)
+                }));
             listing = Listing::Recent;
         }
         let mut planned = Listing::Unknown;
@@ -134,7 +154,10 @@ impl Source for Salesforce {
             planned = Listing::Recent;
         }
         let whole = items.rejected() == 0;
-        let quiet = whole && incidents.iter().all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
+        let quiet = whole
+            && incidents
+                .iter()
+                .all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
         Ok(Snapshot {
             page: Page {
                 name: Some("Salesforce".to_owned()),
@@ -176,15 +199,28 @@ fn is_active_list(document: &Document) -> bool {
     document.url.path().ends_with(ACTIVE)
 }
 
-fn history(items: &mut Items, what: &'static str, kind: Kind, document: &Document) -> Result<Vec<Incident>, ParseError> {
+fn history(
+    items: &mut Items,
+    what: &'static str,
+    kind: Kind,
+    document: &Document,
+) -> Result<Vec<Incident>, ParseError> {
     let list: List = json(document, NAME)?;
     if list.is_empty() {
-        return Err(ParseError::Malformed { format: "JSON", reason: format!("the list of past {what} is empty") });
+        return Err(ParseError::Malformed {
+            format: "JSON",
+            reason: format!("the list of past {what} is empty"),
+        });
     }
     read(items, what, kind, &list)
 }
 
-fn read(items: &mut Items, what: &'static str, kind: Kind, list: &[Box<RawValue>]) -> Result<Vec<Incident>, ParseError> {
+fn read(
+    items: &mut Items,
+    what: &'static str,
+    kind: Kind,
+    list: &[Box<RawValue>],
+) -> Result<Vec<Incident>, ParseError> {
     let mut ids = HashSet::new();
     let mut out = Vec::with_capacity(list.len());
     for wire in items.read::<Wire>(what, list)? {
@@ -203,7 +239,8 @@ fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, Pars
     events.sort_by_key(|event| event.created_at);
     let planned = kind == Kind::Maintenance;
     let updates: Vec<Update> = events.into_iter().map(|event| update(kind, event)).collect();
-    let newest = updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
+    let newest =
+        updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
     let impact = if planned { Impact::Maintenance } else { worst(&impacts, wire.is_core) };
     let status = newest.unwrap_or(if planned { Status::Scheduled } else { Status::Investigating });
     let state = match impact {
@@ -213,11 +250,16 @@ fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, Pars
         Impact::Minor => ComponentStatus::DegradedPerformance,
         Impact::None | Impact::Unknown => ComponentStatus::Unknown,
     };
-    let affected = if wire.instance_keys.is_empty() { &wire.service_keys } else { &wire.instance_keys };
+    let affected =
+        if wire.instance_keys.is_empty() { &wire.service_keys } else { &wire.instance_keys };
     Ok(Incident {
         status,
         impact,
-        url: Some(format!("https://status.salesforce.com/{}/{}", if planned { MAINTENANCES } else { INCIDENTS }, wire.id)),
+        url: Some(format!(
+            "https://status.salesforce.com/{}/{}",
+            if planned { MAINTENANCES } else { INCIDENTS },
+            wire.id
+        )),
         started_at: impacts.iter().filter_map(|impact| impact.start_time).min().or(wire.created_at),
         scheduled_for: wire.planned_start_time.filter(|_| planned),
         scheduled_until: wire.planned_end_time.filter(|_| planned),
@@ -227,7 +269,8 @@ fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, Pars
     })
 }
 
-/// An instance or a service by its key, which is all there is of it: shown like a name, and as long as one at most.
+/// An instance or a service by its key, which is all there is of it: shown like a name, and as long
+/// as one at most.
 fn named(key: &str, state: ComponentStatus) -> Component {
     let key = one_line(key, MAX_NAME);
     component(Some(key.clone()), key, None, state)
@@ -253,7 +296,8 @@ fn title(wire: &Wire, impacts: &[WireImpact], affected: &[String]) -> String {
     let named: Vec<&str> = affected.iter().take(MAX_NAMED).map(String::as_str).collect();
     let more = affected.len().saturating_sub(named.len());
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    let place = if named.is_empty() { String::new() } else { format!(": {}{more}", named.join(", ")) };
+    let place =
+        if named.is_empty() { String::new() } else { format!(": {}{more}", named.join(", ")) };
     one_line(&format!("{what}{place}"), MAX_NAME)
 }
 
@@ -279,7 +323,8 @@ fn worst(impacts: &[WireImpact], core: bool) -> Impact {
     ];
     // An impact that has ended counts only where none lasts.
     let lasting = impacts.iter().filter(|impact| impact.end_time.is_none());
-    let of = |impact: &WireImpact| words::look_up(&impact.severity, &table).unwrap_or(Impact::Unknown);
+    let of =
+        |impact: &WireImpact| words::look_up(&impact.severity, &table).unwrap_or(Impact::Unknown);
     let all = impacts.iter().map(of).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
     lasting.map(of).max_by_key(|impact| impact.rank()).unwrap_or(all)
 }

@@ -1,8 +1,8 @@
 //! Slack: `/api/v2.0.0/current`, and `/api/v2.0.0/history` when something may have ended.
 //!
-//! `current` lists what is open and never shows how it ended. Notes have no ids and are edited without a trace:
-//! the time a note was written recognises it. Top-level dates repeat those of the incident and go back when a
-//! note is deleted, so they are no version.
+//! `current` lists what is open and never shows how it ended. Notes have no ids and are edited
+//! without a trace: the time a note was written recognises it. Top-level dates repeat those of the
+//! incident and go back when a note is deleted, so they are no version.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, at, in_order, json, link, marks, prose, sibling, words};
+use super::shared::{
+    Items, List, Order, Written, at, in_order, json, link, marks, prose, sibling, words,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
@@ -85,7 +87,8 @@ impl Source for Slack {
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
-        marks::<Current>(document).map(|_| "the document has the shape of Slack's status API".to_owned())
+        marks::<Current>(document)
+            .map(|_| "the document has the shape of Slack's status API".to_owned())
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -97,7 +100,10 @@ impl Source for Slack {
             let history: List = json(document, NAME)?;
             let past = read(&mut items, HISTORY, &history)?;
             if past.is_empty() {
-                return Err(ParseError::Malformed { format: "JSON", reason: "the history is empty".to_owned() });
+                return Err(ParseError::Malformed {
+                    format: "JSON",
+                    reason: "the history is empty".to_owned(),
+                });
             }
             listing = Listing::Recent;
             unite(&mut incidents, past);
@@ -121,11 +127,17 @@ impl Source for Slack {
     }
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
-        let vanished = known.open.iter().any(|(_, id)| !snapshot.incidents.iter().any(|incident| incident.id == *id));
+        let vanished = known
+            .open
+            .iter()
+            .any(|(_, id)| !snapshot.incidents.iter().any(|incident| incident.id == *id));
         if known.baseline && !vanished {
             return Vec::new();
         }
-        sibling(&first.url, HISTORY).map(|url| Detail { role: HISTORY, url, optional: true }).into_iter().collect()
+        sibling(&first.url, HISTORY)
+            .map(|url| Detail { role: HISTORY, url, optional: true })
+            .into_iter()
+            .collect()
     }
 }
 
@@ -135,7 +147,11 @@ struct Dated {
     changed: Option<Time>,
 }
 
-fn read(items: &mut Items, what: &'static str, list: &[Box<RawValue>]) -> Result<Vec<Dated>, ParseError> {
+fn read(
+    items: &mut Items,
+    what: &'static str,
+    list: &[Box<RawValue>],
+) -> Result<Vec<Dated>, ParseError> {
     let wire: Vec<WireIncident> = items.read(what, list)?;
     let mut ids = HashSet::new();
     let mut out: Vec<Dated> = Vec::with_capacity(wire.len());
@@ -154,9 +170,13 @@ fn dated(items: &mut Items, wire: WireIncident) -> Result<Dated, ParseError> {
     let notes: Vec<Note> = items.nested("notes", &wire.notes)?;
     let kind = if wire.class == "maintenance" { Kind::Maintenance } else { Kind::Incident };
     let status = status(kind, &wire.status);
-    // The first note is the one written with the incident: others may be put before it later, or it may be deleted.
+    // The first note is the one written with the incident: others may be put before it later, or it
+    // may be deleted.
     let oldest = notes.iter().filter_map(|note| note.date_created).min();
-    let opening = wire.date_created.filter(|created| notes.iter().any(|note| note.date_created == Some(*created))).or(oldest);
+    let opening = wire
+        .date_created
+        .filter(|created| notes.iter().any(|note| note.date_created == Some(*created)))
+        .or(oldest);
     let begin = if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
     let written = notes.into_iter().map(|note| {
         let status = if note.date_created == opening { begin } else { Status::Update };
@@ -168,14 +188,19 @@ fn dated(items: &mut Items, wire: WireIncident) -> Result<Dated, ParseError> {
         impact: impact(&wire.class),
         url: link(&wire.url),
         started_at: wire.date_created,
-        components: wire.services.iter().map(|name| component(None, one_line(name, MAX_NAME), None, state)).collect(),
+        components: wire
+            .services
+            .iter()
+            .map(|name| component(None, one_line(name, MAX_NAME), None, state))
+            .collect(),
         updates: in_order(written, Order::Either),
         ..Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME))
     };
     Ok(Dated { incident, changed: wire.date_updated })
 }
 
-/// Adds what the history knows. What it calls open and `current` does not list is over by now: how, the next one tells.
+/// Adds what the history knows. What it calls open and `current` does not list is over by now: how,
+/// the next one tells.
 fn unite(incidents: &mut Vec<Dated>, past: Vec<Dated>) {
     for theirs in past {
         match incidents.iter_mut().find(|ours| ours.incident.id == theirs.incident.id) {
@@ -188,17 +213,34 @@ fn unite(incidents: &mut Vec<Dated>, past: Vec<Dated>) {
 
 fn status(kind: Kind, word: &str) -> Status {
     let active = if kind == Kind::Maintenance { Status::InProgress } else { Status::Investigating };
-    let table = [("active", active), ("resolved", if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved })];
+    let table = [
+        ("active", active),
+        ("resolved", if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved }),
+    ];
     // A planned change that was called off is over, too.
     words::look_up(word, &table)
-        .or_else(|| words::look_up(word, &[("scheduled", Status::Scheduled), ("completed", Status::Completed)]))
-        .or_else(|| words::look_up(word, &[("cancelled", Status::Completed), ("canceled", Status::Completed)]))
+        .or_else(|| {
+            words::look_up(
+                word,
+                &[("scheduled", Status::Scheduled), ("completed", Status::Completed)],
+            )
+        })
+        .or_else(|| {
+            words::look_up(
+                word,
+                &[("cancelled", Status::Completed), ("canceled", Status::Completed)],
+            )
+        })
         .unwrap_or(Status::Update)
 }
 
 fn impact(class: &str) -> Impact {
-    const CLASSES: &[(&str, Impact)] =
-        &[("notice", Impact::None), ("incident", Impact::Minor), ("outage", Impact::Major), ("maintenance", Impact::Maintenance)];
+    const CLASSES: &[(&str, Impact)] = &[
+        ("notice", Impact::None),
+        ("incident", Impact::Minor),
+        ("outage", Impact::Major),
+        ("maintenance", Impact::Maintenance),
+    ];
     words::look_up(class, CLASSES).unwrap_or(Impact::Unknown)
 }
 

@@ -1,8 +1,8 @@
-//! Sorry: `/api/v1/status` of the page, or the components of the older API at `api.sorryapp.com`, with the notices
-//! present and the components.
+//! Sorry: `/api/v1/status` of the page, or the components of the older API at `api.sorryapp.com`,
+//! with the notices present and the components.
 //!
-//! A notice is a disruption (unplanned) or a maintenance (planned). Its updates come with the list where the page is
-//! willing; otherwise its synopsis is the latest word.
+//! A notice is a disruption (unplanned) or a maintenance (planned). Its updates come with the list
+//! where the page is willing; otherwise its synopsis is the latest word.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,7 +10,9 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::words::look_up;
-use super::shared::{Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose, sibling};
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose, sibling,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -150,7 +152,8 @@ impl Source for Sorry {
                 one_line(&answer.page.state_text, 80)
             ));
         }
-        let older = marks::<Older>(document).filter(|older| is_older(&document.url) && !older.response.is_empty())?;
+        let older = marks::<Older>(document)
+            .filter(|older| is_older(&document.url) && !older.response.is_empty())?;
         Some(format!("{} components as Sorry's older API lists them", older.response.len()))
     }
 
@@ -171,17 +174,23 @@ impl Source for Sorry {
         }
         if let Some(document) = documents.detail(COMPONENTS) {
             let before = items.rejected();
-            snapshot.components = components(&mut items, &json::<Components>(document, NAME)?.components)?;
+            snapshot.components =
+                components(&mut items, &json::<Components>(document, NAME)?.components)?;
             snapshot.coverage.all_components = items.rejected() == before;
         }
         if let Some(document) = documents.detail(NOTICES) {
             let list: Notices = json(document, NAME)?;
             let before = items.rejected();
-            snapshot.incidents = items.build(NOTICES, &list.notices, notice, |one: &Incident| &one.id)?;
+            snapshot.incidents =
+                items.build(NOTICES, &list.notices, notice, |one: &Incident| &one.id)?;
             // A further page holds the older ones.
-            let more = list.meta.is_some_and(|meta| meta.next_page.is_some_and(|next| next.get() != "null"));
-            let listing = if items.rejected() > before || more { Listing::Unknown } else { Listing::Open };
-            snapshot.coverage = Coverage { incidents: listing, maintenances: listing, ..snapshot.coverage };
+            let more = list
+                .meta
+                .is_some_and(|meta| meta.next_page.is_some_and(|next| next.get() != "null"));
+            let listing =
+                if items.rejected() > before || more { Listing::Unknown } else { Listing::Open };
+            snapshot.coverage =
+                Coverage { incidents: listing, maintenances: listing, ..snapshot.coverage };
         }
         snapshot.rejected = items.into_rejected();
         Ok(snapshot)
@@ -194,11 +203,14 @@ impl Source for Sorry {
         }
         wanted
             .into_iter()
-            .filter_map(|(role, file, optional)| Some(Detail { role, url: sibling(&first.url, file)?, optional }))
+            .filter_map(|(role, file, optional)| {
+                Some(Detail { role, url: sibling(&first.url, file)?, optional })
+            })
             .collect()
     }
 
-    /// The state of the page is not moved by every notice; one of several components moves it no further.
+    /// The state of the page is not moved by every notice; one of several components moves it no
+    /// further.
     fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
         role == NOTICES || !snapshot.is_quiet()
     }
@@ -220,7 +232,12 @@ fn page(head: Head) -> Page {
 }
 
 fn components(items: &mut Items, list: &List) -> Result<Vec<Component>, ParseError> {
-    items.build(COMPONENTS, list, |_, row: Row| Ok(read(row)), |component: &Component| component.id.as_deref().unwrap_or_default())
+    items.build(
+        COMPONENTS,
+        list,
+        |_, row: Row| Ok(read(row)),
+        |component: &Component| component.id.as_deref().unwrap_or_default(),
+    )
 }
 
 fn read(row: Row) -> Component {
@@ -234,8 +251,11 @@ fn status(word: &str) -> Status {
 
 fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
     let kind = if wire.kind == "planned" { Kind::Maintenance } else { Kind::Incident };
-    let rows: Vec<Row> = items.nested("components of a notice", &wire.components).map_err(|error| error.to_string())?;
-    let updates: Vec<Wire> = items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
+    let rows: Vec<Row> = items
+        .nested("components of a notice", &wire.components)
+        .map_err(|error| error.to_string())?;
+    let updates: Vec<Wire> =
+        items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.subject, MAX_NAME));
     incident.status = status(&wire.state);
     incident.url = link(&wire.url);
@@ -247,14 +267,24 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
         incident.started_at = begin.or(wire.created_at);
     }
     incident.components = rows.into_iter().map(read).collect();
-    let worst = incident.components.iter().map(|one| one.status.impact()).max_by_key(|impact| impact.rank());
+    let worst = incident
+        .components
+        .iter()
+        .map(|one| one.status.impact())
+        .max_by_key(|impact| impact.rank());
     if kind == Kind::Incident && !incident.status.is_over() {
         incident.impact = worst.filter(|impact| *impact != Impact::None).unwrap_or(Impact::Unknown);
     }
     if updates.is_empty() && !wire.synopsis.trim().is_empty() {
         let at = wire.updated_at.or(wire.created_at);
         let text = prose(&wire.synopsis);
-        incident.updates = vec![Update { id: UpdateId::Latest, status: incident.status, published_at: at, edited_at: None, text }];
+        incident.updates = vec![Update {
+            id: UpdateId::Latest,
+            status: incident.status,
+            published_at: at,
+            edited_at: None,
+            text,
+        }];
         return Ok(incident);
     }
     let written = updates.into_iter().map(|update| Written {

@@ -1,4 +1,5 @@
-//! StatusHub: `/api/statuses`, of which the counters are known: how many services are up, affected and down.
+//! StatusHub: `/api/statuses`, of which the counters are known: how many services are up, affected
+//! and down.
 //!
 //! Which ones they are is not known of the format, so the page is told as one component.
 
@@ -48,7 +49,12 @@ impl Source for StatusHub {
     fn parse(&self, documents: &Documents, _: Limits) -> Result<Snapshot, ParseError> {
         let Counters { up, affected, down } = json::<Answer>(&documents.first, NAME)?.counters;
         let state = match (up, affected, down) {
-            (0, 0, 0) => return Err(ParseError::NotThis { source_name: NAME, reason: "it counts no service at all".to_owned() }),
+            (0, 0, 0) => {
+                return Err(ParseError::NotThis {
+                    source_name: NAME,
+                    reason: "it counts no service at all".to_owned(),
+                });
+            }
             (_, 0, 0) => ComponentStatus::Operational,
             (_, _, 0) => ComponentStatus::DegradedPerformance,
             (0, 0, _) => ComponentStatus::MajorOutage,
@@ -60,7 +66,12 @@ impl Source for StatusHub {
                 impact: Some(state.impact()),
                 ..Page::default()
             },
-            components: vec![snapshot::component(Some("all".to_owned()), "All services", None, state)],
+            components: vec![snapshot::component(
+                Some("all".to_owned()),
+                "All services",
+                None,
+                state,
+            )],
             coverage: Coverage { all_components: true, ..Coverage::default() },
             ..Snapshot::default()
         })

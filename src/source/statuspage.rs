@@ -1,10 +1,11 @@
 //! Atlassian Statuspage: `/api/v2/summary.json`, and its history when something may have ended.
 //!
 //! The summary lists open incidents only, and how one ended is never in it: `incidents.json` and
-//! `scheduled-maintenances.json` tell that, the newest 50 each. An `incidents.json` can be polled by itself.
+//! `scheduled-maintenances.json` tell that, the newest 50 each. An `incidents.json` can be polled
+//! by itself.
 //!
-//! Facts this rests on, counted over years of polls: ids of updates are stable, an edit always moves
-//! `updated_at`, and no incident changes without `page.updated_at` moving.
+//! Facts this rests on, counted over years of polls: ids of updates are stable, an edit always
+//! moves `updated_at`, and no incident changes without `page.updated_at` moving.
 
 use std::collections::HashSet;
 
@@ -83,11 +84,16 @@ impl Source for Statuspage {
         } else {
             marks::<Summary<ItemByItem>>(document)?.page.id
         };
-        is_page_id(&id).then(|| format!("the document has the shape of Statuspage and its page id \"{id}\""))
+        is_page_id(&id)
+            .then(|| format!("the document has the shape of Statuspage and its page id \"{id}\""))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
-        quickly(documents, || read::<OnePass>(documents, limits), || read::<ItemByItem>(documents, limits))
+        quickly(
+            documents,
+            || read::<OnePass>(documents, limits),
+            || read::<ItemByItem>(documents, limits),
+        )
     }
 
     fn glance(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
@@ -96,9 +102,14 @@ impl Source for Statuspage {
         }
         let glance: Glance = marks(first).filter(|glance: &Glance| is_page_id(&glance.page.id))?;
         let maintenance = |item: &Glimpse| words::impact(&item.impact) == Impact::Maintenance;
-        let maintained = !glance.scheduled_maintenances.is_empty() || glance.incidents.iter().any(maintenance);
-        let listed: Vec<&str> =
-            glance.incidents.iter().chain(&glance.scheduled_maintenances).map(|item| item.id.as_str()).collect();
+        let maintained =
+            !glance.scheduled_maintenances.is_empty() || glance.incidents.iter().any(maintenance);
+        let listed: Vec<&str> = glance
+            .incidents
+            .iter()
+            .chain(&glance.scheduled_maintenances)
+            .map(|item| item.id.as_str())
+            .collect();
         let wanted = wanted(&first.url, known, glance.page.updated_at, maintained, &listed);
         (!wanted.is_empty()).then_some(wanted)
     }
@@ -107,8 +118,10 @@ impl Source for Statuspage {
         if is_incidents_file(&first.url) {
             return Vec::new();
         }
-        let maintained = snapshot.incidents.iter().any(|incident| incident.kind == Kind::Maintenance);
-        let listed: Vec<&str> = snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
+        let maintained =
+            snapshot.incidents.iter().any(|incident| incident.kind == Kind::Maintenance);
+        let listed: Vec<&str> =
+            snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
         wanted(&first.url, known, snapshot.page.version, maintained, &listed)
     }
 }
@@ -123,15 +136,26 @@ fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, Parse
     let components = reader.components::<W>(summary.components)?;
     let all_components = reader.rejected() == 0;
 
-    let mut incidents = Part::read::<W>(&mut reader, Kind::Incident, summary.incidents, Listing::Open)?;
+    let mut incidents =
+        Part::read::<W>(&mut reader, Kind::Incident, summary.incidents, Listing::Open)?;
     if let Some(document) = documents.detail(INCIDENTS) {
         let detail: Incidents<W> = json(document, NAME)?;
         incidents.add::<W>(&mut reader, &summary.page, &detail.page, detail.incidents)?;
     }
-    let mut maintenances = Part::read::<W>(&mut reader, Kind::Maintenance, summary.scheduled_maintenances, Listing::Open)?;
+    let mut maintenances = Part::read::<W>(
+        &mut reader,
+        Kind::Maintenance,
+        summary.scheduled_maintenances,
+        Listing::Open,
+    )?;
     if let Some(document) = documents.detail(MAINTENANCES) {
         let detail: Maintenances<W> = json(document, NAME)?;
-        maintenances.add::<W>(&mut reader, &summary.page, &detail.page, detail.scheduled_maintenances)?;
+        maintenances.add::<W>(
+            &mut reader,
+            &summary.page,
+            &detail.page,
+            detail.scheduled_maintenances,
+        )?;
     }
 
     // A maintenance may stand among the incidents, and be the one that was lost there.
@@ -144,24 +168,46 @@ fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, Parse
     page.impact = Some(words::impact(&summary.status.indicator));
     Ok(Snapshot {
         page,
-        coverage: Coverage { incidents: incidents.listing, maintenances: maintenances.listing, all_components },
-        incidents: v2::unite(incidents.read, maintenances.read).into_iter().map(Read::finish).collect(),
+        coverage: Coverage {
+            incidents: incidents.listing,
+            maintenances: maintenances.listing,
+            all_components,
+        },
+        incidents: v2::unite(incidents.read, maintenances.read)
+            .into_iter()
+            .map(Read::finish)
+            .collect(),
         components,
         rejected: reader.into_rejected(),
     })
 }
 
-/// The histories that are needed: none where nothing has changed since they were last read and nothing has vanished.
-fn wanted(first: &Url, known: &Known, version: Option<Time>, maintained: bool, listed: &[&str]) -> Vec<Detail> {
+/// The histories that are needed: none where nothing has changed since they were last read and
+/// nothing has vanished.
+fn wanted(
+    first: &Url,
+    known: &Known,
+    version: Option<Time>,
+    maintained: bool,
+    listed: &[&str],
+) -> Vec<Detail> {
     let vanished = known.open.iter().any(|(_, id)| !listed.contains(&id.as_str()));
     if known.baseline && known.version == version && !vanished {
         return Vec::new();
     }
     let mut wanted = vec![(INCIDENTS, INCIDENTS_FILE)];
-    if !known.baseline || maintained || known.open.iter().any(|(kind, _)| *kind == Kind::Maintenance) {
+    if !known.baseline
+        || maintained
+        || known.open.iter().any(|(kind, _)| *kind == Kind::Maintenance)
+    {
         wanted.push((MAINTENANCES, MAINTENANCES_FILE));
     }
-    wanted.into_iter().filter_map(|(role, file)| Some(Detail { role, url: sibling(first, file)?, optional: true })).collect()
+    wanted
+        .into_iter()
+        .filter_map(|(role, file)| {
+            Some(Detail { role, url: sibling(first, file)?, optional: true })
+        })
+        .collect()
 }
 
 /// Incidents or maintenances as far as the documents tell.
@@ -172,7 +218,12 @@ struct Part {
 }
 
 impl Part {
-    fn read<W: Way>(reader: &mut Reader, kind: Kind, list: W::List<v2::Incident<W>>, listing: Listing) -> Result<Self, ParseError> {
+    fn read<W: Way>(
+        reader: &mut Reader,
+        kind: Kind,
+        list: W::List<v2::Incident<W>>,
+        listing: Listing,
+    ) -> Result<Self, ParseError> {
         let before = reader.rejected();
         let read = reader.incidents::<W>(kind, list)?;
         // Of a list that lost an item nothing can be said to be missing.
@@ -180,8 +231,9 @@ impl Part {
         Ok(Self { kind, read, listing })
     }
 
-    /// Adds what the history lists. A history older than the summary does not cover the time between the two, and
-    /// what it calls open while the summary does not list it is over by now: how, the next one will tell.
+    /// Adds what the history lists. A history older than the summary does not cover the time
+    /// between the two, and what it calls open while the summary does not list it is over by now:
+    /// how, the next one will tell.
     fn add<W: Way>(
         &mut self,
         reader: &mut Reader,
@@ -194,8 +246,11 @@ impl Part {
         let read = std::mem::take(&mut self.read);
         let older = detail.updated_at < page.updated_at;
         if older {
-            let listed: HashSet<&str> = read.iter().map(|read| read.incident().id.as_str()).collect();
-            more.read.retain(|read| read.incident().status.is_over() || listed.contains(read.incident().id.as_str()));
+            let listed: HashSet<&str> =
+                read.iter().map(|read| read.incident().id.as_str()).collect();
+            more.read.retain(|read| {
+                read.incident().status.is_over() || listed.contains(read.incident().id.as_str())
+            });
         }
         self.read = v2::unite(read, more.read);
         if more.listing == Listing::Unknown || self.listing == Listing::Unknown {
@@ -211,12 +266,17 @@ fn read_incidents_alone<W: Way>(first: &Document, limits: Limits) -> Result<Snap
     let document: Incidents<W> = json(first, NAME)?;
     check_page_id(&document.page.id)?;
     let mut reader = Reader::new(limits);
-    let incidents = Part::read::<W>(&mut reader, Kind::Incident, document.incidents, Listing::Recent)?;
+    let incidents =
+        Part::read::<W>(&mut reader, Kind::Incident, document.incidents, Listing::Recent)?;
     let mut page = document.page.to_page();
     page.version = document.page.updated_at;
     Ok(Snapshot {
         page,
-        coverage: Coverage { incidents: incidents.listing, maintenances: Listing::Unknown, all_components: false },
+        coverage: Coverage {
+            incidents: incidents.listing,
+            maintenances: Listing::Unknown,
+            all_components: false,
+        },
         incidents: incidents.read.into_iter().map(Read::finish).collect(),
         components: Vec::new(),
         rejected: reader.into_rejected(),
@@ -245,7 +305,11 @@ mod tests {
     use super::*;
 
     fn document(file: &str, body: &'static str) -> Document {
-        Document::new(Url::parse("https://status.acme.example/api/v2/").unwrap().join(file).unwrap(), None, body)
+        Document::new(
+            Url::parse("https://status.acme.example/api/v2/").unwrap().join(file).unwrap(),
+            None,
+            body,
+        )
     }
 
     #[test]

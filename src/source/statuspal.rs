@@ -1,9 +1,10 @@
-//! StatusPal: `/api/v2/status_pages/<subdomain>/summary` of its API, and `incidents` beside it when something may have ended.
+//! StatusPal: `/api/v2/status_pages/<subdomain>/summary` of its API, and `incidents` beside it when
+//! something may have ended.
 //!
-//! Made from StatusPal's documentation and from programs that read it, not from a capture. The page itself does not name
-//! its subdomain, so a page on its own domain has to be given by the API's address. Times are written without a zone and
-//! are UTC by the documentation; a program that reads one page found its local time there. Notices that are for
-//! information alone are left out.
+//! Made from StatusPal's documentation and from programs that read it, not from a capture. The page
+//! itself does not name its subdomain, so a page on its own domain has to be given by the API's
+//! address. Times are written without a zone and are UTC by the documentation; a program that reads
+//! one page found its local time there. Notices that are for information alone are left out.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +12,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, MAX_NAME, Order, Written, in_order, json, link, marks, prose, sibling, words};
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, in_order, json, link, marks, prose, sibling, words,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -121,15 +124,21 @@ impl Source for StatusPal {
             (Some("eu"), Some("statuspal")) => "statuspal.eu",
             _ => return Vec::new(),
         };
-        let by_path = page.path().split_once("/status_pages/").and_then(|(_, rest)| rest.split('/').next());
+        let by_path =
+            page.path().split_once("/status_pages/").and_then(|(_, rest)| rest.split('/').next());
         let by_host = labels.next().filter(|label| *label != "www");
-        let place = by_path.or(by_host).map(|name| format!("https://{region}/api/v2/status_pages/{name}/summary"));
+        let place = by_path
+            .or(by_host)
+            .map(|name| format!("https://{region}/api/v2/status_pages/{name}/summary"));
         place.and_then(|place| Url::parse(&place).ok()).into_iter().collect()
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let page = marks::<Summary>(document)?.status_page;
-        Some(format!("the document has the shape of StatusPal's summary and the subdomain \"{}\"", page.subdomain))
+        Some(format!(
+            "the document has the shape of StatusPal's summary and the subdomain \"{}\"",
+            page.subdomain
+        ))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -138,11 +147,16 @@ impl Source for StatusPal {
         let mut components = Vec::new();
         services(&mut items, &summary.services, None, MAX_DEPTH, &mut components)?;
         if components.len() > limits.max_items {
-            return Err(ParseError::TooMany { what: "services", count: components.len(), limit: limits.max_items });
+            return Err(ParseError::TooMany {
+                what: "services",
+                count: components.len(),
+                limit: limits.max_items,
+            });
         }
         let all_components = items.rejected() == 0;
         let before = items.rejected();
-        let by_id: ById<'_> = components.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
+        let by_id: ById<'_> =
+            components.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
         let mut incidents = Vec::new();
         for (what, planned, list) in [
             ("incidents", None, &summary.incidents),
@@ -158,9 +172,16 @@ impl Source for StatusPal {
             let before = items.rejected();
             let build = |items: &mut Items, wire: Item| past(items, wire, &by_id);
             let past = items.build(HISTORY, &history.incidents, build, |one: &Incident| &one.id)?;
-            let listed: HashSet<String> = incidents.iter().map(|one: &Incident| one.id.clone()).collect();
-            incidents.extend(past.into_iter().filter(|one| one.status.is_over() && !listed.contains(&one.id)));
-            listing = if listing == Listing::Open && items.rejected() == before { Listing::Recent } else { Listing::Unknown };
+            let listed: HashSet<String> =
+                incidents.iter().map(|one: &Incident| one.id.clone()).collect();
+            incidents.extend(
+                past.into_iter().filter(|one| one.status.is_over() && !listed.contains(&one.id)),
+            );
+            listing = if listing == Listing::Open && items.rejected() == before {
+                Listing::Recent
+            } else {
+                Listing::Unknown
+            };
         }
         let name = one_line(&summary.status_page.name, MAX_NAME);
         Ok(Snapshot {
@@ -183,12 +204,21 @@ impl Source for StatusPal {
         if known.baseline && known.open.iter().all(|(_, id)| listed(id)) {
             return Vec::new();
         }
-        sibling(&first.url, HISTORY_FILE).map(|url| Detail { role: HISTORY, url, optional: true }).into_iter().collect()
+        sibling(&first.url, HISTORY_FILE)
+            .map(|url| Detail { role: HISTORY, url, optional: true })
+            .into_iter()
+            .collect()
     }
 }
 
 /// The services and those within them, a group being the name of the one above.
-fn services(items: &mut Items, list: &List, group: Option<&str>, depth: usize, out: &mut Vec<Component>) -> Result<(), ParseError> {
+fn services(
+    items: &mut Items,
+    list: &List,
+    group: Option<&str>,
+    depth: usize,
+    out: &mut Vec<Component>,
+) -> Result<(), ParseError> {
     if depth == 0 {
         items.reject("services", "nested too deep");
         return Ok(());
@@ -205,7 +235,11 @@ fn services(items: &mut Items, list: &List, group: Option<&str>, depth: usize, o
 /// One of the history: over where it has an end and the summary does not list it any more.
 fn past(items: &mut Items, wire: Item, components: &ById<'_>) -> Result<Incident, String> {
     let over = wire.ends_at.is_some();
-    let planned = (wire.class == "scheduled").then_some(if over { Status::Completed } else { Status::Scheduled });
+    let planned = (wire.class == "scheduled").then_some(if over {
+        Status::Completed
+    } else {
+        Status::Scheduled
+    });
     let mut incident = incident(items, wire, planned, components)?;
     if over && planned.is_none() {
         incident.status = Status::Resolved;
@@ -214,17 +248,36 @@ fn past(items: &mut Items, wire: Item, components: &ById<'_>) -> Result<Incident
 }
 
 /// `planned` is where a maintenance of this list stands; `None` for incidents.
-fn incident(items: &mut Items, wire: Item, planned: Option<Status>, components: &ById<'_>) -> Result<Incident, String> {
-    let kind = if planned.is_some() || wire.class == "scheduled" { Kind::Maintenance } else { Kind::Incident };
-    let updates: Vec<Update> = items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
+fn incident(
+    items: &mut Items,
+    wire: Item,
+    planned: Option<Status>,
+    components: &ById<'_>,
+) -> Result<Incident, String> {
+    let kind = if planned.is_some() || wire.class == "scheduled" {
+        Kind::Maintenance
+    } else {
+        Kind::Incident
+    };
+    let updates: Vec<Update> =
+        items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
     let written = updates.into_iter().map(|update| Written {
         id: update.id.map(|id| id.0),
         edited_at: update.updated_at,
-        ..Written::new(status(kind, &update.class), update.posted_at.or(update.inserted_at), prose(&update.description))
+        ..Written::new(
+            status(kind, &update.class),
+            update.posted_at.or(update.inserted_at),
+            prose(&update.description),
+        )
     });
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
     incident.updates = in_order(written, Order::Either);
-    let newest = incident.updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
+    let newest = incident
+        .updates
+        .iter()
+        .rev()
+        .map(|update| update.status)
+        .find(|status| *status != Status::Update);
     let begin = if kind == Kind::Maintenance { Status::InProgress } else { Status::Investigating };
     incident.status = planned.or(newest).unwrap_or(begin);
     if kind == Kind::Maintenance {
@@ -235,21 +288,31 @@ fn incident(items: &mut Items, wire: Item, planned: Option<Status>, components: 
         incident.impact = if wire.class.is_empty() { Impact::Unknown } else { impact(&wire.class) };
     }
     incident.url = link(&wire.url);
-    incident.components = wire.service_ids.iter().filter_map(|id| components.get(id.as_str()).copied().cloned()).collect();
+    incident.components = wire
+        .service_ids
+        .iter()
+        .filter_map(|id| components.get(id.as_str()).copied().cloned())
+        .collect();
     Ok(incident)
 }
 
 fn status(kind: Kind, word: &str) -> Status {
-    const INCIDENT: &[(&str, Status)] = &[("issue", Status::Investigating), ("resolved", Status::Resolved)];
-    const MAINTENANCE: &[(&str, Status)] = &[("issue", Status::InProgress), ("resolved", Status::Completed)];
+    const INCIDENT: &[(&str, Status)] =
+        &[("issue", Status::Investigating), ("resolved", Status::Resolved)];
+    const MAINTENANCE: &[(&str, Status)] =
+        &[("issue", Status::InProgress), ("resolved", Status::Completed)];
     let own = if kind == Kind::Maintenance { MAINTENANCE } else { INCIDENT };
     words::look_up(word, own).unwrap_or_else(|| words::status(word))
 }
 
 /// Of a page or an incident; none at all is written as null.
 fn impact(class: &str) -> Impact {
-    const CLASSES: &[(&str, Impact)] =
-        &[("", Impact::None), ("minor", Impact::Minor), ("major", Impact::Major), ("scheduled", Impact::Maintenance)];
+    const CLASSES: &[(&str, Impact)] = &[
+        ("", Impact::None),
+        ("minor", Impact::Minor),
+        ("major", Impact::Major),
+        ("scheduled", Impact::Maintenance),
+    ];
     words::look_up(class, CLASSES).unwrap_or(Impact::Unknown)
 }
 

@@ -1,7 +1,7 @@
 //! Upptime: `history/summary.json` of the repository behind the page.
 //!
-//! It lists sites with their state and nothing else; incidents are issues of the repository, and are not read. What
-//! was measured changes with every commit and is left out.
+//! It lists sites with their state and nothing else; incidents are issues of the repository, and
+//! are not read. What was measured changes with every commit and is left out.
 
 use serde::Deserialize;
 use url::Url;
@@ -41,13 +41,19 @@ impl Source for Upptime {
         if page.path().ends_with("/history/summary.json") {
             return vec![page.clone()];
         }
-        let parts: Vec<&str> = page.path_segments().into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> =
+            page.path_segments().into_iter().flatten().filter(|part| !part.is_empty()).collect();
         let repository = match (page.domain(), parts.as_slice()) {
             (Some("github.com"), [owner, repository, ..]) => Some((*owner, *repository)),
-            (Some(host), [repository, ..]) => host.strip_suffix(".github.io").map(|owner| (owner, *repository)),
+            (Some(host), [repository, ..]) => {
+                host.strip_suffix(".github.io").map(|owner| (owner, *repository))
+            }
             _ => None,
         };
-        let raw = |(owner, repository)| Url::parse(&format!("https://raw.githubusercontent.com/{owner}/{repository}/{FILE}")).ok();
+        let raw = |(owner, repository)| {
+            Url::parse(&format!("https://raw.githubusercontent.com/{owner}/{repository}/{FILE}"))
+                .ok()
+        };
         repository.and_then(raw).into_iter().collect()
     }
 
@@ -62,7 +68,10 @@ impl Source for Upptime {
         let mut items = Items::new(limits);
         let sites: Vec<Site> = items.read("sites", &list)?;
         if sites.is_empty() {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "it lists no sites".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "it lists no sites".to_owned(),
+            });
         }
         let components = sites.into_iter().map(|site| {
             let state = state(&site.status);

@@ -1,7 +1,8 @@
-//! Uptime Kuma: `/api/status-page/heartbeat/<slug>`, with the page itself for names, notices and maintenances.
+//! Uptime Kuma: `/api/status-page/heartbeat/<slug>`, with the page itself for names, notices and
+//! maintenances.
 //!
-//! The beats are polled, for they alone change when a monitor does. A machine writes them: a beat that cannot be read
-//! may be the one that says "down", so it is an error and not left out.
+//! The beats are polled, for they alone change when a monitor does. A machine writes them: a beat
+//! that cannot be read may be the one that says "down", so it is an error and not left out.
 
 use std::collections::BTreeMap;
 
@@ -132,7 +133,11 @@ impl Source for UptimeKuma {
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
-        let mut parts = page.path_segments().into_iter().flatten().skip_while(|part| !matches!(*part, "status" | "status-page"));
+        let mut parts = page
+            .path_segments()
+            .into_iter()
+            .flatten()
+            .skip_while(|part| !matches!(*part, "status" | "status-page"));
         parts.next();
         let slug = parts.find(|part| !part.is_empty()).unwrap_or("default").to_ascii_lowercase();
         let mut root = page.clone();
@@ -148,7 +153,11 @@ impl Source for UptimeKuma {
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let heartbeats: Heartbeats = json(&documents.first, NAME)?;
         if heartbeats.beats.len() > limits.max_items {
-            return Err(ParseError::TooMany { what: "monitors", count: heartbeats.beats.len(), limit: limits.max_items });
+            return Err(ParseError::TooMany {
+                what: "monitors",
+                count: heartbeats.beats.len(),
+                limit: limits.max_items,
+            });
         }
         let mut items = Items::new(limits);
         let mut snapshot = Snapshot::default();
@@ -159,15 +168,20 @@ impl Source for UptimeKuma {
             let before = items.rejected();
             snapshot.incidents = notices(&mut items, &page)?;
             let listing = if items.rejected() == before { Listing::Open } else { Listing::Unknown };
-            snapshot.coverage = Coverage { incidents: listing, maintenances: listing, all_components: true };
+            snapshot.coverage =
+                Coverage { incidents: listing, maintenances: listing, all_components: true };
             let title = one_line(&page.config.title, MAX_NAME);
             let url = documents.first.url.join(&format!("/status/{}", page.config.slug)).ok();
-            snapshot.page =
-                Page { name: (!title.is_empty()).then_some(title), url: url.map(|url| url.to_string()), ..Page::default() };
+            snapshot.page = Page {
+                name: (!title.is_empty()).then_some(title),
+                url: url.map(|url| url.to_string()),
+                ..Page::default()
+            };
         }
         for (key, wire) in &heartbeats.beats {
             let id = one_line(key, MAX_NAME);
-            let (name, group) = names.remove(key).unwrap_or_else(|| (format!("Monitor {id}"), None));
+            let (name, group) =
+                names.remove(key).unwrap_or_else(|| (format!("Monitor {id}"), None));
             let component = component(Some(id.clone()), name, group, state(wire.last()));
             let beats: Vec<Beat> = wire.iter().filter_map(beat).collect();
             snapshot.incidents.extend(outage(&format!("monitor-{id}"), &component, &beats));
@@ -196,7 +210,9 @@ fn state(last: Option<&Wire>) -> ComponentStatus {
 }
 
 fn beat(wire: &Wire) -> Option<Beat> {
-    let Wire::Beat { status, time } = wire else { return None };
+    let Wire::Beat { status, time } = wire else {
+        return None;
+    };
     let up = match status {
         0 => Some(false),
         1 => Some(true),
@@ -206,7 +222,10 @@ fn beat(wire: &Wire) -> Option<Beat> {
 }
 
 /// Name and group of each monitor by its id.
-fn monitors(items: &mut Items, groups: &List) -> Result<BTreeMap<String, (String, Option<String>)>, ParseError> {
+fn monitors(
+    items: &mut Items,
+    groups: &List,
+) -> Result<BTreeMap<String, (String, Option<String>)>, ParseError> {
     let mut names = BTreeMap::new();
     for group in items.read::<Group>("groups", groups)? {
         let title = one_line(&group.name, MAX_NAME);
@@ -219,15 +238,29 @@ fn monitors(items: &mut Items, groups: &List) -> Result<BTreeMap<String, (String
 }
 
 fn notices(items: &mut Items, page: &StatusPage) -> Result<Vec<Incident>, ParseError> {
-    let mut all = items.build("incidents", &page.incidents, |_, wire| Ok(notice(&wire)), |one: &Incident| &one.id)?;
+    let mut all = items.build(
+        "incidents",
+        &page.incidents,
+        |_, wire| Ok(notice(&wire)),
+        |one: &Incident| &one.id,
+    )?;
     all.extend(page.incident.as_ref().map(notice));
-    let planned = items.build("maintenances", &page.maintenances, |_, wire| Ok(maintenance(&wire)), |one: &Incident| &one.id)?;
+    let planned = items.build(
+        "maintenances",
+        &page.maintenances,
+        |_, wire| Ok(maintenance(&wire)),
+        |one: &Incident| &one.id,
+    )?;
     all.extend(planned);
     Ok(all)
 }
 
 fn notice(wire: &Notice) -> Incident {
-    let mut incident = Incident::new(Kind::Incident, format!("incident-{}", wire.id), one_line(&wire.title, MAX_NAME));
+    let mut incident = Incident::new(
+        Kind::Incident,
+        format!("incident-{}", wire.id),
+        one_line(&wire.title, MAX_NAME),
+    );
     let impact = [("danger", Impact::Major), ("warning", Impact::Minor)];
     incident.impact = look_up(&wire.style, &impact).unwrap_or(Impact::Unknown);
     incident.started_at = wire.created;
@@ -236,13 +269,22 @@ fn notice(wire: &Notice) -> Incident {
 }
 
 fn maintenance(wire: &Maintenance) -> Incident {
-    let mut incident = Incident::new(Kind::Maintenance, format!("maintenance-{}", wire.id), one_line(&wire.title, MAX_NAME));
-    let words = [("under-maintenance", Status::InProgress), ("ended", Status::Completed), ("inactive", Status::Withdrawn)];
+    let mut incident = Incident::new(
+        Kind::Maintenance,
+        format!("maintenance-{}", wire.id),
+        one_line(&wire.title, MAX_NAME),
+    );
+    let words = [
+        ("under-maintenance", Status::InProgress),
+        ("ended", Status::Completed),
+        ("inactive", Status::Withdrawn),
+    ];
     incident.status = look_up(&wire.status, &words).unwrap_or(Status::Scheduled);
     incident.scheduled_for = wire.slots.first().and_then(|slot| slot.start);
     incident.scheduled_until = wire.slots.first().and_then(|slot| slot.end);
     if !wire.description.trim().is_empty() {
-        incident.updates = vec![latest(Status::Scheduled, incident.scheduled_for, &wire.description)];
+        incident.updates =
+            vec![latest(Status::Scheduled, incident.scheduled_for, &wire.description)];
     }
     incident
 }

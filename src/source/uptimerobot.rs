@@ -1,7 +1,7 @@
 //! UptimeRobot: `/api/getMonitorList/<key>`, what its status pages fetch.
 //!
-//! A monitor is up, down or paused; nobody writes anything. A page shows some 30 monitors, more are on further ones:
-//! the counts say how many there are and how many of all are down.
+//! A monitor is up, down or paused; nobody writes anything. A page shows some 30 monitors, more are
+//! on further ones: the counts say how many there are and how many of all are down.
 
 use serde::Deserialize;
 use url::Url;
@@ -57,22 +57,30 @@ impl Source for UptimeRobot {
             return vec![page.clone()];
         }
         // A page at the platform's own host is named by its key; at another host any key will do.
-        match page.path_segments().and_then(|mut parts| parts.next().map(str::to_owned)).filter(|key| !key.is_empty()) {
-            Some(key) if page.domain() == Some("stats.uptimerobot.com") => page.join(&format!("{PATH}{key}")).into_iter().collect(),
+        match page
+            .path_segments()
+            .and_then(|mut parts| parts.next().map(str::to_owned))
+            .filter(|key| !key.is_empty())
+        {
+            Some(key) if page.domain() == Some("stats.uptimerobot.com") => {
+                page.join(&format!("{PATH}{key}")).into_iter().collect()
+            }
             _ => candidates(page, &["api/getMonitorList/x"]),
         }
     }
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let answer: Answer = marks(document)?;
-        let monitors: Vec<Monitor> = answer.data.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
+        let monitors: Vec<Monitor> =
+            answer.data.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
         (answer.status == "ok" && !monitors.is_empty())
             .then(|| "the document has the shape of UptimeRobot's list of monitors".to_owned())
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let answer: Answer = json(&documents.first, NAME)?;
-        let broken = |reason: &str| ParseError::NotThis { source_name: NAME, reason: reason.to_owned() };
+        let broken =
+            |reason: &str| ParseError::NotThis { source_name: NAME, reason: reason.to_owned() };
         if answer.status != "ok" {
             return Err(broken("its status is not \"ok\""));
         }
@@ -83,7 +91,8 @@ impl Source for UptimeRobot {
         }
         let counts = answer.statistics.map(|statistics| statistics.counts);
         let listed = u64::try_from(answer.data.len()).unwrap_or(u64::MAX);
-        let all_read = items.rejected() == 0 && monitors.iter().all(|monitor| state(&monitor.status_class).is_some());
+        let all_read = items.rejected() == 0
+            && monitors.iter().all(|monitor| state(&monitor.status_class).is_some());
         let components = monitors.into_iter().map(|monitor| {
             let state = state(&monitor.status_class).unwrap_or(ComponentStatus::Unknown);
             snapshot::component(Some(monitor.id.0), name(&monitor.name), None, state)
@@ -91,12 +100,16 @@ impl Source for UptimeRobot {
         Ok(Snapshot {
             // Counts that say "none is down" are no answer to what could not be read.
             page: Page {
-                impact: counts.as_ref().map(impact).filter(|impact| all_read || *impact != Impact::None),
+                impact: counts
+                    .as_ref()
+                    .map(impact)
+                    .filter(|impact| all_read || *impact != Impact::None),
                 ..Page::default()
             },
             components: components.collect(),
             coverage: Coverage {
-                all_components: items.rejected() == 0 && counts.is_none_or(|counts| counts.total <= listed),
+                all_components: items.rejected() == 0
+                    && counts.is_none_or(|counts| counts.total <= listed),
                 ..Coverage::default()
             },
             rejected: items.into_rejected(),

@@ -1,8 +1,10 @@
-//! Zendesk's own status page: `/api/ssp/incidents.json`, and the public `/api/incidents/active` of the same service.
+//! Zendesk's own status page: `/api/ssp/incidents.json`, and the public `/api/incidents/active` of
+//! the same service.
 //!
-//! JSON:API: incidents, and beside them their updates and the services they touch. Whether one is over says
-//! `resolvedAt` alone: the status of a resolved one was seen to say "monitoring" for months. No service has a state
-//! of its own, so "all is well" is never said; nothing open is all there is.
+//! JSON:API: incidents, and beside them their updates and the services they touch. Whether one is
+//! over says `resolvedAt` alone: the status of a resolved one was seen to say "monitoring" for
+//! months. No service has a state of its own, so "all is well" is never said; nothing open is all
+//! there is.
 
 use std::collections::HashMap;
 
@@ -10,7 +12,10 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id, References};
-use super::shared::{Items, List, Order, Written, bases, candidates, end_at, in_order, json, marks, name, prose, words};
+use super::shared::{
+    Items, List, Order, Written, bases, candidates, end_at, in_order, json, marks, name, prose,
+    words,
+};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -140,14 +145,18 @@ impl Source for Zendesk {
             page: Page { url: home, ..Page::default() },
             incidents: read.into_iter().map(|wire| incident(wire, &beside)).collect(),
             components: Vec::new(),
-            coverage: Coverage { incidents: if lost == 0 { Listing::Recent } else { Listing::Unknown }, ..Coverage::default() },
+            coverage: Coverage {
+                incidents: if lost == 0 { Listing::Recent } else { Listing::Unknown },
+                ..Coverage::default()
+            },
             rejected,
         })
     }
 }
 
 fn incident(wire: Wire, beside: &Beside) -> Incident {
-    let Attributes { name: title, outage, status, impact, started_at, resolved_at, postmortem } = wire.attributes;
+    let Attributes { name: title, outage, status, impact, started_at, resolved_at, postmortem } =
+        wire.attributes;
     let mut written: Vec<Written> = wire
         .relationships
         .incident_updates
@@ -159,18 +168,26 @@ fn incident(wire: Wire, beside: &Beside) -> Incident {
             Some(Written {
                 id: Some(id),
                 edited_at: update.updated_at,
-                ..Written::new(words::status(&update.status), update.created_at, prose(&update.description))
+                ..Written::new(
+                    words::status(&update.status),
+                    update.created_at,
+                    prose(&update.description),
+                )
             })
         })
         .collect();
     end_at(&mut written, Status::Resolved, resolved_at);
     if !postmortem.trim().is_empty() {
         let text = prose(&postmortem);
-        written.push(Written { id: Some("postmortem".to_owned()), ..Written::new(Status::Postmortem, resolved_at, text) });
+        written.push(Written {
+            id: Some("postmortem".to_owned()),
+            ..Written::new(Status::Postmortem, resolved_at, text)
+        });
     }
     let updates = in_order(written, Order::OldestFirst);
     let services = wire.relationships.incident_services.data.into_iter();
-    let components = services.filter_map(|reference| service(beside.get(&(false, reference.id))?)).collect();
+    let components =
+        services.filter_map(|reference| service(beside.get(&(false, reference.id))?)).collect();
     let open = match words::status(&status) {
         Status::Update | Status::Resolved | Status::Postmortem => Status::Investigating,
         open => open,
@@ -197,5 +214,7 @@ fn service(service: &IncludedAttributes) -> Option<Component> {
         (None, false, true) => ComponentStatus::DegradedPerformance,
         (None, false, false) => ComponentStatus::Unknown,
     };
-    (!title.is_empty()).then(|| snapshot::component(service.service_id.as_ref().map(|id| id.0.clone()), title, None, status))
+    (!title.is_empty()).then(|| {
+        snapshot::component(service.service_id.as_ref().map(|id| id.0.clone()), title, None, status)
+    })
 }

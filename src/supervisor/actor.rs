@@ -113,9 +113,11 @@ impl Supervisor {
         let anchor = self.options.shared.anchor;
         let now = Instant::now();
         let limit = self.options.supervision.stall_after;
-        let stood_still = now.saturating_duration_since(std::mem::replace(&mut self.looked, now)) > TICK * 5;
+        let stood_still =
+            now.saturating_duration_since(std::mem::replace(&mut self.looked, now)) > TICK * 5;
         if stood_still {
-            // The process was stopped or the machine asleep: nobody could make progress, and everybody has the whole time again.
+            // The process was stopped or the machine asleep: nobody could make progress, and
+            // everybody has the whole time again.
             self.judged_from = now + limit;
         }
         for lane in &mut self.lanes {
@@ -124,7 +126,11 @@ impl Supervisor {
         let stalled: Vec<(String, u64)> = self
             .pollers
             .iter()
-            .filter(|(_, child)| now >= self.judged_from && child.running.is_some() && child.progress.overdue(&anchor, now) > limit)
+            .filter(|(_, child)| {
+                now >= self.judged_from
+                    && child.running.is_some()
+                    && child.progress.overdue(&anchor, now) > limit
+            })
             .map(|(id, child)| (id.clone(), child.generation))
             .collect();
         for (id, generation) in stalled {
@@ -147,7 +153,10 @@ impl Supervisor {
         if self.last_heartbeat.is_none_or(|at| at.elapsed() >= HEARTBEAT) {
             self.last_heartbeat = Some(Instant::now());
             let path = self.options.state_dir.join("heartbeat");
-            if let Err(error) = std::fs::write(&path, format!("{}\n", crate::event::format_time(crate::clock::now()))) {
+            if let Err(error) = std::fs::write(
+                &path,
+                format!("{}\n", crate::event::format_time(crate::clock::now())),
+            ) {
                 tracing::debug!(%error, "cannot write the heartbeat file");
             }
         }
@@ -155,7 +164,13 @@ impl Supervisor {
 
     fn begin(&mut self, loaded: Vec<Loaded>, context: &mut Context<Self>) {
         for (id, factory) in self.options.sinks.clone() {
-            let child = SinkChild { factory, arbiter: Arbiter::new(), generation: 0, running: None, restarts: Restarts::default() };
+            let child = SinkChild {
+                factory,
+                arbiter: Arbiter::new(),
+                generation: 0,
+                running: None,
+                restarts: Restarts::default(),
+            };
             self.sinks.insert(id.clone(), child);
             self.start_sink(&id, context);
         }
@@ -176,7 +191,12 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn apply(&mut self, changes: &reload::Changes, loaded: &HashMap<String, Loaded>, context: &mut Context<Self>) {
+    pub(super) fn apply(
+        &mut self,
+        changes: &reload::Changes,
+        loaded: &HashMap<String, Loaded>,
+        context: &mut Context<Self>,
+    ) {
         for id in changes.stop.iter().chain(changes.change.iter().map(|provider| &provider.id)) {
             if let Some(running) = self.pollers.remove(id).and_then(|child| child.running) {
                 running.abort.abort();
@@ -187,7 +207,12 @@ impl Supervisor {
         let slots: HashMap<&str, Slot> = ids.iter().copied().zip(slots(&ids)).collect();
         for provider in changes.start.iter().chain(&changes.change) {
             let slot = slots.get(provider.id.as_str()).copied().unwrap_or(Slot(0.0));
-            self.add_poller(provider, slot, loaded.get(&provider.id).cloned().unwrap_or_default(), context);
+            self.add_poller(
+                provider,
+                slot,
+                loaded.get(&provider.id).cloned().unwrap_or_default(),
+                context,
+            );
         }
     }
 }
@@ -215,7 +240,9 @@ pub(super) trait SpawnOn<A: Actor<Context = Context<A>>> {
     fn spawn(self, context: &mut Context<A>);
 }
 
-impl<A: Actor<Context = Context<A>>, F: actix::ActorFuture<A, Output = ()> + 'static> SpawnOn<A> for F {
+impl<A: Actor<Context = Context<A>>, F: actix::ActorFuture<A, Output = ()> + 'static> SpawnOn<A>
+    for F
+{
     fn spawn(self, context: &mut Context<A>) {
         context.spawn(self);
     }

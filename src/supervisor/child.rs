@@ -1,8 +1,8 @@
 //! Running one actor so that its end is always noticed.
 //!
-//! actix drops a panic on the floor: the task ends and nobody hears of it. So the context's future is run here by hand,
-//! its panic is caught before it is dropped, and a note that sends itself when it goes out of scope tells the supervisor,
-//! even if the whole thread dies.
+//! actix drops a panic on the floor: the task ends and nobody hears of it. So the context's future
+//! is run here by hand, its panic is caught before it is dropped, and a note that sends itself when
+//! it goes out of scope tells the supervisor, even if the whole thread dies.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -30,8 +30,8 @@ impl<F: FnOnce(String)> Drop for ExitNote<F> {
     }
 }
 
-/// Builds an actor on `arbiter` and runs it there. `exited` is called once, with the cause, when it ends in any way
-/// but through the returned handle.
+/// Builds an actor on `arbiter` and runs it there. `exited` is called once, with the cause, when it
+/// ends in any way but through the returned handle.
 pub(super) fn spawn<A, B, E>(arbiter: &ArbiterHandle, build: B, exited: E) -> (Addr<A>, AbortHandle)
 where
     A: Actor<Context = Context<A>>,
@@ -60,8 +60,10 @@ where
         actix::spawn(async move {
             let mut note = note;
             let mut running = Box::pin(Context::with_receiver(receiver).into_future(actor));
-            // Caught before the future is dropped: dropping it while unwinding would run the actor's code again.
-            let ended = Abortable::new(AssertUnwindSafe(&mut running).catch_unwind(), registration).await;
+            // Caught before the future is dropped: dropping it while unwinding would run the
+            // actor's code again.
+            let ended =
+                Abortable::new(AssertUnwindSafe(&mut running).catch_unwind(), registration).await;
             match ended {
                 Err(_) => note.send = None,
                 Ok(Ok(())) => note.why = Some("stopped".to_owned()),

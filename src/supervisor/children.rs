@@ -96,7 +96,9 @@ impl Supervisor {
                             if let Err(error) = answer {
                                 tracing::error!(%error, "the restarted ledger does not answer");
                             }
-                            for running in supervisor.sinks.values().filter_map(|sink| sink.running.as_ref()) {
+                            for running in
+                                supervisor.sinks.values().filter_map(|sink| sink.running.as_ref())
+                            {
                                 // One that is too busy for it asks again by itself within a second.
                                 drop(running.address.try_send(Reconnect));
                             }
@@ -107,7 +109,10 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn watch(&self, died: Vec<String>) -> impl Future<Output = Result<Vec<Loaded>, ledger::LedgerError>> + use<> {
+    pub(super) fn watch(
+        &self,
+        died: Vec<String>,
+    ) -> impl Future<Output = Result<Vec<Loaded>, ledger::LedgerError>> + use<> {
         let (ledger, providers) = (self.ledger.clone(), self.options.providers.clone());
         async move { ledger.ask(Watch { providers, died }).await }
     }
@@ -117,7 +122,9 @@ impl Supervisor {
     pub(super) fn start_sink(&mut self, id: &str, context: &mut Context<Self>) {
         let generation = self.next_generation();
         let (ledger, state_dir) = (self.ledger.clone(), self.options.state_dir.clone());
-        let Some(sink) = self.sinks.get_mut(id) else { return };
+        let Some(sink) = self.sinks.get_mut(id) else {
+            return;
+        };
         let factory = Arc::clone(&sink.factory);
         let build = move || factory().map(|made| SinkActor::new(made, ledger, state_dir));
         let exited = report(context.address(), Who::Sink(id.to_owned()), generation);
@@ -126,21 +133,43 @@ impl Supervisor {
         sink.running = Some(Running { address, abort, since: Instant::now() });
     }
 
-    pub(super) fn sink_ended(&mut self, id: String, generation: u64, why: &str, context: &mut Context<Self>) {
-        let Some(sink) = self.sinks.get_mut(&id).filter(|sink| sink.generation == generation) else { return };
+    pub(super) fn sink_ended(
+        &mut self,
+        id: String,
+        generation: u64,
+        why: &str,
+        context: &mut Context<Self>,
+    ) {
+        let Some(sink) = self.sinks.get_mut(&id).filter(|sink| sink.generation == generation)
+        else {
+            return;
+        };
         let ran = sink.running.take().map_or(Duration::ZERO, |running| running.since.elapsed());
-        match sink.restarts.ended(Instant::now(), ran, &self.options.supervision, &mut fastrand::Rng::new()) {
+        match sink.restarts.ended(
+            Instant::now(),
+            ran,
+            &self.options.supervision,
+            &mut fastrand::Rng::new(),
+        ) {
             Decision::Park(_) => self.fatal(format!("the sink {id} keeps failing: {why}")),
             Decision::After(delay) => {
                 tracing::error!(sink = id, why, ?delay, "a sink ended and is started again");
-                context.run_later(delay, move |supervisor, context| supervisor.start_sink(&id, context));
+                context.run_later(delay, move |supervisor, context| {
+                    supervisor.start_sink(&id, context)
+                });
             }
         }
     }
 
     // --- pollers ---
 
-    pub(super) fn add_poller(&mut self, provider: &Arc<Provider>, slot: Slot, loaded: Loaded, context: &mut Context<Self>) {
+    pub(super) fn add_poller(
+        &mut self,
+        provider: &Arc<Provider>,
+        slot: Slot,
+        loaded: Loaded,
+        context: &mut Context<Self>,
+    ) {
         let child = PollerChild {
             provider: Arc::clone(provider),
             slot,
@@ -155,12 +184,18 @@ impl Supervisor {
 
     fn start_poller(&mut self, id: &str, loaded: Loaded, context: &mut Context<Self>) {
         let generation = self.next_generation();
-        let lane = self.lanes.get(generation as usize % self.lanes.len()).map(|lane| lane.arbiter.handle());
+        let lane = self
+            .lanes
+            .get(generation as usize % self.lanes.len())
+            .map(|lane| lane.arbiter.handle());
         let shared = Arc::clone(&self.options.shared);
-        let (Some(child), Some(lane)) = (self.pollers.get_mut(id), lane) else { return };
+        let (Some(child), Some(lane)) = (self.pollers.get_mut(id), lane) else {
+            return;
+        };
         child.generation = generation;
         child.progress = Arc::default();
-        let (provider, slot, progress) = (Arc::clone(&child.provider), child.slot, Arc::clone(&child.progress));
+        let (provider, slot, progress) =
+            (Arc::clone(&child.provider), child.slot, Arc::clone(&child.progress));
         let build = move || Ok(Poller::new(shared, provider, generation, slot, progress, loaded));
         let exited = report(context.address(), Who::Poller(id.to_owned()), generation);
         let (address, abort) = child::spawn(&lane, build, exited);
@@ -169,44 +204,82 @@ impl Supervisor {
 
     /// Takes the old poller down for good and starts a new one from where the ledger stands.
     fn resume_poller(&mut self, id: String, context: &mut Context<Self>) {
-        let Some(child) = self.pollers.get_mut(&id) else { return };
-        let (ledger, provider, generation) = (self.ledger.clone(), Arc::clone(&child.provider), child.generation + 1);
-        context.spawn(async move { ledger.ask(Resume { provider, generation }).await }.into_actor(self).map(
-            move |answer, supervisor, context| match answer {
-                Ok(loaded) => supervisor.start_poller(&id, loaded, context),
-                Err(error) => {
-                    tracing::debug!(provider = id, %error, "a poller waits for the ledger");
-                    context.run_later(TICK, move |supervisor, context| supervisor.resume_poller(id, context));
-                }
-            },
-        ));
+        let Some(child) = self.pollers.get_mut(&id) else {
+            return;
+        };
+        let (ledger, provider, generation) =
+            (self.ledger.clone(), Arc::clone(&child.provider), child.generation + 1);
+        context.spawn(
+            async move { ledger.ask(Resume { provider, generation }).await }.into_actor(self).map(
+                move |answer, supervisor, context| match answer {
+                    Ok(loaded) => supervisor.start_poller(&id, loaded, context),
+                    Err(error) => {
+                        tracing::debug!(provider = id, %error, "a poller waits for the ledger");
+                        context.run_later(TICK, move |supervisor, context| {
+                            supervisor.resume_poller(id, context)
+                        });
+                    }
+                },
+            ),
+        );
     }
 
-    pub(super) fn poller_ended(&mut self, id: String, generation: u64, why: String, context: &mut Context<Self>) {
-        let Some(child) = self.pollers.get_mut(&id).filter(|child| child.generation == generation) else { return };
-        // One that was given up for a stall also tells its end once it is aborted: that is not another one.
-        let Some(running) = child.running.take() else { return };
-        let decision =
-            child.restarts.ended(Instant::now(), running.since.elapsed(), &self.options.supervision, &mut fastrand::Rng::new());
+    pub(super) fn poller_ended(
+        &mut self,
+        id: String,
+        generation: u64,
+        why: String,
+        context: &mut Context<Self>,
+    ) {
+        let Some(child) = self.pollers.get_mut(&id).filter(|child| child.generation == generation)
+        else {
+            return;
+        };
+        // One that was given up for a stall also tells its end once it is aborted: that is not
+        // another one.
+        let Some(running) = child.running.take() else {
+            return;
+        };
+        let decision = child.restarts.ended(
+            Instant::now(),
+            running.since.elapsed(),
+            &self.options.supervision,
+            &mut fastrand::Rng::new(),
+        );
         let (delay, parked) = match decision {
             Decision::After(delay) => {
                 tracing::warn!(provider = id, why, ?delay, "a poller ended and is started again");
                 (delay, false)
             }
             Decision::Park(delay) => {
-                tracing::error!(provider = id, why, ?delay, "a poller keeps failing: it is parked and tried again later");
+                tracing::error!(
+                    provider = id,
+                    why,
+                    ?delay,
+                    "a poller keeps failing: it is parked and tried again later"
+                );
                 (delay, true)
             }
         };
-        self.ledger.tell(Restarted { provider: id.clone(), cause: why, at: crate::clock::now(), parked });
+        self.ledger.tell(Restarted {
+            provider: id.clone(),
+            cause: why,
+            at: crate::clock::now(),
+            parked,
+        });
         context.run_later(delay, move |supervisor, context| supervisor.resume_poller(id, context));
     }
 }
 
 /// Sends the end of a child to the supervisor.
-fn report(supervisor: Addr<Supervisor>, who: Who, generation: u64) -> impl FnOnce(String) + Send + 'static {
+fn report(
+    supervisor: Addr<Supervisor>,
+    who: Who,
+    generation: u64,
+) -> impl FnOnce(String) + Send + 'static {
     move |why| {
-        // The mailbox has no limit; refused only where the supervisor is gone, which the command notices.
+        // The mailbox has no limit; refused only where the supervisor is gone, which the command
+        // notices.
         drop(supervisor.try_send(Exited { who, generation, why }));
     }
 }

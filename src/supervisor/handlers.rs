@@ -79,10 +79,12 @@ impl Handler<Reload> for Supervisor {
     type Result = ResponseActFuture<Self, Result<reload::Changes, ledger::LedgerError>>;
 
     fn handle(&mut self, message: Reload, _: &mut Self::Context) -> Self::Result {
-        let running: Vec<_> = self.pollers.values().map(|child| Arc::clone(&child.provider)).collect();
+        let running: Vec<_> =
+            self.pollers.values().map(|child| Arc::clone(&child.provider)).collect();
         let changes = reload::changes(&running, &message.0);
         self.options.providers = message.0;
-        let ids: Vec<String> = self.options.providers.iter().map(|provider| provider.id.clone()).collect();
+        let ids: Vec<String> =
+            self.options.providers.iter().map(|provider| provider.id.clone()).collect();
         Box::pin(self.watch(Vec::new()).into_actor(self).map(move |answer, supervisor, context| {
             let loaded = ids.into_iter().zip(answer?).collect();
             supervisor.apply(&changes, &loaded, context);
@@ -104,7 +106,9 @@ impl Handler<WhatToBreak> for Supervisor {
                 let running = self.sinks.get(id).and_then(|sink| sink.running.as_ref());
                 running.is_some_and(|running| running.address.try_send(Crash).is_ok())
             }
-            WhatToBreak::Ledger => self.ledger.address().is_some_and(|ledger| ledger.try_send(ledger::Crash).is_ok()),
+            WhatToBreak::Ledger => {
+                self.ledger.address().is_some_and(|ledger| ledger.try_send(ledger::Crash).is_ok())
+            }
         };
         tracing::info!(?message, broken, "sabotage");
     }
@@ -118,20 +122,29 @@ impl Handler<Shutdown> for Supervisor {
         for running in self.pollers.values().filter_map(|child| child.running.as_ref()) {
             running.abort.abort();
         }
-        let sinks: Vec<_> = self.sinks.values().filter_map(|sink| sink.running.as_ref()).map(|sink| sink.address.clone()).collect();
+        let sinks: Vec<_> = self
+            .sinks
+            .values()
+            .filter_map(|sink| sink.running.as_ref())
+            .map(|sink| sink.address.clone())
+            .collect();
         let all_run = sinks.len() == self.sinks.len();
         let ledger = self.ledger.clone();
         Box::pin(
             async move {
                 let drained = async {
                     let written = ledger.ask(Flush).await.is_ok();
-                    let drained = futures::future::join_all(sinks.iter().map(|sink| sink.send(Drain))).await;
-                    let delivered = all_run && drained.into_iter().all(|answer| answer.unwrap_or(false));
+                    let drained =
+                        futures::future::join_all(sinks.iter().map(|sink| sink.send(Drain))).await;
+                    let delivered =
+                        all_run && drained.into_iter().all(|answer| answer.unwrap_or(false));
                     // Once more, for how far the sinks have come.
                     let written = written && ledger.ask(Flush).await.is_ok();
                     Ending { delivered, written }
                 };
-                tokio::time::timeout(message.within, drained).await.unwrap_or(Ending { delivered: false, written: false })
+                tokio::time::timeout(message.within, drained)
+                    .await
+                    .unwrap_or(Ending { delivered: false, written: false })
             }
             .into_actor(self),
         )

@@ -26,8 +26,13 @@ impl Lane {
     pub(super) fn look_after(&mut self, origin: Instant, now: Instant, stood_still: bool) {
         let millis = now.saturating_duration_since(origin).as_millis() as u64;
         let seen = self.seen.load(Ordering::Relaxed);
-        if !stood_still && seen != u64::MAX && millis.saturating_sub(seen) > STUCK.as_millis() as u64 {
-            tracing::error!("a thread of pollers is stuck: it is given up and a new one takes its place");
+        if !stood_still
+            && seen != u64::MAX
+            && millis.saturating_sub(seen) > STUCK.as_millis() as u64
+        {
+            tracing::error!(
+                "a thread of pollers is stuck: it is given up and a new one takes its place"
+            );
             *self = Self::new();
         }
         let cell = Arc::clone(&self.seen);

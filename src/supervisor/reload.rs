@@ -20,9 +20,15 @@ pub struct Changes {
 /// Compares the providers that run with those that should.
 #[must_use]
 pub fn changes(running: &[Arc<Provider>], wanted: &[Arc<Provider>]) -> Changes {
-    let wanted_ids: std::collections::HashSet<&str> = wanted.iter().map(|provider| provider.id.as_str()).collect();
+    let wanted_ids: std::collections::HashSet<&str> =
+        wanted.iter().map(|provider| provider.id.as_str()).collect();
     let mut changes = Changes {
-        stop: running.iter().map(|provider| &provider.id).filter(|id| !wanted_ids.contains(id.as_str())).cloned().collect(),
+        stop: running
+            .iter()
+            .map(|provider| &provider.id)
+            .filter(|id| !wanted_ids.contains(id.as_str()))
+            .cloned()
+            .collect(),
         ..Changes::default()
     };
     let known: std::collections::HashMap<&str, &Arc<Provider>> =

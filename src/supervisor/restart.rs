@@ -26,7 +26,13 @@ pub enum Decision {
 
 impl Restarts {
     /// Decides about a child that ended at `now` after running for `ran`.
-    pub fn ended(&mut self, now: Instant, ran: Duration, policy: &Supervision, rng: &mut fastrand::Rng) -> Decision {
+    pub fn ended(
+        &mut self,
+        now: Instant,
+        ran: Duration,
+        policy: &Supervision,
+        rng: &mut fastrand::Rng,
+    ) -> Decision {
         let intensity = policy.intensity;
         let growing = Growing::new(policy.restart_backoff.initial, policy.restart_backoff.max);
         if ran > intensity.within {
@@ -57,7 +63,12 @@ mod tests {
         let start = Instant::now();
         let mut delays = Vec::new();
         for n in 0..5 {
-            match restarts.ended(start + Duration::from_secs(n), Duration::from_millis(1), &policy, &mut rng) {
+            match restarts.ended(
+                start + Duration::from_secs(n),
+                Duration::from_millis(1),
+                &policy,
+                &mut rng,
+            ) {
                 Decision::After(delay) => delays.push(delay.as_secs_f64()),
                 Decision::Park(_) => panic!("too early"),
             }
@@ -65,10 +76,16 @@ mod tests {
         for (delay, plain) in delays.iter().zip([0.5, 1.0, 2.0, 4.0, 8.0]) {
             assert!((plain * 0.8..=plain * 1.2).contains(delay), "{delay} {plain}");
         }
-        let parked = restarts.ended(start + Duration::from_secs(6), Duration::ZERO, &policy, &mut rng);
+        let parked =
+            restarts.ended(start + Duration::from_secs(6), Duration::ZERO, &policy, &mut rng);
         assert_eq!(parked, Decision::Park(Duration::from_mins(5)));
         // A long good run makes up for it.
-        let after = restarts.ended(start + Duration::from_mins(15), Duration::from_mins(10), &policy, &mut rng);
+        let after = restarts.ended(
+            start + Duration::from_mins(15),
+            Duration::from_mins(10),
+            &policy,
+            &mut rng,
+        );
         assert!(matches!(after, Decision::After(delay) if delay < Duration::from_secs(1)));
     }
 }

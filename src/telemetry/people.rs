@@ -1,4 +1,5 @@
-//! One line for people on standard error: `[2026-11-21 03:05:44 UTC] warning: larkspur cannot be read: the reason`.
+//! One line for people on standard error: `[2026-11-21 03:05:44 UTC] warning: larkspur cannot be
+//! read: the reason`.
 
 use std::fmt::{self, Debug, Write as _};
 
@@ -23,7 +24,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let mut said = Said::default();
         event.record(&mut said);
         let level = match *event.metadata().level() {
@@ -33,7 +39,11 @@ where
             Level::DEBUG => "debug",
             Level::TRACE => "trace",
         };
-        writeln!(writer, "[{}] {level}: {said}", crate::clock::now().format("%Y-%m-%d %H:%M:%S UTC"))
+        writeln!(
+            writer,
+            "[{}] {level}: {said}",
+            crate::clock::now().format("%Y-%m-%d %H:%M:%S UTC")
+        )
     }
 }
 
@@ -49,8 +59,11 @@ struct Said {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(subject) = &self.subject {
-            // "larkspur cannot be read" is a sentence; "larkspur: a poller ended" has one of its own.
-            let is_predicate = ["can ", "cannot ", "delivers ", "looks "].iter().any(|verb| self.message.starts_with(verb));
+            // "larkspur cannot be read" is a sentence; "larkspur: a poller ended" has one of its
+            // own.
+            let is_predicate = ["can ", "cannot ", "delivers ", "looks "]
+                .iter()
+                .any(|verb| self.message.starts_with(verb));
             write!(f, "{subject}{} ", if is_predicate { "" } else { ":" })?;
         }
         f.write_str(&self.message)?;

@@ -1,4 +1,5 @@
-//! HTML to plain text: one pass, no tree, so that no nesting and no broken quote costs more than its bytes.
+//! HTML to plain text: one pass, no tree, so that no nesting and no broken quote costs more than
+//! its bytes.
 
 use super::safe::is_safe;
 use super::{MAX_INPUT, decode_entities, finish, head};
@@ -6,9 +7,9 @@ use super::{MAX_INPUT, decode_entities, finish, head};
 /// The longest link target that is shown.
 const MAX_HREF: usize = 1000;
 
-/// Plain text of an HTML fragment: block tags and `<br>` become line breaks, list items begin with `- `,
-/// scripts, styles and comments are left out, links to elsewhere read `text (url)`, entities are decoded
-/// once, white space is folded. Looks at 64 KB and keeps 16 KB, `…` marks the cut.
+/// Plain text of an HTML fragment: block tags and `<br>` become line breaks, list items begin with
+/// `- `, scripts, styles and comments are left out, links to elsewhere read `text (url)`, entities
+/// are decoded once, white space is folded. Looks at 64 KB and keeps 16 KB, `…` marks the cut.
 #[must_use]
 pub fn html_to_text(html: &str) -> String {
     let input = head(html, MAX_INPUT);
@@ -25,7 +26,9 @@ pub fn html_to_text(html: &str) -> String {
             Markup::Skip(after) => after,
             Markup::Tag { name, attributes, after, closing } => {
                 out.tag(&name, attributes, closing);
-                if !closing && matches!(name.as_str(), "script" | "style" | "template" | "svg" | "head") {
+                if !closing
+                    && matches!(name.as_str(), "script" | "style" | "template" | "svg" | "head")
+                {
                     behind_end_tag(after, &name)
                 } else {
                     after
@@ -72,8 +75,8 @@ enum Markup<'a> {
     Tag { name: String, attributes: &'a str, after: &'a str, closing: bool },
 }
 
-/// Reads the markup at the start of `from`. What is never closed swallows the rest: looking again at every
-/// later sign would take quadratic time.
+/// Reads the markup at the start of `from`. What is never closed swallows the rest: looking again
+/// at every later sign would take quadratic time.
 fn markup(from: &str) -> Markup<'_> {
     if let Some(comment) = from.strip_prefix("<!--") {
         return Markup::Skip(comment.split_once("-->").map_or("", |(_, after)| after));
@@ -100,10 +103,13 @@ fn markup(from: &str) -> Markup<'_> {
         }
         (None, _) => byte == b'>',
     });
-    let Some((tag, after)) = end.and_then(|end| Some((inner.get(..end)?, inner.get(end + 1..)?))) else {
+    let Some((tag, after)) = end.and_then(|end| Some((inner.get(..end)?, inner.get(end + 1..)?)))
+    else {
         return Markup::Skip("");
     };
-    let name_end = tag.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, ':' | '-'))).unwrap_or(tag.len());
+    let name_end = tag
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, ':' | '-')))
+        .unwrap_or(tag.len());
     let (name, attributes) = tag.split_at(name_end);
     Markup::Tag { name: name.to_ascii_lowercase(), attributes, after, closing }
 }
@@ -111,7 +117,9 @@ fn markup(from: &str) -> Markup<'_> {
 /// What follows `</name …>`; nothing if it never comes.
 fn behind_end_tag<'a>(text: &'a str, name: &str) -> &'a str {
     for at in memchr::memmem::find_iter(text.as_bytes(), "</") {
-        let Some(candidate) = text.get(at + 2..) else { continue };
+        let Some(candidate) = text.get(at + 2..) else {
+            continue;
+        };
         if candidate.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)) {
             return candidate.split_once('>').map_or("", |(_, after)| after);
         }
@@ -162,7 +170,8 @@ impl Writer {
             // XHTML writes `<br></br>` for one.
             "br" if closing => {}
             "br" => self.breaks = (self.breaks + 1).min(2),
-            "p" | "ul" | "ol" | "dl" | "table" | "blockquote" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "hr" => self.breaks = 2,
+            "p" | "ul" | "ol" | "dl" | "table" | "blockquote" | "h1" | "h2" | "h3" | "h4"
+            | "h5" | "h6" | "hr" => self.breaks = 2,
             "pre" => {
                 self.breaks = 2;
                 self.pre = if closing { self.pre.saturating_sub(1) } else { self.pre + 1 };
@@ -171,14 +180,17 @@ impl Writer {
                 self.breaks = self.breaks.max(1);
                 self.item = !closing;
             }
-            "div" | "tr" | "dt" | "dd" | "section" | "article" | "header" | "footer" | "main" | "aside" | "figure" | "form" => {
+            "div" | "tr" | "dt" | "dd" | "section" | "article" | "header" | "footer" | "main"
+            | "aside" | "figure" | "form" => {
                 self.breaks = self.breaks.max(1);
             }
             "td" | "th" => self.space = true,
             "a" => {
                 self.end_link();
                 if !closing {
-                    self.link = attribute(attributes, "href").and_then(|href| target(&href)).map(|href| (href, self.out.len()));
+                    self.link = attribute(attributes, "href")
+                        .and_then(|href| target(&href))
+                        .map(|href| (href, self.out.len()));
                 }
             }
             _ => {}
@@ -187,7 +199,9 @@ impl Writer {
 
     /// Writes the target of the link that ends here, unless its text is the target already.
     fn end_link(&mut self) {
-        let Some((href, start)) = self.link.take() else { return };
+        let Some((href, start)) = self.link.take() else {
+            return;
+        };
         let text = self.out.get(start..).unwrap_or_default().trim();
         if bare(text) == bare(&href) {
             return;
@@ -208,7 +222,8 @@ impl Writer {
     }
 }
 
-/// A link target worth showing: http(s), of sane length, without white space, controls or tracking parameters.
+/// A link target worth showing: http(s), of sane length, without white space, controls or tracking
+/// parameters.
 fn target(href: &str) -> Option<String> {
     let href = href.trim();
     let scheme = href.get(..8).unwrap_or(href).to_ascii_lowercase();
@@ -218,8 +233,11 @@ fn target(href: &str) -> Option<String> {
     if href.chars().any(|c| c.is_whitespace() || !is_safe(c)) {
         return None;
     }
-    let Some((base, query)) = href.split_once('?') else { return Some(href.to_owned()) };
-    let (query, fragment) = query.split_once('#').map_or((query, None), |(query, fragment)| (query, Some(fragment)));
+    let Some((base, query)) = href.split_once('?') else {
+        return Some(href.to_owned());
+    };
+    let (query, fragment) =
+        query.split_once('#').map_or((query, None), |(query, fragment)| (query, Some(fragment)));
     let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("utm_")).collect();
     let mut out = base.to_owned();
     if !kept.is_empty() {
@@ -249,10 +267,16 @@ mod tests {
     fn reads_like_the_page() {
         for (html, text) in [
             ("<p>One  two</p>\n<p>three<br/>four</p>", "One two\n\nthree\nfour"),
-            ("<p>We see:</p><ul><li>logins</li>\n<li> <b>mail</b></li></ul>done", "We see:\n\n- logins\n- mail\n\ndone"),
+            (
+                "<p>We see:</p><ul><li>logins</li>\n<li> <b>mail</b></li></ul>done",
+                "We see:\n\n- logins\n- mail\n\ndone",
+            ),
             ("a<br><br><br>b", "a\n\nb"),
             ("x<script>alert('</p>')</SCRIPT>y<style>p{}</style><!-- <p>no</p> -->z", "xyz"),
-            ("See <a href=\"https://s.example/a?b=1&amp;utm_source=x\">the page</a>.", "See the page (https://s.example/a?b=1)."),
+            (
+                "See <a href=\"https://s.example/a?b=1&amp;utm_source=x\">the page</a>.",
+                "See the page (https://s.example/a?b=1).",
+            ),
             ("<a href='https://s.example/'>s.example</a>", "s.example"),
             ("<a href='javascript:x'>x</a> <a href=mailto:a@b.example>mail</a>", "x mail"),
             ("1 < 2 &amp;&amp; 3 &lt; 4, &amp;lt;b&amp;gt;", "1 < 2 && 3 < 4, &lt;b&gt;"),

@@ -11,15 +11,15 @@ pub(super) const fn is_safe(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}') // tags
 }
 
-/// Leaves out what could harm a terminal: controls other than the line feed, direction overrides and
-/// invisible characters. A tab becomes a space. For any output, diagnostics included.
+/// Leaves out what could harm a terminal: controls other than the line feed, direction overrides
+/// and invisible characters. A tab becomes a space. For any output, diagnostics included.
 #[must_use]
 pub fn safe(text: &str) -> String {
     text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|&c| is_safe(c)).collect()
 }
 
-/// Plain text in lines: [`safe`], CRLF to LF, white space folded within lines, at most one blank line
-/// between paragraphs, cut with `…` at 16 KB.
+/// Plain text in lines: [`safe`], CRLF to LF, white space folded within lines, at most one blank
+/// line between paragraphs, cut with `…` at 16 KB.
 #[must_use]
 pub fn plain(text: &str) -> String {
     if text.len() <= MAX_OUTPUT && is_folded(text) {
@@ -28,8 +28,9 @@ pub fn plain(text: &str) -> String {
     let input = head(text, MAX_INPUT);
     let mut out = String::with_capacity(input.len());
     let mut blank = false;
-    for line in
-        input.split(['\n', '\u{2028}', '\u{2029}', '\u{85}']).flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+    for line in input
+        .split(['\n', '\u{2028}', '\u{2029}', '\u{85}'])
+        .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
     {
         let start = out.len();
         fold_into(&mut out, line);
@@ -45,8 +46,8 @@ pub fn plain(text: &str) -> String {
     finish(out, input.len() < text.len())
 }
 
-/// One line for titles and names: [`safe`], white space folded, at most `max_chars` characters of which
-/// the last is `…` where something was cut.
+/// One line for titles and names: [`safe`], white space folded, at most `max_chars` characters of
+/// which the last is `…` where something was cut.
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {
     if text.len() <= max_chars && is_folded(text) {
@@ -86,12 +87,16 @@ fn fold_into(out: &mut String, line: &str) {
     }
 }
 
-/// Whether folding would change nothing, as far as that can be seen at a glance: printable ASCII with single blanks.
+/// Whether folding would change nothing, as far as that can be seen at a glance: printable ASCII
+/// with single blanks.
 fn is_folded(line: &str) -> bool {
     let bytes = line.as_bytes();
     // Without an early end, so that many bytes are looked at in one step.
     let printable = bytes.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
-    printable && memchr::memmem::find(bytes, b"  ").is_none() && bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ')
+    printable
+        && memchr::memmem::find(bytes, b"  ").is_none()
+        && bytes.first() != Some(&b' ')
+        && bytes.last() != Some(&b' ')
 }
 
 #[cfg(test)]

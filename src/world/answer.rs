@@ -1,4 +1,5 @@
-//! Decides what one request is answered with: the document, its validators, and the fault of the hour.
+//! Decides what one request is answered with: the document, its validators, and the fault of the
+//! hour.
 
 use bytes::Bytes;
 use chrono::DateTime;
@@ -64,7 +65,15 @@ impl Answer {
 
     fn new(status: u16, body: Body) -> Self {
         let delay = std::time::Duration::ZERO;
-        Self { status, headers: Vec::new(), body, conduct: Conduct::Proper, keep_alive: true, silent_close: false, delay }
+        Self {
+            status,
+            headers: Vec::new(),
+            body,
+            conduct: Conduct::Proper,
+            keep_alive: true,
+            silent_close: false,
+            delay,
+        }
     }
 
     fn header(&mut self, name: &str, value: impl Into<Vec<u8>>) {
@@ -72,7 +81,8 @@ impl Answer {
     }
 }
 
-/// The answer of `provider` to a request for `path` below its root; `root` is how its paths begin on this server.
+/// The answer of `provider` to a request for `path` below its root; `root` is how its paths begin
+/// on this server.
 pub(super) fn answer(provider: &Provider, root: &str, path: &str, head: &Head) -> Answer {
     let now = provider.now();
     let mut inner = provider.lock();
@@ -94,13 +104,24 @@ pub(super) fn answer(provider: &Provider, root: &str, path: &str, head: &Head) -
     answer
 }
 
-fn decide(inner: &mut Inner, fault: Option<Fault>, root: &str, path: &str, head: &Head, now: Time) -> Answer {
-    let Some(fault) = fault else { return plain(inner, None, path, head, now) };
+fn decide(
+    inner: &mut Inner,
+    fault: Option<Fault>,
+    root: &str,
+    path: &str,
+    head: &Head,
+    now: Time,
+) -> Answer {
+    let Some(fault) = fault else {
+        return plain(inner, None, path, head, now);
+    };
     match fault {
         Fault::Status(code, retry_after) => {
             let mut answer = Answer::page(code, &format!("Error {code}"));
             match retry_after {
-                Some(RetryAfter::Seconds(seconds)) => answer.header("Retry-After", seconds.to_string()),
+                Some(RetryAfter::Seconds(seconds)) => {
+                    answer.header("Retry-After", seconds.to_string())
+                }
                 Some(RetryAfter::Date(date)) => answer.header("Retry-After", http_date(date)),
                 None => {}
             }
@@ -159,7 +180,12 @@ fn decide(inner: &mut Inner, fault: Option<Fault>, root: &str, path: &str, head:
             state.window = Some(usize::MAX);
             for number in 0..count {
                 let title = format!("Problem {number}");
-                let opening = Opening { title: &title, impact: Impact::Minor, components: &[], text: "We are looking into it." };
+                let opening = Opening {
+                    title: &title,
+                    impact: Impact::Minor,
+                    components: &[],
+                    text: "We are looking into it.",
+                };
                 state.open(now, &opening);
             }
             plain(inner, Some(&state), path, head, now)
@@ -185,12 +211,15 @@ fn decide(inner: &mut Inner, fault: Option<Fault>, root: &str, path: &str, head:
 
 /// The present document, never as a 304, altered by the fault.
 fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time) -> Answer {
-    let Some(mut document) = inner.document(path) else { return Answer::page(404, "Not Found") };
+    let Some(mut document) = inner.document(path) else {
+        return Answer::page(404, "Not Found");
+    };
     let mut behaviour = inner.behaviour.clone();
     behaviour.not_modified = false;
     behaviour.gzip = behaviour.gzip && matches!(fault, Fault::NoValidators | Fault::ManyHeaders(_));
     if let Fault::WrongCharset(charset) = fault {
-        (document.content_type, document.body) = bodies::transcode(&document.body, &document.content_type, *charset);
+        (document.content_type, document.body) =
+            bodies::transcode(&document.body, &document.content_type, *charset);
     }
     let known = inner.validators.get(path).cloned();
     let mut validators = validate(inner, path, &document, now);
@@ -217,7 +246,9 @@ fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time)
             answer.body = Body::Bytes(bodies::broken_gzip(&document.body));
             answer.header("Content-Encoding", "gzip");
         }
-        Fault::ManyHeaders(count) => (0..*count).for_each(|number| answer.header(&format!("X-Filler-{number}"), "filler")),
+        Fault::ManyHeaders(count) => {
+            (0..*count).for_each(|number| answer.header(&format!("X-Filler-{number}"), "filler"))
+        }
         _ => {}
     }
     answer
@@ -232,22 +263,36 @@ fn plain(inner: &mut Inner, state: Option<&State>, path: &str, head: &Head, now:
         Some(state) => inner.platform.documents(state).remove(path),
         None => inner.document(path),
     };
-    let Some(document) = document else { return Answer::page(404, "Not Found") };
+    let Some(document) = document else {
+        return Answer::page(404, "Not Found");
+    };
     let validators = validate(inner, path, &document, now);
     respond(&inner.behaviour, &document, &validators, head)
 }
 
-fn respond(behaviour: &Behaviour, document: &Document, validators: &Validators, head: &Head) -> Answer {
+fn respond(
+    behaviour: &Behaviour,
+    document: &Document,
+    validators: &Validators,
+    head: &Head,
+) -> Answer {
     let compress = behaviour.gzip && accepts_gzip(head);
     let etag = match &behaviour.etag {
         Etag::Off => None,
         Etag::Weak => Some(format!("W/\"{:016x}\"", validators.hash).into_bytes()),
         // Strong validators name one representation, so the compressed one has another.
-        Etag::Strong => Some(format!("\"{:016x}{}\"", validators.hash, if compress { "-gzip" } else { "" }).into_bytes()),
+        Etag::Strong => Some(
+            format!("\"{:016x}{}\"", validators.hash, if compress { "-gzip" } else { "" })
+                .into_bytes(),
+        ),
         Etag::Exact(bytes) => Some(bytes.clone()),
     };
-    let modified = behaviour.last_modified.then(|| DateTime::from_timestamp(validators.modified, 0).map(http_date)).flatten();
-    let unchanged = behaviour.not_modified && is_unchanged(head, etag.as_deref(), modified.as_deref());
+    let modified = behaviour
+        .last_modified
+        .then(|| DateTime::from_timestamp(validators.modified, 0).map(http_date))
+        .flatten();
+    let unchanged =
+        behaviour.not_modified && is_unchanged(head, etag.as_deref(), modified.as_deref());
     let body = match (unchanged, compress) {
         (true, _) => Bytes::new(),
         (false, true) => bodies::gzip(&document.body),
@@ -273,16 +318,26 @@ fn respond(behaviour: &Behaviour, document: &Document, validators: &Validators, 
 }
 
 fn accepts_gzip(head: &Head) -> bool {
-    let asked = head.header("Accept-Encoding").map(String::from_utf8_lossy).unwrap_or_default().to_ascii_lowercase();
+    let asked = head
+        .header("Accept-Encoding")
+        .map(String::from_utf8_lossy)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     asked.split(',').any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        matches!(name.trim(), "gzip" | "*") && weight.trim().trim_start_matches("q=").parse() != Ok(0.0_f32)
+        matches!(name.trim(), "gzip" | "*")
+            && weight.trim().trim_start_matches("q=").parse() != Ok(0.0_f32)
     })
 }
 
 /// The page of another customer of the same platform.
 fn stranger(now: Time) -> State {
-    let mut state = State::new("osprey-freight", "Osprey Freight", &["Bookings", "Tracking"], now - chrono::Duration::days(1));
+    let mut state = State::new(
+        "osprey-freight",
+        "Osprey Freight",
+        &["Bookings", "Tracking"],
+        now - chrono::Duration::days(1),
+    );
     let text = "Bookings from the north terminal arrive late.";
     let components = &["Bookings"];
     let opening = Opening { title: "Late bookings", impact: Impact::Major, components, text };

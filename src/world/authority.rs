@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
@@ -63,7 +66,11 @@ impl Authority {
     }
 
     /// What a server at `address` (and `localhost`) presents.
-    pub(super) fn server(&self, address: IpAddr, flaw: Flaw) -> Result<Arc<ServerConfig>, AuthorityError> {
+    pub(super) fn server(
+        &self,
+        address: IpAddr,
+        flaw: Flaw,
+    ) -> Result<Arc<ServerConfig>, AuthorityError> {
         let names = if flaw == Flaw::WrongName {
             vec!["elsewhere.example".to_owned()]
         } else {
@@ -75,8 +82,11 @@ impl Authority {
             params.not_after = date_time_ymd(2020, 1, 1);
         }
         let key = KeyPair::generate()?;
-        let certificate =
-            if flaw == Flaw::SelfSigned { params.self_signed(&key)? } else { params.signed_by(&key, &self.issuer)? };
+        let certificate = if flaw == Flaw::SelfSigned {
+            params.self_signed(&key)?
+        } else {
+            params.signed_by(&key, &self.issuer)?
+        };
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)

@@ -54,7 +54,10 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut compress = flate2::Compress::new(Compression::fast(), false);
     let mut out = Vec::with_capacity(bytes.len() / 8 + 1024);
     let done = compress.compress_vec(bytes, &mut out, FlushCompress::Sync);
-    debug_assert!(done.is_ok() && compress.total_in() == bytes.len() as u64, "the room is enough for blanks");
+    debug_assert!(
+        done.is_ok() && compress.total_in() == bytes.len() as u64,
+        "the room is enough for blanks"
+    );
     out
 }
 

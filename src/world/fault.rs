@@ -23,7 +23,8 @@ pub enum Fault {
     Truncated,
     /// The whole body in chunks, without the last chunk, then an orderly end.
     CutChunked,
-    /// So many bytes of the body, ended by nothing but the end of the connection: the client cannot know.
+    /// So many bytes of the body, ended by nothing but the end of the connection: the client cannot
+    /// know.
     CutAt(usize),
     /// A `Content-Length` that is half of what is sent.
     WrongLength,
@@ -66,8 +67,8 @@ pub enum Fault {
     Unexpected304,
     /// Neither `ETag` nor `Last-Modified`, and never a 304.
     NoValidators,
-    /// Connections are refused (by a listener of its own) or reset (by a shared one). On a listener of its
-    /// own it cannot be counted in answers and lasts until cleared.
+    /// Connections are refused (by a listener of its own) or reset (by a shared one). On a listener
+    /// of its own it cannot be counted in answers and lasts until cleared.
     Closed,
 }
 

@@ -19,11 +19,15 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+        self.headers
+            .iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_slice())
     }
 }
 
-/// The next request, after whose body (if any) the buffer stands; `None` when the client is gone or makes no sense.
+/// The next request, after whose body (if any) the buffer stands; `None` when the client is gone or
+/// makes no sense.
 pub(super) async fn read_head(wire: &mut Wire, buffer: &mut BytesMut) -> io::Result<Option<Head>> {
     let end = loop {
         if let Some(end) = memchr::memmem::find(buffer, b"\r\n\r\n") {
@@ -35,8 +39,12 @@ pub(super) async fn read_head(wire: &mut Wire, buffer: &mut BytesMut) -> io::Res
     };
     let bytes = buffer.split_to(end);
     buffer.advance(4);
-    let Some(head) = parse_head(&bytes) else { return Ok(None) };
-    let length = head.header("Content-Length").and_then(|value| std::str::from_utf8(value).ok()?.trim().parse::<usize>().ok());
+    let Some(head) = parse_head(&bytes) else {
+        return Ok(None);
+    };
+    let length = head
+        .header("Content-Length")
+        .and_then(|value| std::str::from_utf8(value).ok()?.trim().parse::<usize>().ok());
     let mut rest = length.unwrap_or(0);
     while rest > 0 {
         if buffer.is_empty() && wire.read(buffer).await? == 0 {
@@ -50,7 +58,8 @@ pub(super) async fn read_head(wire: &mut Wire, buffer: &mut BytesMut) -> io::Res
 }
 
 fn parse_head(bytes: &[u8]) -> Option<Head> {
-    let mut lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut lines =
+        bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let first = std::str::from_utf8(lines.next()?).ok()?;
     let mut words = first.split(' ');
     let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());

@@ -1,4 +1,5 @@
-//! What a provider is made of behind its lock: the page, its documents, and the faults that are planned.
+//! What a provider is made of behind its lock: the page, its documents, and the faults that are
+//! planned.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -102,5 +103,6 @@ impl Inner {
 /// The path and query of an address, which may be a path already.
 fn path_of(address: &str) -> &str {
     let after_scheme = address.split_once("://").map(|(_, rest)| rest);
-    after_scheme.map_or(address, |rest| rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/"))
+    after_scheme
+        .map_or(address, |rest| rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/"))
 }

@@ -142,8 +142,8 @@ impl Log {
 }
 
 impl Arrival {
-    /// No longer counts as in progress. Called before the last bytes leave, since a client that has them may
-    /// ask again sooner than this side can write down that it answered.
+    /// No longer counts as in progress. Called before the last bytes leave, since a client that has
+    /// them may ask again sooner than this side can write down that it answered.
     pub(super) fn release(&mut self) {
         if std::mem::replace(&mut self.released, true) {
             return;

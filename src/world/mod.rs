@@ -1,12 +1,14 @@
-//! A small universe of fake providers on loopback, shared by `statuswatch demo`, `statuswatch chaos`, the tests and the
-//! benchmarks: pages in the real platforms' shapes, changed by a script, served over real sockets, misbehaving on demand.
+//! A small universe of fake providers on loopback, shared by `statuswatch demo`, `statuswatch
+//! chaos`, the tests and the benchmarks: pages in the real platforms' shapes, changed by a script,
+//! served over real sockets, misbehaving on demand.
 //!
 //! ```text
 //! State (what a page says) -> Platform (its documents) -> Provider (handle, faults) -> Server (listeners, request log)
 //! ```
 //!
-//! It promises that what it serves is what its script published, that every request is on record, and that
-//! each [`Fault`] does on the wire what its name says. It is loopback only and reaches out to nobody.
+//! It promises that what it serves is what its script published, that every request is on record,
+//! and that each [`Fault`] does on the wire what its name says. It is loopback only and reaches out
+//! to nobody.
 
 mod answer;
 mod authority;

@@ -1,6 +1,9 @@
 //! [`Provider`]: the handle by which a script operates a fake provider while it is being served.
 
-#![expect(clippy::must_use_candidate, reason = "an operation is done for its effect; its result is a convenience")]
+#![expect(
+    clippy::must_use_candidate,
+    reason = "an operation is done for its effect; its result is a convenience"
+)]
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,10 +37,24 @@ struct Shared {
 impl Provider {
     /// A provider on `platform`, all well.
     #[must_use]
-    pub fn new(id: &str, name: &str, platform: &'static dyn Platform, components: &[&str], clock: Clock) -> Self {
+    pub fn new(
+        id: &str,
+        name: &str,
+        platform: &'static dyn Platform,
+        components: &[&str],
+        clock: Clock,
+    ) -> Self {
         let inner = Inner::new(State::new(id, name, components, clock()), platform);
         let (changes, _) = watch::channel(0);
-        Self { shared: Arc::new(Shared { id: id.to_owned(), name: name.to_owned(), clock, inner: Mutex::new(inner), changes }) }
+        Self {
+            shared: Arc::new(Shared {
+                id: id.to_owned(),
+                name: name.to_owned(),
+                clock,
+                inner: Mutex::new(inner),
+                changes,
+            }),
+        }
     }
 
     /// A provider that serves what [`Provider::set_document`] gave it and nothing else.
@@ -98,7 +115,8 @@ impl Provider {
         inner.platform.update_id(&inner.state, update)
     }
 
-    /// Serves these bytes at a path (below its root, without a leading slash), whatever the platform has there.
+    /// Serves these bytes at a path (below its root, without a leading slash), whatever the
+    /// platform has there.
     pub fn set_document(&self, path: &str, content_type: &str, body: impl Into<bytes::Bytes>) {
         self.lock().raw.insert(path.to_owned(), Document::new(content_type, body));
     }
@@ -118,7 +136,13 @@ impl Provider {
     }
 
     /// Opens an incident.
-    pub fn open_incident(&self, title: &str, impact: Impact, components: &[&str], text: &str) -> Posted {
+    pub fn open_incident(
+        &self,
+        title: &str,
+        impact: Impact,
+        components: &[&str],
+        text: &str,
+    ) -> Posted {
         self.change(|state, now| state.open(now, &Opening { title, impact, components, text }))
     }
 
@@ -158,9 +182,17 @@ impl Provider {
     }
 
     /// Announces a maintenance.
-    pub fn schedule(&self, title: &str, window: (Time, Time), components: &[&str], text: &str) -> Posted {
+    pub fn schedule(
+        &self,
+        title: &str,
+        window: (Time, Time),
+        components: &[&str],
+        text: &str,
+    ) -> Posted {
         let impact = Impact::Maintenance;
-        self.change(|state, now| state.schedule(now, &Opening { title, impact, components, text }, window))
+        self.change(|state, now| {
+            state.schedule(now, &Opening { title, impact, components, text }, window)
+        })
     }
 
     /// Starts a maintenance.
@@ -200,7 +232,8 @@ impl Provider {
         change(&mut self.lock().behaviour);
     }
 
-    /// Misbehaves until [`Provider::clear_faults`]. Of several faults the one given last has the word.
+    /// Misbehaves until [`Provider::clear_faults`]. Of several faults the one given last has the
+    /// word.
     pub fn fault(&self, fault: Fault) {
         self.plan(Planned { fault, path: None, left: None });
     }

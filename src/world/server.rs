@@ -31,7 +31,11 @@ impl<'a> World<'a> {
     /// These providers on 127.0.0.1, without TLS.
     #[must_use]
     pub fn new(providers: impl IntoIterator<Item = Provider>) -> Self {
-        Self { providers: providers.into_iter().collect(), address: Ipv4Addr::LOCALHOST.into(), tls: None }
+        Self {
+            providers: providers.into_iter().collect(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            tls: None,
+        }
     }
 
     /// On another loopback address.
@@ -86,17 +90,29 @@ impl Server {
     fn launch(world: World<'_>, each: bool) -> io::Result<Self> {
         let World { providers, address, tls } = world;
         let acceptor = match tls {
-            Some((authority, flaw)) => Some(TlsAcceptor::from(authority.server(address, flaw).map_err(io::Error::other)?)),
+            Some((authority, flaw)) => {
+                Some(TlsAcceptor::from(authority.server(address, flaw).map_err(io::Error::other)?))
+            }
             None => None,
         };
         let hub = Arc::new(Hub {
-            providers: providers.iter().map(|provider| (provider.id().to_owned(), provider.clone())).collect(),
+            providers: providers
+                .iter()
+                .map(|provider| (provider.id().to_owned(), provider.clone()))
+                .collect(),
             log: Log::new(),
             connections: AtomicU64::new(0),
         });
         let scheme = if acceptor.is_some() { "https" } else { "http" };
-        let mut server = Self { hub, scheme, roots: HashMap::new(), address: SocketAddr::new(address, 0), tasks: Vec::new() };
-        let owners: Vec<Only> = if each { providers.iter().cloned().map(Some).collect() } else { vec![None] };
+        let mut server = Self {
+            hub,
+            scheme,
+            roots: HashMap::new(),
+            address: SocketAddr::new(address, 0),
+            tasks: Vec::new(),
+        };
+        let owners: Vec<Only> =
+            if each { providers.iter().cloned().map(Some).collect() } else { vec![None] };
         for owner in owners {
             let listener = bind(SocketAddr::new(address, 0))?.listen(1024)?;
             let bound = listener.local_addr()?;
@@ -106,12 +122,16 @@ impl Server {
             if let Some(provider) = &owner {
                 server.roots.insert(provider.id().to_owned(), (bound, "/".to_owned()));
             } else {
-                let root = |provider: &Provider| (provider.id().to_owned(), (bound, format!("/{}/", provider.id())));
+                let root = |provider: &Provider| {
+                    (provider.id().to_owned(), (bound, format!("/{}/", provider.id())))
+                };
                 server.roots.extend(providers.iter().map(root));
             }
-            let accepting = accept(Arc::clone(&server.hub), listener, bound, owner, acceptor.clone());
+            let accepting =
+                accept(Arc::clone(&server.hub), listener, bound, owner, acceptor.clone());
             server.tasks.push(tokio::spawn(async move {
-                // A listener that cannot be had again leaves its provider unreachable, which is what it is for.
+                // A listener that cannot be had again leaves its provider unreachable, which is
+                // what it is for.
                 drop(accepting.await);
             }));
         }
@@ -166,7 +186,8 @@ impl Server {
         self.hub.log.wait_counts(provider, |counts| counts.finished >= count).await;
     }
 
-    /// Waits until the requests so far satisfy a condition, which must not ask the server anything itself.
+    /// Waits until the requests so far satisfy a condition, which must not ask the server anything
+    /// itself.
     pub async fn wait_until(&self, enough: impl FnMut(&[Request]) -> bool) {
         self.hub.log.wait_requests(enough).await;
     }
@@ -187,8 +208,15 @@ impl Drop for Server {
     }
 }
 
-/// Accepts connections; closes and opens the listener as the provider it belongs to wants. Connections end with it.
-async fn accept(hub: Arc<Hub>, listener: TcpListener, bound: SocketAddr, only: Only, tls: Option<TlsAcceptor>) -> io::Result<()> {
+/// Accepts connections; closes and opens the listener as the provider it belongs to wants.
+/// Connections end with it.
+async fn accept(
+    hub: Arc<Hub>,
+    listener: TcpListener,
+    bound: SocketAddr,
+    only: Only,
+    tls: Option<TlsAcceptor>,
+) -> io::Result<()> {
     let mut connections = JoinSet::new();
     let mut listener = Some(listener);
     let mut held: Option<TcpSocket> = None;
@@ -196,8 +224,9 @@ async fn accept(hub: Arc<Hub>, listener: TcpListener, bound: SocketAddr, only: O
     loop {
         let closed = only.as_ref().is_some_and(Provider::is_closed);
         if closed && listener.is_some() {
-            // The port stays ours: a socket that is bound and does not listen refuses connections. It is bound before
-            // the listener goes, or somebody else's connection might be given the port in between.
+            // The port stays ours: a socket that is bound and does not listen refuses connections.
+            // It is bound before the listener goes, or somebody else's connection might be given
+            // the port in between.
             held = Some(bind(bound)?);
             listener = None;
             connections.shutdown().await;
@@ -227,7 +256,13 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 /// Serves one connection; errors mean that the client is gone.
-async fn serve(hub: Arc<Hub>, stream: TcpStream, only: Only, tls: Option<TlsAcceptor>, connection: u64) {
+async fn serve(
+    hub: Arc<Hub>,
+    stream: TcpStream,
+    only: Only,
+    tls: Option<TlsAcceptor>,
+    connection: u64,
+) {
     // Slow answers are slow because they are told to be, not because the system waits for more.
     drop(stream.set_nodelay(true));
     let wire = match tls {
@@ -240,7 +275,12 @@ async fn serve(hub: Arc<Hub>, stream: TcpStream, only: Only, tls: Option<TlsAcce
     drop(converse(&hub, wire, only.as_ref(), connection).await);
 }
 
-async fn converse(hub: &Arc<Hub>, mut wire: Wire, only: Option<&Provider>, connection: u64) -> io::Result<()> {
+async fn converse(
+    hub: &Arc<Hub>,
+    mut wire: Wire,
+    only: Option<&Provider>,
+    connection: u64,
+) -> io::Result<()> {
     let mut buffer = BytesMut::new();
     while let Some(head) = read_head(&mut wire, &mut buffer).await? {
         let path = head.target.split('?').next().unwrap_or_default().trim_start_matches('/');
@@ -254,7 +294,9 @@ async fn converse(hub: &Arc<Hub>, mut wire: Wire, only: Option<&Provider>, conne
             Some(provider) => answer(provider, &root, path, &head),
             None => Answer::page(404, "Not Found"),
         };
-        let status = (!matches!(answer.conduct, Conduct::Hang | Conduct::Garbage | Conduct::Refuse)).then_some(answer.status);
+        let status =
+            (!matches!(answer.conduct, Conduct::Hang | Conduct::Garbage | Conduct::Refuse))
+                .then_some(answer.status);
         let mut arrival = hub.log.arrived(Request {
             at: Instant::now(),
             wall: provider.map(Provider::now),

@@ -1,7 +1,8 @@
-//! What a fake provider's page says at present, and the operations by which its operators change it.
+//! What a fake provider's page says at present, and the operations by which its operators change
+//! it.
 //!
-//! Times are passed in. Every change moves [`State::version`] forward, by a millisecond at least, so that two
-//! changes never share a version.
+//! Times are passed in. Every change moves [`State::version`] forward, by a millisecond at least,
+//! so that two changes never share a version.
 
 use chrono::{Duration, SubsecRound};
 
@@ -119,7 +120,12 @@ impl State {
         for name in components {
             let number = state.number();
             let status = ComponentStatus::Operational;
-            state.components.push(Component { number, name: (*name).to_owned(), status, changed: version });
+            state.components.push(Component {
+                number,
+                name: (*name).to_owned(),
+                status,
+                changed: version,
+            });
         }
         state
     }
@@ -134,8 +140,15 @@ impl State {
         self.begin(now, Kind::Maintenance, Status::Scheduled, opening, Some(window))
     }
 
-    /// Writes an update; a status that ends the incident ends it. `None` where there is no such incident.
-    pub fn update(&mut self, now: Time, incident: u64, status: Status, text: &str) -> Option<Posted> {
+    /// Writes an update; a status that ends the incident ends it. `None` where there is no such
+    /// incident.
+    pub fn update(
+        &mut self,
+        now: Time,
+        incident: u64,
+        status: Status,
+        text: &str,
+    ) -> Option<Posted> {
         let number = self.number();
         self.touch(now, incident, |found, at| {
             found.status = status;
@@ -191,17 +204,33 @@ impl State {
 
     /// Adds `count` resolved incidents of the past, an hour apart, before everything that is there.
     pub fn import(&mut self, now: Time, count: usize) {
-        let first = self.incidents.iter().map(|incident| incident.created).min().unwrap_or(self.version).min(now.trunc_subsecs(3));
+        let first = self
+            .incidents
+            .iter()
+            .map(|incident| incident.created)
+            .min()
+            .unwrap_or(self.version)
+            .min(now.trunc_subsecs(3));
         let mut past = Vec::with_capacity(count);
         for age in (1..=count).rev() {
             let created = first - Duration::hours(age as i64);
             let ended = created + Duration::minutes(30);
             let number = self.number();
             let updates = [
-                (Status::Investigating, format!("We are looking into past problem {age}."), created),
+                (
+                    Status::Investigating,
+                    format!("We are looking into past problem {age}."),
+                    created,
+                ),
                 (Status::Resolved, format!("Past problem {age} is solved."), ended),
             ];
-            let updates = updates.map(|(status, text, at)| Update { number: self.number(), status, text, at, changed: at });
+            let updates = updates.map(|(status, text, at)| Update {
+                number: self.number(),
+                status,
+                text,
+                at,
+                changed: at,
+            });
             past.push(Incident {
                 number,
                 kind: Kind::Incident,
@@ -212,7 +241,12 @@ impl State {
                 changed: ended,
                 resolved: Some(ended),
                 window: None,
-                components: self.components.first().map(|component| component.name.clone()).into_iter().collect(),
+                components: self
+                    .components
+                    .first()
+                    .map(|component| component.name.clone())
+                    .into_iter()
+                    .collect(),
                 updates: updates.into(),
             });
         }
@@ -227,13 +261,18 @@ impl State {
     }
 
     /// The components an incident concerns.
-    pub fn components_of<'a>(&'a self, incident: &'a Incident) -> impl Iterator<Item = &'a Component> {
+    pub fn components_of<'a>(
+        &'a self,
+        incident: &'a Incident,
+    ) -> impl Iterator<Item = &'a Component> {
         self.components.iter().filter(|component| incident.components.contains(&component.name))
     }
 
     /// Of one kind, newest first, the open ones alone if wished.
     pub fn listed(&self, kind: Kind, open_only: bool) -> impl Iterator<Item = &Incident> {
-        self.incidents.iter().rev().filter(move |incident| incident.kind == kind && !(open_only && incident.status.is_over()))
+        self.incidents.iter().rev().filter(move |incident| {
+            incident.kind == kind && !(open_only && incident.status.is_over())
+        })
     }
 
     /// The worst that open incidents and components say.
@@ -244,7 +283,14 @@ impl State {
         open.chain(components).max_by_key(|impact| impact.rank()).unwrap_or(Impact::None)
     }
 
-    fn begin(&mut self, now: Time, kind: Kind, status: Status, opening: &Opening<'_>, window: Option<(Time, Time)>) -> Posted {
+    fn begin(
+        &mut self,
+        now: Time,
+        kind: Kind,
+        status: Status,
+        opening: &Opening<'_>,
+        window: Option<(Time, Time)>,
+    ) -> Posted {
         let at = self.tick(now);
         let (incident, update) = (self.number(), self.number());
         self.incidents.push(Incident {
@@ -258,12 +304,23 @@ impl State {
             resolved: None,
             window,
             components: opening.components.iter().map(|name| (*name).to_owned()).collect(),
-            updates: vec![Update { number: update, status, text: opening.text.to_owned(), at, changed: at }],
+            updates: vec![Update {
+                number: update,
+                status,
+                text: opening.text.to_owned(),
+                at,
+                changed: at,
+            }],
         });
         Posted { incident, update }
     }
 
-    fn touch<R>(&mut self, now: Time, incident: u64, change: impl FnOnce(&mut Incident, Time) -> Option<R>) -> Option<R> {
+    fn touch<R>(
+        &mut self,
+        now: Time,
+        incident: u64,
+        change: impl FnOnce(&mut Incident, Time) -> Option<R>,
+    ) -> Option<R> {
         let at = self.tick(now);
         let found = self.incidents.iter_mut().find(|found| found.number == incident)?;
         found.changed = at;

@@ -1,7 +1,7 @@
 //! [`Storm`]: a bad hour of the universe in a minute, the same for the same seed.
 //!
-//! Everything that begins also ends, and all faults are cleared, before the last sixth: whoever watches until the end
-//! must know everything then.
+//! Everything that begins also ends, and all faults are cleared, before the last sixth: whoever
+//! watches until the end must know everything then.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,7 +26,8 @@ pub struct Storm {
     duration: Duration,
 }
 
-/// One thing that happens. Providers and components are places in their lists, a slot is an incident's place in the plan.
+/// One thing that happens. Providers and components are places in their lists, a slot is an
+/// incident's place in the plan.
 #[derive(Debug, Clone)]
 enum Act {
     Open { slot: usize, provider: usize, component: usize, impact: Impact, title: &'static str },
@@ -77,7 +78,8 @@ impl Storm {
         self.acts.is_empty()
     }
 
-    /// Plans the storm of `seed` and plays it; ends after `duration`. What it published is in [`Universe::published`].
+    /// Plans the storm of `seed` and plays it; ends after `duration`. What it published is in
+    /// [`Universe::published`].
     pub async fn play(universe: &Universe, seed: u64, duration: Duration) {
         Self::plan(seed, duration, universe.providers()).run(universe).await;
     }
@@ -136,13 +138,21 @@ impl Plan {
             if status == Status::Investigating && self.rng.bool() {
                 self.add(at, Act::Escalate { slot, impact: Impact::Critical });
             }
-            self.add(at, Act::Update { slot, status, text: format!("{text} (reference {slot}-{number})") });
+            self.add(
+                at,
+                Act::Update { slot, status, text: format!("{text} (reference {slot}-{number})") },
+            );
             if self.rng.u8(0..4) == 0 {
-                let text = format!("{text} Customers in the north see more of it. (reference {slot}-{number})");
+                let text = format!(
+                    "{text} Customers in the north see more of it. (reference {slot}-{number})"
+                );
                 self.add(at + step * 0.5, Act::Edit { slot, text });
             }
         }
-        self.add(begin + step * 4.0, Act::Component { provider, component, status: ComponentStatus::Operational });
+        self.add(
+            begin + step * 4.0,
+            Act::Component { provider, component, status: ComponentStatus::Operational },
+        );
     }
 
     /// A maintenance from its announcement to its end, where it can be followed.
@@ -150,7 +160,8 @@ impl Plan {
         if !providers.iter().any(|provider| provider.platform().shows_maintenances()) {
             return;
         }
-        let (slot, provider, component) = self.slot(providers, |provider| provider.platform().shows_maintenances());
+        let (slot, provider, component) =
+            self.slot(providers, |provider| provider.platform().shows_maintenances());
         let steps = [
             (Status::InProgress, "The maintenance has begun."),
             (Status::Verifying, "The work is done and being checked."),
@@ -168,10 +179,16 @@ impl Plan {
     /// A page that misbehaves for a while.
     fn fault(&mut self, providers: &[Provider]) {
         let provider = self.rng.usize(..providers.len());
-        let pinned = providers.get(provider).is_some_and(|provider| provider.platform().names_owner());
+        let pinned =
+            providers.get(provider).is_some_and(|provider| provider.platform().names_owner());
         let begin = 0.03 + self.rng.f64() * 0.65;
-        // These two happen to one answer and are gone, as in real life. Not every page says whose it is.
-        let once = if pinned { self.pick(&[Some(Fault::Stale), Some(Fault::WrongTenant), None, None, None]) } else { None };
+        // These two happen to one answer and are gone, as in real life. Not every page says whose
+        // it is.
+        let once = if pinned {
+            self.pick(&[Some(Fault::Stale), Some(Fault::WrongTenant), None, None, None])
+        } else {
+            None
+        };
         if let Some(fault) = once {
             self.add(begin, Act::Fault { provider, fault, answers: Some(1) });
             return;
@@ -202,17 +219,30 @@ impl Plan {
     }
 
     /// A new slot at a random provider among those wanted, of which there is one at least.
-    fn slot(&mut self, providers: &[Provider], wanted: impl Fn(&Provider) -> bool) -> (usize, usize, usize) {
-        let places: Vec<usize> = providers.iter().enumerate().filter(|(_, one)| wanted(one)).map(|(place, _)| place).collect();
+    fn slot(
+        &mut self,
+        providers: &[Provider],
+        wanted: impl Fn(&Provider) -> bool,
+    ) -> (usize, usize, usize) {
+        let places: Vec<usize> = providers
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| wanted(one))
+            .map(|(place, _)| place)
+            .collect();
         let provider = places.get(self.rng.usize(..places.len().max(1))).copied().unwrap_or(0);
-        let components = providers.get(provider).map_or(1, |provider| provider.state().components.len().max(1));
+        let components =
+            providers.get(provider).map_or(1, |provider| provider.state().components.len().max(1));
         self.slots += 1;
         (self.slots, provider, self.rng.usize(..components))
     }
 
     fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
         let place = self.rng.usize(..choices.len().max(1));
-        #[expect(clippy::indexing_slicing, reason = "the place is drawn from within, and no list of choices is empty")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the place is drawn from within, and no list of choices is empty"
+        )]
         choices[place].clone()
     }
 
@@ -225,23 +255,44 @@ impl Plan {
 fn perform(universe: &Universe, slots: &mut HashMap<usize, (Provider, Posted)>, act: Act) {
     let provider_at = |place: usize| universe.providers().get(place);
     let component_of = |provider: &Provider, place: usize| {
-        provider.state().components.get(place).map(|component| component.name.clone()).unwrap_or_default()
+        provider
+            .state()
+            .components
+            .get(place)
+            .map(|component| component.name.clone())
+            .unwrap_or_default()
     };
     match act {
         Act::Open { slot, provider, component, impact, title } => {
-            let Some(provider) = provider_at(provider) else { return };
+            let Some(provider) = provider_at(provider) else {
+                return;
+            };
             let name = component_of(provider, component);
             let text = format!("We are looking into reports about {name}. (reference {slot}-0)");
-            let posted = universe.open_incident(provider, &format!("{title}: {name}"), impact, &[&name], &text);
+            let posted = universe.open_incident(
+                provider,
+                &format!("{title}: {name}"),
+                impact,
+                &[&name],
+                &text,
+            );
             slots.insert(slot, (provider.clone(), posted));
         }
         Act::Schedule { slot, provider, component } => {
-            let Some(provider) = provider_at(provider) else { return };
+            let Some(provider) = provider_at(provider) else {
+                return;
+            };
             let name = component_of(provider, component);
             let begin = provider.now() + chrono::Duration::minutes(5);
             let window = (begin, begin + chrono::Duration::hours(1));
             let text = format!("We will work on {name}. (reference {slot}-0)");
-            let posted = universe.schedule(provider, &format!("Maintenance of {name}"), window, &[&name], &text);
+            let posted = universe.schedule(
+                provider,
+                &format!("Maintenance of {name}"),
+                window,
+                &[&name],
+                &text,
+            );
             slots.insert(slot, (provider.clone(), posted));
         }
         Act::Update { slot, status, text } => {
@@ -262,11 +313,15 @@ fn perform(universe: &Universe, slots: &mut HashMap<usize, (Provider, Posted)>, 
             }
         }
         Act::Component { provider, component, status } => {
-            let Some(provider) = provider_at(provider) else { return };
+            let Some(provider) = provider_at(provider) else {
+                return;
+            };
             universe.set_component(provider, &component_of(provider, component), status);
         }
         Act::Fault { provider, fault, answers } => {
-            let Some(provider) = provider_at(provider) else { return };
+            let Some(provider) = provider_at(provider) else {
+                return;
+            };
             match answers {
                 Some(answers) => provider.fault_next(answers, fault),
                 None => provider.fault(fault),

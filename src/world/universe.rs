@@ -1,6 +1,10 @@
-//! [`Universe`]: thirty invented providers on all platforms of the world, and a record of all that they published.
+//! [`Universe`]: thirty invented providers on all platforms of the world, and a record of all that
+//! they published.
 
-#![expect(clippy::must_use_candidate, reason = "an operation is done for its effect; its result is a convenience")]
+#![expect(
+    clippy::must_use_candidate,
+    reason = "an operation is done for its effect; its result is a convenience"
+)]
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -9,7 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
 
-use super::platform::{Atom, BetterStack, Google, IncidentIo, Instatus, JsonFeed, Platform, Rss, Slack, StatusIo, Statuspage};
+use super::platform::{
+    Atom, BetterStack, Google, IncidentIo, Instatus, JsonFeed, Platform, Rss, Slack, StatusIo,
+    Statuspage,
+};
 use super::provider::{Clock, Provider};
 use super::server::{Server, World};
 use super::state::{Incident, Posted};
@@ -105,15 +112,21 @@ impl Published {
         self.lock().clone()
     }
 
-    /// The last revision of every update of an incident or maintenance: what must have been told in the end.
+    /// The last revision of every update of an incident or maintenance: what must have been told in
+    /// the end.
     #[must_use]
     pub fn owed(&self) -> Vec<Publication> {
         let (list, gone) = (self.lock(), self.gone.lock().unwrap_or_else(PoisonError::into_inner));
-        let is_gone =
-            |one: &Publication| one.incident_id.as_ref().is_some_and(|id| gone.contains(&(one.provider.clone(), id.clone())));
+        let is_gone = |one: &Publication| {
+            one.incident_id
+                .as_ref()
+                .is_some_and(|id| gone.contains(&(one.provider.clone(), id.clone())))
+        };
         let key = |one: &Publication| one.update.map(|update| (one.provider.clone(), update));
-        let last: HashMap<_, _> = list.iter().filter_map(|one| Some((key(one)?, one.revision))).collect();
-        let is_last = |one: &Publication| key(one).is_some_and(|key| last.get(&key) == Some(&one.revision));
+        let last: HashMap<_, _> =
+            list.iter().filter_map(|one| Some((key(one)?, one.revision))).collect();
+        let is_last =
+            |one: &Publication| key(one).is_some_and(|key| last.get(&key) == Some(&one.revision));
         list.iter().filter(|one| is_last(one) && !is_gone(one)).cloned().collect()
     }
 
@@ -153,9 +166,14 @@ impl Universe {
                 Provider::new(&id, &name, *platform, components, Arc::clone(&clock))
             })
             .collect();
-        // A listener each, as real providers have hosts each: whoever watches paces its requests by host.
+        // A listener each, as real providers have hosts each: whoever watches paces its requests by
+        // host.
         let world = World::new(providers.iter().cloned());
-        let server = if count <= LISTENERS { Server::start_each(world).await? } else { Server::start(world).await? };
+        let server = if count <= LISTENERS {
+            Server::start_each(world).await?
+        } else {
+            Server::start(world).await?
+        };
         Ok(Self { providers, server, published: Published::default() })
     }
 
@@ -183,15 +201,20 @@ impl Universe {
         &self.published
     }
 
-    /// The items of `providers:` in `providers.yaml`. `fast` polls every second with short timeouts; otherwise the
-    /// defaults of the file hold. Half of those with an API are left to be recognised.
+    /// The items of `providers:` in `providers.yaml`. `fast` polls every second with short
+    /// timeouts; otherwise the defaults of the file hold. Half of those with an API are left to be
+    /// recognised.
     #[must_use]
     pub fn providers_yaml(&self, fast: bool) -> String {
         let mut out = String::new();
         for (place, provider) in self.providers.iter().enumerate() {
             let platform = provider.platform();
             let url = format!("{}{}", self.server.url(provider.id()), platform.entry());
-            let mut entry = format!("  - id: {}\n    name: \"{}\"\n    url: {url}\n", provider.id(), provider.name());
+            let mut entry = format!(
+                "  - id: {}\n    name: \"{}\"\n    url: {url}\n",
+                provider.id(),
+                provider.name()
+            );
             if !platform.entry().is_empty() || place % 2 == 0 {
                 push(&mut entry, format_args!("    source: {}\n", platform.source()));
             }
@@ -205,21 +228,41 @@ impl Universe {
     }
 
     /// Opens an incident and records it.
-    pub fn open_incident(&self, provider: &Provider, title: &str, impact: Impact, components: &[&str], text: &str) -> Posted {
+    pub fn open_incident(
+        &self,
+        provider: &Provider,
+        title: &str,
+        impact: Impact,
+        components: &[&str],
+        text: &str,
+    ) -> Posted {
         let posted = provider.open_incident(title, impact, components, text);
         self.record(provider, posted, 1);
         posted
     }
 
     /// Announces a maintenance and records it.
-    pub fn schedule(&self, provider: &Provider, title: &str, window: (Time, Time), components: &[&str], text: &str) -> Posted {
+    pub fn schedule(
+        &self,
+        provider: &Provider,
+        title: &str,
+        window: (Time, Time),
+        components: &[&str],
+        text: &str,
+    ) -> Posted {
         let posted = provider.schedule(title, window, components, text);
         self.record(provider, posted, 1);
         posted
     }
 
     /// Adds an update and records it.
-    pub fn update(&self, provider: &Provider, incident: u64, status: Status, text: &str) -> Option<Posted> {
+    pub fn update(
+        &self,
+        provider: &Provider,
+        incident: u64,
+        status: Status,
+        text: &str,
+    ) -> Option<Posted> {
         let posted = provider.update(incident, status, text)?;
         self.record(provider, posted, 1);
         if status.is_over() && !provider.platform().keeps_past() {
@@ -231,7 +274,8 @@ impl Universe {
     /// Edits an update and records its new revision.
     pub fn edit(&self, provider: &Provider, posted: Posted, text: &str) -> Option<Posted> {
         let posted = provider.edit(posted, text)?;
-        let same = |one: &&Publication| one.provider == provider.id() && one.update == Some(posted.update);
+        let same =
+            |one: &&Publication| one.provider == provider.id() && one.update == Some(posted.update);
         let revisions = self.published.lock().iter().filter(same).count() as u32;
         self.record(provider, posted, revisions + 1);
         Some(posted)
@@ -239,8 +283,11 @@ impl Universe {
 
     /// Changes a component and records it, where it is a change.
     pub fn set_component(&self, provider: &Provider, name: &str, status: ComponentStatus) {
-        let before = provider.state().components.into_iter().find(|component| component.name == name);
-        if before.is_none_or(|component| component.status == status) || provider.set_component(name, status).is_none() {
+        let before =
+            provider.state().components.into_iter().find(|component| component.name == name);
+        if before.is_none_or(|component| component.status == status)
+            || provider.set_component(name, status).is_none()
+        {
             return;
         }
         self.published.lock().push(Publication {
@@ -260,8 +307,13 @@ impl Universe {
 
     fn record(&self, provider: &Provider, posted: Posted, revision: u32) {
         let state = provider.state();
-        let Some(incident) = state.incident(posted.incident) else { return };
-        let Some(update) = incident.updates.iter().find(|update| update.number == posted.update) else { return };
+        let Some(incident) = state.incident(posted.incident) else {
+            return;
+        };
+        let Some(update) = incident.updates.iter().find(|update| update.number == posted.update)
+        else {
+            return;
+        };
         let Incident { kind, title, impact, .. } = incident;
         self.published.lock().push(Publication {
             provider: provider.id().to_owned(),

@@ -9,8 +9,14 @@ use super::head::Head;
 use super::inner::{Inner, Validators};
 use super::platform::Document;
 
-/// The validators of a document at a path; its time moves by whole seconds whenever the bytes change.
-pub(super) fn validate(inner: &mut Inner, path: &str, document: &Document, now: Time) -> Validators {
+/// The validators of a document at a path; its time moves by whole seconds whenever the bytes
+/// change.
+pub(super) fn validate(
+    inner: &mut Inner,
+    path: &str,
+    document: &Document,
+    now: Time,
+) -> Validators {
     let hash = xxh3_64(&document.body);
     let known = inner.validators.get(path);
     if let Some(known) = known.filter(|known| known.hash == hash) {
@@ -29,10 +35,13 @@ pub(super) fn is_unchanged(head: &Head, etag: Option<&[u8]>, modified: Option<&s
         let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
         return asked == etag
             || asked.trim_ascii() == b"*"
-            || asked.split(|byte| *byte == b',').any(|tag| opaque(tag.trim_ascii()) == opaque(etag));
+            || asked
+                .split(|byte| *byte == b',')
+                .any(|tag| opaque(tag.trim_ascii()) == opaque(etag));
     }
     // The date is compared as it was sent, as common servers do.
-    head.header("If-Modified-Since").is_some_and(|asked| modified.is_some_and(|modified| asked == modified.as_bytes()))
+    head.header("If-Modified-Since")
+        .is_some_and(|asked| modified.is_some_and(|modified| asked == modified.as_bytes()))
 }
 
 /// A time as HTTP writes it.

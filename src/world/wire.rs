@@ -98,7 +98,8 @@ pub(super) async fn write_answer(
         }
         Conduct::Reset => {
             let body = bytes_of(answer);
-            wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival).await?;
+            wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival)
+                .await?;
             wire.write(half(&body), arrival).await?;
             arrival.release();
             wire.reset();
@@ -110,22 +111,30 @@ pub(super) async fn write_answer(
             After::Over
         }
         Conduct::Proper => proper(&mut wire, answer, is_head, None, arrival).await?,
-        Conduct::SlowHeaders(step) => proper(&mut wire, answer, is_head, Some(step), arrival).await?,
+        Conduct::SlowHeaders(step) => {
+            proper(&mut wire, answer, is_head, Some(step), arrival).await?
+        }
         Conduct::SlowBody(step) => {
             let body = bytes_of(answer);
-            wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival).await?;
+            wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival)
+                .await?;
             slowly(&mut wire, &body, step, arrival).await?;
             After::Open
         }
         Conduct::Truncated => {
             let body = bytes_of(answer);
-            wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival).await?;
+            wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival)
+                .await?;
             wire.write(half(&body), arrival).await?;
             After::Over
         }
         Conduct::WrongLength => {
             let body = bytes_of(answer);
-            wire.write(&status_and_headers(answer, Framing::Length(half(&body).len() as u64)), arrival).await?;
+            wire.write(
+                &status_and_headers(answer, Framing::Length(half(&body).len() as u64)),
+                arrival,
+            )
+            .await?;
             arrival.release();
             wire.write(&body, arrival).await?;
             After::Over
@@ -171,7 +180,10 @@ async fn proper(
         Body::Filler(size) => *size,
     };
     let bodiless = matches!(answer.status, 204 | 304);
-    let head = status_and_headers(answer, if bodiless { Framing::Bodiless } else { Framing::Length(length) });
+    let head = status_and_headers(
+        answer,
+        if bodiless { Framing::Bodiless } else { Framing::Length(length) },
+    );
     let ends_here = is_head || length == 0 || bodiless;
     if ends_here && slow.is_none() {
         arrival.release();
@@ -208,7 +220,12 @@ async fn filler(wire: &mut Wire, size: u64, arrival: &mut Arrival) -> io::Result
     Ok(())
 }
 
-async fn slowly(wire: &mut Wire, bytes: &[u8], step: Duration, arrival: &mut Arrival) -> io::Result<()> {
+async fn slowly(
+    wire: &mut Wire,
+    bytes: &[u8],
+    step: Duration,
+    arrival: &mut Arrival,
+) -> io::Result<()> {
     for byte in bytes {
         wire.write(&[*byte], arrival).await?;
         wire.pause(step).await?;
@@ -236,7 +253,9 @@ fn status_and_headers(answer: &Answer, framing: Framing) -> Vec<u8> {
         out.extend_from_slice(b"\r\n");
     }
     match framing {
-        Framing::Length(length) => out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes()),
+        Framing::Length(length) => {
+            out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes())
+        }
         Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Framing::Close | Framing::Bodiless => {}
     }

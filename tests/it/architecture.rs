@@ -1,6 +1,7 @@
 //! Who may use whom: read from the code, so that the order of the modules does not wear away.
 //!
-//! Tests within the files are left out. A rule that is broken names the file, what it uses and what to do instead.
+//! Tests within the files are left out. A rule that is broken names the file, what it uses and what
+//! to do instead.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,10 +26,20 @@ const MODULES: &[(&str, &[&str])] = &[
     // A name from the file is shown on terminals.
     ("config", &["catalog", "event", "source", "text"]),
     ("fetch", &["backoff", "clock", "document", "event", "redact"]),
-    // A checkpoint holds what fetch and source want back at the next poll; a cursor is a sink's. Types alone: see ITEMS.
-    ("ledger", &["clock", "config", "event", "fetch", "redact", "sink", "snapshot", "source", "text"]),
+    // A checkpoint holds what fetch and source want back at the next poll; a cursor is a sink's.
+    // Types alone: see ITEMS.
+    (
+        "ledger",
+        &["clock", "config", "event", "fetch", "redact", "sink", "snapshot", "source", "text"],
+    ),
     ("sink", &["backoff", "clock", "config", "event", "ledger", "text"]),
-    ("poller", &["backoff", "clock", "config", "document", "event", "fetch", "ledger", "redact", "snapshot", "source"]),
+    (
+        "poller",
+        &[
+            "backoff", "clock", "config", "document", "event", "fetch", "ledger", "redact",
+            "snapshot", "source",
+        ],
+    ),
     ("supervisor", &["backoff", "clock", "config", "event", "ledger", "poller", "sink"]),
     ("telemetry", &["clock", "config", "text"]),
     // The fake providers know nothing of what watches them: they could not be an oracle otherwise.
@@ -61,7 +72,8 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// Modules of which another may use these items alone: what they exchange, not what they do.
 const ITEMS: &[(&str, &str, &[&str])] = &[
-    // `Beyond` reads what the event log holds beyond a ledger that was restored: the one time the ledger asks a sink's files.
+    // `Beyond` reads what the event log holds beyond a ledger that was restored: the one time the
+    // ledger asks a sink's files.
     ("ledger", "sink", &["Cursor", "Recorded", "Beyond", "LogLine", "SinkError"]),
     ("ledger", "fetch", &["Validators"]),
     ("ledger", "source", &["Known"]),
@@ -69,7 +81,8 @@ const ITEMS: &[(&str, &str, &[&str])] = &[
     ("config", "source", &["self", "SOURCES", "JSON", "JsonMap", "Word"]),
 ];
 
-/// The files in which an outside crate may be used. One owner: whoever replaces it changes one place.
+/// The files in which an outside crate may be used. One owner: whoever replaces it changes one
+/// place.
 const CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["src/fetch/"]),
     ("hyper", &["src/fetch/"]),
@@ -189,7 +202,9 @@ fn collect(dir: &Path, into: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !path.ends_with("tests.rs")
+        {
             into.push(path);
         }
     }
@@ -206,14 +221,16 @@ fn bare(text: &str) -> String {
         if line.starts_with("//") {
             continue;
         }
-        let outside: String = line.replace("\\\"", "").split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
+        let outside: String =
+            line.replace("\\\"", "").split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
         out.push_str(outside.split(" // ").next().unwrap());
         out.push('\n');
     }
     out
 }
 
-/// The names behind `prefix` wherever it begins a path: `crate::sink::{Cursor, Sink}` behind `crate::sink::` are both.
+/// The names behind `prefix` wherever it begins a path: `crate::sink::{Cursor, Sink}` behind
+/// `crate::sink::` are both.
 fn behind(text: &str, prefix: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in text.match_indices(prefix) {
@@ -221,7 +238,9 @@ fn behind(text: &str, prefix: &str) -> BTreeSet<String> {
             continue;
         }
         let rest = &text[at + prefix.len()..];
-        let name = |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let name = |text: &str| {
+            text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+        };
         match rest.strip_prefix('{') {
             Some(group) => names.extend(first_level(group).iter().map(|part| name(part))),
             None => {
@@ -266,12 +285,21 @@ fn modules_use_those_below_them() {
     let mut broken = Vec::new();
     for file in code() {
         let Some((_, allowed)) = MODULES.iter().find(|(module, _)| *module == file.module) else {
-            broken.push(format!("{}: the module \"{}\" has no row in MODULES", file.path, file.module));
+            broken.push(format!(
+                "{}: the module \"{}\" has no row in MODULES",
+                file.path, file.module
+            ));
             continue;
         };
         for used in behind(&file.text, "crate::") {
-            if MODULES.iter().any(|(module, _)| *module == used) && used != file.module && !allowed.contains(&used.as_str()) {
-                broken.push(format!("{}: \"{}\" may not use \"{used}\", only {allowed:?}", file.path, file.module));
+            if MODULES.iter().any(|(module, _)| *module == used)
+                && used != file.module
+                && !allowed.contains(&used.as_str())
+            {
+                broken.push(format!(
+                    "{}: \"{}\" may not use \"{used}\", only {allowed:?}",
+                    file.path, file.module
+                ));
             }
         }
     }
@@ -300,7 +328,10 @@ fn every_outside_crate_has_its_owner() {
     for file in code() {
         for (name, owners) in CRATES {
             if !behind(&file.text, &format!("{name}::")).is_empty() && !is_in(&file.path, owners) {
-                broken.push(format!("{}: {name} belongs to {owners:?}: ask the owner for what is needed", file.path));
+                broken.push(format!(
+                    "{}: {name} belongs to {owners:?}: ask the owner for what is needed",
+                    file.path
+                ));
             }
         }
     }
@@ -311,14 +342,22 @@ fn every_outside_crate_has_its_owner() {
 fn the_rules_are_about_what_is_there() {
     let files = code();
     for (module, _) in MODULES {
-        assert!(files.iter().any(|file| file.module == *module), "MODULES names \"{module}\", which is not there");
+        assert!(
+            files.iter().any(|file| file.module == *module),
+            "MODULES names \"{module}\", which is not there"
+        );
     }
     for (name, owners) in CRATES {
-        let used = files.iter().any(|file| is_in(&file.path, owners) && !behind(&file.text, &format!("{name}::")).is_empty());
+        let used = files.iter().any(|file| {
+            is_in(&file.path, owners) && !behind(&file.text, &format!("{name}::")).is_empty()
+        });
         assert!(used, "CRATES names {name}, which its owners {owners:?} do not use");
     }
     for place in PURE {
-        assert!(files.iter().any(|file| is_in(&file.path, &[place])), "PURE names {place}, which is not there");
+        assert!(
+            files.iter().any(|file| is_in(&file.path, &[place])),
+            "PURE names {place}, which is not there"
+        );
     }
 }
 
@@ -327,7 +366,10 @@ fn what_is_pure_touches_nothing_outside() {
     let mut broken = Vec::new();
     for file in code().iter().filter(|file| is_in(&file.path, PURE)) {
         for what in OUTSIDE.iter().filter(|what| file.text.contains(**what)) {
-            broken.push(format!("{}: uses {what}, but depends on its arguments alone: pass the value in", file.path));
+            broken.push(format!(
+                "{}: uses {what}, but depends on its arguments alone: pass the value in",
+                file.path
+            ));
         }
     }
     report(&broken);
@@ -353,7 +395,10 @@ fn only_commands_print() {
     for file in code().iter().filter(|file| !file.path.starts_with("src/cli/")) {
         for what in ["println!", "print!(", "eprintln!", "eprint!(", "stdout()", "process::exit"] {
             if file.text.contains(what) {
-                broken.push(format!("{}: {what} belongs to src/cli: return the text, or use tracing", file.path));
+                broken.push(format!(
+                    "{}: {what} belongs to src/cli: return the text, or use tracing",
+                    file.path
+                ));
             }
         }
     }
@@ -366,5 +411,8 @@ fn the_reading_of_code_works() {
         "use crate::sink::{Cursor, a::{B, C}, Sink};\n// crate::fetch\nlet x = crate::event::Time; // crate::world\nlet y = \"crate::cli\";\nother_crate::text::X\n#[cfg(test)]\nmod tests { crate::ledger::X }",
     );
     assert_eq!(behind(&text, "crate::").into_iter().collect::<Vec<_>>(), ["event", "sink"]);
-    assert_eq!(behind(&text, "crate::sink::").into_iter().collect::<Vec<_>>(), ["Cursor", "Sink", "a"]);
+    assert_eq!(
+        behind(&text, "crate::sink::").into_iter().collect::<Vec<_>>(),
+        ["Cursor", "Sink", "a"]
+    );
 }

@@ -1,6 +1,8 @@
-//! Killed at the n-th system call of a kind, by strace: whatever call it is, nothing is lost, told twice or torn.
+//! Killed at the n-th system call of a kind, by strace: whatever call it is, nothing is lost, told
+//! twice or torn.
 //!
-//! `STATUSWATCH_CALLS=200 cargo test --test it calls:: -- --nocapture` kills at each of the first 200 calls of each kind.
+//! `STATUSWATCH_CALLS=200 cargo test --test it calls:: -- --nocapture` kills at each of the first
+//! 200 calls of each kind.
 
 use std::time::Duration;
 
@@ -11,8 +13,12 @@ use crate::support::strace;
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What writes: to the database, to the event log, at a rotation.
-const CALLS: [(&str, &[u32]); 4] =
-    [("fsync,fdatasync", &[1, 2, 4, 9]), ("pwrite64", &[1, 3, 10, 30]), ("write", &[1, 20, 60]), ("rename,renameat2", &[1, 2])];
+const CALLS: [(&str, &[u32]); 4] = [
+    ("fsync,fdatasync", &[1, 2, 4, 9]),
+    ("pwrite64", &[1, 3, 10, 30]),
+    ("write", &[1, 20, 60]),
+    ("rename,renameat2", &[1, 2]),
+];
 
 /// Runs until the call, or until it is clear that it does not come. Answers whether it came.
 fn killed_at(bench: &Bench, call: &str, n: u32) -> bool {
@@ -26,8 +32,10 @@ fn nothing_is_lost_or_told_twice_by_a_kill_at_any_call() {
     if !strace::is_here() {
         return;
     }
-    let up_to: Option<u32> = std::env::var("STATUSWATCH_CALLS").ok().map(|text| text.parse().unwrap());
-    // Two pages that have a version: an incident that comes and goes between two polls is seen on those alone.
+    let up_to: Option<u32> =
+        std::env::var("STATUSWATCH_CALLS").ok().map(|text| text.parse().unwrap());
+    // Two pages that have a version: an incident that comes and goes between two polls is seen on
+    // those alone.
     let mut bench = Bench::new(2, "event_log: {rotation: 4KiB, keep: 0}");
     bench.patience = Duration::from_mins(1);
     for provider in bench.universe.providers() {
@@ -42,7 +50,8 @@ fn nothing_is_lost_or_told_twice_by_a_kill_at_any_call() {
             let killed = killed_at(&bench, call, n);
             kills += u32::from(killed);
             if !killed && up_to.is_some() {
-                // There are not so many of this call in the time given: more of it would be the same again.
+                // There are not so many of this call in the time given: more of it would be the
+                // same again.
                 break;
             }
         }

@@ -23,7 +23,11 @@ struct Row {
 /// `D-07` as group and number.
 fn case(word: &str) -> Option<(char, u32)> {
     let (group, number) = word.trim_end_matches([',', ':']).split_once('-')?;
-    let group = Some(group).filter(|group| group.len() == 1)?.chars().next().filter(char::is_ascii_uppercase)?;
+    let group = Some(group)
+        .filter(|group| group.len() == 1)?
+        .chars()
+        .next()
+        .filter(char::is_ascii_uppercase)?;
     (number.len() == 2).then(|| number.parse().ok()).flatten().map(|number| (group, number))
 }
 
@@ -35,7 +39,8 @@ fn name((group, number): (char, u32)) -> String {
 fn cases(cell: &str) -> Vec<String> {
     let (mut found, mut words) = (Vec::new(), cell.split_whitespace().peekable());
     while let Some(first) = words.next().and_then(case) {
-        let last = if words.peek() == Some(&"to") { words.nth(1).and_then(case).unwrap() } else { first };
+        let last =
+            if words.peek() == Some(&"to") { words.nth(1).and_then(case).unwrap() } else { first };
         assert_eq!(first.0, last.0, "{cell}");
         found.extend((first.1..=last.1).map(|number| name((first.0, number))));
     }
@@ -61,7 +66,9 @@ fn rows() -> Vec<Row> {
 
 /// Whether there is a test of this name, as `cargo test` shows it, where the name says.
 fn exists(test: &str) -> bool {
-    let Some((module, name)) = test.rsplit_once("::") else { return false };
+    let Some((module, name)) = test.rsplit_once("::") else {
+        return false;
+    };
     let (place, module) = match module.strip_suffix("::tests") {
         Some(module) => ("src", module),
         None => ("tests/it", module),
@@ -79,11 +86,16 @@ fn has_test(file: &Path, name: &str) -> bool {
     let function = format!("fn {name}(");
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let is_test = |place: usize| {
-        let mut above = lines[..place].iter().rev().take_while(|line| line.starts_with('#') || line.starts_with("//"));
+        let mut above = lines[..place]
+            .iter()
+            .rev()
+            .take_while(|line| line.starts_with('#') || line.starts_with("//"));
         above.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
     };
     (0..lines.len()).any(|place| {
-        (lines[place].starts_with(&function) || lines[place].starts_with(&format!("async {function}"))) && is_test(place)
+        (lines[place].starts_with(&function)
+            || lines[place].starts_with(&format!("async {function}")))
+            && is_test(place)
     })
 }
 
@@ -96,24 +108,40 @@ fn every_test_named_exists_and_every_case_has_a_row() {
             assert!(seen.insert(case.clone()), "{case} has two rows in {TABLE}");
         }
         for test in &row.tests {
-            assert!(!test.contains("::") || exists(test), "{:?} in {TABLE} names the test {test}, which is not there", row.cases);
+            assert!(
+                !test.contains("::") || exists(test),
+                "{:?} in {TABLE} names the test {test}, which is not there",
+                row.cases
+            );
         }
         let says = RESULTS.iter().find(|result| row.result.starts_with(**result));
-        let says = says.unwrap_or_else(|| panic!("{:?}: \"{}\" is no result", row.cases, row.result));
+        let says =
+            says.unwrap_or_else(|| panic!("{:?}: \"{}\" is no result", row.cases, row.result));
         let shown = row.tests.iter().any(|test| test.contains("::"));
         match *says {
-            "pass" | "in part: " => assert!(shown, "{:?}: \"{}\" names no test", row.cases, row.result),
-            "not covered" => assert!(!shown, "{:?}: a test is named, and it is said to be not covered", row.cases),
+            "pass" | "in part: " => {
+                assert!(shown, "{:?}: \"{}\" names no test", row.cases, row.result)
+            }
+            "not covered" => assert!(
+                !shown,
+                "{:?}: a test is named, and it is said to be not covered",
+                row.cases
+            ),
             _ => {}
         }
     }
     let catalogue = ["../shared/reliability-cases.md", "../../shared/reliability-cases.md"];
-    let Some(catalogue) = catalogue.iter().find_map(|path| fs::read_to_string(root().join(path)).ok()) else {
+    let Some(catalogue) =
+        catalogue.iter().find_map(|path| fs::read_to_string(root().join(path)).ok())
+    else {
         println!("skipped in part: the catalogue of cases is not here");
         return;
     };
-    let wanted: Vec<String> =
-        catalogue.lines().filter_map(|line| case(line.strip_prefix("| ")?.split(' ').next()?)).map(name).collect();
+    let wanted: Vec<String> = catalogue
+        .lines()
+        .filter_map(|line| case(line.strip_prefix("| ")?.split(' ').next()?))
+        .map(name)
+        .collect();
     assert!(wanted.len() > 200, "{}", wanted.len());
     let missing: Vec<&String> = wanted.iter().filter(|case| !seen.contains(*case)).collect();
     assert!(missing.is_empty(), "no row in {TABLE}: {missing:?}");

@@ -1,5 +1,5 @@
-//! A wall clock that is wrong, set back or set forward under the real program: it moves no schedule, hides no update and
-//! removes nothing.
+//! A wall clock that is wrong, set back or set forward under the real program: it moves no
+//! schedule, hides no update and removes nothing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -37,20 +37,38 @@ fn start(bench: &Bench, more: &[(&str, &Path)]) -> Run {
 
 /// One provider in `status`, asked by the same clock.
 fn status(bench: &Bench, id: &str) -> Value {
-    let output = bench.command().args(["status", "--json"]).env(VARIABLE, bench.path("clock")).output().unwrap();
+    let output = bench
+        .command()
+        .args(["status", "--json"])
+        .env(VARIABLE, bench.path("clock"))
+        .output()
+        .unwrap();
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
-    status["providers"].as_array().unwrap().iter().find(|provider| provider["id"] == id).unwrap().clone()
+    status["providers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|provider| provider["id"] == id)
+        .unwrap()
+        .clone()
 }
 
 /// Whether `value` is a time within a minute of the real one moved by `seconds`.
 fn is_by_the_clock(value: &Value, seconds: i64) -> bool {
     let time = value.as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
-    time.is_some_and(|time| (time - Utc::now() - TimeDelta::seconds(seconds)).abs() < TimeDelta::minutes(1))
+    time.is_some_and(|time| {
+        (time - Utc::now() - TimeDelta::seconds(seconds)).abs() < TimeDelta::minutes(1)
+    })
 }
 
 async fn watched() -> (Provider, Server, Bench, Posted) {
     let acme = provider("acme", &Statuspage);
-    let posted = acme.open_incident("Failed requests", statuswatch::event::Impact::Major, &["Compute"], "Update 0.");
+    let posted = acme.open_incident(
+        "Failed requests",
+        statuswatch::event::Impact::Major,
+        &["Compute"],
+        "Update 0.",
+    );
     let server = alone(&acme).await;
     let interval = format!("{}ms", INTERVAL.as_millis());
     let bench = Bench::new().default("interval", &interval).default("incident_interval", &interval);
@@ -66,11 +84,14 @@ async fn keeps_its_pace(server: &Server, what: &str) {
     let polls: Vec<_> = server.requests_of("acme").split_off(before - 1);
     let gaps: Vec<Duration> = polls.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
     // The further documents of a changed page follow their first one at once, and are not counted.
-    let of_polls =
-        polls.iter().zip(std::iter::once(&INTERVAL).chain(&gaps)).filter(|(poll, _)| poll.path.ends_with("summary.json"));
+    let of_polls = polls
+        .iter()
+        .zip(std::iter::once(&INTERVAL).chain(&gaps))
+        .filter(|(poll, _)| poll.path.ends_with("summary.json"));
     let gaps: Vec<Duration> = of_polls.map(|(_, gap)| *gap).collect();
     assert!(gaps.iter().all(|gap| *gap > INTERVAL / 3), "{what}: a burst: {gaps:?}");
-    // The machine may be busy with other tests: a late poll is no broken schedule, a long silence is.
+    // The machine may be busy with other tests: a late poll is no broken schedule, a long silence
+    // is.
     assert!(gaps.iter().all(|gap| *gap < INTERVAL * 10), "{what}: a pause: {gaps:?}");
 }
 
@@ -80,28 +101,39 @@ async fn a_clock_set_back_or_forward_moves_no_schedule_and_hides_no_update() {
     let run = start(&bench, &[]);
     bench.wait_events(1).await;
     let mut told = 1;
-    for (what, seconds) in [("two hours back", -7200), ("a day ahead", 86_400), ("1970", -Utc::now().timestamp())] {
+    for (what, seconds) in
+        [("two hours back", -7200), ("a day ahead", 86_400), ("1970", -Utc::now().timestamp())]
+    {
         set(&bench, seconds);
         keeps_its_pace(&server, what).await;
         acme.update(posted.incident, Status::Identified, &format!("Update {told}.")).unwrap();
         told += 1;
         // A day ahead is another day's file.
-        let events = until("the update", || Some(lines(&bench.path("logs"))).filter(|lines| lines.len() == told)).await;
+        let events = until("the update", || {
+            Some(lines(&bench.path("logs"))).filter(|lines| lines.len() == told)
+        })
+        .await;
         let last: Value = serde_json::from_str(&events[told - 1]).unwrap();
         assert_eq!(last["message"], format!("Update {}.", told - 1));
         assert!(is_by_the_clock(&last["observed_at"], seconds), "{what}: {last}");
         // Written down with the next unchanged poll.
         let row = until("a poll by the new clock", || {
-            Some(status(&bench, "acme"))
-                .filter(|row| is_by_the_clock(&row["last_success"], seconds) && is_by_the_clock(&row["next_poll"], seconds))
+            Some(status(&bench, "acme")).filter(|row| {
+                is_by_the_clock(&row["last_success"], seconds)
+                    && is_by_the_clock(&row["next_poll"], seconds)
+            })
         })
         .await;
         assert_eq!(row["freshness"], "fresh", "{what}: {row}");
-        assert!(row["last_success_age"].as_i64().is_some_and(|age| (0..60).contains(&age)), "{what}: {row}");
+        assert!(
+            row["last_success_age"].as_i64().is_some_and(|age| (0..60).contains(&age)),
+            "{what}: {row}"
+        );
     }
     let ended = run.stop().await;
     assert_eq!((ended.code(), ended.err.as_str()), (Some(0), ""));
-    // What was seen last lies far ahead of this clock: nobody knows how old it is, so it is not shown as the present state.
+    // What was seen last lies far ahead of this clock: nobody knows how old it is, so it is not
+    // shown as the present state.
     assert_eq!(status(&bench, "acme")["freshness"], "fresh");
     set(&bench, -Utc::now().timestamp() - 86_400 * 30);
     let row = status(&bench, "acme");
@@ -118,7 +150,10 @@ async fn a_start_with_a_clock_that_is_ahead_removes_no_history_and_waits_for_not
     run.stop().await;
     let remembered = || {
         let db = Connection::open(bench.path("state/ledger.db")).unwrap();
-        let count = |what: &str| db.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get::<_, i64>(0)).unwrap();
+        let count = |what: &str| {
+            db.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
         [count("event"), count("item"), count("seen")]
     };
     let before = remembered();
@@ -128,7 +163,8 @@ async fn a_start_with_a_clock_that_is_ahead_removes_no_history_and_waits_for_not
         keeps_its_pace(&server, what).await;
         // The first look for what is too old is over within the first second.
         until_true("the heartbeat", || {
-            std::fs::read_to_string(bench.path("state/heartbeat")).is_ok_and(|text| is_by_the_clock(&text.trim().into(), seconds))
+            std::fs::read_to_string(bench.path("state/heartbeat"))
+                .is_ok_and(|text| is_by_the_clock(&text.trim().into(), seconds))
         })
         .await;
         run.stop().await;
@@ -140,7 +176,10 @@ async fn a_start_with_a_clock_that_is_ahead_removes_no_history_and_waits_for_not
     keeps_its_pace(&server, "right again").await;
     acme.open_incident("Slow", statuswatch::event::Impact::Minor, &[], "Update 1.");
     let events = bench.wait_events(3).await;
-    assert_eq!((&events[2]["message"], &events[2]["backfill"]), (&"Update 1.".into(), &false.into()));
+    assert_eq!(
+        (&events[2]["message"], &events[2]["backfill"]),
+        (&"Update 1.".into(), &false.into())
+    );
     run.stop().await;
 }
 
@@ -148,9 +187,15 @@ async fn a_start_with_a_clock_that_is_ahead_removes_no_history_and_waits_for_not
 async fn certificates_seen_in_1970_are_refused_with_a_hint_at_the_clock() {
     let authority = Authority::new().unwrap();
     let acme = provider("acme", &Statuspage);
-    acme.open_incident("Failed requests", statuswatch::event::Impact::Major, &["Compute"], "Update 0.");
+    acme.open_incident(
+        "Failed requests",
+        statuswatch::event::Impact::Major,
+        &["Compute"],
+        "Update 0.",
+    );
     let server = Server::start(World::new([acme]).tls(&authority, Flaw::None)).await.unwrap();
-    let bench = Bench::new().provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
+    let bench =
+        Bench::new().provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
     let roots = bench.path("ca.pem");
     std::fs::write(&roots, authority.pem()).unwrap();
     set(&bench, -Utc::now().timestamp());
@@ -177,13 +222,20 @@ async fn times_are_told_in_utc_wherever_the_machine_stands() {
         let asked = server.requests_of("acme").len();
         within("polls", server.wait_answered("acme", asked + 2)).await;
         let written = || std::fs::read_to_string(bench.path("state/heartbeat")).ok();
-        let heartbeat = until("the heartbeat", || written().filter(|text| text.ends_with('\n'))).await;
+        let heartbeat =
+            until("the heartbeat", || written().filter(|text| text.ends_with('\n'))).await;
         run.stop().await;
-        assert!(is_by_the_clock(&heartbeat.trim().into(), 0) && heartbeat.trim().ends_with('Z'), "{zone}: {heartbeat}");
+        assert!(
+            is_by_the_clock(&heartbeat.trim().into(), 0) && heartbeat.trim().ends_with('Z'),
+            "{zone}: {heartbeat}"
+        );
     }
     let event = &bench.events()[0];
     for field in ["started_at", "published_at", "observed_at"] {
-        assert!(event[field].as_str().unwrap().ends_with('Z') && is_by_the_clock(&event[field], 0), "{field}: {event}");
+        assert!(
+            event[field].as_str().unwrap().ends_with('Z') && is_by_the_clock(&event[field], 0),
+            "{field}: {event}"
+        );
     }
     let row = bench.status_of("acme").unwrap();
     assert!(is_by_the_clock(&row["last_success"], 0), "{row}");

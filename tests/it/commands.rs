@@ -25,7 +25,10 @@ fn statuswatch(dir: &Path) -> Command {
 
 fn run(dir: &Path, args: &[&str]) -> (Output, String, String) {
     let output = statuswatch(dir).args(args).output().unwrap();
-    let (out, err) = (String::from_utf8(output.stdout.clone()).unwrap(), String::from_utf8(output.stderr.clone()).unwrap());
+    let (out, err) = (
+        String::from_utf8(output.stdout.clone()).unwrap(),
+        String::from_utf8(output.stderr.clone()).unwrap(),
+    );
     (output, out, err)
 }
 
@@ -41,7 +44,11 @@ fn help_and_version_are_results() {
     assert!(out.contains("75  the state directory is in use"), "{out}");
     let (output, out, _) = run(dir.path(), &["--version"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(out.starts_with(concat!("statuswatch ", env!("CARGO_PKG_VERSION"))) && out.contains("SQLite 3."), "{out}");
+    assert!(
+        out.starts_with(concat!("statuswatch ", env!("CARGO_PKG_VERSION")))
+            && out.contains("SQLite 3."),
+        "{out}"
+    );
     let (_, out, _) = run(dir.path(), &["-V"]);
     assert_eq!(out, concat!("statuswatch ", env!("CARGO_PKG_VERSION"), "\n"));
 }
@@ -49,7 +56,13 @@ fn help_and_version_are_results() {
 #[test]
 fn wrong_usage_is_2_and_says_so_on_standard_error() {
     let dir = tempfile::tempdir().unwrap();
-    for args in [&["--nope"][..], &["nope"], &["completions"], &["completions", "nosuchshell"], &["man", "extra"]] {
+    for args in [
+        &["--nope"][..],
+        &["nope"],
+        &["completions"],
+        &["completions", "nosuchshell"],
+        &["man", "extra"],
+    ] {
         let (output, out, err) = run(dir.path(), args);
         assert_eq!((output.status.code(), out.as_str()), (Some(2), ""), "{args:?}");
         assert!(err.contains("error:"), "{args:?}: {err}");
@@ -91,9 +104,13 @@ fn the_catalogue_is_searched() {
 #[test]
 fn a_valid_configuration_is_0_and_a_line() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("providers.yaml"), "providers:\n  - openai\n  - github\n").unwrap();
+    std::fs::write(dir.path().join("providers.yaml"), "providers:\n  - openai\n  - github\n")
+        .unwrap();
     let (output, out, err) = run(dir.path(), &["check"]);
-    assert_eq!((output.status.code(), out.as_str(), err.as_str()), (Some(0), "providers.yaml: 2 providers, no mistakes\n", ""));
+    assert_eq!(
+        (output.status.code(), out.as_str(), err.as_str()),
+        (Some(0), "providers.yaml: 2 providers, no mistakes\n", "")
+    );
 }
 
 /// What the catalogue is not sure of is said by `check` alone, and is no mistake.
@@ -106,13 +123,25 @@ fn doubtful_addresses_are_pointed_out() {
     assert_eq!(output.status.code(), Some(0));
     assert!(out.ends_with(" providers, no mistakes, but the catalogue has doubts\n"), "{out}");
     assert!(err.contains(":3:5: warning: the page of \"auth0\" is known to nobody, the catalogue guesses it: https://"), "{err}");
-    assert!(err.contains(":4:5: warning: the page of \"bitwarden\" is known to one witness alone: https://"), "{err}");
-    assert!(err.contains(":6:5: warning: the catalogue is not sure of the addresses of") && err.contains("fireworks-ai"), "{err}");
+    assert!(
+        err.contains(
+            ":4:5: warning: the page of \"bitwarden\" is known to one witness alone: https://"
+        ),
+        "{err}"
+    );
+    assert!(
+        err.contains(":6:5: warning: the catalogue is not sure of the addresses of")
+            && err.contains("fireworks-ai"),
+        "{err}"
+    );
     assert!(!err.contains("openai") && !err.contains("fastly"), "{err}");
     let (_, out, err) = run(dir.path(), &["check", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((err.as_str(), json["mistakes"].as_array().unwrap().len()), ("", 0));
-    assert_eq!((json["doubts"].as_array().unwrap().len(), &json["doubts"][0]["line"]), (3, &3.into()));
+    assert_eq!(
+        (json["doubts"].as_array().unwrap().len(), &json["doubts"][0]["line"]),
+        (3, &3.into())
+    );
     let own = "providers:\n  - {id: auth0, url: \"https://status.acme.example\"}\n";
     std::fs::write(dir.path().join("providers.yaml"), own).unwrap();
     assert_eq!(run(dir.path(), &["check"]).1, "providers.yaml: 1 provider, no mistakes\n");
@@ -121,8 +150,11 @@ fn doubtful_addresses_are_pointed_out() {
 #[test]
 fn every_mistake_is_told_at_once_and_is_2() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("a.yaml"), "providrs:\n  - openai\nproviders:\n  - id: acme\n    url: status.acme.example\n")
-        .unwrap();
+    std::fs::write(
+        dir.path().join("a.yaml"),
+        "providrs:\n  - openai\nproviders:\n  - id: acme\n    url: status.acme.example\n",
+    )
+    .unwrap();
     let (output, out, err) = run(dir.path(), &["check", "-c", "a.yaml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(err.contains("a.yaml:1:1:") && err.contains("a.yaml:5:"), "{err}");
@@ -150,7 +182,10 @@ fn add_keeps_what_is_there() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("providers.yaml");
     let (output, out, err) = run(dir.path(), &["add", "openai"]);
-    assert_eq!((output.status.code(), out.as_str(), err.as_str()), (Some(0), "providers.yaml: 1 provider\n", ""));
+    assert_eq!(
+        (output.status.code(), out.as_str(), err.as_str()),
+        (Some(0), "providers.yaml: 1 provider\n", "")
+    );
     assert_eq!(run(dir.path(), &["check"]).0.status.code(), Some(0));
 
     let before = "# ours\nproviders:   # all\n  - openai # first\n\ndefaults:\n  interval: 30s\n";
@@ -161,18 +196,28 @@ fn add_keeps_what_is_there() {
     let after = std::fs::read_to_string(&path).unwrap();
     assert_eq!(after, before.replace("# first\n", "# first\n  - github\n"));
 
-    for (args, says) in [(["add", "githbu"], "is \"github\" meant?"), (["add", "../x"], "is not in the catalogue")] {
+    for (args, says) in
+        [(["add", "githbu"], "is \"github\" meant?"), (["add", "../x"], "is not in the catalogue")]
+    {
         let (output, out, err) = run(dir.path(), &args);
         assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
         assert!(err.contains(says), "{err}");
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "a refused addition changes nothing");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        after,
+        "a refused addition changes nothing"
+    );
 
     std::fs::write(&path, "intervall: 5s\nproviders:\n  - openai\n").unwrap();
     let (output, _, err) = run(dir.path(), &["add", "github"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(err.contains("nothing was added") && err.contains("intervall"), "{err}");
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside the file");
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        1,
+        "nothing is left beside the file"
+    );
 }
 
 #[test]
@@ -189,14 +234,16 @@ fn the_schema_is_json() {
 fn a_reader_that_goes_away_is_an_ordinary_end() {
     let dir = tempfile::tempdir().unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
-    let mut child = statuswatch(dir.path()).arg("man").stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        statuswatch(dir.path()).arg("man").stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
     drop(reader);
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
 }
 
-/// A state directory with one provider that has an open incident of a title that would harm a terminal.
+/// A state directory with one provider that has an open incident of a title that would harm a
+/// terminal.
 fn watched() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let provider = Arc::new(Provider {
@@ -226,21 +273,54 @@ fn watched() -> tempfile::TempDir {
     let snapshot = Snapshot {
         page: Page { id: Some("page1".to_owned()), impact: Some(Impact::None), ..Page::default() },
         incidents: vec![
-            incident("one", Impact::Major, vec![update("1", Status::Investigating, 30), update("2", Status::Identified, 20)]),
-            incident("two", Impact::Minor, vec![update("3", Status::Investigating, 90), update("4", Status::Resolved, 80)]),
+            incident(
+                "one",
+                Impact::Major,
+                vec![update("1", Status::Investigating, 30), update("2", Status::Identified, 20)],
+            ),
+            incident(
+                "two",
+                Impact::Minor,
+                vec![update("3", Status::Investigating, 90), update("4", Status::Resolved, 80)],
+            ),
         ],
-        coverage: Coverage { incidents: Listing::Recent, maintenances: Listing::Recent, all_components: false },
+        coverage: Coverage {
+            incidents: Listing::Recent,
+            maintenances: Listing::Recent,
+            all_components: false,
+        },
         ..Snapshot::default()
     };
     let state = dir.path().join("state");
     actix::System::new().block_on(async move {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
-        let ledger = LedgerActor::open(Options { state_dir: state, keep: Duration::from_hours(400 * 24), fatal }).unwrap().start();
-        ledger.send(Watch { providers: vec![Arc::clone(&provider)], died: Vec::new() }).await.unwrap().unwrap();
-        ledger.send(Resume { provider: Arc::clone(&provider), generation: 1 }).await.unwrap().unwrap();
+        let ledger = LedgerActor::open(Options {
+            state_dir: state,
+            keep: Duration::from_hours(400 * 24),
+            fatal,
+        })
+        .unwrap()
+        .start();
+        ledger
+            .send(Watch { providers: vec![Arc::clone(&provider)], died: Vec::new() })
+            .await
+            .unwrap()
+            .unwrap();
+        ledger
+            .send(Resume { provider: Arc::clone(&provider), generation: 1 })
+            .await
+            .unwrap()
+            .unwrap();
         let checkpoint = Checkpoint::default();
         let snapshot = Box::new(snapshot);
-        let record = Record { provider, generation: 1, snapshot, checkpoint, complete: true, observed_at: now };
+        let record = Record {
+            provider,
+            generation: 1,
+            snapshot,
+            checkpoint,
+            complete: true,
+            observed_at: now,
+        };
         ledger.send(record).await.unwrap().unwrap();
     });
     dir
@@ -272,8 +352,17 @@ fn history_selects() {
     let told = |args: &[&str]| -> Vec<String> {
         let (output, out, err) = run(dir.path(), &[&["history", "--json"], args].concat());
         assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{args:?}");
-        let events = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        events.map(|event| format!("{} {}", event["incident_id"].as_str().unwrap(), event["status"].as_str().unwrap())).collect()
+        let events =
+            out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        events
+            .map(|event| {
+                format!(
+                    "{} {}",
+                    event["incident_id"].as_str().unwrap(),
+                    event["status"].as_str().unwrap()
+                )
+            })
+            .collect()
     };
     let all = ["two investigating", "two resolved", "one investigating", "one identified"];
     assert_eq!(told(&[]), all);
@@ -282,12 +371,19 @@ fn history_selects() {
     assert_eq!(told(&["--impact", "major+", "--limit", "1"]), all[3..]);
     assert_eq!(told(&["--impact", "minor+", "--limit", "0"]), all);
     assert_eq!(told(&["--provider", "acme", "--kind", "incident", "--since", "1h"]), all);
-    for nothing in [&["--provider", "other"][..], &["--kind", "maintenance"], &["--since", "2100-01-01"], &["--impact", "critical"]]
-    {
+    for nothing in [
+        &["--provider", "other"][..],
+        &["--kind", "maintenance"],
+        &["--since", "2100-01-01"],
+        &["--impact", "critical"],
+    ] {
         assert_eq!(told(nothing), [""; 0], "{nothing:?}");
     }
     let (_, out, _) = run(dir.path(), &["history"]);
-    assert!(out.starts_with("SEQ") && out.contains("Trouble one") && out.lines().count() == 5, "{out}");
+    assert!(
+        out.starts_with("SEQ") && out.contains("Trouble one") && out.lines().count() == 5,
+        "{out}"
+    );
     assert_eq!(run(dir.path(), &["history", "--since", "soon"]).0.status.code(), Some(2));
 }
 
@@ -327,7 +423,8 @@ impl Drop for Killed {
 #[test]
 fn logs_reads_across_rotated_files() {
     let dir = watched();
-    let events = Reader::open(&dir.path().join("state")).unwrap().events(&Query::default()).unwrap();
+    let events =
+        Reader::open(&dir.path().join("state")).unwrap().events(&Query::default()).unwrap();
     write(&mut open_log(dir.path()), &events);
     assert!(std::fs::read_dir(dir.path().join("logs")).unwrap().count() >= 4, "rotated");
     let lines = |args: &[&str]| {
@@ -341,20 +438,35 @@ fn logs_reads_across_rotated_files() {
     assert_eq!(lines(&["--impact", "major"]), all[2..]);
     assert_eq!(lines(&["--provider", "other"]), [""; 0]);
     let (_, out, _) = run(dir.path(), &["logs"]);
-    assert_eq!(out, events.iter().map(|event| statuswatch::event::render_block(&event.event)).collect::<String>());
+    assert_eq!(
+        out,
+        events
+            .iter()
+            .map(|event| statuswatch::event::render_block(&event.event))
+            .collect::<String>()
+    );
 }
 
 #[test]
 fn logs_follows_across_a_rotation_until_told_to_stop() {
     let dir = watched();
-    let events = Reader::open(&dir.path().join("state")).unwrap().events(&Query::default()).unwrap();
+    let events =
+        Reader::open(&dir.path().join("state")).unwrap().events(&Query::default()).unwrap();
     let (before, after) = events.split_at(1);
     let mut log = open_log(dir.path());
     write(&mut log, before);
-    let mut child = Killed(statuswatch(dir.path()).args(["logs", "-f", "--json"]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut child = Killed(
+        statuswatch(dir.path())
+            .args(["logs", "-f", "--json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
     let out = BufReader::new(child.0.stdout.take().unwrap());
     let (tell, told) = std::sync::mpsc::channel();
-    let reading = std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let reading = std::thread::spawn(move || {
+        out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+    });
     let next = || told.recv_timeout(Duration::from_secs(30)).expect("a line within half a minute");
     assert_eq!(next(), before[0].line);
     write(&mut log, after);

@@ -13,7 +13,8 @@ use crate::support::wait::within;
 const ACTIVE: &str = "v1/incidents/active";
 const MAINTENANCES: &str = "v1/maintenances";
 
-/// A page whose list of what is active says nothing of its maintenances; it has no list of past incidents.
+/// A page whose list of what is active says nothing of its maintenances; it has no list of past
+/// incidents.
 async fn page() -> (Provider, Server, Bench) {
     let page = Provider::raw("acme", Arc::new(Utc::now));
     page.behave(|behaviour| behaviour.etag = Etag::Strong);
@@ -26,20 +27,29 @@ async fn page() -> (Provider, Server, Bench) {
 }
 
 fn fixture(file: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/salesforce/maintenance");
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/salesforce/maintenance");
     std::fs::read(folder.join(file)).unwrap()
 }
 
 /// Waits for so many further requests of a path.
 async fn more(server: &Server, path: &str, count: usize) {
-    let of_path = |requests: &[Request]| requests.iter().filter(|request| request.path == path).count();
+    let of_path =
+        |requests: &[Request]| requests.iter().filter(|request| request.path == path).count();
     let enough = of_path(&server.requests()) + count;
-    within(&format!("{count} more requests of {path}"), server.wait_until(|requests| of_path(requests) >= enough)).await;
+    within(
+        &format!("{count} more requests of {path}"),
+        server.wait_until(|requests| of_path(requests) >= enough),
+    )
+    .await;
 }
 
 /// Path and whether it was asked for in full, one request a word.
 fn asked(requests: &[Request]) -> Vec<(&str, bool)> {
-    requests.iter().map(|request| (request.path.as_str(), request.header("If-None-Match").is_none())).collect()
+    requests
+        .iter()
+        .map(|request| (request.path.as_str(), request.header("If-None-Match").is_none()))
+        .collect()
 }
 
 #[tokio::test]
@@ -57,11 +67,15 @@ async fn what_changes_beside_the_first_document_is_told_for_one_conditional_requ
 
     page.set_document(MAINTENANCES, "application/json", fixture("02-maintenances.json"));
     let told = bench.wait_events(1).await;
-    assert_eq!((told[0]["incident_id"].as_str(), told[0]["status"].as_str()), (Some("80001"), Some("completed")));
+    assert_eq!(
+        (told[0]["incident_id"].as_str(), told[0]["status"].as_str()),
+        (Some("80001"), Some("completed"))
+    );
     more(&server, MAINTENANCES, 2).await;
     run.stop().await;
     let requests = server.requests();
-    let whole: Vec<&str> = asked(&requests).into_iter().filter(|(_, whole)| *whole).map(|(path, _)| path).collect();
+    let whole: Vec<&str> =
+        asked(&requests).into_iter().filter(|(_, whole)| *whole).map(|(path, _)| path).collect();
     // What has changed came with the conditional request; the first one is needed to read it.
     assert_eq!(whole, [ACTIVE, "v1/incidents", MAINTENANCES, ACTIVE, "v1/incidents"]);
 
@@ -70,7 +84,10 @@ async fn what_changes_beside_the_first_document_is_told_for_one_conditional_requ
     more(&server, MAINTENANCES, 3).await;
     run.stop().await;
     let after = server.requests().split_off(requests.len());
-    assert!(after.iter().all(|request| request.status.is_none_or(|status| status == 304)), "{after:#?}");
+    assert!(
+        after.iter().all(|request| request.status.is_none_or(|status| status == 304)),
+        "{after:#?}"
+    );
     assert_eq!(bench.events().len(), 1);
 }
 
@@ -88,6 +105,7 @@ async fn trouble_beside_the_first_document_is_none_of_the_provider_and_ends() {
     bench.wait_events(1).await;
     let ended = run.stop().await;
     assert_eq!((ended.code(), ended.err.as_str()), (Some(0), ""));
-    let whole = asked(&server.requests()).into_iter().filter(|asked| *asked == (ACTIVE, true)).count();
+    let whole =
+        asked(&server.requests()).into_iter().filter(|asked| *asked == (ACTIVE, true)).count();
     assert_eq!(whole, 2, "read at first, and when there was something to tell");
 }

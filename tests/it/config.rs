@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use statuswatch::config::{
-    Backoff, Config, ConfigError, ConsoleFormat, FirstRun, Loaded, LogFormat, MaintenanceFilter, NewEntry, Rotation, Severity,
-    add_provider, entry_yaml, load, parse_with,
+    Backoff, Config, ConfigError, ConsoleFormat, FirstRun, Loaded, LogFormat, MaintenanceFilter,
+    NewEntry, Rotation, Severity, add_provider, entry_yaml, load, parse_with,
 };
 use statuswatch::event::{Impact, Kind, Status};
 use statuswatch::source::Word;
@@ -41,13 +41,18 @@ fn mistakes(text: &str) -> Vec<statuswatch::config::Mistake> {
 #[test]
 fn every_mistake_is_explained() {
     let mut count = 0;
-    let mut files: Vec<PathBuf> = std::fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     for path in files {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let Some(case) = name.strip_suffix(".bad.yaml") else { continue };
+        let Some(case) = name.strip_suffix(".bad.yaml") else {
+            continue;
+        };
         let text = std::fs::read_to_string(&path).unwrap();
-        let Err(error) = parse_with(Path::new(&name), &text, &no_env, &sources()) else { panic!("{name} was accepted") };
+        let Err(error) = parse_with(Path::new(&name), &text, &no_env, &sources()) else {
+            panic!("{name} was accepted")
+        };
         let shown = error.to_string();
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
@@ -64,13 +69,22 @@ fn the_contract_example_loads_as_written() {
     assert_eq!((warnings, doubts), (vec![], vec![]));
     let secs = Duration::from_secs;
     assert_eq!(config.state_dir, Path::new("state"));
-    assert_eq!(config.supervision.restart_backoff, Backoff { initial: Duration::from_millis(500), max: secs(300) });
-    assert_eq!((config.supervision.intensity.restarts, config.supervision.intensity.within), (5, secs(60)));
+    assert_eq!(
+        config.supervision.restart_backoff,
+        Backoff { initial: Duration::from_millis(500), max: secs(300) }
+    );
+    assert_eq!(
+        (config.supervision.intensity.restarts, config.supervision.intensity.within),
+        (5, secs(60))
+    );
     assert_eq!(config.supervision.stall_after, secs(120));
     assert_eq!(config.shutdown_timeout, secs(4));
     assert_eq!(config.console.format, ConsoleFormat::Text);
     assert_eq!(config.event_log.dir, Path::new("logs"));
-    assert_eq!((config.event_log.format, config.event_log.rotation, config.event_log.keep), (LogFormat::Json, Rotation::Daily, 14));
+    assert_eq!(
+        (config.event_log.format, config.event_log.rotation, config.event_log.keep),
+        (LogFormat::Json, Rotation::Daily, 14)
+    );
     assert_eq!(config.diagnostics.dir, Path::new("logs"));
     assert_eq!(
         (config.diagnostics.level, config.diagnostics.rotation, config.diagnostics.keep),
@@ -90,7 +104,10 @@ fn the_contract_example_loads_as_written() {
     assert_eq!((openai.name.as_str(), openai.url_written), ("OpenAI", false));
     assert_eq!(github.settings.interval, secs(30));
     assert_eq!(github.filter.components, ["Actions", "API*"]);
-    assert_eq!((acme.name.as_str(), acme.url.as_str()), ("Acme Cloud", "https://status.acme.example/"));
+    assert_eq!(
+        (acme.name.as_str(), acme.url.as_str()),
+        ("Acme Cloud", "https://status.acme.example/")
+    );
     assert_eq!((acme.source.as_deref(), acme.url_written), (None, true));
     assert_eq!((other.name.as_str(), other.source.as_deref()), ("other", Some("feed")));
 }
@@ -98,7 +115,9 @@ fn the_contract_example_loads_as_written() {
 #[test]
 fn nothing_but_providers_is_needed() {
     let config = good("providers: [github]");
-    let same = good("state_dir: state\ndefaults:\nconsole:\nevent_log:\ndiagnostics:\nsupervision:\nproviders:\n- github\n");
+    let same = good(
+        "state_dir: state\ndefaults:\nconsole:\nevent_log:\ndiagnostics:\nsupervision:\nproviders:\n- github\n",
+    );
     assert_eq!(config, same);
 }
 
@@ -110,8 +129,14 @@ fn other_values_are_read_too() {
          providers:\n  - github: {maintenance: off, jitter: 0.25, kinds: [], interval: 500ms, first_run: all}\n  - openai\n",
     );
     assert_eq!(config.console.format, ConsoleFormat::Off);
-    assert_eq!((config.event_log.format, config.event_log.rotation), (LogFormat::Both, Rotation::Size(64 << 20)));
-    assert_eq!((config.diagnostics.level, config.diagnostics.rotation), (tracing::Level::DEBUG, Rotation::Hourly));
+    assert_eq!(
+        (config.event_log.format, config.event_log.rotation),
+        (LogFormat::Both, Rotation::Size(64 << 20))
+    );
+    assert_eq!(
+        (config.diagnostics.level, config.diagnostics.rotation),
+        (tracing::Level::DEBUG, Rotation::Hourly)
+    );
     let (github, openai) = (&config.providers[0], &config.providers[1]);
     assert_eq!(github.filter.maintenance, MaintenanceFilter::Off);
     assert_eq!((github.filter.min_impact, github.filter.kinds.len()), (Some(Impact::Major), 0));
@@ -136,7 +161,11 @@ fn words_that_look_like_other_types_stay_text() {
     let config = good(
         "providers:\n  - {id: no, name: 1.10, url: 'https://a.example'}\n  - {id: 0123, name: null-ish, url: 'https://b.example'}\n",
     );
-    let named: Vec<(&str, &str)> = config.providers.iter().map(|provider| (provider.id.as_str(), provider.name.as_str())).collect();
+    let named: Vec<(&str, &str)> = config
+        .providers
+        .iter()
+        .map(|provider| (provider.id.as_str(), provider.name.as_str()))
+        .collect();
     assert_eq!(named, [("no", "1.10"), ("0123", "null-ish")]);
 }
 
@@ -154,7 +183,8 @@ fn groups_leave_out_what_is_named_elsewhere() {
     let config = good(
         "providers:\n  - catalog: ai\n    interval: 2m\n  - openai: {interval: 5s}\n  - catalog: tier1\n  - anthropic: {enabled: false}\n",
     );
-    let of = |id: &str| config.providers.iter().filter(|provider| provider.id == id).collect::<Vec<_>>();
+    let of =
+        |id: &str| config.providers.iter().filter(|provider| provider.id == id).collect::<Vec<_>>();
     assert_eq!(of("openai").len(), 1);
     assert_eq!(of("openai")[0].settings.interval, Duration::from_secs(5));
     assert_eq!(of("cohere").len(), 1);
@@ -180,8 +210,14 @@ fn variables_are_filled_in_and_their_values_never_shown() {
     .unwrap()
     .config;
     let provider = &config.providers[0];
-    assert_eq!((provider.url.as_str(), provider.name.as_str()), ("https://status.acme.example/x", "A$B"));
-    assert_eq!((provider.settings.interval, provider.settings.timeout), (Duration::from_secs(30), Duration::from_secs(3)));
+    assert_eq!(
+        (provider.url.as_str(), provider.name.as_str()),
+        ("https://status.acme.example/x", "A$B")
+    );
+    assert_eq!(
+        (provider.settings.interval, provider.settings.timeout),
+        (Duration::from_secs(30), Duration::from_secs(3))
+    );
     for field in [
         "url: '${SECRET}'",
         "url: '${WORD}'",
@@ -209,9 +245,11 @@ fn bombs_are_refused_at_once() {
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..30 {
         let before = level - 1;
-        writeln!(laughs, "a{level}: &a{level} [{}]", vec![format!("*a{before}"); 10].join(", ")).unwrap();
+        writeln!(laughs, "a{level}: &a{level} [{}]", vec![format!("*a{before}"); 10].join(", "))
+            .unwrap();
     }
-    let string = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 20_000].join(", "));
+    let string =
+        format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 20_000].join(", "));
     let bombs = [
         "[".repeat(100_000),
         "{".repeat(100_000),
@@ -240,7 +278,8 @@ fn bombs_are_refused_at_once() {
 fn ten_thousand_providers_load_at_once() {
     let mut text = "providers:\n".to_owned();
     for number in 0..10_000 {
-        writeln!(text, "  - {{id: p{number}, url: 'https://p{number}.example/', interval: 30s}}").unwrap();
+        writeln!(text, "  - {{id: p{number}, url: 'https://p{number}.example/', interval: 30s}}")
+            .unwrap();
     }
     let begun = Instant::now();
     assert_eq!(good(&text).providers.len(), 10_000);
@@ -276,8 +315,14 @@ fn the_projects_own_file_has_no_mistakes() {
     assert!(loaded.config.providers.len() >= 100);
     assert!(loaded.config.providers.iter().all(|provider| provider.source.is_some()));
     let known = |name: &str| sources().contains(&name);
-    for entry in statuswatch::catalog::entries().filter(|entry| entry.tier == Some(1) && entry.target(&known).source.is_some()) {
-        assert!(loaded.config.providers.iter().any(|provider| provider.id == entry.slug), "{} is missing", entry.slug);
+    for entry in statuswatch::catalog::entries()
+        .filter(|entry| entry.tier == Some(1) && entry.target(&known).source.is_some())
+    {
+        assert!(
+            loaded.config.providers.iter().any(|provider| provider.id == entry.slug),
+            "{} is missing",
+            entry.slug
+        );
     }
 }
 
@@ -286,13 +331,19 @@ fn what_the_projects_own_file_shows_in_comments_is_the_default() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("providers.yaml");
     let text = std::fs::read_to_string(path).unwrap();
     let (head, list) = text.split_once("# An entry is a slug").unwrap();
-    // The commented keys alone; filters have no default that could be written, but are keys all the same.
+    // The commented keys alone; filters have no default that could be written, but are keys all the
+    // same.
     let shown: String = head
         .lines()
         .skip_while(|line| !line.starts_with("# state_dir"))
         .map(|line| {
-            line.strip_prefix("# ")
-                .map_or_else(|| line.strip_prefix("  # ").map_or_else(|| line.to_owned(), |key| format!("  {key}")), str::to_owned)
+            line.strip_prefix("# ").map_or_else(
+                || {
+                    line.strip_prefix("  # ")
+                        .map_or_else(|| line.to_owned(), |key| format!("  {key}"))
+                },
+                str::to_owned,
+            )
         })
         .map(|line| line + "\n")
         .collect();
@@ -324,12 +375,16 @@ fn an_entry_is_added_and_the_rest_stays() {
         "providers:\r\n  - github\r\n  - openai\r\n",
         "providers:\n  -\n    id: x\n    name: >\n      Long\n      name\n    url: https://x.example\n\n# end\n",
     ] {
-        let edited = add_provider(text, &entry).unwrap_or_else(|error| panic!("{error} in\n{text}"));
+        let edited =
+            add_provider(text, &entry).unwrap_or_else(|error| panic!("{error} in\n{text}"));
         let (before, after) = (good(text), good(&edited));
         assert_eq!(after.providers.len(), before.providers.len() + 1, "{edited}");
         assert_eq!(after.providers[..before.providers.len()], before.providers[..], "{edited}");
         let added = after.providers.last().unwrap();
-        assert_eq!((added.id.as_str(), added.name.as_str(), added.source.as_deref()), ("acme", "1.10: \"no\" $5", Some("feed")));
+        assert_eq!(
+            (added.id.as_str(), added.name.as_str(), added.source.as_deref()),
+            ("acme", "1.10: \"no\" $5", Some("feed"))
+        );
         let mut rest = edited.lines();
         assert!(text.lines().all(|line| rest.any(|kept| kept == line)), "{edited}");
         assert_eq!(edited.contains('\r'), text.contains('\r'));
@@ -340,7 +395,10 @@ fn an_entry_is_added_and_the_rest_stays() {
     );
     assert_eq!(add_provider("", "openai").unwrap(), "providers:\n  - openai\n");
     assert_eq!(add_provider("providers:\n", "openai").unwrap(), "providers:\n  - openai\n");
-    assert_eq!(add_provider("state_dir: s", "openai").unwrap(), "state_dir: s\nproviders:\n  - openai\n");
+    assert_eq!(
+        add_provider("state_dir: s", "openai").unwrap(),
+        "state_dir: s\nproviders:\n  - openai\n"
+    );
     let refused = add_provider("state_dir: s\nproviders: [github]\n", "openai").unwrap_err();
     assert!(refused.to_string().contains("line 2"), "{refused}");
     assert!(add_provider("providers: 5\n", "openai").is_err());
@@ -372,10 +430,16 @@ fn a_document_is_described_by_its_user() {
          - id: other\n    url: https://status.other.example/x.json\n    json: {list: '', id: /id, title: /name, absent: over}\n",
     );
     let acme = config.providers[0].json.as_deref().unwrap();
-    assert_eq!((acme.list.as_str(), acme.id.as_str(), acme.title.as_str()), ("/data/reports", "/no", "/a~1b"));
+    assert_eq!(
+        (acme.list.as_str(), acme.id.as_str(), acme.title.as_str()),
+        ("/data/reports", "/no", "/a~1b")
+    );
     assert_eq!((acme.status.as_deref(), acme.text.as_deref()), (Some("/state"), None));
     assert_eq!(acme.words[0], ("2".to_owned(), Word::Status(Status::Resolved)));
     assert_eq!(acme.words[2], ("sev1".to_owned(), Word::Impact(Impact::Critical)));
-    assert_eq!((config.providers[1].source.as_deref(), config.providers[1].json.is_some()), (Some("json"), true));
+    assert_eq!(
+        (config.providers[1].source.as_deref(), config.providers[1].json.is_some()),
+        (Some("json"), true)
+    );
     assert!(!acme.absent_is_over && config.providers[1].json.as_deref().unwrap().absent_is_over);
 }

@@ -21,7 +21,8 @@ async fn acme() -> (Provider, Server, Bench, Posted) {
     let acme = provider("acme", &Statuspage);
     let posted = acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
     let server = alone(&acme).await;
-    let bench = Bench::new().provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
+    let bench =
+        Bench::new().provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
     (acme, server, bench, posted)
 }
 
@@ -34,7 +35,12 @@ fn start(bench: &Bench, out: impl Into<Stdio>) -> Run {
 
 fn write(acme: &Provider, posted: Posted, count: usize) {
     for n in 0..count {
-        acme.update(posted.incident, Status::Identified, &format!("Long update {n}: {}", "x".repeat(TEXT))).unwrap();
+        acme.update(
+            posted.incident,
+            Status::Identified,
+            &format!("Long update {n}: {}", "x".repeat(TEXT)),
+        )
+        .unwrap();
     }
 }
 
@@ -59,7 +65,10 @@ async fn a_console_nobody_reads_delays_only_itself() {
     bench.wait_events(1).await;
     write(&acme, posted, 60);
     bench.wait_events(61).await;
-    let behind = until("a console that is behind", || console(&bench).filter(|sink| sink["behind"].as_u64() > Some(20))).await;
+    let behind = until("a console that is behind", || {
+        console(&bench).filter(|sink| sink["behind"].as_u64() > Some(20))
+    })
+    .await;
     assert!(behind["seq"].as_u64() < Some(41), "{behind}");
     let asked = server.requests_of("acme").len();
     until_true("further polls", || server.requests_of("acme").len() > asked + 3).await;
@@ -69,12 +78,14 @@ async fn a_console_nobody_reads_delays_only_itself() {
     assert_eq!(run.stop().await.code(), Some(0));
     let text = text.join().unwrap();
     assert_eq!(text.matches("] acme - ").count(), 61);
-    let places: Vec<_> = (0..60).map(|n| text.find(&format!("Long update {n}: ")).unwrap()).collect();
+    let places: Vec<_> =
+        (0..60).map(|n| text.find(&format!("Long update {n}: ")).unwrap()).collect();
     assert!(places.is_sorted());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_console_nobody_reads_delays_the_end_no_longer_than_allowed_and_a_second_signal_ends_it_at_once() {
+async fn a_console_nobody_reads_delays_the_end_no_longer_than_allowed_and_a_second_signal_ends_it_at_once()
+ {
     for second in [false, true] {
         let (acme, _server, bench, posted) = acme().await;
         let (reader, writer) = std::io::pipe().unwrap();
@@ -82,7 +93,10 @@ async fn a_console_nobody_reads_delays_the_end_no_longer_than_allowed_and_a_seco
         bench.wait_events(1).await;
         write(&acme, posted, 60);
         bench.wait_events(61).await;
-        until_true("a console that is behind", || console(&bench).is_some_and(|sink| sink["behind"].as_u64() > Some(20))).await;
+        until_true("a console that is behind", || {
+            console(&bench).is_some_and(|sink| sink["behind"].as_u64() > Some(20))
+        })
+        .await;
         let began = Instant::now();
         run.signal(Signal::TERM);
         if second {
@@ -122,7 +136,9 @@ async fn a_broken_console_is_told_and_costs_the_others_nothing() {
         write(&acme, posted, 3);
         bench.wait_events(4).await;
         until_true("status to say so", || {
-            console(&bench).is_some_and(|sink| sink["trouble"].as_str().is_some_and(|why| why.contains("standard output")))
+            console(&bench).is_some_and(|sink| {
+                sink["trouble"].as_str().is_some_and(|why| why.contains("standard output"))
+            })
         })
         .await;
         let ended = run.stop().await;
@@ -138,7 +154,10 @@ async fn a_closed_console_is_none() {
     bench.write();
     let program = bench.command();
     let mut shell = Command::new("sh");
-    shell.args(["-c", "exec \"$0\" run --hosted >&-"]).arg(program.get_program()).current_dir(program.get_current_dir().unwrap());
+    shell
+        .args(["-c", "exec \"$0\" run --hosted >&-"])
+        .arg(program.get_program())
+        .current_dir(program.get_current_dir().unwrap());
     let run = Run::start(shell.stdin(Stdio::null()));
     bench.wait_events(1).await;
     let ended = run.stop().await;
@@ -165,7 +184,11 @@ async fn colour_is_for_terminals_of_those_who_want_it() {
         } else {
             command.args(["-c", &line])
         };
-        command.current_dir(program.get_current_dir().unwrap()).env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null());
+        command
+            .current_dir(program.get_current_dir().unwrap())
+            .env_remove("NO_COLOR")
+            .env("TERM", "xterm")
+            .stdin(Stdio::null());
         if !wanted {
             command.env("NO_COLOR", "1");
         }

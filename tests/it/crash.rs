@@ -1,7 +1,9 @@
-//! `kill -9` at random moments while updates are published: nothing lost, nothing twice, nothing torn.
+//! `kill -9` at random moments while updates are published: nothing lost, nothing twice, nothing
+//! torn.
 //!
 //! `STATUSWATCH_KILLS` sets the number of kills, `STATUSWATCH_SEED` the moments:
-//! `STATUSWATCH_KILLS=2000 STATUSWATCH_BIN=$PWD/target/release/statuswatch cargo test --test it crash:: -- --nocapture`
+//! `STATUSWATCH_KILLS=2000 STATUSWATCH_BIN=$PWD/target/release/statuswatch cargo test --test it
+//! crash:: -- --nocapture`
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -59,8 +61,10 @@ fn follow(path: &Path, stop: &AtomicBool, count: &AtomicUsize) -> Vec<String> {
             std::thread::sleep(Duration::from_millis(1));
             continue;
         };
-        // Looked at before reading: what is there when the name leads elsewhere is all it will ever hold.
-        let replaced = fs::metadata(path).is_ok_and(|named| named.ino() != held.metadata().unwrap().ino());
+        // Looked at before reading: what is there when the name leads elsewhere is all it will ever
+        // hold.
+        let replaced =
+            fs::metadata(path).is_ok_and(|named| named.ino() != held.metadata().unwrap().ino());
         held.read_to_end(&mut partial).unwrap();
         while let Some(end) = partial.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = partial.drain(..=end).collect();
@@ -97,8 +101,8 @@ fn follow_all(dir: &Path, stop: &AtomicBool) -> Vec<String> {
 fn rounds(kills: u64, seed: u64, extra: &str, how: fn(&mut Watch)) {
     let began = Instant::now();
     let mut bench = Bench::new(10, extra);
-    // A kill while a document is read counts against its provider, which may be set aside for minutes; and nothing may
-    // leave a page meanwhile.
+    // A kill while a document is read counts against its provider, which may be set aside for
+    // minutes; and nothing may leave a page meanwhile.
     bench.patience = Duration::from_mins(5);
     for provider in bench.universe.providers() {
         provider.change(|state, _| state.window = Some(usize::MAX));
@@ -114,7 +118,8 @@ fn rounds(kills: u64, seed: u64, extra: &str, how: fn(&mut Watch)) {
     for _ in 0..kills {
         let before = seen.load(Ordering::Relaxed);
         let mut watch = bench.start();
-        // Most in the start and the first polls; some where a page of several documents has been read.
+        // Most in the start and the first polls; some where a page of several documents has been
+        // read.
         let moment = if rng.u8(0..4) > 0 { rng.u64(5..250) } else { rng.u64(250..1000) };
         std::thread::sleep(Duration::from_millis(moment));
         how(&mut watch);
@@ -127,7 +132,10 @@ fn rounds(kills: u64, seed: u64, extra: &str, how: fn(&mut Watch)) {
     assert!(kills < 20 || during > 0, "no kill met a process at work");
     let seqs: Vec<u64> = followed.iter().map(|line| parse(line).unwrap().seq).collect();
     assert!(seqs.is_sorted_by(|a, b| a < b), "who follows the name sees no line twice: {seqs:?}");
-    assert!(extra.contains("rotation") || seqs.len() == verdict.told, "who follows the name sees every line of a file that stays");
+    assert!(
+        extra.contains("rotation") || seqs.len() == verdict.told,
+        "who follows the name sees every line of a file that stays"
+    );
     assert!(reader.join().unwrap() == bench.lines(), "who follows the files sees each line once");
     println!(
         "{kills} kills (seed {seed}, {during} while it was writing): {} updates owed, {} events told, 0 lost, 0 twice, 0 torn, in {:.0?}",
@@ -162,7 +170,8 @@ fn an_orderly_stop_cut_short_loses_nothing() {
     });
 }
 
-/// Killed before, within and behind its first poll it tells what is open, once, and nothing of the past.
+/// Killed before, within and behind its first poll it tells what is open, once, and nothing of the
+/// past.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_run_cut_short_tells_what_is_open_and_no_history() {
     let mut rng = Rng::with_seed(from_env("STATUSWATCH_SEED", 1));
@@ -186,7 +195,8 @@ async fn a_first_run_cut_short_tells_what_is_open_and_no_history() {
         within("polls afterwards", server.wait_answered("acme", before + 2)).await;
         assert_eq!(run.stop().await.code(), Some(0));
         let events = bench.events();
-        let told: Vec<&str> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
+        let told: Vec<&str> =
+            events.iter().map(|event| event["message"].as_str().unwrap()).collect();
         assert_eq!(told, ["One.", "Two."]);
         assert!(events.iter().all(|event| event["backfill"] == true));
     }

@@ -1,4 +1,5 @@
-//! A thousand providers: a restart is quick, and brings none of them a request sooner than it was due.
+//! A thousand providers: a restart is quick, and brings none of them a request sooner than it was
+//! due.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,8 @@ fn enough_descriptors() -> bool {
     let wanted = COUNT as u64 * 4;
     let limit = getrlimit(Resource::Nofile);
     let enough = limit.current.is_none_or(|current| current >= wanted)
-        || setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).is_ok();
+        || setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum })
+            .is_ok();
     if !enough {
         println!("skipped: fewer than {wanted} descriptors here");
     }
@@ -30,10 +32,14 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
     if !enough_descriptors() {
         return;
     }
-    let providers: Vec<Provider> = (0..COUNT).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
+    let providers: Vec<Provider> =
+        (0..COUNT).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
     let server = Server::start_each(World::new(providers.clone())).await.unwrap();
     let interval = format!("{}s", INTERVAL.as_secs());
-    let mut bench = Bench::new().default("interval", &interval).default("incident_interval", &interval).default("timeout", "10s");
+    let mut bench = Bench::new()
+        .default("interval", &interval)
+        .default("incident_interval", &interval)
+        .default("timeout", "10s");
     for provider in &providers {
         let url = format!("{}api/v2/summary.json", server.url(provider.id()));
         bench.add(provider.id(), &url, ", source: statuspage");
@@ -43,7 +49,8 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
     for round in 0..2 {
         let (began, asked) = (Instant::now(), server.requests().len());
         let run = bench.start(&["run", "--hosted"]);
-        until_true("it to be ready", || bench.diagnostics().matches("watching").count() > round).await;
+        until_true("it to be ready", || bench.diagnostics().matches("watching").count() > round)
+            .await;
         let ready = began.elapsed();
         println!("ready after {ready:?}, round {round}");
         // A debug build on a machine with other things to do; an optimised one takes a tenth.
@@ -52,24 +59,38 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
             "some polls",
             server.wait_until(|requests| {
                 requests.len() > asked
-                    && requests[asked..].iter().any(|request| request.at > requests[asked].at + Duration::from_secs(3))
+                    && requests[asked..]
+                        .iter()
+                        .any(|request| request.at > requests[asked].at + Duration::from_secs(3))
             }),
         )
         .await;
         assert_eq!(run.stop().await.code(), Some(0));
         let mut polls: Vec<(Instant, usize)> = Vec::new();
-        for request in server.requests().split_off(asked).iter().filter(|request| request.path.ends_with("summary.json")) {
+        for request in server
+            .requests()
+            .split_off(asked)
+            .iter()
+            .filter(|request| request.path.ends_with("summary.json"))
+        {
             polls.push((request.at, place(&request.provider)));
         }
         // 50 are due in each second; a busy machine may be late with some.
         for (from, _) in &polls {
-            let near = polls.iter().filter(|(at, _)| *at >= *from && *at < *from + Duration::from_millis(500)).count();
+            let near = polls
+                .iter()
+                .filter(|(at, _)| *at >= *from && *at < *from + Duration::from_millis(500))
+                .count();
             assert!(near <= 75, "round {round}: {near} within half a second");
         }
         assert!(polls.len() > 50, "round {round}: {}", polls.len());
         for (at, who) in polls {
             if let Some(before) = first[who].replace(at) {
-                assert!(at - before > INTERVAL / 2, "p{who} was asked again after {:?}", at - before);
+                assert!(
+                    at - before > INTERVAL / 2,
+                    "p{who} was asked again after {:?}",
+                    at - before
+                );
             }
         }
     }

@@ -17,7 +17,9 @@ fn read(name: &str) -> String {
 
 /// Every document of a YAML file.
 fn yaml(text: &str) -> Vec<Value> {
-    serde_yaml::Deserializer::from_str(text).map(|document| serde::Deserialize::deserialize(document).unwrap()).collect()
+    serde_yaml::Deserializer::from_str(text)
+        .map(|document| serde::Deserialize::deserialize(document).unwrap())
+        .collect()
 }
 
 fn words(value: &Value) -> Vec<String> {
@@ -44,7 +46,11 @@ fn takes(line: &[String]) -> Result<(), String> {
 
 /// The values of a key of the unit, in order.
 fn unit(key: &str) -> Vec<String> {
-    read("statuswatch.service").lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).map(str::to_owned).collect()
+    read("statuswatch.service")
+        .lines()
+        .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -53,14 +59,20 @@ fn the_unit_calls_the_program_as_it_is() {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         match words.split_first() {
             Some((program, args)) if program.ends_with("/statuswatch") => takes(args).unwrap(),
-            Some((program, args)) => assert_eq!((program.as_str(), args.join(" ").as_str()), ("/bin/kill", "-HUP $MAINPID")),
+            Some((program, args)) => assert_eq!(
+                (program.as_str(), args.join(" ").as_str()),
+                ("/bin/kill", "-HUP $MAINPID")
+            ),
             None => panic!("an empty command"),
         }
     }
     let start = unit("ExecStart").remove(0);
     assert!(start.contains("run --hosted"), "{start}");
     assert!(start.contains(&format!("--state /var/lib/{}", unit("StateDirectory")[0])), "{start}");
-    assert!(start.contains(&format!("--config /etc/{}/", unit("ConfigurationDirectory")[0])), "{start}");
+    assert!(
+        start.contains(&format!("--config /etc/{}/", unit("ConfigurationDirectory")[0])),
+        "{start}"
+    );
     assert_eq!(unit("Type"), ["notify"]);
     assert_eq!(unit("RestartPreventExitStatus"), ["2"]);
 }
@@ -74,7 +86,8 @@ fn systemd_understands_the_unit() {
     assert!(found.status.success());
     // The program named must exist: this test's stands in for the installed one.
     let dir = tempfile::tempdir().unwrap();
-    let text = read("statuswatch.service").replace("/usr/local/bin/statuswatch", env!("CARGO_BIN_EXE_statuswatch"));
+    let text = read("statuswatch.service")
+        .replace("/usr/local/bin/statuswatch", env!("CARGO_BIN_EXE_statuswatch"));
     let path = dir.path().join("statuswatch.service");
     std::fs::write(&path, text).unwrap();
     let output = Command::new("systemd-analyze").arg("verify").arg(&path).output().unwrap();
@@ -88,12 +101,19 @@ fn systemd_understands_the_unit() {
 fn the_image_starts_and_checks_what_exists() {
     let text = read("Dockerfile");
     let json = |key: &str| -> Value {
-        let line = text.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap_or_else(|| panic!("no {key}"));
+        let line = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(key))
+            .unwrap_or_else(|| panic!("no {key}"));
         serde_json::from_str(line.trim()).unwrap_or_else(|error| panic!("{key}: {error}"))
     };
     assert_eq!(words(&json("ENTRYPOINT")), ["statuswatch"]);
     takes(&words(&json("CMD"))).unwrap();
-    let health = text.lines().find_map(|line| line.split_once("HEALTHCHECK ")?.1.split_once("CMD ")).unwrap().1;
+    let health = text
+        .lines()
+        .find_map(|line| line.split_once("HEALTHCHECK ")?.1.split_once("CMD "))
+        .unwrap()
+        .1;
     let health = words(&serde_json::from_str(health).unwrap());
     assert_eq!(health[0], "statuswatch");
     takes(&health[1..]).unwrap();
@@ -102,9 +122,15 @@ fn the_image_starts_and_checks_what_exists() {
     for copied in text.lines().filter_map(|line| line.strip_prefix("COPY deploy/")) {
         assert!(file(copied.split(' ').next().unwrap()).is_file(), "{copied}");
     }
-    let known: Vec<String> = Cli::command().get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())).collect();
+    let known: Vec<String> = Cli::command()
+        .get_arguments()
+        .filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned()))
+        .collect();
     for name in ["STATUSWATCH_CONFIG", "STATUSWATCH_STATE"] {
-        assert!(text.contains(&format!("{name}=")) && known.iter().any(|env| env == name), "{name}");
+        assert!(
+            text.contains(&format!("{name}=")) && known.iter().any(|env| env == name),
+            "{name}"
+        );
     }
 }
 
@@ -122,9 +148,14 @@ fn compose_gives_time_to_stop_and_a_volume() {
 #[test]
 fn kubernetes_runs_one_at_a_time() {
     let all = yaml(&read("kubernetes.yaml"));
-    let kind = |name: &str| all.iter().find(|document| document["kind"] == name).unwrap_or_else(|| panic!("no {name}"));
+    let kind = |name: &str| {
+        all.iter().find(|document| document["kind"] == name).unwrap_or_else(|| panic!("no {name}"))
+    };
     let deployment = &kind("Deployment")["spec"];
-    assert_eq!((&deployment["replicas"], &deployment["strategy"]["type"]), (&Value::from(1), &Value::from("Recreate")));
+    assert_eq!(
+        (&deployment["replicas"], &deployment["strategy"]["type"]),
+        (&Value::from(1), &Value::from("Recreate"))
+    );
     let container = &deployment["template"]["spec"]["containers"][0];
     takes(&words(&container["args"])).unwrap();
     for probe in ["readinessProbe", "livenessProbe"] {
@@ -148,30 +179,47 @@ fn the_platforms_keep_data_and_give_time() {
     assert_eq!(render[0]["services"][0]["disk"]["mountPath"], "/data");
     assert_eq!(render[0]["services"][0]["maxShutdownDelaySeconds"], 30);
     let fly = flat_toml(&read("fly.toml"));
-    let value = |key: &str| fly.iter().find(|(name, _)| name == key).map_or_else(|| panic!("no {key}"), |(_, value)| value.clone());
+    let value = |key: &str| {
+        fly.iter()
+            .find(|(name, _)| name == key)
+            .map_or_else(|| panic!("no {key}"), |(_, value)| value.clone())
+    };
     assert_eq!(value("kill_timeout"), "15s");
     assert_eq!(value("mounts.destination"), "/data");
     assert_eq!(value("env.HOSTED_MODE"), "true");
-    for dockerfile in [&railway["build"]["dockerfilePath"], &render[0]["services"][0]["dockerfilePath"], &value("build.dockerfile")]
-    {
+    for dockerfile in [
+        &railway["build"]["dockerfilePath"],
+        &render[0]["services"][0]["dockerfilePath"],
+        &value("build.dockerfile"),
+    ] {
         assert!(dockerfile.as_str().unwrap().ends_with("deploy/Dockerfile"), "{dockerfile}");
     }
 }
 
-/// `table.key` and value of a TOML file of tables and one-line values, which is all that a platform's file needs.
+/// `table.key` and value of a TOML file of tables and one-line values, which is all that a
+/// platform's file needs.
 fn flat_toml(text: &str) -> Vec<(String, Value)> {
     let mut table = String::new();
     let mut pairs = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         if let Some(name) = line.strip_prefix('[') {
             let name = name.trim_start_matches('[').trim_end_matches(']');
-            assert!(!name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'), "{line}");
+            assert!(
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+                "{line}"
+            );
             table = format!("{name}.");
             continue;
         }
-        let (key, value) = line.split_once(" = ").unwrap_or_else(|| panic!("neither a table nor a value: {line}"));
+        let (key, value) =
+            line.split_once(" = ").unwrap_or_else(|| panic!("neither a table nor a value: {line}"));
         // Strings, numbers, truths and lists of them are written as in JSON.
-        pairs.push((format!("{table}{key}"), serde_json::from_str(value).unwrap_or_else(|error| panic!("{line}: {error}"))));
+        pairs.push((
+            format!("{table}{key}"),
+            serde_json::from_str(value).unwrap_or_else(|error| panic!("{line}: {error}")),
+        ));
     }
     pairs
 }
@@ -180,12 +228,15 @@ fn flat_toml(text: &str) -> Vec<(String, Value)> {
 #[test]
 fn the_configurations_are_valid_and_write_to_the_volume() {
     let kubernetes = yaml(&read("kubernetes.yaml"));
-    let mounted = kubernetes.iter().find_map(|document| document["data"]["providers.yaml"].as_str()).unwrap();
+    let mounted =
+        kubernetes.iter().find_map(|document| document["data"]["providers.yaml"].as_str()).unwrap();
     for text in [read("providers.yaml"), mounted.to_owned()] {
-        let loaded =
-            statuswatch::config::parse(Path::new("providers.yaml"), &text, &|_| None).unwrap_or_else(|error| panic!("{error}"));
+        let loaded = statuswatch::config::parse(Path::new("providers.yaml"), &text, &|_| None)
+            .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(loaded.warnings, []);
-        for dir in [&loaded.config.state_dir, &loaded.config.event_log.dir, &loaded.config.diagnostics.dir] {
+        for dir in
+            [&loaded.config.state_dir, &loaded.config.event_log.dir, &loaded.config.diagnostics.dir]
+        {
             assert!(dir.starts_with("/data"), "{}", dir.display());
         }
     }

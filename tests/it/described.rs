@@ -12,7 +12,11 @@ use crate::support::wait::until_true;
 
 /// The reports of a page in a format of its own.
 fn show(acme: &Provider, reports: &Value) {
-    acme.set_document("board.json", "application/json", json!({"data": {"reports": reports}}).to_string());
+    acme.set_document(
+        "board.json",
+        "application/json",
+        json!({"data": {"reports": reports}}).to_string(),
+    );
 }
 
 fn report(no: u32, state: &str, text: &str, at: &str) -> Value {
@@ -42,10 +46,16 @@ async fn an_incident_of_a_described_page_opens_changes_and_ends() {
     let run = bench.start(&["run", "--hosted"]);
 
     let events = bench.wait_events(1).await;
-    assert_eq!(told(&events[0]), ("incident", "1", "investigating", Some("No gas at the valve."), "major"));
+    assert_eq!(
+        told(&events[0]),
+        ("incident", "1", "investigating", Some("No gas at the valve."), "major")
+    );
 
     let second = report(2, "burning low", "Flame out.", "2026-11-20T09:00:00Z");
-    show(&acme, &json!([report(1, "warming up", "The valve is open.", "2026-11-20T08:30:00Z"), second]));
+    show(
+        &acme,
+        &json!([report(1, "warming up", "The valve is open.", "2026-11-20T08:30:00Z"), second]),
+    );
     let events = bench.wait_events(3).await;
     let mut news: Vec<_> = events[1..].iter().map(told).collect();
     news.sort_unstable();
@@ -62,11 +72,21 @@ async fn an_incident_of_a_described_page_opens_changes_and_ends() {
     assert_eq!(told(&events[3]), ("incident", "1", "resolved", None, "major"));
     assert_eq!(events[3]["previous_status"], "monitoring");
     let open = bench.status_of("acme").unwrap()["open"].clone();
-    assert_eq!(open.as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap()).collect::<Vec<_>>(), ["Kiln 2 is cold"]);
+    assert_eq!(
+        open.as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["title"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        ["Kiln 2 is cold"]
+    );
 
     // An answer that is not as described ends nothing.
     acme.set_document("board.json", "application/json", r#"{"data": {}}"#);
-    until_true("a failed poll", || bench.status_of("acme").is_some_and(|acme| acme["failures"].as_u64() > Some(1))).await;
+    until_true("a failed poll", || {
+        bench.status_of("acme").is_some_and(|acme| acme["failures"].as_u64() > Some(1))
+    })
+    .await;
     show(&acme, &json!([]));
     let events = bench.wait_events(5).await;
     assert_eq!(told(&events[4]), ("incident", "2", "resolved", None, "major"));
@@ -83,7 +103,11 @@ async fn without_being_told_an_absence_is_no_end() {
     let run = bench.start(&["run", "--hosted"]);
     bench.wait_events(1).await;
     show(&acme, &json!([]));
-    let is_closed = || bench.status_of("acme").is_some_and(|acme| acme["open"].as_array().is_some_and(Vec::is_empty));
+    let is_closed = || {
+        bench
+            .status_of("acme")
+            .is_some_and(|acme| acme["open"].as_array().is_some_and(Vec::is_empty))
+    };
     until_true("nothing open any more", is_closed).await;
     let ended = run.stop().await;
     assert_eq!((ended.code(), bench.events().len()), (Some(0), 1), "{}", ended.err);

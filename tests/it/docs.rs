@@ -9,7 +9,8 @@ use statuswatch::cli::args::Cli;
 use statuswatch::config;
 use statuswatch::source::SOURCES;
 
-const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md"];
+const DOCUMENTS: &[&str] =
+    &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -51,29 +52,52 @@ fn prose(document: &str) -> String {
 /// What stands between back quotes, words of code each by itself.
 fn code(document: &str) -> BTreeSet<String> {
     let spans = document.split('`').skip(1).step_by(2);
-    spans.flat_map(|span| span.split([' ', '|', '\\']).map(str::to_owned).collect::<Vec<_>>()).collect()
+    spans
+        .flat_map(|span| span.split([' ', '|', '\\']).map(str::to_owned).collect::<Vec<_>>())
+        .collect()
 }
 
 #[test]
 fn the_readme_begins_with_the_two_commands() {
     let readme = text("README.md");
     let head: Vec<&str> = readme.lines().take(40).collect();
-    let (_, first) = blocks(&head.join("\n")).into_iter().next().expect("a code block within the first 40 lines of README.md");
-    let commands: Vec<&str> = first.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
-    assert_eq!(commands, ["cargo run --release", "cargo test"], "the first code block of README.md");
+    let (_, first) = blocks(&head.join("\n"))
+        .into_iter()
+        .next()
+        .expect("a code block within the first 40 lines of README.md");
+    let commands: Vec<&str> =
+        first.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
+    assert_eq!(
+        commands,
+        ["cargo run --release", "cargo test"],
+        "the first code block of README.md"
+    );
 }
 
 #[test]
 fn the_readme_lists_every_source() {
     let readme = text("README.md");
-    let section = readme.split("\n## Sources\n").nth(1).expect("README.md has a section Sources").split("\n## ").next().unwrap();
-    let rows: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let section = readme
+        .split("\n## Sources\n")
+        .nth(1)
+        .expect("README.md has a section Sources")
+        .split("\n## ")
+        .next()
+        .unwrap();
+    let rows: Vec<&str> =
+        section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     for name in SOURCES.iter().map(|source| source.name()) {
         let count = rows.iter().filter(|row| **row == name).count();
-        assert_eq!(count, 1, "the table of sources in README.md needs one row \"| `{name}` | what it reads |\"");
+        assert_eq!(
+            count, 1,
+            "the table of sources in README.md needs one row \"| `{name}` | what it reads |\""
+        );
     }
     for row in rows.iter().filter(|row| **row != "source") {
-        assert!(statuswatch::source::by_name(row).is_some(), "README.md lists the source `{row}`, which is not there");
+        assert!(
+            statuswatch::source::by_name(row).is_some(),
+            "README.md lists the source `{row}`, which is not there"
+        );
     }
 }
 
@@ -85,7 +109,10 @@ fn the_readme_names_every_command_and_flag() {
         let name = command.get_name();
         assert!(named.contains(name), "README.md does not name the command `{name}`");
         for flag in command.get_arguments().filter_map(|argument| argument.get_long()) {
-            assert!(named.contains(&format!("--{flag}")), "README.md does not name `--{flag}` of `{name}`");
+            assert!(
+                named.contains(&format!("--{flag}")),
+                "README.md does not name `--{flag}` of `{name}`"
+            );
         }
     }
 }
@@ -109,10 +136,15 @@ fn the_readme_shows_every_key_of_the_configuration() {
     let mut keys = BTreeSet::new();
     properties(&config::schema(), &mut keys);
     assert!(keys.len() > 30, "{keys:?}");
-    let yaml: String = blocks(&text("README.md")).into_iter().filter(|(lang, _)| lang == "yaml").map(|(_, block)| block).collect();
+    let yaml: String = blocks(&text("README.md"))
+        .into_iter()
+        .filter(|(lang, _)| lang == "yaml")
+        .map(|(_, block)| block)
+        .collect();
     for key in keys {
-        let found =
-            yaml.match_indices(&format!("{key}:")).any(|(at, _)| !yaml[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+        let found = yaml
+            .match_indices(&format!("{key}:"))
+            .any(|(at, _)| !yaml[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
         assert!(found, "no example in README.md has the key \"{key}\"");
     }
 }
@@ -124,7 +156,8 @@ fn the_examples_of_configuration_are_valid() {
     let mut count = 0;
     for (_, block) in blocks(&text("README.md")).iter().filter(|(lang, _)| lang == "yaml") {
         let loaded = config::parse_with(Path::new("README.md"), block, &environment, &sources);
-        let loaded = loaded.unwrap_or_else(|error| panic!("an example in README.md is not valid:\n{error}"));
+        let loaded =
+            loaded.unwrap_or_else(|error| panic!("an example in README.md is not valid:\n{error}"));
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
         count += 1;
     }
@@ -155,8 +188,12 @@ fn the_architecture_names_every_module() {
     for entry in fs::read_dir(root().join("src")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let written = if path.is_dir() { format!("`src/{name}/`") } else { format!("`src/{name}`") };
-        assert!(architecture.contains(&written), "ARCHITECTURE.md does not say what {written} is for");
+        let written =
+            if path.is_dir() { format!("`src/{name}/`") } else { format!("`src/{name}`") };
+        assert!(
+            architecture.contains(&written),
+            "ARCHITECTURE.md does not say what {written} is for"
+        );
     }
 }
 
@@ -166,12 +203,16 @@ fn files_named_in_the_documents_exist() {
     for document in DOCUMENTS {
         for word in code(&prose(&text(document))) {
             let is_code = Path::new(&word).extension().is_some_and(|extension| extension == "rs");
-            let is_path = word.contains('/') && (is_code || word.starts_with("src/") || word.starts_with("tests/it"));
+            let is_path = word.contains('/')
+                && (is_code || word.starts_with("src/") || word.starts_with("tests/it"));
             if !is_path || word.contains(['*', '<', '{']) || word.contains("acmestatus") {
                 continue;
             }
             let places = [root().join(&word), root().join("src").join(&word)];
-            assert!(places.iter().any(|place| place.exists()), "{document} names `{word}`, which is not there");
+            assert!(
+                places.iter().any(|place| place.exists()),
+                "{document} names `{word}`, which is not there"
+            );
             count += 1;
         }
     }
@@ -180,7 +221,8 @@ fn files_named_in_the_documents_exist() {
 
 /// The anchor of a heading, as GitHub makes it.
 fn anchor(heading: &str) -> String {
-    let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    let kept =
+        heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
@@ -196,12 +238,19 @@ fn links_lead_somewhere() {
                 continue;
             }
             let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
-            let target = if path.is_empty() { here.clone() } else { here.parent().unwrap().join(path) };
+            let target =
+                if path.is_empty() { here.clone() } else { here.parent().unwrap().join(path) };
             assert!(target.exists(), "{document} links to {link}, which is not there");
             if !fragment.is_empty() {
                 let led = prose(&fs::read_to_string(&target).unwrap());
-                let mut anchors = led.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#')));
-                assert!(anchors.any(|anchor| anchor == fragment), "{document} links to {link}: there is no such heading");
+                let mut anchors = led
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .map(|line| anchor(line.trim_start_matches('#')));
+                assert!(
+                    anchors.any(|anchor| anchor == fragment),
+                    "{document} links to {link}: there is no such heading"
+                );
             }
             count += 1;
         }
@@ -213,18 +262,32 @@ fn links_lead_somewhere() {
 fn the_commands_of_the_checks_stand_in_contributing() {
     let contributing = text("CONTRIBUTING.md");
     for line in text(".ci/run").lines().map(str::trim) {
-        if line.contains("cargo ") && !line.starts_with(['#', '"']) && !line.starts_with("step") && !line.contains('=') {
+        if line.contains("cargo ")
+            && !line.starts_with(['#', '"'])
+            && !line.starts_with("step")
+            && !line.contains('=')
+        {
             if line.ends_with("--version") {
                 continue;
             }
-            assert!(contributing.contains(line), "CONTRIBUTING.md does not have the command of .ci/run: {line}");
+            assert!(
+                contributing.contains(line),
+                "CONTRIBUTING.md does not have the command of .ci/run: {line}"
+            );
         }
     }
-    assert!(contributing.contains("RUSTDOCFLAGS='-D warnings' cargo doc") && contributing.contains("\ncargo test\n"));
+    assert!(
+        contributing.contains("RUSTDOCFLAGS='-D warnings' cargo doc")
+            && contributing.contains("\ncargo test\n")
+    );
 }
 
 #[test]
 fn the_changelog_has_this_version() {
     let heading = format!("\n## {}", env!("CARGO_PKG_VERSION"));
-    assert!(text("CHANGELOG.md").contains(&heading), "CHANGELOG.md has no section for {}", env!("CARGO_PKG_VERSION"));
+    assert!(
+        text("CHANGELOG.md").contains(&heading),
+        "CHANGELOG.md has no section for {}",
+        env!("CARGO_PKG_VERSION")
+    );
 }

@@ -1,7 +1,8 @@
-//! A system call on the state directory or the event log that fails, whichever it is: the program goes on or ends with 1, and
-//! nothing is lost, told twice or torn.
+//! A system call on the state directory or the event log that fails, whichever it is: the program
+//! goes on or ends with 1, and nothing is lost, told twice or torn.
 //!
-//! `STATUSWATCH_CALLS=60 cargo test --test it failing:: -- --nocapture` lets each of the first 60 calls of every kind fail.
+//! `STATUSWATCH_CALLS=60 cargo test --test it failing:: -- --nocapture` lets each of the first 60
+//! calls of every kind fail.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -19,8 +20,9 @@ const FILES: [&[&str]; 3] = [
     &["state", "state/lock", "state/reading", "state/heartbeat", "state/heartbeat.new"],
 ];
 
-/// Every call that is made on them, but for `close` and `munmap`, which nobody can do anything about, and `fcntl`, by which
-/// SQLite locks: it fails on no disk of this machine, and a lock that cannot be let go of stays.
+/// Every call that is made on them, but for `close` and `munmap`, which nobody can do anything
+/// about, and `fcntl`, by which SQLite locks: it fails on no disk of this machine, and a lock that
+/// cannot be let go of stays.
 const CALLS: [&str; 21] = [
     "openat",
     "pwrite64",
@@ -46,7 +48,8 @@ const CALLS: [&str; 21] = [
 ];
 
 /// Those that a full disk refuses.
-const NEED_ROOM: [&str; 8] = ["openat", "pwrite64", "ftruncate", "fsync", "fdatasync", "write", "renameat2", "mkdir"];
+const NEED_ROOM: [&str; 8] =
+    ["openat", "pwrite64", "ftruncate", "fsync", "fdatasync", "write", "renameat2", "mkdir"];
 
 /// Those that `cargo test` lets fail: the files, the call, how manieth, how.
 const FEW: [(usize, &str, u32, &str); 8] = [
@@ -69,14 +72,17 @@ enum Outcome {
     Ended,
 }
 
-/// Runs with the `n`-th of these calls on these files failing, in each thread that makes so many, and something to tell.
+/// Runs with the `n`-th of these calls on these files failing, in each thread that makes so many,
+/// and something to tell.
 fn round(bench: &Bench, files: usize, call: &str, n: u32, error: &str) -> Outcome {
     let what = format!("{error} at {call} number {n} of {:?}", FILES[files]);
     let trace = bench.path("trace");
     let (only, inject) = (format!("trace={call}"), format!("inject={call}:error={error}:when={n}"));
     let absolute = FILES[files].iter().map(|file| bench.path(file).to_str().unwrap().to_owned());
-    let paths: Vec<String> = FILES[files].iter().map(|file| (*file).to_owned()).chain(absolute).collect();
-    let mut options = vec!["--seccomp-bpf", "-e", &only, "-e", &inject, "-o", trace.to_str().unwrap()];
+    let paths: Vec<String> =
+        FILES[files].iter().map(|file| (*file).to_owned()).chain(absolute).collect();
+    let mut options =
+        vec!["--seccomp-bpf", "-e", &only, "-e", &inject, "-o", trace.to_str().unwrap()];
     options.extend(paths.iter().flat_map(|path| ["-P", path.as_str()]));
     bench.publish(u64::from(n), 4);
     let mut watch = strace::start(bench, &options);
@@ -90,7 +96,10 @@ fn round(bench: &Bench, files: usize, call: &str, n: u32, error: &str) -> Outcom
         assert_eq!(code, Some(0), "{what} did not come, and it ended: {said}");
         return Outcome::NotMet;
     }
-    println!("{what}: {}", if code == Some(0) { "it went on" } else { said.lines().last().unwrap_or_default() });
+    println!(
+        "{what}: {}",
+        if code == Some(0) { "it went on" } else { said.lines().last().unwrap_or_default() }
+    );
     // A disk that fails is no damage to the database, and nobody is to move a good one away.
     assert!(!said.contains("move it away"), "{what}: {said}");
     if code == Some(1) { Outcome::Ended } else { Outcome::WentOn }
@@ -104,7 +113,11 @@ fn told_or_ended(bench: &Bench, watch: &mut Watch, what: &str) -> Option<std::pr
             return Some(status);
         }
         let missing = bench.missing()?;
-        assert!(began.elapsed() < PATIENCE, "{what}: it still runs, and never told {missing:?}\n{}", bench.last_words());
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{what}: it still runs, and never told {missing:?}\n{}",
+            bench.last_words()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -114,7 +127,8 @@ fn a_call_that_fails_loses_nothing_whichever_it_is() {
     if !strace::is_here() {
         return;
     }
-    let up_to: Option<u32> = std::env::var("STATUSWATCH_CALLS").ok().map(|text| text.parse().unwrap());
+    let up_to: Option<u32> =
+        std::env::var("STATUSWATCH_CALLS").ok().map(|text| text.parse().unwrap());
     let mut bench = Bench::new(2, "event_log: {rotation: 4KiB, keep: 0}");
     bench.patience = Duration::from_mins(1);
     for provider in bench.universe.providers() {
@@ -133,7 +147,9 @@ fn a_call_that_fails_loses_nothing_whichever_it_is() {
             bench.settle();
         }
     } else {
-        outcomes.extend(FEW.iter().map(|&(files, call, n, error)| round(&bench, files, call, n, error)));
+        outcomes.extend(
+            FEW.iter().map(|&(files, call, n, error)| round(&bench, files, call, n, error)),
+        );
     }
     let verdict = bench.settle();
     let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
@@ -161,7 +177,17 @@ fn no_sync_of_the_first_transactions_is_tried_again() {
         drop(statuswatch::ledger::open_writer(&bench.path("state")).unwrap());
         let wal = bench.path("state/ledger.db-wal");
         let inject = format!("inject=fsync:error=EIO:when={n}");
-        let options = ["--seccomp-bpf", "-e", "trace=fsync", "-e", &inject, "-o", "/dev/null", "-P", wal.to_str().unwrap()];
+        let options = [
+            "--seccomp-bpf",
+            "-e",
+            "trace=fsync",
+            "-e",
+            &inject,
+            "-o",
+            "/dev/null",
+            "-P",
+            wal.to_str().unwrap(),
+        ];
         let mut watch = strace::start(&bench, &options);
         let status = watch.end(Duration::from_secs(20));
         let said = super::storage::said(&mut watch);

@@ -1,4 +1,5 @@
-//! Feeds: documents to snapshots, over documents of our own and, where they are at hand, over real ones.
+//! Feeds: documents to snapshots, over documents of our own and, where they are at hand, over real
+//! ones.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,11 @@ fn feed() -> &'static dyn Source {
     by_name("feed").unwrap()
 }
 
-fn parse_with(body: impl Into<Bytes>, content_type: Option<&str>, limits: Limits) -> Result<Snapshot, ParseError> {
+fn parse_with(
+    body: impl Into<Bytes>,
+    content_type: Option<&str>,
+    limits: Limits,
+) -> Result<Snapshot, ParseError> {
     let url = Url::parse("https://status.acme.example/feed").unwrap();
     feed().parse(&Documents::only(Document::new(url, content_type, body)), limits)
 }
@@ -23,7 +28,10 @@ fn parse(body: impl Into<Bytes>) -> Result<Snapshot, ParseError> {
 }
 
 fn fixture(name: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/feed").join(name)).unwrap()
+    std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/feed").join(name),
+    )
+    .unwrap()
 }
 
 fn snapshot(name: &str) -> Snapshot {
@@ -41,8 +49,9 @@ fn skipped() {
 
 fn real(name: &str) -> Option<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found =
-        ["../shared/fixtures", "../../shared/fixtures"].iter().find_map(|dir| std::fs::read(root.join(dir).join(name)).ok());
+    let found = ["../shared/fixtures", "../../shared/fixtures"]
+        .iter()
+        .find_map(|dir| std::fs::read(root.join(dir).join(name)).ok());
     if found.is_none() {
         skipped();
     }
@@ -56,10 +65,18 @@ fn real_feeds() -> Vec<PathBuf> {
         skipped();
         return Vec::new();
     };
-    let folders = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
-    let files =
-        folders.flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>());
-    files.filter(|path| matches!(path.extension().and_then(|e| e.to_str()), Some("atom" | "rss" | "xml"))).collect()
+    let folders = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir());
+    let files = folders.flat_map(|folder| {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    });
+    files
+        .filter(|path| {
+            matches!(path.extension().and_then(|e| e.to_str()), Some("atom" | "rss" | "xml"))
+        })
+        .collect()
 }
 
 #[test]
@@ -72,13 +89,19 @@ fn every_real_feed_is_read_whole() {
         let snapshot = parse(body).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(snapshot.incidents.len(), items, "{}", path.display());
         assert!(snapshot.rejected.is_empty(), "{}", path.display());
-        let updates: Vec<&Update> = snapshot.incidents.iter().flat_map(|incident| &incident.updates).collect();
+        let updates: Vec<&Update> =
+            snapshot.incidents.iter().flat_map(|incident| &incident.updates).collect();
         assert_eq!(updates.len(), if blocks > 0 { blocks } else { items }, "{}", path.display());
         for incident in &snapshot.incidents {
             assert!(!incident.title.is_empty() && !incident.id.is_empty());
             for update in &incident.updates {
-                let at = update.published_at.unwrap_or_else(|| panic!("{}: {update:?}", path.display()));
-                assert!(at > time("2017-01-01T00:00:00Z") && at < time("2026-12-01T00:00:00Z"), "{}: {at}", path.display());
+                let at =
+                    update.published_at.unwrap_or_else(|| panic!("{}: {update:?}", path.display()));
+                assert!(
+                    at > time("2017-01-01T00:00:00Z") && at < time("2026-12-01T00:00:00Z"),
+                    "{}: {at}",
+                    path.display()
+                );
             }
         }
     }
@@ -86,8 +109,16 @@ fn every_real_feed_is_read_whole() {
 
 /// What identifies the updates of an incident, and what they say.
 fn updates(snapshot: &Snapshot, incident: &str) -> Vec<(UpdateId, Status, String)> {
-    let incident = snapshot.incidents.iter().find(|i| i.id == incident).unwrap_or_else(|| panic!("no incident {incident}"));
-    incident.updates.iter().map(|update| (update.id.clone(), update.status, update.text.clone())).collect()
+    let incident = snapshot
+        .incidents
+        .iter()
+        .find(|i| i.id == incident)
+        .unwrap_or_else(|| panic!("no incident {incident}"));
+    incident
+        .updates
+        .iter()
+        .map(|update| (update.id.clone(), update.status, update.text.clone()))
+        .collect()
 }
 
 fn timed(at: &str, place: u32, status: Status, text: &str) -> (UpdateId, Status, String) {
@@ -126,13 +157,19 @@ fn a_growing_entry_is_split_into_its_updates() {
     );
     let explained = snapshot.incidents.last().unwrap();
     assert_eq!(explained.status, Status::Postmortem);
-    assert_eq!(explained.updates[1].text, "Read what happened at our blog (https://acme.example/pm).");
+    assert_eq!(
+        explained.updates[1].text,
+        "Read what happened at our blog (https://acme.example/pm)."
+    );
     let maintenance = &snapshot.incidents[2];
     assert_eq!((maintenance.kind, maintenance.status), (Kind::Maintenance, Status::Completed));
     assert_eq!(maintenance.scheduled_for, Some(time("2026-01-20T01:00:00Z")));
     assert_eq!(maintenance.scheduled_until, Some(time("2026-01-20T03:00:00Z")));
     assert_eq!(maintenance.started_at, Some(time("2026-01-14T10:00:00Z")));
-    assert_eq!(snapshot.incidents[0].url.as_deref(), Some("https://status.acme.example/incidents/m1n2o3p4q5r6"));
+    assert_eq!(
+        snapshot.incidents[0].url.as_deref(),
+        Some("https://status.acme.example/incidents/m1n2o3p4q5r6")
+    );
 }
 
 #[test]
@@ -171,7 +208,9 @@ fn rendering_and_order_mean_nothing() {
     let mut after = snapshot("growing-04-rerendered.atom");
     assert_ne!(after.incidents[0].id, before.incidents[0].id, "the fixture is in another order");
     after.page.version = before.page.version;
-    after.incidents.sort_by_key(|incident| before.incidents.iter().position(|other| other.id == incident.id));
+    after
+        .incidents
+        .sort_by_key(|incident| before.incidents.iter().position(|other| other.id == incident.id));
     assert_eq!(after, before);
 }
 
@@ -182,12 +221,16 @@ fn a_replaced_entry_shows_its_latest_update() {
     assert_eq!(snapshot.page.version, None, "it is the time of generation");
     assert_eq!(snapshot.coverage.incidents, Listing::Unknown);
     let incident = &snapshot.incidents[0];
-    assert_eq!((incident.id.as_str(), incident.title.as_str()), ("01M1KWEDH417T2CF44YYHZDFCR", "Uploads fail & retry"));
+    assert_eq!(
+        (incident.id.as_str(), incident.title.as_str()),
+        ("01M1KWEDH417T2CF44YYHZDFCR", "Uploads fail & retry")
+    );
     let [update] = incident.updates.as_slice() else { panic!("{incident:?}") };
     assert_eq!((&update.id, update.status), (&UpdateId::Latest, Status::Identified));
     assert_eq!(update.published_at, Some(time("2026-04-02T11:58:49.046Z")));
     assert_eq!(update.text, "A disk is full.\n\nWe add another one.");
-    let components: Vec<_> = incident.components.iter().map(|c| (c.name.as_str(), c.status)).collect();
+    let components: Vec<_> =
+        incident.components.iter().map(|c| (c.name.as_str(), c.status)).collect();
     assert_eq!(
         components,
         [
@@ -196,22 +239,37 @@ fn a_replaced_entry_shows_its_latest_update() {
             ("Login", ComponentStatus::Unknown),
         ]
     );
-    assert_eq!((snapshot.incidents[1].kind, snapshot.incidents[1].status), (Kind::Maintenance, Status::InProgress));
+    assert_eq!(
+        (snapshot.incidents[1].kind, snapshot.incidents[1].status),
+        (Kind::Maintenance, Status::InProgress)
+    );
 }
 
 #[test]
 fn a_dirty_plain_feed_is_read() {
     let snapshot = snapshot("plain.rss");
-    let seen: Vec<_> = snapshot.incidents.iter().map(|i| (i.id.as_str(), i.title.as_str(), i.status, i.updates.len())).collect();
+    let seen: Vec<_> = snapshot
+        .incidents
+        .iter()
+        .map(|i| (i.id.as_str(), i.title.as_str(), i.status, i.updates.len()))
+        .collect();
     assert_eq!(seen[0].0, "https://status.cirrus.example/#storage-eu_1785456000");
     assert_eq!(seen[0].1, "Service is operating normally: [RESOLVED] Storage & network errors");
     assert_eq!(seen[0].2, Status::Resolved);
-    let post = ("https://status.cirrus.example/posts/77", "Tom & Jerry cluster – slow – AT&T", Status::Investigating, 1);
+    let post = (
+        "https://status.cirrus.example/posts/77",
+        "Tom & Jerry cluster – slow – AT&T",
+        Status::Investigating,
+        1,
+    );
     assert_eq!(seen[1], post);
     assert_eq!(seen[2], ("jobs-1", "Jobs wait", Status::Resolved, 2));
     let at = |place: usize| snapshot.incidents[place].updates[0].published_at;
     assert_eq!(at(0), Some(time("2026-07-31T00:00:00Z")));
-    assert_eq!(snapshot.incidents[1].updates[0].text, "Investigating - it is slow.\nMore soon & sooner.");
+    assert_eq!(
+        snapshot.incidents[1].updates[0].text,
+        "Investigating - it is slow.\nMore soon & sooner."
+    );
     assert_eq!(
         updates(&snapshot, "jobs-1"),
         [
@@ -252,14 +310,20 @@ fn every_format_is_read() {
 
 #[test]
 fn any_rss_version_is_read_and_atom_0_3_is_named() {
-    for version in
-        ["", " version=\"2.00\"", " version=\"0.94\"", " version='0.91'", " version=\"\" xmlns=\"http://x.example/rss2\""]
-    {
+    for version in [
+        "",
+        " version=\"2.00\"",
+        " version=\"0.94\"",
+        " version='0.91'",
+        " version=\"\" xmlns=\"http://x.example/rss2\"",
+    ] {
         let text = fixture("plain.rss").replace(" version=\"2.01\"", version);
         assert_eq!(parse(text).unwrap(), snapshot("plain.rss"), "{version}");
     }
-    for old in ["<feed version=\"0.3\" xmlns=\"http://purl.org/atom/ns#\"></feed>", "<a:feed xmlns:a='http://purl.org/atom/ns#'/>"]
-    {
+    for old in [
+        "<feed version=\"0.3\" xmlns=\"http://purl.org/atom/ns#\"></feed>",
+        "<a:feed xmlns:a='http://purl.org/atom/ns#'/>",
+    ] {
         assert_eq!(parse(old), Err(ParseError::Unsupported { what: "Atom 0.3".to_owned() }));
     }
 }
@@ -272,11 +336,19 @@ fn encodings_end_in_the_same_text() {
             "<?xml version='1.0'{encoding}?><!-- {padding} --><rss><channel><item><guid>1</guid><title>Störung</title></item></channel></rss>"
         )
     };
-    let title = |body: Vec<u8>, content_type| parse_with(body, content_type, Limits::default()).unwrap().incidents[0].title.clone();
+    let title = |body: Vec<u8>, content_type| {
+        parse_with(body, content_type, Limits::default()).unwrap().incidents[0].title.clone()
+    };
     let latin: Vec<u8> = document(" encoding='ISO-8859-1'").chars().map(|c| c as u8).collect();
     assert_eq!(title(latin, None), "Störung");
-    assert_eq!(title(document(" encoding='ISO-8859-1'").into_bytes(), Some("text/xml; charset=utf-8")), "Störung");
-    let utf16 = format!("\u{feff}{}", document(" encoding='utf-16'")).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(
+        title(document(" encoding='ISO-8859-1'").into_bytes(), Some("text/xml; charset=utf-8")),
+        "Störung"
+    );
+    let utf16 = format!("\u{feff}{}", document(" encoding='utf-16'"))
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     assert_eq!(title(utf16, None), "Störung");
 }
 
@@ -285,19 +357,48 @@ fn what_is_no_feed_is_an_error() {
     assert_eq!(parse(""), Err(ParseError::Empty));
     assert_eq!(parse(" \n"), Err(ParseError::Empty));
     let html = "<!doctype html><html><head><title> All systems\n operational</title></head><body><p>ok</body></html>";
-    assert_eq!(parse(html), Err(ParseError::Html { title: Some("All systems operational".to_owned()) }));
+    assert_eq!(
+        parse(html),
+        Err(ParseError::Html { title: Some("All systems operational".to_owned()) })
+    );
     assert_eq!(parse("<!-- x --><HTML lang=en><p>ok"), Err(ParseError::Html { title: None }));
-    for other in ["{\"page\":{\"id\":\"x\"},\"incidents\":[]}", "{\"status\":500}", "[]", "OK", "<opml/>", "<urlset></urlset>"] {
-        assert!(matches!(parse(other), Err(ParseError::NotThis { source_name: "feed", .. })), "{other}: {:?}", parse(other));
+    for other in [
+        "{\"page\":{\"id\":\"x\"},\"incidents\":[]}",
+        "{\"status\":500}",
+        "[]",
+        "OK",
+        "<opml/>",
+        "<urlset></urlset>",
+    ] {
+        assert!(
+            matches!(parse(other), Err(ParseError::NotThis { source_name: "feed", .. })),
+            "{other}: {:?}",
+            parse(other)
+        );
     }
-    for broken in ["{\"version\":\"https://jsonfeed.org/version/1\"", "<rss><channel>", "<rss><channel></rss>", "<rss></rss>"] {
-        assert!(matches!(parse(broken), Err(ParseError::Malformed { .. })), "{broken}: {:?}", parse(broken));
+    for broken in [
+        "{\"version\":\"https://jsonfeed.org/version/1\"",
+        "<rss><channel>",
+        "<rss><channel></rss>",
+        "<rss></rss>",
+    ] {
+        assert!(
+            matches!(parse(broken), Err(ParseError::Malformed { .. })),
+            "{broken}: {:?}",
+            parse(broken)
+        );
     }
 }
 
 #[test]
 fn recognition_names_the_format() {
-    let recognise = |body: &str| feed().recognise(&Document::new(Url::parse("https://x.example/").unwrap(), None, body.to_owned()));
+    let recognise = |body: &str| {
+        feed().recognise(&Document::new(
+            Url::parse("https://x.example/").unwrap(),
+            None,
+            body.to_owned(),
+        ))
+    };
     for (name, reason) in [
         ("growing-01.atom", "an Atom feed"),
         ("plain.rss", "an RSS 2.01 feed"),
@@ -314,7 +415,9 @@ fn recognition_names_the_format() {
 
 #[test]
 fn feeds_are_looked_for_where_platforms_put_them() {
-    let locate = |page: &str| feed().locate(&Url::parse(page).unwrap()).into_iter().map(String::from).collect::<Vec<_>>();
+    let locate = |page: &str| {
+        feed().locate(&Url::parse(page).unwrap()).into_iter().map(String::from).collect::<Vec<_>>()
+    };
     let found = locate("https://acme.example/status/?x=1");
     assert_eq!(found.len(), 18);
     assert_eq!(found[0], "https://acme.example/status/history.atom");
@@ -332,11 +435,22 @@ fn declared(name: &str, count: usize) -> String {
 fn hostile_documents_are_refused_or_bounded() {
     let limits = Limits { max_items: 10 };
     let many = format!("<rss><channel>{}</channel></rss>", "<item/>".repeat(5000));
-    assert_eq!(parse_with(many, None, limits), Err(ParseError::TooMany { what: "items", count: 5000, limit: 10 }));
-    let entries = format!("<feed xmlns='http://www.w3.org/2005/Atom'>{}</feed>", "<entry><id>1</id></entry>".repeat(11));
-    assert_eq!(parse_with(entries, None, limits), Err(ParseError::TooMany { what: "items", count: 11, limit: 10 }));
+    assert_eq!(
+        parse_with(many, None, limits),
+        Err(ParseError::TooMany { what: "items", count: 5000, limit: 10 })
+    );
+    let entries = format!(
+        "<feed xmlns='http://www.w3.org/2005/Atom'>{}</feed>",
+        "<entry><id>1</id></entry>".repeat(11)
+    );
+    assert_eq!(
+        parse_with(entries, None, limits),
+        Err(ParseError::TooMany { what: "items", count: 11, limit: 10 })
+    );
     let updates = "<small>Mar 3, 2026, 21:09 UTC</small><strong>Update</strong> - x".repeat(11);
-    let updates = format!("<rss><channel><item><guid>1</guid><description>{updates}</description></item></channel></rss>");
+    let updates = format!(
+        "<rss><channel><item><guid>1</guid><description>{updates}</description></item></channel></rss>"
+    );
     assert_eq!(
         parse_with(updates, None, limits),
         Err(ParseError::TooMany { what: "updates of one incident", count: 11, limit: 10 })
@@ -347,15 +461,24 @@ fn hostile_documents_are_refused_or_bounded() {
     };
     assert!(malformed(format!("<feed>{}", "<a>".repeat(400_000))).contains("within one another"));
     for count in [1000, 300_000] {
-        assert!(malformed(format!("<feed><x{}/></feed>", declared("a", count))).contains("attributes"));
+        assert!(
+            malformed(format!("<feed><x{}/></feed>", declared("a", count))).contains("attributes")
+        );
     }
-    assert!(malformed(format!("<feed><x{}/></feed>", declared("xmlns:a", 200_000))).contains("attributes"));
+    assert!(
+        malformed(format!("<feed><x{}/></feed>", declared("xmlns:a", 200_000)))
+            .contains("attributes")
+    );
     let namespaces = declared("xmlns:a", 60);
-    assert!(malformed(format!("<feed>{}", format!("<x{namespaces}>").repeat(5))).contains("namespaces"));
+    assert!(
+        malformed(format!("<feed>{}", format!("<x{namespaces}>").repeat(5))).contains("namespaces")
+    );
     assert!(malformed(format!("<feed><a b=\"{}", "x".repeat(600_000))).contains("ends within"));
     // Deep relative bases would cost memory by the square of their number; they are left out.
     let bases = format!("{}{}", "<a xml:base='aaaaaaaa/'>".repeat(100), "</a>".repeat(100));
-    let bases = format!("<feed xmlns='http://www.w3.org/2005/Atom' xml:base='http://x.example/'>{bases}</feed>");
+    let bases = format!(
+        "<feed xmlns='http://www.w3.org/2005/Atom' xml:base='http://x.example/'>{bases}</feed>"
+    );
     assert!(parse(bases).unwrap().incidents.is_empty());
     let item = |inner: &str| {
         parse(format!(
@@ -366,19 +489,32 @@ fn hostile_documents_are_refused_or_bounded() {
             .clone()
     };
     assert_eq!(item("<title>&b;&#0;&#27;x</title>").title, "&b;\u{fffd}\u{fffd}x");
-    assert!(item(&format!("<description>{}</description>", "&amp;&#38;&x;&".repeat(100_000))).updates[0].text.len() <= 16 * 1024);
+    assert!(
+        item(&format!("<description>{}</description>", "&amp;&#38;&x;&".repeat(100_000))).updates
+            [0]
+        .text
+        .len()
+            <= 16 * 1024
+    );
     let title = item(&format!("<title>{}</title>", "ä".repeat(450_000))).title;
     assert!(title.chars().count() == 300 && title.ends_with('…'));
     // feed-rs panics on these two.
-    assert_eq!(item("<itunes:duration>99999999999999999999999999</itunes:duration><title>a</title>").title, "a");
+    assert_eq!(
+        item("<itunes:duration>99999999999999999999999999</itunes:duration><title>a</title>").title,
+        "a"
+    );
     assert_eq!(item("<author>a@b.example（Support）</author><title>a</title>").title, "a");
 }
 
 #[test]
 fn real_rerendering_changes_what_was_edited_alone() {
     let load = |name| real(name).map(|body| parse(body).unwrap());
-    let Some(before) = load("statuspage/github-history-rerender-01.atom") else { return };
-    let Some(after) = load("statuspage/github-history-rerender-02.atom") else { return };
+    let Some(before) = load("statuspage/github-history-rerender-01.atom") else {
+        return;
+    };
+    let Some(after) = load("statuspage/github-history-rerender-02.atom") else {
+        return;
+    };
     assert!(before.page.version < after.page.version);
     let pairs = || before.incidents.iter().zip(&after.incidents);
     assert!(pairs().all(|(before, after)| before.id == after.id));
@@ -393,14 +529,20 @@ fn real_rerendering_changes_what_was_edited_alone() {
 
 #[test]
 fn real_feed_and_api_agree() {
-    let Some(body) = real("incidentio/openai-feed-trimmed.atom") else { return };
+    let Some(body) = real("incidentio/openai-feed-trimmed.atom") else {
+        return;
+    };
     let snapshot = parse(body).unwrap();
-    assert!(snapshot.incidents.iter().all(|incident| incident.id.len() == 26), "ids are those of the API");
+    assert!(
+        snapshot.incidents.iter().all(|incident| incident.id.len() == 26),
+        "ids are those of the API"
+    );
     assert!(snapshot.incidents.iter().all(|incident| incident.status == Status::Resolved));
 
-    let (Some(atom), Some(json)) =
-        (real("statuspage/github-history-rca-edit-01.atom"), real("statuspage/github-incidents-trimmed.json"))
-    else {
+    let (Some(atom), Some(json)) = (
+        real("statuspage/github-history-rca-edit-01.atom"),
+        real("statuspage/github-incidents-trimmed.json"),
+    ) else {
         return;
     };
     let known = parse(atom).unwrap();
@@ -417,12 +559,21 @@ mod mutations {
 
     use super::*;
 
-    const NAMES: [&str; 6] = ["growing-01.atom", "replaced.atom", "plain.rss", "old.rdf", "feed.json", "prefixed-xhtml.atom"];
+    const NAMES: [&str; 6] = [
+        "growing-01.atom",
+        "replaced.atom",
+        "plain.rss",
+        "old.rdf",
+        "feed.json",
+        "prefixed-xhtml.atom",
+    ];
 
     /// Where the root ends: whatever is cut before that is a cut document.
     fn end(text: &str) -> usize {
         let ends = ["</feed>", "</a:feed>", "</rss>", "</rdf:RDF>"];
-        ends.iter().find_map(|end| text.rfind(end).map(|at| at + end.len())).unwrap_or_else(|| text.trim_end().len())
+        ends.iter()
+            .find_map(|end| text.rfind(end).map(|at| at + end.len()))
+            .unwrap_or_else(|| text.trim_end().len())
     }
 
     proptest! {

@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use statuswatch::fetch::{Answer, Client, ClientOptions, Failure, FailureKind, Fetched, Request, Validators};
+use statuswatch::fetch::{
+    Answer, Client, ClientOptions, Failure, FailureKind, Fetched, Request, Validators,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
@@ -58,7 +60,11 @@ where
     F: Fn(TcpStream, usize, Seen) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let server = Server { address: listener.local_addr().unwrap(), seen: Seen::default(), accepted: Arc::default() };
+    let server = Server {
+        address: listener.local_addr().unwrap(),
+        seen: Seen::default(),
+        accepted: Arc::default(),
+    };
     let (seen, accepted) = (Arc::clone(&server.seen), Arc::clone(&server.accepted));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -101,7 +107,8 @@ async fn fixed(answer: impl Into<Vec<u8>>) -> Server {
 
 /// A whole response with its length.
 fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len()).into_bytes();
+    let mut bytes = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len())
+        .into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }
@@ -175,7 +182,9 @@ async fn an_answer_and_what_was_asked() {
         )));
         assert!(seen.contains("accept: application/json\r\n"), "{seen}");
         assert!(seen.contains("accept-encoding: gzip\r\n"), "{seen}");
-        for unwanted in ["cookie:", "referer:", "if-none-match:", "if-modified-since:", "authorization:"] {
+        for unwanted in
+            ["cookie:", "referer:", "if-none-match:", "if-modified-since:", "authorization:"]
+        {
             assert!(!seen.contains(unwanted), "{seen}");
         }
     }
@@ -184,7 +193,9 @@ async fn an_answer_and_what_was_asked() {
 #[tokio::test]
 async fn validators_go_back_exactly_and_304_is_an_answer() {
     let long = "x".repeat(4096);
-    for etag in ["\"a\"", "W/\"a\"", "unquoted", "with spaces", "\"\u{80}\u{ff}\u{e9}\"", long.as_str()] {
+    for etag in
+        ["\"a\"", "W/\"a\"", "unquoted", "with spaces", "\"\u{80}\u{ff}\u{e9}\"", long.as_str()]
+    {
         let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nLast-Modified: yesterday, about noon\r\nETag: ".to_vec();
         answer.extend(etag.chars().map(|c| c as u8));
         answer.extend_from_slice(b"\r\n\r\n{}");
@@ -192,15 +203,22 @@ async fn validators_go_back_exactly_and_304_is_an_answer() {
             let answer = if number == 0 {
                 answer.clone()
             } else {
-                b"HTTP/1.1 304 Not Modified\r\nETag: new\r\nCache-Control: max-age=9\r\n\r\n".to_vec()
+                b"HTTP/1.1 304 Not Modified\r\nETag: new\r\nCache-Control: max-age=9\r\n\r\n"
+                    .to_vec()
             };
             reply(stream, seen, answer)
         })
         .await;
-        let (client, url) = (Client::new(ClientOptions { keep_alive: Duration::ZERO, ..options() }).unwrap(), server.url("/"));
+        let (client, url) = (
+            Client::new(ClientOptions { keep_alive: Duration::ZERO, ..options() }).unwrap(),
+            server.url("/"),
+        );
         let first = body(&client, request(&url)).await;
         assert_eq!(first.validators.etag.as_deref(), Some(etag));
-        let second = client.get(Request { validators: Some(&first.validators), ..request(&url) }).await.unwrap();
+        let second = client
+            .get(Request { validators: Some(&first.validators), ..request(&url) })
+            .await
+            .unwrap();
         let Fetched::NotModified { validators, max_age } = second else { panic!("{second:?}") };
         assert_eq!(validators.unwrap().etag.as_deref(), Some("new"));
         assert_eq!(max_age, Some(Duration::from_secs(9)));
@@ -213,7 +231,10 @@ async fn validators_go_back_exactly_and_304_is_an_answer() {
 #[tokio::test]
 async fn deadlines_hold_from_the_start() {
     // One byte every 20 ms, in the headers and in the body: each read alone is quick enough.
-    for answer in [response("200 OK", &format!("X: {}\r\n", "x".repeat(500)), b"{}"), response("200 OK", "", &[b'x'; 500])] {
+    for answer in [
+        response("200 OK", &format!("X: {}\r\n", "x".repeat(500)), b"{}"),
+        response("200 OK", "", &[b'x'; 500]),
+    ] {
         let in_body = answer.ends_with(b"x");
         let server = serve(move |mut stream, _, seen| {
             let answer = answer.clone();
@@ -231,10 +252,15 @@ async fn deadlines_hold_from_the_start() {
         })
         .await;
         let (began, url) = (Instant::now(), server.url("/"));
-        let failed = failure(&client(), Request { timeout: Duration::from_millis(300), ..request(&url) }).await;
+        let failed =
+            failure(&client(), Request { timeout: Duration::from_millis(300), ..request(&url) })
+                .await;
         assert_eq!(failed.kind, FailureKind::Timeout);
         assert_eq!(failed.message.contains("body"), in_body, "{failed}");
-        assert!(began.elapsed() >= Duration::from_millis(300) && began.elapsed() < Duration::from_secs(3));
+        assert!(
+            began.elapsed() >= Duration::from_millis(300)
+                && began.elapsed() < Duration::from_secs(3)
+        );
     }
 }
 
@@ -246,8 +272,15 @@ async fn a_handshake_that_never_ends_meets_the_connect_timeout() {
     })
     .await;
     let url = Url::parse(&format!("https://{}/", server.address)).unwrap();
-    let failed = failure(&client(), Request { connect_timeout: Duration::from_millis(200), ..request(&url) }).await;
-    assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::Timeout, "no connection within 200ms"));
+    let failed = failure(
+        &client(),
+        Request { connect_timeout: Duration::from_millis(200), ..request(&url) },
+    )
+    .await;
+    assert_eq!(
+        (failed.kind, failed.message.as_str()),
+        (FailureKind::Timeout, "no connection within 200ms")
+    );
 }
 
 #[tokio::test]
@@ -283,7 +316,10 @@ async fn a_new_connection_that_dies_is_not_tried_again() {
         head(&mut stream, &seen).await;
     })
     .await;
-    assert_eq!(failure(&client(), request(&server.url("/"))).await.kind, FailureKind::IncompleteBody);
+    assert_eq!(
+        failure(&client(), request(&server.url("/"))).await.kind,
+        FailureKind::IncompleteBody
+    );
     assert_eq!(server.connections(), 1);
 }
 
@@ -296,28 +332,42 @@ async fn a_name_with_two_families_of_which_one_answers() {
             println!("skipped: {family} is not to be had here");
             continue;
         };
-        let server = serve_on(listener, |stream, _, seen| reply(stream, seen, response("200 OK", "", b"{}")));
+        let server = serve_on(listener, |stream, _, seen| {
+            reply(stream, seen, response("200 OK", "", b"{}"))
+        });
         let orders = [("first.test", vec![four, six]), ("last.test", vec![six, four])];
-        let names: HashMap<String, Vec<IpAddr>> = orders.into_iter().map(|(name, ips)| (name.to_owned(), ips)).collect();
+        let names: HashMap<String, Vec<IpAddr>> =
+            orders.into_iter().map(|(name, ips)| (name.to_owned(), ips)).collect();
         let client = Client::new(ClientOptions { names, ..options() }).unwrap();
         for name in ["first.test", "last.test", "localhost"] {
-            let (url, began) = (Url::parse(&format!("http://{name}:{}/", server.address.port())).unwrap(), Instant::now());
+            let (url, began) = (
+                Url::parse(&format!("http://{name}:{}/", server.address.port())).unwrap(),
+                Instant::now(),
+            );
             // Not every machine knows `localhost` by both.
-            if name == "localhost" && !(name, 0).to_socket_addrs().unwrap().any(|address| address.ip() == family) {
+            if name == "localhost"
+                && !(name, 0).to_socket_addrs().unwrap().any(|address| address.ip() == family)
+            {
                 println!("skipped: localhost is not {family} here");
                 continue;
             }
             body(&client, Request { allow_private: true, ..request(&url) }).await;
             println!("{name} by {family} alone: {:.1?}", began.elapsed());
-            // 0.5 s says the case; a busy machine gets more, and a connect timeout would be longer still.
-            assert!(began.elapsed() < Duration::from_secs(3), "{name} by {family}: {:?}", began.elapsed());
+            // 0.5 s says the case; a busy machine gets more, and a connect timeout would be longer
+            // still.
+            assert!(
+                began.elapsed() < Duration::from_secs(3),
+                "{name} by {family}: {:?}",
+                began.elapsed()
+            );
         }
         assert!(server.connections() >= 2);
         drop(refusing);
     }
 }
 
-/// A listener of one family, and a socket that keeps anybody else from listening at the same port of the other.
+/// A listener of one family, and a socket that keeps anybody else from listening at the same port
+/// of the other.
 async fn one_family(family: IpAddr) -> Option<(TcpListener, Option<TcpSocket>)> {
     for _ in 0..20 {
         let listener = TcpListener::bind((family, 0)).await.ok()?;
@@ -326,7 +376,9 @@ async fn one_family(family: IpAddr) -> Option<(TcpListener, Option<TcpSocket>)> 
             IpAddr::V4(_) => (IpAddr::from(Ipv6Addr::LOCALHOST), TcpSocket::new_v6()),
             IpAddr::V6(_) => (IpAddr::from(Ipv4Addr::LOCALHOST), TcpSocket::new_v4()),
         };
-        let Ok(socket) = socket else { return Some((listener, None)) };
+        let Ok(socket) = socket else {
+            return Some((listener, None));
+        };
         match socket.bind((other, port).into()) {
             Ok(()) => return Some((listener, Some(socket))),
             // Somebody's already: the next port.

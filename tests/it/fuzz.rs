@@ -1,7 +1,7 @@
 //! Damaged documents through the whole path: no panic, no hang, nothing harmful, nothing endless.
 //!
-//! A few seconds by default; `STATUSWATCH_FUZZ_SECONDS=600` for more, `STATUSWATCH_FUZZ_SEED` to repeat one. The
-//! coverage-guided targets are in `fuzz/`.
+//! A few seconds by default; `STATUSWATCH_FUZZ_SECONDS=600` for more, `STATUSWATCH_FUZZ_SEED` to
+//! repeat one. The coverage-guided targets are in `fuzz/`.
 
 pub(crate) mod mutate;
 mod whole;
@@ -29,7 +29,10 @@ fn seconds() -> f64 {
 }
 
 fn seed() -> u64 {
-    std::env::var("STATUSWATCH_FUZZ_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_121)
+    std::env::var("STATUSWATCH_FUZZ_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_261_121)
 }
 
 /// The step through the path, after what an undamaged one left behind.
@@ -59,7 +62,10 @@ fn guarded(name: &str, seed: u64, documents: &Documents, check: impl FnOnce()) {
     }
     let kept = std::env::temp_dir().join(format!("statuswatch-fuzz-{seed}.bin"));
     std::fs::write(&kept, &documents.first.body).unwrap();
-    panic!("{name}, seed {seed}: failed or took {took:?}; the first document is kept in {}", kept.display());
+    panic!(
+        "{name}, seed {seed}: failed or took {took:?}; the first document is kept in {}",
+        kept.display()
+    );
 }
 
 #[test]
@@ -71,7 +77,10 @@ fn undamaged_documents_pass() {
     }
     for (source, name, document) in broken() {
         whole::recognise(&document);
-        assert!(whole::walk(source, &Documents::only(document), &Before::default()).is_none(), "{name}");
+        assert!(
+            whole::walk(source, &Documents::only(document), &Before::default()).is_none(),
+            "{name}"
+        );
     }
 }
 
@@ -79,23 +88,28 @@ fn undamaged_documents_pass() {
 fn damaged_documents_are_survived() {
     let steps = steps();
     let bodies: Vec<&[u8]> = steps.iter().map(|step| step.documents.first.body.as_ref()).collect();
-    let befores: Vec<Before> =
-        steps.iter().map(|step| whole::walk(step.source, &step.documents, &Before::default()).unwrap()).collect();
+    let befores: Vec<Before> = steps
+        .iter()
+        .map(|step| whole::walk(step.source, &step.documents, &Before::default()).unwrap())
+        .collect();
     let (began, limit) = (Instant::now(), Duration::from_secs_f64(seconds()));
     let first = seed();
     let mut rounds = 0;
     while began.elapsed() < limit {
         let seed = first + rounds;
         let mut random = Rng::with_seed(seed);
-        // One source after the other, so that each has its share whatever the number of its fixtures.
+        // One source after the other, so that each has its share whatever the number of its
+        // fixtures.
         let source = SOURCES[rounds as usize % SOURCES.len()].name();
-        let own: Vec<usize> = (0..steps.len()).filter(|place| steps[*place].source.name() == source).collect();
+        let own: Vec<usize> =
+            (0..steps.len()).filter(|place| steps[*place].source.name() == source).collect();
         let place = *random.choice(&own).unwrap_or_else(|| panic!("{source} has no fixture"));
         let step = &steps[place];
         let mut documents = step.documents.clone();
         let damage_first = documents.details.is_empty() || random.bool();
         if damage_first {
-            documents.first.body = mutate::mutate(&mut random, &documents.first.body, &bodies).into();
+            documents.first.body =
+                mutate::mutate(&mut random, &documents.first.body, &bodies).into();
         }
         for (_, detail) in &mut documents.details {
             if random.bool() {
@@ -103,14 +117,27 @@ fn damaged_documents_are_survived() {
             }
         }
         if random.u8(..8) == 0 {
-            let types = ["text/html; charset=utf-16le", "application/xml; charset=windows-1252", "x; charset=shift_jis", "\u{e9}"];
+            let types = [
+                "text/html; charset=utf-16le",
+                "application/xml; charset=windows-1252",
+                "x; charset=shift_jis",
+                "\u{e9}",
+            ];
             documents.first.content_type = Some(types[random.usize(..types.len())].to_owned());
         }
         guarded(&step.name, seed, &documents, || walk(step, &documents, &befores[place]));
         rounds += 1;
     }
-    println!("{rounds} damaged documents in {:?}, seeds {first}..{}", began.elapsed(), first + rounds);
-    assert!(rounds >= SOURCES.len() as u64, "too slow to try each source: {rounds} documents in {:?}", began.elapsed());
+    println!(
+        "{rounds} damaged documents in {:?}, seeds {first}..{}",
+        began.elapsed(),
+        first + rounds
+    );
+    assert!(
+        rounds >= SOURCES.len() as u64,
+        "too slow to try each source: {rounds} documents in {:?}",
+        began.elapsed()
+    );
 }
 
 /// What once failed, here or in a coverage-guided target.
@@ -118,7 +145,9 @@ fn damaged_documents_are_survived() {
 fn former_crashes_stay_mended() {
     for path in entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/crashes")) {
         let body = std::fs::read(&path).unwrap();
-        for place in ["api/v2/summary.json", "api/v1/summary", "api/v2/incidents.json", "history.atom"] {
+        for place in
+            ["api/v2/summary.json", "api/v1/summary", "api/v2/incidents.json", "history.atom"]
+        {
             let url = Url::parse("https://status.acme.example/").unwrap().join(place).unwrap();
             let documents = Documents::only(Document::new(url, None, body.clone()));
             guarded(&file_name(&path), 0, &documents, || {
@@ -170,7 +199,11 @@ fn bombs_are_cheap() {
             guarded(name, 0, &documents, || {
                 if let Ok(snapshot) = source.parse(&documents, Limits::default()) {
                     let texts = format!("{snapshot:?}");
-                    assert!(!texts.contains("root:") && texts.len() < 8 << 20, "{name}: {} bytes", texts.len());
+                    assert!(
+                        !texts.contains("root:") && texts.len() < 8 << 20,
+                        "{name}: {} bytes",
+                        texts.len()
+                    );
                 }
             });
         }

@@ -1,5 +1,5 @@
-//! Providers that move: to another platform, to another host, to other ids, or to a page nobody can read. Nothing told
-//! before is told again, nothing that is open is closed.
+//! Providers that move: to another platform, to another host, to other ids, or to a page nobody can
+//! read. Nothing told before is told again, nothing that is open is closed.
 
 use serde_json::Value;
 use statuswatch::event::{ComponentStatus, Impact, Status};
@@ -27,7 +27,12 @@ impl Story {
     async fn begin(platform: &'static dyn Platform, more: &str) -> Self {
         let page = provider("acme", platform);
         page.import(5);
-        let posted = page.open_incident("Uploads are slow", Impact::Major, &["Object storage"], "Some uploads take minutes.");
+        let posted = page.open_incident(
+            "Uploads are slow",
+            Impact::Major,
+            &["Object storage"],
+            "Some uploads take minutes.",
+        );
         let server = alone(&page).await;
         // Loopback is private: a redirect to it is followed only where the user allows it.
         let more = format!(", name: Acme, allow_private_addresses: true{more}");
@@ -45,8 +50,14 @@ impl Story {
         until("the event of the move", || self.bench.events().into_iter().find(is_move)).await
     }
 
-    /// Goes on with the story, ends it, and gives what was told since the first two events and what was said.
-    async fn end(self, page: &Provider, incident: u64, shows_components: bool) -> (Vec<String>, String) {
+    /// Goes on with the story, ends it, and gives what was told since the first two events and what
+    /// was said.
+    async fn end(
+        self,
+        page: &Provider,
+        incident: u64,
+        shows_components: bool,
+    ) -> (Vec<String>, String) {
         let status = self.bench.status_of("acme").unwrap();
         assert_eq!(status["open"].as_array().unwrap().len(), 1, "still open: {status:#}");
         let before = self.bench.events().len();
@@ -77,7 +88,8 @@ const AFTERWARDS: [&str; 3] = [
 
 #[tokio::test]
 async fn another_platform_at_the_same_address() {
-    let (statuspage, incidentio): (&'static dyn Platform, &'static dyn Platform) = (&Statuspage, &IncidentIo);
+    let (statuspage, incidentio): (&'static dyn Platform, &'static dyn Platform) =
+        (&Statuspage, &IncidentIo);
     let moves = [
         (statuspage, incidentio, ""),
         (incidentio, statuspage, ""),
@@ -109,7 +121,10 @@ async fn platform_changes(from: &'static dyn Platform, to: &'static dyn Platform
     let (page, incident) = (story.page.clone(), story.posted.incident);
     let shows_components = to.source() != "feed";
     let (told, err) = story.end(&page, incident, shows_components).await;
-    let afterwards: Vec<&str> = AFTERWARDS.into_iter().filter(|line| shows_components || !line.starts_with("component")).collect();
+    let afterwards: Vec<&str> = AFTERWARDS
+        .into_iter()
+        .filter(|line| shows_components || !line.starts_with("component"))
+        .collect();
     assert_eq!(told[1..], afterwards, "{err}");
 }
 
@@ -118,7 +133,9 @@ async fn a_redirect_to_another_host_with_another_platform() {
     let story = Story::begin(&Statuspage, "").await;
     let elsewhere = provider("acme", &IncidentIo);
     elsewhere.change(|state, _| *state = story.page.state());
-    let host = Server::start_each(World::new([elsewhere.clone()]).on("127.0.0.2".parse().unwrap())).await.unwrap();
+    let host = Server::start_each(World::new([elsewhere.clone()]).on("127.0.0.2".parse().unwrap()))
+        .await
+        .unwrap();
     // A redirect whose target is asked for at the old host, too, is spared there: this one is not.
     story.page.fault(Fault::Redirect { to: format!("{}?from=acme", host.url("acme")), code: 301 });
     let moved = story.moved().await;
@@ -162,10 +179,17 @@ async fn an_address_that_becomes_a_page_of_html() {
     let story = Story::begin(&Statuspage, ", stale_after: 1s").await;
     story.page.become_html(true);
     let unreachable = story.bench.wait_events(3).await.remove(2);
-    assert_eq!((&unreachable["kind"], &unreachable["status"]), (&"provider".into(), &"unreachable".into()));
+    assert_eq!(
+        (&unreachable["kind"], &unreachable["status"]),
+        (&"provider".into(), &"unreachable".into())
+    );
     assert!(unreachable["message"].as_str().unwrap().contains("HTML"), "{unreachable:#}");
     let status = story.bench.status_of("acme").unwrap();
-    assert_eq!((&status["status"], &status["open"].as_array().unwrap().len()), (&"unknown".into(), &1), "{status:#}");
+    assert_eq!(
+        (&status["status"], &status["open"].as_array().unwrap().len()),
+        (&"unknown".into(), &1),
+        "{status:#}"
+    );
     story.page.become_html(false);
     let moved = story.moved().await;
     assert_eq!(moved["title"], "Acme can be read again");

@@ -9,8 +9,13 @@ use std::time::Duration;
 
 use actix::{Actor, Addr};
 use statuswatch::config::{Filter, FirstRun, Provider, Settings};
-use statuswatch::event::{Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, parse_time};
-use statuswatch::ledger::{Binding, Checkpoint, LedgerActor, Options, Query, Reader, Record, Recorded, Resume, Verdict, Watch};
+use statuswatch::event::{
+    Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, parse_time,
+};
+use statuswatch::ledger::{
+    Binding, Checkpoint, LedgerActor, Options, Query, Reader, Record, Recorded, Resume, Verdict,
+    Watch,
+};
 use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 
 /// Runs a story inside an actix system.
@@ -57,10 +62,22 @@ impl World {
 
     async fn start(dir: &tempfile::TempDir, provider: &Arc<Provider>) -> Addr<LedgerActor> {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
-        let options = Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(400 * 24), fatal };
+        let options = Options {
+            state_dir: dir.path().to_owned(),
+            keep: Duration::from_hours(400 * 24),
+            fatal,
+        };
         let ledger = LedgerActor::open(options).unwrap().start();
-        ledger.send(Watch { providers: vec![Arc::clone(provider)], died: Vec::new() }).await.unwrap().unwrap();
-        ledger.send(Resume { provider: Arc::clone(provider), generation: 1 }).await.unwrap().unwrap();
+        ledger
+            .send(Watch { providers: vec![Arc::clone(provider)], died: Vec::new() })
+            .await
+            .unwrap()
+            .unwrap();
+        ledger
+            .send(Resume { provider: Arc::clone(provider), generation: 1 })
+            .await
+            .unwrap()
+            .unwrap();
         ledger
     }
 
@@ -101,7 +118,8 @@ impl World {
     fn short(&mut self) -> Vec<String> {
         let words = |event: StatusEvent| {
             let what = event.incident_id.unwrap_or(event.title);
-            let edit = if event.revision > 1 { format!(" r{}", event.revision) } else { String::new() };
+            let edit =
+                if event.revision > 1 { format!(" r{}", event.revision) } else { String::new() };
             let past = if event.backfill { " backfill" } else { "" };
             let text = event.message.map(|text| format!(": {text}")).unwrap_or_default();
             format!("{} {what} {}{edit}{past}{text}", event.kind, event.status)
@@ -122,25 +140,50 @@ fn update(id: &str, status: Status, minute: i64, text: &str) -> Update {
 
 fn incident(id: &str, updates: Vec<Update>) -> Incident {
     let status = updates.last().map_or(Status::Investigating, |update| update.status);
-    Incident { status, impact: Impact::Minor, updates, ..Incident::new(Kind::Incident, id, format!("Trouble {id}")) }
+    Incident {
+        status,
+        impact: Impact::Minor,
+        updates,
+        ..Incident::new(Kind::Incident, id, format!("Trouble {id}"))
+    }
 }
 
 fn page(version: i64, incidents: Vec<Incident>) -> Snapshot {
     Snapshot {
-        page: Page { id: Some("acmepage0001".to_owned()), version: Some(at(version)), ..Page::default() },
+        page: Page {
+            id: Some("acmepage0001".to_owned()),
+            version: Some(at(version)),
+            ..Page::default()
+        },
         incidents,
         components: Vec::new(),
-        coverage: Coverage { incidents: Listing::Recent, maintenances: Listing::Recent, all_components: true },
+        coverage: Coverage {
+            incidents: Listing::Recent,
+            maintenances: Listing::Recent,
+            all_components: true,
+        },
         rejected: Vec::new(),
     }
 }
 
 fn opened() -> Incident {
-    incident("a", vec![update("1", Status::Investigating, -30, "Looking."), update("2", Status::Identified, -20, "Found.")])
+    incident(
+        "a",
+        vec![
+            update("1", Status::Investigating, -30, "Looking."),
+            update("2", Status::Identified, -20, "Found."),
+        ],
+    )
 }
 
 fn past(id: &str) -> Incident {
-    incident(id, vec![update(id, Status::Investigating, -900, "Hm."), update("r", Status::Resolved, -800, "Fine.")])
+    incident(
+        id,
+        vec![
+            update(id, Status::Investigating, -900, "Hm."),
+            update("r", Status::Resolved, -800, "Fine."),
+        ],
+    )
 }
 
 #[test]
@@ -183,13 +226,19 @@ fn updates_edits_and_several_at_once() {
         assert_eq!(world.short(), ["incident a investigating: Looking."]);
 
         // Two at once, and an edit of the oldest with a newer edit time.
-        trouble.updates[0] = Update { edited_at: Some(at(5)), ..update("1", Status::Investigating, 1, "Looking into it.") };
+        trouble.updates[0] = Update {
+            edited_at: Some(at(5)),
+            ..update("1", Status::Investigating, 1, "Looking into it.")
+        };
         trouble.updates.push(update("2", Status::Identified, 3, "Found."));
         trouble.updates.push(update("3", Status::Monitoring, 4, "Fixed."));
         trouble.status = Status::Monitoring;
         world.poll(page(5, vec![trouble.clone()])).await;
         let news = world.news();
-        let told: Vec<_> = news.iter().map(|event| (event.status, event.revision, event.previous_status)).collect();
+        let told: Vec<_> = news
+            .iter()
+            .map(|event| (event.status, event.revision, event.previous_status))
+            .collect();
         assert_eq!(
             told,
             [
@@ -203,7 +252,12 @@ fn updates_edits_and_several_at_once() {
         // Another title, other white space, another order of components: nothing.
         trouble.title = "Trouble everywhere".to_owned();
         trouble.updates[2].text = " Fixed.\n".to_owned();
-        trouble.components.push(Component { id: None, name: "API".to_owned(), group: None, status: ComponentStatus::MajorOutage });
+        trouble.components.push(Component {
+            id: None,
+            name: "API".to_owned(),
+            group: None,
+            status: ComponentStatus::MajorOutage,
+        });
         assert_eq!(world.poll(page(6, vec![trouble.clone()])).await.events, 0);
 
         // Impact alone: an event of its own. Twice up and down: four different ones.
@@ -234,7 +288,8 @@ fn answers_from_the_past_and_from_others_change_nothing() {
         // A stale edge: older version, the incident open again.
         assert_eq!(world.poll(page(9, vec![opened()])).await.verdict, Verdict::Stale);
         // Another tenant, with an incident of its own.
-        let mut foreign = page(12, vec![incident("x", vec![update("9", Status::Investigating, 12, "Theirs.")])]);
+        let mut foreign =
+            page(12, vec![incident("x", vec![update("9", Status::Investigating, 12, "Theirs.")])]);
         foreign.page.id = Some("theirpage001".to_owned());
         assert!(matches!(world.poll(foreign).await.verdict, Verdict::WrongTenant { .. }));
         assert_eq!(world.poll(page(11, vec![worse])).await.verdict, Verdict::Same);
@@ -247,7 +302,8 @@ fn a_page_that_was_reset_is_believed_in_the_end() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         world.poll(page(100, vec![])).await;
-        let fresh = || page(50, vec![incident("n", vec![update("1", Status::Investigating, 50, "New.")])]);
+        let fresh =
+            || page(50, vec![incident("n", vec![update("1", Status::Investigating, 50, "New.")])]);
         let mut polls = 0;
         while world.poll(fresh()).await.verdict == Verdict::Stale {
             polls += 1;
@@ -306,12 +362,21 @@ fn a_history_seen_later_is_not_news_but_what_happened_since_is() {
         let mut first = page(0, vec![]);
         first.coverage.incidents = Listing::Open;
         world.poll(first).await;
-        let since = incident("s", vec![update("1", Status::Investigating, 2, "Oh."), update("2", Status::Resolved, 3, "Over.")]);
+        let since = incident(
+            "s",
+            vec![
+                update("1", Status::Investigating, 2, "Oh."),
+                update("2", Status::Resolved, 3, "Over."),
+            ],
+        );
         world.poll(page(3, vec![since, past("p"), past("q")])).await;
         assert_eq!(world.short(), ["incident s investigating: Oh.", "incident s resolved: Over."]);
         // An import afterwards is told, marked as past.
         world.poll(page(4, vec![past("i")])).await;
-        assert_eq!(world.short(), ["incident i investigating backfill: Hm.", "incident i resolved backfill: Fine."]);
+        assert_eq!(
+            world.short(),
+            ["incident i investigating backfill: Hm.", "incident i resolved backfill: Fine."]
+        );
     });
 }
 
@@ -339,8 +404,17 @@ fn components_are_compared_one_by_one() {
         world.poll(with(&[("web", down)])).await;
         world.poll(with(&[("api", up), ("web", down), ("new", down)])).await;
         let news = world.news();
-        let told: Vec<_> = news.iter().map(|event| (event.title.as_str(), event.status, event.previous_status)).collect();
-        assert_eq!(told, [("api", Status::MajorOutage, None), ("api", Status::Operational, Some(Status::MajorOutage))]);
+        let told: Vec<_> = news
+            .iter()
+            .map(|event| (event.title.as_str(), event.status, event.previous_status))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("api", Status::MajorOutage, None),
+                ("api", Status::Operational, Some(Status::MajorOutage))
+            ]
+        );
     });
 }
 
@@ -349,8 +423,13 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let shown = |status, minute, text: &str| {
-            let update =
-                Update { id: UpdateId::Latest, status, published_at: Some(at(minute)), edited_at: None, text: text.to_owned() };
+            let update = Update {
+                id: UpdateId::Latest,
+                status,
+                published_at: Some(at(minute)),
+                edited_at: None,
+                text: text.to_owned(),
+            };
             let mut snapshot = page(0, vec![incident("a", vec![update])]);
             snapshot.page.version = None;
             snapshot.coverage.incidents = Listing::Unknown;
@@ -377,10 +456,19 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
 #[test]
 fn filters_keep_without_telling_and_leave_no_gap() {
     story(async {
-        let filter = Filter { components: vec!["API*".to_owned()], min_impact: Some(Impact::Minor), ..Filter::default() };
+        let filter = Filter {
+            components: vec!["API*".to_owned()],
+            min_impact: Some(Impact::Minor),
+            ..Filter::default()
+        };
         let mut world = World::filtered(FirstRun::All, filter).await;
         let mut web = incident("w", vec![update("1", Status::Investigating, 1, "Web.")]);
-        web.components.push(Component { id: None, name: "Web".to_owned(), group: None, status: ComponentStatus::MajorOutage });
+        web.components.push(Component {
+            id: None,
+            name: "Web".to_owned(),
+            group: None,
+            status: ComponentStatus::MajorOutage,
+        });
         let mut api = incident("a", vec![update("1", Status::Investigating, 2, "API.")]);
         api.components.push(Component {
             id: None,
@@ -414,7 +502,10 @@ fn an_end_is_as_bad_as_it_was_last_known_to_be_where_the_page_says_nothing_of_it
         world.news();
         world.poll(page(3, vec![over(opened())])).await;
         let end = world.news().pop().unwrap();
-        assert_eq!((end.status, end.impact, end.previous_impact), (Status::Resolved, Impact::Minor, Some(Impact::Minor)));
+        assert_eq!(
+            (end.status, end.impact, end.previous_impact),
+            (Status::Resolved, Impact::Minor, Some(Impact::Minor))
+        );
         assert_eq!(world.poll(page(4, vec![over(opened())])).await.verdict, Verdict::Same);
         // What the page does say is believed.
         world.poll(page(5, vec![Incident { impact: Impact::Major, ..over(opened()) }])).await;
@@ -488,13 +579,25 @@ fn a_move_to_another_platform_tells_nothing_again_and_closes_nothing() {
             let recorded = world.poll_from(source, moved.clone()).await;
             assert!(recorded.active, "the open incident is still open");
             let news = world.news();
-            let told: Vec<_> = news.iter().map(|event| (event.kind, event.status, event.previous_status)).collect();
+            let told: Vec<_> = news
+                .iter()
+                .map(|event| (event.kind, event.status, event.previous_status))
+                .collect();
             assert_eq!(
                 told,
-                [(Kind::Incident, Status::Monitoring, Some(Status::Identified)), (Kind::Provider, Status::Reachable, None)],
+                [
+                    (Kind::Incident, Status::Monitoring, Some(Status::Identified)),
+                    (Kind::Provider, Status::Reachable, None)
+                ],
                 "{source}"
             );
-            assert!(news[1].message.as_deref().unwrap().starts_with("Of 4 incidents and maintenances listed 4 are known"));
+            assert!(
+                news[1]
+                    .message
+                    .as_deref()
+                    .unwrap()
+                    .starts_with("Of 4 incidents and maintenances listed 4 are known")
+            );
             world.poll_from(source, moved).await;
             // And back: the old ids are known still.
             world.poll_from("statuspage", page(2, old.to_vec())).await;
@@ -508,13 +611,18 @@ fn a_move_to_another_platform_tells_nothing_again_and_closes_nothing() {
 fn what_comes_back_at_the_far_end_of_a_list_is_no_news() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
-        let at = |id: &str, minute: i64| incident(id, vec![update("1", Status::Resolved, minute, "Over.")]);
+        let at = |id: &str, minute: i64| {
+            incident(id, vec![update("1", Status::Resolved, minute, "Over.")])
+        };
         world.poll(page(0, vec![at("c", -10), at("b", -20)])).await;
         // One is taken off: an older one is listed again.
         world.poll(page(1, vec![at("b", -20), at("a", -30)])).await;
         assert_eq!(world.short(), Vec::<String>::new());
         // Two more than were taken off have been put there by somebody.
         world.poll(page(2, vec![at("b", -20), at("a", -30), at("y", -40), at("z", -50)])).await;
-        assert_eq!(world.short(), ["incident z resolved backfill: Over.", "incident y resolved backfill: Over."]);
+        assert_eq!(
+            world.short(),
+            ["incident z resolved backfill: Over.", "incident y resolved backfill: Over."]
+        );
     });
 }

@@ -15,13 +15,15 @@ use crate::support::wait::{until, until_true};
 const SUMMARY: &str = "api/v2/summary.json";
 
 async fn many(count: usize) -> (Vec<Provider>, Server) {
-    let providers: Vec<Provider> = (0..count).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
+    let providers: Vec<Provider> =
+        (0..count).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
     let server = Server::start_each(World::new(providers.clone())).await.unwrap();
     (providers, server)
 }
 
 fn bench(server: &Server, providers: &[Provider], interval: &str) -> Bench {
-    let mut bench = Bench::new().default("interval", interval).default("incident_interval", interval);
+    let mut bench =
+        Bench::new().default("interval", interval).default("incident_interval", interval);
     bench = bench.default("backoff", "{initial: 500ms, max: 2s}").default("max_body", "1MiB");
     for provider in providers {
         bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
@@ -29,14 +31,19 @@ fn bench(server: &Server, providers: &[Provider], interval: &str) -> Bench {
     bench
 }
 
-/// Starts `run` with a limit that `prlimit` sets, and without the diagnostics of a search for mistakes.
+/// Starts `run` with a limit that `prlimit` sets, and without the diagnostics of a search for
+/// mistakes.
 fn start_limited(bench: &Bench, limit: &str) -> Run {
     bench.write();
     let text = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
     bench.write_text(&text.replace("level: debug", "level: info"));
     let program = bench.command();
     let mut command = Command::new("prlimit");
-    command.arg(limit).arg(program.get_program()).args(["run", "--hosted"]).current_dir(program.get_current_dir().unwrap());
+    command
+        .arg(limit)
+        .arg(program.get_program())
+        .args(["run", "--hosted"])
+        .current_dir(program.get_current_dir().unwrap());
     Run::start(&mut command)
 }
 
@@ -79,26 +86,43 @@ async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
     let short = || {
         let status = bench.status()?;
         let rows = status["providers"].as_array()?.iter();
-        let named = rows.filter(|row| row["last_error"].as_str().is_some_and(|error| error.contains("out of resources"))).count();
+        let named = rows
+            .filter(|row| {
+                row["last_error"].as_str().is_some_and(|error| error.contains("out of resources"))
+            })
+            .count();
         Some(named).filter(|named| *named >= 50)
     };
     until("many that say what they lack", short).await;
     let (began, before) = (Instant::now(), processor_time(&run));
     for provider in &providers {
-        provider.open_incident("Failed requests", Impact::Minor, &[], &format!("Told while {} was not read.", provider.id()));
+        provider.open_incident(
+            "Failed requests",
+            Impact::Minor,
+            &[],
+            &format!("Told while {} was not read.", provider.id()),
+        );
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let share = processor_time(&run).saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let share =
+        processor_time(&run).saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64();
     println!("{share:.2} of a processor while descriptors are short");
     // Not optimised, and with a hundred polls a second: a loop that spins takes a whole one.
     assert!(share < 0.9, "{share}");
     assert!(run.is_running());
-    prlimit(Some(pid(&run)), Resource::Nofile, Rlimit { current: Some(2000), maximum: Some(2000) }).unwrap();
+    prlimit(Some(pid(&run)), Resource::Nofile, Rlimit { current: Some(2000), maximum: Some(2000) })
+        .unwrap();
     let events = bench.wait_events(200).await;
-    assert!(events.iter().all(|event| event["message"].as_str().unwrap().starts_with("Told while")));
+    assert!(
+        events.iter().all(|event| event["message"].as_str().unwrap().starts_with("Told while"))
+    );
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
-    assert!(ended.err.contains("out of resources") && !ended.err.contains("panic"), "{}", ended.err);
+    assert!(
+        ended.err.contains("out of resources") && !ended.err.contains("panic"),
+        "{}",
+        ended.err
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,8 +143,12 @@ async fn memory_is_bounded_by_what_goes_on_at_once_and_not_by_providers() {
     // In steps, each with its own patience: without optimisation a mebibyte takes a while.
     for share in 1..=4 {
         until_true("everybody to be read", || {
-            let rows = bench.status().and_then(|status| status["providers"].as_array().cloned()).unwrap_or_default();
-            rows.iter().filter(|row| row["freshness"] != "never").count() >= providers.len() * share / 4
+            let rows = bench
+                .status()
+                .and_then(|status| status["providers"].as_array().cloned())
+                .unwrap_or_default();
+            rows.iter().filter(|row| row["freshness"] != "never").count()
+                >= providers.len() * share / 4
         })
         .await;
     }
@@ -156,9 +184,14 @@ async fn a_network_that_is_gone_is_told_once_for_each_and_all_are_back_soon() {
     until_true("all to be back", || told("can be read again") >= 40).await;
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     let status = bench.status().unwrap();
-    assert!(status["providers"].as_array().unwrap().iter().all(|row| row["restarts"] == 0), "{status}");
-    let logged: u64 =
-        std::fs::read_dir(bench.path("diagnostics")).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(
+        status["providers"].as_array().unwrap().iter().all(|row| row["restarts"] == 0),
+        "{status}"
+    );
+    let logged: u64 = std::fs::read_dir(bench.path("diagnostics"))
+        .unwrap()
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum();
     assert!(logged < 40 * 1000, "{logged} bytes");
     let ended = run.stop().await;
     assert_eq!((ended.code(), ended.err.lines().count()), (Some(0), 80), "{}", ended.err);
@@ -173,7 +206,12 @@ async fn a_limit_on_the_size_of_files_is_an_error_and_no_death_by_signal() {
     let bench = bench(&server, &providers, "200ms");
     let write = |from: usize| {
         for n in from..from + 30 {
-            providers[n % 3].open_incident(&format!("Problem {n}"), Impact::Minor, &[], &format!("Text {n}: {}", "x".repeat(2000)));
+            providers[n % 3].open_incident(
+                &format!("Problem {n}"),
+                Impact::Minor,
+                &[],
+                &format!("Text {n}: {}", "x".repeat(2000)),
+            );
         }
     };
     for provider in &providers {
@@ -184,7 +222,10 @@ async fn a_limit_on_the_size_of_files_is_an_error_and_no_death_by_signal() {
         write(round * 30);
         let mut run = start_limited(&bench, &format!("--fsize={limit}"));
         let asked = server.requests().len();
-        until_true("its end or many polls", || !run.is_running() || server.requests().len() > asked + 30).await;
+        until_true("its end or many polls", || {
+            !run.is_running() || server.requests().len() > asked + 30
+        })
+        .await;
         let end = run.stop_or_ended().await;
         assert!(matches!(end.code(), Some(0 | 1)), "ended by a signal: {end:?}");
         assert!(!end.err.contains("panic"), "{}", end.err);
@@ -192,7 +233,8 @@ async fn a_limit_on_the_size_of_files_is_an_error_and_no_death_by_signal() {
     // Without the limit: everything, once.
     let run = bench.start(&["run"]);
     let events = bench.wait_events(90).await;
-    let texts: std::collections::HashSet<&str> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
+    let texts: std::collections::HashSet<&str> =
+        events.iter().map(|event| event["message"].as_str().unwrap()).collect();
     assert_eq!(texts.len(), 90);
     assert_eq!(run.stop().await.code(), Some(0));
 }

@@ -1,5 +1,5 @@
-//! Feeds that say the same again, lose and regain their past, list things twice or begin anew: what is told of them by
-//! the real program.
+//! Feeds that say the same again, lose and regain their past, list things twice or begin anew: what
+//! is told of them by the real program.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ fn item(id: &str, minutes: i64) -> Item<'static> {
 }
 
 fn rss(begun: DateTime<Utc>, items: &[Item<'_>]) -> String {
-    let mut text = "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Parcels</title>".to_owned();
+    let mut text =
+        "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Parcels</title>".to_owned();
     for (id, title, minutes, words) in items {
         let at = (begun - TimeDelta::minutes(*minutes)).to_rfc2822();
         write!(text, "<item><guid isPermaLink=\"false\">{id}</guid><title>{title}</title><pubDate>{at}</pubDate><description>{words}</description></item>")
@@ -41,12 +42,20 @@ struct Story {
 }
 
 fn stories() -> Vec<Story> {
-    let window = |ids: std::ops::Range<i64>| ids.map(|n| item(&format!("past-{n}"), 1000 + n)).collect::<Vec<_>>();
+    let window = |ids: std::ops::Range<i64>| {
+        ids.map(|n| item(&format!("past-{n}"), 1000 + n)).collect::<Vec<_>>()
+    };
     let only = |items: Vec<Item<'static>>| (items, vec![]);
     let other = ("reused".to_owned(), "Trucks stand still", -1, "Quite another matter.".to_owned());
     vec![
-        Story { id: "nothing-first", steps: vec![only(vec![]), (vec![item("one", 0)], vec![("one", "Words about one.")])] },
-        Story { id: "window", steps: vec![only(window(0..25)), only(window(0..10)), only(window(0..25))] },
+        Story {
+            id: "nothing-first",
+            steps: vec![only(vec![]), (vec![item("one", 0)], vec![("one", "Words about one.")])],
+        },
+        Story {
+            id: "window",
+            steps: vec![only(window(0..25)), only(window(0..10)), only(window(0..25))],
+        },
         Story {
             id: "listed-twice",
             steps: vec![
@@ -64,13 +73,26 @@ fn stories() -> Vec<Story> {
         },
         Story {
             id: "reused",
-            steps: vec![only(vec![item("reused", 500)]), (vec![other], vec![("reused", "Quite another matter.")])],
+            steps: vec![
+                only(vec![item("reused", 500)]),
+                (vec![other], vec![("reused", "Quite another matter.")]),
+            ],
         },
         Story {
             id: "spellings",
             steps: vec![
-                only(vec![("http://Parcels.example/i/7".to_owned(), "Slow parcels", 9, "Words.".to_owned())]),
-                only(vec![(" https://parcels.example/i/7/ ".to_owned(), "Slow parcels", 9, "Words.".to_owned())]),
+                only(vec![(
+                    "http://Parcels.example/i/7".to_owned(),
+                    "Slow parcels",
+                    9,
+                    "Words.".to_owned(),
+                )]),
+                only(vec![(
+                    " https://parcels.example/i/7/ ".to_owned(),
+                    "Slow parcels",
+                    9,
+                    "Words.".to_owned(),
+                )]),
             ],
         },
         Story {
@@ -93,19 +115,24 @@ fn stories() -> Vec<Story> {
             ],
         },
         // The same ids as another provider's.
-        Story { id: "namesake", steps: vec![only(vec![]), (vec![item("one", 0)], vec![("one", "Words about one.")])] },
+        Story {
+            id: "namesake",
+            steps: vec![only(vec![]), (vec![item("one", 0)], vec![("one", "Words about one.")])],
+        },
     ]
 }
 
 fn of<'a>(events: &'a [Value], provider: &str) -> Vec<(&'a str, &'a str)> {
     let mine = events.iter().filter(|event| event["provider"] == provider);
-    mine.map(|event| (event["incident_id"].as_str().unwrap(), event["message"].as_str().unwrap())).collect()
+    mine.map(|event| (event["incident_id"].as_str().unwrap(), event["message"].as_str().unwrap()))
+        .collect()
 }
 
 #[tokio::test]
 async fn feeds_tell_what_is_new_and_nothing_else() {
     let (begun, stories) = (Utc::now(), stories());
-    let providers: Vec<Provider> = stories.iter().map(|story| Provider::raw(story.id, Arc::new(Utc::now))).collect();
+    let providers: Vec<Provider> =
+        stories.iter().map(|story| Provider::raw(story.id, Arc::new(Utc::now))).collect();
     let show = |step: usize| {
         for (story, provider) in stories.iter().zip(&providers) {
             if let Some((items, _)) = story.steps.get(step) {
@@ -123,7 +150,8 @@ async fn feeds_tell_what_is_new_and_nothing_else() {
     let mut expected: Vec<Vec<(&str, &str)>> = vec![Vec::new(); stories.len()];
     for step in 0..3 {
         show(step);
-        let before: Vec<usize> = providers.iter().map(|provider| server.requests_of(provider.id()).len()).collect();
+        let before: Vec<usize> =
+            providers.iter().map(|provider| server.requests_of(provider.id()).len()).collect();
         for (provider, before) in providers.iter().zip(before) {
             within("polls of each", server.wait_answered(provider.id(), before + 4)).await;
         }
@@ -134,10 +162,18 @@ async fn feeds_tell_what_is_new_and_nothing_else() {
         }
     }
     let ended = run.stop().await;
-    assert!(ended.err.contains("rolled-on") && ended.err.contains("updates may have been missed"), "{}", ended.err);
+    assert!(
+        ended.err.contains("rolled-on") && ended.err.contains("updates may have been missed"),
+        "{}",
+        ended.err
+    );
     let events = bench.events();
     let ids = |provider: &str| {
-        events.iter().filter(|event| event["provider"] == provider).map(|event| event["id"].clone()).collect::<Vec<_>>()
+        events
+            .iter()
+            .filter(|event| event["provider"] == provider)
+            .map(|event| event["id"].clone())
+            .collect::<Vec<_>>()
     };
     assert_ne!(ids("nothing-first"), ids("namesake"), "ids are their provider's");
 }
@@ -148,7 +184,8 @@ async fn an_import_of_the_past_is_told_once_and_marked() {
     let known: Vec<Item<'_>> = (0..3).map(|n| item(&format!("known-{n}"), 60 + n)).collect();
     feed.set_document("feed.xml", "application/rss+xml", rss(begun, &known));
     let server = alone(&feed).await;
-    let bench = Bench::new().provider("feed", &format!("{}feed.xml", server.url("feed")), ", source: feed");
+    let bench =
+        Bench::new().provider("feed", &format!("{}feed.xml", server.url("feed")), ", source: feed");
     let run = bench.start(&["run"]);
     within("first polls", server.wait_answered("feed", 3)).await;
     let past = (0..300).map(|n| item(&format!("past-{n}"), 10_000 + n));
@@ -160,7 +197,8 @@ async fn an_import_of_the_past_is_told_once_and_marked() {
     run.stop().await;
     assert_eq!(bench.events().len(), 300);
     assert!(events.iter().all(|event| event["backfill"] == true));
-    let texts: Vec<&str> = events.iter().map(|event| event["incident_id"].as_str().unwrap()).collect();
+    let texts: Vec<&str> =
+        events.iter().map(|event| event["incident_id"].as_str().unwrap()).collect();
     let expected: Vec<String> = (0..300).rev().map(|n| format!("past-{n}")).collect();
     assert_eq!(texts, expected, "oldest first");
 }
@@ -169,7 +207,8 @@ async fn an_import_of_the_past_is_told_once_and_marked() {
 async fn an_incident_that_is_opened_again_is_told_again() {
     let acme = provider("acme", &Statuspage);
     let server = alone(&acme).await;
-    let bench = Bench::new().provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
+    let bench =
+        Bench::new().provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
     let run = bench.start(&["run"]);
     within("first polls", server.wait_answered("acme", 3)).await;
     let posted = acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
@@ -178,11 +217,18 @@ async fn an_incident_that_is_opened_again_is_told_again() {
         acme.update(posted.incident, status, &format!("Update {n}.")).unwrap();
     }
     let events = bench.wait_events(4).await;
-    let told: Vec<(&str, &str)> =
-        events.iter().map(|event| (event["status"].as_str().unwrap(), event["message"].as_str().unwrap())).collect();
+    let told: Vec<(&str, &str)> = events
+        .iter()
+        .map(|event| (event["status"].as_str().unwrap(), event["message"].as_str().unwrap()))
+        .collect();
     assert_eq!(
         told,
-        [("investigating", "Update 0."), ("resolved", "Update 1."), ("investigating", "Update 2."), ("resolved", "Update 3.")]
+        [
+            ("investigating", "Update 0."),
+            ("resolved", "Update 1."),
+            ("investigating", "Update 2."),
+            ("resolved", "Update 3.")
+        ]
     );
     assert!(events.iter().all(|event| event["incident_id"] == events[0]["incident_id"]));
     run.stop().await;
@@ -201,12 +247,17 @@ async fn all_of_the_past_is_told_also_where_it_could_not_be_read_at_first() {
     let run = bench.start(&["run"]);
     within(
         "polls without a history",
-        server.wait_until(|requests| requests.iter().filter(|request| request.status == Some(500)).count() >= 2),
+        server.wait_until(|requests| {
+            requests.iter().filter(|request| request.status == Some(500)).count() >= 2
+        }),
     )
     .await;
     acme.clear_faults();
     let events = bench.wait_events(2).await;
     assert!(events.iter().all(|event| event["backfill"] == true), "{events:#?}");
-    assert_eq!(of(&events, "acme").iter().map(|(_, text)| *text).collect::<Vec<_>>(), ["Update 0.", "Update 1."]);
+    assert_eq!(
+        of(&events, "acme").iter().map(|(_, text)| *text).collect::<Vec<_>>(),
+        ["Update 0.", "Update 1."]
+    );
     run.stop().await;
 }

@@ -1,6 +1,7 @@
 //! What answers made to harm cost in memory: the most that the real binary had while it met them.
 //!
-//! `STATUSWATCH_POLLS=50 cargo test --test it memory:: -- --nocapture` meets each of them so many times.
+//! `STATUSWATCH_POLLS=50 cargo test --test it memory:: -- --nocapture` meets each of them so many
+//! times.
 
 use statuswatch::world::platform::Statuspage;
 use statuswatch::world::{Fault, Provider, Server};
@@ -23,7 +24,8 @@ fn forget_the_most(run: &Run) {
     std::fs::write(format!("/proc/{}/clear_refs", run.pid()), "5").unwrap();
 }
 
-/// How often the harm is met, and how many items are too many: ten times as many where time is no matter.
+/// How often the harm is met, and how many items are too many: ten times as many where time is no
+/// matter.
 fn effort() -> (usize, usize) {
     std::env::var("STATUSWATCH_POLLS").map_or((3, 20_000), |text| (text.parse().unwrap(), 200_000))
 }
@@ -45,11 +47,20 @@ struct Cost {
 }
 
 /// Meets `harm`, in small first: what the code itself needs to be read in is then there.
-async fn cost(more: &str, small: impl FnOnce(&Provider), harm: impl FnOnce(&Provider), says: &str) -> Cost {
+async fn cost(
+    more: &str,
+    small: impl FnOnce(&Provider),
+    harm: impl FnOnce(&Provider),
+    says: &str,
+) -> Cost {
     let acme = provider("acme", &Statuspage);
     let server = alone(&acme).await;
     let mut bench = Bench::new().default("backoff", "{initial: 100ms, max: 200ms}");
-    bench.add("acme", &format!("{}{SUMMARY}", server.url("acme")), &format!(", source: statuspage{more}"));
+    bench.add(
+        "acme",
+        &format!("{}{SUMMARY}", server.url("acme")),
+        &format!(", source: statuspage{more}"),
+    );
     let run = bench.start(&["run", "--hosted"]);
     polled(&server, 2).await;
     small(&acme);
@@ -60,7 +71,8 @@ async fn cost(more: &str, small: impl FnOnce(&Provider), harm: impl FnOnce(&Prov
     harm(&acme);
     polled(&server, effort().0).await;
     let most = kib(&run, "VmHWM");
-    let error = bench.status_of("acme").unwrap()["last_error"].as_str().unwrap_or_default().to_owned();
+    let error =
+        bench.status_of("acme").unwrap()["last_error"].as_str().unwrap_or_default().to_owned();
     assert!(error.contains(says), "{says}: {error}");
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0), "{}", ended.err);
@@ -87,7 +99,10 @@ fn too_many(count: usize) -> impl FnOnce(&Provider) {
 }
 
 fn header(bytes: usize) -> impl FnOnce(&Provider) {
-    move |provider| provider.behave(|behaviour| behaviour.headers = vec![("X-Long".to_owned(), vec![b'x'; bytes])])
+    move |provider| {
+        provider
+            .behave(|behaviour| behaviour.headers = vec![("X-Long".to_owned(), vec![b'x'; bytes])])
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,7 +113,12 @@ async fn answers_made_to_harm_cost_little_memory() {
     }
     let (polls, count) = effort();
     let (bomb, long, many, items) = tokio::join!(
-        cost(", max_body: 1MiB", fault(Fault::GzipBomb(2 << 20)), fault(Fault::GzipBomb(1 << 30)), "larger"),
+        cost(
+            ", max_body: 1MiB",
+            fault(Fault::GzipBomb(2 << 20)),
+            fault(Fault::GzipBomb(1 << 30)),
+            "larger"
+        ),
         cost("", header(500 << 10), header(1 << 20), "header"),
         cost("", fault(Fault::ManyHeaders(200)), fault(Fault::ManyHeaders(10_000)), "header"),
         cost("", too_many(count), |_| {}, "too many incidents"),
@@ -110,6 +130,11 @@ async fn answers_made_to_harm_cost_little_memory() {
     );
     assert!(bomb.most < 4 << 10, "{} KiB: more than four times the limit of 1 MiB", bomb.most);
     assert!(long.most < 8 << 10 && many.most < 8 << 10, "{} and {} KiB", long.most, many.most);
-    // Allocators differ by some MB; with all polls a body that stays would be seen at once, it has 2.8 MB.
-    assert!(items.beyond_small < 16 << 10, "{} KiB: each poll of too many items leaves something", items.beyond_small);
+    // Allocators differ by some MB; with all polls a body that stays would be seen at once, it has
+    // 2.8 MB.
+    assert!(
+        items.beyond_small < 16 << 10,
+        "{} KiB: each poll of too many items leaves something",
+        items.beyond_small
+    );
 }

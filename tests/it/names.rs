@@ -45,7 +45,8 @@ async fn a_name_that_leads_elsewhere_is_followed_without_a_restart() {
     }
     let acme = provider("acme", &Statuspage);
     let server = alone(&acme).await;
-    let home: SocketAddr = server.url("acme").trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+    let home: SocketAddr =
+        server.url("acme").trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
     let (one, other) = both().await;
     let port = one.local_addr().unwrap().port();
     let old = tokio::spawn(hand_on(one, home));

@@ -1,4 +1,5 @@
-//! `check --online`, `probe` and `add` against fake pages: what is found, and what is said where nothing is.
+//! `check --online`, `probe` and `add` against fake pages: what is found, and what is said where
+//! nothing is.
 
 use serde_json::Value;
 use statuswatch::event::Impact;
@@ -10,7 +11,9 @@ use crate::support::provider::provider;
 
 /// The rows of the table, by provider.
 fn row<'a>(out: &'a str, id: &str) -> &'a str {
-    out.lines().find(|line| line.starts_with(&format!("{id} "))).unwrap_or_else(|| panic!("no row {id}:\n{out}"))
+    out.lines()
+        .find(|line| line.starts_with(&format!("{id} ")))
+        .unwrap_or_else(|| panic!("no row {id}:\n{out}"))
 }
 
 async fn check(bench: &Bench) -> (Option<i32>, String, Value) {
@@ -26,7 +29,11 @@ async fn what_is_found_stands_in_a_table() {
     let [quiet, open] = [provider("quiet", &Instatus), provider("open", &BetterStack)];
     open.open_incident("Slow", Impact::Major, &["Compute"], "Slow.");
     let server = Server::start_each(World::new([quiet, open])).await.unwrap();
-    let bench = Bench::new().provider("quiet", &server.url("quiet"), "").provider("open", &server.url("open"), "");
+    let bench = Bench::new().provider("quiet", &server.url("quiet"), "").provider(
+        "open",
+        &server.url("open"),
+        "",
+    );
     let (code, out, json) = check(&bench).await;
     assert_eq!(code, Some(0), "{out}");
     let words = |id: &str| row(&out, id).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -43,18 +50,27 @@ async fn what_is_found_stands_in_a_table() {
 async fn what_is_astray_is_said() {
     let names = ["moved", "changed", "html", "missing", "failing", "filtered"];
     let pages: Vec<Provider> = names.iter().map(|id| provider(id, &Statuspage)).collect();
-    let elsewhere =
-        Server::start_each(World::new([provider("moved", &IncidentIo)]).on("127.0.0.2".parse().unwrap())).await.unwrap();
-    pages[0].fault(Fault::Redirect { to: format!("{}?from=here", elsewhere.url("moved")), code: 301 });
+    let elsewhere = Server::start_each(
+        World::new([provider("moved", &IncidentIo)]).on("127.0.0.2".parse().unwrap()),
+    )
+    .await
+    .unwrap();
+    pages[0]
+        .fault(Fault::Redirect { to: format!("{}?from=here", elsewhere.url("moved")), code: 301 });
     pages[1].switch_platform(&IncidentIo);
     pages[2].become_html(true);
     pages[3].fault(Fault::Status(404, None));
     pages[4].fault(Fault::Status(503, None));
     let server = Server::start_each(World::new(pages)).await.unwrap();
     let mut bench = Bench::new();
-    for (id, more) in
-        names.iter().zip([", allow_private_addresses: true", ", source: statuspage", "", "", "", ", components: [Comptue]"])
-    {
+    for (id, more) in names.iter().zip([
+        ", allow_private_addresses: true",
+        ", source: statuspage",
+        "",
+        "",
+        "",
+        ", components: [Comptue]",
+    ]) {
         bench.add(id, &server.url(id), more);
     }
     let (code, out, json) = check(&bench).await;
@@ -71,7 +87,10 @@ async fn what_is_astray_is_said() {
     }
     assert!(out.ends_with("\n3 of 6 can be read\n"), "{out}");
     assert_eq!((&json[0]["readable"], &json[0]["source"]), (&true.into(), &"incidentio".into()));
-    assert_eq!((&json[3]["readable"], &json[3]["problem"]), (&false.into(), &"404 Not Found".into()));
+    assert_eq!(
+        (&json[3]["readable"], &json[3]["problem"]),
+        (&false.into(), &"404 Not Found".into())
+    );
 }
 
 /// What `probe` and `add` say where there is no status page, and that nothing is said twice.
@@ -88,7 +107,11 @@ async fn what_is_no_status_page_is_told_in_a_few_lines() {
     let bench = Bench::new();
     for (id, first, more) in [
         ("html", "no status page was recognised at", Some("an HTML page, \"Welcome\" (and ")),
-        ("unclaimed", "nobody has claimed this Statuspage address", Some("an HTML page, \"Statuspage | Atlassian\"")),
+        (
+            "unclaimed",
+            "nobody has claimed this Statuspage address",
+            Some("an HTML page, \"Statuspage | Atlassian\""),
+        ),
         ("empty", "200 with an empty body", None),
         ("nothing", "404 Not Found", None),
         ("limited", "429 Too Many Requests", None),
@@ -96,7 +119,12 @@ async fn what_is_no_status_page_is_told_in_a_few_lines() {
     ] {
         for command in ["probe", "add"] {
             let ended = bench.start_as_is(&[command, &server.url(id)]).ended().await;
-            assert_eq!((ended.code(), ended.out.as_str()), (Some(1), ""), "{command} {id}: {}", ended.err);
+            assert_eq!(
+                (ended.code(), ended.out.as_str()),
+                (Some(1), ""),
+                "{command} {id}: {}",
+                ended.err
+            );
             let mut lines = ended.err.lines();
             let told = lines.next().unwrap();
             assert!(told.starts_with("statuswatch: ") && told.contains(first), "{told}");
@@ -105,7 +133,12 @@ async fn what_is_no_status_page_is_told_in_a_few_lines() {
                 assert!(lines.next().unwrap().contains(more), "{}", ended.err);
                 assert!(lines.next().unwrap().starts_with("help: "), "{}", ended.err);
             }
-            assert_eq!(lines.next(), (command == "add").then_some("statuswatch: nothing was added"), "{}", ended.err);
+            assert_eq!(
+                lines.next(),
+                (command == "add").then_some("statuswatch: nothing was added"),
+                "{}",
+                ended.err
+            );
             assert_eq!(lines.next(), None);
         }
     }
@@ -120,7 +153,11 @@ async fn a_page_is_added_once_and_ids_are_told_apart() {
     let (first, second) = (server.url("first"), server.url("second"));
     for (what, out, err) in [
         (first.as_str(), "providers.yaml: 1 provider\n", String::new()),
-        (first.as_str(), "", format!("statuswatch: {first} is there already, as northwind-cloud\n")),
+        (
+            first.as_str(),
+            "",
+            format!("statuswatch: {first} is there already, as northwind-cloud\n"),
+        ),
         // Of the same name at another address.
         (second.as_str(), "providers.yaml: 2 providers\n", String::new()),
         // Nobody is asked for a page of the catalogue.
@@ -132,9 +169,17 @@ async fn a_page_is_added_once_and_ids_are_told_apart() {
     }
     let text = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
     let ids: Vec<&str> = text.lines().filter(|line| line.starts_with("  - ")).collect();
-    assert_eq!(ids, ["  - id: northwind-cloud", "  - id: northwind-cloud-2", "  - github"], "{text}");
+    assert_eq!(
+        ids,
+        ["  - id: northwind-cloud", "  - id: northwind-cloud-2", "  - github"],
+        "{text}"
+    );
     let ended = bench.start_as_is(&["probe", &first]).ended().await;
-    assert!(ended.out.contains("Platform     statuspage") && ended.out.contains("\nCompute"), "{}", ended.out);
+    assert!(
+        ended.out.contains("Platform     statuspage") && ended.out.contains("\nCompute"),
+        "{}",
+        ended.out
+    );
     let ended = bench.start_as_is(&["probe", "gihtub"]).ended().await;
     let says = "statuswatch: \"gihtub\" is not in the catalogue; is \"github\" meant?\n";
     assert_eq!((ended.code(), ended.err.as_str()), (Some(2), says));

@@ -1,5 +1,5 @@
-//! What a provider's transport may do to the program as a whole: refuse, go for good, move, repeat itself, be slow; and what
-//! the program does to providers when it was stopped itself.
+//! What a provider's transport may do to the program as a whole: refuse, go for good, move, repeat
+//! itself, be slow; and what the program does to providers when it was stopped itself.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,11 @@ async fn two() -> (Provider, Server, Bench) {
     let (acme, beside) = (provider("acme", &Statuspage), provider("beside", &Statuspage));
     let server = Server::start_each(World::new([acme.clone(), beside])).await.unwrap();
     let address = |id: &str| format!("{}{SUMMARY}", server.url(id));
-    let bench = Bench::new().provider("acme", &address("acme"), "").provider("beside", &address("beside"), "");
+    let bench = Bench::new().provider("acme", &address("acme"), "").provider(
+        "beside",
+        &address("beside"),
+        "",
+    );
     (acme, server, bench)
 }
 
@@ -55,7 +59,8 @@ async fn an_outage_is_told_at_both_ends_and_what_happened_meanwhile_is_told_once
     assert_eq!((ended.code(), bench.events().len()), (Some(0), 2));
     let lines: Vec<&str> = ended.err.lines().collect();
     assert!(lines.len() == 2 && lines[1].contains("acme can be read again"), "{}", ended.err);
-    let beside: Vec<Instant> = server.requests_of("beside").iter().map(|request| request.at).collect();
+    let beside: Vec<Instant> =
+        server.requests_of("beside").iter().map(|request| request.at).collect();
     let longest = beside.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
     assert!(longest < Duration::from_secs(1), "{longest:?}");
 }
@@ -95,10 +100,18 @@ async fn an_address_that_has_moved_is_followed_and_told_once() {
     let ended = run.stop().await;
     assert_eq!(ended.err.matches("has moved for good").count(), 1, "{}", ended.err);
     assert!(ended.err.contains(SUMMARY), "{}", ended.err);
-    assert_eq!(std::fs::read(bench.path("providers.yaml")).unwrap(), before, "the file is the user's");
+    assert_eq!(
+        std::fs::read(bench.path("providers.yaml")).unwrap(),
+        before,
+        "the file is the user's"
+    );
     // Each poll begins at the address that stands in the file.
-    let targets: Vec<String> = server.requests_of("acme").into_iter().map(|request| request.target).collect();
-    assert!(targets.iter().filter(|target| **target == format!("/{SUMMARY}")).count() >= 4, "{targets:?}");
+    let targets: Vec<String> =
+        server.requests_of("acme").into_iter().map(|request| request.target).collect();
+    assert!(
+        targets.iter().filter(|target| **target == format!("/{SUMMARY}")).count() >= 4,
+        "{targets:?}"
+    );
 }
 
 #[tokio::test]
@@ -107,12 +120,18 @@ async fn the_same_bytes_without_validators_are_not_read_again() {
     acme.fault(Fault::NoValidators);
     let run = bench.start(&["run"]);
     polls(&server, "acme", 5).await;
-    until_true("an unchanged poll to be written down", || last_outcome(&bench, "acme").as_deref() == Some("unchanged")).await;
-    let polls: Vec<Request> = server.requests_of("acme").into_iter().filter(|request| request.path == SUMMARY).collect();
+    until_true("an unchanged poll to be written down", || {
+        last_outcome(&bench, "acme").as_deref() == Some("unchanged")
+    })
+    .await;
+    let polls: Vec<Request> =
+        server.requests_of("acme").into_iter().filter(|request| request.path == SUMMARY).collect();
     assert!(polls.iter().all(|request| request.status == Some(200)));
     // What is read brings further documents with it; nothing but the first poll did.
-    let further = server.requests_of("acme").iter().filter(|request| request.path != SUMMARY).count();
-    let bound = server.requests_of("beside").iter().filter(|request| request.path != SUMMARY).count();
+    let further =
+        server.requests_of("acme").iter().filter(|request| request.path != SUMMARY).count();
+    let bound =
+        server.requests_of("beside").iter().filter(|request| request.path != SUMMARY).count();
     assert_eq!(further, bound);
     assert_eq!(run.stop().await.code(), Some(0));
     assert!(bench.events().is_empty());
@@ -146,10 +165,14 @@ async fn slow_answers_follow_each_other_and_pile_up_nowhere() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() {
-    let providers: Vec<Provider> = (0..30).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
+    let providers: Vec<Provider> =
+        (0..30).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
     let server = Server::start_each(World::new(providers.clone())).await.unwrap();
     let interval = Duration::from_secs(1);
-    let mut bench = Bench::new().default("interval", "1s").default("incident_interval", "1s").default("stale_after", "2s");
+    let mut bench = Bench::new()
+        .default("interval", "1s")
+        .default("incident_interval", "1s")
+        .default("stale_after", "2s");
     for provider in &providers {
         bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
     }
@@ -158,11 +181,13 @@ async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() 
         within("first polls", server.wait_answered(provider.id(), 4)).await;
     }
     run.signal(Signal::STOP);
-    // Longer than the interval, than what makes a provider stale, and than the ledger takes for its own silence.
+    // Longer than the interval, than what makes a provider stale, and than the ledger takes for its
+    // own silence.
     tokio::time::sleep(Duration::from_millis(5500)).await;
     let (began, asked) = (Instant::now(), server.requests().len());
     run.signal(Signal::CONT);
-    let before: Vec<usize> = providers.iter().map(|provider| server.requests_of(provider.id()).len()).collect();
+    let before: Vec<usize> =
+        providers.iter().map(|provider| server.requests_of(provider.id()).len()).collect();
     for (provider, before) in providers.iter().zip(before) {
         within("polls afterwards", server.wait_answered(provider.id(), before + 2)).await;
     }
@@ -170,14 +195,23 @@ async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() 
     let at_once = after.iter().filter(|request| request.at < began + interval / 5).count();
     assert!(at_once <= 15, "{at_once} of 30 within a fifth of the interval");
     for provider in &providers {
-        let mine: Vec<Instant> =
-            after.iter().filter(|request| request.provider == provider.id()).map(|request| request.at).collect();
-        assert!(mine.windows(2).all(|pair| pair[1] - pair[0] > interval / 4), "{}: catching up: {mine:?}", provider.id());
+        let mine: Vec<Instant> = after
+            .iter()
+            .filter(|request| request.provider == provider.id())
+            .map(|request| request.at)
+            .collect();
+        assert!(
+            mine.windows(2).all(|pair| pair[1] - pair[0] > interval / 4),
+            "{}: catching up: {mine:?}",
+            provider.id()
+        );
     }
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
     // What was on its way when the process was stopped has had its time.
-    let of_requests = |line: &str| line.contains("cannot be read: no answer within") || line.ends_with("can be read again");
+    let of_requests = |line: &str| {
+        line.contains("cannot be read: no answer within") || line.ends_with("can be read again")
+    };
     assert!(ended.err.lines().all(of_requests), "{}", ended.err);
     assert!(bench.events().is_empty(), "the silence was ours: {:?}", bench.events());
 }

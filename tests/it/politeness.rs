@@ -1,4 +1,5 @@
-//! What providers see of us: headers, conditional requests, waits, order; and that no provider costs another its turn.
+//! What providers see of us: headers, conditional requests, waits, order; and that no provider
+//! costs another its turn.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,9 @@ const SUMMARY: &str = "api/v2/summary.json";
 #[tokio::test]
 async fn requests_say_who_asks_and_nothing_else() {
     let acme = provider("acme", &Statuspage);
-    acme.behave(|behaviour| behaviour.headers.push(("Set-Cookie".to_owned(), b"track=1; Path=/".to_vec())));
+    acme.behave(|behaviour| {
+        behaviour.headers.push(("Set-Cookie".to_owned(), b"track=1; Path=/".to_vec()))
+    });
     let server = alone(&acme).await;
     let address = format!("{}{SUMMARY}?a=1&b=%20", server.url("acme"));
     let bench = Bench::new().provider("acme", &address, "");
@@ -29,12 +32,23 @@ async fn requests_say_who_asks_and_nothing_else() {
         assert!(said.starts_with(agent) && said.contains("http") && said.ends_with(')'), "{said}");
         assert!(request.header("Accept").unwrap().contains("application/json"));
         assert_eq!(request.header("Accept-Encoding").as_deref(), Some("gzip"));
-        let expected = ["host", "user-agent", "accept", "accept-encoding", "if-none-match", "if-modified-since", "connection"];
+        let expected = [
+            "host",
+            "user-agent",
+            "accept",
+            "accept-encoding",
+            "if-none-match",
+            "if-modified-since",
+            "connection",
+        ];
         for (name, _) in &request.headers {
             assert!(expected.contains(&name.to_ascii_lowercase().as_str()), "nobody needs {name}");
         }
         if request.path == SUMMARY {
-            assert_eq!(request.target, "/api/v2/summary.json?a=1&b=%20", "asked for as it was written");
+            assert_eq!(
+                request.target, "/api/v2/summary.json?a=1&b=%20",
+                "asked for as it was written"
+            );
         }
     }
 }
@@ -45,7 +59,9 @@ async fn one_request_is_for_everything_and_all_others_for_what_is_new() {
     let server = alone(&acme).await;
     let bench = Bench::new().provider("acme", &server.url("acme"), "");
     let run = bench.start(&["run"]);
-    let polled = |requests: &[Request]| requests.iter().filter(|request| request.path == SUMMARY).cloned().collect::<Vec<_>>();
+    let polled = |requests: &[Request]| {
+        requests.iter().filter(|request| request.path == SUMMARY).cloned().collect::<Vec<_>>()
+    };
     // A host is asked four times a second at most, so a thousand take some minutes.
     let polls = std::env::var("STATUSWATCH_POLLS").map_or(12, |text| text.parse().unwrap());
     let patience = Duration::from_secs(20 + polls as u64);
@@ -54,14 +70,23 @@ async fn one_request_is_for_everything_and_all_others_for_what_is_new() {
     run.stop().await;
     println!("{} requests over {} connections", server.requests().len(), server.connections());
     let polls = polled(&server.requests_of("acme"));
-    let whole: Vec<_> = polls.iter().filter(|request| request.header("If-None-Match").is_none()).collect();
+    let whole: Vec<_> =
+        polls.iter().filter(|request| request.header("If-None-Match").is_none()).collect();
     assert_eq!(whole.len(), 1, "{whole:#?}");
     for request in &polls[1..] {
         assert!(request.status.is_none_or(|status| status == 304), "{request:?}");
         assert!(request.header("If-Modified-Since").is_some());
     }
-    assert!(server.requests_of("acme").iter().all(|request| request.concurrent == 1), "two requests at once");
-    assert!(server.connections() <= 2, "{} connections for {} requests", server.connections(), server.requests().len());
+    assert!(
+        server.requests_of("acme").iter().all(|request| request.concurrent == 1),
+        "two requests at once"
+    );
+    assert!(
+        server.connections() <= 2,
+        "{} connections for {} requests",
+        server.connections(),
+        server.requests().len()
+    );
 }
 
 #[tokio::test]
@@ -71,10 +96,16 @@ async fn a_page_that_cannot_be_reached_is_not_searched_for_elsewhere_on_its_host
     let server = alone(&acme).await;
     let bench = Bench::new().default("timeout", "1s").provider("acme", &server.url("acme"), "");
     let run = bench.start(&["run"]);
-    within("the summary to be asked for", server.wait_until(|requests| requests.iter().any(|one| one.path == SUMMARY))).await;
+    within(
+        "the summary to be asked for",
+        server.wait_until(|requests| requests.iter().any(|one| one.path == SUMMARY)),
+    )
+    .await;
     run.stop().await;
-    let paths: Vec<_> = server.requests_of("acme").into_iter().map(|request| request.path).collect();
-    // The address itself in vain, again after its backoff, and only then where a page like this has its document.
+    let paths: Vec<_> =
+        server.requests_of("acme").into_iter().map(|request| request.path).collect();
+    // The address itself in vain, again after its backoff, and only then where a page like this has
+    // its document.
     assert_eq!(paths[..2], ["", ""], "{paths:?}");
     assert_eq!(paths[2], SUMMARY, "{paths:?}");
 }
@@ -95,7 +126,11 @@ async fn a_host_that_asks_for_peace_has_it_and_others_go_on() {
         within("first polls", host.wait_answered(id, 4)).await;
     }
     shared[0].fault_next(1, Fault::Status(429, Some(RetryAfter::Seconds(3))));
-    within("the answer 429", host.wait_until(|requests| requests.iter().any(|request| request.status == Some(429)))).await;
+    within(
+        "the answer 429",
+        host.wait_until(|requests| requests.iter().any(|request| request.status == Some(429))),
+    )
+    .await;
     let asked = host.requests();
     let refused = asked.iter().position(|request| request.status == Some(429)).unwrap();
     let at = asked[refused].at;
@@ -104,11 +139,19 @@ async fn a_host_that_asks_for_peace_has_it_and_others_go_on() {
         let count = host.requests_of(id).len();
         within("polls afterwards", host.wait_for(id, count + 2)).await;
     }
-    let early: Vec<_> =
-        host.requests().into_iter().skip(refused + 1).filter(|request| request.at < at + Duration::from_millis(2900)).collect();
+    let early: Vec<_> = host
+        .requests()
+        .into_iter()
+        .skip(refused + 1)
+        .filter(|request| request.at < at + Duration::from_millis(2900))
+        .collect();
     // One of the neighbour may have been on its way.
     assert!(early.iter().all(|request| request.at < at + Duration::from_millis(100)), "{early:#?}");
-    let next = host.requests().into_iter().find(|request| request.at > at + Duration::from_millis(2900)).unwrap();
+    let next = host
+        .requests()
+        .into_iter()
+        .find(|request| request.at > at + Duration::from_millis(2900))
+        .unwrap();
     assert!(next.at < at + Duration::from_millis(4500), "{:?}", next.at - at);
     assert!(elsewhere.requests().len() >= before + 5, "another host has nothing to do with it");
     run.stop().await;
@@ -116,7 +159,8 @@ async fn a_host_that_asks_for_peace_has_it_and_others_go_on() {
 
 #[tokio::test]
 async fn first_polls_are_spread_over_the_interval() {
-    let providers: Vec<Provider> = (0..20).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
+    let providers: Vec<Provider> =
+        (0..20).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
     let server = Server::start_each(World::new(providers.clone())).await.unwrap();
     let mut bench = Bench::new().default("interval", "2s").default("incident_interval", "2s");
     for provider in &providers {
@@ -127,11 +171,15 @@ async fn first_polls_are_spread_over_the_interval() {
         within("a first poll", server.wait_for(provider.id(), 1)).await;
     }
     run.stop().await;
-    let mut firsts: Vec<Instant> = providers.iter().map(|provider| server.requests_of(provider.id())[0].at).collect();
+    let mut firsts: Vec<Instant> =
+        providers.iter().map(|provider| server.requests_of(provider.id())[0].at).collect();
     firsts.sort();
     // 20 in 2 s: one each 100 ms; in any 500 ms there would be five.
     for from in &firsts {
-        let near = firsts.iter().filter(|at| **at >= *from && **at < *from + Duration::from_millis(500)).count();
+        let near = firsts
+            .iter()
+            .filter(|at| **at >= *from && **at < *from + Duration::from_millis(500))
+            .count();
         assert!(near <= 9, "{near} within half a second");
     }
     assert!(*firsts.last().unwrap() - firsts[0] > Duration::from_millis(1200), "all at once");
@@ -174,15 +222,18 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
-/// Gaps between polls of a provider, without the first: until then everybody is met for the first time.
+/// Gaps between polls of a provider, without the first: until then everybody is met for the first
+/// time.
 fn gaps(server: &Server, id: &str) -> Vec<Duration> {
-    let polls: Vec<_> = server.requests_of(id).into_iter().filter(|request| request.path == SUMMARY).collect();
+    let polls: Vec<_> =
+        server.requests_of(id).into_iter().filter(|request| request.path == SUMMARY).collect();
     polls.windows(2).skip(1).map(|pair| pair[1].at - pair[0].at).collect()
 }
 
 /// Gaps of each provider that are looked at together.
 const WINDOW: usize = 4;
-/// Windows that are waited for: what else the machine does for a while spoils some, a flaw of ours all of them.
+/// Windows that are waited for: what else the machine does for a while spoils some, a flaw of ours
+/// all of them.
 const WINDOWS: usize = 6;
 
 /// The gaps of these providers in the window of that number, shortest first, once it is over.
@@ -192,7 +243,11 @@ async fn window(server: &Server, providers: &[Provider], number: usize) -> Vec<D
         // Two polls more than gaps, one of them the first.
         let polls = WINDOW * (number + 1) + 2;
         let polled = |requests: &[Request]| {
-            requests.iter().filter(|request| request.provider == provider.id() && request.path == SUMMARY).count() >= polls
+            requests
+                .iter()
+                .filter(|request| request.provider == provider.id() && request.path == SUMMARY)
+                .count()
+                >= polls
         };
         within("the healthy ones", server.wait_until(polled)).await;
         all.extend(gaps(server, provider.id()).into_iter().skip(WINDOW * number).take(WINDOW));
@@ -206,20 +261,27 @@ fn late(gaps: &[Duration], interval: Duration) -> usize {
     gaps.iter().filter(|gap| **gap > interval.mul_f64(1.5)).count() * 100 / gaps.len()
 }
 
-/// Whether the machine keeps up is no business of this test: twenty others are watched by a run that has nobody else.
+/// Whether the machine keeps up is no business of this test: twenty others are watched by a run
+/// that has nobody else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
-    let named =
-        |name: &str, count: usize| (0..count).map(|n| provider(&format!("{name}{n}"), &Statuspage)).collect::<Vec<Provider>>();
+    let named = |name: &str, count: usize| {
+        (0..count).map(|n| provider(&format!("{name}{n}"), &Statuspage)).collect::<Vec<Provider>>()
+    };
     let (good, control, bad) = (named("good", 20), named("control", 20), named("bad", 100));
     let faults = faults();
     for (provider, fault) in bad.iter().zip(faults.iter().cycle()) {
         provider.fault(fault.clone());
     }
-    let server = Server::start_each(World::new(good.iter().chain(&control).chain(&bad).cloned())).await.unwrap();
+    let server = Server::start_each(World::new(good.iter().chain(&control).chain(&bad).cloned()))
+        .await
+        .unwrap();
     let bench = |providers: &mut dyn Iterator<Item = &Provider>| {
         let mut bench = Bench::new().default("interval", "1s").default("incident_interval", "1s");
-        bench = bench.default("max_body", "1MiB").default("max_items", "500").default("backoff", "{initial: 2s, max: 4s}");
+        bench = bench
+            .default("max_body", "1MiB")
+            .default("max_items", "500")
+            .default("backoff", "{initial: 2s, max: 4s}");
         for provider in providers {
             bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
         }
@@ -230,22 +292,35 @@ async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
     let mut seen = Vec::new();
     for number in 0..WINDOWS {
         let late = |gaps: Vec<Duration>| late(&gaps, Duration::from_secs(1));
-        seen.push((late(window(&server, &good, number).await), late(window(&server, &control, number).await)));
+        seen.push((
+            late(window(&server, &good, number).await),
+            late(window(&server, &control, number).await),
+        ));
         if seen.last().is_some_and(|(late, unavoidable)| *late <= unavoidable + 5) {
             break;
         }
     }
     assert!(run.is_running());
     let kept = seen.last().is_some_and(|(late, unavoidable)| *late <= unavoidable + 5);
-    assert!(kept, "polls of a hundred that were late, beside those of the ones with nobody beside them: {seen:?}");
+    assert!(
+        kept,
+        "polls of a hundred that were late, beside those of the ones with nobody beside them: {seen:?}"
+    );
     // Of those that hang, this side learns too late that nobody waits any more.
     let of_healthy = |request: &Request| !request.provider.starts_with("bad");
     assert!(
-        server.requests().iter().filter(|request| of_healthy(request)).all(|request| request.concurrent == 1),
+        server
+            .requests()
+            .iter()
+            .filter(|request| of_healthy(request))
+            .all(|request| request.concurrent == 1),
         "two requests at once"
     );
     let told = beside.events();
-    let invented: Vec<_> = told.iter().filter(|event| event["provider"].as_str().unwrap().starts_with("good")).collect();
+    let invented: Vec<_> = told
+        .iter()
+        .filter(|event| event["provider"].as_str().unwrap().starts_with("good"))
+        .collect();
     assert!(invented.is_empty(), "{invented:#?}");
     quiet.stop().await;
     let ended = run.stop().await;
@@ -256,8 +331,9 @@ async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
 /// The promise in its own numbers, at an interval that leaves a busy machine its time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eighty_of_a_hundred_that_misbehave_leave_the_others_their_pace() {
-    let named =
-        |name: &str, count: usize| (0..count).map(|n| provider(&format!("{name}{n}"), &Statuspage)).collect::<Vec<Provider>>();
+    let named = |name: &str, count: usize| {
+        (0..count).map(|n| provider(&format!("{name}{n}"), &Statuspage)).collect::<Vec<Provider>>()
+    };
     let (good, bad) = (named("good", 20), named("bad", 80));
     let faults = faults();
     for (provider, fault) in bad.iter().zip(faults.iter().cycle()) {
@@ -265,7 +341,10 @@ async fn eighty_of_a_hundred_that_misbehave_leave_the_others_their_pace() {
     }
     let server = Server::start_each(World::new(good.iter().chain(&bad).cloned())).await.unwrap();
     let interval = Duration::from_secs(2);
-    let mut bench = Bench::new().default("interval", "2s").default("incident_interval", "2s").default("max_body", "1MiB");
+    let mut bench = Bench::new()
+        .default("interval", "2s")
+        .default("incident_interval", "2s")
+        .default("max_body", "1MiB");
     bench = bench.default("max_items", "500").default("backoff", "{initial: 1s, max: 2s}");
     for provider in good.iter().chain(&bad) {
         bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");

@@ -1,8 +1,10 @@
-//! Power cuts: the system calls of a run are recorded with strace and replayed into images of what a disk may hold
-//! when the power goes between any two of them; the real binary is then started on each image.
+//! Power cuts: the system calls of a run are recorded with strace and replayed into images of what
+//! a disk may hold when the power goes between any two of them; the real binary is then started on
+//! each image.
 //!
-//! What was not synced is dropped, kept in part, or torn, and names that were not synced with their directory are
-//! lost. Directories themselves count as durable. `STATUSWATCH_IMAGES` sets the number of images.
+//! What was not synced is dropped, kept in part, or torn, and names that were not synced with their
+//! directory are lost. Directories themselves count as durable. `STATUSWATCH_IMAGES` sets the
+//! number of images.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,41 +36,59 @@ fn acts(trace: &str, root: &str) -> Vec<Act> {
     let mut acts = Vec::new();
     let mut begun: BTreeMap<&str, (String, usize)> = BTreeMap::new();
     for line in trace.lines() {
-        let Some((process, call)) = line.split_once(' ') else { continue };
+        let Some((process, call)) = line.split_once(' ') else {
+            continue;
+        };
         let call = call.trim_start();
         let (call, at) = if let Some(start) = call.strip_suffix(" <unfinished ...>") {
             begun.insert(process, (start.to_owned(), acts.len()));
             continue;
         } else if call.starts_with("<...") {
-            let Some((start, at)) = begun.remove(process) else { continue };
+            let Some((start, at)) = begun.remove(process) else {
+                continue;
+            };
             (start + call.split_once("resumed>").unwrap().1, at)
         } else {
             (call.to_owned(), acts.len())
         };
-        let Some((name, rest)) = call.split_once('(') else { continue };
-        let Some((arguments, result)) = rest.rsplit_once(" = ") else { continue };
+        let Some((name, rest)) = call.split_once('(') else {
+            continue;
+        };
+        let Some((arguments, result)) = rest.rsplit_once(" = ") else {
+            continue;
+        };
         if result.starts_with('-') || result.starts_with('?') {
             continue;
         }
         let texts: Vec<Vec<u8>> = arguments.split('"').skip(1).step_by(2).map(unhex).collect();
-        let below = |path: &str| path.strip_prefix(root).map(|path| path.trim_start_matches('/').to_owned());
+        let below = |path: &str| {
+            path.strip_prefix(root).map(|path| path.trim_start_matches('/').to_owned())
+        };
         let named = |place: usize| {
             let path = String::from_utf8(texts.get(place)?.clone()).ok()?;
             if path.starts_with('/') { below(&path) } else { Some(path) }
         };
-        let held = || below(&String::from_utf8(unhex(arguments.split_once('<')?.1.split_once('>')?.0)).ok()?);
-        let numbers = || arguments.trim_end().trim_end_matches(')').rsplit(", ").map(str::parse::<usize>);
+        let held = || {
+            below(&String::from_utf8(unhex(arguments.split_once('<')?.1.split_once('>')?.0)).ok()?)
+        };
+        let numbers =
+            || arguments.trim_end().trim_end_matches(')').rsplit(", ").map(str::parse::<usize>);
         let written = || result.split(' ').next().and_then(|count| count.parse::<usize>().ok());
         let act = match name {
             "openat" if arguments.contains("O_CREAT") => named(0).map(Act::Make),
-            "write" => held().map(|path| Act::Write(path, None, texts[0][..written().unwrap()].to_vec())),
+            "write" => {
+                held().map(|path| Act::Write(path, None, texts[0][..written().unwrap()].to_vec()))
+            }
             "pwrite64" => {
                 let at = numbers().next().unwrap().unwrap();
-                held().map(|path| Act::Write(path, Some(at), texts[0][..written().unwrap()].to_vec()))
+                held()
+                    .map(|path| Act::Write(path, Some(at), texts[0][..written().unwrap()].to_vec()))
             }
             "fsync" | "fdatasync" => held().map(|path| Act::Sync(path, at)),
             "ftruncate" => held().map(|path| Act::Cut(path, numbers().next().unwrap().unwrap())),
-            "rename" | "renameat" | "renameat2" => named(0).and_then(|from| Some(Act::Rename(from, named(1)?))),
+            "rename" | "renameat" | "renameat2" => {
+                named(0).and_then(|from| Some(Act::Rename(from, named(1)?)))
+            }
             "unlink" | "unlinkat" => named(0).map(Act::Unlink),
             _ => None,
         };
@@ -154,13 +174,17 @@ impl Disk {
                 }
             }
             Act::Write(path, at, data) => {
-                let Some(inode) = self.inode(path) else { return };
+                let Some(inode) = self.inode(path) else {
+                    return;
+                };
                 let at = at.unwrap_or(inode.size);
                 inode.size = inode.size.max(at + data.len());
                 inode.pending.push((number, Act::Write(path.clone(), Some(at), data.clone())));
             }
             Act::Cut(path, size) => {
-                let Some(inode) = self.inode(path) else { return };
+                let Some(inode) = self.inode(path) else {
+                    return;
+                };
                 inode.size = *size;
                 inode.pending.push((number, act.clone()));
             }
@@ -174,9 +198,10 @@ impl Disk {
                         }
                     }
                 } else {
-                    let (durable, pending): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending_names)
-                        .into_iter()
-                        .partition(|act| act.dir() == path && act.number < *before);
+                    let (durable, pending): (Vec<_>, Vec<_>) =
+                        std::mem::take(&mut self.pending_names)
+                            .into_iter()
+                            .partition(|act| act.dir() == path && act.number < *before);
                     for act in &durable {
                         act.apply(&mut self.durable_names);
                     }
@@ -185,7 +210,11 @@ impl Disk {
             }
             Act::Rename(from, to) => {
                 if let Some(&inode) = self.names.get(from) {
-                    self.name(NameAct { number, gone: Some(from.clone()), come: Some((to.clone(), inode)) });
+                    self.name(NameAct {
+                        number,
+                        gone: Some(from.clone()),
+                        come: Some((to.clone(), inode)),
+                    });
                 }
             }
             Act::Unlink(path) => {
@@ -238,7 +267,8 @@ fn recorded(bench: &Bench) -> Vec<Act> {
     watch.0.wait().unwrap();
     let root = bench.dir.path().canonicalize().unwrap();
     let ours = |path: &String| {
-        path.contains("ledger.db") && !path.contains("-shm") || path.contains("logs/events.") && !path.contains(".lock")
+        path.contains("ledger.db") && !path.contains("-shm")
+            || path.contains("logs/events.") && !path.contains(".lock")
     };
     let dirs = ["state", "logs"];
     let trace = String::from_utf8_lossy(&fs::read(trace.path()).unwrap()).into_owned();
@@ -246,7 +276,13 @@ fn recorded(bench: &Bench) -> Vec<Act> {
     // Numbers are places in this list: what is not ours stays in it as nothing.
     all.into_iter()
         .map(|act| match &act {
-            Act::Make(path) | Act::Write(path, ..) | Act::Cut(path, _) | Act::Rename(path, _) | Act::Unlink(path) if ours(path) => {
+            Act::Make(path)
+            | Act::Write(path, ..)
+            | Act::Cut(path, _)
+            | Act::Rename(path, _)
+            | Act::Unlink(path)
+                if ours(path) =>
+            {
                 act
             }
             Act::Sync(path, _) if ours(path) || dirs.contains(&path.as_str()) => act,
@@ -265,9 +301,13 @@ fn nothing_is_lost_or_told_twice_by_power_cuts() {
     let began = Instant::now();
     let bench = Bench::new(4, "event_log: {rotation: 16KiB, keep: 0}");
     let acts = recorded(&bench);
-    let syncs = acts.iter().filter(|act| matches!(act, Act::Sync(path, _) if path != "nothing")).count();
+    let syncs =
+        acts.iter().filter(|act| matches!(act, Act::Sync(path, _) if path != "nothing")).count();
     let writes = acts.iter().filter(|act| matches!(act, Act::Write(..))).count();
-    assert!(syncs > 10 && writes > 20 && acts.iter().any(|act| matches!(act, Act::Rename(..))), "{syncs} syncs, {writes} writes");
+    assert!(
+        syncs > 10 && writes > 20 && acts.iter().any(|act| matches!(act, Act::Rename(..))),
+        "{syncs} syncs, {writes} writes"
+    );
     let mut rng = Rng::with_seed(seed);
     for number in 0..images {
         let cut = rng.usize(0..=acts.len());

@@ -1,4 +1,5 @@
-//! A state directory from a backup, or none at all, beside an event log that was left as it is: nothing is repeated.
+//! A state directory from a backup, or none at all, beside an event log that was left as it is:
+//! nothing is repeated.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -51,7 +52,9 @@ fn a_restored_state_repeats_nothing() {
 
 #[test]
 fn a_restored_state_repeats_nothing_in_the_text_beside_the_json_either() {
-    back_in_time("event_log: {format: both}", |bench| copy(&bench.path("backup"), &bench.path("state")));
+    back_in_time("event_log: {format: both}", |bench| {
+        copy(&bench.path("backup"), &bench.path("state"))
+    });
 }
 
 #[test]
@@ -59,7 +62,12 @@ fn a_restored_state_repeats_nothing_across_rotations_and_behind_a_torn_line() {
     back_in_time("event_log: {rotation: 8KiB, keep: 0}", |bench| {
         copy(&bench.path("backup"), &bench.path("state"));
         let active = bench.path("logs/events.jsonl");
-        OpenOptions::new().append(true).open(active).unwrap().write_all(br#"{"seq":100000,"id":"ab"#).unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(active)
+            .unwrap()
+            .write_all(br#"{"seq":100000,"id":"ab"#)
+            .unwrap();
     });
 }
 
@@ -75,7 +83,8 @@ fn changes_after_a_restore_are_told() {
     let provider = &bench.universe.providers()[0];
     let change = |status: ComponentStatus| {
         let (before, asked) = (bench.lines().len(), bench.requests());
-        // A page that is new to the ledger is read from three documents; the request behind them shows that it has been recorded.
+        // A page that is new to the ledger is read from three documents; the request behind them
+        // shows that it has been recorded.
         let first = if bench.path("state/ledger.db").exists() { 2 } else { 5 };
         let mut watch = bench.start();
         bench.wait_until("the first poll", || bench.requests() >= asked + first);
@@ -93,7 +102,8 @@ fn changes_after_a_restore_are_told() {
     fs::remove_dir_all(bench.path("state")).unwrap();
     change(ComponentStatus::Operational);
     let verdict = bench.judge();
-    let told: Vec<_> = bench.lines().iter().map(|line| parse(line).unwrap().status.as_str()).collect();
+    let told: Vec<_> =
+        bench.lines().iter().map(|line| parse(line).unwrap().status.as_str()).collect();
     let expected: Vec<_> = ["major_outage", "operational"].into_iter().cycle().take(6).collect();
     assert_eq!((verdict.told, told), (6, expected));
 }

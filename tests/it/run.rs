@@ -24,10 +24,16 @@ async fn acme() -> (Provider, Server, Bench) {
 
 /// Opens an incident.
 fn trouble(provider: &Provider) -> Posted {
-    provider.open_incident("Failed requests", Impact::Major, &["Compute"], "Requests fail in one of two zones.")
+    provider.open_incident(
+        "Failed requests",
+        Impact::Major,
+        &["Compute"],
+        "Requests fail in one of two zones.",
+    )
 }
 
-/// Waits until so many more requests of a provider have been answered, so that the polls before the last are over.
+/// Waits until so many more requests of a provider have been answered, so that the polls before the
+/// last are over.
 async fn polls(server: &Server, id: &str, more: usize) {
     let before = server.requests_of(id).len();
     within(&format!("{more} more requests of {id}"), server.wait_answered(id, before + more)).await;

@@ -1,5 +1,5 @@
-//! What strangers must not achieve, against the real program: hostile texts, secrets in addresses, files for
-//! everybody, answers made to do harm.
+//! What strangers must not achieve, against the real program: hostile texts, secrets in addresses,
+//! files for everybody, answers made to do harm.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
@@ -22,7 +22,15 @@ const HOSTILE: &str = "x\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}1m\u{202e}\u{200b}\r\n
 fn statuswatch(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_statuswatch"));
     command.current_dir(dir).stdin(Stdio::null());
-    for name in ["STATUSWATCH_CONFIG", "STATUSWATCH_STATE", "HOSTED_MODE", "NO_COLOR", "http_proxy", "https_proxy", "all_proxy"] {
+    for name in [
+        "STATUSWATCH_CONFIG",
+        "STATUSWATCH_STATE",
+        "HOSTED_MODE",
+        "NO_COLOR",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+    ] {
         command.env_remove(name);
     }
     command
@@ -39,7 +47,13 @@ fn platform(source: &str) -> &'static dyn Platform {
 }
 
 fn page(id: &str) -> Provider {
-    Provider::new(id, "Northwind Cloud", platform("statuspage"), &["Compute", "Object storage"], Arc::new(Utc::now))
+    Provider::new(
+        id,
+        "Northwind Cloud",
+        platform("statuspage"),
+        &["Compute", "Object storage"],
+        Arc::new(Utc::now),
+    )
 }
 
 fn raw(id: &str, path: &str, content_type: &str, body: impl Into<bytes::Bytes>) -> Provider {
@@ -80,10 +94,12 @@ fn harmless(what: &str, text: &str) {
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     });
     assert!(bad.is_none(), "{what} holds {bad:?}: {text:?}");
-    // A message has lines of its own; none of them may pass for the head of an event or for a line of the diagnostics.
+    // A message has lines of its own; none of them may pass for the head of an event or for a line
+    // of the diagnostics.
     let diagnostics = what.contains("standard error") || what.contains("statuswatch.");
     for line in text.lines() {
-        let forged = line.starts_with("[2026-01-01 00:00:00 UTC]") || diagnostics && line.starts_with("2026-01-01T00:00:00Z ERROR");
+        let forged = line.starts_with("[2026-01-01 00:00:00 UTC]")
+            || diagnostics && line.starts_with("2026-01-01T00:00:00Z ERROR");
         assert!(!forged, "{what}: {text}");
     }
 }
@@ -91,22 +107,30 @@ fn harmless(what: &str, text: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_texts_are_harmless_wherever_they_are_shown() {
     let dir = tempfile::tempdir().unwrap();
-    let acme = Provider::new("acme", HOSTILE, platform("statuspage"), &[HOSTILE], Arc::new(Utc::now));
+    let acme =
+        Provider::new("acme", HOSTILE, platform("statuspage"), &[HOSTILE], Arc::new(Utc::now));
     let other = page("other");
     for provider in [&acme, &other] {
         let components = [if provider.id() == "acme" { HOSTILE } else { "Compute" }];
         let posted = provider.open_incident(HOSTILE, Impact::Major, &components, HOSTILE);
         provider.update(posted.incident, statuswatch::event::Status::Identified, HOSTILE).unwrap();
     }
-    let html = format!("<!doctype html><html><head><title>{HOSTILE}</title></head><body>{HOSTILE}</body></html>");
+    let html = format!(
+        "<!doctype html><html><head><title>{HOSTILE}</title></head><body>{HOSTILE}</body></html>"
+    );
     let broken = raw("broken", "", "text/html", html);
     let server = Server::start_each(World::new([acme, other, broken])).await.unwrap();
-    let urls: Vec<(&str, String)> = ["acme", "other", "broken"].iter().map(|id| (*id, server.url(id))).collect();
+    let urls: Vec<(&str, String)> =
+        ["acme", "other", "broken"].iter().map(|id| (*id, server.url(id))).collect();
     configure(dir.path(), "", &urls);
     // A name of the user's own is shown as well.
     let path = dir.path().join("providers.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replace("{id: other,", "{id: other, name: \"A\\e[31m\\u202e \\\"q\\\" \\\\ B\\x9b\",")).unwrap();
+    std::fs::write(
+        &path,
+        text.replace("{id: other,", "{id: other, name: \"A\\e[31m\\u202e \\\"q\\\" \\\\ B\\x9b\","),
+    )
+    .unwrap();
 
     let (out, err) = run(dir.path(), &["run", "--once"]);
     assert!(out.contains("Forged") && err.contains("broken cannot be read: "), "{out}{err}");
@@ -152,7 +176,8 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
     let html = raw("html", "", "text/html", "<!doctype html><html><title>Hello</title></html>");
     let named = raw("named", "x.json", "application/json", "{\"hello\": 1}");
     let moved = page("moved");
-    let server = Server::start_each(World::new([paged, fed, html, named, moved.clone()])).await.unwrap();
+    let server =
+        Server::start_each(World::new([paged, fed, html, named, moved.clone()])).await.unwrap();
     moved.fault(Fault::Redirect { to: format!("http://10.0.0.1/?token={SECRET}"), code: 301 });
     let root = |id: &str| server.url(id);
     // Bound and not listened on: nobody else gets the port meanwhile.
@@ -186,9 +211,18 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
         said.push((format!("{args:?}"), [out, err].concat().into_bytes()));
     }
     let status = String::from_utf8(said[3].1.clone()).unwrap();
-    let status: serde_json::Value = serde_json::from_str(&status[status.find('{').unwrap()..]).unwrap();
-    let fresh = status["providers"].as_array().unwrap().iter().filter(|provider| provider["freshness"] == "fresh");
-    assert_eq!(fresh.map(|provider| provider["id"].as_str().unwrap()).collect::<Vec<_>>(), ["fed", "paged"], "{status:#}");
+    let status: serde_json::Value =
+        serde_json::from_str(&status[status.find('{').unwrap()..]).unwrap();
+    let fresh = status["providers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|provider| provider["freshness"] == "fresh");
+    assert_eq!(
+        fresh.map(|provider| provider["id"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["fed", "paged"],
+        "{status:#}"
+    );
     let told = String::from_utf8(said[0].1.clone()).unwrap();
     assert_eq!(told.matches("the beat is not heard").count(), 1, "{told}");
     for file in files(dir.path()) {
@@ -197,10 +231,13 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
     assert!(said.iter().any(|(name, _)| name.ends_with("ledger.db")));
     for (what, bytes) in &said {
         let at = memchr::memmem::find(bytes, SECRET.as_bytes());
-        let around = at.map(|at| String::from_utf8_lossy(&bytes[at.saturating_sub(200)..at + 30]).into_owned());
+        let around = at.map(|at| {
+            String::from_utf8_lossy(&bytes[at.saturating_sub(200)..at + 30]).into_owned()
+        });
         assert!(around.is_none(), "{what}: {around:?}");
     }
-    let asked: Vec<String> = server.requests_of("fed").iter().map(|request| request.target.clone()).collect();
+    let asked: Vec<String> =
+        server.requests_of("fed").iter().map(|request| request.target.clone()).collect();
     assert!(
         asked.len() >= 2 && asked.iter().all(|target| target.contains(SECRET)),
         "the address is used as it is written: {asked:?}"
@@ -216,8 +253,16 @@ async fn what_is_written_is_not_for_everybody() {
         let dir = tempfile::tempdir().unwrap();
         configure(dir.path(), "", &[("acme", server.url("acme"))]);
         let mut shell = Command::new("sh");
-        shell.current_dir(dir.path()).stdin(Stdio::null()).env_remove("STATUSWATCH_STATE").env_remove("STATUSWATCH_CONFIG");
-        shell.args(["-c", &format!("umask {umask}; exec \"$0\" run --once"), env!("CARGO_BIN_EXE_statuswatch")]);
+        shell
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .env_remove("STATUSWATCH_STATE")
+            .env_remove("STATUSWATCH_CONFIG");
+        shell.args([
+            "-c",
+            &format!("umask {umask}; exec \"$0\" run --once"),
+            env!("CARGO_BIN_EXE_statuswatch"),
+        ]);
         let output = tokio::task::block_in_place(|| shell.output().unwrap());
         assert!(output.status.success(), "{output:?}");
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -227,7 +272,13 @@ async fn what_is_written_is_not_for_everybody() {
         assert!(all.len() >= 5, "{all:?}");
         for file in all {
             let allowed = if file.to_string_lossy().contains("ledger.db") { 0o600 } else { 0o640 };
-            assert_eq!(mode(&file) & !allowed, 0, "umask {umask}: {:o} {}", mode(&file), file.display());
+            assert_eq!(
+                mode(&file) & !allowed,
+                0,
+                "umask {umask}: {:o} {}",
+                mode(&file),
+                file.display()
+            );
         }
     }
 }
@@ -243,7 +294,13 @@ async fn answers_made_to_harm_fail_alone() {
         ("deep", Fault::DeepJson(100_000)),
         ("headers", Fault::ManyHeaders(10_000)),
         ("items", Fault::ManyItems(6_000)),
-        ("inside", Fault::Redirect { to: "http://169.254.169.254/latest/meta-data/".to_owned(), code: 302 }),
+        (
+            "inside",
+            Fault::Redirect {
+                to: "http://169.254.169.254/latest/meta-data/".to_owned(),
+                code: 302,
+            },
+        ),
         ("file", Fault::Redirect { to: "file:///etc/passwd".to_owned(), code: 302 }),
         ("loop", Fault::RedirectLoop),
         ("garbage", Fault::Garbage),
@@ -257,11 +314,16 @@ async fn answers_made_to_harm_fail_alone() {
     let trap = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
     let outside = trap.local_addr().unwrap();
     let feed = "<rss version=\"2.0\"><channel><title>t</title><item><guid>1</guid><title>&x;</title></item></channel></rss>";
-    let entity = format!("<?xml version=\"1.0\"?><!DOCTYPE rss [<!ENTITY x SYSTEM \"http://{outside}/\">]>{feed}");
-    let subset = format!("<?xml version=\"1.0\"?><!DOCTYPE rss SYSTEM \"http://{outside}/x.dtd\">{feed}");
+    let entity = format!(
+        "<?xml version=\"1.0\"?><!DOCTYPE rss [<!ENTITY x SYSTEM \"http://{outside}/\">]>{feed}"
+    );
+    let subset =
+        format!("<?xml version=\"1.0\"?><!DOCTYPE rss SYSTEM \"http://{outside}/x.dtd\">{feed}");
     let documents = [("xml", xml), ("entity", entity), ("subset", subset)];
-    let mut providers: Vec<Provider> =
-        documents.into_iter().map(|(id, body)| raw(id, "feed.xml", "application/rss+xml", body)).collect();
+    let mut providers: Vec<Provider> = documents
+        .into_iter()
+        .map(|(id, body)| raw(id, "feed.xml", "application/rss+xml", body))
+        .collect();
     providers.push(well);
     providers.extend(faults.into_iter().map(|(id, fault)| {
         let provider = page(id);
@@ -274,7 +336,15 @@ async fn answers_made_to_harm_fail_alone() {
     let urls: Vec<(&str, String)> = ids
         .iter()
         .map(|id| {
-            (id.as_str(), server.url(id) + if is_feed(id) { "feed.xml" } else { "api/v2/summary.json\", source: \"statuspage" })
+            (
+                id.as_str(),
+                server.url(id)
+                    + if is_feed(id) {
+                        "feed.xml"
+                    } else {
+                        "api/v2/summary.json\", source: \"statuspage"
+                    },
+            )
         })
         .collect();
     configure(dir.path(), "", &urls);
@@ -285,7 +355,10 @@ async fn answers_made_to_harm_fail_alone() {
     for provider in status["providers"].as_array().unwrap() {
         let id = provider["id"].as_str().unwrap();
         if id == "well" {
-            assert_eq!((&provider["freshness"], &provider["open"][0]["title"]), (&"fresh".into(), &"Slow uploads".into()));
+            assert_eq!(
+                (&provider["freshness"], &provider["open"][0]["title"]),
+                (&"fresh".into(), &"Slow uploads".into())
+            );
             continue;
         }
         if is_feed(id) {
@@ -294,14 +367,26 @@ async fn answers_made_to_harm_fail_alone() {
             continue;
         }
         assert_ne!(provider["status"], "operational", "{id}");
-        assert!(provider["last_error"].as_str().is_some_and(|reason| reason.len() > 5), "{id}: {provider:#} {err}");
-        let line = err.lines().find(|line| line.contains(&format!("] warning: {id} cannot be read: ")));
+        assert!(
+            provider["last_error"].as_str().is_some_and(|reason| reason.len() > 5),
+            "{id}: {provider:#} {err}"
+        );
+        let line =
+            err.lines().find(|line| line.contains(&format!("] warning: {id} cannot be read: ")));
         assert!(line.is_some(), "{id} is not told: {err}");
-        assert_eq!(err.lines().filter(|line| line.contains(&format!(": {id} cannot"))).count(), 1, "{err}");
+        assert_eq!(
+            err.lines().filter(|line| line.contains(&format!(": {id} cannot"))).count(),
+            1,
+            "{err}"
+        );
     }
     assert!(!json.contains("root:"));
     trap.set_nonblocking(true).unwrap();
-    assert_eq!(trap.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "a document had something fetched");
+    assert_eq!(
+        trap.accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock,
+        "a document had something fetched"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -310,10 +395,18 @@ async fn an_encrypted_page_never_leads_to_one_that_is_not() {
     let authority = Authority::new().unwrap();
     let (sealed, trap) = (page("sealed"), page("trap"));
     let plain = Server::start(World::new([trap])).await.unwrap();
-    let server = Server::start(World::new([sealed.clone()]).tls(&authority, Flaw::None)).await.unwrap();
-    sealed.fault(Fault::Redirect { to: format!("{}api/v2/summary.json", plain.url("trap")), code: 302 });
+    let server =
+        Server::start(World::new([sealed.clone()]).tls(&authority, Flaw::None)).await.unwrap();
+    sealed.fault(Fault::Redirect {
+        to: format!("{}api/v2/summary.json", plain.url("trap")),
+        code: 302,
+    });
     std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
-    configure(dir.path(), "", &[("sealed", format!("{}api/v2/summary.json", server.url("sealed")))]);
+    configure(
+        dir.path(),
+        "",
+        &[("sealed", format!("{}api/v2/summary.json", server.url("sealed")))],
+    );
     let mut command = statuswatch(dir.path());
     command.args(["run", "--once"]).env("SSL_CERT_FILE", dir.path().join("ca.pem"));
     let output = tokio::task::block_in_place(|| command.output().unwrap());

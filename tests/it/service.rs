@@ -1,5 +1,5 @@
-//! Under a service manager, as the first process of a container, asked to end while it begins, and under the users' own
-//! proof.
+//! Under a service manager, as the first process of a container, asked to end while it begins, and
+//! under the users' own proof.
 
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
@@ -16,7 +16,8 @@ use crate::support::wait::{until, within};
 async fn acme() -> (Provider, Server, Bench) {
     let acme = provider("acme", &Statuspage);
     let server = alone(&acme).await;
-    let bench = Bench::new().provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
+    let bench =
+        Bench::new().provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
     bench.write();
     (acme, server, bench)
 }
@@ -42,19 +43,30 @@ async fn a_service_manager_is_told_when_it_is_ready_alive_and_stopping() {
         let mut buffer = [0; 4096];
         while heard.last().is_none_or(|(last, ..)| !last.contains("STOPPING=1")) {
             let length = socket.recv(&mut buffer).expect("it says that it stops");
-            heard.push((String::from_utf8(buffer[..length].to_vec()).unwrap(), Instant::now(), ledger.exists()));
+            heard.push((
+                String::from_utf8(buffer[..length].to_vec()).unwrap(),
+                Instant::now(),
+                ledger.exists(),
+            ));
         }
         heard
     });
     let mut command = bench.command();
-    command.args(["run", "--hosted"]).env("NOTIFY_SOCKET", &address).env("WATCHDOG_USEC", "4000000");
+    command
+        .args(["run", "--hosted"])
+        .env("NOTIFY_SOCKET", &address)
+        .env("WATCHDOG_USEC", "4000000");
     let run = Run::start(&mut command);
     within("polls", server.wait_answered("acme", 20)).await;
     assert_eq!(run.stop().await.code(), Some(0));
     let heard = heard.join().unwrap();
     let ready: Vec<_> = heard.iter().filter(|(what, ..)| what.contains("READY=1")).collect();
     assert!(ready.len() == 1 && ready[0].2, "once, with the ledger open: {heard:?}");
-    let fed: Vec<Instant> = heard.iter().filter(|(what, ..)| what.contains("WATCHDOG=1")).map(|(_, at, _)| *at).collect();
+    let fed: Vec<Instant> = heard
+        .iter()
+        .filter(|(what, ..)| what.contains("WATCHDOG=1"))
+        .map(|(_, at, _)| *at)
+        .collect();
     assert!(fed.len() >= 2, "{heard:?}");
     // Half of the period is 2 s; it is killed after 4 s.
     assert!(fed.windows(2).all(|pair| pair[1] - pair[0] < Duration::from_secs(3)), "{fed:?}");
@@ -62,7 +74,12 @@ async fn a_service_manager_is_told_when_it_is_ready_alive_and_stopping() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_the_first_process_it_hears_signals_as_ever() {
-    if !Command::new("unshare").args(["-Urpf", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+    if !Command::new("unshare")
+        .args(["-Urpf", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+    {
         println!("skipped: no process namespaces here");
         return;
     }
@@ -71,7 +88,9 @@ async fn as_the_first_process_it_hears_signals_as_ever() {
         let run = Run::start(&mut run_by("unshare", &["-Urpf"], &bench));
         within("polls", server.wait_answered("acme", 5)).await;
         let children = format!("/proc/{0}/task/{0}/children", run.pid());
-        let child = until("its child", || std::fs::read_to_string(&children).unwrap().trim().parse().ok()).await;
+        let child =
+            until("its child", || std::fs::read_to_string(&children).unwrap().trim().parse().ok())
+                .await;
         let began = Instant::now();
         kill_process(Pid::from_raw(child).unwrap(), signal).unwrap();
         let ended = run.ended().await;
@@ -80,21 +99,43 @@ async fn as_the_first_process_it_hears_signals_as_ever() {
     }
 }
 
-/// From the moment it reads its configuration, which is the first thing it does, a signal ends it in order.
+/// From the moment it reads its configuration, which is the first thing it does, a signal ends it
+/// in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn asked_to_end_while_it_begins_it_ends_well() {
-    if !Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success()) {
+    if !Command::new("strace")
+        .args(["-f", "-o", "/dev/null", "true"])
+        .status()
+        .is_ok_and(|status| status.success())
+    {
         println!("skipped: no strace here");
         return;
     }
     let (_acme, server, bench) = acme().await;
-    // Reading the configuration, taking the state directory, opening the database: the signal comes in the middle of it.
-    for (file, signal) in [("providers.yaml", "TERM"), ("state/lock", "INT"), ("state/ledger.db", "TERM")] {
+    // Reading the configuration, taking the state directory, opening the database: the signal comes
+    // in the middle of it.
+    for (file, signal) in
+        [("providers.yaml", "TERM"), ("state/lock", "INT"), ("state/ledger.db", "TERM")]
+    {
         let inject = format!("inject=openat:signal={signal}:when=1");
-        let args = ["-f", "-qq", "-o", "/dev/null", "-P", file, "-e", "trace=openat", "-e", "signal=none", "-e", &inject];
+        let args = [
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-P",
+            file,
+            "-e",
+            "trace=openat",
+            "-e",
+            "signal=none",
+            "-e",
+            &inject,
+        ];
         let began = Instant::now();
         let ended = Run::start(&mut run_by("strace", &args, &bench)).ended().await;
-        let said: Vec<&str> = ended.err.lines().filter(|line| !line.starts_with("strace: ")).collect();
+        let said: Vec<&str> =
+            ended.err.lines().filter(|line| !line.starts_with("strace: ")).collect();
         assert_eq!((ended.code(), said), (Some(0), vec![]), "{file}");
         assert!(began.elapsed() < Duration::from_secs(8), "{file}: {:?}", began.elapsed());
     }
@@ -107,6 +148,8 @@ fn the_chaos_command_finds_nothing_lost_and_nothing_twice() {
     let (output, out, err) = bench.output(&["chaos", "--duration", "3s", "--seed", "42"]);
     assert_eq!(output.status.code(), Some(0), "{out}{err}");
     assert!(out.contains("lost 0, twice 0, torn 0"), "{out}{err}");
-    let published = out.lines().find_map(|line| line.strip_prefix("published ")?.split(',').next()?.parse::<u32>().ok());
+    let published = out
+        .lines()
+        .find_map(|line| line.strip_prefix("published ")?.split(',').next()?.parse::<u32>().ok());
     assert!(published > Some(5), "{out}");
 }

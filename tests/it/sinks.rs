@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use statuswatch::config::Rotation;
 use statuswatch::event::{Impact, Kind, Status, StatusEvent, parse_time};
-use statuswatch::sink::{Cursor, EventLogSink, LogFileFormat, LogReader, Recorded, Sink, SinkError};
+use statuswatch::sink::{
+    Cursor, EventLogSink, LogFileFormat, LogReader, Recorded, Sink, SinkError,
+};
 
 fn recorded(seq: u64) -> Recorded {
     let time = parse_time("2026-02-23T10:20:49Z").unwrap() + chrono::Duration::seconds(seq as i64);
@@ -59,7 +61,8 @@ impl Ledger {
     fn open(&mut self, sink: &mut EventLogSink) -> Result<(), SinkError> {
         let events = &self.events;
         // Pages of three: a proof has to go over page ends.
-        let mut after = |seq: u64| Ok(events.iter().filter(|r| r.event.seq > seq).take(3).cloned().collect());
+        let mut after =
+            |seq: u64| Ok(events.iter().filter(|r| r.event.seq > seq).take(3).cloned().collect());
         self.cursor = sink.open(&self.cursor, &mut after)?;
         Ok(())
     }

@@ -88,7 +88,9 @@ fn a_log_moved_deleted_or_emptied_while_running_goes_on() {
         ("renamed", |log| fs::rename(log, log.with_extension("old")).unwrap()),
         ("emptied", |log| File::create(log).map(drop).unwrap()),
         ("directory removed", |log| fs::remove_dir_all(log.parent().unwrap()).unwrap()),
-        ("directory renamed", |log| fs::rename(log.parent().unwrap(), log.parent().unwrap().with_extension("old")).unwrap()),
+        ("directory renamed", |log| {
+            fs::rename(log.parent().unwrap(), log.parent().unwrap().with_extension("old")).unwrap()
+        }),
     ];
     for (what, harm) in harms {
         let provider = &bench.universe.providers()[0];
@@ -97,11 +99,20 @@ fn a_log_moved_deleted_or_emptied_while_running_goes_on() {
         bench.universe.open_incident(provider, what, Impact::Minor, &[], &text);
         bench.wait_until(what, || bench.lines().iter().any(|line| line.contains(&text)));
         kept.extend(bench.lines());
-        assert!(bench.lines().iter().all(|line| line.contains("After it was")), "{what}: nothing is written twice");
+        assert!(
+            bench.lines().iter().all(|line| line.contains("After it was")),
+            "{what}: nothing is written twice"
+        );
     }
     assert_eq!(watch.stop().code(), Some(0));
-    let history = bench.command().args(["history", "--json", "--limit", "0"]).stdout(Stdio::piped()).output().unwrap();
-    let history: Vec<String> = String::from_utf8(history.stdout).unwrap().lines().map(str::to_owned).collect();
+    let history = bench
+        .command()
+        .args(["history", "--json", "--limit", "0"])
+        .stdout(Stdio::piped())
+        .output()
+        .unwrap();
+    let history: Vec<String> =
+        String::from_utf8(history.stdout).unwrap().lines().map(str::to_owned).collect();
     assert_eq!(kept, history, "each once over all the files there were");
 }
 
@@ -110,11 +121,17 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
     if !mounts() {
         return;
     }
-    // Two pages that have a version: an incident that comes and goes between two polls is seen on those alone.
+    // Two pages that have a version: an incident that comes and goes between two polls is seen on
+    // those alone.
     let bench = Bench::new(2, "state_dir: disk/state\nevent_log: {dir: disk/logs}");
     fs::create_dir(bench.path("disk")).unwrap();
     let mut command = Command::new("unshare");
-    command.args(["-Urm", "sh", "-c", r#"mount -t tmpfs -o size=8m none disk && exec "$0" run --hosted"#]);
+    command.args([
+        "-Urm",
+        "sh",
+        "-c",
+        r#"mount -t tmpfs -o size=8m none disk && exec "$0" run --hosted"#,
+    ]);
     let mut watch = Watch(
         command
             .arg(bench.command().get_program())
@@ -124,11 +141,18 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
             .spawn()
             .unwrap(),
     );
-    let disk = Path::new("/proc").join(watch.0.id().to_string()).join("root").join(bench.path("disk").strip_prefix("/").unwrap());
+    let disk = Path::new("/proc")
+        .join(watch.0.id().to_string())
+        .join("root")
+        .join(bench.path("disk").strip_prefix("/").unwrap());
     bench.publish(1, 20);
     let told = || lines(&disk.join("logs"));
     let owed = || bench.universe.published().owed();
-    let has_all = || owed().iter().all(|one| told().iter().any(|line| line.contains(&format!("\"{}\"", one.text))));
+    let has_all = || {
+        owed()
+            .iter()
+            .all(|one| told().iter().any(|line| line.contains(&format!("\"{}\"", one.text))))
+    };
     bench.wait_until("the first updates", has_all);
 
     // Full to the last byte.
@@ -146,7 +170,9 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
 
     // The database can only be opened from where the disk is mounted.
     let mut history = Command::new("nsenter");
-    history.args(["-t", &watch.0.id().to_string(), "-U", "-m", "--preserve-credentials"]).arg(bench.command().get_program());
+    history
+        .args(["-t", &watch.0.id().to_string(), "-U", "-m", "--preserve-credentials"])
+        .arg(bench.command().get_program());
     history.args(["history", "--json", "--limit", "0", "--state"]).arg(bench.path("disk/state"));
     let history = String::from_utf8(history.output().unwrap().stdout).unwrap();
     let history: Vec<String> = history.lines().map(str::to_owned).collect();
@@ -159,7 +185,19 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
 fn with_failing_sync(bench: &Bench, file: &str, when: u32) -> Watch {
     let path = bench.path(file).canonicalize().unwrap();
     let inject = format!("inject=fdatasync,fsync:error=EIO:when={when}");
-    strace::start(bench, &["-o", "/dev/null", "-P", path.to_str().unwrap(), "-e", "trace=fdatasync,fsync", "-e", &inject])
+    strace::start(
+        bench,
+        &[
+            "-o",
+            "/dev/null",
+            "-P",
+            path.to_str().unwrap(),
+            "-e",
+            "trace=fdatasync,fsync",
+            "-e",
+            &inject,
+        ],
+    )
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What breaks inside is replaced, counted and told, and nothing is lost or told twice: the pipeline in this process,
-//! with its actors broken on purpose.
+//! What breaks inside is replaced, counted and told, and nothing is lost or told twice: the
+//! pipeline in this process, with its actors broken on purpose.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,11 @@ impl Story {
     async fn begin(section: &str) -> Self {
         let (acme, beside) = (provider("acme", &Statuspage), provider("beside", &Statuspage));
         let server = Server::start_each(World::new([acme.clone(), beside])).await.unwrap();
-        let bench = Bench::new().provider("acme", &server.url("acme"), "").provider("beside", &server.url("beside"), "");
+        let bench = Bench::new().provider("acme", &server.url("acme"), "").provider(
+            "beside",
+            &server.url("beside"),
+            "",
+        );
         let mut config = bench.config();
         if section == "short stall" {
             config.supervision.stall_after = Duration::from_millis(500);
@@ -47,7 +51,8 @@ impl Story {
 
     async fn polls(&self, id: &str, more: usize) {
         let before = self.server.requests_of(id).len();
-        within(&format!("{more} more polls of {id}"), self.server.wait_answered(id, before + more)).await;
+        within(&format!("{more} more polls of {id}"), self.server.wait_answered(id, before + more))
+            .await;
     }
 
     fn trouble(&self) -> Posted {
@@ -56,7 +61,11 @@ impl Story {
 
     /// Waits until `status` shows so many restarts of acme's poller.
     async fn restarts(&self, count: u64) -> Value {
-        let shown = || self.bench.status_of("acme").filter(|row| row["restarts"].as_u64().is_some_and(|shown| shown >= count));
+        let shown = || {
+            self.bench
+                .status_of("acme")
+                .filter(|row| row["restarts"].as_u64().is_some_and(|shown| shown >= count))
+        };
         until(&format!("{count} restarts"), shown).await
     }
 
@@ -96,14 +105,19 @@ fn a_poller_that_panics_is_replaced_counted_and_goes_on_where_it_was() {
         let posted = story.trouble();
         story.bench.wait_events(1).await;
         story.polls("acme", 2).await;
-        let whole = story.server.requests_of("acme").iter().filter(|request| is_whole(request)).count();
+        let whole =
+            story.server.requests_of("acme").iter().filter(|request| is_whole(request)).count();
         let beside = story.server.requests_of("beside").len();
         story.break_it(WhatToBreak::Poller("acme".to_owned(), Sabotage::Panic));
         let row = story.restarts(1).await;
         assert!(row["last_restart_cause"].as_str().unwrap().starts_with("panic: "), "{row}");
         story.polls("acme", 3).await;
         let requests = story.server.requests_of("acme");
-        assert_eq!(requests.iter().filter(|request| is_whole(request)).count(), whole, "the new one asks only for what is new");
+        assert_eq!(
+            requests.iter().filter(|request| is_whole(request)).count(),
+            whole,
+            "the new one asks only for what is new"
+        );
         assert!(story.server.requests_of("beside").len() > beside);
         assert_eq!(story.bench.status_of("beside").unwrap()["restarts"], 0);
         story.acme.update(posted.incident, Status::Identified, "Update 1.").unwrap();
@@ -139,15 +153,26 @@ fn a_poller_that_keeps_dying_is_parked_and_tried_again() {
             let mut told = false;
             until_true("a restart", || {
                 // A replacement that is not there yet hears nothing.
-                if !told || story.bench.status_of("acme").is_some_and(|row| row["restarts"].as_u64() < Some(round)) {
+                if !told
+                    || story
+                        .bench
+                        .status_of("acme")
+                        .is_some_and(|row| row["restarts"].as_u64() < Some(round))
+                {
                     story.break_it(WhatToBreak::Poller("acme".to_owned(), Sabotage::Panic));
                     told = true;
                 }
-                story.bench.status_of("acme").is_some_and(|row| row["restarts"].as_u64() >= Some(round))
+                story
+                    .bench
+                    .status_of("acme")
+                    .is_some_and(|row| row["restarts"].as_u64() >= Some(round))
             })
             .await;
         }
-        until_true("parking", || story.bench.status_of("acme").is_some_and(|row| row["parked"] == true)).await;
+        until_true("parking", || {
+            story.bench.status_of("acme").is_some_and(|row| row["parked"] == true)
+        })
+        .await;
         let before = story.server.requests_of("beside").len();
         // The longest delay of this bench is 2 s: then it polls again.
         story.polls("acme", 2).await;
@@ -163,14 +188,20 @@ fn a_ledger_that_crashes_with_results_in_flight_loses_nothing() {
         let posted = story.trouble();
         story.bench.wait_events(1).await;
         for round in 1..=3 {
-            story.acme.update(posted.incident, Status::Identified, &format!("Update {round}.")).unwrap();
+            story
+                .acme
+                .update(posted.incident, Status::Identified, &format!("Update {round}."))
+                .unwrap();
             story.break_it(WhatToBreak::Ledger);
             story.polls("acme", 1).await;
             story.break_it(WhatToBreak::Ledger);
             story.bench.wait_events(1 + round).await;
         }
         story.polls("acme", 2).await;
-        assert_eq!(texts(&story.bench.events()), ["Update 0.", "Update 1.", "Update 2.", "Update 3."]);
+        assert_eq!(
+            texts(&story.bench.events()),
+            ["Update 0.", "Update 1.", "Update 2.", "Update 3."]
+        );
         assert!(story.pipeline.fatal.try_recv().is_err(), "within the intensity it goes on");
         story.end().await;
     });
@@ -184,10 +215,16 @@ fn a_sink_that_crashes_resumes_exactly() {
         for round in 1..=4 {
             story.bench.wait_events(round).await;
             story.break_it(WhatToBreak::Sink("event_log.json".to_owned()));
-            story.acme.update(posted.incident, Status::Identified, &format!("Update {round}.")).unwrap();
+            story
+                .acme
+                .update(posted.incident, Status::Identified, &format!("Update {round}."))
+                .unwrap();
         }
         let events = story.bench.wait_events(5).await;
-        assert_eq!(texts(&events), ["Update 0.", "Update 1.", "Update 2.", "Update 3.", "Update 4."]);
+        assert_eq!(
+            texts(&events),
+            ["Update 0.", "Update 1.", "Update 2.", "Update 3.", "Update 4."]
+        );
         story.end().await;
     });
 }

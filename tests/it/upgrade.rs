@@ -1,6 +1,7 @@
 //! A database of an earlier version, and kills while it is brought up to this one.
 //!
-//! `STATUSWATCH_CALLS=all cargo test --test it upgrade:: -- --nocapture` kills at every system call of the upgrade.
+//! `STATUSWATCH_CALLS=all cargo test --test it upgrade:: -- --nocapture` kills at every system call
+//! of the upgrade.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -15,7 +16,8 @@ use statuswatch::ledger::open_writer;
 use crate::support::bench::Bench;
 use crate::support::strace;
 
-/// What each step added, taken away again, the newest first: with it a database is one of the version before.
+/// What each step added, taken away again, the newest first: with it a database is one of the
+/// version before.
 const BACK: [(i64, &str); 3] = [
     (3, "ALTER TABLE provider DROP COLUMN companions;"),
     (2, "ALTER TABLE component DROP COLUMN digest; DROP TABLE quiet;"),
@@ -43,11 +45,13 @@ fn version(db: &Connection) -> i64 {
 }
 
 fn schema(db: &Connection) -> Vec<String> {
-    let mut statement = db.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+    let mut statement =
+        db.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
-/// Every row of what has to stay, by the names of its columns; what is empty is as good as not there.
+/// Every row of what has to stay, by the names of its columns; what is empty is as good as not
+/// there.
 fn rows(db: &Connection) -> Vec<(String, BTreeMap<String, String>)> {
     let mut all = Vec::new();
     for table in KEPT {
@@ -57,7 +61,10 @@ fn rows(db: &Connection) -> Vec<(String, BTreeMap<String, String>)> {
         while let Some(row) = rows.next().unwrap() {
             let value = |place: usize| row.get::<_, Value>(place).unwrap();
             let cells = names.iter().enumerate().filter(|(place, _)| value(*place) != Value::Null);
-            all.push((table.to_owned(), cells.map(|(place, name)| (name.clone(), format!("{:?}", value(place)))).collect()));
+            all.push((
+                table.to_owned(),
+                cells.map(|(place, name)| (name.clone(), format!("{:?}", value(place)))).collect(),
+            ));
         }
     }
     all
@@ -72,8 +79,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The system calls on the database that the first thread makes until the upgrade is on disk: each by its name, and the
-/// how manieth of that name it is.
+/// The system calls on the database that the first thread makes until the upgrade is on disk: each
+/// by its name, and the how manieth of that name it is.
 fn calls_of_an_upgrade(bench: &Bench, paths: &[&str]) -> Vec<(String, u32)> {
     let trace = bench.path("trace");
     let asked = bench.requests();
@@ -83,15 +90,19 @@ fn calls_of_an_upgrade(bench: &Bench, paths: &[&str]) -> Vec<(String, u32)> {
     watch.0.wait().unwrap();
     let trace = fs::read_to_string(trace).unwrap();
     let first = trace.split(' ').next().unwrap();
-    let begun = trace.lines().filter_map(|line| line.strip_prefix(first)?.trim_start().split_once('(').map(|(name, _)| name));
+    let begun = trace.lines().filter_map(|line| {
+        line.strip_prefix(first)?.trim_start().split_once('(').map(|(name, _)| name)
+    });
     let (mut counts, mut calls) = (HashMap::<&str, u32>::new(), Vec::new());
     for name in begun.filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric())) {
         let count = counts.entry(name).or_default();
         *count += 1;
         calls.push((name.to_owned(), *count));
     }
-    // The log's header is synced, then the transaction: the one call that makes the database a newer one, and some behind it.
-    let syncs = calls.iter().enumerate().filter(|(_, (name, _))| name == "fsync" || name == "fdatasync");
+    // The log's header is synced, then the transaction: the one call that makes the database a
+    // newer one, and some behind it.
+    let syncs =
+        calls.iter().enumerate().filter(|(_, (name, _))| name == "fsync" || name == "fdatasync");
     let done = syncs.map(|(place, _)| place).nth(1).unwrap();
     calls.truncate(done + 4);
     calls
@@ -109,11 +120,15 @@ fn an_upgrade_that_is_killed_anywhere_is_done_whole_or_not_at_all() {
     bench.publish(1, 30);
     bench.settle();
     let (state, logs) = (bench.path("state"), bench.path("logs"));
-    let files = ["", "-wal", "-shm", "-journal"].map(|end| state.join(format!("ledger.db{end}")).to_str().unwrap().to_owned());
+    let files = ["", "-wal", "-shm", "-journal"]
+        .map(|end| state.join(format!("ledger.db{end}")).to_str().unwrap().to_owned());
     let paths: Vec<&str> = files.iter().flat_map(|file| ["-P", file]).collect();
     let (mut kills, mut settled) = (0, 0);
     for (from, back) in BACK {
-        Connection::open(state.join("ledger.db")).unwrap().execute_batch(&format!("{back} PRAGMA user_version = {from};")).unwrap();
+        Connection::open(state.join("ledger.db"))
+            .unwrap()
+            .execute_batch(&format!("{back} PRAGMA user_version = {from};"))
+            .unwrap();
         let old = schema(&read_only(&state));
         assert_ne!(old, wanted);
         let before = rows(&read_only(&state));
@@ -129,12 +144,21 @@ fn an_upgrade_that_is_killed_anywhere_is_done_whole_or_not_at_all() {
             copy(&saved_state, &state);
             copy(&saved_logs, &logs);
             let inject = format!("inject={name}:signal=KILL:when={n}");
-            let mut watch = strace::start(&bench, &[&["-o", "/dev/null", "-e", &inject], paths.as_slice()].concat());
+            let mut watch = strace::start(
+                &bench,
+                &[&["-o", "/dev/null", "-e", &inject], paths.as_slice()].concat(),
+            );
             let call = format!("{name} number {n}");
-            assert!(strace::ended(&mut watch, Duration::from_secs(20)).is_some(), "{call} never came");
+            assert!(
+                strace::ended(&mut watch, Duration::from_secs(20)).is_some(),
+                "{call} never came"
+            );
             kills += 1;
             let (version, schema) = { (version(&read_only(&state)), schema(&read_only(&state))) };
-            assert!((version == from && schema == old) || (version == NOW && schema == wanted), "{call}: version {version}");
+            assert!(
+                (version == from && schema == old) || (version == NOW && schema == wanted),
+                "{call}: version {version}"
+            );
             if kills % if every { 20 } else { 6 } == 0 {
                 // With the program itself, and something new.
                 bench.publish(kills, 3);
@@ -166,6 +190,9 @@ fn a_newer_database_is_refused_by_name_and_left_as_it_is() {
     let output = bench.command().arg("run").stderr(std::process::Stdio::piped()).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("ledger.db has version 5") && said.contains("start the newer statuswatch"), "{said}");
+    assert!(
+        said.contains("ledger.db has version 5") && said.contains("start the newer statuswatch"),
+        "{said}"
+    );
     assert!(fs::read(&path).unwrap() == before, "it was touched");
 }

@@ -19,12 +19,22 @@ const SUMMARY: &str = "/api/v2/summary.json";
 
 /// An incident with three updates, of which the second was edited, and a maintenance.
 fn story(provider: &Provider) {
-    let posted = provider.open_incident("Slow <uploads> & more", Impact::Major, &["Object storage"], "Uploads are slow.");
+    let posted = provider.open_incident(
+        "Slow <uploads> & more",
+        Impact::Major,
+        &["Object storage"],
+        "Uploads are slow.",
+    );
     let second = provider.update(posted.incident, Status::Identified, "A <disk> failed.").unwrap();
     provider.edit(second, "Two <disks> failed.").unwrap();
     provider.update(posted.incident, Status::Identified, "Still at it.").unwrap();
     let now = Utc::now();
-    provider.schedule("Disk change", (now, now + chrono::Duration::hours(1)), &["Compute"], "We change disks.");
+    provider.schedule(
+        "Disk change",
+        (now, now + chrono::Duration::hours(1)),
+        &["Compute"],
+        "We change disks.",
+    );
 }
 
 #[test]
@@ -39,12 +49,19 @@ fn every_platform_renders_documents_that_parse() {
         for (path, document) in documents.iter() {
             match document.content_type.split(';').next().unwrap() {
                 "text/html" => assert!(document.body.starts_with(b"<!DOCTYPE html>")),
-                "application/json" => drop(serde_json::from_slice::<Value>(&document.body).unwrap()),
+                "application/json" => {
+                    drop(serde_json::from_slice::<Value>(&document.body).unwrap())
+                }
                 _ => {
-                    let feed = parser::parse(&document.body[..]).unwrap_or_else(|e| panic!("{} {path}: {e}", platform.name()));
+                    let feed = parser::parse(&document.body[..])
+                        .unwrap_or_else(|e| panic!("{} {path}: {e}", platform.name()));
                     assert_eq!(feed.entries.len(), 5, "{} {path}", platform.name());
                     let title = &feed.entries[1].title.as_ref().unwrap().content;
-                    assert!(title == "Slow <uploads> & more" || title == "Slow &lt;uploads&gt; &amp; more", "{title}");
+                    assert!(
+                        title == "Slow <uploads> & more"
+                            || title == "Slow &lt;uploads&gt; &amp; more",
+                        "{title}"
+                    );
                 }
             }
         }
@@ -63,7 +80,10 @@ fn statuspage_shows_open_things_in_the_summary_and_all_in_the_history() {
     assert_eq!(updates.len(), 3);
     assert_eq!(updates[0]["body"], "Still at it.", "newest first");
     assert_eq!(updates[1]["body"], "Two <disks> failed.");
-    assert!(updates[1]["updated_at"].as_str() > updates[1]["created_at"].as_str(), "an edit moves updated_at");
+    assert!(
+        updates[1]["updated_at"].as_str() > updates[1]["created_at"].as_str(),
+        "an edit moves updated_at"
+    );
     assert_eq!(summary["scheduled_maintenances"][0]["status"], "scheduled");
     let before = summary["page"]["updated_at"].as_str().unwrap().to_owned();
 
@@ -72,7 +92,11 @@ fn statuspage_shows_open_things_in_the_summary_and_all_in_the_history() {
     provider.set_component("Compute", ComponentStatus::PartialOutage).unwrap();
     let documents = provider.documents();
     let summary: Value = serde_json::from_slice(&documents["api/v2/summary.json"].body).unwrap();
-    assert_eq!(summary["incidents"].as_array().unwrap().len(), 0, "gone from the summary without a word");
+    assert_eq!(
+        summary["incidents"].as_array().unwrap().len(),
+        0,
+        "gone from the summary without a word"
+    );
     assert_eq!(summary["components"][0]["status"], "partial_outage");
     assert!(summary["page"]["updated_at"].as_str().unwrap() > before.as_str());
     let history: Value = serde_json::from_slice(&documents["api/v2/incidents.json"].body).unwrap();
@@ -80,7 +104,8 @@ fn statuspage_shows_open_things_in_the_summary_and_all_in_the_history() {
     assert_eq!(history["incidents"][0]["incident_updates"][0]["status"], "resolved");
 
     provider.withdraw(incident).unwrap();
-    let history: Value = serde_json::from_slice(&provider.documents()["api/v2/incidents.json"].body).unwrap();
+    let history: Value =
+        serde_json::from_slice(&provider.documents()["api/v2/incidents.json"].body).unwrap();
     assert_eq!(history["incidents"].as_array().unwrap().len(), 0);
     assert!(provider.withdraw(incident).is_none());
 }
@@ -88,7 +113,8 @@ fn statuspage_shows_open_things_in_the_summary_and_all_in_the_history() {
 #[test]
 fn incident_io_leaves_out_empty_lists_and_has_ulids() {
     let provider = provider("helios", &IncidentIo);
-    let summary: Value = serde_json::from_slice(&provider.documents()["api/v2/summary.json"].body).unwrap();
+    let summary: Value =
+        serde_json::from_slice(&provider.documents()["api/v2/summary.json"].body).unwrap();
     assert!(summary.get("incidents").is_none() && summary.get("scheduled_maintenances").is_none());
     assert_eq!(summary["page"]["id"].as_str().unwrap().len(), 26);
     story(&provider);
@@ -103,21 +129,30 @@ fn incident_io_leaves_out_empty_lists_and_has_ulids() {
 
 #[test]
 fn feeds_grow_with_every_update_newest_first() {
-    for (platform, path) in [(&Atom as _, "history.atom"), (&Rss as _, "history.rss"), (&JsonFeed as _, "feed.json")] {
+    for (platform, path) in
+        [(&Atom as _, "history.atom"), (&Rss as _, "history.rss"), (&JsonFeed as _, "feed.json")]
+    {
         let provider = provider("northwind", platform);
         story(&provider);
         let documents = provider.documents();
         let feed = parser::parse(&documents[path].body[..]).unwrap();
         let entry = &feed.entries[1];
         let body = entry.content.as_ref().and_then(|content| content.body.clone());
-        let html = body.or_else(|| entry.summary.as_ref().map(|text| text.content.clone())).unwrap();
-        let places: Vec<usize> =
-            ["<strong>Update</strong> - Still", "Identified</strong> - Two &lt;disks&gt;", "Uploads are slow."]
-                .iter()
-                .map(|text| html.find(text).unwrap_or_else(|| panic!("{path}: no {text} in {html}")))
-                .collect();
+        let html =
+            body.or_else(|| entry.summary.as_ref().map(|text| text.content.clone())).unwrap();
+        let places: Vec<usize> = [
+            "<strong>Update</strong> - Still",
+            "Identified</strong> - Two &lt;disks&gt;",
+            "Uploads are slow.",
+        ]
+        .iter()
+        .map(|text| html.find(text).unwrap_or_else(|| panic!("{path}: no {text} in {html}")))
+        .collect();
         assert!(places.is_sorted(), "{path}: {html}");
-        assert!(html.contains("<var data-var='date'>") && html.contains("</var> UTC</small>"), "{path}");
+        assert!(
+            html.contains("<var data-var='date'>") && html.contains("</var> UTC</small>"),
+            "{path}"
+        );
     }
 }
 
@@ -128,13 +163,17 @@ async fn validators_are_honoured_by_weak_comparison() {
     let first = Raw::get(server.address(), SUMMARY, &[]).await;
     let etag = first.header("ETag").unwrap();
     assert!(etag.starts_with("W/\""));
-    for asked in [etag.as_str(), etag.trim_start_matches("W/"), "*", &format!("\"other\", {etag}")] {
+    for asked in [etag.as_str(), etag.trim_start_matches("W/"), "*", &format!("\"other\", {etag}")]
+    {
         let again = Raw::get(server.address(), SUMMARY, &[("If-None-Match", asked)]).await;
         assert_eq!((again.status(), again.body().len()), (304, 0), "{asked}");
         assert_eq!(again.header("ETag").as_deref(), Some(etag.as_str()));
     }
     let modified = first.header("Last-Modified").unwrap();
-    assert_eq!(Raw::get(server.address(), SUMMARY, &[("If-Modified-Since", &modified)]).await.status(), 304);
+    assert_eq!(
+        Raw::get(server.address(), SUMMARY, &[("If-Modified-Since", &modified)]).await.status(),
+        304
+    );
 
     provider.open_incident("Slow", Impact::Minor, &[], "Slow.");
     let both = [("If-None-Match", etag.as_str()), ("If-Modified-Since", modified.as_str())];
@@ -149,17 +188,27 @@ async fn validators_are_honoured_by_weak_comparison() {
         behaviour.cache_control = Some("max-age=5".to_owned());
     });
     let odd = Raw::get(server.address(), SUMMARY, &[]).await;
-    assert_eq!((odd.header("ETag").unwrap(), odd.header("Cache-Control").unwrap()), ("un quoted".into(), "max-age=5".into()));
-    assert_eq!(Raw::get(server.address(), SUMMARY, &[("If-None-Match", "un quoted")]).await.status(), 304);
+    assert_eq!(
+        (odd.header("ETag").unwrap(), odd.header("Cache-Control").unwrap()),
+        ("un quoted".into(), "max-age=5".into())
+    );
+    assert_eq!(
+        Raw::get(server.address(), SUMMARY, &[("If-None-Match", "un quoted")]).await.status(),
+        304
+    );
     provider.behave(|behaviour| behaviour.not_modified = false);
-    assert_eq!(Raw::get(server.address(), SUMMARY, &[("If-None-Match", "un quoted")]).await.status(), 200);
+    assert_eq!(
+        Raw::get(server.address(), SUMMARY, &[("If-None-Match", "un quoted")]).await.status(),
+        200
+    );
 }
 
 #[tokio::test]
 async fn gzip_is_for_those_who_ask() {
     let provider = provider("northwind", &Statuspage);
     let server = alone(&provider).await;
-    let plain = Raw::get(server.address(), SUMMARY, &[("Accept-Encoding", "identity, gzip;q=0")]).await;
+    let plain =
+        Raw::get(server.address(), SUMMARY, &[("Accept-Encoding", "identity, gzip;q=0")]).await;
     assert_eq!(plain.header("Content-Encoding"), None);
     let packed = Raw::get(server.address(), SUMMARY, &[("Accept-Encoding", "br, gzip")]).await;
     assert_eq!(packed.header("Content-Encoding").as_deref(), Some("gzip"));
@@ -192,14 +241,27 @@ async fn the_log_is_exact_and_can_be_waited_for() {
     assert!(last.text().contains("Not Found"));
     waiting.await.unwrap();
     let requests = server.requests_of("northwind");
-    assert_eq!(requests.iter().map(|request| request.status).collect::<Vec<_>>(), [Some(200), Some(200), Some(404)]);
-    assert!(requests.iter().all(|request| request.connection == requests[0].connection), "kept alive");
-    assert!(requests.iter().all(|request| request.concurrent == 1 && request.finished >= Some(request.at)));
+    assert_eq!(
+        requests.iter().map(|request| request.status).collect::<Vec<_>>(),
+        [Some(200), Some(200), Some(404)]
+    );
+    assert!(
+        requests.iter().all(|request| request.connection == requests[0].connection),
+        "kept alive"
+    );
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.concurrent == 1 && request.finished >= Some(request.at))
+    );
     assert_eq!(
         (requests[0].path.as_str(), requests[0].target.as_str()),
         ("api/v2/status.json", "/northwind/api/v2/status.json?x=1")
     );
-    assert_eq!(requests[0].headers, [("Host".to_owned(), b"h".to_vec()), ("X-Odd".to_owned(), b"a\xff b".to_vec())]);
+    assert_eq!(
+        requests[0].headers,
+        [("Host".to_owned(), b"h".to_vec()), ("X-Odd".to_owned(), b"a\xff b".to_vec())]
+    );
     let stranger = server.requests_of("");
     assert_eq!((stranger.len(), stranger[0].status), (1, Some(404)));
     assert_eq!(server.connections(), 2);
@@ -266,7 +328,11 @@ async fn one_request_after_the_other_is_never_taken_for_two_at_once() {
     // A connection for each, so that nothing but the log's own care keeps them apart.
     let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
     for _ in 0..300 {
-        let answer = client.get(format!("{}api/v2/status.json", server.url("northwind"))).send().await.unwrap();
+        let answer = client
+            .get(format!("{}api/v2/status.json", server.url("northwind")))
+            .send()
+            .await
+            .unwrap();
         assert!(!answer.bytes().await.unwrap().is_empty());
     }
     assert_eq!(server.connections(), 300);

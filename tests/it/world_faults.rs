@@ -34,10 +34,16 @@ async fn statuses_come_with_retry_after_in_both_forms() {
     assert_eq!((seconds.status(), seconds.header("Retry-After").as_deref()), (503, Some("7")));
     let date = Utc.with_ymd_and_hms(2030, 1, 2, 3, 4, 5).unwrap();
     let date = answer_to(Fault::Status(429, Some(RetryAfter::Date(date)))).await;
-    assert_eq!((date.status(), date.header("Retry-After").as_deref()), (429, Some("Wed, 02 Jan 2030 03:04:05 GMT")));
+    assert_eq!(
+        (date.status(), date.header("Retry-After").as_deref()),
+        (429, Some("Wed, 02 Jan 2030 03:04:05 GMT"))
+    );
     assert_eq!(answer_to(Fault::Status(500, None)).await.header("Retry-After"), None);
     let nothing = answer_to(Fault::Status(204, None)).await;
-    assert_eq!((nothing.status(), nothing.body().len(), nothing.header("Content-Length")), (204, 0, None));
+    assert_eq!(
+        (nothing.status(), nothing.body().len(), nothing.header("Content-Length")),
+        (204, 0, None)
+    );
 }
 
 #[tokio::test]
@@ -71,7 +77,10 @@ async fn bodies_break_off_in_every_way() {
 
     let chunked = answer_to(Fault::CutChunked).await;
     assert_eq!(chunked.header("Transfer-Encoding").as_deref(), Some("chunked"));
-    assert!(chunked.text().ends_with("}\r\n") && chunked.error.is_none(), "whole chunks, no last one");
+    assert!(
+        chunked.text().ends_with("}\r\n") && chunked.error.is_none(),
+        "whole chunks, no last one"
+    );
 
     let wrong = answer_to(Fault::WrongLength).await;
     assert_eq!(wrong.header("Content-Length").unwrap(), (whole / 2).to_string());
@@ -88,20 +97,29 @@ async fn bodies_break_off_in_every_way() {
 
 #[tokio::test]
 async fn slow_answers_take_their_time_and_are_whole() {
-    for fault in [Fault::SlowHeaders(Duration::from_millis(2)), Fault::SlowBody(Duration::from_millis(2))] {
+    for fault in
+        [Fault::SlowHeaders(Duration::from_millis(2)), Fault::SlowBody(Duration::from_millis(2))]
+    {
         let begin = std::time::Instant::now();
         let (provider, server) = troubled(fault.clone()).await;
         provider.set_document("short", "application/json", "[1,2,3]");
         let raw = Raw::get(server.address(), "/short", &[]).await;
         assert_eq!((raw.status(), raw.text().as_str()), (200, "[1,2,3]"));
-        assert!(begin.elapsed() >= Duration::from_millis(2 * 7), "{fault:?}: {:?}", begin.elapsed());
+        assert!(
+            begin.elapsed() >= Duration::from_millis(2 * 7),
+            "{fault:?}: {:?}",
+            begin.elapsed()
+        );
     }
 }
 
 #[tokio::test]
 async fn other_documents_take_the_place_of_the_right_one() {
     let html = answer_to(Fault::Html).await;
-    assert!(html.header("Content-Type").unwrap().starts_with("text/html") && html.text().starts_with("<!DOCTYPE html>"));
+    assert!(
+        html.header("Content-Type").unwrap().starts_with("text/html")
+            && html.text().starts_with("<!DOCTYPE html>")
+    );
     let deep = answer_to(Fault::DeepJson(1000)).await;
     assert_eq!(deep.body(), [b'['; 1000]);
     let huge = answer_to(Fault::Huge(300_000)).await;
@@ -146,16 +164,19 @@ async fn compressed_bodies_are_broken_or_huge() {
 
 #[tokio::test]
 async fn other_charsets_are_announced_rightly() {
-    for (charset, start) in
-        [(Charset::Utf16Le, &b"\xff\xfe<\0"[..]), (Charset::Utf16Be, b"\xfe\xff\0<"), (Charset::Latin1, b"<?xml")]
-    {
+    for (charset, start) in [
+        (Charset::Utf16Le, &b"\xff\xfe<\0"[..]),
+        (Charset::Utf16Be, b"\xfe\xff\0<"),
+        (Charset::Latin1, b"<?xml"),
+    ] {
         let provider = provider("northwind", &Rss);
         let server = alone(&provider).await;
         provider.open_incident("Störung", Impact::Minor, &[], "Störung.");
         provider.fault(Fault::WrongCharset(charset));
         let raw = Raw::get(server.address(), "/history.rss", &[]).await;
         assert!(raw.body().starts_with(start), "{charset:?}");
-        let latin = raw.header("Content-Type").unwrap() == "application/rss+xml; charset=iso-8859-1";
+        let latin =
+            raw.header("Content-Type").unwrap() == "application/rss+xml; charset=iso-8859-1";
         assert_eq!(latin, charset == Charset::Latin1);
         assert_eq!(latin, raw.body().windows(7).any(|window| window == b"St\xf6rung"));
     }
@@ -176,7 +197,10 @@ async fn validators_lie() {
     assert_ne!(after.body(), before.body());
     provider.fault(Fault::NoValidators);
     let without = Raw::get(server.address(), SUMMARY, &[("If-None-Match", "*")]).await;
-    assert_eq!((without.status(), without.header("ETag"), without.header("Last-Modified")), (200, None, None));
+    assert_eq!(
+        (without.status(), without.header("ETag"), without.header("Last-Modified")),
+        (200, None, None)
+    );
 }
 
 #[tokio::test]
@@ -184,7 +208,8 @@ async fn connections_end_with_and_without_a_word() {
     let provider = provider("northwind", &Statuspage);
     let server = alone(&provider).await;
     for silent in [false, true] {
-        provider.behave(|behaviour| (behaviour.keep_alive, behaviour.silent_close) = (silent, silent));
+        provider
+            .behave(|behaviour| (behaviour.keep_alive, behaviour.silent_close) = (silent, silent));
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         let mut answer = String::new();
@@ -196,9 +221,13 @@ async fn connections_end_with_and_without_a_word() {
 
 #[tokio::test]
 async fn redirects_lead_somewhere_or_nowhere() {
-    let (provider, server) = troubled(Fault::Redirect { to: "/api/v2/status.json".to_owned(), code: 301 }).await;
+    let (provider, server) =
+        troubled(Fault::Redirect { to: "/api/v2/status.json".to_owned(), code: 301 }).await;
     let moved = Raw::get(server.address(), SUMMARY, &[]).await;
-    assert_eq!((moved.status(), moved.header("Location").as_deref()), (301, Some("/api/v2/status.json")));
+    assert_eq!(
+        (moved.status(), moved.header("Location").as_deref()),
+        (301, Some("/api/v2/status.json"))
+    );
     assert_eq!(Raw::get(server.address(), "/api/v2/status.json", &[]).await.status(), 200);
     provider.clear_faults();
     provider.fault(Fault::RedirectLoop);
@@ -247,7 +276,9 @@ async fn a_closed_listener_refuses_and_comes_back_at_the_same_place() {
 async fn raw_documents_are_served_as_they_are_on_any_loopback_address() {
     for address in ["127.3.2.1", "::1"] {
         let provider = Provider::raw("replay", std::sync::Arc::new(Utc::now));
-        let Ok(server) = Server::start(World::new([provider.clone()]).on(address.parse().unwrap())).await else {
+        let Ok(server) =
+            Server::start(World::new([provider.clone()]).on(address.parse().unwrap())).await
+        else {
             println!("skipped: {address} is not here");
             continue;
         };
@@ -276,16 +307,21 @@ async fn tls_is_trusted_by_its_authority_alone_and_only_without_a_flaw() {
         let server = Server::start(World::new([provider]).tls(&authority, flaw)).await.unwrap();
         assert!(server.url("northwind").starts_with("https://127.0.0.1:"));
         let mut roots = rustls::RootCertStore::empty();
-        let pem = rustls::pki_types::CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap();
+        let pem =
+            rustls::pki_types::CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap();
         roots.add(pem).unwrap();
-        let config = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(
+            rustls::crypto::ring::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
         let stream = TcpStream::connect(server.address()).await.unwrap();
         let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
-        let connected = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await;
+        let connected = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config))
+            .connect(name, stream)
+            .await;
         assert_eq!(connected.is_ok(), good, "{flaw:?}");
         if let Ok(mut stream) = connected {
             stream.write_all(b"GET /northwind/ HTTP/1.1\r\n\r\n").await.unwrap();

@@ -33,9 +33,13 @@ fn updates_are_deleted_and_impacts_change_under_the_same_incident() {
 fn a_maintenance_goes_from_plan_to_history() {
     let provider = provider("northwind", &Statuspage);
     let begin = Utc::now() + Duration::hours(1);
-    let maintenance = provider.schedule("Disks", (begin, begin + Duration::hours(2)), &["Compute"], "We change disks.").incident;
+    let maintenance = provider
+        .schedule("Disks", (begin, begin + Duration::hours(2)), &["Compute"], "We change disks.")
+        .incident;
     let mut seen = Vec::new();
-    let look = |provider: &Provider| json(provider, "api/v2/summary.json")["scheduled_maintenances"][0]["status"].clone();
+    let look = |provider: &Provider| {
+        json(provider, "api/v2/summary.json")["scheduled_maintenances"][0]["status"].clone()
+    };
     seen.push(look(&provider));
     provider.start(maintenance, "Begun.").unwrap();
     seen.push(look(&provider));
@@ -45,7 +49,10 @@ fn a_maintenance_goes_from_plan_to_history() {
     seen.push(look(&provider));
     assert_eq!(seen, ["scheduled".into(), "in_progress".into(), "verifying".into(), Value::Null]);
     let past = &json(&provider, "api/v2/scheduled-maintenances.json")["scheduled_maintenances"][0];
-    assert_eq!((&past["status"], past["incident_updates"].as_array().unwrap().len()), (&"completed".into(), 4));
+    assert_eq!(
+        (&past["status"], past["incident_updates"].as_array().unwrap().len()),
+        (&"completed".into(), 4)
+    );
     assert!(past["scheduled_for"].as_str() < past["scheduled_until"].as_str());
 }
 
@@ -54,11 +61,21 @@ fn imported_incidents_lie_in_the_past_and_windows_hold_the_newest() {
     let provider = provider("northwind", &Statuspage);
     let open = provider.open_incident("Slow", Impact::Minor, &[], "Slow.");
     provider.import(60);
-    let list = |provider: &Provider| json(provider, "api/v2/incidents.json")["incidents"].as_array().unwrap().clone();
+    let list = |provider: &Provider| {
+        json(provider, "api/v2/incidents.json")["incidents"].as_array().unwrap().clone()
+    };
     let incidents = list(&provider);
     assert_eq!(incidents.len(), 50);
-    assert_eq!(incidents[0]["id"], provider.incident_id(open.incident), "what is open stays the newest");
-    assert!(incidents.is_sorted_by(|newer, older| newer["created_at"].as_str() > older["created_at"].as_str()));
+    assert_eq!(
+        incidents[0]["id"],
+        provider.incident_id(open.incident),
+        "what is open stays the newest"
+    );
+    assert!(
+        incidents.is_sorted_by(
+            |newer, older| newer["created_at"].as_str() > older["created_at"].as_str()
+        )
+    );
     assert!(incidents[1..].iter().all(|incident| incident["status"] == "resolved"));
     assert_eq!(json(&provider, "api/v2/summary.json")["incidents"].as_array().unwrap().len(), 1);
     provider.change(|state, _| state.window = Some(10));
@@ -68,7 +85,8 @@ fn imported_incidents_lie_in_the_past_and_windows_hold_the_newest() {
 #[test]
 fn a_held_clock_still_gives_every_change_a_version_of_its_own() {
     let now = Utc::now();
-    let provider = Provider::new("northwind", "Northwind", &Statuspage, &[], std::sync::Arc::new(move || now));
+    let provider =
+        Provider::new("northwind", "Northwind", &Statuspage, &[], std::sync::Arc::new(move || now));
     let mut versions = vec![provider.state().version];
     for number in 0..5 {
         provider.open_incident("Slow", Impact::Minor, &[], &number.to_string());

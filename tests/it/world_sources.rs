@@ -1,4 +1,5 @@
-//! The world's pages are read by the real sources, as the real ones are: quiet, open, updated, edited, resolved.
+//! The world's pages are read by the real sources, as the real ones are: quiet, open, updated,
+//! edited, resolved.
 
 use chrono::Utc;
 use statuswatch::document::Document;
@@ -22,10 +23,12 @@ const NO_END: [&str; 1] = ["statusio"];
 /// Those that show no state of a component beside the incidents.
 const NO_STATES: [&str; 5] = ["google", "slack", "atom", "rss", "json-feed"];
 
-/// What the source makes of the page, with the details it asks for when it sees the page for the first time.
+/// What the source makes of the page, with the details it asks for when it sees the page for the
+/// first time.
 fn read(provider: &Provider) -> Snapshot {
     let platform = provider.platform();
-    let source = by_name(platform.source()).unwrap_or_else(|| panic!("no source {}", platform.source()));
+    let source =
+        by_name(platform.source()).unwrap_or_else(|| panic!("no source {}", platform.source()));
     let root = Url::parse("http://127.0.0.1/").unwrap();
     let documents = provider.documents();
     let shown = |path: &str| {
@@ -35,11 +38,18 @@ fn read(provider: &Provider) -> Snapshot {
     let first = if platform.entry().is_empty() {
         // From the bare address alone.
         let located = source.locate(&root);
-        located.iter().find_map(|place| shown(place.path().trim_start_matches('/'))).expect("a document where it is looked for")
+        located
+            .iter()
+            .find_map(|place| shown(place.path().trim_start_matches('/')))
+            .expect("a document where it is looked for")
     } else {
         shown(platform.entry()).unwrap()
     };
-    let by: Vec<&str> = SOURCES.iter().filter(|source| source.recognise(&first).is_some()).map(|source| source.name()).collect();
+    let by: Vec<&str> = SOURCES
+        .iter()
+        .filter(|source| source.recognise(&first).is_some())
+        .map(|source| source.name())
+        .collect();
     assert_eq!(by, [source.name()], "{}", platform.name());
     let alone = Documents::only(first);
     let said = |snapshot: Result<Snapshot, _>| {
@@ -47,7 +57,11 @@ fn read(provider: &Provider) -> Snapshot {
         assert_eq!(snapshot.rejected, [""; 0], "{}", platform.name());
         snapshot
     };
-    let wanted = source.details(&alone.first, &said(source.parse(&alone, Limits::default())), &Known::default());
+    let wanted = source.details(
+        &alone.first,
+        &said(source.parse(&alone, Limits::default())),
+        &Known::default(),
+    );
     let details = wanted.iter().map(|detail| {
         let path = detail.url.path().trim_start_matches('/');
         (detail.role, shown(path).unwrap_or_else(|| panic!("{}: no {path}", platform.name())))
@@ -62,7 +76,11 @@ fn trouble(provider: &Provider, incident: u64) -> Option<(Status, Impact, Vec<St
     let one = found.next()?;
     let name = provider.platform().name();
     assert!(found.next().is_none() && one.kind == Kind::Incident, "{name}");
-    assert_eq!(one.id, provider.incident_id(incident), "{name}: what is published has the source's id");
+    assert_eq!(
+        one.id,
+        provider.incident_id(incident),
+        "{name}: what is published has the source's id"
+    );
     Some((one.status, one.impact, one.updates.iter().map(|update| update.text.clone()).collect()))
 }
 
@@ -75,44 +93,74 @@ fn tell_a_story(platform: &'static dyn Platform) {
     assert!(matches!(quiet.impact(), Impact::None | Impact::Unknown), "{name}: {quiet:?}");
     let gives_impacts = quiet.impact() == Impact::None;
 
-    let posted = provider.open_incident(TITLE, Impact::Major, &["Object storage"], "Uploads are slow.");
+    let posted =
+        provider.open_incident(TITLE, Impact::Major, &["Object storage"], "Uploads are slow.");
     provider.set_component("Object storage", ComponentStatus::PartialOutage).unwrap();
     let (status, impact, texts) = trouble(&provider, posted.incident).unwrap();
-    assert_eq!((status, texts), (Status::Investigating, vec!["Uploads are slow.".to_owned()]), "{name}");
+    assert_eq!(
+        (status, texts),
+        (Status::Investigating, vec!["Uploads are slow.".to_owned()]),
+        "{name}"
+    );
     assert_eq!(impact, if gives_impacts { Impact::Major } else { Impact::Unknown }, "{name}");
     assert_eq!(read(&provider).open().count(), 1, "{name}");
     // Some have one word for a component that is partly and one that is wholly down.
     assert!(read(&provider).impact().rank() >= impact.rank(), "{name}");
     let shown = read(&provider);
-    let state = shown.components.iter().find(|component| component.name == "Object storage").map(|component| component.status);
+    let state = shown
+        .components
+        .iter()
+        .find(|component| component.name == "Object storage")
+        .map(|component| component.status);
     if NO_STATES.contains(&name) {
         assert_eq!(state, None, "{name}");
     } else {
-        assert!(matches!(state, Some(ComponentStatus::PartialOutage | ComponentStatus::MajorOutage)), "{name}: {state:?}");
+        assert!(
+            matches!(state, Some(ComponentStatus::PartialOutage | ComponentStatus::MajorOutage)),
+            "{name}: {state:?}"
+        );
         assert!(shown.coverage.all_components, "{name}");
     }
 
-    let second = provider.update(posted.incident, Status::Identified, "A disk failed & burns.").unwrap();
+    let second =
+        provider.update(posted.incident, Status::Identified, "A disk failed & burns.").unwrap();
     let (status, _, texts) = trouble(&provider, posted.incident).unwrap();
-    assert!(matches!(status, Status::Identified | Status::Investigating | Status::Update), "{name}: {status}");
+    assert!(
+        matches!(status, Status::Identified | Status::Investigating | Status::Update),
+        "{name}: {status}"
+    );
     assert_eq!(texts, ["Uploads are slow.", "A disk failed & burns."], "{name}");
     provider.edit(second, "Two disks failed.").unwrap();
-    assert_eq!(trouble(&provider, posted.incident).unwrap().2, ["Uploads are slow.", "Two disks failed."], "{name}");
+    assert_eq!(
+        trouble(&provider, posted.incident).unwrap().2,
+        ["Uploads are slow.", "Two disks failed."],
+        "{name}"
+    );
 
     provider.resolve(posted.incident, "All is well.").unwrap();
     provider.set_component("Object storage", ComponentStatus::Operational).unwrap();
     let end = trouble(&provider, posted.incident).map(|(status, _, texts)| (status, texts));
-    let texts = ["Uploads are slow.", "Two disks failed.", "All is well."].map(str::to_owned).to_vec();
+    let texts =
+        ["Uploads are slow.", "Two disks failed.", "All is well."].map(str::to_owned).to_vec();
     assert_eq!(end, (!NO_END.contains(&name)).then_some((Status::Resolved, texts)), "{name}");
     assert_eq!(read(&provider).impact(), quiet.impact(), "{name}");
 
     let begin = Utc::now() + chrono::Duration::hours(1);
-    let plan = provider.schedule("Disk change", (begin, begin + chrono::Duration::hours(1)), &["Compute"], "We change disks.");
+    let plan = provider.schedule(
+        "Disk change",
+        (begin, begin + chrono::Duration::hours(1)),
+        &["Compute"],
+        "We change disks.",
+    );
     let planned = read(&provider);
     let planned = planned.incidents.iter().find(|incident| incident.title == "Disk change");
     assert_eq!(planned.is_none(), NO_PLANS.contains(&name), "{name}");
     let Some(planned) = planned else { return };
-    assert_eq!((planned.kind, planned.id.as_str()), (Kind::Maintenance, &*provider.incident_id(plan.incident)), "{name}");
+    assert_eq!(
+        (planned.kind, planned.id.as_str()),
+        (Kind::Maintenance, &*provider.incident_id(plan.incident)),
+        "{name}"
+    );
     if platform.shows_maintenances() {
         assert_eq!(planned.status, Status::Scheduled, "{name}");
         provider.start(plan.incident, "We begin.").unwrap();

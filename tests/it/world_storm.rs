@@ -12,7 +12,10 @@ use crate::support::provider::Raw;
 
 async fn play(seed: u64) -> Universe {
     let universe = Universe::start(Arc::new(Utc::now)).await.unwrap();
-    Storm::plan(seed, DEFAULT_DURATION, universe.providers()).within(Duration::from_millis(300)).run(&universe).await;
+    Storm::plan(seed, DEFAULT_DURATION, universe.providers())
+        .within(Duration::from_millis(300))
+        .run(&universe)
+        .await;
     universe
 }
 
@@ -27,18 +30,32 @@ fn place(url: &str) -> (std::net::SocketAddr, String) {
 async fn a_storm_is_the_same_for_the_same_seed_and_leaves_nothing_behind() {
     let (first, second, other) = tokio::join!(play(7), play(7), play(8));
     let story = |universe: &Universe| -> Vec<(String, Status, String)> {
-        universe.published().all().into_iter().map(|one| (one.provider, one.status, one.text)).collect()
+        universe
+            .published()
+            .all()
+            .into_iter()
+            .map(|one| (one.provider, one.status, one.text))
+            .collect()
     };
     assert_eq!(story(&first), story(&second));
     assert_ne!(story(&first), story(&other));
     assert!(story(&first).len() > 150, "{}", story(&first).len());
     for provider in first.providers() {
-        assert!(provider.state().incidents.iter().all(|incident| incident.status.is_over()), "{}", provider.id());
+        assert!(
+            provider.state().incidents.iter().all(|incident| incident.status.is_over()),
+            "{}",
+            provider.id()
+        );
         assert_eq!(provider.state().impact(), Impact::None, "{}", provider.id());
         let entry = provider.platform().entry();
         let (address, root) = place(&first.server().url(provider.id()));
         let raw = Raw::get(address, &format!("{root}{entry}"), &[]).await;
-        assert_eq!(raw.body(), provider.documents()[entry].body, "{}: faults are over, unused ones too", provider.id());
+        assert_eq!(
+            raw.body(),
+            provider.documents()[entry].body,
+            "{}: faults are over, unused ones too",
+            provider.id()
+        );
     }
 }
 
@@ -48,14 +65,23 @@ async fn what_is_owed_can_be_read_from_the_pages_in_the_end() {
     let owed = universe.published().owed();
     let kinds: HashSet<Kind> = owed.iter().map(|one| one.kind).collect();
     assert_eq!(kinds, HashSet::from([Kind::Incident, Kind::Maintenance]));
-    assert!(universe.published().all().len() > owed.len(), "edits and components are not owed each");
+    assert!(
+        universe.published().all().len() > owed.len(),
+        "edits and components are not owed each"
+    );
     for one in &owed {
         let provider = universe.provider(&one.provider).unwrap();
         let documents = provider.documents();
-        let shown = documents.values().any(|document| String::from_utf8_lossy(&document.body).contains(&one.text));
+        let shown = documents
+            .values()
+            .any(|document| String::from_utf8_lossy(&document.body).contains(&one.text));
         assert!(shown, "{one:?}");
         if let (Some(incident), Some(update)) = (&one.incident_id, &one.update_id) {
-            let has = |id: &str| documents.values().any(|document| String::from_utf8_lossy(&document.body).contains(id));
+            let has = |id: &str| {
+                documents
+                    .values()
+                    .any(|document| String::from_utf8_lossy(&document.body).contains(id))
+            };
             assert!(has(incident) && has(update), "{one:?}");
         }
     }

@@ -1,7 +1,8 @@
 //! `chaos`: the real program against the demo's universe, killed at random, and a verdict.
 //!
-//! The program runs as a process of its own. Inside it a saboteur ([`sabotage`]) kills pollers, sinks and the ledger;
-//! from here the whole process is killed with SIGKILL and started again. What the universe published is the oracle.
+//! The program runs as a process of its own. Inside it a saboteur ([`sabotage`]) kills pollers,
+//! sinks and the ledger; from here the whole process is killed with SIGKILL and started again. What
+//! the universe published is the oracle.
 
 pub mod sabotage;
 mod verdict;
@@ -55,7 +56,11 @@ pub fn run(args: &ChaosArgs) -> anyhow::Result<Exit> {
         }
         Ok(Exit::Done)
     } else {
-        output::note(&format!("chaos: the files are kept in {} (seed {})", dir.display(), args.seed));
+        output::note(&format!(
+            "chaos: the files are kept in {} (seed {})",
+            dir.display(),
+            args.seed
+        ));
         Ok(Exit::Failed)
     }
 }
@@ -65,7 +70,8 @@ fn shake(args: &ChaosArgs, sky: &Sky, config: &Path, dir: &Path) -> anyhow::Resu
     let mut verdict = Verdict::default();
     // Everybody is read once in peace: what is published from here on has to be told, all of it.
     let mut child = start(config, None)?;
-    let ids: Vec<String> = sky.universe.providers().iter().map(|provider| provider.id().to_owned()).collect();
+    let ids: Vec<String> =
+        sky.universe.providers().iter().map(|provider| provider.id().to_owned()).collect();
     sky.runtime.block_on(async {
         for id in &ids {
             let polled = sky.universe.server().wait_answered(id, 2);
@@ -80,7 +86,8 @@ fn shake(args: &ChaosArgs, sky: &Sky, config: &Path, dir: &Path) -> anyhow::Resu
     let storm = sky.runtime.spawn(async move { Storm::play(&universe, seed, length).await });
     let end = Instant::now() + args.duration;
     while Instant::now() < end {
-        let life = Duration::from_millis(rng.u64(LIFE)).min(end.saturating_duration_since(Instant::now()));
+        let life =
+            Duration::from_millis(rng.u64(LIFE)).min(end.saturating_duration_since(Instant::now()));
         sky.runtime.block_on(async { tokio::time::sleep(life).await });
         if let Some(status) = child.0.try_wait()? {
             verdict.ended_by_itself.push(status.to_string());
@@ -94,7 +101,8 @@ fn shake(args: &ChaosArgs, sky: &Sky, config: &Path, dir: &Path) -> anyhow::Resu
         sky.runtime
             .block_on(async { tokio::time::timeout(Duration::from_secs(20), back).await })
             .context("it did not come back")?;
-        verdict.slowest_recovery_ms = verdict.slowest_recovery_ms.max(begun.elapsed().as_millis() as u64);
+        verdict.slowest_recovery_ms =
+            verdict.slowest_recovery_ms.max(begun.elapsed().as_millis() as u64);
     }
     sky.runtime.block_on(storm)?;
     // Peace again, with a process that nobody sabotages.
@@ -120,7 +128,10 @@ fn shake(args: &ChaosArgs, sky: &Sky, config: &Path, dir: &Path) -> anyhow::Resu
 fn start(config: &Path, seed: Option<u64>) -> anyhow::Result<Victim> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--config").arg(config).arg("run").arg("--hosted");
-    command.env_remove("STATUSWATCH_STATE").env_remove("STATUSWATCH_CONFIG").env_remove("NOTIFY_SOCKET");
+    command
+        .env_remove("STATUSWATCH_STATE")
+        .env_remove("STATUSWATCH_CONFIG")
+        .env_remove("NOTIFY_SOCKET");
     if let Some(seed) = seed {
         command.env(sabotage::VARIABLE, seed.to_string());
     }
@@ -138,7 +149,8 @@ impl Victim {
     }
 
     fn terminate(&mut self) -> std::io::Result<()> {
-        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw)
+        {
             rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         }
         self.0.wait().map(drop)

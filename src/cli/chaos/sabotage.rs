@@ -1,4 +1,5 @@
-//! The saboteur inside the program: while `chaos` runs it, pollers, sinks and the ledger are killed at random.
+//! The saboteur inside the program: while `chaos` runs it, pollers, sinks and the ledger are killed
+//! at random.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,9 @@ const MARK: &str = "sabotage";
 
 /// Breaks something every tenth of a second on average, if `chaos` asks for it.
 pub(crate) fn begin(supervisor: &Addr<Supervisor>, providers: &[String]) {
-    let Some(seed) = std::env::var(VARIABLE).ok().and_then(|seed| seed.parse().ok()) else { return };
+    let Some(seed) = std::env::var(VARIABLE).ok().and_then(|seed| seed.parse().ok()) else {
+        return;
+    };
     let (supervisor, providers) = (supervisor.clone(), providers.to_vec());
     actix::spawn(async move {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -38,7 +41,13 @@ pub(crate) fn begin(supervisor: &Addr<Supervisor>, providers: &[String]) {
 
 /// How often something was broken, by the diagnostics.
 pub(super) fn count(logs: &Path) -> usize {
-    let Ok(files) = std::fs::read_dir(logs) else { return 0 };
-    let logs = files.flatten().filter(|file| file.path().extension().is_some_and(|ending| ending == "log"));
-    logs.filter_map(|file| std::fs::read_to_string(file.path()).ok()).map(|text| text.matches(&format!(": {MARK} ")).count()).sum()
+    let Ok(files) = std::fs::read_dir(logs) else {
+        return 0;
+    };
+    let logs = files
+        .flatten()
+        .filter(|file| file.path().extension().is_some_and(|ending| ending == "log"));
+    logs.filter_map(|file| std::fs::read_to_string(file.path()).ok())
+        .map(|text| text.matches(&format!(": {MARK} ")).count())
+        .sum()
 }

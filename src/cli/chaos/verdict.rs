@@ -48,7 +48,9 @@ impl Verdict {
         let (mut ids, mut told) = (HashSet::new(), HashMap::<String, HashSet<String>>::new());
         (self.delivered, self.twice, self.torn) = (0, 0, 0);
         for line in text.split_inclusive('\n') {
-            let event = line.strip_suffix('\n').and_then(|line| serde_json::from_str::<StatusEvent>(line).ok());
+            let event = line
+                .strip_suffix('\n')
+                .and_then(|line| serde_json::from_str::<StatusEvent>(line).ok());
             let Some(event) = event else {
                 self.torn += 1;
                 continue;
@@ -60,21 +62,31 @@ impl Verdict {
         }
         let lost: Vec<_> = owed
             .iter()
-            .filter(|one| !told.get(&one.provider).is_some_and(|texts| texts.iter().any(|text| text.contains(&one.text))))
+            .filter(|one| {
+                !told
+                    .get(&one.provider)
+                    .is_some_and(|texts| texts.iter().any(|text| text.contains(&one.text)))
+            })
             .collect();
         self.published = owed.len();
         self.lost = lost.len();
-        self.examples = lost.iter().take(5).map(|one| format!("{}: {} ({})", one.provider, one.text, one.status)).collect();
+        self.examples = lost
+            .iter()
+            .take(5)
+            .map(|one| format!("{}: {} ({})", one.provider, one.text, one.status))
+            .collect();
         Ok(())
     }
 
     /// Compares the log's lines with the ledger's, byte for byte.
     pub(super) fn compare_with_ledger(&mut self, state: &Path, log: &Path) -> anyhow::Result<()> {
         let events = Reader::open(state)?.events(&Query::default())?;
-        let text = std::fs::read_to_string(log).with_context(|| format!("cannot read {}", log.display()))?;
+        let text = std::fs::read_to_string(log)
+            .with_context(|| format!("cannot read {}", log.display()))?;
         let lines: Vec<&str> = text.lines().collect();
         self.recorded = events.len();
-        let unequal = events.iter().zip(&lines).filter(|(event, line)| event.line != **line).count();
+        let unequal =
+            events.iter().zip(&lines).filter(|(event, line)| event.line != **line).count();
         self.different = unequal + events.len().abs_diff(lines.len());
         Ok(())
     }
@@ -106,7 +118,11 @@ impl Verdict {
         for example in &self.examples {
             let _infallible = writeln!(text, "lost: {example}");
         }
-        text.push_str(if self.is_clean() { "verdict: nothing lost, nothing twice\n" } else { "verdict: FAILED\n" });
+        text.push_str(if self.is_clean() {
+            "verdict: nothing lost, nothing twice\n"
+        } else {
+            "verdict: FAILED\n"
+        });
         text
     }
 }

@@ -31,7 +31,8 @@ impl Keys {
         let (sender, keys) = mpsc::channel(8);
         let before = if in_foreground() { single_keys() } else { None };
         // The thread blocks in the terminal and ends with the process.
-        let listening = std::thread::Builder::new().name("keys".to_owned()).spawn(move || listen(&sender));
+        let listening =
+            std::thread::Builder::new().name("keys".to_owned()).spawn(move || listen(&sender));
         if let Err(error) = listening {
             tracing::warn!(%error, "keys do not work");
         }
@@ -77,7 +78,8 @@ fn listen(keys: &mpsc::Sender<Key>) {
     loop {
         let ready = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&wait));
         if !in_foreground() {
-            // Looked at again when there is something to read; a stopped or background job has no keys.
+            // Looked at again when there is something to read; a stopped or background job has no
+            // keys.
             std::thread::park_timeout(std::time::Duration::from_millis(500));
             continue;
         }

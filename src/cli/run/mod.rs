@@ -51,7 +51,8 @@ async fn begin(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     watch(common, args, config, lock, signals).await
 }
 
-/// Nothing that is written from here on is for everybody on this machine, whatever the umask we were started with.
+/// Nothing that is written from here on is for everybody on this machine, whatever the umask we
+/// were started with.
 fn keep_from_others() {
     use rustix::fs::Mode;
     // It cannot be read without being set.
@@ -66,14 +67,21 @@ enum End {
     Fatal(String),
 }
 
-async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock, mut signals: Signals) -> anyhow::Result<Exit> {
+async fn watch(
+    common: &Common,
+    args: &RunArgs,
+    config: Config,
+    lock: StateLock,
+    mut signals: Signals,
+) -> anyhow::Result<Exit> {
     let hosted = args.hosted || !std::io::stdin().is_terminal();
     let format = match args.format {
         Some(Format::Text) => ConsoleFormat::Text,
         Some(Format::Json) => ConsoleFormat::Json,
         None => config.console.format,
     };
-    let before = Reader::open(&config.state_dir).and_then(|reader| reader.newest_seq()).unwrap_or(0);
+    let before =
+        Reader::open(&config.state_dir).and_then(|reader| reader.newest_seq()).unwrap_or(0);
     let how = How {
         once: args.once,
         console: Console { format },
@@ -91,24 +99,31 @@ async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock,
     match begun {
         Ok(true) => {}
         Ok(false) => {
-            // What has begun is ended in order here, too: an actor that is dropped before its first turn takes it outside of the runtime.
+            // What has begun is ended in order here, too: an actor that is dropped before its first
+            // turn takes it outside of the runtime.
             pipeline.shutdown(config.shutdown_timeout).await;
             return Ok(Exit::Done);
         }
         Err(reason) => anyhow::bail!(reason),
     }
-    tracing::info!(providers = config.providers.len(), version = env!("CARGO_PKG_VERSION"), "watching");
+    tracing::info!(
+        providers = config.providers.len(),
+        version = env!("CARGO_PKG_VERSION"),
+        "watching"
+    );
     tell_manager(&[sd_notify::NotifyState::Ready]);
     let ids: Vec<String> = config.providers.iter().map(|provider| provider.id.clone()).collect();
     super::chaos::sabotage::begin(&pipeline.supervisor, &ids);
-    let attended = !hosted && !args.once && std::io::stdout().is_terminal() && format == ConsoleFormat::Text;
+    let attended =
+        !hosted && !args.once && std::io::stdout().is_terminal() && format == ConsoleFormat::Text;
     let mut keys = if attended {
         output::print(&welcome::banner(&config))?;
         Some(keys::Keys::listen())
     } else {
         None
     };
-    let end = until_the_end(common, args, &config, &mut pipeline, &mut signals, keys.as_mut()).await;
+    let end =
+        until_the_end(common, args, &config, &mut pipeline, &mut signals, keys.as_mut()).await;
     tracing::info!("stopping");
     tell_manager(&[sd_notify::NotifyState::Stopping]);
     drop(keys);
@@ -126,7 +141,9 @@ async fn watch(common: &Common, args: &RunArgs, config: Config, lock: StateLock,
                 output::print(&welcome::nothing_new(&after)?)?;
             }
             if !ending.delivered {
-                output::note("statuswatch: not everything could be delivered; it is kept and delivered by the next run");
+                output::note(
+                    "statuswatch: not everything could be delivered; it is kept and delivered by the next run",
+                );
                 return Ok(Exit::Failed);
             }
             Ok(Exit::Done)
@@ -148,7 +165,11 @@ async fn until_the_end(
 ) -> End {
     let duration = args.duration.unwrap_or(Duration::MAX);
     let mut over = std::pin::pin!(async move {
-        if duration == Duration::MAX { std::future::pending().await } else { tokio::time::sleep(duration).await }
+        if duration == Duration::MAX {
+            std::future::pending().await
+        } else {
+            tokio::time::sleep(duration).await
+        }
     });
     let attended = keys.is_some();
     loop {
@@ -216,7 +237,13 @@ async fn reload(common: &Common, config: &Config, pipeline: &Pipeline) {
     };
     let same = |fresh: &Config| {
         (&fresh.supervision, &fresh.console, &fresh.event_log, &fresh.diagnostics, &fresh.beat)
-            == (&config.supervision, &config.console, &config.event_log, &config.diagnostics, &config.beat)
+            == (
+                &config.supervision,
+                &config.console,
+                &config.event_log,
+                &config.diagnostics,
+                &config.beat,
+            )
             && (common.state.is_some() || fresh.state_dir == config.state_dir)
     };
     if !same(&fresh) {

@@ -1,4 +1,5 @@
-//! What a person at a terminal sees beside the events: banner, present state, last known update, answers to keys.
+//! What a person at a terminal sees beside the events: banner, present state, last known update,
+//! answers to keys.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -22,12 +23,20 @@ pub(super) fn banner(config: &Config) -> String {
             least = least.min(of(&provider.settings));
             most = most.max(of(&provider.settings));
         }
-        if least >= most { render_duration(most) } else { format!("{} to {}", render_duration(least), render_duration(most)) }
+        if least >= most {
+            render_duration(most)
+        } else {
+            format!("{} to {}", render_duration(least), render_duration(most))
+        }
     };
     let count = config.providers.len();
     // Writing to a string cannot fail.
-    let _infallible =
-        writeln!(text, "statuswatch {} · {count} provider{}", env!("CARGO_PKG_VERSION"), if count == 1 { "" } else { "s" });
+    let _infallible = writeln!(
+        text,
+        "statuswatch {} · {count} provider{}",
+        env!("CARGO_PKG_VERSION"),
+        if count == 1 { "" } else { "s" }
+    );
     let _infallible = writeln!(
         text,
         "  polled every {}, every {} during incidents",
@@ -42,12 +51,14 @@ pub(super) fn banner(config: &Config) -> String {
         config.state_dir.display()
     );
     if let Ok(reader) = Reader::open(&config.state_dir) {
-        let _infallible = writeln!(text, "  now: {}", now(&reader).unwrap_or_else(|_| "unknown".to_owned()));
+        let _infallible =
+            writeln!(text, "  now: {}", now(&reader).unwrap_or_else(|_| "unknown".to_owned()));
         match reader.last() {
             Ok(Some(last)) => {
                 let _infallible = write!(text, "\nLast known update:\n{}", render_block(&last));
             }
-            _ => text.push_str("\nNo update is known yet: first polls are spread over the interval.\n"),
+            _ => text
+                .push_str("\nNo update is known yet: first polls are spread over the interval.\n"),
         }
     }
     text.push_str("Keys: h history · s status · q quit\n\n");
@@ -89,13 +100,24 @@ pub(super) fn answer(key: Key, state_dir: &Path) {
 }
 
 fn history(state_dir: &Path) -> Result<String, LedgerError> {
-    let events = Reader::open(state_dir)?.events(&Query { limit: Some(HISTORY), ..Query::default() })?;
+    let events =
+        Reader::open(state_dir)?.events(&Query { limit: Some(HISTORY), ..Query::default() })?;
     let events: Vec<_> = events.into_iter().map(|recorded| recorded.event).collect();
-    Ok(if events.is_empty() { "No events yet.\n".to_owned() } else { view_history::render(&events, output::colour()) })
+    Ok(if events.is_empty() {
+        "No events yet.\n".to_owned()
+    } else {
+        view_history::render(&events, output::colour())
+    })
 }
 
 fn status(state_dir: &Path) -> Result<String, LedgerError> {
     let reader = Reader::open(state_dir)?;
     let rows: Vec<_> = reader.providers()?.into_iter().filter(|row| row.watched).collect();
-    Ok(text_status::render(&rows, &reader.open_items(None)?, &reader.sinks()?, crate::clock::now(), output::colour()))
+    Ok(text_status::render(
+        &rows,
+        &reader.open_items(None)?,
+        &reader.sinks()?,
+        crate::clock::now(),
+        output::colour(),
+    ))
 }

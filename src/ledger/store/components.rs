@@ -33,9 +33,21 @@ fn is_zero(changes: &u32) -> bool {
 }
 
 impl KnownComponent {
-    pub(in crate::ledger) fn new(component: &Component, told: Option<Status>, changes: u32, now: Time) -> Self {
+    pub(in crate::ledger) fn new(
+        component: &Component,
+        told: Option<Status>,
+        changes: u32,
+        now: Time,
+    ) -> Self {
         let Component { name, group, status, .. } = component;
-        Self { name: name.clone(), group: group.clone(), status: *status, told, changes, since: now.timestamp_millis() }
+        Self {
+            name: name.clone(),
+            group: group.clone(),
+            status: *status,
+            told,
+            changes,
+            since: now.timestamp_millis(),
+        }
     }
 }
 
@@ -53,15 +65,20 @@ pub(in crate::ledger) fn components(db: &Connection, provider: &str) -> Sql<Comp
     let known = db
         .prepare_cached("SELECT list FROM component WHERE provider = ?1")?
         .query_row([provider], |row| {
-            serde_json::from_str(row.get_ref(0)?.as_str()?)
-                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
+            serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(
+                    0,
+                    rusqlite::types::Type::Text,
+                    Box::new(error),
+                )
+            })
         })
         .optional()?;
     Ok(known.unwrap_or_default())
 }
 
-/// Writes them all, and the digest of the page's own list. A page that names others each time must not fill the ledger: of those not `listed` the ones that
-/// changed last are kept.
+/// Writes them all, and the digest of the page's own list. A page that names others each time must
+/// not fill the ledger: of those not `listed` the ones that changed last are kept.
 pub(in crate::ledger) fn put_components(
     db: &Connection,
     provider: &str,
@@ -69,15 +86,19 @@ pub(in crate::ledger) fn put_components(
     listed: &HashSet<String>,
     digest: Option<u128>,
 ) -> Sql<()> {
-    let mut unlisted: Vec<(i64, String)> =
-        known.iter().filter(|(id, _)| !listed.contains(*id)).map(|(id, component)| (component.since, id.clone())).collect();
+    let mut unlisted: Vec<(i64, String)> = known
+        .iter()
+        .filter(|(id, _)| !listed.contains(*id))
+        .map(|(id, component)| (component.since, id.clone()))
+        .collect();
     if let Some(excess) = unlisted.len().checked_sub(UNLISTED) {
         unlisted.sort();
         for (_, id) in unlisted.into_iter().take(excess) {
             known.remove(&id);
         }
     }
-    let list = serde_json::to_string(&known).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let list = serde_json::to_string(&known)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     db.prepare_cached("INSERT INTO component(provider, list, digest) VALUES(?1, ?2, ?3) ON CONFLICT(provider) DO UPDATE SET list = ?2, digest = ?3")?
         .execute(params![provider, &list, digest.map(u128::to_be_bytes)])?;
     Ok(())
@@ -93,18 +114,28 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let db = crate::ledger::migrate::open_writer(dir.path()).unwrap();
         let at = |n: i64| Time::from_timestamp_millis(n).unwrap();
-        let shown = component(Some("shown".to_owned()), "Shown", None, ComponentStatus::Operational);
+        let shown =
+            component(Some("shown".to_owned()), "Shown", None, ComponentStatus::Operational);
         let mut known = Components::new();
-        known.insert("shown".to_owned(), KnownComponent::new(&shown, Some(Status::Operational), 3, at(0)));
+        known.insert(
+            "shown".to_owned(),
+            KnownComponent::new(&shown, Some(Status::Operational), 3, at(0)),
+        );
         for n in 1..=UNLISTED + 2 {
             known.insert(format!("gone-{n}"), KnownComponent::new(&shown, None, 0, at(n as i64)));
         }
         put_components(&db, "acme", known, &HashSet::from(["shown".to_owned()]), Some(7)).unwrap();
         let mut known = components(&db, "acme").unwrap();
         assert_eq!(known.len(), UNLISTED + 1);
-        assert!(!known.contains_key("gone-2") && known.contains_key("gone-3"), "the oldest go first");
+        assert!(
+            !known.contains_key("gone-2") && known.contains_key("gone-3"),
+            "the oldest go first"
+        );
         let shown = known.remove("shown").unwrap();
-        assert_eq!((shown.told, shown.changes, shown.status), (Some(Status::Operational), 3, ComponentStatus::Operational));
+        assert_eq!(
+            (shown.told, shown.changes, shown.status),
+            (Some(Status::Operational), 3, ComponentStatus::Operational)
+        );
         assert!(components(&db, "other").unwrap().is_empty());
     }
 }

@@ -20,10 +20,13 @@ pub(in crate::ledger) struct EventRow<'a> {
 }
 
 pub(in crate::ledger) fn newest_seq(db: &Connection) -> Sql<u64> {
-    db.prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+    db.prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .map(i64::cast_unsigned)
 }
 
-/// Inserts an event unless one of its id has been told or filtered before. Returns whether it was new.
+/// Inserts an event unless one of its id has been told or filtered before. Returns whether it was
+/// new.
 pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql<bool> {
     // By itself: an INSERT that selects keeps copies of the pages it changes.
     if db.prepare_cached("SELECT 1 FROM filtered WHERE id = ?1")?.exists([event.id.as_bytes()])? {
@@ -47,7 +50,11 @@ pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql
 }
 
 /// Inserts an event that a filter keeps from being told, unless one of its id is known.
-pub(in crate::ledger) fn put_filtered(db: &Connection, event: &EventRow<'_>, reason: &str) -> Sql<()> {
+pub(in crate::ledger) fn put_filtered(
+    db: &Connection,
+    event: &EventRow<'_>,
+    reason: &str,
+) -> Sql<()> {
     db.prepare_cached(
         "INSERT INTO filtered(id, provider, kind, impact, observed_at, reason, line) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
          WHERE NOT EXISTS(SELECT 1 FROM event WHERE id = ?1) ON CONFLICT DO NOTHING",
@@ -64,7 +71,8 @@ pub(in crate::ledger) fn put_filtered(db: &Connection, event: &EventRow<'_>, rea
     Ok(())
 }
 
-/// Removes what nobody needs any more: told by every sink and older than `before`. Returns rows removed.
+/// Removes what nobody needs any more: told by every sink and older than `before`. Returns rows
+/// removed.
 pub(in crate::ledger) fn prune(db: &Connection, before: Time, most: u32) -> Sql<usize> {
     let before = before.timestamp_millis();
     let events = db.execute(
@@ -90,18 +98,25 @@ pub(in crate::ledger) fn prune(db: &Connection, before: Time, most: u32) -> Sql<
 }
 
 pub(in crate::ledger) fn put_cursor(db: &Connection, message: &Delivered) -> Sql<()> {
-    db.prepare_cached("UPDATE sink SET seq = ?2, memory = ?3, delivered_at = ?4, trouble = NULL WHERE id = ?1")?
-        .execute(params![message.id, message.cursor.seq.cast_signed(), message.cursor.memory, clock::now().timestamp_millis()])?;
+    db.prepare_cached(
+        "UPDATE sink SET seq = ?2, memory = ?3, delivered_at = ?4, trouble = NULL WHERE id = ?1",
+    )?
+    .execute(params![
+        message.id,
+        message.cursor.seq.cast_signed(),
+        message.cursor.memory,
+        clock::now().timestamp_millis()
+    ])?;
     Ok(())
 }
 
 /// Where a sink stands; a new one begins behind `seq`.
 pub(in crate::ledger) fn add_sink(db: &Connection, id: &str, seq: u64, now: Time) -> Sql<Cursor> {
-    db.prepare_cached("INSERT INTO sink(id, seq, started_at) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING")?.execute(params![
-        id,
-        seq.cast_signed(),
-        now.timestamp_millis()
-    ])?;
-    db.prepare_cached("SELECT seq, memory FROM sink WHERE id = ?1")?
-        .query_row([id], |row| Ok(Cursor { seq: row.get::<_, i64>(0)?.cast_unsigned(), memory: row.get(1)? }))
+    db.prepare_cached(
+        "INSERT INTO sink(id, seq, started_at) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![id, seq.cast_signed(), now.timestamp_millis()])?;
+    db.prepare_cached("SELECT seq, memory FROM sink WHERE id = ?1")?.query_row([id], |row| {
+        Ok(Cursor { seq: row.get::<_, i64>(0)?.cast_unsigned(), memory: row.get(1)? })
+    })
 }

@@ -16,10 +16,18 @@ macro_rules! known_columns {
     };
 }
 
-pub(in crate::ledger) fn item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<Option<KnownItem>> {
-    db.prepare_cached(concat!("SELECT ", known_columns!(), " FROM item WHERE provider = ?1 AND key = ?2"))?
-        .query_row(params![provider, key.as_bytes()], known_item)
-        .optional()
+pub(in crate::ledger) fn item(
+    db: &Connection,
+    provider: &str,
+    key: IncidentKey,
+) -> Sql<Option<KnownItem>> {
+    db.prepare_cached(concat!(
+        "SELECT ",
+        known_columns!(),
+        " FROM item WHERE provider = ?1 AND key = ?2"
+    ))?
+    .query_row(params![provider, key.as_bytes()], known_item)
+    .optional()
 }
 
 fn known_item(row: &Row<'_>) -> Sql<KnownItem> {
@@ -46,14 +54,16 @@ fn known_item(row: &Row<'_>) -> Sql<KnownItem> {
     })
 }
 
-/// The item stands under another id now: it is not open under this one any more, and nothing is told of that.
+/// The item stands under another id now: it is not open under this one any more, and nothing is
+/// told of that.
 pub(in crate::ledger) fn retire_item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<()> {
     db.prepare_cached("UPDATE item SET open = 0, missing = 2 WHERE provider = ?1 AND key = ?2")?
         .execute(params![provider, key.as_bytes()])?;
     Ok(())
 }
 
-/// The newest items of a provider that have not gone out of sight: its window, as far as it is known.
+/// The newest items of a provider that have not gone out of sight: its window, as far as it is
+/// known.
 pub(in crate::ledger) fn listed_items(db: &Connection, provider: &str) -> Sql<Vec<IncidentKey>> {
     db.prepare_cached("SELECT key FROM item WHERE provider = ?1 AND missing = 0 ORDER BY newest_at DESC LIMIT 400")?
         .query_map([provider], |row| blob(row, "key").map(IncidentKey))?
@@ -61,7 +71,11 @@ pub(in crate::ledger) fn listed_items(db: &Connection, provider: &str) -> Sql<Ve
 }
 
 /// The items of a provider that were listed last, newest first.
-pub(in crate::ledger) fn recent_items(db: &Connection, provider: &str, most: u32) -> Sql<Vec<Candidate>> {
+pub(in crate::ledger) fn recent_items(
+    db: &Connection,
+    provider: &str,
+    most: u32,
+) -> Sql<Vec<Candidate>> {
     db.prepare_cached(concat!(
         "SELECT ",
         known_columns!(),
@@ -88,26 +102,38 @@ pub(in crate::ledger) fn glances(
     provider: &str,
     keys: impl Iterator<Item = IncidentKey>,
 ) -> Sql<Vec<Option<Glance>>> {
-    let mut statement =
-        db.prepare_cached("SELECT digest, missing, open, last_listed FROM item WHERE provider = ?1 AND key = ?2")?;
+    let mut statement = db.prepare_cached(
+        "SELECT digest, missing, open, last_listed FROM item WHERE provider = ?1 AND key = ?2",
+    )?;
     // Bound once for all: only the key changes.
     statement.raw_bind_parameter(1, provider)?;
     keys.map(|key| {
         statement.raw_bind_parameter(2, key.as_bytes())?;
         let mut rows = statement.raw_query();
-        let Some(row) = rows.next()? else { return Ok(None) };
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
         let digest = u128::from_be_bytes(blob(row, 0)?);
-        Ok(Some(Glance { digest, missing: row.get(1)?, open: row.get(2)?, last_listed: row.get(3)? }))
+        Ok(Some(Glance {
+            digest,
+            missing: row.get(1)?,
+            open: row.get(2)?,
+            last_listed: row.get(3)?,
+        }))
     })
     .collect()
 }
 
-pub(in crate::ledger) fn touch_item(db: &Connection, provider: &str, key: IncidentKey, now: Time) -> Sql<()> {
-    db.prepare_cached("UPDATE item SET last_listed = ?3, missing = 0 WHERE provider = ?1 AND key = ?2")?.execute(params![
-        provider,
-        key.as_bytes(),
-        now.timestamp_millis()
-    ])?;
+pub(in crate::ledger) fn touch_item(
+    db: &Connection,
+    provider: &str,
+    key: IncidentKey,
+    now: Time,
+) -> Sql<()> {
+    db.prepare_cached(
+        "UPDATE item SET last_listed = ?3, missing = 0 WHERE provider = ?1 AND key = ?2",
+    )?
+    .execute(params![provider, key.as_bytes(), now.timestamp_millis()])?;
     Ok(())
 }
 
@@ -119,7 +145,8 @@ pub(in crate::ledger) fn put_item(
     incident: &Incident,
     now: Time,
 ) -> Sql<()> {
-    let components = serde_json::to_string(&incident.components).unwrap_or_else(|_| "[]".to_owned());
+    let components =
+        serde_json::to_string(&incident.components).unwrap_or_else(|_| "[]".to_owned());
     db.prepare_cached(
         "INSERT INTO item(provider, key, native_id, kind, title, status, impact, url, started_at, scheduled_for, scheduled_until,
            components, digest, newest_at, open, missing, first_seen, last_listed, told_status, told_impact, changes,
@@ -166,17 +193,31 @@ pub(in crate::ledger) struct Open {
 }
 
 pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<Open>> {
-    db.prepare_cached("SELECT key, kind, native_id, status FROM item WHERE provider = ?1 AND open = 1")?
-        .query_map([provider], |row| {
-            Ok(Open { key: IncidentKey(blob(row, 0)?), kind: word(row, 1)?, native_id: row.get(2)?, status: word(row, 3)? })
-        })?
-        .collect()
+    db.prepare_cached(
+        "SELECT key, kind, native_id, status FROM item WHERE provider = ?1 AND open = 1",
+    )?
+    .query_map([provider], |row| {
+        Ok(Open {
+            key: IncidentKey(blob(row, 0)?),
+            kind: word(row, 1)?,
+            native_id: row.get(2)?,
+            status: word(row, 3)?,
+        })
+    })?
+    .collect()
 }
 
 /// The items of a kind whose newest update is newer than this.
-pub(in crate::ledger) fn newer_items(db: &Connection, provider: &str, kind: Kind, than: Time) -> Sql<Vec<IncidentKey>> {
+pub(in crate::ledger) fn newer_items(
+    db: &Connection,
+    provider: &str,
+    kind: Kind,
+    than: Time,
+) -> Sql<Vec<IncidentKey>> {
     db.prepare_cached("SELECT key FROM item WHERE provider = ?1 AND kind = ?2 AND newest_at > ?3")?
-        .query_map(params![provider, kind.as_str(), than.timestamp_millis()], |row| Ok(IncidentKey(blob(row, "key")?)))?
+        .query_map(params![provider, kind.as_str(), than.timestamp_millis()], |row| {
+            Ok(IncidentKey(blob(row, "key")?))
+        })?
         .collect()
 }
 
@@ -196,19 +237,26 @@ pub(in crate::ledger) fn miss_item(
 }
 
 pub(in crate::ledger) fn seen(db: &Connection, item: IncidentKey) -> Sql<Vec<Seen>> {
-    db.prepare_cached("SELECT update_key, fingerprint, revision, edited_at FROM seen WHERE item = ?1")?
-        .query_map([item.as_bytes()], |row| {
-            Ok(Seen {
-                update: UpdateKey(blob(row, 0)?),
-                fingerprint: Fingerprint(blob(row, 1)?),
-                revision: row.get(2)?,
-                edited_at: time(row.get(3)?),
-            })
-        })?
-        .collect()
+    db.prepare_cached(
+        "SELECT update_key, fingerprint, revision, edited_at FROM seen WHERE item = ?1",
+    )?
+    .query_map([item.as_bytes()], |row| {
+        Ok(Seen {
+            update: UpdateKey(blob(row, 0)?),
+            fingerprint: Fingerprint(blob(row, 1)?),
+            revision: row.get(2)?,
+            edited_at: time(row.get(3)?),
+        })
+    })?
+    .collect()
 }
 
-pub(in crate::ledger) fn put_seen(db: &Connection, item: IncidentKey, seen: &Seen, now: Time) -> Sql<()> {
+pub(in crate::ledger) fn put_seen(
+    db: &Connection,
+    item: IncidentKey,
+    seen: &Seen,
+    now: Time,
+) -> Sql<()> {
     db.prepare_cached(
         "INSERT INTO seen(item, update_key, fingerprint, revision, edited_at, first_seen) VALUES(?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT DO NOTHING",

@@ -1,4 +1,5 @@
-//! The SQL of the writer: rows in and out, nothing decided here. Times are milliseconds since 1970, UTC.
+//! The SQL of the writer: rows in and out, nothing decided here. Times are milliseconds since 1970,
+//! UTC.
 
 mod components;
 mod events;
@@ -8,14 +9,16 @@ mod providers;
 use rusqlite::{Row, RowIndex};
 
 pub(super) use components::{KnownComponent, components, forget_components, put_components};
-pub(super) use events::{EventRow, add_sink, newest_seq, prune, put_cursor, put_event, put_filtered};
+pub(super) use events::{
+    EventRow, add_sink, newest_seq, prune, put_cursor, put_event, put_filtered,
+};
 pub(super) use items::{
-    Glance, Open, glances, item, listed_items, miss_item, newer_items, open_items, put_item, put_seen, recent_items, retire_item,
-    seen, touch_item,
+    Glance, Open, glances, item, listed_items, miss_item, newer_items, open_items, put_item,
+    put_seen, recent_items, retire_item, seen, touch_item,
 };
 pub(super) use providers::{
-    Declared, ProviderState, Usual, checkpoint, count_death, fail, provider_state, put_restart, put_success, touch_provider,
-    watch_provider,
+    Declared, ProviderState, Usual, checkpoint, count_death, fail, provider_state, put_restart,
+    put_success, touch_provider, watch_provider,
 };
 
 use crate::event::Time;
@@ -35,13 +38,23 @@ fn blob<const N: usize>(row: &Row<'_>, column: impl RowIndex) -> Sql<[u8; N]> {
 }
 
 /// A word of ours from the database; one that is not is damage, told as such.
-pub(super) fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: impl RowIndex) -> Sql<T> {
+pub(super) fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(
+    row: &Row<'_>,
+    column: impl RowIndex,
+) -> Sql<T> {
     let text = row.get_ref(column)?.as_str()?;
     text.parse().map_err(|error: crate::event::UnknownWord| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
     })
 }
 
-fn optional_word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(row: &Row<'_>, column: usize) -> Sql<Option<T>> {
-    if row.get_ref(column)? == rusqlite::types::ValueRef::Null { Ok(None) } else { word(row, column).map(Some) }
+fn optional_word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(
+    row: &Row<'_>,
+    column: usize,
+) -> Sql<Option<T>> {
+    if row.get_ref(column)? == rusqlite::types::ValueRef::Null {
+        Ok(None)
+    } else {
+        word(row, column).map(Some)
+    }
 }

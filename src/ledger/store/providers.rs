@@ -1,4 +1,5 @@
-//! Providers: what the configuration says of them, where their pollers left off, how their polls went.
+//! Providers: what the configuration says of them, where their pollers left off, how their polls
+//! went.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
@@ -28,7 +29,8 @@ pub(in crate::ledger) struct ProviderState {
     pub(in crate::ledger) page_url: Option<String>,
     pub(in crate::ledger) source: Option<String>,
     pub(in crate::ledger) usual: Usual,
-    /// Of the list of components those known were last compared with, if nothing else has changed them since.
+    /// Of the list of components those known were last compared with, if nothing else has changed
+    /// them since.
     pub(in crate::ledger) components_digest: Option<u128>,
     /// The last poll is noted apart.
     quiet: bool,
@@ -64,7 +66,11 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
             page_url: row.get(10)?,
             source: row.get(11)?,
             quiet: row.get(12)?,
-            usual: Usual { incidents: count(row.get(13)?), components: count(row.get(14)?), shrunk_since: time(row.get(15)?) },
+            usual: Usual {
+                incidents: count(row.get(13)?),
+                components: count(row.get(14)?),
+                shrunk_since: time(row.get(15)?),
+            },
             components_digest: row.get::<_, Option<[u8; 16]>>(16)?.map(u128::from_be_bytes),
         })
     })
@@ -73,9 +79,16 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
 /// Where a provider's poller left off, from its row.
 pub(in crate::ledger) fn checkpoint(row: &Row<'_>, provider: &Provider) -> Sql<Checkpoint> {
     let address: Option<String> = row.get("document_url")?;
-    let address = address.map(|address| if address.is_empty() { provider.url.as_str().to_owned() } else { address });
-    let binding = match (row.get("source")?, row.get("source_version")?, address.and_then(|address| address.parse().ok())) {
-        (Some(source), Some(version), Some(document_url)) => Some(Binding { source, version, document_url }),
+    let address = address
+        .map(|address| if address.is_empty() { provider.url.as_str().to_owned() } else { address });
+    let binding = match (
+        row.get("source")?,
+        row.get("source_version")?,
+        address.and_then(|address| address.parse().ok()),
+    ) {
+        (Some(source), Some(version), Some(document_url)) => {
+            Some(Binding { source, version, document_url })
+        }
         _ => None,
     };
     Ok(Checkpoint {
@@ -112,21 +125,33 @@ impl Declared {
     }
 }
 
-/// The provider's address as the database knows it: recognised again, but without the values of its query.
+/// The provider's address as the database knows it: recognised again, but without the values of its
+/// query.
 fn address_mark(url: &url::Url) -> String {
     if url.query().is_none() {
         return url.as_str().to_owned();
     }
-    format!("{} #{:032x}", crate::redact::redact(url), xxhash_rust::xxh3::xxh3_128(url.as_str().as_bytes()))
+    format!(
+        "{} #{:032x}",
+        crate::redact::redact(url),
+        xxhash_rust::xxh3::xxh3_128(url.as_str().as_bytes())
+    )
 }
 
-/// The first document's address; the provider's own is not written a second time: its query may hold a secret.
+/// The first document's address; the provider's own is not written a second time: its query may
+/// hold a secret.
 pub(in crate::ledger) fn document_mark<'a>(document: &'a url::Url, provider: &url::Url) -> &'a str {
     if document == provider { "" } else { document.as_str() }
 }
 
-pub(in crate::ledger) fn watch_provider(db: &Connection, id: &str, declared: &Declared, now: Time) -> Sql<()> {
-    // A changed address voids what was bound to the former one; what was seen stays: it may be the same page.
+pub(in crate::ledger) fn watch_provider(
+    db: &Connection,
+    id: &str,
+    declared: &Declared,
+    now: Time,
+) -> Sql<()> {
+    // A changed address voids what was bound to the former one; what was seen stays: it may be the
+    // same page.
     db.prepare_cached(
         "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, first_watched_at)
          VALUES(:id, :name, :url, 1, :interval, :stale, :now)
@@ -146,13 +171,15 @@ pub(in crate::ledger) fn watch_provider(db: &Connection, id: &str, declared: &De
     Ok(())
 }
 
-/// Notes an unchanged poll: in the narrow table, or in the provider's row where that says something else than before.
+/// Notes an unchanged poll: in the narrow table, or in the provider's row where that says something
+/// else than before.
 pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> Sql<()> {
     let Unchanged { provider, at, next_poll_at, validators, .. } = touch;
     let (at, next) = (at.timestamp_millis(), next_poll_at.timestamp_millis());
     let etag = validators.as_ref().and_then(|validators| validators.etag.as_ref());
     let modified = validators.as_ref().and_then(|validators| validators.last_modified.as_ref());
-    // As nearly always: the poll before was noted apart, too, and whatever else is written of a provider ends that.
+    // As nearly always: the poll before was noted apart, too, and whatever else is written of a
+    // provider ends that.
     if etag.is_none() && modified.is_none() {
         let noted = db
             .prepare_cached("UPDATE quiet SET at = ?2, next_at = ?3 WHERE provider = ?1")?
@@ -195,21 +222,39 @@ pub(in crate::ledger) fn put_restart(db: &Connection, message: &Restarted) -> Sq
     Ok(())
 }
 
-/// The process died while it read this provider's document. After some deaths the provider is set aside, longer each time.
+/// The process died while it read this provider's document. After some deaths the provider is set
+/// aside, longer each time.
 pub(in crate::ledger) fn count_death(db: &Connection, id: &str, now: Time) -> Sql<()> {
-    let deaths: Option<u32> = db.query_row("SELECT deaths FROM provider WHERE id = ?1", [id], |row| row.get(0)).optional()?;
-    let Some(deaths) = deaths.map(|deaths| deaths + 1) else { return Ok(()) };
+    let deaths: Option<u32> = db
+        .query_row("SELECT deaths FROM provider WHERE id = ?1", [id], |row| row.get(0))
+        .optional()?;
+    let Some(deaths) = deaths.map(|deaths| deaths + 1) else {
+        return Ok(());
+    };
     // Short at first: whoever kills a process by hand may have met an innocent provider so often.
-    let until = (deaths >= DEATHS).then(|| now + chrono::Duration::seconds(15 << (deaths - DEATHS).min(12)));
-    db.execute("UPDATE provider SET deaths = ?2, quarantined_until = ?3 WHERE id = ?1", params![id, deaths, millis(until)])?;
+    let until = (deaths >= DEATHS)
+        .then(|| now + chrono::Duration::seconds(15 << (deaths - DEATHS).min(12)));
+    db.execute(
+        "UPDATE provider SET deaths = ?2, quarantined_until = ?3 WHERE id = ?1",
+        params![id, deaths, millis(until)],
+    )?;
     Ok(())
 }
 
-pub(in crate::ledger) fn put_success(db: &Connection, message: &Record, state: &ProviderState, changed: bool) -> Sql<()> {
+pub(in crate::ledger) fn put_success(
+    db: &Connection,
+    message: &Record,
+    state: &ProviderState,
+    changed: bool,
+) -> Sql<()> {
     let snapshot = &message.snapshot;
-    let Checkpoint { binding, validators, body_hash, companions, next_poll_at, retry_until, .. } = &message.checkpoint;
+    let Checkpoint {
+        binding, validators, body_hash, companions, next_poll_at, retry_until, ..
+    } = &message.checkpoint;
     let now = message.observed_at;
-    let first_recent = |listing: Listing, before: Option<Time>| before.or((listing == Listing::Recent).then_some(now));
+    let first_recent = |listing: Listing, before: Option<Time>| {
+        before.or((listing == Listing::Recent).then_some(now))
+    };
     db.prepare_cached(
         // By number, not by name: names are looked for one by one each time.
         "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, last_change_at = iif(?3, ?2, last_change_at),
@@ -279,16 +324,36 @@ mod tests {
     fn an_unchanged_poll_is_noted_apart_until_the_provider_itself_is_written() {
         let dir = tempfile::tempdir().unwrap();
         let db = migrate::open_writer(dir.path()).unwrap();
-        let declared = Declared { name: "Acme".to_owned(), url: String::new(), interval_ms: 60_000, stale_after_ms: 300_000 };
-        let at = |minute: i64| parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::minutes(minute);
+        let declared = Declared {
+            name: "Acme".to_owned(),
+            url: String::new(),
+            interval_ms: 60_000,
+            stale_after_ms: 300_000,
+        };
+        let at = |minute: i64| {
+            parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::minutes(minute)
+        };
         watch_provider(&db, "acme", &declared, at(0)).unwrap();
         let touch = |minute: i64, etag: Option<&str>| {
-            let validators = Some(Validators { etag: etag.map(str::to_owned), last_modified: None });
+            let validators =
+                Some(Validators { etag: etag.map(str::to_owned), last_modified: None });
             let (at, next_poll_at) = (at(minute), at(minute + 1));
-            touch_provider(&db, &Unchanged { provider: "acme".to_owned(), generation: 1, at, next_poll_at, validators }).unwrap();
+            touch_provider(
+                &db,
+                &Unchanged {
+                    provider: "acme".to_owned(),
+                    generation: 1,
+                    at,
+                    next_poll_at,
+                    validators,
+                },
+            )
+            .unwrap();
             times(&db)
         };
-        let shown = |minute: i64, apart: bool| (at(minute).timestamp_millis(), at(minute + 1).timestamp_millis(), apart);
+        let shown = |minute: i64, apart: bool| {
+            (at(minute).timestamp_millis(), at(minute + 1).timestamp_millis(), apart)
+        };
         assert_eq!(touch(1, Some("\"a\"")), shown(1, false), "the first one, and its validators");
         assert_eq!(touch(2, Some("\"a\"")), shown(2, true));
         assert_eq!(touch(3, None), shown(3, true));

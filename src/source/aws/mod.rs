@@ -1,9 +1,11 @@
-//! AWS: `/public/currentevents`, UTF-16 with a byte order mark; and the `data.json` of before 2023 ([`legacy`]).
+//! AWS: `/public/currentevents`, UTF-16 with a byte order mark; and the `data.json` of before 2023
+//! ([`legacy`]).
 //!
-//! The list holds open events alone. How one ended is told by the history of the dashboard, a file of a year, of which
-//! the events that have left the list are read and no more: which ones they are stands in the fragment of its address,
-//! which is never sent. Its shape is known from programs that read it, not from a capture. Log entries have no ids: the
-//! time of one recognises it. The RSS feeds do not say which event an item belongs to; `feed` reads them.
+//! The list holds open events alone. How one ended is told by the history of the dashboard, a file
+//! of a year, of which the events that have left the list are read and no more: which ones they are
+//! stands in the fragment of its address, which is never sent. Its shape is known from programs
+//! that read it, not from a capture. Log entries have no ids: the time of one recognises it. The
+//! RSS feeds do not say which event an item belongs to; `feed` reads them.
 
 mod legacy;
 
@@ -24,7 +26,8 @@ const NAME: &str = "aws";
 const HOST: &str = "health.aws.amazon.com";
 const PATH: &str = "public/currentevents";
 /// Where the dashboard itself has its history from.
-const HISTORY_URL: &str = "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json";
+const HISTORY_URL: &str =
+    "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json";
 const HISTORY: &str = "history";
 /// Events asked for in the history at once, at most.
 const MAX_ASKED: usize = 50;
@@ -108,7 +111,9 @@ impl Source for Aws {
         }
         let list = marks::<List>(document)?;
         let known = match list.first() {
-            Some(first) => serde_json::from_str::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws"),
+            Some(first) => {
+                serde_json::from_str::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws")
+            }
             None => is_quiet(document) && document.url.path().ends_with(PATH),
         };
         known.then(|| "the document is a list of events as AWS has it".to_owned())
@@ -142,7 +147,11 @@ impl Source for Aws {
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         let listed = |id: &str| snapshot.incidents.iter().any(|incident| incident.id == id);
-        let gone = known.open.iter().map(|(_, id)| id.as_str()).filter(|id| id.starts_with("arn:aws") && !listed(id));
+        let gone = known
+            .open
+            .iter()
+            .map(|(_, id)| id.as_str())
+            .filter(|id| id.starts_with("arn:aws") && !listed(id));
         let gone: Vec<&str> = gone.take(MAX_ASKED).collect();
         if gone.is_empty() || legacy::is_one(first) {
             return Vec::new();
@@ -152,19 +161,31 @@ impl Source for Aws {
     }
 }
 
-/// Of the history, which lists events by service, those that were asked for and are not in the list.
-fn ended(items: &mut Items, document: &Document, listed: &HashSet<Id>) -> Result<Vec<Incident>, ParseError> {
+/// Of the history, which lists events by service, those that were asked for and are not in the
+/// list.
+fn ended(
+    items: &mut Items,
+    document: &Document,
+    listed: &HashSet<Id>,
+) -> Result<Vec<Incident>, ParseError> {
     let services: BTreeMap<String, List> = json(document, NAME)?;
     if services.is_empty() {
-        return Err(ParseError::Malformed { format: "JSON", reason: "the history is empty".to_owned() });
+        return Err(ParseError::Malformed {
+            format: "JSON",
+            reason: "the history is empty".to_owned(),
+        });
     }
     let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
     let mut found = HashSet::new();
     let mut incidents = Vec::new();
     for raw in services.values().flatten() {
-        // A year of events is long: what was not asked for is not looked at any closer, nor is it rejected.
-        let Ok(Mark { arn, .. }) = serde_json::from_str::<Mark>(raw.get()) else { continue };
-        if !asked.contains(arn.as_str()) || listed.contains(&Id(arn.clone())) || !found.insert(arn) {
+        // A year of events is long: what was not asked for is not looked at any closer, nor is it
+        // rejected.
+        let Ok(Mark { arn, .. }) = serde_json::from_str::<Mark>(raw.get()) else {
+            continue;
+        };
+        if !asked.contains(arn.as_str()) || listed.contains(&Id(arn.clone())) || !found.insert(arn)
+        {
             continue;
         }
         for event in items.nested::<Event>(HISTORY, std::slice::from_ref(raw))? {
@@ -177,11 +198,17 @@ fn ended(items: &mut Items, document: &Document, listed: &HashSet<Id>) -> Result
     Ok(incidents)
 }
 
-/// An empty list in UTF-16: what AWS answers when nothing is open. Any other empty list is somebody else's.
+/// An empty list in UTF-16: what AWS answers when nothing is open. Any other empty list is somebody
+/// else's.
 fn is_quiet(document: &Document) -> bool {
-    let by_header = document.content_type.as_deref().is_some_and(|header| header.to_ascii_lowercase().contains("utf-16"));
+    let by_header = document
+        .content_type
+        .as_deref()
+        .is_some_and(|header| header.to_ascii_lowercase().contains("utf-16"));
     document.text().trim() == "[]"
-        && (by_header || document.body.starts_with(b"\xfe\xff") || document.body.starts_with(b"\xff\xfe"))
+        && (by_header
+            || document.body.starts_with(b"\xfe\xff")
+            || document.body.starts_with(b"\xff\xfe"))
 }
 
 fn snapshot(incidents: Vec<Incident>, items: Items, listing: Listing) -> Snapshot {
@@ -209,13 +236,19 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
     let entries: Vec<Entry> = items.nested("event_log", &event.log)?;
     let level = event.status.as_ref().map_or("", Id::as_str);
     let (resolved, title) = title(&event.summary);
-    // The history keeps the worst level of an event: there the newest entry alone says that it is over.
+    // The history keeps the worst level of an event: there the newest entry alone says that it is
+    // over.
     let newest = entries.iter().max_by_key(|entry| seconds(entry.timestamp.as_ref()));
-    let recovered = newest.and_then(|entry| entry.status.as_ref()).is_some_and(|status| status.as_str() == "0");
+    let recovered =
+        newest.and_then(|entry| entry.status.as_ref()).is_some_and(|status| status.as_str() == "0");
     let over = resolved || level == "0" || recovered || event.end_time.is_some();
-    let region = event.arn.as_str().split(':').nth(3).filter(|region| !region.is_empty()).map(str::to_owned);
-    let reached =
-        event.impacted_services.values().filter(|service| service.current.as_ref().is_some_and(|c| c.as_str() != "0")).count();
+    let region =
+        event.arn.as_str().split(':').nth(3).filter(|region| !region.is_empty()).map(str::to_owned);
+    let reached = event
+        .impacted_services
+        .values()
+        .filter(|service| service.current.as_ref().is_some_and(|c| c.as_str() != "0"))
+        .count();
     let impact = match impact(level) {
         Impact::Minor | Impact::Major if reached > MANY_SERVICES => Impact::Critical,
         // What it was is not known any more.
@@ -253,7 +286,9 @@ fn components(event: &Event, region: Option<&String>, over: bool) -> Vec<Compone
     };
     if !event.impacted_services.is_empty() {
         let services = event.impacted_services.iter();
-        return services.map(|(id, s)| one(id, &s.service_name, s.current.as_ref().map_or("", Id::as_str))).collect();
+        return services
+            .map(|(id, s)| one(id, &s.service_name, s.current.as_ref().map_or("", Id::as_str)))
+            .collect();
     }
     if event.service.is_empty() {
         return Vec::new();
@@ -271,7 +306,8 @@ fn title(summary: &str) -> (bool, String) {
 }
 
 fn impact(level: &str) -> Impact {
-    const LEVELS: &[(&str, Impact)] = &[("0", Impact::None), ("1", Impact::None), ("2", Impact::Minor), ("3", Impact::Major)];
+    const LEVELS: &[(&str, Impact)] =
+        &[("0", Impact::None), ("1", Impact::None), ("2", Impact::Minor), ("3", Impact::Major)];
     words::look_up(level, LEVELS).unwrap_or(Impact::Unknown)
 }
 

@@ -1,8 +1,9 @@
 //! Cachet: the incidents with their updates, the components and the schedules of its API.
 //!
-//! Version 2 answers below `/api/v1/` ([`v2`]), version 3 below `/api/` ([`v3`]). Made from Cachet's documentation and
-//! source, not from a capture. Times are written without a zone, in that of the installation, and taken as UTC. The
-//! message an incident was opened with has no status of its own: by then it has that of the newest update.
+//! Version 2 answers below `/api/v1/` ([`v2`]), version 3 below `/api/` ([`v3`]). Made from
+//! Cachet's documentation and source, not from a capture. Times are written without a zone, in that
+//! of the installation, and taken as UTC. The message an incident was opened with has no status of
+//! its own: by then it has that of the newest update.
 
 mod v2;
 mod v3;
@@ -11,7 +12,9 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::shared::{Items, MAX_NAME, Order, Written, candidates, in_order, link, prose, sibling, words};
+use super::shared::{
+    Items, MAX_NAME, Order, Written, candidates, in_order, link, prose, sibling, words,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -78,29 +81,44 @@ impl Source for Cachet {
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let is_new = v3::is_one(&documents.first);
         let mut items = Items::new(limits);
-        let mut notices = if is_new { v3::incidents(&documents.first, &mut items)? } else { v2::incidents(documents, &mut items)? };
+        let mut notices = if is_new {
+            v3::incidents(&documents.first, &mut items)?
+        } else {
+            v2::incidents(documents, &mut items)?
+        };
         let whole = items.rejected() == 0;
         let mut snapshot = Snapshot::default();
         if let Some(document) = documents.detail(COMPONENTS) {
             let before = items.rejected();
-            snapshot.components =
-                if is_new { v3::components(document, &mut items)? } else { v2::components(document, &mut items)? };
+            snapshot.components = if is_new {
+                v3::components(document, &mut items)?
+            } else {
+                v2::components(document, &mut items)?
+            };
             snapshot.coverage.all_components = items.rejected() == before;
         }
         let mut planned = Listing::Unknown;
         if let Some(document) = documents.detail(SCHEDULES) {
             let before = items.rejected();
-            let listed = if is_new { v3::schedules(document, &mut items)? } else { v2::schedules(document, &mut items)? };
+            let listed = if is_new {
+                v3::schedules(document, &mut items)?
+            } else {
+                v2::schedules(document, &mut items)?
+            };
             planned = if items.rejected() == before { Listing::Recent } else { Listing::Unknown };
             notices.extend(listed);
         }
-        let by_id = snapshot.components.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
+        let by_id =
+            snapshot.components.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
         snapshot.incidents = notices.into_iter().map(|notice| incident(notice, &by_id)).collect();
         let listing = if whole { Listing::Recent } else { Listing::Unknown };
-        snapshot.coverage = Coverage { incidents: listing, maintenances: planned, ..snapshot.coverage };
+        snapshot.coverage =
+            Coverage { incidents: listing, maintenances: planned, ..snapshot.coverage };
         let mut home = documents.first.url.clone();
         home.set_query(None);
-        home.set_path(home.path().split("api/").next().map(str::to_owned).unwrap_or_default().as_str());
+        home.set_path(
+            home.path().split("api/").next().map(str::to_owned).unwrap_or_default().as_str(),
+        );
         snapshot.page = Page { url: link(home.as_str()), ..Page::default() };
         snapshot.rejected = items.into_rejected();
         Ok(snapshot)
@@ -110,30 +128,47 @@ impl Source for Cachet {
         if v3::is_one(first) {
             return wanted(
                 &first.url,
-                &[(COMPONENTS, "components?per_page=500"), (SCHEDULES, "schedules?include=updates,components&per_page=50")],
+                &[
+                    (COMPONENTS, "components?per_page=500"),
+                    (SCHEDULES, "schedules?include=updates,components&per_page=50"),
+                ],
             );
         }
         let schedules = format!("schedules?{NEWEST}");
-        let mut details = wanted(&first.url, &[(COMPONENTS, "components?per_page=500"), (SCHEDULES, &schedules)]);
+        let mut details =
+            wanted(&first.url, &[(COMPONENTS, "components?per_page=500"), (SCHEDULES, &schedules)]);
         if !v2::tells_updates(first) {
             // Of one that was open until now the last update is still to be told.
             let was_open = |id: &String| known.open.iter().any(|(_, open)| open == id);
-            let asked = snapshot.incidents.iter().filter(|one| !one.status.is_over() || was_open(&one.id)).take(MAX_ASKED);
+            let asked = snapshot
+                .incidents
+                .iter()
+                .filter(|one| !one.status.is_over() || was_open(&one.id))
+                .take(MAX_ASKED);
             for incident in asked {
-                details.extend(wanted(&first.url, &[(UPDATES, &format!("incidents/{}/updates?per_page=100", incident.id))]));
+                details.extend(wanted(
+                    &first.url,
+                    &[(UPDATES, &format!("incidents/{}/updates?per_page=100", incident.id))],
+                ));
             }
         }
         details
     }
 
-    /// An update that leaves the status of its incident as it was does not show in a list without updates.
+    /// An update that leaves the status of its incident as it was does not show in a list without
+    /// updates.
     fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
         role != UPDATES || snapshot.open().any(|one| one.kind == Kind::Incident)
     }
 }
 
 fn wanted(first: &Url, files: &[(&'static str, &str)]) -> Vec<Detail> {
-    files.iter().filter_map(|(role, file)| Some(Detail { role, url: sibling(first, file)?, optional: true })).collect()
+    files
+        .iter()
+        .filter_map(|(role, file)| {
+            Some(Detail { role, url: sibling(first, file)?, optional: true })
+        })
+        .collect()
 }
 
 /// An incident with the states of its components as the page has them now.
@@ -142,21 +177,35 @@ fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
     let mut incident = Incident::new(kind, notice.id, one_line(&notice.name, MAX_NAME));
     incident.status = notice.status;
     incident.url = link(&notice.link);
-    incident.components = notice.components.iter().filter_map(|id| all.get(id.as_str()).copied().cloned()).collect();
+    incident.components =
+        notice.components.iter().filter_map(|id| all.get(id.as_str()).copied().cloned()).collect();
     if kind == Kind::Maintenance {
         (incident.scheduled_for, incident.scheduled_until) = notice.window;
     } else {
         incident.started_at = notice.opened_at;
-        let worst = incident.components.iter().map(|one| one.status.impact()).max_by_key(|impact| impact.rank());
-        incident.impact = worst.filter(|impact| *impact != Impact::None && !notice.status.is_over()).unwrap_or(Impact::Unknown);
+        let worst = incident
+            .components
+            .iter()
+            .map(|one| one.status.impact())
+            .max_by_key(|impact| impact.rank());
+        incident.impact = worst
+            .filter(|impact| *impact != Impact::None && !notice.status.is_over())
+            .unwrap_or(Impact::Unknown);
     }
     let mut written = notice.updates;
     let text = prose(&notice.message);
     if !text.is_empty() {
-        let status = if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
-        let opening = Written { id: Some("opening".to_owned()), ..Written::new(status, notice.opened_at, text) };
+        let status =
+            if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
+        let opening = Written {
+            id: Some("opening".to_owned()),
+            ..Written::new(status, notice.opened_at, text)
+        };
         // With updates beside it, the time of the last change belongs to them.
-        written.insert(0, Written { edited_at: notice.edited_at.filter(|_| written.is_empty()), ..opening });
+        written.insert(
+            0,
+            Written { edited_at: notice.edited_at.filter(|_| written.is_empty()), ..opening },
+        );
     }
     incident.updates = in_order(written, Order::Either);
     incident
@@ -176,7 +225,8 @@ fn status(code: &str) -> Status {
 
 /// Those of schedules: upcoming, in progress, complete.
 fn plan(code: &str) -> Status {
-    const CODES: &[(&str, Status)] = &[("0", Status::Scheduled), ("1", Status::InProgress), ("2", Status::Completed)];
+    const CODES: &[(&str, Status)] =
+        &[("0", Status::Scheduled), ("1", Status::InProgress), ("2", Status::Completed)];
     words::look_up(code, CODES).unwrap_or(Status::Scheduled)
 }
 

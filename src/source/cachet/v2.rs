@@ -114,7 +114,9 @@ struct Part {
 
 /// Whether a document is a list of incidents of this version.
 pub(super) fn is_one(document: &Document) -> bool {
-    let Some(answer) = marks::<Answer>(document) else { return false };
+    let Some(answer) = marks::<Answer>(document) else {
+        return false;
+    };
     match answer.data.first() {
         Some(first) => serde_json::from_str::<Incident>(first.get()).is_ok(),
         None => document.url.path().trim_end_matches('/').ends_with("/api/v1/incidents"),
@@ -124,26 +126,39 @@ pub(super) fn is_one(document: &Document) -> bool {
 /// Whether the list holds the updates of its incidents.
 pub(super) fn tells_updates(document: &Document) -> bool {
     let items = marks::<Answer>(document).map(|answer| answer.data).unwrap_or_default();
-    items.iter().all(|raw| serde_json::from_str::<Incident>(raw.get()).map_or(true, |one| one.updates.is_some()))
+    items.iter().all(|raw| {
+        serde_json::from_str::<Incident>(raw.get()).map_or(true, |one| one.updates.is_some())
+    })
 }
 
 /// The incidents, with the updates that were asked for one by one.
-pub(super) fn incidents(documents: &Documents, items: &mut Items) -> Result<Vec<Notice>, ParseError> {
+pub(super) fn incidents(
+    documents: &Documents,
+    items: &mut Items,
+) -> Result<Vec<Notice>, ParseError> {
     let answer: Answer = json(&documents.first, NAME)?;
     let more = answer.meta.pagination.total_pages > 1;
     let mut incidents = items.build("incidents", &answer.data, notice, |one: &Notice| &one.id)?;
     let number = |one: &Notice| one.id.parse::<u64>().unwrap_or_default();
-    let rising = incidents.windows(2).any(|pair| matches!(pair, [above, below] if number(above) < number(below)));
+    let rising = incidents
+        .windows(2)
+        .any(|pair| matches!(pair, [above, below] if number(above) < number(below)));
     if more && rising {
         let reason = "the list begins with the oldest incidents: it has to be asked for with \"sort=id&order=desc\"".to_owned();
         return Err(ParseError::NotThis { source_name: NAME, reason });
     }
-    let places: HashMap<String, usize> =
-        incidents.iter().enumerate().filter(|(_, one)| !one.complete).map(|(place, one)| (one.id.clone(), place)).collect();
+    let places: HashMap<String, usize> = incidents
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !one.complete)
+        .map(|(place, one)| (one.id.clone(), place))
+        .collect();
     for (_, document) in documents.details.iter().filter(|(role, _)| *role == UPDATES) {
         let answer: Answer = json(document, NAME)?;
         for update in items.read::<Update>("updates", &answer.data)? {
-            if let Some(own) = places.get(update.incident_id.as_str()).and_then(|place| incidents.get_mut(*place)) {
+            if let Some(own) =
+                places.get(update.incident_id.as_str()).and_then(|place| incidents.get_mut(*place))
+            {
                 own.updates.push(written(update));
             }
         }
@@ -153,7 +168,9 @@ pub(super) fn incidents(documents: &Documents, items: &mut Items) -> Result<Vec<
 
 fn notice(items: &mut Items, wire: Incident) -> Result<Notice, String> {
     let complete = wire.updates.is_some();
-    let updates: Vec<Update> = items.nested("updates", &wire.updates.unwrap_or_default()).map_err(|error| error.to_string())?;
+    let updates: Vec<Update> = items
+        .nested("updates", &wire.updates.unwrap_or_default())
+        .map_err(|error| error.to_string())?;
     let status = status(wire.latest_status.as_ref().unwrap_or(&wire.status).as_str());
     Ok(Notice {
         id: wire.id.0,
@@ -181,12 +198,22 @@ fn written(update: Update) -> Written {
 }
 
 /// The components with their states.
-pub(super) fn components(document: &Document, items: &mut Items) -> Result<Vec<Component>, ParseError> {
+pub(super) fn components(
+    document: &Document,
+    items: &mut Items,
+) -> Result<Vec<Component>, ParseError> {
     let answer: Answer = json(document, NAME)?;
     let read = |_: &mut Items, part: Part| {
-        Ok(component(Some(part.id.0), one_line(&part.name, MAX_NAME), None, state(part.status.as_str())))
+        Ok(component(
+            Some(part.id.0),
+            one_line(&part.name, MAX_NAME),
+            None,
+            state(part.status.as_str()),
+        ))
     };
-    items.build("components", &answer.data, read, |one: &Component| one.id.as_deref().unwrap_or_default())
+    items.build("components", &answer.data, read, |one: &Component| {
+        one.id.as_deref().unwrap_or_default()
+    })
 }
 
 /// The schedules, newest first.
@@ -196,8 +223,9 @@ pub(super) fn schedules(document: &Document, items: &mut Items) -> Result<Vec<No
         "schedules",
         &answer.data,
         |items, wire: Schedule| {
-            let parts: Vec<Affected> =
-                items.nested("components of a schedule", &wire.components).map_err(|error| error.to_string())?;
+            let parts: Vec<Affected> = items
+                .nested("components of a schedule", &wire.components)
+                .map_err(|error| error.to_string())?;
             Ok(Notice {
                 // Incidents count from 1, too.
                 id: format!("schedule-{}", wire.id),

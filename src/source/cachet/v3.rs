@@ -1,4 +1,5 @@
-//! Version 3: JSON:API; a status is a pair of number and word, and so is a time, of which the first half is prose.
+//! Version 3: JSON:API; a status is a pair of number and word, and so is a time, of which the first
+//! half is prose.
 
 use std::collections::BTreeMap;
 
@@ -108,7 +109,9 @@ struct Part {
 
 /// Whether a document is a list of incidents of this version.
 pub(super) fn is_one(document: &Document) -> bool {
-    let Some(answer) = marks::<Answer>(document) else { return false };
+    let Some(answer) = marks::<Answer>(document) else {
+        return false;
+    };
     let first = answer.data.first();
     answer.meta.path.trim_end_matches('/').ends_with("/api/incidents")
         && first.is_none_or(|first| serde_json::from_str::<Item>(first.get()).is_ok())
@@ -128,7 +131,13 @@ pub(super) fn incidents(document: &Document, items: &mut Items) -> Result<Vec<No
             opened_at: given.occurred.at.or(given.created.at),
             edited_at: given.updated.at,
             window: (None, None),
-            components: wire.relationships.components.data.into_iter().map(|one| one.id.0).collect(),
+            components: wire
+                .relationships
+                .components
+                .data
+                .into_iter()
+                .map(|one| one.id.0)
+                .collect(),
             updates,
             complete: true,
         }
@@ -150,7 +159,13 @@ pub(super) fn schedules(document: &Document, items: &mut Items) -> Result<Vec<No
             opened_at: given.created.at,
             edited_at: given.updated.at,
             window: (given.scheduled.at, given.completed.at),
-            components: wire.relationships.components.data.into_iter().map(|one| one.id.0).collect(),
+            components: wire
+                .relationships
+                .components
+                .data
+                .into_iter()
+                .map(|one| one.id.0)
+                .collect(),
             updates,
             complete: true,
         }
@@ -164,16 +179,24 @@ fn listed(
     build: impl Fn(Item, Vec<Written>) -> Notice,
 ) -> Result<Vec<Notice>, ParseError> {
     let answer: Answer = json(document, NAME)?;
-    let is_update = |raw: &RawValue| serde_json::from_str::<Kindred>(raw.get()).is_ok_and(|one| one.class == "updates");
-    let written_about: List = answer.included.iter().filter(|raw| is_update(raw)).cloned().collect();
-    let texts: BTreeMap<String, Update> =
-        items.nested::<Thing<Update>>("updates", &written_about)?.into_iter().map(|one| (one.id.0, one.attributes)).collect();
+    let is_update = |raw: &RawValue| {
+        serde_json::from_str::<Kindred>(raw.get()).is_ok_and(|one| one.class == "updates")
+    };
+    let written_about: List =
+        answer.included.iter().filter(|raw| is_update(raw)).cloned().collect();
+    let texts: BTreeMap<String, Update> = items
+        .nested::<Thing<Update>>("updates", &written_about)?
+        .into_iter()
+        .map(|one| (one.id.0, one.attributes))
+        .collect();
     items.build(
         what,
         &answer.data,
         |_, wire: Item| {
             let own = wire.relationships.updates.data.iter();
-            let updates = own.filter_map(|one| Some(written(one.id.as_str(), texts.get(one.id.as_str())?))).collect();
+            let updates = own
+                .filter_map(|one| Some(written(one.id.as_str(), texts.get(one.id.as_str())?)))
+                .collect();
             Ok(build(wire, updates))
         },
         |one: &Notice| &one.id,
@@ -190,14 +213,21 @@ fn written(id: &str, update: &Update) -> Written {
 }
 
 /// The components with their states.
-pub(super) fn components(document: &Document, items: &mut Items) -> Result<Vec<Component>, ParseError> {
+pub(super) fn components(
+    document: &Document,
+    items: &mut Items,
+) -> Result<Vec<Component>, ParseError> {
     let answer: Answer = json(document, NAME)?;
     let read = |_: &mut Items, thing: Thing<Part>| {
         let raw = thing.attributes.status.get();
         // A number, or number and word, by release.
-        let code = serde_json::from_str::<Code>(raw).map(|code| code.value).or_else(|_| serde_json::from_str::<Id>(raw));
+        let code = serde_json::from_str::<Code>(raw)
+            .map(|code| code.value)
+            .or_else(|_| serde_json::from_str::<Id>(raw));
         let state = code.map_or(ComponentStatus::Unknown, |code| state(code.as_str()));
         Ok(component(Some(thing.id.0), one_line(&thing.attributes.name, MAX_NAME), None, state))
     };
-    items.build("components", &answer.data, read, |one: &Component| one.id.as_deref().unwrap_or_default())
+    items.build("components", &answer.data, read, |one: &Component| {
+        one.id.as_deref().unwrap_or_default()
+    })
 }

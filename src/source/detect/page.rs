@@ -82,9 +82,14 @@ pub(super) fn refusal(asked: &Url, document: &Document) -> Option<String> {
     if title.ends_with("- Page Inactive") {
         return Some(format!("the page was switched off by its owner (\"{title}\")"));
     }
-    let its_own = asked.host_str().is_some_and(|host| host == "atlassian.com" || host.ends_with(".atlassian.com"));
+    let its_own = asked
+        .host_str()
+        .is_some_and(|host| host == "atlassian.com" || host.ends_with(".atlassian.com"));
     if title == "Statuspage | Atlassian" && !its_own {
-        return Some("nobody has claimed this Statuspage address: it shows Statuspage's advertisement".to_owned());
+        return Some(
+            "nobody has claimed this Statuspage address: it shows Statuspage's advertisement"
+                .to_owned(),
+        );
     }
     None
 }
@@ -93,34 +98,50 @@ pub(super) fn refusal(asked: &Url, document: &Document) -> Option<String> {
 pub(super) fn hinted(pages: &[Url], html: &str) -> Vec<&'static str> {
     let lower = head(html).to_ascii_lowercase();
     let hosts = pages.iter().filter_map(Url::host_str);
-    let by_host = hosts.flat_map(|host| HOSTS.iter().filter(move |(end, _)| host.ends_with(end))).map(|(_, name)| *name);
+    let by_host = hosts
+        .flat_map(|host| HOSTS.iter().filter(move |(end, _)| host.ends_with(end)))
+        .map(|(_, name)| *name);
     let by_mark = MARKS.iter().filter(|(mark, _)| lower.contains(mark)).map(|(_, name)| *name);
     by_host.chain(by_mark).collect()
 }
 
-/// Whether a feed found at `found` belongs to a status page: by its address, its title or that of the page that led to it.
+/// Whether a feed found at `found` belongs to a status page: by its address, its title or that of
+/// the page that led to it.
 pub(super) fn is_about_status(found: &Found, html: Option<&Document>) -> bool {
     speaks_of_status(found.url.as_str())
         || found.page_name.as_deref().is_some_and(speaks_of_status)
-        || html.and_then(|document| html_title(&document.text())).is_some_and(|title| speaks_of_status(&title))
+        || html
+            .and_then(|document| html_title(&document.text()))
+            .is_some_and(|title| speaks_of_status(&title))
 }
 
-/// The feeds a page names by `<link rel="alternate">`, as far as they look like those of a status page: a home page
-/// names the feed of a blog just so.
+/// The feeds a page names by `<link rel="alternate">`, as far as they look like those of a status
+/// page: a home page names the feed of a blog just so.
 pub(super) fn feeds(page: &Url, html: &str) -> Vec<Url> {
     let head = head(html);
     let lower = head.to_ascii_lowercase();
-    let about_status = speaks_of_status(page.as_str()) || html_title(head).is_some_and(|title| speaks_of_status(&title));
+    let about_status = speaks_of_status(page.as_str())
+        || html_title(head).is_some_and(|title| speaks_of_status(&title));
     let mut feeds = Vec::new();
     let mut at = 0;
-    while let Some(start) = lower.get(at..).and_then(|rest| rest.find("<link")).map(|found| at + found) {
-        let Some(end) = lower.get(start..).and_then(|rest| rest.find('>')).map(|found| start + found) else { break };
+    while let Some(start) =
+        lower.get(at..).and_then(|rest| rest.find("<link")).map(|found| at + found)
+    {
+        let Some(end) =
+            lower.get(start..).and_then(|rest| rest.find('>')).map(|found| start + found)
+        else {
+            break;
+        };
         at = end;
-        let Some(tag) = head.get(start..end) else { break };
+        let Some(tag) = head.get(start..end) else {
+            break;
+        };
         if !is_feed_link(tag) || !(about_status || speaks_of_status(tag)) {
             continue;
         }
-        let Some(url) = attribute(tag, "href").and_then(|href| page.join(&href).ok()) else { continue };
+        let Some(url) = attribute(tag, "href").and_then(|href| page.join(&href).ok()) else {
+            continue;
+        };
         if matches!(url.scheme(), "http" | "https") && !feeds.contains(&url) {
             feeds.push(url);
         }
@@ -132,9 +153,16 @@ pub(super) fn feeds(page: &Url, html: &str) -> Vec<Url> {
 }
 
 fn is_feed_link(tag: &str) -> bool {
-    let is = |name: &str, check: fn(&str) -> bool| attribute(tag, name).is_some_and(|value| check(&value.to_ascii_lowercase()));
+    let is = |name: &str, check: fn(&str) -> bool| {
+        attribute(tag, name).is_some_and(|value| check(&value.to_ascii_lowercase()))
+    };
     is("rel", |rel| rel.split_whitespace().any(|word| word == "alternate"))
-        && is("type", |kind| matches!(kind.trim(), "application/rss+xml" | "application/atom+xml" | "application/feed+json"))
+        && is("type", |kind| {
+            matches!(
+                kind.trim(),
+                "application/rss+xml" | "application/atom+xml" | "application/feed+json"
+            )
+        })
 }
 
 /// Whether a text is about the state of a service.
@@ -151,7 +179,9 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
         let found = at + lower.get(at..)?.find(name)?;
         at = found + name.len();
         let before = lower.get(..found)?.chars().next_back()?;
-        let Some(rest) = tag.get(at..)?.trim_start().strip_prefix('=') else { continue };
+        let Some(rest) = tag.get(at..)?.trim_start().strip_prefix('=') else {
+            continue;
+        };
         if !before.is_whitespace() && !matches!(before, '"' | '\'') {
             continue;
         }
@@ -187,7 +217,10 @@ mod tests {
             <link rel="stylesheet" type="text/css" href="/a.css"><link data-href="no" rel="alternate" hreflang="de" href="/de">"#;
         assert_eq!(
             found("https://status.acme.example/x/", html),
-            ["https://status.acme.example/feed.atom?a=1&b=2", "https://status.acme.example/x/history.rss"]
+            [
+                "https://status.acme.example/feed.atom?a=1&b=2",
+                "https://status.acme.example/x/history.rss"
+            ]
         );
     }
 
@@ -195,15 +228,26 @@ mod tests {
     fn the_feed_of_a_blog_is_not_that_of_a_status_page() {
         let blog = r#"<title>Acme</title><link rel="alternate" type="application/rss+xml" title="Blog" href="/blog.rss">"#;
         assert_eq!(found("https://acme.example/", blog), Vec::<String>::new());
-        assert_eq!(found("https://acme.example/", &blog.replace("Acme", "Acme System Status")).len(), 1);
-        assert_eq!(found("https://acme.example/", &blog.replace("blog.rss", "incidents.rss")).len(), 1);
+        assert_eq!(
+            found("https://acme.example/", &blog.replace("Acme", "Acme System Status")).len(),
+            1
+        );
+        assert_eq!(
+            found("https://acme.example/", &blog.replace("blog.rss", "incidents.rss")).len(),
+            1
+        );
     }
 
     #[test]
     fn a_broken_page_is_no_harm() {
-        for html in
-            ["<link", "<link rel", "<link rel=>", "<link href=\"", "<title", "<link rel='alternate' type='application/rss+xml'>"]
-        {
+        for html in [
+            "<link",
+            "<link rel",
+            "<link rel=>",
+            "<link href=\"",
+            "<title",
+            "<link rel='alternate' type='application/rss+xml'>",
+        ] {
             assert_eq!(found("https://status.acme.example/", html), Vec::<String>::new(), "{html}");
         }
     }

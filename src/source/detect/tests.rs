@@ -32,7 +32,11 @@ impl Web {
         detect(&Url::parse(page).unwrap(), |url, _| {
             self.asked.borrow_mut().push(url.to_string());
             let answer = match self.pages.get(url.as_str()) {
-                Some((to, body)) => Ok(Document::new(to.map_or(url, |to| Url::parse(to).unwrap()), None, body.clone())),
+                Some((to, body)) => Ok(Document::new(
+                    to.map_or(url, |to| Url::parse(to).unwrap()),
+                    None,
+                    body.clone(),
+                )),
                 None => match self.catch_all {
                     Some(body) => Ok(Document::new(url, None, body)),
                     None => Err("404 Not Found".to_owned()),
@@ -46,10 +50,16 @@ impl Web {
 
 #[tokio::test]
 async fn a_page_is_recognised_below_its_path_and_below_its_root() {
-    for at in ["https://acme.example/status/api/v2/summary.json", "https://acme.example/api/v2/summary.json"] {
+    for at in [
+        "https://acme.example/status/api/v2/summary.json",
+        "https://acme.example/api/v2/summary.json",
+    ] {
         let web = Web { catch_all: Some(SHOP), ..Web::default() }.page(at, SUMMARY);
         let found = web.detect("https://acme.example/status").await.unwrap();
-        assert_eq!((found.source, found.url.as_str(), found.page_name.as_deref()), ("statuspage", at, Some("Acme Cloud")));
+        assert_eq!(
+            (found.source, found.url.as_str(), found.page_name.as_deref()),
+            ("statuspage", at, Some("Acme Cloud"))
+        );
         assert!(found.reason.contains("acm3cl0udpg1"));
     }
 }
@@ -66,7 +76,12 @@ async fn a_host_that_answers_everything_is_no_status_page() {
     let web = Web { catch_all: Some(SHOP), ..Web::default() };
     let error = web.detect("https://acme.example/").await.unwrap_err();
     assert!(error.tried.len() <= MAX_REQUESTS);
-    assert!(error.to_string().contains("https://acme.example/api/v2/summary.json: an HTML page, \"Acme shop\""), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("https://acme.example/api/v2/summary.json: an HTML page, \"Acme shop\""),
+        "{error}"
+    );
     let asked = web.asked.borrow();
     let mut once = asked.clone();
     once.sort();
@@ -79,7 +94,10 @@ fn every_place_is_within_the_requests_allowed() {
     let host: Url = "https://status.acme.example/".parse().unwrap();
     let places = candidates(&host, None, None).len();
     let most = 1 + places + page::MAX_FEEDS;
-    assert!(most <= MAX_REQUESTS, "with the new source a bare host is asked for {most} documents: raise MAX_REQUESTS to that");
+    assert!(
+        most <= MAX_REQUESTS,
+        "with the new source a bare host is asked for {most} documents: raise MAX_REQUESTS to that"
+    );
 }
 
 #[tokio::test]
@@ -92,14 +110,21 @@ async fn marks_alone_do_not_count() {
 
 #[tokio::test]
 async fn a_guess_that_leads_to_another_site_does_not_count_and_a_page_that_moved_does() {
-    let web = Web::default().redirect("https://acme.example/api/v2/summary.json", "https://other.test/summary.json", SUMMARY);
+    let web = Web::default().redirect(
+        "https://acme.example/api/v2/summary.json",
+        "https://other.test/summary.json",
+        SUMMARY,
+    );
     let error = web.detect("https://acme.example/").await.unwrap_err().to_string();
     assert!(error.contains("led to https://other.test/summary.json, another site"), "{error}");
 
     let web = Web::default()
         .redirect("https://status.old.example/", "https://status.new.test/", SHOP)
         .page("https://status.new.test/api/v2/summary.json", SUMMARY);
-    assert_eq!(web.detect("https://status.old.example/").await.unwrap().url.host_str(), Some("status.new.test"));
+    assert_eq!(
+        web.detect("https://status.old.example/").await.unwrap().url.host_str(),
+        Some("status.new.test")
+    );
 }
 
 #[tokio::test]
@@ -110,7 +135,8 @@ async fn dead_ends_are_told_at_once() {
     assert!(error.reason.as_deref().unwrap().contains("switched off"), "{error}");
     assert_eq!(web.asked.borrow().len(), 1);
 
-    let web = Web { catch_all: Some("<html><title>Statuspage | Atlassian</title>"), ..Web::default() };
+    let web =
+        Web { catch_all: Some("<html><title>Statuspage | Atlassian</title>"), ..Web::default() };
     let error = web.detect("https://acme.statuspage.io/").await.unwrap_err();
     assert!(error.to_string().contains("nobody has claimed"), "{error}");
 }
@@ -129,16 +155,26 @@ const FEED_BODY: &str = r#"<?xml version="1.0"?><rss version="2.0"><channel><tit
 #[tokio::test]
 async fn the_feed_a_status_page_names_is_found_and_that_of_a_blog_is_not() {
     let named = r#"<html><title>Acme Status</title><link rel="alternate" type="application/rss+xml" href="/odd/place.rss">"#;
-    let web = Web::default().page("https://acme.example/s", named).page("https://acme.example/odd/place.rss", FEED_BODY);
+    let web = Web::default()
+        .page("https://acme.example/s", named)
+        .page("https://acme.example/odd/place.rss", FEED_BODY);
     let found = web.detect("https://acme.example/s").await.unwrap();
     assert_eq!((found.source, found.url.as_str()), ("feed", "https://acme.example/odd/place.rss"));
 
-    let web = Web::default().page("https://acme.example/", SHOP).page("https://acme.example/feed", FEED_BODY);
+    let web = Web::default()
+        .page("https://acme.example/", SHOP)
+        .page("https://acme.example/feed", FEED_BODY);
     let error = web.detect("https://acme.example/").await.unwrap_err().to_string();
     assert!(error.contains("https://acme.example/feed: a feed, but nothing says"), "{error}");
-    assert_eq!(web.detect("https://acme.example/feed").await.unwrap().source, "feed", "asked for by name");
+    assert_eq!(
+        web.detect("https://acme.example/feed").await.unwrap().source,
+        "feed",
+        "asked for by name"
+    );
 
-    let web = Web::default().page("https://status.acme.example/", SHOP).page("https://status.acme.example/feed.rss", FEED_BODY);
+    let web = Web::default()
+        .page("https://status.acme.example/", SHOP)
+        .page("https://status.acme.example/feed.rss", FEED_BODY);
     assert_eq!(web.detect("https://status.acme.example/").await.unwrap().url.path(), "/feed.rss");
 }
 

@@ -2,8 +2,8 @@
 
 use crate::text::decode_entities;
 
-/// Appends character data in which every `&` begins a reference XML knows: bare ones are escaped, those of
-/// HTML decoded, those to characters XML forbids replaced.
+/// Appends character data in which every `&` begins a reference XML knows: bare ones are escaped,
+/// those of HTML decoded, those to characters XML forbids replaced.
 pub(super) fn escape(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some(at) = rest.find(['&', '"', '<']) {
@@ -19,9 +19,14 @@ pub(super) fn escape(text: &str, out: &mut String) {
             rest = after;
             continue;
         }
-        let window = from.as_bytes().get(1..34).unwrap_or_else(|| from.as_bytes().get(1..).unwrap_or_default());
+        let window = from
+            .as_bytes()
+            .get(1..34)
+            .unwrap_or_else(|| from.as_bytes().get(1..).unwrap_or_default());
         let name = memchr::memchr(b';', window).and_then(|end| from.get(1..=end));
-        let Some(name) = name.filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'#')) else {
+        let Some(name) = name
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'#'))
+        else {
             out.push_str("&amp;");
             rest = from.get(1..).unwrap_or_default();
             continue;
@@ -41,8 +46,13 @@ fn reference(name: &str, out: &mut String) {
         return;
     }
     if let Some(number) = name.strip_prefix('#') {
-        let code = number.strip_prefix(['x', 'X']).map_or_else(|| number.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok());
-        let c = code.and_then(char::from_u32).filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).unwrap_or('\u{fffd}');
+        let code = number
+            .strip_prefix(['x', 'X'])
+            .map_or_else(|| number.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok());
+        let c = code
+            .and_then(char::from_u32)
+            .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+            .unwrap_or('\u{fffd}');
         push_escaped(c, out);
         return;
     }

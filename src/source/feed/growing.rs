@@ -1,5 +1,5 @@
-//! Entries that grow: Statuspage and those who write like it keep one entry for an incident and all its
-//! updates within.
+//! Entries that grow: Statuspage and those who write like it keep one entry for an incident and all
+//! its updates within.
 //!
 //! ```text
 //! <p><small>Mar <var data-var='date'> 3</var>, <var data-var='time'>21:09</var> UTC</small><br>
@@ -29,9 +29,11 @@ struct Block<'a> {
 pub(in crate::source) fn updates(item: &Item) -> Vec<Update> {
     let mut blocks = blocks(&item.body);
     let times = times(&blocks, item.published.or(item.updated));
-    let mut dated: Vec<(Option<Time>, Block<'_>)> = times.into_iter().zip(blocks.drain(..)).collect();
+    let mut dated: Vec<(Option<Time>, Block<'_>)> =
+        times.into_iter().zip(blocks.drain(..)).collect();
     // Newest first is the rule; whoever writes the other way round is read so.
-    let steps = dated.iter().zip(dated.iter().skip(1)).filter(|((above, _), (below, _))| above != below);
+    let steps =
+        dated.iter().zip(dated.iter().skip(1)).filter(|((above, _), (below, _))| above != below);
     let (up, down): (Vec<_>, Vec<_>) = steps.partition(|((above, _), (below, _))| above < below);
     if up.len() <= down.len() {
         dated.reverse();
@@ -49,7 +51,13 @@ pub(in crate::source) fn updates(item: &Item) -> Vec<Update> {
             *place += 1;
             UpdateId::Timed(time, *place - 1)
         });
-        updates.push(Update { id, status, published_at: time, edited_at: None, text: text(block.body) });
+        updates.push(Update {
+            id,
+            status,
+            published_at: time,
+            edited_at: None,
+            text: text(block.body),
+        });
     }
     updates
 }
@@ -62,11 +70,17 @@ pub(super) fn is_growing(item: &Item) -> bool {
 /// The window that a maintenance announces above its updates.
 pub(super) fn window(item: &Item) -> (Option<Time>, Option<Time>) {
     const MARK: &str = "THIS IS A SCHEDULED EVENT";
-    let Some((_, rest)) = item.body.split_once(MARK) else { return (None, None) };
+    let Some((_, rest)) = item.body.split_once(MARK) else {
+        return (None, None);
+    };
     let rest = rest.split("</").next().unwrap_or_default();
     let text = one_line(&html_to_text(rest), 120);
-    let Some((from, until)) = text.split_once(" - ") else { return (None, None) };
-    let (Some(mut from), Some(mut until)) = (Written::read(from), Written::read(until)) else { return (None, None) };
+    let Some((from, until)) = text.split_once(" - ") else {
+        return (None, None);
+    };
+    let (Some(mut from), Some(mut until)) = (Written::read(from), Written::read(until)) else {
+        return (None, None);
+    };
     // "Mar 3, 21:00 - 23:00 UTC": what one side leaves out stands on the other.
     from.inherit_zone(until);
     until.inherit_date(from);
@@ -80,8 +94,8 @@ fn text(body: &str) -> String {
     text.trim_start_matches(['-', '–', '—']).trim_start().to_owned()
 }
 
-/// The instants of the blocks in the order of the document: each in the year that its neighbour above, or for the
-/// first one the entry's own date, asks for.
+/// The instants of the blocks in the order of the document: each in the year that its neighbour
+/// above, or for the first one the entry's own date, asks for.
 fn times(blocks: &[Block<'_>], entry: Option<Time>) -> Vec<Option<Time>> {
     let mut above: Option<Time> = None;
     let mut times = Vec::with_capacity(blocks.len());
@@ -102,7 +116,9 @@ fn blocks(html: &str) -> Vec<Block<'_>> {
     let lower = html.to_ascii_lowercase();
     // Lower-casing ASCII moves no byte, so places in one are places in the other.
     let heads: Vec<(usize, usize, Written, String)> =
-        memchr::memmem::find_iter(lower.as_bytes(), b"<small>").filter_map(|at| header(html, &lower, at)).collect();
+        memchr::memmem::find_iter(lower.as_bytes(), b"<small>")
+            .filter_map(|at| header(html, &lower, at))
+            .collect();
     let ends = heads.iter().skip(1).map(|(at, ..)| *at).chain(std::iter::once(html.len()));
     heads
         .iter()
@@ -113,7 +129,8 @@ fn blocks(html: &str) -> Vec<Block<'_>> {
         .collect()
 }
 
-/// The header at `at`: where its text begins, its date and its label. `None` if it is small print of another kind.
+/// The header at `at`: where its text begins, its date and its label. `None` if it is small print
+/// of another kind.
 fn header(html: &str, lower: &str, at: usize) -> Option<(usize, usize, Written, String)> {
     let from = at + "<small>".len();
     let date_end = from + find_within(lower, from, 400, b"</small>")?;
@@ -122,7 +139,8 @@ fn header(html: &str, lower: &str, at: usize) -> Option<(usize, usize, Written, 
     let mut start = date_end + "</small>".len();
     let between = lower.get(start..)?;
     let mut rest = between.trim_start();
-    while let Some(after) = ["<br>", "<br/>", "<br />"].iter().find_map(|br| rest.strip_prefix(br)) {
+    while let Some(after) = ["<br>", "<br/>", "<br />"].iter().find_map(|br| rest.strip_prefix(br))
+    {
         rest = after.trim_start();
     }
     rest = rest.strip_prefix("<strong>")?;
@@ -132,7 +150,8 @@ fn header(html: &str, lower: &str, at: usize) -> Option<(usize, usize, Written, 
     Some((at, start + label_len + "</strong>".len(), written, label))
 }
 
-/// Where `needle` stands behind `from`, if within `window` bytes: looking on to the end would take quadratic time.
+/// Where `needle` stands behind `from`, if within `window` bytes: looking on to the end would take
+/// quadratic time.
 fn find_within(text: &str, from: usize, window: usize, needle: &[u8]) -> Option<usize> {
     let bytes = text.as_bytes().get(from..)?;
     memchr::memmem::find(bytes.get(..window).unwrap_or(bytes), needle)

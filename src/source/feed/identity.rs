@@ -9,7 +9,8 @@ use crate::event::format_time;
 /// Longer ids are kept as a hash.
 const LONGEST: usize = 512;
 
-/// The native id of an item: its own id, else its link, else a hash of title and date. `None` where it has none of these.
+/// The native id of an item: its own id, else its link, else a hash of title and date. `None` where
+/// it has none of these.
 pub(super) fn of(item: &Item) -> Option<String> {
     let own = normalized(&item.id);
     if !own.is_empty() {
@@ -28,28 +29,35 @@ pub(super) fn of(item: &Item) -> Option<String> {
 /// What stands for a text that cannot be an id itself.
 fn hashed(text: &str) -> String {
     let digest = Sha256::digest(text);
-    let number = digest.iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    let number =
+        digest.iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     format!("{number:032x}")
 }
 
-/// An id in the one form that all spellings of it share: no white space, and for addresses https, a host in lower
-/// case, single slashes, none at the end, no tracking parameters.
+/// An id in the one form that all spellings of it share: no white space, and for addresses https, a
+/// host in lower case, single slashes, none at the end, no tracking parameters.
 pub(super) fn normalized(id: &str) -> String {
     let id: String = id.chars().filter(|c| !c.is_whitespace()).collect();
     let id = crate::text::safe(&id);
     if id.len() > LONGEST {
         return hashed(&id);
     }
-    let Some(mut url) = Url::parse(&id).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else { return id };
+    let Some(mut url) = Url::parse(&id).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+    else {
+        return id;
+    };
     let path: Vec<&str> = url.path().split('/').filter(|part| !part.is_empty()).collect();
     let path = path.join("/");
     url.set_path(&path);
     if let Some(query) = url.query().map(str::to_owned) {
-        let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("utm_") && !pair.is_empty()).collect();
+        let kept: Vec<&str> =
+            query.split('&').filter(|pair| !pair.starts_with("utm_") && !pair.is_empty()).collect();
         url.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
     }
     let text = url.as_str();
-    let text = text.strip_prefix("http://").map_or_else(|| text.to_owned(), |rest| format!("https://{rest}"));
+    let text = text
+        .strip_prefix("http://")
+        .map_or_else(|| text.to_owned(), |rest| format!("https://{rest}"));
     text.strip_suffix('/').map(str::to_owned).unwrap_or(text)
 }
 
@@ -58,7 +66,8 @@ pub(super) fn code(link: &str) -> Option<&str> {
     let path = link.split(['?', '#']).next()?.trim_end_matches('/');
     let (before, code) = path.rsplit_once('/')?;
     let (_, folder) = before.trim_end_matches('/').rsplit_once('/')?;
-    let plain = (6..=40).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let plain =
+        (6..=40).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (matches!(folder, "incidents" | "maintenances") && plain).then_some(code)
 }
 

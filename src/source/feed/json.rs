@@ -1,4 +1,5 @@
-//! JSON Feed 1 and 1.1. Read here and not by feed-rs, which refuses the whole feed for one numeric id.
+//! JSON Feed 1 and 1.1. Read here and not by feed-rs, which refuses the whole feed for one numeric
+//! id.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -41,22 +42,35 @@ struct JsonItem<'a> {
 
 /// Whether a JSON document calls itself a JSON Feed.
 pub(super) fn is_feed(text: &str) -> bool {
-    memchr::memmem::find(text.as_bytes(), b"jsonfeed.org/version/").is_some() || text.contains("jsonfeed.org\\/version\\/")
+    memchr::memmem::find(text.as_bytes(), b"jsonfeed.org/version/").is_some()
+        || text.contains("jsonfeed.org\\/version\\/")
 }
 
 /// Reads a JSON Feed.
 pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
-    let malformed = |error: &serde_json::Error| ParseError::Malformed { format: "JSON", reason: one_line(&error.to_string(), 200) };
+    let malformed = |error: &serde_json::Error| ParseError::Malformed {
+        format: "JSON",
+        reason: one_line(&error.to_string(), 200),
+    };
     let text = text.trim_start_matches('\u{feff}');
     if !is_feed(text) {
-        return Err(ParseError::NotThis { source_name: "feed", reason: "JSON that is no JSON Feed".to_owned() });
+        return Err(ParseError::NotThis {
+            source_name: "feed",
+            reason: "JSON that is no JSON Feed".to_owned(),
+        });
     }
     let feed: JsonFeed = serde_json::from_str(text).map_err(|error| malformed(&error))?;
     if !feed.version.contains("jsonfeed.org/version/1") {
-        return Err(ParseError::Unsupported { what: format!("JSON Feed {}", one_line(&feed.version, 60)) });
+        return Err(ParseError::Unsupported {
+            what: format!("JSON Feed {}", one_line(&feed.version, 60)),
+        });
     }
     if feed.items.len() > limits.max_items {
-        return Err(ParseError::TooMany { what: "items", count: feed.items.len(), limit: limits.max_items });
+        return Err(ParseError::TooMany {
+            what: "items",
+            count: feed.items.len(),
+            limit: limits.max_items,
+        });
     }
     let mut items = Vec::new();
     let mut lost = 0;
@@ -68,7 +82,10 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
         }
     }
     if items.is_empty() && lost > 0 {
-        return Err(ParseError::Malformed { format: "JSON", reason: format!("none of {lost} items could be read") });
+        return Err(ParseError::Malformed {
+            format: "JSON",
+            reason: format!("none of {lost} items could be read"),
+        });
     }
     Ok(Feed {
         title: one_line(&feed.title.unwrap_or_default(), TITLE),
@@ -82,7 +99,9 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
 
 fn item(json: JsonItem) -> Item {
     let body = json.content_html.filter(|html| !html.trim().is_empty());
-    let body = body.or_else(|| json.content_text.or(json.summary).map(|text| escape(&text))).unwrap_or_default();
+    let body = body
+        .or_else(|| json.content_text.or(json.summary).map(|text| escape(&text)))
+        .unwrap_or_default();
     Item {
         id: json.id.map(|raw| id(raw.get())).unwrap_or_default(),
         link: json.url.as_deref().and_then(crate::source::shared::link),
@@ -98,5 +117,9 @@ fn id(raw: &str) -> String {
     if raw.starts_with('"') {
         return serde_json::from_str(raw).unwrap_or_default();
     }
-    if raw.starts_with(|c: char| c.is_ascii_digit() || c == '-') { raw.to_owned() } else { String::new() }
+    if raw.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        raw.to_owned()
+    } else {
+        String::new()
+    }
 }

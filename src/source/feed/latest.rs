@@ -34,11 +34,18 @@ pub(super) fn read(item: &Item) -> Option<Latest> {
 
 /// The components of `<li>Name (State)</li>`.
 fn listed(html: &str) -> Vec<Component> {
-    let items = html.split("<li>").skip(1).take(MAX_COMPONENTS).filter_map(|item| item.split("</li>").next());
+    let items = html
+        .split("<li>")
+        .skip(1)
+        .take(MAX_COMPONENTS)
+        .filter_map(|item| item.split("</li>").next());
     items
         .filter_map(|item| {
             let line = one_line(&html_to_text(item), 200);
-            let (name, state) = line.strip_suffix(')').and_then(|line| line.rsplit_once(" (")).unwrap_or((&line, ""));
+            let (name, state) = line
+                .strip_suffix(')')
+                .and_then(|line| line.rsplit_once(" ("))
+                .unwrap_or((&line, ""));
             (!name.is_empty()).then(|| component(None, name, None, words::component(state)))
         })
         .collect()

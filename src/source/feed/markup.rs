@@ -49,7 +49,8 @@ pub(super) fn prolog(from: &str) -> Result<Option<&str>, &'static str> {
         return Ok(comment.get(end + 3..));
     }
     if let Some(instruction) = from.strip_prefix("<?") {
-        let end = memmem::find(instruction.as_bytes(), b"?>").ok_or("an instruction is not closed")?;
+        let end =
+            memmem::find(instruction.as_bytes(), b"?>").ok_or("an instruction is not closed")?;
         return Ok(instruction.get(end + 2..));
     }
     if from.starts_with("<!") && !from.starts_with("<![CDATA[") {

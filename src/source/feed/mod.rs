@@ -1,8 +1,9 @@
 //! Atom, RSS and JSON Feed: the fallback of all platforms.
 //!
-//! Three kinds of entries are told apart by how they are written, not by who wrote them: those that grow
-//! ([`growing`]), those that are replaced ([`latest`]), and plain ones, of which each is an incident with one update.
-//! A feed lists the newest incidents down to some limit and says nothing of components, so it covers little.
+//! Three kinds of entries are told apart by how they are written, not by who wrote them: those that
+//! grow ([`growing`]), those that are replaced ([`latest`]), and plain ones, of which each is an
+//! incident with one update. A feed lists the newest incidents down to some limit and says nothing
+//! of components, so it covers little.
 
 mod escape;
 pub(super) mod growing;
@@ -42,15 +43,26 @@ impl Source for Feed {
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
-        const PATHS: [&str; 9] =
-            ["history.atom", "feed.atom", "feed.rss", "history.rss", "rss", "feed", "atom.xml", "rss.xml", "feed.xml"];
+        const PATHS: [&str; 9] = [
+            "history.atom",
+            "feed.atom",
+            "feed.rss",
+            "history.rss",
+            "rss",
+            "feed",
+            "atom.xml",
+            "rss.xml",
+            "feed.xml",
+        ];
         let mut page = page.clone();
         page.set_query(None);
         page.set_fragment(None);
         let mut found = Vec::new();
         let path = page.path().trim_end_matches('/').to_owned();
         let last = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-        let like_a_feed = [".atom", ".rss", ".xml", ".rdf", "rss", "feed", "atom"].iter().any(|end| last.ends_with(end));
+        let like_a_feed = [".atom", ".rss", ".xml", ".rdf", "rss", "feed", "atom"]
+            .iter()
+            .any(|end| last.ends_with(end));
         if like_a_feed || last == "feed.json" {
             found.push(page.clone());
         }
@@ -78,7 +90,10 @@ impl Source for Feed {
                 Some(match root {
                     markup::Root::Atom => "an Atom feed".to_owned(),
                     markup::Root::Rdf => "an RSS 1.0 feed".to_owned(),
-                    markup::Root::Rss => match tag.split_once("version=").and_then(|(_, rest)| rest.split(['"', '\'']).nth(1)) {
+                    markup::Root::Rss => match tag
+                        .split_once("version=")
+                        .and_then(|(_, rest)| rest.split(['"', '\'']).nth(1))
+                    {
                         Some(version) => format!("an RSS {} feed", one_line(version, 10)),
                         None => "an RSS feed".to_owned(),
                     },
@@ -91,9 +106,14 @@ impl Source for Feed {
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let snapshot = snapshot(&read::read(&documents.first, limits)?);
-        let most = snapshot.incidents.iter().map(|incident| incident.updates.len()).max().unwrap_or(0);
+        let most =
+            snapshot.incidents.iter().map(|incident| incident.updates.len()).max().unwrap_or(0);
         if most > limits.max_items {
-            return Err(ParseError::TooMany { what: "updates of one incident", count: most, limit: limits.max_items });
+            return Err(ParseError::TooMany {
+                what: "updates of one incident",
+                count: most,
+                limit: limits.max_items,
+            });
         }
         Ok(snapshot)
     }
@@ -121,7 +141,8 @@ fn snapshot(feed: &Read) -> Snapshot {
             groups.push((id, vec![item]));
         }
     }
-    let incidents: Vec<Incident> = groups.into_iter().filter_map(|(id, items)| incident(id, &items)).collect();
+    let incidents: Vec<Incident> =
+        groups.into_iter().filter_map(|(id, items)| incident(id, &items)).collect();
     Snapshot {
         page: Page {
             id: None,
@@ -132,7 +153,11 @@ fn snapshot(feed: &Read) -> Snapshot {
             impact: None,
         },
         coverage: Coverage {
-            incidents: if growing && incidents.len() >= WINDOW { Listing::Recent } else { Listing::Unknown },
+            incidents: if growing && incidents.len() >= WINDOW {
+                Listing::Recent
+            } else {
+                Listing::Unknown
+            },
             ..Coverage::default()
         },
         incidents,
@@ -151,14 +176,18 @@ fn identity(item: &Item, growing: bool) -> Option<String> {
 /// `Acme Status - Incident History` → `Acme`.
 fn page_name(title: &str) -> String {
     let title = title.strip_suffix(" - Incident History").unwrap_or(title);
-    let short = title.strip_suffix(" Status").or_else(|| title.strip_suffix(" status")).unwrap_or(title);
+    let short =
+        title.strip_suffix(" Status").or_else(|| title.strip_suffix(" status")).unwrap_or(title);
     short.trim().to_owned()
 }
 
 /// The incident that `items` (one, or several with one id) tell of.
 fn incident(id: String, items: &[&Item]) -> Option<Incident> {
     // The newest says how it is called and where it stands.
-    let newest = items.iter().copied().reduce(|best, item| if date(item) > date(best) { item } else { best })?;
+    let newest = items
+        .iter()
+        .copied()
+        .reduce(|best, item| if date(item) > date(best) { item } else { best })?;
     let mut components = Vec::new();
     let updates: Vec<Update> = match items {
         [item] if growing::is_growing(item) => growing::updates(item),
@@ -169,14 +198,17 @@ fn incident(id: String, items: &[&Item]) -> Option<Incident> {
     let is_maintenance = newest.link.as_deref().is_some_and(|link| link.contains("/maintenances/"))
         || updates.iter().find_map(|update| words::kind(update.status)) == Some(Kind::Maintenance);
     let kind = if is_maintenance { Kind::Maintenance } else { Kind::Incident };
-    let (scheduled_for, scheduled_until) = if is_maintenance { growing::window(newest) } else { (None, None) };
+    let (scheduled_for, scheduled_until) =
+        if is_maintenance { growing::window(newest) } else { (None, None) };
     let title = if newest.title.is_empty() {
         updates.last().map(|update| one_line(&update.text, read::TITLE)).unwrap_or_default()
     } else {
         newest.title.clone()
     };
     let first = updates.first().and_then(|update| update.published_at);
-    let begun = newest.published.filter(|published| items.len() == 1 && newest.updated.is_some_and(|updated| *published < updated));
+    let begun = newest.published.filter(|published| {
+        items.len() == 1 && newest.updated.is_some_and(|updated| *published < updated)
+    });
     let started_at = if growing::is_growing(newest) || items.len() > 1 { first } else { begun };
     Some(Incident {
         status,
@@ -191,12 +223,15 @@ fn incident(id: String, items: &[&Item]) -> Option<Incident> {
     })
 }
 
-/// Items that share an id and differ: each is an update, known by its words. So was the first one when it stood alone:
-/// a second one beside it does not make it new.
+/// Items that share an id and differ: each is an update, known by its words. So was the first one
+/// when it stood alone: a second one beside it does not make it new.
 fn several(items: &[&Item], components: &mut Vec<Component>) -> Vec<Update> {
     // Newest first is the rule in a document: of two with one time the later one stands above.
-    let mut updates: Vec<Update> =
-        items.iter().rev().map(|item| Update { id: UpdateId::Content, ..update(item, components) }).collect();
+    let mut updates: Vec<Update> = items
+        .iter()
+        .rev()
+        .map(|item| Update { id: UpdateId::Content, ..update(item, components) })
+        .collect();
     updates.sort_by_key(|update| update.published_at);
     updates
 }

@@ -53,16 +53,21 @@ pub(in crate::source) fn read(document: &Document, limits: Limits) -> Result<Fee
         Shape::Xml => read_xml(document, limits),
         Shape::Other => {
             let start = one_line(&document.text(), 60);
-            Err(ParseError::NotThis { source_name: "feed", reason: format!("neither XML nor JSON: \"{start}\"") })
+            Err(ParseError::NotThis {
+                source_name: "feed",
+                reason: format!("neither XML nor JSON: \"{start}\""),
+            })
         }
     }
 }
 
 fn html_error(text: &str) -> ParseError {
     let lower = text.to_ascii_lowercase();
+    let title = memchr::memmem::find(lower.as_bytes(), b"<title")
+        .and_then(|at| text.get(at..)?.split_once('>'))
+        .map(|(_, rest)| rest);
     let title =
-        memchr::memmem::find(lower.as_bytes(), b"<title").and_then(|at| text.get(at..)?.split_once('>')).map(|(_, rest)| rest);
-    let title = title.map(|rest| one_line(&html_to_text(rest.split('<').next().unwrap_or_default()), 120));
+        title.map(|rest| one_line(&html_to_text(rest.split('<').next().unwrap_or_default()), 120));
     ParseError::Html { title: title.filter(|title| !title.is_empty()) }
 }
 
@@ -82,8 +87,11 @@ fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
             .build()
             .parse(source.as_bytes())
     });
-    let malformed = |reason: String| ParseError::Malformed { format: "XML", reason: one_line(&reason, 200) };
-    let parsed = parsed.map_err(|_| malformed("the parser panicked".to_owned()))?.map_err(|error| malformed(error.to_string()))?;
+    let malformed =
+        |reason: String| ParseError::Malformed { format: "XML", reason: one_line(&reason, 200) };
+    let parsed = parsed
+        .map_err(|_| malformed("the parser panicked".to_owned()))?
+        .map_err(|error| malformed(error.to_string()))?;
     let lost = prepared.items.saturating_sub(parsed.entries.len());
     if parsed.entries.is_empty() && lost > 0 {
         return Err(malformed(format!("none of {lost} items could be read")));
@@ -100,9 +108,11 @@ fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
 }
 
 fn item(entry: Entry, is_rss: bool, document: &Document) -> Item {
-    let content = entry.content.and_then(|content| Some((content.content_type.to_string(), content.body?)));
+    let content =
+        entry.content.and_then(|content| Some((content.content_type.to_string(), content.body?)));
     let summary = entry.summary.map(|summary| (summary.content_type.to_string(), summary.content));
-    let (kind, body) = content.filter(|(_, body)| !body.trim().is_empty()).or(summary).unwrap_or_default();
+    let (kind, body) =
+        content.filter(|(_, body)| !body.trim().is_empty()).or(summary).unwrap_or_default();
     Item {
         id: entry.id,
         link: link(&entry.links, document),
@@ -115,7 +125,9 @@ fn item(entry: Entry, is_rss: bool, document: &Document) -> Item {
 }
 
 fn title(text: Option<&Text>) -> String {
-    let Some(text) = text else { return String::new() };
+    let Some(text) = text else {
+        return String::new();
+    };
     if text.content_type.to_string() == "text/plain" {
         one_line(&text.content, TITLE)
     } else {
@@ -125,17 +137,21 @@ fn title(text: Option<&Text>) -> String {
 
 /// The address a person would open, absolute.
 fn link(links: &[Link], document: &Document) -> Option<String> {
-    let alternate = |link: &&Link| link.target.is_none() && matches!(link.rel.as_deref(), None | Some("alternate"));
+    let alternate = |link: &&Link| {
+        link.target.is_none() && matches!(link.rel.as_deref(), None | Some("alternate"))
+    };
     absolute(&links.iter().find(alternate)?.href, document)
 }
 
 /// `href` against the document's own address; http(s) alone.
 fn absolute(href: &str, document: &Document) -> Option<String> {
-    // The query of the address we were given may hold a secret: a relative link must not inherit it.
+    // The query of the address we were given may hold a secret: a relative link must not inherit
+    // it.
     let mut base = document.url.clone();
     base.set_query(None);
     let url = base.join(href.trim()).ok()?;
-    (matches!(url.scheme(), "http" | "https") && href.len() <= 2000 && !href.trim().is_empty()).then(|| url.to_string())
+    (matches!(url.scheme(), "http" | "https") && href.len() <= 2000 && !href.trim().is_empty())
+        .then(|| url.to_string())
 }
 
 /// Plain text as HTML that reads the same, line breaks included.

@@ -31,7 +31,10 @@ pub(in crate::source) fn parse(text: &str) -> Option<Time> {
     if let Some(time) = parse_time(text) {
         return Some(time);
     }
-    if let Ok(number) = text.parse::<i64>().or_else(|error| text.parse::<f64>().map(|number| number as i64).map_err(|_| error)) {
+    if let Ok(number) = text
+        .parse::<i64>()
+        .or_else(|error| text.parse::<f64>().map(|number| number as i64).map_err(|_| error))
+    {
         // Seconds since 1970 have had ten digits since 2001, milliseconds thirteen.
         return match number {
             1_000_000_000..10_000_000_000 => DateTime::from_timestamp(number, 0),
@@ -50,7 +53,10 @@ impl Written {
             return None;
         }
         let mut written = Self::default();
-        for token in text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')')).filter(|token| !token.is_empty()) {
+        for token in text
+            .split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')'))
+            .filter(|token| !token.is_empty())
+        {
             written.token(token)?;
         }
         Some(written)
@@ -72,7 +78,8 @@ impl Written {
         expressible(NaiveDateTime::checked_sub_signed(time, offset)?.and_utc())
     }
 
-    /// The instant, in the year that is written or else in the one that brings it nearest to `near`.
+    /// The instant, in the year that is written or else in the one that brings it nearest to
+    /// `near`.
     pub(super) fn near(self, near: Time) -> Option<Time> {
         if let Some(year) = self.year {
             return self.in_year(year);
@@ -81,12 +88,14 @@ impl Written {
         candidates.min_by_key(|time| (*time - near).abs())
     }
 
-    /// The instant, in the year that is written or else in the last one in which it is not after `latest`.
+    /// The instant, in the year that is written or else in the last one in which it is not after
+    /// `latest`.
     pub(super) fn before(self, latest: Time) -> Option<Time> {
         if let Some(year) = self.year {
             return self.in_year(year);
         }
-        let candidates = (latest.year() - 8..=latest.year()).rev().filter_map(|year| self.in_year(year));
+        let candidates =
+            (latest.year() - 8..=latest.year()).rev().filter_map(|year| self.in_year(year));
         candidates.into_iter().find(|time| *time <= latest)
     }
 
@@ -125,7 +134,9 @@ impl Written {
         if lower.bytes().all(|byte| byte.is_ascii_alphabetic()) {
             return self.word(&lower);
         }
-        if let Some((date, time)) = lower.split_once('t').filter(|(date, _)| date.contains('-') && date.is_ascii()) {
+        if let Some((date, time)) =
+            lower.split_once('t').filter(|(date, _)| date.contains('-') && date.is_ascii())
+        {
             self.date(date)?;
             return self.clock(time);
         }
@@ -154,10 +165,13 @@ impl Written {
             "november",
             "december",
         ];
-        const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+        const DAYS: [&str; 7] =
+            ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
         let is = |long: &&str| word.len() >= 3 && long.starts_with(word);
-        if let Some(month) =
-            MONTHS.iter().position(|long| long.starts_with(word) && word.len() >= 3).or_else(|| (word == "sept").then_some(8))
+        if let Some(month) = MONTHS
+            .iter()
+            .position(|long| long.starts_with(word) && word.len() >= 3)
+            .or_else(|| (word == "sept").then_some(8))
         {
             self.month = Some(month as u32 + 1);
             return Some(());
@@ -193,7 +207,9 @@ impl Written {
 
     /// `21:09`, `21:09:04.123`, with `Z`, `+02:00`, `pm` or `utc` at its end.
     fn clock(&mut self, text: &str) -> Option<()> {
-        let end = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.'))).unwrap_or(text.len());
+        let end = text
+            .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.')))
+            .unwrap_or(text.len());
         let (clock, suffix) = text.split_at(end);
         let mut parts = clock.split(':');
         self.hour = Some(parts.next()?.parse().ok()?);
@@ -202,7 +218,8 @@ impl Written {
             let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
             self.second = seconds.parse().ok()?;
             if !fraction.is_empty() {
-                self.nanos = format!("{:0<9}", fraction.get(..9).unwrap_or(fraction)).parse().ok()?;
+                self.nanos =
+                    format!("{:0<9}", fraction.get(..9).unwrap_or(fraction)).parse().ok()?;
             }
         }
         match suffix {
@@ -216,21 +233,24 @@ impl Written {
 
     /// A day, then a year; four digits are a year anywhere.
     fn number(&mut self, text: &str) -> Option<()> {
-        let digits = ["st", "nd", "rd", "th"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(text);
+        let digits =
+            ["st", "nd", "rd", "th"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(text);
         let number: u32 = digits.parse().ok()?;
         match (digits.len(), self.day, self.year) {
             (4, _, None) => self.year = Some(number as i32),
             (1 | 2, None, _) => self.day = Some(number),
             // RFC 2822: two digits below 50 are of this century.
-            (2, Some(_), None) => self.year = Some(number as i32 + if number < 50 { 2000 } else { 1900 }),
+            (2, Some(_), None) => {
+                self.year = Some(number as i32 + if number < 50 { 2000 } else { 1900 })
+            }
             _ => return None,
         }
         Some(())
     }
 }
 
-/// Seconds east of UTC of `z`, `utc`, `+02:00`, `-0800`, `+03` or an abbreviation. Where two zones share one
-/// (IST, BST, CST) the one that status pages mean is taken.
+/// Seconds east of UTC of `z`, `utc`, `+02:00`, `-0800`, `+03` or an abbreviation. Where two zones
+/// share one (IST, BST, CST) the one that status pages mean is taken.
 fn zone(text: &str) -> Option<i32> {
     if let Some(sign) = text.chars().next().filter(|c| matches!(c, '+' | '-')) {
         let digits: String = text.chars().skip(1).filter(|c| *c != ':').collect();
@@ -240,7 +260,8 @@ fn zone(text: &str) -> Option<i32> {
             _ => return None,
         };
         let seconds = (hours * 60 + minutes) * 60;
-        return FixedOffset::east_opt(if sign == '-' { -seconds } else { seconds }).map(|offset| offset.local_minus_utc());
+        return FixedOffset::east_opt(if sign == '-' { -seconds } else { seconds })
+            .map(|offset| offset.local_minus_utc());
     }
     let minutes = match text {
         "z" | "utc" | "gmt" | "ut" | "wet" => 0,

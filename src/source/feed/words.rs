@@ -23,24 +23,37 @@ pub(super) fn status(word: &str) -> Option<Status> {
 /// Whether only a maintenance can stand there.
 pub(super) const fn kind(status: Status) -> Option<Kind> {
     match status {
-        Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed => Some(Kind::Maintenance),
-        Status::Investigating | Status::Identified | Status::Monitoring | Status::Resolved => Some(Kind::Incident),
+        Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed => {
+            Some(Kind::Maintenance)
+        }
+        Status::Investigating | Status::Identified | Status::Monitoring | Status::Resolved => {
+            Some(Kind::Incident)
+        }
         _ => None,
     }
 }
 
-/// The status at the start of a title or text: `[RESOLVED] …`, `Service is back: [RESOLVED] …`, `Status: X`,
-/// `Resolved - …`, or the word alone. A word that goes on as a sentence names none: "Monitoring shows errors".
+/// The status at the start of a title or text: `[RESOLVED] …`, `Service is back: [RESOLVED] …`,
+/// `Status: X`, `Resolved - …`, or the word alone. A word that goes on as a sentence names none:
+/// "Monitoring shows errors".
 pub(super) fn leading(text: &str) -> Option<Status> {
     let line = text.lines().next().unwrap_or_default();
-    let start = line.char_indices().nth(120).and_then(|(at, _)| line.get(..at)).unwrap_or(line).trim_start();
-    if let Some(inner) = start.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(inner, _)| inner)
+    let start = line
+        .char_indices()
+        .nth(120)
+        .and_then(|(at, _)| line.get(..at))
+        .unwrap_or(line)
+        .trim_start();
+    if let Some(inner) =
+        start.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(inner, _)| inner)
         && let Some(status) = status(inner)
     {
         return Some(status);
     }
     let start = match start.get(..7) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("status:") => start.get(7..).unwrap_or_default().trim_start(),
+        Some(prefix) if prefix.eq_ignore_ascii_case("status:") => {
+            start.get(7..).unwrap_or_default().trim_start()
+        }
         _ => start,
     };
     let end = start.find([':', '-', '–', '—', '.', '|', ',']).unwrap_or(start.len());

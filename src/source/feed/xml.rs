@@ -1,5 +1,5 @@
-//! The guard before the feed parser: one pass over the XML that refuses what would cost too much or is cut,
-//! repairs what providers get wrong, and leaves out what nobody reads.
+//! The guard before the feed parser: one pass over the XML that refuses what would cost too much or
+//! is cut, repairs what providers get wrong, and leaves out what nobody reads.
 //!
 //! What comes out is UTF-8 without declaration, DTD, comments and instructions, with balanced tags.
 
@@ -19,7 +19,8 @@ const MAX_ATTRIBUTES: usize = 64;
 /// Namespace declarations in force at one place.
 const MAX_NAMESPACES: usize = 128;
 
-/// `xml:base` is resolved against the one outside: deep chains grow quadratically, so deeper ones are left out.
+/// `xml:base` is resolved against the one outside: deep chains grow quadratically, so deeper ones
+/// are left out.
 const MAX_BASE_DEPTH: usize = 3;
 const MAX_BASE: usize = 512;
 
@@ -34,7 +35,8 @@ pub(super) struct Prepared {
 
 /// Checks and repairs a document.
 pub(super) fn prepare(text: &str, max_items: usize) -> Result<Prepared, ParseError> {
-    let (root, _) = root(text).map_err(|reason| ParseError::NotThis { source_name: "feed", reason })?;
+    let (root, _) =
+        root(text).map_err(|reason| ParseError::NotThis { source_name: "feed", reason })?;
     Pass {
         root,
         max_items,
@@ -84,7 +86,8 @@ impl<'a> Pass<'a> {
                 rest = after;
                 continue;
             }
-            let (tag, after) = tag(from).ok_or_else(|| malformed("the document ends within a tag"))?;
+            let (tag, after) =
+                tag(from).ok_or_else(|| malformed("the document ends within a tag"))?;
             rest = after;
             if let Some(name) = tag.strip_prefix('/') {
                 if self.end(name.trim_end())? {
@@ -110,8 +113,11 @@ impl<'a> Pass<'a> {
 
     /// What follows the CDATA section that `from` begins with; `None` where it begins with none.
     fn cdata(&mut self, from: &'a str) -> Result<Option<&'a str>, ParseError> {
-        let Some(cdata) = from.strip_prefix("<![CDATA[") else { return Ok(None) };
-        let end = memmem::find(cdata.as_bytes(), b"]]>").ok_or_else(|| malformed("a CDATA section is not closed"))?;
+        let Some(cdata) = from.strip_prefix("<![CDATA[") else {
+            return Ok(None);
+        };
+        let end = memmem::find(cdata.as_bytes(), b"]]>")
+            .ok_or_else(|| malformed("a CDATA section is not closed"))?;
         let (inner, after) = cdata.split_at(end);
         if self.hidden.is_none() && !self.open.is_empty() {
             self.out.push_str("<![CDATA[");
@@ -132,7 +138,10 @@ impl<'a> Pass<'a> {
         if self.open.len() >= MAX_DEPTH {
             return Err(malformed(&format!("more than {MAX_DEPTH} elements within one another")));
         }
-        let is_item = matches!((self.root, local(name)), (Root::Atom, "entry") | (Root::Rss | Root::Rdf, "item"));
+        let is_item = matches!(
+            (self.root, local(name)),
+            (Root::Atom, "entry") | (Root::Rss | Root::Rdf, "item")
+        );
         if is_item {
             self.items += 1;
             if self.items > self.max_items {
@@ -141,7 +150,8 @@ impl<'a> Pass<'a> {
                 return Err(ParseError::TooMany { what: "items", count, limit: self.max_items });
             }
         }
-        // An item behind `</channel>` still belongs to it: the channel's end is written at the end of the document.
+        // An item behind `</channel>` still belongs to it: the channel's end is written at the end
+        // of the document.
         let is_channel = self.root == Root::Rss && self.open.len() == 1 && name == "channel";
         let further_channel = is_channel && self.channel;
         self.channel |= is_channel;
@@ -166,8 +176,10 @@ impl<'a> Pass<'a> {
                 return Err(malformed(&format!("more than {MAX_NAMESPACES} namespaces")));
             }
         }
-        let markup_as_text =
-            !empty && self.hidden.is_none() && self.root != Root::Atom && matches!(name, "description" | "content:encoded");
+        let markup_as_text = !empty
+            && self.hidden.is_none()
+            && self.root != Root::Atom
+            && matches!(name, "description" | "content:encoded");
         Ok(markup_as_text)
     }
 
@@ -183,24 +195,37 @@ impl<'a> Pass<'a> {
             seen.push("version");
         }
         while !rest.is_empty() {
-            let broken = || malformed(&format!("an attribute of <{}> cannot be read", one_line(element, 40)));
+            let broken = || {
+                malformed(&format!("an attribute of <{}> cannot be read", one_line(element, 40)))
+            };
             let (name, after) = rest.split_once('=').ok_or_else(broken)?;
             let (name, after) = (name.trim(), after.trim_start());
-            let quote = after.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or_else(broken)?;
-            let (value, after) = after.get(1..).and_then(|value| value.split_once(quote)).ok_or_else(broken)?;
+            let quote =
+                after.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or_else(broken)?;
+            let (value, after) =
+                after.get(1..).and_then(|value| value.split_once(quote)).ok_or_else(broken)?;
             rest = after.trim_start();
-            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')) {
+            if name.is_empty()
+                || name.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
+            {
                 return Err(broken());
             }
-            if seen.contains(&name) || (name == "xml:base" && (self.open.len() >= MAX_BASE_DEPTH || value.len() > MAX_BASE)) {
+            if seen.contains(&name)
+                || (name == "xml:base"
+                    && (self.open.len() >= MAX_BASE_DEPTH || value.len() > MAX_BASE))
+            {
                 continue;
             }
             seen.push(name);
             if seen.len() > MAX_ATTRIBUTES {
-                return Err(malformed(&format!("more than {MAX_ATTRIBUTES} attributes on one element")));
+                return Err(malformed(&format!(
+                    "more than {MAX_ATTRIBUTES} attributes on one element"
+                )));
             }
             let value = if name == "xmlns" && is_root {
-                let Some(value) = self.root_namespace(value)? else { continue };
+                let Some(value) = self.root_namespace(value)? else {
+                    continue;
+                };
                 value
             } else if is_root && self.root == Root::Atom && name.starts_with("xmlns:") {
                 // A prefixed root names Atom, old or new, behind its prefix.
@@ -209,7 +234,11 @@ impl<'a> Pass<'a> {
                 value
             };
             namespaces += usize::from(name.starts_with("xmlns"));
-            let value = if name == "type" && self.root == Root::Atom { text_type(local(element), value) } else { value };
+            let value = if name == "type" && self.root == Root::Atom {
+                text_type(local(element), value)
+            } else {
+                value
+            };
             self.out.push(' ');
             self.out.push_str(name);
             self.out.push_str("=\"");
@@ -222,8 +251,12 @@ impl<'a> Pass<'a> {
     /// The namespace the parser knows for the one the root declares.
     fn root_namespace<'v>(&self, value: &'v str) -> Result<Option<&'v str>, ParseError> {
         match self.root {
-            Root::Atom if value == "http://purl.org/atom/ns#" => Err(ParseError::Unsupported { what: "Atom 0.3".to_owned() }),
-            Root::Atom if value.to_ascii_lowercase().contains("w3.org/2005/atom") => Ok(Some("http://www.w3.org/2005/Atom")),
+            Root::Atom if value == "http://purl.org/atom/ns#" => {
+                Err(ParseError::Unsupported { what: "Atom 0.3".to_owned() })
+            }
+            Root::Atom if value.to_ascii_lowercase().contains("w3.org/2005/atom") => {
+                Ok(Some("http://www.w3.org/2005/Atom"))
+            }
             Root::Rss => Ok(None),
             Root::Rdf if value.contains("/rdf/simple/0.9") => Ok(Some("http://purl.org/rss/1.0/")),
             Root::Atom | Root::Rdf => Ok(Some(value)),
@@ -236,7 +269,11 @@ impl<'a> Pass<'a> {
             return Err(malformed(&format!("</{}> closes nothing", one_line(name, 40))));
         };
         if open.name != name {
-            return Err(malformed(&format!("</{}> stands where </{}> should", one_line(name, 40), one_line(open.name, 40))));
+            return Err(malformed(&format!(
+                "</{}> stands where </{}> should",
+                one_line(name, 40),
+                one_line(open.name, 40)
+            )));
         }
         self.namespaces -= open.namespaces;
         if let Some(depth) = self.hidden {
@@ -258,8 +295,8 @@ impl<'a> Pass<'a> {
         Ok(is_root)
     }
 
-    /// Up to the end tag of the element just begun, tags are written as text: HTML that was not escaped, of
-    /// which nothing says that it is balanced.
+    /// Up to the end tag of the element just begun, tags are written as text: HTML that was not
+    /// escaped, of which nothing says that it is balanced.
     fn markup_as_text(&mut self, start: &'a str, text: &'a str) -> Result<&'a str, ParseError> {
         let name = start.split(char::is_whitespace).next().unwrap_or_default();
         let mut rest = text;
@@ -270,7 +307,10 @@ impl<'a> Pass<'a> {
                 rest = after;
                 continue;
             }
-            let closing = from.strip_prefix("</").and_then(|from| from.strip_prefix(name)).map(str::trim_start);
+            let closing = from
+                .strip_prefix("</")
+                .and_then(|from| from.strip_prefix(name))
+                .map(str::trim_start);
             if let Some(after) = closing.and_then(|from| from.strip_prefix('>')) {
                 self.end(name)?;
                 return Ok(after);
@@ -282,13 +322,21 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// What is left out: persons, media, categories. Nobody here reads them, and the parser panics on some of them.
+/// What is left out: persons, media, categories. Nobody here reads them, and the parser panics on
+/// some of them.
 fn is_unread(name: &str) -> bool {
     let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
     matches!(prefix, "itunes" | "media" | "podcast" | "googleplay")
         || matches!(
             local(name),
-            "managingEditor" | "webMaster" | "author" | "contributor" | "creator" | "category" | "enclosure" | "comments"
+            "managingEditor"
+                | "webMaster"
+                | "author"
+                | "contributor"
+                | "creator"
+                | "category"
+                | "enclosure"
+                | "comments"
         )
 }
 
@@ -297,8 +345,12 @@ fn text_type<'v>(element: &str, value: &'v str) -> &'v str {
     let lower = value.trim().to_ascii_lowercase();
     match (element, lower.as_str()) {
         ("title" | "subtitle" | "summary" | "rights" | "content", "html" | "text/html") => "html",
-        ("title" | "subtitle" | "summary" | "rights" | "content", "xhtml" | "application/xhtml+xml") => "xhtml",
-        ("title" | "subtitle" | "summary" | "rights", _) | ("content", "text" | "text/plain" | "") => "text",
+        (
+            "title" | "subtitle" | "summary" | "rights" | "content",
+            "xhtml" | "application/xhtml+xml",
+        ) => "xhtml",
+        ("title" | "subtitle" | "summary" | "rights", _)
+        | ("content", "text" | "text/plain" | "") => "text",
         ("content", other) if !other.contains('/') => "text",
         _ => value,
     }

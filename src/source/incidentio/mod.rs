@@ -1,9 +1,10 @@
 //! incident.io: its imitation of Statuspage's `/api/v2/summary.json`, and its Widget API.
 //!
-//! What differs from Statuspage: page ids are ULIDs, empty lists are null or missing, incidents have neither link
-//! nor components, there is no list of maintenances beside the summary, and the summary shows 25 components that
-//! are another 25 next time. `page.updated_at` was not seen to follow the incidents, so it is no version here.
-//! The Widget API at `/api/v1/summary` is read where the address names it.
+//! What differs from Statuspage: page ids are ULIDs, empty lists are null or missing, incidents
+//! have neither link nor components, there is no list of maintenances beside the summary, and the
+//! summary shows 25 components that are another 25 next time. `page.updated_at` was not seen to
+//! follow the incidents, so it is no version here. The Widget API at `/api/v1/summary` is read
+//! where the address names it.
 
 mod widget;
 
@@ -12,7 +13,9 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::v2::{self, Overall, Page, Read, Reader};
-use super::shared::{ItemByItem, OnePass, Way, at, candidates, json, marks, quickly, sibling, words};
+use super::shared::{
+    ItemByItem, OnePass, Way, at, candidates, json, marks, quickly, sibling, words,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, Impact, Kind};
@@ -76,17 +79,24 @@ impl Source for IncidentIo {
         if widget::is_widget(&documents.first) {
             return widget::parse(&documents.first, limits);
         }
-        quickly(documents, || read::<OnePass>(documents, limits), || read::<ItemByItem>(documents, limits))
+        quickly(
+            documents,
+            || read::<OnePass>(documents, limits),
+            || read::<ItemByItem>(documents, limits),
+        )
     }
 
-    /// Both, whenever the summary changed: without a version nothing tells whether an incident came and went in between.
+    /// Both, whenever the summary changed: without a version nothing tells whether an incident came
+    /// and went in between.
     fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
         if widget::is_widget(first) {
             return Vec::new();
         }
         [(COMPONENTS, "components.json"), (INCIDENTS, "incidents.json")]
             .into_iter()
-            .filter_map(|(role, file)| Some(Detail { role, url: sibling(&first.url, file)?, optional: true }))
+            .filter_map(|(role, file)| {
+                Some(Detail { role, url: sibling(&first.url, file)?, optional: true })
+            })
             .collect()
     }
 }
@@ -102,8 +112,10 @@ fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, Parse
     page.impact = Some(impact);
 
     let mut reader = Reader::new(limits);
-    let (components, all_components) = components::<W>(&mut reader, &summary.page, summary.components, documents)?;
-    let (read, listing) = incidents::<W>(&mut reader, &summary.page, summary.incidents, documents, impact)?;
+    let (components, all_components) =
+        components::<W>(&mut reader, &summary.page, summary.components, documents)?;
+    let (read, listing) =
+        incidents::<W>(&mut reader, &summary.page, summary.incidents, documents, impact)?;
     let before = reader.rejected();
     let maintenances = reader.incidents::<W>(Kind::Maintenance, summary.scheduled_maintenances)?;
     let coverage = Coverage {
@@ -113,7 +125,10 @@ fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, Parse
     };
     let mut united = v2::unite(read, maintenances);
     for read in &mut united {
-        let url = page.url.as_deref().and_then(|url| url_below(url, &format!("incidents/{}", read.incident().id)));
+        let url = page
+            .url
+            .as_deref()
+            .and_then(|url| url_below(url, &format!("incidents/{}", read.incident().id)));
         read.set_url(url);
     }
     Ok(Snapshot {
@@ -178,5 +193,8 @@ fn url_below(page: &str, path: &str) -> Option<String> {
 /// 26 characters of Crockford's base 32, upper case.
 fn is_ulid(id: &Id) -> bool {
     id.0.len() == 26
-        && id.0.bytes().all(|b| b.is_ascii_digit() || (b.is_ascii_uppercase() && !matches!(b, b'I' | b'L' | b'O' | b'U')))
+        && id.0.bytes().all(|b| {
+            b.is_ascii_digit()
+                || (b.is_ascii_uppercase() && !matches!(b, b'I' | b'L' | b'O' | b'U'))
+        })
 }

@@ -69,31 +69,72 @@ pub(super) fn is_widget(document: &Document) -> bool {
 pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
     let widget: Widget = json(document, super::NAME)?;
     let mut items = Items::new(limits);
-    let ongoing = read(&mut items, "ongoing_incidents", &widget.ongoing_incidents, Kind::Incident, Status::Update)?;
+    let ongoing = read(
+        &mut items,
+        "ongoing_incidents",
+        &widget.ongoing_incidents,
+        Kind::Incident,
+        Status::Update,
+    )?;
     let of_incidents = items.rejected();
-    let running =
-        read(&mut items, "in_progress_maintenances", &widget.in_progress_maintenances, Kind::Maintenance, Status::InProgress)?;
-    let planned = read(&mut items, "scheduled_maintenances", &widget.scheduled_maintenances, Kind::Maintenance, Status::Scheduled)?;
+    let running = read(
+        &mut items,
+        "in_progress_maintenances",
+        &widget.in_progress_maintenances,
+        Kind::Maintenance,
+        Status::InProgress,
+    )?;
+    let planned = read(
+        &mut items,
+        "scheduled_maintenances",
+        &widget.scheduled_maintenances,
+        Kind::Maintenance,
+        Status::Scheduled,
+    )?;
     let of_maintenances = items.rejected() - of_incidents;
-    let listing = |rejected: usize| if rejected == 0 { Listing::Open } else { Listing::Unknown };
+    let listing = |rejected: usize| {
+        if rejected == 0 { Listing::Open } else { Listing::Unknown }
+    };
     // The widget says "all is well" by listing nothing, and nothing else.
-    let impact = (ongoing.is_empty() && running.is_empty() && items.rejected() == 0).then_some(Impact::None);
+    let impact =
+        (ongoing.is_empty() && running.is_empty() && items.rejected() == 0).then_some(Impact::None);
     let name = one_line(&widget.page_title, MAX_NAME);
     Ok(Snapshot {
-        page: Page { id: None, name: (!name.is_empty()).then_some(name), url: link(&widget.page_url), version: None, impact },
+        page: Page {
+            id: None,
+            name: (!name.is_empty()).then_some(name),
+            url: link(&widget.page_url),
+            version: None,
+            impact,
+        },
         incidents: ongoing.into_iter().chain(running).chain(planned).collect(),
         components: Vec::new(),
-        coverage: Coverage { incidents: listing(of_incidents), maintenances: listing(of_maintenances), all_components: false },
+        coverage: Coverage {
+            incidents: listing(of_incidents),
+            maintenances: listing(of_maintenances),
+            all_components: false,
+        },
         rejected: items.into_rejected(),
     })
 }
 
-fn read(items: &mut Items, what: &'static str, list: &List, kind: Kind, default: Status) -> Result<Vec<Incident>, ParseError> {
+fn read(
+    items: &mut Items,
+    what: &'static str,
+    list: &List,
+    kind: Kind,
+    default: Status,
+) -> Result<Vec<Incident>, ParseError> {
     let read: Vec<Item> = items.read(what, list)?;
     read.into_iter().map(|item| incident(items, item, kind, default)).collect()
 }
 
-fn incident(items: &mut Items, item: Item, kind: Kind, default: Status) -> Result<Incident, ParseError> {
+fn incident(
+    items: &mut Items,
+    item: Item,
+    kind: Kind,
+    default: Status,
+) -> Result<Incident, ParseError> {
     let affected: Vec<Affected> = items.nested("affected_components", &item.affected_components)?;
     let components = affected.into_iter().map(|component| {
         let group = one_line(&component.group_name, MAX_NAME);
@@ -120,7 +161,11 @@ fn incident(items: &mut Items, item: Item, kind: Kind, default: Status) -> Resul
     let new = Incident::new(kind, item.id.0, one_line(&item.name, MAX_NAME));
     Ok(Incident {
         status,
-        impact: if maintenance { Impact::Maintenance } else { words::impact(&item.current_worst_impact) },
+        impact: if maintenance {
+            Impact::Maintenance
+        } else {
+            words::impact(&item.current_worst_impact)
+        },
         url: link(&item.url),
         started_at: item.started_at,
         scheduled_for: item.starts_at.or(item.started_at).filter(|_| maintenance),

@@ -1,7 +1,8 @@
 //! `/feed/json`: every report and maintenance of the page with all that was written about it.
 //!
-//! It has no clock of its own for maintenances but their window, and a source has none either: one is announced until
-//! the feed's own `updatedAt` is past its begin, and over when that is past its end.
+//! It has no clock of its own for maintenances but their window, and a source has none either: one
+//! is announced until the feed's own `updatedAt` is past its begin, and over when that is past its
+//! end.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,9 @@ use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
 use crate::source::shared::fields::{self, Id};
-use crate::source::shared::{Items, List, Order, Written, bases, in_order, json, marks, name, prose, words};
+use crate::source::shared::{
+    Items, List, Order, Written, bases, in_order, json, marks, name, prose, words,
+};
 use crate::source::{Limits, ParseError};
 
 #[derive(Debug, Deserialize)]
@@ -102,7 +105,8 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     let monitors: Vec<Monitor> = items.read("monitors", &feed.monitors)?;
     let all_components = items.rejected() == 0;
     let named: Vec<PageComponent> = items.read("pageComponents", &feed.page_components)?;
-    let names: HashMap<Id, String> = named.into_iter().map(|row| (row.id, name(&row.name))).collect();
+    let names: HashMap<Id, String> =
+        named.into_iter().map(|row| (row.id, name(&row.name))).collect();
     let lost = items.rejected();
     let mut incidents = reports(&mut items, &feed.status_reports, &names)?;
     incidents.extend(maintenances(&mut items, &feed.maintenances, &names, feed.updated_at.0)?);
@@ -118,7 +122,14 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
         incidents,
         components: monitors
             .into_iter()
-            .map(|monitor| snapshot::component(Some(monitor.id.0), name(&monitor.name), None, state(&monitor.status)))
+            .map(|monitor| {
+                snapshot::component(
+                    Some(monitor.id.0),
+                    name(&monitor.name),
+                    None,
+                    state(&monitor.status),
+                )
+            })
             .collect(),
         coverage: Coverage { incidents: listing, maintenances: listing, all_components },
         rejected: items.into_rejected(),
@@ -127,23 +138,38 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
 
 fn affected(ids: &[Id], names: &HashMap<Id, String>) -> Vec<Component> {
     let known = ids.iter().filter_map(|id| Some((id, names.get(id)?)));
-    known.map(|(id, name)| snapshot::component(Some(id.0.clone()), name.clone(), None, ComponentStatus::Unknown)).collect()
+    known
+        .map(|(id, name)| {
+            snapshot::component(Some(id.0.clone()), name.clone(), None, ComponentStatus::Unknown)
+        })
+        .collect()
 }
 
-fn written(items: &mut Items, list: &List, word: impl Fn(&Update) -> Status) -> Result<Vec<Written>, ParseError> {
+fn written(
+    items: &mut Items,
+    list: &List,
+    word: impl Fn(&Update) -> Status,
+) -> Result<Vec<Written>, ParseError> {
     let updates: Vec<Update> = items.nested("updates", list)?;
-    let read = updates
-        .into_iter()
-        .map(|update| Written { edited_at: update.updated_at, ..Written::new(word(&update), update.date, prose(&update.message)) });
+    let read = updates.into_iter().map(|update| Written {
+        edited_at: update.updated_at,
+        ..Written::new(word(&update), update.date, prose(&update.message))
+    });
     Ok(read.collect())
 }
 
-fn reports(items: &mut Items, list: &List, names: &HashMap<Id, String>) -> Result<Vec<Incident>, ParseError> {
+fn reports(
+    items: &mut Items,
+    list: &List,
+    names: &HashMap<Id, String>,
+) -> Result<Vec<Incident>, ParseError> {
     let read: Vec<Report> = items.read("statusReports", list)?;
     read.into_iter()
         .map(|report| {
             let updates = in_order(
-                written(items, &report.status_report_updates, |update| words::status(&update.status))?,
+                written(items, &report.status_report_updates, |update| {
+                    words::status(&update.status)
+                })?,
                 Order::NewestFirst,
             );
             Ok(Incident {
@@ -158,7 +184,12 @@ fn reports(items: &mut Items, list: &List, names: &HashMap<Id, String>) -> Resul
         .collect()
 }
 
-fn maintenances(items: &mut Items, list: &List, names: &HashMap<Id, String>, now: Time) -> Result<Vec<Incident>, ParseError> {
+fn maintenances(
+    items: &mut Items,
+    list: &List,
+    names: &HashMap<Id, String>,
+    now: Time,
+) -> Result<Vec<Incident>, ParseError> {
     let read: Vec<Maintenance> = items.read("maintenances", list)?;
     read.into_iter()
         .map(|wire| {
@@ -183,7 +214,11 @@ fn maintenances(items: &mut Items, list: &List, names: &HashMap<Id, String>, now
                 scheduled_until: Some(to),
                 components: affected(&wire.page_components, names),
                 updates: in_order(list, Order::NewestFirst),
-                ..Incident::new(Kind::Maintenance, unique(Kind::Maintenance, &wire.id), name(&wire.name))
+                ..Incident::new(
+                    Kind::Maintenance,
+                    unique(Kind::Maintenance, &wire.id),
+                    name(&wire.name),
+                )
             })
         })
         .collect()

@@ -1,5 +1,5 @@
-//! `/api/posts`: incidents and maintenances as the newer layout of the page fetches them. It lists no services, and
-//! what it leaves out means nothing: how far back it goes is the asker's choice.
+//! `/api/posts`: incidents and maintenances as the newer layout of the page fetches them. It lists
+//! no services, and what it leaves out means nothing: how far back it goes is the asker's choice.
 
 use serde::Deserialize;
 
@@ -8,7 +8,9 @@ use crate::document::Document;
 use crate::event::{Kind, Status, Time};
 use crate::snapshot::{Incident, Page, Snapshot};
 use crate::source::shared::fields::{self, Id};
-use crate::source::shared::{Items, List, Order, Written, at, bases, in_order, json, marks, name, prose};
+use crate::source::shared::{
+    Items, List, Order, Written, at, bases, in_order, json, marks, name, prose,
+};
 use crate::source::{Limits, ParseError};
 
 #[derive(Debug, Deserialize)]
@@ -61,9 +63,17 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     let posts: Posts = json(document, NAME)?;
     let mut items = Items::new(limits);
     let read: Vec<Post> = items.read("posts", &posts.posts)?;
-    let incidents = read.into_iter().map(|post| incident(&mut items, document, post)).collect::<Result<_, _>>()?;
+    let incidents = read
+        .into_iter()
+        .map(|post| incident(&mut items, document, post))
+        .collect::<Result<_, _>>()?;
     let url = home(document).map(|url| url.to_string());
-    Ok(Snapshot { page: Page { url, ..Page::default() }, incidents, rejected: items.into_rejected(), ..Snapshot::default() })
+    Ok(Snapshot {
+        page: Page { url, ..Page::default() },
+        incidents,
+        rejected: items.into_rejected(),
+        ..Snapshot::default()
+    })
 }
 
 fn home(document: &Document) -> Option<url::Url> {
@@ -71,7 +81,11 @@ fn home(document: &Document) -> Option<url::Url> {
 }
 
 fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incident, ParseError> {
-    let kind = if post.kind.eq_ignore_ascii_case("maintenance") { Kind::Maintenance } else { Kind::Incident };
+    let kind = if post.kind.eq_ignore_ascii_case("maintenance") {
+        Kind::Maintenance
+    } else {
+        Kind::Incident
+    };
     let mut updates: Vec<Update> = items.nested("updates of a post", &post.updates)?;
     if updates.is_empty() {
         updates.extend(post.latest_update);
@@ -79,11 +93,15 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
     let now = post.current_post_status_enum.map(|word| status(&word.name));
     let written = updates.into_iter().map(|update| {
         let status = update.post_status_enum.map_or(Status::Update, |word| status(&word.name));
-        Written { id: update.id.map(|id| id.0), ..Written::new(status, update.reported_at, prose(&update.message)) }
+        Written {
+            id: update.id.map(|id| id.0),
+            ..Written::new(status, update.reported_at, prose(&update.message))
+        }
     });
     let mut updates = in_order(written, Order::NewestFirst);
-    // The post says where it stands and not how it came there. That it is over was its latest update's doing; any
-    // other word would move on to the next update, and the one before would look edited.
+    // The post says where it stands and not how it came there. That it is over was its latest
+    // update's doing; any other word would move on to the next update, and the one before would
+    // look edited.
     if let (Some(latest), Some(now)) = (updates.last_mut(), now.filter(|now| now.is_over()))
         && latest.status == Status::Update
     {
@@ -93,7 +111,9 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
     Ok(Incident {
         status: now.or_else(|| updates.last().map(|update| update.status)).unwrap_or(new.status),
         impact: post.current_post_severity_enum.map_or(new.impact, |word| severity(&word.name)),
-        url: home(document).and_then(|home| at(&home, &format!("posts/{}", new.id))).map(|url| url.to_string()),
+        url: home(document)
+            .and_then(|home| at(&home, &format!("posts/{}", new.id)))
+            .map(|url| url.to_string()),
         started_at: post.first_update_at,
         updates,
         ..new

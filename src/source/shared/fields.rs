@@ -1,8 +1,8 @@
 //! Fields that platforms spell in more than one way.
 //!
-//! Use the types as they are (`id: Id`) and the functions with
-//! `#[serde(default, deserialize_with = "fields::or_default")]`. A value of a wrong type is an error: it costs
-//! the item it stands in, see [`super::Items`].
+//! Use the types as they are (`id: Id`) and the functions with `#[serde(default, deserialize_with =
+//! "fields::or_default")]`. A value of a wrong type is an error: it costs the item it stands in,
+//! see [`super::Items`].
 
 use std::fmt;
 
@@ -38,13 +38,15 @@ impl<'de> Deserialize<'de> for Id {
         let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         let id = match quoted {
             Some(plain) if !plain.contains('\\') => plain.trim().to_owned(),
-            Some(_) => serde_json::from_str::<String>(text).map_err(de::Error::custom)?.trim().to_owned(),
+            Some(_) => {
+                serde_json::from_str::<String>(text).map_err(de::Error::custom)?.trim().to_owned()
+            }
             None if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') => text.to_owned(),
             None => return Err(de::Error::custom("an id is a string or a whole number")),
         };
         // Ids stand in lines that people see: one that hides or turns text is nobody's.
-        let printable =
-            id.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || (!id.contains('\n') && crate::text::safe(&id) == id);
+        let printable = id.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+            || (!id.contains('\n') && crate::text::safe(&id) == id);
         if id.is_empty() || id.len() > MAX_ID || !printable {
             return Err(de::Error::custom("an id that is empty, too long or unprintable"));
         }
@@ -52,7 +54,8 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// What JSON:API calls a relationship to many: the things meant stand beside the list, under their ids.
+/// What JSON:API calls a relationship to many: the things meant stand beside the list, under their
+/// ids.
 #[derive(Debug, Default, Deserialize)]
 pub struct References {
     /// In the order of the document.
@@ -68,12 +71,14 @@ pub struct Reference {
 }
 
 /// `null` means the default; together with `#[serde(default)]` a missing field does, too.
-pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// An RFC 3339 time in any offset, as UTC. Null, empty and unreadable text mean "not said": an update
-/// is worth more than its date.
+/// An RFC 3339 time in any offset, as UTC. Null, empty and unreadable text mean "not said": an
+/// update is worth more than its date.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     said(deserializer, "a time or null", |text| parse_time(text.trim())).map(Option::flatten)
 }
@@ -88,7 +93,8 @@ pub fn prose<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
     said(deserializer, "a string", super::prose).map(Option::unwrap_or_default)
 }
 
-/// What `read` makes of a text, which it is shown where it stands: a page has hundreds of them. `None` for null.
+/// What `read` makes of a text, which it is shown where it stands: a page has hundreds of them.
+/// `None` for null.
 pub fn said<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     expected: &'static str,
@@ -115,17 +121,23 @@ pub fn said<'de, D: Deserializer<'de>, T>(
             Ok(None)
         }
 
-        fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        fn visit_some<D: Deserializer<'de>>(
+            self,
+            deserializer: D,
+        ) -> Result<Self::Value, D::Error> {
             deserializer.deserialize_str(self)
         }
     }
     deserializer.deserialize_option(Said(expected, read))
 }
 
-/// A time in any spelling of [`moment_of`], as a text or a number; what cannot be read means "not said".
+/// A time in any spelling of [`moment_of`], as a text or a number; what cannot be read means "not
+/// said".
 pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     let raw = Option::<&RawValue>::deserialize(deserializer)?;
-    let Some(text) = raw.map(RawValue::get) else { return Ok(None) };
+    let Some(text) = raw.map(RawValue::get) else {
+        return Ok(None);
+    };
     if text.starts_with('"') {
         let text = serde_json::from_str::<String>(text).map_err(de::Error::custom)?;
         return Ok(moment_of(&text));
@@ -136,8 +148,8 @@ pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>
     Ok(moment_of(text))
 }
 
-/// The instant a text means: RFC 3339, what feeds write, Go's `2026-03-01 09:30:00 +0000 UTC`, or seconds or milliseconds
-/// since 1970. Without a zone it is taken as UTC.
+/// The instant a text means: RFC 3339, what feeds write, Go's `2026-03-01 09:30:00 +0000 UTC`, or
+/// seconds or milliseconds since 1970. Without a zone it is taken as UTC.
 #[must_use]
 pub fn moment_of(text: &str) -> Option<Time> {
     crate::source::feed::time::parse(text)
@@ -173,7 +185,10 @@ mod tests {
 
     #[test]
     fn ids_are_strings_or_whole_numbers_and_never_rounded() {
-        assert_eq!(item(r#"{"id": 123456789012345678901234567890}"#).unwrap().id.as_str(), "123456789012345678901234567890");
+        assert_eq!(
+            item(r#"{"id": 123456789012345678901234567890}"#).unwrap().id.as_str(),
+            "123456789012345678901234567890"
+        );
         assert_eq!(item(r#"{"id": " ab\u0063 "}"#).unwrap().id.as_str(), "abc");
         for bad in [
             r#"{"id": 1.5}"#,
@@ -203,7 +218,11 @@ mod tests {
         let at = |text: &str| item(&format!(r#"{{"id": 1, "at": "{text}"}}"#)).unwrap().at;
         assert_eq!(at("2026-03-08T01:30:00.000-08:00"), at("2026-03-08T09:30:00Z"));
         assert!(at("2026-03-08T09:30:00Z").is_some());
-        assert_eq!(at("2016-12-31T23:59:60Z"), at("2016-12-31T23:59:59Z"), "a leap second is told as the one before it");
+        assert_eq!(
+            at("2016-12-31T23:59:60Z"),
+            at("2016-12-31T23:59:59Z"),
+            "a leap second is told as the one before it"
+        );
         assert_eq!(at("yesterday"), None);
         assert_eq!(at(""), None);
     }

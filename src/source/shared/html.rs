@@ -1,6 +1,7 @@
 //! Pages that are read themselves, because nothing else of their platform can be.
 //!
-//! Nothing here builds a tree: a page is whole or it is refused, and what is wanted of it is found by one scan.
+//! Nothing here builds a tree: a page is whole or it is refused, and what is wanted of it is found
+//! by one scan.
 
 use std::borrow::Cow;
 
@@ -15,11 +16,19 @@ const MAX_TAG: usize = 4096;
 ///
 /// # Errors
 /// Anything else.
-pub fn page<'d>(document: &'d Document, source_name: &'static str) -> Result<Cow<'d, str>, ParseError> {
+pub fn page<'d>(
+    document: &'d Document,
+    source_name: &'static str,
+) -> Result<Cow<'d, str>, ParseError> {
     match document.shape() {
         Shape::Empty => return Err(ParseError::Empty),
         Shape::Html => {}
-        _ => return Err(ParseError::NotThis { source_name, reason: "it is not an HTML page".to_owned() }),
+        _ => {
+            return Err(ParseError::NotThis {
+                source_name,
+                reason: "it is not an HTML page".to_owned(),
+            });
+        }
     }
     let text = document.text();
     let lower = text.to_ascii_lowercase();
@@ -77,13 +86,22 @@ pub fn attribute<'t>(tag: &'t str, name: &str) -> Option<Cow<'t, str>> {
     loop {
         let (before, after) = rest.split_once(name)?;
         rest = after;
-        if !before.is_empty() && !before.ends_with(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')) {
+        if !before.is_empty()
+            && !before.ends_with(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
+        {
             continue;
         }
-        let Some(value) = after.trim_start().strip_prefix('=') else { continue };
+        let Some(value) = after.trim_start().strip_prefix('=') else {
+            continue;
+        };
         let value = value.trim_start();
-        let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else { continue };
-        return value.get(1..)?.split_once(quote).map(|(value, _)| crate::text::decode_entities(value));
+        let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+            continue;
+        };
+        return value
+            .get(1..)?
+            .split_once(quote)
+            .map(|(value, _)| crate::text::decode_entities(value));
     }
 }
 
@@ -93,8 +111,7 @@ mod tests {
 
     #[test]
     fn a_script_is_found_by_its_id_alone() {
-        let text =
-            "<script>var id=\"data\";</script><script data-id=\"data\">a</script><script type='x' id='data'>{\"a\": 1}</script>";
+        let text = "<script>var id=\"data\";</script><script data-id=\"data\">a</script><script type='x' id='data'>{\"a\": 1}</script>";
         assert_eq!(script(text, "data"), Some("{\"a\": 1}"));
         assert_eq!(script("<script id=\"data\">never closed", "data"), None);
         assert_eq!(script("<script id=\"data", "data"), None);
@@ -103,10 +120,18 @@ mod tests {
 
     #[test]
     fn a_page_is_whole_or_none() {
-        let document = |text: &str| Document::new(url::Url::parse("http://a.example/").unwrap(), None, text.to_owned());
+        let document = |text: &str| {
+            Document::new(url::Url::parse("http://a.example/").unwrap(), None, text.to_owned())
+        };
         assert!(page(&document("<!doctype html><html>x</HTML>\n"), "x").is_ok());
         assert!(page(&document("<!doctype html><html>x</html><!-- a cache -->"), "x").is_ok());
-        for bad in ["<!doctype html><html>x</html><!-- a ca", "<!doctype html><html>x</htm", "", "{}", "<html>"] {
+        for bad in [
+            "<!doctype html><html>x</html><!-- a ca",
+            "<!doctype html><html>x</htm",
+            "",
+            "{}",
+            "<html>",
+        ] {
             assert!(page(&document(bad), "x").is_err(), "{bad}");
         }
     }

@@ -15,7 +15,8 @@ pub type List = Vec<Box<RawValue>>;
 /// Rejected items named one by one; further ones are counted.
 const MAX_NAMED: usize = 20;
 
-/// Decodes the lists of one poll and remembers what it had to reject, for [`crate::snapshot::Snapshot::rejected`].
+/// Decodes the lists of one poll and remembers what it had to reject, for
+/// [`crate::snapshot::Snapshot::rejected`].
 #[derive(Debug)]
 pub struct Items {
     limits: Limits,
@@ -32,23 +33,29 @@ impl Items {
         Self { limits, named: Vec::new(), count: 0, overflow: None }
     }
 
-    /// The items of `list` that are a `T`; the others are rejected and named. `what` is the plural: "incidents".
+    /// The items of `list` that are a `T`; the others are rejected and named. `what` is the plural:
+    /// "incidents".
     ///
     /// # Errors
-    /// More items than allowed, or a list of which not one item can be read: then the format is another one
-    /// and what is left would look like "all is well".
-    pub fn read<T: DeserializeOwned>(&mut self, what: &'static str, list: &[Box<RawValue>]) -> Result<Vec<T>, ParseError> {
+    /// More items than allowed, or a list of which not one item can be read: then the format is
+    /// another one and what is left would look like "all is well".
+    pub fn read<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+        list: &[Box<RawValue>],
+    ) -> Result<Vec<T>, ParseError> {
         let (items, first_error) = self.decode(what, list)?;
         match first_error {
-            Some(reason) if items.is_empty() => {
-                Err(ParseError::Malformed { format: "JSON", reason: format!("none of the {what} can be read: {reason}") })
-            }
+            Some(reason) if items.is_empty() => Err(ParseError::Malformed {
+                format: "JSON",
+                reason: format!("none of the {what} can be read: {reason}"),
+            }),
             _ => Ok(items),
         }
     }
 
-    /// Like [`Items::read`], where what was read has still to prove itself: `build` says why an item is no use, and an
-    /// id that `id` has seen before costs the later item.
+    /// Like [`Items::read`], where what was read has still to prove itself: `build` says why an
+    /// item is no use, and an id that `id` has seen before costs the later item.
     ///
     /// # Errors
     /// Those of [`Items::read`]; a list of which every item is no use is one of them.
@@ -75,9 +82,10 @@ impl Items {
         }
         match (self.overflow.take(), first_error) {
             (Some(error), _) => Err(error),
-            (None, Some(reason)) if built.is_empty() => {
-                Err(ParseError::Malformed { format: "JSON", reason: format!("none of the {what} can be read: {reason}") })
-            }
+            (None, Some(reason)) if built.is_empty() => Err(ParseError::Malformed {
+                format: "JSON",
+                reason: format!("none of the {what} can be read: {reason}"),
+            }),
             _ => Ok(built),
         }
     }
@@ -86,7 +94,11 @@ impl Items {
     ///
     /// # Errors
     /// More items than allowed.
-    pub fn nested<T: DeserializeOwned>(&mut self, what: &'static str, list: &[Box<RawValue>]) -> Result<Vec<T>, ParseError> {
+    pub fn nested<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+        list: &[Box<RawValue>],
+    ) -> Result<Vec<T>, ParseError> {
         Ok(self.decode(what, list)?.0)
     }
 
@@ -98,7 +110,8 @@ impl Items {
         }
     }
 
-    /// How much was rejected so far: a list that lost items can no longer say what is missing from it.
+    /// How much was rejected so far: a list that lost items can no longer say what is missing from
+    /// it.
     #[must_use]
     pub fn rejected(&self) -> usize {
         self.count
@@ -154,7 +167,9 @@ fn name_of(raw: &RawValue) -> String {
         id: Option<Box<RawValue>>,
         name: Option<Box<RawValue>>,
     }
-    let Ok(named) = serde_json::from_str::<Named>(raw.get()) else { return String::new() };
+    let Ok(named) = serde_json::from_str::<Named>(raw.get()) else {
+        return String::new();
+    };
     [("id", named.id), ("name", named.name)]
         .into_iter()
         .filter_map(|(what, value)| value.map(|value| format!(", {what} {}", value.get())))
@@ -178,46 +193,69 @@ mod tests {
     #[test]
     fn a_broken_item_costs_itself_and_is_named() {
         let mut items = Items::new(Limits::default());
-        let read: Vec<Item> = items.read("incidents", &list(r#"[{"id": 1}, {"name": "x"}, {"id": {}}, 7]"#)).unwrap();
+        let read: Vec<Item> =
+            items.read("incidents", &list(r#"[{"id": 1}, {"name": "x"}, {"id": {}}, 7]"#)).unwrap();
         assert_eq!(read.len(), 1);
         assert_eq!(read[0].id.as_str(), "1");
         assert_eq!(items.rejected(), 3);
         let rejected = items.into_rejected();
-        assert!(rejected[0].starts_with("incidents[1]: missing field `id`") && rejected[0].ends_with("name \"x\""), "{rejected:?}");
+        assert!(
+            rejected[0].starts_with("incidents[1]: missing field `id`")
+                && rejected[0].ends_with("name \"x\""),
+            "{rejected:?}"
+        );
         assert!(rejected[1].contains("whole number"), "{rejected:?}");
     }
 
     #[test]
     fn what_is_built_has_to_prove_itself() {
-        let even = |_: &mut Items, item: Item| if item.id.0.len() == 2 { Ok(item) } else { Err("odd".to_owned()) };
+        let even = |_: &mut Items, item: Item| {
+            if item.id.0.len() == 2 { Ok(item) } else { Err("odd".to_owned()) }
+        };
         let build = |text: &str| {
             let mut items = Items::new(Limits::default());
-            let built = items.build("incidents", &list(text), even, |item| item.id.as_str()).map(|built| built.len());
+            let built = items
+                .build("incidents", &list(text), even, |item| item.id.as_str())
+                .map(|built| built.len());
             (built.map_err(|error| error.to_string()), items.into_rejected())
         };
-        let rejected = ["incidents: odd", "incidents: the id 10 stands twice"].map(str::to_owned).to_vec();
+        let rejected =
+            ["incidents: odd", "incidents: the id 10 stands twice"].map(str::to_owned).to_vec();
         assert_eq!(build(r#"[{"id": 10}, {"id": 1}, {"id": 10}]"#), (Ok(1), rejected));
-        assert_eq!(build(r#"[{"id": 1}]"#).0, Err("malformed JSON: none of the incidents can be read: odd".to_owned()));
+        assert_eq!(
+            build(r#"[{"id": 1}]"#).0,
+            Err("malformed JSON: none of the incidents can be read: odd".to_owned())
+        );
         let mut items = Items::new(Limits { max_items: 1 });
         let deep = |items: &mut Items, item: Item| {
             let nested = items.nested::<Item>("updates", &list(r#"[{"id": 1}, {"id": 2}]"#));
             nested.map(|_| item).map_err(|error| error.to_string())
         };
-        let error = items.build("incidents", &list(r#"[{"id": 1}]"#), deep, |item| item.id.as_str()).unwrap_err();
+        let error = items
+            .build("incidents", &list(r#"[{"id": 1}]"#), deep, |item| item.id.as_str())
+            .unwrap_err();
         assert_eq!(error, ParseError::TooMany { what: "updates", count: 2, limit: 1 });
     }
 
     #[test]
     fn a_list_without_one_readable_item_is_another_format() {
-        let error = Items::new(Limits::default()).read::<Item>("incidents", &list("[{}, {}]")).unwrap_err();
+        let error =
+            Items::new(Limits::default()).read::<Item>("incidents", &list("[{}, {}]")).unwrap_err();
         assert!(error.to_string().contains("none of the incidents can be read"), "{error}");
-        assert!(Items::new(Limits::default()).nested::<Item>("updates", &list("[{}]")).unwrap().is_empty());
+        assert!(
+            Items::new(Limits::default())
+                .nested::<Item>("updates", &list("[{}]"))
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
     fn too_many_items_are_an_error_and_never_a_cut_list() {
         let text = format!("[{}]", ["{\"id\":1}"; 4].join(","));
-        let error = Items::new(Limits { max_items: 3 }).read::<Item>("components", &list(&text)).unwrap_err();
+        let error = Items::new(Limits { max_items: 3 })
+            .read::<Item>("components", &list(&text))
+            .unwrap_err();
         assert_eq!(error, ParseError::TooMany { what: "components", count: 4, limit: 3 });
     }
 

@@ -1,9 +1,10 @@
 //! What sources that read JSON share.
 //!
-//! * [`json`] turns a document into a type, or says what stands in its place: nothing, an HTML page, the
-//!   provider's own error, something else.
+//! * [`json`] turns a document into a type, or says what stands in its place: nothing, an HTML
+//!   page, the provider's own error, something else.
 //! * [`fields`] are types and serde helpers for fields that platforms spell in more than one way.
-//! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is named.
+//! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is
+//!   named.
 //! * [`Way`] is for platforms with long documents: flawless ones are read in one pass.
 //! * [`words`] maps the platforms' words to ours; an unknown word never becomes "all is well".
 //! * [`html`] is for pages that are read themselves: one script or attribute of them, by a scan.
@@ -41,23 +42,34 @@ pub const MAX_NAME: usize = 300;
 const MAX_EXCERPT: usize = 200;
 /// Longer links are no use to a person.
 const MAX_LINK: usize = 2000;
-/// An error of the provider is no longer than this: a document that is, is judged by its shape alone.
+/// An error of the provider is no longer than this: a document that is, is judged by its shape
+/// alone.
 const MAX_ERROR_BODY: usize = 16 * 1024;
 /// Where the title of an HTML page is looked for.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// Reads a JSON document of the platform `source_name`.
 ///
-/// Nesting is bounded by `serde_json`; `T` decides what is demanded. Anything that is plainly not such a
-/// document is told apart: an empty body, an HTML page, an error message of the provider.
+/// Nesting is bounded by `serde_json`; `T` decides what is demanded. Anything that is plainly not
+/// such a document is told apart: an empty body, an HTML page, an error message of the provider.
 ///
 /// # Errors
 /// Whatever keeps the document from being a `T`.
-pub fn json<T: DeserializeOwned>(document: &Document, source_name: &'static str) -> Result<T, ParseError> {
+pub fn json<T: DeserializeOwned>(
+    document: &Document,
+    source_name: &'static str,
+) -> Result<T, ParseError> {
     match document.shape() {
         Shape::Empty => return Err(ParseError::Empty),
-        Shape::Html => return Err(ParseError::Html { title: html_title(&document.text()) }),
-        Shape::Xml => return Err(ParseError::NotThis { source_name, reason: "it is XML, not JSON".to_owned() }),
+        Shape::Html => {
+            return Err(ParseError::Html { title: html_title(&document.text()) });
+        }
+        Shape::Xml => {
+            return Err(ParseError::NotThis {
+                source_name,
+                reason: "it is XML, not JSON".to_owned(),
+            });
+        }
         Shape::Other => {
             let reason = format!("it is not JSON but begins with \"{}\"", begin(&document.text()));
             return Err(ParseError::NotThis { source_name, reason });
@@ -69,9 +81,10 @@ pub fn json<T: DeserializeOwned>(document: &Document, source_name: &'static str)
         return Err(ParseError::ErrorBody { message });
     }
     serde_json::from_str(&text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => {
-            lone_message(&text).map_or_else(|| not_this(source_name, &error), |message| ParseError::ErrorBody { message })
-        }
+        serde_json::error::Category::Data => lone_message(&text).map_or_else(
+            || not_this(source_name, &error),
+            |message| ParseError::ErrorBody { message },
+        ),
         _ => ParseError::Malformed { format: "JSON", reason: excerpt(&error.to_string()) },
     })
 }
@@ -153,12 +166,17 @@ fn error_body(text: &str) -> Option<String> {
         return None;
     }
     let body: Body = serde_json::from_str(text).ok()?;
-    let code = body.status.as_deref().and_then(|raw| raw.get().trim_matches('"').parse::<u16>().ok()).filter(|code| *code >= 400);
+    let code = body
+        .status
+        .as_deref()
+        .and_then(|raw| raw.get().trim_matches('"').parse::<u16>().ok())
+        .filter(|code| *code >= 400);
     let said = [&body.error, &body.errors].into_iter().flatten().find_map(|raw| say(raw));
     if code.is_none() && said.is_none() {
         return None;
     }
-    let said = said.or_else(|| [&body.message, &body.detail].into_iter().flatten().find_map(|raw| say(raw)));
+    let said = said
+        .or_else(|| [&body.message, &body.detail].into_iter().flatten().find_map(|raw| say(raw)));
     Some(match (code, said) {
         (Some(code), Some(said)) => format!("{code} {said}"),
         (Some(code), None) => code.to_string(),
@@ -234,27 +252,47 @@ mod tests {
             say(r#"{"status": 500, "error": "Internal Server Error"}"#),
             "the provider answered with an error: 500 Internal Server Error"
         );
-        assert_eq!(say(r#"{"error": {"code": 7}}"#), "the provider answered with an error: {\"code\": 7}");
-        assert_eq!(say(r#"{"errors": ["no such page"]}"#), "the provider answered with an error: [\"no such page\"]");
-        assert_eq!(say(r#"{"message": "Not Found"}"#), "the provider answered with an error: Not Found");
+        assert_eq!(
+            say(r#"{"error": {"code": 7}}"#),
+            "the provider answered with an error: {\"code\": 7}"
+        );
+        assert_eq!(
+            say(r#"{"errors": ["no such page"]}"#),
+            "the provider answered with an error: [\"no such page\"]"
+        );
+        assert_eq!(
+            say(r#"{"message": "Not Found"}"#),
+            "the provider answered with an error: Not Found"
+        );
         assert_eq!(say("OK"), "not a thing document: it is not JSON but begins with \"OK\"");
         assert_eq!(say("<rss/>"), "not a thing document: it is XML, not JSON");
         assert!(say(r#"{"name": "a""#).starts_with("malformed JSON: EOF"));
         assert!(say(r#"{"nam": "a"}"#).starts_with("not a thing document: missing field"));
-        assert!(matches!(read("[".repeat(1_000_000)), Err(ParseError::NotThis { .. } | ParseError::Malformed { .. })));
+        assert!(matches!(
+            read("[".repeat(1_000_000)),
+            Err(ParseError::NotThis { .. } | ParseError::Malformed { .. })
+        ));
         let bomb = format!("{{\"name\": {}", "[".repeat(1_000_000));
-        assert!(matches!(read(bomb), Err(ParseError::NotThis { .. } | ParseError::Malformed { .. })));
+        assert!(matches!(
+            read(bomb),
+            Err(ParseError::NotThis { .. } | ParseError::Malformed { .. })
+        ));
     }
 
     #[test]
     fn an_error_in_a_good_document_is_no_error_body() {
-        assert_eq!(read(r#"{"name": "a", "error": null, "errors": [], "status": "ok"}"#).unwrap().name, "a");
+        assert_eq!(
+            read(r#"{"name": "a", "error": null, "errors": [], "status": "ok"}"#).unwrap().name,
+            "a"
+        );
     }
 
     #[test]
     fn a_list_is_no_error_body_however_long_it_is() {
         let url = url::Url::parse("https://status.acme.example/x.json").unwrap();
-        let list = |body: &str| json::<Vec<u8>>(&Document::new(url.clone(), None, body.to_owned()), "thing");
+        let list = |body: &str| {
+            json::<Vec<u8>>(&Document::new(url.clone(), None, body.to_owned()), "thing")
+        };
         assert_eq!(list("[1, 2, 3, 4, 5]"), Ok(vec![1, 2, 3, 4, 5]));
         assert!(list("[\"x\"]").unwrap_err().to_string().starts_with("not a thing document"));
     }
@@ -268,7 +306,10 @@ mod tests {
 
     #[test]
     fn links_are_for_people() {
-        assert_eq!(link("https://stspg.example/a b").as_deref(), Some("https://stspg.example/a%20b"));
+        assert_eq!(
+            link("https://stspg.example/a b").as_deref(),
+            Some("https://stspg.example/a%20b")
+        );
         assert_eq!(link("javascript:alert(1)"), None);
         assert_eq!(link("/incidents/1"), None);
     }

@@ -5,7 +5,8 @@ use crate::event::{Component, Impact, Kind, Status, Time};
 use crate::snapshot::Incident;
 use crate::text::one_line;
 
-const DOWN: &str = "The monitor reports that this is down. (Made from the monitor's state; nobody wrote this.)";
+const DOWN: &str =
+    "The monitor reports that this is down. (Made from the monitor's state; nobody wrote this.)";
 const UP: &str = "The monitor reports that this is up again. (Made from the monitor's state; nobody wrote this.)";
 
 /// One check of a monitor.
@@ -17,10 +18,12 @@ pub struct Beat {
     pub up: Option<bool>,
 }
 
-/// The outages among `beats`, oldest first, as one incident of the monitor `id`; `None` where there are none.
+/// The outages among `beats`, oldest first, as one incident of the monitor `id`; `None` where there
+/// are none.
 ///
-/// All outages of a monitor share one incident, each with an update for its begin and its end: the window of beats
-/// slides, and an id made from an outage's begin would be another one as soon as the begin has left the window.
+/// All outages of a monitor share one incident, each with an update for its begin and its end: the
+/// window of beats slides, and an id made from an outage's begin would be another one as soon as
+/// the begin has left the window.
 #[must_use]
 pub fn outage(id: &str, component: &Component, beats: &[Beat]) -> Option<Incident> {
     let mut updates = Vec::new();
@@ -42,7 +45,11 @@ pub fn outage(id: &str, component: &Component, beats: &[Beat]) -> Option<Inciden
     if !is_down && updates.is_empty() {
         return None;
     }
-    let mut incident = Incident::new(Kind::Incident, id, one_line(&format!("{} is down", component.name), MAX_NAME));
+    let mut incident = Incident::new(
+        Kind::Incident,
+        id,
+        one_line(&format!("{} is down", component.name), MAX_NAME),
+    );
     incident.status = if is_down { Status::Investigating } else { Status::Resolved };
     incident.impact = Impact::Major;
     incident.started_at = began;
@@ -62,9 +69,16 @@ mod tests {
     use crate::snapshot::component;
 
     fn told(beats: &[(i64, Option<bool>)]) -> Option<(Status, Vec<(Status, i64)>)> {
-        let beats: Vec<Beat> = beats.iter().map(|(at, up)| Beat { at: Time::from_timestamp(*at, 0), up: *up }).collect();
-        let incident = outage("m", &component(None, "API", None, ComponentStatus::Unknown), &beats)?;
-        let updates = incident.updates.iter().map(|update| (update.status, update.published_at.unwrap().timestamp()));
+        let beats: Vec<Beat> = beats
+            .iter()
+            .map(|(at, up)| Beat { at: Time::from_timestamp(*at, 0), up: *up })
+            .collect();
+        let incident =
+            outage("m", &component(None, "API", None, ComponentStatus::Unknown), &beats)?;
+        let updates = incident
+            .updates
+            .iter()
+            .map(|update| (update.status, update.published_at.unwrap().timestamp()));
         Some((incident.status, updates.collect()))
     }
 
@@ -73,8 +87,15 @@ mod tests {
         let (up, down) = (Some(true), Some(false));
         assert_eq!(told(&[(1, up), (2, None), (3, up)]), None);
         assert_eq!(told(&[]), None);
-        assert_eq!(told(&[(1, up), (2, down), (3, down)]), Some((Status::Investigating, vec![(Status::Investigating, 2)])));
-        assert_eq!(told(&[(2, down), (3, None)]), Some((Status::Investigating, vec![])), "a pending beat ends nothing");
+        assert_eq!(
+            told(&[(1, up), (2, down), (3, down)]),
+            Some((Status::Investigating, vec![(Status::Investigating, 2)]))
+        );
+        assert_eq!(
+            told(&[(2, down), (3, None)]),
+            Some((Status::Investigating, vec![])),
+            "a pending beat ends nothing"
+        );
         let ends = vec![(Status::Resolved, 3), (Status::Investigating, 4), (Status::Resolved, 5)];
         assert_eq!(told(&[(2, down), (3, up), (4, down), (5, up)]), Some((Status::Resolved, ends)));
     }

@@ -22,7 +22,8 @@ pub fn bases(page: &Url) -> Vec<Url> {
     let mut own = page.clone();
     own.set_query(None);
     own.set_fragment(None);
-    let path = own.path().split("/api/").next().unwrap_or_default().trim_end_matches('/').to_owned();
+    let path =
+        own.path().split("/api/").next().unwrap_or_default().trim_end_matches('/').to_owned();
     let (parent, last) = path.rsplit_once('/').unwrap_or(("", &path));
     own.set_path(&format!("{}/", if last.contains('.') { parent } else { &path }));
     let mut root = own.clone();
@@ -47,24 +48,42 @@ mod tests {
     use super::*;
 
     fn all(page: &str) -> Vec<String> {
-        candidates(&Url::parse(page).unwrap(), &["api/v2/summary.json"]).iter().map(ToString::to_string).collect()
+        candidates(&Url::parse(page).unwrap(), &["api/v2/summary.json"])
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
     fn paths_are_tried_below_the_page_and_below_the_root() {
-        assert_eq!(all("https://status.acme.example"), ["https://status.acme.example/api/v2/summary.json"]);
+        assert_eq!(
+            all("https://status.acme.example"),
+            ["https://status.acme.example/api/v2/summary.json"]
+        );
         assert_eq!(
             all("https://acme.example/status?x=1#y"),
-            ["https://acme.example/status/api/v2/summary.json", "https://acme.example/api/v2/summary.json"]
+            [
+                "https://acme.example/status/api/v2/summary.json",
+                "https://acme.example/api/v2/summary.json"
+            ]
         );
-        assert_eq!(all("https://acme.example/history.atom"), ["https://acme.example/api/v2/summary.json"]);
-        assert_eq!(all("https://acme.example/api/v2/status.json"), ["https://acme.example/api/v2/summary.json"]);
+        assert_eq!(
+            all("https://acme.example/history.atom"),
+            ["https://acme.example/api/v2/summary.json"]
+        );
+        assert_eq!(
+            all("https://acme.example/api/v2/status.json"),
+            ["https://acme.example/api/v2/summary.json"]
+        );
         assert_eq!(all("ftp://acme.example/"), Vec::<String>::new());
     }
 
     #[test]
     fn a_sibling_keeps_the_directory_alone() {
         let url = Url::parse("http://127.0.0.1:81/s/api/v2/summary.json?t=1").unwrap();
-        assert_eq!(sibling(&url, "incidents.json").unwrap().as_str(), "http://127.0.0.1:81/s/api/v2/incidents.json");
+        assert_eq!(
+            sibling(&url, "incidents.json").unwrap().as_str(),
+            "http://127.0.0.1:81/s/api/v2/incidents.json"
+        );
     }
 }

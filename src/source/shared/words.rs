@@ -1,13 +1,17 @@
-//! The platforms' words and ours. A word nobody knows becomes `update` or `unknown`, never "all is well".
+//! The platforms' words and ours. A word nobody knows becomes `update` or `unknown`, never "all is
+//! well".
 
 use crate::event::{ComponentStatus, Impact, Status};
 
 /// Looks `word` up in a table, without regard to case, blanks, dashes and underscores.
 #[must_use]
 pub fn look_up<T: Copy>(word: &str, table: &[(&str, T)]) -> Option<T> {
-    // Nearly always it is spelt as in the table, and this is asked for every component of every page.
+    // Nearly always it is spelt as in the table, and this is asked for every component of every
+    // page.
     let exact = table.iter().find(|(name, _)| *name == word);
-    exact.or_else(|| table.iter().find(|(name, _)| key(name).eq(key(word)))).map(|(_, value)| *value)
+    exact
+        .or_else(|| table.iter().find(|(name, _)| key(name).eq(key(word))))
+        .map(|(_, value)| *value)
 }
 
 /// The status of an incident or of an update; [`Status::Update`] where the word says nothing.
@@ -45,7 +49,8 @@ pub const STATUS: &[(&str, Status)] = &[
     ("maintenance_complete", Status::Completed),
 ];
 
-/// Words for an impact that several platforms share; states of a component count as what they do to people.
+/// Words for an impact that several platforms share; states of a component count as what they do to
+/// people.
 pub const IMPACT: &[(&str, Impact)] = &[
     ("none", Impact::None),
     ("minor", Impact::Minor),

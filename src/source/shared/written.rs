@@ -1,4 +1,5 @@
-//! [`Written`], an update as a document has it, and [`in_order`], which orders updates and gives each its identity.
+//! [`Written`], an update as a document has it, and [`in_order`], which orders updates and gives
+//! each its identity.
 
 use std::collections::{HashMap, HashSet};
 
@@ -41,9 +42,11 @@ pub enum Order {
     Either,
 }
 
-/// The updates oldest first: recognised by id, else by time and place among those of the same time, else by their words.
+/// The updates oldest first: recognised by id, else by time and place among those of the same time,
+/// else by their words.
 ///
-/// One without a time stays behind the one it was written after. A second one with the same id is dropped.
+/// One without a time stays behind the one it was written after. A second one with the same id is
+/// dropped.
 #[must_use]
 pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Update> {
     let mut list: Vec<Written> = list.into_iter().collect();
@@ -81,12 +84,13 @@ pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Up
     updates
 }
 
-/// For platforms that say when an incident ended and not which update said so: those from then on are the end of it,
-/// and where there is none yet, the end itself is told without words.
+/// For platforms that say when an incident ended and not which update said so: those from then on
+/// are the end of it, and where there is none yet, the end itself is told without words.
 pub fn end_at(list: &mut Vec<Written>, over: Status, at: Option<Time>) {
     let Some(at) = at else { return };
     let mut told = false;
-    for written in list.iter_mut().filter(|written| written.at.is_some_and(|written| written >= at)) {
+    for written in list.iter_mut().filter(|written| written.at.is_some_and(|written| written >= at))
+    {
         written.status = over;
         told = true;
     }
@@ -132,14 +136,26 @@ mod tests {
             (UpdateId::Native("b".to_owned()), "b"),
             (UpdateId::Content, "e"),
         ];
-        assert_eq!(told(in_order(list, Order::OldestFirst)), expected.map(|(id, text)| (id, text.to_owned())));
+        assert_eq!(
+            told(in_order(list, Order::OldestFirst)),
+            expected.map(|(id, text)| (id, text.to_owned()))
+        );
     }
 
     #[test]
     fn the_order_of_the_document_makes_no_difference() {
-        let list = [one(Some(1), "a"), one(Some(2), "b"), one(Some(2), "c"), one(None, "d"), one(Some(3), "e")];
+        let list = [
+            one(Some(1), "a"),
+            one(Some(2), "b"),
+            one(Some(2), "c"),
+            one(None, "d"),
+            one(Some(3), "e"),
+        ];
         let oldest_first = told(in_order(list.clone(), Order::OldestFirst));
-        assert_eq!(oldest_first.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
+        assert_eq!(
+            oldest_first.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+            ["a", "b", "c", "d", "e"]
+        );
         assert_eq!(told(in_order(list.clone(), Order::Either)), oldest_first);
         let ids: Vec<UpdateId> = oldest_first.into_iter().map(|(id, _)| id).collect();
         let timed = |seconds, place| UpdateId::Timed(at(seconds), place);
@@ -147,7 +163,10 @@ mod tests {
         let reversed = [one(Some(3), "e"), one(Some(2), "c"), one(Some(2), "b"), one(Some(1), "a")];
         for order in [Order::NewestFirst, Order::Either] {
             let read = told(in_order(reversed.clone(), order));
-            assert_eq!(read.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "e"]);
+            assert_eq!(
+                read.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+                ["a", "b", "c", "e"]
+            );
             assert_eq!(
                 read.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(),
                 [timed(1, 0), timed(2, 0), timed(2, 1), timed(3, 0)]
@@ -158,14 +177,21 @@ mod tests {
     #[test]
     fn without_times_the_order_of_the_document_is_kept() {
         let read = told(in_order([one(None, "b"), one(None, "a")], Order::NewestFirst));
-        assert_eq!(read, [(UpdateId::Content, "a".to_owned()), (UpdateId::Content, "b".to_owned())]);
+        assert_eq!(
+            read,
+            [(UpdateId::Content, "a".to_owned()), (UpdateId::Content, "b".to_owned())]
+        );
     }
 
     #[test]
     fn people_are_shown_their_time_and_the_other_one_identifies() {
-        let written = Written { shown_at: Some(at(1)), edited_at: Some(at(7)), ..one(Some(5), "a") };
+        let written =
+            Written { shown_at: Some(at(1)), edited_at: Some(at(7)), ..one(Some(5), "a") };
         let update = in_order([written], Order::OldestFirst).remove(0);
-        assert_eq!((update.id, update.published_at, update.edited_at), (UpdateId::Timed(at(5), 0), Some(at(1)), Some(at(7))));
+        assert_eq!(
+            (update.id, update.published_at, update.edited_at),
+            (UpdateId::Timed(at(5), 0), Some(at(1)), Some(at(7)))
+        );
     }
 
     #[test]
@@ -173,9 +199,15 @@ mod tests {
         let end = Some(at(9));
         let mut list = vec![Written { status: Status::Investigating, ..one(Some(1), "a") }];
         end_at(&mut list, Status::Resolved, end);
-        assert_eq!(list.iter().map(|written| (written.status, written.at)).collect::<Vec<_>>()[1], (Status::Resolved, end));
+        assert_eq!(
+            list.iter().map(|written| (written.status, written.at)).collect::<Vec<_>>()[1],
+            (Status::Resolved, end)
+        );
         let mut list = vec![one(Some(9), "b"), list.remove(0)];
         end_at(&mut list, Status::Resolved, end);
-        assert_eq!(list.iter().map(|written| written.status).collect::<Vec<_>>(), [Status::Resolved, Status::Investigating]);
+        assert_eq!(
+            list.iter().map(|written| written.status).collect::<Vec<_>>(),
+            [Status::Resolved, Status::Investigating]
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Site24x7 StatusIQ: `/sp/api/u/summary_details` of a page, or its `/rss`.
 //!
-//! The summary has components in groups with a code each, the open incidents with all that was written, and days of
-//! resolved ones. The feed has one item per component, its state in the title, and nothing else: it is read where the
-//! address names it and the summary is not to be had.
+//! The summary has components in groups with a code each, the open incidents with all that was
+//! written, and days of resolved ones. The feed has one item per component, its state in the title,
+//! and nothing else: it is read where the address names it and the summary is not to be had.
 
 mod rss;
 
@@ -10,7 +10,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, bases, candidates, in_order, json, marks, name, prose, words};
+use super::shared::{
+    Items, List, Order, Written, bases, candidates, in_order, json, marks, name, prose, words,
+};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -115,12 +117,15 @@ impl Source for Site24x7 {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         if document.shape() == Shape::Xml {
-            return is_component_feed(document)
-                .then(|| "each item of the feed is a component and its state, as StatusIQ writes them".to_owned());
+            return is_component_feed(document).then(|| {
+                "each item of the feed is a component and its state, as StatusIQ writes them"
+                    .to_owned()
+            });
         }
         let answer: Answer = marks(document)?;
         let first: Row = serde_json::from_str(answer.data.current_status.first()?.get()).ok()?;
-        let named = first.component_status.is_some() || !first.componentgroup_display_name.is_empty();
+        let named =
+            first.component_status.is_some() || !first.componentgroup_display_name.is_empty();
         named.then(|| "the document has the shape of StatusIQ's summary".to_owned())
     }
 
@@ -136,13 +141,21 @@ impl Source for Site24x7 {
         let mut items = Items::new(limits);
         let components = components(&mut items, &data.current_status)?;
         if components.is_empty() {
-            return Err(ParseError::NotThis { source_name: NAME, reason: "it lists no components".to_owned() });
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "it lists no components".to_owned(),
+            });
         }
         let all_components = items.rejected() == 0;
         let open = items.read::<Wire>("active_incident_details", &data.active_incident_details)?;
         let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
-        let mut incidents = open.into_iter().map(|wire| incident(&mut items, wire, false)).collect::<Result<Vec<_>, _>>()?;
-        for day in items.read::<Day>("resolved_incident_details", &data.resolved_incident_details)? {
+        let mut incidents = open
+            .into_iter()
+            .map(|wire| incident(&mut items, wire, false))
+            .collect::<Result<Vec<_>, _>>()?;
+        for day in
+            items.read::<Day>("resolved_incident_details", &data.resolved_incident_details)?
+        {
             for wire in items.nested::<Wire>("resolved incidents", &day.grp_by_incidents)? {
                 if !incidents.iter().any(|known| known.id == wire.enc_inc_id.0) {
                     incidents.push(incident(&mut items, wire, true)?);
@@ -153,7 +166,11 @@ impl Source for Site24x7 {
             page: Page { url: home(first), ..Page::default() },
             incidents,
             components,
-            coverage: Coverage { incidents: listing, maintenances: Listing::Unknown, all_components },
+            coverage: Coverage {
+                incidents: listing,
+                maintenances: Listing::Unknown,
+                all_components,
+            },
             rejected: items.into_rejected(),
         })
     }
@@ -185,31 +202,56 @@ fn component(items: &mut Items, row: Row, group: Option<&str>) -> Option<Compone
         items.reject("current_status", &format!("a component without name or state: \"{title}\""));
         return None;
     };
-    Some(snapshot::component(row.enc_component_id.map(|id| id.0), title, group.map(str::to_owned), state(code)))
+    Some(snapshot::component(
+        row.enc_component_id.map(|id| id.0),
+        title,
+        group.map(str::to_owned),
+        state(code),
+    ))
 }
 
 fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, ParseError> {
     let severity = state(wire.incident_severity_id);
-    let kind = if severity == ComponentStatus::UnderMaintenance { Kind::Maintenance } else { Kind::Incident };
+    let kind = if severity == ComponentStatus::UnderMaintenance {
+        Kind::Maintenance
+    } else {
+        Kind::Incident
+    };
     let ended = if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved };
-    let updates: Vec<Update> = items.nested("incident_status_updates", &wire.incident_status_updates)?;
+    let updates: Vec<Update> =
+        items.nested("incident_status_updates", &wire.incident_status_updates)?;
     let mut written: Vec<Written> = updates
         .into_iter()
         .map(|update| Written {
             id: update.enc_inc_state_progress_id.map(|id| id.0),
-            ..Written::new(words::status(&update.incident_status), update.status_updated_at, prose(&update.incident_status_desc))
+            ..Written::new(
+                words::status(&update.incident_status),
+                update.status_updated_at,
+                prose(&update.incident_status_desc),
+            )
         })
         .collect();
     if written.is_empty() && !wire.incident_desc.trim().is_empty() {
-        written.push(Written::new(Status::Update, wire.incident_began_at, prose(&wire.incident_desc)));
+        written.push(Written::new(
+            Status::Update,
+            wire.incident_began_at,
+            prose(&wire.incident_desc),
+        ));
     }
     let updates = in_order(written, Order::NewestFirst);
-    let affected: Vec<Affected> = items.nested("incident_affected_components", &wire.incident_affected_components)?;
+    let affected: Vec<Affected> =
+        items.nested("incident_affected_components", &wire.incident_affected_components)?;
     let components = affected.into_iter().map(|row| {
         let group = name(&row.componentgroup_display_name);
-        snapshot::component(None, name(&row.display_name), (!group.is_empty()).then_some(group), ComponentStatus::Unknown)
+        snapshot::component(
+            None,
+            name(&row.display_name),
+            (!group.is_empty()).then_some(group),
+            ComponentStatus::Unknown,
+        )
     });
-    let latest = updates.last().map(|update| update.status).filter(|status| *status != Status::Update);
+    let latest =
+        updates.last().map(|update| update.status).filter(|status| *status != Status::Update);
     let status = match latest {
         _ if over => ended,
         Some(status) => status,

@@ -16,7 +16,9 @@ pub(in crate::source) fn is_component_feed(document: &Document) -> bool {
         && read::read(document, Limits::default()).is_ok_and(|feed| {
             !feed.items.is_empty()
                 && feed.lost == 0
-                && feed.items.iter().all(|item| split(&item.title).is_some_and(|(_, state)| state != ComponentStatus::Unknown))
+                && feed.items.iter().all(|item| {
+                    split(&item.title).is_some_and(|(_, state)| state != ComponentStatus::Unknown)
+                })
         })
 }
 
@@ -30,15 +32,24 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
                 let id = Some(one_line(&item.id, MAX_NAME)).filter(|id| !id.is_empty());
                 snapshot.components.push(snapshot::component(id, name(title), None, state));
             }
-            None => snapshot.rejected.push(format!("an item whose title is not \"Name - State\": \"{}\"", item.title)),
+            None => snapshot
+                .rejected
+                .push(format!("an item whose title is not \"Name - State\": \"{}\"", item.title)),
         }
     }
     if snapshot.components.is_empty() {
-        return Err(ParseError::NotThis { source_name: NAME, reason: "no item is a component and its state".to_owned() });
+        return Err(ParseError::NotThis {
+            source_name: NAME,
+            reason: "no item is a component and its state".to_owned(),
+        });
     }
     let title = name(&feed.title);
-    snapshot.page = Page { name: (!title.is_empty()).then_some(title), url: feed.link, ..Page::default() };
-    snapshot.coverage = Coverage { all_components: snapshot.rejected.is_empty() && feed.lost == 0, ..Coverage::default() };
+    snapshot.page =
+        Page { name: (!title.is_empty()).then_some(title), url: feed.link, ..Page::default() };
+    snapshot.coverage = Coverage {
+        all_components: snapshot.rejected.is_empty() && feed.lost == 0,
+        ..Coverage::default()
+    };
     Ok(snapshot)
 }
 

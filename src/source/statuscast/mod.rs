@@ -1,8 +1,9 @@
 //! StatusCast: its page, or `/status.json` with the lists beside it.
 //!
-//! The page shows incidents with their texts, several lists of them, each as the owner placed them. Its history grid
-//! shows the worst of each day, which is not the state of now, so no component is read from it. `/status.json` is
-//! read where the address names it: it has the state of the page, and the lists beside it titles without texts.
+//! The page shows incidents with their texts, several lists of them, each as the owner placed them.
+//! Its history grid shows the worst of each day, which is not the state of now, so no component is
+//! read from it. `/status.json` is read where the address names it: it has the state of the page,
+//! and the lists beside it titles without texts.
 
 mod page;
 
@@ -74,9 +75,11 @@ impl Source for StatusCast {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         if document.shape() == Shape::Html {
-            return page::is_page(&document.text()).then(|| "the page is made by StatusCast and lists incidents".to_owned());
+            return page::is_page(&document.text())
+                .then(|| "the page is made by StatusCast and lists incidents".to_owned());
         }
-        marks::<State>(document).map(|_| "the document has the shape of StatusCast's status.json".to_owned())
+        marks::<State>(document)
+            .map(|_| "the document has the shape of StatusCast's status.json".to_owned())
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -97,11 +100,22 @@ impl Source for StatusCast {
             let list: List = json(document, NAME)?;
             let read: Vec<Component> = items.read("components", &list)?;
             if read.is_empty() {
-                return Err(ParseError::NotThis { source_name: NAME, reason: "the list of components is empty".to_owned() });
+                return Err(ParseError::NotThis {
+                    source_name: NAME,
+                    reason: "the list of components is empty".to_owned(),
+                });
             }
             let all = read.into_iter();
-            snapshot.components =
-                all.map(|row| snapshot::component(Some(row.id.0), name(&row.text), None, component(&row.current_status))).collect();
+            snapshot.components = all
+                .map(|row| {
+                    snapshot::component(
+                        Some(row.id.0),
+                        name(&row.text),
+                        None,
+                        component(&row.current_status),
+                    )
+                })
+                .collect();
             snapshot.coverage.all_components = items.rejected() == 0;
         }
         if let Some(document) = documents.detail(INCIDENTS) {
@@ -109,7 +123,11 @@ impl Source for StatusCast {
             let read: Vec<Row> = items.read("incidents", &list)?;
             snapshot.incidents = read.into_iter().map(incident).collect();
         }
-        snapshot.coverage = Coverage { incidents: Listing::Unknown, maintenances: Listing::Unknown, ..snapshot.coverage };
+        snapshot.coverage = Coverage {
+            incidents: Listing::Unknown,
+            maintenances: Listing::Unknown,
+            ..snapshot.coverage
+        };
         snapshot.rejected = items.into_rejected();
         Ok(snapshot)
     }
@@ -120,7 +138,9 @@ impl Source for StatusCast {
         }
         [(COMPONENTS, "components.json"), (INCIDENTS, "incidents.json")]
             .into_iter()
-            .filter_map(|(role, file)| Some(Detail { role, url: sibling(&first.url, file)?, optional: true }))
+            .filter_map(|(role, file)| {
+                Some(Detail { role, url: sibling(&first.url, file)?, optional: true })
+            })
             .collect()
     }
 
@@ -134,7 +154,11 @@ fn incident(row: Row) -> Incident {
     let (kind, impact) = nature(&row.incident_type);
     let new = Incident::new(kind, row.id.0, name(&row.title));
     Incident {
-        status: standing(&row.status, kind).unwrap_or(if kind == Kind::Maintenance { new.status } else { Status::Investigating }),
+        status: standing(&row.status, kind).unwrap_or(if kind == Kind::Maintenance {
+            new.status
+        } else {
+            Status::Investigating
+        }),
         impact,
         url: link(&row.short_url),
         ..new

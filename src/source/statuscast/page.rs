@@ -17,7 +17,8 @@ const LIST: &str = "widget-incidentlist";
 /// Begins an incident: its type and its status follow.
 const ROW: &str = "incident-body incident-type-";
 /// What comes after the last row of a list.
-const ENDS: [&str; 3] = ["incident-list-group-wrapper", "class=\"widget ", "class='row widget-row'"];
+const ENDS: [&str; 3] =
+    ["incident-list-group-wrapper", "class=\"widget ", "class='row widget-row'"];
 /// Begins a text about an incident.
 const UPDATE: &str = "row incident-update-body\"";
 /// Components named for one incident.
@@ -34,11 +35,18 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
         return Err(html::another(&text));
     }
     if !text.contains(LIST) {
-        return Err(ParseError::NotThis { source_name: NAME, reason: "the page has no list of incidents".to_owned() });
+        return Err(ParseError::NotThis {
+            source_name: NAME,
+            reason: "the page has no list of incidents".to_owned(),
+        });
     }
     let rows: Vec<&str> = text.split(ROW).skip(1).collect();
     if rows.len() > limits.max_items {
-        return Err(ParseError::TooMany { what: "incidents", count: rows.len(), limit: limits.max_items });
+        return Err(ParseError::TooMany {
+            what: "incidents",
+            count: rows.len(),
+            limit: limits.max_items,
+        });
     }
     let home = bases(&document.url).into_iter().next();
     let mut snapshot = Snapshot {
@@ -70,7 +78,10 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     if snapshot.incidents.is_empty()
         && let Some(reason) = snapshot.rejected.first()
     {
-        return Err(ParseError::Malformed { format: "HTML", reason: format!("none of the incidents can be read: {reason}") });
+        return Err(ParseError::Malformed {
+            format: "HTML",
+            reason: format!("none of the incidents can be read: {reason}"),
+        });
     }
     Ok(snapshot)
 }
@@ -94,20 +105,29 @@ fn incident(row: &str, home: Option<&url::Url>) -> Option<Incident> {
     if id.is_empty() || id.len() > 64 {
         return None;
     }
-    let (head, stories) = row.split_once(UPDATE).map_or((row, None), |(head, rest)| (head, Some(rest)));
-    let title = inner(head, "class=\"incident-title\"", "</h2>").map(html_to_text).unwrap_or_default();
-    let started_at = inner(head, "aria-label=\"Incident Date\"", "</div>").and_then(fields::moment_of);
-    let components = head.split("aria-label=\"Component Name\"").skip(1).take(MAX_COMPONENTS).filter_map(|rest| {
-        let named = name(&html_to_text(rest.split_once('>')?.1.split_once("</")?.0));
-        (!named.is_empty()).then(|| snapshot::component(None, named, None, ComponentStatus::Unknown))
-    });
+    let (head, stories) =
+        row.split_once(UPDATE).map_or((row, None), |(head, rest)| (head, Some(rest)));
+    let title =
+        inner(head, "class=\"incident-title\"", "</h2>").map(html_to_text).unwrap_or_default();
+    let started_at =
+        inner(head, "aria-label=\"Incident Date\"", "</div>").and_then(fields::moment_of);
+    let components =
+        head.split("aria-label=\"Component Name\"").skip(1).take(MAX_COMPONENTS).filter_map(
+            |rest| {
+                let named = name(&html_to_text(rest.split_once('>')?.1.split_once("</")?.0));
+                (!named.is_empty())
+                    .then(|| snapshot::component(None, named, None, ComponentStatus::Unknown))
+            },
+        );
     let status = standing(status_word, kind).unwrap_or(Status::Investigating);
     let window = kind == Kind::Maintenance;
     let new = Incident::new(kind, id, name(&title));
     Some(Incident {
         status,
         impact,
-        url: home.and_then(|home| home.join(&format!("/incident/{}", new.id)).ok()).map(|url| url.to_string()),
+        url: home
+            .and_then(|home| home.join(&format!("/incident/{}", new.id)).ok())
+            .map(|url| url.to_string()),
         started_at,
         scheduled_for: started_at.filter(|_| window),
         components: components.collect(),
@@ -119,8 +139,11 @@ fn incident(row: &str, home: Option<&url::Url>) -> Option<Incident> {
 fn updates(stories: &str, kind: Kind) -> Vec<Update> {
     let read = stories.split(UPDATE).map(|story| {
         let at = inner(story, "incident-update-when\"", "</div>").and_then(fields::moment_of);
-        let word = inner(story, "aria-label=\"Incident Post Status\"", "</span>").unwrap_or_default();
-        let body = story.split_once("aria-label=\"Incident Post Content\"").and_then(|(_, rest)| rest.split_once('>'));
+        let word =
+            inner(story, "aria-label=\"Incident Post Status\"", "</span>").unwrap_or_default();
+        let body = story
+            .split_once("aria-label=\"Incident Post Content\"")
+            .and_then(|(_, rest)| rest.split_once('>'));
         let body = body.map(|(_, body)| body).unwrap_or_default();
         // The word in brackets is no part of the text.
         let body = match body.split_once("aria-label=\"Incident Post Status\"") {
@@ -128,7 +151,11 @@ fn updates(stories: &str, kind: Kind) -> Vec<Update> {
             None => body,
         };
         let word = word.trim().trim_matches(['[', ']']);
-        Written::new(standing(word, kind).unwrap_or(Status::Update), at, html_to_text(whole_tags(body)))
+        Written::new(
+            standing(word, kind).unwrap_or(Status::Update),
+            at,
+            html_to_text(whole_tags(body)),
+        )
     });
     in_order(read, Order::NewestFirst)
 }
@@ -136,7 +163,9 @@ fn updates(stories: &str, kind: Kind) -> Vec<Update> {
 /// `body` without the start of a tag that was cut at its end.
 fn whole_tags(body: &str) -> &str {
     match body.rfind('<') {
-        Some(at) if !body.get(at..).is_some_and(|tag| tag.contains('>')) => body.get(..at).unwrap_or_default(),
+        Some(at) if !body.get(at..).is_some_and(|tag| tag.contains('>')) => {
+            body.get(..at).unwrap_or_default()
+        }
         _ => body,
     }
 }

@@ -1,8 +1,8 @@
-//! Status.io: `/1.0/status/<page id>` of its API, which lists what is open, and the page's feed ([`feed`]) when something may
-//! have ended.
+//! Status.io: `/1.0/status/<page id>` of its API, which lists what is open, and the page's feed
+//! ([`feed`]) when something may have ended.
 //!
-//! A component has containers (regions, data centres), each with a state; the same container may stand in every
-//! component.
+//! A component has containers (regions, data centres), each with a state; the same container may
+//! stand in every component.
 
 mod feed;
 
@@ -103,7 +103,8 @@ impl Source for StatusIo {
         "application/json, application/rss+xml;q=0.9"
     }
 
-    /// The page id is needed, and stands in addresses of the API and of the page's own posts and feeds alone.
+    /// The page id is needed, and stands in addresses of the API and of the page's own posts and
+    /// feeds alone.
     fn locate(&self, page: &Url) -> Vec<Url> {
         let id = page.path_segments().and_then(|mut parts| parts.find(|part| is_page_id(part)));
         let place = id.map(|id| format!("https://api.status.io/1.0/status/{id}"));
@@ -113,7 +114,9 @@ impl Source for StatusIo {
     fn recognise(&self, document: &Document) -> Option<String> {
         let answer = marks::<Answer>(document)?;
         let code = answer.result.status_overall.status_code;
-        Some(format!("the document has the shape of Status.io's API and its overall status code {code}"))
+        Some(format!(
+            "the document has the shape of Status.io's API and its overall status code {code}"
+        ))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -128,18 +131,36 @@ impl Source for StatusIo {
             ("upcoming maintenances", Some(Status::Scheduled), &result.maintenance.upcoming),
         ] {
             let before = items.rejected();
-            let read = items.build(what, list, |items, wire| notice(items, wire, status, &components), |one: &Incident| &one.id)?;
+            let read = items.build(
+                what,
+                list,
+                |items, wire| notice(items, wire, status, &components),
+                |one: &Incident| &one.id,
+            )?;
             if items.rejected() > before {
-                listings = if status.is_some() { [listings[0], Listing::Unknown] } else { [Listing::Unknown, listings[1]] };
+                listings = if status.is_some() {
+                    [listings[0], Listing::Unknown]
+                } else {
+                    [Listing::Unknown, listings[1]]
+                };
             }
             incidents.extend(read);
         }
         if let Some(document) = documents.detail(FEED) {
-            let listed: HashSet<String> = incidents.iter().map(|incident| incident.id.clone()).collect();
-            incidents.extend(feed::ended(document, limits)?.into_iter().filter(|incident| !listed.contains(&incident.id)));
+            let listed: HashSet<String> =
+                incidents.iter().map(|incident| incident.id.clone()).collect();
+            incidents.extend(
+                feed::ended(document, limits)?
+                    .into_iter()
+                    .filter(|incident| !listed.contains(&incident.id)),
+            );
         }
         let [open, planned] = listings;
-        let id = documents.first.url.path_segments().and_then(|mut parts| parts.find(|part| is_page_id(part)));
+        let id = documents
+            .first
+            .url
+            .path_segments()
+            .and_then(|mut parts| parts.find(|part| is_page_id(part)));
         Ok(Snapshot {
             page: Page {
                 id: id.map(str::to_owned),
@@ -156,12 +177,21 @@ impl Source for StatusIo {
     }
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
-        let listed: HashSet<&str> = snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
-        let mut gone = known.open.iter().map(|(_, id)| id.as_str()).filter(|id| !listed.contains(id)).peekable();
+        let listed: HashSet<&str> =
+            snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
+        let mut gone = known
+            .open
+            .iter()
+            .map(|(_, id)| id.as_str())
+            .filter(|id| !listed.contains(id))
+            .peekable();
         if gone.peek().is_none() {
             return Vec::new();
         }
-        feed::place(&first.url, gone).map(|url| Detail { role: FEED, url, optional: true }).into_iter().collect()
+        feed::place(&first.url, gone)
+            .map(|url| Detail { role: FEED, url, optional: true })
+            .into_iter()
+            .collect()
     }
 }
 
@@ -176,7 +206,8 @@ fn components(items: &mut Items, list: &List) -> Result<(Vec<Component>, bool), 
         "components",
         list,
         |items, part: Part| {
-            let containers: Vec<Part> = items.nested("containers", &part.containers).map_err(|error| error.to_string())?;
+            let containers: Vec<Part> =
+                items.nested("containers", &part.containers).map_err(|error| error.to_string())?;
             Ok((part, containers))
         },
         |(part, _)| part.id.as_str(),
@@ -198,14 +229,24 @@ fn components(items: &mut Items, list: &List) -> Result<(Vec<Component>, bool), 
 }
 
 /// `planned` is where a maintenance of this list stands; `None` for incidents.
-fn notice(items: &mut Items, wire: Notice, planned: Option<Status>, components: &[Component]) -> Result<Incident, String> {
+fn notice(
+    items: &mut Items,
+    wire: Notice,
+    planned: Option<Status>,
+    components: &[Component],
+) -> Result<Incident, String> {
     let kind = if planned.is_some() { Kind::Maintenance } else { Kind::Incident };
-    let mut messages: Vec<Message> = items.nested("messages", &wire.messages).map_err(|error| error.to_string())?;
-    let affected: Vec<Part> = items.nested("affected components", &wire.components_affected).map_err(|error| error.to_string())?;
+    let mut messages: Vec<Message> =
+        items.nested("messages", &wire.messages).map_err(|error| error.to_string())?;
+    let affected: Vec<Part> = items
+        .nested("affected components", &wire.components_affected)
+        .map_err(|error| error.to_string())?;
     messages.sort_by_key(|message| message.datetime);
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.name, MAX_NAME));
     incident.status = planned
-        .or_else(|| messages.iter().rev().find_map(|message| message.state).map(|code| status(Some(code))))
+        .or_else(|| {
+            messages.iter().rev().find_map(|message| message.state).map(|code| status(Some(code)))
+        })
         .unwrap_or(Status::Investigating);
     if kind == Kind::Incident {
         let code = messages.iter().rev().find_map(|message| message.status);
@@ -222,7 +263,10 @@ fn notice(items: &mut Items, wire: Notice, planned: Option<Status>, components: 
             (Kind::Maintenance, _) => Status::Update,
             _ => status(message.state),
         };
-        Written { id: message.id.map(|id| id.0), ..Written::new(status, message.datetime, prose(&message.details)) }
+        Written {
+            id: message.id.map(|id| id.0),
+            ..Written::new(status, message.datetime, prose(&message.details))
+        }
     });
     incident.updates = in_order(written, Order::OldestFirst);
     Ok(incident)
@@ -231,9 +275,20 @@ fn notice(items: &mut Items, wire: Notice, planned: Option<Status>, components: 
 /// An affected component with the worst state that one of its containers has.
 fn affects(part: &Part, components: &[Component]) -> Component {
     let below = format!("{}/", part.id);
-    let own = |one: &&Component| one.id.as_deref().is_some_and(|id| id == part.id.0 || id.starts_with(&below));
-    let worst = components.iter().filter(own).map(|one| one.status).max_by_key(|status| status.impact().rank());
-    component(Some(part.id.0.clone()), one_line(&part.name, MAX_NAME), None, worst.unwrap_or(ComponentStatus::Unknown))
+    let own = |one: &&Component| {
+        one.id.as_deref().is_some_and(|id| id == part.id.0 || id.starts_with(&below))
+    };
+    let worst = components
+        .iter()
+        .filter(own)
+        .map(|one| one.status)
+        .max_by_key(|status| status.impact().rank());
+    component(
+        Some(part.id.0.clone()),
+        one_line(&part.name, MAX_NAME),
+        None,
+        worst.unwrap_or(ComponentStatus::Unknown),
+    )
 }
 
 fn status(code: Option<u32>) -> Status {

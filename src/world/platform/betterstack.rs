@@ -13,7 +13,8 @@ const WINDOW: usize = 50;
 
 pub(super) fn documents(state: &State) -> Documents {
     let section = ids::decimal(state, "section", 0);
-    let mut included = vec![item(&section, "status_page_section", &json!({"name": "Services", "position": 0}))];
+    let mut included =
+        vec![item(&section, "status_page_section", &json!({"name": "Services", "position": 0}))];
     for one in &state.components {
         let attributes = json!({
             "status_page_section_id": section,
@@ -23,7 +24,11 @@ pub(super) fn documents(state: &State) -> Documents {
             "status": resource(one.status),
             "status_history": [{"day": state.version.format("%Y-%m-%d").to_string(), "status": resource(one.status), "downtime_duration": 0}],
         });
-        included.push(item(&ids::decimal(state, "component", one.number), "status_page_resource", &attributes));
+        included.push(item(
+            &ids::decimal(state, "component", one.number),
+            "status_page_resource",
+            &attributes,
+        ));
     }
     for incident in state.incidents.iter().rev().take(state.window.unwrap_or(WINDOW)) {
         report(state, incident, &mut included);
@@ -77,7 +82,8 @@ fn report(state: &State, incident: &Incident, included: &mut Vec<Value>) {
         "affected_resources": affected(over),
         "aggregate_state": if over { "resolved" } else { word(incident.impact) },
     });
-    let mut value = item(&ids::decimal(state, "incident", incident.number), "status_report", &attributes);
+    let mut value =
+        item(&ids::decimal(state, "incident", incident.number), "status_report", &attributes);
     if let Value::Object(fields) = &mut value {
         fields.insert("relationships".to_owned(), json!({"status_updates": {"data": links}}));
     }

@@ -30,7 +30,10 @@ pub(super) fn json_alone(state: &State) -> Documents {
 }
 
 fn alone(state: &State, media: &str, path: &str, feed: Document) -> Documents {
-    Documents::from([(String::new(), html::page(state, "", &[(media, path)])), (path.to_owned(), feed)])
+    Documents::from([
+        (String::new(), html::page(state, "", &[(media, path)])),
+        (path.to_owned(), feed),
+    ])
 }
 
 /// The history as Atom.

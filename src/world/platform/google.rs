@@ -23,7 +23,10 @@ pub(super) fn documents(state: &State) -> Documents {
             "end": "2025-01-01T01:00:00+00:00", "external_desc": "Slow start of the year", "updates": [], "service_key": "none",
         }));
     }
-    Documents::from([(String::new(), html::page(state, "", &[])), (PATH.to_owned(), Document::json(&list.into()))])
+    Documents::from([
+        (String::new(), html::page(state, "", &[])),
+        (PATH.to_owned(), Document::json(&list.into())),
+    ])
 }
 
 fn incident(state: &State, incident: &Incident) -> Value {

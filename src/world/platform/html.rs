@@ -17,16 +17,36 @@ pub(super) fn home(state: &State) -> String {
 /// The page for people, naming the feeds that go with it as (media type, path).
 pub(super) fn page(state: &State, generator: &str, feeds: &[(&str, &str)]) -> Document {
     let name = encode_text(&state.name);
-    let mut out = format!("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{name} Status</title>\n");
+    let mut out = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{name} Status</title>\n"
+    );
     if !generator.is_empty() {
-        push(&mut out, format_args!("<meta name=\"generator\" content=\"{}\">\n", encode_double_quoted_attribute(generator)));
+        push(
+            &mut out,
+            format_args!(
+                "<meta name=\"generator\" content=\"{}\">\n",
+                encode_double_quoted_attribute(generator)
+            ),
+        );
     }
     for (kind, path) in feeds {
-        push(&mut out, format_args!("<link rel=\"alternate\" type=\"{kind}\" href=\"{path}\" title=\"{name} Status\">\n"));
+        push(
+            &mut out,
+            format_args!(
+                "<link rel=\"alternate\" type=\"{kind}\" href=\"{path}\" title=\"{name} Status\">\n"
+            ),
+        );
     }
     push(&mut out, format_args!("</head>\n<body>\n<h1>{name} Status</h1>\n<ul>\n"));
     for component in &state.components {
-        push(&mut out, format_args!("<li>{}: {}</li>\n", encode_text(&component.name), component.status.label()));
+        push(
+            &mut out,
+            format_args!(
+                "<li>{}: {}</li>\n",
+                encode_text(&component.name),
+                component.status.label()
+            ),
+        );
     }
     out.push_str("</ul>\n</body>\n</html>\n");
     Document::new("text/html; charset=utf-8", out)
@@ -38,11 +58,18 @@ pub(super) fn updates(incident: &Incident) -> String {
     let mut paragraphs = Vec::with_capacity(incident.updates.len());
     for update in &incident.updates {
         // Statuspage names a status once; further updates in the same one are called "Update".
-        let label = if before == Some(update.status) { Status::Update.label() } else { update.status.label() };
+        let label = if before == Some(update.status) {
+            Status::Update.label()
+        } else {
+            update.status.label()
+        };
         before = Some(update.status);
-        let time = update.at.format("%b <var data-var='date'>%e</var>, <var data-var='time'>%H:%M</var> UTC");
+        let time = update
+            .at
+            .format("%b <var data-var='date'>%e</var>, <var data-var='time'>%H:%M</var> UTC");
         let text = encode_text(&update.text).replace('\n', "<br />");
-        paragraphs.push(format!("<p><small>{time}</small><br><strong>{label}</strong> - {text}</p>"));
+        paragraphs
+            .push(format!("<p><small>{time}</small><br><strong>{label}</strong> - {text}</p>"));
     }
     paragraphs.reverse();
     paragraphs.concat()

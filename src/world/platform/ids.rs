@@ -32,7 +32,11 @@ pub(super) fn hex(state: &State, what: &str, number: u64) -> String {
 
 /// Twenty letters and digits, as Google has them.
 pub(super) fn mixed(state: &State, what: &str, number: u64) -> String {
-    spell(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 20, hash(state, what, number))
+    spell(
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+        20,
+        hash(state, what, number),
+    )
 }
 
 fn hash(state: &State, what: &str, number: u64) -> u128 {

@@ -18,8 +18,14 @@ use super::{Document, Documents, html, ids};
 const WINDOW: usize = 25;
 
 pub(super) fn documents(state: &State) -> Documents {
-    // More exact than the real one: whatever happens within a second must not leave the page as it was.
-    let dialect = Dialect { id: ids::ulid, precision: SecondsFormat::Millis, made: "2025-02-25T01:31:15Z", update: Value::Null };
+    // More exact than the real one: whatever happens within a second must not leave the page as it
+    // was.
+    let dialect = Dialect {
+        id: ids::ulid,
+        precision: SecondsFormat::Millis,
+        made: "2025-02-25T01:31:15Z",
+        update: Value::Null,
+    };
     let incident = |one: &Incident| {
         let mut value = dialect.incident(state, one);
         value.insert("shortlink".to_owned(), Value::Null);
@@ -31,27 +37,48 @@ pub(super) fn documents(state: &State) -> Documents {
         "url": format!("{}/", html::home(state)),
         "updated_at": dialect.time(state.version),
     });
-    let status = json!({"indicator": state.impact().as_str(), "description": description(state.impact())});
+    let status =
+        json!({"indicator": state.impact().as_str(), "description": description(state.impact())});
     let rows = state.components.iter().zip(0..);
-    let components: Vec<Value> = rows.map(|(one, place)| dialect.component(state, one, place, state.version).into()).collect();
+    let components: Vec<Value> = rows
+        .map(|(one, place)| dialect.component(state, one, place, state.version).into())
+        .collect();
     // summary.json lists 25 components at most, whatever the page has.
     let first: Vec<&Value> = components.iter().take(25).collect();
     let mut summary = fields(json!({"page": page, "status": status, "components": first}));
     leave_out_empty(&mut summary, "incidents", state.listed(Kind::Incident, true).map(incident));
-    leave_out_empty(&mut summary, "scheduled_maintenances", state.listed(Kind::Maintenance, true).map(incident));
-    let past: Vec<Value> = state.listed(Kind::Incident, false).take(state.window.unwrap_or(WINDOW)).map(incident).collect();
+    leave_out_empty(
+        &mut summary,
+        "scheduled_maintenances",
+        state.listed(Kind::Maintenance, true).map(incident),
+    );
+    let past: Vec<Value> = state
+        .listed(Kind::Incident, false)
+        .take(state.window.unwrap_or(WINDOW))
+        .map(incident)
+        .collect();
     let feeds = [("application/atom+xml", "feed.atom")];
     Documents::from([
         (String::new(), html::page(state, "incident.io", &feeds)),
         ("api/v2/summary.json".to_owned(), Document::json(&summary.into())),
         ("api/v2/status.json".to_owned(), Document::json(&json!({"page": page, "status": status}))),
-        ("api/v2/components.json".to_owned(), Document::json(&json!({"page": page, "components": components}))),
-        ("api/v2/incidents.json".to_owned(), Document::json(&json!({"page": page, "incidents": past}))),
+        (
+            "api/v2/components.json".to_owned(),
+            Document::json(&json!({"page": page, "components": components})),
+        ),
+        (
+            "api/v2/incidents.json".to_owned(),
+            Document::json(&json!({"page": page, "incidents": past})),
+        ),
         ("feed.atom".to_owned(), feed(state)),
     ])
 }
 
-fn leave_out_empty(fields: &mut Map<String, Value>, key: &str, values: impl Iterator<Item = Value>) {
+fn leave_out_empty(
+    fields: &mut Map<String, Value>,
+    key: &str,
+    values: impl Iterator<Item = Value>,
+) {
     let values: Vec<Value> = values.collect();
     if !values.is_empty() {
         fields.insert(key.to_owned(), values.into());
@@ -68,11 +95,24 @@ fn feed(state: &State) -> Document {
         state.version.to_rfc3339_opts(SecondsFormat::Millis, true)
     );
     for incident in state.incidents.iter().rev().take(state.window.unwrap_or(WINDOW)) {
-        let Some(latest) = incident.updates.last() else { continue };
-        let mut text = format!("<b>Status: {}</b><br/><br/>{}", latest.status.label(), encode_text(&latest.text));
+        let Some(latest) = incident.updates.last() else {
+            continue;
+        };
+        let mut text = format!(
+            "<b>Status: {}</b><br/><br/>{}",
+            latest.status.label(),
+            encode_text(&latest.text)
+        );
         text.push_str("<br/><br/><b>Affected components</b>\n          <ul>\n");
         for one in state.components_of(incident) {
-            push(&mut text, format_args!("          <li>{} ({})</li>\n", encode_text(&one.name), one.status.label()));
+            push(
+                &mut text,
+                format_args!(
+                    "          <li>{} ({})</li>\n",
+                    encode_text(&one.name),
+                    one.status.label()
+                ),
+            );
         }
         text.push_str("          </ul>");
         let text = cdata(&text);

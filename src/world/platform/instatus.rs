@@ -10,14 +10,16 @@ use super::v2::fields;
 use super::{Document, Documents, feed, html, ids};
 
 pub(super) fn documents(state: &State) -> Documents {
-    let open = |kind| state.listed(kind, true).map(|one| notice(state, one)).collect::<Vec<Value>>();
+    let open =
+        |kind| state.listed(kind, true).map(|one| notice(state, one)).collect::<Vec<Value>>();
     let (incidents, maintenances) = (open(Kind::Incident), open(Kind::Maintenance));
     let overall = match (incidents.is_empty(), maintenances.is_empty()) {
         (false, _) => "HASISSUES",
         (true, false) => "UNDERMAINTENANCE",
         (true, true) => "UP",
     };
-    let mut summary = fields(json!({"page": {"name": state.name, "url": html::home(state), "status": overall}}));
+    let mut summary =
+        fields(json!({"page": {"name": state.name, "url": html::home(state), "status": overall}}));
     // Lists are left out where they are empty.
     for (key, list) in [("activeIncidents", incidents), ("activeMaintenances", maintenances)] {
         if !list.is_empty() {
@@ -51,9 +53,13 @@ fn notice(state: &State, incident: &Incident) -> Value {
     }));
     if let Some((from, until)) = incident.window {
         // Minutes, as a string.
-        value.extend(fields(json!({"start": time(from), "duration": (until - from).num_minutes().to_string()})));
+        value.extend(fields(
+            json!({"start": time(from), "duration": (until - from).num_minutes().to_string()}),
+        ));
     } else {
-        value.extend(fields(json!({"started": time(incident.created), "impact": impact(incident.impact)})));
+        value.extend(fields(
+            json!({"started": time(incident.created), "impact": impact(incident.impact)}),
+        ));
     }
     value.into()
 }

@@ -1,4 +1,5 @@
-//! How platforms show a [`State`]: a function from it to documents for each, and a row in the table below.
+//! How platforms show a [`State`]: a function from it to documents for each, and a row in the table
+//! below.
 
 mod betterstack;
 mod feed;
@@ -22,8 +23,8 @@ use super::state::State;
 /// Makes a native id of a page, of what it is for, and of its number there.
 type MakeId = fn(&State, &str, u64) -> String;
 
-/// One row for each platform: how it is called, by which source and from which path it is read, its documents, its ids, and
-/// what can be expected of it (see [`Platform`]).
+/// One row for each platform: how it is called, by which source and from which path it is read, its
+/// documents, its ids, and what can be expected of it (see [`Platform`]).
 macro_rules! platforms {
     ($($(#[$meta:meta])* $type:ident {
         name: $name:literal, source: $source:literal, entry: $entry:expr, documents: $documents:path,
@@ -85,7 +86,8 @@ platforms! {
         name: "statuspage", source: "statuspage", entry: "", documents: statuspage::documents,
         incident: ids::code, update: Some(ids::code), maintenances: true, past: true, owner: true,
     }
-    /// incident.io: its imitation of that API, and its own feed. Maintenances leave it without a word.
+    /// incident.io: its imitation of that API, and its own feed. Maintenances leave it without a
+    /// word.
     IncidentIo {
         name: "incidentio", source: "incidentio", entry: "", documents: incidentio::documents,
         incident: ids::ulid, update: Some(ids::ulid), maintenances: false, past: true, owner: true,
@@ -161,8 +163,9 @@ pub trait Platform: Sync {
     /// Whether maintenances can be followed to their end.
     fn shows_maintenances(&self) -> bool;
 
-    /// Whether everything that was published can be read for long, however seldom somebody looks. Elsewhere the last words of
-    /// an incident, or all of one that was short, may be gone before anybody has seen them.
+    /// Whether everything that was published can be read for long, however seldom somebody looks.
+    /// Elsewhere the last words of an incident, or all of one that was short, may be gone before
+    /// anybody has seen them.
     fn keeps_past(&self) -> bool;
 
     /// Whether its first document says whose page it is.

@@ -20,8 +20,10 @@ const WINDOW: usize = 37;
 
 pub(super) fn documents(state: &State) -> Documents {
     let newest = || state.incidents.iter().rev();
-    let open: Vec<Value> = newest().filter(|one| !one.status.is_over()).map(|one| incident(state, one)).collect();
-    let mut history: Vec<Value> = newest().take(state.window.unwrap_or(WINDOW)).map(|one| incident(state, one)).collect();
+    let open: Vec<Value> =
+        newest().filter(|one| !one.status.is_over()).map(|one| incident(state, one)).collect();
+    let mut history: Vec<Value> =
+        newest().take(state.window.unwrap_or(WINDOW)).map(|one| incident(state, one)).collect();
     if history.is_empty() {
         // No history is empty. Of this one nothing was written.
         history.push(json!({
@@ -78,5 +80,7 @@ fn class(incident: &Incident) -> &'static str {
 /// In its own zone, and more exact than the real one, which has hardly two notes within a second.
 fn time(time: Time) -> String {
     let zone = FixedOffset::west_opt(7 * 3600);
-    zone.map_or_else(String::new, |zone| time.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Millis, false))
+    zone.map_or_else(String::new, |zone| {
+        time.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Millis, false)
+    })
 }

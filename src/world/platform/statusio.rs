@@ -24,7 +24,9 @@ pub(super) fn documents(state: &State) -> Documents {
         .collect();
     let list = |kind, begun: bool| -> Vec<Value> {
         let open = state.listed(kind, true);
-        open.filter(|one| (one.status != Status::Scheduled) == begun).map(|one| notice(state, one)).collect()
+        open.filter(|one| (one.status != Status::Scheduled) == begun)
+            .map(|one| notice(state, one))
+            .collect()
     };
     let answer = json!({"result": {
         "status_overall": {"updated": time(state.version), "status_code": code(state.impact())},
@@ -32,7 +34,10 @@ pub(super) fn documents(state: &State) -> Documents {
         "incidents": list(Kind::Incident, true),
         "maintenance": {"active": list(Kind::Maintenance, true), "upcoming": list(Kind::Maintenance, false)},
     }});
-    Documents::from([(String::new(), html::page(state, "", &[])), (PATH.to_owned(), Document::json(&answer))])
+    Documents::from([
+        (String::new(), html::page(state, "", &[])),
+        (PATH.to_owned(), Document::json(&answer)),
+    ])
 }
 
 fn notice(state: &State, incident: &Incident) -> Value {

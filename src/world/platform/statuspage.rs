@@ -21,8 +21,10 @@ pub(super) fn documents(state: &State) -> Documents {
         "time_zone": "Etc/UTC",
         "updated_at": dialect.time(state.version),
     });
-    let status = json!({"indicator": state.impact().as_str(), "description": description(state.impact())});
-    let components: Vec<Value> = state.components.iter().zip(1..).map(|(one, place)| component(state, one, place)).collect();
+    let status =
+        json!({"indicator": state.impact().as_str(), "description": description(state.impact())});
+    let components: Vec<Value> =
+        state.components.iter().zip(1..).map(|(one, place)| component(state, one, place)).collect();
     let list = |kind, open_only, window| -> Vec<Value> {
         state.listed(kind, open_only).take(window).map(|one| incident(state, one)).collect()
     };
@@ -30,14 +32,18 @@ pub(super) fn documents(state: &State) -> Documents {
     let open = list(Kind::Incident, true, usize::MAX);
     let planned = list(Kind::Maintenance, true, usize::MAX);
     let mut documents = Documents::new();
-    let mut add = |path: &str, value: Value| documents.insert(path.to_owned(), Document::json(&value));
+    let mut add =
+        |path: &str, value: Value| documents.insert(path.to_owned(), Document::json(&value));
     add(
         "api/v2/summary.json",
         json!({"page": page, "components": components, "incidents": open, "scheduled_maintenances": planned, "status": status}),
     );
     add("api/v2/status.json", json!({"page": page, "status": status}));
     add("api/v2/components.json", json!({"page": page, "components": components}));
-    add("api/v2/incidents.json", json!({"page": page, "incidents": list(Kind::Incident, false, past)}));
+    add(
+        "api/v2/incidents.json",
+        json!({"page": page, "incidents": list(Kind::Incident, false, past)}),
+    );
     add("api/v2/incidents/unresolved.json", json!({"page": page, "incidents": open}));
     add(
         "api/v2/scheduled-maintenances.json",
@@ -83,8 +89,17 @@ fn incident(state: &State, incident: &Incident) -> Value {
         })
         .collect();
     let dialect = dialect(&affected);
-    let monitoring = incident.updates.iter().rev().find(|update| update.status == Status::Monitoring).map(|update| update.at);
-    let components: Vec<Value> = state.components_of(incident).zip(1..).map(|(one, place)| component(state, one, place)).collect();
+    let monitoring = incident
+        .updates
+        .iter()
+        .rev()
+        .find(|update| update.status == Status::Monitoring)
+        .map(|update| update.at);
+    let components: Vec<Value> = state
+        .components_of(incident)
+        .zip(1..)
+        .map(|(one, place)| component(state, one, place))
+        .collect();
     let mut value = dialect.incident(state, incident);
     value.extend(fields(json!({
         "monitoring_at": monitoring.map(|time| dialect.time(time)),

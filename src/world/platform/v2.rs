@@ -1,4 +1,5 @@
-//! The `/api/v2` contract that Statuspage made and others imitate: what its dialects have in common.
+//! The `/api/v2` contract that Statuspage made and others imitate: what its dialects have in
+//! common.
 
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
@@ -32,7 +33,13 @@ impl Dialect {
     }
 
     /// A component in its place.
-    pub(super) fn component(&self, state: &State, component: &Component, position: u32, changed: Time) -> Map<String, Value> {
+    pub(super) fn component(
+        &self,
+        state: &State,
+        component: &Component,
+        position: u32,
+        changed: Time,
+    ) -> Map<String, Value> {
         fields(json!({
             "id": (self.id)(state, "component", component.number),
             "name": component.name,

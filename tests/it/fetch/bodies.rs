@@ -23,7 +23,8 @@ async fn what_is_cut_is_incomplete() {
         assert_eq!(kind_of(cut).await, FailureKind::IncompleteBody, "{cut}");
     }
     let whole = gzip(&[b'x'; 5000]);
-    let mut cut = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{GZIP}\r\n", whole.len()).into_bytes();
+    let mut cut =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{GZIP}\r\n", whole.len()).into_bytes();
     cut.extend_from_slice(&whole[..whole.len() / 2]);
     assert_eq!(kind_of(cut).await, FailureKind::IncompleteBody);
 }
@@ -36,7 +37,10 @@ async fn a_reset_within_the_body_is_incomplete() {
         stream.set_zero_linger().unwrap();
     })
     .await;
-    assert_eq!(failure(&client(), request(&server.url("/"))).await.kind, FailureKind::IncompleteBody);
+    assert_eq!(
+        failure(&client(), request(&server.url("/"))).await.kind,
+        FailureKind::IncompleteBody
+    );
 }
 
 #[tokio::test]
@@ -62,7 +66,11 @@ async fn compression_is_what_it_says() {
         ("", gzip(b"{}")),
         ("Content-Encoding: br\r\n", b"{}".to_vec()),
     ] {
-        assert_eq!(kind_of(response("200 OK", headers, &bytes)).await, FailureKind::Encoding, "{headers}");
+        assert_eq!(
+            kind_of(response("200 OK", headers, &bytes)).await,
+            FailureKind::Encoding,
+            "{headers}"
+        );
     }
 }
 
@@ -71,16 +79,22 @@ async fn the_limit_is_exact_and_counts_after_decompression() {
     let exact = vec![b'x'; 1 << 20];
     let over = vec![b'x'; (1 << 20) + 1];
     let chunked = |bytes: &[u8]| {
-        let mut answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", bytes.len()).into_bytes();
+        let mut answer =
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", bytes.len())
+                .into_bytes();
         answer.extend_from_slice(bytes);
         answer.extend_from_slice(b"\r\n0\r\n\r\n");
         answer
     };
-    for answer in [response("200 OK", "", &exact), response("200 OK", GZIP, &gzip(&exact)), chunked(&exact)] {
+    for answer in
+        [response("200 OK", "", &exact), response("200 OK", GZIP, &gzip(&exact)), chunked(&exact)]
+    {
         let server = fixed(answer).await;
         assert_eq!(body(&client(), request(&server.url("/"))).await.document.body.len(), 1 << 20);
     }
-    for answer in [response("200 OK", "", &over), response("200 OK", GZIP, &gzip(&over)), chunked(&over)] {
+    for answer in
+        [response("200 OK", "", &over), response("200 OK", GZIP, &gzip(&over)), chunked(&over)]
+    {
         assert_eq!(kind_of(answer).await, FailureKind::BodyTooLarge);
     }
 }
@@ -93,7 +107,13 @@ async fn a_bomb_is_left_at_the_limit() {
         let bomb = bomb.clone();
         async move {
             head(&mut stream, &seen).await;
-            stream.write_all(format!("HTTP/1.1 200 OK\r\n{GZIP}Content-Length: 999999999\r\n\r\n").as_bytes()).await.ok();
+            stream
+                .write_all(
+                    format!("HTTP/1.1 200 OK\r\n{GZIP}Content-Length: 999999999\r\n\r\n")
+                        .as_bytes(),
+                )
+                .await
+                .ok();
             stream.write_all(&bomb).await.ok();
             std::future::pending::<()>().await;
         }
@@ -109,7 +129,8 @@ async fn bodies_share_a_budget_until_they_are_dropped() {
     let url = server.url("/");
     // One is within the budget, and one may go beyond it so that what is half read can end.
     let held = (body(&client, request(&url)).await, body(&client, request(&url)).await);
-    let failed = failure(&client, Request { timeout: Duration::from_millis(300), ..request(&url) }).await;
+    let failed =
+        failure(&client, Request { timeout: Duration::from_millis(300), ..request(&url) }).await;
     assert_eq!(failed.kind, FailureKind::Resource);
     let small = fixed(response("200 OK", "", &vec![b'x'; 60_000])).await;
     body(&client, request(&small.url("/"))).await;

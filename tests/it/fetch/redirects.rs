@@ -10,7 +10,11 @@ fn to(status: &str, target: &str) -> Vec<u8> {
 async fn leading(status: &'static str, target: &'static str) -> Server {
     serve(move |mut stream, _, seen| async move {
         while let Some(head) = head(&mut stream, &seen).await {
-            let answer = if head.starts_with("GET /end") { response("200 OK", "", b"{}") } else { to(status, target) };
+            let answer = if head.starts_with("GET /end") {
+                response("200 OK", "", b"{}")
+            } else {
+                to(status, target)
+            };
             stream.write_all(&answer).await.ok();
         }
     })
@@ -19,11 +23,14 @@ async fn leading(status: &'static str, target: &'static str) -> Server {
 
 #[tokio::test]
 async fn within_one_authority() {
-    for (status, permanent) in [("301 M", true), ("308 M", true), ("302 M", false), ("303 M", false), ("307 M", false)] {
+    for (status, permanent) in
+        [("301 M", true), ("308 M", true), ("302 M", false), ("303 M", false), ("307 M", false)]
+    {
         let server = leading(status, "/end?x=1#y").await;
         let validators = Validators { etag: Some("\"a\"".into()), last_modified: None };
         let url = server.url("/");
-        let answer = body(&client(), Request { validators: Some(&validators), ..request(&url) }).await;
+        let answer =
+            body(&client(), Request { validators: Some(&validators), ..request(&url) }).await;
         assert_eq!(answer.document.url, server.url("/end?x=1"));
         assert_eq!(answer.moved_to, permanent.then(|| server.url("/end?x=1")), "{status}");
         assert!(server.requests().iter().all(|seen| seen.contains("if-none-match: \"a\"")));
@@ -42,7 +49,13 @@ async fn loops_end() {
 #[tokio::test]
 async fn targets_that_are_none() {
     assert_eq!(kind_of(response("302 Found", "", b"")).await, FailureKind::Redirect);
-    for target in ["file:///etc/passwd", "ftp://127.0.0.1/", "data:text/plain,x", "http://[", "javascript:alert(1)"] {
+    for target in [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "data:text/plain,x",
+        "http://[",
+        "javascript:alert(1)",
+    ] {
         assert_eq!(kind_of(to("302 Found", target)).await, FailureKind::Redirect, "{target}");
     }
 }
@@ -61,7 +74,11 @@ async fn other_ports_of_this_machine_are_blocked_unless_allowed() {
     let server = fixed(to("301 Moved", trap.url("/").as_ref())).await;
     let validators = Validators { etag: Some("\"a\"".into()), last_modified: Some("x".into()) };
     let url = server.url("/");
-    let answer = body(&client(), Request { allow_private: true, validators: Some(&validators), ..request(&url) }).await;
+    let answer = body(
+        &client(),
+        Request { allow_private: true, validators: Some(&validators), ..request(&url) },
+    )
+    .await;
     assert_eq!(answer.moved_to, Some(trap.url("/")));
     // What one host gave is not told to the other.
     let told = trap.requests().concat().to_lowercase();

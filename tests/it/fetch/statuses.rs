@@ -14,7 +14,12 @@ async fn every_status_has_its_kind() {
         ("403 Forbidden", "cf-mitigated: challenge\r\n", "", FailureKind::Challenge),
         ("403 Forbidden", "x-amzn-waf-action: captcha\r\n", "", FailureKind::Challenge),
         ("403 Forbidden", "Content-Type: text/html\r\n", "<p>no</p>", FailureKind::Forbidden),
-        ("429 Too Many Requests", "Content-Type: text/html\r\n", "<title>Just a moment...</title>", FailureKind::Challenge),
+        (
+            "429 Too Many Requests",
+            "Content-Type: text/html\r\n",
+            "<title>Just a moment...</title>",
+            FailureKind::Challenge,
+        ),
         (
             "503 Service Unavailable",
             "Content-Type: text/html\r\n",
@@ -27,17 +32,26 @@ async fn every_status_has_its_kind() {
         ("500 Internal Server Error", "", "", FailureKind::ServerError),
         ("520 Unknown", "", "", FailureKind::ServerError),
     ] {
-        assert_eq!(kind_of(response(status, headers, page.as_bytes())).await, kind, "{status} {headers}");
+        assert_eq!(
+            kind_of(response(status, headers, page.as_bytes())).await,
+            kind,
+            "{status} {headers}"
+        );
     }
-    assert_eq!(kind_of("HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n").await, FailureKind::Unexpected304);
+    assert_eq!(
+        kind_of("HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n").await,
+        FailureKind::Unexpected304
+    );
 }
 
 #[tokio::test]
 async fn validators_that_cannot_be_sent_make_no_condition() {
     let server = fixed("HTTP/1.1 304 Not Modified\r\n\r\n").await;
     let url = server.url("/");
-    let validators = Validators { etag: Some("łódź".into()), last_modified: Some("a\nb".into()) };
-    let failed = failure(&client(), Request { validators: Some(&validators), ..request(&url) }).await;
+    let validators =
+        Validators { etag: Some("łódź".into()), last_modified: Some("a\nb".into()) };
+    let failed =
+        failure(&client(), Request { validators: Some(&validators), ..request(&url) }).await;
     assert_eq!(failed.kind, FailureKind::Unexpected304);
     assert!(!server.requests()[0].contains("if-"));
 }
@@ -53,14 +67,23 @@ async fn an_informational_answer_is_skipped() {
 #[tokio::test]
 async fn broken_http_and_too_many_headers() {
     assert_eq!(kind_of("SSH-2.0-OpenSSH_9\r\n\r\n").await, FailureKind::Protocol);
-    assert_eq!(kind_of(response("200 OK", &format!("X: {}\r\n", "x".repeat(1 << 20)), b"{}")).await, FailureKind::HeadersTooLarge);
-    assert_eq!(kind_of(response("200 OK", &"X: y\r\n".repeat(10_000), b"{}")).await, FailureKind::HeadersTooLarge);
+    assert_eq!(
+        kind_of(response("200 OK", &format!("X: {}\r\n", "x".repeat(1 << 20)), b"{}")).await,
+        FailureKind::HeadersTooLarge
+    );
+    assert_eq!(
+        kind_of(response("200 OK", &"X: y\r\n".repeat(10_000), b"{}")).await,
+        FailureKind::HeadersTooLarge
+    );
 }
 
 #[tokio::test]
 async fn a_host_that_asks_is_left_alone() {
-    let date = (chrono::Utc::now() + chrono::TimeDelta::seconds(60)).to_rfc2822().replace("+0000", "GMT");
-    for (status, wait) in [("429 Too Many Requests", "60".to_owned()), ("503 Service Unavailable", date)] {
+    let date =
+        (chrono::Utc::now() + chrono::TimeDelta::seconds(60)).to_rfc2822().replace("+0000", "GMT");
+    for (status, wait) in
+        [("429 Too Many Requests", "60".to_owned()), ("503 Service Unavailable", date)]
+    {
         let server = fixed(response(status, &format!("Retry-After: {wait}\r\n"), b"")).await;
         let (client, url, other) = (client(), server.url("/a"), server.url("/b"));
         let first = failure(&client, request(&url)).await.retry_after.unwrap();

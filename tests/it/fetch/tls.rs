@@ -23,9 +23,16 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
 }
 
 /// What it takes to be a TLS server for the names, by the authority.
-fn acceptor(authority: &CertifiedIssuer<'static, KeyPair>, names: &[&str], until: i32, protocol: &[u8]) -> TlsAcceptor {
+fn acceptor(
+    authority: &CertifiedIssuer<'static, KeyPair>,
+    names: &[&str],
+    until: i32,
+    protocol: &[u8],
+) -> TlsAcceptor {
     let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    let mut params =
+        CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+            .unwrap();
     params.not_before = date_time_ymd(2000, 1, 1);
     params.not_after = date_time_ymd(until, 1, 1);
     let certificate = params.signed_by(&key, authority).unwrap();
@@ -33,14 +40,22 @@ fn acceptor(authority: &CertifiedIssuer<'static, KeyPair>, names: &[&str], until
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
         .unwrap();
     config.alpn_protocols = vec![protocol.to_vec()];
     TlsAcceptor::from(Arc::new(config))
 }
 
 /// A TLS server that answers the same to all.
-async fn secure(authority: &CertifiedIssuer<'static, KeyPair>, names: &[&str], until: i32, answer: Vec<u8>) -> Server {
+async fn secure(
+    authority: &CertifiedIssuer<'static, KeyPair>,
+    names: &[&str],
+    until: i32,
+    answer: Vec<u8>,
+) -> Server {
     let acceptor = acceptor(authority, names, until, b"http/1.1");
     serve(move |stream, _, seen| {
         let (acceptor, answer) = (acceptor.clone(), answer.clone());
@@ -66,7 +81,10 @@ async fn a_certificate_is_good_or_says_why_not() {
     let authority = authority();
     let ok = response("200 OK", "", b"{}");
     let good = secure(&authority, &["localhost"], 2090, ok.clone()).await;
-    assert_eq!(body(&trusting(&authority), request(&https(&good))).await.document.body.as_ref(), b"{}");
+    assert_eq!(
+        body(&trusting(&authority), request(&https(&good))).await.document.body.as_ref(),
+        b"{}"
+    );
     let expired = secure(&authority, &["localhost"], 2001, ok.clone()).await;
     let wrong = secure(&authority, &["other.test"], 2090, ok.clone()).await;
     for (client, server, reason) in [
@@ -96,7 +114,8 @@ async fn a_server_that_speaks_no_tls() {
 async fn a_server_that_speaks_an_old_tls_alone() {
     // An alert, fatal: protocol version.
     let refusal = vec![0x15, 3, 2, 0, 2, 2, 70];
-    // A ServerHello of version 1.1 that chooses TLS_RSA_WITH_AES_128_CBC_SHA, without a session and without extensions.
+    // A ServerHello of version 1.1 that chooses TLS_RSA_WITH_AES_128_CBC_SHA, without a session and
+    // without extensions.
     let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
     hello.extend([7; 32]);
     hello.extend([0, 0, 0x2f, 0]);
@@ -126,10 +145,16 @@ async fn a_server_that_speaks_an_old_tls_alone() {
 async fn https_does_not_lead_to_http() {
     let authority = authority();
     let trap = fixed(response("200 OK", "", b"{}")).await;
-    let server =
-        secure(&authority, &["localhost"], 2090, response("301 Moved", &format!("Location: {}\r\n", trap.url("/")), b"")).await;
+    let server = secure(
+        &authority,
+        &["localhost"],
+        2090,
+        response("301 Moved", &format!("Location: {}\r\n", trap.url("/")), b""),
+    )
+    .await;
     let url = https(&server);
-    let failed = failure(&trusting(&authority), Request { allow_private: true, ..request(&url) }).await;
+    let failed =
+        failure(&trusting(&authority), Request { allow_private: true, ..request(&url) }).await;
     assert_eq!(failed.kind, FailureKind::InsecureRedirect);
     assert_eq!(trap.connections(), 0);
 }
@@ -141,7 +166,9 @@ async fn http2_is_spoken_where_offered_and_a_reset_stream_is_incomplete() {
     let server = serve(move |stream, _, seen| {
         let acceptor = acceptor.clone();
         async move {
-            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
             let service = service_fn(move |asked: hyper::Request<hyper::body::Incoming>| {
                 seen.lock().unwrap().push(format!("{:?} {}", asked.version(), asked.uri().path()));
                 let mut pieces = vec![Ok(Frame::data(Bytes::from_static(b"{}")))];
@@ -149,7 +176,9 @@ async fn http2_is_spoken_where_offered_and_a_reset_stream_is_incomplete() {
                     // An error in the body resets the stream.
                     pieces.push(Err(io::Error::other("cut")));
                 }
-                async { Ok::<_, Infallible>(hyper::Response::new(StreamBody::new(stream::iter(pieces)))) }
+                async {
+                    Ok::<_, Infallible>(hyper::Response::new(StreamBody::new(stream::iter(pieces))))
+                }
             });
             let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
             connection.serve_connection(TokioIo::new(stream), service).await.ok();
@@ -174,7 +203,8 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Reads up to the first request, whose headers are a frame of kind 1. Answers its stream; `None`: the client has gone.
+/// Reads up to the first request, whose headers are a frame of kind 1. Answers its stream; `None`:
+/// the client has gone.
 async fn asked(stream: &mut (impl AsyncRead + Unpin)) -> Option<u32> {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.ok()?;
@@ -197,14 +227,19 @@ async fn an_http2_server_that_goes_away_within_an_answer_is_asked_anew() {
     let server = serve(move |stream, number, seen| {
         let acceptor = acceptor.clone();
         async move {
-            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                return;
+            };
             stream.write_all(&frame(settings, 0, 0, &[])).await.ok();
-            let Some(id) = asked(&mut stream).await else { return };
+            let Some(id) = asked(&mut stream).await else {
+                return;
+            };
             seen.lock().unwrap().push(format!("stream {id}"));
             // Status 200, the first of the static table.
             let mut answer = [frame(settings, 1, 0, &[]), frame(headers, 4, id, &[0x88])].concat();
             if number == 0 {
-                // The last stream it knows is this one, and there is no error; the rest of the answer never comes.
+                // The last stream it knows is this one, and there is no error; the rest of the
+                // answer never comes.
                 let last = [&id.to_be_bytes()[..], &[0; 4]].concat();
                 answer.extend([frame(data, 0, id, b"{"), frame(goaway, 0, 0, &last)].concat());
             } else {
@@ -219,7 +254,11 @@ async fn an_http2_server_that_goes_away_within_an_answer_is_asked_anew() {
     let failed = failure(&client, request(&url)).await;
     assert_eq!(failed.kind, FailureKind::IncompleteBody, "{failed}");
     assert_eq!(body(&client, request(&url)).await.document.body.as_ref(), b"{}");
-    assert_eq!((server.connections(), server.requests().len()), (2, 2), "the next request has a connection of its own");
+    assert_eq!(
+        (server.connections(), server.requests().len()),
+        (2, 2),
+        "the next request has a connection of its own"
+    );
 }
 
 #[tokio::test]
@@ -231,7 +270,9 @@ async fn a_new_connection_resumes_the_session_of_the_last() {
     let server = serve(move |stream, _, seen| {
         let (acceptor, kinds) = (acceptor.clone(), Arc::clone(&seen_kinds));
         async move {
-            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
             kinds.lock().unwrap().push(stream.get_ref().1.handshake_kind().unwrap());
             reply(stream, seen, response("200 OK", "Connection: close\r\n", b"{}")).await;
         }
@@ -241,5 +282,8 @@ async fn a_new_connection_resumes_the_session_of_the_last() {
     for _ in 0..3 {
         body(&client, request(&https(&server))).await;
     }
-    assert_eq!(*kinds.lock().unwrap(), [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed]);
+    assert_eq!(
+        *kinds.lock().unwrap(),
+        [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed]
+    );
 }

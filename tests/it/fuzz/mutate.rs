@@ -126,7 +126,8 @@ fn insert(random: &mut Rng, out: &mut Vec<u8>, piece: &[u8]) {
     out.splice(at..at, piece.iter().copied());
 }
 
-/// Exchanges two values of a JSON document, or puts something strange in the place of one; `None`: it is none.
+/// Exchanges two values of a JSON document, or puts something strange in the place of one; `None`:
+/// it is none.
 fn swap_values(random: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
     let mut whole: Value = serde_json::from_slice(body).ok()?;
     let mut places = Vec::new();
@@ -136,10 +137,18 @@ fn swap_values(random: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
         0 => whole.pointer(from)?.clone(),
         1 => Value::String(TOKENS[random.usize(..TOKENS.len())].repeat(1 << random.u32(..12))),
         2 => match whole.pointer(from)? {
-            Value::Array(list) if !list.is_empty() => list.iter().cycle().take(list.len() * random.usize(2..40)).cloned().collect(),
+            Value::Array(list) if !list.is_empty() => {
+                list.iter().cycle().take(list.len() * random.usize(2..40)).cloned().collect()
+            }
             other => Value::Array(vec![other.clone()]),
         },
-        _ => random.choice([Value::Null, Value::from(-7), Value::from(1e300), Value::from(true), Value::from("")])?,
+        _ => random.choice([
+            Value::Null,
+            Value::from(-7),
+            Value::from(1e300),
+            Value::from(true),
+            Value::from(""),
+        ])?,
     };
     *whole.pointer_mut(to)? = value;
     Some(whole.to_string().into_bytes())
@@ -149,8 +158,13 @@ fn swap_values(random: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
 fn collect(value: &Value, at: String, out: &mut Vec<String>) {
     let below = |key: &str| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
     match value {
-        Value::Object(object) => object.iter().for_each(|(key, value)| collect(value, below(key), out)),
-        Value::Array(list) => list.iter().enumerate().for_each(|(place, value)| collect(value, below(&place.to_string()), out)),
+        Value::Object(object) => {
+            object.iter().for_each(|(key, value)| collect(value, below(key), out))
+        }
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .for_each(|(place, value)| collect(value, below(&place.to_string()), out)),
         _ => {}
     }
     if !at.is_empty() {

@@ -1,4 +1,5 @@
-//! The whole path of foreign bytes, from a document to the lines people read, with what must hold on it.
+//! The whole path of foreign bytes, from a document to the lines people read, with what must hold
+//! on it.
 //!
 //! Shared by the mutation tests and by the coverage-guided targets in `fuzz/`.
 
@@ -8,7 +9,9 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use statuswatch::config::FirstRun;
 use statuswatch::document::Document;
-use statuswatch::event::{Component, Draft, Impact, Kind, Status, StatusEvent, Time, render_block, render_block_colored};
+use statuswatch::event::{
+    Component, Draft, Impact, Kind, Status, StatusEvent, Time, render_block, render_block_colored,
+};
 use statuswatch::ledger::reconcile::{Context, KnownItem, Outcome, Seen, digest, reconcile};
 use statuswatch::snapshot::{Incident, Snapshot};
 use statuswatch::source::detect::detect;
@@ -41,13 +44,22 @@ pub(crate) struct Before {
 /// Recognises the document with every source and through the search behind an address.
 pub(crate) fn recognise(document: &Document) {
     drop(format!("{:?}", document.shape()));
-    harmless("text of a document", &statuswatch::text::one_line(&document.text(), 200), false, MOST_NAMED);
+    harmless(
+        "text of a document",
+        &statuswatch::text::one_line(&document.text(), 200),
+        false,
+        MOST_NAMED,
+    );
     for source in SOURCES {
         if let Some(reason) = source.recognise(document) {
             told("how it was recognised", &reason);
         }
         for url in source.locate(&document.url) {
-            assert!(matches!(url.scheme(), "http" | "https"), "{} would look at {url}", source.name());
+            assert!(
+                matches!(url.scheme(), "http" | "https"),
+                "{} would look at {url}",
+                source.name()
+            );
         }
     }
     let page = document.url.clone();
@@ -56,7 +68,11 @@ pub(crate) fn recognise(document: &Document) {
         asked += 1;
         assert!(matches!(url.scheme(), "http" | "https"), "recognition would look at {url}");
         // The document stands at the address itself and nowhere else.
-        std::future::ready(if url == page { Ok(document.clone()) } else { Err("404 Not Found".to_owned()) })
+        std::future::ready(if url == page {
+            Ok(document.clone())
+        } else {
+            Err("404 Not Found".to_owned())
+        })
     }));
     assert!(asked <= 64, "{asked} requests to recognise one page");
     match answer {
@@ -65,9 +81,11 @@ pub(crate) fn recognise(document: &Document) {
     }
 }
 
-/// Reads the documents as `source` and goes on to what people see. Answers what the ledger would know then.
+/// Reads the documents as `source` and goes on to what people see. Answers what the ledger would
+/// know then.
 pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) -> Option<Before> {
-    let bytes = documents.first.body.len() + documents.details.iter().map(|(_, detail)| detail.body.len()).sum::<usize>();
+    let bytes = documents.first.body.len()
+        + documents.details.iter().map(|(_, detail)| detail.body.len()).sum::<usize>();
     let snapshot = match source.parse(documents, Limits::default()) {
         Ok(snapshot) => snapshot,
         Err(error) => {
@@ -76,9 +94,16 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
         }
     };
     for detail in source.details(&documents.first, &snapshot, &before.known) {
-        assert!(matches!(detail.url.scheme(), "http" | "https"), "a detail would be asked of {}", detail.url);
+        assert!(
+            matches!(detail.url.scheme(), "http" | "https"),
+            "a detail would be asked of {}",
+            detail.url
+        );
         let host = detail.url.host_str();
-        assert!(host == documents.first.url.host_str() || host == Some(ELSEWHERE), "a document led to another host");
+        assert!(
+            host == documents.first.url.host_str() || host == Some(ELSEWHERE),
+            "a document led to another host"
+        );
     }
     check(&snapshot);
     let mut after = Before::default();
@@ -86,17 +111,25 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
         assert_eq!(digest(incident), digest(&incident.clone()));
         let known = before.items.iter().find(|(item, _)| item.native_id == incident.id);
         for (first_run, first_history) in [(Some(FirstRun::All), true), (None, false)] {
-            let context =
-                Context { provider: "acme", now: now(), first_run, watched_since: now(), first_history, moved_after: None };
+            let context = Context {
+                provider: "acme",
+                now: now(),
+                first_run,
+                watched_since: now(),
+                first_history,
+                moved_after: None,
+            };
             let seen = known.map_or(&[][..], |(_, seen)| seen);
-            let Outcome { item, seen: new, news } = reconcile(known.map(|(item, _)| item), seen, incident, context);
+            let Outcome { item, seen: new, news } =
+                reconcile(known.map(|(item, _)| item), seen, incident, context);
             for draft in news {
                 shown(&event(draft, source.name()), bytes);
             }
             if first_run.is_none() {
                 // What has been told is not told again.
                 let again = reconcile(Some(&item), &[seen, &new].concat(), incident, context);
-                let told: Vec<_> = again.news.iter().map(|draft| (&draft.update_id, draft.revision)).collect();
+                let told: Vec<_> =
+                    again.news.iter().map(|draft| (&draft.update_id, draft.revision)).collect();
                 assert!(told.is_empty(), "told again: {told:?}");
                 after.known.open.extend(item.open.then(|| (item.kind, item.native_id.clone())));
                 after.items.push((item, new));
@@ -141,7 +174,10 @@ fn check_incident(incident: &Incident) {
     harmless("title", &incident.title, false, MOST_NAMED);
     if let Some(url) = &incident.url {
         harmless("url", url, false, 1 << 20);
-        assert!(url.starts_with("http://") || url.starts_with("https://"), "a link nobody should open: {url}");
+        assert!(
+            url.starts_with("http://") || url.starts_with("https://"),
+            "a link nobody should open: {url}"
+        );
     }
     incident.components.iter().for_each(check_component);
     for update in &incident.updates {
@@ -153,10 +189,14 @@ fn check_incident(incident: &Incident) {
 fn shown(event: &StatusEvent, bytes: usize) {
     let line = serde_json::to_string(event).unwrap_or_else(|error| panic!("no line: {error}"));
     harmless("line of the log", &line, false, (64 << 10) + bytes.saturating_mul(MOST_GROWN));
-    let back: StatusEvent = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let back: StatusEvent =
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let block = render_block(event);
     harmless("block", &block, true, (64 << 10) + bytes.saturating_mul(MOST_GROWN));
-    let rules = block.lines().filter(|line| line.len() == 60 && line.bytes().all(|byte| byte == b'-')).count();
+    let rules = block
+        .lines()
+        .filter(|line| line.len() == 60 && line.bytes().all(|byte| byte == b'-'))
+        .count();
     assert_eq!(rules, 1, "a text passes for a frame: {block}");
     let colored = render_block_colored(event);
     assert_eq!(colored.matches('\u{1b}').count(), 2, "colour of somebody else");
@@ -222,7 +262,12 @@ pub(crate) fn texts(text: &str) {
     harmless("html_to_text", &html_to_text(text), true, MOST_TEXT);
     harmless("safe", &safe(text), true, usize::MAX);
     let decoded = decode_entities(text);
-    assert!(decoded.len() <= text.len().saturating_mul(4) + 64, "entities grew {} bytes to {}", text.len(), decoded.len());
+    assert!(
+        decoded.len() <= text.len().saturating_mul(4) + 64,
+        "entities grew {} bytes to {}",
+        text.len(),
+        decoded.len()
+    );
     told("title of a page", &statuswatch::source::shared::html_title(text).unwrap_or_default());
     harmless("prose", &statuswatch::source::shared::prose(text), true, MOST_TEXT);
     if let Ok(url) = Url::parse(text) {
@@ -236,13 +281,22 @@ fn told(what: &str, text: &str) {
 
 /// No character that a terminal obeys or that turns or hides text; no more than `most` bytes.
 fn harmless(what: &str, text: &str, lines: bool, most: usize) {
-    assert!(text.len() <= most, "{what}: {} bytes, at most {most}: {:?}", text.len(), text.chars().take(200).collect::<String>());
+    assert!(
+        text.len() <= most,
+        "{what}: {} bytes, at most {most}: {:?}",
+        text.len(),
+        text.chars().take(200).collect::<String>()
+    );
     let bad = text.chars().find(|&c| match c {
         '\n' => !lines,
         c if c.is_control() => true,
         c => matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'),
     });
-    assert!(bad.is_none(), "{what} holds {bad:?}: {:?}", text.chars().take(300).collect::<String>());
+    assert!(
+        bad.is_none(),
+        "{what} holds {bad:?}: {:?}",
+        text.chars().take(300).collect::<String>()
+    );
 }
 
 /// Runs a future that never has to wait.

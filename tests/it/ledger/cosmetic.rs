@@ -4,15 +4,23 @@ use super::*;
 
 #[test]
 fn twenty_polls_of_a_text_that_only_looks_different_tell_nothing() {
-    for id in [UpdateId::Native("1".to_owned()), UpdateId::Timed(at(-5), 0), UpdateId::Content, UpdateId::Latest] {
+    for id in [
+        UpdateId::Native("1".to_owned()),
+        UpdateId::Timed(at(-5), 0),
+        UpdateId::Content,
+        UpdateId::Latest,
+    ] {
         story(async {
             let mut world = World::new(FirstRun::Active).await;
             let text = |poll: i64| {
                 let space = if poll % 2 == 0 { " " } else { "\n\n" };
-                format!("Began {poll} minutes ago.{space}More: https://acme.example/i?id=7&utm_source=poll-{poll}.")
+                format!(
+                    "Began {poll} minutes ago.{space}More: https://acme.example/i?id=7&utm_source=poll-{poll}."
+                )
             };
             let page = |poll: i64, text: String| {
-                let update = Update { id: id.clone(), ..update("1", Status::Investigating, -5, &text) };
+                let update =
+                    Update { id: id.clone(), ..update("1", Status::Investigating, -5, &text) };
                 page(poll, vec![incident("a", vec![update])])
             };
             world.poll(page(1, text(1))).await;

@@ -1,4 +1,5 @@
-//! Results that wait together are written in one transaction: what one of them cannot do harms no other.
+//! Results that wait together are written in one transaction: what one of them cannot do harms no
+//! other.
 
 use statuswatch::ledger::{Flush, Ledger, Unchanged};
 
@@ -17,12 +18,18 @@ impl Three {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let all = provider(FirstRun::All, Filter::default());
-        let providers: Vec<_> =
-            ["first", "refused", "last"].map(|id| Arc::new(Provider { id: id.to_owned(), ..(*all).clone() })).into();
+        let providers: Vec<_> = ["first", "refused", "last"]
+            .map(|id| Arc::new(Provider { id: id.to_owned(), ..(*all).clone() }))
+            .into();
         let (fatal, ends) = tokio::sync::mpsc::unbounded_channel();
-        let options = Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
+        let options =
+            Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
         let ledger = LedgerActor::open(options).unwrap().start();
-        ledger.send(Watch { providers: providers.clone(), died: Vec::new() }).await.unwrap().unwrap();
+        ledger
+            .send(Watch { providers: providers.clone(), died: Vec::new() })
+            .await
+            .unwrap()
+            .unwrap();
         Self { dir, ledger, providers, ends }
     }
 
@@ -50,7 +57,13 @@ impl Three {
                 observed_at: at(1),
             };
             let answer = self.ledger.send(record);
-            async { answer.await.unwrap().map(|recorded| recorded.events).map_err(|error| error.to_string()) }
+            async {
+                answer
+                    .await
+                    .unwrap()
+                    .map(|recorded| recorded.events)
+                    .map_err(|error| error.to_string())
+            }
         });
         futures::future::join_all(polls).await
     }
@@ -76,8 +89,15 @@ fn a_result_that_cannot_be_written_spoils_no_other() {
         assert!(answers[1].as_ref().is_err_and(|error| error.contains("refused")), "{answers:?}");
         assert_eq!(three.told(), numbered(&["first", "first", "last", "last"]));
         three.database().execute_batch("DROP TRIGGER refusal").unwrap();
-        assert_eq!(three.poll().await, [Ok(0), Ok(2), Ok(0)], "asked again, it is told, and nothing else is");
-        assert_eq!(three.told(), numbered(&["first", "first", "last", "last", "refused", "refused"]));
+        assert_eq!(
+            three.poll().await,
+            [Ok(0), Ok(2), Ok(0)],
+            "asked again, it is told, and nothing else is"
+        );
+        assert_eq!(
+            three.told(),
+            numbered(&["first", "first", "last", "last", "refused", "refused"])
+        );
         assert!(three.ends.try_recv().is_err(), "nothing the process has to end for");
     });
 }
@@ -88,16 +108,25 @@ fn what_ends_the_whole_transaction_leaves_nothing_of_it() {
         let mut three = Three::new().await;
         three.refuse("ROLLBACK");
         let answers = three.poll().await;
-        assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(|error| error.contains("refused"))), "{answers:?}");
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.as_ref().is_err_and(|error| error.contains("refused"))),
+            "{answers:?}"
+        );
         assert_eq!(three.told(), []);
         three.database().execute_batch("DROP TRIGGER refusal").unwrap();
         assert_eq!(three.poll().await, [Ok(2), Ok(2), Ok(2)]);
-        assert_eq!(three.told(), numbered(&["first", "first", "refused", "refused", "last", "last"]));
+        assert_eq!(
+            three.told(),
+            numbered(&["first", "first", "refused", "refused", "last", "last"])
+        );
         assert!(three.ends.try_recv().is_err(), "it may pass");
     });
 }
 
-/// A page that answers again with 304s alone, while the disk is full: that it can be read is told once there is room.
+/// A page that answers again with 304s alone, while the disk is full: that it can be read is told
+/// once there is room.
 #[test]
 fn an_end_of_blindness_that_could_not_be_written_is_told_with_a_later_poll() {
     story(async {
@@ -108,7 +137,9 @@ fn an_end_of_blindness_that_could_not_be_written_is_told_with_a_later_poll() {
         let ledger = Ledger::default();
         ledger.replace(world.ledger.clone());
         within("the page being told as unreachable", async {
-            while world.short() != ["provider Acme Cloud cannot be read unreachable: no poll has ended"] {
+            while world.short()
+                != ["provider Acme Cloud cannot be read unreachable: no poll has ended"]
+            {
                 tokio::task::yield_now().await;
             }
         })
@@ -118,7 +149,13 @@ fn an_end_of_blindness_that_could_not_be_written_is_told_with_a_later_poll() {
         database.execute_batch(refusal).unwrap();
         let mut polled = async |minute: i64| {
             let (at, next_poll_at) = (at(minute), at(minute + 1));
-            ledger.hint(Unchanged { provider: "acme".to_owned(), generation: 1, at, next_poll_at, validators: None });
+            ledger.hint(Unchanged {
+                provider: "acme".to_owned(),
+                generation: 1,
+                at,
+                next_poll_at,
+                validators: None,
+            });
             world.ledger.send(Flush).await.unwrap().unwrap();
             world.short()
         };

@@ -1,6 +1,7 @@
 //! A ledger that remembers much: how long it takes to open it, and to store a poll.
 //!
-//! `STATUSWATCH_IDS=5000000 cargo test --test it ledger::large -- --nocapture` is the size of the case.
+//! `STATUSWATCH_IDS=5000000 cargo test --test it ledger::large -- --nocapture` is the size of the
+//! case.
 
 use std::time::Instant;
 
@@ -30,14 +31,20 @@ fn much_that_was_seen_delays_neither_the_start_nor_a_poll() {
         let opened = began.elapsed();
         let mut polls = Vec::new();
         for n in 1..=100 {
-            let news = incident(&format!("n{n}"), vec![update("1", Status::Investigating, n, &format!("Problem {n}."))]);
+            let news = incident(
+                &format!("n{n}"),
+                vec![update("1", Status::Investigating, n, &format!("Problem {n}."))],
+            );
             let began = Instant::now();
             assert_eq!(world.poll(page(n, vec![news])).await.verdict, Verdict::Changed);
             polls.push(began.elapsed());
         }
         assert_eq!(world.news().len(), 100);
         polls.sort();
-        println!("{ids} ids: open after {opened:.1?}, a poll stored in {:.1?} (median), {:.1?} (p99)", polls[50], polls[98]);
+        println!(
+            "{ids} ids: open after {opened:.1?}, a poll stored in {:.1?} (median), {:.1?} (p99)",
+            polls[50], polls[98]
+        );
         // 3 s and 50 ms says the case, of a machine that does nothing else.
         assert!(opened < Duration::from_secs(6), "{opened:?}");
         assert!(polls[50] < Duration::from_millis(500), "{:?}", polls[50]);

@@ -1,7 +1,9 @@
-//! Real pages at successive times, where they are at hand; what happened was read out of the files by hand.
+//! Real pages at successive times, where they are at hand; what happened was read out of the files
+//! by hand.
 //!
-//! Only what was captured is served: the summary, or the feed. How an incident ended is told by documents that were
-//! not captured, so that an incident that leaves the summary leaves without a word.
+//! Only what was captured is served: the summary, or the feed. How an incident ended is told by
+//! documents that were not captured, so that an incident that leaves the summary leaves without a
+//! word.
 
 use super::History;
 use crate::sources::fixtures::{entries, file_name, shared};
@@ -20,7 +22,10 @@ fn captured(name: &str, folder: &str, prefix: &str, first: &str, told: &[&str]) 
     let files = entries(&shared()?.join(folder));
     let files: Vec<_> = files.iter().filter(|file| file_name(file).starts_with(prefix)).collect();
     assert!(files.len() > 1, "there is no sequence {folder}/{prefix}");
-    let steps = files.into_iter().map(|file| vec![(first.to_owned(), std::fs::read(file).unwrap())]).collect();
+    let steps = files
+        .into_iter()
+        .map(|file| vec![(first.to_owned(), std::fs::read(file).unwrap())])
+        .collect();
     Some(History {
         name: name.to_owned(),
         first: first.to_owned(),
@@ -84,8 +89,9 @@ fn github() -> Vec<Option<History>> {
             "statuspage",
             "github-history-reappear",
             FEED,
-            // Four causes were found. Two updates of one of these incidents were only dated ten minutes earlier. An entry was taken
-            // off, so that another one of a month before came back at the far end: no news.
+            // Four causes were found. Two updates of one of these incidents were only dated ten
+            // minutes earlier. An entry was taken off, so that another one of a month before came
+            // back at the far end: no news.
             &[
                 "incident 17lxd87h22fj resolved r2 unknown 2025-12-10T14:52:00Z | Between December 9th, 2025",
                 "incident jcbsbbfd1x9r resolved r2 unknown 2025-12-15T15:45:00Z | On Dec 15th, 2025",
@@ -107,7 +113,8 @@ fn atlassian() -> Vec<Option<History>> {
                 // Both open at the first poll, without an impact.
                 "incident xmhfy88zyy22 investigating r1 none 2020-11-25T14:28:34.285Z | We are investigating an issue",
                 "incident x5yqyntc3kys investigating r1 none 2020-11-25T14:29:34.976Z | We are investigating reports",
-                // The former one has gone; its double got another title, another first text and a second one.
+                // The former one has gone; its double got another title, another first text and a
+                // second one.
                 "incident x5yqyntc3kys investigating r2 none 2020-11-25T14:29:34Z | Several systems",
                 "incident x5yqyntc3kys investigating r1 none 2020-11-25T16:14:27.965Z | We are continuing",
                 "incident x5yqyntc3kys identified r1 none 2020-11-25T18:59:00.700Z | Several systems",
@@ -128,7 +135,8 @@ fn atlassian() -> Vec<Option<History>> {
             "opsgenie-maint-sv5623kxtnvz",
             SUMMARY,
             &[
-                // Two maintenances were announced before: not told. What changes of them is the components within, as the incident moves them. (US is a group.)
+                // Two maintenances were announced before: not told. What changes of them is the
+                // components within, as the incident moves them. (US is a group.)
                 "incident dwjhw6fl1yl5 investigating r1 major 2021-09-14T00:03:28.012Z | We've noticed",
                 "component Reporting & Analytics: - -> major_outage",
                 "maintenance sv5623kxtnvz scheduled r1 maintenance 2021-09-15T06:59:31.290Z | Maintenance will begin",
@@ -145,7 +153,8 @@ fn atlassian() -> Vec<Option<History>> {
                 // The first text edited and, by mistake, posted once more.
                 "maintenance 3fdfvxk9zhgx scheduled r2 maintenance 2024-05-30T04:04:43.191Z | Statuspage has migrated",
                 "maintenance 3fdfvxk9zhgx scheduled r1 maintenance 2024-11-04T08:15:14.320Z | Statuspage has migrated",
-                // Eleven minutes later the second one is deleted, and the first one says another date.
+                // Eleven minutes later the second one is deleted, and the first one says another
+                // date.
                 "maintenance 3fdfvxk9zhgx scheduled r3 maintenance 2024-05-30T04:04:43.191Z | Statuspage has migrated",
                 "maintenance 3fdfvxk9zhgx in_progress r1 maintenance 2024-11-25T05:31:17.569Z | Scheduled maintenance is",
                 "maintenance 3fdfvxk9zhgx verifying r1 maintenance 2024-11-25T05:38:17.867Z | Verification",
@@ -179,7 +188,8 @@ fn openai() -> Vec<Option<History>> {
             "incident 01M3Q4RK1SM4EMK445GGPG7C0N investigating r1 minor 2026-09-29T17:52:52Z | We’re investigating elevated",
             "incident 01M3Q4HMNP8SZ27DTZKW6F5BJ4 investigating r1 none 2026-09-29T17:55:17Z | Our Help Center",
             "incident 01M3Q4RK1SM4EMK445GGPG7C0N investigating r1 minor 2026-09-29T18:24:17Z | We’re investigating elevated",
-            // Of the 25 components shown, these stand in both documents and have changed; the others are another 10.
+            // Of the 25 components shown, these stand in both documents and have changed; the
+            // others are another 10.
             "component Realtime: - -> degraded_performance",
             "component Compliance API: - -> degraded_performance",
             "component Search: - -> degraded_performance",
@@ -207,8 +217,8 @@ fn cloudflare() -> Option<History> {
         "cloudflare-summary-seq-8gmgl950y3h7",
         SUMMARY,
         &[
-            // Both open at the first poll; then edits of what was told beside seven updates at once, five, and eight. In the
-            // end they have left the summary.
+            // Both open at the first poll; then edits of what was told beside seven updates at
+            // once, five, and eight. In the end they have left the summary.
             "incident swzl0f0hxy68 investigating r1 minor 2025-11-18T11:17:16.881Z | ",
             "incident 8gmgl950y3h7 investigating r1 critical 2025-11-18T11:48:27.270Z | ",
             "incident swzl0f0hxy68 investigating r2 minor 2025-11-18T11:17:16Z | ",

@@ -1,9 +1,11 @@
-//! The histories of every other source, in `tests/fixtures`: what was told of each is written down in the snapshots
-//! beside this file, one for each source, and was held against the fixtures by hand.
+//! The histories of every other source, in `tests/fixtures`: what was told of each is written down
+//! in the snapshots beside this file, one for each source, and was held against the fixtures by
+//! hand.
 //!
-//! In some steps only a document beside the first one is new: `salesforce-maintenance`, `cachet-components`,
-//! `cachet-maintenance`. `uptimekuma-notice` tells less than its fixtures hold: its beats stay the same, and no page's do for more
-//! than a minute. In step 4 of `slack-outage` the history is missing, which no page is without for long.
+//! In some steps only a document beside the first one is new: `salesforce-maintenance`,
+//! `cachet-components`, `cachet-maintenance`. `uptimekuma-notice` tells less than its fixtures
+//! hold: its beats stay the same, and no page's do for more than a minute. In step 4 of
+//! `slack-outage` the history is missing, which no page is without for long.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,14 +28,21 @@ fn path(url: &Url) -> &str {
 /// Cases in which another host than the page's is asked: none on loopback.
 const OF_OTHER_HOSTS: [&str; 1] = ["aws-ended"];
 
-/// Where the documents of a step are served: the first one at `home`, each detail where the source asks for it, be it
-/// always or once something open has left the page.
+/// Where the documents of a step are served: the first one at `home`, each detail where the source
+/// asks for it, be it always or once something open has left the page.
 fn places(step: &Step, home: &str) -> Vec<(String, Vec<u8>)> {
     let first = &step.documents.first;
     let mut served = vec![(home.to_owned(), first.body.to_vec())];
     let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
-    let gone = Known { open: vec![(Kind::Incident, "gone".to_owned())], baseline: true, ..Known::default() };
-    let asked: Vec<_> = [Known::default(), gone].iter().flat_map(|known| step.source.details(first, &snapshot, known)).collect();
+    let gone = Known {
+        open: vec![(Kind::Incident, "gone".to_owned())],
+        baseline: true,
+        ..Known::default()
+    };
+    let asked: Vec<_> = [Known::default(), gone]
+        .iter()
+        .flat_map(|known| step.source.details(first, &snapshot, known))
+        .collect();
     for (role, document) in &step.documents.details {
         let place = asked.iter().find(|detail| detail.role == *role);
         let place = place.unwrap_or_else(|| panic!("{}: nobody asks for {role}", step.name));

@@ -20,7 +20,8 @@ const PLACES: &[(&str, &str)] = &[
 /// The case `source/case` of the fixtures, polled at `first`.
 fn case(case: &str, first: &str, told: &[&str]) -> History {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(case);
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut steps: Vec<(String, Step)> = Vec::new();
     for file in files {
@@ -45,7 +46,10 @@ fn case(case: &str, first: &str, told: &[&str]) -> History {
 /// Feed files, one a step.
 fn feed(name: &str, files: &[&str], told: &[&str]) -> History {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/feed");
-    let steps = files.iter().map(|file| vec![("history.atom".to_owned(), std::fs::read(folder.join(file)).unwrap())]).collect();
+    let steps = files
+        .iter()
+        .map(|file| vec![("history.atom".to_owned(), std::fs::read(folder.join(file)).unwrap())])
+        .collect();
     History {
         name: name.to_owned(),
         first: "history.atom".to_owned(),
@@ -68,7 +72,9 @@ fn statuspage() -> Vec<History> {
         case(
             "statuspage/open",
             SUMMARY,
-            &["incident acmeinc00001 investigating r1 major 2026-02-03T12:00:00Z | We are seeing failed"],
+            &[
+                "incident acmeinc00001 investigating r1 major 2026-02-03T12:00:00Z | We are seeing failed",
+            ],
         ),
         case(
             "statuspage/outage",
@@ -86,7 +92,8 @@ fn statuspage() -> Vec<History> {
                 "incident acmeinc00001 monitoring r1 minor 2026-02-03T12:50:00Z | The roll-back is complete.",
                 "incident acmeinc00001 monitoring r1 minor 2026-02-03T12:50:30Z | The roll-back is complete.",
                 "component API: major_outage -> operational",
-                // The fifth update is deleted, then a stale replica answers: nothing. Then the end, which only the history tells.
+                // The fifth update is deleted, then a stale replica answers: nothing. Then the end,
+                // which only the history tells.
                 "incident acmeinc00001 resolved r1 minor 2026-02-03T13:30:00Z | This incident",
                 "incident acmeinc00001 postmortem r1 minor 2026-02-06T09:00:00Z | A release left out",
             ],
@@ -108,7 +115,10 @@ fn statuspage() -> Vec<History> {
         case(
             "statuspage/components",
             SUMMARY,
-            &["component Europe: - -> degraded_performance", "component Europe: degraded_performance -> operational"],
+            &[
+                "component Europe: - -> degraded_performance",
+                "component Europe: degraded_performance -> operational",
+            ],
         ),
         case("statuspage/tenant", SUMMARY, &[]),
         // What is not over at the first poll, one with an update whose status is no word we know.
@@ -132,7 +142,9 @@ fn incidentio() -> Vec<History> {
         case(
             "incidentio/open",
             SUMMARY,
-            &["incident 01HACME0XNC000000000000001 investigating r1 minor 2026-04-02T10:00:00Z | We’re investigating runs"],
+            &[
+                "incident 01HACME0XNC000000000000001 investigating r1 minor 2026-04-02T10:00:00Z | We’re investigating runs",
+            ],
         ),
         case(
             "incidentio/outage",

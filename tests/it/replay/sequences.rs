@@ -1,5 +1,5 @@
-//! The sequences among the real captures that are judged in `sources/sequences.rs` one incident at a time: here the whole
-//! pipeline reads them, and the table of what happened is the same.
+//! The sequences among the real captures that are judged in `sources/sequences.rs` one incident at
+//! a time: here the whole pipeline reads them, and the table of what happened is the same.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +12,32 @@ use crate::sources::happened::SEQUENCES;
 
 /// All of them; none where the captures are not at hand.
 pub(super) fn histories() -> Vec<History> {
-    let Some(root) = shared() else { return Vec::new() };
+    let Some(root) = shared() else {
+        return Vec::new();
+    };
     SEQUENCES
         .iter()
         .enumerate()
         .map(|(place, sequence)| {
             let first = Url::parse(sequence.url).unwrap().path().trim_start_matches('/').to_owned();
             let file = |step: usize| root.join(sequence.files.replace("NN", &format!("{step:02}")));
-            let steps = (1..=sequence.steps).map(|step| vec![(first.clone(), std::fs::read(file(step)).unwrap())]).collect();
-            History { name: format!("{}-{place}", sequence.source), first, steps, brief: &[], only: "", told: Vec::new() }
+            let steps = (1..=sequence.steps)
+                .map(|step| vec![(first.clone(), std::fs::read(file(step)).unwrap())])
+                .collect();
+            History {
+                name: format!("{}-{place}", sequence.source),
+                first,
+                steps,
+                brief: &[],
+                only: "",
+                told: Vec::new(),
+            }
         })
         .collect()
 }
 
-/// Update, revision and status of what was told, by incident: between incidents there is no order to be held.
+/// Update, revision and status of what was told, by incident: between incidents there is no order
+/// to be held.
 type Facts = BTreeMap<String, Vec<(String, u64, String)>>;
 
 /// Holds what was told of these histories against the table of what happened.

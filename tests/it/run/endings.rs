@@ -86,7 +86,9 @@ async fn a_wrong_configuration_starts_nothing() {
     let ended = bench.start_as_is(&["run"]).ended().await;
     assert_eq!(ended.code(), Some(2));
     assert!(
-        ended.err.contains("providers.yaml:2:3") && ended.err.contains("interval") && ended.err.contains("acme"),
+        ended.err.contains("providers.yaml:2:3")
+            && ended.err.contains("interval")
+            && ended.err.contains("acme"),
         "{}",
         ended.err
     );
@@ -125,7 +127,9 @@ async fn a_damaged_or_newer_database_is_refused_and_left_alone() {
     cut.truncate(good.len() / 2);
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
     let newer = std::fs::read(&path).unwrap();
-    for (bytes, says) in [(zeroed, "is damaged"), (cut, "is damaged"), (newer, "start the newer statuswatch")] {
+    for (bytes, says) in
+        [(zeroed, "is damaged"), (cut, "is damaged"), (newer, "start the newer statuswatch")]
+    {
         std::fs::write(&path, &bytes).unwrap();
         let ended = bench.start(&["run"]).ended().await;
         assert_eq!(ended.code(), Some(1), "{says}");
@@ -141,10 +145,14 @@ async fn the_flag_goes_before_the_variable_and_that_before_the_file() {
     bench.write();
     let plain = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
     bench.write_text(&format!("state_dir: by-file\n{plain}"));
-    let made = || ["by-flag", "by-variable", "by-file"].map(|dir| bench.path(dir).join("ledger.db").exists());
-    for (flag, variable, expected) in
-        [(true, true, [true, false, false]), (false, true, [true, true, false]), (false, false, [true, true, true])]
-    {
+    let made = || {
+        ["by-flag", "by-variable", "by-file"].map(|dir| bench.path(dir).join("ledger.db").exists())
+    };
+    for (flag, variable, expected) in [
+        (true, true, [true, false, false]),
+        (false, true, [true, true, false]),
+        (false, false, [true, true, true]),
+    ] {
         let mut command = bench.command();
         command.args(["run", "--once"]);
         if flag {

@@ -28,11 +28,14 @@ async fn a_name_nobody_has_is_told_once_for_each_configuration() {
     ];
     run.wait_err("\"Data*\"").await;
     // Whatever changes on the page, it is not told again.
-    provider.set_component("Compute", statuswatch::event::ComponentStatus::DegradedPerformance).unwrap();
+    provider
+        .set_component("Compute", statuswatch::event::ComponentStatus::DegradedPerformance)
+        .unwrap();
     bench.wait_events(1).await;
     assert_eq!(told(&run.err()), slips);
 
-    // Another filter is another configuration. It is compared with what is known: nobody is asked for it.
+    // Another filter is another configuration. It is compared with what is known: nobody is asked
+    // for it.
     bench.remove("acme");
     bench.add("acme", &server.url("acme"), ", components: [Compute, Objects]");
     bench.write();
@@ -40,13 +43,15 @@ async fn a_name_nobody_has_is_told_once_for_each_configuration() {
     run.signal(Signal::HUP);
     run.wait_err("\"Objects\"").await;
     let since = server.requests_of("acme").split_off(before);
-    let whole = |request: &&Request| request.path.ends_with("summary.json") && !is_conditional(request);
+    let whole =
+        |request: &&Request| request.path.ends_with("summary.json") && !is_conditional(request);
     assert_eq!(since.iter().filter(whole).count(), 0);
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
     let again = "warning: acme: please check its filter: no component matches \"Objects\"; is \"Object storage\" meant?";
     assert_eq!(told(&ended.err), [slips[0], slips[1], again]);
-    let diagnostics = std::fs::read_dir(bench.path("diagnostics")).unwrap().next().unwrap().unwrap().path();
+    let diagnostics =
+        std::fs::read_dir(bench.path("diagnostics")).unwrap().next().unwrap().unwrap().path();
     let diagnostics = std::fs::read_to_string(diagnostics).unwrap();
     assert_eq!(diagnostics.matches("please check its filter").count(), 3, "{diagnostics}");
 }
@@ -61,7 +66,10 @@ async fn a_restart_compares_an_unchanged_page() {
     bench.add("acme", &server.url("acme"), ", components: [Computer]");
     let ended = bench.start(&["run", "--once"]).ended().await;
     let slip = "no component matches \"Computer\"; is \"Compute\" meant?";
-    assert_eq!((ended.code(), told(&ended.err)), (Some(0), vec![&*format!("warning: acme: please check its filter: {slip}")]));
+    assert_eq!(
+        (ended.code(), told(&ended.err)),
+        (Some(0), vec![&*format!("warning: acme: please check its filter: {slip}")])
+    );
     let ended = bench.start(&["check", "--online"]).ended().await;
     assert_eq!((ended.code(), ended.err.as_str()), (Some(0), ""));
     assert!(ended.out.contains(slip), "{}", ended.out);

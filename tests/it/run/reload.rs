@@ -15,7 +15,8 @@ const IDS: [&str; 4] = ["kept", "dropped", "changed", "added"];
 
 /// A server with four providers, and a bench that watches the first three.
 async fn four() -> (Server, Bench) {
-    let server = Server::start_each(World::new(IDS.map(|id| provider(id, &Statuspage)))).await.unwrap();
+    let server =
+        Server::start_each(World::new(IDS.map(|id| provider(id, &Statuspage)))).await.unwrap();
     let mut bench = Bench::new();
     for id in &IDS[..3] {
         bench.add(id, &server.url(id), "");
@@ -44,12 +45,18 @@ async fn a_reload_starts_stops_and_changes_only_what_it_names() {
     assert!(server.requests_of("dropped").len() <= dropped + 1, "one may have been under way");
 
     let kept = server.requests_of("kept");
-    let whole = kept.iter().filter(|request| request.path.ends_with("summary.json") && !is_conditional(request)).count();
+    let whole = kept
+        .iter()
+        .filter(|request| request.path.ends_with("summary.json") && !is_conditional(request))
+        .count();
     assert_eq!(whole, 1, "its poller was not started anew");
     let longest = kept.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap();
     assert!(longest < Duration::from_secs(1), "{longest:?}");
     let changed = server.requests_of("changed");
-    let whole = changed.iter().filter(|request| request.path.ends_with("summary.json") && !is_conditional(request)).count();
+    let whole = changed
+        .iter()
+        .filter(|request| request.path.ends_with("summary.json") && !is_conditional(request))
+        .count();
     assert_eq!(whole, 1, "a changed entry goes on from where it stood");
     assert_eq!(bench.status_of("changed").unwrap()["name"], "Renamed");
     assert!(bench.status_of("dropped").is_none());
@@ -76,16 +83,17 @@ async fn an_invalid_reload_changes_nothing_and_says_why() {
     assert_eq!(run.stop().await.code(), Some(0));
 }
 
-/// As mounted configurations are exchanged: the link is moved to another file in one step, again and again.
+/// As mounted configurations are exchanged: the link is moved to another file in one step, again
+/// and again.
 #[tokio::test]
 async fn a_file_exchanged_by_its_link_is_read_as_the_old_or_the_new_and_never_as_a_mix() {
     let (server, bench) = four().await;
     bench.write();
     let text = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
     for name in ["North", "South"] {
-        let named = IDS[..3]
-            .iter()
-            .fold(text.clone(), |text, id| text.replace(&format!("{{id: {id},"), &format!("{{id: {id}, name: {name} {id},")));
+        let named = IDS[..3].iter().fold(text.clone(), |text, id| {
+            text.replace(&format!("{{id: {id},"), &format!("{{id: {id}, name: {name} {id},"))
+        });
         std::fs::write(bench.path(name), named).unwrap();
     }
     let swap = |to: &str| {
@@ -98,10 +106,14 @@ async fn a_file_exchanged_by_its_link_is_read_as_the_old_or_the_new_and_never_as
     for round in 0..6 {
         swap(["South", "North"][round % 2]);
         run.signal(Signal::HUP);
-        until_true("a reload", || run.err().matches("the configuration was reloaded").count() > round).await;
+        until_true("a reload", || {
+            run.err().matches("the configuration was reloaded").count() > round
+        })
+        .await;
         let status = bench.status().unwrap();
         let rows = status["providers"].as_array().unwrap();
-        let south = rows.iter().filter(|row| row["name"].as_str().unwrap().starts_with("South")).count();
+        let south =
+            rows.iter().filter(|row| row["name"].as_str().unwrap().starts_with("South")).count();
         assert!((south == 0 || south == 3) && rows.len() == 3, "{status}");
     }
     assert_eq!(run.stop().await.code(), Some(0));

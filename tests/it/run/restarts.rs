@@ -30,9 +30,16 @@ async fn a_restart_tells_nothing_again_and_asks_only_for_what_is_new() {
     acme.update(posted.incident, Status::Identified, "A cable is cut.").unwrap();
     let run = bench.start(&["run"]);
     let events = bench.wait_events(2).await;
-    assert_eq!((&events[1]["status"], &events[1]["previous_status"]), (&"identified".into(), &"investigating".into()));
+    assert_eq!(
+        (&events[1]["status"], &events[1]["previous_status"]),
+        (&"identified".into(), &"investigating".into())
+    );
     let ended = run.stop().await;
-    assert!(ended.out.contains("A cable is cut.") && !ended.out.contains("one of two zones"), "{}", ended.out);
+    assert!(
+        ended.out.contains("A cable is cut.") && !ended.out.contains("one of two zones"),
+        "{}",
+        ended.out
+    );
 }
 
 #[tokio::test]
@@ -45,7 +52,8 @@ async fn a_kill_at_any_moment_tells_nothing_twice() {
             bench.wait_events(1).await;
         }
         polls(&server, "acme", 1).await;
-        acme.update(posted.incident, Status::Identified, &format!("Found in round {round}.")).unwrap();
+        acme.update(posted.incident, Status::Identified, &format!("Found in round {round}."))
+            .unwrap();
         polls(&server, "acme", 1 + round % 3).await;
         run.signal(Signal::KILL);
         assert_eq!(run.ended().await.code(), None);
@@ -55,7 +63,10 @@ async fn a_kill_at_any_moment_tells_nothing_twice() {
     polls(&server, "acme", 2).await;
     run.stop().await;
     let texts: Vec<&str> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
-    assert_eq!(texts[1..], (0..5).map(|round| format!("Found in round {round}.")).collect::<Vec<_>>());
+    assert_eq!(
+        texts[1..],
+        (0..5).map(|round| format!("Found in round {round}.")).collect::<Vec<_>>()
+    );
     assert_eq!(bench.events(), events);
 }
 
@@ -90,18 +101,21 @@ async fn a_sink_that_is_added_begins_with_what_comes_and_one_that_comes_back_goe
         polls(&server, "acme", 2).await;
         bench.wait_events(n + 1).await;
         if format == "both" {
-            // What it missed while it was away, and what is new; nothing of the time before it was there.
+            // What it missed while it was away, and what is new; nothing of the time before it was
+            // there.
             acme.update(posted.incident, Status::Identified, &format!("Text {n}.")).unwrap();
             bench.wait_events(n + 2).await;
             until_true("the text", || text().contains(&format!("Text {n}."))).await;
         }
         assert_eq!(run.stop().await.code(), Some(0));
         if format == "json" {
-            acme.update(posted.incident, Status::Monitoring, &format!("Text {n} afterwards.")).unwrap();
+            acme.update(posted.incident, Status::Monitoring, &format!("Text {n} afterwards."))
+                .unwrap();
         }
     }
-    let told: Vec<bool> = ["one of two zones", "Text 0 afterwards.", "Text 1.", "Text 2 afterwards.", "Text 3."]
-        .map(|part| text().contains(part))
-        .to_vec();
+    let told: Vec<bool> =
+        ["one of two zones", "Text 0 afterwards.", "Text 1.", "Text 2 afterwards.", "Text 3."]
+            .map(|part| text().contains(part))
+            .to_vec();
     assert_eq!(told, [false, true, true, true, true], "{}", text());
 }

@@ -13,13 +13,17 @@ use crate::support::wait::until_true;
 async fn once_tells_what_is_new_or_that_nothing_is_and_what_was_last() {
     let (acme, _server, bench) = acme().await;
     let quiet = bench.start(&["run", "--once"]).ended().await;
-    assert_eq!((quiet.code(), quiet.out.as_str(), quiet.err.as_str()), (Some(0), "No new updates.\n", ""));
+    assert_eq!(
+        (quiet.code(), quiet.out.as_str(), quiet.err.as_str()),
+        (Some(0), "No new updates.\n", "")
+    );
 
     let posted = trouble(&acme);
     let told = bench.start(&["run", "--once"]).ended().await;
     assert_eq!(told.code(), Some(0), "{}", told.err);
     assert!(
-        told.out.contains("] acme - Investigating (major)\n") && told.out.contains("Requests fail in one of two zones."),
+        told.out.contains("] acme - Investigating (major)\n")
+            && told.out.contains("Requests fail in one of two zones."),
         "{}",
         told.out
     );
@@ -28,14 +32,19 @@ async fn once_tells_what_is_new_or_that_nothing_is_and_what_was_last() {
     let again = bench.start(&["run", "--once"]).ended().await;
     assert_eq!(again.code(), Some(0));
     assert!(
-        again.out.starts_with("No new updates.\nLast known update:\n[") && again.out.matches("] acme").count() == 1,
+        again.out.starts_with("No new updates.\nLast known update:\n[")
+            && again.out.matches("] acme").count() == 1,
         "{}",
         again.out
     );
 
     acme.resolve(posted.incident, "All is well.").unwrap();
     let over = bench.start(&["run", "--once"]).ended().await;
-    assert!(over.out.contains("] acme - Resolved (major)\n") && over.out.contains("All is well."), "{}", over.out);
+    assert!(
+        over.out.contains("] acme - Resolved (major)\n") && over.out.contains("All is well."),
+        "{}",
+        over.out
+    );
 }
 
 #[tokio::test]
@@ -60,7 +69,11 @@ async fn hosted_reads_nothing_and_colours_nothing() {
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
     assert_eq!(keys.stream_position().unwrap(), 0, "standard input was read");
-    assert!(ended.out.contains("acme - Investigating (major)") && !ended.out.contains('\u{1b}'), "{}", ended.out);
+    assert!(
+        ended.out.contains("acme - Investigating (major)") && !ended.out.contains('\u{1b}'),
+        "{}",
+        ended.out
+    );
     assert!(!ended.out.contains("Keys:"), "{}", ended.out);
 }
 
@@ -73,9 +86,13 @@ async fn json_on_the_console_is_the_event_log() {
     acme.resolve(posted.incident, "All is well.").unwrap();
     let events = bench.wait_events(2).await;
     let ended = run.stop().await;
-    let console: Vec<Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let console: Vec<Value> =
+        ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(console, events);
-    assert_eq!((&events[1]["status"], &events[1]["previous_status"]), (&"resolved".into(), &"investigating".into()));
+    assert_eq!(
+        (&events[1]["status"], &events[1]["previous_status"]),
+        (&"resolved".into(), &"investigating".into())
+    );
 }
 
 #[tokio::test]
@@ -94,7 +111,13 @@ async fn nothing_is_said_while_nothing_changes_and_one_line_at_each_end_of_a_fai
     let ended = run.stop().await;
     let lines: Vec<&str> = ended.err.lines().collect();
     assert_eq!(lines.len(), 2, "{}", ended.err);
-    assert!(lines[0].contains("acme") && lines[0].contains("cannot be read") && lines[0].contains("503"), "{}", lines[0]);
+    assert!(
+        lines[0].contains("acme")
+            && lines[0].contains("cannot be read")
+            && lines[0].contains("503"),
+        "{}",
+        lines[0]
+    );
     assert!(lines[1].contains("acme") && lines[1].contains("can be read again"), "{}", lines[1]);
     assert_eq!(ended.out, "");
 }
@@ -107,17 +130,28 @@ async fn blindness_is_told_once_and_so_is_sight() {
     polls(&server, "acme", 2).await;
     acme.fault(Fault::Closed);
     let events = bench.wait_events(1).await;
-    assert_eq!((&events[0]["kind"], &events[0]["status"]), (&"provider".into(), &"unreachable".into()));
+    assert_eq!(
+        (&events[0]["kind"], &events[0]["status"]),
+        (&"provider".into(), &"unreachable".into())
+    );
     assert!(!events[0]["message"].is_null(), "it says why: {}", events[0]);
     until_true("status to say unknown", || {
-        bench.status_of("acme").is_some_and(|row| row["freshness"] == "unreachable" && row["status"] == "unknown")
+        bench
+            .status_of("acme")
+            .is_some_and(|row| row["freshness"] == "unreachable" && row["status"] == "unknown")
     })
     .await;
 
     acme.clear_faults();
     let events = bench.wait_events(2).await;
-    assert_eq!((&events[1]["status"], &events[1]["previous_status"]), (&"reachable".into(), &"unreachable".into()));
-    until_true("status to say fresh", || bench.status_of("acme").is_some_and(|row| row["freshness"] == "fresh")).await;
+    assert_eq!(
+        (&events[1]["status"], &events[1]["previous_status"]),
+        (&"reachable".into(), &"unreachable".into())
+    );
+    until_true("status to say fresh", || {
+        bench.status_of("acme").is_some_and(|row| row["freshness"] == "fresh")
+    })
+    .await;
     assert_eq!(bench.events().len(), 2);
     run.stop().await;
 }
@@ -130,11 +164,17 @@ async fn what_is_known_can_be_read_while_it_runs_and_afterwards() {
     bench.wait_events(1).await;
     let look = || {
         let status = bench.status_of("acme").unwrap();
-        assert_eq!((&status["source"], &status["open"][0]["status"]), (&"statuspage".into(), &"investigating".into()));
+        assert_eq!(
+            (&status["source"], &status["open"][0]["status"]),
+            (&"statuspage".into(), &"investigating".into())
+        );
         for command in ["history", "logs"] {
             let (output, out, err) = bench.output(&[command, "--json"]);
             assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{command}");
-            assert!(out.contains("Failed requests") && out.contains(&acme.incident_id(posted.incident)), "{command}: {out}");
+            assert!(
+                out.contains("Failed requests") && out.contains(&acme.incident_id(posted.incident)),
+                "{command}: {out}"
+            );
         }
     };
     look();

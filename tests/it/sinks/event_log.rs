@@ -34,11 +34,15 @@ fn a_foreign_file_is_continued_at_its_end() {
         ledger.drain(&mut sink);
         let text = fs::read_to_string(active(dir.path())).unwrap();
         let separator = if content.ends_with('\n') { "" } else { "\n" };
-        assert_eq!(text, format!("{content}{separator}{}\n{}\n", ledger.events[0].line, ledger.events[1].line));
+        assert_eq!(
+            text,
+            format!("{content}{separator}{}\n{}\n", ledger.events[0].line, ledger.events[1].line)
+        );
     }
 }
 
-/// A power cut can leave later pages written and earlier ones zero: nothing of it is somebody else's.
+/// A power cut can leave later pages written and earlier ones zero: nothing of it is somebody
+/// else's.
 #[test]
 fn what_a_power_cut_left_is_cut_and_written_anew() {
     let line = |seq: u64| format!("{}\n", recorded(seq).line);
@@ -88,7 +92,10 @@ fn lines_the_ledger_does_not_know_are_kept() {
     assert_eq!(ledger.cursor.seq, 3);
     ledger.events.push(recorded(7));
     ledger.drain(&mut sink);
-    assert_eq!(fs::read_to_string(active(dir.path())).unwrap(), format!("{before}a note\n{}\n", recorded(7).line));
+    assert_eq!(
+        fs::read_to_string(active(dir.path())).unwrap(),
+        format!("{before}a note\n{}\n", recorded(7).line)
+    );
 }
 
 #[test]
@@ -131,11 +138,19 @@ fn a_moved_deleted_or_shortened_file_is_noticed() {
 #[test]
 fn a_place_that_is_no_file_is_an_error_and_a_link_is_followed() {
     let dir = tempfile::tempdir().unwrap();
-    let open = || json(dir.path(), Rotation::Never).open(&Cursor::default(), &mut |_| Ok(Vec::new()));
+    let open =
+        || json(dir.path(), Rotation::Never).open(&Cursor::default(), &mut |_| Ok(Vec::new()));
     fs::create_dir(active(dir.path())).unwrap();
     assert!(matches!(open(), Err(SinkError::Io { .. })));
     fs::remove_dir(active(dir.path())).unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, active(dir.path()), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        active(dir.path()),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
     assert!(matches!(open(), Err(SinkError::Io { .. })));
     fs::remove_file(active(dir.path())).unwrap();
     let target = dir.path().join("elsewhere");

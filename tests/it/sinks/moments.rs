@@ -10,7 +10,8 @@ enum Step {
     Deliver {
         count: usize,
     },
-    /// The process dies after the write; the cursor is not stored, and this much of what was written stays.
+    /// The process dies after the write; the cursor is not stored, and this much of what was
+    /// written stays.
     Crash {
         count: usize,
         keep: f64,
@@ -23,7 +24,11 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (1..12usize).prop_map(|count| Step::Deliver { count }),
-        (1..12usize, 0.0..=1.0f64, any::<bool>()).prop_map(|(count, keep, rubbish)| Step::Crash { count, keep, rubbish }),
+        (1..12usize, 0.0..=1.0f64, any::<bool>()).prop_map(|(count, keep, rubbish)| Step::Crash {
+            count,
+            keep,
+            rubbish
+        }),
         Just(Step::Restart),
         Just(Step::Reopen),
     ]
@@ -49,7 +54,8 @@ proptest! {
                     let before = fs::metadata(active(dir.path())).unwrap().len();
                     sink.deliver(&ledger.behind(count)).unwrap();
                     drop(sink);
-                    // Synced bytes do not go away; those of this delivery may, when it died before the sync.
+                    // Synced bytes do not go away; those of this delivery may, when it died before
+                    // the sync.
                     let base = if rotated(dir.path()).len() > files { 0 } else { before };
                     let size = fs::metadata(active(dir.path())).unwrap().len();
                     let kept = base + ((size - base) as f64 * keep) as u64;

@@ -39,8 +39,9 @@ fn one_file_holds_one_day() {
     let now = Arc::new(AtomicI64::new(start.timestamp()));
     let clock = Arc::clone(&now);
     let mut ledger = Ledger::new(60);
-    let mut sink = json(dir.path(), Rotation::Daily)
-        .with_clock(Box::new(move || chrono::DateTime::from_timestamp(clock.load(Ordering::Relaxed), 0).unwrap()));
+    let mut sink = json(dir.path(), Rotation::Daily).with_clock(Box::new(move || {
+        chrono::DateTime::from_timestamp(clock.load(Ordering::Relaxed), 0).unwrap()
+    }));
     ledger.open(&mut sink).unwrap();
     while ledger.cursor.seq < 60 {
         ledger.cursor = sink.deliver(&ledger.behind(1)).unwrap();
@@ -48,7 +49,12 @@ fn one_file_holds_one_day() {
     }
     let counts: Vec<(String, usize)> = rotated(dir.path())
         .iter()
-        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap().lines().count()))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_str().unwrap().to_owned(),
+                fs::read_to_string(path).unwrap().lines().count(),
+            )
+        })
         .collect();
     let expected = [
         ("events.20260328T000000Z.000001.jsonl", 1),
@@ -89,7 +95,8 @@ fn a_half_done_rename_is_finished() {
     ledger.open(&mut sink).unwrap();
     ledger.drain(&mut sink);
     drop(sink);
-    fs::hard_link(active(dir.path()), dir.path().join("events.20260223T102049Z.000001.jsonl")).unwrap();
+    fs::hard_link(active(dir.path()), dir.path().join("events.20260223T102049Z.000001.jsonl"))
+        .unwrap();
     let mut sink = json(dir.path(), Rotation::Never);
     ledger.events.push(recorded(5));
     ledger.open(&mut sink).unwrap();

@@ -29,7 +29,8 @@ fn summary(path: &Path) -> Document {
 fn read(root: &Path, source: &str, name: &str) -> Snapshot {
     let path = root.join(source).join(name);
     let document = summary(&path);
-    let by: Vec<&str> = SOURCES.iter().filter(|s| s.recognise(&document).is_some()).map(|s| s.name()).collect();
+    let by: Vec<&str> =
+        SOURCES.iter().filter(|s| s.recognise(&document).is_some()).map(|s| s.name()).collect();
     assert_eq!(by, [source], "{name}");
     let snapshot = by_name(source).unwrap().parse(&Documents::only(document), Limits::default());
     let snapshot = snapshot.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -38,7 +39,11 @@ fn read(root: &Path, source: &str, name: &str) -> Snapshot {
 }
 
 fn incident<'a>(snapshot: &'a Snapshot, id: &str) -> &'a Incident {
-    snapshot.incidents.iter().find(|incident| incident.id == id).unwrap_or_else(|| panic!("no incident {id}"))
+    snapshot
+        .incidents
+        .iter()
+        .find(|incident| incident.id == id)
+        .unwrap_or_else(|| panic!("no incident {id}"))
 }
 
 fn texts(incident: &Incident) -> Vec<(&UpdateId, &str)> {
@@ -52,7 +57,9 @@ fn every_summary_is_read_by_its_source_alone() {
     for source in ["statuspage", "incidentio"] {
         for path in entries(&root.join(source)) {
             let name = file_name(&path);
-            let is_summary = ["-summary-", "-maint-", "wrong-tenant", "zone-change"].iter().any(|part| name.contains(part));
+            let is_summary = ["-summary-", "-maint-", "wrong-tenant", "zone-change"]
+                .iter()
+                .any(|part| name.contains(part));
             if !is_summary || path.extension().is_none_or(|end| end != "json") {
                 continue;
             }
@@ -61,9 +68,16 @@ fn every_summary_is_read_by_its_source_alone() {
             for incident in &snapshot.incidents {
                 assert!(!incident.title.is_empty() && !incident.updates.is_empty(), "{name}");
                 let fields = (incident.status, incident.impact);
-                assert!(fields.0 != Status::Update && fields.1 != Impact::Unknown, "{name}: {fields:?}");
+                assert!(
+                    fields.0 != Status::Update && fields.1 != Impact::Unknown,
+                    "{name}: {fields:?}"
+                );
                 for update in &incident.updates {
-                    assert!(update.published_at.is_some() && update.edited_at.is_some() || source == "incidentio", "{name}");
+                    assert!(
+                        update.published_at.is_some() && update.edited_at.is_some()
+                            || source == "incidentio",
+                        "{name}"
+                    );
                     assert!(!update.text.is_empty(), "{name}");
                 }
             }
@@ -79,8 +93,11 @@ fn sequences_show_what_is_known_of_them() {
     let page = |name: &str| read(&root, "statuspage", name);
 
     let id = "8gmgl950y3h7";
-    let counts: Vec<usize> =
-        (1..=4).map(|n| incident(&page(&format!("cloudflare-summary-seq-{id}-0{n}.json")), id).updates.len()).collect();
+    let counts: Vec<usize> = (1..=4)
+        .map(|n| {
+            incident(&page(&format!("cloudflare-summary-seq-{id}-0{n}.json")), id).updates.len()
+        })
+        .collect();
     assert_eq!((counts[0], counts[1], counts[2], counts[3]), (1, 8, 13, 21));
     let first = page("cloudflare-summary-seq-8gmgl950y3h7-01.json");
     assert_eq!(incident(&first, id).impact, Impact::Critical);
@@ -88,10 +105,16 @@ fn sequences_show_what_is_known_of_them() {
     assert!(!last.incidents.iter().any(|incident| incident.id == id));
     assert_eq!(last.coverage.incidents, Listing::Open);
 
-    let (before, after) = (page("github-summary-seq-p38y9j23bt7b-02.json"), page("github-summary-seq-p38y9j23bt7b-03.json"));
+    let (before, after) = (
+        page("github-summary-seq-p38y9j23bt7b-02.json"),
+        page("github-summary-seq-p38y9j23bt7b-03.json"),
+    );
     let (before, after) = (incident(&before, "p38y9j23bt7b"), incident(&after, "p38y9j23bt7b"));
     let (old, new) = (texts(before), texts(after));
-    assert_eq!(old.iter().map(|t| t.0).collect::<Vec<_>>(), new.iter().map(|t| t.0).collect::<Vec<_>>());
+    assert_eq!(
+        old.iter().map(|t| t.0).collect::<Vec<_>>(),
+        new.iter().map(|t| t.0).collect::<Vec<_>>()
+    );
     assert_eq!(old[0], new[0]);
     assert_ne!(old[1].1, new[1].1);
     assert!(after.updates[1].edited_at > before.updates[1].edited_at);
@@ -110,7 +133,8 @@ fn sequences_show_what_is_known_of_them() {
     };
     assert_eq!([updates(1), updates(2), updates(3), updates(4)], [2, 3, 2, 4]);
 
-    let versions: Vec<_> = (1..=3).map(|n| page(&format!("jira-wrong-tenant-0{n}.json")).page.id).collect();
+    let versions: Vec<_> =
+        (1..=3).map(|n| page(&format!("jira-wrong-tenant-0{n}.json")).page.id).collect();
     assert!(versions[0] == versions[2] && versions[0] != versions[1]);
 
     let jira = page("jira-summary-seq-x5yqyntc3kys-06.json");
@@ -118,23 +142,38 @@ fn sequences_show_what_is_known_of_them() {
 
     let opsgenie = page("opsgenie-maint-sv5623kxtnvz-01.json");
     assert!(opsgenie.components.iter().any(|component| component.group.as_deref() == Some("EU")));
-    assert!(!opsgenie.components.iter().any(|component| component.id.as_deref() == Some("jzqq334r65mx")), "a group row");
+    assert!(
+        !opsgenie
+            .components
+            .iter()
+            .any(|component| component.id.as_deref() == Some("jzqq334r65mx")),
+        "a group row"
+    );
 }
 
 #[test]
 fn openai_shows_25_components_that_are_not_all() {
     let Some(root) = shared() else { return };
     let quiet = read(&root, "incidentio", "openai-compat-summary-seq-01.json");
-    assert_eq!((quiet.components.len(), quiet.incidents.len(), quiet.impact()), (25, 0, Impact::None));
+    assert_eq!(
+        (quiet.components.len(), quiet.incidents.len(), quiet.impact()),
+        (25, 0, Impact::None)
+    );
     assert_eq!(quiet.coverage.incidents, Listing::Open);
     let open = read(&root, "incidentio", "openai-compat-summary-seq-02.json");
     assert_eq!((open.components.len(), open.incidents.len()), (25, 2));
     assert!(!open.coverage.all_components && open.page.version.is_none());
     let incident = incident(&open, "01M3Q4RK1SM4EMK445GGPG7C0N");
-    assert_eq!(incident.url.as_deref(), Some("https://status.openai.com/incidents/01M3Q4RK1SM4EMK445GGPG7C0N"));
+    assert_eq!(
+        incident.url.as_deref(),
+        Some("https://status.openai.com/incidents/01M3Q4RK1SM4EMK445GGPG7C0N")
+    );
     assert_eq!(incident.updates.len(), 2);
     assert_eq!(incident.updates[0].published_at, parse_time("2026-09-29T17:52:52Z"));
-    assert!(incident.updates[0].text.contains("\n\n") || incident.updates[1].text.contains("\n\n"), "paragraphs stay");
+    assert!(
+        incident.updates[0].text.contains("\n\n") || incident.updates[1].text.contains("\n\n"),
+        "paragraphs stay"
+    );
 }
 
 #[test]
@@ -148,7 +187,10 @@ fn what_is_no_summary_is_an_error() {
         error("statuspage", "statuspage/jira-align-error-500-body.json"),
         "the provider answered with an error: 500 Internal Server Error"
     );
-    assert_eq!(error("statuspage", "statuspage/unclaimed-subdomain.html"), "an HTML page was answered: \"Statuspage | Atlassian\"");
+    assert_eq!(
+        error("statuspage", "statuspage/unclaimed-subdomain.html"),
+        "an HTML page was answered: \"Statuspage | Atlassian\""
+    );
     for file in [
         "statuspage/github-status-01.json",
         "statuspage/github-incidents-trimmed.json",
@@ -158,7 +200,11 @@ fn what_is_no_summary_is_an_error() {
         "betterstack/turso-index.json",
     ] {
         for source in ["statuspage", "incidentio"] {
-            assert!(error(source, file).starts_with(&format!("not a {source} document")), "{file}: {}", error(source, file));
+            assert!(
+                error(source, file).starts_with(&format!("not a {source} document")),
+                "{file}: {}",
+                error(source, file)
+            );
         }
     }
     error("statuspage", "incidentio/openai-compat-summary-seq-01.json");
@@ -172,7 +218,8 @@ fn html_is_recognised_where_it_is_read_and_nothing_by_two() {
     assert!(files.len() > 100);
     for path in files {
         let document = summary(&path);
-        let by: Vec<&str> = SOURCES.iter().filter(|s| s.recognise(&document).is_some()).map(|s| s.name()).collect();
+        let by: Vec<&str> =
+            SOURCES.iter().filter(|s| s.recognise(&document).is_some()).map(|s| s.name()).collect();
         assert!(by.len() <= 1, "{}: {by:?}", path.display());
         if document.shape() == Shape::Html {
             let own = path.parent().map(file_name).unwrap_or_default();
@@ -185,11 +232,16 @@ fn html_is_recognised_where_it_is_read_and_nothing_by_two() {
 #[tokio::test]
 async fn dead_statuspage_addresses_are_refused_with_their_reason() {
     let Some(root) = shared() else { return };
-    for (file, reason) in [("unclaimed-subdomain.html", "nobody has claimed"), ("inactive-page.html", "switched off")] {
+    for (file, reason) in
+        [("unclaimed-subdomain.html", "nobody has claimed"), ("inactive-page.html", "switched off")]
+    {
         let page = Url::parse("https://acme.statuspage.io/").unwrap();
         let answer = document(&root.join("statuspage").join(file), page.as_str());
         let error = detect(&page, |_, _| std::future::ready(Ok(answer.clone()))).await.unwrap_err();
-        assert!(error.reason.as_deref().is_some_and(|told| told.contains(reason)), "{file}: {error}");
+        assert!(
+            error.reason.as_deref().is_some_and(|told| told.contains(reason)),
+            "{file}: {error}"
+        );
     }
 }
 
@@ -198,7 +250,11 @@ async fn pages_are_found_behind_their_html() {
     let Some(root) = shared() else { return };
     for (html, json, source) in [
         ("statuspage/zoom-page.html", "statuspage/trello-zone-change-01.json", "statuspage"),
-        ("incidentio/openai-page-major.html", "incidentio/openai-compat-summary-seq-02.json", "incidentio"),
+        (
+            "incidentio/openai-page-major.html",
+            "incidentio/openai-compat-summary-seq-02.json",
+            "incidentio",
+        ),
     ] {
         let page = Url::parse("https://status.acme.example/").unwrap();
         let found = detect(&page, |url, _| {

@@ -179,7 +179,10 @@ fn every_case_of_these_sources_has_a_row() {
         let mut parts = step.name.split('/');
         let (source, name) = (parts.next().unwrap(), parts.next().unwrap());
         if CASES.iter().any(|(listed, _)| *listed == source) {
-            assert!(CASES.contains(&(source, name)), "the case {source}/{name} needs a row in CASES");
+            assert!(
+                CASES.contains(&(source, name)),
+                "the case {source}/{name} needs a row in CASES"
+            );
         }
     }
 }
@@ -255,5 +258,10 @@ fn tell_incident(out: &mut String, incident: &Incident) {
 
 fn tell_component(component: &Component) -> String {
     let group = component.group.as_deref().map(|group| format!("{group} / ")).unwrap_or_default();
-    format!("{} {group}{} {}", component.id.as_deref().unwrap_or("-"), component.name, component.status)
+    format!(
+        "{} {group}{} {}",
+        component.id.as_deref().unwrap_or("-"),
+        component.name,
+        component.status
+    )
 }

@@ -22,28 +22,50 @@ fn details(step: &Step, known: &Known) -> Vec<Detail> {
 fn known(version: &str, open: &[(Kind, &str)]) -> Known {
     let version: Option<Time> = parse_time(version);
     assert!(version.is_some());
-    Known { open: open.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect(), version, baseline: true }
+    Known {
+        open: open.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect(),
+        version,
+        baseline: true,
+    }
 }
 
 #[test]
 fn statuspage_reads_its_history_only_where_something_may_have_ended() {
     let first = step("statuspage", "outage", 1);
     let all = details(&first, &Known::default());
-    assert_eq!(all.iter().map(|d| d.role).collect::<Vec<_>>(), ["incidents", "maintenances"], "for the baseline");
+    assert_eq!(
+        all.iter().map(|d| d.role).collect::<Vec<_>>(),
+        ["incidents", "maintenances"],
+        "for the baseline"
+    );
     assert_eq!(all[0].url.as_str(), "https://status.acme.example/api/v2/incidents.json");
-    assert_eq!(all[1].url.as_str(), "https://status.acme.example/api/v2/scheduled-maintenances.json");
+    assert_eq!(
+        all[1].url.as_str(),
+        "https://status.acme.example/api/v2/scheduled-maintenances.json"
+    );
     assert!(all.iter().all(|detail| detail.optional));
 
     let open = [(Kind::Incident, "acmeinc00001")];
     assert!(wanted(&first, &known("2026-02-03T12:00:00Z", &open)).is_empty(), "the same version");
-    assert_eq!(wanted(&first, &known("2026-02-03T11:00:00Z", &open)), ["incidents"], "another version");
+    assert_eq!(
+        wanted(&first, &known("2026-02-03T11:00:00Z", &open)),
+        ["incidents"],
+        "another version"
+    );
 
     let gone = step("statuspage", "outage", 7);
-    assert_eq!(wanted(&gone, &known("2026-02-03T13:30:00Z", &open)), ["incidents"], "an open incident vanished");
+    assert_eq!(
+        wanted(&gone, &known("2026-02-03T13:30:00Z", &open)),
+        ["incidents"],
+        "an open incident vanished"
+    );
 
     let maintenance = step("statuspage", "maintenance", 5);
     let open = [(Kind::Maintenance, "acmemnt00001")];
-    assert_eq!(wanted(&maintenance, &known("2026-03-08T12:40:00Z", &open)), ["incidents", "maintenances"]);
+    assert_eq!(
+        wanted(&maintenance, &known("2026-03-08T12:40:00Z", &open)),
+        ["incidents", "maintenances"]
+    );
 
     let alone = step("statuspage", "incidents-alone", 1);
     assert!(wanted(&alone, &Known::default()).is_empty());
@@ -54,15 +76,30 @@ fn a_glance_asks_for_what_the_whole_document_asks_for() {
     let mut agreed = 0;
     for step in super::fixtures::steps() {
         let first = &step.documents.first;
-        let Ok(snapshot) = step.source.parse(&Documents::only(first.clone()), Limits::default()) else { continue };
-        let open: Vec<_> = snapshot.incidents.iter().map(|incident| (incident.kind, incident.id.clone())).collect();
+        let Ok(snapshot) = step.source.parse(&Documents::only(first.clone()), Limits::default())
+        else {
+            continue;
+        };
+        let open: Vec<_> = snapshot
+            .incidents
+            .iter()
+            .map(|incident| (incident.kind, incident.id.clone()))
+            .collect();
         let gone = vec![(Kind::Maintenance, "gone".to_owned())];
         for open in [Vec::new(), open, gone] {
-            for (version, baseline) in [(None, false), (None, true), (snapshot.page.version, true)] {
+            for (version, baseline) in [(None, false), (None, true), (snapshot.page.version, true)]
+            {
                 let known = Known { open: open.clone(), version, baseline };
-                let Some(seen) = step.source.glance(first, &known) else { continue };
+                let Some(seen) = step.source.glance(first, &known) else {
+                    continue;
+                };
                 assert!(!seen.is_empty(), "{}: nothing is told by none", step.name);
-                assert_eq!(seen, step.source.details(first, &snapshot, &known), "{} {known:?}", step.name);
+                assert_eq!(
+                    seen,
+                    step.source.details(first, &snapshot, &known),
+                    "{} {known:?}",
+                    step.name
+                );
                 agreed += 1;
             }
         }
@@ -83,9 +120,11 @@ fn a_history_older_than_the_summary_covers_nothing_in_between() {
     assert_eq!(snapshot.incidents.len(), 2, "what it tells is told all the same");
 
     let body = String::from_utf8(step.documents.details[0].1.body.to_vec()).unwrap();
-    let status = "\"name\": \"Failed requests to the API and the console\",\n   \"status\": \"resolved\"";
+    let status =
+        "\"name\": \"Failed requests to the API and the console\",\n   \"status\": \"resolved\"";
     assert!(body.contains(status), "{body}");
-    step.documents.details[0].1.body = body.replacen(status, &status.replace("resolved", "monitoring"), 1).into_bytes().into();
+    step.documents.details[0].1.body =
+        body.replacen(status, &status.replace("resolved", "monitoring"), 1).into_bytes().into();
     let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
     assert_eq!(snapshot.open().count(), 0, "the summary knows better what is open");
 }
@@ -94,7 +133,8 @@ fn a_history_older_than_the_summary_covers_nothing_in_between() {
 fn a_detail_of_another_page_is_an_error() {
     let mut step = step("statuspage", "outage", 7);
     let body = String::from_utf8(step.documents.details[0].1.body.to_vec()).unwrap();
-    step.documents.details[0].1.body = body.replacen("acm3cl0udpg1", "widg3ts00pg9", 1).into_bytes().into();
+    step.documents.details[0].1.body =
+        body.replacen("acm3cl0udpg1", "widg3ts00pg9", 1).into_bytes().into();
     let error = step.source.parse(&step.documents, Limits::default()).unwrap_err().to_string();
     assert!(error.contains("widg3ts00pg9") && error.contains("acm3cl0udpg1"), "{error}");
 }
@@ -108,8 +148,12 @@ fn incidentio_reads_its_lists_whenever_the_summary_changed_and_the_widget_has_no
 
 /// What is open by the first document of a step, as the ledger would know it.
 fn after(step: &Step) -> Known {
-    let snapshot = step.source.parse(&Documents::only(step.documents.first.clone()), Limits::default()).unwrap();
-    let open: Vec<_> = snapshot.open().map(|incident| (incident.kind, incident.id.clone())).collect();
+    let snapshot = step
+        .source
+        .parse(&Documents::only(step.documents.first.clone()), Limits::default())
+        .unwrap();
+    let open: Vec<_> =
+        snapshot.open().map(|incident| (incident.kind, incident.id.clone())).collect();
     assert!(!open.is_empty(), "{}: nothing is open", step.name);
     Known { open, version: None, baseline: true }
 }
@@ -132,7 +176,14 @@ fn heroku_reads_its_incidents_for_the_baseline_and_when_one_is_gone() {
     assert!(places(&open, &known).is_empty(), "all that was open is listed");
     assert_eq!(places(&last, &known), history, "it is not listed any more");
     assert!(details(&last, &known).iter().all(|detail| detail.optional));
-    assert!(last.source.parse(&last.documents, Limits::default()).unwrap().incidents.iter().any(|one| one.id == known.open[0].1));
+    assert!(
+        last.source
+            .parse(&last.documents, Limits::default())
+            .unwrap()
+            .incidents
+            .iter()
+            .any(|one| one.id == known.open[0].1)
+    );
 }
 
 #[test]
@@ -143,7 +194,14 @@ fn slack_reads_its_history_for_the_baseline_and_when_one_is_gone() {
     let known = after(&open);
     assert!(places(&open, &known).is_empty(), "all that was open is listed");
     assert_eq!(places(&last, &known), history, "it is not listed any more");
-    assert!(last.source.parse(&last.documents, Limits::default()).unwrap().incidents.iter().any(|one| one.id == known.open[0].1));
+    assert!(
+        last.source
+            .parse(&last.documents, Limits::default())
+            .unwrap()
+            .incidents
+            .iter()
+            .any(|one| one.id == known.open[0].1)
+    );
 }
 
 #[test]
@@ -201,7 +259,10 @@ fn aws_asks_its_history_for_what_has_left_the_list_and_for_nothing_else() {
     assert!(places(&quiet, &known).is_empty());
 
     let mut elsewhere = step("aws", "ended", 2);
-    elsewhere.documents.details[0].1.url.set_fragment(Some("arn:aws:health:utopia-north-1::event/X/Y/Z"));
+    elsewhere.documents.details[0]
+        .1
+        .url
+        .set_fragment(Some("arn:aws:health:utopia-north-1::event/X/Y/Z"));
     let snapshot = elsewhere.source.parse(&elsewhere.documents, Limits::default()).unwrap();
     assert!(snapshot.incidents.is_empty(), "what was not asked for is not told: {snapshot:?}");
 }
@@ -212,7 +273,8 @@ fn statusio_asks_the_feed_of_the_page_for_what_has_left_the_lists() {
     let known = after(&open);
     assert!(places(&open, &Known::default()).is_empty() && places(&open, &known).is_empty());
     let id = &known.open[0].1;
-    let feed = |place: &str| [at("feed", &format!("{place}/pages/5a0000000000000000000001/rss#{id}"))];
+    let feed =
+        |place: &str| [at("feed", &format!("{place}/pages/5a0000000000000000000001/rss#{id}"))];
     assert_eq!(places(&last, &known), feed("https://status.io"));
     for (api, place) in [
         ("https://status-api.hostedstatus.com", "https://status.io"),
@@ -220,7 +282,8 @@ fn statusio_asks_the_feed_of_the_page_for_what_has_left_the_lists() {
         ("https://acmestatus.io/below", "https://acmestatus.io/below"),
     ] {
         let mut last = step("statusio", "outage", 5);
-        last.documents.first.url = format!("{api}/1.0/status/5a0000000000000000000001").parse().unwrap();
+        last.documents.first.url =
+            format!("{api}/1.0/status/5a0000000000000000000001").parse().unwrap();
         assert_eq!(places(&last, &known), feed(place), "{api}");
     }
 
@@ -232,39 +295,66 @@ fn statusio_asks_the_feed_of_the_page_for_what_has_left_the_lists() {
     let mut behind = step("statusio", "outage", 5);
     let body = String::from_utf8(behind.documents.details[0].1.body.to_vec()).unwrap();
     assert!(body.contains("<b>Resolved</b> - Builds start at once."));
-    behind.documents.details[0].1.body = body.replace("<b>Resolved</b> - Builds", "<b>Update</b> - Builds").into_bytes().into();
-    assert!(behind.source.parse(&behind.documents, Limits::default()).unwrap().incidents.is_empty());
+    behind.documents.details[0].1.body =
+        body.replace("<b>Resolved</b> - Builds", "<b>Update</b> - Builds").into_bytes().into();
+    assert!(
+        behind.source.parse(&behind.documents, Limits::default()).unwrap().incidents.is_empty()
+    );
 }
 
 #[test]
 fn onlineornot_reads_the_feed_of_the_page_while_something_is_open_or_gone() {
     let (open, last) = (step("onlineornot", "outage", 1), step("onlineornot", "outage", 4));
-    let feed = |gone: &str| [at("feed", &format!("https://status.acme.example/incidents.rss#{gone}"))];
+    let feed =
+        |gone: &str| [at("feed", &format!("https://status.acme.example/incidents.rss#{gone}"))];
     assert_eq!(places(&open, &Known::default()), feed(""));
     assert_eq!(places(&last, &after(&open)), feed("Kq7Wn2LmPz04"));
     assert!(places(&last, &Known::default()).is_empty());
     // Its own API names the page.
     let mut own = step("onlineornot", "outage", 1);
-    own.documents.first.url = "https://api.onlineornot.com/v1/status_pages/acmeport/summary".parse().unwrap();
+    own.documents.first.url =
+        "https://api.onlineornot.com/v1/status_pages/acmeport/summary".parse().unwrap();
     assert_eq!(places(&own, &Known::default()), feed(""));
     let body = String::from_utf8(own.documents.first.body.to_vec()).unwrap();
-    for (domain, host) in [("https://status.acme.test/", "status.acme.test"), ("", "acmeport.onlineornot.com")] {
+    for (domain, host) in
+        [("https://status.acme.test/", "status.acme.test"), ("", "acmeport.onlineornot.com")]
+    {
         own.documents.first.body = body.replace("status.acme.example", domain).into_bytes().into();
-        assert_eq!(places(&own, &Known::default()), [at("feed", &format!("https://{host}/incidents.rss#"))]);
+        assert_eq!(
+            places(&own, &Known::default()),
+            [at("feed", &format!("https://{host}/incidents.rss#"))]
+        );
     }
 
-    let located = |page: &str| open.source.locate(&page.parse().unwrap()).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let located = |page: &str| {
+        open.source
+            .locate(&page.parse().unwrap())
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
     let summary = "https://api.onlineornot.com/v1/status_pages/acmeport/summary";
     assert_eq!(located("https://acmeport.onlineornot.com/history"), [summary]);
     assert_eq!(located(summary), [summary]);
-    for nothing in ["https://status.acme.example/", "https://onlineornot.com/", "https://www.onlineornot.com/docs"] {
+    for nothing in [
+        "https://status.acme.example/",
+        "https://onlineornot.com/",
+        "https://www.onlineornot.com/docs",
+    ] {
         assert!(located(nothing).is_empty(), "{nothing}");
     }
 
     // What nobody asked for is not told, and a feed that is ahead does not end what is listed.
     let mut elsewhere = step("onlineornot", "outage", 4);
     elsewhere.documents.details[0].1.url.set_fragment(None);
-    assert!(elsewhere.source.parse(&elsewhere.documents, Limits::default()).unwrap().incidents.is_empty());
+    assert!(
+        elsewhere
+            .source
+            .parse(&elsewhere.documents, Limits::default())
+            .unwrap()
+            .incidents
+            .is_empty()
+    );
     let mut ahead = step("onlineornot", "outage", 3);
     ahead.documents.details = last.documents.details.clone();
     assert_eq!(ahead.source.parse(&ahead.documents, Limits::default()).unwrap().open().count(), 1);
@@ -281,8 +371,16 @@ fn cachet_asks_for_the_updates_of_what_is_open_where_the_list_has_none() {
     let updates = |id: u32| at("updates", &format!("{base}incidents/{id}/updates?per_page=100"));
     let older = step("cachet", "older", 1);
     assert_eq!(places(&older, &Known::default())[2..], [updates(9), updates(8)]);
-    assert_eq!(places(&step("cachet", "older", 3), &Known::default())[2..], [updates(9)], "the other one is over");
-    assert_eq!(places(&step("cachet", "older", 3), &after(&older))[2..], [updates(9), updates(8)], "it was open until now");
+    assert_eq!(
+        places(&step("cachet", "older", 3), &Known::default())[2..],
+        [updates(9)],
+        "the other one is over"
+    );
+    assert_eq!(
+        places(&step("cachet", "older", 3), &after(&older))[2..],
+        [updates(9), updates(8)],
+        "it was open until now"
+    );
     let new: Vec<_> = places(&step("cachet", "new", 2), &Known::default());
     let base = "https://status.acme.example/api/";
     let beside = [
@@ -295,18 +393,28 @@ fn cachet_asks_for_the_updates_of_what_is_open_where_the_list_has_none() {
 #[test]
 fn statuspal_reads_its_incidents_for_the_baseline_and_when_one_is_gone() {
     let (open, last) = (step("statuspal", "outage", 1), step("statuspal", "outage", 4));
-    let history = [at("history", "https://statuspal.io/api/v2/status_pages/acme/incidents?limit=50")];
+    let history =
+        [at("history", "https://statuspal.io/api/v2/status_pages/acme/incidents?limit=50")];
     assert_eq!(places(&open, &Known::default()), history, "for the baseline");
     let known = after(&open);
     assert!(places(&open, &known).is_empty());
     assert_eq!(places(&last, &known), history);
-    let located = |page: &str| open.source.locate(&page.parse().unwrap()).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let located = |page: &str| {
+        open.source
+            .locate(&page.parse().unwrap())
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
     let summary = ["https://statuspal.eu/api/v2/status_pages/acme/summary"];
     assert_eq!(located("https://acme.statuspal.eu/"), summary);
     assert_eq!(located("https://statuspal.eu/api/v2/status_pages/acme/incidents"), summary);
-    for nothing in
-        ["https://status.acme.example/", "https://statuspal.io/", "https://www.statuspal.io/", "https://notstatuspal.io/"]
-    {
+    for nothing in [
+        "https://status.acme.example/",
+        "https://statuspal.io/",
+        "https://www.statuspal.io/",
+        "https://notstatuspal.io/",
+    ] {
         assert!(located(nothing).is_empty(), "{nothing}");
     }
 }

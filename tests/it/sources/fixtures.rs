@@ -43,7 +43,11 @@ pub(crate) const FIRST: &[(&str, &str)] = &[
 
 /// Details that are not beside the first document, by source and role.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
-    ("statusio", "feed", "https://status.io/pages/5a0000000000000000000001/rss#5a0000000000000000000b01,5a0000000000000000000d01"),
+    (
+        "statusio",
+        "feed",
+        "https://status.io/pages/5a0000000000000000000001/rss#5a0000000000000000000b01,5a0000000000000000000d01",
+    ),
     ("onlineornot", "feed", "https://status.acme.example/incidents.rss#Kq7Wn2LmPz04"),
     (
         "aws",
@@ -69,7 +73,8 @@ pub(crate) fn steps() -> Vec<Step> {
 /// The steps of one case: `case("statuspage", "outage")`.
 pub(crate) fn case(source: &str, case: &str) -> Vec<Step> {
     let prefix = format!("{source}/{case}/");
-    let steps: Vec<Step> = steps().into_iter().filter(|step| step.name.starts_with(&prefix)).collect();
+    let steps: Vec<Step> =
+        steps().into_iter().filter(|step| step.name.starts_with(&prefix)).collect();
     assert!(!steps.is_empty(), "there is no fixture tests/fixtures/{prefix}");
     steps
 }
@@ -84,7 +89,11 @@ pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
             let role = FIRST.iter().find(|(role, _)| file.starts_with(&format!("{role}-")));
             let url = role.unwrap_or(&FIRST[0]).1;
             let name = format!("{}/broken/{}", source.name(), file_name(&path));
-            out.push((*source, name, Document::new(Url::parse(url).unwrap(), None, fs::read(&path).unwrap())));
+            out.push((
+                *source,
+                name,
+                Document::new(Url::parse(url).unwrap(), None, fs::read(&path).unwrap()),
+            ));
         }
     }
     out
@@ -94,7 +103,10 @@ pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
 #[expect(clippy::print_stdout, reason = "a test that checks nothing says so")]
 pub(crate) fn shared() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = ["../shared/fixtures", "../../shared/fixtures"].iter().map(|path| root.join(path)).find(|path| path.is_dir());
+    let found = ["../shared/fixtures", "../../shared/fixtures"]
+        .iter()
+        .map(|path| root.join(path))
+        .find(|path| path.is_dir());
     if found.is_none() {
         println!("skipped: shared fixtures are not here");
     }
@@ -103,7 +115,8 @@ pub(crate) fn shared() -> Option<PathBuf> {
 
 /// The files of a folder, sorted; none where there is no folder.
 pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut out: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    let mut out: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     out.sort();
     out
 }
@@ -124,8 +137,13 @@ fn steps_of(source: &'static dyn Source) -> Vec<Step> {
             continue;
         }
         if path.is_file() {
-            let url = Url::parse(&format!("https://status.acme.example/{}", file_name(&path))).unwrap();
-            out.push(Step { source, name, documents: Documents::only(Document::new(url, None, fs::read(&path).unwrap())) });
+            let url =
+                Url::parse(&format!("https://status.acme.example/{}", file_name(&path))).unwrap();
+            out.push(Step {
+                source,
+                name,
+                documents: Documents::only(Document::new(url, None, fs::read(&path).unwrap())),
+            });
         } else if !name.ends_with("/broken") {
             out.extend(steps_in(source, &name, &path));
         }
@@ -137,30 +155,47 @@ fn steps_in(source: &'static dyn Source, name: &str, folder: &Path) -> Vec<Step>
     let mut by_number: BTreeMap<String, Vec<(String, PathBuf)>> = BTreeMap::new();
     for path in entries(folder) {
         let file = file_name(&path);
-        let (number, rest) = file.split_once('-').unwrap_or_else(|| panic!("{name}/{file} is not named NN-role.ext"));
+        let (number, rest) = file
+            .split_once('-')
+            .unwrap_or_else(|| panic!("{name}/{file} is not named NN-role.ext"));
         let role = rest.split('.').next().unwrap().to_owned();
         by_number.entry(number.to_owned()).or_default().push((role, path));
     }
-    by_number.into_iter().map(|(number, files)| step(source, format!("{name}/{number}"), files)).collect()
+    by_number
+        .into_iter()
+        .map(|(number, files)| step(source, format!("{name}/{number}"), files))
+        .collect()
 }
 
 fn step(source: &'static dyn Source, name: String, mut files: Vec<(String, PathBuf)>) -> Step {
-    let place = FIRST.iter().find_map(|(first, _)| files.iter().position(|(role, _)| role == first)).unwrap_or(0);
-    let (role, path) = files.remove(place);
-    let url = FIRST
+    let place = FIRST
         .iter()
-        .find(|(first, _)| *first == role)
-        .map_or_else(|| format!("https://status.acme.example/{}", file_name(&path)), |(_, url)| (*url).to_owned());
+        .find_map(|(first, _)| files.iter().position(|(role, _)| role == first))
+        .unwrap_or(0);
+    let (role, path) = files.remove(place);
+    let url = FIRST.iter().find(|(first, _)| *first == role).map_or_else(
+        || format!("https://status.acme.example/{}", file_name(&path)),
+        |(_, url)| (*url).to_owned(),
+    );
     let url = Url::parse(&url).unwrap();
     let details = files
         .into_iter()
         .map(|(role, path)| {
             let role: &'static str = Box::leak(role.into_boxed_str());
-            let elsewhere =
-                ELSEWHERE.iter().find(|row| (row.0, row.1) == (source.name(), role)).map(|row| Url::parse(row.2).unwrap());
+            let elsewhere = ELSEWHERE
+                .iter()
+                .find(|row| (row.0, row.1) == (source.name(), role))
+                .map(|row| Url::parse(row.2).unwrap());
             let url = elsewhere.unwrap_or_else(|| url.join(&file_name(&path)).unwrap());
             (role, Document::new(url, None, fs::read(&path).unwrap()))
         })
         .collect();
-    Step { source, name, documents: Documents { details, ..Documents::only(Document::new(url, None, fs::read(&path).unwrap())) } }
+    Step {
+        source,
+        name,
+        documents: Documents {
+            details,
+            ..Documents::only(Document::new(url, None, fs::read(&path).unwrap()))
+        },
+    }
 }

@@ -1,11 +1,12 @@
-//! What happened in the sequences among the real captures: every event, worked out from the files by a
-//! script of its own, not by this program.
+//! What happened in the sequences among the real captures: every event, worked out from the files
+//! by a script of its own, not by this program.
 
 /// One event: step (from 1), incident, update, revision, status.
 pub(crate) type Told = (usize, &'static str, &'static str, u32, &'static str);
 
-/// Successive answers of one address, and what is to be told of them: at the first step the newest update of what
-/// is open (`first_run: active`), then everything that is new, in the order of time within an incident.
+/// Successive answers of one address, and what is to be told of them: at the first step the newest
+/// update of what is open (`first_run: active`), then everything that is new, in the order of time
+/// within an incident.
 pub(crate) struct Sequence {
     pub(crate) source: &'static str,
     pub(crate) url: &'static str,

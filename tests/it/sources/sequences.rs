@@ -18,9 +18,11 @@ use super::happened::{SEQUENCES, Sequence};
 fn read(root: &Path, sequence: &Sequence, step: usize) -> Snapshot {
     let path = root.join(sequence.files.replace("NN", &format!("{step:02}")));
     let document = Document::new(Url::parse(sequence.url).unwrap(), None, fs::read(&path).unwrap());
-    let by: Vec<&str> = SOURCES.iter().filter(|s| s.recognise(&document).is_some()).map(|s| s.name()).collect();
+    let by: Vec<&str> =
+        SOURCES.iter().filter(|s| s.recognise(&document).is_some()).map(|s| s.name()).collect();
     assert_eq!(by, [sequence.source], "{}", path.display());
-    let snapshot = by_name(sequence.source).unwrap().parse(&Documents::only(document), Limits::default());
+    let snapshot =
+        by_name(sequence.source).unwrap().parse(&Documents::only(document), Limits::default());
     let snapshot = snapshot.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert_eq!(snapshot.rejected, Vec::<String>::new(), "{}", path.display());
     snapshot
@@ -44,18 +46,26 @@ fn sequences_give_exactly_what_happened() {
                     moved_after: None,
                 };
                 let before = known.remove(&incident.id);
-                let (item, mut seen) = before.map_or((None, Vec::new()), |(item, seen)| (Some(item), seen));
+                let (item, mut seen) =
+                    before.map_or((None, Vec::new()), |(item, seen)| (Some(item), seen));
                 let outcome = reconcile(item.as_ref(), &seen, incident, context);
                 for draft in outcome.news {
                     assert!(draft.kind == incident.kind && draft.message.is_some());
-                    told.push((incident.id.clone(), draft.update_id.unwrap(), draft.revision, draft.status.to_string()));
+                    told.push((
+                        incident.id.clone(),
+                        draft.update_id.unwrap(),
+                        draft.revision,
+                        draft.status.to_string(),
+                    ));
                 }
                 seen.extend(outcome.seen);
                 known.insert(incident.id.clone(), (outcome.item, seen));
             }
             let expected = sequence.told.iter().filter(|row| row.0 == step);
             let mut expected: Vec<_> = expected
-                .map(|(_, id, update, revision, status)| ((*id).to_owned(), (*update).to_owned(), *revision, (*status).to_owned()))
+                .map(|(_, id, update, revision, status)| {
+                    ((*id).to_owned(), (*update).to_owned(), *revision, (*status).to_owned())
+                })
                 .collect();
             // Between incidents there is no order to be held.
             expected.sort_by(|a, b| a.0.cmp(&b.0));
@@ -72,11 +82,27 @@ fn single_captures_say_what_they_hold() {
     let one = |source: &'static str, url: &'static str, files: &'static str| {
         read(&root, &Sequence { source, url, files, steps: 1, told: &[] }, 1)
     };
-    let aws = one("aws", "https://health.aws.amazon.com/public/currentevents", "aws/aws-currentevents.utf16be.bin");
-    let shape: Vec<_> = aws.incidents.iter().map(|i| (i.updates.len(), i.components.len(), i.impact.as_str())).collect();
+    let aws = one(
+        "aws",
+        "https://health.aws.amazon.com/public/currentevents",
+        "aws/aws-currentevents.utf16be.bin",
+    );
+    let shape: Vec<_> = aws
+        .incidents
+        .iter()
+        .map(|i| (i.updates.len(), i.components.len(), i.impact.as_str()))
+        .collect();
     assert_eq!(shape, [(23, 140, "critical"), (13, 149, "critical")]);
-    assert!(aws.incidents[0].components.iter().all(|component| component.group.as_deref() == Some("me-central-1")));
-    assert_eq!(aws.incidents[0].started_at.map(format_time).as_deref(), Some("2026-03-01T12:51:25Z"));
+    assert!(
+        aws.incidents[0]
+            .components
+            .iter()
+            .all(|component| component.group.as_deref() == Some("me-central-1"))
+    );
+    assert_eq!(
+        aws.incidents[0].started_at.map(format_time).as_deref(),
+        Some("2026-03-01T12:51:25Z")
+    );
     assert_eq!(aws.incidents[1].title, "Increased Error Rates");
     assert_eq!(aws.open().count(), 2);
 
@@ -89,42 +115,97 @@ fn single_captures_say_what_they_hold() {
         let snapshot = one("google", google, file);
         assert_eq!((snapshot.incidents.len(), snapshot.open().count()), (count, 0), "{file}");
         for incident in &snapshot.incidents {
-            assert!(incident.updates.is_sorted_by_key(|update| update.published_at) && !incident.title.is_empty(), "{file}");
-            assert!(incident.updates.iter().all(|update| update.published_at.is_some() && !update.text.is_empty()), "{file}");
             assert!(
-                incident.url.as_deref().is_some_and(|url| url.starts_with("https://status.cloud.google.com/incident")),
+                incident.updates.is_sorted_by_key(|update| update.published_at)
+                    && !incident.title.is_empty(),
+                "{file}"
+            );
+            assert!(
+                incident
+                    .updates
+                    .iter()
+                    .all(|update| update.published_at.is_some() && !update.text.is_empty()),
+                "{file}"
+            );
+            assert!(
+                incident
+                    .url
+                    .as_deref()
+                    .is_some_and(|url| url.starts_with("https://status.cloud.google.com/incident")),
                 "{file}"
             );
         }
     }
 
-    let heroku = one("heroku", "https://status.heroku.com/api/v4/current-status", "heroku/heroku-current-status.json");
-    let told: Vec<_> = heroku.incidents.iter().map(|i| (i.id.as_str(), i.status.as_str(), i.updates.len())).collect();
-    assert_eq!(told, [("2965", "completed", 2), ("2959", "completed", 2)], "two ended ones that stand as upcoming");
+    let heroku = one(
+        "heroku",
+        "https://status.heroku.com/api/v4/current-status",
+        "heroku/heroku-current-status.json",
+    );
+    let told: Vec<_> = heroku
+        .incidents
+        .iter()
+        .map(|i| (i.id.as_str(), i.status.as_str(), i.updates.len()))
+        .collect();
+    assert_eq!(
+        told,
+        [("2965", "completed", 2), ("2959", "completed", 2)],
+        "two ended ones that stand as upcoming"
+    );
     assert_eq!((heroku.components.len(), heroku.impact().as_str()), (3, "none"));
 
-    let apple = one("apple", "https://www.apple.com/x.js", "apple/apple-developer-system-status-ongoing.json");
+    let apple = one(
+        "apple",
+        "https://www.apple.com/x.js",
+        "apple/apple-developer-system-status-ongoing.json",
+    );
     assert_eq!(apple.incidents.len(), 10);
-    let open: Vec<_> = apple.open().map(|i| (i.id.as_str(), i.kind.as_str(), i.status.as_str(), i.components.len())).collect();
-    assert_eq!(open, [("2000000024", "maintenance", "in_progress", 4)], "ended for three services, not for the fourth");
+    let open: Vec<_> = apple
+        .open()
+        .map(|i| (i.id.as_str(), i.kind.as_str(), i.status.as_str(), i.components.len()))
+        .collect();
+    assert_eq!(
+        open,
+        [("2000000024", "maintenance", "in_progress", 4)],
+        "ended for three services, not for the fourth"
+    );
 
-    let azure = one("azure", "https://azure.status.microsoft/en-us/status/feed/", "azure/azure-status-feed-empty.xml");
+    let azure = one(
+        "azure",
+        "https://azure.status.microsoft/en-us/status/feed/",
+        "azure/azure-status-feed-empty.xml",
+    );
     assert_eq!((azure.incidents.len(), azure.impact().as_str()), (0, "none"));
 
-    let quiet = one("slack", "https://slack-status.com/api/v2.0.0/current", "slack/slack-current-ok-2026.json");
+    let quiet = one(
+        "slack",
+        "https://slack-status.com/api/v2.0.0/current",
+        "slack/slack-current-ok-2026.json",
+    );
     assert!(quiet.incidents.is_empty());
 }
 
 #[test]
 fn slack_tells_the_end_in_its_history() {
     let Some(root) = shared() else { return };
-    let document =
-        |file: &str, url: &str| Document::new(Url::parse(url).unwrap(), None, fs::read(root.join("slack").join(file)).unwrap());
-    let first = document("slack-current-ok-2026.json", "https://slack-status.com/api/v2.0.0/current");
-    let history = document("slack-history-2026.json", "https://slack-status.com/api/v2.0.0/history");
+    let document = |file: &str, url: &str| {
+        Document::new(
+            Url::parse(url).unwrap(),
+            None,
+            fs::read(root.join("slack").join(file)).unwrap(),
+        )
+    };
+    let first =
+        document("slack-current-ok-2026.json", "https://slack-status.com/api/v2.0.0/current");
+    let history =
+        document("slack-history-2026.json", "https://slack-status.com/api/v2.0.0/history");
     let documents = Documents { details: vec![("history", history)], ..Documents::only(first) };
     let snapshot = by_name("slack").unwrap().parse(&documents, Limits::default()).unwrap();
-    let told: Vec<_> = snapshot.incidents.iter().map(|i| (i.id.as_str(), i.status.as_str(), i.updates.len())).collect();
+    let told: Vec<_> = snapshot
+        .incidents
+        .iter()
+        .map(|i| (i.id.as_str(), i.status.as_str(), i.updates.len()))
+        .collect();
     assert_eq!(told, [("1571", "resolved", 3), ("1568", "resolved", 6), ("1570", "resolved", 3)]);
     let last = snapshot.incidents[0].updates.last().unwrap();
     assert_eq!(last.published_at, parse_time("2026-06-26T10:09:39Z"));

@@ -30,7 +30,8 @@ const MAY_BE_NULL: &[(&str, &[&str])] = &[
 /// Details that are a list by themselves, and may be empty.
 const MAY_BE_EMPTY: &[(&str, &str)] = &[("statuscast", "incidents")];
 /// Fields no source reads: whatever stands there is no damage.
-const NOT_READ: &[(&str, &[&str])] = &[("openstatus", &["description", "pageComponentGroups"]), ("statuspal", &["info_notices"])];
+const NOT_READ: &[(&str, &[&str])] =
+    &[("openstatus", &["description", "pageComponentGroups"]), ("statuspal", &["info_notices"])];
 
 /// Whose first document is an empty list when all is well.
 const EMPTY_IS_QUIET: &[&str] = &["salesforce"];
@@ -41,22 +42,37 @@ const PAGE: &str = "<!DOCTYPE html><html><head><title>All systems operational</t
 fn every_source_has_a_quiet_and_an_open_case() {
     for source in SOURCES {
         let name = source.name();
-        let steps: Vec<Step> = steps().into_iter().filter(|step| step.source.name() == name).collect();
-        assert!(!steps.is_empty(), "the source \"{name}\" has no fixtures: add tests/fixtures/{name}/quiet/01-<role>.<ext>");
+        let steps: Vec<Step> =
+            steps().into_iter().filter(|step| step.source.name() == name).collect();
+        assert!(
+            !steps.is_empty(),
+            "the source \"{name}\" has no fixtures: add tests/fixtures/{name}/quiet/01-<role>.<ext>"
+        );
         let open = |step: &Step| {
-            let snapshot = parse(step.source, &step.documents).unwrap_or_else(|error| panic!("{}: {error}", step.name));
+            let snapshot = parse(step.source, &step.documents)
+                .unwrap_or_else(|error| panic!("{}: {error}", step.name));
             snapshot.open().next().is_some() || snapshot.impact().rank() > Impact::None.rank()
         };
         let (open, quiet): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| open(step));
-        assert!(!quiet.is_empty(), "the source \"{name}\" has no quiet fixture: add tests/fixtures/{name}/quiet/01-<role>.<ext>");
-        assert!(!open.is_empty(), "the source \"{name}\" has no open fixture: add tests/fixtures/{name}/open/01-<role>.<ext>");
+        assert!(
+            !quiet.is_empty(),
+            "the source \"{name}\" has no quiet fixture: add tests/fixtures/{name}/quiet/01-<role>.<ext>"
+        );
+        assert!(
+            !open.is_empty(),
+            "the source \"{name}\" has no open fixture: add tests/fixtures/{name}/open/01-<role>.<ext>"
+        );
     }
 }
 
 #[test]
 fn fixtures_are_recognised_by_their_own_source_alone() {
     for step in steps() {
-        let by: Vec<&str> = SOURCES.iter().filter(|s| s.recognise(&step.documents.first).is_some()).map(|s| s.name()).collect();
+        let by: Vec<&str> = SOURCES
+            .iter()
+            .filter(|s| s.recognise(&step.documents.first).is_some())
+            .map(|s| s.name())
+            .collect();
         assert_eq!(by, [step.source.name()], "{}", step.name);
     }
 }
@@ -75,7 +91,10 @@ fn cut_anywhere_a_document_is_an_error() {
     for step in steps() {
         each_document(&step, |body, what, check| {
             let whole = body.trim_ascii().len();
-            for at in (0..40).map(|part| body.len() * part / 40).filter(|at| body[..*at].trim_ascii().len() < whole) {
+            for at in (0..40)
+                .map(|part| body.len() * part / 40)
+                .filter(|at| body[..*at].trim_ascii().len() < whole)
+            {
                 check(body[..at].to_vec(), &format!("{what} cut at byte {at}"));
             }
         });
@@ -87,7 +106,8 @@ fn emptied_or_turned_into_a_page_a_document_is_an_error() {
     for step in steps() {
         each_document(&step, |_, what, check| {
             for other in ["", " \r\n\t", PAGE, "null", "[]", "{}", "\"ok\"", "0", "OK"] {
-                let quiet = what == "the first document" && EMPTY_IS_QUIET.contains(&step.source.name());
+                let quiet =
+                    what == "the first document" && EMPTY_IS_QUIET.contains(&step.source.name());
                 if other == "[]" && quiet {
                     continue;
                 }
@@ -104,13 +124,21 @@ fn emptied_or_turned_into_a_page_a_document_is_an_error() {
 fn robbed_of_a_part_a_document_is_an_error() {
     for step in steps().iter().filter(|step| step.documents.first.shape() == Shape::Json) {
         let whole: Value = serde_json::from_str(&step.documents.first.text()).unwrap();
-        let Some(object) = whole.as_object() else { continue };
-        let unread = |key: &str| NOT_READ.iter().any(|(source, keys)| *source == step.source.name() && keys.contains(&key));
+        let Some(object) = whole.as_object() else {
+            continue;
+        };
+        let unread = |key: &str| {
+            NOT_READ
+                .iter()
+                .any(|(source, keys)| *source == step.source.name() && keys.contains(&key))
+        };
         for key in object.keys().filter(|key| !unread(key)) {
             let mut robbed = object.clone();
             robbed.remove(key);
             check_robbed(step, &Value::Object(robbed), key, MAY_BE_MISSING);
-            for (instead, spared) in [(Value::Null, MAY_BE_NULL), (Value::from("none"), &[]), (Value::from(7), &[])] {
+            for (instead, spared) in
+                [(Value::Null, MAY_BE_NULL), (Value::from("none"), &[]), (Value::from(7), &[])]
+            {
                 let mut robbed = object.clone();
                 robbed.insert(key.clone(), instead);
                 // A number where a title stood is damage; another title is not.
@@ -128,13 +156,20 @@ fn check_robbed(step: &Step, robbed: &Value, key: &str, spared: &[(&str, &[&str]
     let before = parse(step.source, &step.documents).unwrap();
     let mut documents = step.documents.clone();
     documents.first.body = robbed.to_string().into_bytes().into();
-    let spared = spared.iter().any(|(source, keys)| *source == step.source.name() && keys.contains(&key));
+    let spared =
+        spared.iter().any(|(source, keys)| *source == step.source.name() && keys.contains(&key));
     match parse(step.source, &documents) {
         Err(_) => {}
         Ok(after) if spared => {
-            assert!(before.impact() == Impact::None || after.impact() != Impact::None, "{name}: all is well now");
+            assert!(
+                before.impact() == Impact::None || after.impact() != Impact::None,
+                "{name}: all is well now"
+            );
             let lost = lost_incidents(&before, &after);
-            assert!(!lost || after.coverage.incidents == Listing::Unknown, "{name}: incidents are gone and nothing says so");
+            assert!(
+                !lost || after.coverage.incidents == Listing::Unknown,
+                "{name}: incidents are gone and nothing says so"
+            );
         }
         Ok(after) => panic!("{name}: read as {after:?}"),
     }
@@ -142,7 +177,9 @@ fn check_robbed(step: &Step, robbed: &Value, key: &str, spared: &[(&str, &[&str]
 
 fn lost_incidents(before: &Snapshot, after: &Snapshot) -> bool {
     before.open().any(|incident| {
-        incident.kind == Kind::Incident && before.page.impact != Some(Impact::None) && !after.open().any(|i| i.id == incident.id)
+        incident.kind == Kind::Incident
+            && before.page.impact != Some(Impact::None)
+            && !after.open().any(|i| i.id == incident.id)
     })
 }
 
@@ -168,12 +205,19 @@ fn a_flood_is_an_error_and_nesting_is_no_harm() {
         let snapshot = parse(step.source, &step.documents).unwrap();
         if snapshot.incidents.len().max(snapshot.components.len()) > 1 {
             let error = step.source.parse(&step.documents, Limits { max_items: 1 });
-            assert!(matches!(error, Err(ParseError::TooMany { limit: 1, .. })) || fits(&step, 1), "{}: {error:?}", step.name);
+            assert!(
+                matches!(error, Err(ParseError::TooMany { limit: 1, .. })) || fits(&step, 1),
+                "{}: {error:?}",
+                step.name
+            );
         }
     }
     // Nothing of a step is left in a bomb: one of each source is enough.
     let bombs: Vec<Bytes> =
-        ["[".repeat(200_000), "{\"page\":".repeat(100_000), "<a>".repeat(100_000)].into_iter().map(Bytes::from).collect();
+        ["[".repeat(200_000), "{\"page\":".repeat(100_000), "<a>".repeat(100_000)]
+            .into_iter()
+            .map(Bytes::from)
+            .collect();
     let mut steps = steps();
     steps.dedup_by_key(|step| step.source.name());
     for step in &steps {
@@ -193,8 +237,14 @@ fn one_wrong_value_never_makes_all_well() {
         let mut places = Vec::new();
         collect(&whole, String::new(), &mut places);
         for place in places {
-            for wrong in [Value::Null, Value::from(-7), Value::from("x"), Value::from(true), Value::Array(vec![]), Value::from(1.5)]
-            {
+            for wrong in [
+                Value::Null,
+                Value::from(-7),
+                Value::from("x"),
+                Value::from(true),
+                Value::Array(vec![]),
+                Value::from(1.5),
+            ] {
                 // An emptied list is what a quiet page sends: another answer, no damage.
                 if wrong.is_array() && whole.pointer(&place).unwrap().is_array() {
                     continue;
@@ -203,10 +253,16 @@ fn one_wrong_value_never_makes_all_well() {
                 *damaged.pointer_mut(&place).unwrap() = wrong.clone();
                 let mut documents = step.documents.clone();
                 documents.first.body = damaged.to_string().into_bytes().into();
-                let Ok(after) = parse(step.source, &documents) else { continue };
+                let Ok(after) = parse(step.source, &documents) else {
+                    continue;
+                };
                 let worse = before.impact() != Impact::None && after.impact() == Impact::None;
                 assert!(!worse, "{}: {wrong} at {place} made all well", step.name);
-                assert!(after.incidents.iter().all(|incident| !incident.id.is_empty()), "{}: an id was made up", step.name);
+                assert!(
+                    after.incidents.iter().all(|incident| !incident.id.is_empty()),
+                    "{}: an id was made up",
+                    step.name
+                );
             }
         }
     }
@@ -218,9 +274,14 @@ const ALIKE: usize = 3;
 /// The JSON pointers of everything inside `value`, of long lists of the first items.
 fn collect(value: &Value, at: String, out: &mut Vec<String>) {
     match value {
-        Value::Object(object) => object.iter().for_each(|(key, value)| collect(value, format!("{at}/{key}"), out)),
+        Value::Object(object) => {
+            object.iter().for_each(|(key, value)| collect(value, format!("{at}/{key}"), out))
+        }
         Value::Array(list) => {
-            list.iter().take(ALIKE).enumerate().for_each(|(place, value)| collect(value, format!("{at}/{place}"), out));
+            list.iter()
+                .take(ALIKE)
+                .enumerate()
+                .for_each(|(place, value)| collect(value, format!("{at}/{place}"), out));
         }
         _ => {}
     }
@@ -242,7 +303,12 @@ fn flipped_bytes_are_survived() {
             }
             documents.first.body = body.into();
             // An error or a snapshot, but neither a panic nor two answers.
-            assert_eq!(parse(step.source, &documents), parse(step.source, &documents), "{}", step.name);
+            assert_eq!(
+                parse(step.source, &documents),
+                parse(step.source, &documents),
+                "{}",
+                step.name
+            );
             for source in SOURCES {
                 source.recognise(&documents.first);
             }
@@ -255,7 +321,9 @@ fn fits(step: &Step, limit: usize) -> bool {
     let details = step.documents.details.iter().map(|(_, document)| document);
     std::iter::once(&step.documents.first).chain(details).all(|document| {
         let value: Value = serde_json::from_slice(&document.body).unwrap_or_default();
-        value.as_object().is_some_and(|object| object.values().filter_map(Value::as_array).all(|list| list.len() <= limit))
+        value.as_object().is_some_and(|object| {
+            object.values().filter_map(Value::as_array).all(|list| list.len() <= limit)
+        })
     })
 }
 
@@ -263,7 +331,8 @@ fn parse(source: &dyn Source, documents: &Documents) -> Result<Snapshot, ParseEr
     source.parse(documents, Limits::default())
 }
 
-/// Calls `damage` for each document of a step with its bytes, its name, and what judges other bytes in its place.
+/// Calls `damage` for each document of a step with its bytes, its name, and what judges other bytes
+/// in its place.
 fn each_document(step: &Step, damage: impl Fn(&[u8], &str, &dyn Fn(Vec<u8>, &str))) {
     let judge = |documents: &Documents, what: &str| {
         if let Ok(snapshot) = parse(step.source, documents) {

@@ -1,4 +1,5 @@
-//! Documents are read in one pass where they are flawless, else item by item: both ways say the same.
+//! Documents are read in one pass where they are flawless, else item by item: both ways say the
+//! same.
 
 use std::fs;
 
@@ -47,7 +48,9 @@ fn fixtures_say_the_same_both_ways() {
     for step in steps().iter().filter(|step| written_both_ways(step.source)) {
         assert!(same(step.source, &step.name, &step.documents), "{}", step.name);
     }
-    for (source, name, document) in broken().into_iter().filter(|(source, ..)| written_both_ways(*source)) {
+    for (source, name, document) in
+        broken().into_iter().filter(|(source, ..)| written_both_ways(*source))
+    {
         assert!(!same(source, &name, &Documents::only(document)), "{name}");
     }
 }
@@ -58,10 +61,19 @@ fn captures_say_the_same_both_ways() {
     let mut read = 0;
     for name in BOTH_WAYS {
         for path in entries(&root.join(name)) {
-            let address = if file_name(&path).contains("incidents") { "incidents.json" } else { "summary.json" };
-            let url = Url::parse("https://status.acme.example/api/v2/").unwrap().join(address).unwrap();
+            let address = if file_name(&path).contains("incidents") {
+                "incidents.json"
+            } else {
+                "summary.json"
+            };
+            let url =
+                Url::parse("https://status.acme.example/api/v2/").unwrap().join(address).unwrap();
             let document = Document::new(url, None, fs::read(&path).unwrap());
-            read += usize::from(same(by_name(name).unwrap(), &file_name(&path), &Documents::only(document)));
+            read += usize::from(same(
+                by_name(name).unwrap(),
+                &file_name(&path),
+                &Documents::only(document),
+            ));
         }
     }
     assert!(read >= 38, "{read} captures were read");
@@ -76,7 +88,8 @@ fn damaged_documents_say_the_same_both_ways() {
         for round in 0..DAMAGED {
             let mut random = Rng::with_seed((number * DAMAGED + round) as u64);
             let mut documents = step.documents.clone();
-            let all = std::iter::once(&mut documents.first).chain(documents.details.iter_mut().map(|(_, detail)| detail));
+            let all = std::iter::once(&mut documents.first)
+                .chain(documents.details.iter_mut().map(|(_, detail)| detail));
             for document in all {
                 document.body = mutate(&mut random, &document.body, &bodies).into();
             }
@@ -90,12 +103,17 @@ fn damaged_documents_say_the_same_both_ways() {
         }
     }
     // Damage of every degree, or nothing was compared.
-    assert!(read > 20 && refused > 20 && lossy > 5, "{read} read, {lossy} of them not whole, {refused} refused");
+    assert!(
+        read > 20 && refused > 20 && lossy > 5,
+        "{read} read, {lossy} of them not whole, {refused} refused"
+    );
 }
 
 #[test]
 fn what_an_item_may_look_like_means_the_same_both_ways() {
-    let id = |source: &str| if source == "statuspage" { "abcdefghij01" } else { "01JABCDEFGHJKMNPQRSTVWXYZ0" };
+    let id = |source: &str| {
+        if source == "statuspage" { "abcdefghij01" } else { "01JABCDEFGHJKMNPQRSTVWXYZ0" }
+    };
     let items = [
         r#"{"id": "a"}"#,
         r#"{"id": 7, "name": null, "status": null, "impact": null, "shortlink": null, "incident_updates": null, "components": null}"#,
@@ -123,8 +141,10 @@ fn what_an_item_may_look_like_means_the_same_both_ways() {
     let mut whole = 0;
     for name in BOTH_WAYS {
         let source = by_name(name).unwrap();
-        let page =
-            format!(r#""page": {{"id": "{}", "updated_at": "2026-03-08T01:30:00Z"}}, "status": {{"indicator": "none"}}"#, id(name));
+        let page = format!(
+            r#""page": {{"id": "{}", "updated_at": "2026-03-08T01:30:00Z"}}, "status": {{"indicator": "none"}}"#,
+            id(name)
+        );
         for item in items {
             for other in items {
                 let body = format!(

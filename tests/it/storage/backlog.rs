@@ -1,6 +1,7 @@
 //! Many events that no sink has had yet.
 //!
-//! `STATUSWATCH_EVENTS=100000 cargo test --test it storage::backlog -- --nocapture` is the size of the case.
+//! `STATUSWATCH_EVENTS=100000 cargo test --test it storage::backlog -- --nocapture` is the size of
+//! the case.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ fn most(watch: &Watch) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Runs until the log has so many lines. Answers when it was first asked for a page, and the most memory it had.
+/// Runs until the log has so many lines. Answers when it was first asked for a page, and the most
+/// memory it had.
 fn run_until(bench: &Bench, lines: usize) -> (Duration, u64) {
     let (asked, began) = (bench.requests(), Instant::now());
     let mut watch = bench.start();
@@ -28,7 +30,8 @@ fn run_until(bench: &Bench, lines: usize) -> (Duration, u64) {
 
 #[test]
 fn many_undelivered_events_delay_no_start_and_take_no_memory() {
-    let many: usize = std::env::var("STATUSWATCH_EVENTS").map_or(10_000, |text| text.parse().unwrap());
+    let many: usize =
+        std::env::var("STATUSWATCH_EVENTS").map_or(10_000, |text| text.parse().unwrap());
     let bench = Bench::new(2, "");
     bench.publish(1, 20);
     bench.settle();

@@ -1,4 +1,5 @@
-//! Others at the same database: who reads for long, who writes, who copies it; and a sink that is behind.
+//! Others at the same database: who reads for long, who writes, who copies it; and a sink that is
+//! behind.
 
 use std::fs::{self, File};
 use std::process::Stdio;
@@ -8,7 +9,8 @@ use rusqlite::Connection;
 
 use crate::support::bench::{Bench, Watch, parse};
 
-/// Two pages that have a version: an incident that comes and goes between two polls is seen on those alone.
+/// Two pages that have a version: an incident that comes and goes between two polls is seen on
+/// those alone.
 fn settled() -> Bench {
     let bench = Bench::new(2, "");
     bench.publish(1, 30);
@@ -106,8 +108,11 @@ fn a_copy_made_while_it_runs_starts_elsewhere_and_repeats_nothing() {
     let asked = bench.requests();
     bench.wait_until("some of the storm", || bench.requests() > asked + 20);
     fs::create_dir(copied.path().join("state")).unwrap();
-    database(&bench).execute("VACUUM INTO ?1", [copied.path().join("state/ledger.db").to_str().unwrap()]).unwrap();
-    // What the copy knows to be in the log: it cannot know of what was delivered and not yet written down.
+    database(&bench)
+        .execute("VACUUM INTO ?1", [copied.path().join("state/ledger.db").to_str().unwrap()])
+        .unwrap();
+    // What the copy knows to be in the log: it cannot know of what was delivered and not yet
+    // written down.
     let delivered: u64 = {
         let copy = Connection::open(copied.path().join("state/ledger.db")).unwrap();
         let cursor = "SELECT seq FROM sink WHERE id = 'event_log.json'";
@@ -124,11 +129,16 @@ fn a_copy_made_while_it_runs_starts_elsewhere_and_repeats_nothing() {
     let owed = bench.universe.published().owed();
     let mut watch = bench.start();
     let missing = || {
-        let told: Vec<String> =
-            first.iter().filter(|line| parse(line).unwrap().seq <= delivered).cloned().chain(bench.lines()).collect();
+        let told: Vec<String> = first
+            .iter()
+            .filter(|line| parse(line).unwrap().seq <= delivered)
+            .cloned()
+            .chain(bench.lines())
+            .collect();
         owed.iter().any(|one| {
             !told.iter().any(|line| {
-                line.contains(&one.provider) && parse(line).is_some_and(|event| event.message.as_ref() == Some(&one.text))
+                line.contains(&one.provider)
+                    && parse(line).is_some_and(|event| event.message.as_ref() == Some(&one.text))
             })
         })
     };
@@ -143,7 +153,9 @@ fn a_copy_made_while_it_runs_starts_elsewhere_and_repeats_nothing() {
 
 /// Runs with this console until `so`.
 fn run_with(bench: &Bench, out: Stdio, what: &str, so: impl Fn() -> bool) {
-    let mut watch = Watch(bench.command().args(["run", "--hosted", "--format", "json"]).stdout(out).spawn().unwrap());
+    let mut watch = Watch(
+        bench.command().args(["run", "--hosted", "--format", "json"]).stdout(out).spawn().unwrap(),
+    );
     bench.wait_until(what, so);
     assert_eq!(watch.stop().code(), Some(0));
 }
@@ -159,10 +171,18 @@ fn what_a_sink_has_not_delivered_is_kept_beyond_the_retention() {
         ))
         .unwrap();
     let full = File::options().write(true).open("/dev/full").unwrap();
-    run_with(&bench, full.into(), "the removal of what is old", || count(&database(&bench), "event") == all - delivered);
+    run_with(&bench, full.into(), "the removal of what is old", || {
+        count(&database(&bench), "event") == all - delivered
+    });
     // The console works again and gets everything it has not had.
     let shown = File::create(bench.path("shown")).unwrap();
-    let lines = || fs::read_to_string(bench.path("shown")).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    let lines = || {
+        fs::read_to_string(bench.path("shown"))
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     run_with(&bench, shown.into(), "the rest", || lines().len() as i64 == all - delivered);
     assert_eq!(lines(), bench.lines()[usize::try_from(delivered).unwrap()..]);
 }

@@ -17,14 +17,21 @@ const NOBODY: u32 = 65_534;
 fn start_on(bench: &Bench, options: &str) -> Watch {
     fs::create_dir_all(bench.path("disk")).unwrap();
     let mut command = Command::new("unshare");
-    command.args(["-Urm", "sh", "-c"]).arg(format!("mount -t tmpfs -o {options} none disk && exec \"$0\" run --hosted"));
+    command
+        .args(["-Urm", "sh", "-c"])
+        .arg(format!("mount -t tmpfs -o {options} none disk && exec \"$0\" run --hosted"));
     command.arg(bench.command().get_program()).current_dir(bench.dir.path());
-    Watch(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+    Watch(
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap(),
+    )
 }
 
 /// The disk as the process sees it.
 fn disk(bench: &Bench, watch: &Watch) -> PathBuf {
-    Path::new("/proc").join(watch.0.id().to_string()).join("root").join(bench.path("disk").strip_prefix("/").unwrap())
+    Path::new("/proc")
+        .join(watch.0.id().to_string())
+        .join("root")
+        .join(bench.path("disk").strip_prefix("/").unwrap())
 }
 
 #[test]
@@ -40,11 +47,22 @@ fn a_disk_that_is_full_from_the_start_is_named_and_leaves_nothing_half_made() {
              mount -o remount,size=16m none disk && \"$0\" run --once 2>&1 >/dev/null; echo \"then with $?\"; \"$0\" status --check; echo \"read: $?\""
         );
         let mut command = Command::new("unshare");
-        command.args(["-Urm", "sh", "-c", &script]).arg(bench.command().get_program()).current_dir(bench.dir.path());
+        command
+            .args(["-Urm", "sh", "-c", &script])
+            .arg(bench.command().get_program())
+            .current_dir(bench.dir.path());
         let output = command.stdin(Stdio::null()).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
-        assert!(said.contains("disk/state/ledger.db") && said.contains("bytes are free"), "{size}: {said}");
-        assert!(said.contains("ended with 1") && said.contains("then with 0") && said.contains("read: 0"), "{size}: {said}");
+        assert!(
+            said.contains("disk/state/ledger.db") && said.contains("bytes are free"),
+            "{size}: {said}"
+        );
+        assert!(
+            said.contains("ended with 1")
+                && said.contains("then with 0")
+                && said.contains("read: 0"),
+            "{size}: {said}"
+        );
     }
 }
 
@@ -53,12 +71,19 @@ fn a_disk_without_room_for_another_file_loses_nothing_and_needs_no_restart() {
     if !mounts() {
         return;
     }
-    let bench = Bench::new(2, "state_dir: disk/state\nevent_log: {dir: disk/logs, rotation: 4KiB, keep: 0}");
+    let bench = Bench::new(
+        2,
+        "state_dir: disk/state\nevent_log: {dir: disk/logs, rotation: 4KiB, keep: 0}",
+    );
     let mut watch = start_on(&bench, "size=16m,nr_inodes=64");
     let disk = disk(&bench, &watch);
     let told = || lines(&disk.join("logs"));
     let owed = || bench.universe.published().owed();
-    let has_all = || owed().iter().all(|one| told().iter().any(|line| line.contains(&format!("\"{}\"", one.text))));
+    let has_all = || {
+        owed()
+            .iter()
+            .all(|one| told().iter().any(|line| line.contains(&format!("\"{}\"", one.text))))
+    };
     bench.publish(1, 10);
     bench.wait_until("the first updates", || !told().is_empty() && has_all());
     let mut fillers = 0;
@@ -92,8 +117,14 @@ fn of_nobody(extra: &str) -> Option<Bench> {
 fn as_nobody(bench: &Bench) -> Command {
     let mut command = Command::new("setpriv");
     let user = NOBODY.to_string();
-    command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]).arg(bench.command().get_program());
-    command.current_dir(bench.dir.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .args(["--reuid", &user, "--regid", &user, "--clear-groups"])
+        .arg(bench.command().get_program());
+    command
+        .current_dir(bench.dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -139,17 +170,26 @@ fn a_state_directory_that_may_not_be_written_is_named_at_the_start_and_does_no_h
 
 #[test]
 fn a_log_directory_that_may_not_be_written_is_waited_for() {
-    let Some(bench) = of_nobody("event_log: {rotation: 4KiB, keep: 0}\ndiagnostics: {dir: diagnostics}") else { return };
+    let Some(bench) =
+        of_nobody("event_log: {rotation: 4KiB, keep: 0}\ndiagnostics: {dir: diagnostics}")
+    else {
+        return;
+    };
     let mut watch = start(&bench);
     bench.publish(1, 10);
     bench.wait_until_told();
     mode(&bench.path("logs"), 0o555);
     bench.publish(2, 40);
     let trouble = || {
-        let status = bench.command().args(["status", "--json"]).stdout(Stdio::piped()).output().unwrap();
+        let status =
+            bench.command().args(["status", "--json"]).stdout(Stdio::piped()).output().unwrap();
         let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
         let sinks = status["sinks"].as_array().unwrap();
-        sinks.iter().any(|sink| sink["trouble"].as_str().is_some_and(|why| why.contains("rename") || why.contains("denied")))
+        sinks.iter().any(|sink| {
+            sink["trouble"]
+                .as_str()
+                .is_some_and(|why| why.contains("rename") || why.contains("denied"))
+        })
     };
     bench.wait_until("status to show the trouble", trouble);
     mode(&bench.path("logs"), 0o750);

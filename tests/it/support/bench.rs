@@ -1,4 +1,5 @@
-//! The real binary at work on a universe of fake providers, and the oracle that judges what it wrote.
+//! The real binary at work on a universe of fake providers, and the oracle that judges what it
+//! wrote.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -31,9 +32,15 @@ pub(crate) struct Bench {
 impl Bench {
     /// The first `count` providers, polled every 100 ms; `extra` is added to the configuration.
     pub(crate) fn new(count: usize, extra: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let universe = Arc::new(runtime.block_on(Universe::start_sized(count, Arc::new(Utc::now))).unwrap());
-        let bench = Self { dir: tempfile::tempdir().unwrap(), universe, patience: PATIENCE, runtime };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let universe =
+            Arc::new(runtime.block_on(Universe::start_sized(count, Arc::new(Utc::now))).unwrap());
+        let bench =
+            Self { dir: tempfile::tempdir().unwrap(), universe, patience: PATIENCE, runtime };
         bench.configure(extra);
         bench
     }
@@ -63,7 +70,8 @@ impl Bench {
         Watch(self.command().args(["run", "--hosted"]).spawn().unwrap())
     }
 
-    /// Publishes in the background until the flag is set: incidents of some updates each, edits and odd answers between them.
+    /// Publishes in the background until the flag is set: incidents of some updates each, edits and
+    /// odd answers between them.
     pub(crate) fn storm(&self, seed: u64, pause: Duration) -> Storm {
         let over = Arc::new(AtomicBool::new(false));
         let (universe, stop) = (Arc::clone(&self.universe), Arc::clone(&over));
@@ -105,7 +113,13 @@ impl Bench {
     pub(crate) fn wait_until_told(&self) {
         let began = Instant::now();
         while let Some(one) = self.missing() {
-            let of_it = || self.lines().into_iter().filter(|line| line.contains(&one.provider)).collect::<Vec<_>>().join("\n");
+            let of_it = || {
+                self.lines()
+                    .into_iter()
+                    .filter(|line| line.contains(&one.provider))
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            };
             assert!(began.elapsed() < self.patience, "never told: {one:?}, but\n{}", of_it());
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -113,15 +127,24 @@ impl Bench {
 
     /// Something owed that is not in the event log.
     pub(crate) fn missing(&self) -> Option<Publication> {
-        let told: HashSet<(String, String)> =
-            self.lines().iter().filter_map(|line| parse(line)).filter_map(|e| Some((e.provider, e.message?))).collect();
-        self.universe.published().owed().into_iter().find(|one| !told.contains(&(one.provider.clone(), one.text.clone())))
+        let told: HashSet<(String, String)> = self
+            .lines()
+            .iter()
+            .filter_map(|line| parse(line))
+            .filter_map(|e| Some((e.provider, e.message?)))
+            .collect();
+        self.universe
+            .published()
+            .owed()
+            .into_iter()
+            .find(|one| !told.contains(&(one.provider.clone(), one.text.clone())))
     }
 
     /// What the program said about itself.
     pub(crate) fn diagnostics(&self) -> String {
         let files = fs::read_dir(self.dir.path().join("logs")).into_iter().flatten().flatten();
-        let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("statuswatch."));
+        let logs =
+            files.filter(|file| file.file_name().to_string_lossy().starts_with("statuswatch."));
         logs.filter_map(|file| fs::read_to_string(file.path()).ok()).collect()
     }
 
@@ -136,7 +159,11 @@ impl Bench {
     pub(crate) fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
         let began = Instant::now();
         while !so() {
-            assert!(began.elapsed() < Duration::from_secs(30), "{what}: never. The diagnostics:\n{}", self.last_words());
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "{what}: never. The diagnostics:\n{}",
+                self.last_words()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -146,7 +173,8 @@ impl Bench {
         self.universe.server().requests().len()
     }
 
-    /// The oracle: complete, nothing invented, once, in order, without gap, whole, and the same as the ledger.
+    /// The oracle: complete, nothing invented, once, in order, without gap, whole, and the same as
+    /// the ledger.
     pub(crate) fn judge(&self) -> Verdict {
         let lines = self.lines();
         let history = self
@@ -157,16 +185,30 @@ impl Bench {
             .output()
             .unwrap();
         assert_eq!(history.status.code(), Some(0), "{}", String::from_utf8_lossy(&history.stderr));
-        let history: Vec<String> = String::from_utf8(history.stdout).unwrap().lines().map(str::to_owned).collect();
-        let verdict = Verdict::of(&lines, &history, &self.universe.published().all(), &self.universe.published().owed());
-        assert_eq!(verdict.problems, Vec::<String>::new(), "{} lines in {}", lines.len(), self.dir.path().display());
+        let history: Vec<String> =
+            String::from_utf8(history.stdout).unwrap().lines().map(str::to_owned).collect();
+        let verdict = Verdict::of(
+            &lines,
+            &history,
+            &self.universe.published().all(),
+            &self.universe.published().owed(),
+        );
+        assert_eq!(
+            verdict.problems,
+            Vec::<String>::new(),
+            "{} lines in {}",
+            lines.len(),
+            self.dir.path().display()
+        );
         verdict
     }
 }
 
-/// The binary in `dir` (`STATUSWATCH_BIN` names another build of it), without anything of the environment that it would read.
+/// The binary in `dir` (`STATUSWATCH_BIN` names another build of it), without anything of the
+/// environment that it would read.
 pub(crate) fn statuswatch(dir: &Path) -> Command {
-    let binary = std::env::var_os("STATUSWATCH_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_statuswatch").into());
+    let binary = std::env::var_os("STATUSWATCH_BIN")
+        .unwrap_or_else(|| env!("CARGO_BIN_EXE_statuswatch").into());
     let mut command = Command::new(binary);
     command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     for name in ["STATUSWATCH_CONFIG", "STATUSWATCH_STATE", "HOSTED_MODE", "NO_COLOR"] {
@@ -175,7 +217,8 @@ pub(crate) fn statuswatch(dir: &Path) -> Command {
     command
 }
 
-/// The whole lines of the event log in `dir`, across its files. A torn one is a line too: it does not parse.
+/// The whole lines of the event log in `dir`, across its files. A torn one is a line too: it does
+/// not parse.
 pub(crate) fn lines(dir: &Path) -> Vec<String> {
     let mut reader = LogReader::new(dir);
     let mut lines = Vec::new();
@@ -287,7 +330,13 @@ impl Author {
         match what {
             5 => drop(universe.edit(provider, newest, &format!("{text} Corrected."))),
             6 if self.faults => {
-                let faults = [Fault::Reset, Fault::Truncated, Fault::Empty, Fault::Status(503, None), Fault::Html];
+                let faults = [
+                    Fault::Reset,
+                    Fault::Truncated,
+                    Fault::Empty,
+                    Fault::Status(503, None),
+                    Fault::Html,
+                ];
                 provider.fault_next(1, faults[self.rng.usize(0..faults.len())].clone());
             }
             7 => provider.set_impact(newest.incident, Impact::Major).unwrap(),
@@ -315,14 +364,30 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn of(lines: &[String], history: &[String], published: &[Publication], owed: &[Publication]) -> Self {
+    pub(crate) fn of(
+        lines: &[String],
+        history: &[String],
+        published: &[Publication],
+        owed: &[Publication],
+    ) -> Self {
         let mut problems = Vec::new();
         if lines != history {
-            let differs = lines.iter().zip(history).position(|(a, b)| a != b).unwrap_or(lines.len().min(history.len()));
-            problems.push(format!("log ({} lines) and ledger ({}) differ from line {differs} on", lines.len(), history.len()));
+            let differs = lines
+                .iter()
+                .zip(history)
+                .position(|(a, b)| a != b)
+                .unwrap_or(lines.len().min(history.len()));
+            problems.push(format!(
+                "log ({} lines) and ledger ({}) differ from line {differs} on",
+                lines.len(),
+                history.len()
+            ));
         }
-        let places: HashMap<(&str, &str), usize> =
-            published.iter().enumerate().map(|(place, one)| ((one.provider.as_str(), one.text.as_str()), place)).collect();
+        let places: HashMap<(&str, &str), usize> = published
+            .iter()
+            .enumerate()
+            .map(|(place, one)| ((one.provider.as_str(), one.text.as_str()), place))
+            .collect();
         let (mut ids, mut told) = (HashSet::new(), HashSet::new());
         let mut orders: BTreeMap<(String, String), usize> = BTreeMap::new();
         for (expected, line) in (1..).zip(lines) {
@@ -336,7 +401,8 @@ impl Verdict {
             if !ids.insert(event.id.clone()) {
                 problems.push(format!("told twice: {line}"));
             }
-            let (Some(incident), Some(text), Kind::Incident | Kind::Maintenance) = (&event.incident_id, &event.message, event.kind)
+            let (Some(incident), Some(text), Kind::Incident | Kind::Maintenance) =
+                (&event.incident_id, &event.message, event.kind)
             else {
                 continue;
             };
@@ -356,7 +422,10 @@ impl Verdict {
             }
         }
         for one in owed {
-            if !places.get(&(one.provider.as_str(), one.text.as_str())).is_some_and(|place| told.contains(place)) {
+            if !places
+                .get(&(one.provider.as_str(), one.text.as_str()))
+                .is_some_and(|place| told.contains(place))
+            {
                 problems.push(format!("lost: {one:?}"));
             }
         }

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::wait::{until, until_true};
 
-/// A directory with a `providers.yaml`: state in `state`, events in `logs`, diagnostics in `diagnostics`.
+/// A directory with a `providers.yaml`: state in `state`, events in `logs`, diagnostics in
+/// `diagnostics`.
 pub(crate) struct Bench {
     dir: tempfile::TempDir,
     defaults: Vec<(&'static str, String)>,
@@ -133,7 +134,11 @@ impl Bench {
 
     /// One provider of `status --json`.
     pub(crate) fn status_of(&self, id: &str) -> Option<Value> {
-        self.status()?["providers"].as_array()?.iter().find(|provider| provider["id"] == id).cloned()
+        self.status()?["providers"]
+            .as_array()?
+            .iter()
+            .find(|provider| provider["id"] == id)
+            .cloned()
     }
 
     /// What the program has said about itself so far.
@@ -149,7 +154,10 @@ impl Bench {
 
     /// Waits until the event log holds so many.
     pub(crate) async fn wait_events(&self, count: usize) -> Vec<Value> {
-        let found = until(&format!("{count} events"), || Some(self.events()).filter(|events| events.len() >= count)).await;
+        let found = until(&format!("{count} events"), || {
+            Some(self.events()).filter(|events| events.len() >= count)
+        })
+        .await;
         assert_eq!(found.len(), count, "{found:#?}");
         found
     }
@@ -159,14 +167,24 @@ impl Bench {
 pub(crate) fn events_in(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    whole
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 /// The binary in `dir`, without anything of the environment that it would read.
 fn statuswatch(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_statuswatch"));
     command.current_dir(dir).stdin(Stdio::null());
-    for name in ["STATUSWATCH_CONFIG", "STATUSWATCH_STATE", "HOSTED_MODE", "NO_COLOR", "NOTIFY_SOCKET", "WATCHDOG_USEC"] {
+    for name in [
+        "STATUSWATCH_CONFIG",
+        "STATUSWATCH_STATE",
+        "HOSTED_MODE",
+        "NO_COLOR",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+    ] {
         command.env_remove(name);
     }
     command

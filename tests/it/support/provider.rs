@@ -11,7 +11,13 @@ use tokio::net::TcpStream;
 
 /// A provider with two components, by the real clock.
 pub(crate) fn provider(id: &str, platform: &'static dyn Platform) -> Provider {
-    Provider::new(id, "Northwind Cloud", platform, &["Compute", "Object storage"], Arc::new(Utc::now))
+    Provider::new(
+        id,
+        "Northwind Cloud",
+        platform,
+        &["Compute", "Object storage"],
+        Arc::new(Utc::now),
+    )
 }
 
 /// One provider on a listener of its own.
@@ -35,8 +41,13 @@ impl Raw {
         Self::over(&mut stream, target, headers).await
     }
 
-    /// The same on a given connection; the sending side is closed afterwards, so that the server ends it.
-    pub(crate) async fn over(stream: &mut TcpStream, target: &str, headers: &[(&str, &str)]) -> Self {
+    /// The same on a given connection; the sending side is closed afterwards, so that the server
+    /// ends it.
+    pub(crate) async fn over(
+        stream: &mut TcpStream,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Self {
         let mut request = format!("GET {target} HTTP/1.1\r\nHost: loopback\r\n");
         for (name, value) in headers {
             request = format!("{request}{name}: {value}\r\n");
@@ -68,7 +79,9 @@ impl Raw {
     /// The status; 0 where the answer has none.
     pub(crate) fn status(&self) -> u16 {
         let text = String::from_utf8_lossy(&self.bytes);
-        let Some(rest) = text.strip_prefix("HTTP/1.1 ") else { return 0 };
+        let Some(rest) = text.strip_prefix("HTTP/1.1 ") else {
+            return 0;
+        };
         rest.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0)
     }
 
@@ -93,7 +106,8 @@ impl Raw {
 
     /// The body as JSON.
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(self.body()).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(self.body())
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     fn is_whole(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The real binary under strace, which kills it at a system call or lets the call fail.
 //!
-//! Counts of `when=` are of one call in one thread. strace's `--seccomp-bpf` is of no use here: it leaves out signals.
+//! Counts of `when=` are of one call in one thread. strace's `--seccomp-bpf` is of no use here: it
+//! leaves out signals.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitStatus, Stdio};
@@ -12,7 +13,10 @@ use super::bench::{Bench, Watch};
 
 /// Whether there is a strace that may trace; says so where not.
 pub(crate) fn is_here() -> bool {
-    let tried = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    let tried = Command::new("strace")
+        .args(["-f", "-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status();
     let works = tried.is_ok_and(|status| status.success());
     if !works {
         println!("skipped: no strace here");
@@ -20,11 +24,15 @@ pub(crate) fn is_here() -> bool {
     works
 }
 
-/// `run` under strace with these options, its standard error kept. strace passes no signal on, so both are a group of their own.
+/// `run` under strace with these options, its standard error kept. strace passes no signal on, so
+/// both are a group of their own.
 pub(crate) fn start(bench: &Bench, options: &[&str]) -> Watch {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-e", "signal=none"]).args(options);
-    command.arg(bench.command().get_program()).args(["run", "--hosted"]).current_dir(bench.dir.path());
+    command
+        .arg(bench.command().get_program())
+        .args(["run", "--hosted"])
+        .current_dir(bench.dir.path());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
     Watch(command.spawn().unwrap())
 }
@@ -51,8 +59,10 @@ pub(crate) fn ended(watch: &mut Watch, within: Duration) -> Option<ExitStatus> {
 /// Asks the program itself, which is strace's child, to end; it may have done so already.
 pub(crate) fn stop(watch: &mut Watch, within: Duration) -> ExitStatus {
     let id = watch.0.id();
-    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-    let child = children.split_whitespace().next().and_then(|child| Pid::from_raw(child.parse().unwrap()));
+    let children =
+        std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+    let child =
+        children.split_whitespace().next().and_then(|child| Pid::from_raw(child.parse().unwrap()));
     if let Some(child) = child {
         kill_process(child, Signal::TERM).ok();
     }

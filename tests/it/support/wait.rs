@@ -24,5 +24,7 @@ pub(crate) async fn until_true(what: &str, mut so: impl FnMut() -> bool) {
 
 /// Waits for a future, with the same end.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }

@@ -1,7 +1,7 @@
 //! The `/api/v2` contract: made by Statuspage, imitated by others.
 //!
-//! [`Reader`] turns its lists into ours. What a page must hold, and what an absence means, is each source's
-//! own business; what the fields mean is settled here.
+//! [`Reader`] turns its lists into ours. What a page must hold, and what an absence means, is each
+//! source's own business; what the fields mean is settled here.
 
 mod wire;
 
@@ -39,8 +39,8 @@ impl Read {
         }
     }
 
-    /// The other document's view of the same incident joins this one: the later one is right about the
-    /// incident, and each update is taken as last edited.
+    /// The other document's view of the same incident joins this one: the later one is right about
+    /// the incident, and each update is taken as last edited.
     fn join(&mut self, other: Self) {
         let later = other.changed > self.changed;
         if later {
@@ -49,7 +49,9 @@ impl Read {
             self.set_url(url);
             self.changed = other.changed;
         }
-        self.updates = as_last_edited(std::mem::take(&mut self.updates).into_iter().chain(other.updates).collect());
+        self.updates = as_last_edited(
+            std::mem::take(&mut self.updates).into_iter().chain(other.updates).collect(),
+        );
     }
 
     /// The whole incident, updates oldest first.
@@ -75,14 +77,18 @@ fn as_last_edited(list: Vec<Dated>) -> Vec<Dated> {
     let mut chosen: Vec<usize> = Vec::with_capacity(list.len());
     let edited = |place: usize| list.get(place).and_then(|dated| dated.update.edited_at);
     for (at, dated) in list.iter().enumerate() {
-        let UpdateId::Native(id) = &dated.update.id else { continue };
+        let UpdateId::Native(id) = &dated.update.id else {
+            continue;
+        };
         match places.entry(id) {
             Entry::Vacant(place) => {
                 place.insert(chosen.len());
                 chosen.push(at);
             }
             Entry::Occupied(place) => {
-                if let Some(known) = chosen.get_mut(*place.get()).filter(|known| edited(at) > edited(**known)) {
+                if let Some(known) =
+                    chosen.get_mut(*place.get()).filter(|known| edited(at) > edited(**known))
+                {
                     *known = at;
                 }
             }
@@ -121,19 +127,26 @@ impl Reader {
         self.items.into_rejected()
     }
 
-    /// The components with the names of their groups; rows that are groups themselves are left out. Read
-    /// before the incidents, which name groups by id.
+    /// The components with the names of their groups; rows that are groups themselves are left out.
+    /// Read before the incidents, which name groups by id.
     ///
     /// # Errors
     /// See [`Items::read`].
-    pub fn components<W: Way>(&mut self, list: W::List<Component>) -> Result<Vec<event::Component>, ParseError> {
+    pub fn components<W: Way>(
+        &mut self,
+        list: W::List<Component>,
+    ) -> Result<Vec<event::Component>, ParseError> {
         let read = W::read(&mut self.items, "components", list)?;
         for group in read.iter().filter(|row| row.group) {
             self.groups.insert(group.id.clone(), group.name.clone());
         }
         let mut seen = HashSet::with_capacity(read.len());
-        let again: HashSet<usize> =
-            read.iter().enumerate().filter(|(_, row)| !row.group && !seen.insert(&row.id)).map(|(place, _)| place).collect();
+        let again: HashSet<usize> = read
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| !row.group && !seen.insert(&row.id))
+            .map(|(place, _)| place)
+            .collect();
         let mut components = Vec::with_capacity(read.len());
         for (place, component) in read.into_iter().enumerate().filter(|(_, row)| !row.group) {
             if again.contains(&place) {
@@ -145,15 +158,22 @@ impl Reader {
         Ok(components)
     }
 
-    /// The incidents of a list. `kind` is what the list is for; a maintenance put among the incidents is one
-    /// all the same.
+    /// The incidents of a list. `kind` is what the list is for; a maintenance put among the
+    /// incidents is one all the same.
     ///
     /// # Errors
     /// See [`Items::read`].
-    pub fn incidents<W: Way>(&mut self, kind: Kind, list: W::List<Incident<W>>) -> Result<Vec<Read>, ParseError> {
+    pub fn incidents<W: Way>(
+        &mut self,
+        kind: Kind,
+        list: W::List<Incident<W>>,
+    ) -> Result<Vec<Read>, ParseError> {
         let what = if kind == Kind::Maintenance { "scheduled_maintenances" } else { "incidents" };
         let read = W::read(&mut self.items, what, list)?;
-        let read = read.into_iter().map(|incident| self.incident(kind, incident)).collect::<Result<Vec<_>, _>>()?;
+        let read = read
+            .into_iter()
+            .map(|incident| self.incident(kind, incident))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(unite(Vec::new(), read))
     }
 
@@ -161,7 +181,11 @@ impl Reader {
         let impact = wire.impact.unwrap_or(Impact::Unknown);
         let kind = if impact == Impact::Maintenance { Kind::Maintenance } else { kind };
         let components = W::nested(&mut self.items, "components of an incident", wire.components)?;
-        let components = components.into_iter().filter(|row| !row.group).map(|row| self.component(row)).collect();
+        let components = components
+            .into_iter()
+            .filter(|row| !row.group)
+            .map(|row| self.component(row))
+            .collect();
         let wire_updates = W::nested(&mut self.items, "incident_updates", wire.updates)?;
         // Written newest first; of equal times the later place is the older update.
         let updates = as_last_edited(wire_updates.into_iter().rev().map(update).collect());
@@ -181,8 +205,18 @@ impl Reader {
     }
 
     fn component(&self, wire: Component) -> event::Component {
-        let group = wire.group_id.as_ref().and_then(|id| self.groups.get(id)).filter(|name| !name.is_empty()).cloned();
-        snapshot::component(Some(wire.id.0), wire.name, group, wire.status.unwrap_or(ComponentStatus::Unknown))
+        let group = wire
+            .group_id
+            .as_ref()
+            .and_then(|id| self.groups.get(id))
+            .filter(|name| !name.is_empty())
+            .cloned();
+        snapshot::component(
+            Some(wire.id.0),
+            wire.name,
+            group,
+            wire.status.unwrap_or(ComponentStatus::Unknown),
+        )
     }
 }
 
@@ -226,7 +260,9 @@ mod tests {
     use super::*;
 
     fn read(kind: Kind, text: &str) -> Vec<Read> {
-        Reader::new(Limits::default()).incidents::<ItemByItem>(kind, serde_json::from_str(text).unwrap()).unwrap()
+        Reader::new(Limits::default())
+            .incidents::<ItemByItem>(kind, serde_json::from_str(text).unwrap())
+            .unwrap()
     }
 
     fn ids(incident: &snapshot::Incident) -> Vec<&UpdateId> {
@@ -258,13 +294,17 @@ mod tests {
             assert_eq!(united.len(), 1);
             let incident = united.remove(0).finish();
             assert_eq!(incident.title, "new");
-            assert_eq!(incident.updates.iter().map(|u| u.text.as_str()).collect::<Vec<_>>(), ["edited", "done"]);
+            assert_eq!(
+                incident.updates.iter().map(|u| u.text.as_str()).collect::<Vec<_>>(),
+                ["edited", "done"]
+            );
         }
     }
 
     #[test]
     fn a_maintenance_among_the_incidents_is_one() {
-        let text = r#"[{"id": "i", "impact": "maintenance", "scheduled_for": "2026-01-01T00:00:00Z"}]"#;
+        let text =
+            r#"[{"id": "i", "impact": "maintenance", "scheduled_for": "2026-01-01T00:00:00Z"}]"#;
         let incident = read(Kind::Incident, text).remove(0).finish();
         assert_eq!(incident.kind, Kind::Maintenance);
         assert!(incident.scheduled_for.is_some());

@@ -1,4 +1,5 @@
-//! What the documents of `/api/v2` hold, as it is written there; words, names and texts are ours already.
+//! What the documents of `/api/v2` hold, as it is written there; words, names and texts are ours
+//! already.
 
 use serde::{Deserialize, Deserializer};
 
@@ -46,7 +47,10 @@ impl Page {
         if self.id == *id {
             return Ok(());
         }
-        let reason = format!("a detail belongs to the page \"{}\" and the first document to \"{id}\"", self.id);
+        let reason = format!(
+            "a detail belongs to the page \"{}\" and the first document to \"{id}\"",
+            self.id
+        );
         Err(ParseError::NotThis { source_name, reason })
     }
 }
