@@ -38,7 +38,7 @@ pub async fn keep_beating(beat: Beat, client: Client, ledger: Ledger) {
         last = Some(Instant::now());
         match client.call(&beat.url, beat.every.min(PATIENCE)).await {
             Ok(()) if std::mem::take(&mut failing) => {
-                tracing::warn!(host, "the beat is heard again")
+                tracing::warn!(host, "the beat is heard again");
             }
             Ok(()) => tracing::debug!(host, "beat"),
             Err(failure) if std::mem::replace(&mut failing, true) => {

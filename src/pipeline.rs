@@ -173,7 +173,7 @@ fn adopt(ledger: &mut LedgerActor, config: &Config) {
             );
         }
         Err(error) => {
-            tracing::error!(%error, "cannot compare the ledger with the event log; events may be told once more")
+            tracing::error!(%error, "cannot compare the ledger with the event log; events may be told once more");
         }
     }
 }

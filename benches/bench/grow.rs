@@ -176,7 +176,7 @@ fn rename(value: &mut Value, round: usize) {
             for (key, value) in object {
                 match value {
                     Value::String(text) if NAMES.contains(&key.as_str()) && !text.is_empty() => {
-                        *text = format!("{text}{round}")
+                        *text = format!("{text}{round}");
                     }
                     Value::Number(number) if NAMES.contains(&key.as_str()) => {
                         *value = Value::from(number.as_u64().unwrap_or(0) + 100_000 * round as u64);

@@ -297,7 +297,7 @@ impl Builder {
         match self.stack.pop() {
             Some(Open::List { at, items }) => self.add(Node { at, end, value: Value::List(items) }),
             Some(Open::Map { at, pairs, .. }) => {
-                self.add(Node { at, end, value: Value::Map(pairs) })
+                self.add(Node { at, end, value: Value::Map(pairs) });
             }
             None => {}
         }

@@ -33,13 +33,12 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
     let embedded =
         |at: [u16; 2]| is_private_v4(Ipv4Addr::from((u32::from(at[0]) << 16) | u32::from(at[1])));
     match ip.segments() {
-        // Mapped and translated addresses, NAT64, and the deprecated compatible form (which covers
-        // `::` and `::1`, both within 0.0.0.0/8).
+        // Mapped and translated addresses, NAT64, 6to4, and the deprecated compatible form (which
+        // covers `::` and `::1`, both within 0.0.0.0/8).
         [0, 0, 0, 0, 0, 0xffff | 0, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded([high, low]),
-        // 6to4.
-        [0x2002, high, low, ..] => embedded([high, low]),
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => embedded([high, low]),
         // Documentation, Teredo and the other ranges for protocols.
         [0x2001, next, ..] => next == 0xdb8 || next < 0x200,
         [0x3fff, next, ..] => next < 0x1000,

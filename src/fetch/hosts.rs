@@ -117,7 +117,7 @@ impl HostGate {
     /// Leaves the authority alone until then; never shortens what was asked before.
     pub fn block(&self, url: &Url, until: Instant) {
         self.with(key(url), Instant::now(), |host, _| {
-            host.blocked_until = host.blocked_until.max(Some(until))
+            host.blocked_until = host.blocked_until.max(Some(until));
         });
     }
 

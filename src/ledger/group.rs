@@ -183,7 +183,7 @@ impl LedgerActor {
                 drop(sender.send(result));
             }
             (Job::Failed(_, sender) | Job::Delivered(_, sender), Done::Unit(result)) => {
-                drop(sender.send(result))
+                drop(sender.send(result));
             }
             (_, Done::Reach(provider, unreachable)) => {
                 if let Some(watched) = self.watched.get_mut(&provider) {

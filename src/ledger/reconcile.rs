@@ -155,7 +155,7 @@ pub fn reconcile(
     conclude(&mut outcome, known, key, incident, context);
     match (known, context.first_run) {
         (_, Some(first_run)) => {
-            outcome.news = first_news(outcome.news, key, incident, first_run, context)
+            outcome.news = first_news(outcome.news, key, incident, first_run, context);
         }
         (None, None) => {
             if outcome.news.is_empty() && incident.updates.is_empty() && !quiet(incident, context) {

@@ -60,7 +60,7 @@ impl Wal {
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, "the write-ahead log cannot be moved into the database")
+                tracing::debug!(%error, "the write-ahead log cannot be moved into the database");
             }
         }
     }

@@ -47,7 +47,7 @@ pub(super) async fn ask(
         match place.asking(shared.client.get(request)).await {
             Ok(Fetched::NotModified { .. }) => {}
             Ok(Fetched::Body(answer)) if answer.body_hash == companion.body_hash => {
-                companion.validators = answer.validators
+                companion.validators = answer.validators;
             }
             // A page in its place, of errors or for human beings, says nothing of the document.
             Ok(Fetched::Body(answer)) if answer.document.shape() == Shape::Html => {}

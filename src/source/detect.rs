@@ -224,7 +224,7 @@ pub fn judge(asked: &Url, document: &Document) -> Verdict {
                 });
             }
             Err(error) => {
-                broken = Some(format!("looks like {} but cannot be read: {error}", source.name()))
+                broken = Some(format!("looks like {} but cannot be read: {error}", source.name()));
             }
         }
     }

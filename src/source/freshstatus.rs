@@ -67,7 +67,7 @@ impl Source for Freshstatus {
         let mut items = Items::new(limits);
         let mut components = Vec::new();
         walk(&answer.components, None, MAX_DEPTH, &mut items, &mut |component, _| {
-            components.push(component)
+            components.push(component);
         })?;
         if components.is_empty() {
             return Err(ParseError::NotThis {

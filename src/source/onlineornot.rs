@@ -175,7 +175,7 @@ impl Source for OnlineOrNot {
                 // A maintenance that has begun may stand in both lists.
                 match incidents.iter_mut().find(|known: &&mut Incident| known.id == one.id) {
                     Some(known) if known.status == Status::Scheduled => {
-                        known.status = Status::InProgress
+                        known.status = Status::InProgress;
                     }
                     Some(_) => {}
                     None => incidents.push(one),
@@ -337,7 +337,7 @@ fn join_feed(
                 known.updates = told.updates;
             }
             None if told.status.is_over() && asked.contains(told.id.as_str()) => {
-                incidents.push(told)
+                incidents.push(told);
             }
             None => {}
         }

@@ -155,7 +155,7 @@ impl Supervisor {
             Decision::After(delay) => {
                 tracing::error!(sink = id, why, ?delay, "a sink ended and is started again");
                 context.run_later(delay, move |supervisor, context| {
-                    supervisor.start_sink(&id, context)
+                    supervisor.start_sink(&id, context);
                 });
             }
         }
@@ -216,7 +216,7 @@ impl Supervisor {
                     Err(error) => {
                         tracing::debug!(provider = id, %error, "a poller waits for the ledger");
                         context.run_later(TICK, move |supervisor, context| {
-                            supervisor.resume_poller(id, context)
+                            supervisor.resume_poller(id, context);
                         });
                     }
                 },

@@ -120,7 +120,7 @@ fn decide(
             let mut answer = Answer::page(code, &format!("Error {code}"));
             match retry_after {
                 Some(RetryAfter::Seconds(seconds)) => {
-                    answer.header("Retry-After", seconds.to_string())
+                    answer.header("Retry-After", seconds.to_string());
                 }
                 Some(RetryAfter::Date(date)) => answer.header("Retry-After", http_date(date)),
                 None => {}
@@ -247,7 +247,7 @@ fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time)
             answer.header("Content-Encoding", "gzip");
         }
         Fault::ManyHeaders(count) => {
-            (0..*count).for_each(|number| answer.header(&format!("X-Filler-{number}"), "filler"))
+            (0..*count).for_each(|number| answer.header(&format!("X-Filler-{number}"), "filler"));
         }
         _ => {}
     }

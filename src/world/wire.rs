@@ -254,7 +254,7 @@ fn status_and_headers(answer: &Answer, framing: Framing) -> Vec<u8> {
     }
     match framing {
         Framing::Length(length) => {
-            out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes())
+            out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes());
         }
         Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Framing::Close | Framing::Bodiless => {}

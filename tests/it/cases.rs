@@ -120,7 +120,7 @@ fn every_test_named_exists_and_every_case_has_a_row() {
         let shown = row.tests.iter().any(|test| test.contains("::"));
         match *says {
             "pass" | "in part: " => {
-                assert!(shown, "{:?}: \"{}\" names no test", row.cases, row.result)
+                assert!(shown, "{:?}: \"{}\" names no test", row.cases, row.result);
             }
             "not covered" => assert!(
                 !shown,

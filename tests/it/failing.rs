@@ -11,7 +11,7 @@ use crate::support::bench::{Bench, Watch};
 use crate::support::strace;
 
 /// Within this time all is told or the program has ended.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// The files of the database, of the event log, and the small ones beside the database.
 const FILES: [&[&str]; 3] = [

@@ -259,7 +259,7 @@ async fn deadlines_hold_from_the_start() {
         assert_eq!(failed.message.contains("body"), in_body, "{failed}");
         assert!(
             began.elapsed() >= Duration::from_millis(300)
-                && began.elapsed() < Duration::from_secs(3)
+                && began.elapsed() < Duration::from_secs(30)
         );
     }
 }
@@ -351,12 +351,17 @@ async fn a_name_with_two_families_of_which_one_answers() {
                 println!("skipped: localhost is not {family} here");
                 continue;
             }
-            body(&client, Request { allow_private: true, ..request(&url) }).await;
+            let patient = Request {
+                allow_private: true,
+                timeout: Duration::from_mins(4),
+                connect_timeout: Duration::from_mins(2),
+                ..request(&url)
+            };
+            body(&client, patient).await;
             println!("{name} by {family} alone: {:.1?}", began.elapsed());
-            // 0.5 s says the case; a busy machine gets more, and a connect timeout would be longer
-            // still.
+            // 0.5 s says the case; whoever waits for the family that does not answer takes minutes.
             assert!(
-                began.elapsed() < Duration::from_secs(3),
+                began.elapsed() < Duration::from_secs(40),
                 "{name} by {family}: {:?}",
                 began.elapsed()
             );

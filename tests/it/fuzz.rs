@@ -21,8 +21,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::sources::fixtures::{Step, broken, entries, file_name, steps};
 
-/// No document takes a thousandth of this in a release build.
-const LONGEST: Duration = Duration::from_secs(2);
+/// Processor time one document may take. The slowest bomb takes a thirtieth of it in a debug build;
+/// what is not linear takes minutes at the sizes tried here.
+const LONGEST: Duration = Duration::from_secs(20);
 
 fn seconds() -> f64 {
     std::env::var("STATUSWATCH_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(4.0)
@@ -95,7 +96,8 @@ fn damaged_documents_are_survived() {
     let (began, limit) = (Instant::now(), Duration::from_secs_f64(seconds()));
     let first = seed();
     let mut rounds = 0;
-    while began.elapsed() < limit {
+    // Each source has its turn, however slow the machine.
+    while began.elapsed() < limit || rounds < SOURCES.len() as u64 {
         let seed = first + rounds;
         let mut random = Rng::with_seed(seed);
         // One source after the other, so that each has its share whatever the number of its
@@ -132,11 +134,6 @@ fn damaged_documents_are_survived() {
         "{rounds} damaged documents in {:?}, seeds {first}..{}",
         began.elapsed(),
         first + rounds
-    );
-    assert!(
-        rounds >= SOURCES.len() as u64,
-        "too slow to try each source: {rounds} documents in {:?}",
-        began.elapsed()
     );
 }
 

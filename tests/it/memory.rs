@@ -101,7 +101,7 @@ fn too_many(count: usize) -> impl FnOnce(&Provider) {
 fn header(bytes: usize) -> impl FnOnce(&Provider) {
     move |provider| {
         provider
-            .behave(|behaviour| behaviour.headers = vec![("X-Long".to_owned(), vec![b'x'; bytes])])
+            .behave(|behaviour| behaviour.headers = vec![("X-Long".to_owned(), vec![b'x'; bytes])]);
     }
 }
 

@@ -53,7 +53,7 @@ fn a_restored_state_repeats_nothing() {
 #[test]
 fn a_restored_state_repeats_nothing_in_the_text_beside_the_json_either() {
     back_in_time("event_log: {format: both}", |bench| {
-        copy(&bench.path("backup"), &bench.path("state"))
+        copy(&bench.path("backup"), &bench.path("state"));
     });
 }
 

@@ -50,7 +50,7 @@ fn every_platform_renders_documents_that_parse() {
             match document.content_type.split(';').next().unwrap() {
                 "text/html" => assert!(document.body.starts_with(b"<!DOCTYPE html>")),
                 "application/json" => {
-                    drop(serde_json::from_slice::<Value>(&document.body).unwrap())
+                    drop(serde_json::from_slice::<Value>(&document.body).unwrap());
                 }
                 _ => {
                     let feed = parser::parse(&document.body[..])

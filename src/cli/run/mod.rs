@@ -166,9 +166,9 @@ async fn until_the_end(
     let duration = args.duration.unwrap_or(Duration::MAX);
     let mut over = std::pin::pin!(async move {
         if duration == Duration::MAX {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         } else {
-            tokio::time::sleep(duration).await
+            tokio::time::sleep(duration).await;
         }
     });
     let attended = keys.is_some();

@@ -241,7 +241,7 @@ impl Written {
             (1 | 2, None, _) => self.day = Some(number),
             // RFC 2822: two digits below 50 are of this century.
             (2, Some(_), None) => {
-                self.year = Some(number as i32 + if number < 50 { 2000 } else { 1900 })
+                self.year = Some(number as i32 + if number < 50 { 2000 } else { 1900 });
             }
             _ => return None,
         }

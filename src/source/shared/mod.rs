@@ -17,6 +17,7 @@ pub mod html;
 mod items;
 mod outage;
 mod place;
+mod required;
 pub mod v2;
 mod way;
 pub mod words;
@@ -95,7 +96,12 @@ pub fn marks<T: DeserializeOwned>(document: &Document) -> Option<T> {
     if document.shape() != Shape::Json {
         return None;
     }
-    serde_json::from_str(&document.text()).ok()
+    let text = document.text();
+    // Looked for before anything is parsed: a document is shown to every source.
+    if required::required_key::<T>().is_some_and(|key| !required::may_hold(&text, key)) {
+        return None;
+    }
+    serde_json::from_str(&text).ok()
 }
 
 /// The title of an HTML page.

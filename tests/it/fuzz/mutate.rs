@@ -159,7 +159,7 @@ fn collect(value: &Value, at: String, out: &mut Vec<String>) {
     let below = |key: &str| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
     match value {
         Value::Object(object) => {
-            object.iter().for_each(|(key, value)| collect(value, below(key), out))
+            object.iter().for_each(|(key, value)| collect(value, below(key), out));
         }
         Value::Array(list) => list
             .iter()

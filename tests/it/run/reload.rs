@@ -1,7 +1,5 @@
 //! SIGHUP: only what changed is touched.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 use statuswatch::world::platform::Statuspage;
 use statuswatch::world::{Server, World};
@@ -50,8 +48,6 @@ async fn a_reload_starts_stops_and_changes_only_what_it_names() {
         .filter(|request| request.path.ends_with("summary.json") && !is_conditional(request))
         .count();
     assert_eq!(whole, 1, "its poller was not started anew");
-    let longest = kept.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap();
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
     let changed = server.requests_of("changed");
     let whole = changed
         .iter()

@@ -275,7 +275,7 @@ const ALIKE: usize = 3;
 fn collect(value: &Value, at: String, out: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
-            object.iter().for_each(|(key, value)| collect(value, format!("{at}/{key}"), out))
+            object.iter().for_each(|(key, value)| collect(value, format!("{at}/{key}"), out));
         }
         Value::Array(list) => {
             list.iter()

