@@ -448,3 +448,18 @@ fn a_document_is_described_by_its_user() {
     );
     assert!(!acme.absent_is_over && config.providers[1].json.as_deref().unwrap().absent_is_over);
 }
+
+#[test]
+fn the_examples_are_valid() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut count = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let config = parse_with(&path, &text, &no_env, &sources())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(!config.config.providers.is_empty(), "{}", path.display());
+        count += 1;
+    }
+    assert!(count >= 2, "the examples were not found");
+}

@@ -165,7 +165,7 @@ async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() 
     let mut bench = Bench::new()
         .default("interval", "1s")
         .default("incident_interval", "1s")
-        .default("stale_after", "2s");
+        .default("stale_after", "6s");
     for provider in &providers {
         bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
     }
@@ -176,7 +176,7 @@ async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() 
     run.signal(Signal::STOP);
     // Longer than the interval, than what makes a provider stale, and than the ledger takes for its
     // own silence.
-    tokio::time::sleep(Duration::from_millis(5500)).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
     let (began, asked) = (Instant::now(), server.requests().len());
     run.signal(Signal::CONT);
     let before: Vec<usize> =

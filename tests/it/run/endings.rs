@@ -117,7 +117,8 @@ async fn a_damaged_or_newer_database_is_refused_and_left_alone() {
     assert_eq!(ended.code(), Some(0), "{}", ended.err);
     let path = bench.path("state/ledger.db");
     let log = std::fs::metadata(bench.path("state/ledger.db-wal")).map_or(0, |log| log.len());
-    assert_eq!(log, 0, "an orderly end leaves everything in one file");
+    // 32 bytes are a header without content.
+    assert!(log <= 32, "an orderly end leaves everything in one file: {log}");
     let good = std::fs::read(&path).unwrap();
     let asked = server.requests().len();
 
