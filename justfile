@@ -1,0 +1,34 @@
+# Common tasks. `just` lists them; each is one command that also works without just.
+
+# List the tasks.
+default:
+    @just --list
+
+# Everything CI runs.
+ci:
+    .ci/run
+
+# Format, then lint with warnings as errors.
+lint:
+    cargo fmt --all
+    cargo clippy --all-targets -- -D warnings
+
+# Run the tests; with cargo-nextest where it is installed.
+test *ARGS:
+    if command -v cargo-nextest >/dev/null; then cargo nextest run {{ARGS}}; else cargo test {{ARGS}}; fi
+
+# Accept changed snapshots. Read the diff afterwards.
+accept *ARGS:
+    INSTA_UPDATE=always cargo test {{ARGS}}
+
+# Watch fake providers for a minute: nothing to configure, no network.
+demo:
+    cargo run --release -- demo
+
+# Kill pollers, sinks and the process at random, and count what was lost.
+chaos SEED="42":
+    cargo run --release -- chaos --duration 1m --seed {{SEED}}
+
+# Run the benchmarks: parse, ledger, log, poll, scale, views.
+bench NAME="parse":
+    cargo bench -- {{NAME}}
