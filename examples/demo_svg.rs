@@ -6,7 +6,6 @@
 //!
 //! The demo runs for real; what it prints is drawn with the times at which it was printed.
 
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Error, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -65,27 +64,28 @@ fn program() -> Result<PathBuf, Error> {
 fn draw(lines: &[Line]) -> String {
     let total = (RECORDED + PAUSE).as_secs_f64();
     let prompt = [Line { at: Duration::ZERO, text: "$ statuswatch demo".to_owned() }];
-    let mut body = String::new();
+    let mut body = Vec::new();
     // How many rows there are at which time.
     let mut rows: Vec<(Duration, usize)> = Vec::new();
     for (row, line) in prompt.iter().chain(lines).enumerate() {
         let (y, class) = ((row + 1) * HEIGHT, class(&line.text));
         let text = escape(&line.text.chars().take(COLUMNS).collect::<String>());
-        let _ = writeln!(body, "<text y=\"{y}\" class=\"{class}\">{text}</text>");
+        body.push(format!("<text y=\"{y}\" class=\"{class}\">{text}</text>\n"));
         match rows.last_mut() {
             Some((at, count)) if line.at <= *at + TOGETHER => *count = row + 1,
             _ => rows.push((line.at, row + 1)),
         }
     }
     // Rows are uncovered as they come; once the window is full, they move up.
-    let (mut up, mut cover) = (String::new(), String::new());
+    let (mut up, mut cover) = (Vec::new(), Vec::new());
     for (at, count) in &rows {
         let percent = at.as_secs_f64() / total * 100.0;
         let lifted = count.saturating_sub(ROWS) * HEIGHT;
         let uncovered = (*count).min(ROWS) * HEIGHT + 5;
-        let _ = writeln!(up, "{percent:.2}%{{transform:translateY(-{lifted}px)}}");
-        let _ = writeln!(cover, "{percent:.2}%{{transform:translateY({uncovered}px)}}");
+        up.push(format!("{percent:.2}%{{transform:translateY(-{lifted}px)}}\n"));
+        cover.push(format!("{percent:.2}%{{transform:translateY({uncovered}px)}}\n"));
     }
+    let (body, up, cover) = (body.concat(), up.concat(), cover.concat());
     let last = (lines.len() + 1).saturating_sub(ROWS) * HEIGHT;
     let full = ROWS * HEIGHT + 6;
     let (width, height) = ((COLUMNS as f64 * WIDTH) as usize + 32, ROWS * HEIGHT + 56);
