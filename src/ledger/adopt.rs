@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::LedgerError;
-use super::components::component_id;
+use super::identify;
 use super::store::{self, EventRow, KnownComponent, millis};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
 use crate::sink::{Beyond, LogLine, SinkError};
@@ -149,14 +149,14 @@ fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<
     let Some(component) = event.components.first() else {
         return Ok(());
     };
-    let id = component_id(component);
     let mut known = store::components(db, &event.provider)?;
-    let changes = past(known.get(&id).map_or(0, |known| known.changes), event);
+    let key = identify::one(&known, component);
+    let changes = past(known.get(&key).map_or(0, |known| known.changes), event);
     known.insert(
-        id.clone(),
+        key.clone(),
         KnownComponent::new(component, Some(event.status), changes, event.observed_at),
     );
-    store::put_components(db, &event.provider, known, &HashSet::from([id]), None)
+    store::put_components(db, &event.provider, known, &HashSet::from([key]), None)
 }
 
 /// A count that no change before this event had: there are fewer changes of anything than events.

@@ -155,14 +155,13 @@ pub(super) fn record(
         {
             store::retire_item(db, &provider.id, open.key)?;
         }
-        store::forget_components(db, &provider.id)?;
         let known = incidents.len() - moved.unmatched;
         events += usize::from(tell_move(numbering, message, &state, known, moved.unmatched)?);
     }
     let mut open = store::open_items(db, &provider.id)?;
     let (withdrawn, recheck) = missing_items(numbering, message, &listed, &mut open)?;
-    let compared = state.components_digest.filter(|_| moved.is_none());
-    events += withdrawn + components(numbering, message, first_run, compared)?;
+    let compared = state.components_digest;
+    events += withdrawn + components(numbering, message, first_run, compared, moved.is_some())?;
     if state.unreachable {
         events += usize::from(reachability(numbering, provider, &state, true, None, now)?);
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::filter::withheld;
+use super::identify::{identify, number};
 use super::messages::Record;
 use super::numbering::Numbering;
 use super::store::{self, KnownComponent};
@@ -15,39 +16,44 @@ use crate::event::{
 type Sql<T> = rusqlite::Result<T>;
 
 /// Compares component states. The first sight of a component is only remembered; a missing one
-/// means nothing. `compared` is the digest of the list those known were last compared with.
+/// means nothing. `compared` is the digest of the list those known were last compared with; `moved`:
+/// all ids of the page may have changed, so what is not listed is not there any more.
 pub(super) fn components(
     numbering: &mut Numbering<'_>,
     message: &Record,
     first_run: bool,
     compared: Option<u128>,
+    moved: bool,
 ) -> Sql<usize> {
-    if message.snapshot.components.is_empty() {
+    let snapshot = &message.snapshot;
+    if snapshot.components.is_empty() {
         return Ok(0);
     }
     let db = numbering.db;
     let provider = &message.provider;
     let now = message.observed_at;
-    let digest = digest(&message.snapshot.components);
+    let digest = digest(&snapshot.components);
     if compared == Some(digest) {
         // As nearly always: the long list of those known is not even read.
         return Ok(0);
     }
     let mut known = store::components(db, &provider.id)?;
     let mut events = 0;
-    let mut listed = HashSet::with_capacity(message.snapshot.components.len());
-    for component in &message.snapshot.components {
-        let id = component_id(component);
-        if !listed.insert(id.clone()) {
-            // Listed twice: the first one counts, or the two would take turns.
-            continue;
-        }
-        let (told, changes) = match known.get(&id) {
-            Some(before) if before.status == component.status => continue,
+    let mut listed = HashSet::with_capacity(snapshot.components.len());
+    for (key, component) in identify(&known, &snapshot.components) {
+        listed.insert(key.clone());
+        let (told, changes) = match known.get_mut(&key) {
+            Some(before) if before.status == component.status => {
+                before.id = component.id.clone().or(before.id.take());
+                before.name.clone_from(&component.name);
+                before.group.clone_from(&component.group);
+                before.gone = false;
+                continue;
+            }
             None => (None, 0),
             Some(before) if first_run => (before.told, before.changes + 1),
             Some(before) => {
-                let draft = component_change(message, &id, component, before);
+                let draft = component_change(message, &key, component, before);
                 let reason = withheld(&provider.filter, &draft, before.told.is_some());
                 events +=
                     usize::from(numbering.store(provider, message.source(), draft, reason, now)?);
@@ -57,7 +63,16 @@ pub(super) fn components(
                 )
             }
         };
-        known.insert(id, KnownComponent::new(component, told, changes, now));
+        let mut fresh = KnownComponent::new(component, told, changes, now);
+        if fresh.id.is_none() {
+            fresh.id = known.get_mut(&key).and_then(|before| before.id.take());
+        }
+        known.insert(key, fresh);
+    }
+    if snapshot.coverage.all_components || moved {
+        for (_, component) in known.iter_mut().filter(|(key, _)| !listed.contains(*key)) {
+            component.gone = true;
+        }
     }
     store::put_components(db, &provider.id, known, &listed, Some(digest))?;
     Ok(events)
@@ -75,38 +90,34 @@ fn digest(components: &[Component]) -> u128 {
     hasher.digest128()
 }
 
-/// The platform's id; where it has none, group and name.
-pub(super) fn component_id(component: &Component) -> String {
-    component.id.clone().unwrap_or_else(|| {
-        component
-            .group
-            .as_ref()
-            .map_or_else(|| component.name.clone(), |group| format!("{group}/{}", component.name))
-    })
-}
-
 fn component_change(
     message: &Record,
-    id: &str,
+    key: &str,
     component: &Component,
     before: &KnownComponent,
 ) -> Draft {
-    let key = IncidentKey::new(&message.provider.id, &format!("component {id}"));
+    let subject = IncidentKey::new(&message.provider.id, &format!("component {key}"));
     let status = Status::from(component.status);
     let update = UpdateKey::change(
-        key,
+        subject,
         "component",
         &[before.status.as_str(), status.as_str(), &before.changes.to_string()],
     );
     let told_impact = before.told.and_then(|told| told.as_str().parse::<ComponentStatus>().ok());
-    let id = event_id(update, Kind::Component, Fingerprint::new(status, id));
+    let id = event_id(update, Kind::Component, Fingerprint::new(status, key));
+    let mut shown = component.clone();
+    let mut title = component.name.clone();
+    if let Some(number) = number(key, component) {
+        title = format!("{title} #{number}");
+        shown.id = Some(key.to_owned());
+    }
     Draft {
         update_id: Some(update.shown("component")),
         impact: component.status.impact(),
         previous_status: before.told,
         previous_impact: told_impact.map(ComponentStatus::impact),
-        components: vec![component.clone()],
+        components: vec![shown],
         url: message.snapshot.page.url.clone(),
-        ..Draft::new(id, Kind::Component, component.name.clone(), status, message.observed_at)
+        ..Draft::new(id, Kind::Component, title, status, message.observed_at)
     }
 }

@@ -88,14 +88,7 @@ fn read<P: Params + Copy>(
 
 fn components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
     let known = store::components(db, provider)?.into_iter();
-    Ok(known
-        .map(|(id, known)| Component {
-            id: Some(id),
-            name: known.name,
-            group: known.group,
-            status: known.status,
-        })
-        .collect())
+    Ok(known.filter(|(_, known)| !known.gone).map(|(key, known)| known.shown(key)).collect())
 }
 
 /// Makes the rows of all these say what the configuration says; those that say it already are not

@@ -21,6 +21,7 @@ mod group;
 mod handle;
 mod handlers;
 mod heal;
+mod identify;
 mod load;
 mod lock;
 mod messages;

@@ -146,19 +146,14 @@ impl Reader {
         Ok(rows)
     }
 
-    /// The components of a provider, by group and name.
+    /// The components that a provider lists, by group and name.
     pub fn components(&self, provider: &str) -> Result<Vec<Component>, LedgerError> {
-        let mut known: Vec<_> = store::components(&self.db, provider)?.into_iter().collect();
+        let known = store::components(&self.db, provider)?.into_iter();
+        let mut known: Vec<_> = known.filter(|(_, known)| !known.gone).collect();
         known.sort_by(|(_, one), (_, other)| {
             (&one.group, &one.name).cmp(&(&other.group, &other.name))
         });
-        let component = |(id, known): (String, store::KnownComponent)| Component {
-            id: Some(id),
-            name: known.name,
-            group: known.group,
-            status: known.status,
-        };
-        Ok(known.into_iter().map(component).collect())
+        Ok(known.into_iter().map(|(key, known)| known.shown(key)).collect())
     }
 
     /// Every sink.

@@ -2,6 +2,7 @@
 
 mod cosmetic;
 mod group;
+mod identity;
 mod large;
 
 use std::sync::Arc;
@@ -587,7 +588,9 @@ fn a_move_to_another_platform_tells_nothing_again_and_closes_nothing() {
                 told,
                 [
                     (Kind::Incident, Status::Monitoring, Some(Status::Identified)),
-                    (Kind::Provider, Status::Reachable, None)
+                    (Kind::Provider, Status::Reachable, None),
+                    // Followed by its name.
+                    (Kind::Component, Status::MajorOutage, None),
                 ],
                 "{source}"
             );

@@ -11,9 +11,13 @@ use crate::event::{Component, ComponentStatus, Status, Time};
 /// Components of one provider that are remembered although its page does not list them any more.
 const UNLISTED: usize = 2000;
 
-/// A component as last seen and told.
+/// A component as last seen and told, under the key that the ledger gave it at its first sight.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ledger) struct KnownComponent {
+    /// The page's id of it, as last seen; `None` where it had none. Stored only where it is not the
+    /// key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::ledger) id: Option<String>,
     pub(in crate::ledger) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::ledger) group: Option<String>,
@@ -23,13 +27,22 @@ pub(in crate::ledger) struct KnownComponent {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(in crate::ledger) changes: u32,
     /// When its status changed last, in milliseconds.
-    since: i64,
+    pub(in crate::ledger) since: i64,
+    /// The page does not list it any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(in crate::ledger) gone: bool,
 }
 
 /// Left out where it is so, to keep the list short.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the derived code hands over a reference")]
 fn is_zero(changes: &u32) -> bool {
     *changes == 0
+}
+
+/// Likewise.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the derived code hands over a reference")]
+fn is_false(gone: &bool) -> bool {
+    !*gone
 }
 
 impl KnownComponent {
@@ -39,26 +52,41 @@ impl KnownComponent {
         changes: u32,
         now: Time,
     ) -> Self {
-        let Component { name, group, status, .. } = component;
+        let Component { id, name, group, status } = component;
         Self {
+            id: id.clone(),
             name: name.clone(),
             group: group.clone(),
             status: *status,
             told,
             changes,
             since: now.timestamp_millis(),
+            gone: false,
         }
+    }
+
+    /// As it is shown: under the page's id, or the key where it has none.
+    pub(in crate::ledger) fn shown(self, key: String) -> Component {
+        let Self { id, name, group, status, .. } = self;
+        Component { id: Some(id.unwrap_or(key)), name, group, status }
     }
 }
 
-/// The components of a provider by id.
-pub(in crate::ledger) type Components = BTreeMap<String, KnownComponent>;
-
-/// Components carry other ids after a move: they are learned anew, silently.
-pub(in crate::ledger) fn forget_components(db: &Connection, provider: &str) -> Sql<()> {
-    db.prepare_cached("DELETE FROM component WHERE provider = ?1")?.execute([provider])?;
-    Ok(())
+/// The key of a component that has no id of its own; further ones of the same name and group have
+/// `#2`, `#3`, … behind it.
+pub(in crate::ledger) fn key_of_name(name: &str, group: Option<&str>) -> String {
+    group.map_or_else(|| name.to_owned(), |group| format!("{group}/{name}"))
 }
+
+/// The how manieth of the components of its name and group a key is for; `None`: it is the key of
+/// an id.
+pub(in crate::ledger) fn ordinal(key: &str, name: &str, group: Option<&str>) -> Option<u32> {
+    let rest = key.strip_prefix(key_of_name(name, group).as_str())?;
+    if rest.is_empty() { Some(1) } else { rest.strip_prefix('#')?.parse().ok() }
+}
+
+/// The components of a provider by key.
+pub(in crate::ledger) type Components = BTreeMap<String, KnownComponent>;
 
 /// The components of a provider; none of them is known of one that has none.
 pub(in crate::ledger) fn components(db: &Connection, provider: &str) -> Sql<Components> {
@@ -74,11 +102,18 @@ pub(in crate::ledger) fn components(db: &Connection, provider: &str) -> Sql<Comp
             })
         })
         .optional()?;
-    Ok(known.unwrap_or_default())
+    let mut known: Components = known.unwrap_or_default();
+    for (key, component) in &mut known {
+        let named = ordinal(key, &component.name, component.group.as_deref()).is_some();
+        if component.id.is_none() && !named {
+            component.id = Some(key.clone());
+        }
+    }
+    Ok(known)
 }
 
 /// Writes them all, and the digest of the page's own list. A page that names others each time must
-/// not fill the ledger: of those not `listed` the ones that changed last are kept.
+/// not fill the ledger: of those not `listed` (keys) the ones that changed last are kept.
 pub(in crate::ledger) fn put_components(
     db: &Connection,
     provider: &str,
@@ -95,6 +130,12 @@ pub(in crate::ledger) fn put_components(
         unlisted.sort();
         for (_, id) in unlisted.into_iter().take(excess) {
             known.remove(&id);
+        }
+    }
+    for (key, component) in &mut known {
+        let named = ordinal(key, &component.name, component.group.as_deref()).is_some();
+        if component.id.as_ref() == Some(key) && !named {
+            component.id = None;
         }
     }
     let list = serde_json::to_string(&known)

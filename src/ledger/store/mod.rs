@@ -8,7 +8,9 @@ mod providers;
 
 use rusqlite::{Row, RowIndex};
 
-pub(super) use components::{KnownComponent, components, forget_components, put_components};
+pub(super) use components::{
+    Components, KnownComponent, components, key_of_name, ordinal, put_components,
+};
 pub(super) use events::{
     EventRow, add_sink, newest_seq, prune, put_cursor, put_event, put_filtered,
 };
