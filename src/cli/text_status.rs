@@ -108,6 +108,12 @@ fn trouble(provider: &ProviderView) -> String {
             .as_ref()
             .map(|until| format!("its document killed the process: not read before {until}")),
         provider.suspect.as_ref().map(|why| format!("suspect: {why}")),
+        (provider.dropped_events > 0).then(|| {
+            format!(
+                "events dropped as already reported: {}. This is a defect in statuswatch, please report it",
+                provider.dropped_events
+            )
+        }),
     ];
     lines
         .into_iter()
@@ -162,6 +168,7 @@ mod tests {
                 suspect: Some(
                     "nothing has changed there since 2026-01-02, though it is read".to_owned(),
                 ),
+                dropped_events: 2,
                 ..row("acme", Some(Impact::None), Some("2026-02-23T11:58:00Z"))
             },
             ProviderRow {
@@ -192,6 +199,7 @@ mod tests {
           https://status.acme.example/i1
 
         ACME: suspect: nothing has changed there since 2026-01-02, though it is read
+        ACME: events dropped as already reported: 2. This is a defect in statuswatch, please report it
         OTHER: last known as operational
         OTHER: the last poll failed (7 times in a row): connection [31mrefused by peer
         OTHER: restarted last because of: panicked: boom

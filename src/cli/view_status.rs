@@ -100,6 +100,8 @@ pub struct ProviderView {
     pub quarantined_until: Option<String>,
     /// Why its answers are not to be trusted blindly.
     pub suspect: Option<String>,
+    /// Events that were decided to be new and dropped, because their ids were in use: a defect.
+    pub dropped_events: u32,
 }
 
 /// One incident or maintenance.
@@ -214,6 +216,7 @@ fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
         parked: row.parked,
         quarantined_until: row.quarantined_until.filter(|until| *until > now).map(format_time),
         suspect: row.suspect.clone(),
+        dropped_events: row.dropped_events,
     }
 }
 
@@ -300,6 +303,7 @@ pub(super) mod tests {
             parked: false,
             quarantined_until: None,
             suspect: None,
+            dropped_events: 0,
         }
     }
 

@@ -127,6 +127,15 @@ pub fn event_id(update: UpdateKey, kind: Kind, fingerprint: Fingerprint) -> Even
     ]))
 }
 
+impl EventId {
+    /// The id of the `n`th event whose identity is that of this one: a change that happened again
+    /// and whose count was lost.
+    #[must_use]
+    pub fn again(self, n: u32) -> Self {
+        Self(hash(&[RULES.as_bytes(), b"again", self.as_bytes(), &n.to_be_bytes()]))
+    }
+}
+
 /// NFC, white space collapsed, without relative times and tracking parameters: what two renderings
 /// of one text have in common.
 fn normalize(text: &str) -> String {

@@ -61,6 +61,9 @@ pub struct Draft {
     pub scheduled_until: Option<Time>,
     /// Published before the provider was first watched.
     pub backfill: bool,
+    /// A change of state, which may happen again in the same words: each time is an event of its
+    /// own. False: something written, which is reported once.
+    pub recurs: bool,
 }
 
 impl Draft {
@@ -86,6 +89,7 @@ impl Draft {
             scheduled_for: None,
             scheduled_until: None,
             backfill: false,
+            recurs: matches!(kind, Kind::Component | Kind::Provider),
         }
     }
 }

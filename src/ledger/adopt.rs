@@ -86,6 +86,7 @@ pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Ad
         adopted = Adopted { seq: event.seq, events: adopted.events + 1 };
     }
     if adopted.events > 0 {
+        store::put_adopted(db, adopted.seq)?;
         let memory = log.memory()?;
         for sink in TOLD_BY {
             let memory = memory.as_ref().filter(|_| sink != "console");
@@ -129,19 +130,19 @@ fn remember(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
 }
 
 fn remember_outage(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
-    let outage: Option<u32> = event
-        .update_id
-        .as_deref()
-        .and_then(|id| id.rsplit_once('-'))
-        .and_then(|(_, n)| n.parse().ok());
-    db.prepare_cached(
-        "UPDATE provider SET unreachable = ?2, outages = max(outages, ?3) WHERE id = ?1",
-    )?
-    .execute(params![
-        event.provider,
-        event.status == Status::Unreachable,
-        outage.unwrap_or(0)
-    ])?;
+    // Of which kind it is stands in front of the count: see `notices`. A count that was made unlike
+    // one in use has more behind it.
+    let update = event.update_id.as_deref().unwrap_or_default();
+    let (kind, count) = update.rsplit_once('-').unwrap_or_default();
+    let count: u32 = count.split('~').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+    let set = match kind {
+        "moved" => "epoch = max(epoch, ?2)",
+        "unreachable" => "unreachable = 1, outages = max(outages, ?2)",
+        "reachable" => "unreachable = 0, outages = max(outages, ?2)",
+        _ => return Ok(()),
+    };
+    db.prepare_cached(&format!("UPDATE provider SET {set} WHERE id = ?1"))?
+        .execute(params![event.provider, count])?;
     Ok(())
 }
 
@@ -205,4 +206,41 @@ fn remember_incident(db: &Connection, event: &StatusEvent) -> rusqlite::Result<(
         changes,
     ])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_count_of_notices_goes_on_behind_the_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = super::super::migrate::open_writer(dir.path()).unwrap();
+        let notice = |seq: u64, update: &str, status: &str| -> StatusEvent {
+            let at = "2026-03-01T12:00:00Z";
+            serde_json::from_value(json!({
+                "seq": seq, "id": format!("{seq:032x}"), "kind": "provider", "provider": "acme",
+                "provider_name": "Acme", "source": "statuspage", "incident_id": null, "update_id": update,
+                "revision": 1, "title": "Acme", "status": status, "previous_status": null,
+                "impact": "unknown", "previous_impact": null, "components": [], "message": null,
+                "url": null, "started_at": null, "published_at": at, "observed_at": at,
+                "scheduled_for": null, "scheduled_until": null, "backfill": false,
+            }))
+            .unwrap()
+        };
+        let counts = || -> (u32, u32, bool) {
+            let sql = "SELECT epoch, outages, unreachable FROM provider";
+            db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+        };
+        remember(&db, &notice(1, "unreachable-2", "unreachable")).unwrap();
+        assert_eq!(counts(), (0, 2, true));
+        // A move says nothing of whether the page can be read, and counts by itself.
+        remember(&db, &notice(2, "moved-7~2", "reachable")).unwrap();
+        assert_eq!(counts(), (7, 2, true));
+        remember(&db, &notice(3, "reachable-2", "reachable")).unwrap();
+        remember(&db, &notice(4, "something-99", "reachable")).unwrap();
+        assert_eq!(counts(), (7, 2, false));
+    }
 }

@@ -46,7 +46,8 @@ pub(super) fn missing_items(
             Listing::Whole => Some(Status::Resolved),
             Listing::Recent | Listing::Open | Listing::Unknown => None,
         };
-        let end = end.filter(|_| item.told_status.is_some());
+        // Once an end was reported it is not reported again.
+        let end = end.filter(|_| item.told_status.is_some_and(|told| !told.is_over()));
         if let Some(status) = end {
             events += usize::from(tell_end(numbering, message, key, &item, status)?);
         }
@@ -90,6 +91,7 @@ fn tell_end(
         url: message.snapshot.page.url.clone(),
         scheduled_for: item.scheduled_for,
         scheduled_until: item.scheduled_until,
+        recurs: true,
         ..Draft::new(id, item.kind, item.title.clone(), status, message.observed_at)
     };
     let reason = withheld(&message.provider.filter, &draft, true);

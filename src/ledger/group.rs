@@ -13,7 +13,7 @@ use super::commit::Aside;
 use super::messages::{
     Delivered, Failed, Nudge, Record, Recorded, Restarted, SinkTrouble, Unchanged, Verdict,
 };
-use super::numbering::Numbering;
+use super::numbering::{Dropped, Numbering};
 use super::{LedgerError, commit, notices, store};
 use crate::clock;
 
@@ -120,10 +120,10 @@ impl LedgerActor {
                 .and_then(|mut statement| statement.execute([])),
         };
         let mut done = Vec::with_capacity(jobs.len());
-        let mut numbering = Numbering { db: &transaction, seq: *seq };
+        let mut numbering = Numbering::new(&transaction, *seq);
         for job in jobs {
             run("SAVEPOINT result")?;
-            let before = numbering.seq;
+            let (before, dropped) = (numbering.seq, numbering.dropped.len());
             let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&mut numbering, watched)));
             if let Ok(outcome) = &outcome
                 && outcome.is_kept()
@@ -143,6 +143,7 @@ impl LedgerActor {
                 });
             } else {
                 numbering.seq = before;
+                numbering.dropped.truncate(dropped);
                 run("ROLLBACK TO result")?;
                 run("RELEASE result")?;
             }
@@ -151,8 +152,9 @@ impl LedgerActor {
                 Done::Dropped
             }));
         }
-        let reached = numbering.seq;
+        let Numbering { seq: reached, dropped, .. } = numbering;
         transaction.commit()?;
+        dropped.iter().for_each(Dropped::warn);
         *seq = reached;
         Ok(done)
     }
@@ -292,6 +294,10 @@ impl Job {
             entry.last_error.clone().or_else(|| Some("no poll has ended".to_owned()))
         };
         let told = store::provider_state(numbering.db, id).and_then(|state| {
+            if state.unreachable != reachable {
+                // Another job of this transaction, or the last poll, has said so already.
+                return Ok(false);
+            }
             notices::reachability(numbering, &entry.provider, &state, reachable, why, clock::now())
         });
         told.map_or(Done::Dropped, |_| Done::Reach(id.to_owned(), !reachable))

@@ -32,7 +32,12 @@ pub(super) const BUSY: Duration = Duration::from_secs(2);
 
 /// One step each; the database's `user_version` counts those done. Steps are never edited, only
 /// added.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
+
+/// Events that numbering dropped although they were decided to be new.
+const STEP_5: &str = "
+ALTER TABLE provider ADD COLUMN dropped_events INTEGER;
+";
 
 /// Documents that are asked for beside the first one: a JSON list of addresses, validators and
 /// hashes.

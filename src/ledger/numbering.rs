@@ -4,27 +4,65 @@ use rusqlite::Connection;
 
 use super::store::{self, EventRow};
 use crate::config::Provider;
-use crate::event::{Draft, StatusEvent, Time};
+use crate::event::{Draft, EventId, StatusEvent, Time};
 
 type Sql<T> = rusqlite::Result<T>;
+
+/// A change whose id is in use is tried under so many others: more than any count is ever lost.
+const MOST_AGAIN: u32 = 10_000;
 
 /// Numbers events within a transaction.
 pub(super) struct Numbering<'a> {
     pub(super) db: &'a Connection,
     /// The newest number given.
     pub(super) seq: u64,
+    /// Events decided to be new under ids that are in use: a defect, warned of after the commit.
+    pub(super) dropped: Vec<Dropped>,
 }
 
-impl Numbering<'_> {
+/// An event that was decided to be new and was not reported, because its id is in use.
+#[derive(Debug)]
+pub(super) struct Dropped {
+    provider: String,
+    id: EventId,
+    title: String,
+}
+
+impl Dropped {
+    /// Warns of it.
+    pub(super) fn warn(&self) {
+        let Self { provider, id, title } = self;
+        tracing::warn!(
+            provider,
+            id = %id,
+            title,
+            "an event was dropped as already reported: a defect in statuswatch, please report it"
+        );
+    }
+}
+
+impl<'a> Numbering<'a> {
+    /// Goes on behind `seq`.
+    pub(super) const fn new(db: &'a Connection, seq: u64) -> Self {
+        Self { db, seq, dropped: Vec::new() }
+    }
+
     /// Stores the event of `draft` unless it is known. Returns whether it is told.
+    ///
+    /// A change is always new: whoever made the draft saw the state change within this transaction.
+    /// Should its id be in use nevertheless, it gets another one. What was written is known by its
+    /// words: it may have been taken over from the event log; otherwise the drop is counted.
     pub(super) fn store(
         &mut self,
         provider: &Provider,
         source: &str,
-        draft: Draft,
+        mut draft: Draft,
         reason: Option<&str>,
         now: Time,
     ) -> Sql<bool> {
+        if draft.recurs {
+            self.make_unique(&mut draft)?;
+        }
         let id = draft.id;
         let seq = if reason.is_some() { 0 } else { self.seq + 1 };
         let event = number(provider, source, draft, seq, now);
@@ -46,8 +84,27 @@ impl Numbering<'_> {
         let new = store::put_event(self.db, &row)?;
         if new {
             self.seq = seq;
+        } else if !store::was_adopted(self.db, id)? {
+            store::count_dropped(self.db, &provider.id)?;
+            self.dropped.push(Dropped { provider: provider.id.clone(), id, title: event.title });
         }
         Ok(new)
+    }
+
+    /// Gives a change whose id is in use the first one that is free.
+    fn make_unique(&self, draft: &mut Draft) -> Sql<()> {
+        let id = draft.id;
+        for n in 2..MOST_AGAIN {
+            if !store::is_known_event(self.db, draft.id)? {
+                break;
+            }
+            draft.id = id.again(n);
+            if let Some(shown) = &draft.update_id {
+                let first = shown.split('~').next().unwrap_or_default();
+                draft.update_id = Some(format!("{first}~{n}"));
+            }
+        }
+        Ok(())
     }
 }
 

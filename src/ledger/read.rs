@@ -64,6 +64,8 @@ pub struct ProviderRow {
     pub quarantined_until: Option<Time>,
     /// Why its answers are not to be trusted blindly, in words for a person.
     pub suspect: Option<String>,
+    /// Events that were decided to be new and dropped, because their ids were in use: a defect.
+    pub dropped_events: u32,
 }
 
 /// An open incident or maintenance.
@@ -265,7 +267,8 @@ const PROVIDERS: &str = "
     SELECT id, name, source, page_url, impact, watched, interval_ms, stale_after_ms, first_watched_at,
       coalesce(quiet.at, last_poll_at), coalesce(quiet.at, last_success_at), last_change_at,
       iif(quiet.at IS NULL, last_outcome, 'unchanged'), last_error, coalesce(quiet.next_at, next_poll_at), failures,
-      unreachable, restarts, last_restart_at, last_restart_cause, parked, quarantined_until, shrunk, quiet_since
+      unreachable, restarts, last_restart_at, last_restart_cause, parked, quarantined_until, shrunk, quiet_since,
+      coalesce(dropped_events, 0)
     FROM provider LEFT JOIN quiet ON quiet.provider = id ORDER BY watched DESC, id";
 
 /// Takes the columns of a row one after the other: by name each would be searched for among all of
@@ -314,6 +317,7 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         parked: columns.take()?,
         quarantined_until: columns.time()?,
         suspect: super::suspect::sentence(columns.take()?, columns.time()?),
+        dropped_events: columns.take()?,
     })
 }
 

@@ -170,13 +170,9 @@ pub fn reconcile(
         }
         (Some(known), None) => {
             if outcome.news.is_empty() {
-                outcome.news.extend(silent_change(
-                    &mut outcome.item,
-                    known,
-                    key,
-                    incident,
-                    context,
-                ));
+                let draft = back_from_its_end(&mut outcome.item, known, key, incident, context)
+                    .or_else(|| silent_change(&mut outcome.item, known, key, incident, context));
+                outcome.news.extend(draft);
             }
             keep_impact(&mut outcome, known, incident);
         }
@@ -394,17 +390,38 @@ fn change(
     parts: &[&str],
     context: Context<'_>,
 ) -> Draft {
+    let opened = what == "opened";
     let update = UpdateKey::change(key, what, parts);
     let fingerprint = Fingerprint::new(incident.status, what);
     let published_at =
-        if what == "opened" { incident.started_at.unwrap_or(context.now) } else { context.now };
+        if opened { incident.started_at.unwrap_or(context.now) } else { context.now };
     Draft {
         id: event_id(update, incident.kind, fingerprint),
         update_id: Some(update.shown(what)),
         published_at,
         backfill: published_at < context.watched_since,
+        recurs: !opened,
         ..draft(incident, context)
     }
+}
+
+/// The end was reported because the incident had left a list that is whole; now it is listed again.
+fn back_from_its_end(
+    item: &mut KnownItem,
+    known: &KnownItem,
+    key: IncidentKey,
+    incident: &Incident,
+    context: Context<'_>,
+) -> Option<Draft> {
+    let ended = known.told_status.filter(|told| {
+        matches!(told, Status::Resolved | Status::Completed)
+            && !known.open
+            && !known.status.is_over()
+            && !incident.status.is_over()
+    })?;
+    let parts = [ended.as_str(), incident.status.as_str(), &known.changes.to_string()];
+    item.changes += 1;
+    Some(change(key, incident, "status", &parts, context))
 }
 
 /// A status, impact or window that changed alone. The title and the components change by the

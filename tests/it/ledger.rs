@@ -3,6 +3,7 @@
 mod cosmetic;
 mod group;
 mod identity;
+mod ids;
 mod large;
 
 use std::sync::Arc;

@@ -49,6 +49,41 @@ pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql
     Ok(inserted > 0)
 }
 
+/// Whether an event of this id has been told or filtered before.
+pub(in crate::ledger) fn is_known_event(db: &Connection, id: EventId) -> Sql<bool> {
+    let known = "SELECT 1 FROM event WHERE id = ?1 UNION ALL SELECT 1 FROM filtered WHERE id = ?1";
+    db.prepare_cached(known)?.exists([id.as_bytes()])
+}
+
+/// The key in `meta` of the newest number that was taken over from the event log.
+const ADOPTED: &str = "adopted";
+
+/// Notes that the events up to `seq` may have been taken over from the event log: what was seen of
+/// incidents is not known with them.
+pub(in crate::ledger) fn put_adopted(db: &Connection, seq: u64) -> Sql<()> {
+    db.execute(
+        "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+        params![ADOPTED, seq.cast_signed()],
+    )?;
+    Ok(())
+}
+
+/// Whether the event of this id may have been taken over from the event log.
+pub(in crate::ledger) fn was_adopted(db: &Connection, id: EventId) -> Sql<bool> {
+    let adopted =
+        "SELECT 1 FROM event WHERE id = ?1 AND seq <= (SELECT value FROM meta WHERE key = ?2)";
+    db.prepare_cached(adopted)?.exists(params![id.as_bytes(), ADOPTED])
+}
+
+/// Counts an event of a provider that was decided to be new and whose id was in use.
+pub(in crate::ledger) fn count_dropped(db: &Connection, provider: &str) -> Sql<()> {
+    db.prepare_cached(
+        "UPDATE provider SET dropped_events = coalesce(dropped_events, 0) + 1 WHERE id = ?1",
+    )?
+    .execute([provider])?;
+    Ok(())
+}
+
 /// Inserts an event that a filter keeps from being told, unless one of its id is known.
 pub(in crate::ledger) fn put_filtered(
     db: &Connection,

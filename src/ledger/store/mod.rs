@@ -12,7 +12,8 @@ pub(super) use components::{
     Components, KnownComponent, components, key_of_name, ordinal, put_components,
 };
 pub(super) use events::{
-    EventRow, add_sink, newest_seq, prune, put_cursor, put_event, put_filtered,
+    EventRow, add_sink, count_dropped, is_known_event, newest_seq, prune, put_adopted, put_cursor,
+    put_event, put_filtered, was_adopted,
 };
 pub(super) use items::{
     Glance, Open, glances, item, listed_items, miss_item, newer_items, open_items, put_item,

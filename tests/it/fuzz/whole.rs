@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use statuswatch::config::FirstRun;
 use statuswatch::document::Document;
 use statuswatch::event::{
-    Component, Draft, Impact, Kind, Status, StatusEvent, Time, render_block, render_block_colored,
+    Component, Draft, Kind, Status, StatusEvent, Time, render_block, render_block_colored,
 };
 use statuswatch::ledger::reconcile::{Context, KnownItem, Outcome, Seen, digest, reconcile};
 use statuswatch::snapshot::{Incident, Snapshot};
@@ -232,25 +232,11 @@ fn event(draft: Draft, source: &str) -> StatusEvent {
 }
 
 fn of_component(component: &Component) -> Draft {
+    let id = statuswatch::event::EventId([7; 16]);
+    let status = Status::from(component.status);
     Draft {
-        id: statuswatch::event::EventId([7; 16]),
-        kind: Kind::Component,
-        incident_id: None,
-        update_id: None,
-        revision: 1,
-        title: component.name.clone(),
-        status: Status::from(component.status),
-        impact: Impact::Unknown,
-        previous_status: None,
-        previous_impact: None,
         components: vec![component.clone()],
-        message: None,
-        url: None,
-        started_at: None,
-        published_at: now(),
-        scheduled_for: None,
-        scheduled_until: None,
-        backfill: false,
+        ..Draft::new(id, Kind::Component, component.name.clone(), status, now())
     }
 }
 
