@@ -18,7 +18,7 @@ use super::distrust::Oddities;
 use super::group::Job;
 use super::messages::{Hints, Loaded, Nudge, Unchanged, Watch};
 use super::wal::Wal;
-use super::{LedgerError, adopt, load, migrate, retention, store, suspect};
+use super::{LedgerError, adopt, load, migrate, notices, retention, store, suspect};
 use crate::clock;
 use crate::config::Provider;
 use crate::sink::Beyond;
@@ -224,6 +224,9 @@ impl LedgerActor {
             Err(error) => self.told_of(&error.into()),
         }
         if let Err(error) = suspect::look_for_quiet(&self.db, clock::now()) {
+            self.told_of(&error.into());
+        }
+        if let Err(error) = notices::forget_restlessness(&self.db, clock::now()) {
             self.told_of(&error.into());
         }
     }

@@ -9,9 +9,10 @@ use rusqlite::Connection;
 
 use super::components::components;
 use super::distrust::{Oddities, distrust};
+use super::elsewhere::elsewhere;
 use super::filter::withheld;
 use super::gone::missing_items;
-use super::heal::{self, Healed};
+use super::heal;
 use super::messages::{Record, Recorded, Verdict};
 use super::notices::{reachability, tell_move};
 use super::numbering::Numbering;
@@ -39,6 +40,8 @@ struct Changed<'a> {
     outcome: Outcome,
     /// Never seen before.
     is_new: bool,
+    /// The id it was last listed under, where that was another one.
+    former: Option<IncidentKey>,
 }
 
 /// What goes with a result that is on disk, beside the database.
@@ -84,18 +87,21 @@ pub(super) fn record(
         incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
     let glances = store::glances(db, &provider.id, keys.iter().copied())?;
     let listed: HashSet<IncidentKey> = keys.iter().copied().collect();
-    let still_listed = glances.iter().flatten().count();
-    let mut moved = if first_run {
-        None
+    let back = glances.iter().flatten().filter(|glance| glance.retired).count();
+    let still = glances.iter().flatten().count() - back;
+    let ids = heal::Known { listed: listed.len(), still, back };
+    let healed = if first_run {
+        heal::Healed::default()
     } else {
-        moved(db, &provider.id, new_source, incidents, &listed, still_listed, &mut aside.warnings)?
+        let warnings = &mut aside.warnings;
+        heal::changed_ids(db, &provider.id, new_source, incidents, &listed, ids, warnings)?
     };
     for ((incident, key), glance) in incidents.iter().zip(keys).zip(glances) {
         let (listing, history_at) = match incident.kind {
             Kind::Maintenance => (snapshot.coverage.maintenances, state.recent_maintenances_at),
             _ => (snapshot.coverage.incidents, state.recent_incidents_at),
         };
-        if let Some(Glance { digest, missing, open, last_listed }) = &glance
+        if let Some(Glance { digest, missing, open, last_listed, retired: false }) = &glance
             && *digest == reconcile::digest(incident)
             && *open != incident.status.is_over()
         {
@@ -104,37 +110,39 @@ pub(super) fn record(
             }
             continue;
         }
-        let alias = moved.as_mut().and_then(|moved| moved.matched.remove(&key));
-        let (known, seen) = if glance.is_some() {
+        let (mut known, seen) = if glance.is_some() {
             (store::item(db, &provider.id, key)?, store::seen(db, key)?)
         } else {
             (None, Vec::new())
         };
+        let matched = healed.matched.get(&key).copied();
+        let retired_at = glance.filter(|glance| glance.retired).map(|glance| glance.last_listed);
+        let elsewhere = elsewhere(db, &provider.id, key, matched, retired_at, !new_source)?;
+        let is_new = known.is_none() && elsewhere.is_none() && !healed.moved;
+        let mut reported = Vec::new();
+        if let Some(elsewhere) = &elsewhere {
+            reported = elsewhere.reported(key, &seen, incident);
+            known = Some(elsewhere.known(known.as_ref(), incident));
+        }
         let context = Context {
             provider: &provider.id,
             now,
             first_run: first_run.then_some(provider.settings.first_run),
             watched_since,
             // A feed shows its past from the first document on; its window only fills up later. Who
-            // wants all has all.
-            first_history: listing == Listing::Recent
-                && history_at.is_none()
-                && message.source() != FEED
-                && provider.settings.first_run != FirstRun::All,
-            moved_after: moved.as_ref().and(state.last_success_at),
+            // wants all has all. What another platform lists beyond all that is known is as much of
+            // a past.
+            first_history: provider.settings.first_run != FirstRun::All
+                && (listing == Listing::Recent && history_at.is_none() && message.source() != FEED
+                    || healed.moved && healed.is_deeper(incident)),
+            reported: &reported,
         };
-        let mut outcome = reconcile(known.as_ref(), &seen, incident, context);
-        if let Some(former) = alias {
-            store::retire_item(db, &provider.id, former.key)?;
-            outcome.item.told_status = former.item.told_status;
-            outcome.item.told_impact = former.item.told_impact;
+        let outcome = reconcile(known.as_ref(), &seen, incident, context);
+        let former = elsewhere.map(|elsewhere| elsewhere.former);
+        if let Some(former) = former.filter(|former| !listed.contains(former)) {
+            store::retire_item(db, &provider.id, former)?;
         }
-        changed.push(Changed {
-            key,
-            incident,
-            outcome,
-            is_new: known.is_none() && moved.is_none(),
-        });
+        changed.push(Changed { key, incident, outcome, is_new, former });
     }
     if first_run && provider.settings.first_run == FirstRun::Latest {
         keep_latest(&mut changed);
@@ -142,26 +150,29 @@ pub(super) fn record(
         forget_slid_in(db, message, &listed, &mut changed)?;
     }
     let mut events = tell(numbering, message, &mut changed)?;
-    for Changed { key, incident, outcome, .. } in &changed {
+    for Changed { key, incident, outcome, former, .. } in &changed {
         store::put_item(db, &provider.id, *key, &outcome.item, incident, now)?;
+        if let Some(former) = former {
+            store::unite(db, &provider.id, *key, *former)?;
+        }
         for seen in &outcome.seen {
             store::put_seen(db, *key, seen, now)?;
         }
     }
-    if let Some(moved) = &moved {
+    if healed.moved {
         // What is not listed under a new id is out of sight, not over: nothing is told of it.
         for open in
             store::open_items(db, &provider.id)?.iter().filter(|open| !listed.contains(&open.key))
         {
             store::retire_item(db, &provider.id, open.key)?;
         }
-        let known = incidents.len() - moved.unmatched;
-        events += usize::from(tell_move(numbering, message, &state, known, moved.unmatched)?);
+        let known = incidents.len() - healed.unmatched;
+        events += usize::from(tell_move(numbering, message, &state, known, healed.unmatched)?);
     }
     let mut open = store::open_items(db, &provider.id)?;
     let (withdrawn, recheck) = missing_items(numbering, message, &listed, &mut open)?;
     let compared = state.components_digest;
-    events += withdrawn + components(numbering, message, first_run, compared, moved.is_some())?;
+    events += withdrawn + components(numbering, message, first_run, compared, healed.moved)?;
     if state.unreachable {
         events += usize::from(reachability(numbering, provider, &state, true, None, now)?);
     }
@@ -179,36 +190,6 @@ pub(super) fn record(
         known.version = None;
     }
     Ok(Recorded { verdict, events, known, active, recheck })
-}
-
-/// Whether the page has moved to another platform, and which known incidents those listed are.
-fn moved(
-    db: &Connection,
-    provider: &str,
-    new_source: bool,
-    incidents: &[Incident],
-    listed: &HashSet<IncidentKey>,
-    still_listed: usize,
-    warnings: &mut Vec<Warning>,
-) -> Sql<Option<Healed>> {
-    if new_source {
-        return heal::heal(db, provider, incidents, listed).map(Some);
-    }
-    // The window known before is counted only where nearly nothing of this one is known: mostly it
-    // is not looked at.
-    if still_listed * 5 >= listed.len() {
-        return Ok(None);
-    }
-    let before = store::listed_items(db, provider)?.len();
-    if !heal::ids_changed(listed.len(), still_listed, before) {
-        return Ok(None);
-    }
-    let healed = heal::heal(db, provider, incidents, listed)?;
-    if healed.matched.len() * 2 >= listed.len().min(before) {
-        return Ok(Some(healed));
-    }
-    warnings.push(Warning::RolledOn { listed: listed.len() });
-    Ok(None)
 }
 
 /// A document that lists one incident twice: its updates are united under the first.
@@ -250,7 +231,8 @@ fn keep_latest(changed: &mut [Changed<'_>]) {
 
 /// When one of the newest is taken off a list of fixed length, an older one comes back at its far
 /// end. Such are remembered and not told: at most as many as were taken off, all over, all from
-/// before we watched, all older than what we knew.
+/// before we watched, all older than what we knew. An item of a feed may say nothing of its state:
+/// its place alone shows that it is past.
 fn forget_slid_in(
     db: &Connection,
     message: &Record,
@@ -258,6 +240,7 @@ fn forget_slid_in(
     changed: &mut [Changed<'_>],
 ) -> Sql<()> {
     let (provider, coverage) = (&message.provider.id, &message.snapshot.coverage);
+    let is_feed = message.source() == FEED;
     for (kind, listing) in
         [(Kind::Incident, coverage.incidents), (Kind::Maintenance, coverage.maintenances)]
     {
@@ -265,7 +248,7 @@ fn forget_slid_in(
             let Outcome { item, news, .. } = &changed.outcome;
             changed.is_new
                 && item.kind == kind
-                && item.status.is_over()
+                && (is_feed || item.status.is_over())
                 && news.iter().all(|draft| draft.backfill)
         };
         let Some(newest) = changed
@@ -276,7 +259,7 @@ fn forget_slid_in(
         else {
             continue;
         };
-        if listing != Listing::Recent {
+        if !is_feed && listing != Listing::Recent {
             continue;
         }
         let (here, gone): (Vec<_>, Vec<_>) = store::newer_items(db, provider, kind, newest)?

@@ -1,8 +1,10 @@
-//! A provider that moved to another platform: the same incidents under other ids.
+//! A page whose ids have changed: the same incidents under other ids, on the same platform or on
+//! another one.
 //!
-//! Pure but for reading candidates. An incident listed under a new id is matched to a known one by
-//! its title and time, by the words of an update, or by the end of its link. What was told under
-//! the old id is not told again; what is newer than the last good poll is news, as always.
+//! An incident listed under an unknown id is matched to a known one: by the end of its link, by its
+//! title and the time it began, by its title and any time it carries, by its title within a day; in
+//! this order, so that the surest match of each is taken before a less sure one of another. Only
+//! what was matched counts as reported; how its updates are is the matter of `elsewhere`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,14 +12,21 @@ use rusqlite::Connection;
 
 use super::reconcile::KnownItem;
 use super::store;
+use super::suspect::Warning;
 use crate::event::{IncidentKey, Time};
 use crate::snapshot::Incident;
 
-/// Known items looked at: more than any page lists.
-const CANDIDATES: u32 = 400;
+/// Known items looked at: as many as a page may list.
+const CANDIDATES: u32 = 5000;
+
+/// Of those with one title so many: pages call all they do "Maintenance".
+const OF_ONE_TITLE: usize = 400;
 
 /// Two incidents of one title begin within this time of each other if they are one.
 const NEAR: chrono::Duration = chrono::Duration::hours(24);
+
+/// Some platforms write minutes alone: times that differ by less are the same.
+const SAME: chrono::Duration = chrono::Duration::seconds(60);
 
 /// With so few items an overlap says nothing.
 const ENOUGH: usize = 3;
@@ -33,15 +42,47 @@ pub(super) struct Candidate {
     pub(super) item: KnownItem,
     pub(super) url: Option<String>,
     pub(super) began: Option<Time>,
+    /// Its incident stands under another id already.
+    pub(super) retired: bool,
 }
 
-/// What the move came to.
+/// What a known and a listed item have in common, the surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    Link,
+    Begin,
+    Time,
+    /// Of title alone, within a day: not sure by itself.
+    Title,
+}
+
+impl Likeness {
+    const ALL: [Self; 4] = [Self::Link, Self::Begin, Self::Time, Self::Title];
+}
+
+/// What became of the ids.
 #[derive(Debug, Default)]
 pub(super) struct Healed {
-    /// The old key and item of each incident listed, by its new key.
-    pub(super) matched: HashMap<IncidentKey, Candidate>,
+    /// The former key of each incident listed under an id that was not known.
+    pub(super) matched: HashMap<IncidentKey, IncidentKey>,
     /// Listed and not matched.
     pub(super) unmatched: usize,
+    /// The page as a whole has other ids than when it was last read.
+    pub(super) moved: bool,
+    /// Matches of which nothing is sure but the title.
+    unsure: HashSet<IncidentKey>,
+    /// The oldest time of anything known.
+    oldest: Option<Time>,
+}
+
+impl Healed {
+    /// Whether an incident that was not matched lies beyond everything known: a list that reaches
+    /// further back than the former one.
+    pub(super) fn is_deeper(&self, incident: &Incident) -> bool {
+        let times = incident.updates.iter().filter_map(|update| update.published_at);
+        let newest = times.chain(incident.started_at).chain(incident.scheduled_for).max();
+        self.oldest.is_none_or(|oldest| newest.is_some_and(|newest| newest < oldest))
+    }
 }
 
 /// Whether so many ids have changed that the page may have moved: of the ids listed before nearly
@@ -51,37 +92,107 @@ pub(super) fn ids_changed(listed: usize, still_listed: usize, listed_before: usi
     least >= ENOUGH && still_listed * 5 < least
 }
 
-/// Matches the incidents listed to known items.
-pub(super) fn heal(
+/// How many of the incidents listed are known under the id they have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// All that are listed.
+    pub(super) listed: usize,
+    /// Those that were listed under it when the page was last read.
+    pub(super) still: usize,
+    /// Those that stood under another one meanwhile.
+    pub(super) back: usize,
+}
+
+/// Looks whether the page has other ids than before, and which known incidents those listed are.
+pub(super) fn changed_ids(
+    db: &Connection,
+    provider: &str,
+    new_source: bool,
+    incidents: &[Incident],
+    listed: &HashSet<IncidentKey>,
+    known: Known,
+    warnings: &mut Vec<Warning>,
+) -> rusqlite::Result<Healed> {
+    let back = known.back * 2 > known.listed;
+    if !new_source && !back {
+        // The window known before is counted only where nearly nothing of this one is known: mostly
+        // it is not looked at.
+        if known.still * 5 >= known.listed
+            || !ids_changed(known.listed, known.still, store::listed_items(db, provider)?.len())
+        {
+            return Ok(Healed::default());
+        }
+    }
+    let mut healed = heal(db, provider, incidents, listed)?;
+    let before = store::listed_items(db, provider)?.len();
+    healed.moved =
+        new_source || back || (healed.matched.len() + known.back) * 2 >= known.listed.min(before);
+    if !healed.moved {
+        // The window has rolled on while nobody looked. What is surely the same is so all the same.
+        let Healed { matched, unsure, .. } = &mut healed;
+        matched.retain(|key, _| !unsure.contains(key));
+        warnings.push(Warning::RolledOn { listed: known.listed });
+    }
+    Ok(healed)
+}
+
+/// Matches the incidents listed under unknown ids to known items.
+fn heal(
     db: &Connection,
     provider: &str,
     incidents: &[Incident],
     listed: &HashSet<IncidentKey>,
 ) -> rusqlite::Result<Healed> {
-    let candidates: Vec<Candidate> = store::recent_items(db, provider, CANDIDATES)?
-        .into_iter()
-        .filter(|c| !listed.contains(&c.key))
-        .collect();
-    let mut healed = Healed::default();
-    let mut taken = HashSet::new();
     let keys: Vec<_> =
         incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
-    let known = store::glances(db, provider, keys.iter().copied())?;
-    for ((incident, key), known) in incidents.iter().zip(keys).zip(known) {
-        if known.is_some() {
-            continue;
-        }
-        let best = candidates
-            .iter()
-            .filter(|candidate| !taken.contains(&candidate.key))
-            .find(|candidate| same(candidate, incident));
-        if let Some(candidate) = best {
-            taken.insert(candidate.key);
-            healed.matched.insert(key, candidate.clone());
-        } else {
-            healed.unmatched += 1;
+    let glances = store::glances(db, provider, keys.iter().copied())?;
+    // What stands under its former id again has its match already.
+    let mut taken = HashSet::new();
+    for (key, glance) in keys.iter().zip(&glances) {
+        if glance.as_ref().is_some_and(|glance| glance.retired) {
+            taken.extend(store::twins(db, provider, *key)?.into_iter().map(|twin| twin.key));
         }
     }
+    let mut candidates = store::recent_items(db, provider, CANDIDATES)?;
+    let times = candidates.iter().filter_map(|one| one.item.newest_at.or(one.began));
+    let mut healed = Healed { oldest: times.min(), ..Healed::default() };
+    candidates
+        .retain(|candidate| !listed.contains(&candidate.key) && !taken.contains(&candidate.key));
+    candidates.sort_by_key(|candidate| candidate.retired);
+    let candidates: Vec<(Marks, &Candidate)> =
+        candidates.iter().map(|candidate| (Marks::of_known(candidate), candidate)).collect();
+    let mut titles: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut links: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (place, (marks, _)) in candidates.iter().enumerate() {
+        titles.entry(&marks.title).or_default().push(place);
+        if let Some(link) = &marks.link {
+            links.entry(link).or_default().push(place);
+        }
+    }
+    let unknown = incidents.iter().zip(&keys).zip(&glances).filter(|(_, glance)| glance.is_none());
+    let mut left: Vec<(Marks, IncidentKey)> =
+        unknown.map(|((incident, key), _)| (Marks::of_listed(incident), *key)).collect();
+    for likeness in Likeness::ALL {
+        left.retain(|(marks, key)| {
+            let places = match likeness {
+                Likeness::Link => marks.link.as_ref().and_then(|link| links.get(link.as_str())),
+                _ => titles.get(marks.title.as_str()),
+            };
+            let alike = places.into_iter().flatten().filter_map(|place| candidates.get(*place));
+            let found = alike
+                .filter(|(_, candidate)| !taken.contains(&candidate.key))
+                .take(OF_ONE_TITLE)
+                .find(|(known, _)| known.is_like(marks, likeness));
+            let Some((_, candidate)) = found else { return true };
+            taken.insert(candidate.key);
+            healed.matched.insert(*key, candidate.key);
+            if likeness == Likeness::Title {
+                healed.unsure.insert(*key);
+            }
+            false
+        });
+    }
+    healed.unmatched = left.len();
     Ok(healed)
 }
 
@@ -93,29 +204,66 @@ pub(super) fn is_known_page(
     incidents: &[Incident],
 ) -> rusqlite::Result<bool> {
     let healed = heal(db, provider, incidents, &HashSet::new())?;
-    let matched = healed.matched.len();
-    Ok(matched >= ENOUGH && matched >= healed.unmatched)
+    let known = incidents.len().saturating_sub(healed.unmatched);
+    Ok(known >= ENOUGH && known >= healed.unmatched)
 }
 
-fn same(candidate: &Candidate, incident: &Incident) -> bool {
-    if candidate.item.kind != incident.kind {
-        return false;
+/// What an incident is recognised by beside its id.
+struct Marks {
+    kind: crate::event::Kind,
+    title: String,
+    link: Option<String>,
+    began: Vec<Time>,
+    times: Vec<Time>,
+}
+
+impl Marks {
+    fn of_known(candidate: &Candidate) -> Self {
+        let Candidate { item, url, began, .. } = candidate;
+        Self {
+            kind: item.kind,
+            title: words(&item.title),
+            link: link_end(url.as_deref()),
+            began: began.iter().chain(&item.scheduled_for).copied().collect(),
+            times: began
+                .iter()
+                .chain(&item.newest_at)
+                .chain(&item.scheduled_for)
+                .copied()
+                .collect(),
+        }
     }
-    let link = |url: Option<&str>| {
-        url.and_then(|url| url.rsplit('/').next()).filter(|end| end.len() >= 8).map(str::to_owned)
-    };
-    if link(candidate.url.as_deref()).is_some_and(|end| Some(end) == link(incident.url.as_deref()))
-    {
-        return true;
+
+    fn of_listed(incident: &Incident) -> Self {
+        let own = incident.started_at.into_iter().chain(incident.scheduled_for);
+        let updates = incident.updates.iter().filter_map(|update| update.published_at);
+        Self {
+            kind: incident.kind,
+            title: words(&incident.title),
+            link: link_end(incident.url.as_deref()),
+            began: own.clone().collect(),
+            times: own.chain(updates).collect(),
+        }
     }
-    let times =
-        incident.updates.iter().filter_map(|update| update.published_at).chain(incident.started_at);
-    let times = times.chain(incident.scheduled_for);
-    let known = [candidate.began, candidate.item.newest_at, candidate.item.scheduled_for];
-    words(&candidate.item.title) == words(&incident.title)
-        && times
-            .into_iter()
-            .any(|time| known.iter().flatten().any(|known| (time - *known).abs() <= NEAR))
+
+    fn is_like(&self, other: &Self, likeness: Likeness) -> bool {
+        let within = |most: chrono::Duration, these: &[Time], those: &[Time]| {
+            these.iter().any(|one| those.iter().any(|other| (*one - *other).abs() <= most))
+        };
+        self.kind == other.kind
+            && match likeness {
+                Likeness::Link => self.link.is_some() && self.link == other.link,
+                _ if self.title != other.title => false,
+                Likeness::Begin => within(SAME, &self.began, &other.began),
+                Likeness::Time => within(SAME, &self.times, &other.times),
+                Likeness::Title => within(NEAR, &self.times, &other.times),
+            }
+    }
+}
+
+/// The end of a link, where it may tell incidents apart.
+fn link_end(url: Option<&str>) -> Option<String> {
+    url.and_then(|url| url.rsplit('/').next()).filter(|end| end.len() >= 8).map(str::to_owned)
 }
 
 /// A title without case, punctuation and white space.

@@ -14,6 +14,7 @@ mod adopt;
 mod commit;
 mod components;
 mod distrust;
+mod elsewhere;
 mod error;
 pub mod filter;
 mod gone;

@@ -1,6 +1,6 @@
 //! What is told of a provider itself: that it cannot be read, can be again, or has moved.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::messages::Record;
 use super::numbering::Numbering;
@@ -12,7 +12,28 @@ use crate::event::{
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// One notice for the operator, with the evidence.
+/// A page that changes its ids again within this time goes back and forth: that is reported once.
+const CALM: chrono::Duration = chrono::Duration::hours(24);
+
+/// Why a page whose ids changed so often without an event is suspect, in words for a person.
+pub(super) fn restless(silent_moves: Option<u32>) -> Option<String> {
+    silent_moves.filter(|moves| *moves > 1).map(|moves| {
+        format!("its ids change back and forth: {moves} times since that was last reported")
+    })
+}
+
+/// Pages whose ids have not changed for so long are calm again.
+pub(super) fn forget_restlessness(db: &Connection, now: Time) -> Sql<()> {
+    let long_ago = now.checked_sub_signed(CALM).unwrap_or(Time::MIN_UTC);
+    db.execute(
+        "UPDATE provider SET silent_moves = NULL WHERE silent_moves IS NOT NULL AND moved_at < ?1",
+        [long_ago.timestamp_millis()],
+    )?;
+    Ok(())
+}
+
+/// Reports that all ids of a page have changed, with the evidence; of one that keeps changing them,
+/// once until it has been calm for a day.
 pub(super) fn tell_move(
     numbering: &mut Numbering<'_>,
     message: &Record,
@@ -22,10 +43,30 @@ pub(super) fn tell_move(
 ) -> Sql<bool> {
     let provider = &message.provider;
     let (from, to) = (state.source.as_deref().unwrap_or("unknown"), message.source());
+    let now = message.observed_at;
+    let lately = state.moved_at.is_some_and(|moved| (now - moved).abs() < CALM);
+    let mut between: Vec<&str> =
+        state.moved_between.split(' ').filter(|name| lately && !name.is_empty()).collect();
+    let known_way = between.contains(&to);
+    for name in [from, to] {
+        if !between.contains(&name) {
+            between.push(name);
+        }
+    }
+    let count = if known_way {
+        "silent_moves = coalesce(silent_moves, 0) + 1"
+    } else {
+        "silent_moves = NULL, epoch = epoch + 1"
+    };
     numbering
         .db
-        .prepare_cached("UPDATE provider SET epoch = epoch + 1 WHERE id = ?1")?
-        .execute([&provider.id])?;
+        .prepare_cached(&format!(
+            "UPDATE provider SET moved_at = ?2, moved_between = ?3, {count} WHERE id = ?1"
+        ))?
+        .execute(params![provider.id, now.timestamp_millis(), between.join(" ")])?;
+    if known_way {
+        return Ok(false);
+    }
     let key = IncidentKey::new(&provider.id, "provider");
     let update = UpdateKey::change(key, "moved", &[&(state.epoch + 1).to_string()]);
     let id = event_id(update, Kind::Provider, Fingerprint::new(Status::Reachable, "moved"));
@@ -44,9 +85,9 @@ pub(super) fn tell_move(
             known + new
         )),
         url: message.snapshot.page.url.clone(),
-        ..Draft::new(id, Kind::Provider, title, Status::Reachable, message.observed_at)
+        ..Draft::new(id, Kind::Provider, title, Status::Reachable, now)
     };
-    numbering.store(provider, to, draft, None, message.observed_at)
+    numbering.store(provider, to, draft, None, now)
 }
 
 /// Tells that a provider cannot be read any more, or can again.

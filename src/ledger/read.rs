@@ -268,7 +268,7 @@ const PROVIDERS: &str = "
       coalesce(quiet.at, last_poll_at), coalesce(quiet.at, last_success_at), last_change_at,
       iif(quiet.at IS NULL, last_outcome, 'unchanged'), last_error, coalesce(quiet.next_at, next_poll_at), failures,
       unreachable, restarts, last_restart_at, last_restart_cause, parked, quarantined_until, shrunk, quiet_since,
-      coalesce(dropped_events, 0)
+      silent_moves, coalesce(dropped_events, 0)
     FROM provider LEFT JOIN quiet ON quiet.provider = id ORDER BY watched DESC, id";
 
 /// Takes the columns of a row one after the other: by name each would be searched for among all of
@@ -316,7 +316,8 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         last_restart_cause: columns.take()?,
         parked: columns.take()?,
         quarantined_until: columns.time()?,
-        suspect: super::suspect::sentence(columns.take()?, columns.time()?),
+        suspect: super::suspect::sentence(columns.take()?, columns.time()?)
+            .or(super::notices::restless(columns.take()?)),
         dropped_events: columns.take()?,
     })
 }

@@ -83,9 +83,9 @@ pub struct Context<'a> {
     /// The list of past incidents is read for the first time: what ended before `watched_since` is
     /// not news.
     pub first_history: bool,
-    /// The provider has moved to another platform: what was published before this is known under
-    /// another id.
-    pub moved_after: Option<Time>,
+    /// Which of the incident's updates, by their place, were reported or remembered under another id
+    /// of it; none where it has had but one.
+    pub reported: &'a [bool],
 }
 
 /// What became of one incident.
@@ -149,8 +149,12 @@ pub fn reconcile(
     let key = IncidentKey::new(context.provider, &incident.id);
     let mut outcome =
         Outcome { item: remember(known, incident), seen: Vec::new(), news: Vec::new() };
-    for update in &incident.updates {
-        judge_update(&mut outcome, key, seen, incident, update, context);
+    for (place, update) in incident.updates.iter().enumerate() {
+        if context.reported.get(place) == Some(&true) {
+            remember_update(&mut outcome, key, seen, update);
+        } else {
+            judge_update(&mut outcome, key, seen, incident, update, context);
+        }
     }
     conclude(&mut outcome, known, key, incident, context);
     match (known, context.first_run) {
@@ -163,9 +167,6 @@ pub fn reconcile(
             }
             if context.first_history && incident.status.is_over() {
                 outcome.news.retain(|draft| !draft.backfill);
-            }
-            if let Some(moved_after) = context.moved_after {
-                outcome.news.retain(|draft| draft.published_at > moved_after);
             }
         }
         (Some(known), None) => {
@@ -260,6 +261,28 @@ fn remember(known: Option<&KnownItem>, incident: &Incident) -> KnownItem {
         changes: known.map_or(0, |known| known.changes),
         latest: known.and_then(|known| known.latest.clone()),
     }
+}
+
+/// An update that is known from another id of its incident: not news under this one.
+fn remember_update(outcome: &mut Outcome, key: IncidentKey, seen: &[Seen], update: &Update) {
+    let fingerprint = Fingerprint::new(update.status, &update.text);
+    let (update_key, id) = identify(key, update, fingerprint);
+    let versions = || seen.iter().chain(&outcome.seen).filter(|seen| seen.update == update_key);
+    if versions().any(|seen| seen.fingerprint == fingerprint) {
+        return;
+    }
+    let revision = versions().map(|seen| seen.revision).max().unwrap_or(0) + 1;
+    let edited_at = update.edited_at;
+    outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at });
+    if update.id == UpdateId::Latest {
+        outcome.item.latest = Some(Latest { id, at: update.published_at, revision: 1 });
+    }
+}
+
+/// Key and fingerprint of the version of an update that is listed now.
+pub(super) fn version(key: IncidentKey, update: &Update) -> (UpdateKey, Fingerprint) {
+    let fingerprint = Fingerprint::new(update.status, &update.text);
+    (identify(key, update, fingerprint).0, fingerprint)
 }
 
 fn judge_update(

@@ -162,6 +162,32 @@ async fn ids_that_all_change() {
     assert_eq!(told[1..], AFTERWARDS, "{err}");
 }
 
+#[tokio::test]
+async fn ids_that_all_change_and_change_back() {
+    let story = Story::begin(&Statuspage, "").await;
+    let shift = |by: i64| {
+        let to = move |number: u64| number.checked_add_signed(by).unwrap();
+        story.page.change(|state, _| {
+            for incident in &mut state.incidents {
+                incident.number = to(incident.number);
+                incident.updates.iter_mut().for_each(|update| update.number = to(update.number));
+            }
+        });
+    };
+    shift(1000);
+    story.moved().await;
+    let before = story.server.requests_of("acme").len();
+    shift(-1000);
+    // What is missing from two answers in a row would be told as withdrawn.
+    until("polls of the former ids", || {
+        (story.server.requests_of("acme").len() >= before + 8).then_some(())
+    })
+    .await;
+    let (page, incident) = (story.page.clone(), story.posted.incident);
+    let (told, err) = story.end(&page, incident, true).await;
+    assert_eq!(told[1..], AFTERWARDS, "{err}");
+}
+
 /// The page was made anew: its own id is another one, too.
 #[tokio::test]
 async fn a_page_made_anew() {

@@ -19,7 +19,13 @@ use crate::support::strace;
 /// What each step added, taken away again, the newest first: with it a database is one of the
 /// version before.
 const BACK: [(i64, &str); 4] = [
-    (4, "ALTER TABLE provider DROP COLUMN dropped_events;"),
+    (
+        4,
+        "DROP INDEX item_same; ALTER TABLE item DROP COLUMN same_as;
+         ALTER TABLE provider DROP COLUMN dropped_events; ALTER TABLE provider DROP COLUMN moved_at;
+         ALTER TABLE provider DROP COLUMN moved_between;
+         ALTER TABLE provider DROP COLUMN silent_moves;",
+    ),
     (3, "ALTER TABLE provider DROP COLUMN companions;"),
     (2, "ALTER TABLE component DROP COLUMN digest; DROP TABLE quiet;"),
     (

@@ -79,10 +79,17 @@ pub(in crate::ledger) fn recent_items(
     db.prepare_cached(concat!(
         "SELECT ",
         known_columns!(),
-        ", key, url, started_at FROM item WHERE provider = ?1 ORDER BY open DESC, newest_at DESC LIMIT ?2"
+        ", key, url, started_at, same_as IS NOT NULL AND missing >= 2
+         FROM item WHERE provider = ?1 ORDER BY open DESC, missing >= 2, newest_at DESC LIMIT ?2"
     ))?
     .query_map(params![provider, most], |row| {
-        Ok(Candidate { key: IncidentKey(blob(row, 17)?), item: known_item(row)?, url: row.get(18)?, began: time(row.get(19)?) })
+        Ok(Candidate {
+            key: IncidentKey(blob(row, 17)?),
+            item: known_item(row)?,
+            url: row.get(18)?,
+            began: time(row.get(19)?),
+            retired: row.get(20)?,
+        })
     })?
     .collect()
 }
@@ -94,6 +101,8 @@ pub(in crate::ledger) struct Glance {
     pub(in crate::ledger) open: bool,
     /// Milliseconds since 1970.
     pub(in crate::ledger) last_listed: i64,
+    /// The incident stands under another id now, or did when the page was last read.
+    pub(in crate::ledger) retired: bool,
 }
 
 /// A glance at each of these items, in their order.
@@ -103,7 +112,8 @@ pub(in crate::ledger) fn glances(
     keys: impl Iterator<Item = IncidentKey>,
 ) -> Sql<Vec<Option<Glance>>> {
     let mut statement = db.prepare_cached(
-        "SELECT digest, missing, open, last_listed FROM item WHERE provider = ?1 AND key = ?2",
+        "SELECT digest, missing, open, last_listed, same_as IS NOT NULL AND missing >= 2
+         FROM item WHERE provider = ?1 AND key = ?2",
     )?;
     // Bound once for all: only the key changes.
     statement.raw_bind_parameter(1, provider)?;
@@ -119,6 +129,7 @@ pub(in crate::ledger) fn glances(
             missing: row.get(1)?,
             open: row.get(2)?,
             last_listed: row.get(3)?,
+            retired: row.get(4)?,
         }))
     })
     .collect()
@@ -207,18 +218,22 @@ pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<
     .collect()
 }
 
-/// The items of a kind whose newest update is newer than this.
+/// The items of a kind whose newest update is newer than this, without those that stand under another
+/// id now.
 pub(in crate::ledger) fn newer_items(
     db: &Connection,
     provider: &str,
     kind: Kind,
     than: Time,
 ) -> Sql<Vec<IncidentKey>> {
-    db.prepare_cached("SELECT key FROM item WHERE provider = ?1 AND kind = ?2 AND newest_at > ?3")?
-        .query_map(params![provider, kind.as_str(), than.timestamp_millis()], |row| {
-            Ok(IncidentKey(blob(row, "key")?))
-        })?
-        .collect()
+    db.prepare_cached(
+        "SELECT key FROM item WHERE provider = ?1 AND kind = ?2 AND newest_at > ?3
+           AND NOT (same_as IS NOT NULL AND missing >= 2)",
+    )?
+    .query_map(params![provider, kind.as_str(), than.timestamp_millis()], |row| {
+        Ok(IncidentKey(blob(row, "key")?))
+    })?
+    .collect()
 }
 
 pub(in crate::ledger) fn miss_item(

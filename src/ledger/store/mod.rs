@@ -5,6 +5,7 @@ mod components;
 mod events;
 mod items;
 mod providers;
+mod twins;
 
 use rusqlite::{Row, RowIndex};
 
@@ -23,6 +24,8 @@ pub(super) use providers::{
     Declared, ProviderState, Usual, checkpoint, count_death, fail, provider_state, put_restart,
     put_success, touch_provider, watch_provider,
 };
+
+pub(super) use twins::{twins, unite};
 
 use crate::event::Time;
 

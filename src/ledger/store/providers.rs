@@ -16,8 +16,11 @@ const DEATHS: u32 = 4;
 /// What a transaction needs to know of a provider.
 #[derive(Debug, Clone, Default)]
 pub(in crate::ledger) struct ProviderState {
-    pub(in crate::ledger) last_success_at: Option<Time>,
     pub(in crate::ledger) epoch: u32,
+    /// When the ids of its page changed last.
+    pub(in crate::ledger) moved_at: Option<Time>,
+    /// The platforms on which they did so lately, by name.
+    pub(in crate::ledger) moved_between: String,
     pub(in crate::ledger) page_id: Option<String>,
     pub(in crate::ledger) page_version: Option<Time>,
     pub(in crate::ledger) complete_version: Option<Time>,
@@ -46,14 +49,14 @@ pub(in crate::ledger) struct Usual {
 
 pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
     let mut statement = db.prepare_cached(
-        "SELECT coalesce(quiet.at, last_success_at), epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
+        "SELECT moved_at, epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
                 unreachable, outages, page_url, source, quiet.at IS NOT NULL, usual_incidents, usual_components, shrunk_since,
-                (SELECT digest FROM component WHERE component.provider = ?1) FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
+                (SELECT digest FROM component WHERE component.provider = ?1), coalesce(moved_between, '') FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
     )?;
     let count = |count: Option<i64>| count.and_then(|count| usize::try_from(count).ok());
     statement.query_row([id], |row| {
         Ok(ProviderState {
-            last_success_at: time(row.get(0)?),
+            moved_at: time(row.get(0)?),
             epoch: row.get(1)?,
             page_id: row.get(2)?,
             page_version: time(row.get(3)?),
@@ -72,6 +75,7 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
                 shrunk_since: time(row.get(15)?),
             },
             components_digest: row.get::<_, Option<[u8; 16]>>(16)?.map(u128::from_be_bytes),
+            moved_between: row.get(17)?,
         })
     })
 }
@@ -373,7 +377,6 @@ mod tests {
         fail(&db, &failed).unwrap();
         let expected = (at(5).timestamp_millis(), at(7).timestamp_millis(), false);
         assert_eq!(times(&db), expected, "the last success is not forgotten with the note of it");
-        assert_eq!(provider_state(&db, "acme").unwrap().last_success_at, Some(at(5)));
         assert_eq!(touch(8, Some("\"b\"")), shown(8, false), "the failure is over");
         // The clock was set back.
         assert_eq!(touch(9, Some("\"b\"")), shown(9, true));

@@ -117,7 +117,7 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
                 first_run,
                 watched_since: now(),
                 first_history,
-                moved_after: None,
+                reported: &[],
             };
             let seen = known.map_or(&[][..], |(_, seen)| seen);
             let Outcome { item, seen: new, news } =

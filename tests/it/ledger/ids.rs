@@ -1,5 +1,6 @@
 //! No event that was decided to be new is lost to an id that is in use.
 
+use proptest::prelude::*;
 use rusqlite::Connection;
 use statuswatch::ledger::DATABASE;
 
@@ -8,6 +9,78 @@ use super::*;
 
 const STATES: [ComponentStatus; 3] =
     [ComponentStatus::Operational, ComponentStatus::PartialOutage, ComponentStatus::MajorOutage];
+
+/// One poll of a page with four components: how their ids are made, their states, and whether its
+/// incidents have new ids.
+#[derive(Debug, Clone)]
+struct Poll {
+    ids: u8,
+    states: [usize; 4],
+    new_ids: bool,
+}
+
+fn polls() -> impl Strategy<Value = Vec<Poll>> {
+    let poll = (0..4_u8, [0..3_usize, 0..3, 0..3, 0..3], any::<bool>())
+        .prop_map(|(ids, states, new_ids)| Poll { ids, states, new_ids });
+    prop::collection::vec(poll, 2..14)
+}
+
+fn snapshot(n: usize, poll: &Poll) -> Snapshot {
+    let prefix = if poll.new_ids { format!("n{n}") } else { "old".to_owned() };
+    let incidents = ["p", "q", "r"].map(|id| {
+        let mut renamed = past(id);
+        renamed.id = format!("{prefix}-{id}");
+        renamed
+    });
+    let mut page = page(0, incidents.to_vec());
+    page.components = (0..4)
+        .map(|place| {
+            let id = match poll.ids {
+                0 => Some(format!("c{place}")),
+                1 => Some(format!("n{n}-{place}")),
+                2 => Some(format!("c{place}")).filter(|_| place % 2 == 0),
+                _ => None,
+            };
+            part(id.as_deref(), None, &format!("Part {place}"), STATES[poll.states[place]])
+        })
+        .collect();
+    page
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// The page's components are known by their names alone: every change of a state between two
+    /// polls is one event, whatever becomes of ids.
+    #[test]
+    fn ids_of_component_events_never_collide(polls in polls()) {
+        let mut wrong = None;
+        story(async {
+            let mut world = World::new(FirstRun::Active).await;
+            let mut owed = Vec::new();
+            for (n, poll) in polls.iter().enumerate() {
+                world.poll(snapshot(n, poll)).await;
+                if let Some(before) = n.checked_sub(1).map(|before| &polls[before]) {
+                    owed.extend((0..4).filter(|&place| before.states[place] != poll.states[place]).map(
+                        |place| (format!("Part {place}"), Status::from(STATES[poll.states[place]])),
+                    ));
+                }
+            }
+            let news = world.news();
+            let told: Vec<_> = news
+                .iter()
+                .filter(|event| event.kind == Kind::Component)
+                .map(|event| (event.title.clone(), event.status))
+                .collect();
+            let others: Vec<_> = news.iter().filter(|event| event.kind == Kind::Incident).collect();
+            let dropped = Reader::open(world.dir.path()).unwrap().providers().unwrap()[0].dropped_events;
+            if told != owed || !others.is_empty() || dropped > 0 {
+                wrong = Some(format!("told {told:?}\nowed {owed:?}\n{others:?}, {dropped} dropped"));
+            }
+        });
+        prop_assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
+    }
+}
 
 /// A counter that is lost, as in a database that forgot it, costs no event.
 #[test]

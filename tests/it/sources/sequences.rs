@@ -43,7 +43,7 @@ fn sequences_give_exactly_what_happened() {
                     first_run: (step == 1).then_some(FirstRun::Active),
                     watched_since: parse_time("2019-01-01T00:00:00Z").unwrap(),
                     first_history: false,
-                    moved_after: None,
+                    reported: &[],
                 };
                 let before = known.remove(&incident.id);
                 let (item, mut seen) =

@@ -1,0 +1,368 @@
+//! Pages whose ids change: what was matched counts as reported, and nothing else does.
+
+use proptest::prelude::*;
+
+use super::identity::recorded;
+use super::*;
+
+/// How a page names its incidents and their updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    /// An API: every incident and every update has an id that begins so.
+    Api(&'static str),
+    /// A growing feed: entries have an id, updates are known by their time.
+    Feed(&'static str),
+}
+
+impl Naming {
+    const fn source(self) -> &'static str {
+        match self {
+            Self::Api(_) => "statuspage",
+            Self::Feed(_) => "feed",
+        }
+    }
+
+    fn name(self, incident: &Incident) -> Incident {
+        let mut named = incident.clone();
+        let (Self::Api(prefix) | Self::Feed(prefix)) = self;
+        named.id = format!("{prefix}-{}", incident.id);
+        for update in &mut named.updates {
+            update.id = match (self, &update.id) {
+                (Self::Api(_), UpdateId::Native(id)) => {
+                    UpdateId::Native(format!("{prefix}-{}-{id}", incident.id))
+                }
+                _ => UpdateId::Timed(update.published_at.unwrap(), 0),
+            };
+            if matches!(self, Self::Feed(_)) {
+                update.edited_at = None;
+            }
+        }
+        named
+    }
+
+    fn page(self, incidents: &[Incident]) -> Snapshot {
+        let mut page = page(0, incidents.iter().map(|incident| self.name(incident)).collect());
+        page.page.version = None;
+        page
+    }
+}
+
+/// A past of three incidents and one that is open.
+fn past_and_present() -> Vec<Incident> {
+    vec![opened(), past("p"), past("q"), past("r")]
+}
+
+fn fresh(id: &str, minute: i64) -> Incident {
+    incident(id, vec![update("n1", Status::Investigating, minute, &format!("New: {id}."))])
+}
+
+/// The six variants: an API and a growing feed; news dated now and dated 90 s back; there, and
+/// there and back again.
+#[test]
+fn a_change_of_ids_with_news_loses_none_and_repeats_none() {
+    let (api, feed) =
+        ([Naming::Api("A"), Naming::Api("B")], [Naming::Feed("A"), Naming::Feed("B")]);
+    for [before, after] in [api, feed] {
+        // Polls are one minute apart: the next one is at minute 3.
+        for dated in [3, 1, -600] {
+            story(async {
+                let mut world = World::new(FirstRun::Active).await;
+                let mut truth = past_and_present();
+                world.poll_from(before.source(), before.page(&truth)).await;
+                assert_eq!(world.short().len(), 1);
+                world.poll_from(before.source(), before.page(&truth)).await;
+                // New ids, and in the same answer a new incident and an update of the open one.
+                truth.insert(0, fresh("x", dated));
+                truth[1].updates.push(update("3", Status::Monitoring, dated, "Watching."));
+                truth[1].status = Status::Monitoring;
+                world.poll_from(after.source(), after.page(&truth)).await;
+                let past = if dated < 0 { " backfill" } else { "" };
+                let mut told = world.short();
+                let moves = told.iter().filter(|line| line.starts_with("provider")).count();
+                told.retain(|line| !line.starts_with("provider"));
+                told.sort();
+                let reported = [
+                    format!("incident B-a monitoring{past}: Watching."),
+                    format!("incident B-x investigating{past}: New: x."),
+                ];
+                assert_eq!((moves, told), (1, reported.to_vec()), "{after:?} {dated}");
+                for _ in 0..3 {
+                    world.poll_from(after.source(), after.page(&truth)).await;
+                }
+                assert_eq!(world.short(), [""; 0], "{after:?} {dated}");
+
+                // And back, again with news.
+                truth.insert(0, fresh("y", dated));
+                truth[1].updates.push(update("n2", Status::Resolved, dated + 1, "Over."));
+                truth[1].status = Status::Resolved;
+                let mut told = Vec::new();
+                for _ in 0..4 {
+                    world.poll_from(before.source(), before.page(&truth)).await;
+                    told.extend(world.short());
+                }
+                told.sort();
+                let reported = [
+                    format!("incident A-x resolved{past}: Over."),
+                    format!("incident A-y investigating{past}: New: y."),
+                ];
+                assert_eq!(told, reported, "{before:?} {dated}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_move_to_another_platform_with_news_loses_none() {
+    let ways = [(Naming::Api("A"), Naming::Feed("B")), (Naming::Feed("A"), Naming::Api("B"))];
+    for (before, after) in ways {
+        story(async {
+            let mut world = World::new(FirstRun::Active).await;
+            let mut truth = past_and_present();
+            world.poll_from(before.source(), before.page(&truth)).await;
+            world.news();
+            truth.insert(0, fresh("x", -5));
+            world.poll_from(after.source(), after.page(&truth)).await;
+            let told = world.short();
+            assert_eq!(told[0], "incident B-x investigating backfill: New: x.", "{told:?}");
+            assert!(told.len() == 2 && told[1].starts_with("provider "), "{told:?}");
+            // A deeper past than was ever listed before is no news.
+            let mut deeper = truth.clone();
+            deeper.push(incident("d", vec![update("1", Status::Resolved, -9000, "Long ago.")]));
+            world.poll_from(before.source(), before.page(&deeper)).await;
+            assert_eq!(world.short(), [""; 0]);
+        });
+    }
+}
+
+/// Texts that another platform renders differently are matched by their place.
+#[test]
+fn another_rendering_is_not_news_and_what_follows_it_is() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let (before, after) = (Naming::Api("A"), Naming::Feed("B"));
+        let mut truth = past_and_present();
+        world.poll_from(before.source(), before.page(&truth)).await;
+        world.news();
+        for incident in &mut truth {
+            for update in &mut incident.updates {
+                update.text.push_str(" (Europe)");
+            }
+        }
+        truth[0].updates.push(update("3", Status::Monitoring, 1, "Watching."));
+        truth[0].status = Status::Monitoring;
+        world.poll_from(after.source(), after.page(&truth)).await;
+        let told = world.short();
+        assert_eq!(told[0], "incident B-a monitoring: Watching.");
+        assert!(told.len() == 2 && told[1].starts_with("provider "), "{told:?}");
+    });
+}
+
+/// Incidents of one title, a day apart and in the same words: the new one is not taken for the old.
+#[test]
+fn a_new_incident_in_the_words_of_an_old_one_is_reported_in_a_move() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let (before, after) = (Naming::Api("A"), Naming::Api("B"));
+        let errors = |id: &str, minute: i64, over: bool| {
+            let mut updates =
+                vec![update("1", Status::Investigating, minute, "We are investigating.")];
+            if over {
+                updates.push(update("2", Status::Resolved, minute + 30, "It is resolved."));
+            }
+            Incident {
+                title: "API errors".to_owned(),
+                started_at: Some(at(minute)),
+                ..incident(id, updates)
+            }
+        };
+        let mut truth =
+            vec![errors("1", -300, true), errors("2", -900, true), past("p"), past("q")];
+        world.poll(before.page(&truth)).await;
+        world.news();
+        truth.insert(0, errors("3", -1, false));
+        world.poll(after.page(&truth)).await;
+        let told = world.short();
+        assert_eq!(told[0], "incident B-3 investigating backfill: We are investigating.");
+        assert!(told.len() == 2 && told[1].starts_with("provider "), "{told:?}");
+    });
+}
+
+#[test]
+fn a_page_that_changes_its_ids_at_every_request_gives_one_provider_event() {
+    // Two sets of ids, two platforms, and ids made for each request.
+    let two_sets = [Naming::Api("A"), Naming::Api("B")];
+    let two_platforms = [Naming::Api("A"), Naming::Feed("B")];
+    let ever_new: Vec<Naming> =
+        (0..24).map(|n| Naming::Api(Box::leak(format!("N{n}").into_boxed_str()))).collect();
+    for namings in [&two_sets[..], &two_platforms[..], &ever_new[..]] {
+        story(async {
+            let mut world = World::new(FirstRun::Active).await;
+            let mut truth = past_and_present();
+            world.poll_from(namings[0].source(), namings[0].page(&truth)).await;
+            world.news();
+            let mut told = Vec::new();
+            for (n, naming) in namings.iter().cycle().skip(1).take(24).enumerate() {
+                let minute = n as i64 + 1;
+                if n == 7 {
+                    truth[0].updates.push(update("3", Status::Monitoring, minute, "Watching."));
+                    truth[0].status = Status::Monitoring;
+                }
+                if n == 12 {
+                    truth.insert(0, fresh("x", minute));
+                }
+                world.poll_from(naming.source(), naming.page(&truth)).await;
+                told.extend(world.short());
+            }
+            let (moves, news): (Vec<_>, Vec<_>) =
+                told.into_iter().partition(|line| line.starts_with("provider"));
+            assert_eq!(moves.len(), 1, "{moves:?}");
+            let texts: Vec<_> = news
+                .iter()
+                .map(|line| line.split_once(": ").map_or("", |(_, text)| text))
+                .collect();
+            assert_eq!(texts, ["Watching.", "New: x."], "{namings:?}: {news:?}");
+            let rows = Reader::open(world.dir.path()).unwrap().providers().unwrap();
+            let suspect = rows[0].suspect.clone().unwrap_or_default();
+            assert!(suspect.contains("back and forth"), "{suspect:?}");
+            let db = rusqlite::Connection::open(world.dir.path().join("ledger.db")).unwrap();
+            let items: i64 =
+                db.query_row("SELECT count(*) FROM item", [], |row| row.get(0)).unwrap();
+            assert!(items <= 5 * 8, "{items} items are remembered of 5 incidents");
+        });
+    }
+}
+
+/// One poll of a page: under which of four sets of ids, and what was written since the last one:
+/// nothing, a note on one of the incidents that are open, or a new incident; dated how far back.
+fn steps() -> impl Strategy<Value = Vec<(usize, u8, usize, i64)>> {
+    let back = prop_oneof![Just(0_i64), Just(2), Just(5000)];
+    prop::collection::vec((0..4_usize, 0..3_u8, 0..4_usize, back), 1..16)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever becomes of the ids and whatever the dates say, each text is reported once.
+    #[test]
+    fn changes_of_ids_with_news_lose_none(steps in steps()) {
+        let namings =
+            [Naming::Api("A"), Naming::Api("B"), Naming::Feed("C"), Naming::Feed("D")];
+        let mut wrong = None;
+        story(async {
+            let mut world = World::new(FirstRun::Active).await;
+            let mut truth = past_and_present();
+            world.poll_from(namings[0].source(), namings[0].page(&truth)).await;
+            world.news();
+            let mut owed = Vec::new();
+            for (n, (naming, what, whom, back)) in steps.iter().enumerate() {
+                let (naming, minute) = (namings[*naming], n as i64 + 1 - back);
+                let text = format!("Note {n}.");
+                let note = update(&format!("n{n}"), Status::Monitoring, minute, &text);
+                match what {
+                    0 => {}
+                    1 => {
+                        let open = truth.iter_mut().filter(|one| !one.status.is_over());
+                        let mut open: Vec<_> = open.collect();
+                        let place = whom % open.len();
+                        open[place].updates.push(note);
+                        open[place].status = Status::Monitoring;
+                        owed.push(text);
+                    }
+                    _ => {
+                        truth.insert(0, incident(&format!("i{n}"), vec![note]));
+                        owed.push(text);
+                    }
+                }
+                world.poll_from(naming.source(), naming.page(&truth)).await;
+                let reported = world.news();
+                let mut texts: Vec<_> = reported
+                    .iter()
+                    .filter(|event| event.kind == Kind::Incident)
+                    .map(|event| event.message.clone().unwrap_or_else(|| event.status.to_string()))
+                    .collect();
+                texts.sort();
+                if texts != owed && wrong.is_none() {
+                    wrong = Some(format!("step {n}: owed {owed:?}, reported {texts:?}"));
+                }
+                owed.clear();
+            }
+            let dropped = Reader::open(world.dir.path()).unwrap().providers().unwrap()[0].dropped_events;
+            if dropped > 0 {
+                wrong = Some(format!("{dropped} dropped"));
+            }
+        });
+        prop_assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
+    }
+}
+
+#[test]
+fn after_a_calm_day_the_next_change_of_ids_is_reported_again() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let truth = past_and_present();
+        for naming in [Naming::Api("A"), Naming::Api("B"), Naming::Api("A")] {
+            world.poll(naming.page(&truth)).await;
+        }
+        assert_eq!(world.short().len(), 2, "the incident and one change of ids");
+        world.clock += chrono::Duration::days(2);
+        world.poll(Naming::Api("B").page(&truth)).await;
+        let told = world.short();
+        assert!(told.len() == 1 && told[0].starts_with("provider "), "{told:?}");
+    });
+}
+
+#[test]
+fn components_keep_their_state_through_a_change_of_ids() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let truth = past_and_present();
+        let with = |naming: Naming, id: &str, status| {
+            let mut page = naming.page(&truth);
+            page.components = vec![super::identity::part(Some(id), None, "API", status)];
+            page
+        };
+        let (up, down) = (ComponentStatus::Operational, ComponentStatus::MajorOutage);
+        world.poll(with(Naming::Api("A"), "1", up)).await;
+        world.poll(with(Naming::Api("A"), "1", down)).await;
+        world.news();
+        world.poll(with(Naming::Api("B"), "2", down)).await;
+        world.poll(with(Naming::Api("B"), "2", up)).await;
+        world.poll(with(Naming::Api("A"), "1", down)).await;
+        let changes: Vec<_> = world
+            .news()
+            .into_iter()
+            .filter(|event| event.kind == Kind::Component)
+            .map(|event| (event.previous_status, event.status))
+            .collect();
+        let (up, down) = (Status::Operational, Status::MajorOutage);
+        assert_eq!(changes, [(Some(down), up), (Some(up), down)]);
+    });
+}
+
+#[test]
+fn an_old_item_that_slides_back_into_a_plain_feed_is_not_news() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        for snapshot in recorded("old-item-slides-back", "feed") {
+            world.poll_from("feed", snapshot).await;
+        }
+        assert_eq!(world.short(), [""; 0]);
+        // One more than was taken off has been put there by somebody; a new item is news as ever.
+        let mut page = recorded("old-item-slides-back", "feed").pop().unwrap();
+        let mut older = page.incidents[2].clone();
+        older.id = "older".to_owned();
+        older.updates[0].published_at = Some(at(-900_000));
+        page.incidents.push(older.clone());
+        older.id = "oldest".to_owned();
+        older.updates[0].published_at = Some(at(-1_000_000));
+        page.incidents.push(older);
+        let mut news = page.incidents[0].clone();
+        news.id = "new".to_owned();
+        news.updates[0].published_at = Some(world.clock);
+        page.incidents.insert(0, news);
+        world.poll_from("feed", page).await;
+        let told = world.short();
+        assert_eq!(told.iter().filter(|line| line.contains(" backfill")).count(), 2, "{told:?}");
+        assert_eq!(told.len(), 3, "{told:?}");
+    });
+}
