@@ -118,7 +118,6 @@ impl Recipe {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .no_proxy()
-            .gzip(true)
             .http2_max_header_list_size(HEADER_LIST)
             .pool_max_idle_per_host(usize::from(!self.keep_alive.is_zero()))
             .pool_idle_timeout(self.keep_alive);

@@ -124,8 +124,16 @@ pub(super) fn of_body(error: &reqwest::Error) -> Failure {
             return incomplete("the connection ended before the body did");
         }
     }
-    // Whatever the connection did not say comes from the decoder above it.
-    Failure::new(FailureKind::Encoding, format!("broken compression: {}", last(error)))
+    Failure::new(FailureKind::Protocol, format!("the body cannot be received: {}", last(error)))
+}
+
+/// What went wrong in decoding a body that came whole.
+pub(super) fn of_coding(error: &io::Error) -> Failure {
+    let what = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+        _ => plain(error),
+    };
+    Failure::new(FailureKind::Encoding, format!("unreadable compression: {what}"))
 }
 
 /// Whether the connection died before a byte of an answer came: it may have been dead before.

@@ -5,6 +5,7 @@ mod address;
 mod body;
 mod call;
 mod client;
+mod coding;
 mod dial;
 mod failure;
 mod headers;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout};
@@ -13,7 +13,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::address::{Target, same_authority, same_party, target};
 use super::client::Inner;
 use super::failure::{Phase, died_unanswered, of_head};
-use super::{Answer, Failure, FailureKind, Fetched, Request, Validators, body, dial, headers};
+use super::{
+    Answer, Failure, FailureKind, Fetched, Request, Validators, body, coding, dial, headers,
+};
 use crate::document::Document;
 use crate::redact::redact;
 
@@ -80,7 +82,10 @@ impl Inner {
     ) -> Result<Response, Failure> {
         let library = self.library(guarded)?;
         let attempt = || {
-            let mut building = library.get(url.clone()).header(ACCEPT, request.accept);
+            let mut building = library
+                .get(url.clone())
+                .header(ACCEPT, request.accept)
+                .header(ACCEPT_ENCODING, "gzip");
             if let Some(etag) = headers::exact(validators.and_then(|v| v.etag.as_ref())) {
                 building = building.header(IF_NONE_MATCH, etag);
             }
@@ -132,17 +137,12 @@ impl Inner {
                 return Err(failure);
             }
         }
-        // The library takes the header away with the encodings it knows.
-        if let Some(encoding) = response.headers().get(CONTENT_ENCODING)
-            && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-        {
-            return Err(Failure::new(FailureKind::Encoding, "a compression nobody asked for"));
-        }
-        let body = body::read(&mut response, request.max_body, &self.budget, phase).await?;
+        let coding = coding::declared(response.headers())?;
+        let body = body::read(&mut response, coding, request.max_body, &self.budget, phase).await?;
         if body.trim_ascii().is_empty() {
             return Err(Failure::new(FailureKind::EmptyBody, "200 with an empty body"));
         }
-        if body.starts_with(&[0x1f, 0x8b]) {
+        if body.starts_with(&coding::GZIP) {
             return Err(Failure::new(
                 FailureKind::Encoding,
                 "a gzip body that is not declared as one",
