@@ -266,5 +266,8 @@ pub(super) async fn peek(response: &mut Response, most: usize) -> Vec<u8> {
 }
 
 fn too_large(most: usize) -> Failure {
-    Failure::new(FailureKind::BodyTooLarge, format!("the body is larger than {most} bytes"))
+    Failure::new(
+        FailureKind::BodyTooLarge,
+        format!("the body is larger than max_body ({most} bytes)"),
+    )
 }

@@ -32,7 +32,19 @@ pub(super) const BUSY: Duration = Duration::from_secs(2);
 
 /// One step each; the database's `user_version` counts those done. Steps are never edited, only
 /// added.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
+
+/// Who asked for the wait until `retry_until`; how often the host lets a provider be polled, where
+/// that is less often than asked for; and what is known of answers without a body (304): when the
+/// page was last asked for in full, when such an answer was last false, and until when none is asked
+/// for.
+const STEP_5: &str = "
+ALTER TABLE provider ADD COLUMN retry_by TEXT;
+ALTER TABLE provider ADD COLUMN real_interval_ms INTEGER;
+ALTER TABLE provider ADD COLUMN full_at INTEGER;
+ALTER TABLE provider ADD COLUMN false_304_at INTEGER;
+ALTER TABLE provider ADD COLUMN unconditional_until INTEGER;
+";
 
 /// Documents that are asked for beside the first one: a JSON list of addresses, validators and
 /// hashes.
