@@ -35,7 +35,6 @@ pub(crate) fn client(pem: &str, hosts: usize, keep_alive: Duration) -> Client {
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .no_proxy()
-        .gzip(true)
         .pool_max_idle_per_host(usize::from(!keep_alive.is_zero()))
         .pool_idle_timeout(keep_alive)
         .build()

@@ -41,7 +41,15 @@ async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Durat
     let providers: Vec<_> = (0..count)
         .map(|n| provider(format!("provider-{n}"), "https://status.bench.example/"))
         .collect();
-    ledger.send(Watch { providers: providers.clone(), died: Vec::new() }).await.unwrap().unwrap();
+    ledger
+        .send(Watch {
+            providers: providers.clone(),
+            died: Vec::new(),
+            real_intervals: std::collections::HashMap::new(),
+        })
+        .await
+        .unwrap()
+        .unwrap();
     let now = chrono::Utc::now();
     let send = |provider: usize, updates: usize| {
         let record = Record {

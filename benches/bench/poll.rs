@@ -169,8 +169,14 @@ impl Watching {
             .enumerate()
             .map(|(n, url)| provider(format!("provider-{n}"), url))
             .collect();
-        let loaded =
-            ledger.ask(Watch { providers: providers.clone(), died: Vec::new() }).await.unwrap();
+        let loaded = ledger
+            .ask(Watch {
+                providers: providers.clone(),
+                died: Vec::new(),
+                real_intervals: std::collections::HashMap::new(),
+            })
+            .await
+            .unwrap();
         let (log, state, to) = (dir.path().join("log"), dir.path().to_owned(), ledger.clone());
         SinkActor::start_in_arbiter(&arbiters[1].handle(), move |_| {
             SinkActor::new(
@@ -184,6 +190,7 @@ impl Watching {
             known: loaded.known,
             unconditional: false,
             unread: 0,
+            ..Start::default()
         });
         Self { shared, pollers: providers.into_iter().zip(starts).collect(), _dir: dir, arbiters }
     }
@@ -217,6 +224,7 @@ async fn poll(shared: &Shared, provider: &Arc<Provider>, start: &mut Start) {
                 at: now,
                 next_poll_at: now,
                 validators,
+                full: false,
             });
         }
         Outcome::Read { snapshot, checkpoint, complete, .. } => {

@@ -26,7 +26,15 @@ pub(crate) fn run() {
         let providers = (0..PROVIDERS)
             .map(|n| provider(format!("provider-{n}"), "https://status.bench.example/"))
             .collect();
-        ledger.send(Watch { providers, died: Vec::new() }).await.unwrap().unwrap();
+        ledger
+            .send(Watch {
+                providers,
+                died: Vec::new(),
+                real_intervals: std::collections::HashMap::new(),
+            })
+            .await
+            .unwrap()
+            .unwrap();
     });
     fill(&dir.path().join("ledger.db"));
     let size = std::fs::metadata(dir.path().join("ledger.db")).unwrap().len();

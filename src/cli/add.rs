@@ -65,7 +65,10 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
         text = match config::add_provider(&text, &entry) {
             Ok(text) => text,
             Err(error) => {
-                output::note(&format!("statuswatch: {}: {error}", path.display()));
+                output::note(&format!(
+                    "statuswatch: {}: {error}",
+                    super::table::one_line(&path.display().to_string())
+                ));
                 return Ok(Exit::Usage);
             }
         };
@@ -109,7 +112,7 @@ fn entry(
     };
     match super::examine::one(&url)? {
         Ok(found) => probe::entry(&url, &found, taken).map(Ok),
-        Err(trouble) => Ok(Err((Exit::Failed, probe::in_short(&url, &trouble.reason)))),
+        Err(trouble) => Ok(Err((Exit::Failed, probe::in_short(&url, &trouble)))),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::args::CatalogArgs;
 use super::exit::Exit;
 use super::output;
-use super::table::Table;
+use super::table::{Table, one_line};
 use crate::catalog::{self, Entry};
 
 /// Shows the providers known by name.
@@ -17,7 +17,8 @@ pub fn run(args: &CatalogArgs) -> anyhow::Result<Exit> {
         output::print_json(&found)?;
     } else if found.is_empty() {
         output::note(&format!(
-            "statuswatch: no provider is known as \"{query}\". Any page can be watched by its address: `statuswatch add ADDRESS`"
+            "statuswatch: no provider is known as \"{}\". Any page can be watched by its address: `statuswatch add ADDRESS`",
+            one_line(&query)
         ));
     } else {
         output::print(&render(&found, output::colour()))?;

@@ -6,6 +6,7 @@ use super::args::{CheckArgs, Common};
 use super::exit::Exit;
 use super::{context, output};
 use crate::config::{ConfigError, Mistake, Severity, count};
+use crate::poller::host_load::{self, OverloadedHost};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -17,6 +18,41 @@ struct Report<'a> {
     mistakes: Vec<Told<'a>>,
     /// Where the catalogue itself is not sure of an address.
     doubts: Vec<Told<'a>>,
+    /// Hosts that cannot be polled as often as was asked for.
+    overloaded_hosts: Vec<Overload>,
+}
+
+/// A host with too many providers.
+#[derive(Serialize)]
+struct Overload {
+    host: String,
+    providers: Vec<Stretched>,
+    message: String,
+}
+
+/// One of its providers.
+#[derive(Serialize)]
+struct Stretched {
+    provider: String,
+    /// Seconds, as asked for.
+    interval: f64,
+    /// Seconds, as its host allows.
+    real_interval: f64,
+}
+
+impl From<&OverloadedHost> for Overload {
+    fn from(host: &OverloadedHost) -> Self {
+        let stretched = |one: &host_load::Stretched| Stretched {
+            provider: one.id.clone(),
+            interval: one.asked.as_secs_f64(),
+            real_interval: one.real.as_secs_f64(),
+        };
+        Self {
+            host: host.host.clone(),
+            providers: host.providers.iter().map(stretched).collect(),
+            message: host.sentence(),
+        }
+    }
 }
 
 /// One mistake.
@@ -43,8 +79,12 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
             Err(exit) => Ok(exit),
         };
     }
+    let mut overloaded = Vec::new();
     let (mistakes, doubts, providers, unreadable) = match context::read(common) {
-        Ok(loaded) => (loaded.warnings, loaded.doubts, Some(loaded.config.providers.len()), None),
+        Ok(loaded) => {
+            overloaded = host_load::overloaded(&loaded.config.providers);
+            (loaded.warnings, loaded.doubts, Some(loaded.config.providers.len()), None)
+        }
         Err(ConfigError::Invalid(mistakes)) => (mistakes, Vec::new(), None, None),
         Err(error @ ConfigError::Unreadable { .. }) => (Vec::new(), Vec::new(), None, Some(error)),
     };
@@ -55,11 +95,15 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
             providers,
             mistakes: mistakes.iter().map(told).collect(),
             doubts: doubts.iter().map(told).collect(),
+            overloaded_hosts: overloaded.iter().map(Overload::from).collect(),
         };
         output::print_json(&report)?;
     } else {
         for mistake in mistakes.iter().chain(&doubts) {
             output::note(&format!("{mistake}\n"));
+        }
+        for host in &overloaded {
+            output::note(&format!("warning: {}\n", host.sentence()));
         }
     }
     if let Some(error) = &unreadable {
@@ -70,7 +114,15 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
             .map(|n| format!("{n} provider{}, ", if n == 1 { "" } else { "s" }))
             .unwrap_or_default();
         let doubtful = if doubts.is_empty() { "" } else { ", but the catalogue has doubts" };
-        output::print(&format!("{}: {watched}{found}{doubtful}\n", super::table::one_line(&file)))?;
+        let crowded = match overloaded.len() {
+            0 => String::new(),
+            1 => ", but too much for one host".to_owned(),
+            more => format!(", but too much for {more} hosts"),
+        };
+        output::print(&format!(
+            "{}: {watched}{found}{doubtful}{crowded}\n",
+            super::table::one_line(&file)
+        ))?;
     }
     Ok(if providers.is_some() { Exit::Done } else { Exit::Usage })
 }

@@ -31,7 +31,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
          Meanwhile and afterwards, in another terminal:\n  statuswatch -c {2} status\n  statuswatch -c {2} history\n  statuswatch -c {2} logs -f\n",
         args.providers,
         play.as_secs(),
-        config.display(),
+        output::shown(&config),
     ));
     let universe = Arc::clone(&sky.universe);
     let seed = args.seed;
@@ -44,7 +44,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     )?;
     output::note(&format!(
         "\nThe demo is over. What it left is in {} and may be removed.",
-        dir.display()
+        output::shown(&dir)
     ));
     Ok(watched)
 }

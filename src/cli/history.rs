@@ -32,7 +32,7 @@ pub fn run(state_dir: &Path, args: &HistoryArgs) -> anyhow::Result<Exit> {
     }
     if args.json {
         for event in &events {
-            output::print(&format!("{}\n", event.line))?;
+            output::print_line(&event.line)?;
         }
     } else {
         let events: Vec<StatusEvent> = events.into_iter().map(|recorded| recorded.event).collect();

@@ -64,7 +64,7 @@ pub fn run(common: &Common, args: &LogsArgs) -> anyhow::Result<Exit> {
         output::note(&format!(
             "statuswatch: {} lines in {} are no events and were passed over",
             view.strange,
-            dir.display()
+            output::shown(&dir)
         ));
     }
     Ok(Exit::Done)
@@ -147,7 +147,7 @@ impl View {
             return None;
         }
         Some(match (self.json, self.colour) {
-            (true, _) => format!("{}\n", line.line),
+            (true, _) => format!("{}\n", crate::text::safe_json(&line.line)),
             (false, true) => render_block_colored(event),
             (false, false) => render_block(event),
         })

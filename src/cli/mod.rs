@@ -20,6 +20,7 @@ pub mod man;
 mod online;
 pub mod output;
 pub mod probe;
+mod refuse;
 pub mod run;
 pub mod schema;
 pub mod status;
@@ -45,18 +46,16 @@ pub fn main() -> ExitCode {
     // State and logs hold what a company depends on: not for everybody on the machine.
     #[cfg(unix)]
     let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
+    refuse::report_panics();
     run(std::env::args_os()).into()
 }
 
 /// Runs the program with `line`, the program's name first.
 pub fn run(line: impl IntoIterator<Item = OsString>) -> Exit {
-    match Cli::try_parse_from(line) {
+    let line: Vec<OsString> = line.into_iter().collect();
+    match Cli::try_parse_from(&line) {
         Ok(cli) => ended(dispatch(cli)),
-        Err(error) => {
-            // Help and version are results, the rest is a mistake; clap knows which goes where.
-            let _gone = error.print();
-            if error.use_stderr() { Exit::Usage } else { Exit::Done }
-        }
+        Err(error) => refuse::usage(error, &line),
     }
 }
 
@@ -96,7 +95,7 @@ fn ended(result: anyhow::Result<Exit>) -> Exit {
         Ok(exit) => exit,
         Err(error) if error.is::<output::Closed>() => Exit::Done,
         Err(error) => {
-            output::note(&format!("statuswatch: {}", table::one_line(&format!("{error:#}"))));
+            output::note(&format!("statuswatch: {}", refuse::causes(&error)));
             Exit::Failed
         }
     }

@@ -98,14 +98,7 @@ fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
             );
         }
         Err(trouble) => {
-            // Beside what it came to, what the address itself answered.
-            let mut lines = trouble.reason.lines().map(one_line);
-            let first = lines.next().unwrap_or_default();
-            let answer = lines
-                .next()
-                .and_then(|line| line.split_once(": ").map(|(_, answer)| answer.to_owned()));
-            row.problem =
-                Some(answer.map_or_else(|| first.clone(), |answer| format!("{first}: {answer}")));
+            row.problem = Some(one_line(&trouble.reason));
             if !provider.url_written
                 && catalog::find(&provider.id).is_some_and(|entry| entry.is_doubtful())
             {

@@ -1,20 +1,29 @@
-//! Standard output as every command uses it: text that is safe on a terminal, JSON for programs,
-//! and a reader that went away (`statuswatch history | head`) as an ordinary end.
+//! Standard output and standard error as every command uses them: the one place where text leaves the
+//! program, and where nothing passes that a terminal would obey, whoever wrote it: a provider, a file,
+//! the command line. JSON for programs is escaped, not cut. A reader that went away (`statuswatch
+//! history | head`) is an ordinary end.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use serde::Serialize;
+
+use crate::text;
 
 /// The reader of standard output went away. Nobody is left to tell: the command ends quietly.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output was closed")]
 pub struct Closed;
 
-/// Writes `text` as it is to standard output.
+/// Writes `text` to standard output; of what a terminal would obey, colours alone pass.
 ///
 /// # Errors
 /// [`Closed`] when nobody reads any more; otherwise why it could not be written.
 pub fn print(text: &str) -> anyhow::Result<()> {
+    write(&text::safe_colored(text))
+}
+
+fn write(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => anyhow::Error::new(Closed),
@@ -29,14 +38,54 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 pub fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
-    print(&text)
+    write(&text::safe_json(&text))
 }
 
-/// Writes a message for people to standard error. A standard error that is gone is no reason to
-/// fail.
+/// Writes one line of JSON that is there already.
+///
+/// # Errors
+/// As [`print()`].
+pub fn print_line(json: &str) -> anyhow::Result<()> {
+    write(&format!("{}\n", text::safe_json(json)))
+}
+
+/// Standard output for whoever writes events to it: filtered as [`print()`] does, a write at a time.
+#[must_use]
+pub fn writer() -> Box<dyn Write + Send> {
+    Box::new(Filtered(io::stdout()))
+}
+
+struct Filtered<W>(W);
+
+impl<W: Write> Write for Filtered<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        self.0.write_all(text::safe_colored(&text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Whether nothing in the text could be obeyed by a terminal.
+#[must_use]
+pub fn is_harmless(text: &str) -> bool {
+    matches!(text::safe_colored(text), std::borrow::Cow::Borrowed(_))
+}
+
+/// A path on one line, without anything a terminal would obey.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    text::one_line(&path.display().to_string(), usize::MAX)
+}
+
+/// Writes a message for people to standard error, without anything a terminal would obey. A standard
+/// error that is gone is no reason to fail.
 pub fn note(text: &str) {
     let mut err = io::stderr().lock();
-    let _gone = writeln!(err, "{text}");
+    let _gone = writeln!(err, "{}", text::safe(text));
 }
 
 /// Whether standard output may be coloured: a terminal, and no `NO_COLOR`.

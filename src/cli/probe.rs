@@ -13,6 +13,7 @@ use super::{examine, output};
 use crate::catalog;
 use crate::config::{NewEntry, entry_yaml};
 use crate::event::{Component, Impact, Kind, Status};
+use crate::poller::Trouble;
 use crate::poller::cycle::Examined;
 use crate::redact::redact;
 
@@ -59,7 +60,7 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
     let found = match examine::one(&url)? {
         Ok(found) => found,
         Err(trouble) => {
-            output::note(&format!("statuswatch: {}", in_short(&url, &trouble.reason)));
+            output::note(&format!("statuswatch: {}", in_short(&url, &trouble)));
             return Ok(Exit::Failed);
         }
     };
@@ -238,18 +239,16 @@ pub(super) fn unknown(word: &str) -> String {
     format!("\"{}\" is not in the catalogue; {hint}", one_line(word))
 }
 
-/// Why an address could not be read, without saying the same of each place: first what the address
-/// itself answered, then what the guesses came to.
-pub(super) fn in_short(url: &Url, reason: &str) -> String {
-    let mut lines = reason.lines();
-    let first = one_line(lines.next().unwrap_or_default());
+/// Why an address could not be read, without saying the same of each place: first what it came to,
+/// then what the places answered that were looked at.
+pub(super) fn in_short(url: &Url, trouble: &Trouble) -> String {
+    let first = one_line(&trouble.reason);
     let shown = redact(url);
-    // What was not recognised names its address itself.
+    // What was not recognised, or led elsewhere, names its address itself.
     let mut out = if first.contains(&shown) { first } else { format!("{shown}: {first}") };
     let mut answers: Vec<(&str, &str, usize)> = Vec::new();
-    let tried = lines.filter_map(|line| line.trim().split_once(": "));
-    for (place, answer) in tried {
-        match answers.iter_mut().find(|(_, known, _)| *known == answer) {
+    for (place, answer) in &trouble.tried {
+        match answers.iter_mut().find(|(_, known, _)| *known == answer.as_str()) {
             Some((.., count)) => *count += 1,
             None => answers.push((place, answer, 1)),
         }
@@ -277,10 +276,18 @@ mod tests {
     #[test]
     fn the_same_answer_of_many_places_is_told_once() {
         let url = parse("https://acme.example").unwrap();
-        let reason = "no status page was recognised at https://acme.example/\n  https://acme.example/: an HTML page, \"Acme\"\n  \
-                      https://acme.example/rss: 404 Not Found\n  https://acme.example/feed: an HTML page, \"Acme\"\n  \
-                      https://acme.example/atom.xml: an HTML page, \"Acme\"";
-        let lines: Vec<String> = in_short(&url, reason).lines().map(str::to_owned).collect();
+        let html = "an HTML page, \"Acme\"";
+        let tried = [("", html), ("rss", "404 Not Found"), ("feed", html), ("atom.xml", html)];
+        let trouble = Trouble {
+            tried: tried
+                .map(|(path, answer)| (format!("https://acme.example/{path}"), answer.to_owned()))
+                .to_vec(),
+            ..Trouble::word(
+                "unrecognised",
+                "no status page was recognised at https://acme.example/",
+            )
+        };
+        let lines: Vec<String> = in_short(&url, &trouble).lines().map(str::to_owned).collect();
         assert_eq!(
             lines[..3],
             [
@@ -290,7 +297,8 @@ mod tests {
             ]
         );
         assert!(lines.len() == 4 && lines[3].starts_with("help: "), "{lines:?}");
-        assert_eq!(in_short(&url, "404 Not Found"), "https://acme.example/: 404 Not Found");
+        let trouble = Trouble::word("not_found", "404 Not Found");
+        assert_eq!(in_short(&url, &trouble), "https://acme.example/: 404 Not Found");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::StatusArgs;
 use super::exit::Exit;
-use super::{output, text_status, view_status};
+use super::{output, table, text_status, view_status};
 use crate::clock;
 use crate::ledger::{ProviderRow, Reader, StateLock};
 
@@ -18,8 +18,9 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
     if let Some(unknown) = args.providers.iter().find(|id| !rows.iter().any(|row| row.id == **id)) {
         let known: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
         output::note(&format!(
-            "statuswatch: no provider \"{unknown}\" in {}; there are: {}",
-            state_dir.display(),
+            "statuswatch: no provider \"{}\" in {}; there are: {}",
+            table::one_line(unknown),
+            output::shown(state_dir),
             known.join(", ")
         ));
         return Ok(Exit::Usage);

@@ -1,11 +1,14 @@
 //! `status` as people read it: a table, and what is wrong. Pure like the view it shows.
 
+use std::time::Duration;
+
 use super::output::Paint;
 use super::table::{Cell, Table, one_line};
 use super::view_status::{Freshness, OpenView, ProviderView, SinkView, view};
 use super::when;
 use crate::event::{ComponentStatus, Status, Time};
 use crate::ledger::{OpenItem, ProviderRow, SinkRow};
+use crate::poller::host_load::shown;
 
 /// The text people read: a table, then what is open, then what is wrong with the watching itself.
 #[must_use]
@@ -96,6 +99,27 @@ fn trouble(provider: &ProviderView) -> String {
             format!("last known as {}", provider.last_known_status.label().to_lowercase())
         }),
         provider.last_error.as_ref().map(|error| format!("the last poll failed{times}: {error}")),
+        provider.wait_until.as_ref().map(|until| {
+            let host = provider.wait_asked_by.as_deref().unwrap_or("its host");
+            format!("not polled before {until}: {host} asked for it")
+        }),
+        provider.real_interval.map(|real| {
+            let shown =
+                |seconds: f64| shown(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+            format!(
+                "polled every {}, not every {}: its host has too many providers for host_pace",
+                shown(real),
+                shown(provider.interval)
+            )
+        }),
+        provider.false_not_modified.as_ref().map(|at| {
+            let until = provider.unconditional_until.as_ref();
+            let until = until.map(|until| format!("; asked for in full until {until}"));
+            format!(
+                "its server said \"not modified\" of a page that had changed, last at {at}{}",
+                until.unwrap_or_default()
+            )
+        }),
         provider
             .last_restart_cause
             .as_ref()

@@ -34,7 +34,7 @@ impl Freshness {
 }
 
 /// The whole answer of `status`, as `--json` prints it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StatusView {
     /// When it was asked.
     pub at: String,
@@ -62,7 +62,7 @@ pub struct SinkView {
 }
 
 /// One provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProviderView {
     /// Its id.
     pub id: String,
@@ -86,6 +86,18 @@ pub struct ProviderView {
     pub next_poll: Option<String>,
     /// Why the last poll failed.
     pub last_error: Option<String>,
+    /// Not polled before this: its host asked for it.
+    pub wait_until: Option<String>,
+    /// Who asked for that, and what was asked for.
+    pub wait_asked_by: Option<String>,
+    /// Seconds between polls, as asked for.
+    pub interval: f64,
+    /// Seconds between polls that its host allows; null where that is as often as asked for.
+    pub real_interval: Option<f64>,
+    /// When its server last answered "not modified" although the page had changed.
+    pub false_not_modified: Option<String>,
+    /// Until when the page is asked for in full because of that.
+    pub unconditional_until: Option<String>,
     /// Failed polls since the last successful one.
     pub failures: u32,
     /// How often its poller was restarted.
@@ -193,6 +205,7 @@ fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
     let freshness = freshness(row, now);
     let mine: Vec<&OpenItem> = open.iter().filter(|item| item.provider == row.id).collect();
     let last_known_status = overall(row.impact, &mine);
+    let waits = row.retry_until.filter(|until| *until > now);
     ProviderView {
         id: row.id.clone(),
         name: row.name.clone(),
@@ -209,6 +222,12 @@ fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
         last_success_age: row.last_success_at.map(|last| (now - last).num_seconds().max(0)),
         next_poll: row.next_poll_at.map(format_time),
         last_error: row.last_error.clone(),
+        wait_until: waits.map(format_time),
+        wait_asked_by: waits.and_then(|_| row.retry_by.clone()),
+        interval: row.interval_ms as f64 / 1000.0,
+        real_interval: row.real_interval_ms.map(|real| real as f64 / 1000.0),
+        false_not_modified: row.false_304_at.map(format_time),
+        unconditional_until: row.unconditional_until.filter(|until| *until > now).map(format_time),
         failures: row.failures,
         restarts: row.restarts,
         last_restart: row.last_restart_at.map(format_time),
@@ -295,6 +314,11 @@ pub(super) mod tests {
             last_outcome: None,
             last_error: None,
             next_poll_at: None,
+            retry_until: None,
+            retry_by: None,
+            real_interval_ms: None,
+            false_304_at: None,
+            unconditional_until: None,
             failures: 0,
             unreachable: false,
             restarts: 0,

@@ -77,6 +77,11 @@ pub struct Settings {
     pub first_run: FirstRun,
     /// Without a good poll for so long: `unreachable`.
     pub stale_after: Duration,
+    /// The longest wait a provider may impose: by `Retry-After`, or by a page that is gone.
+    pub max_wait: Duration,
+    /// From the start of a request at one host and port to that of this provider's next poll there;
+    /// `None`: 250 ms, and nothing at a loopback or private address.
+    pub host_pace: Option<Duration>,
     /// Whether names and redirects may lead to private addresses.
     pub allow_private_addresses: bool,
 }
@@ -94,6 +99,8 @@ impl Default for Settings {
             max_items: 5000,
             first_run: FirstRun::Active,
             stale_after: Duration::from_mins(10),
+            max_wait: Duration::from_hours(1),
+            host_pace: None,
             allow_private_addresses: false,
         }
     }

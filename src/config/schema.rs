@@ -53,6 +53,12 @@ macro_rules! with_settings {
                 first_run: FirstRun,
                 /// Without a successful poll for so long, an event says so. Default 10m.
                 stale_after: Duration,
+                /// The longest wait a provider may impose: `Retry-After`, a page that is gone. 1s to
+                /// 720h; default 1h.
+                max_wait: Duration,
+                /// Between the start of a request at one host and that of the provider's next poll
+                /// there. 0s to 1m; default 250ms, and 0s at loopback and private addresses.
+                host_pace: Duration,
                 /// Whether a redirect or a name may lead to a loopback or private address. Default
                 /// false.
                 allow_private_addresses: bool,

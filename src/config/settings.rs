@@ -73,6 +73,9 @@ impl Resolved {
         );
         set(&mut settings.first_run, reader.word(section, "first_run", FIRST_RUN));
         set(&mut settings.stale_after, reader.duration(section, "stale_after", &keys::STALE_AFTER));
+        set(&mut settings.max_wait, reader.duration(section, "max_wait", &keys::MAX_WAIT));
+        let pace = reader.duration(section, "host_pace", &keys::HOST_PACE);
+        set(&mut settings.host_pace, pace.map(Some));
         set(&mut settings.allow_private_addresses, reader.flag(section, "allow_private_addresses"));
         let filter = &mut new.filter;
         set(&mut filter.components, reader.texts(section, "components"));

@@ -47,6 +47,13 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
+/// Whether the host is, by what is written, this machine or its network: a literal loopback or
+/// private address, or `localhost`. What a name leads to is not looked up.
+#[must_use]
+pub fn is_local(url: &Url) -> bool {
+    target(url) != Target::Other
+}
+
 /// What the host of an address is, as far as can be told without asking for its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {

@@ -6,6 +6,7 @@
 //! socket. So a large body also needs a turn before more of it is read, while what is behind it is
 //! still small.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,15 @@ use reqwest::Response;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-use super::failure::{Phase, of_body};
+use super::coding::{Coding, Decoder};
+use super::failure::{Phase, of_body, of_coding};
 use super::{Failure, FailureKind};
 
 /// What every body may take without asking: an ordinary page, so that it never waits behind large
 /// ones.
 const FREE: usize = 64 << 10;
+/// Decoded at once, so that a small piece of a bomb never becomes a large one in memory.
+const PART: usize = 16 << 10;
 /// The budget is counted in so many bytes.
 const UNIT: usize = 4 << 10;
 
@@ -131,6 +135,25 @@ impl AsRef<[u8]> for Kept {
 }
 
 impl Kept {
+    /// Appends a part where at most `most` bytes are wanted in all; `expected`: how long the whole
+    /// may become.
+    async fn append(
+        &mut self,
+        part: &[u8],
+        expected: usize,
+        most: usize,
+        budget: &Budget,
+        phase: &mut Phase,
+    ) -> Result<(), Failure> {
+        let length = self.buffer.len() + part.len();
+        if length > most {
+            return Err(too_large(most));
+        }
+        self.room(length.max(expected), most, budget, phase).await?;
+        self.buffer.extend_from_slice(part);
+        Ok(())
+    }
+
     /// Room for `length` bytes in all, of the budget and of the system.
     async fn room(
         &mut self,
@@ -161,20 +184,23 @@ impl Kept {
     }
 }
 
-/// Reads the whole body of at most `most` bytes. The memory is given back to the budget when the
-/// last reference to the bytes goes.
+/// Reads the whole body of at most `most` bytes, counted after decoding; the coded body may be no
+/// longer than that and a little. The memory is given back to the budget when the last reference to
+/// the bytes goes.
 pub(super) async fn read(
     response: &mut Response,
+    coding: Coding,
     most: usize,
     budget: &Budget,
     phase: &mut Phase,
 ) -> Result<Bytes, Failure> {
     *phase = Phase::Body;
+    let most_coded = if coding == Coding::Identity { most } else { most.saturating_add(FREE) };
     let announced = response
         .content_length()
         .and_then(|length| usize::try_from(length).ok())
         .unwrap_or_default();
-    if announced > most {
+    if announced > most_coded {
         return Err(too_large(most));
     }
     let mut kept = Kept { buffer: Vec::new(), share: Share::default() };
@@ -182,26 +208,49 @@ pub(super) async fn read(
     if announced > FREE {
         turn = Some(Turn::wait(budget, phase).await);
     }
+    let mut decoder = (coding != Coding::Identity).then(|| Box::new(Decoder::new(coding)));
+    let mut coded = 0_usize;
     loop {
         let piece = match &mut turn {
             Some(turn) => turn.next(response).await,
             None => response.chunk().await,
         };
-        let Some(piece) = piece.map_err(|error| of_body(&error))? else {
-            break;
-        };
-        let length = kept.buffer.len() + piece.len();
-        if length > most {
+        let piece = piece.map_err(|error| of_body(&error))?;
+        let ended = piece.is_none();
+        coded = coded.saturating_add(piece.as_ref().map_or(0, Bytes::len));
+        if coded > most_coded {
             return Err(too_large(most));
         }
-        if length > FREE && turn.is_none() {
-            turn = Some(Turn::wait(budget, phase).await);
+        if let Some(decoder) = &mut decoder {
+            decoder.push(piece);
+            let mut part = vec![0; PART];
+            while let Some(part) = decode(decoder, &mut part)? {
+                if kept.buffer.len() + part.len() > FREE && turn.is_none() {
+                    turn = Some(Turn::wait(budget, phase).await);
+                }
+                kept.append(part, 0, most, budget, phase).await?;
+            }
+        } else if let Some(piece) = piece {
+            if coded > FREE && turn.is_none() {
+                turn = Some(Turn::wait(budget, phase).await);
+            }
+            // What is announced is a hint alone: a stranger's number reserves no more than is free.
+            kept.append(&piece, announced.min(FREE), most, budget, phase).await?;
         }
-        // What is announced is a hint alone: a stranger's number reserves no more than is free.
-        kept.room(length.max(announced.min(FREE)), most, budget, phase).await?;
-        kept.buffer.extend_from_slice(&piece);
+        if ended {
+            return Ok(Bytes::from_owner(kept));
+        }
     }
-    Ok(Bytes::from_owner(kept))
+}
+
+/// The next decoded part; `None`: at the end, or for want of input.
+fn decode<'a>(decoder: &mut Decoder, part: &'a mut [u8]) -> Result<Option<&'a [u8]>, Failure> {
+    match decoder.read(part) {
+        Ok(0) => Ok(None),
+        Ok(length) => Ok(part.get(..length)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(of_coding(&error)),
+    }
 }
 
 /// The beginning of a body nobody will use but to tell what it is.
@@ -217,5 +266,8 @@ pub(super) async fn peek(response: &mut Response, most: usize) -> Vec<u8> {
 }
 
 fn too_large(most: usize) -> Failure {
-    Failure::new(FailureKind::BodyTooLarge, format!("the body is larger than {most} bytes"))
+    Failure::new(
+        FailureKind::BodyTooLarge,
+        format!("the body is larger than max_body ({most} bytes)"),
+    )
 }

@@ -16,7 +16,7 @@ use super::failure::Phase;
 use super::hosts::HostGate;
 use super::proxy::{self, Proxies};
 use super::resolve::{Names, Resolver};
-use super::{Failure, FailureKind, Fetched, Request, tls};
+use super::{Failure, FailureKind, Fetched, Request, retry, tls};
 
 /// Larger HTTP/2 header lists are refused; HTTP/1 ends at about 400 KiB and 100 headers.
 const HEADER_LIST: u32 = 64 << 10;
@@ -118,7 +118,6 @@ impl Recipe {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .no_proxy()
-            .gzip(true)
             .http2_max_header_list_size(HEADER_LIST)
             .pool_max_idle_per_host(usize::from(!self.keep_alive.is_zero()))
             .pool_idle_timeout(self.keep_alive);
@@ -185,20 +184,25 @@ impl Client {
     /// future ends the wait or the request. A host that asked to be left alone is not asked: the
     /// failure says for how long.
     pub async fn get(&self, request: Request<'_>) -> Result<Fetched, Failure> {
-        let _turn =
-            self.inner.gate.turn(request.url, request.following).await.map_err(left_alone)?;
+        let turn = self.inner.gate.turn(request.url, request.pace, request.max_wait).await;
+        let _turn = turn.map_err(|until| left_alone(request.url, until))?;
         let mut phase = Phase::Head;
-        let fetched = timeout(request.timeout, self.inner.fetch(&request, &mut phase)).await;
-        fetched.unwrap_or_else(|_| Err(phase.timeout(request.timeout)))
+        let mut led_to = None;
+        let fetching = self.inner.fetch(&request, &mut led_to, &mut phase);
+        let fetched = timeout(request.timeout, fetching).await;
+        fetched
+            .unwrap_or_else(|_| Err(phase.timeout(request.timeout)))
+            .map_err(|failure| failure.behind(request.url, led_to.as_ref()))
     }
 
-    /// Until when the address's host asked to be left alone.
+    /// Until when the address is not to be asked, as it or its host wishes, by someone who waits no
+    /// longer than `most`.
     #[must_use]
-    pub fn blocked_until(&self, url: &Url) -> Option<Instant> {
-        self.inner.gate.blocked_until(url)
+    pub fn blocked_until(&self, url: &Url, most: Duration) -> Option<Instant> {
+        self.inner.gate.blocked_until(url, most)
     }
 
-    /// Leaves the address's host alone until then, as it asked before a restart.
+    /// Leaves the address alone until then, as it asked before a restart.
     pub fn block(&self, url: &Url, until: Instant) {
         self.inner.gate.block(url, until);
     }
@@ -206,14 +210,19 @@ impl Client {
 
 impl Inner {
     /// Fails while the host wants to be left alone.
-    pub(super) fn unblocked(&self, url: &Url) -> Result<(), Failure> {
-        self.gate.blocked_until(url).map_or(Ok(()), |until| Err(left_alone(until)))
+    pub(super) fn unblocked(&self, url: &Url, most: Duration) -> Result<(), Failure> {
+        self.gate.blocked_until(url, most).map_or(Ok(()), |until| Err(left_alone(url, until)))
     }
 }
 
-fn left_alone(until: Instant) -> Failure {
+fn left_alone(url: &Url, until: Instant) -> Failure {
     let wait = until.saturating_duration_since(Instant::now());
-    let message =
-        format!("not asked: the host wants to be left alone for {} s more", wait.as_secs().max(1));
-    Failure { kind: FailureKind::RateLimited, message, retry_after: Some(wait) }
+    let host = url.host_str().unwrap_or("the host");
+    let left = retry::spoken(Duration::from_secs(wait.as_secs().max(1)));
+    Failure {
+        kind: FailureKind::RateLimited,
+        message: format!("not polled: {host} asked for a pause, {left} are left"),
+        retry_after: Some(wait),
+        asked_by: Some(host.to_owned()),
+    }
 }

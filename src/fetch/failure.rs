@@ -9,7 +9,10 @@ use rustls::CertificateError;
 
 use super::dial::DialTimeout;
 use super::resolve::{LeadsInside, NoAddress};
+use url::Url;
+
 use super::{Failure, FailureKind};
+use crate::redact::redact;
 
 /// Out of descriptors in this process, in the system; out of memory.
 const OURS: [Errno; 3] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
@@ -18,7 +21,17 @@ impl Failure {
     /// A failure without a wish to be left alone.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None }
+        Self { kind, message: message.into(), retry_after: None, asked_by: None }
+    }
+
+    /// Behind a redirect the old and the new address are part of what happened.
+    #[must_use]
+    pub(super) fn behind(mut self, asked: &Url, led_to: Option<&Url>) -> Self {
+        if let Some(led_to) = led_to {
+            self.message =
+                format!("{} redirects to {}: {}", redact(asked), redact(led_to), self.message);
+        }
+        self
     }
 }
 
@@ -85,7 +98,7 @@ pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
                 {
                     return Failure::new(
                         FailureKind::Tls,
-                        "handshake: the server closed the connection",
+                        "TLS handshake: the server closed the connection",
                     );
                 }
                 _ if error.is_connect() => {
@@ -124,8 +137,16 @@ pub(super) fn of_body(error: &reqwest::Error) -> Failure {
             return incomplete("the connection ended before the body did");
         }
     }
-    // Whatever the connection did not say comes from the decoder above it.
-    Failure::new(FailureKind::Encoding, format!("broken compression: {}", last(error)))
+    Failure::new(FailureKind::Protocol, format!("the body cannot be received: {}", last(error)))
+}
+
+/// What went wrong in decoding a body that came whole.
+pub(super) fn of_coding(error: &io::Error) -> Failure {
+    let what = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+        _ => plain(error),
+    };
+    Failure::new(FailureKind::Encoding, format!("unreadable compression: {what}"))
 }
 
 /// Whether the connection died before a byte of an answer came: it may have been dead before.
@@ -149,10 +170,10 @@ fn of_connection(cause: &(dyn Error + 'static)) -> Option<Failure> {
         return Some(Failure::new(FailureKind::BlockedAddress, inside.to_string()));
     }
     if let Some(no_address) = cause.downcast_ref::<NoAddress>() {
-        if is_ours(&no_address.0) {
-            return Some(ours(&no_address.0));
+        if is_ours(&no_address.error) {
+            return Some(ours(&no_address.error));
         }
-        return Some(Failure::new(FailureKind::Dns, plain(no_address)));
+        return Some(Failure::new(FailureKind::Dns, no_address.to_string()));
     }
     if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
         return Some(Failure::new(FailureKind::Tls, of_tls(tls)));
@@ -192,7 +213,7 @@ fn of_tls(error: &rustls::Error) -> String {
             CertificateError::Revoked => "certificate revoked".to_owned(),
             other => format!("certificate not accepted: {}", clean(&format!("{other:?}"))),
         },
-        other => format!("handshake: {}", plain(other)),
+        other => format!("TLS handshake: {}", plain(other)),
     }
 }
 
@@ -225,7 +246,9 @@ fn last(error: &reqwest::Error) -> String {
 }
 
 fn plain(error: &(impl Error + ?Sized)) -> String {
-    clean(&error.to_string())
+    let text = error.to_string();
+    // The number says what the words before it say.
+    clean(text.split_once(" (os error ").map_or(text.as_str(), |(words, _)| words))
 }
 
 /// Without control characters and at most 200 characters long.
@@ -249,8 +272,32 @@ mod tests {
                 .find_map(of_connection)
                 .is_none()
         );
-        let lookup = NoAddress(io::Error::from_raw_os_error(Errno::MFILE.raw_os_error()));
+        let lookup = NoAddress {
+            name: "status.acme.example".to_owned(),
+            error: io::Error::from_raw_os_error(Errno::MFILE.raw_os_error()),
+        };
         assert_eq!(of_connection(&lookup).unwrap().kind, FailureKind::Resource);
+    }
+
+    #[test]
+    fn a_name_that_does_not_resolve_is_said_once() {
+        let said = |error: io::Error| {
+            let error = NoAddress { name: "status.acme.example".to_owned(), error };
+            of_connection(&error).unwrap().message
+        };
+        let lookup = |why| io::Error::other(format!("failed to lookup address information: {why}"));
+        assert_eq!(
+            said(lookup("Name or service not known")),
+            "the name status.acme.example does not resolve"
+        );
+        assert_eq!(
+            said(lookup("Temporary failure in name resolution")),
+            "no name server answers for status.acme.example"
+        );
+        assert_eq!(
+            plain(&io::Error::from_raw_os_error(Errno::CONNREFUSED.raw_os_error())),
+            "Connection refused"
+        );
     }
 
     #[test]

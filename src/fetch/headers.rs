@@ -1,20 +1,13 @@
-//! What response headers say: validators, how long to stay away, how long an answer is fresh.
+//! What response headers say: validators, how long an answer is fresh.
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime};
-use reqwest::header::{
-    AsHeaderName, CACHE_CONTROL, DATE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, RETRY_AFTER,
-};
+use reqwest::header::{AsHeaderName, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
 
 use super::Validators;
-use crate::clock;
-use crate::event::Time;
 
 /// A longer validator is not kept: it would be stored and sent with every poll.
 const LONGEST_VALIDATOR: usize = 8 << 10;
-/// Nobody is obeyed for longer.
-const LONGEST_RETRY: Duration = Duration::from_hours(24);
 
 /// The validators of an answer, byte for byte.
 pub(super) fn validators(headers: &HeaderMap) -> Validators {
@@ -66,38 +59,10 @@ pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
     found
 }
 
-/// `Retry-After`, as seconds or as a date, within a day. A date is measured against the server's
-/// own `Date` where it gives one: the two clocks need not agree.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if let Some(seconds) = seconds(value) {
-        Duration::from_secs(seconds)
-    } else {
-        let date = headers
-            .get(DATE)
-            .and_then(|date| http_date(date.to_str().ok()?))
-            .unwrap_or_else(clock::now);
-        http_date(value)?.signed_duration_since(date).to_std().unwrap_or_default()
-    };
-    Some(wait.min(LONGEST_RETRY))
-}
-
 /// Digits alone; more than fit are as many as fit.
-fn seconds(text: &str) -> Option<u64> {
+pub(super) fn seconds(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::from(u32::MAX)).min(u64::from(u32::MAX)))
-}
-
-/// The three forms of RFC 9110.
-fn http_date(text: &str) -> Option<Time> {
-    let text = text.trim();
-    if let Ok(date) = DateTime::parse_from_rfc2822(text) {
-        return Some(date.to_utc());
-    }
-    ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-        .map(|date| date.and_utc())
 }
 
 #[cfg(test)]
@@ -146,24 +111,5 @@ mod tests {
         assert_eq!(age("no-store, max-age=10"), None);
         assert_eq!(age("max-age=-1"), None);
         assert_eq!(age("max-age=0"), Some(0));
-    }
-
-    #[test]
-    fn waits() {
-        let wait =
-            |pairs: &[(&'static str, &[u8])]| retry_after(&headers(pairs)).map(|d| d.as_secs());
-        assert_eq!(wait(&[("retry-after", b"5")]), Some(5));
-        assert_eq!(wait(&[("retry-after", b"999999")]), Some(86_400));
-        assert_eq!(wait(&[("retry-after", b"soon")]), None);
-        assert_eq!(wait(&[("retry-after", b"-5")]), None);
-        let date: (&str, &[u8]) = ("date", b"Sun, 06 Nov 1994 08:49:30 GMT");
-        for form in [
-            &b"Sun, 06 Nov 1994 08:49:37 GMT"[..],
-            b"Sunday, 06-Nov-94 08:49:37 GMT",
-            b"Sun Nov  6 08:49:37 1994",
-        ] {
-            assert_eq!(wait(&[("retry-after", form), date]), Some(7));
-        }
-        assert_eq!(wait(&[("retry-after", b"Sun, 06 Nov 1994 08:49:37 GMT")]), Some(0));
     }
 }

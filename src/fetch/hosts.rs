@@ -1,8 +1,11 @@
 //! Politeness to hosts: whose turn it is, and who asked to be left alone.
 //!
-//! Per authority (host and port) at most two requests run at once, polls start 250 ms apart, the
-//! further requests of a poll 50 ms, and those who wait are served in the order they came. A host
-//! that is alone with its provider costs one lock and no timer.
+//! Per authority (host and port) at most two requests run at once, each starts its own pace after the
+//! start before it, and those who wait are served in the order they came. A host that is alone with
+//! its provider costs one lock and no timer.
+//!
+//! A path that answered 429 or 503 with `Retry-After` is not asked before that time. Its neighbours on
+//! the host are held for a minute at most: then one of them finds out whether the host means them too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +18,8 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// Requests to one authority at once.
 const AT_ONCE: usize = 2;
-/// Between a start and that of the next poll at one authority.
-const APART: Duration = Duration::from_millis(250);
-/// Between a start and that of a further request of a poll: what has changed should be told at
-/// once.
-const FOLLOWING: Duration = Duration::from_millis(50);
+/// The other paths of a host are held no longer than this by what one path asked for.
+const NEIGHBOURS: Duration = Duration::from_mins(1);
 /// Below so many entries nothing is cleared away.
 const FEWEST: usize = 256;
 
@@ -33,6 +33,8 @@ pub struct HostGate {
 struct Hosts {
     /// By the hash of the authority: no text is kept, and none is made to look one up.
     map: HashMap<u128, Host>,
+    /// By the hash of authority and path.
+    paths: HashMap<u128, Hold>,
     /// At so many entries those without recent use are cleared away.
     clear_at: usize,
 }
@@ -40,20 +42,40 @@ struct Hosts {
 #[derive(Debug)]
 struct Host {
     slots: Arc<Semaphore>,
-    last_start: Option<Instant>,
-    blocked_until: Option<Instant>,
+    /// The last start, and the pause it asked for.
+    last_start: Option<(Instant, Duration)>,
+    hold: Option<Hold>,
+}
+
+/// A time in which something is not asked.
+#[derive(Debug, Clone, Copy)]
+struct Hold {
+    since: Instant,
+    until: Instant,
+}
+
+impl Hold {
+    /// Until when it lasts for someone who waits no longer than `most`.
+    fn until(self, most: Duration, now: Instant) -> Option<Instant> {
+        Some(self.until.min(self.since + most)).filter(|until| *until > now)
+    }
+}
+
+/// The hold that lasts longer.
+fn longer(known: Option<Hold>, new: Hold) -> Hold {
+    known.filter(|known| known.until >= new.until).unwrap_or(new)
 }
 
 impl Host {
     fn new() -> Self {
-        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), last_start: None, blocked_until: None }
+        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), last_start: None, hold: None }
     }
 
     /// Whether forgetting it would change anything.
     fn in_use(&self, now: Instant) -> bool {
         Arc::strong_count(&self.slots) > 1
-            || self.last_start.is_some_and(|last| last + APART > now)
-            || self.blocked_until.is_some_and(|until| until > now)
+            || self.last_start.is_some_and(|(last, pace)| last + pace > now)
+            || self.hold.is_some_and(|hold| hold.until > now)
     }
 }
 
@@ -64,22 +86,21 @@ pub struct Turn {
 }
 
 impl HostGate {
-    /// Waits for a turn at the address's authority; an error: until when it asked to be left alone.
-    /// Dropping the future gives the place up. `following`: a further request of a poll that has
-    /// its first answer.
-    pub async fn turn(&self, url: &Url, following: bool) -> Result<Turn, Instant> {
+    /// Waits for a turn at the address's authority; an error: until when it is held, where the
+    /// caller waits no longer than `most`. Dropping the future gives the place up. `pace`: how long
+    /// after the start before it this one may be.
+    pub async fn turn(&self, url: &Url, pace: Duration, most: Duration) -> Result<Turn, Instant> {
         let key = key(url);
-        let apart = if following { FOLLOWING } else { APART };
+        if let Some(until) = self.blocked_until(url, most) {
+            return Err(until);
+        }
         let (slots, slot) = self.with(key, Instant::now(), |host, now| {
-            if let Some(until) = host.blocked(now) {
-                return Err(until);
-            }
-            Ok(match Arc::clone(&host.slots).try_acquire_owned() {
+            match Arc::clone(&host.slots).try_acquire_owned() {
                 // The semaphore hands freed slots to those who wait, so nobody is overtaken here.
-                Ok(slot) => (None, Some((slot, host.reserve(now, apart)))),
+                Ok(slot) => (None, Some((slot, host.reserve(now, pace)))),
                 Err(_) => (Some(Arc::clone(&host.slots)), None),
-            })
-        })?;
+            }
+        });
         let waits = slots.is_some();
         let (slot, start) = match (slot, slots) {
             (Some((slot, start)), _) => (Some(slot), start),
@@ -87,7 +108,7 @@ impl HostGate {
                 // The semaphore is never closed: an error cannot come, and would let the request
                 // pass.
                 let slot = slots.acquire_owned().await.ok();
-                (slot, self.with(key, Instant::now(), |host, now| host.reserve(now, apart)))
+                (slot, self.with(key, Instant::now(), |host, now| host.reserve(now, pace)))
             }
             (None, None) => (None, None),
         };
@@ -96,29 +117,39 @@ impl HostGate {
         }
         // Those who waited behind the request that was told to stay away stay away as well.
         if (waits || start.is_some())
-            && let Some(until) = self.blocked_at(key, Instant::now())
+            && let Some(until) = self.blocked_until(url, most)
         {
             return Err(until);
         }
         Ok(Turn { _slot: slot })
     }
 
-    /// Until when the authority asked to be left alone.
+    /// Until when the address is not to be asked by someone who waits no longer than `most`.
     #[must_use]
-    pub fn blocked_until(&self, url: &Url) -> Option<Instant> {
-        self.blocked_at(key(url), Instant::now())
+    pub fn blocked_until(&self, url: &Url, most: Duration) -> Option<Instant> {
+        self.blocked_at(url, most, Instant::now())
     }
 
-    fn blocked_at(&self, key: u128, now: Instant) -> Option<Instant> {
+    fn blocked_at(&self, url: &Url, most: Duration, now: Instant) -> Option<Instant> {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.map.get(&key)?.blocked(now)
+        let host = hosts.map.get(&key(url)).and_then(|host| host.hold);
+        let path = hosts.paths.get(&path_key(url)).copied();
+        host.into_iter().chain(path).filter_map(|hold| hold.until(most, now)).max()
     }
 
-    /// Leaves the authority alone until then; never shortens what was asked before.
+    /// Leaves the address alone until then, and the rest of its authority for a minute of that at
+    /// most; never shortens what was asked before.
     pub fn block(&self, url: &Url, until: Instant) {
-        self.with(key(url), Instant::now(), |host, _| {
-            host.blocked_until = host.blocked_until.max(Some(until));
-        });
+        let now = Instant::now();
+        let (path, neighbours) =
+            (Hold { since: now, until }, Hold { since: now, until: until.min(now + NEIGHBOURS) });
+        self.with(key(url), now, |host, _| host.hold = Some(longer(host.hold, neighbours)));
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.paths.len() >= FEWEST {
+            hosts.paths.retain(|_, hold| hold.until > now);
+        }
+        let known = hosts.paths.get(&path_key(url)).copied();
+        hosts.paths.insert(path_key(url), longer(known, path));
     }
 
     /// How many authorities are remembered.
@@ -132,6 +163,7 @@ impl HostGate {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if hosts.map.len() >= hosts.clear_at.max(FEWEST) {
             hosts.map.retain(|_, host| host.in_use(now));
+            hosts.paths.retain(|_, hold| hold.until > now);
             hosts.clear_at = hosts.map.len() * 2;
         }
         act(hosts.map.entry(key).or_insert_with(Host::new), now)
@@ -139,15 +171,10 @@ impl HostGate {
 }
 
 impl Host {
-    /// Until when it asked to be left alone.
-    fn blocked(&self, now: Instant) -> Option<Instant> {
-        self.blocked_until.filter(|until| *until > now)
-    }
-
     /// Takes the next start; `None`: right now.
-    fn reserve(&mut self, now: Instant, apart: Duration) -> Option<Instant> {
-        let start = self.last_start.map_or(now, |last| now.max(last + apart));
-        self.last_start = Some(start);
+    fn reserve(&mut self, now: Instant, pace: Duration) -> Option<Instant> {
+        let start = self.last_start.map_or(now, |(last, _)| now.max(last + pace));
+        self.last_start = Some((start, pace));
         (start > now).then_some(start)
     }
 }
@@ -157,12 +184,20 @@ fn key(url: &Url) -> u128 {
     xxh3_128_with_seed(url.host_str().unwrap_or_default().as_bytes(), u64::from(port))
 }
 
+fn path_key(url: &Url) -> u128 {
+    let port = u64::from(url.port_or_known_default().unwrap_or_default());
+    xxh3_128_with_seed(url.path().as_bytes(), port) ^ key(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use futures::{FutureExt as _, poll};
     use std::pin::pin;
     use std::task::Poll;
+
+    const APART: Duration = Duration::from_millis(250);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
@@ -186,9 +221,11 @@ mod tests {
         let gate = HostGate::default();
         let a = url("http://a.example/");
         let began = Instant::now();
-        let held = [gate.turn(&a, false).await.unwrap(), gate.turn(&a, false).await.unwrap()];
+        let held =
+            [gate.turn(&a, APART, HOUR).await.unwrap(), gate.turn(&a, APART, HOUR).await.unwrap()];
         assert!(began.elapsed() >= APART);
-        let (mut third, mut fourth) = (pin!(gate.turn(&a, false)), pin!(gate.turn(&a, false)));
+        let (mut third, mut fourth) =
+            (pin!(gate.turn(&a, APART, HOUR)), pin!(gate.turn(&a, APART, HOUR)));
         assert!(matches!(poll!(third.as_mut()), Poll::Pending));
         assert!(matches!(poll!(fourth.as_mut()), Poll::Pending));
         tokio::time::sleep_until(began + 3 * APART).await;
@@ -205,13 +242,13 @@ mod tests {
         let (a, other_port, other_host) =
             (url("http://a.example/"), url("http://a.example:81/"), url("https://b.example/"));
         let turns = [
-            gate.turn(&a, false).now_or_never(),
-            gate.turn(&other_port, false).now_or_never(),
-            gate.turn(&other_host, false).now_or_never(),
+            gate.turn(&a, APART, HOUR).now_or_never(),
+            gate.turn(&other_port, APART, HOUR).now_or_never(),
+            gate.turn(&other_host, APART, HOUR).now_or_never(),
         ];
         assert!(turns.iter().all(|turn| matches!(turn, Some(Ok(_)))));
         assert!(
-            gate.turn(&url("http://a.example:80/x"), false).now_or_never().is_none(),
+            gate.turn(&url("http://a.example:80/x"), APART, HOUR).now_or_never().is_none(),
             "the same authority by its written port"
         );
     }
@@ -220,13 +257,14 @@ mod tests {
     async fn one_who_gives_up_leaves_no_hole() {
         let gate = HostGate::default();
         let a = url("http://a.example/");
-        let held = [gate.turn(&a, false).await.unwrap(), gate.turn(&a, false).await.unwrap()];
+        let held =
+            [gate.turn(&a, APART, HOUR).await.unwrap(), gate.turn(&a, APART, HOUR).await.unwrap()];
         for _ in 0..5 {
-            assert!(gate.turn(&a, false).now_or_never().is_none());
+            assert!(gate.turn(&a, APART, HOUR).now_or_never().is_none());
         }
         drop(held);
         let began = Instant::now();
-        let _turn = gate.turn(&a, false).await.unwrap();
+        let _turn = gate.turn(&a, APART, HOUR).await.unwrap();
         assert!(began.elapsed() < 4 * APART, "places given up are not waited for");
     }
 
@@ -234,15 +272,42 @@ mod tests {
     fn blocks_last_and_are_not_shortened() {
         let gate = HostGate::default();
         let (a, now) = (url("http://a.example/x"), Instant::now());
-        assert_eq!(gate.blocked_until(&a), None);
+        assert_eq!(gate.blocked_until(&a, HOUR), None);
         gate.block(&a, now + Duration::from_secs(30));
         gate.block(&a, now + Duration::from_secs(5));
         assert_eq!(
-            gate.blocked_until(&url("http://a.example/y")),
+            gate.blocked_until(&url("http://a.example/y"), HOUR),
             Some(now + Duration::from_secs(30))
         );
-        assert_eq!(gate.blocked_until(&url("http://b.example/")), None);
-        assert_eq!(gate.blocked_at(key(&a), now + Duration::from_secs(30)), None);
+        assert_eq!(gate.blocked_until(&url("http://b.example/"), HOUR), None);
+        assert_eq!(gate.blocked_at(&a, HOUR, now + Duration::from_secs(31)), None);
+    }
+
+    #[test]
+    fn one_path_holds_its_neighbours_for_a_minute_and_nobody_beyond_his_limit() {
+        let gate = HostGate::default();
+        let (a, b, now) = (url("http://a.example/a"), url("http://a.example/b"), Instant::now());
+        gate.block(&a, now + 24 * HOUR);
+        let left = |url: &Url, most: Duration, after: Duration| {
+            gate.blocked_at(url, most, now + after).map(|until| (until - now).as_secs_f64().round())
+        };
+        assert_eq!(left(&a, 48 * HOUR, Duration::ZERO), Some(86_400.0));
+        assert_eq!(left(&a, HOUR, Duration::ZERO), Some(3600.0), "within the limit of who asks");
+        assert_eq!(left(&a, HOUR, Duration::from_mins(59)), Some(3600.0), "which does not slide");
+        assert_eq!(left(&a, HOUR, HOUR + APART), None);
+        assert_eq!(left(&b, HOUR, Duration::ZERO), Some(60.0));
+        assert_eq!(left(&b, HOUR, NEIGHBOURS + APART), None);
+        assert_eq!(left(&b, Duration::from_secs(5), Duration::ZERO), Some(5.0));
+        assert_eq!(left(&url("http://a.example:81/a"), HOUR, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn nobody_waits_where_no_pace_is_asked_for() {
+        let (mut host, now) = (Host::new(), Instant::now());
+        for _ in 0..100 {
+            assert_eq!(host.reserve(now, Duration::ZERO), None);
+        }
+        assert_eq!(host.reserve(now, APART), Some(now + APART));
     }
 
     #[tokio::test]
@@ -250,14 +315,14 @@ mod tests {
         let gate = HostGate::default();
         let a = url("http://a.example/");
         let until = Instant::now() + Duration::from_secs(30);
-        let held = gate.turn(&a, false).await.unwrap();
-        let mut second = pin!(gate.turn(&a, false));
+        let held = gate.turn(&a, APART, HOUR).await.unwrap();
+        let mut second = pin!(gate.turn(&a, APART, HOUR));
         assert!(matches!(poll!(second.as_mut()), Poll::Pending), "too soon after the first");
         gate.block(&a, until);
         assert_eq!(second.await.err(), Some(until));
         drop(held);
-        assert_eq!(gate.turn(&a, false).await.err(), Some(until));
-        assert!(gate.turn(&url("http://b.example/"), false).await.is_ok());
+        assert_eq!(gate.turn(&a, APART, HOUR).await.err(), Some(until));
+        assert!(gate.turn(&url("http://b.example/"), APART, HOUR).await.is_ok());
     }
 
     #[test]
@@ -271,6 +336,6 @@ mod tests {
             });
         }
         assert!(gate.remembered() <= 2 * FEWEST, "{}", gate.remembered());
-        assert!(gate.blocked_until(&kept).is_some());
+        assert!(gate.blocked_until(&kept, HOUR).is_some());
     }
 }

@@ -5,6 +5,7 @@ mod address;
 mod body;
 mod call;
 mod client;
+mod coding;
 mod dial;
 mod failure;
 mod headers;
@@ -12,6 +13,7 @@ mod hosts;
 mod proxy;
 mod request;
 mod resolve;
+mod retry;
 mod sessions;
 mod tls;
 
@@ -22,6 +24,7 @@ use url::Url;
 
 use crate::document::Document;
 
+pub use address::is_local;
 pub use client::{BuildError, Client, ClientOptions};
 pub use hosts::{HostGate, Turn};
 
@@ -43,9 +46,11 @@ pub struct Request<'a> {
     pub max_body: usize,
     /// Whether names and redirects may lead to loopback and private addresses.
     pub allow_private: bool,
-    /// Whether it is a further request of a poll that has its first answer: the host is given less
-    /// of a pause.
-    pub following: bool,
+    /// How long after the start of the request before it this one starts at the earliest, at one
+    /// host and port.
+    pub pace: Duration,
+    /// The longest wait the host may impose by `Retry-After`.
+    pub max_wait: Duration,
     /// Whether `url` may itself name a private address: it stands in the user's own file.
     pub written: bool,
 }
@@ -104,8 +109,10 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What happened, for a person: no secrets (no user info, no query), no control characters.
     pub message: String,
-    /// How long the host asked to be left alone.
+    /// How long the host is left alone: what it asked for, within [`Request::max_wait`].
     pub retry_after: Option<Duration>,
+    /// Who asked for that, in words for a person; `None`: nobody.
+    pub asked_by: Option<String>,
 }
 
 /// The kinds of failure.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout};
@@ -13,7 +13,10 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::address::{Target, same_authority, same_party, target};
 use super::client::Inner;
 use super::failure::{Phase, died_unanswered, of_head};
-use super::{Answer, Failure, FailureKind, Fetched, Request, Validators, body, dial, headers};
+use super::{
+    Answer, Failure, FailureKind, Fetched, Request, Validators, body, coding, dial, headers, retry,
+};
+use crate::clock;
 use crate::document::Document;
 use crate::redact::redact;
 
@@ -35,10 +38,11 @@ const CHALLENGES: [&[u8]; 6] = [
 ];
 
 impl Inner {
-    /// Follows redirects until there is an answer.
+    /// Follows redirects until there is an answer. `led_to`: where they have led so far.
     pub(super) async fn fetch(
         &self,
         request: &Request<'_>,
+        led_to: &mut Option<Url>,
         phase: &mut Phase,
     ) -> Result<Fetched, Failure> {
         let mut validators = request.validators;
@@ -46,13 +50,14 @@ impl Inner {
         let mut permanent = true;
         for hop in 0..=HOPS {
             let url = moved.as_ref().unwrap_or(request.url);
+            led_to.clone_from(&moved);
             let guarded = allowed(request, url, hop == 0)?;
             if hop > 0 {
-                self.unblocked(url)?;
+                self.unblocked(url, request.max_wait)?;
             }
             *phase = Phase::Head;
             let response = self.send(request, url, validators, guarded).await?;
-            let Some(next) = next_hop(url, &response)? else {
+            let Some(next) = next_hop(url, &response, led_to)? else {
                 return self
                     .judge(request, validators, moved.map(|url| (url, permanent)), response, phase)
                     .await;
@@ -67,6 +72,7 @@ impl Inner {
             }
             moved = Some(next);
         }
+        led_to.clone_from(&moved);
         Err(Failure::new(FailureKind::Redirect, format!("more than {HOPS} redirects")))
     }
 
@@ -80,7 +86,10 @@ impl Inner {
     ) -> Result<Response, Failure> {
         let library = self.library(guarded)?;
         let attempt = || {
-            let mut building = library.get(url.clone()).header(ACCEPT, request.accept);
+            let mut building = library
+                .get(url.clone())
+                .header(ACCEPT, request.accept)
+                .header(ACCEPT_ENCODING, "gzip");
             if let Some(etag) = headers::exact(validators.and_then(|v| v.etag.as_ref())) {
                 building = building.header(IF_NONE_MATCH, etag);
             }
@@ -120,8 +129,8 @@ impl Inner {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED => return not_modified(sent, response.headers()),
             _ => {
-                let failure = refusal(&mut response).await;
                 let url = moved.as_ref().map_or(request.url, |(url, _)| url);
+                let failure = Box::pin(refusal(&mut response, url, request.max_wait)).await;
                 if matches!(
                     response.status(),
                     StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
@@ -132,17 +141,12 @@ impl Inner {
                 return Err(failure);
             }
         }
-        // The library takes the header away with the encodings it knows.
-        if let Some(encoding) = response.headers().get(CONTENT_ENCODING)
-            && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-        {
-            return Err(Failure::new(FailureKind::Encoding, "a compression nobody asked for"));
-        }
-        let body = body::read(&mut response, request.max_body, &self.budget, phase).await?;
+        let coding = coding::declared(response.headers())?;
+        let body = body::read(&mut response, coding, request.max_body, &self.budget, phase).await?;
         if body.trim_ascii().is_empty() {
             return Err(Failure::new(FailureKind::EmptyBody, "200 with an empty body"));
         }
-        if body.starts_with(&[0x1f, 0x8b]) {
+        if body.starts_with(&coding::GZIP) {
             return Err(Failure::new(
                 FailureKind::Encoding,
                 "a gzip body that is not declared as one",
@@ -173,7 +177,7 @@ fn allowed(request: &Request<'_>, url: &Url, first: bool) -> Result<bool, Failur
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Failure::new(
             FailureKind::Redirect,
-            format!("{} is neither http nor https", redact(url)),
+            format!("\"{}:\" is neither http nor https", url.scheme()),
         ));
     }
     if request.allow_private {
@@ -187,13 +191,21 @@ fn allowed(request: &Request<'_>, url: &Url, first: bool) -> Result<bool, Failur
         Target::Localhost if own => Ok(false),
         Target::PrivateLiteral | Target::Localhost => Err(Failure::new(
             FailureKind::BlockedAddress,
-            format!("{} is a private address", redact(url)),
+            if first {
+                format!("{} is a private address", redact(url))
+            } else {
+                "a private address, which allow_private_addresses forbids".to_owned()
+            },
         )),
     }
 }
 
 /// Where the response leads; `None`: it is the answer.
-fn next_hop(url: &Url, response: &Response) -> Result<Option<Url>, Failure> {
+fn next_hop(
+    url: &Url,
+    response: &Response,
+    led_to: &mut Option<Url>,
+) -> Result<Option<Url>, Failure> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
@@ -208,10 +220,8 @@ fn next_hop(url: &Url, response: &Response) -> Result<Option<Url>, Failure> {
     let mut next = url.join(location).map_err(|_| unusable())?;
     next.set_fragment(None);
     if url.scheme() == "https" && next.scheme() == "http" {
-        return Err(Failure::new(
-            FailureKind::InsecureRedirect,
-            format!("redirected from https to {}", redact(&next)),
-        ));
+        *led_to = Some(next);
+        return Err(Failure::new(FailureKind::InsecureRedirect, "it is not encrypted any more"));
     }
     if matches!(next.scheme(), "http" | "https") {
         // Credentials in a stranger's address are not ours; our own go with us within one origin
@@ -242,9 +252,9 @@ fn not_modified(sent: Option<&Validators>, headers: &HeaderMap) -> Result<Fetche
 }
 
 /// The failure a status stands for.
-async fn refusal(response: &mut Response) -> Failure {
+async fn refusal(response: &mut Response, url: &Url, max_wait: Duration) -> Failure {
     let status = response.status();
-    let retry_after = headers::retry_after(response.headers());
+    let wish = retry::after(response.headers(), clock::now());
     let kind = match status.as_u16() {
         403 | 429 | 503 if is_challenge(response).await => FailureKind::Challenge,
         401 => FailureKind::Unauthorized,
@@ -263,7 +273,8 @@ async fn refusal(response: &mut Response) -> Failure {
     if kind == FailureKind::Challenge {
         message.push_str(": the host asks for a browser");
     }
-    Failure { kind, message, retry_after }
+    let asked_by = wish.map(|wish| retry::asked_by(url, &message, wish, max_wait));
+    Failure { kind, message, retry_after: wish.map(|wish| wish.min(max_wait)), asked_by }
 }
 
 /// Whether the host wants proof of a browser: by its headers, else by the page.

@@ -39,8 +39,23 @@ struct Fresh {
 
 /// The name does not resolve.
 #[derive(Debug, thiserror::Error)]
-#[error("the name does not resolve: {0}")]
-pub(super) struct NoAddress(pub(super) io::Error);
+#[error("{}", unresolved(name, error))]
+pub(super) struct NoAddress {
+    pub(super) name: String,
+    /// Not a source: what it says beyond this is how the system puts it.
+    pub(super) error: io::Error,
+}
+
+/// What the resolver's answer means for a person: the name is wrong, or nobody could be asked.
+fn unresolved(name: &str, error: &io::Error) -> String {
+    let text = error.to_string();
+    // The words of getaddrinfo, which are all that is handed on of its code; musl's, then glibc's.
+    if ["Try again", "Temporary failure"].iter().any(|words| text.contains(words)) {
+        format!("no name server answers for {name}")
+    } else {
+        format!("the name {name} does not resolve")
+    }
+}
 
 /// The name leads to private addresses alone.
 #[derive(Debug, thiserror::Error)]
@@ -64,10 +79,11 @@ impl Names {
         if let Some(known) = self.known(name) {
             return Ok(known);
         }
+        let failed = |error: io::Error| NoAddress { name: name.to_owned(), error };
         let permit = Arc::clone(&self.asking)
             .acquire_owned()
             .await
-            .map_err(|_| NoAddress(io::ErrorKind::Other.into()))?;
+            .map_err(|_| failed(io::ErrorKind::Other.into()))?;
         // Another request may have asked meanwhile.
         if let Some(known) = self.known(name) {
             return Ok(known);
@@ -83,9 +99,9 @@ impl Names {
             found
         });
         let found: Arc<[IpAddr]> =
-            found.await.map_err(|e| NoAddress(e.into()))?.map_err(NoAddress)?.into();
+            found.await.map_err(|e| failed(e.into()))?.map_err(failed)?.into();
         if found.is_empty() {
-            return Err(NoAddress(io::ErrorKind::NotFound.into()));
+            return Err(failed(io::ErrorKind::NotFound.into()));
         }
         let now = Instant::now();
         let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);

@@ -157,6 +157,7 @@ impl LedgerActor {
                     self.jobs.push(Job::Reachable(provider.clone()));
                 }
             }
+            let hint = hint.keeping(self.touched.get(&provider));
             self.touched.insert(provider, hint);
         }
     }
@@ -241,7 +242,7 @@ impl LedgerActor {
         for id in &message.died {
             store::count_death(&transaction, id, now)?;
         }
-        load::declare(&transaction, &message.providers, now)?;
+        load::declare(&transaction, &message.providers, &message.real_intervals, now)?;
         let loaded = load::all(&transaction, &message.providers)?;
         let unreachable: HashSet<String> = transaction
             .prepare("SELECT id FROM provider WHERE unreachable = 1")?

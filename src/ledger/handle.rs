@@ -48,7 +48,9 @@ impl Ledger {
     /// Leaves a note of an unchanged poll, which the ledger finds within a second.
     pub fn hint(&self, unchanged: Unchanged) {
         let mut hints = self.hints.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hints.insert(unchanged.provider.clone(), unchanged);
+        let id = unchanged.provider.clone();
+        let unchanged = unchanged.keeping(hints.get(&id));
+        hints.insert(id, unchanged);
     }
 
     /// Tells without waiting; lost if the ledger is away or busy beyond measure.
@@ -95,7 +97,14 @@ mod tests {
                 filter: Filter::default(),
                 json: None,
             });
-            ledger.ask(Watch { providers: vec![provider], died: Vec::new() }).await.unwrap();
+            ledger
+                .ask(Watch {
+                    providers: vec![provider],
+                    died: Vec::new(),
+                    real_intervals: std::collections::HashMap::new(),
+                })
+                .await
+                .unwrap();
             let at = crate::event::parse_time("2026-03-01T12:00:00Z").unwrap();
             let hint = |provider: &str, at| Unchanged {
                 provider: provider.to_owned(),
@@ -103,6 +112,7 @@ mod tests {
                 at,
                 next_poll_at: at,
                 validators: None,
+                full: false,
             };
             ledger.hint(hint("acme", at));
             ledger.hint(hint("acme", at + chrono::Duration::minutes(1)));

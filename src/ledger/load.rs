@@ -1,7 +1,7 @@
 //! Where pollers stand at their start: for one provider, or for all of them in one pass over each
 //! table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Params};
@@ -39,8 +39,8 @@ fn read<P: Params + Copy>(
     loaded: &mut HashMap<String, Loaded>,
 ) -> Sql<()> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, companions, coalesce(quiet.next_at, next_poll_at) AS next_poll_at,
-                retry_until, failures, deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version,
+        "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, companions, full_at, false_304_at, unconditional_until, coalesce(quiet.next_at, next_poll_at) AS next_poll_at,
+                retry_until, real_interval_ms, failures, deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version,
                 usual_components IS NOT NULL AS lists_all
          FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE {providers}"
     ))?;
@@ -66,6 +66,10 @@ fn read<P: Params + Copy>(
                 known,
                 active: false,
                 deaths: row.get("deaths")?,
+                real_interval: row
+                    .get::<_, Option<i64>>("real_interval_ms")?
+                    .and_then(|millis| u64::try_from(millis).ok())
+                    .map(std::time::Duration::from_millis),
                 quarantined_until,
                 components,
             },
@@ -93,25 +97,39 @@ fn components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
 
 /// Makes the rows of all these say what the configuration says; those that say it already are not
 /// written.
-pub(super) fn declare(db: &Connection, providers: &[Arc<Provider>], now: Time) -> Sql<()> {
+pub(super) fn declare(
+    db: &Connection,
+    providers: &[Arc<Provider>],
+    real_intervals: &HashMap<String, std::time::Duration>,
+    now: Time,
+) -> Sql<()> {
     let mut statement = db.prepare(
-        "SELECT id, name, url, interval_ms, stale_after_ms FROM provider WHERE watched = 1",
+        "SELECT id, name, url, interval_ms, stale_after_ms, real_interval_ms, retry_until IS NOT NULL FROM provider WHERE watched = 1",
     )?;
     let mut rows = statement.query([])?;
     let mut written: HashMap<String, store::Declared> = HashMap::with_capacity(providers.len());
+    let mut waiting: HashSet<String> = HashSet::new();
     while let Some(row) = rows.next()? {
         let declared = store::Declared {
             name: row.get(1)?,
             url: row.get(2)?,
             interval_ms: row.get(3)?,
             stale_after_ms: row.get(4)?,
+            real_interval_ms: row.get(5)?,
         };
+        if row.get(6)? {
+            waiting.insert(row.get(0)?);
+        }
         written.insert(row.get(0)?, declared);
     }
     for provider in providers {
-        let declared = store::Declared::of(provider);
+        let real_interval = real_intervals.get(&provider.id).copied();
+        let declared = store::Declared::of(provider, real_interval);
         if written.get(&provider.id) != Some(&declared) {
             store::watch_provider(db, &provider.id, &declared, now)?;
+        }
+        if waiting.contains(&provider.id) {
+            store::bound_wait(db, provider, now)?;
         }
     }
     Ok(())

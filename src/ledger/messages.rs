@@ -48,6 +48,13 @@ pub struct Checkpoint {
     pub body_hash: Option<u128>,
     /// Documents to be asked for while the first one stays the same.
     pub companions: Vec<Companion>,
+    /// When the page last answered with its body, asked in full or changed.
+    pub full_at: Option<Time>,
+    /// When its server last said "not modified" of a page that had changed. Recorded only where the
+    /// snapshot it comes with brings something new.
+    pub false_304_at: Option<Time>,
+    /// Until when the page is asked for in full because of that; recorded likewise.
+    pub unconditional_until: Option<Time>,
     /// When the next poll is due.
     pub next_poll_at: Option<Time>,
     /// Not before this; the host asked for it.
@@ -69,6 +76,8 @@ pub struct Loaded {
     pub deaths: u32,
     /// Not to be read before this: its document killed the process.
     pub quarantined_until: Option<Time>,
+    /// How often its host lets it be polled, where that is less often than was asked for.
+    pub real_interval: Option<std::time::Duration>,
     /// All components of its page, where its filter names some and the page is known to list all it
     /// has.
     pub components: Vec<Component>,
@@ -82,6 +91,8 @@ pub struct Watch {
     pub providers: Vec<Arc<Provider>>,
     /// Providers whose document was being read when the process died.
     pub died: Vec<String>,
+    /// By id, for those whose host cannot be polled as often as was asked for: how often it can.
+    pub real_intervals: HashMap<String, std::time::Duration>,
 }
 
 /// A poller of this generation takes over; from now on results of older ones are refused. Answers
@@ -171,6 +182,19 @@ pub struct Unchanged {
     pub next_poll_at: Time,
     /// Validators the answer itself carried.
     pub validators: Option<Validators>,
+    /// Whether the page was asked for in full, to see whether its validators mean something.
+    pub full: bool,
+}
+
+impl Unchanged {
+    /// With what an earlier note says that is not written yet.
+    pub(super) fn keeping(mut self, earlier: Option<&Self>) -> Self {
+        if let Some(earlier) = earlier {
+            self.full |= earlier.full;
+            self.validators = self.validators.or_else(|| earlier.validators.clone());
+        }
+        self
+    }
 }
 
 /// Where pollers leave their [`Unchanged`], the last one of each provider. The ledger looks here
@@ -198,6 +222,8 @@ pub struct Failed {
     pub next_poll_at: Time,
     /// Not before this; the host asked for it.
     pub retry_until: Option<Time>,
+    /// Who asked for that, for a person.
+    pub asked_by: Option<String>,
     /// Failed polls in a row, this one included.
     pub failures: u32,
     /// What was answered could not be read: the next request must not be conditional.

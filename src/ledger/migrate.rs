@@ -34,15 +34,26 @@ pub(super) const BUSY: Duration = Duration::from_secs(2);
 /// added.
 const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
 
-/// Which items are one incident under several ids; events that numbering dropped although they were
-/// decided to be new; when the ids of a page changed last, on which platforms, and how often without an event.
+/// What makes doubt, identity and waits survive a restart.
 const STEP_5: &str = "
+-- Which items are one incident under several ids.
 ALTER TABLE item ADD COLUMN same_as BLOB;
 CREATE INDEX item_same ON item(provider, same_as) WHERE same_as IS NOT NULL;
+-- Events that numbering dropped although they were decided to be new.
 ALTER TABLE provider ADD COLUMN dropped_events INTEGER;
+-- When the ids of a page changed last, on which platforms, and how often without an event.
 ALTER TABLE provider ADD COLUMN moved_at INTEGER;
 ALTER TABLE provider ADD COLUMN moved_between TEXT;
 ALTER TABLE provider ADD COLUMN silent_moves INTEGER;
+-- Who asked for the wait until `retry_until`; how often the host lets a provider be polled, where
+-- that is less often than asked for.
+ALTER TABLE provider ADD COLUMN retry_by TEXT;
+ALTER TABLE provider ADD COLUMN real_interval_ms INTEGER;
+-- Of answers without a body (304): when the page was last asked for in full, when such an answer was
+-- last false, and until when none is asked for.
+ALTER TABLE provider ADD COLUMN full_at INTEGER;
+ALTER TABLE provider ADD COLUMN false_304_at INTEGER;
+ALTER TABLE provider ADD COLUMN unconditional_until INTEGER;
 ";
 
 /// Documents that are asked for beside the first one: a JSON list of addresses, validators and

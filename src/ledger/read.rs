@@ -48,6 +48,16 @@ pub struct ProviderRow {
     pub last_error: Option<String>,
     /// When the next poll is due.
     pub next_poll_at: Option<Time>,
+    /// Not before this: its host asked for it.
+    pub retry_until: Option<Time>,
+    /// Who asked for that.
+    pub retry_by: Option<String>,
+    /// Milliseconds between polls that its host allows, where they are more than was asked for.
+    pub real_interval_ms: Option<i64>,
+    /// When its server last answered "not modified" although the page had changed.
+    pub false_304_at: Option<Time>,
+    /// Until when the page is asked for in full because of that.
+    pub unconditional_until: Option<Time>,
     /// Failed polls in a row.
     pub failures: u32,
     /// Told as unreachable.
@@ -268,7 +278,8 @@ const PROVIDERS: &str = "
       coalesce(quiet.at, last_poll_at), coalesce(quiet.at, last_success_at), last_change_at,
       iif(quiet.at IS NULL, last_outcome, 'unchanged'), last_error, coalesce(quiet.next_at, next_poll_at), failures,
       unreachable, restarts, last_restart_at, last_restart_cause, parked, quarantined_until, shrunk, quiet_since,
-      silent_moves, coalesce(dropped_events, 0)
+      silent_moves, coalesce(dropped_events, 0),
+      retry_until, retry_by, real_interval_ms, false_304_at, unconditional_until
     FROM provider LEFT JOIN quiet ON quiet.provider = id ORDER BY watched DESC, id";
 
 /// Takes the columns of a row one after the other: by name each would be searched for among all of
@@ -319,6 +330,11 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         suspect: super::suspect::sentence(columns.take()?, columns.time()?)
             .or(super::notices::restless(columns.take()?)),
         dropped_events: columns.take()?,
+        retry_until: columns.time()?,
+        retry_by: columns.take()?,
+        real_interval_ms: columns.take()?,
+        false_304_at: columns.time()?,
+        unconditional_until: columns.time()?,
     })
 }
 

@@ -158,7 +158,7 @@ pub(super) mod tests {
     fn open() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
         let db = migrate::open_writer(dir.path()).unwrap();
-        load::declare(&db, &[provider()], at(0)).unwrap();
+        load::declare(&db, &[provider()], &std::collections::HashMap::new(), at(0)).unwrap();
         (dir, db)
     }
 
@@ -269,7 +269,7 @@ pub(super) mod tests {
     #[test]
     fn a_secret_of_the_address_is_not_written_down() {
         let (dir, db) = open();
-        load::declare(&db, &[provider()], at(1)).unwrap();
+        load::declare(&db, &[provider()], &std::collections::HashMap::new(), at(1)).unwrap();
         let url: String = db.query_row("SELECT url FROM provider", [], |row| row.get(0)).unwrap();
         assert!(url.starts_with("https://status.acme.example/feed?token=… #"), "{url}");
         db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();

@@ -14,10 +14,13 @@ use super::progress::Progress;
 use super::schedule::{self, Slot};
 use super::shared::Shared;
 use super::trouble::Trouble;
+use super::verify;
 use crate::config::Provider;
 use crate::event::Time;
 use crate::fetch::FailureKind;
-use crate::ledger::{Failed, LedgerError, Loaded, Record, Recorded, Unchanged, Verdict};
+use crate::ledger::{
+    Checkpoint, Failed, LedgerError, Loaded, Record, Recorded, Unchanged, Verdict,
+};
 
 /// A poll may wait so long for its place where everybody has something new at once.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -46,6 +49,15 @@ pub struct Poller {
     /// The provider was told on standard error as failing.
     failing: bool,
     timer: Option<SpawnHandle>,
+    /// How often its host lets it be polled, where that is less often than was asked for.
+    real_interval: Option<Duration>,
+}
+
+/// No later than so long from now, by the wall clock.
+fn at_most(at: Option<Time>, wait: Duration) -> Option<Time> {
+    let latest = crate::clock::now()
+        .checked_add_signed(chrono::Duration::from_std(wait).unwrap_or(chrono::Duration::MAX));
+    at.map(|at| latest.map_or(at, |latest| at.min(latest)))
 }
 
 /// What the chaos command and the tests do to a poller.
@@ -69,13 +81,20 @@ impl Poller {
         progress: Arc<Progress>,
         loaded: Loaded,
     ) -> Self {
-        let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
+        let mut loaded = loaded;
         let planned = loaded.checkpoint.next_poll_at;
+        let retry_until = loaded.checkpoint.retry_until;
+        // What an older version, another configuration or another clock wrote is bounded, too.
+        loaded.checkpoint.retry_until = at_most(retry_until, provider.settings.max_wait);
+        let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
         if !loaded.components.is_empty() && shared.filters.is_due(&provider) {
             shared.tell_unmatched(&provider, unmatched_in(&provider.filter, &loaded.components));
         }
         let (backoff, planned) =
             if loaded.checkpoint.failures > 0 { (planned, None) } else { (None, planned) };
+        // A backoff that is the wait asked for is bounded with it.
+        let backoff = backoff.filter(|_| backoff != retry_until);
+        let backoff = at_most(backoff, schedule::longest_wait(&provider.settings));
         Self {
             not_before: waits
                 .into_iter()
@@ -93,9 +112,12 @@ impl Poller {
                 checkpoint: loaded.checkpoint,
                 known: loaded.known,
                 unconditional: false,
+                verify: false,
+                distrust: false,
                 unread: 0,
             }),
             active: loaded.active,
+            real_interval: loaded.real_interval,
             shared,
             provider,
             generation,
@@ -123,13 +145,22 @@ impl Poller {
     }
 
     fn poll(&mut self, context: &mut Context<Self>) {
-        if let Some(until) = self.shared.client.blocked_until(self.address()) {
+        let most = self.provider.settings.max_wait;
+        if let Some(until) = self.shared.client.blocked_until(self.address(), most) {
             // The host has asked to be left alone, perhaps through another of its providers: no
             // fault of this one.
+            if self.shared.once.is_some() {
+                tracing::warn!(
+                    provider = self.provider.id,
+                    host = self.address().host_str(),
+                    "not polled: its host asked for a pause"
+                );
+            }
             self.finished();
             let after = Duration::from_millis(fastrand::u64(0..1000));
             return self.schedule(self.shared.anchor.time_at(until + after), context);
         }
+        self.judge_validators();
         let (shared, provider, start) =
             (Arc::clone(&self.shared), Arc::clone(&self.provider), Arc::clone(&self.start));
         let began = shared.time();
@@ -147,11 +178,14 @@ impl Poller {
         self.put_off = false;
         self.progress.expect(&shared.anchor, Instant::now() + PATIENCE);
         let progress = Arc::clone(&self.progress);
+        // Where a host has too many providers, the queue for its turns is as long as that.
+        let crowd = self.real_interval.unwrap_or_default() * 2;
         let cycle = async move {
             let place = shared.work.place().await;
             // The first document and its details, each with its deadline, and the waits for the
             // host's turn.
-            progress.expect(&shared.anchor, Instant::now() + provider.settings.timeout * 4);
+            let patience = provider.settings.timeout * 4 + crowd;
+            progress.expect(&shared.anchor, Instant::now() + patience);
             cycle::poll(&shared, &provider, &start, place).await
         };
         context.spawn(cycle.into_actor(self).then(move |outcome, poller, _| {
@@ -160,6 +194,18 @@ impl Poller {
                 .into_actor(poller)
                 .map(move |done, poller, context| poller.settle(done, began, context))
         }));
+    }
+
+    /// Decides whether the validators are to be used at the next poll.
+    fn judge_validators(&mut self) {
+        let (now, checkpoint) = (crate::clock::now(), &self.start.checkpoint);
+        let interval = self.provider.settings.interval;
+        let verify = verify::is_due(&self.provider.id, checkpoint, interval, now);
+        let distrust = verify::is_distrusted(checkpoint, now);
+        if (verify, distrust) != (self.start.verify, self.start.distrust) {
+            let start = Arc::make_mut(&mut self.start);
+            (start.verify, start.distrust) = (verify, distrust);
+        }
     }
 
     /// Whether its time has been over for longer than an interval.
@@ -173,14 +219,20 @@ impl Poller {
             (Arc::clone(&self.shared), Arc::clone(&self.provider), self.generation);
         // As far as it can be said before the ledger has answered.
         let next = shared.on_the_wall(self.next(began, shared.time()));
+        let (former, now) = (&self.start.checkpoint, crate::clock::now());
+        let trusted = (former.false_304_at, former.unconditional_until);
+        let found_out = (Some(now), Some(verify::distrust_until(former, now)));
         async move {
             match outcome {
-                Outcome::Unchanged { validators, companions } => {
-                    Done::Unchanged { validators, companions }
+                Outcome::Unchanged { validators, companions, full } => {
+                    Done::Unchanged { validators, companions, full }
                 }
                 Outcome::Failed(trouble) => Done::Failed(trouble),
-                Outcome::Read { snapshot, mut checkpoint, complete, moved_to, turn } => {
+                Outcome::Read { snapshot, mut checkpoint, complete, moved_to, denied, turn } => {
                     checkpoint.next_poll_at = Some(next);
+                    checkpoint.full_at = Some(crate::clock::now());
+                    (checkpoint.false_304_at, checkpoint.unconditional_until) =
+                        if denied { found_out } else { trusted };
                     for rejected in snapshot.rejected.iter().take(5) {
                         tracing::info!(
                             provider = provider.id,
@@ -202,7 +254,7 @@ impl Poller {
                     drop(turn);
                     match answer {
                         Ok(recorded) => {
-                            Done::Recorded { recorded, checkpoint, moved_to, unmatched }
+                            Done::Recorded { recorded, checkpoint, moved_to, unmatched, denied }
                         }
                         Err(error) => Done::Unrecorded(error),
                     }
@@ -215,7 +267,10 @@ impl Poller {
     fn settle(&mut self, done: Done, began: Time, context: &mut Context<Self>) {
         let now = self.shared.time();
         match done {
-            Done::Unchanged { validators, companions } => {
+            Done::Unchanged { validators, companions, full } => {
+                if full {
+                    Arc::make_mut(&mut self.start).checkpoint.full_at = Some(crate::clock::now());
+                }
                 if self.start.checkpoint.companions != companions {
                     Arc::make_mut(&mut self.start).checkpoint.companions = companions;
                 }
@@ -232,6 +287,7 @@ impl Poller {
                     at: crate::clock::now(),
                     next_poll_at: self.shared.on_the_wall(next_poll_at),
                     validators,
+                    full,
                 };
                 self.shared.ledger.hint(hint);
                 self.schedule(next_poll_at, context);
@@ -245,7 +301,10 @@ impl Poller {
                 );
                 self.fail(Trouble::word("wrong_tenant", reason), now, context);
             }
-            Done::Recorded { recorded, checkpoint, moved_to, unmatched } => {
+            Done::Recorded { recorded, mut checkpoint, moved_to, unmatched, denied } => {
+                if denied {
+                    self.settle_denial(&recorded.verdict, &mut checkpoint);
+                }
                 // A stale page is not asked what it has.
                 if recorded.verdict != Verdict::Stale {
                     self.shared.tell_unmatched(&self.provider, unmatched);
@@ -284,6 +343,22 @@ impl Poller {
                 self.schedule(now + chrono::Duration::from_std(wait).unwrap_or_default(), context);
             }
             Done::Failed(trouble) => self.fail(trouble, now, context),
+        }
+    }
+
+    /// A change that the server denies is reported, as far as it brought something new: where only
+    /// the bytes differ, "not modified" is no lie.
+    fn settle_denial(&self, verdict: &Verdict, checkpoint: &mut Checkpoint) {
+        if *verdict == Verdict::Changed {
+            tracing::warn!(
+                provider = self.provider.id,
+                until = checkpoint.unconditional_until.map(crate::event::format_time),
+                "its server said \"not modified\" of a page that had changed: it is asked for in full"
+            );
+        } else {
+            let former = &self.start.checkpoint;
+            checkpoint.false_304_at = former.false_304_at;
+            checkpoint.unconditional_until = former.unconditional_until;
         }
     }
 
@@ -355,7 +430,10 @@ impl Poller {
             kind: trouble.word,
             reason: trouble.reason,
             next_poll_at,
-            retry_until: trouble.retry_after.map(|_| next_poll_at),
+            retry_until: trouble.retry_after.map(|wait| {
+                self.shared.on_the_wall(now + chrono::Duration::from_std(wait).unwrap_or_default())
+            }),
+            asked_by: trouble.asked_by,
             failures: self.failures,
             forget_validators: forget,
         };
@@ -386,12 +464,14 @@ enum Done {
     Unchanged {
         validators: Option<crate::fetch::Validators>,
         companions: Vec<crate::ledger::Companion>,
+        full: bool,
     },
     Recorded {
         recorded: Recorded,
-        checkpoint: Box<crate::ledger::Checkpoint>,
+        checkpoint: Box<Checkpoint>,
         moved_to: Option<url::Url>,
         unmatched: Vec<Unmatched>,
+        denied: bool,
     },
     Unrecorded(LedgerError),
     Failed(Trouble),

@@ -3,13 +3,14 @@
 
 use url::Url;
 
-use super::cycle::request;
+use super::cycle::{following, request};
 use super::shared::Shared;
 use super::trouble::not_offered;
+use super::verify;
 use super::work::Place;
 use crate::config::Provider;
 use crate::document::{Document, Shape};
-use crate::fetch::{Answer, Fetched, Request};
+use crate::fetch::{Answer, Fetched};
 use crate::ledger::Companion;
 use crate::source::Source;
 
@@ -27,23 +28,24 @@ pub(super) struct Brought {
     pub(super) url: Url,
     /// What came.
     pub(super) answer: Answer,
+    /// Whether its server says "not modified" of it.
+    pub(super) denied: bool,
 }
 
 /// Asks for each companion until one has changed. One that cannot be had now is asked for next
-/// time: the first document was read, so the provider is not failing.
+/// time: the first document was read, so the provider is not failing. `in_full`: without conditions.
 pub(super) async fn ask(
     shared: &Shared,
     provider: &Provider,
     source: &'static dyn Source,
     mut companions: Vec<Companion>,
+    in_full: bool,
     place: &mut Place,
 ) -> Asked {
     for companion in &mut companions {
-        let validators = Some(&companion.validators).filter(|validators| !validators.is_empty());
-        let request = Request {
-            following: true,
-            ..request(provider, &companion.url, source.accept(), validators)
-        };
+        let validators =
+            Some(&companion.validators).filter(|validators| !in_full && !validators.is_empty());
+        let request = following(request(provider, &companion.url, source.accept(), validators));
         match place.asking(shared.client.get(request)).await {
             Ok(Fetched::NotModified { .. }) => {}
             Ok(Fetched::Body(answer)) if answer.body_hash == companion.body_hash => {
@@ -52,9 +54,13 @@ pub(super) async fn ask(
             // A page in its place, of errors or for human beings, says nothing of the document.
             Ok(Fetched::Body(answer)) if answer.document.shape() == Shape::Html => {}
             Ok(Fetched::Body(answer)) => {
+                let (url, known) = (&companion.url, &companion.validators);
+                let denied = in_full
+                    && verify::denies_change(shared, provider, source, url, known, place).await;
                 return Asked::Changed(Box::new(Brought {
                     url: companion.url.clone(),
                     answer: *answer,
+                    denied,
                 }));
             }
             Err(failure) if not_offered(failure.kind) => {}

@@ -1,22 +1,29 @@
 //! One poll: recognise if need be, fetch, unchanged or parse, fetch the details, and say what came
 //! of it.
 
+use std::pin::pin;
+
 use url::Url;
 
 use super::companions::{self, Asked, Brought};
+use super::host_load;
 use super::recognise::{Held, Recognised, recognise};
 use super::shared::Shared;
 use super::trouble::{Trouble, not_offered};
+use super::verify;
 use super::work::{Place, Turn};
 use crate::config::Provider;
 use crate::document::Shape;
 use crate::fetch::{Answer, Fetched, Request, Validators};
 use crate::ledger::{Binding, Checkpoint, Companion};
 use crate::snapshot::Snapshot;
-use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source};
+use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source, detect};
 
 /// Failed readings in a row after which the address is asked again what it is.
 const RECOGNISE_AFTER: u32 = 2;
+
+/// The further requests of a poll wait for this part of the host's pace.
+const FOLLOWING: u32 = 5;
 
 /// What one poll came to.
 #[derive(Debug)]
@@ -27,6 +34,8 @@ pub enum Outcome {
         validators: Option<Validators>,
         /// The documents beside the first, none of which has changed.
         companions: Vec<Companion>,
+        /// Whether the page was asked for in full, to see whether its validators mean something.
+        full: bool,
     },
     /// A snapshot, and the checkpoint that goes with it.
     Read {
@@ -38,6 +47,8 @@ pub enum Outcome {
         complete: bool,
         /// Where the address leads for good, if it says so.
         moved_to: Option<Url>,
+        /// Whether the server says "not modified" of what the snapshot comes from.
+        denied: bool,
         /// To be held as long as the snapshot is.
         turn: Turn,
     },
@@ -54,6 +65,10 @@ pub struct Start {
     pub known: Known,
     /// Ask for everything, whatever has changed.
     pub unconditional: bool,
+    /// Ask without conditions, to see whether the validators mean something.
+    pub verify: bool,
+    /// Ask without conditions: the validators mean nothing.
+    pub distrust: bool,
     /// Documents in a row that could not be read.
     pub unread: u32,
 }
@@ -79,7 +94,7 @@ pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, T
     let Recognised { source, url, answer, reason } =
         recognise(shared, provider, true, &held).await?;
     let place = held.into_place();
-    let first = First { url: url.clone(), answer, brought: None };
+    let first = First { url: url.clone(), answer, brought: None, denied: false };
     match read(shared, provider, &Start::default(), source, first, place).await? {
         Outcome::Read { snapshot, moved_to, .. } => {
             Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
@@ -114,12 +129,14 @@ async fn attempt(
         );
     // What is seldom gone through stands on the heap: every poll would carry its size about.
     if let Some((source, url)) = bound {
-        let validators = (!start.unconditional && start.checkpoint.body_hash.is_some())
+        let in_full = start.unconditional || start.verify || start.distrust;
+        let validators = (!in_full && start.checkpoint.body_hash.is_some())
             .then_some(&start.checkpoint.validators);
         let validators = validators.filter(|validators| !validators.is_empty());
-        let fetched = place
-            .asking(shared.client.get(request(provider, url, source.accept(), validators)))
-            .await?;
+        // By reference: handed over, it would be there twice as long as the host is waited for.
+        let request = request(provider, url, source.accept(), validators);
+        let fetched = place.asking(pin!(shared.client.get(request))).await;
+        let fetched = fetched.map_err(|failure| Trouble::from(failure).at(&provider.url, url))?;
         let (same, carried) = match fetched {
             Fetched::NotModified { validators: carried, .. } => {
                 let sent = &start.checkpoint.validators;
@@ -133,7 +150,18 @@ async fn attempt(
                 (Some(answer), Some(validators))
             }
             Fetched::Body(answer) => {
-                let first = First { url: url.clone(), answer: *answer, brought: None };
+                let denied = (start.verify || start.distrust)
+                    && start.checkpoint.body_hash.is_some()
+                    && Box::pin(verify::denies_change(
+                        shared,
+                        provider,
+                        source,
+                        url,
+                        &start.checkpoint.validators,
+                        &mut place,
+                    ))
+                    .await;
+                let first = First { url: url.clone(), answer: *answer, brought: None, denied };
                 return Box::pin(read(shared, provider, start, source, first, place)).await;
             }
         };
@@ -141,11 +169,13 @@ async fn attempt(
         let asked = if companions.is_empty() {
             Asked::Unchanged(companions)
         } else {
-            Box::pin(companions::ask(shared, provider, source, companions, &mut place)).await
+            Box::pin(companions::ask(shared, provider, source, companions, in_full, &mut place))
+                .await
         };
         let brought = match asked {
             Asked::Unchanged(companions) => {
-                return Ok(Outcome::Unchanged { validators: carried, companions });
+                let full = start.verify;
+                return Ok(Outcome::Unchanged { validators: carried, companions, full });
             }
             Asked::Changed(brought) => brought,
         };
@@ -155,7 +185,8 @@ async fn attempt(
             Some(answer) => *answer,
             None => Box::pin(whole(shared, provider, source, url, &mut place)).await?,
         };
-        let first = First { url: url.clone(), answer, brought: Some(brought) };
+        let denied = brought.denied;
+        let first = First { url: url.clone(), answer, brought: Some(brought), denied };
         return Box::pin(read(shared, provider, start, source, first, place)).await;
     }
     let held = Held::default();
@@ -163,8 +194,15 @@ async fn attempt(
     let Recognised { source, url, answer, reason } = place.asking(recognising).await?;
     place.join(held.into_place());
     tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
-    Box::pin(read(shared, provider, start, source, First { url, answer, brought: None }, place))
-        .await
+    Box::pin(read(
+        shared,
+        provider,
+        start,
+        source,
+        First { url, answer, brought: None, denied: false },
+        place,
+    ))
+    .await
 }
 
 /// The first document, whatever was known of it.
@@ -175,7 +213,7 @@ async fn whole(
     url: &Url,
     place: &mut Place,
 ) -> Result<Answer, Trouble> {
-    let request = Request { following: true, ..request(provider, url, source.accept(), None) };
+    let request = following(request(provider, url, source.accept(), None));
     match place.asking(shared.client.get(request)).await? {
         Fetched::Body(answer) => Ok(*answer),
         Fetched::NotModified { .. } => {
@@ -209,7 +247,8 @@ pub(super) fn request<'a>(
         validators,
         timeout: settings.timeout,
         connect_timeout: settings.connect_timeout,
-        following: false,
+        pace: host_load::pace(settings, url),
+        max_wait: settings.max_wait,
         max_body: settings.max_body,
         allow_private: settings.allow_private_addresses,
         // What recognition derives from a written address stays on its host and port.
@@ -219,8 +258,29 @@ pub(super) fn request<'a>(
     }
 }
 
-/// Reads the first document, fetches what else it takes, and reads all of it.
+/// A further request of a poll that has its first answer: what has changed should be told at once.
+pub(super) fn following(mut request: Request<'_>) -> Request<'_> {
+    request.pace /= FOLLOWING;
+    request
+}
+
+/// Reads the first document, fetches what else it takes, and reads all of it. What goes wrong says
+/// where the first document came from, if not from where it was asked for.
 async fn read(
+    shared: &Shared,
+    provider: &Provider,
+    start: &Start,
+    source: &'static dyn Source,
+    first: First,
+    place: Place,
+) -> Result<Outcome, Trouble> {
+    let asked = first.url.clone();
+    let led_to = detect::led_to(&asked, &first.answer.document.url);
+    let read = read_documents(shared, provider, start, source, first, place).await;
+    read.map_err(|trouble| trouble.behind(&asked, led_to.as_ref()))
+}
+
+async fn read_documents(
     shared: &Shared,
     provider: &Provider,
     start: &Start,
@@ -228,7 +288,7 @@ async fn read(
     first: First,
     mut place: Place,
 ) -> Result<Outcome, Trouble> {
-    let First { url: document_url, answer, brought } = first;
+    let First { url: document_url, answer, brought, denied } = first;
     let limits = Limits { max_items: provider.settings.max_items };
     let Answer { document, validators, body_hash, moved_to, .. } = answer;
     let known = start.known.clone();
@@ -278,6 +338,7 @@ async fn read(
         checkpoint: Box::new(checkpoint),
         complete,
         moved_to,
+        denied,
         turn,
     })
 }
@@ -289,6 +350,8 @@ struct First {
     answer: Answer,
     /// The document beside it that has changed, where that is why.
     brought: Option<Box<Brought>>,
+    /// Whether its server says "not modified" of it, or of the document beside it.
+    denied: bool,
 }
 
 /// All documents of a poll, read.
@@ -313,8 +376,7 @@ async fn read_with_details(
     let limits = Limits { max_items: provider.settings.max_items };
     let (mut documents, mut complete, mut companions) = (alone.clone(), true, Vec::new());
     for detail in details {
-        let request =
-            Request { following: true, ..request(provider, &detail.url, source.accept(), None) };
+        let request = following(request(provider, &detail.url, source.accept(), None));
         let fetched = match brought.take_if(|brought| brought.url == detail.url) {
             Some(brought) => Ok(Fetched::Body(Box::new(brought.answer))),
             None => place.asking(shared.client.get(request)).await,

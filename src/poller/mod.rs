@@ -5,7 +5,9 @@
 //! * `companions` asks for the documents that change while the first one does not.
 //! * [`reading`] parses away from the actors' threads, with a deadline, and remembers on disk which
 //!   provider's document was being read, should it take the whole process with it.
+//! * `verify` asks in full now and then, to see whether "not modified" means something.
 //! * [`work`] bounds how many documents and snapshots of all polls are in memory at once.
+//! * [`host_load`] finds hosts that cannot be polled as often as was asked for, pure.
 //! * [`filters`] finds names in filters that the page does not have.
 //! * `shared` is what all of them share; `trouble` is why a poll failed; `progress` is how one gets
 //!   on, seen from outside.
@@ -18,12 +20,14 @@ pub mod actor;
 mod companions;
 pub mod cycle;
 pub mod filters;
+pub mod host_load;
 mod progress;
 pub mod reading;
 mod recognise;
 pub mod schedule;
 mod shared;
 mod trouble;
+mod verify;
 pub mod work;
 
 pub use actor::{Poller, Sabotage};

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use url::Url;
 
-use super::cycle::request;
+use super::cycle::{following, request};
 use super::shared::Shared;
 use super::trouble::Trouble;
 use super::work::Place;
@@ -74,14 +74,7 @@ pub(super) async fn recognise(
             {
                 return Err(why);
             }
-            match shared
-                .client
-                .get(Request {
-                    following: url != provider.url,
-                    ..request(provider, &url, accept, None)
-                })
-                .await
-            {
+            match shared.client.get(first_or_further(provider, &url, accept)).await {
                 Ok(Fetched::Body(answer)) => {
                     let document = answer.document.clone();
                     held.weigh(shared, &document);
@@ -101,7 +94,8 @@ pub(super) async fn recognise(
                         *lock(unreachable) = Some(message.clone());
                     }
                     let mut worst = lock(worst);
-                    if worst.as_ref().is_none_or(|worst| worst.kind == FailureKind::NotFound) {
+                    let nothing = |failure: &Failure| failure.kind == FailureKind::NotFound;
+                    if worst.as_ref().is_none_or(|worst| nothing(worst) && !nothing(&failure)) {
                         *worst = Some(failure);
                     }
                     Err(message)
@@ -126,18 +120,43 @@ pub(super) async fn recognise(
                 _ => Err(Trouble::word("unrecognised", "the recognised document is not at hand")),
             }
         }
-        Err(not_found) => match lock(&worst).take().filter(|_| lock(&brought).is_empty()) {
-            // Nothing answered at all: that is the news, not that nothing was recognised.
-            Some(failure) => Err(failure.into()),
-            None => Err(Trouble::word("unrecognised", not_found.to_string())),
-        },
+        Err(not_found) => {
+            // Where nothing answered at all, that is the news, not that nothing was recognised.
+            if let Some(failure) = lock(&worst).take().filter(|_| lock(&brought).is_empty()) {
+                return Err(failure.into());
+            }
+            let trouble = Trouble::from(not_found);
+            for (place, answer) in &trouble.tried {
+                tracing::debug!(provider = provider.id, place, answer, "not recognised");
+            }
+            Err(trouble)
+        }
     }
+}
+
+/// The request for the address itself, or for another place that is looked at after it.
+fn first_or_further<'a>(provider: &'a Provider, url: &'a Url, accept: &'a str) -> Request<'a> {
+    let request = request(provider, url, accept, None);
+    if *url == provider.url { request } else { following(request) }
 }
 
 /// Whether a failure is the host's, or ours, whatever is asked for.
 const fn is_of_the_host(kind: FailureKind) -> bool {
     use FailureKind::{Connect, Dns, RateLimited, Resource, Timeout, Tls};
     matches!(kind, Dns | Connect | Timeout | Tls | RateLimited | Resource)
+}
+
+/// That a document is not one of the source the user named, and what it is.
+fn not_a_document(source: &dyn Source, asked: &Url, found: &Url, described: &str) -> Trouble {
+    let reason = format!("{described}, not a {} document", source.name());
+    let trouble = Trouble::word("unrecognised", reason);
+    match detect::led_to(asked, found) {
+        Some(there) => trouble.behind(asked, Some(&there)),
+        None => Trouble {
+            reason: format!("{}: {}", crate::redact::redact(asked), trouble.reason),
+            ..trouble
+        },
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -155,41 +174,32 @@ async fn named_source(
     places.extend(source.locate(&provider.url).into_iter().filter(|place| *place != provider.url));
     let mut first: Option<Trouble> = None;
     for place in places {
-        let trouble = match shared
-            .client
-            .get(Request {
-                following: place != provider.url,
-                ..request(provider, &place, source.accept(), None)
-            })
-            .await
-        {
-            Ok(Fetched::Body(answer)) => {
-                let document: Document = answer.document.clone();
-                held.weigh(shared, &document);
-                // What the user describes has no marks: reading it decides.
-                if provider.json.is_some() && source.name() == source::JSON {
-                    let reason = "the user describes the document".to_owned();
-                    return Ok(Recognised { source, url: place, answer: *answer, reason });
+        let trouble =
+            match shared.client.get(first_or_further(provider, &place, source.accept())).await {
+                Ok(Fetched::Body(answer)) => {
+                    let document: Document = answer.document.clone();
+                    held.weigh(shared, &document);
+                    // What the user describes has no marks: reading it decides.
+                    if provider.json.is_some() && source.name() == source::JSON {
+                        let reason = "the user describes the document".to_owned();
+                        return Ok(Recognised { source, url: place, answer: *answer, reason });
+                    }
+                    let look = move || {
+                        source.recognise(&document).ok_or_else(|| detect::describe(&document))
+                    };
+                    let described = match shared.reading.read(&provider.id, look).await? {
+                        Ok(reason) => {
+                            return Ok(Recognised { source, url: place, answer: *answer, reason });
+                        }
+                        Err(described) => described,
+                    };
+                    not_a_document(source, &place, &answer.document.url, &described)
                 }
-                let recognised =
-                    shared.reading.read(&provider.id, move || source.recognise(&document)).await?;
-                if let Some(reason) = recognised {
-                    return Ok(Recognised { source, url: place, answer: *answer, reason });
+                Ok(Fetched::NotModified { .. }) => {
+                    Trouble::word("unrecognised", "304 to a first request")
                 }
-                Trouble::word(
-                    "unrecognised",
-                    format!(
-                        "{} is not a {} document",
-                        crate::redact::redact(&place),
-                        source.name()
-                    ),
-                )
-            }
-            Ok(Fetched::NotModified { .. }) => {
-                Trouble::word("unrecognised", "304 to a first request")
-            }
-            Err(failure) => failure.into(),
-        };
+                Err(failure) => failure.into(),
+            };
         // Where the address itself cannot be reached, asking it for more paths would only be a
         // burden.
         let give_up = !matches!(

@@ -113,7 +113,7 @@ pub fn after_failure(
 ) -> Time {
     let growing = Growing::new(settings.backoff.initial, settings.backoff.max);
     let delay = match kind {
-        Some(FailureKind::Gone) => GONE_EVERY,
+        Some(FailureKind::Gone) => GONE_EVERY.min(settings.max_wait).max(settings.backoff.max),
         // Nothing there: it may come back, but nobody is waiting for us.
         Some(FailureKind::NotFound) => settings.backoff.max,
         // Asked to slow down without a time: at least two intervals, and growing.
@@ -126,7 +126,14 @@ pub fn after_failure(
         }
         _ => growing.delay(failures.saturating_sub(1), rng),
     };
-    now + delta(delay.max(retry_after.unwrap_or_default()))
+    now + delta(delay.max(retry_after.unwrap_or_default().min(settings.max_wait)))
+}
+
+/// The longest wait after a failed poll.
+#[must_use]
+pub fn longest_wait(settings: &Settings) -> Duration {
+    // The jitter of a backoff may add a fifth to it.
+    settings.max_wait.max(settings.backoff.max.mul_f64(1.25)).max(settings.interval * 2)
 }
 
 /// From slot to slot: the middle of what may lie between two polls.
@@ -237,13 +244,15 @@ mod tests {
         }
 
         #[test]
-        fn retry_after_is_a_floor(failures in 1u32..40, wait in 0u64..5000, seed: u64) {
+        fn retry_after_is_a_floor_up_to_max_wait(failures in 1u32..40, wait in 0u64..200_000, seed: u64) {
             let mut rng = fastrand::Rng::with_seed(seed);
             let wait = Duration::from_secs(wait);
+            let ceiling = settings().max_wait;
             for kind in [FailureKind::RateLimited, FailureKind::ServerError, FailureKind::NotFound] {
                 let next = after_failure(&settings(), Some(kind), failures, Some(wait), at(0.0), &mut rng);
-                prop_assert!(next >= at(0.0) + delta(wait));
-                prop_assert!(next <= at(0.0) + delta(wait.max(Duration::from_mins(12))));
+                prop_assert!(next >= at(0.0) + delta(wait.min(ceiling)));
+                prop_assert!(next <= at(0.0) + delta(wait.min(ceiling).max(Duration::from_mins(12))));
+                prop_assert!(next <= at(0.0) + delta(longest_wait(&settings())));
             }
         }
     }
@@ -261,6 +270,9 @@ mod tests {
     fn a_page_that_is_gone_is_left_alone() {
         let mut rng = fastrand::Rng::with_seed(1);
         let next = after_failure(&settings(), Some(FailureKind::Gone), 1, None, at(0.0), &mut rng);
+        assert_eq!(next, at(3600.0), "but not for longer than the user allows");
+        let day = Settings { max_wait: Duration::from_hours(48), ..settings() };
+        let next = after_failure(&day, Some(FailureKind::Gone), 1, None, at(0.0), &mut rng);
         assert_eq!(next, at(86_400.0));
         let limited =
             after_failure(&settings(), Some(FailureKind::RateLimited), 1, None, at(0.0), &mut rng);

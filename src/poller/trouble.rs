@@ -1,8 +1,12 @@
 //! Why a poll failed: one word for counting, one sentence for a person.
 
+use url::Url;
+
 use super::reading::Unread;
 use crate::fetch::{Failure, FailureKind};
+use crate::redact::redact;
 use crate::source::ParseError;
+use crate::source::detect::NotFound;
 
 /// Why a poll failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,14 +17,53 @@ pub struct Trouble {
     pub word: String,
     /// What happened, for a person.
     pub reason: String,
-    /// How long the host asked to be left alone.
+    /// How long the host is left alone, as it asked, within `max_wait`.
     pub retry_after: Option<std::time::Duration>,
+    /// Who asked for that, for a person.
+    pub asked_by: Option<String>,
+    /// Where a status page was looked for in vain, without secrets, and what each place answered.
+    pub tried: Vec<(String, String)>,
 }
 
 impl Trouble {
     /// Of a document, not of the transport.
     pub(crate) fn word(word: &str, reason: impl Into<String>) -> Self {
-        Self { kind: None, word: word.to_owned(), reason: reason.into(), retry_after: None }
+        Self {
+            kind: None,
+            word: word.to_owned(),
+            reason: reason.into(),
+            retry_after: None,
+            asked_by: None,
+            tried: Vec::new(),
+        }
+    }
+
+    /// Of a document that came from elsewhere: the old and the new address are part of what happened.
+    pub(super) fn behind(mut self, asked: &Url, led_to: Option<&Url>) -> Self {
+        if let Some(led_to) = led_to {
+            self.reason =
+                format!("{} redirects to {}: {}", redact(asked), redact(led_to), self.reason);
+        }
+        self
+    }
+
+    /// Of a document that is not at the address the user knows: its own is named.
+    pub(super) fn at(mut self, provider: &Url, asked: &Url) -> Self {
+        use FailureKind::{Forbidden, Gone, NotFound, Status, Unauthorized};
+        let answered =
+            matches!(self.kind, Some(NotFound | Gone | Forbidden | Unauthorized | Status));
+        // Behind a redirect both addresses are named already.
+        if answered && provider != asked && !self.reason.contains("://") {
+            self.reason = format!("{} at {}", self.reason, redact(asked));
+        }
+        self
+    }
+}
+
+impl From<NotFound> for Trouble {
+    fn from(not_found: NotFound) -> Self {
+        let tried = not_found.tried.iter().map(|(url, answer)| (redact(url), answer.clone()));
+        Self { tried: tried.collect(), ..Self::word("unrecognised", not_found.to_string()) }
     }
 }
 
@@ -34,6 +77,8 @@ impl From<Failure> for Trouble {
             word: word.unwrap_or_else(|| "failed".to_owned()),
             reason: failure.message,
             retry_after: failure.retry_after,
+            asked_by: failure.asked_by,
+            tried: Vec::new(),
         }
     }
 }

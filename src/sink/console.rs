@@ -28,7 +28,7 @@ impl ConsoleSink {
         match self.format {
             ConsoleFormat::Text if self.color => Some(render_block_colored(&recorded.event)),
             ConsoleFormat::Text => Some(render_block(&recorded.event)),
-            ConsoleFormat::Json => Some(format!("{}\n", recorded.line)),
+            ConsoleFormat::Json => Some(format!("{}\n", crate::text::safe_json(&recorded.line))),
             ConsoleFormat::Off => None,
         }
     }

@@ -41,9 +41,10 @@ pub struct Found {
     pub page_name: Option<String>,
 }
 
-/// Nothing that any source reads.
+/// Nothing that any source reads: one line that says what the address itself answered, what came
+/// nearest to a status page, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no status page was recognised at {}{}", redact(.page), told(.reason.as_deref(), .tried))]
+#[error("no status page was recognised at {}{}", redact(.page), summary(.reason.as_deref(), .tried))]
 pub struct NotFound {
     /// The address asked about.
     pub page: Url,
@@ -53,10 +54,49 @@ pub struct NotFound {
     pub tried: Vec<(Url, String)>,
 }
 
-fn told(reason: Option<&str>, tried: &[(Url, String)]) -> String {
-    let reason = reason.map(|reason| format!(": {reason}"));
-    let answers = tried.iter().map(|(url, answer)| format!("\n  {}: {answer}", redact(url)));
-    reason.into_iter().chain(answers).collect()
+/// How the answer of a place begins that some source knows and cannot read.
+const NEARLY: &str = "looks like ";
+/// How the answer of a place begins whose feed is about something else.
+const A_FEED: &str = "a feed, but ";
+/// How the answer of a place ends that was left for a host of somebody else.
+const ANOTHER_SITE: &str = ", another site";
+
+fn summary(reason: Option<&str>, tried: &[(Url, String)]) -> String {
+    if let Some(reason) = reason {
+        return format!(": {reason}");
+    }
+    let Some(((_, own), others)) = tried.split_first() else {
+        return String::new();
+    };
+    // What came nearest to a status page says most about what is wrong.
+    let near: [fn(&str) -> bool; 3] = [
+        |answer| answer.starts_with(NEARLY),
+        |answer| answer.starts_with(A_FEED),
+        |answer| answer.ends_with(ANOTHER_SITE),
+    ];
+    let nearest = near.iter().find_map(|near| others.iter().find(|(_, answer)| near(answer)));
+    let more = match nearest {
+        Some((url, answer)) => format!("; {}: {answer}", redact(url)),
+        None if others.is_empty() => String::new(),
+        None => format!("; nor at {} other places there", others.len()),
+    };
+    format!(": {own}{more}; name its feed or API document as url")
+}
+
+/// Where a request for `asked` was led, if elsewhere than asked. `found`: where its answer came from.
+#[must_use]
+pub fn led_to(asked: &Url, found: &Url) -> Option<Url> {
+    let mut there = found.clone();
+    there.set_fragment(asked.fragment());
+    (there != *asked).then_some(there)
+}
+
+/// An answer, with where it came from if not from the address asked.
+fn from(led_to: Option<&Url>, answer: String) -> String {
+    match led_to {
+        Some(there) => format!("redirects to {}: {answer}", redact(there)),
+        None => answer,
+    }
 }
 
 /// Finds the source behind `page`. `fetch` gets an address and the `Accept` header for it; its
@@ -93,12 +133,13 @@ where
         Ok(document) => match judge(page.clone(), document.clone()).await {
             Verdict::Found(found) => return Ok(found),
             Verdict::No(answer) => {
-                tried.push((page.clone(), answer));
+                let led_to = led_to(page, &document.url);
+                tried.push((page.clone(), from(led_to.as_ref(), answer)));
                 Some(document)
             }
         },
         Err(error) => {
-            tried.push((page.clone(), one_line(&error, 300)));
+            tried.push((page.clone(), one_line(&error, 500)));
             None
         }
     };
@@ -114,20 +155,23 @@ where
             continue;
         }
         let answer = match fetch(candidate.url.clone(), candidate.accept).await {
-            Ok(document) => match judge(candidate.url.clone(), document).await {
-                Verdict::Found(found) if !same_site(&candidate.url, &found) => {
-                    format!("led to {}, another site", redact(&found.url))
+            Ok(document) => {
+                let led_to = led_to(&candidate.url, &document.url);
+                match judge(candidate.url.clone(), document).await {
+                    Verdict::Found(found) if !same_site(&candidate.url, &found) => {
+                        format!("led to {}{ANOTHER_SITE}", redact(&found.url))
+                    }
+                    // Many hosts have a feed at the usual places: that of their blog.
+                    Verdict::Found(found)
+                        if found.source == FEED && !page::is_about_status(&found, html) =>
+                    {
+                        format!("{A_FEED}nothing says that it is about the state of a service")
+                    }
+                    Verdict::Found(found) => return Ok(found),
+                    Verdict::No(answer) => from(led_to.as_ref(), answer),
                 }
-                // Many hosts have a feed at the usual places: that of their blog.
-                Verdict::Found(found)
-                    if found.source == FEED && !page::is_about_status(&found, html) =>
-                {
-                    "a feed, but nothing says that it is about the state of a service".to_owned()
-                }
-                Verdict::Found(found) => return Ok(found),
-                Verdict::No(answer) => answer,
-            },
-            Err(error) => one_line(&error, 300),
+            }
+            Err(error) => one_line(&error, 500),
         };
         tried.push((candidate.url, answer));
     }
@@ -224,15 +268,16 @@ pub fn judge(asked: &Url, document: &Document) -> Verdict {
                 });
             }
             Err(error) => {
-                broken = Some(format!("looks like {} but cannot be read: {error}", source.name()));
+                broken = Some(format!("{NEARLY}{} but cannot be read: {error}", source.name()));
             }
         }
     }
     Verdict::No(broken.unwrap_or_else(|| describe(document)))
 }
 
-/// What a document is that no source knows.
-fn describe(document: &Document) -> String {
+/// What a document is that no source knows, in a few words for a person.
+#[must_use]
+pub fn describe(document: &Document) -> String {
     match document.shape() {
         Shape::Empty => "an empty answer".to_owned(),
         Shape::Html => match html_title(&document.text()) {

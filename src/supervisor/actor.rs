@@ -163,6 +163,7 @@ impl Supervisor {
     }
 
     fn begin(&mut self, loaded: Vec<Loaded>, context: &mut Context<Self>) {
+        self.warn_of_overload();
         for (id, factory) in self.options.sinks.clone() {
             let child = SinkChild {
                 factory,

@@ -13,7 +13,7 @@ use super::restart::{Decision, Restarts};
 use crate::config::Provider;
 use crate::ledger::{self, LedgerActor, Loaded, Restarted, Resume, Watch};
 use crate::poller::schedule::Slot;
-use crate::poller::{Poller, Progress};
+use crate::poller::{Poller, Progress, host_load};
 use crate::sink::actor::{Reconnect, SinkActor};
 
 /// A provider and its poller, which may be between two lives.
@@ -109,12 +109,24 @@ impl Supervisor {
         }
     }
 
+    /// Warns of hosts that cannot be polled as often as was asked for.
+    pub(super) fn warn_of_overload(&self) {
+        for host in host_load::overloaded(&self.options.providers) {
+            tracing::warn!(reason = host.sentence(), "too much for one host");
+        }
+    }
+
     pub(super) fn watch(
         &self,
         died: Vec<String>,
     ) -> impl Future<Output = Result<Vec<Loaded>, ledger::LedgerError>> + use<> {
         let (ledger, providers) = (self.ledger.clone(), self.options.providers.clone());
-        async move { ledger.ask(Watch { providers, died }).await }
+        let real_intervals = host_load::overloaded(&providers)
+            .into_iter()
+            .flat_map(|host| host.providers)
+            .map(|provider| (provider.id, provider.real))
+            .collect();
+        async move { ledger.ask(Watch { providers, died, real_intervals }).await }
     }
 
     // --- sinks ---

@@ -83,6 +83,7 @@ impl Handler<Reload> for Supervisor {
             self.pollers.values().map(|child| Arc::clone(&child.provider)).collect();
         let changes = reload::changes(&running, &message.0);
         self.options.providers = message.0;
+        self.warn_of_overload();
         let ids: Vec<String> =
             self.options.providers.iter().map(|provider| provider.id.clone()).collect();
         Box::pin(self.watch(Vec::new()).into_actor(self).map(move |answer, supervisor, context| {

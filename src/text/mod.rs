@@ -9,7 +9,7 @@ mod safe;
 
 pub use entities::decode_entities;
 pub use html::html_to_text;
-pub use safe::{one_line, plain, safe};
+pub use safe::{one_line, plain, safe, safe_colored, safe_json};
 
 /// Bytes of one text that are looked at; a status update is a thousandth of that.
 const MAX_INPUT: usize = 64 * 1024;

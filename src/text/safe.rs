@@ -1,5 +1,8 @@
 //! The filter before anything that could be a terminal, and plain text in one or many lines.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use super::{CUT, MAX_INPUT, MAX_OUTPUT, finish, head};
 
 /// Whether a character may reach a terminal.
@@ -16,6 +19,54 @@ pub(super) const fn is_safe(c: char) -> bool {
 #[must_use]
 pub fn safe(text: &str) -> String {
     text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|&c| is_safe(c)).collect()
+}
+
+/// [`safe`], but colours and tabs pass: the last filter before standard output, where tables bring
+/// their own colours. Of all commands to a terminal only colour (`ESC [ … m`) is let through.
+#[must_use]
+pub fn safe_colored(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| is_safe(c) || c == '\t') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = colour_length(rest).unwrap_or(c.len_utf8());
+        let (one, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        if one.len() > c.len_utf8() || is_safe(c) || c == '\t' {
+            out.push_str(one);
+        }
+        rest = after;
+    }
+    Cow::Owned(out)
+}
+
+/// How long the colour is that the text begins with.
+fn colour_length(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\u{1b}[")?;
+    let length = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    (length <= 8 && parameters.get(length..)?.starts_with('m')).then_some(length + 3)
+}
+
+/// JSON in which nothing could harm a terminal: what [`safe`] would leave out is escaped, which means
+/// the same to whoever reads it. Line feeds between values stay.
+#[must_use]
+pub fn safe_json(json: &str) -> Cow<'_, str> {
+    if json.chars().all(is_safe) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_safe(c) {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _infallible = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Plain text in lines: [`safe`], CRLF to LF, white space folded within lines, at most one blank
@@ -134,7 +185,45 @@ mod tests {
         assert_eq!(plain(&"\n".repeat(100_000)), "…");
     }
 
+    #[test]
+    fn colours_pass_and_no_other_command() {
+        for (text, shown) in [
+            ("\u{1b}[32mup\u{1b}[0m\tfine\n", "\u{1b}[32mup\u{1b}[0m\tfine\n"),
+            ("\u{1b}[1;31mdown\u{1b}[0m", "\u{1b}[1;31mdown\u{1b}[0m"),
+            ("a\u{1b}[2Jb\u{1b}]0;t\u{7}c\u{9b}31md", "a[2Jb]0;tc31md"),
+            ("\u{1b}[", "["),
+            ("\u{1b}", ""),
+            ("\u{1b}[123456789m", "[123456789m"),
+            ("\u{1b}[3\u{1b}[2Jm", "[3[2Jm"),
+            ("ab\u{202e}c\rd", "abcd"),
+        ] {
+            assert_eq!(safe_colored(text), shown, "{text:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn json_means_the_same(text in any::<String>()) {
+            let json = serde_json::to_string_pretty(&[&text]).unwrap();
+            let shown = safe_json(&json);
+            prop_assert!(shown.chars().all(is_safe));
+            prop_assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), [text]);
+        }
+
+        #[test]
+        fn nothing_but_colours_is_let_through(text in "[\u{1b}\\[0-9;mJ\u{9b}ab\r\t]{0,40}") {
+            let shown = safe_colored(&text);
+            for command in shown.split('\u{1b}').skip(1) {
+                let parameters = command.strip_prefix('[').and_then(|rest| rest.split_once('m'));
+                let digits = parameters.is_some_and(|(parameters, _)| {
+                    parameters.chars().all(|c| c.is_ascii_digit() || c == ';')
+                });
+                prop_assert!(digits, "{:?}", shown);
+            }
+            prop_assert!(!shown.contains(['\u{9b}', '\r']), "{:?}", shown);
+            prop_assert_eq!(safe_colored(&shown), shown.clone());
+        }
+
         #[test]
         fn output_is_safe(text in any::<String>(), max in 1_usize..50) {
             let safe_text = safe(&text);

@@ -65,6 +65,8 @@ pub enum Fault {
     UnchangedValidatorsChangedBody,
     /// 304 whether or not it was asked for.
     Unexpected304,
+    /// 304 to every conditional request, whatever has changed.
+    Always304,
     /// Neither `ETag` nor `Last-Modified`, and never a 304.
     NoValidators,
     /// Connections are refused (by a listener of its own) or reset (by a shared one). On a listener

@@ -94,7 +94,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["src/fetch/", "src/world/"]),
     ("tokio_rustls", &["src/world/"]),
     ("rcgen", &["src/world/authority.rs"]),
-    ("flate2", &["src/world/"]),
+    ("flate2", &["src/fetch/coding.rs", "src/world/"]),
     ("feed_rs", &["src/source/feed/read.rs"]),
     // Deprecated upstream: it must stay replaceable.
     ("serde_yaml", &["src/config/document.rs"]),

@@ -302,7 +302,11 @@ fn watched() -> tempfile::TempDir {
         .unwrap()
         .start();
         ledger
-            .send(Watch { providers: vec![Arc::clone(&provider)], died: Vec::new() })
+            .send(Watch {
+                providers: vec![Arc::clone(&provider)],
+                died: Vec::new(),
+                real_intervals: std::collections::HashMap::new(),
+            })
             .await
             .unwrap()
             .unwrap();

@@ -131,7 +131,8 @@ fn request(url: &Url) -> Request<'_> {
         connect_timeout: Duration::from_secs(5),
         max_body: 1 << 20,
         allow_private: false,
-        following: false,
+        pace: Duration::from_millis(250),
+        max_wait: Duration::from_hours(1),
         written: true,
     }
 }

@@ -72,7 +72,11 @@ impl World {
         };
         let ledger = LedgerActor::open(options).unwrap().start();
         ledger
-            .send(Watch { providers: vec![Arc::clone(provider)], died: Vec::new() })
+            .send(Watch {
+                providers: vec![Arc::clone(provider)],
+                died: Vec::new(),
+                real_intervals: std::collections::HashMap::new(),
+            })
             .await
             .unwrap()
             .unwrap();

@@ -41,7 +41,7 @@ pub fn run(args: &ChaosArgs) -> anyhow::Result<Exit> {
             args.providers,
             args.duration.as_secs(),
             args.seed,
-            dir.display()
+            output::shown(&dir)
         ));
     }
     let verdict = shake(args, &sky, &config, &dir)?;
@@ -52,13 +52,16 @@ pub fn run(args: &ChaosArgs) -> anyhow::Result<Exit> {
     }
     if verdict.is_clean() {
         if let Err(error) = std::fs::remove_dir_all(&dir) {
-            output::note(&format!("statuswatch: {} could not be removed: {error}", dir.display()));
+            output::note(&format!(
+                "statuswatch: {} could not be removed: {error}",
+                output::shown(&dir)
+            ));
         }
         Ok(Exit::Done)
     } else {
         output::note(&format!(
             "chaos: the files are kept in {} (seed {})",
-            dir.display(),
+            output::shown(&dir),
             args.seed
         ));
         Ok(Exit::Failed)

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{Common, Format, RunArgs};
 use super::exit::Exit;
-use super::{context, output};
+use super::{context, output, table};
 use crate::config::{Config, Console, ConsoleFormat};
 use crate::ledger::{LockError, Reader, StateLock};
 use crate::pipeline::{How, Pipeline};
@@ -41,7 +41,7 @@ async fn begin(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     let lock = match StateLock::acquire(&config.state_dir) {
         Ok(lock) => lock,
         Err(error @ LockError::InUse { .. }) => {
-            output::note(&format!("statuswatch: {error}"));
+            output::note(&format!("statuswatch: {}", table::one_line(&error.to_string())));
             return Ok(Exit::Busy);
         }
         Err(error) => return Err(error.into()),
@@ -85,7 +85,7 @@ async fn watch(
     let how = How {
         once: args.once,
         console: Console { format },
-        console_writer: Arc::new(|| Box::new(std::io::stdout())),
+        console_writer: Arc::new(output::writer),
         color: !hosted && output::colour(),
         alive: Box::new(watchdog()),
     };

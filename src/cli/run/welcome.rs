@@ -46,9 +46,9 @@ pub(super) fn banner(config: &Config) -> String {
     let _infallible = writeln!(
         text,
         "  events in {}, diagnostics in {}, state in {}",
-        config.event_log.dir.display(),
-        config.diagnostics.dir.display(),
-        config.state_dir.display()
+        output::shown(&config.event_log.dir),
+        output::shown(&config.diagnostics.dir),
+        output::shown(&config.state_dir)
     );
     if let Ok(reader) = Reader::open(&config.state_dir) {
         let _infallible =

@@ -21,8 +21,8 @@ pub(super) use items::{
     put_seen, recent_items, retire_item, seen, touch_item,
 };
 pub(super) use providers::{
-    Declared, ProviderState, Usual, checkpoint, count_death, fail, provider_state, put_restart,
-    put_success, touch_provider, watch_provider,
+    Declared, ProviderState, Usual, bound_wait, checkpoint, count_death, fail, provider_state,
+    put_restart, put_success, touch_provider, watch_provider,
 };
 
 pub(super) use twins::{twins, unite};

@@ -1,6 +1,8 @@
 //! Providers: what the configuration says of them, where their pollers left off, how their polls
 //! went.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{Sql, millis, time};
@@ -103,6 +105,9 @@ pub(in crate::ledger) fn checkpoint(row: &Row<'_>, provider: &Provider) -> Sql<C
             .get::<_, Option<String>>("companions")?
             .and_then(|list| serde_json::from_str(&list).ok())
             .unwrap_or_default(),
+        full_at: time(row.get("full_at")?),
+        false_304_at: time(row.get("false_304_at")?),
+        unconditional_until: time(row.get("unconditional_until")?),
         next_poll_at: time(row.get("next_poll_at")?),
         retry_until: time(row.get("retry_until")?),
         failures: row.get("failures")?,
@@ -116,15 +121,17 @@ pub(in crate::ledger) struct Declared {
     pub(in crate::ledger) url: String,
     pub(in crate::ledger) interval_ms: i64,
     pub(in crate::ledger) stale_after_ms: i64,
+    pub(in crate::ledger) real_interval_ms: Option<i64>,
 }
 
 impl Declared {
-    pub(in crate::ledger) fn of(provider: &Provider) -> Self {
+    pub(in crate::ledger) fn of(provider: &Provider, real_interval: Option<Duration>) -> Self {
         Self {
             name: provider.name.clone(),
             url: address_mark(&provider.url),
             interval_ms: provider.settings.interval.as_millis() as i64,
             stale_after_ms: provider.settings.stale_after.as_millis() as i64,
+            real_interval_ms: real_interval.map(|real| real.as_millis() as i64),
         }
     }
 }
@@ -157,34 +164,47 @@ pub(in crate::ledger) fn watch_provider(
     // A changed address voids what was bound to the former one; what was seen stays: it may be the
     // same page.
     db.prepare_cached(
-        "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, first_watched_at)
-         VALUES(:id, :name, :url, 1, :interval, :stale, :now)
+        "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, real_interval_ms, first_watched_at)
+         VALUES(:id, :name, :url, 1, :interval, :stale, :real, :now)
          ON CONFLICT(id) DO UPDATE SET
            source = iif(url = :url, source, NULL), document_url = iif(url = :url, document_url, NULL),
            etag = iif(url = :url, etag, NULL), last_modified = iif(url = :url, last_modified, NULL),
            body_hash = iif(url = :url, body_hash, NULL), companions = iif(url = :url, companions, NULL), page_id = iif(url = :url, page_id, NULL),
            page_version = iif(url = :url, page_version, NULL), complete_version = iif(url = :url, complete_version, NULL),
            failures = iif(url = :url, failures, 0), retry_until = iif(url = :url, retry_until, NULL),
-           name = :name, url = :url, watched = 1, interval_ms = :interval, stale_after_ms = :stale
-         WHERE name <> :name OR url <> :url OR watched <> 1 OR interval_ms <> :interval OR stale_after_ms <> :stale",
+           full_at = iif(url = :url, full_at, NULL), false_304_at = iif(url = :url, false_304_at, NULL),
+           unconditional_until = iif(url = :url, unconditional_until, NULL),
+           name = :name, url = :url, watched = 1, interval_ms = :interval, stale_after_ms = :stale, real_interval_ms = :real
+         WHERE name <> :name OR url <> :url OR watched <> 1 OR interval_ms <> :interval OR stale_after_ms <> :stale OR real_interval_ms IS NOT :real",
     )?
     .execute(named_params! {
         ":id": id, ":name": declared.name, ":url": declared.url, ":now": now.timestamp_millis(),
-        ":interval": declared.interval_ms, ":stale": declared.stale_after_ms,
+        ":interval": declared.interval_ms, ":stale": declared.stale_after_ms, ":real": declared.real_interval_ms,
     })?;
+    Ok(())
+}
+
+/// Bounds the wait that a provider's host asked for, as far as it is longer.
+pub(in crate::ledger) fn bound_wait(db: &Connection, provider: &Provider, now: Time) -> Sql<()> {
+    let latest = now.timestamp_millis() + provider.settings.max_wait.as_millis() as i64;
+    db.prepare_cached(
+        "UPDATE provider SET next_poll_at = iif(next_poll_at = retry_until, ?2, next_poll_at), retry_until = ?2
+         WHERE id = ?1 AND retry_until > ?2",
+    )?
+    .execute(params![provider.id, latest])?;
     Ok(())
 }
 
 /// Notes an unchanged poll: in the narrow table, or in the provider's row where that says something
 /// else than before.
 pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> Sql<()> {
-    let Unchanged { provider, at, next_poll_at, validators, .. } = touch;
+    let Unchanged { provider, at, next_poll_at, validators, full, .. } = touch;
     let (at, next) = (at.timestamp_millis(), next_poll_at.timestamp_millis());
     let etag = validators.as_ref().and_then(|validators| validators.etag.as_ref());
     let modified = validators.as_ref().and_then(|validators| validators.last_modified.as_ref());
     // As nearly always: the poll before was noted apart, too, and whatever else is written of a
     // provider ends that.
-    if etag.is_none() && modified.is_none() {
+    if etag.is_none() && modified.is_none() && !full {
         let noted = db
             .prepare_cached("UPDATE quiet SET at = ?2, next_at = ?3 WHERE provider = ?1")?
             .execute(params![provider, at, next])?;
@@ -196,19 +216,20 @@ pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> S
         .prepare_cached(
             "INSERT INTO quiet(provider, at, next_at) SELECT id, ?2, ?3 FROM provider
              WHERE id = ?1 AND last_error IS NULL AND last_success_at IS NOT NULL AND failures = 0 AND retry_until IS NULL
-               AND etag IS coalesce(?4, etag) AND last_modified IS coalesce(?5, last_modified)
+               AND etag IS coalesce(?4, etag) AND last_modified IS coalesce(?5, last_modified) AND NOT ?6
              ON CONFLICT DO UPDATE SET at = excluded.at, next_at = excluded.next_at",
         )?
-        .execute(params![provider, at, next, etag, modified])?;
+        .execute(params![provider, at, next, etag, modified, full])?;
     if noted > 0 {
         return Ok(());
     }
     db.prepare_cached(
         "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, next_poll_at = ?3, last_outcome = 'unchanged', last_error = NULL,
-           failures = 0, retry_until = NULL, etag = coalesce(?4, etag), last_modified = coalesce(?5, last_modified)
+           failures = 0, retry_until = NULL, etag = coalesce(?4, etag), last_modified = coalesce(?5, last_modified),
+           full_at = iif(?6, ?2, full_at)
          WHERE id = ?1",
     )?
-    .execute(params![provider, at, next, etag, modified])?;
+    .execute(params![provider, at, next, etag, modified, full])?;
     forget_quiet(db, provider)
 }
 
@@ -253,7 +274,16 @@ pub(in crate::ledger) fn put_success(
 ) -> Sql<()> {
     let snapshot = &message.snapshot;
     let Checkpoint {
-        binding, validators, body_hash, companions, next_poll_at, retry_until, ..
+        binding,
+        validators,
+        body_hash,
+        companions,
+        next_poll_at,
+        retry_until,
+        full_at,
+        false_304_at,
+        unconditional_until,
+        ..
     } = &message.checkpoint;
     let now = message.observed_at;
     let first_recent = |listing: Listing, before: Option<Time>| {
@@ -267,7 +297,8 @@ pub(in crate::ledger) fn put_success(
            next_poll_at = ?11, retry_until = ?12, page_id = coalesce(?13, page_id), page_name = coalesce(?14, page_name),
            page_url = coalesce(?15, page_url), page_version = coalesce(?16, page_version),
            complete_version = coalesce(?17, complete_version), impact = ?18, recent_incidents_at = ?19,
-           recent_maintenances_at = ?20, failures = 0, last_error = NULL, deaths = 0, quarantined_until = NULL
+           recent_maintenances_at = ?20, full_at = ?21, false_304_at = iif(?3, ?22, false_304_at),
+           unconditional_until = iif(?3, ?23, unconditional_until), failures = 0, last_error = NULL, deaths = 0, quarantined_until = NULL
          WHERE id = ?1",
     )?
     .execute(params![
@@ -291,6 +322,9 @@ pub(in crate::ledger) fn put_success(
         snapshot.impact().as_str(),
         millis(first_recent(snapshot.coverage.incidents, state.recent_incidents_at)),
         millis(first_recent(snapshot.coverage.maintenances, state.recent_maintenances_at)),
+        millis(*full_at),
+        millis(*false_304_at),
+        millis(*unconditional_until),
     ])?;
     if state.quiet { forget_quiet(db, &message.provider.id) } else { Ok(()) }
 }
@@ -299,14 +333,15 @@ pub(in crate::ledger) fn put_success(
 pub(in crate::ledger) fn fail(db: &Connection, message: &Failed) -> Sql<()> {
     db.prepare_cached(
         "UPDATE provider SET last_success_at = coalesce((SELECT quiet.at FROM quiet WHERE provider = :id), last_success_at),
-           last_poll_at = :at, last_outcome = :kind, last_error = :reason, next_poll_at = :next, retry_until = :retry,
+           last_poll_at = :at, last_outcome = :kind, last_error = :reason, next_poll_at = :next, retry_until = :retry, retry_by = :retry_by,
            failures = :failures, etag = iif(:forget, NULL, etag), last_modified = iif(:forget, NULL, last_modified),
            body_hash = iif(:forget, NULL, body_hash)
          WHERE id = :id",
     )?
     .execute(named_params! {
         ":id": message.provider.id, ":at": message.at.timestamp_millis(), ":kind": message.kind, ":reason": message.reason,
-        ":next": message.next_poll_at.timestamp_millis(), ":retry": millis(message.retry_until), ":failures": message.failures,
+        ":next": message.next_poll_at.timestamp_millis(), ":retry": millis(message.retry_until),
+        ":retry_by": message.asked_by, ":failures": message.failures,
         ":forget": message.forget_validators,
     })?;
     forget_quiet(db, &message.provider.id)
@@ -333,6 +368,7 @@ mod tests {
             url: String::new(),
             interval_ms: 60_000,
             stale_after_ms: 300_000,
+            real_interval_ms: None,
         };
         let at = |minute: i64| {
             parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::minutes(minute)
@@ -350,6 +386,7 @@ mod tests {
                     at,
                     next_poll_at,
                     validators,
+                    full: false,
                 },
             )
             .unwrap();
@@ -371,6 +408,7 @@ mod tests {
             at: at(6),
             next_poll_at: at(7),
             retry_until: None,
+            asked_by: None,
             failures: 1,
             forget_validators: false,
         };

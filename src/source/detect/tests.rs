@@ -76,11 +76,15 @@ async fn a_host_that_answers_everything_is_no_status_page() {
     let web = Web { catch_all: Some(SHOP), ..Web::default() };
     let error = web.detect("https://acme.example/").await.unwrap_err();
     assert!(error.tried.len() <= MAX_REQUESTS);
-    assert!(
-        error
-            .to_string()
-            .contains("https://acme.example/api/v2/summary.json: an HTML page, \"Acme shop\""),
-        "{error}"
+    let summary = error.tried.iter().find(|(url, _)| url.path() == "/api/v2/summary.json");
+    assert_eq!(summary.unwrap().1, "an HTML page, \"Acme shop\"");
+    let places = error.tried.len() - 1;
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "no status page was recognised at https://acme.example/: an HTML page, \"Acme shop\"; \
+             nor at {places} other places there; name its feed or API document as url"
+        )
     );
     let asked = web.asked.borrow();
     let mut once = asked.clone();
@@ -117,6 +121,12 @@ async fn a_guess_that_leads_to_another_site_does_not_count_and_a_page_that_moved
     );
     let error = web.detect("https://acme.example/").await.unwrap_err().to_string();
     assert!(error.contains("led to https://other.test/summary.json, another site"), "{error}");
+
+    // To nothing that is a status page: both addresses are named.
+    let web = Web::default().redirect("https://acme.example/", "https://acme.example/shop", SHOP);
+    let error = web.detect("https://acme.example/").await.unwrap_err().to_string();
+    let said = "at https://acme.example/: redirects to https://acme.example/shop: an HTML page";
+    assert!(error.contains(said) && !error.contains('\n'), "{error}");
 
     let web = Web::default()
         .redirect("https://status.old.example/", "https://status.new.test/", SHOP)

@@ -75,6 +75,54 @@ async fn compression_is_what_it_says() {
 }
 
 #[tokio::test]
+async fn every_form_of_compression_that_servers_send_is_read() {
+    let zlib = |bytes: &[u8]| {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let raw = |bytes: &[u8]| {
+        let mut encoder =
+            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let members = [gzip(b"{\"a\""), gzip(b""), gzip(b":1}")].concat();
+    let padded = [gzip(b"{\"a\":1}"), vec![0; 100]].concat();
+    for (headers, bytes) in [
+        (GZIP, members.clone()),
+        (GZIP, padded),
+        ("Content-Encoding: x-gzip\r\n", gzip(b"{\"a\":1}")),
+        ("Content-Encoding: X-GZIP\r\n", members),
+        ("Content-Encoding: gzip, identity\r\n", gzip(b"{\"a\":1}")),
+        ("Content-Encoding: deflate\r\n", zlib(b"{\"a\":1}")),
+        ("Content-Encoding: deflate\r\n", raw(b"{\"a\":1}")),
+    ] {
+        let server = fixed(response("200 OK", headers, &bytes)).await;
+        let answer = body(&client(), request(&server.url("/"))).await;
+        assert_eq!(answer.document.body.as_ref(), b"{\"a\":1}", "{headers}");
+    }
+    assert_eq!(kind_of(response("200 OK", GZIP, b"")).await, FailureKind::EmptyBody);
+}
+
+#[tokio::test]
+async fn many_members_are_bounded_like_one() {
+    let member = gzip(&vec![b'x'; 300_000]);
+    let within = response("200 OK", GZIP, &member.repeat(3));
+    assert_eq!(
+        body(&client(), request(&fixed(within).await.url("/"))).await.document.body.len(),
+        900_000
+    );
+    assert_eq!(
+        kind_of(response("200 OK", GZIP, &member.repeat(4))).await,
+        FailureKind::BodyTooLarge
+    );
+    // Members of nothing: the limit counts what is sent, too.
+    let empty = gzip(b"").repeat((2 << 20) / gzip(b"").len());
+    assert_eq!(kind_of(response("200 OK", GZIP, &empty)).await, FailureKind::BodyTooLarge);
+}
+
+#[tokio::test]
 async fn the_limit_is_exact_and_counts_after_decompression() {
     let exact = vec![b'x'; 1 << 20];
     let over = vec![b'x'; (1 << 20) + 1];

@@ -106,7 +106,7 @@ async fn a_server_that_speaks_no_tls() {
     .await;
     let failed = failure(&client(), request(&https(&plain))).await;
     assert_eq!(failed.kind, FailureKind::Tls, "{failed}");
-    assert!(failed.message.starts_with("handshake: "), "{failed}");
+    assert!(failed.message.starts_with("TLS handshake: "), "{failed}");
 }
 
 /// A server that knows TLS 1.1 at most: it refuses us, or answers in its own version all the same.
@@ -135,7 +135,7 @@ async fn a_server_that_speaks_an_old_tls_alone() {
         .await;
         let failed = failure(&client(), request(&https(&server))).await;
         assert_eq!(failed.kind, FailureKind::Tls, "{failed}");
-        assert!(failed.message.starts_with("handshake: "), "{failed}");
+        assert!(failed.message.starts_with("TLS handshake: "), "{failed}");
         assert_eq!(server.connections(), 1, "no second try with less");
         assert!(!server.requests().concat().contains("GET"), "nothing is asked over it");
     }

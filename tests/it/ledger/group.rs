@@ -26,7 +26,11 @@ impl Three {
             Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
         let ledger = LedgerActor::open(options).unwrap().start();
         ledger
-            .send(Watch { providers: providers.clone(), died: Vec::new() })
+            .send(Watch {
+                providers: providers.clone(),
+                died: Vec::new(),
+                real_intervals: std::collections::HashMap::new(),
+            })
             .await
             .unwrap()
             .unwrap();
@@ -155,6 +159,7 @@ fn an_end_of_blindness_that_could_not_be_written_is_told_with_a_later_poll() {
                 at,
                 next_poll_at,
                 validators: None,
+                full: false,
             });
             world.ledger.send(Flush).await.unwrap().unwrap();
             world.short()
