@@ -106,11 +106,8 @@ fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
                 .and_then(|line| line.split_once(": ").map(|(_, answer)| answer.to_owned()));
             row.problem =
                 Some(answer.map_or_else(|| first.clone(), |answer| format!("{first}: {answer}")));
-            if !provider.url_written
-                && catalog::find(&provider.id).is_some_and(|entry| entry.is_doubtful())
-            {
-                row.warnings.push("the catalogue is not sure of this address".to_owned());
-            }
+            let known = catalog::find(&provider.id).filter(|_| !provider.url_written);
+            row.warnings.extend(known.and_then(|entry| entry.doubt()));
         }
     }
     row
