@@ -1,5 +1,8 @@
 //! One line of the catalogue, and what is to be fetched for it.
 
+use serde::{Serialize, Serializer};
+
+use super::witness;
 use crate::source;
 
 /// How the platforms are called as sources, where the words differ.
@@ -31,6 +34,15 @@ pub struct Entry<'a> {
     pub feed: Option<&'a str>,
     /// How sure the entry is.
     pub confidence: Confidence,
+    /// The day or month on which the address was last seen to answer as this platform's.
+    pub confirmed: Option<&'a str>,
+    /// Who says so, as [`Entry::witnesses`] spells it out.
+    #[serde(rename = "confirmed_by", serialize_with = "repositories")]
+    pub by: &'a str,
+    /// The one component of the page that is the provider's, where the page is another's.
+    pub component: Option<&'a str>,
+    /// Why it may not be readable, where that is known.
+    pub note: Option<&'a str>,
 }
 
 /// How sure an entry is.
@@ -59,6 +71,7 @@ impl<'a> Entry<'a> {
     pub(super) fn from_line(line: &'a str) -> Option<Self> {
         let mut fields = line.split('\t');
         let mut next = || fields.next();
+        let some = |text: &'a str| (!text.is_empty()).then_some(text);
         Some(Self {
             slug: next()?,
             name: next()?,
@@ -67,12 +80,16 @@ impl<'a> Entry<'a> {
             status_page: next()?,
             platform: next()?,
             source: next()?,
-            feed: next().filter(|feed| !feed.is_empty()),
+            feed: some(next()?),
             confidence: match next()? {
                 "high" => Confidence::High,
                 "medium" => Confidence::Medium,
                 _ => Confidence::Low,
             },
+            confirmed: some(next()?),
+            by: next()?,
+            component: some(next()?),
+            note: some(next()?),
         })
     }
 
@@ -98,11 +115,36 @@ impl<'a> Entry<'a> {
         self.confidence != Confidence::High
     }
 
+    /// The repositories its address was found in.
+    pub fn witnesses(&self) -> impl Iterator<Item = &'static str> + use<'a> {
+        self.by.split(',').filter_map(witness::repository)
+    }
+
+    /// Why the page may be another one than it says, for a person: `unconfirmed address (1
+    /// source)`.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        if !self.is_doubtful() {
+            return None;
+        }
+        let sources = match self.witnesses().count() {
+            0 => "a guess".to_owned(),
+            1 => "1 source".to_owned(),
+            more => format!("{more} sources"),
+        };
+        let note = self.note.map(|note| format!(", {note}")).unwrap_or_default();
+        Some(format!("unconfirmed address ({sources}){note}"))
+    }
+
     /// Whether a source exists that reads it.
     #[must_use]
     pub fn is_readable(&self) -> bool {
         self.target(&|name| source::by_name(name).is_some()).source.is_some()
     }
+}
+
+fn repositories<S: Serializer>(by: &&str, serializer: S) -> Result<S::Ok, S::Error> {
+    by.split(',').filter_map(witness::repository).collect::<Vec<_>>().serialize(serializer)
 }
 
 fn looks_like_feed(address: &str) -> bool {
@@ -115,7 +157,7 @@ fn looks_like_feed(address: &str) -> bool {
 mod tests {
     use super::*;
 
-    const LINE: &str = "acme\tAcme\tcloud\t1\thttps://s.example\tacmepages\thttps://s.example/a.json\thttps://s.example/history.rss\thigh";
+    const LINE: &str = "acme\tAcme\tcloud\t1\thttps://s.example\tacmepages\thttps://s.example/a.json\thttps://s.example/history.rss\thigh\t2026-09-07\tstts,vsw\t\t";
 
     #[test]
     fn a_platform_without_a_source_of_its_own_is_read_by_its_feed() {
@@ -144,6 +186,23 @@ mod tests {
         assert_eq!(
             entry.target(&|name| name == "onlineornot"),
             Target { url: address, source: Some("onlineornot") }
+        );
+    }
+
+    #[test]
+    fn a_doubtful_entry_says_how_many_know_it_and_what_stands_in_the_way() {
+        let doubt = |line: &str| Entry::from_line(line).unwrap().doubt();
+        assert_eq!(doubt(LINE), None);
+        let line = LINE.replace("\thigh\t2026-09-07", "\tmedium\t");
+        assert_eq!(doubt(&line).unwrap(), "unconfirmed address (2 sources)");
+        let line = line.replace("stts,vsw\t\t", "stts\t\ta wall stands before it");
+        assert_eq!(
+            doubt(&line).unwrap(),
+            "unconfirmed address (1 source), a wall stands before it"
+        );
+        assert_eq!(
+            doubt(&line.replace("stts", "")).unwrap().get(..29),
+            Some("unconfirmed address (a guess)")
         );
     }
 

@@ -191,7 +191,11 @@ mod tests {
         let mut count = 0;
         for line in CATALOG.lines() {
             let entry = Entry::from_line(line).unwrap();
-            assert_eq!(line.split('\t').count(), 9, "{line}");
+            assert_eq!(line.split('\t').count(), 13, "{line}");
+            let codes = entry.by.split(',').filter(|code| !code.is_empty()).count();
+            assert_eq!(entry.witnesses().count(), codes, "nobody knows a witness: {line}");
+            assert!(entry.confirmed.is_none_or(is_day_or_month), "{line}");
+            assert!(entry.confirmed.is_none() || codes > 0, "confirmed by nobody: {line}");
             assert!(before < entry.slug, "{before} before {}", entry.slug);
             assert_eq!(find(entry.slug), Some(entry));
             for address in
@@ -203,8 +207,39 @@ mod tests {
             before = entry.slug;
             count += 1;
         }
-        assert!(count > 1000);
+        assert!(count > 1500);
         assert_eq!(entries().count(), count);
+    }
+
+    fn is_day_or_month(text: &str) -> bool {
+        let digits: Vec<usize> =
+            text.split('-').map(|part| part.bytes().filter(u8::is_ascii_digit).count()).collect();
+        (text.len() == 10 && digits == [4, 2, 2]) || (text.len() == 7 && digits == [4, 2])
+    }
+
+    #[test]
+    fn what_has_moved_is_where_it_moved_to() {
+        for (slug, platform, source) in [
+            ("fireworks-ai", "incidentio", "https://status.fireworks.ai/api/v2/summary.json"),
+            ("langsmith", "incidentioglobal", "https://global.status.smith.langchain.com/gcp-us"),
+            ("mistral", "rootly", "https://status.mistral.ai/api/v1/status.json"),
+            ("openrouter", "datadog", "https://status.openrouter.ai/config.json"),
+            ("perplexity", "incidentio", "https://status.perplexity.com/api/v2/summary.json"),
+            ("planetscale", "incidentio", "https://www.planetscalestatus.com/api/v2/summary.json"),
+            ("replicate", "cloudflare", "https://www.cloudflarestatus.com/api/v3/summary"),
+        ] {
+            let entry = find(slug).unwrap();
+            assert_eq!((entry.platform, entry.source), (platform, source), "{slug}");
+            assert!(entry.is_readable() && entry.confirmed.is_some(), "{slug}");
+        }
+        assert_eq!(find("replicate").unwrap().component, Some("Replicate"));
+        assert!(
+            find("mistral")
+                .unwrap()
+                .doubt()
+                .unwrap()
+                .ends_with("browser challenge stands before the page")
+        );
     }
 
     #[test]

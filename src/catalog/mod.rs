@@ -5,6 +5,7 @@
 
 mod entry;
 mod lookup;
+mod witness;
 
 pub use entry::{Confidence, Entry, Target};
 pub use lookup::{Group, at, categories, entries, find, group, nearest, search, tiers};

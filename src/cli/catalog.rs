@@ -22,8 +22,34 @@ pub fn run(args: &CatalogArgs) -> anyhow::Result<Exit> {
         ));
     } else {
         output::print(&render(&found, output::colour()))?;
+        if let Some(entry) = catalog::find(&query.trim().to_lowercase()) {
+            output::print(&format!("\n{}\n", evidence(&entry)))?;
+        }
     }
     Ok(Exit::Done)
+}
+
+/// How sure an entry is, since when, and who says so.
+fn evidence(entry: &Entry<'_>) -> String {
+    let day = entry.confirmed.map(|day| match day.len() {
+        10 => format!("on {day}"),
+        _ => format!("in {day}"),
+    });
+    let sure = match (entry.doubt(), day) {
+        (Some(doubt), Some(day)) => format!("{doubt}; last seen {day}"),
+        (Some(doubt), None) => doubt,
+        (None, Some(day)) => format!("confirmed {day}"),
+        (None, None) => "confirmed by its form, on no known day".to_owned(),
+    };
+    let found: Vec<&str> = entry.witnesses().collect();
+    let found =
+        if found.is_empty() { String::new() } else { format!(". Found in {}", found.join(", ")) };
+    let part = entry.component.map_or_else(String::new, |component| {
+        format!(
+            ". The page is another provider's: you are told of its component \"{component}\" alone"
+        )
+    });
+    format!("{}: {sure}{found}{part}", entry.slug)
 }
 
 fn render(found: &[Entry<'_>], colour: bool) -> String {

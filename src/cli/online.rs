@@ -99,11 +99,8 @@ fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
         }
         Err(trouble) => {
             row.problem = Some(one_line(&trouble.reason));
-            if !provider.url_written
-                && catalog::find(&provider.id).is_some_and(|entry| entry.is_doubtful())
-            {
-                row.warnings.push("the catalogue is not sure of this address".to_owned());
-            }
+            let known = catalog::find(&provider.id).filter(|_| !provider.url_written);
+            row.warnings.extend(known.and_then(|entry| entry.doubt()));
         }
     }
     row

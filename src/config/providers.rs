@@ -6,11 +6,11 @@ use std::sync::Arc;
 use url::Url;
 
 use super::document::{Node, Place, Value};
-use super::model::Provider;
+use super::model::{Filter, Provider};
 use super::reader::{Complaint, Reader, Section, nearest, short};
 use super::settings::Resolved;
 use super::{json_map, keys};
-use crate::catalog::{self, Confidence, Entry};
+use crate::catalog::{self, Entry};
 
 /// Characters of a name.
 const MAX_NAME: usize = 200;
@@ -258,7 +258,7 @@ fn group(
                 source: Some(target.source?.to_owned()),
                 url_written: false,
                 settings: resolved.settings(),
-                filter: resolved.filter.clone(),
+                filter: own_component(resolved.filter.clone(), &entry),
                 json: None,
             };
             Some(Found { provider, at: item.at, enabled })
@@ -375,6 +375,7 @@ fn from_catalog(
     let mut name = known.name.to_owned();
     let (mut resolved, mut enabled) = (defaults.clone(), true);
     let wanted;
+    let mut of_another = false;
     if let Some(section) = section {
         if let Some(written) = shown_name(reader, section) {
             name = written;
@@ -383,6 +384,7 @@ fn from_catalog(
         resolved = defaults.with(reader, section);
         enabled = reader.flag(section, "enabled").unwrap_or(true);
         if let Some(wanted) = wanted.as_deref().filter(|wanted| target.source != Some(*wanted)) {
+            of_another = true;
             target.source = Some(wanted);
             target.url = if wanted == "feed" {
                 known.feed.unwrap_or(known.status_page)
@@ -391,14 +393,8 @@ fn from_catalog(
             };
         }
     }
-    if enabled && known.is_doubtful() {
-        let why = if known.confidence == Confidence::Low {
-            "nobody, the catalogue guesses it"
-        } else {
-            "one witness alone"
-        };
-        let message =
-            format!("the page of \"{}\" is known to {why}: {}", known.slug, known.status_page);
+    if let Some(doubt) = known.doubt().filter(|_| enabled) {
+        let message = format!("\"{}\": {doubt}: {}", known.slug, known.status_page);
         reader.doubt(at, Some(known.slug), Complaint::new(message).help(TRY_IT));
     }
     let provider = Provider {
@@ -408,10 +404,19 @@ fn from_catalog(
         source: target.source.map(str::to_owned),
         url_written: false,
         settings: resolved.settings(),
-        filter: resolved.filter,
+        filter: if of_another { resolved.filter } else { own_component(resolved.filter, &known) },
         json: None,
     };
     Some(Found { provider, at, enabled })
+}
+
+/// Of a page that is another provider's, what is told is the component that is this one's, unless
+/// the user names components.
+fn own_component(mut filter: Filter, known: &Entry<'_>) -> Filter {
+    if filter.components.is_empty() {
+        filter.components.extend(known.component.map(str::to_owned));
+    }
+    filter
 }
 
 fn source(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {

@@ -18,7 +18,7 @@ use crate::redact::redact;
 use crate::text::one_line;
 
 /// Requests for one page at most: recognition is a guest.
-const MAX_REQUESTS: usize = 36;
+const MAX_REQUESTS: usize = 38;
 /// So many of the table's sources are behind nearly all pages; the others are looked for after the
 /// feeds.
 const COMMON: usize = 5;

@@ -11,7 +11,10 @@ mod azure;
 mod azuredevops;
 mod betterstack;
 mod cachet;
+mod checkly;
+mod cloudflare;
 mod cstate;
+mod datadog;
 mod described;
 pub mod detect;
 mod feed;
@@ -79,6 +82,10 @@ pub static SOURCES: &[&dyn Source] = &[
     &cachet::Cachet,
     &statuspal::StatusPal,
     &rootly::Rootly,
+    &datadog::Datadog,
+    &checkly::Checkly,
+    &incidentio::Global,
+    &cloudflare::Cloudflare,
     &hyperping::Hyperping,
     &onlineornot::OnlineOrNot,
     &slack::Slack,

@@ -95,7 +95,26 @@ fn the_catalogue_is_searched() {
     assert!(out.lines().nth(1).unwrap().starts_with("github "), "{out}");
     let (_, out, _) = run(dir.path(), &["catalog", "--json"]);
     let all: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
-    assert!(all.len() > 100 && all.iter().all(|entry| entry["slug"].is_string()));
+    assert!(all.len() > 1500 && all.iter().all(|entry| entry["slug"].is_string()));
+    let (_, out, _) = run(dir.path(), &["catalog", "planetscale", "--json"]);
+    let one: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!(one[0]["confirmed"], "2026-09-07");
+    assert!(
+        one[0]["confirmed_by"]
+            .as_array()
+            .unwrap()
+            .contains(&serde_json::Value::from("APVentureEngine/vendor-status-watch"))
+    );
+    let (_, out, _) = run(dir.path(), &["catalog", "planetscale"]);
+    assert!(
+        out.contains("planetscale: confirmed on 2026-09-07. Found in ")
+            && out.contains("APVentureEngine/vendor-status-watch"),
+        "{out}"
+    );
+    let (_, out, _) = run(dir.path(), &["catalog", "Mistral"]);
+    assert!(out.contains("mistral: unconfirmed address (1 source), a browser challenge"), "{out}");
+    let (_, out, _) = run(dir.path(), &["catalog", "replicate"]);
+    assert!(out.contains("told of its component \"Replicate\" alone"), "{out}");
     let (output, out, err) = run(dir.path(), &["catalog", "qqqqqqqqqqqqqqqq"]);
     assert_eq!((output.status.code(), out.as_str()), (Some(0), ""));
     assert!(err.contains("\"qqqqqqqqqqqqqqqq\""), "{err}");
@@ -122,16 +141,17 @@ fn doubtful_addresses_are_pointed_out() {
     let (output, out, err) = run(dir.path(), &["check"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(out.ends_with(" providers, no mistakes, but the catalogue has doubts\n"), "{out}");
-    assert!(err.contains(":3:5: warning: the page of \"auth0\" is known to nobody, the catalogue guesses it: https://"), "{err}");
     assert!(
-        err.contains(
-            ":4:5: warning: the page of \"bitwarden\" is known to one witness alone: https://"
-        ),
+        err.contains(":3:5: warning: \"auth0\": unconfirmed address (7 sources): https://"),
+        "{err}"
+    );
+    assert!(
+        err.contains(":4:5: warning: \"bitwarden\": unconfirmed address (1 source): https://"),
         "{err}"
     );
     assert!(
         err.contains(":6:5: warning: the catalogue is not sure of the addresses of")
-            && err.contains("fireworks-ai"),
+            && err.contains("mistral"),
         "{err}"
     );
     assert!(!err.contains("openai") && !err.contains("fastly"), "{err}");

@@ -316,12 +316,13 @@ fn the_projects_own_file_has_no_mistakes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("providers.yaml");
     let text = std::fs::read_to_string(path).unwrap();
     let loaded = read(&text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(loaded.warnings, []);
+    assert_eq!((loaded.warnings, loaded.doubts), (vec![], vec![]));
     assert!(loaded.config.providers.len() >= 100);
     assert!(loaded.config.providers.iter().all(|provider| provider.source.is_some()));
     let known = |name: &str| sources().contains(&name);
     for entry in statuswatch::catalog::entries()
         .filter(|entry| entry.tier == Some(1) && entry.target(&known).source.is_some())
+        .filter(|entry| !entry.is_doubtful())
     {
         assert!(
             loaded.config.providers.iter().any(|provider| provider.id == entry.slug),
@@ -329,6 +330,23 @@ fn the_projects_own_file_has_no_mistakes() {
             entry.slug
         );
     }
+}
+
+/// Replicate's page is Cloudflare's: the other components there are other people's.
+#[test]
+fn of_a_page_that_is_another_providers_the_own_component_is_told() {
+    let components = |entry: &str| {
+        let text = format!("providers:\n  - {entry}\n");
+        good(&text).providers[0].filter.components.clone()
+    };
+    assert_eq!(components("replicate"), ["Replicate"]);
+    assert_eq!(components("replicate: {interval: 30s}"), ["Replicate"]);
+    assert_eq!(components("replicate: {components: [\"*\"]}"), ["*"]);
+    assert_eq!(components("replicate: {source: statuspage}"), [""; 0]);
+    assert_eq!(components("cloudflare"), [""; 0]);
+    let all = good("providers:\n  - catalog: ai\n").providers;
+    let replicate = all.iter().find(|provider| provider.id == "replicate").unwrap();
+    assert_eq!(replicate.filter.components, ["Replicate"]);
 }
 
 #[test]

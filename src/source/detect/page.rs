@@ -36,6 +36,8 @@ const HOSTS: &[(&str, &str)] = &[
     (".hyperping.app", "hyperping"),
     (".hyperping.io", "hyperping"),
     (".onlineornot.com", "onlineornot"),
+    (".statuspage.datadoghq.com", "datadog"),
+    (".checkly-status-page.com", "checkly"),
     (".google.com", "google"),
     ("health.aws.amazon.com", "aws"),
     ("status.aws.amazon.com", "aws"),
@@ -72,6 +74,7 @@ const MARKS: &[(&str, &str)] = &[
     ("hyperping.com", "hyperping"),
     ("cstate", "cstate"),
     ("firehydrant", "firehydrant"),
+    (" | datadog</title>", "datadog"),
     ("uptime kuma", "uptimekuma"),
     ("gatus", "gatus"),
 ];

@@ -65,6 +65,47 @@ async fn a_page_is_recognised_below_its_path_and_below_its_root() {
 }
 
 #[tokio::test]
+async fn the_newer_platforms_are_recognised_from_a_bare_address() {
+    let fixture = |path: &str| {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        std::fs::read_to_string(root.join(path)).unwrap()
+    };
+    let shell = "<!doctype html><html><title>Acme | Datadog</title><div id=\"root\"></div></html>";
+    for (source, page, at, body) in [
+        (
+            "datadog",
+            shell,
+            "https://status.acme.example/config.json",
+            fixture("datadog/open/01-config.json"),
+        ),
+        (
+            "cloudflare",
+            SHOP,
+            "https://status.acme.example/api/v3/summary",
+            fixture("cloudflare/open/01-v3.json"),
+        ),
+        (
+            "incidentioglobal",
+            SHOP,
+            "https://status.acme.example/",
+            fixture("incidentioglobal/open/01-home.html"),
+        ),
+        ("checkly", SHOP, "https://status.acme.example/", fixture("checkly/open/01-home.html")),
+    ] {
+        let web = Web { catch_all: Some(SHOP), ..Web::default() }
+            .page("https://status.acme.example/", page)
+            .page(at, &body);
+        let found = web.detect("https://status.acme.example/").await.unwrap();
+        assert_eq!((found.source, found.url.as_str()), (source, at));
+    }
+    // Cloudflare's own page answers in both ways, and the older one says more.
+    let web = Web { catch_all: Some(SHOP), ..Web::default() }
+        .page("https://status.acme.example/api/v3/summary", &fixture("cloudflare/open/01-v3.json"))
+        .page("https://status.acme.example/api/v2/summary.json", SUMMARY);
+    assert_eq!(web.detect("https://status.acme.example/").await.unwrap().source, "statuspage");
+}
+
+#[tokio::test]
 async fn an_address_that_is_the_document_needs_one_request() {
     let web = Web::default().page("https://acme.example/x.json", SUMMARY);
     assert_eq!(web.detect("https://acme.example/x.json").await.unwrap().source, "statuspage");

@@ -6,11 +6,15 @@
 //! follow the incidents, so it is no version here. The Widget API at `/api/v1/summary` is read
 //! where the address names it.
 
+mod carried;
+mod global;
+mod payload;
 mod widget;
 
 use serde::Deserialize;
 use url::Url;
 
+pub(super) use self::global::Global;
 use super::shared::fields::{self, Id};
 use super::shared::v2::{self, Overall, Page, Read, Reader};
 use super::shared::{

@@ -31,6 +31,9 @@ pub(crate) const FIRST: &[(&str, &str)] = &[
     ("onlineornot", "https://status.acme.example/v1/status_pages/acmeport/summary"),
     ("statuspal", "https://statuspal.io/api/v2/status_pages/acme/summary"),
     ("payload", "https://status.acme.example/data/payload.json"),
+    ("config", "https://status.acme.example/config.json"),
+    ("v3", "https://status.acme.example/api/v3/summary"),
+    ("checkly", "https://status.acme.example/summary.json"),
     ("kuma", "https://status.acme.example/api/status-page/heartbeat/acme"),
     ("gatus", "https://status.acme.example/api/v1/endpoints/statuses"),
     // Alone, for a page that is polled by its history.

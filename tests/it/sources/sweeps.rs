@@ -26,12 +26,29 @@ const MAY_BE_NULL: &[(&str, &[&str])] = &[
     ("cachet", &["included"]),
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
     ("uptimerobot", &["statistics"]),
+    ("datadog", &["incidents", "maintenances"]),
 ];
 /// Details that are a list by themselves, and may be empty.
 const MAY_BE_EMPTY: &[(&str, &str)] = &[("statuscast", "incidents")];
 /// Fields no source reads: whatever stands there is no damage.
-const NOT_READ: &[(&str, &[&str])] =
-    &[("openstatus", &["description", "pageComponentGroups"]), ("statuspal", &["info_notices"])];
+const NOT_READ: &[(&str, &[&str])] = &[
+    ("openstatus", &["description", "pageComponentGroups"]),
+    ("statuspal", &["info_notices"]),
+    (
+        "datadog",
+        &[
+            "description",
+            "customDomain",
+            "customDomainEnabled",
+            "enabled",
+            "public",
+            "pageType",
+            "created",
+            "visualizationType",
+        ],
+    ),
+    ("cloudflare", &["errors", "messages"]),
+];
 
 /// Whose first document is an empty list when all is well.
 const EMPTY_IS_QUIET: &[&str] = &["salesforce"];
