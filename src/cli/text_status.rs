@@ -114,6 +114,7 @@ fn trouble(provider: &ProviderView) -> String {
                 provider.dropped_events
             )
         }),
+        provider.unread_times.warning(),
     ];
     lines
         .into_iter()

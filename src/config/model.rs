@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::event::{Impact, Kind};
 use crate::source::JsonMap;
+use crate::zone::Zone;
 
 /// A whole, valid configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +80,8 @@ pub struct Settings {
     pub stale_after: Duration,
     /// Whether names and redirects may lead to private addresses.
     pub allow_private_addresses: bool,
+    /// The zone of times that a page writes without one and does not state.
+    pub time_zone: Zone,
 }
 
 impl Default for Settings {
@@ -95,6 +98,7 @@ impl Default for Settings {
             first_run: FirstRun::Active,
             stale_after: Duration::from_mins(10),
             allow_private_addresses: false,
+            time_zone: Zone::UTC,
         }
     }
 }

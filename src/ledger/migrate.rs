@@ -34,7 +34,7 @@ pub(super) const BUSY: Duration = Duration::from_secs(2);
 /// added.
 const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
 
-/// Which items are one incident under several ids; events that numbering dropped although they were
+/// Times that could not be read, as JSON, NULL where all could. Which items are one incident under several ids; events that numbering dropped although they were
 /// decided to be new; when the ids of a page changed last, on which platforms, and how often without an event.
 const STEP_5: &str = "
 ALTER TABLE item ADD COLUMN same_as BLOB;
@@ -43,6 +43,7 @@ ALTER TABLE provider ADD COLUMN dropped_events INTEGER;
 ALTER TABLE provider ADD COLUMN moved_at INTEGER;
 ALTER TABLE provider ADD COLUMN moved_between TEXT;
 ALTER TABLE provider ADD COLUMN silent_moves INTEGER;
+ALTER TABLE provider ADD COLUMN unread_times TEXT;
 ";
 
 /// Documents that are asked for beside the first one: a JSON list of addresses, validators and

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use statuswatch::document::Document;
 use statuswatch::event::{ComponentStatus, Kind, Status, Time, parse_time};
 use statuswatch::snapshot::{Listing, Snapshot, Update, UpdateId};
-use statuswatch::source::{Documents, Limits, ParseError, Source, by_name};
+use statuswatch::source::{self, Documents, Limits, ParseError, Source, by_name};
+use statuswatch::zone::Zone;
 use url::Url;
 
 fn feed() -> &'static dyn Source {
@@ -280,6 +281,49 @@ fn a_dirty_plain_feed_is_read() {
     assert_eq!((seen[3].1, at(3)), ("Neither id nor link", None));
     assert_eq!((seen[4].0, at(4)), ("late-1", Some(time("2026-07-27T09:00:00Z"))));
     assert_eq!(snapshot, parse(fixture("plain.rss")).unwrap(), "ids are the same each time");
+}
+
+fn rss(items: &str) -> String {
+    format!(
+        "<rss version=\"2.0\"><channel><title>Acme</title><link>https://status.acme.example/</link>\
+         <lastBuildDate>Thu, 26 Nov 2026 12:00:00 GMT</lastBuildDate>{items}</channel></rss>"
+    )
+}
+
+fn rss_item(id: &str, more: &str) -> String {
+    format!("<item><guid>{id}</guid><title>Ferry late</title>{more}</item>")
+}
+
+#[test]
+fn dates_are_read_by_the_zone_and_the_other_dates_of_the_document() {
+    let date = |text: &str| format!("<pubDate>{text}</pubDate>");
+    let items = |dates: &[&str]| {
+        let dates = dates.iter().enumerate();
+        rss(&dates.map(|(no, text)| rss_item(&no.to_string(), &date(text))).collect::<String>())
+    };
+    let read = |zone: Option<&str>, dates: &[&str]| {
+        let url = Url::parse("https://status.acme.example/feed").unwrap();
+        let documents = Documents {
+            time_zone: zone.map_or(Zone::UTC, |name| Zone::named(name).unwrap()),
+            ..Documents::only(Document::new(url, None, items(dates)))
+        };
+        source::read(feed(), &documents, Limits::default()).unwrap()
+    };
+    let at = |snapshot: &Snapshot, place: usize| snapshot.incidents[place].updates[0].published_at;
+
+    let berlin = read(Some("Europe/Berlin"), &["24.10.2026 08:28", "26.10.2026 08:28"]);
+    assert_eq!(at(&berlin, 0), Some(time("2026-10-24T06:28:00Z")));
+    assert_eq!(at(&berlin, 1), Some(time("2026-10-26T07:28:00Z")));
+    assert_eq!(berlin.unread_times.count, 0);
+
+    // The later item tells how the earlier one is to be read.
+    let british = read(None, &["10/11/2026 08:28", "24/10/2026 08:28"]);
+    assert_eq!(at(&british, 0), Some(time("2026-11-10T08:28:00Z")));
+
+    let unread = read(None, &["vorgestern", "Thu, 26 Nov 2026 10:00:00 GMT", ""]);
+    assert_eq!((at(&unread, 0), at(&unread, 2)), (None, None));
+    assert_eq!(unread.unread_times.count, 1);
+    assert_eq!(unread.unread_times.examples, ["vorgestern"]);
 }
 
 #[test]

@@ -19,7 +19,9 @@ use statuswatch::ledger::{
     Binding, Checkpoint, LedgerActor, Options, Query, Reader, Record, Recorded, Resume, Verdict,
     Watch,
 };
-use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
+use statuswatch::snapshot::{
+    Coverage, Incident, Listing, Page, Snapshot, UnreadTimes, Update, UpdateId,
+};
 
 /// Runs a story inside an actix system.
 fn story<F: std::future::Future<Output = ()>>(story: F) {
@@ -166,6 +168,7 @@ fn page(version: i64, incidents: Vec<Incident>) -> Snapshot {
             all_components: true,
         },
         rejected: Vec::new(),
+        ..Snapshot::default()
     }
 }
 
@@ -453,6 +456,22 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
                 "incident a resolved: Done.",
             ]
         );
+    });
+}
+
+#[test]
+fn times_that_cannot_be_read_are_remembered_until_they_can() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let unread = |world: &World| {
+            Reader::open(world.dir.path()).unwrap().providers().unwrap().remove(0).unread_times
+        };
+        let mut snapshot = page(0, Vec::new());
+        snapshot.unread_times = UnreadTimes { count: 7, examples: vec!["vorgestern".to_owned()] };
+        world.poll(snapshot.clone()).await;
+        assert_eq!(unread(&world), snapshot.unread_times);
+        world.poll(page(0, Vec::new())).await;
+        assert_eq!(unread(&world), UnreadTimes::default());
     });
 }
 

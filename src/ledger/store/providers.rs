@@ -8,7 +8,7 @@ use crate::config::Provider;
 use crate::event::Time;
 use crate::fetch::Validators;
 use crate::ledger::messages::{Binding, Checkpoint, Failed, Record, Restarted, Unchanged};
-use crate::snapshot::Listing;
+use crate::snapshot::{Listing, UnreadTimes};
 
 /// Deaths of the process over one provider's document after which it is set aside for a while.
 const DEATHS: u32 = 4;
@@ -267,7 +267,7 @@ pub(in crate::ledger) fn put_success(
            next_poll_at = ?11, retry_until = ?12, page_id = coalesce(?13, page_id), page_name = coalesce(?14, page_name),
            page_url = coalesce(?15, page_url), page_version = coalesce(?16, page_version),
            complete_version = coalesce(?17, complete_version), impact = ?18, recent_incidents_at = ?19,
-           recent_maintenances_at = ?20, failures = 0, last_error = NULL, deaths = 0, quarantined_until = NULL
+           recent_maintenances_at = ?20, unread_times = ?21, failures = 0, last_error = NULL, deaths = 0, quarantined_until = NULL
          WHERE id = ?1",
     )?
     .execute(params![
@@ -291,8 +291,14 @@ pub(in crate::ledger) fn put_success(
         snapshot.impact().as_str(),
         millis(first_recent(snapshot.coverage.incidents, state.recent_incidents_at)),
         millis(first_recent(snapshot.coverage.maintenances, state.recent_maintenances_at)),
+        unread_times(&snapshot.unread_times),
     ])?;
     if state.quiet { forget_quiet(db, &message.provider.id) } else { Ok(()) }
+}
+
+/// As JSON, where there are any.
+fn unread_times(unread: &UnreadTimes) -> Option<String> {
+    (unread.count > 0).then(|| serde_json::to_string(unread).ok()).flatten()
 }
 
 /// Writes down a failed poll. The validators stay unless what was answered could not be read.

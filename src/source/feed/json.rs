@@ -5,8 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::read::{Feed, Item, TITLE, escape};
-use super::time;
-use crate::source::{Limits, ParseError};
+use crate::source::{Limits, ParseError, dates};
 use crate::text::one_line;
 
 #[derive(Deserialize)]
@@ -107,8 +106,8 @@ fn item(json: JsonItem) -> Item {
         link: json.url.as_deref().and_then(crate::source::shared::link),
         title: one_line(&json.title.unwrap_or_default(), TITLE),
         body,
-        published: json.date_published.as_deref().and_then(time::parse),
-        updated: json.date_modified.as_deref().and_then(time::parse),
+        published: json.date_published.as_deref().and_then(dates::read),
+        updated: json.date_modified.as_deref().and_then(dates::read),
     }
 }
 

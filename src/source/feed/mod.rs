@@ -12,7 +12,6 @@ mod json;
 mod latest;
 mod markup;
 pub(super) mod read;
-pub(super) mod time;
 mod words;
 mod xml;
 
@@ -163,6 +162,7 @@ fn snapshot(feed: &Read) -> Snapshot {
         incidents,
         components: Vec::new(),
         rejected,
+        ..Snapshot::default()
     }
 }
 

@@ -8,10 +8,10 @@ use std::panic::catch_unwind;
 use feed_rs::model::{Entry, FeedType, Link, Text};
 use feed_rs::parser;
 
-use super::{markup, time, xml};
+use super::{markup, xml};
 use crate::document::{Document, Shape};
 use crate::event::Time;
-use crate::source::{Limits, ParseError};
+use crate::source::{Limits, ParseError, dates};
 use crate::text::{html_to_text, one_line};
 
 /// Characters of a title that are kept.
@@ -82,7 +82,7 @@ fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
         parser::Builder::new()
             // An id is taken from the item or made here, never drawn at random.
             .id_generator(|_, _, _| String::new())
-            .timestamp_parser(time::parse)
+            .timestamp_parser(dates::read)
             .sanitize_content(false)
             .build()
             .parse(source.as_bytes())
