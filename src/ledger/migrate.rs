@@ -34,8 +34,9 @@ pub(super) const BUSY: Duration = Duration::from_secs(2);
 /// added.
 const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
 
-/// Times that could not be read, as JSON, NULL where all could. Which items are one incident under several ids; events that numbering dropped although they were
-/// decided to be new; when the ids of a page changed last, on which platforms, and how often without an event.
+/// Which items are one incident under several ids; events that numbering dropped although they were
+/// decided to be new; when the ids of a page changed last, on which platforms, and how often without
+/// an event; times that could not be read, as JSON, NULL where all could.
 const STEP_5: &str = "
 ALTER TABLE item ADD COLUMN same_as BLOB;
 CREATE INDEX item_same ON item(provider, same_as) WHERE same_as IS NOT NULL;

@@ -283,6 +283,34 @@ fn a_dirty_plain_feed_is_read() {
     assert_eq!(snapshot, parse(fixture("plain.rss")).unwrap(), "ids are the same each time");
 }
 
+/// The forms of the titles are those of pages in the wild; each item says nothing else of its
+/// status.
+#[test]
+fn the_status_of_a_plain_item_is_found_in_its_title() {
+    let snapshot = snapshot("title-words.rss");
+    let open: Vec<_> =
+        snapshot.open().map(|incident| (incident.id.as_str(), incident.status)).collect();
+    assert_eq!(
+        open,
+        [
+            ("g16", Status::Update),
+            ("g17", Status::Investigating),
+            ("g18", Status::Investigating),
+            ("g19", Status::Monitoring),
+            ("g22", Status::Scheduled),
+            ("g23", Status::Scheduled),
+        ]
+    );
+    let status = |id: &str| {
+        let incident = snapshot.incidents.iter().find(|incident| incident.id == id).unwrap();
+        (incident.kind, incident.status)
+    };
+    assert_eq!(status("g20"), (Kind::Maintenance, Status::Completed));
+    assert_eq!(status("g23"), (Kind::Maintenance, Status::Scheduled));
+    assert_eq!(status("g31"), (Kind::Incident, Status::Postmortem));
+    assert_eq!(status("g9"), (Kind::Incident, Status::Resolved));
+}
+
 fn rss(items: &str) -> String {
     format!(
         "<rss version=\"2.0\"><channel><title>Acme</title><link>https://status.acme.example/</link>\
@@ -292,6 +320,74 @@ fn rss(items: &str) -> String {
 
 fn rss_item(id: &str, more: &str) -> String {
     format!("<item><guid>{id}</guid><title>Ferry late</title>{more}</item>")
+}
+
+#[test]
+fn what_stands_beside_an_item_says_that_it_is_past() {
+    let items = [
+        ("plain", ""),
+        ("category", "<category>Resolved</category>"),
+        (
+            "categories",
+            "<category>Ferries</category><category domain=\"x\"><![CDATA[RESOLVED]]></category>",
+        ),
+        ("product", "<category>Resolved Ltd</category>"),
+        ("status", "<x:status xmlns:x=\"urn:x\">investigating</x:status>"),
+        ("ended", "<endDate>2026-11-25 10:00 UTC</endDate>"),
+        ("ends", "<category>Maintenance</category><endDate>2026-11-27T10:00:00Z</endDate>"),
+        (
+            "window",
+            "<category>Scheduled maintenance</category><endDate>2026-11-25T10:00:00Z</endDate>",
+        ),
+        (
+            "ahead",
+            "<category>Scheduled maintenance</category><endDate>2026-11-28T10:00:00Z</endDate>",
+        ),
+        ("later", "<description>Investigating: slow.</description><category>Closed</category>"),
+        ("body", "<description>This incident has been resolved.</description>"),
+        (
+            "prose",
+            "<description>One issue has been resolved. Another one is being worked on.</description>",
+        ),
+    ];
+    let body: String = items.iter().map(|(id, more)| rss_item(id, more)).collect();
+    let snapshot = parse(rss(&body)).unwrap();
+    let seen: Vec<_> = snapshot.incidents.iter().map(|i| (i.id.as_str(), i.status)).collect();
+    assert_eq!(
+        seen,
+        [
+            ("plain", Status::Update),
+            ("category", Status::Resolved),
+            ("categories", Status::Resolved),
+            ("product", Status::Update),
+            ("status", Status::Investigating),
+            ("ended", Status::Resolved),
+            ("ends", Status::Update),
+            ("window", Status::Completed),
+            ("ahead", Status::Scheduled),
+            ("later", Status::Resolved),
+            ("body", Status::Resolved),
+            ("prose", Status::Update),
+        ]
+    );
+    let ahead = &snapshot.incidents[8];
+    assert_eq!(ahead.scheduled_until, Some(time("2026-11-28T10:00:00Z")));
+
+    let atom = parse(
+        "<feed xmlns=\"http://www.w3.org/2005/Atom\"><title>Acme</title><entry><id>a</id>\
+         <title>Ferry late</title><category term=\"resolved\"/></entry>\
+         <entry><id>b</id><title>Ferry late</title></entry></feed>",
+    )
+    .unwrap();
+    assert_eq!(atom.incidents[0].status, Status::Resolved);
+    assert_eq!(atom.incidents[1].status, Status::Update);
+
+    let json = r#"{"version": "https://jsonfeed.org/version/1.1", "items": [
+        {"id": "a", "title": "Ferry late", "tags": ["ferries", "Resolved"]},
+        {"id": "b", "title": "Ferry late", "tags": "Resolved"}]}"#;
+    let json = parse(json).unwrap();
+    assert_eq!(json.incidents[0].status, Status::Resolved);
+    assert_eq!(json.incidents[1].status, Status::Update);
 }
 
 #[test]

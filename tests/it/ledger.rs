@@ -95,9 +95,14 @@ impl World {
     }
 
     async fn poll_from(&mut self, source: &str, snapshot: Snapshot) -> Recorded {
+        self.poll_by(source, 1, snapshot).await
+    }
+
+    /// As a version of the source reads it.
+    async fn poll_by(&mut self, source: &str, version: u32, snapshot: Snapshot) -> Recorded {
         self.clock += chrono::Duration::minutes(1);
         let document_url = self.provider.url.clone();
-        let binding = Binding { source: source.to_owned(), version: 1, document_url };
+        let binding = Binding { source: source.to_owned(), version, document_url };
         let record = Record {
             provider: Arc::clone(&self.provider),
             generation: 1,
@@ -456,6 +461,55 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
                 "incident a resolved: Done.",
             ]
         );
+    });
+}
+
+/// An upgrade that reads a feed better is no news of the provider's.
+#[test]
+fn what_a_new_version_of_a_source_sees_in_the_same_words_is_put_right_silently() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let shown = |items: &[(&str, Status, i64, &str)]| {
+            let incidents = items.iter().map(|(title, status, minute, text)| Incident {
+                title: (*title).to_owned(),
+                ..incident(
+                    title.split(' ').next().unwrap(),
+                    vec![Update {
+                        id: UpdateId::Latest,
+                        status: *status,
+                        published_at: Some(at(*minute)),
+                        edited_at: None,
+                        text: (*text).to_owned(),
+                    }],
+                )
+            });
+            let mut snapshot = page(0, incidents.collect());
+            snapshot.page.version = None;
+            snapshot.coverage.incidents = Listing::Unknown;
+            snapshot
+        };
+        let before = [
+            ("a behoben", Status::Update, 1, "Words."),
+            ("b behoben", Status::Update, 1, "Words."),
+            ("c", Status::Update, 1, "Words."),
+        ];
+        world.poll_by("feed", 1, shown(&before)).await;
+        assert_eq!(world.short(), [""; 0]);
+        let after = [
+            ("a behoben", Status::Resolved, 1, "Words."),
+            ("b behoben", Status::Resolved, 3, "Other words."),
+            ("c behoben", Status::Resolved, 1, "Words."),
+        ];
+        world.poll_by("feed", 2, shown(&after)).await;
+        // What the page has changed is told: another text, another title.
+        assert_eq!(
+            world.short(),
+            ["incident c resolved r2: Words.", "incident b resolved: Other words."]
+        );
+        let open = Reader::open(world.dir.path()).unwrap().open_items(None).unwrap();
+        assert_eq!(open, []);
+        world.poll_by("feed", 2, shown(&after)).await;
+        assert_eq!(world.short(), [""; 0]);
     });
 }
 

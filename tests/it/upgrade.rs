@@ -24,7 +24,8 @@ const BACK: [(i64, &str); 4] = [
         "DROP INDEX item_same; ALTER TABLE item DROP COLUMN same_as;
          ALTER TABLE provider DROP COLUMN dropped_events; ALTER TABLE provider DROP COLUMN moved_at;
          ALTER TABLE provider DROP COLUMN moved_between;
-         ALTER TABLE provider DROP COLUMN silent_moves;",
+         ALTER TABLE provider DROP COLUMN silent_moves;
+         ALTER TABLE provider DROP COLUMN unread_times;",
     ),
     (3, "ALTER TABLE provider DROP COLUMN companions;"),
     (2, "ALTER TABLE component DROP COLUMN digest; DROP TABLE quiet;"),

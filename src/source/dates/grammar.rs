@@ -66,8 +66,9 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Goes on behind so many tokens; `None` where there are fewer.
     pub(super) fn take(&mut self, tokens: usize) -> Option<()> {
-        self.at += tokens;
+        self.at = Some(self.at + tokens).filter(|at| *at <= self.tokens.len())?;
         Some(())
     }
 
@@ -94,7 +95,9 @@ impl<'t> Reader<'t> {
                 };
             }
             // The monotonic clock that Go appends.
-            "m" if self.glued_sign(1) == Some('=') => return self.take(self.tokens.len()),
+            "m" if self.glued_sign(1) == Some('=') => {
+                return self.take(self.tokens.len() - self.at);
+            }
             "a" | "p" if self.is_half(0) => {
                 self.parts.pm = Some(word == "p");
                 let dot = matches!(self.token(1), Some(Token { class: Class::Sign('.'), .. }));

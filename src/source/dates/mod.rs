@@ -180,8 +180,8 @@ fn unix(text: &str) -> Option<Time> {
     if !text.starts_with(|c: char| c.is_ascii_digit()) || text.len() > 40 {
         return None;
     }
-    let time = match text.parse::<i64>() {
-        Ok(number) => match number {
+    let time = if let Ok(number) = text.parse::<i64>() {
+        match number {
             1_000_000_000..10_000_000_000 => DateTime::from_timestamp(number, 0),
             1_000_000_000_000..10_000_000_000_000 => DateTime::from_timestamp_millis(number),
             1_000_000_000_000_000..10_000_000_000_000_000 => {
@@ -189,14 +189,11 @@ fn unix(text: &str) -> Option<Time> {
             }
             1_000_000_000_000_000_000.. => Some(DateTime::from_timestamp_nanos(number)),
             _ => None,
-        },
-        Err(_) => {
-            let number: f64 = text.parse().ok()?;
-            let millis = if number < 1e10 { number * 1000.0 } else { number };
-            (1e12..1e13)
-                .contains(&millis)
-                .then(|| DateTime::from_timestamp_millis(millis as i64))?
         }
+    } else {
+        let number: f64 = text.parse().ok()?;
+        let millis = if number < 1e10 { number * 1000.0 } else { number };
+        (1e12..1e13).contains(&millis).then(|| DateTime::from_timestamp_millis(millis as i64))?
     };
     time.and_then(expressible)
 }

@@ -9,7 +9,7 @@
 use chrono::TimeDelta;
 
 use super::read::Item;
-use super::words;
+use super::titles;
 use crate::event::{Status, Time};
 use crate::snapshot::{Update, UpdateId};
 use crate::source::dates::Parts;
@@ -43,7 +43,7 @@ pub(in crate::source) fn updates(item: &Item) -> Vec<Update> {
     let mut places: std::collections::HashMap<Time, u32> = std::collections::HashMap::new();
     for (time, block) in dated {
         // "Update" names no status: the former one still holds.
-        let status = words::status(&block.label).unwrap_or(former);
+        let status = titles::label(&block.label).unwrap_or(former);
         former = status;
         let id = time.map_or(UpdateId::Content, |time| {
             // Counted from the oldest, so that a newer one in the same minute moves nobody.
