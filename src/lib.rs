@@ -31,3 +31,4 @@ pub mod supervisor;
 pub mod telemetry;
 pub mod text;
 pub mod world;
+pub mod zone;

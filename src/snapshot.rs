@@ -5,6 +5,8 @@
 //! What a snapshot leaves out means nothing unless its [`Coverage`] says that it would have been
 //! listed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 
 /// What one poll says.
@@ -20,6 +22,33 @@ pub struct Snapshot {
     pub coverage: Coverage,
     /// What was in the document and could not be used: told as a diagnostic, never as an event.
     pub rejected: Vec<String>,
+    /// Times that were written and could not be read: what carries one is told under the time of
+    /// observation.
+    pub unread_times: UnreadTimes,
+}
+
+/// Times of a document that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UnreadTimes {
+    /// How many.
+    pub count: usize,
+    /// Some of them as written, at most three: plain text, at most 60 characters each.
+    pub examples: Vec<String>,
+}
+
+impl UnreadTimes {
+    /// What a person should know; `None` where all was read.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let (noun, such) = match self.count {
+            0 => return None,
+            1 => ("time", ""),
+            _ => ("times", "such as "),
+        };
+        let examples: Vec<String> =
+            self.examples.iter().map(|example| format!("\"{example}\"")).collect();
+        Some(format!("{} {noun} cannot be read: {such}{}", self.count, examples.join(", ")))
+    }
 }
 
 /// The page behind the documents.

@@ -91,6 +91,7 @@ fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
             row.open = Some(snapshot.open().count());
             row.components = Some(snapshot.components.len());
             row.warnings.extend(astray(provider, found));
+            row.warnings.extend(snapshot.unread_times.warning());
             row.warnings.extend(
                 unmatched(&provider.filter, snapshot)
                     .iter()

@@ -16,6 +16,7 @@ use crate::event::{Component, Impact, Kind, Status};
 use crate::poller::Trouble;
 use crate::poller::cycle::Examined;
 use crate::redact::redact;
+use crate::snapshot::UnreadTimes;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -31,6 +32,7 @@ struct Report<'a> {
     listed: usize,
     components: &'a [Component],
     rejected: &'a [String],
+    unread_times: &'a UnreadTimes,
     entry: &'a str,
 }
 
@@ -92,6 +94,7 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
             listed: found.snapshot.incidents.len(),
             components: &found.snapshot.components,
             rejected: &found.snapshot.rejected,
+            unread_times: &found.snapshot.unread_times,
             entry: &entry,
         })?;
     } else {
@@ -133,6 +136,9 @@ fn text(found: &Examined, open: &[Open<'_>], entry: &str) -> String {
     }
     for rejected in snapshot.rejected.iter().take(5) {
         fact("Unusable", rejected);
+    }
+    if let Some(warning) = snapshot.unread_times.warning() {
+        fact("Times", &warning);
     }
     if !snapshot.components.is_empty() {
         let mut table = Table::new(&["COMPONENT", "GROUP", "STATE", "ID"]);

@@ -138,6 +138,7 @@ fn trouble(provider: &ProviderView) -> String {
                 provider.dropped_events
             )
         }),
+        provider.unread_times.warning(),
     ];
     lines
         .into_iter()

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time, format_time};
 use crate::ledger::{OpenItem, ProviderRow, SinkRow};
+use crate::snapshot::UnreadTimes;
 
 /// How far what is known may be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -114,6 +115,8 @@ pub struct ProviderView {
     pub suspect: Option<String>,
     /// Events that were decided to be new and dropped, because their ids were in use: a defect.
     pub dropped_events: u32,
+    /// Times of its documents that could not be read, and some of them.
+    pub unread_times: UnreadTimes,
 }
 
 /// One incident or maintenance.
@@ -236,6 +239,7 @@ fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
         quarantined_until: row.quarantined_until.filter(|until| *until > now).map(format_time),
         suspect: row.suspect.clone(),
         dropped_events: row.dropped_events,
+        unread_times: row.unread_times.clone(),
     }
 }
 
@@ -328,6 +332,7 @@ pub(super) mod tests {
             quarantined_until: None,
             suspect: None,
             dropped_events: 0,
+            unread_times: UnreadTimes::default(),
         }
     }
 

@@ -26,7 +26,7 @@ macro_rules! with_settings {
     ($($first:literal),*) => {
         &[
             $($first,)* "interval", "incident_interval", "timeout", "connect_timeout", "jitter", "backoff", "max_body", "max_items",
-            "first_run", "stale_after", "max_wait", "host_pace", "allow_private_addresses", "components", "regions", "min_impact", "kinds", "maintenance",
+            "first_run", "stale_after", "max_wait", "host_pace", "allow_private_addresses", "time_zone", "components", "regions", "min_impact", "kinds", "maintenance",
         ]
     };
 }

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::event::{Impact, Kind};
 use crate::source::JsonMap;
+use crate::zone::Zone;
 
 /// A whole, valid configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +85,8 @@ pub struct Settings {
     pub host_pace: Option<Duration>,
     /// Whether names and redirects may lead to private addresses.
     pub allow_private_addresses: bool,
+    /// The zone of times that a page writes without one and does not state.
+    pub time_zone: Zone,
 }
 
 impl Default for Settings {
@@ -102,6 +105,7 @@ impl Default for Settings {
             max_wait: Duration::from_hours(1),
             host_pace: None,
             allow_private_addresses: false,
+            time_zone: Zone::UTC,
         }
     }
 }

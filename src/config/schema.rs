@@ -62,6 +62,9 @@ macro_rules! with_settings {
                 /// Whether a redirect or a name may lead to a loopback or private address. Default
                 /// false.
                 allow_private_addresses: bool,
+                /// The zone of times that a page writes without one and does not state: a name
+                /// such as `Europe/Berlin` or an offset such as `+02:00`. Default UTC.
+                time_zone: String,
                 /// Names, globs or ids of the components to be told of. Default: all.
                 components: Vec<String>,
                 /// Globs of the regions to be told of. Default: all.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::document::Place;
 use super::keys;
 use super::model::{Backoff, Filter, FirstRun, MaintenanceFilter, Settings};
-use super::reader::{Complaint, Reader, Section};
+use super::reader::{Complaint, Reader, Section, nearest, short};
 use super::units::render_duration;
 use crate::event::{Impact, Kind};
+use crate::zone::Zone;
 
 /// Settings as resolved so far, and which of them somebody wrote.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +78,7 @@ impl Resolved {
         let pace = reader.duration(section, "host_pace", &keys::HOST_PACE);
         set(&mut settings.host_pace, pace.map(Some));
         set(&mut settings.allow_private_addresses, reader.flag(section, "allow_private_addresses"));
+        set(&mut settings.time_zone, time_zone(reader, section));
         let filter = &mut new.filter;
         set(&mut filter.components, reader.texts(section, "components"));
         set(&mut filter.regions, reader.texts(section, "regions"));
@@ -149,6 +151,20 @@ impl Resolved {
             "the provider is called unreachable between two polls",
         );
     }
+}
+
+/// A zone of the IANA database, or an offset.
+fn time_zone(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Zone> {
+    reader.value(section, "time_zone", "a time zone", |name| {
+        Zone::named(name).ok_or_else(|| {
+            let complaint = Complaint::new(format!("unknown time zone \"{}\"", short(name)));
+            complaint.help(match nearest(name, Zone::names()) {
+                Some(meant) => format!("did you mean \"{meant}\"?"),
+                None => "write a name such as \"Europe/Berlin\", or an offset such as \"+02:00\""
+                    .to_owned(),
+            })
+        })
+    })
 }
 
 /// A backoff over `base`.

@@ -78,6 +78,8 @@ pub(super) fn record(
     if anew {
         aside.oddities = Oddities::default();
     }
+    let version = message.checkpoint.binding.as_ref().map(|binding| binding.version);
+    let reread = !new_source && state.source_version.is_some() && state.source_version != version;
     let first_run = state.baseline_at.is_none();
     let watched_since = state.baseline_at.unwrap_or(now);
     let mut changed = Vec::new();
@@ -136,6 +138,7 @@ pub(super) fn record(
                 && (listing == Listing::Recent && history_at.is_none() && message.source() != FEED
                     || healed.moved && healed.is_deeper(incident)),
             reported: &reported,
+            reread,
         };
         let outcome = reconcile(known.as_ref(), &seen, incident, context);
         let former = elsewhere.map(|elsewhere| elsewhere.former);

@@ -54,6 +54,8 @@ ALTER TABLE provider ADD COLUMN real_interval_ms INTEGER;
 ALTER TABLE provider ADD COLUMN full_at INTEGER;
 ALTER TABLE provider ADD COLUMN false_304_at INTEGER;
 ALTER TABLE provider ADD COLUMN unconditional_until INTEGER;
+-- Times that could not be read, as JSON; NULL where all could.
+ALTER TABLE provider ADD COLUMN unread_times TEXT;
 ";
 
 /// Documents that are asked for beside the first one: a JSON list of addresses, validators and

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use super::{LedgerError, migrate, store};
 use crate::event::{Component, Impact, Kind, StatusEvent, Time};
 use crate::sink::Recorded;
+use crate::snapshot::UnreadTimes;
 
 /// A reader of its own connection; sees each transaction whole or not at all.
 pub struct Reader {
@@ -76,6 +77,8 @@ pub struct ProviderRow {
     pub suspect: Option<String>,
     /// Events that were decided to be new and dropped, because their ids were in use: a defect.
     pub dropped_events: u32,
+    /// Times of its documents that could not be read at the last poll that brought one.
+    pub unread_times: UnreadTimes,
 }
 
 /// An open incident or maintenance.
@@ -279,7 +282,7 @@ const PROVIDERS: &str = "
       iif(quiet.at IS NULL, last_outcome, 'unchanged'), last_error, coalesce(quiet.next_at, next_poll_at), failures,
       unreachable, restarts, last_restart_at, last_restart_cause, parked, quarantined_until, shrunk, quiet_since,
       silent_moves, coalesce(dropped_events, 0),
-      retry_until, retry_by, real_interval_ms, false_304_at, unconditional_until
+      retry_until, retry_by, real_interval_ms, false_304_at, unconditional_until, unread_times
     FROM provider LEFT JOIN quiet ON quiet.provider = id ORDER BY watched DESC, id";
 
 /// Takes the columns of a row one after the other: by name each would be searched for among all of
@@ -335,6 +338,10 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         real_interval_ms: columns.take()?,
         false_304_at: columns.time()?,
         unconditional_until: columns.time()?,
+        unread_times: columns
+            .take::<Option<String>>()?
+            .and_then(|json| serde_json::from_str(&json).ok())
+            .unwrap_or_default(),
     })
 }
 

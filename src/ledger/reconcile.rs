@@ -86,6 +86,9 @@ pub struct Context<'a> {
     /// Which of the incident's updates, by their place, were reported or remembered under another id
     /// of it; none where it has had but one.
     pub reported: &'a [bool],
+    /// The document is read by another version of its source than the known state was: what differs
+    /// may be our reading alone.
+    pub reread: bool,
 }
 
 /// What became of one incident.
@@ -153,7 +156,7 @@ pub fn reconcile(
         if context.reported.get(place) == Some(&true) {
             remember_update(&mut outcome, key, seen, update);
         } else {
-            judge_update(&mut outcome, key, seen, incident, update, context);
+            judge_update(&mut outcome, known, key, seen, incident, update, context);
         }
     }
     conclude(&mut outcome, known, key, incident, context);
@@ -287,6 +290,7 @@ pub(super) fn version(key: IncidentKey, update: &Update) -> (UpdateKey, Fingerpr
 
 fn judge_update(
     outcome: &mut Outcome,
+    known: Option<&KnownItem>,
     key: IncidentKey,
     seen: &[Seen],
     incident: &Incident,
@@ -305,8 +309,10 @@ fn judge_update(
         matches!(update.id, UpdateId::Timed(..)) && was_moved(key, seen, incident, fingerprint);
     let mut revision = versions().map(|seen| seen.revision).max().unwrap_or(0) + 1;
     let mut told_id = id;
-    let mut late = stale || moved;
-    if update.id == UpdateId::Latest {
+    let reread = known.filter(|known| context.reread && known.title == incident.title);
+    let reread = reread.is_some_and(|known| is_reread(key, seen, known, update));
+    let mut late = stale || moved || reread;
+    if update.id == UpdateId::Latest && !reread {
         // The document shows one update an incident: time tells a new one from an edit of the last.
         let at = update.published_at;
         match &outcome.item.latest {
@@ -342,6 +348,19 @@ fn judge_update(
         id: event_id(update_key, incident.kind, fingerprint),
         ..draft(incident, context)
     });
+}
+
+/// Whether an update that carries nothing but its words is a known one in which this version of the
+/// source sees another status: the same words at the same time are known under one.
+fn is_reread(key: IncidentKey, seen: &[Seen], known: &KnownItem, update: &Update) -> bool {
+    let by_words = matches!(update.id, UpdateId::Latest | UpdateId::Content);
+    let newer = update.published_at > known.newest_at;
+    by_words
+        && !newer
+        && Status::ALL.iter().any(|&status| {
+            let former = UpdateKey::content(key, status, &update.text);
+            seen.iter().any(|seen| seen.update == former)
+        })
 }
 
 /// Whether an update that is recognised by its time is a known one under another time: the same
@@ -466,6 +485,10 @@ fn silent_change(
         item.status = known.status;
         item.impact = known.impact;
         item.open = known.open;
+        return None;
+    }
+    if context.reread && newest <= known.newest_at && known.title == incident.title {
+        // The page has said nothing since: the state is put right without an event.
         return None;
     }
     let count = known.changes.to_string();

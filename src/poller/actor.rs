@@ -240,6 +240,9 @@ impl Poller {
                             "an item could not be used"
                         );
                     }
+                    if let Some(warning) = snapshot.unread_times.warning() {
+                        tracing::info!(provider = provider.id, "{warning}");
+                    }
                     let unmatched = unmatched(&provider.filter, &snapshot);
                     let observed_at = crate::clock::now();
                     let record = Record {

@@ -296,14 +296,16 @@ async fn read_documents(
     shared.work.weigh(&mut place, document.body.len());
     let turn = shared.work.turn(place).await;
     let described = description.clone();
+    let time_zone = provider.settings.time_zone;
     let (first, read, details) = shared
         .reading
         .read(&provider.id, move || {
             if let Some(details) = source.glance(&document, &known) {
                 return Ok::<_, ParseError>((document, None, details));
             }
-            let documents = Documents { description: described, ..Documents::only(document) };
-            let snapshot = source.parse(&documents, limits)?;
+            let documents =
+                Documents { description: described, time_zone, ..Documents::only(document) };
+            let snapshot = source::read(source, &documents, limits)?;
             let details = source.details(&documents.first, &snapshot, &known);
             Ok((documents.first, Some(snapshot), details))
         })
@@ -316,7 +318,7 @@ async fn read_documents(
     } else {
         // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what
         // was parsed of it.
-        let alone = Documents { description, ..Documents::only(first) };
+        let alone = Documents { description, time_zone, ..Documents::only(first) };
         read_with_details(shared, provider, source, alone, (details, brought), turn.pause()).await?
     };
     // What the page says now is told at once; without its details it is asked for in full again
@@ -431,7 +433,10 @@ async fn parse(
     documents: Documents,
     limits: Limits,
 ) -> Result<Snapshot, Trouble> {
-    Ok(shared.reading.read(&provider.id, move || source.parse(&documents, limits)).await??)
+    Ok(shared
+        .reading
+        .read(&provider.id, move || source::read(source, &documents, limits))
+        .await??)
 }
 
 #[cfg(test)]

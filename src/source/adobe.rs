@@ -135,6 +135,7 @@ impl Source for Adobe {
             incidents,
             components: Vec::new(),
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

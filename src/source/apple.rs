@@ -134,6 +134,7 @@ impl Source for Apple {
             incidents,
             components: Vec::new(),
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

@@ -32,6 +32,10 @@ impl Source for Azure {
         NAME
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn accept(&self) -> &'static str {
         Feed.accept()
     }

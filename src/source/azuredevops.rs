@@ -122,6 +122,7 @@ impl Source for AzureDevOps {
             incidents: Vec::new(),
             components,
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

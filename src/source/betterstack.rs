@@ -225,6 +225,7 @@ impl Source for BetterStack {
             components,
             coverage: Coverage { incidents: listing, maintenances: listing, all_components },
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

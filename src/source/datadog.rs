@@ -176,6 +176,7 @@ impl Source for Datadog {
                 all_components: of_components == 0,
             },
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

@@ -166,6 +166,7 @@ impl Source for FireHydrant {
             incidents,
             components,
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

@@ -164,6 +164,7 @@ impl Source for Google {
             incidents,
             components: Vec::new(),
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

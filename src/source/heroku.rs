@@ -162,6 +162,7 @@ impl Source for Heroku {
                 })
                 .collect(),
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 

@@ -172,6 +172,7 @@ impl Source for Instatus {
                 all_components,
             },
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 

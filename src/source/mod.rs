@@ -15,6 +15,7 @@ mod checkly;
 mod cloudflare;
 mod cstate;
 mod datadog;
+mod dates;
 mod described;
 pub mod detect;
 mod feed;
@@ -56,6 +57,7 @@ pub use described::{JsonMap, NAME as JSON, Word};
 use crate::document::Document;
 use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
+use crate::zone::Zone;
 
 /// Every source; recognition asks them in this order, the pickiest first.
 pub static SOURCES: &[&dyn Source] = &[
@@ -170,6 +172,21 @@ pub trait Source: Sync {
     }
 }
 
+/// Reads the documents of one poll with `source`: local times in their zone, ambiguous dates by the
+/// other dates of the document, and [`Snapshot::unread_times`] filled in.
+///
+/// # Errors
+/// Those of [`Source::parse`].
+pub fn read(
+    source: &dyn Source,
+    documents: &Documents,
+    limits: Limits,
+) -> Result<Snapshot, ParseError> {
+    let (parsed, unread_times) =
+        dates::within(documents.time_zone, || source.parse(documents, limits));
+    parsed.map(|snapshot| Snapshot { unread_times, ..snapshot })
+}
+
 /// The documents of one poll.
 #[derive(Debug, Clone)]
 pub struct Documents {
@@ -180,13 +197,15 @@ pub struct Documents {
     pub details: Vec<(&'static str, Document)>,
     /// How the user describes them, for the source that reads what is described.
     pub description: Option<Arc<JsonMap>>,
+    /// The zone of times that are written without one, where the page states none.
+    pub time_zone: Zone,
 }
 
 impl Documents {
     /// The first document alone.
     #[must_use]
     pub fn only(first: Document) -> Self {
-        Self { first, details: Vec::new(), description: None }
+        Self { first, details: Vec::new(), description: None, time_zone: Zone::UTC }
     }
 
     /// The detail asked for as `role`.

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 
-use chrono::DateTime;
 use serde::Deserialize;
 use url::Url;
 
@@ -13,7 +12,7 @@ use super::shared::fields::{self, Id};
 use super::shared::{Items, List, html_title, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
-use crate::event::{ComponentStatus, Impact, Kind, Status, Time, expressible, parse_time};
+use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
 use crate::text::{decode_entities, one_line};
 
@@ -139,6 +138,7 @@ impl Source for Okta {
             incidents: out,
             components: Vec::new(),
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }
@@ -243,12 +243,7 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
 
 /// A time as Salesforce writes it: `2026-03-07T09:00:00.000+0000`.
 fn time(text: &str) -> Option<Time> {
-    let text = text.trim();
-    parse_time(text).or_else(|| {
-        DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z")
-            .ok()
-            .and_then(|time| expressible(time.to_utc()))
-    })
+    fields::moment_of(text)
 }
 
 fn impact(category: &str) -> Impact {

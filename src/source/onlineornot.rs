@@ -206,6 +206,7 @@ impl Source for OnlineOrNot {
             components: parts,
             coverage: Coverage { incidents: listing, maintenances: listing, all_components },
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 

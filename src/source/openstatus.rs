@@ -146,6 +146,7 @@ impl Source for OpenStatus {
                 .collect(),
             coverage: Coverage { incidents: listing, maintenances: listing, all_components },
             rejected,
+            ..Snapshot::default()
         })
     }
 

@@ -191,6 +191,7 @@ impl Source for PagerDuty {
                 all_components,
             },
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

@@ -173,6 +173,7 @@ impl Source for Salesforce {
             incidents,
             components: Vec::new(),
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 

@@ -123,6 +123,7 @@ impl Source for Slack {
             incidents: incidents.into_iter().map(|dated| dated.incident).collect(),
             components: Vec::new(),
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 

@@ -179,6 +179,7 @@ fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, Parse
             .collect(),
         components,
         rejected: reader.into_rejected(),
+        ..Snapshot::default()
     })
 }
 
@@ -280,6 +281,7 @@ fn read_incidents_alone<W: Way>(first: &Document, limits: Limits) -> Result<Snap
         incidents: incidents.read.into_iter().map(Read::finish).collect(),
         components: Vec::new(),
         rejected: reader.into_rejected(),
+        ..Snapshot::default()
     })
 }
 

@@ -15,7 +15,7 @@ use super::shared::fields::{self, Id};
 use super::shared::{
     Items, List, MAX_NAME, Order, Written, in_order, json, link, marks, prose, sibling, words,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
@@ -142,6 +142,7 @@ impl Source for StatusPal {
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        dates::page_zone("UTC");
         let summary: Summary = json(&documents.first, NAME)?;
         let mut items = Items::new(limits);
         let mut components = Vec::new();
@@ -196,6 +197,7 @@ impl Source for StatusPal {
             components,
             coverage: Coverage { incidents: listing, maintenances: listing, all_components },
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 

@@ -12,11 +12,12 @@ use url::Url;
 use super::shared::fields::{self, Id};
 use super::shared::words::look_up;
 use super::shared::{Beat, Items, List, MAX_NAME, at, bases, json, marks, outage, prose};
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
 use crate::text::one_line;
+use crate::zone::Zone;
 
 const NAME: &str = "uptimekuma";
 const PAGE: &str = "page";
@@ -115,16 +116,20 @@ struct Maintenance {
     description: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     status: String,
+    /// In which a window of strategy "single" is written: `getStatus` of the server's
+    /// `model/maintenance.js`.
+    #[serde(default, deserialize_with = "fields::or_default")]
+    timezone: String,
     #[serde(rename = "timeslotList", default, deserialize_with = "fields::or_default")]
     slots: Vec<Slot>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Slot {
-    #[serde(rename = "startDate", default, deserialize_with = "fields::moment")]
-    start: Option<Time>,
-    #[serde(rename = "endDate", default, deserialize_with = "fields::moment")]
-    end: Option<Time>,
+    #[serde(rename = "startDate", default, deserialize_with = "fields::or_default")]
+    start: String,
+    #[serde(rename = "endDate", default, deserialize_with = "fields::or_default")]
+    end: String,
 }
 
 impl Source for UptimeKuma {
@@ -151,6 +156,8 @@ impl Source for UptimeKuma {
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        // The server stores and sends local times in UTC, but for the windows of maintenances.
+        dates::page_zone("UTC");
         let heartbeats: Heartbeats = json(&documents.first, NAME)?;
         if heartbeats.beats.len() > limits.max_items {
             return Err(ParseError::TooMany {
@@ -280,8 +287,11 @@ fn maintenance(wire: &Maintenance) -> Incident {
         ("inactive", Status::Withdrawn),
     ];
     incident.status = look_up(&wire.status, &words).unwrap_or(Status::Scheduled);
-    incident.scheduled_for = wire.slots.first().and_then(|slot| slot.start);
-    incident.scheduled_until = wire.slots.first().and_then(|slot| slot.end);
+    if let Some(slot) = wire.slots.first() {
+        let zone = Zone::named(&wire.timezone);
+        incident.scheduled_for = dates::read_in(zone, &slot.start);
+        incident.scheduled_until = dates::read_in(zone, &slot.end);
+    }
     if !wire.description.trim().is_empty() {
         incident.updates =
             vec![latest(Status::Scheduled, incident.scheduled_for, &wire.description)];

@@ -150,6 +150,7 @@ impl Source for Zendesk {
                 ..Coverage::default()
             },
             rejected,
+            ..Snapshot::default()
         })
     }
 }

@@ -14,17 +14,18 @@ const MODULES: &[(&str, &[&str])] = &[
     ("backoff", &[]),
     ("redact", &[]),
     ("document", &[]),
+    ("zone", &[]),
     // Facts. The clock tells times in the type of events.
     ("event", &["text"]),
     ("clock", &["event"]),
     ("snapshot", &["event"]),
     // Documents in, snapshots out.
     // Its errors name addresses, without their secrets.
-    ("source", &["document", "event", "redact", "snapshot", "text"]),
+    ("source", &["document", "event", "redact", "snapshot", "text", "zone"]),
     // The names of sources, the words of events.
     ("catalog", &["source"]),
     // A name from the file is shown on terminals.
-    ("config", &["catalog", "event", "source", "text"]),
+    ("config", &["catalog", "event", "source", "text", "zone"]),
     ("fetch", &["backoff", "clock", "document", "event", "redact"]),
     // A checkpoint holds what fetch and source want back at the next poll; a cursor is a sink's.
     // Types alone: see ITEMS.
@@ -59,6 +60,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "poller",
             "redact",
             "sink",
+            "snapshot",
             "source",
             "supervisor",
             "telemetry",
@@ -130,7 +132,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sd_notify", &["src/cli/run/"]),
     ("encoding_rs", &["src/document.rs", "src/source/feed/"]),
     ("html_escape", &["src/text/", "src/world/"]),
-    ("unicode_normalization", &["src/event/identity.rs"]),
+    ("unicode_normalization", &["src/event/identity.rs", "src/source/shared/fold.rs"]),
     ("sha2", &["src/event/identity.rs", "src/source/"]),
     ("schemars", &["src/config/", "src/event/"]),
 ];

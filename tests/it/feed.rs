@@ -7,7 +7,8 @@ use bytes::Bytes;
 use statuswatch::document::Document;
 use statuswatch::event::{ComponentStatus, Kind, Status, Time, parse_time};
 use statuswatch::snapshot::{Listing, Snapshot, Update, UpdateId};
-use statuswatch::source::{Documents, Limits, ParseError, Source, by_name};
+use statuswatch::source::{self, Documents, Limits, ParseError, Source, by_name};
+use statuswatch::zone::Zone;
 use url::Url;
 
 fn feed() -> &'static dyn Source {
@@ -280,6 +281,145 @@ fn a_dirty_plain_feed_is_read() {
     assert_eq!((seen[3].1, at(3)), ("Neither id nor link", None));
     assert_eq!((seen[4].0, at(4)), ("late-1", Some(time("2026-07-27T09:00:00Z"))));
     assert_eq!(snapshot, parse(fixture("plain.rss")).unwrap(), "ids are the same each time");
+}
+
+/// The forms of the titles are those of pages in the wild; each item says nothing else of its
+/// status.
+#[test]
+fn the_status_of_a_plain_item_is_found_in_its_title() {
+    let snapshot = snapshot("title-words.rss");
+    let open: Vec<_> =
+        snapshot.open().map(|incident| (incident.id.as_str(), incident.status)).collect();
+    assert_eq!(
+        open,
+        [
+            ("g16", Status::Update),
+            ("g17", Status::Investigating),
+            ("g18", Status::Investigating),
+            ("g19", Status::Monitoring),
+            ("g22", Status::Scheduled),
+            ("g23", Status::Scheduled),
+        ]
+    );
+    let status = |id: &str| {
+        let incident = snapshot.incidents.iter().find(|incident| incident.id == id).unwrap();
+        (incident.kind, incident.status)
+    };
+    assert_eq!(status("g20"), (Kind::Maintenance, Status::Completed));
+    assert_eq!(status("g23"), (Kind::Maintenance, Status::Scheduled));
+    assert_eq!(status("g31"), (Kind::Incident, Status::Postmortem));
+    assert_eq!(status("g9"), (Kind::Incident, Status::Resolved));
+}
+
+fn rss(items: &str) -> String {
+    format!(
+        "<rss version=\"2.0\"><channel><title>Acme</title><link>https://status.acme.example/</link>\
+         <lastBuildDate>Thu, 26 Nov 2026 12:00:00 GMT</lastBuildDate>{items}</channel></rss>"
+    )
+}
+
+fn rss_item(id: &str, more: &str) -> String {
+    format!("<item><guid>{id}</guid><title>Ferry late</title>{more}</item>")
+}
+
+#[test]
+fn what_stands_beside_an_item_says_that_it_is_past() {
+    let items = [
+        ("plain", ""),
+        ("category", "<category>Resolved</category>"),
+        (
+            "categories",
+            "<category>Ferries</category><category domain=\"x\"><![CDATA[RESOLVED]]></category>",
+        ),
+        ("product", "<category>Resolved Ltd</category>"),
+        ("status", "<x:status xmlns:x=\"urn:x\">investigating</x:status>"),
+        ("ended", "<endDate>2026-11-25 10:00 UTC</endDate>"),
+        ("ends", "<category>Maintenance</category><endDate>2026-11-27T10:00:00Z</endDate>"),
+        (
+            "window",
+            "<category>Scheduled maintenance</category><endDate>2026-11-25T10:00:00Z</endDate>",
+        ),
+        (
+            "ahead",
+            "<category>Scheduled maintenance</category><endDate>2026-11-28T10:00:00Z</endDate>",
+        ),
+        ("later", "<description>Investigating: slow.</description><category>Closed</category>"),
+        ("body", "<description>This incident has been resolved.</description>"),
+        (
+            "prose",
+            "<description>One issue has been resolved. Another one is being worked on.</description>",
+        ),
+    ];
+    let body: String = items.iter().map(|(id, more)| rss_item(id, more)).collect();
+    let snapshot = parse(rss(&body)).unwrap();
+    let seen: Vec<_> = snapshot.incidents.iter().map(|i| (i.id.as_str(), i.status)).collect();
+    assert_eq!(
+        seen,
+        [
+            ("plain", Status::Update),
+            ("category", Status::Resolved),
+            ("categories", Status::Resolved),
+            ("product", Status::Update),
+            ("status", Status::Investigating),
+            ("ended", Status::Resolved),
+            ("ends", Status::Update),
+            ("window", Status::Completed),
+            ("ahead", Status::Scheduled),
+            ("later", Status::Resolved),
+            ("body", Status::Resolved),
+            ("prose", Status::Update),
+        ]
+    );
+    let ahead = &snapshot.incidents[8];
+    assert_eq!(ahead.scheduled_until, Some(time("2026-11-28T10:00:00Z")));
+
+    let atom = parse(
+        "<feed xmlns=\"http://www.w3.org/2005/Atom\"><title>Acme</title><entry><id>a</id>\
+         <title>Ferry late</title><category term=\"resolved\"/></entry>\
+         <entry><id>b</id><title>Ferry late</title></entry></feed>",
+    )
+    .unwrap();
+    assert_eq!(atom.incidents[0].status, Status::Resolved);
+    assert_eq!(atom.incidents[1].status, Status::Update);
+
+    let json = r#"{"version": "https://jsonfeed.org/version/1.1", "items": [
+        {"id": "a", "title": "Ferry late", "tags": ["ferries", "Resolved"]},
+        {"id": "b", "title": "Ferry late", "tags": "Resolved"}]}"#;
+    let json = parse(json).unwrap();
+    assert_eq!(json.incidents[0].status, Status::Resolved);
+    assert_eq!(json.incidents[1].status, Status::Update);
+}
+
+#[test]
+fn dates_are_read_by_the_zone_and_the_other_dates_of_the_document() {
+    let date = |text: &str| format!("<pubDate>{text}</pubDate>");
+    let items = |dates: &[&str]| {
+        let dates = dates.iter().enumerate();
+        rss(&dates.map(|(no, text)| rss_item(&no.to_string(), &date(text))).collect::<String>())
+    };
+    let read = |zone: Option<&str>, dates: &[&str]| {
+        let url = Url::parse("https://status.acme.example/feed").unwrap();
+        let documents = Documents {
+            time_zone: zone.map_or(Zone::UTC, |name| Zone::named(name).unwrap()),
+            ..Documents::only(Document::new(url, None, items(dates)))
+        };
+        source::read(feed(), &documents, Limits::default()).unwrap()
+    };
+    let at = |snapshot: &Snapshot, place: usize| snapshot.incidents[place].updates[0].published_at;
+
+    let berlin = read(Some("Europe/Berlin"), &["24.10.2026 08:28", "26.10.2026 08:28"]);
+    assert_eq!(at(&berlin, 0), Some(time("2026-10-24T06:28:00Z")));
+    assert_eq!(at(&berlin, 1), Some(time("2026-10-26T07:28:00Z")));
+    assert_eq!(berlin.unread_times.count, 0);
+
+    // The later item tells how the earlier one is to be read.
+    let british = read(None, &["10/11/2026 08:28", "24/10/2026 08:28"]);
+    assert_eq!(at(&british, 0), Some(time("2026-11-10T08:28:00Z")));
+
+    let unread = read(None, &["vorgestern", "Thu, 26 Nov 2026 10:00:00 GMT", ""]);
+    assert_eq!((at(&unread, 0), at(&unread, 2)), (None, None));
+    assert_eq!(unread.unread_times.count, 1);
+    assert_eq!(unread.unread_times.examples, ["vorgestern"]);
 }
 
 #[test]

@@ -19,7 +19,9 @@ use statuswatch::ledger::{
     Binding, Checkpoint, LedgerActor, Options, Query, Reader, Record, Recorded, Resume, Verdict,
     Watch,
 };
-use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
+use statuswatch::snapshot::{
+    Coverage, Incident, Listing, Page, Snapshot, UnreadTimes, Update, UpdateId,
+};
 
 /// Runs a story inside an actix system.
 fn story<F: std::future::Future<Output = ()>>(story: F) {
@@ -97,9 +99,14 @@ impl World {
     }
 
     async fn poll_from(&mut self, source: &str, snapshot: Snapshot) -> Recorded {
+        self.poll_by(source, 1, snapshot).await
+    }
+
+    /// As a version of the source reads it.
+    async fn poll_by(&mut self, source: &str, version: u32, snapshot: Snapshot) -> Recorded {
         self.clock += chrono::Duration::minutes(1);
         let document_url = self.provider.url.clone();
-        let binding = Binding { source: source.to_owned(), version: 1, document_url };
+        let binding = Binding { source: source.to_owned(), version, document_url };
         let record = Record {
             provider: Arc::clone(&self.provider),
             generation: 1,
@@ -170,6 +177,7 @@ fn page(version: i64, incidents: Vec<Incident>) -> Snapshot {
             all_components: true,
         },
         rejected: Vec::new(),
+        ..Snapshot::default()
     }
 }
 
@@ -457,6 +465,71 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
                 "incident a resolved: Done.",
             ]
         );
+    });
+}
+
+/// An upgrade that reads a feed better is no news of the provider's.
+#[test]
+fn what_a_new_version_of_a_source_sees_in_the_same_words_is_put_right_silently() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let shown = |items: &[(&str, Status, i64, &str)]| {
+            let incidents = items.iter().map(|(title, status, minute, text)| Incident {
+                title: (*title).to_owned(),
+                ..incident(
+                    title.split(' ').next().unwrap(),
+                    vec![Update {
+                        id: UpdateId::Latest,
+                        status: *status,
+                        published_at: Some(at(*minute)),
+                        edited_at: None,
+                        text: (*text).to_owned(),
+                    }],
+                )
+            });
+            let mut snapshot = page(0, incidents.collect());
+            snapshot.page.version = None;
+            snapshot.coverage.incidents = Listing::Unknown;
+            snapshot
+        };
+        let before = [
+            ("a behoben", Status::Update, 1, "Words."),
+            ("b behoben", Status::Update, 1, "Words."),
+            ("c", Status::Update, 1, "Words."),
+        ];
+        world.poll_by("feed", 1, shown(&before)).await;
+        assert_eq!(world.short(), [""; 0]);
+        let after = [
+            ("a behoben", Status::Resolved, 1, "Words."),
+            ("b behoben", Status::Resolved, 3, "Other words."),
+            ("c behoben", Status::Resolved, 1, "Words."),
+        ];
+        world.poll_by("feed", 2, shown(&after)).await;
+        // What the page has changed is told: another text, another title.
+        assert_eq!(
+            world.short(),
+            ["incident c resolved r2: Words.", "incident b resolved: Other words."]
+        );
+        let open = Reader::open(world.dir.path()).unwrap().open_items(None).unwrap();
+        assert_eq!(open, []);
+        world.poll_by("feed", 2, shown(&after)).await;
+        assert_eq!(world.short(), [""; 0]);
+    });
+}
+
+#[test]
+fn times_that_cannot_be_read_are_remembered_until_they_can() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let unread = |world: &World| {
+            Reader::open(world.dir.path()).unwrap().providers().unwrap().remove(0).unread_times
+        };
+        let mut snapshot = page(0, Vec::new());
+        snapshot.unread_times = UnreadTimes { count: 7, examples: vec!["vorgestern".to_owned()] };
+        world.poll(snapshot.clone()).await;
+        assert_eq!(unread(&world), snapshot.unread_times);
+        world.poll(page(0, Vec::new())).await;
+        assert_eq!(unread(&world), UnreadTimes::default());
     });
 }
 

@@ -1,13 +1,16 @@
 //! `check --online`, `probe` and `add` against fake pages: what is found, and what is said where
 //! nothing is.
 
+use std::sync::Arc;
+
+use chrono::Utc;
 use serde_json::Value;
 use statuswatch::event::Impact;
 use statuswatch::world::platform::{BetterStack, IncidentIo, Instatus, Statuspage};
 use statuswatch::world::{Fault, Provider, Server, World};
 
 use crate::support::binary::Bench;
-use crate::support::provider::provider;
+use crate::support::provider::{alone, provider};
 
 /// The rows of the table, by provider.
 fn row<'a>(out: &'a str, id: &str) -> &'a str {
@@ -44,6 +47,43 @@ async fn what_is_found_stands_in_a_table() {
         (&json[1]["source"], &json[1]["open"], &json[1]["warnings"]),
         (&"betterstack".into(), &1.into(), &Value::Array(vec![]))
     );
+}
+
+/// A feed in local times, of which one cannot be read.
+#[tokio::test]
+async fn times_are_read_in_their_zone_and_those_that_cannot_be_are_named() {
+    let acme = Provider::raw("acme", Arc::new(Utc::now));
+    let item = |id: &str, date: &str| {
+        format!(
+            "<item><guid>{id}</guid><title>Investigating: {id}</title><pubDate>{date}</pubDate></item>"
+        )
+    };
+    let items = [item("slow", "24.10.2026 08:28"), item("down", "vorgestern")].concat();
+    acme.set_document(
+        "feed.rss",
+        "application/rss+xml",
+        format!("<rss version=\"2.0\"><channel><title>Acme</title>{items}</channel></rss>"),
+    );
+    let server = alone(&acme).await;
+    let url = format!("{}/feed.rss", server.url("acme"));
+    let bench = Bench::new().provider("acme", &url, ", source: feed, time_zone: Europe/Berlin");
+    let says = "1 time cannot be read: \"vorgestern\"";
+
+    let (code, out, json) = check(&bench).await;
+    assert_eq!(code, Some(0), "{out}");
+    assert!(row(&out, "acme").contains(says), "{out}");
+    assert_eq!(json[0]["warnings"][0], says);
+
+    let probe = bench.start(&["probe", &url]).ended().await;
+    assert!(probe.out.contains(&format!("Times        {says}")), "{}", probe.out);
+
+    let run = bench.start(&["run", "--once"]).ended().await;
+    assert_eq!(run.code(), Some(0), "{}", run.err);
+    let events = bench.wait_events(2).await;
+    let slow = events.iter().find(|event| event["incident_id"] == "slow").unwrap();
+    assert_eq!(slow["published_at"], "2026-10-24T06:28:00Z");
+    let status = bench.status_of("acme").unwrap();
+    assert_eq!(status["unread_times"], serde_json::json!({"count": 1, "examples": ["vorgestern"]}));
 }
 
 #[tokio::test]

@@ -27,7 +27,8 @@ const BACK: [(i64, &str); 4] = [
          ALTER TABLE provider DROP COLUMN silent_moves;
          ALTER TABLE provider DROP COLUMN retry_by; ALTER TABLE provider DROP COLUMN real_interval_ms;
          ALTER TABLE provider DROP COLUMN full_at; ALTER TABLE provider DROP COLUMN false_304_at;
-         ALTER TABLE provider DROP COLUMN unconditional_until;",
+         ALTER TABLE provider DROP COLUMN unconditional_until;
+         ALTER TABLE provider DROP COLUMN unread_times;",
     ),
     (3, "ALTER TABLE provider DROP COLUMN companions;"),
     (2, "ALTER TABLE component DROP COLUMN digest; DROP TABLE quiet;"),

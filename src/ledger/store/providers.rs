@@ -10,7 +10,7 @@ use crate::config::Provider;
 use crate::event::Time;
 use crate::fetch::Validators;
 use crate::ledger::messages::{Binding, Checkpoint, Failed, Record, Restarted, Unchanged};
-use crate::snapshot::Listing;
+use crate::snapshot::{Listing, UnreadTimes};
 
 /// Deaths of the process over one provider's document after which it is set aside for a while.
 const DEATHS: u32 = 4;
@@ -33,6 +33,7 @@ pub(in crate::ledger) struct ProviderState {
     pub(in crate::ledger) outages: u32,
     pub(in crate::ledger) page_url: Option<String>,
     pub(in crate::ledger) source: Option<String>,
+    pub(in crate::ledger) source_version: Option<u32>,
     pub(in crate::ledger) usual: Usual,
     /// Of the list of components those known were last compared with, if nothing else has changed
     /// them since.
@@ -53,7 +54,7 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
     let mut statement = db.prepare_cached(
         "SELECT moved_at, epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
                 unreachable, outages, page_url, source, quiet.at IS NOT NULL, usual_incidents, usual_components, shrunk_since,
-                (SELECT digest FROM component WHERE component.provider = ?1), coalesce(moved_between, '') FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
+                (SELECT digest FROM component WHERE component.provider = ?1), coalesce(moved_between, ''), source_version FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
     )?;
     let count = |count: Option<i64>| count.and_then(|count| usize::try_from(count).ok());
     statement.query_row([id], |row| {
@@ -78,6 +79,7 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
             },
             components_digest: row.get::<_, Option<[u8; 16]>>(16)?.map(u128::from_be_bytes),
             moved_between: row.get(17)?,
+            source_version: row.get(18)?,
         })
     })
 }
@@ -298,7 +300,7 @@ pub(in crate::ledger) fn put_success(
            page_url = coalesce(?15, page_url), page_version = coalesce(?16, page_version),
            complete_version = coalesce(?17, complete_version), impact = ?18, recent_incidents_at = ?19,
            recent_maintenances_at = ?20, full_at = ?21, false_304_at = iif(?3, ?22, false_304_at),
-           unconditional_until = iif(?3, ?23, unconditional_until), failures = 0, last_error = NULL, deaths = 0, quarantined_until = NULL
+           unconditional_until = iif(?3, ?23, unconditional_until), unread_times = ?24, failures = 0, last_error = NULL, deaths = 0, quarantined_until = NULL
          WHERE id = ?1",
     )?
     .execute(params![
@@ -325,8 +327,14 @@ pub(in crate::ledger) fn put_success(
         millis(*full_at),
         millis(*false_304_at),
         millis(*unconditional_until),
+        unread_times(&snapshot.unread_times),
     ])?;
     if state.quiet { forget_quiet(db, &message.provider.id) } else { Ok(()) }
+}
+
+/// As JSON, where there are any.
+fn unread_times(unread: &UnreadTimes) -> Option<String> {
+    (unread.count > 0).then(|| serde_json::to_string(unread).ok()).flatten()
 }
 
 /// Writes down a failed poll. The validators stay unless what was answered could not be read.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::super::shared::fields::{self, Id};
 use super::super::shared::{Items, List, Order, Written, in_order, json, marks, prose};
-use super::super::{Limits, ParseError};
+use super::super::{Limits, ParseError, dates};
 use super::{MAX_NAME, NAME, impact, seconds, snapshot, state, title};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
@@ -101,6 +101,9 @@ fn entries(description: &str, began: Option<Time>) -> Vec<Written> {
     for part in description.split(MARK).skip(1) {
         let (time, text) = part.split_once("</span>").unwrap_or(("", part));
         let at = written_at(time, began, before);
+        if at.is_none() && !time.trim().is_empty() {
+            dates::unread(time);
+        }
         before = at.map(|(local, _)| local).or(before);
         let at = at
             .and_then(|(local, zone)| local.and_local_timezone(zone).single())

@@ -229,6 +229,7 @@ fn snapshot(incidents: Vec<Incident>, items: Items, listing: Listing) -> Snapsho
         incidents,
         components: Vec::new(),
         rejected: items.into_rejected(),
+        ..Snapshot::default()
     }
 }
 

@@ -134,6 +134,7 @@ impl Source for Checkly {
             },
             components,
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

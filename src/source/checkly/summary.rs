@@ -100,6 +100,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
             all_components: false,
         },
         rejected: items.into_rejected(),
+        ..Snapshot::default()
     })
 }
 

@@ -9,10 +9,10 @@
 use chrono::TimeDelta;
 
 use super::read::Item;
-use super::time::Written;
-use super::words;
+use super::titles;
 use crate::event::{Status, Time};
 use crate::snapshot::{Update, UpdateId};
+use crate::source::dates::Parts;
 use crate::text::{html_to_text, one_line};
 
 /// How much later than the update above it an older one may claim to be: times can be set by hand.
@@ -20,7 +20,7 @@ const DISORDER: TimeDelta = TimeDelta::days(11);
 
 /// One update as the entry shows it.
 struct Block<'a> {
-    written: Written,
+    written: Parts,
     label: String,
     body: &'a str,
 }
@@ -43,7 +43,7 @@ pub(in crate::source) fn updates(item: &Item) -> Vec<Update> {
     let mut places: std::collections::HashMap<Time, u32> = std::collections::HashMap::new();
     for (time, block) in dated {
         // "Update" names no status: the former one still holds.
-        let status = words::status(&block.label).unwrap_or(former);
+        let status = titles::label(&block.label).unwrap_or(former);
         former = status;
         let id = time.map_or(UpdateId::Content, |time| {
             // Counted from the oldest, so that a newer one in the same minute moves nobody.
@@ -78,7 +78,7 @@ pub(super) fn window(item: &Item) -> (Option<Time>, Option<Time>) {
     let Some((from, until)) = text.split_once(" - ") else {
         return (None, None);
     };
-    let (Some(mut from), Some(mut until)) = (Written::read(from), Written::read(until)) else {
+    let (Some(mut from), Some(mut until)) = (Parts::read(from), Parts::read(until)) else {
         return (None, None);
     };
     // "Mar 3, 21:00 - 23:00 UTC": what one side leaves out stands on the other.
@@ -115,7 +115,7 @@ fn times(blocks: &[Block<'_>], entry: Option<Time>) -> Vec<Option<Time>> {
 fn blocks(html: &str) -> Vec<Block<'_>> {
     let lower = html.to_ascii_lowercase();
     // Lower-casing ASCII moves no byte, so places in one are places in the other.
-    let heads: Vec<(usize, usize, Written, String)> =
+    let heads: Vec<(usize, usize, Parts, String)> =
         memchr::memmem::find_iter(lower.as_bytes(), b"<small>")
             .filter_map(|at| header(html, &lower, at))
             .collect();
@@ -131,10 +131,10 @@ fn blocks(html: &str) -> Vec<Block<'_>> {
 
 /// The header at `at`: where its text begins, its date and its label. `None` if it is small print
 /// of another kind.
-fn header(html: &str, lower: &str, at: usize) -> Option<(usize, usize, Written, String)> {
+fn header(html: &str, lower: &str, at: usize) -> Option<(usize, usize, Parts, String)> {
     let from = at + "<small>".len();
     let date_end = from + find_within(lower, from, 400, b"</small>")?;
-    let written = Written::read(&one_line(&html_to_text(html.get(from..date_end)?), 60))?;
+    let written = Parts::read(&one_line(&html_to_text(html.get(from..date_end)?), 60))?;
     (written.month.is_some() && written.day.is_some() && written.hour.is_some()).then_some(())?;
     let mut start = date_end + "</small>".len();
     let between = lower.get(start..)?;

@@ -4,9 +4,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::marks::{Mark, Marks};
 use super::read::{Feed, Item, TITLE, escape};
-use super::time;
-use crate::source::{Limits, ParseError};
+use crate::source::{Limits, ParseError, dates};
 use crate::text::one_line;
 
 #[derive(Deserialize)]
@@ -38,6 +38,8 @@ struct JsonItem<'a> {
     date_published: Option<String>,
     #[serde(default)]
     date_modified: Option<String>,
+    #[serde(borrow, default)]
+    tags: Option<&'a RawValue>,
 }
 
 /// Whether a JSON document calls itself a JSON Feed.
@@ -91,6 +93,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
         title: one_line(&feed.title.unwrap_or_default(), TITLE),
         link: feed.home_page_url.as_deref().and_then(crate::source::shared::link),
         generator: String::new(),
+        made: None,
         version: None,
         items,
         lost,
@@ -107,9 +110,21 @@ fn item(json: JsonItem) -> Item {
         link: json.url.as_deref().and_then(crate::source::shared::link),
         title: one_line(&json.title.unwrap_or_default(), TITLE),
         body,
-        published: json.date_published.as_deref().and_then(time::parse),
-        updated: json.date_modified.as_deref().and_then(time::parse),
+        published: json.date_published.as_deref().and_then(dates::read),
+        updated: json.date_modified.as_deref().and_then(dates::read),
+        marks: marks(json.tags),
     }
+}
+
+/// Tags say what categories do; anything that is no list of texts says nothing.
+fn marks(tags: Option<&RawValue>) -> Marks {
+    let tags: Vec<String> =
+        tags.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let mut marks = Marks::default();
+    for tag in &tags {
+        marks.add(Mark::Label, tag);
+    }
+    marks
 }
 
 /// An id as written: numbers keep all their digits; `null`, lists and objects are none.

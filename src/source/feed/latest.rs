@@ -6,7 +6,7 @@
 //! ```
 
 use super::read::Item;
-use super::words;
+use super::{titles, words};
 use crate::event::{Component, Status};
 use crate::snapshot::component;
 use crate::text::{html_to_text, one_line};
@@ -28,7 +28,7 @@ pub(super) fn read(item: &Item) -> Option<Latest> {
     let (text, components) = rest.split_once("<b>Affected components</b>").unwrap_or((rest, ""));
     // Paragraphs are empty lines here, which HTML would fold.
     let text = text.replace("\r\n", "\n").replace("\n\n", "<br><br>");
-    let status = words::status(&one_line(&html_to_text(label), 60)).unwrap_or(Status::Update);
+    let status = titles::label(&one_line(&html_to_text(label), 60)).unwrap_or(Status::Update);
     Some(Latest { status, text: html_to_text(&text), components: listed(components) })
 }
 

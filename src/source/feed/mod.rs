@@ -6,13 +6,15 @@
 //! of components, so it covers little.
 
 mod escape;
+mod forms;
 pub(super) mod growing;
 mod identity;
 mod json;
 mod latest;
+mod marks;
 mod markup;
 pub(super) mod read;
-pub(super) mod time;
+mod titles;
 mod words;
 mod xml;
 
@@ -30,12 +32,19 @@ use crate::text::{html_to_text, one_line};
 /// Entries from which on a Statuspage feed is taken as a window of the newest.
 const WINDOW: usize = 5;
 
+/// Bytes of a text that may be one sentence.
+const SENTENCE: usize = 200;
+
 /// The adapter for feeds.
 pub(super) struct Feed;
 
 impl Source for Feed {
     fn name(&self) -> &'static str {
         "feed"
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn accept(&self) -> &'static str {
@@ -142,7 +151,7 @@ fn snapshot(feed: &Read) -> Snapshot {
         }
     }
     let incidents: Vec<Incident> =
-        groups.into_iter().filter_map(|(id, items)| incident(id, &items)).collect();
+        groups.into_iter().filter_map(|(id, items)| incident(id, &items, feed.made)).collect();
     Snapshot {
         page: Page {
             id: None,
@@ -163,6 +172,7 @@ fn snapshot(feed: &Read) -> Snapshot {
         incidents,
         components: Vec::new(),
         rejected,
+        ..Snapshot::default()
     }
 }
 
@@ -181,8 +191,8 @@ fn page_name(title: &str) -> String {
     short.trim().to_owned()
 }
 
-/// The incident that `items` (one, or several with one id) tell of.
-fn incident(id: String, items: &[&Item]) -> Option<Incident> {
+/// The incident that `items` (one, or several with one id) tell of, in a document made at `made`.
+fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident> {
     // The newest says how it is called and where it stands.
     let newest = items
         .iter()
@@ -191,8 +201,8 @@ fn incident(id: String, items: &[&Item]) -> Option<Incident> {
     let mut components = Vec::new();
     let updates: Vec<Update> = match items {
         [item] if growing::is_growing(item) => growing::updates(item),
-        [item] => vec![update(item, &mut components)],
-        _ => several(items, &mut components),
+        [item] => vec![update(item, made, &mut components)],
+        _ => several(items, made, &mut components),
     };
     let status = updates.last().map_or(Status::Update, |update| update.status);
     let is_maintenance = newest.link.as_deref().is_some_and(|link| link.contains("/maintenances/"))
@@ -200,6 +210,7 @@ fn incident(id: String, items: &[&Item]) -> Option<Incident> {
     let kind = if is_maintenance { Kind::Maintenance } else { Kind::Incident };
     let (scheduled_for, scheduled_until) =
         if is_maintenance { growing::window(newest) } else { (None, None) };
+    let scheduled_until = scheduled_until.or(newest.marks.ended.filter(|_| is_maintenance));
     let title = if newest.title.is_empty() {
         updates.last().map(|update| one_line(&update.text, read::TITLE)).unwrap_or_default()
     } else {
@@ -225,28 +236,38 @@ fn incident(id: String, items: &[&Item]) -> Option<Incident> {
 
 /// Items that share an id and differ: each is an update, known by its words. So was the first one
 /// when it stood alone: a second one beside it does not make it new.
-fn several(items: &[&Item], components: &mut Vec<Component>) -> Vec<Update> {
+fn several(items: &[&Item], made: Option<Time>, components: &mut Vec<Component>) -> Vec<Update> {
     // Newest first is the rule in a document: of two with one time the later one stands above.
     let mut updates: Vec<Update> = items
         .iter()
         .rev()
-        .map(|item| Update { id: UpdateId::Content, ..update(item, components) })
+        .map(|item| Update { id: UpdateId::Content, ..update(item, made, components) })
         .collect();
     updates.sort_by_key(|update| update.published_at);
     updates
 }
 
 /// An item as the one update it shows.
-fn update(item: &Item, components: &mut Vec<Component>) -> Update {
+fn update(item: &Item, made: Option<Time>, components: &mut Vec<Component>) -> Update {
     let (status, text) = if let Some(latest) = latest::read(item) {
         *components = latest.components;
         (latest.status, latest.text)
     } else {
         let text = html_to_text(&item.body);
-        let status = words::leading(&item.title).or_else(|| words::leading(&text));
-        (status.unwrap_or(Status::Update), text)
+        let written = titles::status(&item.title)
+            .or_else(|| words::leading(&text))
+            .or_else(|| sentence(&text).and_then(titles::status));
+        (item.marks.judge(written, made).unwrap_or(Status::Update), text)
     };
     Update { id: UpdateId::Latest, status, published_at: date(item), edited_at: None, text }
+}
+
+/// A text that is one short sentence, which says what a title would: "This incident has been
+/// resolved." Longer ones tell of other things as well.
+fn sentence(text: &str) -> Option<&str> {
+    let whole = text.trim_end().strip_suffix(['.', '!', '。']).unwrap_or(text);
+    let short = text.len() <= SENTENCE && !whole.contains(['\n', '。']) && !whole.contains(". ");
+    short.then_some(text)
 }
 
 fn date(item: &Item) -> Option<Time> {

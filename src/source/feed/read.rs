@@ -8,10 +8,11 @@ use std::panic::catch_unwind;
 use feed_rs::model::{Entry, FeedType, Link, Text};
 use feed_rs::parser;
 
-use super::{markup, time, xml};
+use super::marks::Marks;
+use super::{markup, xml};
 use crate::document::{Document, Shape};
 use crate::event::Time;
-use crate::source::{Limits, ParseError};
+use crate::source::{Limits, ParseError, dates};
 use crate::text::{html_to_text, one_line};
 
 /// Characters of a title that are kept.
@@ -26,6 +27,8 @@ pub(in crate::source) struct Feed {
     /// When the feed says it changed: Atom `updated`, RSS `pubDate`.
     pub(in crate::source) version: Option<Time>,
     pub(in crate::source) items: Vec<Item>,
+    /// When the document says it was made; `None` where it does not.
+    pub(in crate::source) made: Option<Time>,
     /// Items that were there and could not be read.
     pub(in crate::source) lost: usize,
 }
@@ -42,6 +45,8 @@ pub(in crate::source) struct Item {
     pub(in crate::source) body: String,
     pub(in crate::source) published: Option<Time>,
     pub(in crate::source) updated: Option<Time>,
+    /// What stands beside title and text.
+    pub(in crate::source) marks: Marks,
 }
 
 /// Reads a document of any format.
@@ -82,7 +87,7 @@ fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
         parser::Builder::new()
             // An id is taken from the item or made here, never drawn at random.
             .id_generator(|_, _, _| String::new())
-            .timestamp_parser(time::parse)
+            .timestamp_parser(dates::read)
             .sanitize_content(false)
             .build()
             .parse(source.as_bytes())
@@ -97,12 +102,19 @@ fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
         return Err(malformed(format!("none of {lost} items could be read")));
     }
     let is_rss = parsed.feed_type != FeedType::Atom;
+    // Where an item is missing nobody knows any more whose marks they are.
+    let mut marks = if lost == 0 { prepared.marks } else { Vec::new() }.into_iter();
+    let items = parsed.entries.into_iter().map(|entry| {
+        let marks = marks.next().unwrap_or_default();
+        Item { marks, ..item(entry, is_rss, document) }
+    });
     Ok(Feed {
         title: title(parsed.title.as_ref()),
         link: link(&parsed.links, document),
         generator: parsed.generator.map(|generator| generator.content).unwrap_or_default(),
+        made: parsed.updated.max(parsed.published),
         version: if is_rss { parsed.published } else { parsed.updated },
-        items: parsed.entries.into_iter().map(|entry| item(entry, is_rss, document)).collect(),
+        items: items.collect(),
         lost,
     })
 }
@@ -121,6 +133,7 @@ fn item(entry: Entry, is_rss: bool, document: &Document) -> Item {
         body: if kind == "text/plain" && !is_rss { escape(&body) } else { body },
         published: entry.published,
         updated: entry.updated,
+        marks: Marks::default(),
     }
 }
 

@@ -1,24 +1,7 @@
 //! The words by which feeds say where an incident stands.
 
+use super::titles;
 use crate::event::{ComponentStatus, Kind, Status};
-
-/// The status a word or short phrase names.
-pub(super) fn status(word: &str) -> Option<Status> {
-    let word: String = word.to_ascii_lowercase().replace(['_', '-'], " ");
-    let word = word.trim().trim_start_matches("maintenance ").trim();
-    Some(match word {
-        "investigating" | "active" | "open" | "ongoing" => Status::Investigating,
-        "identified" => Status::Identified,
-        "monitoring" | "watching" | "recovering" => Status::Monitoring,
-        "resolved" | "fixed" | "mitigated" | "closed" => Status::Resolved,
-        "postmortem" | "post mortem" => Status::Postmortem,
-        "scheduled" | "upcoming" | "planned" => Status::Scheduled,
-        "in progress" | "underway" | "started" => Status::InProgress,
-        "verifying" => Status::Verifying,
-        "completed" | "complete" => Status::Completed,
-        _ => return None,
-    })
-}
 
 /// Whether only a maintenance can stand there.
 pub(super) const fn kind(status: Status) -> Option<Kind> {
@@ -33,8 +16,8 @@ pub(super) const fn kind(status: Status) -> Option<Kind> {
     }
 }
 
-/// The status at the start of a title or text: `[RESOLVED] …`, `Service is back: [RESOLVED] …`,
-/// `Status: X`, `Resolved - …`, or the word alone. A word that goes on as a sentence names none:
+/// The status at the start of a text: `[RESOLVED] …`, `Service is back: [RESOLVED] …`, `Status: X`,
+/// `Resolved - …`, or the word alone. A word that goes on as a sentence names none:
 /// "Monitoring shows errors".
 pub(super) fn leading(text: &str) -> Option<Status> {
     let line = text.lines().next().unwrap_or_default();
@@ -46,7 +29,7 @@ pub(super) fn leading(text: &str) -> Option<Status> {
         .trim_start();
     if let Some(inner) =
         start.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(inner, _)| inner)
-        && let Some(status) = status(inner)
+        && let Some(status) = titles::label(inner)
     {
         return Some(status);
     }
@@ -57,7 +40,7 @@ pub(super) fn leading(text: &str) -> Option<Status> {
         _ => start,
     };
     let end = start.find([':', '-', '–', '—', '.', '|', ',']).unwrap_or(start.len());
-    status(start.get(..end)?)
+    titles::label(start.get(..end)?)
 }
 
 /// The state of a component as feeds write it.
@@ -87,7 +70,7 @@ mod tests {
             ("Mitigated: storage", Some(Status::Resolved)),
             ("Maintenance scheduled: Sunday", Some(Status::Scheduled)),
             ("Monitoring shows errors", None),
-            ("We are investigating", None),
+            ("We are investigating", Some(Status::Investigating)),
             ("[EU] Mail is slow", None),
             ("", None),
         ] {

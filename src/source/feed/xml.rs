@@ -6,6 +6,7 @@
 use memchr::memmem;
 
 use super::escape::escape;
+use super::marks::{Marks, Reader};
 use super::markup::{Root, local, prolog, root, tag};
 use crate::source::ParseError;
 use crate::text::one_line;
@@ -31,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) xml: String,
     /// How many items or entries it holds.
     pub(super) items: usize,
+    /// What stands beside the text of each of them.
+    pub(super) marks: Vec<Marks>,
 }
 
 /// Checks and repairs a document.
@@ -47,6 +50,7 @@ pub(super) fn prepare(text: &str, max_items: usize) -> Result<Prepared, ParseErr
         namespaces: 0,
         hidden: None,
         channel: false,
+        marks: Reader::default(),
     }
     .run()
 }
@@ -70,6 +74,7 @@ struct Pass<'a> {
     hidden: Option<usize>,
     /// Whether the channel of an RSS document has begun.
     channel: bool,
+    marks: Reader,
 }
 
 impl<'a> Pass<'a> {
@@ -91,12 +96,12 @@ impl<'a> Pass<'a> {
             rest = after;
             if let Some(name) = tag.strip_prefix('/') {
                 if self.end(name.trim_end())? {
-                    return Ok(Prepared { xml: self.out, items: self.items });
+                    return Ok(self.prepared());
                 }
             } else if self.start(tag)? {
                 rest = self.markup_as_text(tag, rest)?;
             } else if self.open.is_empty() {
-                return Ok(Prepared { xml: self.out, items: self.items });
+                return Ok(self.prepared());
             }
         }
         Err(malformed(&match self.open.last() {
@@ -105,7 +110,12 @@ impl<'a> Pass<'a> {
         }))
     }
 
+    fn prepared(self) -> Prepared {
+        Prepared { xml: self.out, items: self.items, marks: self.marks.into_marks() }
+    }
+
     fn characters(&mut self, text: &str) {
+        self.marks.text(text, true);
         if self.hidden.is_none() && !self.open.is_empty() {
             escape(text, &mut self.out);
         }
@@ -119,6 +129,7 @@ impl<'a> Pass<'a> {
         let end = memmem::find(cdata.as_bytes(), b"]]>")
             .ok_or_else(|| malformed("a CDATA section is not closed"))?;
         let (inner, after) = cdata.split_at(end);
+        self.marks.text(inner, false);
         if self.hidden.is_none() && !self.open.is_empty() {
             self.out.push_str("<![CDATA[");
             self.out.push_str(inner);
@@ -138,12 +149,12 @@ impl<'a> Pass<'a> {
         if self.open.len() >= MAX_DEPTH {
             return Err(malformed(&format!("more than {MAX_DEPTH} elements within one another")));
         }
-        let is_item = matches!(
-            (self.root, local(name)),
-            (Root::Atom, "entry") | (Root::Rss | Root::Rdf, "item")
-        );
-        if is_item {
+        if self.open.last().is_some_and(|open| is_item(self.root, open.name)) {
+            self.marks.begin(local(name), attributes, empty, self.open.len());
+        }
+        if is_item(self.root, name) {
             self.items += 1;
+            self.marks.item();
             if self.items > self.max_items {
                 let needle: &[u8] = if self.root == Root::Atom { b"<entry" } else { b"<item" };
                 let count = memmem::find_iter(self.text.as_bytes(), needle).count().max(self.items);
@@ -276,6 +287,7 @@ impl<'a> Pass<'a> {
             )));
         }
         self.namespaces -= open.namespaces;
+        self.marks.end(self.open.len());
         if let Some(depth) = self.hidden {
             if self.open.len() == depth {
                 self.hidden = None;
@@ -322,8 +334,12 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// What is left out: persons, media, categories. Nobody here reads them, and the parser panics on
-/// some of them.
+fn is_item(root: Root, name: &str) -> bool {
+    matches!((root, local(name)), (Root::Atom, "entry") | (Root::Rss | Root::Rdf, "item"))
+}
+
+/// What is left out: persons, media, categories, which are marks. The parser panics on some of
+/// them.
 fn is_unread(name: &str) -> bool {
     let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
     matches!(prefix, "itunes" | "media" | "podcast" | "googleplay")

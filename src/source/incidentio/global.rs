@@ -129,6 +129,7 @@ impl Source for Global {
                 all_components: of_components == 0,
             },
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

@@ -141,6 +141,7 @@ fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, Parse
         components,
         coverage,
         rejected: reader.into_rejected(),
+        ..Snapshot::default()
     })
 }
 

@@ -133,6 +133,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
             .collect(),
         coverage: Coverage { incidents: listing, maintenances: listing, all_components },
         rejected: items.into_rejected(),
+        ..Snapshot::default()
     })
 }
 

@@ -9,7 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-use crate::event::{Time, parse_time};
+use crate::event::Time;
+use crate::source::dates;
 
 /// Ids longer than this are nobody's.
 const MAX_ID: usize = 512;
@@ -77,10 +78,10 @@ pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// An RFC 3339 time in any offset, as UTC. Null, empty and unreadable text mean "not said": an
-/// update is worth more than its date.
+/// A time in any spelling of [`moment_of`], as a text. Null, empty and unreadable text mean "not
+/// said": an update is worth more than its date.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-    said(deserializer, "a time or null", |text| parse_time(text.trim())).map(Option::flatten)
+    said(deserializer, "a time or null", moment_of).map(Option::flatten)
 }
 
 /// A title or a name, see [`super::name`]; null is an empty one.
@@ -148,11 +149,22 @@ pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>
     Ok(moment_of(text))
 }
 
-/// The instant a text means: RFC 3339, what feeds write, Go's `2026-03-01 09:30:00 +0000 UTC`, or
-/// seconds or milliseconds since 1970. Without a zone it is taken as UTC.
+/// The instant a text means, in any form that programs and people write: see
+/// [`crate::source::dates`]. Without a zone it is in that of the page or the provider, else UTC. One
+/// that cannot be read is counted in [`crate::snapshot::Snapshot::unread_times`].
 #[must_use]
 pub fn moment_of(text: &str) -> Option<Time> {
-    crate::source::feed::time::parse(text)
+    dates::read(text)
+}
+
+/// The zone of the times that follow in this document, as the page states it. A name nobody knows,
+/// null and any other value leave them as they are.
+pub fn page_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    let raw = Option::<&RawValue>::deserialize(deserializer)?;
+    if let Some(name) = raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()) {
+        dates::page_zone(&name);
+    }
+    Ok(())
 }
 
 /// An optional id; null and the empty string mean "none".
@@ -167,6 +179,7 @@ pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::parse_time;
 
     #[derive(Debug, Deserialize)]
     struct Item {

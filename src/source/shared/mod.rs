@@ -13,6 +13,7 @@
 //! * [`v2`] is the `/api/v2` contract that Statuspage made and others imitate.
 
 pub mod fields;
+pub mod fold;
 pub mod html;
 mod items;
 mod outage;

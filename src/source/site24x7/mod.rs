@@ -172,6 +172,7 @@ impl Source for Site24x7 {
                 all_components,
             },
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 }

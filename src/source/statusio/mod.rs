@@ -173,6 +173,7 @@ impl Source for StatusIo {
             components,
             coverage: Coverage { incidents: open, maintenances: planned, all_components },
             rejected: items.into_rejected(),
+            ..Snapshot::default()
         })
     }
 

@@ -20,6 +20,9 @@ pub struct Page {
     /// The page a person would open.
     #[serde(default, deserialize_with = "fields::or_default")]
     pub url: String,
+    /// The zone of times without one, if any were.
+    #[serde(default, rename = "time_zone", deserialize_with = "fields::page_zone")]
+    pub zone: (),
     /// When something on it last changed.
     #[serde(default, deserialize_with = "fields::time")]
     pub updated_at: Option<Time>,
