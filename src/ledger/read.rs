@@ -76,6 +76,10 @@ pub struct ProviderRow {
     pub suspect: Option<String>,
     /// Events that were decided to be new and dropped, because their ids were in use: a defect.
     pub dropped_events: u32,
+    /// Why its last answer was not believed, in words for a person.
+    pub doubt: Option<String>,
+    /// Since when its answers have not been believed.
+    pub doubt_since: Option<Time>,
 }
 
 /// An open incident or maintenance.
@@ -279,7 +283,7 @@ const PROVIDERS: &str = "
       iif(quiet.at IS NULL, last_outcome, 'unchanged'), last_error, coalesce(quiet.next_at, next_poll_at), failures,
       unreachable, restarts, last_restart_at, last_restart_cause, parked, quarantined_until, shrunk, quiet_since,
       silent_moves, coalesce(dropped_events, 0),
-      retry_until, retry_by, real_interval_ms, false_304_at, unconditional_until
+      retry_until, retry_by, real_interval_ms, false_304_at, unconditional_until, doubt, doubt_since
     FROM provider LEFT JOIN quiet ON quiet.provider = id ORDER BY watched DESC, id";
 
 /// Takes the columns of a row one after the other: by name each would be searched for among all of
@@ -335,6 +339,8 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         real_interval_ms: columns.take()?,
         false_304_at: columns.time()?,
         unconditional_until: columns.time()?,
+        doubt: columns.take()?,
+        doubt_since: columns.time()?,
     })
 }
 

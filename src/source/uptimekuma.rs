@@ -15,7 +15,9 @@ use super::shared::{Beat, Items, List, MAX_NAME, at, bases, json, marks, outage,
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
+use crate::snapshot::{
+    Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
+};
 use crate::text::one_line;
 
 const NAME: &str = "uptimekuma";
@@ -279,7 +281,9 @@ fn maintenance(wire: &Maintenance) -> Incident {
         ("ended", Status::Completed),
         ("inactive", Status::Withdrawn),
     ];
-    incident.status = look_up(&wire.status, &words).unwrap_or(Status::Scheduled);
+    let stated = look_up(&wire.status, &words);
+    incident.status = stated.unwrap_or(Status::Scheduled);
+    incident.basis = if stated.is_some() { Basis::Stated } else { Basis::Begin };
     incident.scheduled_for = wire.slots.first().and_then(|slot| slot.start);
     incident.scheduled_until = wire.slots.first().and_then(|slot| slot.end);
     if !wire.description.trim().is_empty() {

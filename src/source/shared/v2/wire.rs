@@ -36,6 +36,7 @@ impl Page {
             url: link(&self.url),
             version: None,
             impact: None,
+            ..snapshot::Page::default()
         }
     }
 
