@@ -5,6 +5,8 @@
 //! What a snapshot leaves out means nothing unless its [`Coverage`] says that it would have been
 //! listed.
 
+mod windows;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -65,6 +67,9 @@ pub struct Page {
     pub version: Option<Time>,
     /// How the page sums itself up, where it does.
     pub impact: Option<Impact>,
+    /// Of how many components in an unknown state the page itself says that nobody watches them:
+    /// its own word for the whole was given without them.
+    pub unwatched: usize,
 }
 
 /// An incident or maintenance.
@@ -79,6 +84,8 @@ pub struct Incident {
     pub title: String,
     /// Where it stands now.
     pub status: Status,
+    /// What that rests on.
+    pub basis: Basis,
     /// How bad it is now.
     pub impact: Impact,
     /// The page a person would open.
@@ -93,6 +100,23 @@ pub struct Incident {
     pub components: Vec<Component>,
     /// What was written about it, oldest first.
     pub updates: Vec<Update>,
+}
+
+/// What the status of an incident or maintenance rests on. See [`Snapshot::settle`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Basis {
+    /// The document: by a word of its own, or by the list it stands in. What is listed is open
+    /// unless its status says that it is over.
+    #[default]
+    Stated,
+    /// The begin of its window: a maintenance without a word of its own in a list that holds those
+    /// planned and those under way. As long as it is listed it is not over.
+    Begin,
+    /// Its whole window: a maintenance without a word of its own in a list that holds past ones,
+    /// too.
+    Window,
+    /// Nothing: an item of a feed that names no status. It may be open, and it may be long over.
+    Silent,
 }
 
 /// One written update of an incident.
@@ -160,25 +184,29 @@ impl Snapshot {
         self.incidents.iter().filter(|incident| !incident.status.is_over())
     }
 
-    /// The worst a component or open incident says; the page's own word where there is neither.
-    /// Where the page has no word of its own, a component nobody knows the state of, or a part that
-    /// could not be read, keeps all from being well.
+    /// The worst that the page's own word, a component or an open incident says. Whatever of them
+    /// is not known to be well keeps the whole from being well: a word of the page that nobody
+    /// knows, a component in an unknown state, an open incident of unknown impact, a component that
+    /// could not be read, and, where the page has no word of its own, any part that could not.
     #[must_use]
     pub fn impact(&self) -> Impact {
-        let components = self.components.iter().map(|component| component.status.impact());
         let incidents = self
             .open()
             .filter(|incident| incident.status != Status::Scheduled)
             .map(|incident| incident.impact);
-        let worst =
-            components.chain(incidents).chain(self.page.impact).max_by_key(|impact| impact.rank());
-        let doubtful = self.page.impact.is_none()
-            && (!self.rejected.is_empty()
-                || self
-                    .components
-                    .iter()
-                    .any(|component| component.status == ComponentStatus::Unknown));
-        worst.filter(|worst| *worst != Impact::None || !doubtful).unwrap_or(Impact::Unknown)
+        let states = self.components.iter().map(|component| component.status);
+        let unknown = states.clone().filter(|state| *state == ComponentStatus::Unknown).count();
+        let has_word = self.page.impact.is_some();
+        // A word over nothing but components that nobody watches says nothing.
+        let summed_up = has_word && unknown < self.components.len();
+        let explained = if summed_up { self.page.unwatched } else { 0 };
+        let unread = !(self.rejected.is_empty() || has_word && self.coverage.all_components);
+        let known = states
+            .filter(|state| *state != ComponentStatus::Unknown)
+            .map(ComponentStatus::impact)
+            .chain(incidents)
+            .chain(self.page.impact);
+        Impact::worst(known.chain((unread || unknown > explained).then_some(Impact::Unknown)))
     }
 
     /// Whether all is known to be well, and nothing is going on.
@@ -198,6 +226,7 @@ impl Incident {
             id: id.into(),
             title: title.into(),
             status: if kind == Kind::Maintenance { Status::Scheduled } else { Status::Update },
+            basis: Basis::default(),
             impact: if kind == Kind::Maintenance { Impact::Maintenance } else { Impact::Unknown },
             url: None,
             started_at: None,
@@ -218,4 +247,48 @@ pub fn component(
     status: ComponentStatus,
 ) -> Component {
     Component { id, name: name.into(), group, status }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_to_be_well_is_well() {
+        use ComponentStatus::{MajorOutage, Operational, Unknown};
+        let impact = |word: Option<Impact>, states: &[ComponentStatus], unwatched: usize| {
+            let components = states.iter().map(|&state| component(None, "x", None, state));
+            let page = Page { impact: word, unwatched, ..Page::default() };
+            Snapshot { page, components: components.collect(), ..Snapshot::default() }.impact()
+        };
+        let (well, odd) = (Some(Impact::None), Some(Impact::Unknown));
+        for (word, states, unwatched, expected) in [
+            (None, &[][..], 0, Impact::Unknown),
+            (well, &[], 0, Impact::None),
+            (None, &[Operational], 0, Impact::None),
+            (odd, &[Operational, Operational], 0, Impact::Unknown),
+            (odd, &[Operational, MajorOutage], 0, Impact::Critical),
+            (well, &[Operational, Unknown], 0, Impact::Unknown),
+            // Nobody watches the second one, and the page says so and sums up the first.
+            (well, &[Operational, Unknown], 1, Impact::None),
+            (well, &[Operational, Unknown, Unknown], 1, Impact::Unknown),
+            (well, &[Unknown], 1, Impact::Unknown),
+            (None, &[Operational, Unknown], 1, Impact::Unknown),
+        ] {
+            assert_eq!(impact(word, states, unwatched), expected, "{word:?} {states:?}");
+        }
+        let open = Incident::new(Kind::Incident, "i", "x");
+        let page = Page { impact: well, ..Page::default() };
+        let mut snapshot = Snapshot { page, incidents: vec![open], ..Snapshot::default() };
+        assert_eq!(snapshot.impact(), Impact::Unknown, "nobody knows how bad it is");
+        snapshot.incidents.clear();
+        snapshot.rejected.push("a component without a name".to_owned());
+        assert_eq!(snapshot.impact(), Impact::Unknown, "it may be one that is down");
+        snapshot.coverage.all_components = true;
+        assert_eq!(
+            snapshot.impact(),
+            Impact::None,
+            "every component was read, and the page is well"
+        );
+    }
 }

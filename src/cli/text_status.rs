@@ -98,7 +98,16 @@ fn trouble(provider: &ProviderView) -> String {
         stale.then(|| {
             format!("last known as {}", provider.last_known_status.label().to_lowercase())
         }),
-        provider.last_error.as_ref().map(|error| format!("the last poll failed{times}: {error}")),
+        provider.doubt.as_ref().map(|why| {
+            let since = provider.doubt_since.as_deref().unwrap_or("an unknown time");
+            format!("not believed since {since}: {why}")
+        }),
+        // Of another page's answer the poll failed for the same reason.
+        provider
+            .last_error
+            .as_ref()
+            .filter(|_| provider.last_error != provider.doubt)
+            .map(|error| format!("the last poll failed{times}: {error}")),
         provider.wait_until.as_ref().map(|until| {
             let host = provider.wait_asked_by.as_deref().unwrap_or("its host");
             format!("not polled before {until}: {host} asked for it")
@@ -174,7 +183,7 @@ const fn status_paint(status: ComponentStatus) -> Paint {
 const fn freshness_paint(freshness: Freshness) -> Paint {
     match freshness {
         Freshness::Fresh => Paint::Plain,
-        Freshness::Stale | Freshness::Never => Paint::Yellow,
+        Freshness::Stale | Freshness::Doubted | Freshness::Never => Paint::Yellow,
         Freshness::Unreachable => Paint::Red,
     }
 }

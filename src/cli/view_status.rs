@@ -15,6 +15,8 @@ use crate::snapshot::UnreadTimes;
 pub enum Freshness {
     /// Read within `stale_after`.
     Fresh,
+    /// The last answer was not believed: see `doubt`.
+    Doubted,
     /// Not read for longer.
     Stale,
     /// Not read for longer, and `unreachable` has been told.
@@ -27,6 +29,7 @@ impl Freshness {
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
+            Self::Doubted => "doubted",
             Self::Stale => "stale",
             Self::Unreachable => "unreachable",
             Self::Never => "never",
@@ -117,6 +120,10 @@ pub struct ProviderView {
     pub dropped_events: u32,
     /// Times of its documents that could not be read, and some of them.
     pub unread_times: UnreadTimes,
+    /// Why its last answer was not believed.
+    pub doubt: Option<String>,
+    /// Since when its answers have not been believed.
+    pub doubt_since: Option<String>,
 }
 
 /// One incident or maintenance.
@@ -197,10 +204,11 @@ pub fn freshness(row: &ProviderRow, now: Time) -> Freshness {
     // After the clock was set back an age is negative. A little is no reason for doubt; of more
     // nobody can say how old it is.
     let age = (now - last).num_milliseconds().abs();
-    match (row.unreachable, age > row.stale_after_ms) {
-        (true, _) => Freshness::Unreachable,
-        (false, true) => Freshness::Stale,
-        (false, false) => Freshness::Fresh,
+    match (row.unreachable, age > row.stale_after_ms, row.doubt_since.is_some()) {
+        (true, ..) => Freshness::Unreachable,
+        (false, true, _) => Freshness::Stale,
+        (false, false, true) => Freshness::Doubted,
+        (false, false, false) => Freshness::Fresh,
     }
 }
 
@@ -240,6 +248,8 @@ fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
         suspect: row.suspect.clone(),
         dropped_events: row.dropped_events,
         unread_times: row.unread_times.clone(),
+        doubt: row.doubt.clone(),
+        doubt_since: row.doubt_since.map(format_time),
     }
 }
 
@@ -259,22 +269,14 @@ fn open_view(item: &OpenItem) -> OpenView {
 }
 
 /// The worst that the page or an open incident says. A maintenance that is only announced changes
-/// nothing yet, and an open incident of unknown impact means that not all is well, so the page's
-/// "none" is not repeated.
+/// nothing yet. What is not known to be well is unknown: an open incident of unknown impact beside a
+/// page that is well, and an unknown page beside an incident of no impact.
 fn overall(page: Option<Impact>, open: &[&OpenItem]) -> ComponentStatus {
-    let begun: Vec<Impact> = open
+    let begun = open
         .iter()
         .filter(|item| item.status != Status::Scheduled.as_str())
-        .map(|item| item.impact)
-        .collect();
-    let worst = begun
-        .iter()
-        .copied()
-        .chain(page)
-        .max_by_key(|impact| impact.rank())
-        .unwrap_or(Impact::Unknown);
-    match worst {
-        Impact::None if begun.contains(&Impact::Unknown) => ComponentStatus::Unknown,
+        .map(|item| item.impact);
+    match Impact::worst(begun.chain([page.unwrap_or(Impact::Unknown)])) {
         Impact::None => ComponentStatus::Operational,
         Impact::Minor => ComponentStatus::DegradedPerformance,
         Impact::Major => ComponentStatus::PartialOutage,
@@ -333,6 +335,8 @@ pub(super) mod tests {
             suspect: None,
             dropped_events: 0,
             unread_times: UnreadTimes::default(),
+            doubt: None,
+            doubt_since: None,
         }
     }
 
@@ -408,6 +412,12 @@ pub(super) mod tests {
             );
         }
         assert_eq!(status(None, &[]), ComponentStatus::Unknown);
+        // What nobody knows does not become well because an incident of no impact is open.
+        let notice = [incident("acme", Status::Investigating, Impact::None)];
+        for page in [None, Some(Impact::Unknown)] {
+            assert_eq!(status(page, &notice), ComponentStatus::Unknown, "{page:?}");
+        }
+        assert_eq!(status(Some(Impact::None), &notice), ComponentStatus::Operational);
     }
 
     /// Programs read these names.

@@ -150,6 +150,20 @@ impl Impact {
             Self::Critical => 5,
         }
     }
+
+    /// The worst of several. [`Impact::None`] only where every one of them is: one that is unknown
+    /// beside others that are well makes the whole unknown, and so does an empty list.
+    #[must_use]
+    pub fn worst(all: impl IntoIterator<Item = Self>) -> Self {
+        let (mut worst, mut doubtful) = (Self::Unknown, false);
+        for impact in all {
+            doubtful |= impact == Self::Unknown;
+            if impact.rank() > worst.rank() {
+                worst = impact;
+            }
+        }
+        if worst == Self::None && doubtful { Self::Unknown } else { worst }
+    }
 }
 
 words! {
@@ -187,6 +201,16 @@ impl ComponentStatus {
             Self::UnderMaintenance => Impact::Maintenance,
             Self::Unknown => Impact::Unknown,
         }
+    }
+
+    /// The worst of several states of one component, as [`Impact::worst`] compares them; `None` of
+    /// an empty list.
+    #[must_use]
+    pub fn worst(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        all.into_iter().reduce(|one, other| {
+            let worst = Impact::worst([one.impact(), other.impact()]);
+            if one.impact() == worst { one } else { other }
+        })
     }
 }
 
@@ -226,5 +250,28 @@ mod tests {
         }
         assert_eq!(Status::InProgress.label(), "In progress");
         assert_eq!("nope".parse::<Impact>().unwrap_err().to_string(), "unknown impact \"nope\"");
+    }
+    #[test]
+    fn unknown_beside_well_is_unknown_and_beside_anything_worse_it_hides_nothing() {
+        use Impact::{Critical, Maintenance, Minor, None as Well, Unknown};
+        for (all, worst) in [
+            (&[][..], Unknown),
+            (&[Well, Well], Well),
+            (&[Well, Unknown], Unknown),
+            (&[Unknown, Well, Well], Unknown),
+            (&[Unknown, Maintenance, Well], Maintenance),
+            (&[Minor, Critical, Unknown], Critical),
+        ] {
+            assert_eq!(Impact::worst(all.iter().copied()), worst, "{all:?}");
+        }
+        let [up, unknown, down] = [
+            ComponentStatus::Operational,
+            ComponentStatus::Unknown,
+            ComponentStatus::PartialOutage,
+        ];
+        assert_eq!(ComponentStatus::worst([]), Option::None);
+        assert_eq!(ComponentStatus::worst([up, unknown]), Some(unknown));
+        assert_eq!(ComponentStatus::worst([unknown, up, up]), Some(unknown));
+        assert_eq!(ComponentStatus::worst([unknown, down, up]), Some(down));
     }
 }

@@ -14,7 +14,6 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
 use super::adopt::AdoptError;
-use super::distrust::Oddities;
 use super::group::Job;
 use super::messages::{Hints, Loaded, Nudge, Unchanged, Watch};
 use super::wal::Wal;
@@ -63,7 +62,6 @@ pub struct LedgerActor {
 pub(super) struct Watched {
     pub(super) provider: Arc<Provider>,
     pub(super) generation: u64,
-    pub(super) oddities: Oddities,
     /// The last good poll, or the start.
     pub(super) fresh: Instant,
     /// The last good poll, if there was one in this life.
@@ -255,7 +253,6 @@ impl LedgerActor {
                 || Watched {
                     provider: Arc::clone(provider),
                     generation: 0,
-                    oddities: Oddities::default(),
                     fresh: Instant::now(),
                     read: None,
                     unreachable: unreachable.contains(&provider.id),

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::Connection;
 
 use super::components::components;
-use super::distrust::{Oddities, distrust};
+use super::distrust::{Doubted, distrust};
 use super::elsewhere::elsewhere;
 use super::filter::withheld;
 use super::gone::missing_items;
@@ -16,9 +16,11 @@ use super::heal;
 use super::messages::{Record, Recorded, Verdict};
 use super::notices::{reachability, tell_move};
 use super::numbering::Numbering;
+use super::provider_time::plausible;
 use super::reconcile::{self, Context, Outcome, reconcile};
 use super::store::{self, Glance, Open, ProviderState};
 use super::suspect::{self, Warning};
+use super::windows;
 use crate::config::FirstRun;
 use crate::event::{Draft, IncidentKey, Kind, Status, Time};
 use crate::snapshot::{Incident, Listing};
@@ -47,8 +49,8 @@ struct Changed<'a> {
 /// What goes with a result that is on disk, beside the database.
 #[derive(Debug, Default)]
 pub(super) struct Aside {
-    /// How often the provider has answered oddly: before, then with this result.
-    pub(super) oddities: Oddities,
+    /// Why the answer was not believed.
+    pub(super) doubted: Option<String>,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -58,6 +60,7 @@ pub(super) fn record(
     aside: &mut Aside,
     message: &Record,
 ) -> Sql<Recorded> {
+    let message = &*message.settled();
     let db = numbering.db;
     let provider = &message.provider;
     let now = message.observed_at;
@@ -67,16 +70,21 @@ pub(super) fn record(
     let source = message.source();
     let new_source = state.source.as_deref().is_some_and(|former| former != source)
         && state.baseline_at.is_some();
-    let doubt = distrust(&state, &mut aside.oddities, snapshot, now).filter(|_| !new_source);
+    let doubted = distrust(&state, snapshot, now).filter(|_| !new_source);
     // A page made anew has another id and the incidents it had.
-    let anew = aside.oddities.foreign >= heal::ANEW_AFTER
+    let anew = doubted.as_ref().is_some_and(|doubted| doubted.doubt.foreign >= heal::ANEW_AFTER)
         && heal::is_known_page(db, &provider.id, &snapshot.incidents)?;
-    if let Some(verdict) = doubt.filter(|_| !anew) {
-        let (known, active) = known_now(store::open_items(db, &provider.id)?, &state, None);
-        return Ok(Recorded { verdict, events: 0, known, active, recheck: false });
-    }
-    if anew {
-        aside.oddities = Oddities::default();
+    if let Some(Doubted { doubt, verdict, reason }) = doubted.filter(|_| !anew) {
+        let says = store::put_doubt(db, message, &state, doubt, &reason)?;
+        aside.doubted = Some(reason.clone());
+        // Of another page's answer the poller says so: for it that is a failed poll.
+        aside
+            .warnings
+            .extend((says && verdict == Verdict::Stale).then_some(Warning::Doubted(reason)));
+        let open = store::open_items(db, &provider.id)?;
+        let window_at = window_at(&open, now);
+        let (known, active) = known_now(open, &state, None);
+        return Ok(Recorded { verdict, events: 0, known, active, window_at, recheck: false });
     }
     let version = message.checkpoint.binding.as_ref().map(|binding| binding.version);
     let reread = !new_source && state.source_version.is_some() && state.source_version != version;
@@ -148,7 +156,7 @@ pub(super) fn record(
         changed.push(Changed { key, incident, outcome, is_new, former });
     }
     if first_run && provider.settings.first_run == FirstRun::Latest {
-        keep_latest(&mut changed);
+        keep_latest(&mut changed, now);
     } else if !first_run {
         forget_slid_in(db, message, &listed, &mut changed)?;
     }
@@ -184,15 +192,17 @@ pub(super) fn record(
         (false, true) => Verdict::Changed,
         (false, false) => Verdict::Same,
     };
-    store::put_success(db, message, &state, verdict != Verdict::Same)?;
+    let impact = suspect::impact(snapshot, state.usual, now);
+    store::put_success(db, message, &state, verdict != Verdict::Same, impact)?;
     aside.warnings.extend(suspect::count(db, message, state.usual)?);
+    let window_at = window_at(&open, now);
     let (mut known, active) =
-        known_now(open, &state, snapshot.page.version.filter(|_| message.complete));
+        known_now(open, &state, plausible(snapshot.page.version, now).filter(|_| message.complete));
     if recheck {
         // The details have to be read again, whatever the page's version says.
         known.version = None;
     }
-    Ok(Recorded { verdict, events, known, active, recheck })
+    Ok(Recorded { verdict, events, known, active, window_at, recheck })
 }
 
 /// A document that lists one incident twice: its updates are united under the first.
@@ -220,12 +230,13 @@ fn merge_repeated(incidents: &[Incident]) -> Option<Vec<Incident>> {
     Some(merged)
 }
 
-/// First run `latest`: of all incidents the one update published last.
-fn keep_latest(changed: &mut [Changed<'_>]) {
+/// First run `latest`: of all incidents the one update published last; a time in the future is
+/// none.
+fn keep_latest(changed: &mut [Changed<'_>], now: Time) {
     let newest = changed
         .iter()
         .flat_map(|changed| &changed.outcome.news)
-        .max_by_key(|draft| draft.published_at)
+        .max_by_key(|draft| plausible(Some(draft.published_at), now))
         .map(|draft| draft.id);
     for changed in changed {
         changed.outcome.news.retain(|draft| Some(draft.id) == newest);
@@ -318,6 +329,11 @@ fn tell(
         }
     }
     Ok(told)
+}
+
+/// When the next window of a maintenance begins or ends.
+fn window_at(open: &[Open], after: Time) -> Option<Time> {
+    windows::next(open.iter().map(|open| (open.kind, open.window.0, open.window.1)), after)
 }
 
 /// What the next poll starts from, and whether an incident is open or a maintenance under way.

@@ -48,9 +48,8 @@ pub fn withheld(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'s
         return Some("regions");
     }
     // A component that recovers has impact none: it is judged by the worse of its two states.
-    let worst =
-        draft.previous_impact.into_iter().chain([draft.impact]).max_by_key(|impact| impact.rank());
-    if let (Some(least), Some(impact)) = (filter.min_impact, worst)
+    let impact = Impact::worst(draft.previous_impact.into_iter().chain([draft.impact]));
+    if let Some(least) = filter.min_impact
         && impact != Impact::Unknown
         && impact.rank() < least.rank()
     {

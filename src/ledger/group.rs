@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::actor::{LedgerActor, Watched, panic_text};
 use super::commit::Aside;
 use super::messages::{
-    Delivered, Failed, Nudge, Record, Recorded, Restarted, SinkTrouble, Unchanged, Verdict,
+    Delivered, Failed, Nudge, Record, Recorded, Restarted, SinkTrouble, Unchanged,
 };
 use super::numbering::{Dropped, Numbering};
 use super::{LedgerError, commit, notices, store};
@@ -169,12 +169,10 @@ impl LedgerActor {
                     .filter(|_| result.is_ok())
                     .for_each(|warning| warning.tell(&message.provider.id));
                 if let Some(watched) = self.watched.get_mut(&message.provider.id) {
-                    if result.is_ok() {
-                        watched.oddities = aside.oddities;
-                    }
-                    if result.as_ref().is_ok_and(|recorded| {
-                        !matches!(recorded.verdict, Verdict::WrongTenant { .. })
-                    }) {
+                    if let (Ok(_), Some(reason)) = (&result, aside.doubted) {
+                        // It was answered, and we know no more than before.
+                        watched.last_error = Some(reason);
+                    } else if result.is_ok() {
                         watched.fresh = Instant::now();
                         watched.read = Some(watched.fresh);
                         watched.unreachable = false;
@@ -246,11 +244,7 @@ impl Job {
     fn run(&self, numbering: &mut Numbering<'_>, watched: &mut HashMap<String, Watched>) -> Done {
         match self {
             Self::Record(message, _) => {
-                let oddities = watched
-                    .get(&message.provider.id)
-                    .map(|watched| watched.oddities)
-                    .unwrap_or_default();
-                let mut aside = Aside { oddities, warnings: Vec::new() };
+                let mut aside = Aside::default();
                 let result =
                     commit::record(numbering, &mut aside, message).map_err(LedgerError::from);
                 Done::Record(result, aside)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Params};
 
 use super::messages::Loaded;
-use super::{commit, store};
+use super::{commit, store, windows};
 use crate::config::Provider;
 use crate::event::{Component, Time};
 use crate::source::Known;
@@ -41,10 +41,11 @@ fn read<P: Params + Copy>(
     let mut statement = db.prepare_cached(&format!(
         "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, companions, full_at, false_304_at, unconditional_until, coalesce(quiet.next_at, next_poll_at) AS next_poll_at,
                 retry_until, real_interval_ms, failures, deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version,
-                usual_components IS NOT NULL AS lists_all
+                usual_components IS NOT NULL AS lists_all, coalesce(quiet.at, last_success_at) AS read_at
          FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE {providers}"
     ))?;
     let mut rows = statement.query(values)?;
+    let mut read_at: HashMap<String, Time> = HashMap::new();
     while let Some(row) = rows.next()? {
         let id: String = row.get("id")?;
         let Some(provider) = declared.get(id.as_str()) else {
@@ -58,6 +59,9 @@ fn read<P: Params + Copy>(
         let quarantined_until = store::time(row.get("quarantined_until")?);
         let checkpoint = store::checkpoint(row, provider)?;
         let compared = provider.filter.names_something() && row.get("lists_all")?;
+        if let Some(at) = store::time(row.get("read_at")?) {
+            read_at.insert(id.clone(), at);
+        }
         let components = if compared { components(db, &id)? } else { Vec::new() };
         loaded.insert(
             id,
@@ -65,6 +69,7 @@ fn read<P: Params + Copy>(
                 checkpoint,
                 known,
                 active: false,
+                window_at: None,
                 deaths: row.get("deaths")?,
                 real_interval: row
                     .get::<_, Option<i64>>("real_interval_ms")?
@@ -76,15 +81,21 @@ fn read<P: Params + Copy>(
         );
     }
     let mut statement = db.prepare_cached(&format!(
-        "SELECT provider, kind, native_id, status FROM item WHERE {items} open = 1 ORDER BY provider, key"
+        "SELECT provider, kind, native_id, status, scheduled_for, scheduled_until FROM item WHERE {items} open = 1 ORDER BY provider, key"
     ))?;
     let mut rows = statement.query(values)?;
     while let Some(row) = rows.next()? {
-        let Some(loaded) = loaded.get_mut(row.get_ref("provider")?.as_str()?) else {
+        let provider = row.get_ref("provider")?.as_str()?;
+        let Some(loaded) = loaded.get_mut(provider) else {
             continue;
         };
+        let window =
+            (store::time(row.get("scheduled_for")?), store::time(row.get("scheduled_until")?));
+        let read_at = read_at.get(provider).copied().unwrap_or(Time::MIN_UTC);
         let kind = store::word(row, "kind")?;
         loaded.active |= commit::keeps_active(kind, store::word(row, "status")?);
+        let edge = windows::next([(kind, window.0, window.1)], read_at);
+        loaded.window_at = loaded.window_at.into_iter().chain(edge).min();
         loaded.known.open.push((kind, row.get("native_id")?));
     }
     Ok(())

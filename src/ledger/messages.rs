@@ -1,5 +1,6 @@
 //! What can be asked of the ledger, and what it answers. Requests are imperative, facts past.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -72,6 +73,9 @@ pub struct Loaded {
     pub known: Known,
     /// Whether an incident is open or a maintenance under way.
     pub active: bool,
+    /// When the next window of an open maintenance begins or ends, as far as the last good poll
+    /// knew: from then on the same document may say something else.
+    pub window_at: Option<Time>,
     /// Times the process died while reading this provider's document, in a row.
     pub deaths: u32,
     /// Not to be read before this: its document killed the process.
@@ -107,7 +111,7 @@ pub struct Resume {
 }
 
 /// The result of a poll that brought something.
-#[derive(Debug, Message)]
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Recorded, LedgerError>")]
 pub struct Record {
     /// The provider.
@@ -130,6 +134,17 @@ impl Record {
     pub fn source(&self) -> &str {
         self.checkpoint.binding.as_ref().map_or("unknown", |binding| binding.source.as_str())
     }
+
+    /// The result with every maintenance where its window says at the time of observation; itself
+    /// where they all stand there already.
+    pub(super) fn settled(&self) -> Cow<'_, Self> {
+        if self.snapshot.is_settled(self.observed_at) {
+            return Cow::Borrowed(self);
+        }
+        let mut settled = self.clone();
+        settled.snapshot.settle(self.observed_at);
+        Cow::Owned(settled)
+    }
 }
 
 /// What became of a [`Record`].
@@ -143,6 +158,9 @@ pub struct Recorded {
     pub known: Known,
     /// Whether an incident is open or a maintenance under way.
     pub active: bool,
+    /// When the next window of an open maintenance begins or ends: from then on the same document
+    /// may say something else.
+    pub window_at: Option<Time>,
     /// Something is missing and has to be missing twice to count: the next poll must not be
     /// conditional.
     pub recheck: bool,

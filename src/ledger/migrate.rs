@@ -56,6 +56,17 @@ ALTER TABLE provider ADD COLUMN false_304_at INTEGER;
 ALTER TABLE provider ADD COLUMN unconditional_until INTEGER;
 -- Times that could not be read, as JSON; NULL where all could.
 ALTER TABLE provider ADD COLUMN unread_times TEXT;
+-- Answers that are not believed; a page time in the future is no mark any more.
+ALTER TABLE provider ADD COLUMN doubt TEXT;
+ALTER TABLE provider ADD COLUMN doubt_since INTEGER;
+ALTER TABLE provider ADD COLUMN doubt_stale INTEGER;
+ALTER TABLE provider ADD COLUMN doubt_foreign INTEGER;
+ALTER TABLE provider ADD COLUMN doubt_said_at INTEGER;
+-- When a document last listed something of the kind that is over.
+ALTER TABLE provider ADD COLUMN past_incidents_at INTEGER;
+ALTER TABLE provider ADD COLUMN past_maintenances_at INTEGER;
+UPDATE provider SET page_version = NULL WHERE page_version > (unixepoch() + 300) * 1000;
+UPDATE provider SET complete_version = NULL WHERE complete_version > (unixepoch() + 300) * 1000;
 ";
 
 /// Documents that are asked for beside the first one: a JSON list of addresses, validators and

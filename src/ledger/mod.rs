@@ -29,12 +29,14 @@ mod messages;
 mod migrate;
 mod notices;
 mod numbering;
+mod provider_time;
 mod read;
 pub mod reconcile;
 mod retention;
 mod store;
 mod suspect;
 mod wal;
+mod windows;
 
 pub use actor::{LedgerActor, Options};
 pub use error::LedgerError;

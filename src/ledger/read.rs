@@ -79,6 +79,10 @@ pub struct ProviderRow {
     pub dropped_events: u32,
     /// Times of its documents that could not be read at the last poll that brought one.
     pub unread_times: UnreadTimes,
+    /// Why its last answer was not believed, in words for a person.
+    pub doubt: Option<String>,
+    /// Since when its answers have not been believed.
+    pub doubt_since: Option<Time>,
 }
 
 /// An open incident or maintenance.
@@ -282,7 +286,8 @@ const PROVIDERS: &str = "
       iif(quiet.at IS NULL, last_outcome, 'unchanged'), last_error, coalesce(quiet.next_at, next_poll_at), failures,
       unreachable, restarts, last_restart_at, last_restart_cause, parked, quarantined_until, shrunk, quiet_since,
       silent_moves, coalesce(dropped_events, 0),
-      retry_until, retry_by, real_interval_ms, false_304_at, unconditional_until, unread_times
+      retry_until, retry_by, real_interval_ms, false_304_at, unconditional_until, unread_times,
+      doubt, doubt_since
     FROM provider LEFT JOIN quiet ON quiet.provider = id ORDER BY watched DESC, id";
 
 /// Takes the columns of a row one after the other: by name each would be searched for among all of
@@ -342,6 +347,8 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
             .take::<Option<String>>()?
             .and_then(|json| serde_json::from_str(&json).ok())
             .unwrap_or_default(),
+        doubt: columns.take()?,
+        doubt_since: columns.time()?,
     })
 }
 

@@ -4,11 +4,12 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::provider_time::plausible;
 use crate::config::FirstRun;
 use crate::event::{
     Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id, format_time,
 };
-use crate::snapshot::{Incident, Update, UpdateId};
+use crate::snapshot::{Basis, Incident, Update, UpdateId};
 
 /// What the ledger remembers of an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,8 +151,11 @@ pub fn reconcile(
     context: Context<'_>,
 ) -> Outcome {
     let key = IncidentKey::new(context.provider, &incident.id);
-    let mut outcome =
-        Outcome { item: remember(known, incident), seen: Vec::new(), news: Vec::new() };
+    let mut outcome = Outcome {
+        item: remember(known, incident, context.now),
+        seen: Vec::new(),
+        news: Vec::new(),
+    };
     for (place, update) in incident.updates.iter().enumerate() {
         if context.reported.get(place) == Some(&true) {
             remember_update(&mut outcome, key, seen, update);
@@ -194,9 +198,9 @@ fn keep_impact(outcome: &mut Outcome, known: &KnownItem, incident: &Incident) {
     }
 }
 
-/// Not every platform gives its updates a status: that an incident is over may stand beside them.
-/// Then its newest update, if it is news, says so; if it is not, or was only edited, the end is
-/// told by itself. The words an update is recognised by stay its own, so that nothing is told again
+/// Not every platform gives its updates a status: that an incident is over, or a maintenance has
+/// begun, may stand beside them. Then its newest update, if it is news, says so; if it is not, or
+/// was only edited, that is told by itself. The words an update is recognised by stay its own, so that nothing is told again
 /// when the next one follows.
 fn conclude(
     outcome: &mut Outcome,
@@ -213,15 +217,24 @@ fn conclude(
         .map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).1);
     let over = incident.status.is_over();
     let ended = over && known.is_some_and(|known| !known.status.is_over());
+    let announced = |status: Status| matches!(status, Status::Scheduled | Status::Update);
+    let begun =
+        incident.status == Status::InProgress && known.is_none_or(|known| announced(known.status));
+    let says_so = outcome
+        .news
+        .iter()
+        .any(|draft| if over { draft.status.is_over() } else { draft.status == incident.status });
     let Some(last) = outcome.news.last_mut() else {
         return;
     };
-    let says_nothing = last.status == Status::Update || (over && !last.status.is_over());
-    if last.revision == 1 && last.update_id == newest && (over || changed) {
+    let says_nothing = last.status == Status::Update
+        || (over && !last.status.is_over())
+        || (begun && announced(last.status));
+    if last.revision == 1 && last.update_id == newest && (over || changed || begun) {
         if says_nothing {
             last.status = incident.status;
         }
-    } else if ended && !outcome.news.iter().any(|draft| draft.status.is_over()) {
+    } else if (ended || (begun && known.is_some())) && !says_so {
         let from = known.map_or("", |known| known.status.as_str());
         let count = outcome.item.changes.to_string();
         outcome.news.push(change(
@@ -240,13 +253,14 @@ fn quiet(incident: &Incident, context: Context<'_>) -> bool {
     incident.status.is_over() && context.first_history
 }
 
+/// The newest time that any of its updates carries and that is not in the future.
+fn newest_time(incident: &Incident, now: Time) -> Option<Time> {
+    let times = incident.updates.iter().flat_map(|update| [update.published_at, update.edited_at]);
+    times.filter_map(|time| plausible(time, now)).max()
+}
+
 /// What will be known of the incident after this poll.
-fn remember(known: Option<&KnownItem>, incident: &Incident) -> KnownItem {
-    let newest = incident
-        .updates
-        .iter()
-        .filter_map(|update| update.published_at.max(update.edited_at))
-        .max();
+fn remember(known: Option<&KnownItem>, incident: &Incident, now: Time) -> KnownItem {
     KnownItem {
         native_id: incident.id.clone(),
         kind: incident.kind,
@@ -256,7 +270,8 @@ fn remember(known: Option<&KnownItem>, incident: &Incident) -> KnownItem {
         scheduled_for: incident.scheduled_for,
         scheduled_until: incident.scheduled_until,
         digest: digest(incident),
-        newest_at: newest.max(known.and_then(|known| known.newest_at)),
+        newest_at: newest_time(incident, now)
+            .max(known.and_then(|known| plausible(known.newest_at, now))),
         open: !incident.status.is_over(),
         missing: 0,
         told_status: known.and_then(|known| known.told_status),
@@ -303,8 +318,10 @@ fn judge_update(
     if versions().any(|seen| seen.fingerprint == fingerprint) {
         return;
     }
-    let stale =
-        versions().any(|seen| update.edited_at.is_some() && seen.edited_at > update.edited_at);
+    // A time in the future that was believed once would make every later edit a stale one.
+    let stale = versions().any(|seen| {
+        update.edited_at.is_some() && plausible(seen.edited_at, context.now) > update.edited_at
+    });
     let moved =
         matches!(update.id, UpdateId::Timed(..)) && was_moved(key, seen, incident, fingerprint);
     let mut revision = versions().map(|seen| seen.revision).max().unwrap_or(0) + 1;
@@ -316,7 +333,7 @@ fn judge_update(
         // The document shows one update an incident: time tells a new one from an edit of the last.
         let at = update.published_at;
         match &outcome.item.latest {
-            Some(last) if at.is_some() && last.at > at => late = true,
+            Some(last) if at.is_some() && plausible(last.at, context.now) > at => late = true,
             Some(last) if at == last.at || at.is_none() => {
                 revision = last.revision + 1;
                 told_id.clone_from(&last.id);
@@ -475,12 +492,11 @@ fn silent_change(
     incident: &Incident,
     context: Context<'_>,
 ) -> Option<Draft> {
-    let newest = incident
-        .updates
-        .iter()
-        .filter_map(|update| update.published_at.max(update.edited_at))
-        .max();
-    if newest < known.newest_at && !incident.updates.is_empty() {
+    let (newest, before) =
+        (newest_time(incident, context.now), plausible(known.newest_at, context.now));
+    if let (Some(newest), Some(before)) = (newest, before)
+        && newest < before
+    {
         // The newest update is missing: deleted, or a stale replica. Neither is news.
         item.status = known.status;
         item.impact = known.impact;
@@ -544,9 +560,11 @@ fn first_news(
         FirstRun::Latest => news.pop().into_iter().collect(),
         FirstRun::Active => {
             // A maintenance that is only announced is shown by `status`; pages list them by the
-            // dozen. A feed item without a status word may be anything: it is taken for past.
+            // dozen. What is listed is open unless its status says that it is over: only a feed
+            // item that names no status may be anything, and is taken for past.
             if incident.status.is_over()
-                || matches!(incident.status, Status::Scheduled | Status::Update)
+                || incident.status == Status::Scheduled
+                || incident.basis == Basis::Silent
             {
                 return Vec::new();
             }

@@ -6,8 +6,8 @@ use rusqlite::{Connection, named_params, params};
 
 use super::messages::Record;
 use super::store::{Usual, millis, time};
-use crate::event::{Kind, Time};
-use crate::snapshot::Listing;
+use crate::event::{Impact, Kind, Time};
+use crate::snapshot::{Listing, Snapshot};
 
 type Sql<T> = rusqlite::Result<T>;
 
@@ -24,6 +24,8 @@ const FEW: usize = 6;
 /// where it was written twice.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Warning {
+    /// Answers are not believed.
+    Doubted(String),
     /// A list has lost half of what it had.
     Shrunk(String),
     /// Nothing known is listed and nothing resembles it: the window has rolled on while nobody
@@ -37,6 +39,7 @@ pub(super) enum Warning {
 impl Warning {
     pub(super) fn tell(&self, provider: &str) {
         match self {
+            Self::Doubted(reason) => tracing::warn!(provider, reason, "cannot be believed"),
             Self::Shrunk(reason) => tracing::warn!(provider, reason, "looks suspect"),
             Self::RolledOn { listed } => {
                 tracing::warn!(
@@ -47,6 +50,23 @@ impl Warning {
             }
         }
     }
+}
+
+/// Whether an answer that shrank has lasted so long that it is how the page is now.
+fn is_settled(usual: Usual, now: Time) -> bool {
+    usual.shrunk_since.is_some_and(|since| now - since >= BELIEVED)
+}
+
+/// How bad things are by this snapshot. A page that has listed components and lists none any more
+/// says nothing about them: then nothing is known to be well, whatever word the page has for the
+/// whole, until that has lasted for a week.
+pub(super) fn impact(snapshot: &Snapshot, usual: Usual, now: Time) -> Impact {
+    let lists_none = snapshot.coverage.all_components && snapshot.components.is_empty();
+    let vanished =
+        lists_none && usual.components.is_some_and(|before| before > 0) && !is_settled(usual, now);
+    Impact::worst(
+        [Some(snapshot.impact()), vanished.then_some(Impact::Unknown)].into_iter().flatten(),
+    )
 }
 
 /// Compares how much this document lists with what is usual, after it was recorded. Answers what to
@@ -61,10 +81,20 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Opti
         });
     let components = snapshot.coverage.all_components.then_some(snapshot.components.len());
     let now = message.observed_at;
-    let settled = usual.shrunk_since.is_some_and(|since| now - since >= BELIEVED);
-    let lost = [(incidents, usual.incidents, "incidents"), (components, usual.components, "components")]
+    let settled = is_settled(usual, now);
+    // Few incidents go for good reasons; of components one does, but not all.
+    let counts = [
+        (incidents, usual.incidents, FEW, "incidents"),
+        (components, usual.components, 1, "components"),
+    ];
+    let lost = counts
         .into_iter()
-        .find(|(now, before, _)| matches!((now, before), (Some(now), Some(before)) if *before >= FEW && now * 2 <= *before));
+        .find(|&(listed, before, few, _)| match (listed, before) {
+            (Some(0), Some(before)) => before >= few,
+            (Some(listed), Some(before)) => before >= FEW && listed * 2 <= before,
+            _ => false,
+        })
+        .map(|(listed, before, _, what)| (listed, before, what));
     if let Some((Some(listed), Some(before), what)) = lost.filter(|_| !settled) {
         let shrunk = format!("it lists {listed} {what}, where it listed {before}");
         db.prepare_cached("UPDATE provider SET shrunk = ?2, shrunk_since = coalesce(shrunk_since, ?3) WHERE id = ?1")?
@@ -225,6 +255,31 @@ pub(super) mod tests {
         assert_eq!(after(Some(3), 40, 10), None);
         // Few are few.
         assert_eq!(after(Some(0), 40, 11), None);
+    }
+
+    #[test]
+    fn a_page_that_lists_no_component_any_more_is_not_known_to_be_well() {
+        let (_dir, db) = open();
+        let shown = |components, day| {
+            let mut record = record(None, components, day);
+            record.snapshot.page.impact = Some(Impact::None);
+            let usual = store::provider_state(&db, "acme").unwrap().usual;
+            count(&db, &record, usual).unwrap();
+            (impact(&record.snapshot, usual, at(day)), shrunk(&db).is_some())
+        };
+        assert_eq!(shown(0, 0), (Impact::None, false), "a page that never had one");
+        assert_eq!(shown(2, 1), (Impact::None, false));
+        assert_eq!(shown(0, 2), (Impact::Unknown, true));
+        assert_eq!(shown(0, 8), (Impact::Unknown, true), "and still, at each document");
+        assert_eq!(shown(1, 8), (Impact::None, false), "one of two is listed again");
+        assert_eq!(shown(0, 9), (Impact::Unknown, true));
+        assert_eq!(shown(0, 16), (Impact::None, false), "a week later that is how the page is");
+        // A list that does not claim to be whole has lost nothing.
+        let mut part = record(None, 0, 20);
+        part.snapshot.coverage.all_components = false;
+        part.snapshot.page.impact = Some(Impact::None);
+        let usual = Usual { components: Some(9), ..Usual::default() };
+        assert_eq!(impact(&part.snapshot, usual, at(20)), Impact::None);
     }
 
     #[test]

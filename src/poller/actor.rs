@@ -40,6 +40,9 @@ pub struct Poller {
     not_before: Option<Time>,
     /// The next poll, as planned before a restart.
     planned: Option<Time>,
+    /// When the window of a maintenance begins or ends: the next poll from then on asks for
+    /// everything.
+    window_at: Option<Time>,
     /// When the poll was due that comes next.
     due: Time,
     /// It was so late that it was put off to its slot.
@@ -118,6 +121,7 @@ impl Poller {
             }),
             active: loaded.active,
             real_interval: loaded.real_interval,
+            window_at: loaded.window_at,
             shared,
             provider,
             generation,
@@ -161,6 +165,9 @@ impl Poller {
             return self.schedule(self.shared.anchor.time_at(until + after), context);
         }
         self.judge_validators();
+        if self.window_at.is_some_and(|at| at <= crate::clock::now()) && !self.start.unconditional {
+            Arc::make_mut(&mut self.start).unconditional = true;
+        }
         let (shared, provider, start) =
             (Arc::clone(&self.shared), Arc::clone(&self.provider), Arc::clone(&self.start));
         let began = shared.time();
@@ -304,14 +311,20 @@ impl Poller {
                 );
                 self.fail(Trouble::word("wrong_tenant", reason), now, context);
             }
+            Done::Recorded { recorded: Recorded { verdict: Verdict::Stale, .. }, .. } => {
+                // It was answered, so the next poll is due as always; nothing of it counts, neither
+                // what the page has nor that it can be read again.
+                self.failures = 0;
+                self.not_before = None;
+                self.finished();
+                let next = self.next(began, now);
+                self.schedule(next, context);
+            }
             Done::Recorded { recorded, mut checkpoint, moved_to, unmatched, denied } => {
                 if denied {
                     self.settle_denial(&recorded.verdict, &mut checkpoint);
                 }
-                // A stale page is not asked what it has.
-                if recorded.verdict != Verdict::Stale {
-                    self.shared.tell_unmatched(&self.provider, unmatched);
-                }
+                self.shared.tell_unmatched(&self.provider, unmatched);
                 if moved_to.is_some() && moved_to != self.moved_to {
                     let to = moved_to.as_ref().map(crate::redact::redact);
                     tracing::warn!(
@@ -322,11 +335,10 @@ impl Poller {
                     self.moved_to = moved_to;
                 }
                 let start = Arc::make_mut(&mut self.start);
-                if recorded.verdict != Verdict::Stale {
-                    start.checkpoint = *checkpoint;
-                }
+                start.checkpoint = *checkpoint;
                 start.known = recorded.known;
                 start.unconditional = recorded.recheck;
+                self.window_at = recorded.window_at;
                 self.active = recorded.active;
                 self.succeeded();
                 let next = self.next(began, now);

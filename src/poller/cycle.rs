@@ -96,7 +96,8 @@ pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, T
     let place = held.into_place();
     let first = First { url: url.clone(), answer, brought: None, denied: false };
     match read(shared, provider, &Start::default(), source, first, place).await? {
-        Outcome::Read { snapshot, moved_to, .. } => {
+        Outcome::Read { mut snapshot, moved_to, .. } => {
+            snapshot.settle(crate::clock::now());
             Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
         }
         Outcome::Failed(trouble) => Err(trouble),

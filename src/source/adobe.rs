@@ -145,7 +145,7 @@ fn incident(items: &mut Items, wire: WireIncident) -> Result<Incident, ParseErro
     let products: Vec<Product> = items.nested("products", &list)?;
     let mut updates: BTreeMap<String, Written> = BTreeMap::new();
     let mut components = Vec::with_capacity(products.len());
-    let mut impact = Impact::Unknown;
+    let mut severities = Vec::with_capacity(products.len());
     let mut open = products.is_empty();
     for product in &products {
         let newest = product
@@ -156,7 +156,7 @@ fn incident(items: &mut Items, wire: WireIncident) -> Result<Incident, ParseErro
         let over = newest.is_some_and(|entry| status(&entry.status).is_over());
         open |= !over;
         let severity = newest.map_or(Impact::Unknown, |entry| severity(&entry.severity));
-        impact = if severity.rank() > impact.rank() { severity } else { impact };
+        severities.push(severity);
         let state = if over { ComponentStatus::Operational } else { state(severity) };
         components.push(component(
             Some(product.id.0.clone()),
@@ -176,7 +176,7 @@ fn incident(items: &mut Items, wire: WireIncident) -> Result<Incident, ParseErro
     }
     let incident = Incident {
         status: if open { Status::Investigating } else { Status::Resolved },
-        impact,
+        impact: Impact::worst(severities),
         started_at: updates.values().filter_map(|written| written.at).min(),
         updates: in_order(updates.into_values(), Order::OldestFirst),
         ..Incident::new(Kind::Incident, wire.id.0, title("Incident", &components))

@@ -10,7 +10,7 @@ use super::feed::Feed;
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{Impact, Status};
-use crate::snapshot::{Coverage, Listing, Snapshot};
+use crate::snapshot::{Basis, Coverage, Listing, Snapshot};
 
 const NAME: &str = "azure";
 /// Where the feed is, and where it was.
@@ -64,6 +64,7 @@ impl Source for Azure {
             // No word where it stands, but it is listed.
             if incident.status == Status::Update {
                 incident.status = Status::Investigating;
+                incident.basis = Basis::Stated;
             }
         }
         let whole = snapshot.rejected.is_empty();

@@ -19,10 +19,14 @@ use super::shared::{
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time, expressible};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use crate::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
 const NAME: &str = "betterstack";
+
+/// The state of a resource that the page lists and nobody watches: the page's own state is given
+/// without it.
+const NOT_MONITORED: &str = "not_monitored";
 
 const IMPACT: &[(&str, Impact)] = &[
     ("operational", Impact::None),
@@ -174,7 +178,7 @@ impl Source for BetterStack {
                 format!("its type is \"{}\", not status_page", one_line(&index.data.kind, 40));
             return Err(ParseError::NotThis { source_name: NAME, reason });
         }
-        let page = page(&index.data);
+        let mut page = page(&index.data);
         let mut items = Items::new(limits);
         let mut lists = sort(&mut items, index.included);
         let sections: Vec<Item<Section>> =
@@ -195,6 +199,7 @@ impl Source for BetterStack {
                     .max();
                 newest = newest
                     .max(day.and_then(|day| expressible(day.and_time(NaiveTime::MIN).and_utc())));
+                page.unwatched += usize::from(item.attributes.status == NOT_MONITORED);
                 Ok(resource(item, &sections))
             },
             |component: &Component| component.id.as_deref().unwrap_or_default(),
@@ -253,6 +258,7 @@ fn page(data: &Data) -> Page {
         url: if host.is_empty() { None } else { link(&format!("https://{host}")) },
         version: None,
         impact: Some(look_up(&attributes.aggregate_state, IMPACT).unwrap_or(Impact::Unknown)),
+        ..Page::default()
     }
 }
 
@@ -328,6 +334,8 @@ fn incident(report: Report, context: &Context<'_>) -> Incident {
         incident.status = Status::Update;
     }
     if kind == Kind::Maintenance {
+        // The document may be older than the moment at which it is read.
+        incident.basis = Basis::Window;
         incident.scheduled_for = attributes.starts_at;
         incident.scheduled_until = attributes.ends_at;
     }

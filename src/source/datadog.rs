@@ -166,6 +166,7 @@ impl Source for Datadog {
                 url: link(&config.page_url),
                 version: None,
                 impact: None,
+                ..Page::default()
             },
             incidents,
             components,

@@ -176,12 +176,12 @@ fn state(part: &Part, incidents: &[Incident], all_read: bool) -> Component {
     let affects = |incident: &Incident| {
         let own =
             incident.components.iter().filter(|one| one.id.as_deref() == Some(part.id.as_str()));
-        own.map(|one| one.status).max_by_key(|status| status.impact().rank())
+        ComponentStatus::worst(own.map(|one| one.status))
     };
     let open = incidents
         .iter()
         .filter(|incident| !incident.status.is_over() && incident.status != Status::Scheduled);
-    let worst = open.filter_map(affects).max_by_key(|status| status.impact().rank());
+    let worst = ComponentStatus::worst(open.filter_map(affects));
     let well = if all_read { ComponentStatus::Operational } else { ComponentStatus::Unknown };
     component(Some(part.id.0.clone()), one_line(&part.name, MAX_NAME), None, worst.unwrap_or(well))
 }

@@ -317,5 +317,5 @@ fn impact(systems: &[Affected]) -> Impact {
         ("blue", Impact::Maintenance),
     ];
     let of = |system: &Affected| words::look_up(&system.status, COLOURS).unwrap_or(Impact::Unknown);
-    systems.iter().map(of).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown)
+    Impact::worst(systems.iter().map(of))
 }

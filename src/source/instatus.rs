@@ -20,7 +20,7 @@ use super::shared::{Items, List, MAX_NAME, at, bases, candidates, json, link, ma
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time, expressible};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use crate::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
 const NAME: &str = "instatus";
@@ -163,6 +163,7 @@ impl Source for Instatus {
                 url: link(&summary.page.url),
                 version: None,
                 impact: Some(impact),
+                ..Page::default()
             },
             incidents,
             components: components.unwrap_or_default(),
@@ -244,7 +245,11 @@ fn notice(kind: Kind, wire: Notice) -> Result<Incident, String> {
         .ok_or("neither an id nor an address")?;
     let status = status(&wire.status);
     let mut incident = Incident::new(kind, id, one_line(&wire.name, MAX_NAME));
-    incident.status = if status == Status::Update { incident.status } else { status };
+    if status != Status::Update {
+        incident.status = status;
+    } else if kind == Kind::Maintenance {
+        incident.basis = Basis::Begin;
+    }
     incident.url = url;
     if kind == Kind::Maintenance {
         let start = wire.start.or(wire.started);

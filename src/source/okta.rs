@@ -13,7 +13,9 @@ use super::shared::{Items, List, html_title, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
+use crate::snapshot::{
+    Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
+};
 use crate::text::{decode_entities, one_line};
 
 const NAME: &str = "okta";
@@ -222,8 +224,10 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
     let mut affected = names(&wire.features);
     affected.extend(names(&wire.cells));
     let title = if wire.title.trim().is_empty() { &wire.name } else { &wire.title };
+    let stated = words::status(&wire.status) != Status::Update;
     Incident {
         status,
+        basis: if planned && !stated { Basis::Begin } else { Basis::Stated },
         impact,
         url: Some(PAGE.to_owned()),
         started_at: start,

@@ -19,7 +19,7 @@ use super::shared::{Items, List, MAX_NAME, at, json, link, marks};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use crate::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
 const NAME: &str = "onlineornot";
@@ -201,6 +201,7 @@ impl Source for OnlineOrNot {
                 impact: Some(
                     look_up(&result.status.description, OVERALL).unwrap_or(Impact::Unknown),
                 ),
+                ..Page::default()
             },
             incidents,
             components: parts,
@@ -284,7 +285,11 @@ fn notice(
     incident.status = match (kind, wire.ended) {
         (Kind::Maintenance, Some(_)) => Status::Completed,
         (_, Some(_)) => Status::Resolved,
-        (Kind::Maintenance, None) if planned => Status::Scheduled,
+        (Kind::Maintenance, None) if planned => {
+            // The list holds those that have begun, too, without a word for it.
+            incident.basis = Basis::Begin;
+            Status::Scheduled
+        }
         (Kind::Maintenance, None) => Status::InProgress,
         (_, None) => Status::Investigating,
     };

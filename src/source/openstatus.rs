@@ -17,7 +17,7 @@ use super::shared::{
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Kind, Status, Time};
-use crate::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
+use crate::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
 
 const NAME: &str = "openstatus";
 const FEED: &str = "feed";
@@ -184,6 +184,11 @@ fn read(items: &mut Items, kind: Kind, list: &List) -> Result<Vec<Incident>, Par
                 status: match words::status(&wire.status) {
                     Status::Update if window => new.status,
                     status => status,
+                },
+                basis: if window && words::status(&wire.status) == Status::Update {
+                    Basis::Begin
+                } else {
+                    Basis::Stated
                 },
                 started_at: updates.first().and_then(|update| update.published_at),
                 scheduled_for: wire.scheduled_for.filter(|_| window),

@@ -182,6 +182,7 @@ impl Source for PagerDuty {
                 url: super::shared::at(&first.url, "/").map(|url| url.to_string()),
                 version: None,
                 impact: None,
+                ..Page::default()
             },
             incidents,
             components,
@@ -270,10 +271,8 @@ fn components(
         .flat_map(|incident| &incident.components)
     {
         if let Some(id) = &component.id {
-            let worst = states.entry(id).or_insert(component.status);
-            if component.status.impact().rank() > worst.impact().rank() {
-                *worst = component.status;
-            }
+            let state = states.entry(id).or_insert(component.status);
+            *state = ComponentStatus::worst([*state, component.status]).unwrap_or(*state);
         }
     }
     let rows =

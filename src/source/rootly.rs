@@ -15,7 +15,7 @@ use super::shared::{
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Impact, Kind, Status, Time};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot};
+use crate::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot};
 use crate::text::one_line;
 
 const NAME: &str = "rootly";
@@ -151,6 +151,9 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     };
     if kind == Kind::Maintenance {
         incident.scheduled_for = wire.started_at;
+        if newest.is_none() {
+            incident.basis = Basis::Begin;
+        }
     } else {
         incident.started_at = wire.started_at;
         incident.impact =

@@ -15,7 +15,9 @@ use super::shared::{Items, List, at, json, marks, prose, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
+use crate::snapshot::{
+    Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
+};
 use crate::text::one_line;
 
 const NAME: &str = "salesforce";
@@ -255,6 +257,7 @@ fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, Pars
         if wire.instance_keys.is_empty() { &wire.service_keys } else { &wire.instance_keys };
     Ok(Incident {
         status,
+        basis: if planned && newest.is_none() { Basis::Window } else { Basis::Stated },
         impact,
         url: Some(format!(
             "https://status.salesforce.com/{}/{}",
@@ -326,6 +329,10 @@ fn worst(impacts: &[WireImpact], core: bool) -> Impact {
     let lasting = impacts.iter().filter(|impact| impact.end_time.is_none());
     let of =
         |impact: &WireImpact| words::look_up(&impact.severity, &table).unwrap_or(Impact::Unknown);
-    let all = impacts.iter().map(of).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
-    lasting.map(of).max_by_key(|impact| impact.rank()).unwrap_or(all)
+    let mut lasting = lasting.map(of).peekable();
+    if lasting.peek().is_some() {
+        Impact::worst(lasting)
+    } else {
+        Impact::worst(impacts.iter().map(of))
+    }
 }

@@ -228,6 +228,7 @@ fn page(head: Head) -> Page {
         url: link(&head.url),
         version: None,
         impact: Some(look_up(&head.state, STATE).map_or(Impact::Unknown, ComponentStatus::impact)),
+        ..Page::default()
     }
 }
 

@@ -18,7 +18,7 @@ use super::shared::{
 use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use crate::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
 const NAME: &str = "statuspal";
@@ -192,6 +192,7 @@ impl Source for StatusPal {
                 url: link(&summary.status_page.url),
                 version: None,
                 impact: Some(impact(&summary.status_page.current_incident_type)),
+                ..Page::default()
             },
             incidents,
             components,
@@ -283,6 +284,7 @@ fn incident(
     let begin = if kind == Kind::Maintenance { Status::InProgress } else { Status::Investigating };
     incident.status = planned.or(newest).unwrap_or(begin);
     if kind == Kind::Maintenance {
+        incident.basis = Basis::Begin;
         incident.scheduled_for = wire.starts_at;
         incident.scheduled_until = wire.ends_at;
     } else {

@@ -15,7 +15,9 @@ use super::shared::{Beat, Items, List, MAX_NAME, at, bases, json, marks, outage,
 use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
+use crate::snapshot::{
+    Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
+};
 use crate::text::one_line;
 use crate::zone::Zone;
 
@@ -286,7 +288,9 @@ fn maintenance(wire: &Maintenance) -> Incident {
         ("ended", Status::Completed),
         ("inactive", Status::Withdrawn),
     ];
-    incident.status = look_up(&wire.status, &words).unwrap_or(Status::Scheduled);
+    let stated = look_up(&wire.status, &words);
+    incident.status = stated.unwrap_or(Status::Scheduled);
+    incident.basis = if stated.is_some() { Basis::Stated } else { Basis::Begin };
     if let Some(slot) = wire.slots.first() {
         let zone = Zone::named(&wire.timezone);
         incident.scheduled_for = dates::read_in(zone, &slot.start);

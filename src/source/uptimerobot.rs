@@ -93,6 +93,9 @@ impl Source for UptimeRobot {
         let listed = u64::try_from(answer.data.len()).unwrap_or(u64::MAX);
         let all_read = items.rejected() == 0
             && monitors.iter().all(|monitor| state(&monitor.status_class).is_some());
+        let paused =
+            |monitor: &&Monitor| state(&monitor.status_class) == Some(ComponentStatus::Unknown);
+        let unwatched = monitors.iter().filter(paused).count();
         let components = monitors.into_iter().map(|monitor| {
             let state = state(&monitor.status_class).unwrap_or(ComponentStatus::Unknown);
             snapshot::component(Some(monitor.id.0), name(&monitor.name), None, state)
@@ -104,6 +107,7 @@ impl Source for UptimeRobot {
                     .as_ref()
                     .map(impact)
                     .filter(|impact| all_read || *impact != Impact::None),
+                unwatched,
                 ..Page::default()
             },
             components: components.collect(),

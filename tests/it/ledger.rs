@@ -1,6 +1,7 @@
 //! The ledger's actor and database, fed with snapshots made by hand.
 
 mod cosmetic;
+mod doubt;
 mod group;
 mod identity;
 mod ids;
@@ -20,7 +21,7 @@ use statuswatch::ledger::{
     Watch,
 };
 use statuswatch::snapshot::{
-    Coverage, Incident, Listing, Page, Snapshot, UnreadTimes, Update, UpdateId,
+    Basis, Coverage, Incident, Listing, Page, Snapshot, UnreadTimes, Update, UpdateId,
 };
 
 /// Runs a story inside an actix system.
@@ -292,6 +293,7 @@ fn updates_edits_and_several_at_once() {
 fn answers_from_the_past_and_from_others_change_nothing() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
+        world.clock = at(9);
         world.poll(page(10, vec![opened()])).await;
         world.news();
         let mut worse = opened();
@@ -316,9 +318,10 @@ fn answers_from_the_past_and_from_others_change_nothing() {
 fn a_page_that_was_reset_is_believed_in_the_end() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
+        world.clock = at(99);
         world.poll(page(100, vec![])).await;
         let fresh =
-            || page(50, vec![incident("n", vec![update("1", Status::Investigating, 50, "New.")])]);
+            || page(50, vec![incident("n", vec![update("1", Status::Investigating, 101, "New.")])]);
         let mut polls = 0;
         while world.poll(fresh()).await.verdict == Verdict::Stale {
             polls += 1;

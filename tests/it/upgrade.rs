@@ -28,7 +28,11 @@ const BACK: [(i64, &str); 4] = [
          ALTER TABLE provider DROP COLUMN retry_by; ALTER TABLE provider DROP COLUMN real_interval_ms;
          ALTER TABLE provider DROP COLUMN full_at; ALTER TABLE provider DROP COLUMN false_304_at;
          ALTER TABLE provider DROP COLUMN unconditional_until;
-         ALTER TABLE provider DROP COLUMN unread_times;",
+         ALTER TABLE provider DROP COLUMN unread_times;
+         ALTER TABLE provider DROP COLUMN doubt; ALTER TABLE provider DROP COLUMN doubt_since;
+         ALTER TABLE provider DROP COLUMN doubt_stale; ALTER TABLE provider DROP COLUMN doubt_foreign;
+         ALTER TABLE provider DROP COLUMN doubt_said_at; ALTER TABLE provider DROP COLUMN past_incidents_at;
+         ALTER TABLE provider DROP COLUMN past_maintenances_at;",
     ),
     (3, "ALTER TABLE provider DROP COLUMN companions;"),
     (2, "ALTER TABLE component DROP COLUMN digest; DROP TABLE quiet;"),

@@ -1,4 +1,4 @@
-//! Events told and filtered, how far sinks have got, and what is removed with age.
+//! Events told and filtered, and how far sinks have got.
 
 use rusqlite::{Connection, params};
 
@@ -104,32 +104,6 @@ pub(in crate::ledger) fn put_filtered(
         event.line
     ])?;
     Ok(())
-}
-
-/// Removes what nobody needs any more: told by every sink and older than `before`. Returns rows
-/// removed.
-pub(in crate::ledger) fn prune(db: &Connection, before: Time, most: u32) -> Sql<usize> {
-    let before = before.timestamp_millis();
-    let events = db.execute(
-        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE observed_at < ?1
-           AND seq <= coalesce((SELECT min(seq) FROM sink), 0) AND seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT ?2)",
-        params![before, most],
-    )?;
-    let filtered = db.execute(
-        "DELETE FROM filtered WHERE id IN (SELECT id FROM filtered WHERE observed_at < ?1 LIMIT ?2)",
-        params![before, most],
-    )?;
-    let seen = db.execute(
-        "DELETE FROM seen WHERE item IN (SELECT key FROM item WHERE last_listed < ?1 AND open = 0 LIMIT ?2)",
-        params![before, most],
-    )?;
-    let items = db.execute(
-        "DELETE FROM item WHERE (provider, key) IN
-           (SELECT provider, key FROM item i WHERE last_listed < ?1 AND open = 0
-              AND NOT EXISTS(SELECT 1 FROM seen WHERE seen.item = i.key) LIMIT ?2)",
-        params![before, most],
-    )?;
-    Ok(events + filtered + seen + items)
 }
 
 pub(in crate::ledger) fn put_cursor(db: &Connection, message: &Delivered) -> Sql<()> {

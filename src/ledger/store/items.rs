@@ -201,11 +201,13 @@ pub(in crate::ledger) struct Open {
     pub(in crate::ledger) kind: Kind,
     pub(in crate::ledger) native_id: String,
     pub(in crate::ledger) status: Status,
+    /// Begin and end of a maintenance.
+    pub(in crate::ledger) window: (Option<Time>, Option<Time>),
 }
 
 pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<Open>> {
     db.prepare_cached(
-        "SELECT key, kind, native_id, status FROM item WHERE provider = ?1 AND open = 1",
+        "SELECT key, kind, native_id, status, scheduled_for, scheduled_until FROM item WHERE provider = ?1 AND open = 1",
     )?
     .query_map([provider], |row| {
         Ok(Open {
@@ -213,6 +215,7 @@ pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<
             kind: word(row, 1)?,
             native_id: row.get(2)?,
             status: word(row, 3)?,
+            window: (time(row.get(4)?), time(row.get(5)?)),
         })
     })?
     .collect()

@@ -2,9 +2,11 @@
 //! UTC.
 
 mod components;
+mod doubt;
 mod events;
 mod items;
 mod providers;
+mod prune;
 mod twins;
 
 use rusqlite::{Row, RowIndex};
@@ -12,8 +14,9 @@ use rusqlite::{Row, RowIndex};
 pub(super) use components::{
     Components, KnownComponent, components, key_of_name, ordinal, put_components,
 };
+pub(super) use doubt::put_doubt;
 pub(super) use events::{
-    EventRow, add_sink, count_dropped, is_known_event, newest_seq, prune, put_adopted, put_cursor,
+    EventRow, add_sink, count_dropped, is_known_event, newest_seq, put_adopted, put_cursor,
     put_event, put_filtered, was_adopted,
 };
 pub(super) use items::{
@@ -24,6 +27,7 @@ pub(super) use providers::{
     Declared, ProviderState, Usual, bound_wait, checkpoint, count_death, fail, provider_state,
     put_restart, put_success, touch_provider, watch_provider,
 };
+pub(super) use prune::prune;
 
 pub(super) use twins::{twins, unite};
 

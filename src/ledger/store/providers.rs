@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use super::doubt::no_doubt;
 use super::{Sql, millis, time};
 use crate::config::Provider;
-use crate::event::Time;
+use crate::event::{Impact, Kind, Time};
 use crate::fetch::Validators;
+use crate::ledger::distrust::Doubt;
 use crate::ledger::messages::{Binding, Checkpoint, Failed, Record, Restarted, Unchanged};
+use crate::ledger::provider_time::plausible;
 use crate::snapshot::{Listing, UnreadTimes};
 
 /// Deaths of the process over one provider's document after which it is set aside for a while.
@@ -38,8 +41,11 @@ pub(in crate::ledger) struct ProviderState {
     /// Of the list of components those known were last compared with, if nothing else has changed
     /// them since.
     pub(in crate::ledger) components_digest: Option<u128>,
+    pub(in crate::ledger) doubt: Doubt,
+    /// When the log last said that its answers are not believed.
+    pub(in crate::ledger) doubt_said_at: Option<Time>,
     /// The last poll is noted apart.
-    quiet: bool,
+    pub(in crate::ledger) quiet: bool,
 }
 
 /// How much the provider's page lists as a rule.
@@ -54,7 +60,7 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
     let mut statement = db.prepare_cached(
         "SELECT moved_at, epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
                 unreachable, outages, page_url, source, quiet.at IS NOT NULL, usual_incidents, usual_components, shrunk_since,
-                (SELECT digest FROM component WHERE component.provider = ?1), coalesce(moved_between, ''), source_version FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
+                (SELECT digest FROM component WHERE component.provider = ?1), coalesce(moved_between, ''), doubt_since, doubt_stale, doubt_foreign, doubt_said_at, source_version FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
     )?;
     let count = |count: Option<i64>| count.and_then(|count| usize::try_from(count).ok());
     statement.query_row([id], |row| {
@@ -79,7 +85,13 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
             },
             components_digest: row.get::<_, Option<[u8; 16]>>(16)?.map(u128::from_be_bytes),
             moved_between: row.get(17)?,
-            source_version: row.get(18)?,
+            doubt: Doubt {
+                since: time(row.get(18)?),
+                stale: row.get::<_, Option<u32>>(19)?.unwrap_or_default(),
+                foreign: row.get::<_, Option<u32>>(20)?.unwrap_or_default(),
+            },
+            doubt_said_at: time(row.get(21)?),
+            source_version: row.get(22)?,
         })
     })
 }
@@ -173,6 +185,8 @@ pub(in crate::ledger) fn watch_provider(
            etag = iif(url = :url, etag, NULL), last_modified = iif(url = :url, last_modified, NULL),
            body_hash = iif(url = :url, body_hash, NULL), companions = iif(url = :url, companions, NULL), page_id = iif(url = :url, page_id, NULL),
            page_version = iif(url = :url, page_version, NULL), complete_version = iif(url = :url, complete_version, NULL),
+           doubt = iif(url = :url, doubt, NULL), doubt_since = iif(url = :url, doubt_since, NULL),
+           doubt_stale = iif(url = :url, doubt_stale, NULL), doubt_foreign = iif(url = :url, doubt_foreign, NULL),
            failures = iif(url = :url, failures, 0), retry_until = iif(url = :url, retry_until, NULL),
            full_at = iif(url = :url, full_at, NULL), false_304_at = iif(url = :url, false_304_at, NULL),
            unconditional_until = iif(url = :url, unconditional_until, NULL),
@@ -217,7 +231,7 @@ pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> S
     let noted = db
         .prepare_cached(
             "INSERT INTO quiet(provider, at, next_at) SELECT id, ?2, ?3 FROM provider
-             WHERE id = ?1 AND last_error IS NULL AND last_success_at IS NOT NULL AND failures = 0 AND retry_until IS NULL
+             WHERE id = ?1 AND last_error IS NULL AND last_success_at IS NOT NULL AND failures = 0 AND retry_until IS NULL AND doubt_since IS NULL
                AND etag IS coalesce(?4, etag) AND last_modified IS coalesce(?5, last_modified) AND NOT ?6
              ON CONFLICT DO UPDATE SET at = excluded.at, next_at = excluded.next_at",
         )?
@@ -225,18 +239,19 @@ pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> S
     if noted > 0 {
         return Ok(());
     }
-    db.prepare_cached(
+    db.prepare_cached(concat!(
         "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, next_poll_at = ?3, last_outcome = 'unchanged', last_error = NULL,
            failures = 0, retry_until = NULL, etag = coalesce(?4, etag), last_modified = coalesce(?5, last_modified),
-           full_at = iif(?6, ?2, full_at)
-         WHERE id = ?1",
-    )?
+           full_at = iif(?6, ?2, full_at), ",
+        no_doubt!(),
+        " WHERE id = ?1",
+    ))?
     .execute(params![provider, at, next, etag, modified, full])?;
     forget_quiet(db, provider)
 }
 
 /// The provider's own row is newer from now on.
-fn forget_quiet(db: &Connection, provider: &str) -> Sql<()> {
+pub(super) fn forget_quiet(db: &Connection, provider: &str) -> Sql<()> {
     db.prepare_cached("DELETE FROM quiet WHERE provider = ?1")?.execute([provider])?;
     Ok(())
 }
@@ -273,6 +288,7 @@ pub(in crate::ledger) fn put_success(
     message: &Record,
     state: &ProviderState,
     changed: bool,
+    impact: Impact,
 ) -> Sql<()> {
     let snapshot = &message.snapshot;
     let Checkpoint {
@@ -288,10 +304,13 @@ pub(in crate::ledger) fn put_success(
         ..
     } = &message.checkpoint;
     let now = message.observed_at;
+    let lists_past =
+        |kind: Kind| snapshot.incidents.iter().any(|one| one.kind == kind && one.status.is_over());
+    let version = plausible(snapshot.page.version, now);
     let first_recent = |listing: Listing, before: Option<Time>| {
         before.or((listing == Listing::Recent).then_some(now))
     };
-    db.prepare_cached(
+    db.prepare_cached(concat!(
         // By number, not by name: names are looked for one by one each time.
         "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, last_change_at = iif(?3, ?2, last_change_at),
            last_outcome = iif(?3, 'changed', 'same'), baseline_at = coalesce(baseline_at, ?2),
@@ -300,9 +319,11 @@ pub(in crate::ledger) fn put_success(
            page_url = coalesce(?15, page_url), page_version = coalesce(?16, page_version),
            complete_version = coalesce(?17, complete_version), impact = ?18, recent_incidents_at = ?19,
            recent_maintenances_at = ?20, full_at = ?21, false_304_at = iif(?3, ?22, false_304_at),
-           unconditional_until = iif(?3, ?23, unconditional_until), unread_times = ?24, failures = 0, last_error = NULL, deaths = 0, quarantined_until = NULL
-         WHERE id = ?1",
-    )?
+           unconditional_until = iif(?3, ?23, unconditional_until), past_incidents_at = iif(?24, ?2, past_incidents_at),
+           past_maintenances_at = iif(?25, ?2, past_maintenances_at), unread_times = ?26, failures = 0, last_error = NULL, deaths = 0, quarantined_until = NULL, ",
+        no_doubt!(),
+        " WHERE id = ?1",
+    ))?
     .execute(params![
         message.provider.id,
         now.timestamp_millis(),
@@ -319,14 +340,16 @@ pub(in crate::ledger) fn put_success(
         snapshot.page.id,
         snapshot.page.name,
         snapshot.page.url,
-        millis(snapshot.page.version),
-        millis(snapshot.page.version.filter(|_| message.complete)),
-        snapshot.impact().as_str(),
+        millis(version),
+        millis(version.filter(|_| message.complete)),
+        impact.as_str(),
         millis(first_recent(snapshot.coverage.incidents, state.recent_incidents_at)),
         millis(first_recent(snapshot.coverage.maintenances, state.recent_maintenances_at)),
         millis(*full_at),
         millis(*false_304_at),
         millis(*unconditional_until),
+        lists_past(Kind::Incident),
+        lists_past(Kind::Maintenance),
         unread_times(&snapshot.unread_times),
     ])?;
     if state.quiet { forget_quiet(db, &message.provider.id) } else { Ok(()) }

@@ -227,7 +227,7 @@ fn status(code: &str) -> Status {
 fn plan(code: &str) -> Status {
     const CODES: &[(&str, Status)] =
         &[("0", Status::Scheduled), ("1", Status::InProgress), ("2", Status::Completed)];
-    words::look_up(code, CODES).unwrap_or(Status::Scheduled)
+    words::look_up(code, CODES).unwrap_or(Status::Update)
 }
 
 /// Those of components: operational, performance issues, partial outage, major outage.

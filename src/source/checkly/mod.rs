@@ -125,6 +125,7 @@ impl Source for Checkly {
                 url: domain.and_then(|url| link(&url)).or_else(|| link(&data.page.url)),
                 version: None,
                 impact: None,
+                ..Page::default()
             },
             incidents,
             coverage: Coverage {

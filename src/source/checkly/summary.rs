@@ -91,6 +91,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
             url: link(&summary.page.url),
             version: None,
             impact: Some(sum),
+            ..Page::default()
         },
         incidents,
         components: Vec::new(),

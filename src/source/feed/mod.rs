@@ -26,7 +26,7 @@ use self::read::{Feed as Read, Item};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{Component, Impact, Kind, Status, Time};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
+use crate::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 use crate::text::{html_to_text, one_line};
 
 /// Entries from which on a Statuspage feed is taken as a window of the newest.
@@ -160,6 +160,7 @@ fn snapshot(feed: &Read) -> Snapshot {
             // Elsewhere it is the time at which the feed was generated.
             version: feed.version.filter(|_| growing),
             impact: None,
+            ..Page::default()
         },
         coverage: Coverage {
             incidents: if growing && incidents.len() >= WINDOW {
@@ -223,6 +224,7 @@ fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident>
     let started_at = if growing::is_growing(newest) || items.len() > 1 { first } else { begun };
     Some(Incident {
         status,
+        basis: if status == Status::Update { Basis::Silent } else { Basis::Stated },
         impact: if is_maintenance { Impact::Maintenance } else { Impact::Unknown },
         url: newest.link.clone(),
         started_at,

@@ -120,6 +120,7 @@ impl Source for Global {
                 url: link(&summary.public_url),
                 version: None,
                 impact: None,
+                ..Page::default()
             },
             incidents,
             components: all.iter().map(now).collect(),

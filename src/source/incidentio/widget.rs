@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::document::Document;
 use crate::event::{Impact, Kind, Status, Time};
-use crate::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
+use crate::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 use crate::source::shared::fields::{self, Id};
 use crate::source::shared::{Items, List, json, link, marks, prose, words};
 use crate::source::{Limits, ParseError};
@@ -106,6 +106,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
             url: link(&widget.page_url),
             version: None,
             impact,
+            ..Page::default()
         },
         incidents: ongoing.into_iter().chain(running).chain(planned).collect(),
         components: Vec::new(),
@@ -160,8 +161,10 @@ fn incident(
         text,
     });
     let new = Incident::new(kind, item.id.0, one_line(&item.name, MAX_NAME));
+    let listed_alone = words::status(&item.status) == Status::Update;
     Ok(Incident {
         status,
+        basis: if maintenance && listed_alone { Basis::Begin } else { Basis::Stated },
         impact: if maintenance {
             Impact::Maintenance
         } else {

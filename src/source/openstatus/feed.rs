@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{NAME, unique};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
-use crate::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
+use crate::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
 use crate::source::shared::fields::{self, Id};
 use crate::source::shared::{
     Items, List, Order, Written, bases, in_order, json, marks, name, prose, words,
@@ -211,6 +211,7 @@ fn maintenances(
             }
             Ok(Incident {
                 status: standing(now),
+                basis: Basis::Window,
                 scheduled_for: Some(from),
                 scheduled_until: Some(to),
                 components: affected(&wire.page_components, names),

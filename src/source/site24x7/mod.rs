@@ -16,7 +16,7 @@ use super::shared::{
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
-use crate::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
+use crate::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
 
 pub(super) use rss::is_component_feed;
 
@@ -262,6 +262,7 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
     let window = kind == Kind::Maintenance;
     Ok(Incident {
         status,
+        basis: if !over && latest.is_none() { Basis::Begin } else { Basis::Stated },
         impact: if wire.incident_severity_id == 2 { Impact::None } else { severity.impact() },
         started_at: wire.incident_began_at,
         scheduled_for: wire.incident_began_at.filter(|_| window),

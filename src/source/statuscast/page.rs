@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{NAME, nature, standing};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Kind, Status};
-use crate::snapshot::{self, Incident, Page, Snapshot, Update};
+use crate::snapshot::{self, Basis, Incident, Page, Snapshot, Update};
 use crate::source::shared::{Order, Written, bases, fields, html, html_title, in_order, name};
 use crate::source::{Limits, ParseError};
 use crate::text::html_to_text;
@@ -119,11 +119,13 @@ fn incident(row: &str, home: Option<&url::Url>) -> Option<Incident> {
                     .then(|| snapshot::component(None, named, None, ComponentStatus::Unknown))
             },
         );
-    let status = standing(status_word, kind).unwrap_or(Status::Investigating);
     let window = kind == Kind::Maintenance;
     let new = Incident::new(kind, id, name(&title));
+    let stated = standing(status_word, kind);
+    let open = if window { new.status } else { Status::Investigating };
     Some(Incident {
-        status,
+        status: stated.unwrap_or(open),
+        basis: if window && stated.is_none() { Basis::Begin } else { Basis::Stated },
         impact,
         url: home
             .and_then(|home| home.join(&format!("/incident/{}", new.id)).ok())

@@ -16,7 +16,7 @@ use super::shared::{Items, List, MAX_NAME, Order, Written, in_order, json, marks
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
-use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use crate::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
 const NAME: &str = "statusio";
@@ -168,6 +168,7 @@ impl Source for StatusIo {
                 url: None,
                 version: None,
                 impact: Some(impact(result.status_overall.status_code)),
+                ..Page::default()
             },
             incidents,
             components,
@@ -254,6 +255,8 @@ fn notice(
         incident.impact = code.map_or(Impact::Unknown, impact);
         incident.started_at = wire.datetime_open;
     } else {
+        // Whoever does not start it by hand leaves it among the upcoming ones.
+        incident.basis = Basis::Begin;
         incident.scheduled_for = wire.datetime_planned_start;
         incident.scheduled_until = wire.datetime_planned_end;
     }
@@ -279,11 +282,7 @@ fn affects(part: &Part, components: &[Component]) -> Component {
     let own = |one: &&Component| {
         one.id.as_deref().is_some_and(|id| id == part.id.0 || id.starts_with(&below))
     };
-    let worst = components
-        .iter()
-        .filter(own)
-        .map(|one| one.status)
-        .max_by_key(|status| status.impact().rank());
+    let worst = ComponentStatus::worst(components.iter().filter(own).map(|one| one.status));
     component(
         Some(part.id.0.clone()),
         one_line(&part.name, MAX_NAME),

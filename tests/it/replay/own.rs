@@ -128,6 +128,8 @@ fn statuspage() -> Vec<History> {
             &[
                 "maintenance acmeoddmnt01 in_progress r1 maintenance 2026-02-03T09:00:00Z | It has begun.",
                 "incident acmeoddinc01 update r1 none 2026-02-13T10:05:00Z | ",
+                // Listed without a status: it is open.
+                "incident acmeoddinc03 update r1 unknown now | ",
             ],
         ),
         case("statuspage/incidents-alone", INCIDENTS, &[]),

@@ -39,6 +39,7 @@ impl Page {
             url: link(&self.url),
             version: None,
             impact: None,
+            ..snapshot::Page::default()
         }
     }
 

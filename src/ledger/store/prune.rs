@@ -1,0 +1,213 @@
+//! What is removed with age.
+//!
+//! An incident that a page still lists is never forgotten, however long nothing happens: forgotten,
+//! it would be told anew as soon as something does. Nothing has to be written for that while a page
+//! stays the same. What is open is kept as such. What is over is listed by the last document that
+//! listed anything of its kind that is over, until the next such document says otherwise: documents
+//! that list what is open alone, and answers that bring nothing new, change nothing about it.
+
+use rusqlite::{Connection, params};
+
+use super::Sql;
+use crate::event::Time;
+
+/// Rows of `item` that may go: not open, listed before `?1` for the last time, and not listed by
+/// the last document that told of the past. Such a document marks what it lists unless it was
+/// marked within a day (see `commit`).
+macro_rules! forgettable {
+    () => {
+        "last_listed < ?1 AND open = 0 AND NOT (
+           status IN ('resolved', 'postmortem', 'withdrawn', 'completed')
+           AND last_listed >= coalesce((SELECT iif(i.kind = 'maintenance', past_maintenances_at, past_incidents_at)
+             FROM provider WHERE id = i.provider), 0) - 86400000)"
+    };
+}
+
+/// Removes what nobody needs any more: told by every sink and older than `before`, and incidents
+/// that are neither open nor listed and were last listed before it. At most `most` rows of each
+/// kind; returns how many.
+pub(in crate::ledger) fn prune(db: &Connection, before: Time, most: u32) -> Sql<usize> {
+    let before = before.timestamp_millis();
+    let events = db.execute(
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE observed_at < ?1
+           AND seq <= coalesce((SELECT min(seq) FROM sink), 0) AND seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT ?2)",
+        params![before, most],
+    )?;
+    let filtered = db.execute(
+        "DELETE FROM filtered WHERE id IN (SELECT id FROM filtered WHERE observed_at < ?1 LIMIT ?2)",
+        params![before, most],
+    )?;
+    let seen = db.execute(
+        concat!(
+            "DELETE FROM seen WHERE item IN (SELECT key FROM item i WHERE ",
+            forgettable!(),
+            " LIMIT ?2)"
+        ),
+        params![before, most],
+    )?;
+    let items = db.execute(
+        concat!(
+            "DELETE FROM item WHERE (provider, key) IN (SELECT provider, key FROM item i WHERE ",
+            forgettable!(),
+            " AND NOT EXISTS(SELECT 1 FROM seen WHERE seen.item = i.key) LIMIT ?2)"
+        ),
+        params![before, most],
+    )?;
+    Ok(events + filtered + seen + items)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+    use crate::event::{ComponentStatus, Kind, Status, parse_time};
+    use crate::ledger::commit::{self, Aside};
+    use crate::ledger::messages::{Checkpoint, Record};
+    use crate::ledger::numbering::Numbering;
+    use crate::ledger::{load, migrate, store, suspect};
+    use crate::snapshot::{Coverage, Incident, Listing, Snapshot, Update, UpdateId, component};
+
+    /// How long history is kept, in days.
+    const KEEP: i64 = 400;
+
+    fn at(day: i64) -> Time {
+        parse_time("2026-03-01T00:00:00Z").unwrap() + chrono::Duration::days(day)
+    }
+
+    fn incident(id: &str, kind: Kind, over: bool, day: i64) -> Incident {
+        let status = match (kind, over) {
+            (Kind::Maintenance, true) => Status::Completed,
+            (Kind::Maintenance, false) => Status::InProgress,
+            (_, true) => Status::Resolved,
+            (_, false) => Status::Investigating,
+        };
+        let update = Update {
+            id: UpdateId::Native(format!("{id}-1")),
+            status,
+            published_at: Some(at(day)),
+            edited_at: None,
+            text: "x".to_owned(),
+        };
+        Incident { status, updates: vec![update], ..Incident::new(kind, id, id) }
+    }
+
+    /// A page with a history of 30 incidents and maintenances that ended before day 0.
+    fn history() -> Vec<Incident> {
+        let kind = |n| if n % 3 == 0 { Kind::Maintenance } else { Kind::Incident };
+        (0..30).map(|n| incident(&format!("old{n}"), kind(n), true, n - 40)).collect()
+    }
+
+    struct World {
+        db: Connection,
+        seq: u64,
+        _dir: tempfile::TempDir,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let db = migrate::open_writer(dir.path()).unwrap();
+            load::declare(&db, &[suspect::tests::provider()], &HashMap::new(), at(0)).unwrap();
+            Self { db, seq: 0, _dir: dir }
+        }
+
+        /// Records a document; answers how many events it gave.
+        fn poll(&mut self, incidents: Vec<Incident>, listing: Listing, day: i64) -> usize {
+            let api = component(Some("api".into()), "API", None, ComponentStatus::Operational);
+            let snapshot = Snapshot {
+                incidents,
+                components: vec![api],
+                coverage: Coverage {
+                    incidents: listing,
+                    maintenances: listing,
+                    all_components: true,
+                },
+                ..Snapshot::default()
+            };
+            let record = Record {
+                provider: suspect::tests::provider(),
+                generation: 1,
+                snapshot: Box::new(snapshot),
+                checkpoint: Checkpoint::default(),
+                complete: true,
+                observed_at: at(day),
+            };
+            let mut numbering = Numbering { db: &self.db, seq: self.seq, dropped: Vec::new() };
+            let recorded = commit::record(&mut numbering, &mut Aside::default(), &record).unwrap();
+            self.seq = numbering.seq;
+            recorded.events
+        }
+
+        /// What retention leaves of incidents, and of the versions of their updates.
+        fn prune(&self, day: i64) -> (HashSet<String>, u32) {
+            while prune(&self.db, at(day - KEEP), 7).unwrap() > 0 {}
+            let mut items = self.db.prepare("SELECT native_id FROM item").unwrap();
+            let items = items.query_map([], |row| row.get(0)).unwrap();
+            let seen = "SELECT count(*) FROM seen WHERE item IN (SELECT key FROM item)";
+            let seen: u32 = self.db.query_row(seen, [], |row| row.get(0)).unwrap();
+            (items.collect::<Result<_, _>>().unwrap(), seen)
+        }
+    }
+
+    #[test]
+    fn after_years_without_a_change_the_next_incident_does_not_tell_the_old_history() {
+        for listing in [Listing::Recent, Listing::Unknown] {
+            let mut world = World::new();
+            world.poll(history(), listing, 0);
+            // Nothing but 304s and equal bodies from here on: nothing is recorded.
+            assert_eq!(world.prune(KEEP * 3), (ids(&history()), 30));
+            let mut page = history();
+            page.remove(0);
+            page.push(incident("new", Kind::Incident, false, KEEP * 3));
+            assert_eq!(world.poll(page.clone(), listing, KEEP * 3), 1, "{listing:?}");
+            assert_eq!(store::components(&world.db, "acme").unwrap().len(), 1);
+            // What rolled out of the list then is forgotten in its time, and nothing else.
+            assert_eq!(world.prune(KEEP * 5), (ids(&page), 30));
+        }
+    }
+
+    #[test]
+    fn documents_that_list_what_is_open_alone_do_not_let_the_history_be_forgotten() {
+        let mut world = World::new();
+        world.poll(history(), Listing::Recent, 0);
+        // Summaries with something new at every turn, none of which lists what is over.
+        for day in 1..KEEP {
+            let open = incident(&format!("m{day}"), Kind::Maintenance, false, day);
+            world.poll(vec![open], Listing::Open, day);
+            world.poll(vec![], Listing::Open, day);
+            world.poll(vec![], Listing::Open, day);
+        }
+        let (left, _) = world.prune(KEEP * 2);
+        assert!(ids(&history()).is_subset(&left), "{left:?}");
+        assert_eq!(left.len(), 30, "what was only ever listed while it was open is forgotten");
+        // The history of one kind alone says nothing of the other.
+        let incidents = || history().into_iter().filter(|one| one.kind == Kind::Incident);
+        world.poll(incidents().take(5).collect(), Listing::Recent, KEEP * 2);
+        let maintenances = history().into_iter().filter(|one| one.kind == Kind::Maintenance);
+        let expected: Vec<_> = incidents().take(5).chain(maintenances).collect();
+        assert_eq!(world.prune(KEEP * 4).0, ids(&expected));
+    }
+
+    #[test]
+    fn rows_of_an_older_version_are_kept_until_a_document_says_what_is_listed() {
+        let mut world = World::new();
+        world.poll(history(), Listing::Recent, 0);
+        let sql = "UPDATE provider SET past_incidents_at = NULL, past_maintenances_at = NULL";
+        world.db.execute(sql, []).unwrap();
+        assert_eq!(world.prune(KEEP * 3).0.len(), 30);
+        world.poll(history().into_iter().skip(20).collect(), Listing::Recent, KEEP * 3);
+        assert_eq!(world.prune(KEEP * 5).0.len(), 10);
+    }
+
+    #[test]
+    fn the_words_for_what_is_over_are_those_of_the_events() {
+        let over = Status::ALL.iter().filter(|status| status.is_over());
+        let list: Vec<String> = over.map(|status| format!("'{status}'")).collect();
+        assert!(forgettable!().contains(&format!("({})", list.join(", "))), "{list:?}");
+    }
+
+    fn ids(incidents: &[Incident]) -> HashSet<String> {
+        incidents.iter().map(|incident| incident.id.clone()).collect()
+    }
+}

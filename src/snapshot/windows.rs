@@ -1,0 +1,131 @@
+//! Maintenances that have no word of their own and stand where their window says.
+//!
+//! Sources read no clock, so they leave such a maintenance as scheduled and name what that rests
+//! on. This step is given the time of observation and settles it, before anything is compared,
+//! stored or shown.
+
+use super::{Basis, Incident, Snapshot};
+use crate::event::{Kind, Status, Time};
+
+impl Snapshot {
+    /// Whether [`Snapshot::settle`] would change nothing at `now`.
+    #[must_use]
+    pub fn is_settled(&self, now: Time) -> bool {
+        self.incidents.iter().all(|incident| standing(incident, now) == incident.status)
+    }
+
+    /// Gives each maintenance whose status rests on its window the status it has at `now`.
+    pub fn settle(&mut self, now: Time) {
+        for incident in &mut self.incidents {
+            incident.status = standing(incident, now);
+        }
+    }
+}
+
+/// Where an incident or maintenance stands at `now`. What the document says itself is never
+/// changed; a word nobody knows says nothing, so there the window counts as long as it is open.
+fn standing(incident: &Incident, now: Time) -> Status {
+    let Incident { kind, status, basis, scheduled_for, scheduled_until, .. } = *incident;
+    let by_window = match basis {
+        Basis::Begin | Basis::Window => matches!(status, Status::Scheduled | Status::InProgress),
+        Basis::Stated | Basis::Silent => status == Status::Update,
+    };
+    let Some(from) = scheduled_for.filter(|_| kind == Kind::Maintenance && by_window) else {
+        return status;
+    };
+    let ended = scheduled_until.is_some_and(|until| until <= now && from <= until);
+    match basis {
+        // One that is known to have begun does not go back to being announced.
+        _ if now < from && status != Status::InProgress => Status::Scheduled,
+        Basis::Window if ended => Status::Completed,
+        // It is still listed, so it is not over, whatever was planned.
+        Basis::Begin => Status::InProgress,
+        _ if ended => status,
+        _ => Status::InProgress,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::parse_time;
+
+    fn at(hour: u32) -> Time {
+        parse_time(&format!("2026-03-01T{hour:02}:00:00Z")).unwrap()
+    }
+
+    /// A maintenance from 10 to 12 as it stands at 9, 10, 11, 12 and 13.
+    fn course(basis: Basis, status: Status, until: Option<u32>) -> [Status; 5] {
+        [9, 10, 11, 12, 13].map(|hour| {
+            let maintenance = Incident {
+                status,
+                basis,
+                scheduled_for: Some(at(10)),
+                scheduled_until: until.map(at),
+                ..Incident::new(Kind::Maintenance, "m", "x")
+            };
+            let mut snapshot = Snapshot { incidents: vec![maintenance], ..Snapshot::default() };
+            let settled = snapshot.is_settled(at(hour));
+            snapshot.settle(at(hour));
+            assert_eq!(settled, snapshot.incidents[0].status == status);
+            assert!(snapshot.is_settled(at(hour)), "settling again changes nothing");
+            snapshot.incidents[0].status
+        })
+    }
+
+    #[test]
+    fn a_maintenance_stands_where_its_window_says_unless_the_page_says_more() {
+        use Status::{Completed, InProgress, Scheduled, Update, Verifying};
+        let until = Some(12);
+        for (basis, status, until, expected) in [
+            (
+                Basis::Begin,
+                Scheduled,
+                until,
+                [Scheduled, InProgress, InProgress, InProgress, InProgress],
+            ),
+            (
+                Basis::Begin,
+                Scheduled,
+                None,
+                [Scheduled, InProgress, InProgress, InProgress, InProgress],
+            ),
+            (
+                Basis::Window,
+                Scheduled,
+                until,
+                [Scheduled, InProgress, InProgress, Completed, Completed],
+            ),
+            (
+                Basis::Window,
+                InProgress,
+                until,
+                [InProgress, InProgress, InProgress, Completed, Completed],
+            ),
+            // Its own word counts, however late it is.
+            (Basis::Stated, Scheduled, until, [Scheduled; 5]),
+            (Basis::Begin, Completed, until, [Completed; 5]),
+            (Basis::Stated, Verifying, until, [Verifying; 5]),
+            // A word nobody knows is none.
+            (Basis::Stated, Update, until, [Scheduled, InProgress, InProgress, Update, Update]),
+        ] {
+            assert_eq!(course(basis, status, until), expected, "{basis:?} {status} {until:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_begin_and_for_incidents_nothing_is_settled() {
+        let of = |kind, from| {
+            let one = Incident {
+                basis: Basis::Begin,
+                status: Status::Scheduled,
+                scheduled_for: from,
+                ..Incident::new(kind, "m", "x")
+            };
+            Snapshot { incidents: vec![one], ..Snapshot::default() }.is_settled(at(11))
+        };
+        assert!(of(Kind::Maintenance, None));
+        assert!(of(Kind::Incident, Some(at(10))));
+        assert!(!of(Kind::Maintenance, Some(at(10))));
+    }
+}
