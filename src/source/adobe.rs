@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, in_order, json, marks, prose, words};
+use super::shared::{Items, List, Order, Written, in_order, json, lenient, marks, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status};
@@ -234,10 +234,10 @@ fn words_of(raw: Option<&RawValue>) -> String {
     let Some(raw) = raw.map(RawValue::get) else {
         return String::new();
     };
-    if let Ok(text) = serde_json::from_str::<String>(raw) {
+    if let Ok(text) = lenient::read::<String>(raw) {
         return prose(&text);
     }
-    let texts: BTreeMap<String, String> = serde_json::from_str(raw).unwrap_or_default();
+    let texts: BTreeMap<String, String> = lenient::read(raw).unwrap_or_default();
     let english = texts
         .iter()
         .find(|(language, _)| language.starts_with("en"))

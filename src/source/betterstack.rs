@@ -14,7 +14,7 @@ use url::Url;
 use super::shared::fields::{self, Id, References};
 use super::shared::words::look_up;
 use super::shared::{
-    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose,
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, lenient, link, marks, prose,
 };
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
@@ -259,7 +259,7 @@ fn page(data: &Data) -> Page {
 fn sort(items: &mut Items, included: List) -> HashMap<String, List> {
     let mut lists: HashMap<String, List> = HashMap::new();
     for raw in included {
-        match serde_json::from_str::<Typed>(raw.get()) {
+        match lenient::read::<Typed>(raw.get()) {
             Ok(typed) if typed.kind.len() < 64 => lists.entry(typed.kind).or_default().push(raw),
             Ok(_) => items.reject("included", "a type of endless length"),
             Err(error) => items.reject("included", &error.to_string()),

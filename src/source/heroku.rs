@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, candidates, json, link, marks, prose, sibling, words};
+use super::shared::{Items, List, candidates, json, lenient, link, marks, prose, sibling, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{self, ComponentStatus, Impact, Kind, Status, Time};
@@ -101,7 +101,7 @@ impl Source for Heroku {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let current = marks::<Current>(document)?;
-        serde_json::from_str::<System>(current.status.first()?.get()).ok()?;
+        lenient::read::<System>(current.status.first()?.get()).ok()?;
         Some("the document has the shape of Heroku's status API".to_owned())
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, html_title, prose, words};
+use super::shared::{Items, List, html_title, lenient, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time, expressible, parse_time};
@@ -168,13 +168,12 @@ fn read(
     kind: Kind,
     text: &str,
 ) -> Result<Vec<Incident>, ParseError> {
-    let list: List =
-        serde_json::from_str(if text.is_empty() { "[]" } else { text }).map_err(|error| {
-            ParseError::Malformed {
-                format: "JSON",
-                reason: format!("in {what}: {}", one_line(&error.to_string(), 200)),
-            }
-        })?;
+    let list: List = lenient::read(if text.is_empty() { "[]" } else { text }).map_err(|error| {
+        ParseError::Malformed {
+            format: "JSON",
+            reason: format!("in {what}: {}", one_line(&error.to_string(), 200)),
+        }
+    })?;
     let mut ids = HashSet::new();
     let mut out = Vec::with_capacity(list.len());
     for wire in items.read::<Wire>(what, &list)? {

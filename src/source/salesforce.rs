@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, at, json, marks, prose, words};
+use super::shared::{Items, List, at, json, lenient, marks, prose, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -115,7 +115,7 @@ impl Source for Salesforce {
         let list = marks::<List>(document)?;
         let known = match list.first() {
             Some(first) => {
-                first.get().starts_with('{') && serde_json::from_str::<Mark>(first.get()).is_ok()
+                first.get().starts_with('{') && lenient::read::<Mark>(first.get()).is_ok()
             }
             None => {
                 is_active_list(document)

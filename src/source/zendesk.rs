@@ -13,8 +13,8 @@ use url::Url;
 
 use super::shared::fields::{self, Id, References};
 use super::shared::{
-    Items, List, Order, Written, bases, candidates, end_at, in_order, json, marks, name, prose,
-    words,
+    Items, List, Order, Written, bases, candidates, end_at, in_order, json, lenient, marks, name,
+    prose, words,
 };
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
@@ -117,7 +117,7 @@ impl Source for Zendesk {
     fn recognise(&self, document: &Document) -> Option<String> {
         let answer: Answer = marks(document)?;
         let path = document.url.path();
-        let first = answer.data.first().map(|raw| serde_json::from_str::<Wire>(raw.get()));
+        let first = answer.data.first().map(|raw| lenient::read::<Wire>(raw.get()));
         // An empty answer of this kind has no marks of its own but its address.
         let own = match first {
             Some(first) => first.is_ok_and(|first| first.kind == "incident"),

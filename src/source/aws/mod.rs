@@ -15,7 +15,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, at, in_order, json, marks, prose, words};
+use super::shared::{
+    Items, List, Order, Written, at, in_order, json, lenient, marks, prose, words,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -111,9 +113,7 @@ impl Source for Aws {
         }
         let list = marks::<List>(document)?;
         let known = match list.first() {
-            Some(first) => {
-                serde_json::from_str::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws")
-            }
+            Some(first) => lenient::read::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws"),
             None => is_quiet(document) && document.url.path().ends_with(PATH),
         };
         known.then(|| "the document is a list of events as AWS has it".to_owned())
@@ -181,7 +181,7 @@ fn ended(
     for raw in services.values().flatten() {
         // A year of events is long: what was not asked for is not looked at any closer, nor is it
         // rejected.
-        let Ok(Mark { arn, .. }) = serde_json::from_str::<Mark>(raw.get()) else {
+        let Ok(Mark { arn, .. }) = lenient::read::<Mark>(raw.get()) else {
             continue;
         };
         if !asked.contains(arn.as_str()) || listed.contains(&Id(arn.clone())) || !found.insert(arn)

@@ -6,24 +6,24 @@ use serde_json::value::RawValue;
 
 use super::read::{Feed, Item, TITLE, escape};
 use super::time;
+use crate::source::shared::{List, lenient};
 use crate::source::{Limits, ParseError};
 use crate::text::one_line;
 
 #[derive(Deserialize)]
-struct JsonFeed<'a> {
+struct JsonFeed {
     version: String,
     #[serde(default)]
     title: Option<String>,
     #[serde(default)]
     home_page_url: Option<String>,
-    #[serde(borrow)]
-    items: Vec<&'a RawValue>,
+    items: List,
 }
 
 #[derive(Deserialize)]
-struct JsonItem<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
+struct JsonItem {
+    #[serde(default)]
+    id: Option<Box<RawValue>>,
     #[serde(default)]
     url: Option<String>,
     #[serde(default)]
@@ -59,7 +59,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
             reason: "JSON that is no JSON Feed".to_owned(),
         });
     }
-    let feed: JsonFeed = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    let feed: JsonFeed = lenient::read(text).map_err(|error| malformed(&error))?;
     if !feed.version.contains("jsonfeed.org/version/1") {
         return Err(ParseError::Unsupported {
             what: format!("JSON Feed {}", one_line(&feed.version, 60)),
@@ -76,7 +76,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
     let mut lost = 0;
     for raw in feed.items {
         // One item with a wrong type is told and left out; the others are as good as before.
-        match serde_json::from_str::<JsonItem>(raw.get()) {
+        match lenient::read::<JsonItem>(raw.get()) {
             Ok(json) => items.push(item(json)),
             Err(_) => lost += 1,
         }
@@ -115,7 +115,7 @@ fn item(json: JsonItem) -> Item {
 /// An id as written: numbers keep all their digits; `null`, lists and objects are none.
 fn id(raw: &str) -> String {
     if raw.starts_with('"') {
-        return serde_json::from_str(raw).unwrap_or_default();
+        return lenient::read(raw).unwrap_or_default();
     }
     if raw.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         raw.to_owned()
