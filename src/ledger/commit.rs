@@ -67,6 +67,8 @@ pub(super) fn record(
     let source = message.source();
     let new_source = state.source.as_deref().is_some_and(|former| former != source)
         && state.baseline_at.is_some();
+    let reread =
+        !new_source && state.source_version.is_some_and(|before| message.version() != before);
     let doubt = distrust(&state, &mut aside.oddities, snapshot, now).filter(|_| !new_source);
     // A page made anew has another id and the incidents it had.
     let anew = aside.oddities.foreign >= heal::ANEW_AFTER
@@ -136,6 +138,7 @@ pub(super) fn record(
                 && (listing == Listing::Recent && history_at.is_none() && message.source() != FEED
                     || healed.moved && healed.is_deeper(incident)),
             reported: &reported,
+            reread,
         };
         let outcome = reconcile(known.as_ref(), &seen, incident, context);
         let former = elsewhere.map(|elsewhere| elsewhere.former);

@@ -130,6 +130,12 @@ impl Record {
     pub fn source(&self) -> &str {
         self.checkpoint.binding.as_ref().map_or("unknown", |binding| binding.source.as_str())
     }
+
+    /// The version of that source; 0 where none is known.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.checkpoint.binding.as_ref().map_or(0, |binding| binding.version)
+    }
 }
 
 /// What became of a [`Record`].

@@ -34,6 +34,7 @@ pub mod reconcile;
 mod retention;
 mod store;
 mod suspect;
+mod versions;
 mod wal;
 
 pub use actor::{LedgerActor, Options};

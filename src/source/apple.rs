@@ -176,6 +176,7 @@ fn incident(id: Id, events: &[(String, Event)]) -> Option<Incident> {
         // A state of the event.
         id: UpdateId::Native(format!("{id}-{now}")),
         status: now,
+        stated: now,
         published_at: if now.is_over() { end.or(start) } else { start },
         edited_at: None,
         text: text.collect::<Vec<_>>().join("\n"),

@@ -307,13 +307,14 @@ fn incident(report: Report, context: &Context<'_>) -> Incident {
         .iter()
         .filter_map(|affected| affects(kind, affected, context))
         .collect();
-    let written = ours.iter().enumerate().map(|(place, (id, update))| Written {
-        id: Some(id.0.clone()),
-        ..Written::new(
-            update_status(kind, place, update),
-            update.published_at,
-            prose(&update.message),
-        )
+    let written = ours.iter().enumerate().map(|(place, (id, update))| {
+        let (at, text) = (update.published_at, prose(&update.message));
+        let written = match end(kind, update) {
+            Some(end) => Written::new(end, at, text),
+            None if place == 0 => Written::concluded(begin(kind), at, text),
+            None => Written::new(Status::Update, at, text),
+        };
+        Written { id: Some(id.0.clone()), ..written }
     });
     incident.updates = in_order(written, Order::OldestFirst);
     let over = attributes.aggregate_state == "resolved";
@@ -350,18 +351,18 @@ fn affects(kind: Kind, affected: &Affected, context: &Context<'_>) -> Option<Com
     })
 }
 
-fn update_status(kind: Kind, place: usize, update: &UpdateAttributes) -> Status {
+/// The end that an update tells of, where it calls every resource it names well again.
+fn end(kind: Kind, update: &UpdateAttributes) -> Option<Status> {
     let affected = &update.affected_resources;
     let over =
         !affected.is_empty() && affected.iter().all(|affected| affected.status == "resolved");
-    match (kind, place) {
-        (Kind::Maintenance, _) if over => Status::Completed,
-        (Kind::Maintenance, 0) => Status::Scheduled,
-        (Kind::Maintenance, _) => Status::Update,
-        _ if over => Status::Resolved,
-        (_, 0) => Status::Investigating,
-        _ => Status::Update,
-    }
+    let end = if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved };
+    over.then_some(end)
+}
+
+/// What the first update of a report begins.
+fn begin(kind: Kind) -> Status {
+    if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating }
 }
 
 /// Where a maintenance stands, by what is known of the time.

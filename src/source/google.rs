@@ -203,7 +203,7 @@ fn incident(
         let status = if time(update) == first { Status::Investigating } else { Status::Update };
         Written {
             edited_at: update.modified,
-            ..Written::new(status, time(update), prose(&update.text))
+            ..Written::concluded(status, time(update), prose(&update.text))
         }
     });
     Ok(Incident {
@@ -216,7 +216,7 @@ fn incident(
             .map(|url| url.to_string()),
         started_at: wire.begin,
         components: components(wire, status),
-        updates: in_order(written, Order::Either),
+        updates: in_order(written, Order::NewestFirst),
         ..Incident::new(Kind::Incident, id, one_line(&wire.external_desc, MAX_NAME))
     })
 }

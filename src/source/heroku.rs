@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, candidates, json, lenient, link, marks, prose, sibling, words};
+use super::shared::{
+    Items, List, Order, candidates, json, lenient, link, marks, oldest_first, prose, sibling, words,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{self, ComponentStatus, Impact, Kind, Status, Time};
@@ -200,7 +202,8 @@ fn read(
 }
 
 fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Incident, ParseError> {
-    let mut read: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
+    let read: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
+    let mut read = oldest_first(read, Order::NewestFirst, |update| update.created_at);
     read.sort_by_key(|update| update.created_at);
     // The history does not tell incidents from maintenances otherwise.
     let planned =
@@ -266,6 +269,7 @@ fn update(kind: Kind, wire: WireUpdate) -> Update {
     Update {
         id: UpdateId::Native(wire.id.0),
         status,
+        stated: status,
         published_at: wire.created_at,
         edited_at: wire.updated_at,
         text,

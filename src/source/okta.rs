@@ -232,6 +232,7 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
         updates: vec![Update {
             id: UpdateId::Latest,
             status,
+            stated: status,
             published_at: at,
             edited_at: None,
             text: prose(&wire.log),

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, at, json, lenient, marks, prose, words};
+use super::shared::{Items, List, Order, at, json, lenient, marks, oldest_first, prose, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -234,7 +234,8 @@ fn read(
 }
 
 fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, ParseError> {
-    let mut events: Vec<Event> = items.nested("events", &wire.events)?;
+    let events: Vec<Event> = items.nested("events", &wire.events)?;
+    let mut events = oldest_first(events, Order::NewestFirst, |event| event.created_at);
     let impacts: Vec<WireImpact> = items.nested("impacts", &wire.impacts)?;
     events.sort_by_key(|event| event.created_at);
     let planned = kind == Kind::Maintenance;
@@ -309,6 +310,7 @@ fn update(kind: Kind, event: Event) -> Update {
     Update {
         id: UpdateId::Native(event.id.0),
         status,
+        stated: status,
         published_at: event.created_at,
         edited_at: event.updated_at,
         text: prose(&event.message),

@@ -281,6 +281,7 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
         incident.updates = vec![Update {
             id: UpdateId::Latest,
             status: incident.status,
+            stated: incident.status,
             published_at: at,
             edited_at: None,
             text,

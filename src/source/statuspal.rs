@@ -271,7 +271,7 @@ fn incident(
         )
     });
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
-    incident.updates = in_order(written, Order::Either);
+    incident.updates = in_order(written, Order::MostlyNewestFirst);
     let newest = incident
         .updates
         .iter()

@@ -139,6 +139,7 @@ fn update(id: &str, status: Status, minute: i64, text: &str) -> Update {
     Update {
         id: UpdateId::Native(id.to_owned()),
         status,
+        stated: status,
         published_at: Some(at(minute)),
         edited_at: Some(at(minute)),
         text: text.to_owned(),
@@ -433,6 +434,7 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
             let update = Update {
                 id: UpdateId::Latest,
                 status,
+                stated: status,
                 published_at: Some(at(minute)),
                 edited_at: None,
                 text: text.to_owned(),

@@ -33,6 +33,8 @@ pub(in crate::ledger) struct ProviderState {
     pub(in crate::ledger) outages: u32,
     pub(in crate::ledger) page_url: Option<String>,
     pub(in crate::ledger) source: Option<String>,
+    /// The version of the source that read it last.
+    pub(in crate::ledger) source_version: Option<u32>,
     pub(in crate::ledger) usual: Usual,
     /// Of the list of components those known were last compared with, if nothing else has changed
     /// them since.
@@ -53,7 +55,7 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
     let mut statement = db.prepare_cached(
         "SELECT moved_at, epoch, page_id, page_version, complete_version, baseline_at, recent_incidents_at, recent_maintenances_at,
                 unreachable, outages, page_url, source, quiet.at IS NOT NULL, usual_incidents, usual_components, shrunk_since,
-                (SELECT digest FROM component WHERE component.provider = ?1), coalesce(moved_between, '') FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
+                (SELECT digest FROM component WHERE component.provider = ?1), coalesce(moved_between, ''), source_version FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE id = ?1",
     )?;
     let count = |count: Option<i64>| count.and_then(|count| usize::try_from(count).ok());
     statement.query_row([id], |row| {
@@ -78,6 +80,7 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
             },
             components_digest: row.get::<_, Option<[u8; 16]>>(16)?.map(u128::from_be_bytes),
             moved_between: row.get(17)?,
+            source_version: row.get(18)?,
         })
     })
 }

@@ -106,10 +106,10 @@ fn entries(description: &str, began: Option<Time>) -> Vec<Written> {
             .and_then(|(local, zone)| local.and_local_timezone(zone).single())
             .map(|time| time.to_utc());
         let status = if out.is_empty() { Status::Investigating } else { Status::Update };
-        out.push(Written::new(status, at, prose(text)));
+        out.push(Written::concluded(status, at, prose(text)));
     }
     if out.is_empty() && !description.trim().is_empty() {
-        out.push(Written::new(Status::Investigating, began, prose(description)));
+        out.push(Written::concluded(Status::Investigating, began, prose(description)));
     }
     out
 }

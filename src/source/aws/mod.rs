@@ -259,12 +259,12 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
     let written = entries.into_iter().map(|entry| {
         let at = seconds(entry.timestamp.as_ref());
         let ended = entry.status.as_ref().is_some_and(|status| status.as_str() == "0");
-        let status = match at {
-            _ if ended => Status::Resolved,
-            at if at == first => Status::Investigating,
-            _ => Status::Update,
-        };
-        Written::new(status, at, prose(&entry.message))
+        let text = prose(&entry.message);
+        match at {
+            _ if ended => Written::new(Status::Resolved, at, text),
+            at if at == first => Written::concluded(Status::Investigating, at, text),
+            _ => Written::new(Status::Update, at, text),
+        }
     });
     Ok(Incident {
         status: if over { Status::Resolved } else { Status::Investigating },
@@ -272,7 +272,7 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
         url: Some(PAGE.to_owned()),
         started_at: seconds(event.date.as_ref()),
         components: components(&event, region.as_ref(), over),
-        updates: in_order(written, Order::Either),
+        updates: in_order(written, Order::MostlyOldestFirst),
         ..Incident::new(Kind::Incident, event.arn.0, title)
     })
 }

@@ -246,7 +246,8 @@ fn update(item: &Item, components: &mut Vec<Component>) -> Update {
         let status = words::leading(&item.title).or_else(|| words::leading(&text));
         (status.unwrap_or(Status::Update), text)
     };
-    Update { id: UpdateId::Latest, status, published_at: date(item), edited_at: None, text }
+    let published_at = date(item);
+    Update { id: UpdateId::Latest, status, stated: status, published_at, edited_at: None, text }
 }
 
 fn date(item: &Item) -> Option<Time> {

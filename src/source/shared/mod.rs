@@ -29,7 +29,7 @@ pub use items::{Items, List};
 pub use outage::{Beat, outage};
 pub use place::{at, bases, candidates, sibling};
 pub use way::{ItemByItem, OnePass, Way, quickly};
-pub use written::{Order, Written, end_at, in_order};
+pub use written::{Order, Written, end_at, in_order, oldest_first};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

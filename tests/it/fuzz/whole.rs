@@ -118,6 +118,7 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
                 watched_since: now(),
                 first_history,
                 reported: &[],
+                reread: false,
             };
             let seen = known.map_or(&[][..], |(_, seen)| seen);
             let Outcome { item, seen: new, news } =

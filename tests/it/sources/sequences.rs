@@ -44,6 +44,7 @@ fn sequences_give_exactly_what_happened() {
                     watched_since: parse_time("2019-01-01T00:00:00Z").unwrap(),
                     first_history: false,
                     reported: &[],
+                    reread: false,
                 };
                 let before = known.remove(&incident.id);
                 let (item, mut seen) =
