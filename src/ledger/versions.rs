@@ -45,6 +45,8 @@ fn key(incident: IncidentKey, update: &Update, status: Status) -> UpdateKey {
 
 /// The fingerprints under which the words of an update may have been remembered before.
 pub(super) struct Former {
+    /// Of the update as it is recognised now.
+    key: UpdateKey,
     /// With the whole text, by the key it was remembered under.
     whole: Vec<(UpdateKey, Fingerprint)>,
     /// With the beginning of a long text alone.
@@ -66,6 +68,7 @@ impl Former {
         let beginning = beginning(&update.text);
         let is_long = beginning.len() < update.text.len();
         Self {
+            key: key(incident, update, update.stated),
             whole: if any { remembered(&update.text) } else { Vec::new() },
             cut: if is_long { remembered(&beginning) } else { Vec::new() },
         }
@@ -80,7 +83,9 @@ impl Former {
             list.contains(&(seen.update, seen.fingerprint))
         };
         let alone = |one: &Seen| {
-            let same = |other: &&Seen| other.update == one.update && other.revision == one.revision;
+            let same = |other: &&Seen| {
+                [one.update, self.key].contains(&other.update) && other.revision == one.revision
+            };
             seen.iter().filter(same).count() == 1
         };
         let whole = seen.iter().find(|seen| among(&self.whole, seen));

@@ -73,6 +73,10 @@ impl Source for Okta {
         NAME
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn accept(&self) -> &'static str {
         "text/html"
     }
@@ -251,14 +255,16 @@ fn time(text: &str) -> Option<Time> {
     })
 }
 
+/// By the category: any service disruption is major unless it calls itself minor; what is slower or
+/// lacks a feature is minor.
 fn impact(category: &str) -> Impact {
-    const CATEGORIES: &[(&str, Impact)] = &[
-        ("Service Disruption", Impact::Major),
-        ("Major Service Disruption", Impact::Major),
-        ("Minor Service Disruption", Impact::Minor),
-        ("Service Degradation", Impact::Minor),
-        ("Performance Issue", Impact::Minor),
-        ("Feature Disruption", Impact::Minor),
-    ];
-    words::look_up(category, CATEGORIES).unwrap_or(Impact::Unknown)
+    let category = category.trim().to_ascii_lowercase();
+    if category.starts_with("minor") {
+        return Impact::Minor;
+    }
+    if category.ends_with("service disruption") {
+        return Impact::Major;
+    }
+    let minor = ["degradation", "performance", "feature"];
+    if minor.iter().any(|word| category.contains(word)) { Impact::Minor } else { Impact::Unknown }
 }

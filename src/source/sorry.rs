@@ -2,7 +2,8 @@
 //! with the notices present and the components.
 //!
 //! A notice is a disruption (unplanned) or a maintenance (planned). Its updates come with the list
-//! where the page is willing; otherwise its synopsis is the latest word.
+//! where the page is willing, newest first; else the latest one does, and where not even that, its
+//! synopsis is the latest word.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,7 +12,8 @@ use url::Url;
 use super::shared::fields::{self, Id};
 use super::shared::words::look_up;
 use super::shared::{
-    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose, sibling,
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, oldest_first,
+    prose, sibling,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
@@ -105,8 +107,11 @@ struct Notice {
     subject: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     synopsis: String,
-    #[serde(default, alias = "link", deserialize_with = "fields::or_default")]
+    #[serde(default, deserialize_with = "fields::or_default")]
     url: String,
+    /// What the older API calls it.
+    #[serde(default, deserialize_with = "fields::or_default")]
+    link: String,
     #[serde(default, deserialize_with = "fields::moment")]
     began_at: Option<Time>,
     #[serde(default, deserialize_with = "fields::moment")]
@@ -121,6 +126,11 @@ struct Notice {
     components: List,
     #[serde(default, deserialize_with = "fields::or_default")]
     updates: List,
+    #[serde(default)]
+    latest_update: Option<Box<RawValue>>,
+    /// Which of the updates is the latest, where the latest itself is left out.
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    latest_update_id: Option<Id>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,6 +149,10 @@ struct Wire {
 impl Source for Sorry {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
@@ -254,11 +268,18 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
     let rows: Vec<Row> = items
         .nested("components of a notice", &wire.components)
         .map_err(|error| error.to_string())?;
-    let updates: Vec<Wire> =
+    let mut updates: Vec<Wire> =
         items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
+    let latest = wire.latest_update.filter(|raw| raw.get().starts_with('{'));
+    let latest: Vec<Wire> =
+        items.nested("latest update", latest.as_slice()).map_err(|error| error.to_string())?;
+    let latest_id = latest.first().map(|update| update.id.clone()).or(wire.latest_update_id);
+    if latest_id.as_ref().is_none_or(|id| updates.iter().all(|update| update.id != *id)) {
+        updates.splice(..0, latest);
+    }
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.subject, MAX_NAME));
     incident.status = status(&wire.state);
-    incident.url = link(&wire.url);
+    incident.url = link(&wire.url).or_else(|| link(&wire.link));
     let begin = wire.began_at.or(wire.begins_at);
     if kind == Kind::Maintenance {
         incident.scheduled_for = wire.begins_at.or(wire.began_at);
@@ -288,6 +309,9 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
         }];
         return Ok(incident);
     }
+    let mut updates = oldest_first(updates, Order::MostlyNewestFirst, |update| update.created_at);
+    // Of several of one time the page says which is the latest.
+    updates.sort_by_key(|update| latest_id.as_ref() == Some(&update.id));
     let written = updates.into_iter().map(|update| Written {
         id: Some(update.id.0),
         edited_at: update.updated_at,

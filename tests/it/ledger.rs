@@ -6,6 +6,7 @@ mod identity;
 mod ids;
 mod large;
 mod moves;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,9 +98,14 @@ impl World {
     }
 
     async fn poll_from(&mut self, source: &str, snapshot: Snapshot) -> Recorded {
+        self.poll_by(source, 1, snapshot).await
+    }
+
+    /// A poll read by this version of a source.
+    async fn poll_by(&mut self, source: &str, version: u32, snapshot: Snapshot) -> Recorded {
         self.clock += chrono::Duration::minutes(1);
         let document_url = self.provider.url.clone();
-        let binding = Binding { source: source.to_owned(), version: 1, document_url };
+        let binding = Binding { source: source.to_owned(), version, document_url };
         let record = Record {
             provider: Arc::clone(&self.provider),
             generation: 1,

@@ -30,8 +30,10 @@ const MAY_BE_NULL: &[(&str, &[&str])] = &[
 /// Details that are a list by themselves, and may be empty.
 const MAY_BE_EMPTY: &[(&str, &str)] = &[("statuscast", "incidents")];
 /// Fields no source reads: whatever stands there is no damage.
-const NOT_READ: &[(&str, &[&str])] =
-    &[("openstatus", &["description", "pageComponentGroups"]), ("statuspal", &["info_notices"])];
+const NOT_READ: &[(&str, &[&str])] = &[
+    ("openstatus", &["description", "pageComponentGroups"]),
+    ("statuspal", &["info_notices", "current_status_type"]),
+];
 
 /// Whose first document is an empty list when all is well.
 const EMPTY_IS_QUIET: &[&str] = &["salesforce"];
