@@ -3,7 +3,7 @@
 //! ```text
 //! incident_key  H(provider, native id)
 //! update_key    H(incident_key, native update id)   or   H(incident_key, status, time, text)
-//! fingerprint   H(status, text)                     what makes a revision
+//! fingerprint   H(stated status, text)              what makes a revision
 //! event id      H("v1", update_key, kind, fingerprint)
 //! ```
 //!
@@ -112,7 +112,7 @@ impl UpdateKey {
 }
 
 impl Fingerprint {
-    /// Of what an update says.
+    /// Of what an update says: the status it states itself, and its whole text.
     #[must_use]
     pub fn new(status: Status, text: &str) -> Self {
         Self(hash(&[status.as_str().as_bytes(), normalize(text).as_bytes()]))

@@ -322,3 +322,22 @@ fn impact(systems: &[Affected]) -> Impact {
     let of = |system: &Affected| words::look_up(&system.status, COLOURS).unwrap_or(Impact::Unknown);
     systems.iter().map(of).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Limits;
+
+    #[test]
+    fn of_updates_of_one_time_the_lower_one_is_the_older() {
+        let text = r#"{"id": 1, "state": "open", "title": "Slow", "updates": [
+            {"id": 12, "created_at": "2026-03-01T10:00:00Z", "update_type": "resolved", "contents": "Over."},
+            {"id": 11, "created_at": "2026-03-01T10:00:00Z", "update_type": "issue", "contents": "Slow."}]}"#;
+        let mut items = Items::new(Limits::default());
+        let read =
+            incident(&mut items, Kind::Incident, serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(read.status, Status::Resolved);
+        let texts: Vec<&str> = read.updates.iter().map(|update| update.text.as_str()).collect();
+        assert_eq!(texts, ["Slow.", "Over."]);
+    }
+}

@@ -268,3 +268,24 @@ fn impact(category: &str) -> Impact {
     let minor = ["degradation", "performance", "feature"];
     if minor.iter().any(|word| category.contains(word)) { Impact::Minor } else { Impact::Unknown }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_disruption_is_major_but_a_minor_one() {
+        for (category, expected) in [
+            ("Service Disruption", Impact::Major),
+            ("Partial Service Disruption", Impact::Major),
+            ("Minor Service Disruption", Impact::Minor),
+            ("Service Degradation", Impact::Minor),
+            ("Performance Issue", Impact::Minor),
+            ("Feature Disruption", Impact::Minor),
+            ("Wobbling", Impact::Unknown),
+            ("", Impact::Unknown),
+        ] {
+            assert_eq!(impact(category), expected, "{category}");
+        }
+    }
+}

@@ -330,3 +330,21 @@ fn worst(impacts: &[WireImpact], core: bool) -> Impact {
     let all = impacts.iter().map(of).max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
     lasting.map(of).max_by_key(|impact| impact.rank()).unwrap_or(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_events_of_one_time_the_lower_one_is_the_older() {
+        let text = r#"{"id": 1, "IncidentEvents": [
+            {"id": 12, "type": "resolved", "message": "Over.", "createdAt": "2026-03-01T10:00:00Z"},
+            {"id": 11, "type": "identified", "message": "Slow.", "createdAt": "2026-03-01T10:00:00Z"}]}"#;
+        let mut items = Items::new(Limits::default());
+        let read =
+            incident(&mut items, Kind::Incident, &serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(read.status, Status::Resolved);
+        let texts: Vec<&str> = read.updates.iter().map(|update| update.text.as_str()).collect();
+        assert_eq!(texts, ["Slow.", "Over."]);
+    }
+}

@@ -320,3 +320,50 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
     incident.updates = in_order(written, Order::OldestFirst);
     Ok(incident)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Incident {
+        let mut items = Items::new(Limits::default());
+        notice(&mut items, serde_json::from_str(text).unwrap()).unwrap()
+    }
+
+    fn texts(incident: &Incident) -> Vec<&str> {
+        incident.updates.iter().map(|update| update.text.as_str()).collect()
+    }
+
+    #[test]
+    fn the_page_says_which_of_several_updates_of_one_time_is_the_latest() {
+        let update = |id: u32| {
+            format!(
+                r#"{{"id": {id}, "state": "identified", "content": "{id}", "created_at": "2026-05-04T09:00:00Z"}}"#
+            )
+        };
+        let notice = |more: &str| {
+            read(&format!(
+                r#"{{"id": 1, "state": "identified", "updates": [{}, {}, {}]{more}}}"#,
+                update(3),
+                update(2),
+                update(1)
+            ))
+        };
+        assert_eq!(texts(&notice("")), ["1", "2", "3"], "the newest stands first");
+        assert_eq!(texts(&notice(r#", "latest_update_id": 2"#)), ["1", "3", "2"]);
+        let latest = format!(r#", "latest_update": {}"#, update(1));
+        assert_eq!(texts(&notice(&latest)), ["2", "3", "1"]);
+        let further = format!(r#", "latest_update": {}"#, update(4));
+        assert_eq!(texts(&notice(&further)), ["1", "2", "3", "4"], "it need not be in the list");
+        assert_eq!(texts(&notice(r#", "latest_update": null"#)), ["1", "2", "3"]);
+    }
+
+    #[test]
+    fn the_older_name_of_a_link_may_stand_beside_the_newer_one() {
+        let both =
+            read(r#"{"id": 1, "url": "https://a.example/n", "link": "https://a.example/o"}"#);
+        assert_eq!(both.url.as_deref(), Some("https://a.example/n"));
+        let older = read(r#"{"id": 1, "link": "https://a.example/o"}"#);
+        assert_eq!(older.url.as_deref(), Some("https://a.example/o"));
+    }
+}

@@ -317,41 +317,28 @@ mod tests {
         })
     }
 
-    /// Writes `value` with every member of every object standing twice, first with another value.
-    fn twice(value: &serde_json::Value, out: &mut String) {
+    /// `value` with every member of every object standing twice, first with another value.
+    fn twice(value: &serde_json::Value) -> String {
         match value {
             serde_json::Value::Object(map) => {
-                let wrong = map
-                    .keys()
-                    .map(|key| format!("{}: [{{\"x\": 1}}, \"}},\"]", serde_json::json!(key)));
-                let right = map.iter().map(|(key, value)| {
-                    let mut member = format!("{}: ", serde_json::json!(key));
-                    twice(value, &mut member);
-                    member
-                });
-                let members: Vec<String> = wrong.chain(right).collect();
-                out.push_str(&format!("{{{}}}", members.join(",")));
+                let key = |key: &String| serde_json::json!(key).to_string();
+                let wrong =
+                    map.keys().map(|name| format!("{}: [{{\"x\": 1}}, \"}},\"]", key(name)));
+                let right =
+                    map.iter().map(|(name, value)| format!("{}: {}", key(name), twice(value)));
+                format!("{{{}}}", wrong.chain(right).collect::<Vec<_>>().join(","))
             }
             serde_json::Value::Array(list) => {
-                let items: Vec<String> = list
-                    .iter()
-                    .map(|item| {
-                        let mut text = String::new();
-                        twice(item, &mut text);
-                        text
-                    })
-                    .collect();
-                out.push_str(&format!("[{}]", items.join(", ")));
+                format!("[{}]", list.iter().map(twice).collect::<Vec<_>>().join(", "))
             }
-            other => out.push_str(&other.to_string()),
+            other => other.to_string(),
         }
     }
 
     proptest! {
         #[test]
         fn what_stands_twice_is_read_as_what_stands_last(value in object()) {
-            let mut text = String::new();
-            twice(&value, &mut text);
+            let text = twice(&value);
             let mended = mended(&text).unwrap_or(text);
             prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&mended).unwrap(), value);
         }
