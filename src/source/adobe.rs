@@ -148,11 +148,13 @@ impl Source for Adobe {
         for wire in items.read::<WireIncident>("incidents", &list)? {
             incidents.push(incident(&mut items, wire, &messages)?);
         }
+        bounded(&messages)?;
         let messages = Messages::new(events.maintenance_event.messages.as_deref());
         let list: List = events.maintenance_event.maintenance.into_values().collect();
         for wire in items.read::<WireMaintenance>("maintenances", &list)? {
             incidents.push(maintenance(&mut items, wire, &messages)?);
         }
+        bounded(&messages)?;
         let whole = items.rejected() == 0;
         let quiet = whole
             && incidents
@@ -172,6 +174,15 @@ impl Source for Adobe {
             rejected: items.into_rejected(),
         })
     }
+}
+
+/// An error where the tokens of a list name more text than a document may hold.
+fn bounded(messages: &Messages) -> Result<(), ParseError> {
+    if messages.is_exhausted() {
+        let reason = "its tokens name more text than a document may hold".to_owned();
+        return Err(ParseError::Malformed { format: "JSON", reason });
+    }
+    Ok(())
 }
 
 fn incident(

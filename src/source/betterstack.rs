@@ -5,7 +5,7 @@
 //! no state of its own: where it stands follows from its window and the newest time the document
 //! itself names, for a source has no clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveTime};
 use serde::Deserialize;
@@ -205,6 +205,7 @@ impl Source for BetterStack {
         let updates: HashMap<Id, UpdateAttributes> =
             updates.into_iter().map(|item| (item.id, item.attributes)).collect();
         newest = newest.max(updates.values().filter_map(|update| update.published_at).max());
+        let mut named = HashSet::new();
         let context = Context {
             components: &components,
             updates: &updates,
@@ -215,7 +216,7 @@ impl Source for BetterStack {
         let incidents = items.build(
             "status reports",
             &lists.remove("status_report").unwrap_or_default(),
-            |_, report: Report| Ok(incident(report, &context)),
+            |_, report: Report| Ok(incident(report, &context, &mut named)),
             |incident: &Incident| &incident.id,
         )?;
         let listing = if items.rejected() == before { Listing::Recent } else { Listing::Unknown };
@@ -275,7 +276,9 @@ fn resource(item: Item<Resource>, sections: &HashMap<Id, String>) -> Component {
     component(Some(item.id.0), one_line(&item.attributes.public_name, MAX_NAME), group, status)
 }
 
-fn incident(report: Report, context: &Context<'_>) -> Incident {
+/// `named` are the updates that have been found their report: one belongs to one alone, and a long one
+/// named by many would be held as many times.
+fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> Incident {
     let Report { id, attributes, relationships } = report;
     let kind =
         if attributes.report_type == "maintenance" { Kind::Maintenance } else { Kind::Incident };
@@ -284,6 +287,7 @@ fn incident(report: Report, context: &Context<'_>) -> Incident {
         .data
         .iter()
         .filter_map(|link| context.updates.get_key_value(&link.id))
+        .filter(|(id, _)| named.insert((*id).clone()))
         .collect();
     ours.sort_by_key(|(_, update)| update.published_at);
     let words = ours

@@ -143,7 +143,7 @@ impl Source for Zendesk {
         let rejected = items.into_rejected().into_iter().chain(more.into_rejected()).collect();
         Ok(Snapshot {
             page: Page { url: home, ..Page::default() },
-            incidents: read.into_iter().map(|wire| incident(wire, &beside)).collect(),
+            incidents: read.into_iter().map(|wire| incident(wire, &mut beside)).collect(),
             components: Vec::new(),
             coverage: Coverage {
                 incidents: if lost == 0 { Listing::Recent } else { Listing::Unknown },
@@ -154,7 +154,7 @@ impl Source for Zendesk {
     }
 }
 
-fn incident(wire: Wire, beside: &Beside) -> Incident {
+fn incident(wire: Wire, beside: &mut Beside) -> Incident {
     let Attributes { name: title, outage, status, impact, started_at, resolved_at, postmortem } =
         wire.attributes;
     let mut written: Vec<Written> = wire
@@ -164,7 +164,8 @@ fn incident(wire: Wire, beside: &Beside) -> Incident {
         .into_iter()
         .filter_map(|reference| {
             let id = reference.id.0.clone();
-            let update = beside.get(&(true, reference.id))?;
+            // It belongs to one incident: named by many, a long one would be held as many times.
+            let update = beside.remove(&(true, reference.id))?;
             Some(Written {
                 id: Some(id),
                 edited_at: update.updated_at,

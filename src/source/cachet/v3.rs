@@ -184,7 +184,7 @@ fn listed(
     };
     let written_about: List =
         answer.included.iter().filter(|raw| is_update(raw)).cloned().collect();
-    let texts: BTreeMap<String, Update> = items
+    let mut texts: BTreeMap<String, Update> = items
         .nested::<Thing<Update>>("updates", &written_about)?
         .into_iter()
         .map(|one| (one.id.0, one.attributes))
@@ -195,7 +195,11 @@ fn listed(
         |_, wire: Item| {
             let own = wire.relationships.updates.data.iter();
             let updates = own
-                .filter_map(|one| Some(written(one.id.as_str(), texts.get(one.id.as_str())?)))
+                .filter_map(
+                    |one| // It belongs to one incident: named by many, a long one would be held as
+                    // many times.
+                    Some(written(one.id.as_str(), &texts.remove(one.id.as_str())?)),
+                )
                 .collect();
             Ok(build(wire, updates))
         },
