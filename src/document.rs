@@ -1,6 +1,7 @@
 //! A fetched document: where it came from and its bytes, after decompression.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use url::Url;
@@ -14,6 +15,18 @@ pub struct Document {
     pub content_type: Option<String>,
     /// The body after decompression, within the provider's `max_body`.
     pub body: Bytes,
+    repaired: Repaired,
+}
+
+/// The repaired text of a document, made when it is first asked for. A copy makes its own, for its
+/// body may be replaced.
+#[derive(Debug, Default)]
+struct Repaired(OnceLock<Option<String>>);
+
+impl Clone for Repaired {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// What the first bytes look like. Content types lie, so nobody else is asked.
@@ -35,7 +48,19 @@ impl Document {
     /// A document made by hand, as tests and fixtures do.
     #[must_use]
     pub fn new(url: Url, content_type: Option<&str>, body: impl Into<Bytes>) -> Self {
-        Self { url, content_type: content_type.map(str::to_owned), body: body.into() }
+        Self {
+            url,
+            content_type: content_type.map(str::to_owned),
+            body: body.into(),
+            repaired: Repaired::default(),
+        }
+    }
+
+    /// What `repair` makes of the text; `None`: there is nothing to repair. It is called once for a
+    /// document, whoever asks: recognition has every source look at the same one.
+    #[must_use]
+    pub fn repaired(&self, repair: fn(&str) -> Option<String>) -> Option<&str> {
+        self.repaired.0.get_or_init(|| repair(&self.text())).as_deref()
     }
 
     /// The body as text: by byte order mark, else the charset of the header, else the one of an XML

@@ -126,6 +126,10 @@ pub struct Update {
     pub id: UpdateId,
     /// The status it gives the incident; [`Status::Update`] where it names none.
     pub status: Status,
+    /// The status that is written in the update itself, which with its text is what an edit
+    /// changes. [`Status::Update`] where the source concluded `status` from the update's place in
+    /// the list, from its time, or from what stands beside it: that changes without an edit.
+    pub stated: Status,
     /// The provider's time of it, shown to people and used to order events.
     pub published_at: Option<Time>,
     /// When its text was last edited, where the platform says: an older one than known is a stale

@@ -49,7 +49,7 @@ pub(crate) fn grown(source: &dyn Source, steps: &[Step], bytes: usize) -> (Docum
             continue;
         };
         for body in bodies(first, bytes) {
-            let document = Document { body: body.into(), ..first.clone() };
+            let document = Document::new(first.url.clone(), first.content_type.as_deref(), body);
             // Recognised and read in full, or this was no list to be grown.
             let documents = Documents::only(document);
             if source.recognise(&documents.first).is_none() {

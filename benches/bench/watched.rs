@@ -33,6 +33,7 @@ pub(crate) fn snapshot(updates: usize, now: Time) -> Snapshot {
         .map(|n| Update {
             id: UpdateId::Native(format!("update-{n}")),
             status: Status::Investigating,
+            stated: Status::Investigating,
             published_at: Some(now + chrono::Duration::milliseconds(n as i64)),
             edited_at: None,
             text: format!("{TEXT} Part {n}."),

@@ -3,13 +3,15 @@
 //! ```text
 //! incident_key  H(provider, native id)
 //! update_key    H(incident_key, native update id)   or   H(incident_key, status, time, text)
-//! fingerprint   H(status, text)                     what makes a revision
+//! fingerprint   H(stated status, text)              what makes a revision
 //! event id      H("v1", update_key, kind, fingerprint)
 //! ```
 //!
-//! Text is compared in NFC with white space collapsed, without relative times ("5 minutes ago") and
-//! tracking parameters, so a re-rendered page is not news.
+//! Text is compared whole, in NFC with white space collapsed, without relative times ("5 minutes
+//! ago") and tracking parameters, so a re-rendered page is not news. Until 0.1.0 it was compared
+//! cut, see [`beginning`]: such fingerprints are in databases and are recognised.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -85,10 +87,11 @@ impl UpdateKey {
         ]))
     }
 
-    /// Of an update that has neither id nor time: its words are all there is.
+    /// Of an update that has neither id nor time: its words are all there is, of a very long text
+    /// its [`beginning`].
     #[must_use]
     pub fn content(incident: IncidentKey, status: Status, text: &str) -> Self {
-        let text = normalize(text);
+        let text = normalize(&beginning(text));
         Self(hash(&[b"content", incident.as_bytes(), status.as_str().as_bytes(), text.as_bytes()]))
     }
 
@@ -109,11 +112,32 @@ impl UpdateKey {
 }
 
 impl Fingerprint {
-    /// Of what an update says.
+    /// Of what an update says: the status it states itself, and its whole text.
     #[must_use]
     pub fn new(status: Status, text: &str) -> Self {
         Self(hash(&[status.as_str().as_bytes(), normalize(text).as_bytes()]))
     }
+
+    /// Of one text under each of several statuses.
+    #[must_use]
+    pub fn of_each(text: &str, statuses: &[Status]) -> Vec<(Status, Self)> {
+        let text = normalize(text);
+        let print = |status: Status| Self(hash(&[status.as_str().as_bytes(), text.as_bytes()]));
+        statuses.iter().map(|status| (*status, print(*status))).collect()
+    }
+}
+
+/// As much of a text as was compared until 0.1.0: 16 KiB of it, the mark of the cut included. The
+/// cut may lie within a grapheme cluster; it is part of identities and stays where it is.
+#[must_use]
+pub fn beginning(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 16 * 1024;
+    const MARK: char = '…';
+    if text.len() <= LONGEST {
+        return Cow::Borrowed(text);
+    }
+    let kept = crate::text::head(text, LONGEST - MARK.len_utf8());
+    Cow::Owned(format!("{}{MARK}", kept.trim_end()))
 }
 
 /// The id of the event that tells `fingerprint` of `update`.
@@ -185,6 +209,21 @@ mod tests {
         );
         assert_ne!(a, Fingerprint::new(Status::Resolved, "A fix is in place. \u{e9}"));
         assert_ne!(a, Fingerprint::new(Status::Monitoring, "A fix is out of place. \u{e9}"));
+    }
+
+    #[test]
+    fn a_long_text_is_compared_whole_and_known_by_its_beginning() {
+        let long = |end: &str| format!("{} {end}", "word ".repeat(4_000));
+        let print = |text: &str| Fingerprint::new(Status::Resolved, text);
+        assert_ne!(print(&long("a")), print(&long("b")));
+        let each = Fingerprint::of_each(&long("a"), &[Status::Update, Status::Resolved]);
+        assert_eq!(each[1], (Status::Resolved, print(&long("a"))));
+        assert_eq!(print(&beginning(&long("a"))), print(&beginning(&long("b"))));
+        let key = |text: &str| UpdateKey::content(IncidentKey::new("p", "i"), Status::Update, text);
+        assert_eq!(key(&long("a")), key(&long("b")));
+        assert_eq!(beginning("short"), "short");
+        let cut = beginning(&"ä".repeat(10_000)).into_owned();
+        assert!(cut.len() <= 16 * 1024 && cut.ends_with("ä…"));
     }
 
     #[test]

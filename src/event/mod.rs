@@ -8,6 +8,6 @@ mod status_event;
 mod words;
 
 pub use block::{render_block, render_block_colored};
-pub use identity::{EventId, Fingerprint, IncidentKey, UpdateKey, event_id};
+pub use identity::{EventId, Fingerprint, IncidentKey, UpdateKey, beginning, event_id};
 pub use status_event::{Component, Draft, StatusEvent, Time, expressible, format_time, parse_time};
 pub use words::{ComponentStatus, Impact, Kind, Status, UnknownWord};

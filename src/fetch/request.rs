@@ -167,7 +167,7 @@ impl Inner {
             body_hash: xxh3_128(&body),
             max_age: headers::max_age(response.headers()),
             moved_to,
-            document: Document { url, content_type, body },
+            document: Document::new(url, content_type.as_deref(), body),
         })))
     }
 }

@@ -35,6 +35,7 @@ pub mod reconcile;
 mod retention;
 mod store;
 mod suspect;
+mod versions;
 mod wal;
 mod windows;
 

@@ -2,14 +2,21 @@
 //! what is new out. Depends on its arguments alone; the rules are those of the contract and of how
 //! platforms really behave, each named where it is applied.
 
+use std::collections::HashMap;
+
 use xxhash_rust::xxh3::Xxh3;
 
 use super::provider_time::plausible;
+use super::versions::{Former, Recognised, recognise};
 use crate::config::FirstRun;
 use crate::event::{
     Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id, format_time,
 };
 use crate::snapshot::{Basis, Incident, Update, UpdateId};
+use crate::text::cut;
+
+/// Bytes of a message in an event. A longer text is compared whole and shown cut.
+const MAX_MESSAGE: usize = 16 * 1024;
 
 /// What the ledger remembers of an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,8 +94,8 @@ pub struct Context<'a> {
     /// Which of the incident's updates, by their place, were reported or remembered under another id
     /// of it; none where it has had but one.
     pub reported: &'a [bool],
-    /// The document is read by another version of its source than the known state was: what differs
-    /// may be our reading alone.
+    /// The documents are read by another version of the source than before: what differs in a known
+    /// update, and is not dated as an edit, was read anew and not written anew.
     pub reread: bool,
 }
 
@@ -164,6 +171,7 @@ pub fn reconcile(
         }
     }
     conclude(&mut outcome, known, key, incident, context);
+    keep_end(&mut outcome, known, incident);
     match (known, context.first_run) {
         (_, Some(first_run)) => {
             outcome.news = first_news(outcome.news, key, incident, first_run, context);
@@ -211,10 +219,7 @@ fn conclude(
 ) {
     let changed = known.is_some_and(|known| known.status != incident.status)
         && incident.status != Status::Update;
-    let newest = incident
-        .updates
-        .last()
-        .map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).1);
+    let newest = incident.updates.last().map(|update| recognise(key, update).shown);
     let over = incident.status.is_over();
     let ended = over && known.is_some_and(|known| !known.status.is_over());
     let announced = |status: Status| matches!(status, Status::Scheduled | Status::Update);
@@ -246,6 +251,14 @@ fn conclude(
         ));
         outcome.item.changes += 1;
     }
+}
+
+/// What is told of an incident after its end does not reopen it: an edit of an old update, or one
+/// that was added behind the end, carries the end as its status.
+fn keep_end(outcome: &mut Outcome, known: Option<&KnownItem>, incident: &Incident) {
+    let ended = incident.status.is_over() && known.is_some_and(|known| known.status.is_over());
+    let reopening = outcome.news.iter_mut().filter(|draft| ended && !draft.status.is_over());
+    reopening.for_each(|draft| draft.status = incident.status);
 }
 
 /// Whether an incident without any update is over or only announced before we watched: not news.
@@ -283,8 +296,7 @@ fn remember(known: Option<&KnownItem>, incident: &Incident, now: Time) -> KnownI
 
 /// An update that is known from another id of its incident: not news under this one.
 fn remember_update(outcome: &mut Outcome, key: IncidentKey, seen: &[Seen], update: &Update) {
-    let fingerprint = Fingerprint::new(update.status, &update.text);
-    let (update_key, id) = identify(key, update, fingerprint);
+    let Recognised { key: update_key, shown: id, fingerprint } = recognise(key, update);
     let versions = || seen.iter().chain(&outcome.seen).filter(|seen| seen.update == update_key);
     if versions().any(|seen| seen.fingerprint == fingerprint) {
         return;
@@ -299,8 +311,8 @@ fn remember_update(outcome: &mut Outcome, key: IncidentKey, seen: &[Seen], updat
 
 /// Key and fingerprint of the version of an update that is listed now.
 pub(super) fn version(key: IncidentKey, update: &Update) -> (UpdateKey, Fingerprint) {
-    let fingerprint = Fingerprint::new(update.status, &update.text);
-    (identify(key, update, fingerprint).0, fingerprint)
+    let Recognised { key, fingerprint, .. } = recognise(key, update);
+    (key, fingerprint)
 }
 
 fn judge_update(
@@ -312,52 +324,68 @@ fn judge_update(
     update: &Update,
     context: Context<'_>,
 ) {
-    let fingerprint = Fingerprint::new(update.status, &update.text);
-    let (update_key, id) = identify(key, update, fingerprint);
+    let Recognised { key: update_key, shown, fingerprint } = recognise(key, update);
     let versions = || seen.iter().chain(&outcome.seen).filter(|seen| seen.update == update_key);
     if versions().any(|seen| seen.fingerprint == fingerprint) {
         return;
     }
+    let edited_at = update.edited_at;
+    // Another title is more than another reading.
+    let context = Context {
+        reread: context.reread && known.is_none_or(|known| known.title == incident.title),
+        ..context
+    };
+    let latest = versions().map(|seen| seen.revision).max();
+    let last_edit = versions().filter_map(|seen| plausible(seen.edited_at, context.now)).max();
+    if !seen.is_empty() {
+        let former = Former::of(key, update, context.reread);
+        let known = former.known(seen).map(|seen| seen.revision);
+        let dated = last_edit.is_some() && edited_at > last_edit;
+        let reread = latest.filter(|_| context.reread && !dated);
+        if let Some(revision) = known.or(reread) {
+            outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at });
+            return;
+        }
+        if let UpdateId::Timed(at, _) = update.id
+            && was_moved(key, seen, incident, at, |print| {
+                print == fingerprint || former.contains(print)
+            })
+        {
+            let revision = latest.unwrap_or(0) + 1;
+            outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at });
+            return;
+        }
+    }
     // A time in the future that was believed once would make every later edit a stale one.
-    let stale = versions().any(|seen| {
-        update.edited_at.is_some() && plausible(seen.edited_at, context.now) > update.edited_at
-    });
-    let moved =
-        matches!(update.id, UpdateId::Timed(..)) && was_moved(key, seen, incident, fingerprint);
-    let mut revision = versions().map(|seen| seen.revision).max().unwrap_or(0) + 1;
-    let mut told_id = id;
-    let reread = known.filter(|known| context.reread && known.title == incident.title);
-    let reread = reread.is_some_and(|known| is_reread(key, seen, known, update));
-    let mut late = stale || moved || reread;
-    if update.id == UpdateId::Latest && !reread {
+    let mut late = versions()
+        .any(|seen| edited_at.is_some() && plausible(seen.edited_at, context.now) > edited_at);
+    let mut revision = latest.unwrap_or(0) + 1;
+    let mut told_id = shown;
+    if update.id == UpdateId::Latest {
         // The document shows one update an incident: time tells a new one from an edit of the last.
         let at = update.published_at;
         match &outcome.item.latest {
             Some(last) if at.is_some() && plausible(last.at, context.now) > at => late = true,
             Some(last) if at == last.at || at.is_none() => {
-                revision = last.revision + 1;
+                late |= context.reread;
+                revision = last.revision + u32::from(!context.reread);
                 told_id.clone_from(&last.id);
                 outcome.item.latest = Some(Latest { revision, ..last.clone() });
             }
             _ => outcome.item.latest = Some(Latest { id: told_id.clone(), at, revision }),
         }
     }
-    outcome.seen.push(Seen {
-        update: update_key,
-        fingerprint,
-        revision,
-        edited_at: update.edited_at,
-    });
+    outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at });
     if late {
-        // An older text than the one known: a stale replica answered; or a known one under another
-        // time. Remembered, never told.
+        // An older text than the one known: a stale replica answered; or one that was read anew.
+        // Remembered, never told.
         return;
     }
     outcome.news.push(Draft {
         revision,
         update_id: Some(told_id),
         status: update.status,
-        message: Some(update.text.clone()).filter(|text| !text.is_empty()),
+        message: Some(cut(&update.text, MAX_MESSAGE).into_owned()).filter(|text| !text.is_empty()),
         published_at: update.published_at.unwrap_or(context.now),
         backfill: update
             .published_at
@@ -367,37 +395,33 @@ fn judge_update(
     });
 }
 
-/// Whether an update that carries nothing but its words is a known one in which this version of the
-/// source sees another status: the same words at the same time are known under one.
-fn is_reread(key: IncidentKey, seen: &[Seen], known: &KnownItem, update: &Update) -> bool {
-    let by_words = matches!(update.id, UpdateId::Latest | UpdateId::Content);
-    let newer = update.published_at > known.newest_at;
-    by_words
-        && !newer
-        && Status::ALL.iter().any(|&status| {
-            let former = UpdateKey::content(key, status, &update.text);
-            seen.iter().any(|seen| seen.update == former)
-        })
-}
-
-/// Whether an update that is recognised by its time is a known one under another time: the same
-/// words were seen at a time at which the document has no update any more.
+/// Whether an update that is recognised by its time is a known one under another time or place: the
+/// same words were seen at a time at which the document has no update any more, or at another place
+/// of the same time at which it has other words now.
 fn was_moved(
     key: IncidentKey,
     seen: &[Seen],
     incident: &Incident,
-    fingerprint: Fingerprint,
+    at: Time,
+    same_words: impl Fn(Fingerprint) -> bool,
 ) -> bool {
-    let mut same = seen.iter().filter(|seen| seen.fingerprint == fingerprint).peekable();
+    let mut same = seen.iter().filter(|seen| same_words(seen.fingerprint)).peekable();
     if same.peek().is_none() {
         return false;
     }
-    let listed: Vec<UpdateKey> = incident
+    let listed: HashMap<UpdateKey, (bool, Fingerprint)> = incident
         .updates
         .iter()
-        .map(|update| identify(key, update, Fingerprint::new(update.status, &update.text)).0)
+        .map(|update| {
+            let beside = matches!(update.id, UpdateId::Timed(time, _) if time == at);
+            let Recognised { key, fingerprint, .. } = recognise(key, update);
+            (key, (beside, fingerprint))
+        })
         .collect();
-    same.any(|seen| !listed.contains(&seen.update))
+    same.any(|seen| match listed.get(&seen.update) {
+        None => true,
+        Some((beside, now)) => *beside && !same_words(*now),
+    })
 }
 
 /// Feeds that give an update's minute alone mean any moment of it.
@@ -405,25 +429,6 @@ fn latest_possible(update: &Update, at: Time) -> Time {
     let minute_only =
         matches!(update.id, UpdateId::Timed(..)) && at.timestamp_millis() % 60_000 == 0;
     if minute_only { at + chrono::Duration::seconds(59) } else { at }
-}
-
-/// Key and `update_id` of an update.
-fn identify(key: IncidentKey, update: &Update, fingerprint: Fingerprint) -> (UpdateKey, String) {
-    match &update.id {
-        UpdateId::Native(id) => (UpdateKey::native(key, id), id.clone()),
-        UpdateId::Timed(time, ordinal) => {
-            let id = if *ordinal == 0 {
-                format_time(*time)
-            } else {
-                format!("{}#{ordinal}", format_time(*time))
-            };
-            (UpdateKey::timed(key, *time, *ordinal), id)
-        }
-        UpdateId::Content | UpdateId::Latest => {
-            let hash: String = fingerprint.to_string().chars().take(16).collect();
-            (UpdateKey::content(key, update.status, &update.text), hash)
-        }
-    }
 }
 
 /// The part of an event that the incident gives to each of its updates.
@@ -503,8 +508,14 @@ fn silent_change(
         item.open = known.open;
         return None;
     }
-    if context.reread && newest <= known.newest_at && known.title == incident.title {
-        // The page has said nothing since: the state is put right without an event.
+    if context.reread
+        && newest <= before
+        && known.title == incident.title
+        && (known.status == Status::Update
+            || known.status.is_over()
+            || known.status == incident.status)
+    {
+        // A newer parser understands more of what was there before: put right without an event.
         return None;
     }
     let count = known.changes.to_string();

@@ -1,7 +1,10 @@
 //! Adobe: `StatusEvents`, incidents and maintenances of the last time, in objects by id.
 //!
-//! An incident has a history for each product it affects, by time. Entries of one time are one
-//! update: the same words stand under each product.
+//! An incident has a history for each product it affects, by time, and so has a maintenance.
+//! Entries of one time are one update: the same words stand under each product. Title and text are
+//! named by tokens, and their words stand beside the events; older documents have the text itself.
+
+mod messages;
 
 use std::collections::BTreeMap;
 
@@ -9,11 +12,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
+use self::messages::{Messages, with_window, written};
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, in_order, json, marks, prose, words};
+use super::shared::{Items, List, Order, Written, in_order, json, marks, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status};
+use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use crate::text::one_line;
 
@@ -41,11 +45,15 @@ struct StatusEvents {
 #[derive(Debug, Deserialize)]
 struct Incidents {
     incidents: Map,
+    #[serde(default)]
+    messages: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Maintenances {
     maintenance: Map,
+    #[serde(default)]
+    messages: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,7 +69,17 @@ struct Product {
     history: BTreeMap<String, Entry>,
 }
 
+/// A product of a maintenance, which need not have a history.
 #[derive(Debug, Deserialize)]
+struct Planned {
+    id: Id,
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    history: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Entry {
     #[serde(default, deserialize_with = "fields::or_default")]
     status: String,
@@ -69,6 +87,17 @@ struct Entry {
     severity: String,
     #[serde(default)]
     message: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title_token: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message_token: String,
+}
+
+impl Entry {
+    fn text(&self, messages: &Messages) -> String {
+        let own = written(self.message.as_deref());
+        if own.is_empty() { messages.text(&self.message_token) } else { own }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,21 +108,25 @@ struct WireMaintenance {
     products: Map,
     #[serde(default)]
     message: Option<Box<RawValue>>,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    start_time: Option<Id>,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    end_time: Option<Id>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Named {
-    id: Id,
-    name: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    start_time: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    end_time: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    scheduled_date: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    started_on: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    completed_on: Option<Time>,
 }
 
 impl Source for Adobe {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
@@ -110,14 +143,18 @@ impl Source for Adobe {
         let events: StatusEvents = json(&documents.first, NAME)?;
         let mut items = Items::new(limits);
         let mut incidents = Vec::new();
+        let messages = Messages::new(events.incident_event.messages.as_deref());
         let list: List = events.incident_event.incidents.into_values().collect();
         for wire in items.read::<WireIncident>("incidents", &list)? {
-            incidents.push(incident(&mut items, wire)?);
+            incidents.push(incident(&mut items, wire, &messages)?);
         }
+        bounded(&messages)?;
+        let messages = Messages::new(events.maintenance_event.messages.as_deref());
         let list: List = events.maintenance_event.maintenance.into_values().collect();
         for wire in items.read::<WireMaintenance>("maintenances", &list)? {
-            incidents.push(maintenance(&mut items, wire)?);
+            incidents.push(maintenance(&mut items, wire, &messages)?);
         }
+        bounded(&messages)?;
         let whole = items.rejected() == 0;
         let quiet = whole
             && incidents
@@ -140,7 +177,20 @@ impl Source for Adobe {
     }
 }
 
-fn incident(items: &mut Items, wire: WireIncident) -> Result<Incident, ParseError> {
+/// An error where the tokens of a list name more text than a document may hold.
+fn bounded(messages: &Messages) -> Result<(), ParseError> {
+    if messages.is_exhausted() {
+        let reason = "its tokens name more text than a document may hold".to_owned();
+        return Err(ParseError::Malformed { format: "JSON", reason });
+    }
+    Ok(())
+}
+
+fn incident(
+    items: &mut Items,
+    wire: WireIncident,
+    messages: &Messages,
+) -> Result<Incident, ParseError> {
     let list: List = wire.products.into_values().collect();
     let products: Vec<Product> = items.nested("products", &list)?;
     let mut updates: BTreeMap<String, Written> = BTreeMap::new();
@@ -169,81 +219,105 @@ fn incident(items: &mut Items, wire: WireIncident) -> Result<Incident, ParseErro
                 Status::Completed => Status::Resolved,
                 status => status,
             };
-            let written =
-                Written::new(status, fields::moment_of(key), words_of(entry.message.as_deref()));
+            let written = Written::new(status, fields::moment_of(key), entry.text(messages));
             updates.entry(key.clone()).or_insert(written);
         }
     }
+    let entries = products.iter().flat_map(|product| &product.history);
     let incident = Incident {
         status: if open { Status::Investigating } else { Status::Resolved },
         impact: Impact::worst(severities),
         started_at: updates.values().filter_map(|written| written.at).min(),
         updates: in_order(updates.into_values(), Order::OldestFirst),
-        ..Incident::new(Kind::Incident, wire.id.0, title("Incident", &components))
+        ..Incident::new(
+            Kind::Incident,
+            wire.id.0,
+            title("Incident", entries, messages, &components),
+        )
     };
     Ok(Incident { components, ..incident })
 }
 
-fn maintenance(items: &mut Items, wire: WireMaintenance) -> Result<Incident, ParseError> {
+fn maintenance(
+    items: &mut Items,
+    wire: WireMaintenance,
+    messages: &Messages,
+) -> Result<Incident, ParseError> {
     let list: List = wire.products.into_values().collect();
-    let products: Vec<Named> = items.nested("products", &list)?;
-    let status = match status(&wire.status) {
-        Status::Resolved | Status::Completed => Status::Completed,
-        Status::Scheduled => Status::Scheduled,
-        _ => Status::InProgress,
-    };
+    let products: Vec<Planned> = items.nested("products", &list)?;
+    let status = planned(&wire.status);
     let state = if status == Status::InProgress {
         ComponentStatus::UnderMaintenance
     } else {
         ComponentStatus::Operational
     };
-    let components: Vec<Component> = products
-        .into_iter()
-        .map(|product| {
-            component(Some(product.id.0), one_line(&product.name, MAX_NAME), None, state)
-        })
-        .collect();
-    let start = wire.start_time.as_ref().and_then(|id| fields::moment_of(id.as_str()));
-    let text = words_of(wire.message.as_deref());
-    // No update is told of; the words come with the announcement.
-    let updates = if text.is_empty() {
-        Vec::new()
-    } else {
-        in_order([Written::new(Status::Scheduled, start, text)], Order::OldestFirst)
+    let named = |product: &Planned| {
+        component(Some(product.id.0.clone()), one_line(&product.name, MAX_NAME), None, state)
     };
+    let components: Vec<Component> = products.iter().map(named).collect();
+    let start = wire.scheduled_date.or(wire.start_time).or(wire.started_on);
+    let end = wire.completed_on.or(wire.end_time);
+    let mut updates: BTreeMap<&str, Written> = BTreeMap::new();
+    for (key, entry) in products.iter().flat_map(|product| &product.history) {
+        let text = with_window(&entry.text(messages), start, end);
+        // A word that says nothing of where it stands is none of "in progress" either.
+        let status = match self::status(&entry.status) {
+            Status::Update => Status::Update,
+            _ => planned(&entry.status),
+        };
+        let at = fields::moment_of(key);
+        updates.entry(key).or_insert_with(|| Written::new(status, at, text));
+    }
+    let mut updates: Vec<Written> = updates.into_values().collect();
+    let text = with_window(&written(wire.message.as_deref()), start, end);
+    if updates.is_empty() && !text.is_empty() {
+        // No update is told of; the words come with the announcement.
+        updates.push(Written::new(Status::Scheduled, start, text));
+    }
+    let entries = products.iter().flat_map(|product| &product.history);
     let maintenance = Incident {
         status,
-        started_at: start,
+        started_at: wire.started_on.filter(|_| status != Status::Scheduled).or(start),
         scheduled_for: start,
-        scheduled_until: wire.end_time.as_ref().and_then(|id| fields::moment_of(id.as_str())),
-        updates,
-        ..Incident::new(Kind::Maintenance, wire.id.0, title("Maintenance", &components))
+        scheduled_until: end,
+        updates: in_order(updates, Order::OldestFirst),
+        ..Incident::new(
+            Kind::Maintenance,
+            wire.id.0,
+            title("Maintenance", entries, messages, &components),
+        )
     };
     Ok(Incident { components, ..maintenance })
 }
 
-fn title(what: &str, components: &[Component]) -> String {
+/// Where a maintenance stands, by its word.
+fn planned(word: &str) -> Status {
+    match status(word) {
+        Status::Resolved | Status::Completed => Status::Completed,
+        Status::Scheduled => Status::Scheduled,
+        _ => Status::InProgress,
+    }
+}
+
+/// The title that the newest entry with one has; else what is affected.
+fn title<'a>(
+    what: &str,
+    entries: impl Iterator<Item = (&'a String, &'a Entry)>,
+    messages: &Messages,
+    components: &[Component],
+) -> String {
+    let told = entries
+        .map(|(key, entry)| (fields::moment_of(key), messages.text(&entry.title_token)))
+        .filter(|(_, title)| !title.is_empty())
+        .max_by_key(|(at, _)| *at);
+    if let Some((_, title)) = told {
+        return one_line(&title, MAX_NAME);
+    }
     let named: Vec<&str> =
         components.iter().take(MAX_NAMED).map(|component| component.name.as_str()).collect();
     let more = components.len().saturating_sub(named.len());
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     one_line(&format!("{what}: {}{more}", named.join(", ")), MAX_NAME)
-}
-
-/// A text, or the English one of several.
-fn words_of(raw: Option<&RawValue>) -> String {
-    let Some(raw) = raw.map(RawValue::get) else {
-        return String::new();
-    };
-    if let Ok(text) = serde_json::from_str::<String>(raw) {
-        return prose(&text);
-    }
-    let texts: BTreeMap<String, String> = serde_json::from_str(raw).unwrap_or_default();
-    let english = texts
-        .iter()
-        .find(|(language, _)| language.starts_with("en"))
-        .or_else(|| texts.iter().next());
-    english.map(|(_, text)| prose(text)).unwrap_or_default()
 }
 
 fn status(word: &str) -> Status {
@@ -257,6 +331,7 @@ fn status(word: &str) -> Status {
         ("closed", Status::Resolved),
         ("completed", Status::Completed),
         ("canceled", Status::Resolved),
+        ("cancelled", Status::Resolved),
         ("dismissed", Status::Resolved),
     ];
     words::look_up(word, WORDS).unwrap_or(Status::Update)

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, at, json, marks, prose, words};
+use super::shared::{Items, List, at, json, lenient, marks, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time, expressible};
@@ -85,7 +85,7 @@ impl Source for Apple {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let status = marks::<Listed>(&unwrap(document)?)?;
-        serde_json::from_str::<Service>(status.services.first()?.get()).ok()?;
+        lenient::read::<Service>(status.services.first()?.get()).ok()?;
         Some("the document lists services as Apple's system status does".to_owned())
     }
 
@@ -154,11 +154,7 @@ fn unwrap(document: &Document) -> Option<Document> {
                 return None;
             }
             let body = rest.trim_end().trim_end_matches(';').trim_end().strip_suffix(')')?;
-            Some(Document {
-                body: body.to_owned().into_bytes().into(),
-                content_type: None,
-                ..document.clone()
-            })
+            Some(Document::new(document.url.clone(), None, body.to_owned()))
         }
         _ => None,
     }
@@ -181,6 +177,7 @@ fn incident(id: Id, events: &[(String, Event)]) -> Option<Incident> {
         // A state of the event.
         id: UpdateId::Native(format!("{id}-{now}")),
         status: now,
+        stated: now,
         published_at: if now.is_over() { end.or(start) } else { start },
         edited_at: None,
         text: text.collect::<Vec<_>>().join("\n"),

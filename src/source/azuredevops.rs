@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, candidates, json, marks, words};
+use super::shared::{Items, List, candidates, json, lenient, marks, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::ComponentStatus;
@@ -62,7 +62,7 @@ impl Source for AzureDevOps {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let health = marks::<Health>(document)?;
-        serde_json::from_str::<Service>(health.services.first()?.get()).ok()?;
+        lenient::read::<Service>(health.services.first()?.get()).ok()?;
         Some("the document lists services and geographies as Azure DevOps does".to_owned())
     }
 

@@ -5,7 +5,7 @@
 //! no state of its own: where it stands follows from its window and the newest time the document
 //! itself names, for a source has no clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveTime};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use url::Url;
 use super::shared::fields::{self, Id, References};
 use super::shared::words::look_up;
 use super::shared::{
-    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose,
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, lenient, link, marks, prose,
 };
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
@@ -210,6 +210,7 @@ impl Source for BetterStack {
         let updates: HashMap<Id, UpdateAttributes> =
             updates.into_iter().map(|item| (item.id, item.attributes)).collect();
         newest = newest.max(updates.values().filter_map(|update| update.published_at).max());
+        let mut named = HashSet::new();
         let context = Context {
             components: &components,
             updates: &updates,
@@ -220,7 +221,7 @@ impl Source for BetterStack {
         let incidents = items.build(
             "status reports",
             &lists.remove("status_report").unwrap_or_default(),
-            |_, report: Report| Ok(incident(report, &context)),
+            |_, report: Report| Ok(incident(report, &context, &mut named)),
             |incident: &Incident| &incident.id,
         )?;
         let listing = if items.rejected() == before { Listing::Recent } else { Listing::Unknown };
@@ -266,7 +267,7 @@ fn page(data: &Data) -> Page {
 fn sort(items: &mut Items, included: List) -> HashMap<String, List> {
     let mut lists: HashMap<String, List> = HashMap::new();
     for raw in included {
-        match serde_json::from_str::<Typed>(raw.get()) {
+        match lenient::read::<Typed>(raw.get()) {
             Ok(typed) if typed.kind.len() < 64 => lists.entry(typed.kind).or_default().push(raw),
             Ok(_) => items.reject("included", "a type of endless length"),
             Err(error) => items.reject("included", &error.to_string()),
@@ -282,7 +283,9 @@ fn resource(item: Item<Resource>, sections: &HashMap<Id, String>) -> Component {
     component(Some(item.id.0), one_line(&item.attributes.public_name, MAX_NAME), group, status)
 }
 
-fn incident(report: Report, context: &Context<'_>) -> Incident {
+/// `named` are the updates that have been found their report: one belongs to one alone, and a long one
+/// named by many would be held as many times.
+fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> Incident {
     let Report { id, attributes, relationships } = report;
     let kind =
         if attributes.report_type == "maintenance" { Kind::Maintenance } else { Kind::Incident };
@@ -291,6 +294,7 @@ fn incident(report: Report, context: &Context<'_>) -> Incident {
         .data
         .iter()
         .filter_map(|link| context.updates.get_key_value(&link.id))
+        .filter(|(id, _)| named.insert((*id).clone()))
         .collect();
     ours.sort_by_key(|(_, update)| update.published_at);
     let words = ours
@@ -314,13 +318,14 @@ fn incident(report: Report, context: &Context<'_>) -> Incident {
         .iter()
         .filter_map(|affected| affects(kind, affected, context))
         .collect();
-    let written = ours.iter().enumerate().map(|(place, (id, update))| Written {
-        id: Some(id.0.clone()),
-        ..Written::new(
-            update_status(kind, place, update),
-            update.published_at,
-            prose(&update.message),
-        )
+    let written = ours.iter().enumerate().map(|(place, (id, update))| {
+        let (at, text) = (update.published_at, prose(&update.message));
+        let written = match end(kind, update) {
+            Some(end) => Written::new(end, at, text),
+            None if place == 0 => Written::concluded(begin(kind), at, text),
+            None => Written::new(Status::Update, at, text),
+        };
+        Written { id: Some(id.0.clone()), ..written }
     });
     incident.updates = in_order(written, Order::OldestFirst);
     let over = attributes.aggregate_state == "resolved";
@@ -359,18 +364,18 @@ fn affects(kind: Kind, affected: &Affected, context: &Context<'_>) -> Option<Com
     })
 }
 
-fn update_status(kind: Kind, place: usize, update: &UpdateAttributes) -> Status {
+/// The end that an update tells of, where it calls every resource it names well again.
+fn end(kind: Kind, update: &UpdateAttributes) -> Option<Status> {
     let affected = &update.affected_resources;
     let over =
         !affected.is_empty() && affected.iter().all(|affected| affected.status == "resolved");
-    match (kind, place) {
-        (Kind::Maintenance, _) if over => Status::Completed,
-        (Kind::Maintenance, 0) => Status::Scheduled,
-        (Kind::Maintenance, _) => Status::Update,
-        _ if over => Status::Resolved,
-        (_, 0) => Status::Investigating,
-        _ => Status::Update,
-    }
+    let end = if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved };
+    over.then_some(end)
+}
+
+/// What the first update of a report begins.
+fn begin(kind: Kind) -> Status {
+    if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating }
 }
 
 /// Where a maintenance stands, by what is known of the time.

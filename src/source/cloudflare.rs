@@ -158,9 +158,11 @@ fn incident(items: &mut Items, wire: Item, by_id: &ById<'_>) -> Result<Incident,
     incident.updates = wire
         .last_update
         .filter(|latest| !latest.message.is_empty() || latest.created_at.is_some())
-        .map(|latest| Update {
+        .map(|latest| (words::status(&latest.status), latest))
+        .map(|(status, latest)| Update {
             id: UpdateId::Latest,
-            status: words::status(&latest.status),
+            status,
+            stated: status,
             published_at: latest.display_at.or(latest.created_at),
             edited_at: None,
             text: latest.message,

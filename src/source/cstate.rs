@@ -215,11 +215,18 @@ fn join_feed(issues: &mut BTreeMap<String, Incident>, feed: &Snapshot) {
 
 /// The text as it is now, and the end, each with an identity that no edit changes.
 fn updates(text: &Update, status: Status, over: bool) -> Vec<Update> {
-    let mut out = vec![Update { id: UpdateId::Native("text".to_owned()), status, ..text.clone() }];
+    // The status is that of the issue: where it stands now is no edit of the text.
+    let mut out = vec![Update {
+        id: UpdateId::Native("text".to_owned()),
+        status,
+        stated: Status::Update,
+        ..text.clone()
+    }];
     if over {
         out.push(Update {
             id: UpdateId::Native("resolved".to_owned()),
             status: Status::Resolved,
+            stated: Status::Resolved,
             published_at: None,
             edited_at: None,
             text: String::new(),

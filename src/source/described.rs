@@ -174,6 +174,7 @@ fn incident(map: &JsonMap, item: &Value) -> Result<Incident, String> {
     let update = (at.is_some() || !text.is_empty()).then_some(Update {
         id: UpdateId::Latest,
         status,
+        stated: status,
         published_at: at,
         edited_at: None,
         text,

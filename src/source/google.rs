@@ -14,7 +14,7 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::{
-    Items, List, Order, Written, bases, candidates, in_order, json, marks, prose, words,
+    Items, List, Order, Written, bases, candidates, in_order, json, lenient, marks, prose, words,
 };
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
@@ -116,7 +116,7 @@ impl Source for Google {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let list = marks::<List>(document)?;
-        serde_json::from_str::<Mark>(list.first()?.get()).ok()?;
+        lenient::read::<Mark>(list.first()?.get()).ok()?;
         Some("the document is a list of incidents as Google's dashboards have it".to_owned())
     }
 
@@ -204,7 +204,7 @@ fn incident(
         let status = if time(update) == first { Status::Investigating } else { Status::Update };
         Written {
             edited_at: update.modified,
-            ..Written::new(status, time(update), prose(&update.text))
+            ..Written::concluded(status, time(update), prose(&update.text))
         }
     });
     Ok(Incident {
@@ -217,7 +217,7 @@ fn incident(
             .map(|url| url.to_string()),
         started_at: wire.begin,
         components: components(wire, status),
-        updates: in_order(written, Order::Either),
+        updates: in_order(written, Order::NewestFirst),
         ..Incident::new(Kind::Incident, id, one_line(&wire.external_desc, MAX_NAME))
     })
 }

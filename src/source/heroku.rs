@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, candidates, json, link, marks, prose, sibling, words};
+use super::shared::{
+    Items, List, Order, candidates, json, lenient, link, marks, oldest_first, prose, sibling, words,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{self, ComponentStatus, Impact, Kind, Status, Time};
@@ -101,7 +103,7 @@ impl Source for Heroku {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let current = marks::<Current>(document)?;
-        serde_json::from_str::<System>(current.status.first()?.get()).ok()?;
+        lenient::read::<System>(current.status.first()?.get()).ok()?;
         Some("the document has the shape of Heroku's status API".to_owned())
     }
 
@@ -201,7 +203,8 @@ fn read(
 }
 
 fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Incident, ParseError> {
-    let mut read: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
+    let read: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
+    let mut read = oldest_first(read, Order::NewestFirst, |update| update.created_at);
     read.sort_by_key(|update| update.created_at);
     // The history does not tell incidents from maintenances otherwise.
     let planned =
@@ -267,6 +270,7 @@ fn update(kind: Kind, wire: WireUpdate) -> Update {
     Update {
         id: UpdateId::Native(wire.id.0),
         status,
+        stated: status,
         published_at: wire.created_at,
         edited_at: wire.updated_at,
         text,
@@ -318,4 +322,23 @@ fn impact(systems: &[Affected]) -> Impact {
     ];
     let of = |system: &Affected| words::look_up(&system.status, COLOURS).unwrap_or(Impact::Unknown);
     Impact::worst(systems.iter().map(of))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Limits;
+
+    #[test]
+    fn of_updates_of_one_time_the_lower_one_is_the_older() {
+        let text = r#"{"id": 1, "state": "open", "title": "Slow", "updates": [
+            {"id": 12, "created_at": "2026-03-01T10:00:00Z", "update_type": "resolved", "contents": "Over."},
+            {"id": 11, "created_at": "2026-03-01T10:00:00Z", "update_type": "issue", "contents": "Slow."}]}"#;
+        let mut items = Items::new(Limits::default());
+        let read =
+            incident(&mut items, Kind::Incident, serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(read.status, Status::Resolved);
+        let texts: Vec<&str> = read.updates.iter().map(|update| update.text.as_str()).collect();
+        assert_eq!(texts, ["Slow.", "Over."]);
+    }
 }

@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::{Items, List, bases, candidates, json, link, marks, name, words};
+use super::shared::{Items, List, bases, candidates, json, lenient, link, marks, name, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus};
@@ -66,7 +66,7 @@ impl Source for Hyperping {
         }
         let indicator = match marks::<Board>(document) {
             Some(board) => {
-                serde_json::from_str::<Service>(board.services.first()?.get()).ok()?;
+                lenient::read::<Service>(board.services.first()?.get()).ok()?;
                 board.indicator
             }
             None => marks::<Overall>(document)?.indicator,

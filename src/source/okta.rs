@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, html_title, prose, words};
+use super::shared::{Items, List, html_title, lenient, prose, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
@@ -72,6 +72,10 @@ struct Wire {
 impl Source for Okta {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn accept(&self) -> &'static str {
@@ -170,13 +174,12 @@ fn read(
     kind: Kind,
     text: &str,
 ) -> Result<Vec<Incident>, ParseError> {
-    let list: List =
-        serde_json::from_str(if text.is_empty() { "[]" } else { text }).map_err(|error| {
-            ParseError::Malformed {
-                format: "JSON",
-                reason: format!("in {what}: {}", one_line(&error.to_string(), 200)),
-            }
-        })?;
+    let list: List = lenient::read(if text.is_empty() { "[]" } else { text }).map_err(|error| {
+        ParseError::Malformed {
+            format: "JSON",
+            reason: format!("in {what}: {}", one_line(&error.to_string(), 200)),
+        }
+    })?;
     let mut ids = HashSet::new();
     let mut out = Vec::with_capacity(list.len());
     for wire in items.read::<Wire>(what, &list)? {
@@ -237,6 +240,7 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
         updates: vec![Update {
             id: UpdateId::Latest,
             status,
+            stated: status,
             published_at: at,
             edited_at: None,
             text: prose(&wire.log),
@@ -250,14 +254,37 @@ fn time(text: &str) -> Option<Time> {
     fields::moment_of(text)
 }
 
+/// By the category: any service disruption is major unless it calls itself minor; what is slower or
+/// lacks a feature is minor.
 fn impact(category: &str) -> Impact {
-    const CATEGORIES: &[(&str, Impact)] = &[
-        ("Service Disruption", Impact::Major),
-        ("Major Service Disruption", Impact::Major),
-        ("Minor Service Disruption", Impact::Minor),
-        ("Service Degradation", Impact::Minor),
-        ("Performance Issue", Impact::Minor),
-        ("Feature Disruption", Impact::Minor),
-    ];
-    words::look_up(category, CATEGORIES).unwrap_or(Impact::Unknown)
+    let category = category.trim().to_ascii_lowercase();
+    if category.starts_with("minor") {
+        return Impact::Minor;
+    }
+    if category.ends_with("service disruption") {
+        return Impact::Major;
+    }
+    let minor = ["degradation", "performance", "feature"];
+    if minor.iter().any(|word| category.contains(word)) { Impact::Minor } else { Impact::Unknown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_disruption_is_major_but_a_minor_one() {
+        for (category, expected) in [
+            ("Service Disruption", Impact::Major),
+            ("Partial Service Disruption", Impact::Major),
+            ("Minor Service Disruption", Impact::Minor),
+            ("Service Degradation", Impact::Minor),
+            ("Performance Issue", Impact::Minor),
+            ("Feature Disruption", Impact::Minor),
+            ("Wobbling", Impact::Unknown),
+            ("", Impact::Unknown),
+        ] {
+            assert_eq!(impact(category), expected, "{category}");
+        }
+    }
 }

@@ -13,7 +13,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, candidates, html, in_order, name, prose, words};
+use super::shared::{
+    Items, List, Order, Written, candidates, html, in_order, lenient, name, prose, words,
+};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -133,7 +135,7 @@ impl Source for PagerDuty {
             return None;
         }
         let text = document.text();
-        let data: Data = serde_json::from_str(html::script(&text, "data")?).ok()?;
+        let data: Data = lenient::read(html::script(&text, "data")?).ok()?;
         Some(format!(
             "the page holds the data of a PagerDuty status page, id \"{}\"",
             data.layout.status_page_id
@@ -149,7 +151,7 @@ impl Source for PagerDuty {
         let Some(script) = html::script(&text, "data") else {
             return Err(html::another(&text));
         };
-        let data: Data = serde_json::from_str(script).map_err(|error| match error.classify() {
+        let data: Data = lenient::read(script).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => {
                 ParseError::NotThis { source_name: NAME, reason: name(&error.to_string()) }
             }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, bases, candidates, json, marks, name, words};
+use super::shared::{Items, List, bases, candidates, json, lenient, marks, name, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus};
@@ -50,7 +50,7 @@ impl Source for PayPal {
 
     fn recognise(&self, document: &Document) -> Option<String> {
         let answer: Answer = marks(document)?;
-        let first: Wire = serde_json::from_str(answer.result.first()?.get()).ok()?;
+        let first: Wire = lenient::read(answer.result.first()?.get()).ok()?;
         (!first.name.is_empty()).then(|| {
             "the components have a state in production and one in the sandbox, as PayPal's"
                 .to_owned()

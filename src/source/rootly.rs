@@ -125,7 +125,7 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     let written = updates
         .into_iter()
         .map(|one| Written::new(words::status(&one.status), one.created_at, prose(&one.body)));
-    let updates = in_order(written, Order::Either);
+    let updates = in_order(written, Order::MostlyNewestFirst);
     // The incident's own word is that of the team: "started", "mitigated". What was published last
     // counts.
     let newest =

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, at, json, marks, prose, words};
+use super::shared::{Items, List, Order, at, json, lenient, marks, oldest_first, prose, words};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -117,7 +117,7 @@ impl Source for Salesforce {
         let list = marks::<List>(document)?;
         let known = match list.first() {
             Some(first) => {
-                first.get().starts_with('{') && serde_json::from_str::<Mark>(first.get()).is_ok()
+                first.get().starts_with('{') && lenient::read::<Mark>(first.get()).is_ok()
             }
             None => {
                 is_active_list(document)
@@ -237,7 +237,8 @@ fn read(
 }
 
 fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, ParseError> {
-    let mut events: Vec<Event> = items.nested("events", &wire.events)?;
+    let events: Vec<Event> = items.nested("events", &wire.events)?;
+    let mut events = oldest_first(events, Order::NewestFirst, |event| event.created_at);
     let impacts: Vec<WireImpact> = items.nested("impacts", &wire.impacts)?;
     events.sort_by_key(|event| event.created_at);
     let planned = kind == Kind::Maintenance;
@@ -313,6 +314,7 @@ fn update(kind: Kind, event: Event) -> Update {
     Update {
         id: UpdateId::Native(event.id.0),
         status,
+        stated: status,
         published_at: event.created_at,
         edited_at: event.updated_at,
         text: prose(&event.message),
@@ -334,5 +336,23 @@ fn worst(impacts: &[WireImpact], core: bool) -> Impact {
         Impact::worst(lasting)
     } else {
         Impact::worst(impacts.iter().map(of))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_events_of_one_time_the_lower_one_is_the_older() {
+        let text = r#"{"id": 1, "IncidentEvents": [
+            {"id": 12, "type": "resolved", "message": "Over.", "createdAt": "2026-03-01T10:00:00Z"},
+            {"id": 11, "type": "identified", "message": "Slow.", "createdAt": "2026-03-01T10:00:00Z"}]}"#;
+        let mut items = Items::new(Limits::default());
+        let read =
+            incident(&mut items, Kind::Incident, &serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(read.status, Status::Resolved);
+        let texts: Vec<&str> = read.updates.iter().map(|update| update.text.as_str()).collect();
+        assert_eq!(texts, ["Slow.", "Over."]);
     }
 }

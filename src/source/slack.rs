@@ -1,7 +1,8 @@
 //! Slack: `/api/v2.0.0/current`, and `/api/v2.0.0/history` when something may have ended.
 //!
 //! `current` lists what is open and never shows how it ended. Notes have no ids and are edited
-//! without a trace: the time a note was written recognises it. Top-level dates repeat those of the
+//! without a trace: the time a note was written recognises it. `current` has the newest note first
+//! (all of 711 answers of 2020 to 2024), the history of 2026 the oldest. Top-level dates repeat those of the
 //! incident and go back when a note is deleted, so they are no version.
 
 use std::collections::HashSet;
@@ -95,10 +96,11 @@ impl Source for Slack {
         let current: Current = json(&documents.first, NAME)?;
         let mut items = Items::new(limits);
         let mut listing = Listing::Open;
-        let mut incidents = read(&mut items, "active_incidents", &current.active_incidents)?;
+        let order = Order::NewestFirst;
+        let mut incidents = read(&mut items, "active_incidents", &current.active_incidents, order)?;
         if let Some(document) = documents.detail(HISTORY) {
             let history: List = json(document, NAME)?;
-            let past = read(&mut items, HISTORY, &history)?;
+            let past = read(&mut items, HISTORY, &history, Order::MostlyOldestFirst)?;
             if past.is_empty() {
                 return Err(ParseError::Malformed {
                     format: "JSON",
@@ -152,12 +154,13 @@ fn read(
     items: &mut Items,
     what: &'static str,
     list: &[Box<RawValue>],
+    order: Order,
 ) -> Result<Vec<Dated>, ParseError> {
     let wire: Vec<WireIncident> = items.read(what, list)?;
     let mut ids = HashSet::new();
     let mut out: Vec<Dated> = Vec::with_capacity(wire.len());
     for incident in wire {
-        let dated = dated(items, incident)?;
+        let dated = dated(items, incident, order)?;
         if ids.insert(dated.incident.id.clone()) {
             out.push(dated);
         } else {
@@ -167,7 +170,7 @@ fn read(
     Ok(out)
 }
 
-fn dated(items: &mut Items, wire: WireIncident) -> Result<Dated, ParseError> {
+fn dated(items: &mut Items, wire: WireIncident, order: Order) -> Result<Dated, ParseError> {
     let notes: Vec<Note> = items.nested("notes", &wire.notes)?;
     let kind = if wire.class == "maintenance" { Kind::Maintenance } else { Kind::Incident };
     let status = status(kind, &wire.status);
@@ -181,7 +184,7 @@ fn dated(items: &mut Items, wire: WireIncident) -> Result<Dated, ParseError> {
     let begin = if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
     let written = notes.into_iter().map(|note| {
         let status = if note.date_created == opening { begin } else { Status::Update };
-        Written::new(status, note.date_created, prose(&note.body))
+        Written::concluded(status, note.date_created, prose(&note.body))
     });
     let state = if status.is_over() { ComponentStatus::Operational } else { state(&wire.class) };
     let incident = Incident {
@@ -194,7 +197,7 @@ fn dated(items: &mut Items, wire: WireIncident) -> Result<Dated, ParseError> {
             .iter()
             .map(|name| component(None, one_line(name, MAX_NAME), None, state))
             .collect(),
-        updates: in_order(written, Order::Either),
+        updates: in_order(written, order),
         ..Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME))
     };
     Ok(Dated { incident, changed: wire.date_updated })

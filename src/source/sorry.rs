@@ -2,7 +2,8 @@
 //! with the notices present and the components.
 //!
 //! A notice is a disruption (unplanned) or a maintenance (planned). Its updates come with the list
-//! where the page is willing; otherwise its synopsis is the latest word.
+//! where the page is willing, newest first; else the latest one does, and where not even that, its
+//! synopsis is the latest word.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,7 +12,8 @@ use url::Url;
 use super::shared::fields::{self, Id};
 use super::shared::words::look_up;
 use super::shared::{
-    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, prose, sibling,
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, oldest_first,
+    prose, sibling,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
@@ -105,8 +107,11 @@ struct Notice {
     subject: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     synopsis: String,
-    #[serde(default, alias = "link", deserialize_with = "fields::or_default")]
+    #[serde(default, deserialize_with = "fields::or_default")]
     url: String,
+    /// What the older API calls it.
+    #[serde(default, deserialize_with = "fields::or_default")]
+    link: String,
     #[serde(default, deserialize_with = "fields::moment")]
     began_at: Option<Time>,
     #[serde(default, deserialize_with = "fields::moment")]
@@ -121,6 +126,11 @@ struct Notice {
     components: List,
     #[serde(default, deserialize_with = "fields::or_default")]
     updates: List,
+    #[serde(default)]
+    latest_update: Option<Box<RawValue>>,
+    /// Which of the updates is the latest, where the latest itself is left out.
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    latest_update_id: Option<Id>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,6 +149,10 @@ struct Wire {
 impl Source for Sorry {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
@@ -255,11 +269,18 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
     let rows: Vec<Row> = items
         .nested("components of a notice", &wire.components)
         .map_err(|error| error.to_string())?;
-    let updates: Vec<Wire> =
+    let mut updates: Vec<Wire> =
         items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
+    let latest = wire.latest_update.filter(|raw| raw.get().starts_with('{'));
+    let latest: Vec<Wire> =
+        items.nested("latest update", latest.as_slice()).map_err(|error| error.to_string())?;
+    let latest_id = latest.first().map(|update| update.id.clone()).or(wire.latest_update_id);
+    if latest_id.as_ref().is_none_or(|id| updates.iter().all(|update| update.id != *id)) {
+        updates.splice(..0, latest);
+    }
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.subject, MAX_NAME));
     incident.status = status(&wire.state);
-    incident.url = link(&wire.url);
+    incident.url = link(&wire.url).or_else(|| link(&wire.link));
     let begin = wire.began_at.or(wire.begins_at);
     if kind == Kind::Maintenance {
         incident.scheduled_for = wire.begins_at.or(wire.began_at);
@@ -282,12 +303,16 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
         incident.updates = vec![Update {
             id: UpdateId::Latest,
             status: incident.status,
+            stated: incident.status,
             published_at: at,
             edited_at: None,
             text,
         }];
         return Ok(incident);
     }
+    let mut updates = oldest_first(updates, Order::MostlyNewestFirst, |update| update.created_at);
+    // Of several of one time the page says which is the latest.
+    updates.sort_by_key(|update| latest_id.as_ref() == Some(&update.id));
     let written = updates.into_iter().map(|update| Written {
         id: Some(update.id.0),
         edited_at: update.updated_at,
@@ -295,4 +320,51 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
     });
     incident.updates = in_order(written, Order::OldestFirst);
     Ok(incident)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Incident {
+        let mut items = Items::new(Limits::default());
+        notice(&mut items, serde_json::from_str(text).unwrap()).unwrap()
+    }
+
+    fn texts(incident: &Incident) -> Vec<&str> {
+        incident.updates.iter().map(|update| update.text.as_str()).collect()
+    }
+
+    #[test]
+    fn the_page_says_which_of_several_updates_of_one_time_is_the_latest() {
+        let update = |id: u32| {
+            format!(
+                r#"{{"id": {id}, "state": "identified", "content": "{id}", "created_at": "2026-05-04T09:00:00Z"}}"#
+            )
+        };
+        let notice = |more: &str| {
+            read(&format!(
+                r#"{{"id": 1, "state": "identified", "updates": [{}, {}, {}]{more}}}"#,
+                update(3),
+                update(2),
+                update(1)
+            ))
+        };
+        assert_eq!(texts(&notice("")), ["1", "2", "3"], "the newest stands first");
+        assert_eq!(texts(&notice(r#", "latest_update_id": 2"#)), ["1", "3", "2"]);
+        let latest = format!(r#", "latest_update": {}"#, update(1));
+        assert_eq!(texts(&notice(&latest)), ["2", "3", "1"]);
+        let further = format!(r#", "latest_update": {}"#, update(4));
+        assert_eq!(texts(&notice(&further)), ["1", "2", "3", "4"], "it need not be in the list");
+        assert_eq!(texts(&notice(r#", "latest_update": null"#)), ["1", "2", "3"]);
+    }
+
+    #[test]
+    fn the_older_name_of_a_link_may_stand_beside_the_newer_one() {
+        let both =
+            read(r#"{"id": 1, "url": "https://a.example/n", "link": "https://a.example/o"}"#);
+        assert_eq!(both.url.as_deref(), Some("https://a.example/n"));
+        let older = read(r#"{"id": 1, "link": "https://a.example/o"}"#);
+        assert_eq!(older.url.as_deref(), Some("https://a.example/o"));
+    }
 }

@@ -116,6 +116,10 @@ impl Source for StatusPal {
         NAME
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     /// The subdomain is needed, which is in addresses at StatusPal alone.
     fn locate(&self, page: &Url) -> Vec<Url> {
         let mut labels = page.host_str().unwrap_or_default().rsplit('.');
@@ -238,11 +242,8 @@ fn services(
 /// One of the history: over where it has an end and the summary does not list it any more.
 fn past(items: &mut Items, wire: Item, components: &ById<'_>) -> Result<Incident, String> {
     let over = wire.ends_at.is_some();
-    let planned = (wire.class == "scheduled").then_some(if over {
-        Status::Completed
-    } else {
-        Status::Scheduled
-    });
+    let planned =
+        is_planned(&wire.class).then_some(if over { Status::Completed } else { Status::Scheduled });
     let mut incident = incident(items, wire, planned, components)?;
     if over && planned.is_none() {
         incident.status = Status::Resolved;
@@ -257,7 +258,7 @@ fn incident(
     planned: Option<Status>,
     components: &ById<'_>,
 ) -> Result<Incident, String> {
-    let kind = if planned.is_some() || wire.class == "scheduled" {
+    let kind = if planned.is_some() || is_planned(&wire.class) {
         Kind::Maintenance
     } else {
         Kind::Incident
@@ -274,7 +275,7 @@ fn incident(
         )
     });
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
-    incident.updates = in_order(written, Order::Either);
+    incident.updates = in_order(written, Order::MostlyNewestFirst);
     let newest = incident
         .updates
         .iter()
@@ -300,11 +301,26 @@ fn incident(
     Ok(incident)
 }
 
+/// Whether a type is one of maintenance. An emergency maintenance is announced when it begins.
+fn is_planned(class: &str) -> bool {
+    matches!(class, "scheduled" | "emergency-maintenance")
+}
+
+/// By the type of an update. An `essential` one tells of what has to be done about an incident, or
+/// is being done in a maintenance; an `info` says nothing of where it stands.
 fn status(kind: Kind, word: &str) -> Status {
-    const INCIDENT: &[(&str, Status)] =
-        &[("issue", Status::Investigating), ("resolved", Status::Resolved)];
-    const MAINTENANCE: &[(&str, Status)] =
-        &[("issue", Status::InProgress), ("resolved", Status::Completed)];
+    const INCIDENT: &[(&str, Status)] = &[
+        ("issue", Status::Investigating),
+        ("essential", Status::Update),
+        ("info", Status::Update),
+        ("resolved", Status::Resolved),
+    ];
+    const MAINTENANCE: &[(&str, Status)] = &[
+        ("issue", Status::InProgress),
+        ("essential", Status::InProgress),
+        ("info", Status::Update),
+        ("resolved", Status::Completed),
+    ];
     let own = if kind == Kind::Maintenance { MAINTENANCE } else { INCIDENT };
     words::look_up(word, own).unwrap_or_else(|| words::status(word))
 }
@@ -313,9 +329,12 @@ fn status(kind: Kind, word: &str) -> Status {
 fn impact(class: &str) -> Impact {
     const CLASSES: &[(&str, Impact)] = &[
         ("", Impact::None),
+        ("info", Impact::None),
+        ("performance", Impact::Minor),
         ("minor", Impact::Minor),
         ("major", Impact::Major),
         ("scheduled", Impact::Maintenance),
+        ("emergency-maintenance", Impact::Maintenance),
     ];
     words::look_up(class, CLASSES).unwrap_or(Impact::Unknown)
 }
@@ -323,9 +342,12 @@ fn impact(class: &str) -> Impact {
 fn state(class: &str) -> ComponentStatus {
     const CLASSES: &[(&str, ComponentStatus)] = &[
         ("", ComponentStatus::Operational),
+        ("info", ComponentStatus::Operational),
+        ("performance", ComponentStatus::DegradedPerformance),
         ("minor", ComponentStatus::DegradedPerformance),
         ("major", ComponentStatus::MajorOutage),
         ("scheduled", ComponentStatus::UnderMaintenance),
+        ("emergency-maintenance", ComponentStatus::UnderMaintenance),
     ];
     words::look_up(class, CLASSES).unwrap_or(ComponentStatus::Unknown)
 }

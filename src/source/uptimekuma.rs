@@ -304,5 +304,12 @@ fn maintenance(wire: &Maintenance) -> Incident {
 }
 
 fn latest(status: Status, at: Option<Time>, text: &str) -> Update {
-    Update { id: UpdateId::Latest, status, published_at: at, edited_at: None, text: prose(text) }
+    Update {
+        id: UpdateId::Latest,
+        status,
+        stated: status,
+        published_at: at,
+        edited_at: None,
+        text: prose(text),
+    }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::Id;
-use super::shared::{Items, List, candidates, json, marks, name, words};
+use super::shared::{Items, List, candidates, json, lenient, marks, name, words};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{ComponentStatus, Impact};
@@ -72,7 +72,7 @@ impl Source for UptimeRobot {
     fn recognise(&self, document: &Document) -> Option<String> {
         let answer: Answer = marks(document)?;
         let monitors: Vec<Monitor> =
-            answer.data.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
+            answer.data.iter().filter_map(|raw| lenient::read(raw.get()).ok()).collect();
         (answer.status == "ok" && !monitors.is_empty())
             .then(|| "the document has the shape of UptimeRobot's list of monitors".to_owned())
     }

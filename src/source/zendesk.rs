@@ -13,8 +13,8 @@ use url::Url;
 
 use super::shared::fields::{self, Id, References};
 use super::shared::{
-    Items, List, Order, Written, bases, candidates, end_at, in_order, json, marks, name, prose,
-    words,
+    Items, List, Order, Written, bases, candidates, end_at, in_order, json, lenient, marks, name,
+    prose, words,
 };
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::Document;
@@ -117,7 +117,7 @@ impl Source for Zendesk {
     fn recognise(&self, document: &Document) -> Option<String> {
         let answer: Answer = marks(document)?;
         let path = document.url.path();
-        let first = answer.data.first().map(|raw| serde_json::from_str::<Wire>(raw.get()));
+        let first = answer.data.first().map(|raw| lenient::read::<Wire>(raw.get()));
         // An empty answer of this kind has no marks of its own but its address.
         let own = match first {
             Some(first) => first.is_ok_and(|first| first.kind == "incident"),
@@ -143,7 +143,7 @@ impl Source for Zendesk {
         let rejected = items.into_rejected().into_iter().chain(more.into_rejected()).collect();
         Ok(Snapshot {
             page: Page { url: home, ..Page::default() },
-            incidents: read.into_iter().map(|wire| incident(wire, &beside)).collect(),
+            incidents: read.into_iter().map(|wire| incident(wire, &mut beside)).collect(),
             components: Vec::new(),
             coverage: Coverage {
                 incidents: if lost == 0 { Listing::Recent } else { Listing::Unknown },
@@ -155,7 +155,7 @@ impl Source for Zendesk {
     }
 }
 
-fn incident(wire: Wire, beside: &Beside) -> Incident {
+fn incident(wire: Wire, beside: &mut Beside) -> Incident {
     let Attributes { name: title, outage, status, impact, started_at, resolved_at, postmortem } =
         wire.attributes;
     let mut written: Vec<Written> = wire
@@ -165,7 +165,8 @@ fn incident(wire: Wire, beside: &Beside) -> Incident {
         .into_iter()
         .filter_map(|reference| {
             let id = reference.id.0.clone();
-            let update = beside.get(&(true, reference.id))?;
+            // It belongs to one incident: named by many, a long one would be held as many times.
+            let update = beside.remove(&(true, reference.id))?;
             Some(Written {
                 id: Some(id),
                 edited_at: update.updated_at,

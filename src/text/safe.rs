@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::{CUT, MAX_INPUT, MAX_OUTPUT, finish, head};
+use super::cut::{CUT, boundary};
+use super::{MAX_INPUT, head};
 
 /// Whether a character may reach a terminal.
 pub(super) const fn is_safe(c: char) -> bool {
@@ -70,16 +71,15 @@ pub fn safe_json(json: &str) -> Cow<'_, str> {
 }
 
 /// Plain text in lines: [`safe`], CRLF to LF, white space folded within lines, at most one blank
-/// line between paragraphs, cut with `…` at 16 KB.
+/// line between paragraphs. As long as the text was; see [`super::cut`].
 #[must_use]
 pub fn plain(text: &str) -> String {
-    if text.len() <= MAX_OUTPUT && is_folded(text) {
+    if is_folded(text) {
         return text.to_owned();
     }
-    let input = head(text, MAX_INPUT);
-    let mut out = String::with_capacity(input.len());
+    let mut out = String::with_capacity(text.len());
     let mut blank = false;
-    for line in input
+    for line in text
         .split(['\n', '\u{2028}', '\u{2029}', '\u{85}'])
         .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
     {
@@ -94,11 +94,11 @@ pub fn plain(text: &str) -> String {
             blank = false;
         }
     }
-    finish(out, input.len() < text.len())
+    out
 }
 
-/// One line for titles and names: [`safe`], white space folded, at most `max_chars` characters of
-/// which the last is `…` where something was cut.
+/// One line for titles and names: [`safe`], white space folded, at most `max_chars` characters. Of a
+/// longer one the last is `…`, and it is cut between two grapheme clusters.
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {
     if text.len() <= max_chars && is_folded(text) {
@@ -108,10 +108,9 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
     let mut out = String::new();
     fold_into(&mut out, input);
     let mut ends = out.char_indices().map(|(at, _)| at).skip(max_chars.saturating_sub(1));
-    let last = ends.next();
-    if ends.next().is_some() {
-        let end = last.and_then(|end| out.get(..end)).map_or(0, |kept| kept.trim_end().len());
-        out.truncate(end);
+    if let (Some(last), Some(_)) = (ends.next(), ends.next()) {
+        let end = boundary(&out, last);
+        out.truncate(out.get(..end).map_or(0, |kept| kept.trim_end().len()));
         out.push(CUT);
     }
     out
@@ -180,9 +179,21 @@ mod tests {
         assert_eq!(one_line("ab cd", 4), "ab…");
         assert_eq!(one_line("ab cd", 5), "ab cd");
         assert_eq!(one_line("ab  cd", 6), "ab cd");
-        let long = plain(&"ä".repeat(40_000));
-        assert!(long.len() <= 16 * 1024 && long.ends_with("ä…"));
-        assert_eq!(plain(&"\n".repeat(100_000)), "…");
+        assert_eq!(one_line("Au\u{308}sfall", 4), "Au\u{308}…", "a letter keeps its accent");
+        assert_eq!(one_line("Au\u{308}sfall", 3), "A…");
+        assert_eq!(
+            one_line("\u{1f1e9}\u{1f1ea}\u{1f1eb}\u{1f1f7}", 4),
+            "\u{1f1e9}\u{1f1ea}\u{1f1eb}\u{1f1f7}"
+        );
+        assert_eq!(one_line("\u{1f1e9}\u{1f1ea}\u{1f1eb}\u{1f1f7}x", 4), "\u{1f1e9}\u{1f1ea}…");
+        assert_eq!(one_line("abc", 1), "…");
+    }
+
+    #[test]
+    fn a_text_of_several_lines_is_kept_whole() {
+        let long = "ä b\n".repeat(40_000);
+        assert_eq!(plain(&long), long.trim_end());
+        assert_eq!(plain(&"\n".repeat(100_000)), "");
     }
 
     #[test]

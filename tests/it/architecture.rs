@@ -308,6 +308,22 @@ fn modules_use_those_below_them() {
     report(&broken);
 }
 
+/// Providers' JSON is read as browsers read it, which one file sees to.
+#[test]
+fn sources_read_json_in_one_way() {
+    let strict = ["from_str", "from_slice", "from_reader", "Deserializer"];
+    let read = |file: &Code| {
+        strict.iter().find(|name| file.text.contains(&format!("serde_json::{name}"))).copied()
+    };
+    let broken: Vec<String> = code()
+        .iter()
+        .filter(|file| file.module == "source" && file.path != "src/source/shared/lenient.rs")
+        .filter_map(|file| Some((file, read(file)?)))
+        .map(|(file, name)| format!("{}: serde_json::{name} instead of lenient::read", file.path))
+        .collect();
+    report(&broken);
+}
+
 #[test]
 fn some_are_used_for_their_types_alone() {
     let mut broken = Vec::new();

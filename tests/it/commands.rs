@@ -280,6 +280,7 @@ fn watched() -> tempfile::TempDir {
     let update = |id: &str, status, minutes| Update {
         id: UpdateId::Native(id.to_owned()),
         status,
+        stated: status,
         published_at: Some(now - chrono::Duration::minutes(minutes)),
         edited_at: None,
         text: "Looking.".to_owned(),

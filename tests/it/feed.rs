@@ -629,13 +629,9 @@ fn hostile_documents_are_refused_or_bounded() {
             .clone()
     };
     assert_eq!(item("<title>&b;&#0;&#27;x</title>").title, "&b;\u{fffd}\u{fffd}x");
-    assert!(
-        item(&format!("<description>{}</description>", "&amp;&#38;&x;&".repeat(100_000))).updates
-            [0]
-        .text
-        .len()
-            <= 16 * 1024
-    );
+    let long = "&amp;&#38;&x;&".repeat(100_000);
+    let text = item(&format!("<description>{long}</description>")).updates[0].text.clone();
+    assert!(text.len() <= long.len(), "a text is whole, and no longer than it was");
     let title = item(&format!("<title>{}</title>", "ä".repeat(450_000))).title;
     assert!(title.chars().count() == 300 && title.ends_with('…'));
     // feed-rs panics on these two.

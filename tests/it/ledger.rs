@@ -7,6 +7,7 @@ mod identity;
 mod ids;
 mod large;
 mod moves;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,6 +148,7 @@ fn update(id: &str, status: Status, minute: i64, text: &str) -> Update {
     Update {
         id: UpdateId::Native(id.to_owned()),
         status,
+        stated: status,
         published_at: Some(at(minute)),
         edited_at: Some(at(minute)),
         text: text.to_owned(),
@@ -444,6 +446,7 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
             let update = Update {
                 id: UpdateId::Latest,
                 status,
+                stated: status,
                 published_at: Some(at(minute)),
                 edited_at: None,
                 text: text.to_owned(),
@@ -479,11 +482,13 @@ fn what_a_new_version_of_a_source_sees_in_the_same_words_is_put_right_silently()
         let shown = |items: &[(&str, Status, i64, &str)]| {
             let incidents = items.iter().map(|(title, status, minute, text)| Incident {
                 title: (*title).to_owned(),
+                basis: Basis::Silent,
                 ..incident(
                     title.split(' ').next().unwrap(),
                     vec![Update {
                         id: UpdateId::Latest,
                         status: *status,
+                        stated: *status,
                         published_at: Some(at(*minute)),
                         edited_at: None,
                         text: (*text).to_owned(),

@@ -4,6 +4,7 @@
 //! case: the first document and the details by role. `broken/` holds documents that are none of the
 //! source's. A file right in the folder of a source is a case of one step.
 
+mod browsers;
 mod captures;
 mod captures_pages;
 mod cases;

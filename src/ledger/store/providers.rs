@@ -36,6 +36,7 @@ pub(in crate::ledger) struct ProviderState {
     pub(in crate::ledger) outages: u32,
     pub(in crate::ledger) page_url: Option<String>,
     pub(in crate::ledger) source: Option<String>,
+    /// The version of the source that read it last.
     pub(in crate::ledger) source_version: Option<u32>,
     pub(in crate::ledger) usual: Usual,
     /// Of the list of components those known were last compared with, if nothing else has changed

@@ -85,6 +85,7 @@ mod tests {
         let update = Update {
             id: UpdateId::Native(format!("{id}-1")),
             status,
+            stated: status,
             published_at: Some(at(day)),
             edited_at: None,
             text: "x".to_owned(),

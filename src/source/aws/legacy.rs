@@ -10,7 +10,7 @@ use chrono::{Datelike as _, Duration, FixedOffset, NaiveDate, NaiveDateTime, Nai
 use serde::Deserialize;
 
 use super::super::shared::fields::{self, Id};
-use super::super::shared::{Items, List, Order, Written, in_order, json, marks, prose};
+use super::super::shared::{Items, List, Order, Written, in_order, json, lenient, marks, prose};
 use super::super::{Limits, ParseError, dates};
 use super::{MAX_NAME, NAME, impact, seconds, snapshot, state, title};
 use crate::document::Document;
@@ -43,7 +43,7 @@ struct Event {
 
 pub(super) fn is_one(document: &Document) -> bool {
     marks::<Data>(document).is_some_and(|data| {
-        data.archive.first().is_some_and(|event| serde_json::from_str::<Event>(event.get()).is_ok())
+        data.archive.first().is_some_and(|event| lenient::read::<Event>(event.get()).is_ok())
     })
 }
 
@@ -109,10 +109,10 @@ fn entries(description: &str, began: Option<Time>) -> Vec<Written> {
             .and_then(|(local, zone)| local.and_local_timezone(zone).single())
             .map(|time| time.to_utc());
         let status = if out.is_empty() { Status::Investigating } else { Status::Update };
-        out.push(Written::new(status, at, prose(text)));
+        out.push(Written::concluded(status, at, prose(text)));
     }
     if out.is_empty() && !description.trim().is_empty() {
-        out.push(Written::new(Status::Investigating, began, prose(description)));
+        out.push(Written::concluded(Status::Investigating, began, prose(description)));
     }
     out
 }

@@ -15,7 +15,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, at, in_order, json, marks, prose, words};
+use super::shared::{
+    Items, List, Order, Written, at, in_order, json, lenient, marks, prose, words,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -111,9 +113,7 @@ impl Source for Aws {
         }
         let list = marks::<List>(document)?;
         let known = match list.first() {
-            Some(first) => {
-                serde_json::from_str::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws")
-            }
+            Some(first) => lenient::read::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws"),
             None => is_quiet(document) && document.url.path().ends_with(PATH),
         };
         known.then(|| "the document is a list of events as AWS has it".to_owned())
@@ -181,7 +181,7 @@ fn ended(
     for raw in services.values().flatten() {
         // A year of events is long: what was not asked for is not looked at any closer, nor is it
         // rejected.
-        let Ok(Mark { arn, .. }) = serde_json::from_str::<Mark>(raw.get()) else {
+        let Ok(Mark { arn, .. }) = lenient::read::<Mark>(raw.get()) else {
             continue;
         };
         if !asked.contains(arn.as_str()) || listed.contains(&Id(arn.clone())) || !found.insert(arn)
@@ -260,12 +260,12 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
     let written = entries.into_iter().map(|entry| {
         let at = seconds(entry.timestamp.as_ref());
         let ended = entry.status.as_ref().is_some_and(|status| status.as_str() == "0");
-        let status = match at {
-            _ if ended => Status::Resolved,
-            at if at == first => Status::Investigating,
-            _ => Status::Update,
-        };
-        Written::new(status, at, prose(&entry.message))
+        let text = prose(&entry.message);
+        match at {
+            _ if ended => Written::new(Status::Resolved, at, text),
+            at if at == first => Written::concluded(Status::Investigating, at, text),
+            _ => Written::new(Status::Update, at, text),
+        }
     });
     Ok(Incident {
         status: if over { Status::Resolved } else { Status::Investigating },
@@ -273,7 +273,7 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
         url: Some(PAGE.to_owned()),
         started_at: seconds(event.date.as_ref()),
         components: components(&event, region.as_ref(), over),
-        updates: in_order(written, Order::Either),
+        updates: in_order(written, Order::MostlyOldestFirst),
         ..Incident::new(Kind::Incident, event.arn.0, title)
     })
 }

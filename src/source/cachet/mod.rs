@@ -13,7 +13,8 @@ use std::collections::HashMap;
 use url::Url;
 
 use super::shared::{
-    Items, MAX_NAME, Order, Written, candidates, in_order, link, prose, sibling, words,
+    Items, MAX_NAME, Order, Written, candidates, in_order, link, oldest_first, prose, sibling,
+    words,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use crate::document::Document;
@@ -192,7 +193,7 @@ fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
             .filter(|impact| *impact != Impact::None && !notice.status.is_over())
             .unwrap_or(Impact::Unknown);
     }
-    let mut written = notice.updates;
+    let mut written = oldest_first(notice.updates, Order::MostlyNewestFirst, |update| update.at);
     let text = prose(&notice.message);
     if !text.is_empty() {
         let status =
@@ -207,7 +208,7 @@ fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
             Written { edited_at: notice.edited_at.filter(|_| written.is_empty()), ..opening },
         );
     }
-    incident.updates = in_order(written, Order::Either);
+    incident.updates = in_order(written, Order::OldestFirst);
     incident
 }
 

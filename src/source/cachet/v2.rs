@@ -9,7 +9,7 @@ use crate::document::Document;
 use crate::event::{Component, Kind, Status, Time};
 use crate::snapshot::component;
 use crate::source::shared::fields::{self, Id};
-use crate::source::shared::{Items, List, MAX_NAME, Written, json, marks, prose};
+use crate::source::shared::{Items, List, MAX_NAME, Written, json, lenient, marks, prose};
 use crate::source::{Documents, ParseError};
 use crate::text::one_line;
 
@@ -118,7 +118,7 @@ pub(super) fn is_one(document: &Document) -> bool {
         return false;
     };
     match answer.data.first() {
-        Some(first) => serde_json::from_str::<Incident>(first.get()).is_ok(),
+        Some(first) => lenient::read::<Incident>(first.get()).is_ok(),
         None => document.url.path().trim_end_matches('/').ends_with("/api/v1/incidents"),
     }
 }
@@ -126,9 +126,9 @@ pub(super) fn is_one(document: &Document) -> bool {
 /// Whether the list holds the updates of its incidents.
 pub(super) fn tells_updates(document: &Document) -> bool {
     let items = marks::<Answer>(document).map(|answer| answer.data).unwrap_or_default();
-    items.iter().all(|raw| {
-        serde_json::from_str::<Incident>(raw.get()).map_or(true, |one| one.updates.is_some())
-    })
+    items
+        .iter()
+        .all(|raw| lenient::read::<Incident>(raw.get()).map_or(true, |one| one.updates.is_some()))
 }
 
 /// The incidents, with the updates that were asked for one by one.

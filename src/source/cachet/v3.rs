@@ -12,7 +12,7 @@ use crate::event::{Component, ComponentStatus, Kind, Status, Time};
 use crate::snapshot::component;
 use crate::source::ParseError;
 use crate::source::shared::fields::{self, Id, References};
-use crate::source::shared::{Items, List, MAX_NAME, Written, json, marks, prose};
+use crate::source::shared::{Items, List, MAX_NAME, Written, json, lenient, marks, prose};
 use crate::text::one_line;
 
 #[derive(Debug, Deserialize)]
@@ -114,7 +114,7 @@ pub(super) fn is_one(document: &Document) -> bool {
     };
     let first = answer.data.first();
     answer.meta.path.trim_end_matches('/').ends_with("/api/incidents")
-        && first.is_none_or(|first| serde_json::from_str::<Item>(first.get()).is_ok())
+        && first.is_none_or(|first| lenient::read::<Item>(first.get()).is_ok())
 }
 
 /// The incidents, newest first.
@@ -180,11 +180,11 @@ fn listed(
 ) -> Result<Vec<Notice>, ParseError> {
     let answer: Answer = json(document, NAME)?;
     let is_update = |raw: &RawValue| {
-        serde_json::from_str::<Kindred>(raw.get()).is_ok_and(|one| one.class == "updates")
+        lenient::read::<Kindred>(raw.get()).is_ok_and(|one| one.class == "updates")
     };
     let written_about: List =
         answer.included.iter().filter(|raw| is_update(raw)).cloned().collect();
-    let texts: BTreeMap<String, Update> = items
+    let mut texts: BTreeMap<String, Update> = items
         .nested::<Thing<Update>>("updates", &written_about)?
         .into_iter()
         .map(|one| (one.id.0, one.attributes))
@@ -195,7 +195,11 @@ fn listed(
         |_, wire: Item| {
             let own = wire.relationships.updates.data.iter();
             let updates = own
-                .filter_map(|one| Some(written(one.id.as_str(), texts.get(one.id.as_str())?)))
+                .filter_map(
+                    |one| // It belongs to one incident: named by many, a long one would be held as
+                    // many times.
+                    Some(written(one.id.as_str(), &texts.remove(one.id.as_str())?)),
+                )
                 .collect();
             Ok(build(wire, updates))
         },
@@ -221,9 +225,8 @@ pub(super) fn components(
     let read = |_: &mut Items, thing: Thing<Part>| {
         let raw = thing.attributes.status.get();
         // A number, or number and word, by release.
-        let code = serde_json::from_str::<Code>(raw)
-            .map(|code| code.value)
-            .or_else(|_| serde_json::from_str::<Id>(raw));
+        let code =
+            lenient::read::<Code>(raw).map(|code| code.value).or_else(|_| lenient::read::<Id>(raw));
         let state = code.map_or(ComponentStatus::Unknown, |code| state(code.as_str()));
         Ok(component(Some(thing.id.0), one_line(&thing.attributes.name, MAX_NAME), None, state))
     };

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::source::shared::lenient;
+
 /// Deeper values are nobody's.
 const MAX_DEPTH: usize = 32;
 /// A value may stand in several places; so many times the length of the list may be read in all.
@@ -17,7 +19,7 @@ pub(super) struct Carried {
 impl Carried {
     /// The list as it stands in the script.
     pub(super) fn new(script: &str) -> Result<Self, String> {
-        let list: Vec<Value> = serde_json::from_str(script).map_err(|error| error.to_string())?;
+        let list: Vec<Value> = lenient::read(script).map_err(|error| error.to_string())?;
         Ok(Self { list, left: script.len().saturating_mul(MAX_FACTOR) })
     }
 

@@ -97,7 +97,7 @@ pub(super) fn incident(items: &mut Items, wire: Item) -> Result<Incident, String
                 told.description,
             )
         });
-        incident.updates = in_order(written, Order::Either);
+        incident.updates = in_order(written, Order::MostlyNewestFirst);
     }
     Ok(incident)
 }
@@ -107,6 +107,7 @@ pub(super) fn latest(status: Status, at: Option<Time>, text: String) -> Option<U
     (at.is_some() || !text.is_empty()).then_some(Update {
         id: if at.is_some() { UpdateId::Latest } else { UpdateId::Content },
         status,
+        stated: status,
         published_at: at,
         edited_at: None,
         text,

@@ -23,7 +23,7 @@ use url::Url;
 use self::devalue::Carried;
 use self::events::{Events, incident};
 use self::wire::{Card, Head, Item, Resolved, Service, Unresolved, Uptime};
-use super::shared::{Items, MAX_NAME, html, link};
+use super::shared::{Items, MAX_NAME, html, lenient, link};
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
 use crate::event::ComponentStatus;
@@ -143,7 +143,7 @@ impl Source for Checkly {
 /// The data of the page; `None` where it is another page.
 fn carried(html: &str) -> Result<Option<Data>, String> {
     fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
-        serde_json::from_str(&value.to_string()).map_err(|error| error.to_string())
+        lenient::read(&value.to_string()).map_err(|error| error.to_string())
     }
     let Some(script) = html::script(html, SCRIPT) else { return Ok(None) };
     let mut carried = Carried::new(script)?;

@@ -42,8 +42,9 @@ pub(in crate::source) fn updates(item: &Item) -> Vec<Update> {
     let mut former = Status::Update;
     let mut places: std::collections::HashMap<Time, u32> = std::collections::HashMap::new();
     for (time, block) in dated {
-        // "Update" names no status: the former one still holds.
-        let status = titles::label(&block.label).unwrap_or(former);
+        // "Update" names no status: the former one still holds, whichever that is.
+        let stated = titles::label(&block.label);
+        let status = stated.unwrap_or(former);
         former = status;
         let id = time.map_or(UpdateId::Content, |time| {
             // Counted from the oldest, so that a newer one in the same minute moves nobody.
@@ -54,6 +55,7 @@ pub(in crate::source) fn updates(item: &Item) -> Vec<Update> {
         updates.push(Update {
             id,
             status,
+            stated: stated.unwrap_or(Status::Update),
             published_at: time,
             edited_at: None,
             text: text(block.body),

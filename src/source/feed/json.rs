@@ -6,24 +6,24 @@ use serde_json::value::RawValue;
 
 use super::marks::{Mark, Marks};
 use super::read::{Feed, Item, TITLE, escape};
+use crate::source::shared::{List, lenient};
 use crate::source::{Limits, ParseError, dates};
 use crate::text::one_line;
 
 #[derive(Deserialize)]
-struct JsonFeed<'a> {
+struct JsonFeed {
     version: String,
     #[serde(default)]
     title: Option<String>,
     #[serde(default)]
     home_page_url: Option<String>,
-    #[serde(borrow)]
-    items: Vec<&'a RawValue>,
+    items: List,
 }
 
 #[derive(Deserialize)]
-struct JsonItem<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
+struct JsonItem {
+    #[serde(default)]
+    id: Option<Box<RawValue>>,
     #[serde(default)]
     url: Option<String>,
     #[serde(default)]
@@ -38,8 +38,8 @@ struct JsonItem<'a> {
     date_published: Option<String>,
     #[serde(default)]
     date_modified: Option<String>,
-    #[serde(borrow, default)]
-    tags: Option<&'a RawValue>,
+    #[serde(default)]
+    tags: Option<Box<RawValue>>,
 }
 
 /// Whether a JSON document calls itself a JSON Feed.
@@ -61,7 +61,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
             reason: "JSON that is no JSON Feed".to_owned(),
         });
     }
-    let feed: JsonFeed = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    let feed: JsonFeed = lenient::read(text).map_err(|error| malformed(&error))?;
     if !feed.version.contains("jsonfeed.org/version/1") {
         return Err(ParseError::Unsupported {
             what: format!("JSON Feed {}", one_line(&feed.version, 60)),
@@ -78,7 +78,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
     let mut lost = 0;
     for raw in feed.items {
         // One item with a wrong type is told and left out; the others are as good as before.
-        match serde_json::from_str::<JsonItem>(raw.get()) {
+        match lenient::read::<JsonItem>(raw.get()) {
             Ok(json) => items.push(item(json)),
             Err(_) => lost += 1,
         }
@@ -112,14 +112,13 @@ fn item(json: JsonItem) -> Item {
         body,
         published: json.date_published.as_deref().and_then(dates::read),
         updated: json.date_modified.as_deref().and_then(dates::read),
-        marks: marks(json.tags),
+        marks: marks(json.tags.as_deref()),
     }
 }
 
 /// Tags say what categories do; anything that is no list of texts says nothing.
 fn marks(tags: Option<&RawValue>) -> Marks {
-    let tags: Vec<String> =
-        tags.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let tags: Vec<String> = tags.and_then(|raw| lenient::read(raw.get()).ok()).unwrap_or_default();
     let mut marks = Marks::default();
     for tag in &tags {
         marks.add(Mark::Label, tag);
@@ -130,7 +129,7 @@ fn marks(tags: Option<&RawValue>) -> Marks {
 /// An id as written: numbers keep all their digits; `null`, lists and objects are none.
 fn id(raw: &str) -> String {
     if raw.starts_with('"') {
-        return serde_json::from_str(raw).unwrap_or_default();
+        return lenient::read(raw).unwrap_or_default();
     }
     if raw.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         raw.to_owned()

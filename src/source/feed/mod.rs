@@ -261,7 +261,8 @@ fn update(item: &Item, made: Option<Time>, components: &mut Vec<Component>) -> U
             .or_else(|| sentence(&text).and_then(titles::status));
         (item.marks.judge(written, made).unwrap_or(Status::Update), text)
     };
-    Update { id: UpdateId::Latest, status, published_at: date(item), edited_at: None, text }
+    let published_at = date(item);
+    Update { id: UpdateId::Latest, status, stated: status, published_at, edited_at: None, text }
 }
 
 /// A text that is one short sentence, which says what a title would: "This incident has been

@@ -22,7 +22,9 @@ use super::payload;
 use crate::document::{Document, Shape};
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
-use crate::source::shared::{Items, List, MAX_NAME, Order, Written, html, in_order, link, words};
+use crate::source::shared::{
+    Items, List, MAX_NAME, Order, Written, html, in_order, lenient, link, words,
+};
 use crate::source::{Documents, Limits, ParseError, Source};
 use crate::text::one_line;
 
@@ -154,7 +156,7 @@ fn is_told(list: &Value) -> bool {
 }
 
 fn read<T: DeserializeOwned>(value: &Value) -> Result<T, ParseError> {
-    serde_json::from_str(&value.to_string()).map_err(|error| ParseError::NotThis {
+    lenient::read(&value.to_string()).map_err(|error| ParseError::NotThis {
         source_name: NAME,
         reason: one_line(&error.to_string(), 200),
     })

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::source::shared::lenient;
+
 /// What each piece stands in.
 const PUSH: &str = "self.__next_f.push(";
 /// Wanted values that may turn out broken before the search is given up: each may have to be read
@@ -18,10 +20,9 @@ pub(super) fn of_page(html: &str) -> String {
     let mut broken = 0;
     while let Some((_, after)) = rest.split_once(PUSH) {
         rest = after;
-        let mut values = serde_json::Deserializer::from_str(after).into_iter::<Vec<Value>>();
-        match values.next() {
-            Some(Ok(piece)) => {
-                rest = after.get(values.byte_offset()..).unwrap_or_default();
+        match lenient::first::<Vec<Value>>(after) {
+            Some((piece, end)) => {
+                rest = after.get(end..).unwrap_or_default();
                 // 1 stands before text; other numbers stand before other things.
                 if let [Value::Number(number), Value::String(text)] = piece.as_slice()
                     && number.as_u64() == Some(1)
@@ -29,7 +30,7 @@ pub(super) fn of_page(html: &str) -> String {
                     out.push_str(text);
                 }
             }
-            _ => broken += 1,
+            None => broken += 1,
         }
         if broken > MAX_BROKEN {
             break;
@@ -50,15 +51,14 @@ pub(super) fn find(payload: &str, key: &str, wanted: impl Fn(&Value) -> bool) ->
         if !after.starts_with(['{', '[']) {
             continue;
         }
-        let mut values = serde_json::Deserializer::from_str(after).into_iter::<Value>();
-        match values.next() {
-            Some(Ok(mut value)) if wanted(&value) => {
+        match lenient::first::<Value>(after) {
+            Some((mut value, _)) if wanted(&value) => {
                 // A text that many references name is not copied out of all bounds.
                 Texts { rows: texts(payload), left: payload.len() }.settle(&mut value);
                 return Some(value);
             }
-            Some(Ok(_)) => rest = after.get(values.byte_offset()..).unwrap_or_default(),
-            _ => broken += 1,
+            Some((_, end)) => rest = after.get(end..).unwrap_or_default(),
+            None => broken += 1,
         }
         if broken > MAX_BROKEN {
             break;

@@ -156,6 +156,7 @@ fn incident(
     let updates = (!text.is_empty() || item.last_update_at.is_some()).then_some(Update {
         id: UpdateId::Latest,
         status,
+        stated: status,
         published_at: item.last_update_at,
         edited_at: None,
         text,

@@ -203,6 +203,9 @@ fn maintenances(
             // What is written about a maintenance has no word of its own, but its window does.
             let word = |update: &Update| update.date.map_or(Status::Update, standing);
             let mut list = written(items, &wire.updates, word)?;
+            for update in &mut list {
+                update.stated = Status::Update;
+            }
             if list.is_empty() && !wire.message.trim().is_empty() {
                 list.push(Written {
                     id: Some("message".to_owned()),

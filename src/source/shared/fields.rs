@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
+use super::lenient;
 use crate::event::Time;
 use crate::source::dates;
 
@@ -39,9 +40,7 @@ impl<'de> Deserialize<'de> for Id {
         let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         let id = match quoted {
             Some(plain) if !plain.contains('\\') => plain.trim().to_owned(),
-            Some(_) => {
-                serde_json::from_str::<String>(text).map_err(de::Error::custom)?.trim().to_owned()
-            }
+            Some(_) => lenient::read::<String>(text).map_err(de::Error::custom)?.trim().to_owned(),
             None if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') => text.to_owned(),
             None => return Err(de::Error::custom("an id is a string or a whole number")),
         };
@@ -140,7 +139,7 @@ pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>
         return Ok(None);
     };
     if text.starts_with('"') {
-        let text = serde_json::from_str::<String>(text).map_err(de::Error::custom)?;
+        let text = lenient::read::<String>(text).map_err(de::Error::custom)?;
         return Ok(moment_of(&text));
     }
     if text.starts_with(['{', '[']) || matches!(text, "true" | "false") {
@@ -161,7 +160,7 @@ pub fn moment_of(text: &str) -> Option<Time> {
 /// null and any other value leave them as they are.
 pub fn page_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
     let raw = Option::<&RawValue>::deserialize(deserializer)?;
-    if let Some(name) = raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()) {
+    if let Some(name) = raw.and_then(|raw| lenient::read::<String>(raw.get()).ok()) {
         dates::page_zone(&name);
     }
     Ok(())
@@ -172,7 +171,7 @@ pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     let raw = Option::<&RawValue>::deserialize(deserializer)?;
     match raw.map(RawValue::get) {
         None | Some("\"\"") => Ok(None),
-        Some(text) => serde_json::from_str(text).map(Some).map_err(de::Error::custom),
+        Some(text) => lenient::read(text).map(Some).map_err(de::Error::custom),
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::lenient;
 use crate::source::{Limits, ParseError};
 use crate::text::one_line;
 
@@ -147,7 +148,7 @@ impl Items {
         let mut first_error = None;
         let mut items = Vec::with_capacity(list.len());
         for (place, raw) in list.iter().enumerate() {
-            match serde_json::from_str(raw.get()) {
+            match lenient::read(raw.get()) {
                 Ok(item) => items.push(item),
                 Err(error) => {
                     let why = format!("{error}{}", name_of(raw));
@@ -167,7 +168,7 @@ fn name_of(raw: &RawValue) -> String {
         id: Option<Box<RawValue>>,
         name: Option<Box<RawValue>>,
     }
-    let Ok(named) = serde_json::from_str::<Named>(raw.get()) else {
+    let Ok(named) = lenient::read::<Named>(raw.get()) else {
         return String::new();
     };
     [("id", named.id), ("name", named.name)]

@@ -3,6 +3,7 @@
 //! * [`json`] turns a document into a type, or says what stands in its place: nothing, an HTML
 //!   page, the provider's own error, something else.
 //! * [`fields`] are types and serde helpers for fields that platforms spell in more than one way.
+//! * [`lenient`] reads JSON as browsers do; nothing else here reads any.
 //! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is
 //!   named.
 //! * [`Way`] is for platforms with long documents: flawless ones are read in one pass.
@@ -16,6 +17,7 @@ pub mod fields;
 pub mod fold;
 pub mod html;
 mod items;
+pub mod lenient;
 mod outage;
 mod place;
 mod required;
@@ -28,7 +30,7 @@ pub use items::{Items, List};
 pub use outage::{Beat, outage};
 pub use place::{at, bases, candidates, sibling};
 pub use way::{ItemByItem, OnePass, Way, quickly};
-pub use written::{Order, Written, end_at, in_order};
+pub use written::{Order, Written, end_at, in_order, oldest_first};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -82,7 +84,7 @@ pub fn json<T: DeserializeOwned>(
     if let Some(message) = error_body(&text) {
         return Err(ParseError::ErrorBody { message });
     }
-    serde_json::from_str(&text).map_err(|error| match error.classify() {
+    lenient::document(document).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => lone_message(&text).map_or_else(
             || not_this(source_name, &error),
             |message| ParseError::ErrorBody { message },
@@ -102,7 +104,7 @@ pub fn marks<T: DeserializeOwned>(document: &Document) -> Option<T> {
     if required::required_key::<T>().is_some_and(|key| !required::may_hold(&text, key)) {
         return None;
     }
-    serde_json::from_str(&text).ok()
+    lenient::document(document).ok()
 }
 
 /// The title of an HTML page.
@@ -172,7 +174,7 @@ fn error_body(text: &str) -> Option<String> {
     if text.len() > MAX_ERROR_BODY || !is_object(text) {
         return None;
     }
-    let body: Body = serde_json::from_str(text).ok()?;
+    let body: Body = lenient::read(text).ok()?;
     let code = body
         .status
         .as_deref()
@@ -200,7 +202,7 @@ fn lone_message(text: &str) -> Option<String> {
     if !is_object(text) {
         return None;
     }
-    say(&serde_json::from_str::<Body>(text).ok()?.message)
+    say(&lenient::read::<Body>(text).ok()?.message)
 }
 
 fn is_object(text: &str) -> bool {
@@ -213,7 +215,7 @@ fn say(raw: &RawValue) -> Option<String> {
     if matches!(text, "null" | "false" | "0" | "[]" | "{}" | "\"\"") {
         return None;
     }
-    Some(excerpt(&serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned())))
+    Some(excerpt(&lenient::read::<String>(text).unwrap_or_else(|_| text.to_owned())))
 }
 
 fn not_this(source_name: &'static str, error: &serde_json::Error) -> ParseError {

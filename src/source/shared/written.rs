@@ -13,6 +13,8 @@ pub struct Written {
     pub id: Option<String>,
     /// The status it gives the incident.
     pub status: Status,
+    /// The status that is written in it, see [`Update::stated`].
+    pub stated: Status,
     /// When it was written, which orders updates and identifies those without an id.
     pub at: Option<Time>,
     /// The time shown to people, where it is another one.
@@ -24,22 +26,49 @@ pub struct Written {
 }
 
 impl Written {
-    /// An update of which no more is known than its time.
+    /// An update that states `status`, of which no more is known than its time.
     #[must_use]
     pub fn new(status: Status, at: Option<Time>, text: String) -> Self {
-        Self { id: None, status, at, shown_at: None, edited_at: None, text }
+        Self { id: None, status, stated: status, at, shown_at: None, edited_at: None, text }
+    }
+
+    /// An update that states no status; `status` is concluded from its place in the list, from its
+    /// time, or from what stands beside it.
+    #[must_use]
+    pub fn concluded(status: Status, at: Option<Time>, text: String) -> Self {
+        Self { stated: Status::Update, ..Self::new(status, at, text) }
     }
 }
 
-/// How a document lists updates, which decides between those of the same time.
+/// How a platform lists updates, which decides between those of the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// The oldest stands first.
     OldestFirst,
     /// The newest stands first.
     NewestFirst,
-    /// The platform does both: the first and the last time tell which it is.
-    Either,
+    /// Documents of the platform do both: the first and the last time tell which. Where these are
+    /// equal, the newest stands first, as in most.
+    MostlyNewestFirst,
+    /// Likewise, but where they are equal, the oldest stands first.
+    MostlyOldestFirst,
+}
+
+/// The list as it would be with the oldest first: what has the same time stays in the order of the
+/// platform.
+#[must_use]
+pub fn oldest_first<T>(mut list: Vec<T>, order: Order, at: impl Fn(&T) -> Option<Time>) -> Vec<T> {
+    let (first, last) = (list.first().and_then(&at), list.last().and_then(&at));
+    let newest_first = match order {
+        Order::OldestFirst => false,
+        Order::NewestFirst => true,
+        Order::MostlyNewestFirst => first >= last,
+        Order::MostlyOldestFirst => first > last,
+    };
+    if newest_first {
+        list.reverse();
+    }
+    list
 }
 
 /// The updates oldest first: recognised by id, else by time and place among those of the same time,
@@ -49,15 +78,7 @@ pub enum Order {
 /// dropped.
 #[must_use]
 pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Update> {
-    let mut list: Vec<Written> = list.into_iter().collect();
-    let newest_first = match order {
-        Order::OldestFirst => false,
-        Order::NewestFirst => true,
-        Order::Either => list.first().map(|first| first.at) > list.last().map(|last| last.at),
-    };
-    if newest_first {
-        list.reverse();
-    }
+    let list = oldest_first(list.into_iter().collect(), order, |written: &Written| written.at);
     let mut before = None;
     let mut placed: Vec<(Option<Time>, Written)> = Vec::with_capacity(list.len());
     for written in list {
@@ -68,7 +89,7 @@ pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Up
     let mut ids: HashSet<String> = HashSet::new();
     let mut places: HashMap<Time, u32> = HashMap::new();
     let mut updates = Vec::with_capacity(placed.len());
-    for (_, Written { id, status, at, shown_at, edited_at, text }) in placed {
+    for (_, Written { id, status, stated, at, shown_at, edited_at, text }) in placed {
         let id = match (id, at) {
             (Some(id), _) if ids.insert(id.clone()) => UpdateId::Native(id),
             (Some(_), _) => continue,
@@ -79,13 +100,15 @@ pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Up
             }
             (None, None) => UpdateId::Content,
         };
-        updates.push(Update { id, status, published_at: shown_at.or(at), edited_at, text });
+        let published_at = shown_at.or(at);
+        updates.push(Update { id, status, stated, published_at, edited_at, text });
     }
     updates
 }
 
 /// For platforms that say when an incident ended and not which update said so: those from then on
-/// are the end of it, and where there is none yet, the end itself is told without words.
+/// are the end of it, whatever they state, and where there is none yet, the end itself is told
+/// without words.
 pub fn end_at(list: &mut Vec<Written>, over: Status, at: Option<Time>) {
     let Some(at) = at else { return };
     let mut told = false;
@@ -156,12 +179,12 @@ mod tests {
             oldest_first.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
             ["a", "b", "c", "d", "e"]
         );
-        assert_eq!(told(in_order(list.clone(), Order::Either)), oldest_first);
+        assert_eq!(told(in_order(list.clone(), Order::MostlyNewestFirst)), oldest_first);
         let ids: Vec<UpdateId> = oldest_first.into_iter().map(|(id, _)| id).collect();
         let timed = |seconds, place| UpdateId::Timed(at(seconds), place);
         assert_eq!(ids, [timed(1, 0), timed(2, 0), timed(2, 1), UpdateId::Content, timed(3, 0)]);
         let reversed = [one(Some(3), "e"), one(Some(2), "c"), one(Some(2), "b"), one(Some(1), "a")];
-        for order in [Order::NewestFirst, Order::Either] {
+        for order in [Order::NewestFirst, Order::MostlyNewestFirst, Order::MostlyOldestFirst] {
             let read = told(in_order(reversed.clone(), order));
             assert_eq!(
                 read.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
@@ -172,6 +195,34 @@ mod tests {
                 [timed(1, 0), timed(2, 0), timed(2, 1), timed(3, 0)]
             );
         }
+    }
+
+    #[test]
+    fn where_all_times_are_equal_the_platform_decides() {
+        let list = [one(Some(1), "a"), one(Some(1), "b")];
+        for (order, expected) in [
+            (Order::OldestFirst, ["a", "b"]),
+            (Order::MostlyOldestFirst, ["a", "b"]),
+            (Order::NewestFirst, ["b", "a"]),
+            (Order::MostlyNewestFirst, ["b", "a"]),
+        ] {
+            let read = told(in_order(list.clone(), order));
+            assert_eq!(read.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_concluded_is_not_stated() {
+        let list = [Written::concluded(Status::Investigating, Some(at(1)), "a".to_owned())];
+        let update = in_order(list, Order::OldestFirst).remove(0);
+        assert_eq!((update.status, update.stated), (Status::Investigating, Status::Update));
+        let mut list = vec![Written {
+            status: Status::Monitoring,
+            stated: Status::Monitoring,
+            ..one(Some(9), "b")
+        }];
+        end_at(&mut list, Status::Resolved, Some(at(9)));
+        assert_eq!((list[0].status, list[0].stated), (Status::Resolved, Status::Monitoring));
     }
 
     #[test]

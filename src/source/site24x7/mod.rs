@@ -11,7 +11,8 @@ use url::Url;
 
 use super::shared::fields::{self, Id};
 use super::shared::{
-    Items, List, Order, Written, bases, candidates, in_order, json, marks, name, prose, words,
+    Items, List, Order, Written, bases, candidates, in_order, json, lenient, marks, name, prose,
+    words,
 };
 use super::{Documents, Limits, ParseError, Source};
 use crate::document::{Document, Shape};
@@ -123,7 +124,7 @@ impl Source for Site24x7 {
             });
         }
         let answer: Answer = marks(document)?;
-        let first: Row = serde_json::from_str(answer.data.current_status.first()?.get()).ok()?;
+        let first: Row = lenient::read(answer.data.current_status.first()?.get()).ok()?;
         let named =
             first.component_status.is_some() || !first.componentgroup_display_name.is_empty();
         named.then(|| "the document has the shape of StatusIQ's summary".to_owned())

@@ -60,6 +60,10 @@ impl Source for StatusCast {
         NAME
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn accept(&self) -> &'static str {
         "text/html, application/json;q=0.9"
     }
@@ -214,6 +218,10 @@ fn component(word: &str) -> ComponentStatus {
             ("normal", ComponentStatus::Operational),
             ("informational", ComponentStatus::Operational),
             ("degraded", ComponentStatus::DegradedPerformance),
+            // How far an incident of the component has come, which does not say how bad it is.
+            ("investigating", ComponentStatus::DegradedPerformance),
+            ("identified", ComponentStatus::DegradedPerformance),
+            ("monitored", ComponentStatus::DegradedPerformance),
             ("unavailable", ComponentStatus::MajorOutage),
             ("maintenance", ComponentStatus::UnderMaintenance),
         ],

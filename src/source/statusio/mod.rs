@@ -262,15 +262,13 @@ fn notice(
     }
     incident.components = affected.into_iter().map(|part| affects(&part, components)).collect();
     let written = messages.into_iter().enumerate().map(|(place, message)| {
-        let status = match (kind, place) {
-            (Kind::Maintenance, 0) => Status::Scheduled,
-            (Kind::Maintenance, _) => Status::Update,
-            _ => status(message.state),
+        let (at, text) = (message.datetime, prose(&message.details));
+        let written = match (kind, place) {
+            (Kind::Maintenance, 0) => Written::concluded(Status::Scheduled, at, text),
+            (Kind::Maintenance, _) => Written::new(Status::Update, at, text),
+            _ => Written::new(status(message.state), at, text),
         };
-        Written {
-            id: message.id.map(|id| id.0),
-            ..Written::new(status, message.datetime, prose(&message.details))
-        }
+        Written { id: message.id.map(|id| id.0), ..written }
     });
     incident.updates = in_order(written, Order::OldestFirst);
     Ok(incident)

@@ -105,7 +105,7 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
             "a document led to another host"
         );
     }
-    check(&snapshot);
+    check(&snapshot, bytes);
     let mut after = Before::default();
     for incident in &snapshot.incidents {
         assert_eq!(digest(incident), digest(&incident.clone()));
@@ -146,7 +146,7 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
 }
 
 /// Everything in a snapshot that may reach people.
-fn check(snapshot: &Snapshot) {
+fn check(snapshot: &Snapshot, bytes: usize) {
     for text in [&snapshot.page.id, &snapshot.page.name, &snapshot.page.url].into_iter().flatten() {
         harmless("page", text, false, 4 * MOST_NAMED);
     }
@@ -157,7 +157,7 @@ fn check(snapshot: &Snapshot) {
         check_component(component);
     }
     for incident in &snapshot.incidents {
-        check_incident(incident);
+        check_incident(incident, bytes);
     }
 }
 
@@ -168,7 +168,7 @@ fn check_component(component: &Component) {
     }
 }
 
-fn check_incident(incident: &Incident) {
+fn check_incident(incident: &Incident, bytes: usize) {
     assert!(!incident.id.is_empty(), "an incident without id");
     assert!(matches!(incident.kind, Kind::Incident | Kind::Maintenance));
     harmless("incident id", &incident.id, false, MOST_NAMED);
@@ -182,12 +182,13 @@ fn check_incident(incident: &Incident) {
     }
     incident.components.iter().for_each(check_component);
     for update in &incident.updates {
-        harmless("text", &update.text, true, MOST_TEXT);
+        harmless("text", &update.text, true, whole(bytes));
     }
 }
 
 /// The event as every sink shows it.
 fn shown(event: &StatusEvent, bytes: usize) {
+    harmless("message", event.message.as_deref().unwrap_or_default(), true, MOST_TEXT);
     let line = serde_json::to_string(event).unwrap_or_else(|error| panic!("no line: {error}"));
     harmless("line of the log", &line, false, (64 << 10) + bytes.saturating_mul(MOST_GROWN));
     let back: StatusEvent =
@@ -244,9 +245,9 @@ fn of_component(component: &Component) -> Draft {
 /// The functions that clean texts, on any text at all.
 pub(crate) fn texts(text: &str) {
     use statuswatch::text::{decode_entities, html_to_text, one_line, plain, safe};
-    harmless("plain", &plain(text), true, MOST_TEXT);
+    harmless("plain", &plain(text), true, whole(text.len()));
     harmless("one_line", &one_line(text, 200), false, MOST_NAMED);
-    harmless("html_to_text", &html_to_text(text), true, MOST_TEXT);
+    harmless("html_to_text", &html_to_text(text), true, whole(text.len()));
     harmless("safe", &safe(text), true, usize::MAX);
     let decoded = decode_entities(text);
     assert!(
@@ -256,10 +257,15 @@ pub(crate) fn texts(text: &str) {
         decoded.len()
     );
     told("title of a page", &statuswatch::source::shared::html_title(text).unwrap_or_default());
-    harmless("prose", &statuswatch::source::shared::prose(text), true, MOST_TEXT);
+    harmless("prose", &statuswatch::source::shared::prose(text), true, whole(text.len()));
     if let Ok(url) = Url::parse(text) {
         harmless("redacted", &statuswatch::redact::redact(&url), false, MOST_NAMED);
     }
+}
+
+/// A text is kept whole: it may be as long as what it was read from, decoded.
+fn whole(bytes: usize) -> usize {
+    1024 + bytes.saturating_mul(4)
 }
 
 fn told(what: &str, text: &str) {

@@ -84,6 +84,7 @@ fn where_the_latest_update_alone_is_shown_a_time_in_the_future_hides_no_later_on
         let update = Update {
             id: UpdateId::Latest,
             status: Status::Update,
+            stated: Status::Update,
             published_at: Some(at(minute)),
             edited_at: None,
             text: text.to_owned(),

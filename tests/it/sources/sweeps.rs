@@ -33,7 +33,7 @@ const MAY_BE_EMPTY: &[(&str, &str)] = &[("statuscast", "incidents")];
 /// Fields no source reads: whatever stands there is no damage.
 const NOT_READ: &[(&str, &[&str])] = &[
     ("openstatus", &["description", "pageComponentGroups"]),
-    ("statuspal", &["info_notices"]),
+    ("statuspal", &["info_notices", "current_status_type"]),
     (
         "datadog",
         &[

@@ -247,6 +247,7 @@ fn update(wire: Update) -> Dated {
         update: snapshot::Update {
             id: UpdateId::Native(wire.id.0),
             status: wire.status.unwrap_or(Status::Update),
+            stated: wire.status.unwrap_or(Status::Update),
             published_at: wire.display_at.or(wire.created_at),
             edited_at: wire.updated_at,
             text: wire.body,

@@ -1,0 +1,203 @@
+//! What is an edit and what only looks like one, and what an edit says after the end.
+
+use statuswatch::event::beginning;
+
+use super::*;
+
+/// A page with one incident, which nothing else is known of.
+fn shown(minute: i64, status: Status, updates: Vec<Update>) -> Snapshot {
+    page(minute, vec![Incident { status, ..incident("a", updates) }])
+}
+
+/// An update known by its time, which states nothing but its words.
+fn note(minute: i64, place: u32, status: Status, text: &str) -> Update {
+    Update {
+        id: UpdateId::Timed(at(minute), place),
+        status,
+        stated: Status::Update,
+        edited_at: None,
+        ..update("", status, minute, text)
+    }
+}
+
+#[test]
+fn an_edit_after_the_end_carries_the_end() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let first = update("1", Status::Investigating, 1, "Looking.");
+        let last = update("2", Status::Resolved, 2, "Over.");
+        world.poll(shown(1, Status::Investigating, vec![first.clone()])).await;
+        world.poll(shown(2, Status::Resolved, vec![first.clone(), last.clone()])).await;
+        assert_eq!(world.short().len(), 2);
+        let edited = Update {
+            edited_at: Some(at(3)),
+            ..update("1", Status::Investigating, 1, "We looked.")
+        };
+        world.poll(shown(3, Status::Resolved, vec![edited.clone(), last.clone()])).await;
+        let news = world.news();
+        assert_eq!(news.len(), 1);
+        assert_eq!(
+            (news[0].status, news[0].previous_status, news[0].revision),
+            (Status::Resolved, Some(Status::Resolved), 2)
+        );
+        // So does what is added behind the end; and a true reopening is one.
+        let cause = update("3", Status::Update, 4, "The cause was a damp wick.");
+        let listed = vec![edited, last, cause];
+        world.poll(shown(4, Status::Resolved, listed.clone())).await;
+        assert_eq!(world.short(), ["incident a resolved: The cause was a damp wick."]);
+        let again = update("4", Status::Investigating, 5, "It is back.");
+        world.poll(shown(5, Status::Investigating, [listed, vec![again]].concat())).await;
+        assert_eq!(world.short(), ["incident a investigating: It is back."]);
+    });
+}
+
+#[test]
+fn an_edit_while_it_lasts_and_one_with_the_end_keep_their_own_status() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let first = update("1", Status::Investigating, 1, "Looking.");
+        let second = update("2", Status::Identified, 2, "Found.");
+        world.poll(shown(1, Status::Identified, vec![first, second.clone()])).await;
+        world.news();
+        let edited = |minute, text: &str| Update {
+            edited_at: Some(at(minute)),
+            ..update("1", Status::Investigating, 1, text)
+        };
+        world.poll(shown(2, Status::Identified, vec![edited(3, "We look."), second.clone()])).await;
+        assert_eq!(world.short(), ["incident a investigating r2: We look."]);
+        let last = update("3", Status::Resolved, 4, "Over.");
+        world.poll(shown(3, Status::Resolved, vec![edited(4, "Looked."), second, last])).await;
+        assert_eq!(
+            world.short(),
+            ["incident a investigating r3: Looked.", "incident a resolved: Over."]
+        );
+    });
+}
+
+#[test]
+fn a_place_in_the_list_is_no_part_of_what_an_update_says() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let first = note(2, 0, Status::Investigating, "Lanterns stay dark.");
+        world.poll(shown(2, Status::Investigating, vec![first])).await;
+        assert_eq!(world.short(), ["incident a investigating backfill: Lanterns stay dark."]);
+        // A note is put before it, which makes it the second.
+        let before = note(1, 0, Status::Investigating, "We go on.");
+        let second = note(2, 0, Status::Update, "Lanterns stay dark.");
+        world.poll(shown(3, Status::Investigating, vec![before, second])).await;
+        assert_eq!(world.short(), ["incident a investigating: We go on."]);
+        // And taken away again.
+        let first = note(2, 0, Status::Investigating, "Lanterns stay dark.");
+        world.poll(shown(4, Status::Investigating, vec![first])).await;
+        assert_eq!(world.short(), [""; 0]);
+    });
+}
+
+#[test]
+fn updates_of_one_time_that_change_places_are_no_edits() {
+    story(async {
+        let mut world = World::new(FirstRun::Active).await;
+        let both = |first: &str, second: &str| {
+            let list = vec![note(2, 0, Status::Update, first), note(2, 1, Status::Update, second)];
+            shown(2, Status::Investigating, list)
+        };
+        world.poll(both("a", "b")).await;
+        world.news();
+        world.poll(both("b", "a")).await;
+        assert_eq!(world.short(), [""; 0]);
+        world.poll(both("b", "c")).await;
+        assert_eq!(world.short().len(), 1, "that one is an edit");
+    });
+}
+
+#[test]
+fn a_long_text_is_compared_whole_and_shown_cut() {
+    for id in [UpdateId::Native("1".to_owned()), UpdateId::Timed(at(1), 0), UpdateId::Latest] {
+        story(async {
+            let mut world = World::new(FirstRun::All).await;
+            let long = |end: &str| format!("{}{end}", "All of this is a long report. ".repeat(600));
+            let with = |text: &str| {
+                let one = Update {
+                    id: id.clone(),
+                    edited_at: None,
+                    ..update("1", Status::Resolved, 1, text)
+                };
+                shown(1, Status::Resolved, vec![one])
+            };
+            world.poll(with(&long("Credits are not given."))).await;
+            let told = world.news();
+            let message = told[0].message.clone().unwrap();
+            assert!(message.len() <= 16 * 1024 && message.ends_with('…'), "{id:?}");
+            world.poll(with(&long("Credits are not given."))).await;
+            assert_eq!(world.short(), [""; 0], "{id:?}");
+            world.poll(with(&long("Credits are given."))).await;
+            let edits = world.news();
+            assert_eq!(edits.len(), 1, "{id:?}");
+            assert_eq!((edits[0].revision, edits[0].status), (2, Status::Resolved), "{id:?}");
+            assert_eq!(edits[0].update_id, told[0].update_id, "{id:?}");
+            assert_ne!(edits[0].id, told[0].id, "{id:?}");
+        });
+    }
+}
+
+/// Until 0.1.0 a status by place was part of a fingerprint, and a long text was remembered cut.
+#[test]
+fn what_was_remembered_by_the_former_rules_is_known() {
+    for id in [UpdateId::Native("1".to_owned()), UpdateId::Timed(at(1), 0), UpdateId::Content] {
+        story(async {
+            let mut world = World::new(FirstRun::All).await;
+            let long = |end: &str| format!("{}{end}", "All of this is a long report. ".repeat(600));
+            let with = |stated: Status, text: &str| {
+                let one = Update {
+                    id: id.clone(),
+                    stated,
+                    edited_at: None,
+                    ..update("1", Status::Investigating, 1, text)
+                };
+                shown(1, Status::Investigating, vec![one])
+            };
+            for (stated, text) in [
+                (Status::Investigating, beginning(&long("a")).into_owned()),
+                (Status::Update, long("a")),
+            ] {
+                world.poll(with(stated, &text)).await;
+            }
+            assert_eq!(world.short().len(), 1, "{id:?}: told once");
+            world.poll(with(Status::Update, &long("a"))).await;
+            assert_eq!(world.short(), [""; 0], "{id:?}");
+            world.poll(with(Status::Update, &long("b"))).await;
+            let edits = world.news();
+            assert_eq!(edits.len(), 1, "{id:?}: what follows is an edit");
+            assert_eq!(edits[0].revision, 2, "{id:?}");
+        });
+    }
+}
+
+#[test]
+fn what_a_newer_parser_reads_differently_is_no_edit() {
+    story(async {
+        let mut world = World::new(FirstRun::All).await;
+        let list = |status: Status, text: &str, edited: i64| {
+            let native = Update { edited_at: Some(at(edited)), ..update("1", status, 1, text) };
+            let latest = Update { id: UpdateId::Latest, ..update("", status, 1, text) };
+            let other = Incident { status, ..incident("b", vec![latest]) };
+            page(1, vec![Incident { status, ..incident("a", vec![native]) }, other])
+        };
+        world.poll_by("adobe", 1, list(Status::Update, "", 1)).await;
+        assert_eq!(world.short().len(), 2);
+        world.poll_by("adobe", 2, list(Status::Identified, "A word by its token.", 1)).await;
+        assert_eq!(world.short(), [""; 0], "nobody has written");
+        world.poll_by("adobe", 2, list(Status::Identified, "Another word.", 2)).await;
+        let edits = world.short();
+        assert_eq!(edits.len(), 2, "{edits:?}");
+        assert!(edits.iter().all(|edit| edit.contains(" r2")), "{edits:?}");
+        // What is dated as an edit is one, and what is new is new, whoever reads it.
+        let mut snapshot = list(Status::Identified, "A third word.", 9);
+        snapshot.incidents[0].updates.push(update("2", Status::Monitoring, 8, "Fixed."));
+        world.poll_by("adobe", 3, snapshot).await;
+        assert_eq!(
+            world.short(),
+            ["incident a identified r3: A third word.", "incident a monitoring: Fixed."]
+        );
+    });
+}
