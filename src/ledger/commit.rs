@@ -14,6 +14,7 @@ use super::filter::withheld;
 use super::gone::missing_items;
 use super::heal;
 use super::messages::{Record, Recorded, Verdict};
+use super::min_duration;
 use super::notices::{reachability, tell_move};
 use super::numbering::Numbering;
 use super::reconcile::{self, Context, Outcome, reconcile};
@@ -50,6 +51,8 @@ pub(super) struct Aside {
     /// How often the provider has answered oddly: before, then with this result.
     pub(super) oddities: Oddities,
     pub(super) warnings: Vec<Warning>,
+    /// Since when the oldest change of a component is held back, likewise.
+    pub(super) held_since: Option<Time>,
 }
 
 /// Records one snapshot.
@@ -174,8 +177,13 @@ pub(super) fn record(
     }
     let mut open = store::open_items(db, &provider.id)?;
     let (withdrawn, recheck) = missing_items(numbering, message, &listed, &mut open)?;
-    let compared = state.components_digest;
+    let min = provider.settings.min_duration;
+    let due = min_duration::is_due(aside.held_since, min, now);
+    let compared = state.components_digest.filter(|_| !due);
     events += withdrawn + components(numbering, message, first_run, compared, healed.moved)?;
+    if !min.is_zero() || aside.held_since.is_some() {
+        aside.held_since = store::provider_held_since(db, &provider.id)?;
+    }
     if state.unreachable {
         events += usize::from(reachability(numbering, provider, &state, true, None, now)?);
     }

@@ -56,6 +56,12 @@ ALTER TABLE provider ADD COLUMN false_304_at INTEGER;
 ALTER TABLE provider ADD COLUMN unconditional_until INTEGER;
 -- Times that could not be read, as JSON; NULL where all could.
 ALTER TABLE provider ADD COLUMN unread_times TEXT;
+-- Our own network; what a filter names and the page has lost; since when a component state is held
+-- back that has not lasted for `min_duration` yet.
+CREATE TABLE network(only INTEGER PRIMARY KEY CHECK(only = 1), offline_since INTEGER, seen TEXT, outages INTEGER NOT NULL);
+ALTER TABLE provider ADD COLUMN vanished TEXT;
+ALTER TABLE component ADD COLUMN held_since INTEGER;
+CREATE INDEX component_held ON component(provider, held_since) WHERE held_since IS NOT NULL;
 ";
 
 /// Documents that are asked for beside the first one: a JSON list of addresses, validators and

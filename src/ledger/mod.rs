@@ -13,9 +13,11 @@ pub mod actor;
 mod adopt;
 mod commit;
 mod components;
+mod connectivity;
 mod distrust;
 mod elsewhere;
 mod error;
+mod failures;
 pub mod filter;
 mod gone;
 mod group;
@@ -27,8 +29,11 @@ mod load;
 mod lock;
 mod messages;
 mod migrate;
+mod min_duration;
+mod network;
 mod notices;
 mod numbering;
+mod offline;
 mod read;
 pub mod reconcile;
 mod retention;
@@ -37,6 +42,7 @@ mod suspect;
 mod wal;
 
 pub use actor::{LedgerActor, Options};
+pub use connectivity::Cause;
 pub use error::LedgerError;
 pub use handle::Ledger;
 pub use lock::{LockError, StateLock};
@@ -45,6 +51,8 @@ pub use messages::{
     Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged, Verdict, Watch,
 };
 pub use migrate::{DATABASE, open_writer};
+pub use network::{Network, Polled};
+pub use offline::OwnNetwork;
 pub use read::{OpenItem, ProviderRow, Query, Reader, SinkRow};
 
 /// The version of the SQLite library in use.

@@ -5,6 +5,7 @@ mod group;
 mod identity;
 mod ids;
 mod large;
+mod lasting;
 mod moves;
 
 use std::sync::Arc;

@@ -37,6 +37,7 @@ mod limits;
 mod meaning;
 mod memory;
 mod names;
+mod offline;
 mod online;
 mod outages;
 mod politeness;

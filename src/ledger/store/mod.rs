@@ -10,7 +10,8 @@ mod twins;
 use rusqlite::{Row, RowIndex};
 
 pub(super) use components::{
-    Components, KnownComponent, components, key_of_name, ordinal, put_components,
+    Components, KnownComponent, all_held_since, components, held_since, key_of_name, ordinal,
+    provider_held_since, put_components,
 };
 pub(super) use events::{
     EventRow, add_sink, count_dropped, is_known_event, newest_seq, prune, put_adopted, put_cursor,
