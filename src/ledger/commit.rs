@@ -20,6 +20,7 @@ use super::numbering::Numbering;
 use super::reconcile::{self, Context, Outcome, reconcile};
 use super::store::{self, Glance, Open, ProviderState};
 use super::suspect::{self, Warning};
+use super::vanished;
 use crate::config::FirstRun;
 use crate::event::{Draft, IncidentKey, Kind, Status, Time};
 use crate::snapshot::{Incident, Listing};
@@ -176,7 +177,12 @@ pub(super) fn record(
         events += usize::from(tell_move(numbering, message, &state, known, healed.unmatched)?);
     }
     let mut open = store::open_items(db, &provider.id)?;
-    let (withdrawn, recheck) = missing_items(numbering, message, &listed, &mut open)?;
+    let (withdrawn, mut recheck) = missing_items(numbering, message, &listed, &mut open)?;
+    if let Some(before) = vanished::known_before(db, message)? {
+        let (gone, again) = vanished::vanished(numbering, message, &state, &before)?;
+        events += gone;
+        recheck |= again;
+    }
     let min = provider.settings.min_duration;
     let due = min_duration::is_due(aside.held_since, min, now);
     let compared = state.components_digest.filter(|_| !due);
@@ -194,6 +200,9 @@ pub(super) fn record(
     };
     store::put_success(db, message, &state, verdict != Verdict::Same)?;
     aside.warnings.extend(suspect::count(db, message, state.usual)?);
+    if first_run {
+        aside.warnings.extend(suspect::first_look(db, message)?);
+    }
     let (mut known, active) =
         known_now(open, &state, snapshot.page.version.filter(|_| message.complete));
     if recheck {

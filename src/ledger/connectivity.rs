@@ -106,7 +106,13 @@ pub(super) fn beginning(hosts: &[Host], now: Instant) -> Beginning {
     if is_of_one_platform(hosts, since) {
         return Beginning::Fine;
     }
-    let certain = asked * 10 >= hosts.len() * ASKED_TENTHS
+    // One that was down before says nothing about the network, but it was asked.
+    let down_before = hosts
+        .iter()
+        .filter(|host| host.failing_since.is_some_and(|at| at < since))
+        .filter(|host| host.failed.is_some_and(|at| at >= since))
+        .count();
+    let certain = (asked + down_before) * 10 >= hosts.len() * ASKED_TENTHS
         || now.saturating_duration_since(since) >= CONFIRMED_AFTER;
     if certain { Beginning::Offline { since } } else { Beginning::Suspected }
 }
@@ -250,7 +256,9 @@ mod tests {
             *host = failing(at(begin, 500.0), at(begin, 560.0));
         }
         let offline = Beginning::Offline { since: at(begin, 560.0) };
-        assert_eq!(beginning(&hosts, at(begin, 600.0)), offline, "the third had failed before");
+        assert_eq!(beginning(&hosts, at(begin, 600.0)), Beginning::Suspected, "seven of ten");
+        hosts[0].failed = Some(at(begin, 570.0));
+        assert_eq!(beginning(&hosts, at(begin, 600.0)), offline, "eight were asked");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! Promises: events, what was seen and the checkpoint change in one transaction; `seq` has no gap;
 //! an unchanged poll writes nothing but its time, and that in batches.
 
+pub mod abandoned;
 pub mod actor;
 mod adopt;
 mod commit;
@@ -39,6 +40,7 @@ pub mod reconcile;
 mod retention;
 mod store;
 mod suspect;
+mod vanished;
 mod wal;
 
 pub use actor::{LedgerActor, Options};

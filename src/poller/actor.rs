@@ -154,7 +154,7 @@ impl Poller {
         Polled {
             provider: &self.provider.id,
             url: self.address(),
-            source: source.map(|source| source.name()),
+            source: source.map(crate::source::Source::name),
         }
     }
 

@@ -6,6 +6,7 @@ mod identity;
 mod ids;
 mod large;
 mod lasting;
+mod lost;
 mod moves;
 
 use std::sync::Arc;

@@ -5,11 +5,13 @@
 //! A line is held back until somebody else was asked: whether the others can be read decides what
 //! it says.
 
+mod groups;
+mod lines;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::connectivity::{Cause, FEWEST_HOSTS, Host};
-use super::network::Look;
+use super::connectivity::{Cause, Host};
 
 /// A line waits no longer for a sign of life from elsewhere.
 const ALONE_AFTER: Duration = Duration::from_secs(10);
@@ -138,16 +140,6 @@ pub(super) struct Failures {
     pub(super) offline: bool,
     /// It was so when this process began: nobody knows which hosts failed.
     pub(super) restored: bool,
-}
-
-/// Counts of one group.
-#[derive(Debug, Default, Clone, Copy)]
-struct Members {
-    all: usize,
-    failing: usize,
-    hosts: usize,
-    /// When one of them was read last.
-    read: Option<Instant>,
 }
 
 impl Failures {
@@ -330,256 +322,6 @@ impl Failures {
             }
         }
     }
-
-    /// What is to be said now, as our own network looks; `last`: nothing will be said later.
-    pub(super) fn lines(&mut self, now: Instant, look: &Look, last: bool) -> Vec<Line> {
-        let mut lines = self.ended(now);
-        if !self.listed.is_empty() {
-            let groups = self.groups();
-            let whole = |group: &Group| {
-                groups.get(group).is_some_and(|members| members.failing == members.all)
-            };
-            self.listed.retain(whole);
-        }
-        if look.holds && !last {
-            return lines;
-        }
-        let pending: Vec<String> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| {
-                entry.failing.as_ref().is_some_and(|failing| {
-                    failing.shown == Shown::Pending && !(look.offline && failing.cause.is_some())
-                })
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
-        if pending.is_empty() {
-            return lines;
-        }
-        let groups = self.groups();
-        for id in pending {
-            match self.judge(&id, &groups, now, last) {
-                Judged::Wait => {}
-                Judged::Group(group) => lines.extend(self.begin(group)),
-                Judged::Alone => {
-                    let others = self.others(&id);
-                    if let Some(failing) =
-                        self.entries.get_mut(&id).and_then(|entry| entry.failing.as_mut())
-                    {
-                        failing.shown = Shown::Alone;
-                        let reason = failing.reason.clone() + &others;
-                        lines.push(Line::Failing { provider: id, reason });
-                    }
-                }
-            }
-        }
-        lines
-    }
-
-    fn judge(
-        &self,
-        id: &str,
-        groups: &HashMap<Group, Members>,
-        now: Instant,
-        last: bool,
-    ) -> Judged {
-        let Some(entry) = self.entries.get(id) else { return Judged::Wait };
-        // It may have been said with its group a moment ago.
-        let Some(failing) =
-            entry.failing.as_ref().filter(|failing| failing.shown == Shown::Pending)
-        else {
-            return Judged::Wait;
-        };
-        let age = now.saturating_duration_since(failing.since);
-        let mut wait = false;
-        for group in entry.groups() {
-            let Some(members) = groups.get(&group).filter(|members| members.is_group(group)) else {
-                continue;
-            };
-            if members.failing == members.all {
-                return Judged::Group(group);
-            }
-            if members.read.is_some_and(|at| at >= failing.since) {
-                continue;
-            }
-            wait |= age < if members.failing > 1 { GROUP_AFTER } else { ALONE_AFTER };
-        }
-        let proof = self.hosts.len() < FEWEST_HOSTS
-            || failing.cause.is_none()
-            || self.hosts.iter().any(|(host, named)| {
-                *host != entry.host && named.host.answered.is_some_and(|at| at >= failing.since)
-            });
-        wait |= !proof && age < ALONE_AFTER;
-        if wait && !last { Judged::Wait } else { Judged::Alone }
-    }
-
-    /// Says that a whole group fails.
-    fn begin(&mut self, group: Group) -> Option<Line> {
-        let members: Vec<String> = self.members(group).map(|(id, _)| id.to_owned()).collect();
-        let mut reasons: HashMap<&str, usize> = HashMap::new();
-        for (_, entry) in self.members(group) {
-            if let Some(failing) = &entry.failing {
-                *reasons.entry(failing.reason.as_str()).or_default() += 1;
-            }
-        }
-        let reason =
-            reasons.into_iter().max_by_key(|(reason, count)| (*count, std::cmp::Reverse(*reason)));
-        let reason = format!("{}; {}", names(&members), reason.map_or("", |(reason, _)| reason));
-        let line = Line::GroupFailing {
-            group: format!("all {}", self.name(group, members.len())),
-            reason,
-        };
-        for id in &members {
-            if let Some(failing) = self.entries.get_mut(id).and_then(|one| one.failing.as_mut())
-                && failing.shown == Shown::Pending
-            {
-                failing.shown = Shown::Within(group);
-            }
-        }
-        let outage = Outage { failed: members.len(), first_back: None };
-        // Said already, and one more joins.
-        self.outages.insert(group, outage).is_none().then_some(line)
-    }
-
-    /// Groups that can be read again.
-    fn ended(&mut self, now: Instant) -> Vec<Line> {
-        let mut lines = Vec::new();
-        let open: Vec<Group> = self.outages.keys().copied().collect();
-        for group in open {
-            let still: Vec<String> = self
-                .entries
-                .iter()
-                .filter(|(_, entry)| {
-                    entry
-                        .failing
-                        .as_ref()
-                        .is_some_and(|failing| failing.shown == Shown::Within(group))
-                })
-                .map(|(id, _)| id.clone())
-                .collect();
-            let Some(outage) = self.outages.get(&group) else { continue };
-            let waited =
-                outage.first_back.is_some_and(|at| now.saturating_duration_since(at) >= REST_AFTER);
-            if !still.is_empty() && !(waited && still.len() * 2 <= outage.failed) {
-                continue;
-            }
-            for id in &still {
-                if let Some(failing) = self.entries.get_mut(id).and_then(|one| one.failing.as_mut())
-                {
-                    failing.shown = Shown::Alone;
-                }
-            }
-            let failed = outage.failed;
-            self.outages.remove(&group);
-            lines.push(Line::GroupBack {
-                group: format!("the {}", self.name(group, failed)),
-                except: (!still.is_empty()).then(|| names(&still)),
-            });
-        }
-        lines
-    }
-
-    /// What the event that a provider cannot be read says of the others. A group is listed once.
-    pub(super) fn context(&mut self, id: &str) -> Option<String> {
-        let entry = self.entries.get(id)?;
-        let groups = self.groups();
-        let whole = entry.groups().into_iter().find(|group| {
-            groups
-                .get(group)
-                .is_some_and(|members| members.is_group(*group) && members.failing == members.all)
-        });
-        let Some(group) = whole else {
-            return self.sentence(id);
-        };
-        let members: Vec<String> = self.members(group).map(|(id, _)| id.to_owned()).collect();
-        let all = self.name(group, members.len());
-        Some(if self.listed.insert(group) {
-            format!("All {all} fail: {}.", names(&members))
-        } else {
-            format!("All {all} fail.")
-        })
-    }
-
-    /// ` (the other 141 are read)`, or nothing.
-    fn others(&self, id: &str) -> String {
-        match self.read_beside(id) {
-            (0, _) => String::new(),
-            (1, 1) => " (the other one is read)".to_owned(),
-            (read, all) if read == all => format!(" (the other {all} are read)"),
-            (read, all) => format!(" ({read} of the other {all} are read)"),
-        }
-    }
-
-    fn sentence(&self, id: &str) -> Option<String> {
-        match self.read_beside(id) {
-            (0, _) => None,
-            (1, 1) => Some("The other provider is read.".to_owned()),
-            (read, all) if read == all => Some(format!("The other {all} providers are read.")),
-            (read, all) => Some(format!("Of the other {all} providers {read} are read.")),
-        }
-    }
-
-    /// How many others are read, and how many there are.
-    fn read_beside(&self, id: &str) -> (usize, usize) {
-        let read = self.entries.iter().filter(|(other, entry)| {
-            *other != id && entry.failing.is_none() && entry.read.is_some()
-        });
-        (read.count(), self.entries.len().saturating_sub(1))
-    }
-
-    fn groups(&self) -> HashMap<Group, Members> {
-        let mut groups: HashMap<Group, Members> = HashMap::new();
-        let mut hosts = HashSet::new();
-        for entry in self.entries.values() {
-            for group in entry.groups() {
-                let members = groups.entry(group).or_default();
-                members.all += 1;
-                members.failing += usize::from(entry.failing.is_some());
-                members.hosts += usize::from(hosts.insert((group, entry.host)));
-                members.read = members.read.max(entry.read);
-            }
-        }
-        groups
-    }
-
-    fn members(&self, group: Group) -> impl Iterator<Item = (&str, &Entry)> {
-        self.entries
-            .iter()
-            .filter(move |(_, entry)| entry.groups().contains(&group))
-            .map(|(id, entry)| (id.as_str(), entry))
-    }
-
-    /// `12 providers read from statuspage`.
-    fn name(&self, group: Group, count: usize) -> String {
-        match group {
-            Group::Platform(source) => format!("{count} providers read from {source}"),
-            Group::Host(host) => {
-                let name = self.hosts.get(&host).map_or("one host", |named| named.name.as_str());
-                format!("{count} providers on {name}")
-            }
-        }
-    }
-}
-
-/// What is to be said of a provider that fails.
-enum Judged {
-    Wait,
-    Alone,
-    Group(Group),
-}
-
-impl Entry {
-    /// Its host, then its platform.
-    fn groups(&self) -> Vec<Group> {
-        std::iter::once(Group::Host(self.host)).chain(self.platform.map(Group::Platform)).collect()
-    }
-}
-
-impl Members {
-    fn is_group(&self, group: Group) -> bool {
-        self.all >= FEWEST_MEMBERS && (matches!(group, Group::Host(_)) || self.hosts > 1)
-    }
 }
 
 impl Named {
@@ -592,11 +334,5 @@ fn key(host: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(host.as_bytes())
 }
 
-/// `a, b and 3 more`.
-fn names(ids: &[String]) -> String {
-    let mut text = ids.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if let Some(more) = ids.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        text.push_str(&format!(" and {more} more"));
-    }
-    text
-}
+#[cfg(test)]
+mod tests;
