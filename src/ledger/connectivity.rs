@@ -237,7 +237,7 @@ mod tests {
         hosts[1] = answering(at(begin, 61.0));
         assert_eq!(judged(&hosts), Beginning::Fine);
         // Two hosts, and one with a hundred pages, are no network.
-        assert_eq!(judged(&vec![failing(begin, at(begin, 60.0)); 2]), Beginning::Fine);
+        assert_eq!(judged(&[failing(begin, at(begin, 60.0)); 2]), Beginning::Fine);
         assert_eq!(judged(&[failing(begin, at(begin, 60.0))]), Beginning::Fine);
     }
 

@@ -140,11 +140,11 @@ pub(super) fn record(numbering: &mut Numbering<'_>, turned: &Turned) -> Sql<()> 
     let status = if turned.is_offline() { Status::Offline } else { Status::Online };
     // The count makes it another one than any of this database, the time another one than any of a
     // database that was lost.
-    let parts = [own.outages.to_string(), began.timestamp_millis().to_string()];
+    let (count, time) = (own.outages.to_string(), began.timestamp_millis().to_string());
     let update = UpdateKey::change(
         IncidentKey::new(OURSELVES, "network"),
         status.as_str(),
-        &[&parts[0], &parts[1]],
+        &[&count, &time],
     );
     let id = event_id(update, Kind::Provider, Fingerprint::new(status, "network"));
     let previous = match status {
@@ -284,7 +284,9 @@ mod tests {
         // And one that takes over the log goes on with its count.
         let third = tempfile::tempdir().unwrap();
         let db = migrate::open_writer(third.path()).unwrap();
-        first.iter().for_each(|event| adopt(&db, event).unwrap());
+        for event in &first {
+            adopt(&db, event).unwrap();
+        }
         let own = load(&db).unwrap();
         assert_eq!((own.offline_since, own.outages), (Some(time(200)), 2));
     }

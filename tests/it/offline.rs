@@ -54,7 +54,9 @@ async fn an_outage_of_ours_is_one_event_at_each_end_also_across_a_restart() {
     let run = bench.start(&["run", "--hosted"]);
     all_read(&server, &providers).await;
     assert_eq!(bench.status().unwrap()["offline"], Value::Null);
-    providers.iter().for_each(|provider| provider.fault(Fault::Closed));
+    for provider in &providers {
+        provider.fault(Fault::Closed);
+    }
     let events = bench.wait_events(1).await;
     assert_eq!(short(&events), [OFFLINE]);
     let message = events[0]["message"].as_str().unwrap();
@@ -132,7 +134,9 @@ fn names_that_do_not_resolve_are_one_event_with_run_once_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_of_it_is_seen_by_run_once_too() {
     let (providers, _server, mut bench) = many(4).await;
-    providers.iter().for_each(|provider| provider.fault(Fault::Closed));
+    for provider in &providers {
+        provider.fault(Fault::Closed);
+    }
     bench.write();
     let once = |bench: &mut Bench| {
         let (output, _, err) = bench.output(&["run", "--once"]);
@@ -176,7 +180,7 @@ async fn many_pages_on_one_host_are_no_network() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_platform_that_is_down_is_one_line_with_everybody_on_it() {
-    let (mut providers, others): (Vec<Provider>, Vec<Provider>) = (
+    let (providers, others): (Vec<Provider>, Vec<Provider>) = (
         (0..4).map(|n| provider(&format!("p{n}"), &Statuspage)).collect(),
         (0..2).map(|n| provider(&format!("q{n}"), &Atom)).collect(),
     );
@@ -199,7 +203,7 @@ async fn a_platform_that_is_down_is_one_line_with_everybody_on_it() {
     let events = bench.wait_events(4).await;
     let listed = |event: &&Value| event["message"].as_str().unwrap().contains("p0, p1, p2, p3");
     assert_eq!(events.iter().filter(listed).count(), 1, "{events:?}");
-    providers.iter_mut().for_each(|provider| provider.clear_faults());
+    providers.iter().for_each(Provider::clear_faults);
     run.wait_err("the 4 providers read from statuspage can be read again").await;
     let events = bench.wait_events(8).await;
     assert!(events.iter().all(|event| event["provider"] != "statuswatch"), "{events:?}");
