@@ -121,7 +121,7 @@ impl Network {
             Beginning::Fine => Look { turn: None, holds: false, offline: false },
             Beginning::Suspected => Look { turn: None, holds: true, offline: false },
             Beginning::Offline { since } => {
-                let seen = seen(failures.seen(since));
+                let seen = seen(failures.seen(since), failures.count().1);
                 Look { turn: Some(Turn::Offline { since, seen }), holds: true, offline: true }
             }
         }
@@ -177,11 +177,16 @@ impl Line {
     }
 }
 
-/// `names do not resolve, requests time out: 140 of 142 providers fail`.
-fn seen((failing, asked, causes): (usize, usize, Vec<Cause>)) -> String {
+/// `names do not resolve, requests time out: 140 of 142 providers fail`; where not all of them have
+/// been asked since, `33 of the 33 providers asked since fail`.
+fn seen((failing, asked, causes): (usize, usize, Vec<Cause>), all: usize) -> String {
     let causes: Vec<&str> = causes.into_iter().map(Cause::seen).collect();
-    let are = if asked == 1 { "provider fails" } else { "providers fail" };
-    format!("{}: {failing} of {asked} {are}", causes.join(", "))
+    let causes = causes.join(", ");
+    if asked < all {
+        format!("{causes}: {failing} of the {asked} providers asked since fail")
+    } else {
+        format!("{causes}: {failing} of {asked} providers fail")
+    }
 }
 
 /// The host that answers for an address. Behind each port of a loopback address is another service,
@@ -216,8 +221,12 @@ mod tests {
     #[test]
     fn what_is_seen_is_a_sentence() {
         assert_eq!(
-            seen((140, 142, vec![Cause::Name, Cause::Silence])),
+            seen((140, 142, vec![Cause::Name, Cause::Silence]), 142),
             "names do not resolve, requests time out: 140 of 142 providers fail"
+        );
+        assert_eq!(
+            seen((33, 33, vec![Cause::Connection]), 40),
+            "connections cannot be made: 33 of the 33 providers asked since fail"
         );
     }
 }

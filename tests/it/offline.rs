@@ -60,8 +60,9 @@ async fn an_outage_of_ours_is_one_event_at_each_end_also_across_a_restart() {
     let events = bench.wait_events(1).await;
     assert_eq!(short(&events), [OFFLINE]);
     let message = events[0]["message"].as_str().unwrap();
-    assert!(message.starts_with("Connections cannot be made: 6 of 6 providers fail, since 2"));
-    run.wait_err("statuswatch is offline: connections cannot be made: 6 of 6 providers fail").await;
+    assert!(message.starts_with("Connections cannot be made: "), "{message}");
+    assert!(message.contains(" fail, since 2"), "{message}");
+    run.wait_err("statuswatch is offline: connections cannot be made: ").await;
     // Longer than what makes a provider unreachable.
     until_true("everything to be stale", || {
         let status = bench.status().unwrap();
@@ -112,7 +113,8 @@ async fn an_outage_of_ours_is_one_event_at_each_end_also_across_a_restart() {
 
 #[test]
 fn names_that_do_not_resolve_are_one_event_with_run_once_too() {
-    let mut bench = Bench::new();
+    // Slow enough for the pace of a host that is not on loopback.
+    let mut bench = Bench::new().default("interval", "2s").default("incident_interval", "2s");
     let name = |n: usize| format!("http://status-{n}.invalid/history.atom");
     for n in 0..4 {
         bench.add(&format!("p{n}"), &name(n), ", source: feed");
