@@ -316,6 +316,7 @@ pub(super) mod tests {
                 watched_since: at(0),
                 first_history: false,
                 reported: &[],
+                reread: false,
             };
             let known = crate::ledger::reconcile::reconcile(None, &[], &incident, context).item;
             store::put_item(&db, "acme", key, &known, &incident, at(0)).unwrap();
