@@ -129,7 +129,7 @@ A state that is not fresh is shown as unknown, never as operational.
   statuswatch status
   statuswatch status github openai
   statuswatch status --json | jq '.providers[] | select(.freshness != \"fresh\")'
-  statuswatch status --check        for health checks: exit status 1 when no provider was read in time", after_help = EXIT_STATUSES)]
+  statuswatch status --check        for health checks: exit status 1 when no provider was read in time, or our own network is down", after_help = EXIT_STATUSES)]
     Status(StatusArgs),
     /// Past events from the ledger
     #[command(long_about = "\
@@ -265,8 +265,8 @@ pub struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Exit with 1 when no provider was read within its `stale_after`: for health checks of
-    /// containers
+    /// Exit with 1 when no provider was read within its `stale_after`, or our own network is down:
+    /// for health checks of containers
     #[arg(long)]
     pub check: bool,
 }

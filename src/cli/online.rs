@@ -11,8 +11,10 @@ use super::exit::Exit;
 use super::output::{self, Paint};
 use super::table::{Cell, Table, one_line};
 use crate::catalog;
+use crate::clock;
 use crate::config::Provider;
 use crate::event::Impact;
+use crate::ledger::abandoned::page_silence;
 use crate::poller::Trouble;
 use crate::poller::cycle::Examined;
 use crate::poller::filters::unmatched;
@@ -92,6 +94,8 @@ fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
             row.components = Some(snapshot.components.len());
             row.warnings.extend(astray(provider, found));
             row.warnings.extend(snapshot.unread_times.warning());
+            row.warnings
+                .extend(page_silence(snapshot, clock::now()).map(|silence| silence.sentence()));
             row.warnings.extend(
                 unmatched(&provider.filter, snapshot)
                     .iter()

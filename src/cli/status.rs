@@ -31,12 +31,16 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
     };
     let rows: Vec<ProviderRow> = rows.into_iter().filter(wanted).collect();
     let (open, sinks, now) = (reader.open_items(None)?, reader.sinks()?, clock::now());
-    let view = view_status::view(&rows, &open, &sinks, now);
+    let own = reader.network()?;
+    let view = view_status::view(&rows, &open, &sinks, now).with_network(&own);
     if args.json {
         output::print_json(&view)?;
     } else {
         if !StateLock::is_held(state_dir) {
             output::note("No run is watching this state directory: this is what was known last.\n");
+        }
+        if let Some(offline) = view_status::offline_in_one_line(&own) {
+            output::print(&format!("statuswatch is {offline}\n\n"))?;
         }
         output::print(&text_status::render(&rows, &open, &sinks, now, output::colour()))?;
     }

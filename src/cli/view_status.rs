@@ -5,8 +5,9 @@
 
 use serde::Serialize;
 
+use super::table::one_line;
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time, format_time};
-use crate::ledger::{OpenItem, ProviderRow, SinkRow};
+use crate::ledger::{OpenItem, OwnNetwork, ProviderRow, SinkRow};
 use crate::snapshot::UnreadTimes;
 
 /// How far what is known may be trusted.
@@ -42,12 +43,46 @@ impl Freshness {
 pub struct StatusView {
     /// When it was asked.
     pub at: String,
-    /// Whether at least one provider is fresh.
+    /// Whether at least one provider is fresh, and we are not offline.
     pub healthy: bool,
+    /// Our own network is down: since when, and what was seen.
+    pub offline: Option<OfflineView>,
     /// In the order of the rows given.
     pub providers: Vec<ProviderView>,
     /// Where events are delivered.
     pub sinks: Vec<SinkView>,
+}
+
+/// An outage of our own network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OfflineView {
+    /// Since when.
+    pub since: String,
+    /// What was seen when it began: `names do not resolve: 140 of 142 providers fail`.
+    pub reason: Option<String>,
+}
+
+impl StatusView {
+    /// The same, with what is known of our own network.
+    #[must_use]
+    pub fn with_network(mut self, own: &OwnNetwork) -> Self {
+        self.offline = own
+            .offline_since
+            .map(|since| OfflineView { since: format_time(since), reason: own.seen.clone() });
+        self.healthy &= self.offline.is_none();
+        self
+    }
+}
+
+/// `offline since 2026-02-23T11:48:00Z: names do not resolve: 140 of 142 providers fail`, where our
+/// own network is down.
+#[must_use]
+pub fn offline_in_one_line(own: &OwnNetwork) -> Option<String> {
+    let since = format_time(own.offline_since?);
+    Some(match &own.seen {
+        Some(seen) => format!("offline since {since}: {}", one_line(seen)),
+        None => format!("offline since {since}"),
+    })
 }
 
 /// One sink.
@@ -163,7 +198,7 @@ pub fn view(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Tim
         trouble: sink.trouble.clone(),
         delivered_at: sink.delivered_at.map(format_time),
     });
-    StatusView { at: format_time(now), healthy, providers, sinks: sinks.collect() }
+    StatusView { at: format_time(now), healthy, offline: None, providers, sinks: sinks.collect() }
 }
 
 /// Everything in one line: `98 operational, 1 partial outage, 1 unknown · 2 open incidents`.
@@ -418,6 +453,28 @@ pub(super) mod tests {
             assert_eq!(status(page, &notice), ComponentStatus::Unknown, "{page:?}");
         }
         assert_eq!(status(Some(Impact::None), &notice), ComponentStatus::Operational);
+    }
+
+    #[test]
+    fn nobody_who_is_offline_is_healthy() {
+        let rows = [row("acme", Some(Impact::None), Some("2026-02-23T11:59:00Z"))];
+        let own = OwnNetwork {
+            offline_since: Some(time("2026-02-23T11:58:00Z")),
+            seen: Some("names do not resolve: 3 of 3 providers fail".to_owned()),
+            outages: 1,
+        };
+        let offline = view(&rows, &[], &[], now()).with_network(&own);
+        let json = serde_json::to_value(&offline).unwrap();
+        assert_eq!(
+            (&json["healthy"], &json["offline"]["since"]),
+            (&false.into(), &"2026-02-23T11:58:00Z".into())
+        );
+        assert_eq!(
+            offline_in_one_line(&own).unwrap(),
+            "offline since 2026-02-23T11:58:00Z: names do not resolve: 3 of 3 providers fail"
+        );
+        let online = view(&rows, &[], &[], now()).with_network(&OwnNetwork::default());
+        assert!(online.healthy && online.offline.is_none());
     }
 
     /// Programs read these names.

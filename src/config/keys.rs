@@ -26,7 +26,7 @@ macro_rules! with_settings {
     ($($first:literal),*) => {
         &[
             $($first,)* "interval", "incident_interval", "timeout", "connect_timeout", "jitter", "backoff", "max_body", "max_items",
-            "first_run", "stale_after", "max_wait", "host_pace", "allow_private_addresses", "time_zone", "components", "regions", "min_impact", "kinds", "maintenance",
+            "first_run", "stale_after", "min_duration", "max_wait", "host_pace", "allow_private_addresses", "time_zone", "components", "regions", "min_impact", "kinds", "maintenance",
         ]
     };
 }
@@ -67,6 +67,7 @@ pub(super) const STALE_AFTER: Durations =
 pub(super) const MAX_WAIT: Durations = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
 /// Zero: a host is not paced at all.
 pub(super) const HOST_PACE: Durations = Duration::ZERO..=Duration::from_mins(1);
+pub(super) const MIN_DURATION: Durations = Duration::ZERO..=Duration::from_hours(24);
 pub(super) const WITHIN: Durations = Duration::from_millis(100)..=Duration::from_hours(24);
 pub(super) const STALL_AFTER: Durations = Duration::from_millis(100)..=Duration::from_hours(24);
 /// A service manager waits no longer than this by habit.

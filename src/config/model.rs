@@ -83,6 +83,9 @@ pub struct Settings {
     /// From the start of a request at one host and port to that of this provider's next poll there;
     /// `None`: 250 ms, and nothing at a loopback or private address.
     pub host_pace: Option<Duration>,
+    /// A component state that does not last so long is recorded and not reported; zero: each is
+    /// reported at once.
+    pub min_duration: Duration,
     /// Whether names and redirects may lead to private addresses.
     pub allow_private_addresses: bool,
     /// The zone of times that a page writes without one and does not state.
@@ -104,6 +107,7 @@ impl Default for Settings {
             stale_after: Duration::from_mins(10),
             max_wait: Duration::from_hours(1),
             host_pace: None,
+            min_duration: Duration::ZERO,
             allow_private_addresses: false,
             time_zone: Zone::UTC,
         }

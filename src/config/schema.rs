@@ -59,6 +59,9 @@ macro_rules! with_settings {
                 /// Between the start of a request at one host and that of the provider's next poll
                 /// there. 0s to 1m; default 250ms, and 0s at loopback and private addresses.
                 host_pace: Duration,
+                /// A component state that does not last so long is recorded and not reported. 0s to
+                /// 24h; default 0s: each is reported at once.
+                min_duration: Duration,
                 /// Whether a redirect or a name may lead to a loopback or private address. Default
                 /// false.
                 allow_private_addresses: bool,

@@ -77,6 +77,10 @@ impl Resolved {
         set(&mut settings.max_wait, reader.duration(section, "max_wait", &keys::MAX_WAIT));
         let pace = reader.duration(section, "host_pace", &keys::HOST_PACE);
         set(&mut settings.host_pace, pace.map(Some));
+        set(
+            &mut settings.min_duration,
+            reader.duration(section, "min_duration", &keys::MIN_DURATION),
+        );
         set(&mut settings.allow_private_addresses, reader.flag(section, "allow_private_addresses"));
         set(&mut settings.time_zone, time_zone(reader, section));
         let filter = &mut new.filter;

@@ -132,7 +132,9 @@ fn stamp(time: Time) -> String {
 
 /// ANSI colour of the status: green when over or well, else by impact.
 fn colour(event: &StatusEvent) -> &'static str {
-    if event.status.is_over() || matches!(event.status, Status::Operational | Status::Reachable) {
+    if event.status.is_over()
+        || matches!(event.status, Status::Operational | Status::Reachable | Status::Online)
+    {
         return "32";
     }
     match event.impact {

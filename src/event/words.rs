@@ -104,6 +104,10 @@ words! {
     Unreachable = "unreachable",
     /// Provider: can be read again.
     Reachable = "reachable",
+    /// The provider `statuswatch`, which is this program: its own network is down.
+    Offline = "offline",
+    /// The provider `statuswatch`: its network works again.
+    Online = "online",
 }
 
 impl Status {

@@ -17,9 +17,13 @@ use super::adopt::AdoptError;
 use super::group::Job;
 use super::messages::{Hints, Loaded, Nudge, Unchanged, Watch};
 use super::wal::Wal;
-use super::{LedgerError, adopt, load, migrate, notices, retention, store, suspect};
+use super::{
+    LedgerError, Network, adopt, load, migrate, min_duration, notices, offline, retention, store,
+    suspect,
+};
 use crate::clock;
 use crate::config::Provider;
+use crate::event::Time;
 use crate::sink::Beyond;
 
 /// How often freshness is judged and what was held back is written.
@@ -55,6 +59,11 @@ pub struct LedgerActor {
     pub(super) watched: HashMap<String, Watched>,
     pub(super) sinks: HashMap<String, Recipient<Nudge>>,
     pub(super) failing: bool,
+    pub(super) network: Network,
+    /// When our network went down, if that was in this life.
+    pub(super) offline_since: Option<Instant>,
+    /// When this actor began.
+    pub(super) begun: Instant,
     wal: Wal,
 }
 
@@ -68,6 +77,8 @@ pub(super) struct Watched {
     pub(super) read: Option<Instant>,
     pub(super) unreachable: bool,
     pub(super) last_error: Option<String>,
+    /// Since when the oldest change of one of its components is held back.
+    pub(super) held_since: Option<Time>,
 }
 
 impl LedgerActor {
@@ -91,6 +102,9 @@ impl LedgerActor {
             watched: HashMap::new(),
             sinks: HashMap::new(),
             failing: false,
+            network: Network::default(),
+            offline_since: None,
+            begun: Instant::now(),
             wal: Wal::default(),
         })
     }
@@ -154,6 +168,10 @@ impl LedgerActor {
                 if watched.unreachable {
                     self.jobs.push(Job::Reachable(provider.clone()));
                 }
+                let min = watched.provider.settings.min_duration;
+                if min_duration::is_due(watched.held_since, min, hint.at) {
+                    self.jobs.push(Job::Settle(provider.clone(), hint.at));
+                }
             }
             let hint = hint.keeping(self.touched.get(&provider));
             self.touched.insert(provider, hint);
@@ -173,6 +191,7 @@ impl LedgerActor {
         }
         self.wal.look(&self.db, &self.options.state_dir);
         self.take_hints();
+        let holds = self.look_at_network(false);
         let mut unreachable = Vec::new();
         for (id, watched) in &mut self.watched {
             if late {
@@ -180,14 +199,16 @@ impl LedgerActor {
                 watched.fresh =
                     watched.fresh.max(Instant::now().checked_sub(TICK).unwrap_or(watched.fresh));
             }
-            if !watched.unreachable
+            if !holds
+                && !watched.unreachable
                 && watched.fresh.elapsed() >= watched.provider.settings.stale_after
             {
                 unreachable.push(id.clone());
             }
         }
         for id in unreachable {
-            self.enqueue(Job::Unreachable(id), context);
+            let others = self.network.context(&id);
+            self.enqueue(Job::Unreachable(id, others), context);
         }
         if !self.jobs.is_empty()
             || (!self.touched.is_empty() && self.last_flush.elapsed() >= self.flush_every())
@@ -197,6 +218,17 @@ impl LedgerActor {
         if self.last_prune.is_none_or(|at| at.elapsed() > Duration::from_hours(1)) {
             self.prune();
         }
+    }
+
+    /// Judges our own network and says which providers fail. Answers whether nobody is to be called
+    /// unreachable now. `last`: this is the last look.
+    pub(super) fn look_at_network(&mut self, last: bool) -> bool {
+        let mut look = self.network.look(Instant::now());
+        if let Some(turn) = look.turn.take() {
+            self.jobs.push(Job::Network(offline::Turned::at(turn, Instant::now(), clock::now())));
+        }
+        self.network.say(&look, last);
+        look.holds
     }
 
     /// Unchanged polls are written every 5 s, sooner where intervals are short, and less often
@@ -246,7 +278,9 @@ impl LedgerActor {
             .prepare("SELECT id FROM provider WHERE unreachable = 1")?
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
+        let held_since = store::all_held_since(&transaction)?;
         transaction.commit()?;
+        self.network.watch(&message.providers);
         let mut former = std::mem::take(&mut self.watched);
         for provider in &message.providers {
             let watched = former.remove(&provider.id).map_or_else(
@@ -257,6 +291,7 @@ impl LedgerActor {
                     read: None,
                     unreachable: unreachable.contains(&provider.id),
                     last_error: None,
+                    held_since: held_since.get(&provider.id).copied(),
                 },
                 |watched| Watched { provider: Arc::clone(provider), ..watched },
             );

@@ -8,9 +8,9 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::LedgerError;
 use super::identify;
 use super::store::{self, EventRow, KnownComponent, millis};
+use super::{LedgerError, offline};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
 use crate::sink::{Beyond, LogLine, SinkError};
 
@@ -117,6 +117,9 @@ fn parse_id(text: &str) -> Option<EventId> {
 
 /// Brings what is known of the event's subject up to what it told.
 fn remember(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
+    if event.kind == Kind::Provider && matches!(event.status, Status::Offline | Status::Online) {
+        return offline::adopt(db, event);
+    }
     db.prepare_cached(
         "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, first_watched_at) VALUES(?1, ?2, '', 0, 0, 0, ?3)
          ON CONFLICT DO NOTHING",

@@ -14,12 +14,14 @@ use super::filter::withheld;
 use super::gone::missing_items;
 use super::heal;
 use super::messages::{Record, Recorded, Verdict};
+use super::min_duration;
 use super::notices::{reachability, tell_move};
 use super::numbering::Numbering;
 use super::provider_time::plausible;
 use super::reconcile::{self, Context, Outcome, reconcile};
 use super::store::{self, Glance, Open, ProviderState};
 use super::suspect::{self, Warning};
+use super::vanished;
 use super::windows;
 use crate::config::FirstRun;
 use crate::event::{Draft, IncidentKey, Kind, Status, Time};
@@ -52,6 +54,8 @@ pub(super) struct Aside {
     /// Why the answer was not believed.
     pub(super) doubted: Option<String>,
     pub(super) warnings: Vec<Warning>,
+    /// Since when the oldest change of a component is held back, likewise.
+    pub(super) held_since: Option<Time>,
 }
 
 /// Records one snapshot.
@@ -181,9 +185,19 @@ pub(super) fn record(
         events += usize::from(tell_move(numbering, message, &state, known, healed.unmatched)?);
     }
     let mut open = store::open_items(db, &provider.id)?;
-    let (withdrawn, recheck) = missing_items(numbering, message, &listed, &mut open)?;
-    let compared = state.components_digest;
+    let (withdrawn, mut recheck) = missing_items(numbering, message, &listed, &mut open)?;
+    if let Some(before) = vanished::known_before(db, message)? {
+        let (gone, again) = vanished::vanished(numbering, message, &state, &before)?;
+        events += gone;
+        recheck |= again;
+    }
+    let min = provider.settings.min_duration;
+    let due = min_duration::is_due(aside.held_since, min, now);
+    let compared = state.components_digest.filter(|_| !due);
     events += withdrawn + components(numbering, message, first_run, compared, healed.moved)?;
+    if !min.is_zero() || aside.held_since.is_some() {
+        aside.held_since = store::provider_held_since(db, &provider.id)?;
+    }
     if state.unreachable {
         events += usize::from(reachability(numbering, provider, &state, true, None, now)?);
     }
@@ -196,6 +210,9 @@ pub(super) fn record(
     store::put_success(db, message, &state, verdict != Verdict::Same, impact)?;
     aside.warnings.extend(suspect::count(db, message, state.usual)?);
     let window_at = window_at(&open, now);
+    if first_run {
+        aside.warnings.extend(suspect::first_look(db, message)?);
+    }
     let (mut known, active) =
         known_now(open, &state, plausible(snapshot.page.version, now).filter(|_| message.complete));
     if recheck {

@@ -7,13 +7,26 @@ use xxhash_rust::xxh3::Xxh3;
 use super::filter::withheld;
 use super::identify::{identify, number};
 use super::messages::Record;
+use super::min_duration::{self, Decision};
 use super::numbering::Numbering;
 use super::store::{self, KnownComponent};
+use crate::config::Provider;
 use crate::event::{
-    Component, ComponentStatus, Draft, Fingerprint, IncidentKey, Kind, Status, UpdateKey, event_id,
+    Component, ComponentStatus, Draft, Fingerprint, IncidentKey, Kind, Status, Time, UpdateKey,
+    event_id,
 };
 
 type Sql<T> = rusqlite::Result<T>;
+
+/// Where and when components were seen.
+#[derive(Clone, Copy)]
+pub(super) struct Sight<'a> {
+    pub(super) provider: &'a Provider,
+    pub(super) source: &'a str,
+    /// The page for people.
+    pub(super) page: Option<&'a str>,
+    pub(super) now: Time,
+}
 
 /// Compares component states. The first sight of a component is only remembered; a missing one
 /// means nothing. `compared` is the digest of the list those known were last compared with; `moved`:
@@ -38,6 +51,9 @@ pub(super) fn components(
         return Ok(0);
     }
     let mut known = store::components(db, &provider.id)?;
+    let min = provider.settings.min_duration;
+    let page = message.snapshot.page.url.as_deref();
+    let sight = Sight { provider, source: message.source(), page, now };
     let mut events = 0;
     let mut listed = HashSet::with_capacity(snapshot.components.len());
     for (key, component) in identify(&known, &snapshot.components) {
@@ -48,18 +64,39 @@ pub(super) fn components(
                 before.name.clone_from(&component.name);
                 before.group.clone_from(&component.group);
                 before.gone = false;
+                if before.held.as_ref().is_some_and(|held| min_duration::is_over(held, min, now)) {
+                    events += min_duration::report(numbering, sight, &key, before)?;
+                }
                 continue;
             }
             None => (None, 0),
             Some(before) if first_run => (before.told, before.changes + 1),
             Some(before) => {
-                let draft = component_change(message, &key, component, before);
+                let decision = min_duration::decide(before, component, min, now);
+                let changes = before.changes + 1;
+                match decision {
+                    Decision::Report => {}
+                    Decision::Back => {
+                        min_duration::record_back(numbering, sight, &key, component, before)?;
+                        let new = seen_again(component, before, changes, now);
+                        known.insert(key, new);
+                        continue;
+                    }
+                    Decision::Hold(held) => {
+                        min_duration::record_passed(numbering, sight, &key, before)?;
+                        let new = seen_again(component, before, changes, now);
+                        known.insert(key, KnownComponent { held: Some(held), ..new });
+                        continue;
+                    }
+                }
+                min_duration::record_passed(numbering, sight, &key, before)?;
+                let draft = change_of(sight, &key, component, before, now);
                 let reason = withheld(&provider.filter, &draft, before.told.is_some());
                 events +=
                     usize::from(numbering.store(provider, message.source(), draft, reason, now)?);
                 (
                     if reason.is_none() { Some(component.status.into()) } else { before.told },
-                    before.changes + 1,
+                    changes,
                 )
             }
         };
@@ -74,6 +111,7 @@ pub(super) fn components(
             component.gone = true;
         }
     }
+    min_duration::forget_unlisted(&mut known, &listed);
     store::put_components(db, &provider.id, known, &listed, Some(digest))?;
     Ok(events)
 }
@@ -90,13 +128,27 @@ fn digest(components: &[Component]) -> u128 {
     hasher.digest128()
 }
 
-fn component_change(
-    message: &Record,
+/// A component in a new state that is not reported, or not yet.
+fn seen_again(
+    component: &Component,
+    before: &KnownComponent,
+    changes: u32,
+    now: Time,
+) -> KnownComponent {
+    let mut new = KnownComponent::new(component, before.told, changes, now);
+    new.id = new.id.or_else(|| before.id.clone());
+    new
+}
+
+/// The change of a component to the state it is in, seen first at `at`.
+pub(super) fn change_of(
+    sight: Sight<'_>,
     key: &str,
     component: &Component,
     before: &KnownComponent,
+    at: Time,
 ) -> Draft {
-    let subject = IncidentKey::new(&message.provider.id, &format!("component {key}"));
+    let subject = IncidentKey::new(&sight.provider.id, &format!("component {key}"));
     let status = Status::from(component.status);
     let update = UpdateKey::change(
         subject,
@@ -117,7 +169,7 @@ fn component_change(
         previous_status: before.told,
         previous_impact: told_impact.map(ComponentStatus::impact),
         components: vec![shown],
-        url: message.snapshot.page.url.clone(),
-        ..Draft::new(id, Kind::Component, title, status, message.observed_at)
+        url: sight.page.map(str::to_owned),
+        ..Draft::new(id, Kind::Component, title, status, at)
     }
 }

@@ -14,8 +14,10 @@ use super::messages::{
     Delivered, Failed, Nudge, Record, Recorded, Restarted, SinkTrouble, Unchanged,
 };
 use super::numbering::{Dropped, Numbering};
-use super::{LedgerError, commit, notices, store};
+use super::offline::{self, Turned};
+use super::{LedgerError, commit, connectivity, min_duration, notices, store};
 use crate::clock;
+use crate::event::Time;
 
 /// Why results are refused after an error that ended the transaction.
 const TAKEN_BACK: &str = "the transaction was taken back";
@@ -28,7 +30,11 @@ pub(super) enum Job {
     Restarted(Restarted),
     SinkTrouble(SinkTrouble),
     Reachable(String),
-    Unreachable(String),
+    /// With what is said of the other providers.
+    Unreachable(String, Option<String>),
+    Network(Turned),
+    /// An unchanged poll at this time says that what is held back of components has lasted.
+    Settle(String, Time),
 }
 
 /// What has become of a job.
@@ -36,6 +42,8 @@ enum Done {
     Record(Result<Recorded, LedgerError>, Aside),
     Unit(Result<(), LedgerError>),
     Reach(String, bool),
+    Network,
+    Settled(String, Option<Time>),
     None,
     /// It could not be done, and nobody waits for it.
     Dropped,
@@ -169,6 +177,9 @@ impl LedgerActor {
                     .filter(|_| result.is_ok())
                     .for_each(|warning| warning.tell(&message.provider.id));
                 if let Some(watched) = self.watched.get_mut(&message.provider.id) {
+                    if result.is_ok() {
+                        watched.held_since = aside.held_since;
+                    }
                     if let (Ok(_), Some(reason)) = (&result, aside.doubted) {
                         // It was answered, and we know no more than before.
                         watched.last_error = Some(reason);
@@ -190,9 +201,37 @@ impl LedgerActor {
                     watched.unreachable = unreachable;
                 }
             }
+            (_, Done::Settled(provider, held_since)) => {
+                if let Some(watched) = self.watched.get_mut(&provider) {
+                    watched.held_since = held_since;
+                }
+            }
+            (Job::Network(turned), Done::Network) => self.turned(&turned),
             // Where a defect was met, the sender goes with the job: whoever waits gets `Away` and
             // asks again.
             _ => {}
+        }
+    }
+
+    /// Our network went down, or is back: that is on disk.
+    fn turned(&mut self, turned: &Turned) {
+        turned.say();
+        self.network.went(turned.is_offline());
+        if turned.is_offline() {
+            self.offline_since = Some(turned.instant());
+            return;
+        }
+        // After a restart within the outage all that is known of before is how old it is.
+        let since = self.offline_since.take().unwrap_or(self.begun);
+        for watched in self.watched.values_mut() {
+            let settings = &watched.provider.settings;
+            let grace = (settings.interval * 2 + settings.timeout).min(settings.stale_after);
+            watched.fresh = connectivity::fresh_after(
+                watched.fresh,
+                (since, Instant::now()),
+                settings.stale_after,
+                grace,
+            );
         }
     }
 
@@ -221,7 +260,7 @@ impl Done {
         match self {
             Self::Record(result, _) => result.is_ok(),
             Self::Unit(result) => result.is_ok(),
-            Self::Reach(..) | Self::None => true,
+            Self::Reach(..) | Self::Network | Self::Settled(..) | Self::None => true,
             Self::Dropped => false,
         }
     }
@@ -244,7 +283,11 @@ impl Job {
     fn run(&self, numbering: &mut Numbering<'_>, watched: &mut HashMap<String, Watched>) -> Done {
         match self {
             Self::Record(message, _) => {
-                let mut aside = Aside::default();
+                let known = watched.get(&message.provider.id);
+                let mut aside = Aside {
+                    held_since: known.and_then(|watched| watched.held_since),
+                    ..Aside::default()
+                };
                 let result =
                     commit::record(numbering, &mut aside, message).map_err(LedgerError::from);
                 Done::Record(result, aside)
@@ -268,8 +311,20 @@ impl Job {
                     });
                 Done::unanswered(written.map(|_| ()))
             }
-            Self::Reachable(id) => Self::reach(numbering, watched, id, true),
-            Self::Unreachable(id) => Self::reach(numbering, watched, id, false),
+            Self::Reachable(id) => Self::reach(numbering, watched, id, true, None),
+            Self::Unreachable(id, others) => {
+                Self::reach(numbering, watched, id, false, others.as_deref())
+            }
+            Self::Settle(id, at) => {
+                let Some(Watched { provider, .. }) = watched.get(id) else {
+                    return Done::None;
+                };
+                min_duration::settle(numbering, provider, *at)
+                    .map_or(Done::Dropped, |since| Done::Settled(id.clone(), since))
+            }
+            Self::Network(turned) => {
+                offline::record(numbering, turned).map_or(Done::Dropped, |()| Done::Network)
+            }
         }
     }
 
@@ -278,6 +333,7 @@ impl Job {
         watched: &HashMap<String, Watched>,
         id: &str,
         reachable: bool,
+        others: Option<&str>,
     ) -> Done {
         let Some(entry) = watched.get(id) else {
             return Done::None;
@@ -285,7 +341,8 @@ impl Job {
         let why = if reachable {
             None
         } else {
-            entry.last_error.clone().or_else(|| Some("no poll has ended".to_owned()))
+            let why = entry.last_error.as_deref().unwrap_or("no poll has ended");
+            Some(others.map_or_else(|| why.to_owned(), |others| format!("{why}\n{others}")))
         };
         let told = store::provider_state(numbering.db, id).and_then(|state| {
             if state.unreachable != reachable {

@@ -5,14 +5,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use actix::dev::ToEnvelope;
 use actix::{Addr, Handler, Message};
 
-use super::messages::{Hints, Unchanged};
-use super::{LedgerActor, LedgerError};
+use super::messages::{Attach, Hints, Unchanged};
+use super::{LedgerActor, LedgerError, Network};
 
 /// Where the ledger is reached; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     address: Arc<RwLock<Option<Addr<LedgerActor>>>>,
     hints: Hints,
+    network: Network,
 }
 
 impl Ledger {
@@ -21,7 +22,16 @@ impl Ledger {
         if address.try_send(self.hints.clone()).is_err() {
             tracing::warn!("the ledger does not learn of unchanged polls");
         }
+        if address.try_send(Attach(self.network.clone())).is_err() {
+            tracing::warn!("the ledger does not learn how the network is");
+        }
         *self.address.write().unwrap_or_else(PoisonError::into_inner) = Some(address);
+    }
+
+    /// Where pollers say how their hosts answer.
+    #[must_use]
+    pub const fn network(&self) -> &Network {
+        &self.network
     }
 
     /// The present actor's address.

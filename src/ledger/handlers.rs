@@ -8,10 +8,10 @@ use tokio::sync::oneshot;
 use super::actor::{LedgerActor, Watched};
 use super::group::Job;
 use super::messages::{
-    AddSink, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded, Restarted,
-    Resume, SinkTrouble, Watch,
+    AddSink, Attach, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded,
+    Restarted, Resume, SinkTrouble, Watch,
 };
-use super::{LedgerError, load, store};
+use super::{LedgerError, load, offline, store};
 use crate::clock;
 use crate::sink::Cursor;
 
@@ -76,6 +76,19 @@ impl Handler<Hints> for LedgerActor {
     }
 }
 
+impl Handler<Attach> for LedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, Attach(network): Attach, _: &mut Self::Context) {
+        match offline::load(&self.db) {
+            Ok(own) => network.restore(own.offline_since.is_some()),
+            // Whatever is wrong with the database, the next transaction says so.
+            Err(error) => tracing::debug!(%error, "the state of the network is not known"),
+        }
+        self.network = network;
+    }
+}
+
 impl Handler<LastRead> for LedgerActor {
     type Result = Result<Option<Instant>, LedgerError>;
 
@@ -132,6 +145,8 @@ impl Handler<Flush> for LedgerActor {
     type Result = Result<(), LedgerError>;
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
+        self.take_hints();
+        self.look_at_network(true);
         self.flush();
         // What is in the write-ahead log goes into the database: whoever copies the file alone has
         // everything.

@@ -8,7 +8,7 @@ use actix::Message;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::LedgerError;
+use super::{LedgerError, Network};
 use crate::config::Provider;
 use crate::event::{Component, Time};
 use crate::fetch::Validators;
@@ -221,6 +221,11 @@ impl Unchanged {
 #[derive(Debug, Clone, Default, Message)]
 #[rtype(result = "()")]
 pub(super) struct Hints(pub(super) Arc<Mutex<HashMap<String, Unchanged>>>);
+
+/// What the pollers see of the network, for the ledger to judge.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub(super) struct Attach(pub(super) Network);
 
 /// A poll that failed.
 #[derive(Debug, Message)]

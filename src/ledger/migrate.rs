@@ -67,6 +67,12 @@ ALTER TABLE provider ADD COLUMN past_incidents_at INTEGER;
 ALTER TABLE provider ADD COLUMN past_maintenances_at INTEGER;
 UPDATE provider SET page_version = NULL WHERE page_version > (unixepoch() + 300) * 1000;
 UPDATE provider SET complete_version = NULL WHERE complete_version > (unixepoch() + 300) * 1000;
+-- Our own network; what a filter names and the page has lost; since when a component state is held
+-- back that has not lasted for `min_duration` yet.
+CREATE TABLE network(only INTEGER PRIMARY KEY CHECK(only = 1), offline_since INTEGER, seen TEXT, outages INTEGER NOT NULL);
+ALTER TABLE provider ADD COLUMN vanished TEXT;
+ALTER TABLE component ADD COLUMN held_since INTEGER;
+CREATE INDEX component_held ON component(provider, held_since) WHERE held_since IS NOT NULL;
 ";
 
 /// Documents that are asked for beside the first one: a JSON list of addresses, validators and

@@ -9,13 +9,16 @@
 //! Promises: events, what was seen and the checkpoint change in one transaction; `seq` has no gap;
 //! an unchanged poll writes nothing but its time, and that in batches.
 
+pub mod abandoned;
 pub mod actor;
 mod adopt;
 mod commit;
 mod components;
+mod connectivity;
 mod distrust;
 mod elsewhere;
 mod error;
+mod failures;
 pub mod filter;
 mod gone;
 mod group;
@@ -27,19 +30,24 @@ mod load;
 mod lock;
 mod messages;
 mod migrate;
+mod min_duration;
+mod network;
 mod notices;
 mod numbering;
+mod offline;
 mod provider_time;
 mod read;
 pub mod reconcile;
 mod retention;
 mod store;
 mod suspect;
+mod vanished;
 mod versions;
 mod wal;
 mod windows;
 
 pub use actor::{LedgerActor, Options};
+pub use connectivity::Cause;
 pub use error::LedgerError;
 pub use handle::Ledger;
 pub use lock::{LockError, StateLock};
@@ -48,6 +56,8 @@ pub use messages::{
     Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged, Verdict, Watch,
 };
 pub use migrate::{DATABASE, open_writer};
+pub use network::{Network, Polled};
+pub use offline::OwnNetwork;
 pub use read::{OpenItem, ProviderRow, Query, Reader, SinkRow};
 
 /// The version of the SQLite library in use.

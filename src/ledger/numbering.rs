@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::offline::OURSELVES;
 use super::store::{self, EventRow};
 use crate::config::Provider;
 use crate::event::{Draft, EventId, StatusEvent, Time};
@@ -10,6 +11,17 @@ type Sql<T> = rusqlite::Result<T>;
 
 /// A change whose id is in use is tried under so many others: more than any count is ever lost.
 const MOST_AGAIN: u32 = 10_000;
+/// Whom an event is about.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) id: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl Subject<'static> {
+    /// This program itself.
+    pub(super) const OURSELVES: Self = Self { id: OURSELVES, name: OURSELVES };
+}
 
 /// Numbers events within a transaction.
 pub(super) struct Numbering<'a> {
@@ -56,6 +68,19 @@ impl<'a> Numbering<'a> {
         &mut self,
         provider: &Provider,
         source: &str,
+        draft: Draft,
+        reason: Option<&str>,
+        now: Time,
+    ) -> Sql<bool> {
+        let subject = Subject { id: &provider.id, name: &provider.name };
+        self.store_of(subject, source, draft, reason, now)
+    }
+
+    /// The same, of one that need not be a provider of the configuration.
+    pub(super) fn store_of(
+        &mut self,
+        provider: Subject<'_>,
+        source: &str,
         mut draft: Draft,
         reason: Option<&str>,
         now: Time,
@@ -71,7 +96,7 @@ impl<'a> Numbering<'a> {
         let row = EventRow {
             seq,
             id,
-            provider: &provider.id,
+            provider: provider.id,
             kind: event.kind,
             impact: event.impact,
             observed_at: now,
@@ -85,8 +110,8 @@ impl<'a> Numbering<'a> {
         if new {
             self.seq = seq;
         } else if !store::was_adopted(self.db, id)? {
-            store::count_dropped(self.db, &provider.id)?;
-            self.dropped.push(Dropped { provider: provider.id.clone(), id, title: event.title });
+            store::count_dropped(self.db, provider.id)?;
+            self.dropped.push(Dropped { provider: provider.id.to_owned(), id, title: event.title });
         }
         Ok(new)
     }
@@ -110,7 +135,7 @@ impl<'a> Numbering<'a> {
 
 /// The one place where a draft becomes an event.
 fn number(
-    provider: &Provider,
+    provider: Subject<'_>,
     source: &str,
     draft: Draft,
     seq: u64,
@@ -120,8 +145,8 @@ fn number(
         seq,
         id: draft.id.to_string(),
         kind: draft.kind,
-        provider: provider.id.clone(),
-        provider_name: provider.name.clone(),
+        provider: provider.id.to_owned(),
+        provider_name: provider.name.to_owned(),
         source: source.to_owned(),
         incident_id: draft.incident_id,
         update_id: draft.update_id,

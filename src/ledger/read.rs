@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::{LedgerError, migrate, store};
+use super::{LedgerError, OwnNetwork, migrate, offline, store};
 use crate::event::{Component, Impact, Kind, StatusEvent, Time};
 use crate::sink::Recorded;
 use crate::snapshot::UnreadTimes;
@@ -173,6 +173,11 @@ impl Reader {
             (&one.group, &one.name).cmp(&(&other.group, &other.name))
         });
         Ok(known.into_iter().map(|(key, known)| known.shown(key)).collect())
+    }
+
+    /// How our own network was when it was last judged.
+    pub fn network(&self) -> Result<OwnNetwork, LedgerError> {
+        Ok(offline::load(&self.db)?)
     }
 
     /// Every sink.

@@ -4,6 +4,7 @@
 
 use rusqlite::{Connection, named_params, params};
 
+use super::abandoned;
 use super::messages::Record;
 use super::store::{Usual, millis, time};
 use crate::event::{Impact, Kind, Time};
@@ -28,6 +29,8 @@ pub(super) enum Warning {
     Doubted(String),
     /// A list has lost half of what it had.
     Shrunk(String),
+    /// Nothing on a page that is read for the first time is new.
+    Silent(String),
     /// Nothing known is listed and nothing resembles it: the window has rolled on while nobody
     /// looked.
     RolledOn {
@@ -40,7 +43,9 @@ impl Warning {
     pub(super) fn tell(&self, provider: &str) {
         match self {
             Self::Doubted(reason) => tracing::warn!(provider, reason, "cannot be believed"),
-            Self::Shrunk(reason) => tracing::warn!(provider, reason, "looks suspect"),
+            Self::Shrunk(reason) | Self::Silent(reason) => {
+                tracing::warn!(provider, reason, "looks suspect");
+            }
             Self::RolledOn { listed } => {
                 tracing::warn!(
                     provider,
@@ -120,30 +125,55 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Opti
     Ok(None)
 }
 
-/// Looks for providers that are read without an error and on which nothing has happened for very
-/// long: by the page's own time where it has one, else by what was seen. Answers who is told of for
-/// the first time.
+/// Judges a page that is read for the first time by what it says itself.
+pub(super) fn first_look(db: &Connection, message: &Record) -> Sql<Option<Warning>> {
+    let Some(found) = abandoned::page_silence(&message.snapshot, message.observed_at) else {
+        return Ok(None);
+    };
+    db.prepare_cached("UPDATE provider SET quiet_since = ?2 WHERE id = ?1")?
+        .execute(params![message.provider.id, found.since.timestamp_millis()])?;
+    Ok(Some(Warning::Silent(found.sentence())))
+}
+
+/// Looks for providers that are read without an error and on which nothing has happened for far
+/// longer than is usual there: by the page's own time, its newest item and what was seen. Answers
+/// who is reported for the first time.
 pub(super) fn look_for_quiet(db: &Connection, now: Time) -> Sql<Vec<String>> {
-    let last = "max(coalesce(page_version, baseline_at, ?1), iif(last_change_at > baseline_at, last_change_at, 0))";
+    let last = "max(coalesce(page_version, baseline_at, ?1), iif(last_change_at > baseline_at, last_change_at, 0),
+        coalesce((SELECT max(max(coalesce(newest_at, 0), coalesce(started_at, 0), coalesce(scheduled_for, 0))) FROM item WHERE item.provider = provider.id), 0))";
     let long_ago = now.checked_sub_signed(QUIET).unwrap_or(Time::MIN_UTC);
     let values = params![now.timestamp_millis(), millis(Some(long_ago))];
     db.execute(
-        &format!(
-            "UPDATE provider SET quiet_since = NULL WHERE quiet_since IS NOT NULL AND {last} >= ?2"
-        ),
-        values,
+        &format!("UPDATE provider SET quiet_since = NULL WHERE {last} > quiet_since"),
+        [now.timestamp_millis()],
     )?;
     let mut statement = db.prepare(&format!(
-        "UPDATE provider SET quiet_since = {last}
-         WHERE watched = 1 AND quiet_since IS NULL AND {last} < ?2 AND coalesce((SELECT at FROM quiet WHERE provider = id), last_success_at) + stale_after_ms >= ?1
-         RETURNING id, quiet_since"
+        "SELECT id, {last} FROM provider
+         WHERE watched = 1 AND quiet_since IS NULL AND {last} < ?2 AND coalesce((SELECT at FROM quiet WHERE provider = id), last_success_at) + stale_after_ms >= ?1"
     ))?;
-    let found: Vec<(String, Option<i64>)> =
+    let quiet: Vec<(String, Option<i64>)> =
         statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Sql<_>>()?;
-    for (id, since) in &found {
-        tracing::warn!(provider = id, reason = sentence(None, time(*since)), "looks suspect");
+    let mut found = Vec::new();
+    for (id, newest) in quiet {
+        let Some(newest) = time(newest) else { continue };
+        if let Some(silence) = abandoned::silence(newest, &item_times(db, &id)?, now) {
+            db.prepare_cached("UPDATE provider SET quiet_since = ?2 WHERE id = ?1")?
+                .execute(params![id, silence.since.timestamp_millis()])?;
+            let reason = sentence(None, Some(silence.since));
+            tracing::warn!(provider = id, reason, "looks suspect");
+            found.push(id);
+        }
     }
-    Ok(found.into_iter().map(|(id, _)| id).collect())
+    Ok(found)
+}
+
+/// The newest times of a provider's items: what is usual there.
+fn item_times(db: &Connection, provider: &str) -> Sql<Vec<Time>> {
+    let mut statement = db.prepare_cached(
+        "SELECT coalesce(newest_at, started_at) AS at FROM item WHERE provider = ?1 AND at IS NOT NULL ORDER BY at DESC LIMIT 200",
+    )?;
+    let rows = statement.query_map([provider], |row| row.get::<_, Option<i64>>(0))?;
+    rows.filter_map(|row| row.map(time).transpose()).collect()
 }
 
 /// The doubt in words for a person.
@@ -319,6 +349,48 @@ pub(super) mod tests {
         let set = "UPDATE provider SET baseline_at = ?2, last_change_at = ?2, last_success_at = ?2, page_version = ?1";
         db.execute(set, [old, now]).unwrap();
         assert_eq!(look_for_quiet(&db, at(0)).unwrap(), ["acme"]);
+    }
+
+    #[test]
+    fn what_is_usual_for_the_page_decides_how_long_is_too_long() {
+        let (_dir, db) = open();
+        let (old, now) = (at(-400).timestamp_millis(), at(0).timestamp_millis());
+        let set = "UPDATE provider SET baseline_at = ?2, last_change_at = ?2, last_success_at = ?2, page_version = ?1";
+        db.execute(set, [old, now]).unwrap();
+        let item = |day: i64| {
+            let started_at = at(day);
+            let incident = Incident {
+                started_at: Some(started_at),
+                ..Incident::new(Kind::Incident, day.to_string(), "x")
+            };
+            let key = crate::event::IncidentKey::new("acme", &incident.id);
+            let context = crate::ledger::reconcile::Context {
+                provider: "acme",
+                now: at(0),
+                first_run: None,
+                watched_since: at(0),
+                first_history: false,
+                reported: &[],
+                reread: false,
+            };
+            let known = crate::ledger::reconcile::reconcile(None, &[], &incident, context).item;
+            store::put_item(&db, "acme", key, &known, &incident, at(0)).unwrap();
+        };
+        // An incident every 150 days: 400 days of silence are unusual, 100 are not.
+        for day in [-700, -550, -400] {
+            item(day);
+        }
+        assert!(look_for_quiet(&db, at(0)).unwrap().is_empty(), "less than three times as long");
+        assert_eq!(look_for_quiet(&db, at(0)).unwrap(), [""; 0]);
+        let later = at(51);
+        db.execute("UPDATE provider SET last_success_at = ?1", [later.timestamp_millis()]).unwrap();
+        assert_eq!(look_for_quiet(&db, later).unwrap(), ["acme"]);
+        assert!(look_for_quiet(&db, later).unwrap().is_empty(), "once");
+        item(20);
+        assert!(look_for_quiet(&db, later).unwrap().is_empty());
+        let since: Option<i64> =
+            db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
+        assert_eq!(since, None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::config::Provider;
 use crate::event::Time;
 use crate::fetch::FailureKind;
 use crate::ledger::{
-    Checkpoint, Failed, LedgerError, Loaded, Record, Recorded, Unchanged, Verdict,
+    Checkpoint, Failed, LedgerError, Loaded, Polled, Record, Recorded, Unchanged, Verdict,
 };
 
 /// A poll may wait so long for its place where everybody has something new at once.
@@ -49,8 +49,6 @@ pub struct Poller {
     put_off: bool,
     /// Where the address leads for good, as it was told.
     moved_to: Option<url::Url>,
-    /// The provider was told on standard error as failing.
-    failing: bool,
     timer: Option<SpawnHandle>,
     /// How often its host lets it be polled, where that is less often than was asked for.
     real_interval: Option<Duration>,
@@ -93,8 +91,14 @@ impl Poller {
         if !loaded.components.is_empty() && shared.filters.is_due(&provider) {
             shared.tell_unmatched(&provider, unmatched_in(&provider.filter, &loaded.components));
         }
-        let (backoff, planned) =
-            if loaded.checkpoint.failures > 0 { (planned, None) } else { (None, planned) };
+        let network = shared.ledger.network();
+        let (backoff, planned) = if loaded.checkpoint.failures > 0 {
+            network.resume(&provider.id);
+            // What kept us from the host was our own network: it has not been asked at all.
+            (planned.filter(|_| !network.is_offline()), None)
+        } else {
+            (None, planned)
+        };
         // A backoff that is the wait asked for is bounded with it.
         let backoff = backoff.filter(|_| backoff != retry_until);
         let backoff = at_most(backoff, schedule::longest_wait(&provider.settings));
@@ -110,7 +114,6 @@ impl Poller {
             put_off: false,
             moved_to: None,
             failures: loaded.checkpoint.failures,
-            failing: loaded.checkpoint.failures > 0,
             start: Arc::new(Start {
                 checkpoint: loaded.checkpoint,
                 known: loaded.known,
@@ -146,6 +149,17 @@ impl Poller {
             .binding
             .as_ref()
             .map_or(&self.provider.url, |binding| &binding.document_url)
+    }
+
+    /// What the last poll was about.
+    fn polled(&self) -> Polled<'_> {
+        let binding = self.start.checkpoint.binding.as_ref();
+        let source = binding.and_then(|binding| crate::source::by_name(&binding.source));
+        Polled {
+            provider: &self.provider.id,
+            url: self.address(),
+            source: source.map(crate::source::Source::name),
+        }
     }
 
     fn poll(&mut self, context: &mut Context<Self>) {
@@ -353,6 +367,7 @@ impl Poller {
                 // soon. In full: what was seen and not recorded may be over by then, and the page
                 // look as it did before.
                 Arc::make_mut(&mut self.start).unconditional = true;
+                self.shared.ledger.network().answered(self.polled());
                 tracing::debug!(provider = self.provider.id, %error, "not recorded");
                 let wait = self.provider.settings.interval.min(Duration::from_secs(2));
                 self.schedule(now + chrono::Duration::from_std(wait).unwrap_or_default(), context);
@@ -403,9 +418,7 @@ impl Poller {
         if self.start.unread > 0 {
             Arc::make_mut(&mut self.start).unread = 0;
         }
-        if std::mem::take(&mut self.failing) {
-            tracing::warn!(provider = self.provider.id, "can be read again");
-        }
+        self.shared.ledger.network().read(self.polled());
         self.finished();
     }
 
@@ -419,17 +432,15 @@ impl Poller {
             start.checkpoint.validators = crate::fetch::Validators::default();
             start.checkpoint.body_hash = None;
         }
-        if std::mem::replace(&mut self.failing, true) {
-            tracing::debug!(
-                provider = self.provider.id,
-                reason = trouble.reason,
-                failures = self.failures,
-                "still cannot be read"
-            );
-        } else {
-            tracing::warn!(provider = self.provider.id, reason = trouble.reason, "cannot be read");
-        }
-        let next = schedule::after_failure(
+        tracing::debug!(
+            provider = self.provider.id,
+            reason = trouble.reason,
+            failures = self.failures,
+            "a poll failed"
+        );
+        let network = self.shared.ledger.network();
+        network.failed(self.polled(), trouble.cause(), &trouble.reason);
+        let mut next = schedule::after_failure(
             &self.provider.settings,
             trouble.kind,
             self.failures,
@@ -437,6 +448,10 @@ impl Poller {
             now,
             &mut fastrand::Rng::new(),
         );
+        if trouble.cause().is_some() && network.is_offline() {
+            // Nobody is spared by waiting: what we ask reaches no host.
+            next = next.min(schedule::while_offline(&self.provider.settings, now));
+        }
         let next_poll_at = self.shared.on_the_wall(next);
         let message = Failed {
             provider: Arc::clone(&self.provider),

@@ -26,6 +26,9 @@ const REST: u32 = 4;
 /// A page that is gone for good is looked at this often.
 const GONE_EVERY: Duration = Duration::from_hours(24);
 
+/// While our own network is down nobody is asked more often than this.
+const OFFLINE_EVERY: Duration = Duration::from_secs(30);
+
 /// The place of one provider within any interval, from 0.0 up to 1.0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slot(pub f64);
@@ -134,6 +137,13 @@ pub fn after_failure(
 pub fn longest_wait(settings: &Settings) -> Duration {
     // The jitter of a backoff may add a fifth to it.
     settings.max_wait.max(settings.backoff.max.mul_f64(1.25)).max(settings.interval * 2)
+}
+
+/// The poll after a failed one while our own network is down: an interval later at most, or half a
+/// minute where that is longer.
+#[must_use]
+pub fn while_offline(settings: &Settings, now: Time) -> Time {
+    now + delta(settings.interval.max(OFFLINE_EVERY))
 }
 
 /// From slot to slot: the middle of what may lie between two polls.

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::reading::Unread;
 use crate::fetch::{Failure, FailureKind};
+use crate::ledger::Cause;
 use crate::redact::redact;
 use crate::source::ParseError;
 use crate::source::detect::NotFound;
@@ -26,6 +27,19 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// Why the host gave no answer; `None`: it did, or a connection broke on the way, which says
+    /// nothing about anybody's network.
+    pub(crate) const fn cause(&self) -> Option<Cause> {
+        match self.kind {
+            Some(FailureKind::Dns) => Some(Cause::Name),
+            Some(FailureKind::Connect) => Some(Cause::Connection),
+            Some(FailureKind::Timeout) => Some(Cause::Silence),
+            Some(FailureKind::Tls) => Some(Cause::Tls),
+            Some(FailureKind::Resource) => Some(Cause::Resources),
+            _ => None,
+        }
+    }
+
     /// Of a document, not of the transport.
     pub(crate) fn word(word: &str, reason: impl Into<String>) -> Self {
         Self {

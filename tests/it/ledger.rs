@@ -6,6 +6,8 @@ mod group;
 mod identity;
 mod ids;
 mod large;
+mod lasting;
+mod lost;
 mod moves;
 mod versions;
 

@@ -39,6 +39,7 @@ mod limits;
 mod meaning;
 mod memory;
 mod names;
+mod offline;
 mod online;
 mod outages;
 mod politeness;

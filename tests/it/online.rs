@@ -224,3 +224,33 @@ async fn a_page_is_added_once_and_ids_are_told_apart() {
     let says = "statuswatch: \"gihtub\" is not in the catalogue; is \"github\" meant?\n";
     assert_eq!((ended.code(), ended.err.as_str()), (Some(2), says));
 }
+
+/// A provider whose page was looked after until so many days ago.
+fn silent(id: &str, days: i64) -> Provider {
+    let clock = std::sync::Arc::new(move || chrono::Utc::now() - chrono::Duration::days(days));
+    Provider::new(id, "Northwind Cloud", &Statuspage, &["Compute"], clock)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_nobody_looks_after_any_more_is_said_to_be_one_and_once() {
+    let pages = [silent("dead", 200), silent("quiet", 20)];
+    let server = Server::start_each(World::new(pages)).await.unwrap();
+    let bench = Bench::new().provider("dead", &server.url("dead"), "").provider(
+        "quiet",
+        &server.url("quiet"),
+        "",
+    );
+    let (code, out, json) = check(&bench).await;
+    assert_eq!(code, Some(0), "a page that can be read");
+    assert!(row(&out, "dead").contains("nothing on it is newer than 20"), "{out}");
+    assert!(row(&out, "quiet").ends_with("ok"), "{out}");
+    assert_eq!(json[0]["warnings"].as_array().unwrap().len(), 1, "{json}");
+    for round in 0..2 {
+        let (output, _, err) = tokio::task::block_in_place(|| bench.output(&["run", "--once"]));
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        assert_eq!(err.contains("dead looks suspect: nothing on it"), round == 0, "{err}");
+        let suspect = |id: &str| bench.status_of(id).unwrap()["suspect"].clone();
+        assert!(suspect("dead").is_string() && suspect("quiet").is_null());
+        assert_eq!(bench.events(), [Value::Null; 0], "no event");
+    }
+}

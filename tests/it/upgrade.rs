@@ -21,7 +21,8 @@ use crate::support::strace;
 const BACK: [(i64, &str); 4] = [
     (
         4,
-        "DROP INDEX item_same; ALTER TABLE item DROP COLUMN same_as;
+        "DROP TABLE network; ALTER TABLE provider DROP COLUMN vanished; DROP INDEX component_held; ALTER TABLE component DROP COLUMN held_since;
+         DROP INDEX item_same; ALTER TABLE item DROP COLUMN same_as;
          ALTER TABLE provider DROP COLUMN dropped_events; ALTER TABLE provider DROP COLUMN moved_at;
          ALTER TABLE provider DROP COLUMN moved_between;
          ALTER TABLE provider DROP COLUMN silent_moves;

@@ -67,7 +67,11 @@ pub(super) fn banner(config: &Config) -> String {
 
 fn now(reader: &Reader) -> Result<String, LedgerError> {
     let rows: Vec<_> = reader.providers()?.into_iter().filter(|row| row.watched).collect();
-    Ok(view_status::in_one_line(&rows, &reader.open_items(None)?, crate::clock::now()))
+    let now = view_status::in_one_line(&rows, &reader.open_items(None)?, crate::clock::now());
+    Ok(match view_status::offline_in_one_line(&reader.network()?) {
+        Some(offline) => format!("{offline} · {now}"),
+        None => now,
+    })
 }
 
 /// What `--once` says when nothing is new.
@@ -113,11 +117,15 @@ fn history(state_dir: &Path) -> Result<String, LedgerError> {
 fn status(state_dir: &Path) -> Result<String, LedgerError> {
     let reader = Reader::open(state_dir)?;
     let rows: Vec<_> = reader.providers()?.into_iter().filter(|row| row.watched).collect();
-    Ok(text_status::render(
+    let table = text_status::render(
         &rows,
         &reader.open_items(None)?,
         &reader.sinks()?,
         crate::clock::now(),
         output::colour(),
-    ))
+    );
+    Ok(match view_status::offline_in_one_line(&reader.network()?) {
+        Some(offline) => format!("statuswatch is {offline}\n\n{table}"),
+        None => table,
+    })
 }

@@ -1,12 +1,13 @@
 //! Components: one row for each provider, with all it has.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::Sql;
+use super::{Sql, millis, time};
 use crate::event::{Component, ComponentStatus, Status, Time};
+use crate::ledger::min_duration::Held;
 
 /// Components of one provider that are remembered although its page does not list them any more.
 const UNLISTED: usize = 2000;
@@ -31,6 +32,9 @@ pub(in crate::ledger) struct KnownComponent {
     /// The page does not list it any more.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(in crate::ledger) gone: bool,
+    /// The last change is not reported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::ledger) held: Option<Held>,
 }
 
 /// Left out where it is so, to keep the list short.
@@ -62,7 +66,13 @@ impl KnownComponent {
             changes,
             since: now.timestamp_millis(),
             gone: false,
+            held: None,
         }
+    }
+
+    /// When it was first seen in this state.
+    pub(in crate::ledger) fn seen(&self) -> Time {
+        Time::from_timestamp_millis(self.since).unwrap_or_default()
     }
 
     /// As it is shown: under the page's id, or the key where it has none.
@@ -87,6 +97,30 @@ pub(in crate::ledger) fn ordinal(key: &str, name: &str, group: Option<&str>) -> 
 
 /// The components of a provider by key.
 pub(in crate::ledger) type Components = BTreeMap<String, KnownComponent>;
+
+/// Since when the oldest change that is not reported yet is held back.
+pub(in crate::ledger) fn held_since(known: &Components) -> Option<Time> {
+    time(known.values().filter_map(|component| Some(component.held.as_ref()?.since)).min())
+}
+
+/// The same as it stands in the database; `None` for a provider nothing is held back of.
+pub(in crate::ledger) fn provider_held_since(db: &Connection, provider: &str) -> Sql<Option<Time>> {
+    let since = db
+        .prepare_cached(
+            "SELECT held_since FROM component WHERE provider = ?1 AND held_since IS NOT NULL",
+        )?
+        .query_row([provider], |row| row.get(0))
+        .optional()?;
+    Ok(time(since))
+}
+
+/// All providers something is held back of.
+pub(in crate::ledger) fn all_held_since(db: &Connection) -> Sql<HashMap<String, Time>> {
+    let mut statement =
+        db.prepare("SELECT provider, held_since FROM component WHERE held_since IS NOT NULL")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, time(row.get(1)?))))?;
+    rows.filter_map(|row| row.map(|(id, since)| Some((id, since?))).transpose()).collect()
+}
 
 /// The components of a provider; none of them is known of one that has none.
 pub(in crate::ledger) fn components(db: &Connection, provider: &str) -> Sql<Components> {
@@ -140,8 +174,16 @@ pub(in crate::ledger) fn put_components(
     }
     let list = serde_json::to_string(&known)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-    db.prepare_cached("INSERT INTO component(provider, list, digest) VALUES(?1, ?2, ?3) ON CONFLICT(provider) DO UPDATE SET list = ?2, digest = ?3")?
-        .execute(params![provider, &list, digest.map(u128::to_be_bytes)])?;
+    db.prepare_cached(
+        "INSERT INTO component(provider, list, digest, held_since) VALUES(?1, ?2, ?3, ?4)
+         ON CONFLICT(provider) DO UPDATE SET list = ?2, digest = ?3, held_since = ?4",
+    )?
+    .execute(params![
+        provider,
+        &list,
+        digest.map(u128::to_be_bytes),
+        millis(held_since(&known))
+    ])?;
     Ok(())
 }
 

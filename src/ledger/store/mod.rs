@@ -12,7 +12,8 @@ mod twins;
 use rusqlite::{Row, RowIndex};
 
 pub(super) use components::{
-    Components, KnownComponent, components, key_of_name, ordinal, put_components,
+    Components, KnownComponent, all_held_since, components, held_since, key_of_name, ordinal,
+    provider_held_since, put_components,
 };
 pub(super) use doubt::put_doubt;
 pub(super) use events::{

@@ -1,0 +1,126 @@
+//! Whether a page goes on answering with data that nobody looks after any more: its own time, its
+//! newest item and everything on it are far older than is usual for it. Pure: the present is an
+//! argument.
+
+use crate::event::{Kind, Time};
+use crate::snapshot::Snapshot;
+
+/// So long nothing happens on many a page that is well looked after.
+const LEAST: chrono::Duration = chrono::Duration::days(30);
+
+/// A page that shows too little to say what is usual there may be silent for so long.
+const UNKNOWN: chrono::Duration = chrono::Duration::days(90);
+
+/// Silence so many times as long as the longest there was is not usual any more.
+const TIMES_THE_LONGEST: i32 = 3;
+
+/// With fewer items nobody knows what is usual.
+const FEWEST: usize = 3;
+
+/// Silence that is not usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// When something happened there last.
+    pub since: Time,
+    /// The longest time in which nothing happened before; `None`: too little is known.
+    pub longest: Option<chrono::Duration>,
+}
+
+impl Silence {
+    /// For a person.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let since = self.since.format("%Y-%m-%d");
+        match self.longest.map(|longest| longest.num_days().max(1)) {
+            Some(days) => format!(
+                "nothing on it is newer than {since}, where at most {days} day{} passed between two items before: it may be abandoned",
+                if days == 1 { "" } else { "s" }
+            ),
+            None => format!("nothing on it is newer than {since}: it may be abandoned"),
+        }
+    }
+}
+
+/// Judges a page by its newest time of any kind and the times of its items, in any order.
+#[must_use]
+pub fn silence(newest: Time, items: &[Time], now: Time) -> Option<Silence> {
+    let mut times = items.to_vec();
+    times.sort_unstable();
+    times.dedup();
+    let longest = (times.len() >= FEWEST)
+        .then(|| times.iter().zip(times.iter().skip(1)).map(|(a, b)| *b - *a).max())
+        .flatten();
+    let newest = times.last().copied().unwrap_or(newest).max(newest);
+    let limit = LEAST.max(longest.map_or(LEAST, |longest| longest * TIMES_THE_LONGEST));
+    (now - newest > limit).then_some(Silence { since: newest, longest })
+}
+
+/// Judges a page by what it says itself; `None` also where it gives no time at all.
+#[must_use]
+pub fn page_silence(snapshot: &Snapshot, now: Time) -> Option<Silence> {
+    let items: Vec<Time> = snapshot
+        .incidents
+        .iter()
+        .filter_map(|incident| {
+            let updates = incident.updates.iter();
+            let written = updates.filter_map(|update| update.published_at.max(update.edited_at));
+            // A window that is announced lies ahead: somebody looks after the page.
+            let window = incident.scheduled_for.filter(|_| incident.kind == Kind::Maintenance);
+            written.chain(incident.started_at).chain(window).max()
+        })
+        .collect();
+    let newest = items.iter().copied().chain(snapshot.page.version).max()?;
+    silence(newest, &items, now)
+        .filter(|found| found.longest.is_some() || now - found.since > UNKNOWN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::parse_time;
+    use crate::snapshot::{Incident, Page};
+
+    fn day(n: i64) -> Time {
+        parse_time("2026-01-01T00:00:00Z").unwrap() + chrono::Duration::days(n)
+    }
+
+    fn page(version: Option<i64>, started: &[i64]) -> Snapshot {
+        let incidents = started.iter().map(|n| Incident {
+            started_at: Some(day(*n)),
+            ..Incident::new(Kind::Incident, n.to_string(), "x")
+        });
+        Snapshot {
+            page: Page { version: version.map(day), ..Page::default() },
+            incidents: incidents.collect(),
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn what_is_usual_decides() {
+        let since = |version, started: &[i64], now: i64| {
+            page_silence(&page(version, started), day(now)).map(|found| found.since)
+        };
+        assert_eq!(since(None, &[], 900), None, "no time at all");
+        assert_eq!(since(Some(0), &[], 90), None);
+        assert_eq!(since(Some(0), &[], 91), Some(day(0)));
+        // Twenty days at most between two: sixty are too many.
+        assert_eq!(since(None, &[0, 10, 30], 80), None);
+        assert_eq!(since(None, &[30, 10, 0], 95), Some(day(30)));
+        // A page with one incident every half year.
+        assert_eq!(since(None, &[0, 180, 360], 700), None);
+        assert_eq!(since(None, &[0, 180, 360], 901), Some(day(360)));
+        // The page itself was touched later, or is made anew with each answer.
+        assert_eq!(since(Some(90), &[0, 10, 30], 95), None);
+        assert_eq!(since(None, &[0, 10, 30, 120], 95), None, "an announced window");
+    }
+
+    #[test]
+    fn it_is_said_in_days() {
+        let found = page_silence(&page(Some(3), &[0, 1, 2]), day(200)).unwrap();
+        assert_eq!(
+            found.sentence(),
+            "nothing on it is newer than 2026-01-04, where at most 1 day passed between two items before: it may be abandoned"
+        );
+    }
+}

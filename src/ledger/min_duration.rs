@@ -1,0 +1,207 @@
+//! `min_duration`: a component state is reported once it was seen to last, and only recorded where
+//! the component returns to its former state sooner. Pure but for [`settle`], which asks and writes
+//! the database.
+//!
+//! The time counts from when the former state was left: a component that goes on changing is
+//! reported too, in the state it is in by then. That a state lasts is what a good poll says, one
+//! that brought nothing new included; a provider that cannot be read says nothing.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::components::{Sight, change_of};
+use super::filter::withheld;
+use super::numbering::Numbering;
+use super::store::{self, Components, KnownComponent};
+use crate::config::Provider;
+use crate::event::{Component, ComponentStatus, Time};
+
+type Sql<T> = rusqlite::Result<T>;
+
+/// Why a change is not reported, as `history --all` shows it.
+const REASON: &str = "min_duration";
+
+/// A change that is not reported yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::ledger) struct Held {
+    /// The state it was in before.
+    pub(in crate::ledger) from: ComponentStatus,
+    /// When that was left, in milliseconds.
+    pub(in crate::ledger) since: i64,
+}
+
+/// What becomes of a change of state.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// It is reported at once.
+    Report,
+    /// It has to last.
+    Hold(Held),
+    /// The former state is back in time: nothing is reported.
+    Back,
+}
+
+/// Decides about a component that was seen in another state than before.
+pub(super) fn decide(
+    before: &KnownComponent,
+    component: &Component,
+    min: Duration,
+    now: Time,
+) -> Decision {
+    match &before.held {
+        Some(held) if held.from == component.status => Decision::Back,
+        Some(held) if is_over(held, min, now) => Decision::Report,
+        Some(held) => Decision::Hold(held.clone()),
+        None if min.is_zero() => Decision::Report,
+        None => Decision::Hold(Held { from: before.status, since: now.timestamp_millis() }),
+    }
+}
+
+/// Whether a change has been held back for long enough.
+pub(super) fn is_over(held: &Held, min: Duration, now: Time) -> bool {
+    is_due(store::time(Some(held.since)), min, now)
+}
+
+/// Whether the oldest change held back is due at a good poll at `now`.
+pub(super) fn is_due(since: Option<Time>, min: Duration, now: Time) -> bool {
+    since.is_some_and(|since| {
+        now.signed_duration_since(since).to_std().is_ok_and(|lasted| lasted >= min)
+    })
+}
+
+/// The change a component is held back with, as an event would tell it.
+fn held_change(before: &KnownComponent, held: &Held) -> (Component, KnownComponent) {
+    let component = Component {
+        id: before.id.clone(),
+        name: before.name.clone(),
+        group: before.group.clone(),
+        status: before.status,
+    };
+    // Counted when it was seen.
+    let changes = before.changes.saturating_sub(1);
+    let former = KnownComponent { status: held.from, changes, held: None, ..before.clone() };
+    (component, former)
+}
+
+/// Records the change a component was held back with, which did not last.
+pub(super) fn record_passed(
+    numbering: &mut Numbering<'_>,
+    sight: Sight<'_>,
+    id: &str,
+    before: &KnownComponent,
+) -> Sql<()> {
+    let Some(held) = &before.held else { return Ok(()) };
+    let (component, former) = held_change(before, held);
+    let draft = change_of(sight, id, &component, &former, before.seen());
+    numbering.store(sight.provider, sight.source, draft, Some(REASON), sight.now)?;
+    Ok(())
+}
+
+/// Records that the former state came back in time.
+pub(super) fn record_back(
+    numbering: &mut Numbering<'_>,
+    sight: Sight<'_>,
+    id: &str,
+    component: &Component,
+    before: &KnownComponent,
+) -> Sql<()> {
+    record_passed(numbering, sight, id, before)?;
+    let draft = change_of(sight, id, component, before, sight.now);
+    numbering.store(sight.provider, sight.source, draft, Some(REASON), sight.now)?;
+    Ok(())
+}
+
+/// Reports the change a component was held back with: it has lasted. Answers how many events that
+/// makes. `published_at` is when the state was first seen, `observed_at` is now.
+pub(super) fn report(
+    numbering: &mut Numbering<'_>,
+    sight: Sight<'_>,
+    id: &str,
+    known: &mut KnownComponent,
+) -> Sql<usize> {
+    let Some(held) = known.held.take() else { return Ok(0) };
+    let (component, former) = held_change(known, &held);
+    let draft = change_of(sight, id, &component, &former, known.seen());
+    let reason = withheld(&sight.provider.filter, &draft, known.told.is_some());
+    let told = numbering.store(sight.provider, sight.source, draft, reason, sight.now)?;
+    if reason.is_none() {
+        known.told = Some(component.status.into());
+    }
+    Ok(usize::from(told))
+}
+
+/// What is held back of a component that is not listed any more was not seen to last.
+pub(super) fn forget_unlisted(known: &mut Components, listed: &HashSet<String>) {
+    for (_, component) in known.iter_mut().filter(|(id, _)| !listed.contains(*id)) {
+        if let Some(held) = component.held.take() {
+            component.status = held.from;
+        }
+    }
+}
+
+/// Reports what has lasted by a good poll at `now` that brought nothing new. Answers since when
+/// the oldest of the rest is held back.
+pub(super) fn settle(
+    numbering: &mut Numbering<'_>,
+    provider: &Provider,
+    now: Time,
+) -> Sql<Option<Time>> {
+    let state = store::provider_state(numbering.db, &provider.id)?;
+    let mut known = store::components(numbering.db, &provider.id)?;
+    let source = state.source.as_deref().unwrap_or("unknown");
+    let sight = Sight { provider, source, page: state.page_url.as_deref(), now };
+    let mut settled = false;
+    for (id, component) in &mut known {
+        let over = |held: &Held| is_over(held, provider.settings.min_duration, now);
+        if component.held.as_ref().is_some_and(over) {
+            report(numbering, sight, id, component)?;
+            settled = true;
+        }
+    }
+    let since = store::held_since(&known);
+    if settled {
+        let listed = known.keys().cloned().collect();
+        store::put_components(numbering.db, &provider.id, known, &listed, state.components_digest)?;
+    }
+    Ok(since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::parse_time;
+    use crate::snapshot::component;
+
+    fn at(second: i64) -> Time {
+        parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::seconds(second)
+    }
+
+    fn seen(status: ComponentStatus) -> Component {
+        component(Some("api".to_owned()), "API", None, status)
+    }
+
+    #[test]
+    fn a_state_has_to_last_from_when_the_former_one_was_left() {
+        use ComponentStatus::{DegradedPerformance, MajorOutage, Operational};
+        let min = Duration::from_mins(1);
+        let before = KnownComponent::new(&seen(Operational), None, 0, at(0));
+        let decided =
+            |before: &KnownComponent, to, second| decide(before, &seen(to), min, at(second));
+        let no_min = decide(&before, &seen(MajorOutage), Duration::ZERO, at(10));
+        assert_eq!(no_min, Decision::Report);
+        let Decision::Hold(held) = decided(&before, DegradedPerformance, 10) else { panic!() };
+        let holding = KnownComponent {
+            status: DegradedPerformance,
+            held: Some(held.clone()),
+            ..before.clone()
+        };
+        assert_eq!(decided(&holding, Operational, 50), Decision::Back);
+        assert_eq!(decided(&holding, MajorOutage, 50), Decision::Hold(held.clone()));
+        assert_eq!(decided(&holding, MajorOutage, 70), Decision::Report);
+        assert_eq!(decided(&holding, Operational, 500), Decision::Back, "nobody saw it last");
+        assert!(!is_over(&held, min, at(69)) && is_over(&held, min, at(70)));
+        assert!(!is_over(&held, min, at(0)), "the clock was set back");
+    }
+}

@@ -1,0 +1,302 @@
+//! Our own outages: one event when the network goes down and one when it is back, in the name of
+//! `statuswatch` itself. That we are offline survives a restart: it stands in the database.
+
+use std::time::Instant;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::network::Turn;
+use super::numbering::{Numbering, Subject};
+use super::store;
+use crate::event::{
+    Draft, Fingerprint, IncidentKey, Kind, Status, StatusEvent, Time, UpdateKey, event_id,
+    format_time,
+};
+
+type Sql<T> = rusqlite::Result<T>;
+
+/// The id, name and source of events about this program.
+pub(super) const OURSELVES: &str = "statuswatch";
+
+/// What is known of our own network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnNetwork {
+    /// Since when it is down; `None`: it works.
+    pub offline_since: Option<Time>,
+    /// What was seen when it went down.
+    pub seen: Option<String>,
+    /// How often it has gone down.
+    pub outages: u32,
+}
+
+/// A change of our network, with its times on the wall clock.
+#[derive(Debug, Clone)]
+pub(super) struct Turned {
+    turn: Turn,
+    /// When it began to be so.
+    at: Time,
+    /// When it was certain.
+    now: Time,
+}
+
+impl Turned {
+    /// The change as it is seen at this moment.
+    pub(super) fn at(turn: Turn, instant: Instant, now: Time) -> Self {
+        let (Turn::Offline { since: began, .. } | Turn::Online { until: began, .. }) = &turn;
+        let ago = chrono::Duration::from_std(instant.saturating_duration_since(*began));
+        let at = ago.ok().and_then(|ago| now.checked_sub_signed(ago)).unwrap_or(now);
+        // As the database keeps it.
+        let at = Time::from_timestamp_millis(at.timestamp_millis()).unwrap_or(at);
+        Self { turn, at, now }
+    }
+
+    pub(super) const fn is_offline(&self) -> bool {
+        matches!(self.turn, Turn::Offline { .. })
+    }
+
+    /// When it began to be so.
+    pub(super) const fn instant(&self) -> Instant {
+        match self.turn {
+            Turn::Offline { since, .. } => since,
+            Turn::Online { until, .. } => until,
+        }
+    }
+
+    /// One line for people, in place of one for each provider.
+    pub(super) fn say(&self) {
+        match &self.turn {
+            Turn::Offline { seen, .. } => tracing::warn!(reason = seen, "statuswatch is offline"),
+            Turn::Online { failing: (failing, all), .. } => {
+                tracing::warn!(
+                    "statuswatch is online again: {failing} of {all} providers cannot be read yet"
+                );
+            }
+        }
+    }
+}
+
+/// What the database says of our network.
+pub(super) fn load(db: &Connection) -> Sql<OwnNetwork> {
+    let row = db
+        .prepare_cached("SELECT offline_since, seen, outages FROM network")?
+        .query_row([], |row| {
+            Ok(OwnNetwork {
+                offline_since: store::time(row.get(0)?),
+                seen: row.get(1)?,
+                outages: row.get(2)?,
+            })
+        })
+        .optional()?;
+    Ok(row.unwrap_or_default())
+}
+
+fn put(db: &Connection, own: &OwnNetwork) -> Sql<()> {
+    db.prepare_cached(
+        "INSERT INTO network(only, offline_since, seen, outages) VALUES(1, ?1, ?2, ?3)
+         ON CONFLICT(only) DO UPDATE SET offline_since = ?1, seen = ?2, outages = ?3",
+    )?
+    .execute(params![store::millis(own.offline_since), own.seen, own.outages])?;
+    Ok(())
+}
+
+/// Records the change and its event, unless it is known.
+pub(super) fn record(numbering: &mut Numbering<'_>, turned: &Turned) -> Sql<()> {
+    let own = load(numbering.db)?;
+    if own.offline_since.is_some() == turned.is_offline() {
+        return Ok(());
+    }
+    let (own, began, title, message) = match &turned.turn {
+        Turn::Offline { seen, .. } => {
+            let message = format!(
+                "{}, since {}.\nThis looks like an outage of our own network: until it is over, no provider is called unreachable.",
+                capital(seen),
+                format_time(turned.at)
+            );
+            let own = OwnNetwork {
+                offline_since: Some(turned.at),
+                seen: Some(seen.clone()),
+                outages: own.outages.saturating_add(1),
+            };
+            (own, turned.at, "statuswatch is offline", message)
+        }
+        Turn::Online { failing: (failing, all), .. } => {
+            let since = own.offline_since.unwrap_or(turned.at);
+            let gap = turned.at.signed_duration_since(since);
+            let still = match failing {
+                0 => String::new(),
+                failing => format!("\nOf {all} providers {failing} cannot be read yet."),
+            };
+            let message = format!(
+                "Nothing was read for {}, from {} to {}. What was published meanwhile is told as far as the pages still show it.{still}",
+                duration(gap),
+                format_time(since),
+                format_time(turned.at)
+            );
+            let own = OwnNetwork { offline_since: None, ..own };
+            (own, since, "statuswatch is online again", message)
+        }
+    };
+    put(numbering.db, &own)?;
+    let status = if turned.is_offline() { Status::Offline } else { Status::Online };
+    // The count makes it another one than any of this database, the time another one than any of a
+    // database that was lost.
+    let (count, time) = (own.outages.to_string(), began.timestamp_millis().to_string());
+    let update = UpdateKey::change(
+        IncidentKey::new(OURSELVES, "network"),
+        status.as_str(),
+        &[&count, &time],
+    );
+    let id = event_id(update, Kind::Provider, Fingerprint::new(status, "network"));
+    let previous = match status {
+        Status::Online => Some(Status::Offline),
+        _ => (own.outages > 1).then_some(Status::Online),
+    };
+    let draft = Draft {
+        update_id: Some(format!("{status}-{}", own.outages)),
+        previous_status: previous,
+        previous_impact: previous.map(|_| crate::event::Impact::Unknown),
+        message: Some(message),
+        started_at: Some(began),
+        ..Draft::new(id, Kind::Provider, title.to_owned(), status, turned.at)
+    };
+    numbering.store_of(Subject::OURSELVES, OURSELVES, draft, None, turned.now)?;
+    Ok(())
+}
+
+/// Takes over what an event of the event log says of our network.
+pub(super) fn adopt(db: &Connection, event: &StatusEvent) -> Sql<()> {
+    let own = load(db)?;
+    let outages = event
+        .update_id
+        .as_deref()
+        .and_then(|id| id.rsplit_once('-'))
+        .and_then(|(_, count)| count.parse().ok())
+        .unwrap_or(0);
+    let offline = event.status == Status::Offline;
+    put(
+        db,
+        &OwnNetwork {
+            offline_since: event.started_at.filter(|_| offline),
+            seen: event.message.clone().filter(|_| offline),
+            outages: own.outages.max(outages),
+        },
+    )
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// `2h 5m`, `12m 30s`, `4s`.
+fn duration(gap: chrono::Duration) -> String {
+    let seconds = gap.num_seconds().max(0);
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    let shown: Vec<String> = parts
+        .iter()
+        .skip_while(|(count, _)| *count == 0)
+        .take(2)
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count}{unit}"))
+        .collect();
+    if shown.is_empty() { "less than a second".to_owned() } else { shown.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::parse_time;
+    use crate::ledger::migrate;
+
+    fn time(second: i64) -> Time {
+        parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::seconds(second)
+    }
+
+    /// Records that the network went down at a second, or was back.
+    fn turn(db: &Connection, seq: &mut u64, offline: bool, second: i64) {
+        let (instant, before) = (Instant::now(), Duration::from_secs(2));
+        let at = instant.checked_sub(before).unwrap();
+        let turn = if offline {
+            let seen = "names do not resolve: 140 of 142 providers fail".to_owned();
+            Turn::Offline { since: at, seen }
+        } else {
+            Turn::Online { until: at, failing: (2, 142) }
+        };
+        let mut numbering = Numbering::new(db, *seq);
+        record(&mut numbering, &Turned::at(turn, instant, time(second + 2))).unwrap();
+        *seq = numbering.seq;
+    }
+
+    fn told(db: &Connection) -> Vec<StatusEvent> {
+        db.prepare("SELECT line FROM event ORDER BY seq")
+            .unwrap()
+            .query_map([], |row| row.get::<_, String>(0))
+            .unwrap()
+            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn each_outage_is_two_events_whatever_happened_to_the_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = migrate::open_writer(dir.path()).unwrap();
+        let mut seq = 0;
+        turn(&db, &mut seq, false, 0);
+        assert!(told(&db).is_empty(), "it was never down");
+        turn(&db, &mut seq, true, 10);
+        turn(&db, &mut seq, true, 11);
+        assert_eq!(load(&db).unwrap().offline_since, Some(time(10)));
+        turn(&db, &mut seq, false, 160);
+        turn(&db, &mut seq, true, 200);
+        let first = told(&db);
+        let short: Vec<_> = first
+            .iter()
+            .map(|event| (event.status, event.previous_status, event.update_id.as_deref()))
+            .collect();
+        assert_eq!(
+            short,
+            [
+                (Status::Offline, None, Some("offline-1")),
+                (Status::Online, Some(Status::Offline), Some("online-1")),
+                (Status::Offline, Some(Status::Online), Some("offline-2")),
+            ]
+        );
+        let messages: Vec<&str> =
+            first.iter().map(|event| event.message.as_deref().unwrap()).collect();
+        assert!(messages[0].starts_with(
+            "Names do not resolve: 140 of 142 providers fail, since 2026-03-01T12:00:10Z.\n"
+        ));
+        assert!(messages[1].starts_with("Nothing was read for 2m 30s, from 2026-03-01T12:00:10Z"));
+        assert!(messages[1].ends_with("Of 142 providers 2 cannot be read yet."));
+        assert_eq!((first[1].provider.as_str(), first[1].started_at), (OURSELVES, Some(time(10))));
+        // A database that begins anew counts from the beginning, and makes other ids all the same.
+        let other = tempfile::tempdir().unwrap();
+        let db = migrate::open_writer(other.path()).unwrap();
+        turn(&db, &mut 0, true, 500);
+        assert!(first.iter().all(|event| event.id != told(&db)[0].id));
+        // And one that takes over the log goes on with its count.
+        let third = tempfile::tempdir().unwrap();
+        let db = migrate::open_writer(third.path()).unwrap();
+        for event in &first {
+            adopt(&db, event).unwrap();
+        }
+        let own = load(&db).unwrap();
+        assert_eq!((own.offline_since, own.outages), (Some(time(200)), 2));
+    }
+
+    #[test]
+    fn a_gap_is_said_in_two_units() {
+        for (seconds, text) in
+            [(0, "less than a second"), (4, "4s"), (150, "2m 30s"), (7200, "2h"), (93_784, "1d 2h")]
+        {
+            assert_eq!(duration(chrono::Duration::seconds(seconds)), text);
+        }
+    }
+}

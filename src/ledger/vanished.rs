@@ -1,0 +1,210 @@
+//! Components and regions that a filter names and the page has lost: whoever watches a component
+//! alone hears nothing any more. One event says so, and again only after it was back.
+//!
+//! Only a page that lists all it has can lose something, and only what was there before: a name
+//! that never was on the page is misspelt, which is a warning and no event. An answer that leaves
+//! something out once is looked at a second time.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::filter::{matches_component, matches_region};
+use super::messages::Record;
+use super::numbering::Numbering;
+use super::store::{self, ProviderState};
+use crate::config::Filter;
+use crate::event::{
+    Component, Draft, Fingerprint, Impact, IncidentKey, Kind, Status, UpdateKey, event_id,
+};
+
+type Sql<T> = rusqlite::Result<T>;
+
+/// Documents in a row without it after which it is gone.
+const LOOKS: u32 = 2;
+
+/// What a filter names and the page does not list, kept beside the provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Vanished {
+    /// How often something has vanished: no two events are the same.
+    reported: u32,
+    /// Documents in a row without it, by `component Actions` or `region eu-*`.
+    missing: BTreeMap<String, u32>,
+}
+
+/// What has become of the filter's names with one document.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// To be kept.
+    vanished: Vanished,
+    /// Gone for good, as far as one can see: `component Actions`.
+    gone: Vec<String>,
+    /// Something is missing for the first time: it should be looked at again in full.
+    recheck: bool,
+}
+
+/// One name of a filter: what it names, how it is shown, and whether it matches a component.
+type Name<'a> = (&'static str, &'a String, fn(&[String], &Component) -> bool);
+
+fn names(filter: &Filter) -> impl Iterator<Item = Name<'_>> {
+    let component = |pattern| ("component", pattern, matches_component as fn(&_, &_) -> _);
+    let region = |pattern| ("region", pattern, matches_region as fn(&_, &_) -> _);
+    filter.components.iter().map(component).chain(filter.regions.iter().map(region))
+}
+
+/// Compares a page that lists all its components with what was known of it.
+pub(super) fn compare(
+    filter: &Filter,
+    mut vanished: Vanished,
+    listed: &[Component],
+    known: &[Component],
+) -> Found {
+    let (mut gone, mut recheck) = (Vec::new(), false);
+    let mut missing = BTreeMap::new();
+    for (what, pattern, matches) in names(filter) {
+        let is_in = |components: &[Component]| {
+            components.iter().any(|component| matches(std::slice::from_ref(pattern), component))
+        };
+        if is_in(listed) || !is_in(known) {
+            continue;
+        }
+        let name = format!("{what} \"{pattern}\"");
+        let looks = vanished.missing.get(&name).map_or(1, |looks| looks.saturating_add(1));
+        if looks == LOOKS {
+            gone.push(name.clone());
+        }
+        recheck |= looks < LOOKS;
+        missing.insert(name, looks.min(LOOKS + 1));
+    }
+    vanished.missing = missing;
+    Found { vanished, gone, recheck }
+}
+
+/// Judges the filter's names by this document. `before` is what was known before it. Answers how
+/// many events that made, and whether the page should be read again in full.
+pub(super) fn vanished(
+    numbering: &mut Numbering<'_>,
+    message: &Record,
+    state: &ProviderState,
+    before: &[Component],
+) -> Sql<(usize, bool)> {
+    let provider = &message.provider;
+    let former = load(numbering.db, &provider.id)?;
+    let Found { mut vanished, gone, recheck } =
+        compare(&provider.filter, former.clone(), &message.snapshot.components, before);
+    let mut events = 0;
+    for name in gone {
+        vanished.reported = vanished.reported.saturating_add(1);
+        let count = vanished.reported.to_string();
+        // The count makes it another one than any of this database, the time another one than any
+        // of a database that was lost.
+        let at = message.observed_at.timestamp_millis().to_string();
+        let key = IncidentKey::new(&provider.id, "provider");
+        let update = UpdateKey::change(key, "vanished", &[&name, &count, &at]);
+        let id = event_id(update, Kind::Provider, Fingerprint::new(Status::Reachable, "vanished"));
+        let previous = (state.outages > 0).then_some(Status::Reachable);
+        let draft = Draft {
+            update_id: Some(update.shown("vanished")),
+            previous_status: previous,
+            previous_impact: previous.map(|_| Impact::Unknown),
+            message: Some(format!(
+                "The filter of this provider names the {name}, which its page has listed and does not list any more: nothing will be told of it. Please check providers.yaml."
+            )),
+            url: message.snapshot.page.url.clone(),
+            ..Draft::new(
+                id,
+                Kind::Provider,
+                format!("{} does not list the {name} any more", provider.name),
+                Status::Reachable,
+                message.observed_at,
+            )
+        };
+        events += usize::from(numbering.store(
+            provider,
+            message.source(),
+            draft,
+            None,
+            message.observed_at,
+        )?);
+    }
+    if vanished != former {
+        put(numbering.db, &provider.id, &vanished)?;
+    }
+    Ok((events, recheck))
+}
+
+/// The components known of a provider, where its filter names some and this page lists all it has.
+pub(super) fn known_before(db: &Connection, message: &Record) -> Sql<Option<Vec<Component>>> {
+    let Record { provider, snapshot, .. } = message;
+    if !provider.filter.names_something()
+        || !snapshot.coverage.all_components
+        || snapshot.components.is_empty()
+    {
+        return Ok(None);
+    }
+    let known = store::components(db, &provider.id)?.into_iter();
+    let component = |(key, known): (String, store::KnownComponent)| known.shown(key);
+    Ok(Some(known.map(component).collect()))
+}
+
+fn load(db: &Connection, provider: &str) -> Sql<Vanished> {
+    let text: Option<Option<String>> = db
+        .prepare_cached("SELECT vanished FROM provider WHERE id = ?1")?
+        .query_row([provider], |row| row.get(0))
+        .optional()?;
+    let kept = text.flatten().and_then(|text| serde_json::from_str(&text).ok());
+    Ok(kept.unwrap_or_default())
+}
+
+fn put(db: &Connection, provider: &str, vanished: &Vanished) -> Sql<()> {
+    let text = serde_json::to_string(vanished)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    db.prepare_cached("UPDATE provider SET vanished = ?2 WHERE id = ?1")?
+        .execute(params![provider, text])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::ComponentStatus;
+    use crate::snapshot::component;
+
+    fn listed(names: &[&str]) -> Vec<Component> {
+        let one = |name: &&str| {
+            let group = Some("Core".to_owned());
+            component(Some((*name).to_owned()), *name, group, ComponentStatus::Operational)
+        };
+        names.iter().map(one).collect()
+    }
+
+    #[test]
+    fn what_was_listed_is_gone_after_two_looks_and_said_once() {
+        let filter = Filter {
+            components: vec!["Act*".to_owned(), "Acitons".to_owned(), "Pages".to_owned()],
+            regions: vec!["eu".to_owned()],
+            ..Filter::default()
+        };
+        let known = listed(&["Actions", "Pages", "Web"]);
+        let look = |before: Vanished, names: &[&str]| {
+            let found = compare(&filter, before, &listed(names), &known);
+            (found.vanished, found.gone, found.recheck)
+        };
+        let (kept, gone, recheck) = look(Vanished::default(), &["Actions", "Pages"]);
+        assert_eq!((&kept, gone.len(), recheck), (&Vanished::default(), 0, false));
+        let (kept, gone, recheck) = look(kept, &["Pages"]);
+        assert_eq!((gone.len(), recheck), (0, true), "once may be an accident");
+        let (kept, gone, recheck) = look(kept, &["Pages"]);
+        assert_eq!(
+            (gone.as_slice(), recheck),
+            (["component \"Act*\"".to_owned()].as_slice(), false)
+        );
+        let (kept, gone, recheck) = look(kept, &["Pages"]);
+        assert_eq!((gone.len(), recheck), (0, false), "said already");
+        let (kept, ..) = look(kept, &["Actions", "Pages"]);
+        let (kept, ..) = look(kept, &["Pages"]);
+        let (_, gone, _) = look(kept, &["Pages"]);
+        assert_eq!(gone.len(), 1, "it was back");
+    }
+}
