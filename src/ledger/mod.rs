@@ -4,6 +4,7 @@
 //! * [`reconcile`] is the pure heart: what is known and what a snapshot says in, what is new out.
 //! * `commit` carries one poll's result through reconciliation into the transaction.
 //! * `adopt` takes over what the event log holds beyond a database that was restored or begun anew.
+//! * [`Offline`] is the same without an actor and a clock, for a recording that is played again.
 //! * `store` and `migrate` hold the SQL; [`Reader`] is for everybody else, while `run` is writing.
 //!
 //! Promises: events, what was seen and the checkpoint change in one transaction; `seq` has no gap;
@@ -29,6 +30,7 @@ mod messages;
 mod migrate;
 mod notices;
 mod numbering;
+mod offline;
 mod provider_time;
 mod read;
 pub mod reconcile;
@@ -47,6 +49,7 @@ pub use messages::{
     Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged, Verdict, Watch,
 };
 pub use migrate::{DATABASE, open_writer};
+pub use offline::Offline;
 pub use read::{OpenItem, ProviderRow, Query, Reader, SinkRow};
 
 /// The version of the SQLite library in use.
