@@ -10,13 +10,14 @@ use actix::{Actor, Addr};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Anchor;
-use crate::config::{Config, Console, ConsoleFormat, LogFormat};
+use crate::config::{Config, Console, ConsoleFormat, LogFormat, Provider};
 use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
 use crate::poller::Shared;
 use crate::poller::filters::Compared;
 use crate::poller::reading::Reading;
 use crate::poller::work::Work;
+use crate::record::Recorder;
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
 use crate::supervisor::actor::SinkFactory;
 use crate::supervisor::{Ending, Options, Shutdown, Supervisor};
@@ -27,6 +28,9 @@ const KEEP: Duration = Duration::from_hours(400 * 24);
 
 /// Documents parsed at once: parsing is work for a processor, and each holds a body in memory.
 const PARSERS: usize = 2;
+
+/// At the end the recording is waited for so long.
+const RECORDED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Makes a writer for the console, also again after its sink crashed.
 pub type ConsoleWriter = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
@@ -56,6 +60,7 @@ pub struct Pipeline {
     /// With [`How::once`]: who has been polled.
     pub polled: Polled,
     beat: Option<tokio::task::JoinHandle<()>>,
+    recorder: Option<Arc<Recorder>>,
     _lock: StateLock,
 }
 
@@ -105,8 +110,15 @@ impl Pipeline {
         let mut first = LedgerActor::open(ledger_options.clone())?;
         adopt(&mut first, config);
         let (reading, died) = Reading::open(&config.state_dir, PARSERS);
+        let recorder =
+            config.record.as_ref().map(|record| Recorder::start(record, &config.providers));
+        let client = Client::new(client_options(config))?;
+        let client = match &recorder {
+            Some(recorder) => client.with_tap(Arc::clone(recorder) as _),
+            None => client,
+        };
         let shared = Arc::new(Shared {
-            client: Client::new(client_options(config))?,
+            client,
             ledger: Ledger::default(),
             reading,
             work: Work::default(),
@@ -143,6 +155,7 @@ impl Pipeline {
             ready,
             polled: Polled { receiver: polled, waiting },
             beat,
+            recorder,
             _lock: lock,
         })
     }
@@ -152,10 +165,22 @@ impl Pipeline {
         if let Some(beat) = &self.beat {
             beat.abort();
         }
-        self.supervisor
+        let ending = self
+            .supervisor
             .send(Shutdown { within })
             .await
-            .unwrap_or(Ending { delivered: false, written: false })
+            .unwrap_or(Ending { delivered: false, written: false });
+        if let Some(recorder) = &self.recorder {
+            recorder.finish(RECORDED_WITHIN);
+        }
+        ending
+    }
+
+    /// The providers after the configuration was read again, for whoever keeps a list of them.
+    pub fn declare(&self, providers: &[Arc<Provider>]) {
+        if let Some(recorder) = &self.recorder {
+            recorder.declare(providers);
+        }
     }
 }
 

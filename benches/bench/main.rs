@@ -7,6 +7,7 @@
 //! cargo bench -- poll                  an unchanged and a changed poll beside a bare fetch loop
 //! cargo bench -- scale 1000 [SECONDS]  the release binary against 1,000 fake providers over TLS
 //! cargo bench -- soak 100 60           100 providers at fifty times the pace for 60 minutes
+//! cargo bench -- replay                10,000 answers of a recording replayed
 //! cargo bench -- views                 `history` over 1,000,000 events, `status` with 10,000 providers
 //! ```
 //!
@@ -39,6 +40,7 @@ mod log;
 mod measure;
 mod parse;
 mod poll;
+mod replay;
 mod scale;
 mod server;
 mod soak;
@@ -55,6 +57,7 @@ fn main() {
         ["ledger"] => ledger::run(),
         ["log"] => log::run(),
         ["poll", rest @ ..] => poll::run(rest.first().copied()),
+        ["replay"] => replay::run(),
         ["views"] => views::run(),
         ["scale", count, rest @ ..] => {
             let count = count.parse().expect("scale takes a number of providers");
@@ -77,6 +80,6 @@ fn main() {
             log::run();
             poll::run(None);
         }
-        _ => eprintln!("parse, ledger, log, poll, scale N [SECONDS], views"),
+        _ => eprintln!("parse, ledger, log, poll, replay, scale N [SECONDS], views"),
     }
 }

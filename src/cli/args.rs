@@ -1,9 +1,11 @@
 //! The command line: every command and flag of the contract, with the help people read.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::filter::FilterArgs;
 
@@ -26,6 +28,13 @@ Exit status:
   1   something went wrong while running, storage included
   2   wrong usage or an invalid configuration
   75  the state directory is in use by another run";
+
+/// `replay` has one more way to end with 1.
+const REPLAY_EXIT_STATUSES: &str = "\
+Exit status:
+  0   done; with --against history: no difference
+  1   the recording or the ledger cannot be read; with --against history: there are differences
+  2   wrong usage or an invalid configuration";
 
 const AFTER_HELP: &str = "\
 Start:
@@ -68,6 +77,21 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// Reads the command line; also answers whether `--config` stands there, whatever its default.
+///
+/// # Errors
+/// Wrong usage, or a wish for help.
+pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<(Cli, bool), clap::Error> {
+    let matches = Cli::command().try_get_matches_from(line)?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    let below = matches.subcommand().map(|(_, below)| below);
+    let given = [Some(&matches), below]
+        .into_iter()
+        .flatten()
+        .any(|matches| matches.value_source("config") == Some(ValueSource::CommandLine));
+    Ok((cli, given))
 }
 
 /// What every command takes.
@@ -159,6 +183,21 @@ rotation too, until interrupted.
   statuswatch logs -f --provider openai
   statuswatch logs --json | jq -r '.title'", after_help = EXIT_STATUSES)]
     Logs(LogsArgs),
+    /// Run a recording through the present parsers, ledger and filters, without network
+    #[command(long_about = "\
+Run a recording of `run --record` through the present parsers, ledger and filters, with the times of the recording and \
+as fast as it goes, and print what would be reported. It works offline, and touches neither state nor logs.
+
+The providers are configured as they were when it was recorded; with --config, as in that file. With --against history \
+it prints what differs from what was reported then, by the ledger of the state directory: events that are missing, extra \
+or different.
+
+  statuswatch run --record recordings
+  statuswatch replay recordings
+  statuswatch replay recordings/2026-03-01T090000Z --json | jq .title
+  statuswatch replay recordings --config other.yaml
+  statuswatch replay recordings --against history", after_help = REPLAY_EXIT_STATUSES)]
+    Replay(ReplayArgs),
     /// Put a provider into providers.yaml, keeping its comments and order
     #[command(long_about = "\
 Put a provider into providers.yaml, keeping its comments and order. A file that is not there is begun. An address is \
@@ -233,6 +272,10 @@ pub struct RunArgs {
     /// What the console shows [default: the file's `console.format`]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
+    /// Record every changed answer in this directory, for `statuswatch replay` [default: the file's
+    /// `record.dir`]
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
 }
 
 /// What the console shows.
@@ -316,6 +359,27 @@ pub struct ProbeArgs {
     pub json: bool,
 }
 
+/// Arguments of `replay`.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// A recording, or one of the directories in it
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Print what differs from what was reported then; exit status 1 where anything does
+    #[arg(long, value_name = "WHAT")]
+    pub against: Option<Against>,
+    /// Print one JSON object a line, as in the event log
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a replay is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Against {
+    /// The events in the ledger of the state directory.
+    History,
+}
+
 /// Arguments of `add`.
 #[derive(Debug, Clone, Args)]
 pub struct AddArgs {
@@ -377,7 +441,6 @@ pub struct CompletionsArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_holds_together() {

@@ -21,6 +21,8 @@ mod online;
 pub mod output;
 pub mod probe;
 mod refuse;
+pub mod replay;
+pub mod replay_view;
 pub mod run;
 pub mod schema;
 pub mod status;
@@ -34,8 +36,6 @@ pub mod when;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use args::{Cli, Command, Common};
 use exit::Exit;
@@ -53,13 +53,14 @@ pub fn main() -> ExitCode {
 /// Runs the program with `line`, the program's name first.
 pub fn run(line: impl IntoIterator<Item = OsString>) -> Exit {
     let line: Vec<OsString> = line.into_iter().collect();
-    match Cli::try_parse_from(&line) {
-        Ok(cli) => ended(dispatch(cli)),
+    match args::parse(line.iter().cloned()) {
+        Ok((cli, configured)) => ended(dispatch(cli, configured)),
         Err(error) => refuse::usage(error, &line),
     }
 }
 
-fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+/// `configured`: `--config` was given.
+fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
     let Cli { common, run, command } = cli;
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(args) => run::run(&common, &args),
@@ -70,6 +71,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
         Command::Probe(args) => probe::run(&args),
         Command::Logs(args) => logs::run(&common, &args),
+        Command::Replay(args) => replay::run(&common, &args, configured),
         Command::Add(args) => add::run(&common, &args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Schema => schema::run(),

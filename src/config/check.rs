@@ -10,8 +10,8 @@ use super::interpolate::{Problem, interpolate};
 use super::keys;
 use super::mistake::{ConfigError, Mistake, Severity, visible};
 use super::model::{
-    Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Intensity, LogFormat, Rotation,
-    Supervision,
+    Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Intensity, LogFormat, Recording,
+    Rotation, Supervision,
 };
 use super::providers;
 use super::reader::{Complaint, Reader, Section, read_size};
@@ -161,6 +161,7 @@ fn config(
         diagnostics: diagnostics(reader, diagnostics_section.as_ref()),
         beat: sub(reader, "beat", keys::BEAT)
             .and_then(|section| beat(reader, &section, top.get("beat").map(|node| node.at))),
+        record: sub(reader, "record", keys::RECORD).map(|section| record(reader, &section)),
         providers: providers::read(reader, top.get("providers"), &defaults),
     })
 }
@@ -223,6 +224,14 @@ fn beat(
     }
     let url = reader.value(section, "url", "an address", providers::read_url)?;
     Some(Beat { url, every })
+}
+
+fn record(reader: &mut Reader<'_>, section: &Section<'_>) -> Recording {
+    let mut value = Recording::default();
+    set(&mut value.dir, reader.text(section, "dir").map(PathBuf::from));
+    set(&mut value.keep, reader.duration(section, "keep", &keys::RECORD_KEEP));
+    set(&mut value.max, reader.size(section, "max", &keys::RECORD_MAX));
+    value
 }
 
 fn event_log(reader: &mut Reader<'_>, section: Option<&Section<'_>>) -> EventLog {

@@ -12,6 +12,7 @@ pub(super) const TOP: &[&str] = &[
     "event_log",
     "diagnostics",
     "beat",
+    "record",
     "providers",
 ];
 pub(super) const SUPERVISION: &[&str] = &["restart_backoff", "intensity", "stall_after"];
@@ -21,6 +22,7 @@ pub(super) const CONSOLE: &[&str] = &["format"];
 pub(super) const EVENT_LOG: &[&str] = &["dir", "format", "rotation", "keep"];
 pub(super) const DIAGNOSTICS: &[&str] = &["dir", "level", "rotation", "keep"];
 pub(super) const BEAT: &[&str] = &["url", "every"];
+pub(super) const RECORD: &[&str] = &["dir", "keep", "max"];
 
 macro_rules! with_settings {
     ($($first:literal),*) => {
@@ -52,6 +54,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("event_log", EVENT_LOG),
     ("diagnostics", DIAGNOSTICS),
     ("beat", BEAT),
+    ("record", RECORD),
     ("intensity", INTENSITY),
     ("backoff", BACKOFF),
     ("json", JSON),
@@ -74,6 +77,10 @@ pub(super) const STALL_AFTER: Durations = Duration::from_millis(100)..=Duration:
 pub(super) const SHUTDOWN: Durations = Duration::from_millis(100)..=Duration::from_mins(1);
 /// Services that wait for a beat count in minutes; a day without one is no watch.
 pub(super) const EVERY: Durations = Duration::from_secs(1)..=Duration::from_hours(24);
+/// A recording is of use for as long as somebody may ask what was seen.
+pub(super) const RECORD_KEEP: Durations = Duration::from_hours(1)..=Duration::from_hours(400 * 24);
+/// Less would be removed as fast as it is written.
+pub(super) const RECORD_MAX: RangeInclusive<u64> = (1 << 20)..=(1 << 40);
 pub(super) const JITTER: RangeInclusive<f64> = 0.0..=0.5;
 pub(super) const MAX_BODY: RangeInclusive<u64> = (1 << 10)..=(64 << 20);
 pub(super) const MAX_ITEMS: RangeInclusive<u64> = 1..=100_000;

@@ -21,7 +21,7 @@ pub use edit::{EditError, add_provider};
 pub use mistake::{ConfigError, Mistake, Severity, count};
 pub use model::{
     Backoff, Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun,
-    Intensity, LogFormat, MaintenanceFilter, Provider, Rotation, Settings, Supervision,
+    Intensity, LogFormat, MaintenanceFilter, Provider, Recording, Rotation, Settings, Supervision,
 };
 pub use providers::is_id;
 pub use schema::schema;

@@ -29,6 +29,8 @@ pub struct Config {
     pub diagnostics: Diagnostics,
     /// The dead-man beat, if any.
     pub beat: Option<Beat>,
+    /// Where answers are recorded, if they are.
+    pub record: Option<Recording>,
     /// What to watch, in the order of the file, disabled ones left out.
     pub providers: Vec<Arc<Provider>>,
 }
@@ -254,6 +256,23 @@ pub struct Beat {
     pub url: Url,
     /// At least so long from one call to the next.
     pub every: Duration,
+}
+
+/// Where answers are recorded, and how much of them is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// Its directory; made where it is not there.
+    pub dir: PathBuf,
+    /// What is older is removed.
+    pub keep: Duration,
+    /// Bytes on disk; beyond it the oldest is removed.
+    pub max: u64,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("recordings"), keep: Duration::from_hours(14 * 24), max: 2 << 30 }
+    }
 }
 
 /// What is told of a provider. Empty lists let everything pass.

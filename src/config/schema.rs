@@ -246,6 +246,18 @@ shape! {
     }
 }
 
+shape! {
+    /// A recording of every changed answer, for `statuswatch replay`.
+    Record {
+        /// Its directory. Default recordings.
+        dir: String,
+        /// What is older is removed. 1h to 400d; default 14d.
+        keep: Duration,
+        /// What it may take on disk; the oldest is removed first. 1MiB to 1TiB; default 2GiB.
+        max: Size,
+    }
+}
+
 with_settings! {
     /// What holds for every provider that does not say otherwise.
     Defaults {}
@@ -353,6 +365,8 @@ struct File {
     diagnostics: Option<Diagnostics>,
     /// A dead-man beat. Default: none.
     beat: Option<Beat>,
+    /// A recording of every changed answer. Default: none.
+    record: Option<Record>,
     /// What to watch.
     providers: Vec<Entry>,
 }
@@ -385,6 +399,7 @@ mod tests {
             ("EventLog", keys::EVENT_LOG),
             ("Diagnostics", keys::DIAGNOSTICS),
             ("Beat", keys::BEAT),
+            ("Record", keys::RECORD),
         ] {
             assert_eq!(keys_of(&schema["$defs"][name]), known.iter().copied().collect(), "{name}");
         }

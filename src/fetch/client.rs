@@ -16,7 +16,7 @@ use super::failure::Phase;
 use super::hosts::HostGate;
 use super::proxy::{self, Proxies};
 use super::resolve::{Names, Resolver};
-use super::{Failure, FailureKind, Fetched, Request, retry, tls};
+use super::{Failure, FailureKind, Fetched, Polled, Request, Tap, retry, tls};
 
 /// Larger HTTP/2 header lists are refused; HTTP/1 ends at about 400 KiB and 100 headers.
 const HEADER_LIST: u32 = 64 << 10;
@@ -74,6 +74,7 @@ pub enum BuildError {
 #[derive(Clone)]
 pub struct Client {
     pub(super) inner: Arc<Inner>,
+    tap: Option<Arc<dyn Tap>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -177,22 +178,71 @@ impl Client {
             open: OnceLock::new(),
             recipe,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), tap: None })
+    }
+
+    /// The same client with `tap` beside it.
+    #[must_use]
+    pub fn with_tap(self, tap: Arc<dyn Tap>) -> Self {
+        Self { tap: Some(tap), ..self }
+    }
+
+    /// A poll of `provider` begins; for whoever stands beside the client.
+    pub fn began(&self, provider: &str) {
+        if let Some(tap) = &self.tap {
+            tap.began(provider);
+        }
+    }
+
+    /// The poll of `provider` has ended; for whoever stands beside the client.
+    pub fn ended(&self, provider: &str, poll: Polled<'_>) {
+        if let Some(tap) = &self.tap {
+            tap.ended(provider, poll);
+        }
     }
 
     /// Fetches. Waits for the host's turn first, which the deadline does not cover; dropping the
     /// future ends the wait or the request. A host that asked to be left alone is not asked: the
     /// failure says for how long.
-    pub async fn get(&self, request: Request<'_>) -> Result<Fetched, Failure> {
-        let turn = self.inner.gate.turn(request.url, request.pace, request.max_wait).await;
-        let _turn = turn.map_err(|until| left_alone(request.url, until))?;
-        let mut phase = Phase::Head;
-        let mut led_to = None;
-        let fetching = self.inner.fetch(&request, &mut led_to, &mut phase);
-        let fetched = timeout(request.timeout, fetching).await;
-        fetched
-            .unwrap_or_else(|_| Err(phase.timeout(request.timeout)))
-            .map_err(|failure| failure.behind(request.url, led_to.as_ref()))
+    pub fn get<'a>(
+        &'a self,
+        mut request: Request<'a>,
+    ) -> impl Future<Output = Result<Fetched, Failure>> + 'a {
+        let answer = self.tap.as_ref().and_then(|tap| tap.answer(&request)).map(Box::new);
+        let unknown = || self.tap.as_ref().is_some_and(|tap| tap.needs_body(&request));
+        if answer.is_none() && request.validators.is_some() && unknown() {
+            request.validators = None;
+        }
+        // Every poll that waits for its host carries this about: it holds no request twice.
+        async move {
+            if let Some(answer) = answer {
+                return *answer;
+            }
+            let turn = self.inner.gate.turn(request.url, request.pace, request.max_wait).await;
+            let _turn = match turn {
+                Ok(turn) => turn,
+                Err(until) => return self.seen(&request, Err(left_alone(request.url, until))),
+            };
+            let mut phase = Phase::Head;
+            let mut led_to = None;
+            let fetching = self.inner.fetch(&request, &mut led_to, &mut phase);
+            let fetched = timeout(request.timeout, fetching).await;
+            let fetched = fetched
+                .unwrap_or_else(|_| Err(phase.timeout(request.timeout)))
+                .map_err(|failure| failure.behind(request.url, led_to.as_ref()));
+            self.seen(&request, fetched)
+        }
+    }
+
+    fn seen(
+        &self,
+        request: &Request<'_>,
+        result: Result<Fetched, Failure>,
+    ) -> Result<Fetched, Failure> {
+        if let Some(tap) = &self.tap {
+            tap.came(request, &result);
+        }
+        result
     }
 
     /// Until when the address is not to be asked, as it or its host wishes, by someone who waits no

@@ -35,6 +35,22 @@ impl Failure {
     }
 }
 
+impl FailureKind {
+    /// What a status other than 200 and 304 stands for.
+    #[must_use]
+    pub const fn of_status(code: u16) -> Self {
+        match code {
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            404 => Self::NotFound,
+            410 => Self::Gone,
+            429 => Self::RateLimited,
+            500..=599 => Self::ServerError,
+            _ => Self::Status,
+        }
+    }
+}
+
 /// How far the request was when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {

@@ -15,6 +15,7 @@ mod request;
 mod resolve;
 mod retry;
 mod sessions;
+mod tap;
 mod tls;
 
 use std::time::Duration;
@@ -27,12 +28,15 @@ use crate::document::Document;
 pub use address::is_local;
 pub use client::{BuildError, Client, ClientOptions};
 pub use hosts::{HostGate, Turn};
+pub use tap::{Polled, Tap};
 
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// What to fetch.
     pub url: &'a Url,
+    /// The id of the provider it is made for, where it is part of a poll: see [`Tap`].
+    pub provider: Option<&'a str>,
     /// The `Accept` header.
     pub accept: &'a str,
     /// Sent back exactly as they came; `None`: unconditional.

@@ -257,13 +257,7 @@ async fn refusal(response: &mut Response, url: &Url, max_wait: Duration) -> Fail
     let wish = retry::after(response.headers(), clock::now());
     let kind = match status.as_u16() {
         403 | 429 | 503 if is_challenge(response).await => FailureKind::Challenge,
-        401 => FailureKind::Unauthorized,
-        403 => FailureKind::Forbidden,
-        404 => FailureKind::NotFound,
-        410 => FailureKind::Gone,
-        429 => FailureKind::RateLimited,
-        500..=599 => FailureKind::ServerError,
-        _ => FailureKind::Status,
+        code => FailureKind::of_status(code),
     };
     let mut message = status.as_u16().to_string();
     if let Some(reason) = status.canonical_reason() {

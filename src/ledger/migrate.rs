@@ -273,6 +273,23 @@ fn look_into(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// A database for one use: SQLite keeps it in memory and in a file without a name, which is gone
+/// with the process however that ends.
+pub(super) fn open_scratch() -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open("")?;
+    keep_plans(&connection)?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection.pragma_update(None, "journal_mode", "MEMORY")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -64 * 1024)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let transaction = connection.transaction()?;
+    migrate(&transaction, 0)?;
+    transaction.commit()?;
+    Ok(connection)
+}
+
 fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), LedgerError> {
     let opening = |error: rusqlite::Error| LedgerError::opening(path, &error);
     connection.busy_timeout(BUSY).map_err(opening)?;

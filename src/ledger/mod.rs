@@ -4,6 +4,7 @@
 //! * [`reconcile`] is the pure heart: what is known and what a snapshot says in, what is new out.
 //! * `commit` carries one poll's result through reconciliation into the transaction.
 //! * `adopt` takes over what the event log holds beyond a database that was restored or begun anew.
+//! * [`ScratchLedger`] is the same without an actor and a clock, for a recording that is played again.
 //! * `store` and `migrate` hold the SQL; [`Reader`] is for everybody else, while `run` is writing.
 //!
 //! Promises: events, what was seen and the checkpoint change in one transaction; `seq` has no gap;
@@ -39,6 +40,7 @@ mod provider_time;
 mod read;
 pub mod reconcile;
 mod retention;
+mod scratch;
 mod store;
 mod suspect;
 mod vanished;
@@ -59,6 +61,7 @@ pub use migrate::{DATABASE, open_writer};
 pub use network::{Network, Polled};
 pub use offline::OwnNetwork;
 pub use read::{OpenItem, ProviderRow, Query, Reader, SinkRow};
+pub use scratch::ScratchLedger;
 
 /// The version of the SQLite library in use.
 #[must_use]

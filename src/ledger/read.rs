@@ -143,6 +143,11 @@ pub struct Query {
 }
 
 impl Reader {
+    /// Of a ledger that nobody else has open.
+    pub(super) const fn of(db: Connection) -> Self {
+        Self { db }
+    }
+
     /// Opens the ledger in `state_dir`.
     pub fn open(state_dir: &Path) -> Result<Self, LedgerError> {
         Ok(Self { db: migrate::open_reader(state_dir)? })

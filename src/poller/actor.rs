@@ -14,10 +14,8 @@ use super::progress::Progress;
 use super::schedule::{self, Slot};
 use super::shared::Shared;
 use super::trouble::Trouble;
-use super::verify;
 use crate::config::Provider;
 use crate::event::Time;
-use crate::fetch::FailureKind;
 use crate::ledger::{
     Checkpoint, Failed, LedgerError, Loaded, Polled, Record, Recorded, Unchanged, Verdict,
 };
@@ -219,10 +217,7 @@ impl Poller {
 
     /// Decides whether the validators are to be used at the next poll.
     fn judge_validators(&mut self) {
-        let (now, checkpoint) = (crate::clock::now(), &self.start.checkpoint);
-        let interval = self.provider.settings.interval;
-        let verify = verify::is_due(&self.provider.id, checkpoint, interval, now);
-        let distrust = verify::is_distrusted(checkpoint, now);
+        let (verify, distrust) = self.start.judged(&self.provider, crate::clock::now());
         if (verify, distrust) != (self.start.verify, self.start.distrust) {
             let start = Arc::make_mut(&mut self.start);
             (start.verify, start.distrust) = (verify, distrust);
@@ -240,9 +235,8 @@ impl Poller {
             (Arc::clone(&self.shared), Arc::clone(&self.provider), self.generation);
         // As far as it can be said before the ledger has answered.
         let next = shared.on_the_wall(self.next(began, shared.time()));
-        let (former, now) = (&self.start.checkpoint, crate::clock::now());
-        let trusted = (former.false_304_at, former.unconditional_until);
-        let found_out = (Some(now), Some(verify::distrust_until(former, now)));
+        let trusted = self.start.trust(false, crate::clock::now());
+        let found_out = self.start.trust(true, crate::clock::now());
         async move {
             match outcome {
                 Outcome::Unchanged { validators, companions, full } => {
@@ -386,9 +380,8 @@ impl Poller {
                 "its server said \"not modified\" of a page that had changed: it is asked for in full"
             );
         } else {
-            let former = &self.start.checkpoint;
-            checkpoint.false_304_at = former.false_304_at;
-            checkpoint.unconditional_until = former.unconditional_until;
+            (checkpoint.false_304_at, checkpoint.unconditional_until) =
+                self.start.trust(false, crate::clock::now());
         }
     }
 
@@ -424,14 +417,7 @@ impl Poller {
 
     fn fail(&mut self, trouble: Trouble, now: Time, context: &mut Context<Self>) {
         self.failures = self.failures.saturating_add(1);
-        // What was answered could not be read: a 304 to it must not pass for a good answer.
-        let forget = trouble.kind.is_none();
-        if forget || matches!(trouble.kind, Some(FailureKind::NotFound | FailureKind::Gone)) {
-            let start = Arc::make_mut(&mut self.start);
-            start.unread = start.unread.saturating_add(1);
-            start.checkpoint.validators = crate::fetch::Validators::default();
-            start.checkpoint.body_hash = None;
-        }
+        let forget = Arc::make_mut(&mut self.start).failed(&trouble);
         tracing::debug!(
             provider = self.provider.id,
             reason = trouble.reason,

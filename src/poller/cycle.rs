@@ -14,7 +14,7 @@ use super::verify;
 use super::work::{Place, Turn};
 use crate::config::Provider;
 use crate::document::Shape;
-use crate::fetch::{Answer, Fetched, Request, Validators};
+use crate::fetch::{Answer, Fetched, Polled, Request, Validators};
 use crate::ledger::{Binding, Checkpoint, Companion};
 use crate::snapshot::Snapshot;
 use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source, detect};
@@ -54,6 +54,22 @@ pub enum Outcome {
     },
     /// Nothing usable.
     Failed(Trouble),
+}
+
+impl Outcome {
+    /// In a word, for whoever stands beside the client.
+    fn polled(&self) -> Polled<'_> {
+        match self {
+            Self::Unchanged { .. } => Polled::Unchanged,
+            Self::Failed(_) => Polled::Failed,
+            Self::Read { checkpoint, .. } => {
+                checkpoint.binding.as_ref().map_or(Polled::Failed, |binding| Polled::Read {
+                    source: &binding.source,
+                    document: &binding.document_url,
+                })
+            }
+        }
+    }
 }
 
 /// What a poll starts from.
@@ -109,10 +125,10 @@ pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, T
 
 /// Polls once, in this place. Does not touch the ledger.
 pub async fn poll(shared: &Shared, provider: &Provider, start: &Start, place: Place) -> Outcome {
-    match attempt(shared, provider, start, place).await {
-        Ok(outcome) => outcome,
-        Err(trouble) => Outcome::Failed(trouble),
-    }
+    shared.client.began(&provider.id);
+    let outcome = attempt(shared, provider, start, place).await.unwrap_or_else(Outcome::Failed);
+    shared.client.ended(&provider.id, outcome.polled());
+    outcome
 }
 
 async fn attempt(
@@ -244,6 +260,7 @@ pub(super) fn request<'a>(
     let settings = &provider.settings;
     Request {
         url,
+        provider: Some(&provider.id),
         accept,
         validators,
         timeout: settings.timeout,

@@ -26,6 +26,7 @@ pub mod reading;
 mod recognise;
 pub mod schedule;
 mod shared;
+mod start;
 mod trouble;
 mod verify;
 pub mod work;

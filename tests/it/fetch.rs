@@ -125,6 +125,7 @@ fn client() -> Client {
 fn request(url: &Url) -> Request<'_> {
     Request {
         url,
+        provider: None,
         accept: "application/json",
         validators: None,
         timeout: Duration::from_secs(10),

@@ -45,6 +45,7 @@ mod outages;
 mod politeness;
 mod power;
 mod reasons;
+mod recording;
 mod replay;
 mod restored;
 mod run;

@@ -4,6 +4,7 @@
 mod captures;
 mod every;
 mod own;
+mod recorded;
 mod sequences;
 
 use std::fmt::Write as _;

@@ -37,6 +37,9 @@ async fn begin(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     if let Some(dir) = &common.state {
         config.state_dir.clone_from(dir);
     }
+    if let Some(dir) = &args.record {
+        config.record.get_or_insert_default().dir.clone_from(dir);
+    }
     keep_from_others();
     let lock = match StateLock::acquire(&config.state_dir) {
         Ok(lock) => lock,
@@ -203,7 +206,7 @@ async fn until_the_end(
                 return End::Asked("the terminal was closed");
             }
             Next::Signal(Signalled::Reload) => {
-                reload(common, config, pipeline).await;
+                reload(common, args, config, pipeline).await;
                 reopen(pipeline);
             }
             Next::Signal(Signalled::Reopen) => reopen(pipeline),
@@ -226,7 +229,7 @@ fn reopen(pipeline: &Pipeline) {
 }
 
 /// Reads the configuration again: an invalid one changes nothing and says why.
-async fn reload(common: &Common, config: &Config, pipeline: &Pipeline) {
+async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pipeline) {
     let fresh = match context::read(common) {
         Ok(loaded) => loaded.config,
         Err(error) => {
@@ -245,12 +248,15 @@ async fn reload(common: &Common, config: &Config, pipeline: &Pipeline) {
                 &config.beat,
             )
             && (common.state.is_some() || fresh.state_dir == config.state_dir)
+            && (args.record.is_some() || fresh.record == config.record)
     };
     if !same(&fresh) {
         tracing::warn!(
-            "only providers and defaults are reloaded; state_dir, supervision, console, logs, diagnostics and beat need a restart"
+            "only providers and defaults are reloaded; state_dir, supervision, console, logs, diagnostics, beat and record need a restart"
         );
     }
+    // A provider that is new is recorded from its first poll on.
+    pipeline.declare(&fresh.providers);
     match pipeline.supervisor.send(Reload(fresh.providers)).await {
         Ok(Ok(changes)) => tracing::warn!(
             started = changes.start.len(),

@@ -4,5 +4,6 @@ pub(crate) mod bench;
 pub(crate) mod binary;
 pub(crate) mod namespace;
 pub(crate) mod provider;
+pub(crate) mod recording;
 pub(crate) mod strace;
 pub(crate) mod wait;

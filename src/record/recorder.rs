@@ -1,0 +1,297 @@
+//! The recorder: beside the client, on the pollers' threads. It compares, and hands what is news to
+//! its writer.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use url::Url;
+
+use super::address::{label, secrets};
+use super::entry;
+use super::line::Line;
+use super::reader::{Entry, Reader};
+use super::segment;
+use super::state::{Addresses, Seen, What, Written};
+use super::writer::{self, Group, Job};
+use crate::clock;
+use crate::config::{Provider, Recording};
+use crate::event::Time;
+use crate::fetch::{Failure, Fetched, Polled, Request, Tap};
+
+/// Polls that may wait to be written.
+const QUEUE: usize = 1024;
+
+/// Bytes of bodies that may wait to be written.
+const WAITING: u64 = 64 << 20;
+
+/// Records what pollers are answered. It never keeps one waiting.
+pub struct Recorder {
+    shared: Arc<Shared>,
+    jobs: SyncSender<Job>,
+}
+
+/// What the recorder and its writer share.
+pub(super) struct Shared {
+    state: Mutex<HashMap<String, Watched>>,
+    /// Counts segments: what was written in an older one is written once more.
+    pub(super) segment: AtomicU64,
+    /// Bytes of bodies that wait.
+    pub(super) waiting: AtomicU64,
+    /// Polls that were left out.
+    pub(super) lost: AtomicU64,
+}
+
+/// A provider.
+struct Watched {
+    page: Url,
+    secrets: Arc<Vec<Vec<u8>>>,
+    addresses: Addresses,
+    /// The poll that runs.
+    poll: Vec<Seen>,
+    began: Time,
+    /// What tells the lines of the last poll that was written from the next.
+    key: Time,
+    /// Polls since its last line that brought nothing new, and when the last one was.
+    unchanged: u64,
+    unchanged_at: Time,
+}
+
+impl Watched {
+    fn new(provider: &Provider) -> Self {
+        Self {
+            page: provider.url.clone(),
+            secrets: Arc::new(secrets(&provider.url)),
+            addresses: Addresses::default(),
+            poll: Vec::new(),
+            began: Time::MIN_UTC,
+            key: Time::MIN_UTC,
+            unchanged: 0,
+            unchanged_at: Time::MIN_UTC,
+        }
+    }
+
+    /// When the poll of `lines` began, where that has to be said: there are several lines, or the
+    /// poll before was within the same millisecond.
+    fn key_of(&mut self, lines: &[Written]) -> Option<Time> {
+        let single = match lines {
+            [Written { line, .. }] => line.at,
+            _ => None,
+        };
+        let mut key = single.unwrap_or(self.began);
+        let same = key == self.key;
+        if same {
+            key += chrono::Duration::milliseconds(1);
+        }
+        self.key = key;
+        (same || single.is_none()).then_some(key)
+    }
+
+    /// The line for the polls that brought nothing new, if there were any.
+    fn quiet(&mut self, provider: &str) -> Option<Line> {
+        let polls = std::mem::take(&mut self.unchanged);
+        (polls > 0).then(|| Line {
+            at: Some(self.unchanged_at),
+            provider: Some(provider.to_owned()),
+            unchanged: Some(polls),
+            ..Line::default()
+        })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Watched>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What could not be written counts as never seen.
+    pub(super) fn give_up(&self, group: &Group) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.lock();
+        let Some(watched) = state.get_mut(&group.provider) else { return };
+        for Written { line, .. } in &group.lines {
+            if let Some(label) = &line.url {
+                watched.addresses.forget(label);
+            }
+        }
+    }
+}
+
+impl Recorder {
+    /// Starts recording. Nothing is written before the first poll has ended.
+    #[must_use]
+    pub fn start(options: &Recording, providers: &[Arc<Provider>]) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            segment: AtomicU64::new(1),
+            waiting: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+        });
+        let (jobs, queue) = sync_channel(QUEUE);
+        let recorder = Arc::new(Self { shared: Arc::clone(&shared), jobs });
+        recorder.declare(providers);
+        recorder.restore(&options.dir);
+        let options = options.clone();
+        let begun = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || writer::run(options, &shared, &queue));
+        if let Err(error) = begun {
+            tracing::warn!(%error, "nothing is recorded: a thread cannot be started");
+        }
+        recorder
+    }
+
+    /// The providers of the configuration, at the start and after it was read again.
+    pub fn declare(&self, providers: &[Arc<Provider>]) {
+        let mut state = self.shared.lock();
+        let mut former = std::mem::take(&mut *state);
+        for provider in providers {
+            let known = former.remove(&provider.id).filter(|known| known.page == provider.url);
+            state.insert(provider.id.clone(), known.unwrap_or_else(|| Watched::new(provider)));
+        }
+        drop(state);
+        let entries = providers.iter().map(|provider| entry::of(provider)).collect();
+        self.send(Job::Declare(clock::now(), entries));
+    }
+
+    /// Takes over what the newest segment in `dir` knows of addresses: a 304 is enough then.
+    fn restore(&self, dir: &std::path::Path) {
+        let newest = segment::all(dir).unwrap_or_default().pop();
+        let Some(mut reader) = newest.map(|path| Reader::of(vec![PathBuf::from(&path)])) else {
+            return;
+        };
+        let mut state = self.shared.lock();
+        while let Ok(Some(entry)) = reader.next_entry() {
+            let Entry::Poll(poll) = entry else { continue };
+            let Some(watched) = state.get_mut(&poll.provider) else { continue };
+            for line in &poll.answers {
+                if let Some(label) = &line.url {
+                    watched.addresses.restore(label.clone(), line);
+                }
+            }
+        }
+    }
+
+    /// Writes what is held back and ends the recording; waits for that so long at most.
+    pub fn finish(&self, within: Duration) {
+        let mut state = self.shared.lock();
+        let quiet = state.iter_mut().filter_map(|(id, watched)| watched.quiet(id)).collect();
+        drop(state);
+        let (sender, done): (_, Receiver<()>) = sync_channel(1);
+        self.send(Job::Finish(clock::now(), quiet, sender));
+        // It is good up to where it is.
+        if done.recv_timeout(within).is_err() {
+            tracing::debug!("the recording was not ended in order");
+        }
+    }
+
+    /// Polls that were left out so far.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, job: Job) {
+        let bytes = job.bytes();
+        let waiting = self.shared.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let sent = if waiting > 0 && waiting + bytes > WAITING {
+            Err(job)
+        } else {
+            self.jobs.try_send(job).map_err(|error| match error {
+                TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
+            })
+        };
+        if let Err(job) = sent {
+            self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            if let Job::Group(group) = job {
+                if self.shared.lost.load(Ordering::Relaxed) == 0 {
+                    tracing::warn!("the recording cannot keep up: some answers are left out of it");
+                }
+                self.shared.give_up(&group);
+            }
+        }
+    }
+}
+
+impl Tap for Recorder {
+    fn began(&self, provider: &str) {
+        if let Some(watched) = self.shared.lock().get_mut(provider) {
+            watched.poll.clear();
+            watched.began = clock::now();
+        }
+    }
+
+    fn needs_body(&self, request: &Request<'_>) -> bool {
+        let state = self.shared.lock();
+        let watched = request.provider.and_then(|id| state.get(id));
+        watched.is_some_and(|watched| {
+            !watched.addresses.knows_body(&label(request.url, &watched.page))
+        })
+    }
+
+    fn came(&self, request: &Request<'_>, result: &Result<Fetched, Failure>) {
+        let mut state = self.shared.lock();
+        let Some(watched) = request.provider.and_then(|id| state.get_mut(id)) else { return };
+        let label = label(request.url, &watched.page);
+        let elsewhere =
+            matches!(result, Ok(Fetched::Body(answer)) if answer.document.url != *request.url);
+        watched.poll.push(Seen {
+            label,
+            at: clock::now(),
+            elsewhere,
+            conditional: request.validators.is_some(),
+            what: What::of(result),
+        });
+    }
+
+    fn ended(&self, provider: &str, poll: Polled<'_>) {
+        let mut state = self.shared.lock();
+        let Some(watched) = state.get_mut(provider) else { return };
+        let segment = self.shared.segment.load(Ordering::Relaxed);
+        let now = clock::now();
+        let first = match poll {
+            Polled::Read { source, document } => {
+                Some((label(document, &watched.page), source.to_owned()))
+            }
+            Polled::Unchanged | Polled::Failed => None,
+        };
+        let seen = std::mem::take(&mut watched.poll);
+        let mut lines = Vec::new();
+        for seen in seen {
+            let name = seen.label.clone();
+            let Some(mut written) = watched.addresses.take(seen, segment) else { continue };
+            written.line.source = first
+                .as_ref()
+                .filter(|(label, _)| *label == name)
+                .map(|(_, source)| source.clone());
+            written.line.url = Some(name);
+            lines.push(written);
+        }
+        if lines.is_empty() {
+            if poll == Polled::Unchanged {
+                watched.unchanged += 1;
+                watched.unchanged_at = now;
+                return;
+            }
+            let line = Line { at: Some(now), again: true, ..Line::default() };
+            lines.push(Written { line, body: None });
+        }
+        let poll = watched.key_of(&lines);
+        for Written { line, .. } in &mut lines {
+            line.provider = Some(provider.to_owned());
+            line.poll = poll;
+        }
+        let group = Group {
+            provider: provider.to_owned(),
+            at: now,
+            quiet: watched.quiet(provider),
+            lines,
+            secrets: Arc::clone(&watched.secrets),
+        };
+        drop(state);
+        self.send(Job::Group(Box::new(group)));
+    }
+}
