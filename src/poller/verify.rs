@@ -19,6 +19,8 @@ use url::Url;
 
 /// One poll in so many is in full, give or take a quarter.
 const ONE_IN: u32 = 50;
+/// However often a page is polled, it is not asked for in full more often than this.
+const SHORTEST: Duration = Duration::from_secs(20);
 /// A page that is seldom polled is asked for in full at least this often.
 const LONGEST: Duration = Duration::from_hours(6);
 /// How long a page is asked for in full once its server was found out; the second time for a week.
@@ -35,7 +37,7 @@ pub(super) fn is_due(id: &str, checkpoint: &Checkpoint, interval: Duration, now:
         && checkpoint.full_at.is_none_or(|last| {
             // A clock that was set back makes nothing due, but not for ever.
             let age = (now - last).abs().to_std().unwrap_or(Duration::MAX);
-            age >= spread(id, last, (interval * ONE_IN).min(LONGEST))
+            age >= spread(id, last, (interval * ONE_IN).clamp(SHORTEST, LONGEST))
         })
 }
 
