@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use chrono::Utc;
 use statuswatch::event::{Impact, Status};
-use statuswatch::world::platform::Platform;
-use statuswatch::world::{Opening, Posted, State};
+use statuswatch::fake::platform::Platform;
+use statuswatch::fake::{Opening, Posted, State};
 
 const TEXT: &str = "We are seeing elevated error rates for a part of requests in the European regions. Our engineers have found \
                     the cause in a routing change, are rolling it back, and will tell more within half an hour. Requests that failed may be repeated.";
@@ -70,7 +70,7 @@ pub(crate) struct Version {
 impl Story {
     /// Of a Statuspage whose summary has about `bytes`.
     pub(crate) fn new(bytes: usize) -> Self {
-        let platform = &statuswatch::world::platform::Statuspage;
+        let platform = &statuswatch::fake::platform::Statuspage;
         let mut state = grown(platform, "api/v2/summary.json", bytes);
         state.window = Some(20);
         state.import(Utc::now(), 20);
@@ -80,7 +80,7 @@ impl Story {
     }
 
     fn show(&mut self) {
-        let documents = statuswatch::world::platform::Statuspage.documents(&self.state);
+        let documents = statuswatch::fake::platform::Statuspage.documents(&self.state);
         let body = |path: &str| documents[path].body.clone();
         self.told.push(Version {
             summary: body("api/v2/summary.json"),

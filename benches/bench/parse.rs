@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use statuswatch::document::Document;
+use statuswatch::fake::platform::PLATFORMS;
 use statuswatch::snapshot::Snapshot;
 use statuswatch::source::{self, Documents, Limits, SOURCES, Source};
-use statuswatch::world::platform::PLATFORMS;
 
 use crate::documents::grown;
 use crate::fixtures::steps;

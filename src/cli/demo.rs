@@ -11,7 +11,7 @@ use super::args::{Common, DemoArgs, RunArgs};
 use super::exit::Exit;
 use super::output;
 use crate::clock;
-use crate::world::{DEFAULT_DURATION, Storm, Universe};
+use crate::fake::{DEFAULT_DURATION, Storm, Universe};
 
 /// How long the demo goes on after the last act, so that its end is seen too.
 const AFTERWARDS: Duration = Duration::from_secs(3);

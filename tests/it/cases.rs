@@ -69,14 +69,16 @@ fn exists(test: &str) -> bool {
     let Some((module, name)) = test.rsplit_once("::") else {
         return false;
     };
-    let (place, module) = match module.strip_suffix("::tests") {
-        Some(module) => ("src", module),
-        None => ("tests/it", module),
+    let units = ["src", "crates/model/src", "crates/sources/src", "crates/fake/src"];
+    let (places, module) = match module.strip_suffix("::tests") {
+        Some(module) => (&units[..], module),
+        None => (&["tests/it"][..], module),
     };
     // A module within the file may stand in between.
-    let files = [module, module.rsplit_once("::").map_or(module, |(outer, _)| outer)]
-        .map(|module| root().join(place).join(module.replace("::", "/")))
-        .into_iter()
+    let modules = [module, module.rsplit_once("::").map_or(module, |(outer, _)| outer)];
+    let files = places
+        .iter()
+        .flat_map(|place| modules.map(|module| root().join(place).join(module.replace("::", "/"))))
         .flat_map(|path| [path.with_extension("rs"), path.join("mod.rs"), path.join("tests.rs")]);
     files.into_iter().filter(|file| file.is_file()).any(|file| has_test(&file, name))
 }

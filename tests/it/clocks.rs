@@ -8,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 use serde_json::Value;
 use statuswatch::event::Status;
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Authority, Flaw, Posted, Provider, Server, World};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Authority, Flaw, Posted, Provider, Server, World};
 
 use crate::support::bench::lines;
 use crate::support::binary::{Bench, Run};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::Utc;
-use statuswatch::world::{Etag, Fault, Provider, Request, Server};
+use statuswatch::fake::{Etag, Fault, Provider, Request, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::alone;

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use statuswatch::event::{Impact, Status};
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Posted, Provider, Server};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Posted, Provider, Server};
 
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::{alone, provider};

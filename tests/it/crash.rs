@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use rustix::process::Signal;
 use statuswatch::event::Impact;
+use statuswatch::fake::platform::Statuspage;
 use statuswatch::sink::LogReader;
-use statuswatch::world::platform::Statuspage;
 
 use crate::support::bench::{Bench, Watch, parse};
 use crate::support::provider::{alone, provider};

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Provider, Server, World};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Provider, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::provider;

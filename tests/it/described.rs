@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use serde_json::{Value, json};
-use statuswatch::world::Provider;
+use statuswatch::fake::Provider;
 
 use crate::support::binary::Bench;
 use crate::support::provider::alone;

@@ -167,7 +167,7 @@ fn the_examples_of_configuration_are_valid() {
 #[test]
 fn the_readme_names_every_field_of_an_event() {
     let named = code(&prose(&text("README.md")));
-    let code = text("src/event/status_event.rs");
+    let code = text("crates/model/src/event/status_event.rs");
     let (_, body) = code.split_once("pub struct StatusEvent {").unwrap();
     let fields: Vec<&str> = body
         .split("\n}")
@@ -208,7 +208,8 @@ fn files_named_in_the_documents_exist() {
             if !is_path || word.contains(['*', '<', '{']) || word.contains("acmestatus") {
                 continue;
             }
-            let places = [root().join(&word), root().join("src").join(&word)];
+            let below = ["", "src", "crates/model/src", "crates/sources/src", "crates/fake/src"];
+            let places = below.map(|place| root().join(place).join(&word));
             assert!(
                 places.iter().any(|place| place.exists()),
                 "{document} names `{word}`, which is not there"

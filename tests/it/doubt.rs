@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use statuswatch::world::{Provider, Server};
+use statuswatch::fake::{Provider, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::alone;

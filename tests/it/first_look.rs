@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use statuswatch::world::{Etag, Provider, Server};
+use statuswatch::fake::{Etag, Provider, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::alone;

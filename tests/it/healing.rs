@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 use statuswatch::event::{ComponentStatus, Impact, Status};
-use statuswatch::world::platform::{Atom, IncidentIo, Platform, Statuspage};
-use statuswatch::world::{Fault, Posted, Provider, Server, World};
+use statuswatch::fake::platform::{Atom, IncidentIo, Platform, Statuspage};
+use statuswatch::fake::{Fault, Posted, Provider, Server, World};
 
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::{alone, provider};

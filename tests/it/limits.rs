@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use statuswatch::event::Impact;
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Fault, Provider, Server, World};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Fault, Provider, Server, World};
 
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::provider;

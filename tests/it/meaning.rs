@@ -7,8 +7,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use statuswatch::event::{Impact, Status};
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Fault, Provider, Server, World};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Fault, Provider, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};

@@ -3,8 +3,8 @@
 //! `STATUSWATCH_POLLS=50 cargo test --test it memory:: -- --nocapture` meets each of them so many
 //! times.
 
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Fault, Provider, Server};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Fault, Provider, Server};
 
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::{alone, provider};

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use statuswatch::event::Impact;
-use statuswatch::world::platform::Statuspage;
+use statuswatch::fake::platform::Statuspage;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 

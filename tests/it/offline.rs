@@ -4,8 +4,8 @@
 use std::net::TcpListener;
 
 use serde_json::Value;
-use statuswatch::world::platform::{Atom, Statuspage};
-use statuswatch::world::{Fault, Provider, Server, World};
+use statuswatch::fake::platform::{Atom, Statuspage};
+use statuswatch::fake::{Fault, Provider, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::provider;

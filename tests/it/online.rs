@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::Utc;
 use serde_json::Value;
 use statuswatch::event::Impact;
-use statuswatch::world::platform::{BetterStack, IncidentIo, Instatus, Statuspage};
-use statuswatch::world::{Fault, Provider, Server, World};
+use statuswatch::fake::platform::{BetterStack, IncidentIo, Instatus, Statuspage};
+use statuswatch::fake::{Fault, Provider, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};
@@ -141,7 +141,7 @@ async fn what_is_no_status_page_is_told_in_a_few_lines() {
     pages[0].become_html(true);
     pages[1].set_document("", "text/html", "<!DOCTYPE html><title>Statuspage | Atlassian</title>");
     pages[2].fault(Fault::Empty);
-    pages[4].fault(Fault::Status(429, Some(statuswatch::world::RetryAfter::Seconds(60))));
+    pages[4].fault(Fault::Status(429, Some(statuswatch::fake::RetryAfter::Seconds(60))));
     pages[5].fault(Fault::Status(403, None));
     let server = Server::start_each(World::new(pages)).await.unwrap();
     let bench = Bench::new();

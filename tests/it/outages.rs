@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use statuswatch::event::{Impact, Status};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Fault, Provider, Request, Server, World};
 use statuswatch::ledger::Reader;
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Fault, Provider, Request, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::provider;

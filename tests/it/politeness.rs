@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Charset, Fault, Provider, Request, RetryAfter, Server, World};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Charset, Fault, Provider, Request, RetryAfter, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};

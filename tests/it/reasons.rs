@@ -1,8 +1,8 @@
 //! What is said of a failed poll: one line that a person can act on.
 
 use statuswatch::event::Impact;
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Fault, Provider, Server, World};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Fault, Provider, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};

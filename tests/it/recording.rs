@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 use serde_json::Value;
 use statuswatch::event::{ComponentStatus, Impact, Status};
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Fault, Provider, Server};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Fault, Provider, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use serde_json::Value;
-use statuswatch::world::{Etag, Provider, Request, Server};
+use statuswatch::fake::{Etag, Provider, Request, Server};
 
 use crate::support::binary::{Bench, events_in};
 use crate::support::provider::alone;

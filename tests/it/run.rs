@@ -7,8 +7,8 @@ mod restarts;
 mod talk;
 
 use statuswatch::event::Impact;
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Posted, Provider, Request, Server};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Posted, Provider, Request, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use statuswatch::event::Impact;
-use statuswatch::world::platform::{PLATFORMS, Platform};
-use statuswatch::world::{Authority, Fault, Flaw, Provider, Server, World};
+use statuswatch::fake::platform::{PLATFORMS, Platform};
+use statuswatch::fake::{Authority, Fault, Flaw, Provider, Server, World};
 
 const SECRET: &str = "S3CRET-t0ken-7f";
 

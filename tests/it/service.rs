@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Provider, Server};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Provider, Server};
 
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::{alone, provider};

@@ -8,12 +8,12 @@ use actix::System;
 use serde_json::Value;
 use statuswatch::config::{Config, Console, ConsoleFormat};
 use statuswatch::event::{Impact, Status};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Posted, Provider, Request, Server, World};
 use statuswatch::ledger::StateLock;
 use statuswatch::pipeline::{How, Pipeline};
 use statuswatch::poller::Sabotage;
 use statuswatch::supervisor::WhatToBreak;
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Posted, Provider, Request, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::provider;

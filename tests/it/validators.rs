@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 use statuswatch::event::Impact;
-use statuswatch::world::platform::{Rss, Statuspage};
-use statuswatch::world::{Fault, Request};
+use statuswatch::fake::platform::{Rss, Statuspage};
+use statuswatch::fake::{Fault, Request};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};

@@ -1,8 +1,8 @@
 //! What providers ask of us: no pause is longer than the user allows, and who asked for it is said.
 
 use rusqlite::Connection;
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Fault, RetryAfter, Server, World};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Fault, RetryAfter, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};

@@ -8,8 +8,8 @@ use feed_rs::parser;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use statuswatch::event::{ComponentStatus, Impact, Status};
-use statuswatch::world::platform::{Atom, IncidentIo, JsonFeed, PLATFORMS, Rss, Statuspage};
-use statuswatch::world::{Etag, Fault, Provider, Server, World};
+use statuswatch::fake::platform::{Atom, IncidentIo, JsonFeed, PLATFORMS, Rss, Statuspage};
+use statuswatch::fake::{Etag, Fault, Provider, Server, World};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 

@@ -7,8 +7,8 @@ use chrono::{TimeZone as _, Utc};
 use flate2::read::GzDecoder;
 use rustls::pki_types::pem::PemObject as _;
 use statuswatch::event::Impact;
-use statuswatch::world::platform::{IncidentIo, Rss, Statuspage};
-use statuswatch::world::{Authority, Charset, Fault, Flaw, Provider, RetryAfter, Server, World};
+use statuswatch::fake::platform::{IncidentIo, Rss, Statuspage};
+use statuswatch::fake::{Authority, Charset, Fault, Flaw, Provider, RetryAfter, Server, World};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

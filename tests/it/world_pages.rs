@@ -3,8 +3,8 @@
 use chrono::{Duration, Utc};
 use serde_json::Value;
 use statuswatch::event::{Impact, Status};
-use statuswatch::world::Provider;
-use statuswatch::world::platform::{Statuspage, by_name};
+use statuswatch::fake::Provider;
+use statuswatch::fake::platform::{Statuspage, by_name};
 
 use crate::support::provider::provider;
 

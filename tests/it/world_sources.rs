@@ -4,10 +4,10 @@
 use chrono::Utc;
 use statuswatch::document::Document;
 use statuswatch::event::{ComponentStatus, Impact, Kind, Status};
+use statuswatch::fake::Provider;
+use statuswatch::fake::platform::{PLATFORMS, Platform};
 use statuswatch::snapshot::Snapshot;
 use statuswatch::source::{Documents, Known, Limits, SOURCES, by_name};
-use statuswatch::world::Provider;
-use statuswatch::world::platform::{PLATFORMS, Platform};
 use url::Url;
 
 use crate::support::provider::provider;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use statuswatch::event::{Impact, Kind, Status};
-use statuswatch::world::{DEFAULT_DURATION, Storm, Universe};
+use statuswatch::fake::{DEFAULT_DURATION, Storm, Universe};
 
 use crate::support::provider::Raw;
 

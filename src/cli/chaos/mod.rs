@@ -17,7 +17,7 @@ use super::args::ChaosArgs;
 use super::demo::{Sky, write_config};
 use super::exit::Exit;
 use super::output;
-use crate::world::Storm;
+use crate::fake::Storm;
 use verdict::Verdict;
 
 /// How long the program may take to have told everything once nothing is killed any more.

@@ -8,8 +8,8 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::event::StatusEvent;
+use crate::fake::Publication;
 use crate::ledger::{Query, Reader};
-use crate::world::Publication;
 
 /// Counts, all of them zero but the first ones where everything is well.
 #[derive(Debug, Default, Serialize)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Fault, Server, World};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Fault, Server, World};
 
 use super::{acme, polls, trouble};
 use crate::support::binary::{Bench, Run};

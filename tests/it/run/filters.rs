@@ -1,8 +1,8 @@
 //! Filters that name what the page does not have.
 
 use rustix::process::Signal;
-use statuswatch::world::Request;
-use statuswatch::world::platform::Statuspage;
+use statuswatch::fake::Request;
+use statuswatch::fake::platform::Statuspage;
 
 use super::{acme, is_conditional, polls};
 use crate::support::binary::Bench;

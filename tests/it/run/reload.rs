@@ -1,8 +1,8 @@
 //! SIGHUP: only what changed is touched.
 
 use rustix::process::Signal;
-use statuswatch::world::platform::Statuspage;
-use statuswatch::world::{Server, World};
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Server, World};
 
 use super::{is_conditional, polls};
 use crate::support::binary::Bench;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Seek;
 
 use serde_json::Value;
-use statuswatch::world::Fault;
+use statuswatch::fake::Fault;
 
 use super::{acme, polls, trouble};
 use crate::support::wait::until_true;

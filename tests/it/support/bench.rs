@@ -14,8 +14,8 @@ use chrono::Utc;
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use statuswatch::event::{Impact, Kind, Status, StatusEvent};
+use statuswatch::fake::{Fault, Posted, Publication, Universe};
 use statuswatch::sink::LogReader;
-use statuswatch::world::{Fault, Posted, Publication, Universe};
 use tokio::runtime::Runtime;
 
 /// Time for everything to be told.
@@ -81,7 +81,7 @@ impl Bench {
                 author.act(&universe);
                 tokio::time::sleep(pause).await;
             }
-            universe.providers().iter().for_each(statuswatch::world::Provider::clear_faults);
+            universe.providers().iter().for_each(statuswatch::fake::Provider::clear_faults);
         });
         Storm { over, task: Some(task), runtime: self.runtime.handle().clone() }
     }

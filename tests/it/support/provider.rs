@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::Utc;
-use statuswatch::world::platform::Platform;
-use statuswatch::world::{Provider, Server, World};
+use statuswatch::fake::platform::Platform;
+use statuswatch::fake::{Provider, Server, World};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -1,0 +1,82 @@
+//! The page for people, and the HTML that feeds wrap their updates in.
+
+use std::fmt::Write as _;
+
+use html_escape::{encode_double_quoted_attribute, encode_text};
+
+use crate::state::{Incident, State};
+use statuswatch_model::event::Status;
+
+use super::Document;
+
+/// The public address such a page would have.
+pub(super) fn home(state: &State) -> String {
+    format!("https://status.{}.example", state.tenant)
+}
+
+/// The page for people, naming the feeds that go with it as (media type, path).
+pub(super) fn page(state: &State, generator: &str, feeds: &[(&str, &str)]) -> Document {
+    let name = encode_text(&state.name);
+    let mut out = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{name} Status</title>\n"
+    );
+    if !generator.is_empty() {
+        push(
+            &mut out,
+            format_args!(
+                "<meta name=\"generator\" content=\"{}\">\n",
+                encode_double_quoted_attribute(generator)
+            ),
+        );
+    }
+    for (kind, path) in feeds {
+        push(
+            &mut out,
+            format_args!(
+                "<link rel=\"alternate\" type=\"{kind}\" href=\"{path}\" title=\"{name} Status\">\n"
+            ),
+        );
+    }
+    push(&mut out, format_args!("</head>\n<body>\n<h1>{name} Status</h1>\n<ul>\n"));
+    for component in &state.components {
+        push(
+            &mut out,
+            format_args!(
+                "<li>{}: {}</li>\n",
+                encode_text(&component.name),
+                component.status.label()
+            ),
+        );
+    }
+    out.push_str("</ul>\n</body>\n</html>\n");
+    Document::new("text/html; charset=utf-8", out)
+}
+
+/// All updates of an incident, newest first, as Statuspage's feeds write them: no year, no seconds.
+pub(super) fn updates(incident: &Incident) -> String {
+    let mut before: Option<Status> = None;
+    let mut paragraphs = Vec::with_capacity(incident.updates.len());
+    for update in &incident.updates {
+        // Statuspage names a status once; further updates in the same one are called "Update".
+        let label = if before == Some(update.status) {
+            Status::Update.label()
+        } else {
+            update.status.label()
+        };
+        before = Some(update.status);
+        let time = update
+            .at
+            .format("%b <var data-var='date'>%e</var>, <var data-var='time'>%H:%M</var> UTC");
+        let text = encode_text(&update.text).replace('\n', "<br />");
+        paragraphs
+            .push(format!("<p><small>{time}</small><br><strong>{label}</strong> - {text}</p>"));
+    }
+    paragraphs.reverse();
+    paragraphs.concat()
+}
+
+/// Appends to a string, which cannot fail.
+pub(super) fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    let written = out.write_fmt(text);
+    debug_assert!(written.is_ok(), "a string takes everything");
+}

@@ -1,0 +1,359 @@
+//! Adobe: `StatusEvents`, incidents and maintenances of the last time, in objects by id.
+//!
+//! An incident has a history for each product it affects, by time, and so has a maintenance.
+//! Entries of one time are one update: the same words stand under each product. Title and text are
+//! named by tokens, and their words stand beside the events; older documents have the text itself.
+
+mod messages;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use url::Url;
+
+use self::messages::{Messages, with_window, written};
+use super::shared::fields::{self, Id};
+use super::shared::{Items, List, Order, Written, in_order, json, marks, words};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "adobe";
+const FIRST: &str = "https://data.status.adobe.com/adobestatus/StatusEvents";
+/// Products named in a title.
+const MAX_NAMED: usize = 5;
+/// Longest title or name, in characters.
+const MAX_NAME: usize = 300;
+
+/// The adapter for Adobe's page.
+#[derive(Debug)]
+pub(super) struct Adobe;
+
+/// Values by key, not looked at yet.
+type Map = BTreeMap<String, Box<RawValue>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusEvents {
+    incident_event: Incidents,
+    maintenance_event: Maintenances,
+}
+
+#[derive(Debug, Deserialize)]
+struct Incidents {
+    incidents: Map,
+    #[serde(default)]
+    messages: Option<Box<RawValue>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Maintenances {
+    maintenance: Map,
+    #[serde(default)]
+    messages: Option<Box<RawValue>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireIncident {
+    id: Id,
+    products: Map,
+}
+
+#[derive(Debug, Deserialize)]
+struct Product {
+    id: Id,
+    name: String,
+    history: BTreeMap<String, Entry>,
+}
+
+/// A product of a maintenance, which need not have a history.
+#[derive(Debug, Deserialize)]
+struct Planned {
+    id: Id,
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    history: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    severity: String,
+    #[serde(default)]
+    message: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title_token: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message_token: String,
+}
+
+impl Entry {
+    fn text(&self, messages: &Messages) -> String {
+        let own = written(self.message.as_deref());
+        if own.is_empty() { messages.text(&self.message_token) } else { own }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireMaintenance {
+    id: Id,
+    status: String,
+    products: Map,
+    #[serde(default)]
+    message: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    start_time: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    end_time: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    scheduled_date: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    started_on: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    completed_on: Option<Time>,
+}
+
+impl Source for Adobe {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let known = matches!(page.host_str(), Some("status.adobe.com" | "data.status.adobe.com"));
+        if known { Url::parse(FIRST).into_iter().collect() } else { Vec::new() }
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        marks::<StatusEvents>(document)
+            .map(|_| "the document has the shape of Adobe's status events".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let events: StatusEvents = json(&documents.first, NAME)?;
+        let mut items = Items::new(limits);
+        let mut incidents = Vec::new();
+        let messages = Messages::new(events.incident_event.messages.as_deref());
+        let list: List = events.incident_event.incidents.into_values().collect();
+        for wire in items.read::<WireIncident>("incidents", &list)? {
+            incidents.push(incident(&mut items, wire, &messages)?);
+        }
+        bounded(&messages)?;
+        let messages = Messages::new(events.maintenance_event.messages.as_deref());
+        let list: List = events.maintenance_event.maintenance.into_values().collect();
+        for wire in items.read::<WireMaintenance>("maintenances", &list)? {
+            incidents.push(maintenance(&mut items, wire, &messages)?);
+        }
+        bounded(&messages)?;
+        let whole = items.rejected() == 0;
+        let quiet = whole
+            && incidents
+                .iter()
+                .all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
+        let listing = if whole { Listing::Open } else { Listing::Unknown };
+        Ok(Snapshot {
+            page: Page {
+                name: Some("Adobe".to_owned()),
+                url: Some("https://status.adobe.com/".to_owned()),
+                impact: quiet.then_some(Impact::None),
+                ..Page::default()
+            },
+            coverage: Coverage { incidents: listing, maintenances: listing, all_components: false },
+            incidents,
+            components: Vec::new(),
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// An error where the tokens of a list name more text than a document may hold.
+fn bounded(messages: &Messages) -> Result<(), ParseError> {
+    if messages.is_exhausted() {
+        let reason = "its tokens name more text than a document may hold".to_owned();
+        return Err(ParseError::Malformed { format: "JSON", reason });
+    }
+    Ok(())
+}
+
+fn incident(
+    items: &mut Items,
+    wire: WireIncident,
+    messages: &Messages,
+) -> Result<Incident, ParseError> {
+    let list: List = wire.products.into_values().collect();
+    let products: Vec<Product> = items.nested("products", &list)?;
+    let mut updates: BTreeMap<String, Written> = BTreeMap::new();
+    let mut components = Vec::with_capacity(products.len());
+    let mut severities = Vec::with_capacity(products.len());
+    let mut open = products.is_empty();
+    for product in &products {
+        let newest = product
+            .history
+            .iter()
+            .max_by_key(|(key, _)| fields::moment_of(key))
+            .map(|(_, entry)| entry);
+        let over = newest.is_some_and(|entry| status(&entry.status).is_over());
+        open |= !over;
+        let severity = newest.map_or(Impact::Unknown, |entry| severity(&entry.severity));
+        severities.push(severity);
+        let state = if over { ComponentStatus::Operational } else { state(severity) };
+        components.push(component(
+            Some(product.id.0.clone()),
+            one_line(&product.name, MAX_NAME),
+            None,
+            state,
+        ));
+        for (key, entry) in &product.history {
+            let status = match status(&entry.status) {
+                Status::Completed => Status::Resolved,
+                status => status,
+            };
+            let written = Written::new(status, fields::moment_of(key), entry.text(messages));
+            updates.entry(key.clone()).or_insert(written);
+        }
+    }
+    let entries = products.iter().flat_map(|product| &product.history);
+    let incident = Incident {
+        status: if open { Status::Investigating } else { Status::Resolved },
+        impact: Impact::worst(severities),
+        started_at: updates.values().filter_map(|written| written.at).min(),
+        updates: in_order(updates.into_values(), Order::OldestFirst),
+        ..Incident::new(
+            Kind::Incident,
+            wire.id.0,
+            title("Incident", entries, messages, &components),
+        )
+    };
+    Ok(Incident { components, ..incident })
+}
+
+fn maintenance(
+    items: &mut Items,
+    wire: WireMaintenance,
+    messages: &Messages,
+) -> Result<Incident, ParseError> {
+    let list: List = wire.products.into_values().collect();
+    let products: Vec<Planned> = items.nested("products", &list)?;
+    let status = planned(&wire.status);
+    let state = if status == Status::InProgress {
+        ComponentStatus::UnderMaintenance
+    } else {
+        ComponentStatus::Operational
+    };
+    let named = |product: &Planned| {
+        component(Some(product.id.0.clone()), one_line(&product.name, MAX_NAME), None, state)
+    };
+    let components: Vec<Component> = products.iter().map(named).collect();
+    let start = wire.scheduled_date.or(wire.start_time).or(wire.started_on);
+    let end = wire.completed_on.or(wire.end_time);
+    let mut updates: BTreeMap<&str, Written> = BTreeMap::new();
+    for (key, entry) in products.iter().flat_map(|product| &product.history) {
+        let text = with_window(&entry.text(messages), start, end);
+        // A word that says nothing of where it stands is none of "in progress" either.
+        let status = match self::status(&entry.status) {
+            Status::Update => Status::Update,
+            _ => planned(&entry.status),
+        };
+        let at = fields::moment_of(key);
+        updates.entry(key).or_insert_with(|| Written::new(status, at, text));
+    }
+    let mut updates: Vec<Written> = updates.into_values().collect();
+    let text = with_window(&written(wire.message.as_deref()), start, end);
+    if updates.is_empty() && !text.is_empty() {
+        // No update is told of; the words come with the announcement.
+        updates.push(Written::new(Status::Scheduled, start, text));
+    }
+    let entries = products.iter().flat_map(|product| &product.history);
+    let maintenance = Incident {
+        status,
+        started_at: wire.started_on.filter(|_| status != Status::Scheduled).or(start),
+        scheduled_for: start,
+        scheduled_until: end,
+        updates: in_order(updates, Order::OldestFirst),
+        ..Incident::new(
+            Kind::Maintenance,
+            wire.id.0,
+            title("Maintenance", entries, messages, &components),
+        )
+    };
+    Ok(Incident { components, ..maintenance })
+}
+
+/// Where a maintenance stands, by its word.
+fn planned(word: &str) -> Status {
+    match status(word) {
+        Status::Resolved | Status::Completed => Status::Completed,
+        Status::Scheduled => Status::Scheduled,
+        _ => Status::InProgress,
+    }
+}
+
+/// The title that the newest entry with one has; else what is affected.
+fn title<'a>(
+    what: &str,
+    entries: impl Iterator<Item = (&'a String, &'a Entry)>,
+    messages: &Messages,
+    components: &[Component],
+) -> String {
+    let told = entries
+        .map(|(key, entry)| (fields::moment_of(key), messages.text(&entry.title_token)))
+        .filter(|(_, title)| !title.is_empty())
+        .max_by_key(|(at, _)| *at);
+    if let Some((_, title)) = told {
+        return one_line(&title, MAX_NAME);
+    }
+    let named: Vec<&str> =
+        components.iter().take(MAX_NAMED).map(|component| component.name.as_str()).collect();
+    let more = components.len().saturating_sub(named.len());
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    one_line(&format!("{what}: {}{more}", named.join(", ")), MAX_NAME)
+}
+
+fn status(word: &str) -> Status {
+    const WORDS: &[(&str, Status)] = &[
+        ("opened", Status::Investigating),
+        ("started", Status::Investigating),
+        ("reopened", Status::Investigating),
+        ("discovery", Status::Investigating),
+        ("updated", Status::Update),
+        ("scheduled", Status::Scheduled),
+        ("closed", Status::Resolved),
+        ("completed", Status::Completed),
+        ("canceled", Status::Resolved),
+        ("cancelled", Status::Resolved),
+        ("dismissed", Status::Resolved),
+    ];
+    words::look_up(word, WORDS).unwrap_or(Status::Update)
+}
+
+fn severity(word: &str) -> Impact {
+    const WORDS: &[(&str, Impact)] = &[
+        ("Major", Impact::Major),
+        ("Minor", Impact::Minor),
+        ("Potential", Impact::None),
+        ("Trivial", Impact::None),
+        ("Maintenance", Impact::Maintenance),
+    ];
+    words::look_up(word, WORDS).unwrap_or(Impact::Unknown)
+}
+
+fn state(impact: Impact) -> ComponentStatus {
+    match impact {
+        Impact::Major | Impact::Critical => ComponentStatus::MajorOutage,
+        Impact::Minor => ComponentStatus::DegradedPerformance,
+        Impact::Maintenance => ComponentStatus::UnderMaintenance,
+        Impact::None => ComponentStatus::Operational,
+        Impact::Unknown => ComponentStatus::Unknown,
+    }
+}

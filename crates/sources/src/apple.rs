@@ -1,0 +1,264 @@
+//! Apple: `system_status_en_US.js`, JSON or JSONP, for customers and for developers.
+//!
+//! Events have an id and stand under each service they affect, with words and states of their own
+//! there. There is one text an event, replaced when the event enters its next state; `datePosted`
+//! is the time of the document. So an update is a state of an event: its words may be edited, and
+//! the next state is the next update.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{Items, List, at, json, lenient, marks, prose, words};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::{Document, Shape};
+use statuswatch_model::event::{
+    Component, ComponentStatus, Impact, Kind, Status, Time, expressible,
+};
+use statuswatch_model::snapshot::{
+    Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
+};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "apple";
+const HOST: &str = "www.apple.com";
+const CUSTOMERS: &str = "support/systemstatus/data/system_status_en_US.js";
+const DEVELOPERS: &str = "support/systemstatus/data/developer/system_status_en_US.js";
+/// Longest title or name, in characters.
+const MAX_NAME: usize = 300;
+
+/// The adapter for Apple's pages.
+#[derive(Debug)]
+pub(super) struct Apple;
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    services: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Service {
+    #[serde(rename = "serviceName")]
+    name: String,
+    events: List,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    message_id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status_type: String,
+    #[serde(rename = "eventStatus", default, deserialize_with = "fields::or_default")]
+    state: String,
+    #[serde(default)]
+    epoch_start_date: Option<i64>,
+    #[serde(default)]
+    epoch_end_date: Option<i64>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    users_affected: String,
+}
+
+impl Source for Apple {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn accept(&self) -> &'static str {
+        "application/json, application/javascript;q=0.9, text/javascript;q=0.9, */*;q=0.1"
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let host = page.host_str().unwrap_or_default();
+        let developers = host == "developer.apple.com" || page.path().contains("/developer/");
+        let customers = matches!(host, HOST | "apple.com") && page.path().contains("systemstatus");
+        if !host.ends_with("apple.com") || !(developers || customers) {
+            return Vec::new();
+        }
+        let path = if developers { DEVELOPERS } else { CUSTOMERS };
+        Url::parse(&format!("https://{HOST}/"))
+            .ok()
+            .and_then(|root| at(&root, path))
+            .into_iter()
+            .collect()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let status = marks::<Listed>(&unwrap(document)?)?;
+        lenient::read::<Service>(status.services.first()?.get()).ok()?;
+        Some("the document lists services as Apple's system status does".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let first = unwrap(&documents.first).unwrap_or_else(|| documents.first.clone());
+        let status: Listed = json(&first, NAME)?;
+        let mut items = Items::new(limits);
+        let services: Vec<Service> = items.read("services", &status.services)?;
+        if services.is_empty() {
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "no service is listed".to_owned(),
+            });
+        }
+        let mut groups: Vec<(Id, Vec<(String, Event)>)> = Vec::new();
+        let mut places: HashMap<Id, usize> = HashMap::new();
+        for service in services {
+            let name = one_line(&service.name, MAX_NAME);
+            for event in items.nested::<Event>("events", &service.events)? {
+                let id = event.message_id.clone();
+                if let Some((_, events)) = places.get(&id).and_then(|place| groups.get_mut(*place))
+                {
+                    events.push((name.clone(), event));
+                } else {
+                    places.insert(id.clone(), groups.len());
+                    groups.push((id, vec![(name.clone(), event)]));
+                }
+            }
+        }
+        if groups.len() > limits.max_items {
+            return Err(ParseError::TooMany {
+                what: "events",
+                count: groups.len(),
+                limit: limits.max_items,
+            });
+        }
+        let incidents: Vec<Incident> =
+            groups.into_iter().filter_map(|(id, events)| incident(id, &events)).collect();
+        let whole = items.rejected() == 0;
+        let quiet = whole && incidents.iter().all(|incident| incident.status.is_over());
+        // Ended events stay for some days and go one by one: nothing can be said to be missing.
+        let listing = if whole { Listing::Open } else { Listing::Unknown };
+        Ok(Snapshot {
+            page: Page { impact: quiet.then_some(Impact::None), ..Page::default() },
+            coverage: Coverage { incidents: listing, maintenances: listing, all_components: false },
+            incidents,
+            components: Vec::new(),
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// The document without the call it may be wrapped in: `jsonCallback({…});`.
+fn unwrap(document: &Document) -> Option<Document> {
+    match document.shape() {
+        Shape::Json => Some(document.clone()),
+        Shape::Other => {
+            let text = document.text();
+            let (call, rest) = text.trim_start_matches('\u{feff}').trim().split_once('(')?;
+            if call.len() > 64
+                || !call
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$'))
+            {
+                return None;
+            }
+            let body = rest.trim_end().trim_end_matches(';').trim_end().strip_suffix(')')?;
+            Some(Document::new(document.url.clone(), None, body.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// The event with one id, as the services it affects show it.
+fn incident(id: Id, events: &[(String, Event)]) -> Option<Incident> {
+    // What is not over for one service is not over.
+    let (_, leading) =
+        events.iter().find(|(_, event)| !status(event).is_over()).or_else(|| events.first())?;
+    let now = status(leading);
+    let kind = if is_maintenance(leading) { Kind::Maintenance } else { Kind::Incident };
+    let start = epoch_ms_of(events.iter().filter_map(|(_, event)| event.epoch_start_date).min());
+    let end = epoch_ms_of(events.iter().filter_map(|(_, event)| event.epoch_end_date).max());
+    let text = [&leading.message, &leading.users_affected]
+        .map(|text| prose(text))
+        .into_iter()
+        .filter(|text| !text.is_empty());
+    let update = Update {
+        // A state of the event.
+        id: UpdateId::Native(format!("{id}-{now}")),
+        status: now,
+        stated: now,
+        published_at: if now.is_over() { end.or(start) } else { start },
+        edited_at: None,
+        text: text.collect::<Vec<_>>().join("\n"),
+    };
+    let mut names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
+    names.dedup();
+    let planned = kind == Kind::Maintenance;
+    Some(Incident {
+        status: now,
+        impact: impact(&leading.status_type),
+        url: None,
+        started_at: start,
+        scheduled_for: start.filter(|_| planned),
+        scheduled_until: end.filter(|_| planned),
+        components: components(events),
+        updates: vec![update],
+        ..Incident::new(
+            kind,
+            id.0,
+            one_line(&format!("{}: {}", leading.status_type, names.join(", ")), MAX_NAME),
+        )
+    })
+}
+
+fn components(events: &[(String, Event)]) -> Vec<Component> {
+    let mut out: Vec<Component> = Vec::with_capacity(events.len());
+    for (name, event) in events {
+        if !out.iter().any(|known| known.name == *name) {
+            let now = if status(event).is_over() {
+                ComponentStatus::Operational
+            } else {
+                state(&event.status_type)
+            };
+            out.push(component(None, name.clone(), None, now));
+        }
+    }
+    out
+}
+
+fn epoch_ms_of(milliseconds: Option<i64>) -> Option<Time> {
+    milliseconds.and_then(Time::from_timestamp_millis).and_then(expressible)
+}
+
+fn is_maintenance(event: &Event) -> bool {
+    words::look_up(&event.status_type, &[("Maintenance", ())]).is_some()
+}
+
+fn status(event: &Event) -> Status {
+    let planned = is_maintenance(event);
+    let table = [
+        ("ongoing", if planned { Status::InProgress } else { Status::Investigating }),
+        ("resolved", if planned { Status::Completed } else { Status::Resolved }),
+        ("completed", if planned { Status::Completed } else { Status::Resolved }),
+        ("upcoming", Status::Scheduled),
+        ("scheduled", Status::Scheduled),
+    ];
+    words::look_up(&event.state, &table).unwrap_or(Status::Update)
+}
+
+fn impact(kind: &str) -> Impact {
+    const KINDS: &[(&str, Impact)] = &[
+        ("Outage", Impact::Major),
+        ("Issue", Impact::Minor),
+        ("Performance", Impact::Minor),
+        ("Maintenance", Impact::Maintenance),
+        ("Available", Impact::None),
+    ];
+    words::look_up(kind, KINDS).unwrap_or(Impact::Unknown)
+}
+
+fn state(kind: &str) -> ComponentStatus {
+    const KINDS: &[(&str, ComponentStatus)] = &[
+        ("Outage", ComponentStatus::MajorOutage),
+        ("Issue", ComponentStatus::PartialOutage),
+        ("Performance", ComponentStatus::DegradedPerformance),
+        ("Maintenance", ComponentStatus::UnderMaintenance),
+        ("Available", ComponentStatus::Operational),
+    ];
+    words::look_up(kind, KINDS).unwrap_or(ComponentStatus::Unknown)
+}

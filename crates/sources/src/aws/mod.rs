@@ -1,0 +1,327 @@
+//! AWS: `/public/currentevents`, UTF-16 with a byte order mark; and the `data.json` of before 2023
+//! ([`legacy`]).
+//!
+//! The list holds open events alone. How one ended is told by the history of the dashboard, a file
+//! of a year, of which the events that have left the list are read and no more: which ones they are
+//! stands in the fragment of its address, which is never sent. Its shape is known from programs
+//! that read it, not from a capture. Log entries have no ids: the time of one recognises it. The
+//! RSS feeds do not say which event an item belongs to; `feed` reads them.
+
+mod legacy;
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{
+    Items, List, Order, Written, at, in_order, json, lenient, marks, prose, words,
+};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "aws";
+const HOST: &str = "health.aws.amazon.com";
+const PATH: &str = "public/currentevents";
+/// Where the dashboard itself has its history from.
+const HISTORY_URL: &str =
+    "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json";
+const HISTORY: &str = "history";
+/// Events asked for in the history at once, at most.
+const MAX_ASKED: usize = 50;
+const PAGE: &str = "https://health.aws.amazon.com/health/status";
+/// Events that reach more services than this are critical.
+const MANY_SERVICES: usize = 50;
+/// Longest title or name, in characters.
+const MAX_NAME: usize = 300;
+
+/// The adapter for AWS.
+#[derive(Debug)]
+pub(super) struct Aws;
+
+#[derive(Debug, Deserialize)]
+struct Mark {
+    arn: String,
+    #[serde(rename = "event_log")]
+    _log: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Event {
+    arn: Id,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    date: Option<Id>,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    status: Option<Id>,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    end_time: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service_name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    summary: String,
+    #[serde(rename = "event_log")]
+    log: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    impacted_services: BTreeMap<String, Service>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Service {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service_name: String,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    current: Option<Id>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    status: Option<Id>,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    timestamp: Option<Id>,
+}
+
+impl Source for Aws {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        // One company has such a page: nobody else's host is asked for it.
+        if !matches!(page.host_str(), Some(HOST | "status.aws.amazon.com")) {
+            return Vec::new();
+        }
+        let mut root = page.clone();
+        root.set_path("/");
+        if root.set_host(Some(HOST)).is_err() {
+            return Vec::new();
+        }
+        at(&root, PATH).into_iter().collect()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        if legacy::is_one(document) {
+            return Some("the document has the shape of AWS's former data.json".to_owned());
+        }
+        let list = marks::<List>(document)?;
+        let known = match list.first() {
+            Some(first) => lenient::read::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws"),
+            None => is_quiet(document) && document.url.path().ends_with(PATH),
+        };
+        known.then(|| "the document is a list of events as AWS has it".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let first = &documents.first;
+        if legacy::is_one(first) {
+            return legacy::parse(first, limits);
+        }
+        let list: List = json(first, NAME)?;
+        if list.is_empty() && !is_quiet(first) {
+            let reason = "an empty list, but not in UTF-16 as AWS writes it".to_owned();
+            return Err(ParseError::NotThis { source_name: NAME, reason });
+        }
+        let mut items = Items::new(limits);
+        let mut arns = HashSet::new();
+        let mut incidents = Vec::with_capacity(list.len());
+        for event in items.read::<Event>("events", &list)? {
+            if arns.insert(event.arn.clone()) {
+                incidents.push(incident(&mut items, event)?);
+            } else {
+                items.reject("events", &format!("the arn {} stands twice", event.arn));
+            }
+        }
+        if let Some(document) = documents.detail(HISTORY) {
+            incidents.extend(ended(&mut items, document, &arns)?);
+        }
+        Ok(snapshot(incidents, items, Listing::Open))
+    }
+
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+        let listed = |id: &str| snapshot.incidents.iter().any(|incident| incident.id == id);
+        let gone = known
+            .open
+            .iter()
+            .map(|(_, id)| id.as_str())
+            .filter(|id| id.starts_with("arn:aws") && !listed(id));
+        let gone: Vec<&str> = gone.take(MAX_ASKED).collect();
+        if gone.is_empty() || legacy::is_one(first) {
+            return Vec::new();
+        }
+        let url = Url::parse(&format!("{HISTORY_URL}#{}", gone.join(",")));
+        url.ok().map(|url| Detail { role: HISTORY, url, optional: true }).into_iter().collect()
+    }
+}
+
+/// Of the history, which lists events by service, those that were asked for and are not in the
+/// list.
+fn ended(
+    items: &mut Items,
+    document: &Document,
+    listed: &HashSet<Id>,
+) -> Result<Vec<Incident>, ParseError> {
+    let services: BTreeMap<String, List> = json(document, NAME)?;
+    if services.is_empty() {
+        return Err(ParseError::Malformed {
+            format: "JSON",
+            reason: "the history is empty".to_owned(),
+        });
+    }
+    let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
+    let mut found = HashSet::new();
+    let mut incidents = Vec::new();
+    for raw in services.values().flatten() {
+        // A year of events is long: what was not asked for is not looked at any closer, nor is it
+        // rejected.
+        let Ok(Mark { arn, .. }) = lenient::read::<Mark>(raw.get()) else {
+            continue;
+        };
+        if !asked.contains(arn.as_str()) || listed.contains(&Id(arn.clone())) || !found.insert(arn)
+        {
+            continue;
+        }
+        for event in items.nested::<Event>(HISTORY, std::slice::from_ref(raw))? {
+            let past = incident(items, event)?;
+            if past.status.is_over() {
+                incidents.push(past);
+            }
+        }
+    }
+    Ok(incidents)
+}
+
+/// An empty list in UTF-16: what AWS answers when nothing is open. Any other empty list is somebody
+/// else's.
+fn is_quiet(document: &Document) -> bool {
+    let by_header = document
+        .content_type
+        .as_deref()
+        .is_some_and(|header| header.to_ascii_lowercase().contains("utf-16"));
+    document.text().trim() == "[]"
+        && (by_header
+            || document.body.starts_with(b"\xfe\xff")
+            || document.body.starts_with(b"\xff\xfe"))
+}
+
+fn snapshot(incidents: Vec<Incident>, items: Items, listing: Listing) -> Snapshot {
+    let whole = items.rejected() == 0;
+    let quiet = whole && incidents.iter().all(|incident| incident.status.is_over());
+    Snapshot {
+        page: Page {
+            name: Some("AWS".to_owned()),
+            url: Some(PAGE.to_owned()),
+            impact: quiet.then_some(Impact::None),
+            ..Page::default()
+        },
+        coverage: Coverage {
+            incidents: if whole { listing } else { Listing::Unknown },
+            maintenances: Listing::Unknown,
+            all_components: false,
+        },
+        incidents,
+        components: Vec::new(),
+        rejected: items.into_rejected(),
+        ..Snapshot::default()
+    }
+}
+
+fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
+    let entries: Vec<Entry> = items.nested("event_log", &event.log)?;
+    let level = event.status.as_ref().map_or("", Id::as_str);
+    let (resolved, title) = title(&event.summary);
+    // The history keeps the worst level of an event: there the newest entry alone says that it is
+    // over.
+    let newest = entries.iter().max_by_key(|entry| seconds(entry.timestamp.as_ref()));
+    let recovered =
+        newest.and_then(|entry| entry.status.as_ref()).is_some_and(|status| status.as_str() == "0");
+    let over = resolved || level == "0" || recovered || event.end_time.is_some();
+    let region =
+        event.arn.as_str().split(':').nth(3).filter(|region| !region.is_empty()).map(str::to_owned);
+    let reached = event
+        .impacted_services
+        .values()
+        .filter(|service| service.current.as_ref().is_some_and(|c| c.as_str() != "0"))
+        .count();
+    let impact = match impact(level) {
+        Impact::Minor | Impact::Major if reached > MANY_SERVICES => Impact::Critical,
+        // What it was is not known any more.
+        _ if level == "0" => Impact::Unknown,
+        impact => impact,
+    };
+    let first = entries.iter().filter_map(|entry| seconds(entry.timestamp.as_ref())).min();
+    let written = entries.into_iter().map(|entry| {
+        let at = seconds(entry.timestamp.as_ref());
+        let ended = entry.status.as_ref().is_some_and(|status| status.as_str() == "0");
+        let text = prose(&entry.message);
+        match at {
+            _ if ended => Written::new(Status::Resolved, at, text),
+            at if at == first => Written::concluded(Status::Investigating, at, text),
+            _ => Written::new(Status::Update, at, text),
+        }
+    });
+    Ok(Incident {
+        status: if over { Status::Resolved } else { Status::Investigating },
+        impact,
+        url: Some(PAGE.to_owned()),
+        started_at: seconds(event.date.as_ref()),
+        components: components(&event, region.as_ref(), over),
+        updates: in_order(written, Order::MostlyOldestFirst),
+        ..Incident::new(Kind::Incident, event.arn.0, title)
+    })
+}
+
+/// The services an event names, its own where it names none. The region is their group.
+fn components(event: &Event, region: Option<&String>, over: bool) -> Vec<Component> {
+    let one = |id: &str, name: &str, level: &str| {
+        let name = if name.trim().is_empty() { id } else { name };
+        let state = if over { ComponentStatus::Operational } else { state(level) };
+        component(Some(one_line(id, MAX_NAME)), one_line(name, MAX_NAME), region.cloned(), state)
+    };
+    if !event.impacted_services.is_empty() {
+        let services = event.impacted_services.iter();
+        return services
+            .map(|(id, s)| one(id, &s.service_name, s.current.as_ref().map_or("", Id::as_str)))
+            .collect();
+    }
+    if event.service.is_empty() {
+        return Vec::new();
+    }
+    vec![one(&event.service, &event.service_name, event.status.as_ref().map_or("", Id::as_str))]
+}
+
+/// Whether the title says that it is over, and the title without that.
+fn title(summary: &str) -> (bool, String) {
+    let summary = summary.trim();
+    match summary.strip_prefix("[RESOLVED]") {
+        Some(rest) => (true, one_line(rest, MAX_NAME)),
+        None => (false, one_line(summary, MAX_NAME)),
+    }
+}
+
+fn impact(level: &str) -> Impact {
+    const LEVELS: &[(&str, Impact)] =
+        &[("0", Impact::None), ("1", Impact::None), ("2", Impact::Minor), ("3", Impact::Major)];
+    words::look_up(level, LEVELS).unwrap_or(Impact::Unknown)
+}
+
+fn state(level: &str) -> ComponentStatus {
+    const LEVELS: &[(&str, ComponentStatus)] = &[
+        ("0", ComponentStatus::Operational),
+        ("1", ComponentStatus::Operational),
+        ("2", ComponentStatus::DegradedPerformance),
+        ("3", ComponentStatus::MajorOutage),
+    ];
+    words::look_up(level, LEVELS).unwrap_or(ComponentStatus::Unknown)
+}
+
+fn seconds(text: Option<&Id>) -> Option<Time> {
+    text.and_then(|text| fields::moment_of(text.as_str()))
+}

@@ -1,0 +1,92 @@
+//! Microsoft Azure: an RSS feed that has no items when all is well.
+//!
+//! Read as any feed; what differs is what it means. It lists what is open alone, so an item that is
+//! gone is over, and a feed without items says that all is well, where other feeds then say
+//! nothing.
+
+use url::Url;
+
+use super::feed::Feed;
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::{Document, Shape};
+use statuswatch_model::event::{Impact, Status};
+use statuswatch_model::snapshot::{Basis, Coverage, Listing, Snapshot};
+
+const NAME: &str = "azure";
+/// Where the feed is, and where it was.
+const FEED: &str = "https://azure.status.microsoft/en-us/status/feed/";
+const HOSTS: [&str; 4] = [
+    "azure.status.microsoft",
+    "rssfeed.azure.status.microsoft",
+    "status.azure.com",
+    "azurestatuscdn.azureedge.net",
+];
+/// The channel's own title stands within so many bytes.
+const HEAD: usize = 2048;
+
+/// The adapter for Microsoft Azure.
+pub(super) struct Azure;
+
+impl Source for Azure {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn accept(&self) -> &'static str {
+        Feed.accept()
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let host = page.host_str().unwrap_or_default();
+        if !HOSTS.contains(&host) {
+            return Vec::new();
+        }
+        Url::parse(FEED).into_iter().collect()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        is_one(document).then(|| "the RSS feed of Azure's status page".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        if documents.first.shape() == Shape::Xml && !is_one(&documents.first) {
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "it is not called \"Azure Status\"".to_owned(),
+            });
+        }
+        let mut snapshot = Feed.parse(documents, limits)?;
+        for incident in &mut snapshot.incidents {
+            // No word where it stands, but it is listed.
+            if incident.status == Status::Update {
+                incident.status = Status::Investigating;
+                incident.basis = Basis::Stated;
+            }
+        }
+        let whole = snapshot.rejected.is_empty();
+        if whole && snapshot.incidents.is_empty() {
+            snapshot.page.impact = Some(Impact::None);
+        }
+        let listing = if whole { Listing::Open } else { Listing::Unknown };
+        snapshot.coverage =
+            Coverage { incidents: listing, maintenances: listing, all_components: false };
+        Ok(snapshot)
+    }
+}
+
+/// Whether this is Azure's feed: an RSS channel of that title which leads to Azure's page.
+pub(super) fn is_one(document: &Document) -> bool {
+    if document.shape() != Shape::Xml {
+        return false;
+    }
+    let text = document.text();
+    let head: String = text.chars().take(HEAD).collect();
+    let channel = head.split("<item").next().unwrap_or_default();
+    channel.contains("<rss")
+        && channel.contains("<title>Azure Status</title>")
+        && HOSTS.iter().any(|host| channel.contains(host))
+}

@@ -1,0 +1,143 @@
+//! Azure DevOps: `/_apis/status/health`, the state of each service in each geography.
+//!
+//! It tells no incidents, only states. The answer is cached for a minute.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{Items, List, candidates, json, lenient, marks, words};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::ComponentStatus;
+use statuswatch_model::snapshot::{Coverage, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "azuredevops";
+const HOST: &str = "status.dev.azure.com";
+const PATH: &str = "_apis/status/health";
+/// Longest name, in characters.
+const MAX_NAME: usize = 300;
+
+/// The adapter for Azure DevOps.
+#[derive(Debug)]
+pub(super) struct AzureDevOps;
+
+#[derive(Debug, Deserialize)]
+struct Health {
+    #[serde(rename = "lastUpdated")]
+    _updated: String,
+    status: Overall,
+    services: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Overall {
+    health: Id,
+}
+
+#[derive(Debug, Deserialize)]
+struct Service {
+    id: Id,
+    geographies: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Geography {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    health: Option<Id>,
+}
+
+impl Source for AzureDevOps {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        if page.host_str() == Some(HOST) { candidates(page, &[PATH]) } else { Vec::new() }
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let health = marks::<Health>(document)?;
+        lenient::read::<Service>(health.services.first()?.get()).ok()?;
+        Some("the document lists services and geographies as Azure DevOps does".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let health: Health = json(&documents.first, NAME)?;
+        let mut items = Items::new(limits);
+        let services: Vec<Service> = items.read("services", &health.services)?;
+        if services.is_empty() {
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "no service is listed".to_owned(),
+            });
+        }
+        let mut components = Vec::new();
+        let mut seen = HashSet::new();
+        for service in services {
+            for geography in items.nested::<Geography>("geographies", &service.geographies)? {
+                let id = format!("{}/{}", service.id, geography.id);
+                if !seen.insert(id.clone()) {
+                    items.reject("geographies", &format!("{id} stands twice"));
+                    continue;
+                }
+                let status = geography
+                    .health
+                    .as_ref()
+                    .map_or(ComponentStatus::Unknown, |health| state(health.as_str()));
+                let group = one_line(geography.id.as_str(), MAX_NAME);
+                components.push(component(
+                    Some(id),
+                    one_line(service.id.as_str(), MAX_NAME),
+                    Some(group),
+                    status,
+                ));
+            }
+        }
+        if components.is_empty() {
+            return Err(ParseError::Malformed {
+                format: "JSON",
+                reason: "no geography can be read".to_owned(),
+            });
+        }
+        if components.len() > limits.max_items {
+            return Err(ParseError::TooMany {
+                what: "geographies",
+                count: components.len(),
+                limit: limits.max_items,
+            });
+        }
+        Ok(Snapshot {
+            page: Page {
+                name: Some("Azure DevOps".to_owned()),
+                url: documents.first.url.join("/").ok().map(|url| url.to_string()),
+                impact: Some(state(health.status.health.as_str()).impact()),
+                ..Page::default()
+            },
+            coverage: Coverage { all_components: items.rejected() == 0, ..Coverage::default() },
+            incidents: Vec::new(),
+            components,
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+fn state(health: &str) -> ComponentStatus {
+    const STATES: &[(&str, ComponentStatus)] = &[
+        ("healthy", ComponentStatus::Operational),
+        ("advisory", ComponentStatus::Operational),
+        ("degraded", ComponentStatus::DegradedPerformance),
+        ("unhealthy", ComponentStatus::MajorOutage),
+        // As the page's own data have them.
+        ("4", ComponentStatus::Operational),
+        ("3", ComponentStatus::Operational),
+        ("2", ComponentStatus::DegradedPerformance),
+        ("1", ComponentStatus::MajorOutage),
+    ];
+    words::look_up(health, STATES).unwrap_or(ComponentStatus::Unknown)
+}

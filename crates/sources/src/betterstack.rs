@@ -1,0 +1,401 @@
+//! Better Stack: `/index.json`, a JSON:API document of page, sections, resources, reports and their
+//! updates.
+//!
+//! A report is resolved when its `aggregate_state` says so: `ends_at` stays null. A maintenance has
+//! no state of its own: where it stands follows from its window and the newest time the document
+//! itself names, for a source has no clock.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{NaiveDate, NaiveTime};
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id, References};
+use super::shared::words::look_up;
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, lenient, link, marks, prose,
+};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{
+    Component, ComponentStatus, Impact, Kind, Status, Time, expressible,
+};
+use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "betterstack";
+
+/// The state of a resource that the page lists and nobody watches: the page's own state is given
+/// without it.
+const NOT_MONITORED: &str = "not_monitored";
+
+const IMPACT: &[(&str, Impact)] = &[
+    ("operational", Impact::None),
+    ("degraded", Impact::Minor),
+    ("downtime", Impact::Major),
+    ("maintenance", Impact::Maintenance),
+];
+
+const COMPONENT: &[(&str, ComponentStatus)] = &[
+    ("operational", ComponentStatus::Operational),
+    ("resolved", ComponentStatus::Operational),
+    ("degraded", ComponentStatus::DegradedPerformance),
+    ("downtime", ComponentStatus::MajorOutage),
+    ("maintenance", ComponentStatus::UnderMaintenance),
+];
+
+/// The adapter for Better Stack.
+#[derive(Debug)]
+pub(super) struct BetterStack;
+
+#[derive(Debug, Deserialize)]
+struct Index {
+    data: Data,
+    included: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Data {
+    id: Id,
+    #[serde(rename = "type")]
+    kind: String,
+    attributes: PageAttributes,
+}
+
+#[derive(Debug, Deserialize)]
+struct PageAttributes {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    company_name: String,
+    aggregate_state: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    custom_domain: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    subdomain: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    updated_at: Option<Time>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Typed {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Item<T> {
+    id: Id,
+    attributes: T,
+}
+
+#[derive(Debug, Deserialize)]
+struct Section {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Resource {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    public_name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    status_page_section_id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status_history: Vec<Day>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Day {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    day: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Report {
+    id: Id,
+    attributes: ReportAttributes,
+    #[serde(default)]
+    relationships: Relationships,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReportAttributes {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    report_type: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    starts_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    ends_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    aggregate_state: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    affected_resources: Vec<Affected>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Relationships {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status_updates: References,
+}
+
+#[derive(Debug, Deserialize)]
+struct UpdateAttributes {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    published_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    affected_resources: Vec<Affected>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Affected {
+    status_page_resource_id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+}
+
+impl Source for BetterStack {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["index.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let index = marks::<Index>(document).filter(|index| index.data.kind == "status_page")?;
+        Some(format!("a JSON:API document of a Better Stack status page, id {}", index.data.id))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let index: Index = json(&documents.first, NAME)?;
+        if index.data.kind != "status_page" {
+            let reason =
+                format!("its type is \"{}\", not status_page", one_line(&index.data.kind, 40));
+            return Err(ParseError::NotThis { source_name: NAME, reason });
+        }
+        let mut page = page(&index.data);
+        let mut items = Items::new(limits);
+        let mut lists = sort(&mut items, index.included);
+        let sections: Vec<Item<Section>> =
+            items.nested("sections", &lists.remove("status_page_section").unwrap_or_default())?;
+        let sections: HashMap<Id, String> =
+            sections.into_iter().map(|item| (item.id, item.attributes.name)).collect();
+        let mut newest = index.data.attributes.updated_at;
+        let before = items.rejected();
+        let components = items.build(
+            "resources",
+            &lists.remove("status_page_resource").unwrap_or_default(),
+            |_, item: Item<Resource>| {
+                let day = item
+                    .attributes
+                    .status_history
+                    .iter()
+                    .filter_map(|day| day.day.parse::<NaiveDate>().ok())
+                    .max();
+                newest = newest
+                    .max(day.and_then(|day| expressible(day.and_time(NaiveTime::MIN).and_utc())));
+                page.unwatched += usize::from(item.attributes.status == NOT_MONITORED);
+                Ok(resource(item, &sections))
+            },
+            |component: &Component| component.id.as_deref().unwrap_or_default(),
+        )?;
+        let all_components = items.rejected() == before;
+        let updates: Vec<Item<UpdateAttributes>> =
+            items.read("status updates", &lists.remove("status_update").unwrap_or_default())?;
+        let updates: HashMap<Id, UpdateAttributes> =
+            updates.into_iter().map(|item| (item.id, item.attributes)).collect();
+        newest = newest.max(updates.values().filter_map(|update| update.published_at).max());
+        let mut named = HashSet::new();
+        let context = Context {
+            components: &components,
+            updates: &updates,
+            newest,
+            page: page.url.as_deref(),
+        };
+        let before = items.rejected();
+        let incidents = items.build(
+            "status reports",
+            &lists.remove("status_report").unwrap_or_default(),
+            |_, report: Report| Ok(incident(report, &context, &mut named)),
+            |incident: &Incident| &incident.id,
+        )?;
+        let listing = if items.rejected() == before { Listing::Recent } else { Listing::Unknown };
+        Ok(Snapshot {
+            page,
+            incidents,
+            components,
+            coverage: Coverage { incidents: listing, maintenances: listing, all_components },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// What a report is read with.
+struct Context<'a> {
+    components: &'a [Component],
+    updates: &'a HashMap<Id, UpdateAttributes>,
+    /// The newest time in the document: it was made no earlier.
+    newest: Option<Time>,
+    page: Option<&'a str>,
+}
+
+fn page(data: &Data) -> Page {
+    let attributes = &data.attributes;
+    let name = one_line(&attributes.company_name, MAX_NAME);
+    let host = if attributes.custom_domain.is_empty() && !attributes.subdomain.is_empty() {
+        format!("{}.betteruptime.com", attributes.subdomain)
+    } else {
+        attributes.custom_domain.clone()
+    };
+    Page {
+        id: Some(data.id.0.clone()),
+        name: (!name.is_empty()).then_some(name),
+        url: if host.is_empty() { None } else { link(&format!("https://{host}")) },
+        version: None,
+        impact: Some(look_up(&attributes.aggregate_state, IMPACT).unwrap_or(Impact::Unknown)),
+        ..Page::default()
+    }
+}
+
+/// The included items by type; of what else there is nothing is needed.
+fn sort(items: &mut Items, included: List) -> HashMap<String, List> {
+    let mut lists: HashMap<String, List> = HashMap::new();
+    for raw in included {
+        match lenient::read::<Typed>(raw.get()) {
+            Ok(typed) if typed.kind.len() < 64 => lists.entry(typed.kind).or_default().push(raw),
+            Ok(_) => items.reject("included", "a type of endless length"),
+            Err(error) => items.reject("included", &error.to_string()),
+        }
+    }
+    lists
+}
+
+fn resource(item: Item<Resource>, sections: &HashMap<Id, String>) -> Component {
+    let group = item.attributes.status_page_section_id.and_then(|id| sections.get(&id));
+    let group = group.map(|name| one_line(name, MAX_NAME)).filter(|name| !name.is_empty());
+    let status = look_up(&item.attributes.status, COMPONENT).unwrap_or(ComponentStatus::Unknown);
+    component(Some(item.id.0), one_line(&item.attributes.public_name, MAX_NAME), group, status)
+}
+
+/// `named` are the updates that have been found their report: one belongs to one alone, and a long one
+/// named by many would be held as many times.
+fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> Incident {
+    let Report { id, attributes, relationships } = report;
+    let kind =
+        if attributes.report_type == "maintenance" { Kind::Maintenance } else { Kind::Incident };
+    let mut ours: Vec<(&Id, &UpdateAttributes)> = relationships
+        .status_updates
+        .data
+        .iter()
+        .filter_map(|link| context.updates.get_key_value(&link.id))
+        .filter(|(id, _)| named.insert((*id).clone()))
+        .collect();
+    ours.sort_by_key(|(_, update)| update.published_at);
+    let words = ours
+        .iter()
+        .flat_map(|(_, update)| &update.affected_resources)
+        .chain(&attributes.affected_resources);
+    let impact = words
+        .map(|affected| affected.status.as_str())
+        .chain([attributes.aggregate_state.as_str()])
+        .filter_map(|word| look_up(word, IMPACT))
+        .filter(|impact| *impact != Impact::None)
+        .max_by_key(|impact| impact.rank());
+    let mut incident = Incident::new(kind, id.0, one_line(&attributes.title, MAX_NAME));
+    incident.impact = if kind == Kind::Maintenance {
+        Impact::Maintenance
+    } else {
+        impact.unwrap_or(Impact::Unknown)
+    };
+    incident.components = attributes
+        .affected_resources
+        .iter()
+        .filter_map(|affected| affects(kind, affected, context))
+        .collect();
+    let written = ours.iter().enumerate().map(|(place, (id, update))| {
+        let (at, text) = (update.published_at, prose(&update.message));
+        let written = match end(kind, update) {
+            Some(end) => Written::new(end, at, text),
+            None if place == 0 => Written::concluded(begin(kind), at, text),
+            None => Written::new(Status::Update, at, text),
+        };
+        Written { id: Some(id.0.clone()), ..written }
+    });
+    incident.updates = in_order(written, Order::OldestFirst);
+    let over = attributes.aggregate_state == "resolved";
+    incident.status = match kind {
+        Kind::Maintenance => stage(&attributes, over, &incident.components, context.newest),
+        _ if over => Status::Resolved,
+        _ => incident.updates.last().map_or(Status::Investigating, |update| update.status),
+    };
+    if incident.status == Status::Resolved && !over {
+        // Its words are about some of the resources; the report itself is open.
+        incident.status = Status::Update;
+    }
+    if kind == Kind::Maintenance {
+        // The document may be older than the moment at which it is read.
+        incident.basis = Basis::Window;
+        incident.scheduled_for = attributes.starts_at;
+        incident.scheduled_until = attributes.ends_at;
+    }
+    incident.started_at = attributes.starts_at;
+    incident.url = context
+        .page
+        .and_then(|page| link(&format!("{}/incident/{}", page.trim_end_matches('/'), incident.id)));
+    incident
+}
+
+fn affects(kind: Kind, affected: &Affected, context: &Context<'_>) -> Option<Component> {
+    let id = affected.status_page_resource_id.as_str();
+    let known = context.components.iter().find(|component| component.id.as_deref() == Some(id))?;
+    if kind == Kind::Maintenance {
+        // It says "maintenance" weeks before and after.
+        return Some(known.clone());
+    }
+    Some(Component {
+        status: look_up(&affected.status, COMPONENT).unwrap_or(ComponentStatus::Unknown),
+        ..known.clone()
+    })
+}
+
+/// The end that an update tells of, where it calls every resource it names well again.
+fn end(kind: Kind, update: &UpdateAttributes) -> Option<Status> {
+    let affected = &update.affected_resources;
+    let over =
+        !affected.is_empty() && affected.iter().all(|affected| affected.status == "resolved");
+    let end = if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved };
+    over.then_some(end)
+}
+
+/// What the first update of a report begins.
+fn begin(kind: Kind) -> Status {
+    if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating }
+}
+
+/// Where a maintenance stands, by what is known of the time.
+fn stage(
+    report: &ReportAttributes,
+    over: bool,
+    affected: &[Component],
+    newest: Option<Time>,
+) -> Status {
+    let passed = |time: Option<Time>| time.zip(newest).is_some_and(|(time, newest)| time <= newest);
+    if over || passed(report.ends_at) {
+        Status::Completed
+    } else if passed(report.starts_at)
+        || affected.iter().any(|one| one.status == ComponentStatus::UnderMaintenance)
+            && report.starts_at.is_none()
+    {
+        Status::InProgress
+    } else {
+        Status::Scheduled
+    }
+}

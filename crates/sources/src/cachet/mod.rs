@@ -1,0 +1,243 @@
+//! Cachet: the incidents with their updates, the components and the schedules of its API.
+//!
+//! Version 2 answers below `/api/v1/` ([`v2`]), version 3 below `/api/` ([`v3`]). Made from
+//! Cachet's documentation and source, not from a capture. Times are written without a zone, in that
+//! of the installation, and taken as UTC. The message an incident was opened with has no status of
+//! its own: by then it has that of the newest update.
+
+mod v2;
+mod v3;
+
+use std::collections::HashMap;
+
+use url::Url;
+
+use super::shared::{
+    Items, MAX_NAME, Order, Written, candidates, in_order, link, oldest_first, prose, sibling,
+    words,
+};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "cachet";
+const COMPONENTS: &str = "components";
+const SCHEDULES: &str = "schedules";
+/// The updates of one incident, where the list does not hold them.
+const UPDATES: &str = "updates";
+/// Incidents whose updates are asked for one by one, at most.
+const MAX_ASKED: usize = 5;
+/// Without these version 2 lists the oldest incidents.
+const NEWEST: &str = "sort=id&order=desc&per_page=50";
+
+/// The adapter for Cachet.
+#[derive(Debug)]
+pub(super) struct Cachet;
+
+/// An incident or a schedule.
+#[derive(Debug)]
+struct Notice {
+    id: String,
+    name: String,
+    message: String,
+    /// Where it stands by now.
+    status: Status,
+    kind: Kind,
+    link: String,
+    opened_at: Option<Time>,
+    edited_at: Option<Time>,
+    window: (Option<Time>, Option<Time>),
+    components: Vec<String>,
+    updates: Vec<Written>,
+    /// Whether the list told its updates, none included.
+    complete: bool,
+}
+
+impl Source for Cachet {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let old = format!("api/v1/incidents?{NEWEST}");
+        candidates(page, &[&old, "api/incidents?include=updates,components&per_page=50"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        // Both versions call the list so: what stands elsewhere need not be read to be sure.
+        let version = if !document.url.path().trim_end_matches('/').ends_with("/incidents") {
+            return None;
+        } else if v3::is_one(document) {
+            3
+        } else if v2::is_one(document) {
+            2
+        } else {
+            return None;
+        };
+        Some(format!("the incidents are listed as Cachet {version} does"))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let is_new = v3::is_one(&documents.first);
+        let mut items = Items::new(limits);
+        let mut notices = if is_new {
+            v3::incidents(&documents.first, &mut items)?
+        } else {
+            v2::incidents(documents, &mut items)?
+        };
+        let whole = items.rejected() == 0;
+        let mut snapshot = Snapshot::default();
+        if let Some(document) = documents.detail(COMPONENTS) {
+            let before = items.rejected();
+            snapshot.components = if is_new {
+                v3::components(document, &mut items)?
+            } else {
+                v2::components(document, &mut items)?
+            };
+            snapshot.coverage.all_components = items.rejected() == before;
+        }
+        let mut planned = Listing::Unknown;
+        if let Some(document) = documents.detail(SCHEDULES) {
+            let before = items.rejected();
+            let listed = if is_new {
+                v3::schedules(document, &mut items)?
+            } else {
+                v2::schedules(document, &mut items)?
+            };
+            planned = if items.rejected() == before { Listing::Recent } else { Listing::Unknown };
+            notices.extend(listed);
+        }
+        let by_id =
+            snapshot.components.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
+        snapshot.incidents = notices.into_iter().map(|notice| incident(notice, &by_id)).collect();
+        let listing = if whole { Listing::Recent } else { Listing::Unknown };
+        snapshot.coverage =
+            Coverage { incidents: listing, maintenances: planned, ..snapshot.coverage };
+        let mut home = documents.first.url.clone();
+        home.set_query(None);
+        home.set_path(
+            home.path().split("api/").next().map(str::to_owned).unwrap_or_default().as_str(),
+        );
+        snapshot.page = Page { url: link(home.as_str()), ..Page::default() };
+        snapshot.rejected = items.into_rejected();
+        Ok(snapshot)
+    }
+
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+        if v3::is_one(first) {
+            return wanted(
+                &first.url,
+                &[
+                    (COMPONENTS, "components?per_page=500"),
+                    (SCHEDULES, "schedules?include=updates,components&per_page=50"),
+                ],
+            );
+        }
+        let schedules = format!("schedules?{NEWEST}");
+        let mut details =
+            wanted(&first.url, &[(COMPONENTS, "components?per_page=500"), (SCHEDULES, &schedules)]);
+        if !v2::tells_updates(first) {
+            // Of one that was open until now the last update is still to be told.
+            let was_open = |id: &String| known.open.iter().any(|(_, open)| open == id);
+            let asked = snapshot
+                .incidents
+                .iter()
+                .filter(|one| !one.status.is_over() || was_open(&one.id))
+                .take(MAX_ASKED);
+            for incident in asked {
+                details.extend(wanted(
+                    &first.url,
+                    &[(UPDATES, &format!("incidents/{}/updates?per_page=100", incident.id))],
+                ));
+            }
+        }
+        details
+    }
+
+    /// An update that leaves the status of its incident as it was does not show in a list without
+    /// updates.
+    fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
+        role != UPDATES || snapshot.open().any(|one| one.kind == Kind::Incident)
+    }
+}
+
+fn wanted(first: &Url, files: &[(&'static str, &str)]) -> Vec<Detail> {
+    files
+        .iter()
+        .filter_map(|(role, file)| {
+            Some(Detail { role, url: sibling(first, file)?, optional: true })
+        })
+        .collect()
+}
+
+/// An incident with the states of its components as the page has them now.
+fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
+    let kind = notice.kind;
+    let mut incident = Incident::new(kind, notice.id, one_line(&notice.name, MAX_NAME));
+    incident.status = notice.status;
+    incident.url = link(&notice.link);
+    incident.components =
+        notice.components.iter().filter_map(|id| all.get(id.as_str()).copied().cloned()).collect();
+    if kind == Kind::Maintenance {
+        (incident.scheduled_for, incident.scheduled_until) = notice.window;
+    } else {
+        incident.started_at = notice.opened_at;
+        let worst = incident
+            .components
+            .iter()
+            .map(|one| one.status.impact())
+            .max_by_key(|impact| impact.rank());
+        incident.impact = worst
+            .filter(|impact| *impact != Impact::None && !notice.status.is_over())
+            .unwrap_or(Impact::Unknown);
+    }
+    let mut written = oldest_first(notice.updates, Order::MostlyNewestFirst, |update| update.at);
+    let text = prose(&notice.message);
+    if !text.is_empty() {
+        let status =
+            if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
+        let opening = Written {
+            id: Some("opening".to_owned()),
+            ..Written::new(status, notice.opened_at, text)
+        };
+        // With updates beside it, the time of the last change belongs to them.
+        written.insert(
+            0,
+            Written { edited_at: notice.edited_at.filter(|_| written.is_empty()), ..opening },
+        );
+    }
+    incident.updates = in_order(written, Order::OldestFirst);
+    incident
+}
+
+/// The states of incidents: scheduled, investigating, identified, watching, fixed.
+fn status(code: &str) -> Status {
+    const CODES: &[(&str, Status)] = &[
+        ("0", Status::Scheduled),
+        ("1", Status::Investigating),
+        ("2", Status::Identified),
+        ("3", Status::Monitoring),
+        ("4", Status::Resolved),
+    ];
+    words::look_up(code, CODES).unwrap_or(Status::Update)
+}
+
+/// Those of schedules: upcoming, in progress, complete.
+fn plan(code: &str) -> Status {
+    const CODES: &[(&str, Status)] =
+        &[("0", Status::Scheduled), ("1", Status::InProgress), ("2", Status::Completed)];
+    words::look_up(code, CODES).unwrap_or(Status::Update)
+}
+
+/// Those of components: operational, performance issues, partial outage, major outage.
+fn state(code: &str) -> ComponentStatus {
+    const CODES: &[(&str, ComponentStatus)] = &[
+        ("1", ComponentStatus::Operational),
+        ("2", ComponentStatus::DegradedPerformance),
+        ("3", ComponentStatus::PartialOutage),
+        ("4", ComponentStatus::MajorOutage),
+    ];
+    words::look_up(code, CODES).unwrap_or(ComponentStatus::Unknown)
+}

@@ -1,0 +1,247 @@
+//! Version 2: `data` with a page count in `meta.pagination`; a status is a number.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::{NAME, Notice, UPDATES, plan, state, status};
+use crate::shared::fields::{self, Id};
+use crate::shared::{Items, List, MAX_NAME, Written, json, lenient, marks, prose};
+use crate::{Documents, ParseError};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, Kind, Status, Time};
+use statuswatch_model::snapshot::component;
+use statuswatch_model::text::one_line;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    meta: Meta,
+    data: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Meta {
+    pagination: Pagination,
+}
+
+#[derive(Debug, Deserialize)]
+struct Pagination {
+    total_pages: u64,
+    #[serde(rename = "links")]
+    _links: Links,
+}
+
+/// Both are there, null on the only page.
+#[derive(Debug, Deserialize)]
+struct Links {
+    #[serde(rename = "next_page", deserialize_with = "fields::or_default")]
+    _next: String,
+    #[serde(rename = "previous_page", deserialize_with = "fields::or_default")]
+    _previous: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Incident {
+    id: Id,
+    name: String,
+    status: Id,
+    // Demanded as a mark: lists of things with a name and a status are many.
+    #[serde(rename = "human_status")]
+    _human: String,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    latest_status: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    component_id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    permalink: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    occurred_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    scheduled_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    created_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    updated_at: Option<Time>,
+    #[serde(default)]
+    updates: Option<List>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Update {
+    id: Id,
+    incident_id: Id,
+    status: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    created_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    updated_at: Option<Time>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Schedule {
+    id: Id,
+    name: String,
+    status: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    scheduled_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    completed_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    created_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    updated_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Affected {
+    component_id: Id,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    id: Id,
+    name: String,
+    status: Id,
+}
+
+/// Whether a document is a list of incidents of this version.
+pub(super) fn is_one(document: &Document) -> bool {
+    let Some(answer) = marks::<Answer>(document) else {
+        return false;
+    };
+    match answer.data.first() {
+        Some(first) => lenient::read::<Incident>(first.get()).is_ok(),
+        None => document.url.path().trim_end_matches('/').ends_with("/api/v1/incidents"),
+    }
+}
+
+/// Whether the list holds the updates of its incidents.
+pub(super) fn tells_updates(document: &Document) -> bool {
+    let items = marks::<Answer>(document).map(|answer| answer.data).unwrap_or_default();
+    items
+        .iter()
+        .all(|raw| lenient::read::<Incident>(raw.get()).map_or(true, |one| one.updates.is_some()))
+}
+
+/// The incidents, with the updates that were asked for one by one.
+pub(super) fn incidents(
+    documents: &Documents,
+    items: &mut Items,
+) -> Result<Vec<Notice>, ParseError> {
+    let answer: Answer = json(&documents.first, NAME)?;
+    let more = answer.meta.pagination.total_pages > 1;
+    let mut incidents = items.build("incidents", &answer.data, notice, |one: &Notice| &one.id)?;
+    let number = |one: &Notice| one.id.parse::<u64>().unwrap_or_default();
+    let rising = incidents
+        .windows(2)
+        .any(|pair| matches!(pair, [above, below] if number(above) < number(below)));
+    if more && rising {
+        let reason = "the list begins with the oldest incidents: it has to be asked for with \"sort=id&order=desc\"".to_owned();
+        return Err(ParseError::NotThis { source_name: NAME, reason });
+    }
+    let places: HashMap<String, usize> = incidents
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !one.complete)
+        .map(|(place, one)| (one.id.clone(), place))
+        .collect();
+    for (_, document) in documents.details.iter().filter(|(role, _)| *role == UPDATES) {
+        let answer: Answer = json(document, NAME)?;
+        for update in items.read::<Update>("updates", &answer.data)? {
+            if let Some(own) =
+                places.get(update.incident_id.as_str()).and_then(|place| incidents.get_mut(*place))
+            {
+                own.updates.push(written(update));
+            }
+        }
+    }
+    Ok(incidents)
+}
+
+fn notice(items: &mut Items, wire: Incident) -> Result<Notice, String> {
+    let complete = wire.updates.is_some();
+    let updates: Vec<Update> = items
+        .nested("updates", &wire.updates.unwrap_or_default())
+        .map_err(|error| error.to_string())?;
+    let status = status(wire.latest_status.as_ref().unwrap_or(&wire.status).as_str());
+    Ok(Notice {
+        id: wire.id.0,
+        name: wire.name,
+        message: wire.message,
+        status,
+        kind: if status == Status::Scheduled { Kind::Maintenance } else { Kind::Incident },
+        link: wire.permalink,
+        opened_at: wire.occurred_at.or(wire.created_at),
+        edited_at: wire.updated_at,
+        window: (wire.scheduled_at, None),
+        // 0 stands for none.
+        components: wire.component_id.into_iter().map(|id| id.0).filter(|id| id != "0").collect(),
+        updates: updates.into_iter().map(written).collect(),
+        complete,
+    })
+}
+
+fn written(update: Update) -> Written {
+    Written {
+        id: Some(update.id.0),
+        edited_at: update.updated_at,
+        ..Written::new(status(update.status.as_str()), update.created_at, prose(&update.message))
+    }
+}
+
+/// The components with their states.
+pub(super) fn components(
+    document: &Document,
+    items: &mut Items,
+) -> Result<Vec<Component>, ParseError> {
+    let answer: Answer = json(document, NAME)?;
+    let read = |_: &mut Items, part: Part| {
+        Ok(component(
+            Some(part.id.0),
+            one_line(&part.name, MAX_NAME),
+            None,
+            state(part.status.as_str()),
+        ))
+    };
+    items.build("components", &answer.data, read, |one: &Component| {
+        one.id.as_deref().unwrap_or_default()
+    })
+}
+
+/// The schedules, newest first.
+pub(super) fn schedules(document: &Document, items: &mut Items) -> Result<Vec<Notice>, ParseError> {
+    let answer: Answer = json(document, NAME)?;
+    items.build(
+        "schedules",
+        &answer.data,
+        |items, wire: Schedule| {
+            let parts: Vec<Affected> = items
+                .nested("components of a schedule", &wire.components)
+                .map_err(|error| error.to_string())?;
+            Ok(Notice {
+                // Incidents count from 1, too.
+                id: format!("schedule-{}", wire.id),
+                name: wire.name,
+                message: wire.message,
+                status: plan(wire.status.as_str()),
+                kind: Kind::Maintenance,
+                link: String::new(),
+                opened_at: wire.created_at,
+                edited_at: wire.updated_at,
+                window: (wire.scheduled_at, wire.completed_at),
+                components: parts.into_iter().map(|part| part.component_id.0).collect(),
+                updates: Vec::new(),
+                complete: true,
+            })
+        },
+        |one: &Notice| &one.id,
+    )
+}

@@ -1,0 +1,236 @@
+//! Version 3: JSON:API; a status is a pair of number and word, and so is a time, of which the first
+//! half is prose.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{NAME, Notice, plan, state, status};
+use crate::ParseError;
+use crate::shared::fields::{self, Id, References};
+use crate::shared::{Items, List, MAX_NAME, Written, json, lenient, marks, prose};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Kind, Status, Time};
+use statuswatch_model::snapshot::component;
+use statuswatch_model::text::one_line;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    data: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    included: List,
+    meta: Meta,
+    #[serde(rename = "links")]
+    _links: BTreeMap<String, Option<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Meta {
+    path: String,
+    #[serde(rename = "per_page")]
+    _per_page: u64,
+}
+
+/// An incident or a schedule.
+#[derive(Debug, Deserialize)]
+struct Item {
+    id: Id,
+    attributes: Attributes,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    relationships: Relationships,
+}
+
+#[derive(Debug, Deserialize)]
+struct Attributes {
+    name: String,
+    status: Code,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    occurred: Moment,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    scheduled: Moment,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    completed: Moment,
+    created: Moment,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    updated: Moment,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Relationships {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components: References,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    updates: References,
+}
+
+#[derive(Debug, Deserialize)]
+struct Code {
+    value: Id,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Moment {
+    #[serde(default, rename = "string", deserialize_with = "fields::moment")]
+    at: Option<Time>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Thing<T> {
+    id: Id,
+    attributes: T,
+}
+
+#[derive(Debug, Deserialize)]
+struct Kindred {
+    #[serde(rename = "type")]
+    class: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Update {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default)]
+    status: Option<Code>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    created: Moment,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    updated: Moment,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    name: String,
+    status: Box<RawValue>,
+}
+
+/// Whether a document is a list of incidents of this version.
+pub(super) fn is_one(document: &Document) -> bool {
+    let Some(answer) = marks::<Answer>(document) else {
+        return false;
+    };
+    let first = answer.data.first();
+    answer.meta.path.trim_end_matches('/').ends_with("/api/incidents")
+        && first.is_none_or(|first| lenient::read::<Item>(first.get()).is_ok())
+}
+
+/// The incidents, newest first.
+pub(super) fn incidents(document: &Document, items: &mut Items) -> Result<Vec<Notice>, ParseError> {
+    listed(document, items, "incidents", |wire, updates| {
+        let given = wire.attributes;
+        Notice {
+            id: wire.id.0,
+            name: given.name,
+            message: given.message,
+            status: status(given.status.value.as_str()),
+            kind: Kind::Incident,
+            link: String::new(),
+            opened_at: given.occurred.at.or(given.created.at),
+            edited_at: given.updated.at,
+            window: (None, None),
+            components: wire
+                .relationships
+                .components
+                .data
+                .into_iter()
+                .map(|one| one.id.0)
+                .collect(),
+            updates,
+            complete: true,
+        }
+    })
+}
+
+/// The schedules.
+pub(super) fn schedules(document: &Document, items: &mut Items) -> Result<Vec<Notice>, ParseError> {
+    listed(document, items, "schedules", |wire, updates| {
+        let given = wire.attributes;
+        Notice {
+            // Incidents count from 1, too.
+            id: format!("schedule-{}", wire.id),
+            name: given.name,
+            message: given.message,
+            status: plan(given.status.value.as_str()),
+            kind: Kind::Maintenance,
+            link: String::new(),
+            opened_at: given.created.at,
+            edited_at: given.updated.at,
+            window: (given.scheduled.at, given.completed.at),
+            components: wire
+                .relationships
+                .components
+                .data
+                .into_iter()
+                .map(|one| one.id.0)
+                .collect(),
+            updates,
+            complete: true,
+        }
+    })
+}
+
+fn listed(
+    document: &Document,
+    items: &mut Items,
+    what: &'static str,
+    build: impl Fn(Item, Vec<Written>) -> Notice,
+) -> Result<Vec<Notice>, ParseError> {
+    let answer: Answer = json(document, NAME)?;
+    let is_update = |raw: &RawValue| {
+        lenient::read::<Kindred>(raw.get()).is_ok_and(|one| one.class == "updates")
+    };
+    let written_about: List =
+        answer.included.iter().filter(|raw| is_update(raw)).cloned().collect();
+    let mut texts: BTreeMap<String, Update> = items
+        .nested::<Thing<Update>>("updates", &written_about)?
+        .into_iter()
+        .map(|one| (one.id.0, one.attributes))
+        .collect();
+    items.build(
+        what,
+        &answer.data,
+        |_, wire: Item| {
+            let own = wire.relationships.updates.data.iter();
+            let updates = own
+                .filter_map(
+                    |one| // It belongs to one incident: named by many, a long one would be held as
+                    // many times.
+                    Some(written(one.id.as_str(), &texts.remove(one.id.as_str())?)),
+                )
+                .collect();
+            Ok(build(wire, updates))
+        },
+        |one: &Notice| &one.id,
+    )
+}
+
+fn written(id: &str, update: &Update) -> Written {
+    let status = update.status.as_ref().map_or(Status::Update, |code| status(code.value.as_str()));
+    Written {
+        id: Some(id.to_owned()),
+        edited_at: update.updated.at,
+        ..Written::new(status, update.created.at, prose(&update.message))
+    }
+}
+
+/// The components with their states.
+pub(super) fn components(
+    document: &Document,
+    items: &mut Items,
+) -> Result<Vec<Component>, ParseError> {
+    let answer: Answer = json(document, NAME)?;
+    let read = |_: &mut Items, thing: Thing<Part>| {
+        let raw = thing.attributes.status.get();
+        // A number, or number and word, by release.
+        let code =
+            lenient::read::<Code>(raw).map(|code| code.value).or_else(|_| lenient::read::<Id>(raw));
+        let state = code.map_or(ComponentStatus::Unknown, |code| state(code.as_str()));
+        Ok(component(Some(thing.id.0), one_line(&thing.attributes.name, MAX_NAME), None, state))
+    };
+    items.build("components", &answer.data, read, |one: &Component| {
+        one.id.as_deref().unwrap_or_default()
+    })
+}

@@ -1,0 +1,189 @@
+//! Cloudflare Status, Cloudflare's own page since 2026: `/api/v3/summary`.
+//!
+//! The shape is taken from what the project bentleypark/aiwatch reads and tests
+//! (`worker/src/parsers/cloudflare-status.ts` and its tests, issue 1384, September 2026); the
+//! feeds beside it from Cloudflare's documentation (`support/cloudflare-status`). The page of
+//! `www.cloudflarestatus.com` still answers as Statuspage does, too, and is recognised so, for that
+//! says more. This source is for pages that have no such answer, and for the components that are
+//! listed here alone.
+//!
+//! The document shows the latest update of an incident and no other, and no list of maintenances
+//! was found in it: their feed is `/api/v3/maintenance.atom`, which `feed` reads. What has just
+//! ended is listed beside what is open for a while.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{Items, List, MAX_NAME, candidates, json, marks, words};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Kind, Status, Time};
+use statuswatch_model::snapshot::{
+    Coverage, Incident, Listing, Snapshot, Update, UpdateId, component,
+};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "cloudflare";
+
+/// The components by their ids: an incident names many.
+type ById<'a> = HashMap<&'a str, &'a Component>;
+
+/// The adapter for Cloudflare Status.
+#[derive(Debug)]
+pub(super) struct Cloudflare;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    success: bool,
+    result: Summary,
+}
+
+#[derive(Debug, Deserialize)]
+struct Summary {
+    components: List,
+    active_incidents: List,
+    /// Demanded as a mark: others answer with the two above alone.
+    #[serde(deserialize_with = "fields::or_default")]
+    recent_incidents: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    id: Id,
+    #[serde(deserialize_with = "fields::name")]
+    name: String,
+    /// An incident names its components without a state.
+    status: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Item {
+    id: Id,
+    #[serde(deserialize_with = "fields::name")]
+    name: String,
+    status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    impact: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    starts_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    created_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    resolved_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components: List,
+    last_update: Option<Latest>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Latest {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(default, deserialize_with = "fields::prose")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    created_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    display_at: Option<Time>,
+}
+
+impl Source for Cloudflare {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["api/v3/summary"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let answer: Answer = marks(document)?;
+        answer.success.then(|| "the document has the shape of Cloudflare Status".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let answer: Answer = json(&documents.first, NAME)?;
+        if !answer.success {
+            let reason = "it says that it did not succeed".to_owned();
+            return Err(ParseError::NotThis { source_name: NAME, reason });
+        }
+        let summary = answer.result;
+        let mut items = Items::new(limits);
+        let part = |_: &mut Items, part: Part| {
+            let word = part.status.ok_or_else(|| format!("{} has no status", part.id))?;
+            Ok((part.id.0.clone(), component(Some(part.id.0), part.name, None, state(&word))))
+        };
+        let components: Vec<Component> = items
+            .build("components", &summary.components, part, |(id, _)| id)?
+            .into_iter()
+            .map(|(_, component)| component)
+            .collect();
+        let of_components = items.rejected();
+        let by_id: ById<'_> =
+            components.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
+        let build = |items: &mut Items, wire: Item| incident(items, wire, &by_id);
+        let mut incidents =
+            items.build("incidents", &summary.active_incidents, build, |one| &one.id)?;
+        let past = items.build("incidents", &summary.recent_incidents, build, |one| &one.id)?;
+        let listed: HashSet<String> = incidents.iter().map(|one| one.id.clone()).collect();
+        incidents.extend(past.into_iter().filter(|one| !listed.contains(&one.id)));
+        let whole = items.rejected() == of_components;
+        Ok(Snapshot {
+            incidents,
+            coverage: Coverage {
+                incidents: if whole { Listing::Open } else { Listing::Unknown },
+                maintenances: Listing::Unknown,
+                all_components: of_components == 0,
+            },
+            components,
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+fn incident(items: &mut Items, wire: Item, by_id: &ById<'_>) -> Result<Incident, String> {
+    let parts: Vec<Part> =
+        items.nested("components", &wire.components).map_err(|error| error.to_string())?;
+    let mut incident = Incident::new(Kind::Incident, wire.id.0, wire.name);
+    incident.status = match words::status(&wire.status) {
+        Status::Update if wire.resolved_at.is_some() => Status::Resolved,
+        status => status,
+    };
+    // An incident without harm says "none"; what is not said is not known.
+    incident.impact = words::impact(&wire.impact);
+    incident.started_at = wire.starts_at.or(wire.created_at);
+    incident.components = parts.into_iter().map(|part| named(part, by_id)).collect();
+    incident.updates = wire
+        .last_update
+        .filter(|latest| !latest.message.is_empty() || latest.created_at.is_some())
+        .map(|latest| (words::status(&latest.status), latest))
+        .map(|(status, latest)| Update {
+            id: UpdateId::Latest,
+            status,
+            stated: status,
+            published_at: latest.display_at.or(latest.created_at),
+            edited_at: None,
+            text: latest.message,
+        })
+        .into_iter()
+        .collect();
+    Ok(incident)
+}
+
+/// A component of an incident, in the state that the list of components gives it.
+fn named(part: Part, by_id: &ById<'_>) -> Component {
+    let known = by_id.get(part.id.as_str()).map(|one| (*one).clone());
+    known.unwrap_or_else(|| {
+        let name = one_line(&part.name, MAX_NAME);
+        component(Some(part.id.0), name, None, ComponentStatus::Unknown)
+    })
+}
+
+fn state(word: &str) -> ComponentStatus {
+    const OWN: &[(&str, ComponentStatus)] = &[("critical", ComponentStatus::MajorOutage)];
+    words::look_up(word, OWN).unwrap_or_else(|| words::component(word))
+}

@@ -1,0 +1,238 @@
+//! cState: `/index.json` of the generated site, with the texts from its feed.
+//!
+//! The index lists unresolved issues below each system they affect, so one issue stands there
+//! several times; its address is its identity. The text, and that it is resolved, is in
+//! `/index.xml` alone. A page is one text that is edited as things go on: the text is one update,
+//! its end another.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::feed::Feed;
+use super::shared::fields;
+use super::shared::words::look_up;
+use super::shared::{Items, List, MAX_NAME, at, candidates, json, link, marks};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{
+    Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
+};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "cstate";
+const FEED: &str = "feed";
+const RESOLVED: &str = "[Resolved]";
+
+const IMPACT: &[(&str, Impact)] = &[
+    ("ok", Impact::None),
+    ("notice", Impact::None),
+    ("disrupted", Impact::Minor),
+    ("down", Impact::Major),
+];
+
+const STATE: &[(&str, ComponentStatus)] = &[
+    ("ok", ComponentStatus::Operational),
+    ("notice", ComponentStatus::Operational),
+    ("disrupted", ComponentStatus::PartialOutage),
+    ("down", ComponentStatus::MajorOutage),
+];
+
+/// The adapter for cState.
+#[derive(Debug)]
+pub(super) struct CState;
+
+#[derive(Debug, Deserialize)]
+struct Index {
+    is: String,
+    #[serde(rename = "cStateVersion")]
+    version: String,
+    title: String,
+    #[serde(rename = "baseURL")]
+    base: String,
+    #[serde(rename = "summaryStatus")]
+    summary: String,
+    #[serde(rename = "pinnedIssues", default, deserialize_with = "fields::or_default")]
+    pinned: List,
+    systems: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct System {
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    category: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(rename = "unresolvedIssues")]
+    issues: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Issue {
+    permalink: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title: String,
+    #[serde(rename = "createdAt", default, deserialize_with = "fields::moment")]
+    created: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    severity: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    resolved: bool,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    informational: bool,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    affected: Vec<String>,
+}
+
+impl Source for CState {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["index.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let index = marks::<Index>(document).filter(|index| index.is == "index")?;
+        Some(format!("the index of a cState site, version {}", one_line(&index.version, 20)))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let index: Index = json(&documents.first, NAME)?;
+        if index.is != "index" {
+            let reason = format!("it is \"{}\", not an index", one_line(&index.is, 40));
+            return Err(ParseError::NotThis { source_name: NAME, reason });
+        }
+        let mut items = Items::new(limits);
+        let systems: Vec<System> = items.read("systems", &index.systems)?;
+        let all_components = items.rejected() == 0;
+        let mut snapshot = Snapshot::default();
+        let mut issues: BTreeMap<String, Incident> = BTreeMap::new();
+        for system in &systems {
+            let group = one_line(&system.category, MAX_NAME);
+            let status = look_up(&system.status, STATE).unwrap_or(ComponentStatus::Unknown);
+            let name = one_line(&system.name, MAX_NAME);
+            // Names are all there is.
+            snapshot.components.push(component(
+                None,
+                name,
+                (!group.is_empty()).then_some(group),
+                status,
+            ));
+        }
+        for list in systems.iter().map(|system| &system.issues).chain([&index.pinned]) {
+            for issue in items.nested::<Issue>("issues", list)? {
+                match identity(&issue.permalink) {
+                    Some(id) => {
+                        issues.entry(id.clone()).or_insert_with(|| incident(id, &issue, &snapshot));
+                    }
+                    None => items.reject("issues", "its permalink is no address"),
+                }
+            }
+        }
+        if issues.len() > limits.max_items {
+            return Err(ParseError::TooMany {
+                what: "issues",
+                count: issues.len(),
+                limit: limits.max_items,
+            });
+        }
+        if let Some(document) = documents.detail(FEED) {
+            join_feed(&mut issues, &Feed.parse(&Documents::only(document.clone()), limits)?);
+        }
+        let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
+        snapshot.incidents = issues.into_values().collect();
+        snapshot.coverage =
+            Coverage { incidents: listing, maintenances: Listing::Unknown, all_components };
+        let title = one_line(&index.title, MAX_NAME);
+        snapshot.page = Page {
+            name: (!title.is_empty()).then_some(title),
+            url: link(&index.base),
+            impact: Some(look_up(&index.summary, IMPACT).unwrap_or(Impact::Unknown)),
+            ..Page::default()
+        };
+        snapshot.rejected = items.into_rejected();
+        Ok(snapshot)
+    }
+
+    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+        at(&first.url, "index.xml")
+            .map(|url| Detail { role: FEED, url, optional: true })
+            .into_iter()
+            .collect()
+    }
+}
+
+/// The path of an issue's address: the host may be spelled in more than one way.
+fn identity(permalink: &str) -> Option<String> {
+    let url = Url::parse(permalink.trim()).ok()?;
+    let path = url.path().trim_matches('/');
+    (!path.is_empty()).then(|| path.to_owned())
+}
+
+fn incident(id: String, issue: &Issue, snapshot: &Snapshot) -> Incident {
+    let mut incident = Incident::new(Kind::Incident, id, one_line(&issue.title, MAX_NAME));
+    incident.status = match (issue.resolved, issue.informational) {
+        (true, _) => Status::Resolved,
+        (false, true) => Status::Update,
+        (false, false) => Status::Investigating,
+    };
+    incident.impact = look_up(&issue.severity, IMPACT).unwrap_or(Impact::Unknown);
+    incident.url = link(&issue.permalink);
+    incident.started_at = issue.created;
+    let affects = |name: &&String| {
+        snapshot.components.iter().find(|one| one.name == one_line(name, MAX_NAME)).cloned()
+    };
+    incident.components = issue.affected.iter().filter_map(|name| affects(&name)).collect();
+    incident
+}
+
+/// Adds the texts of the feed, and what is over.
+fn join_feed(issues: &mut BTreeMap<String, Incident>, feed: &Snapshot) {
+    for told in &feed.incidents {
+        let Some(id) = told.url.as_deref().and_then(identity) else {
+            continue;
+        };
+        let Some(last) = told.updates.last() else {
+            continue;
+        };
+        let over = told.title.starts_with(RESOLVED);
+        if let Some(known) = issues.get_mut(&id) {
+            known.updates = updates(last, known.status, false);
+        } else if over {
+            let title = told.title.trim_start_matches(RESOLVED).trim_start();
+            let mut incident = Incident::new(Kind::Incident, id.clone(), title);
+            incident.status = Status::Resolved;
+            incident.url.clone_from(&told.url);
+            incident.started_at = last.published_at;
+            incident.updates = updates(last, Status::Investigating, true);
+            issues.insert(id, incident);
+        }
+    }
+}
+
+/// The text as it is now, and the end, each with an identity that no edit changes.
+fn updates(text: &Update, status: Status, over: bool) -> Vec<Update> {
+    // The status is that of the issue: where it stands now is no edit of the text.
+    let mut out = vec![Update {
+        id: UpdateId::Native("text".to_owned()),
+        status,
+        stated: Status::Update,
+        ..text.clone()
+    }];
+    if over {
+        out.push(Update {
+            id: UpdateId::Native("resolved".to_owned()),
+            status: Status::Resolved,
+            stated: Status::Resolved,
+            published_at: None,
+            edited_at: None,
+            text: String::new(),
+        });
+    }
+    out
+}

@@ -1,0 +1,300 @@
+//! Datadog Status Pages: `/config.json` of the page, from which the page itself is drawn.
+//!
+//! The document is documented nowhere. Its shape is taken from what the project bentleypark/aiwatch
+//! captured of one page in September 2026 and from its parser (`worker/src/parsers/datadog.ts`),
+//! the words from the enumerations of Datadog's own API clients, which write the same pages
+//! (`datadog-api-client`). No capture with a maintenance was found: `maintenances` was null in
+//! each. Maintenances are read with the names of fields that incidents and the API use, and one
+//! that has none of the known words is rejected, so that an absence means nothing.
+//!
+//! Incidents are listed with those that are over, newest first. An incident names the components it
+//! affects with their present state, so how bad one was is taken from its timeline.
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, words,
+};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "datadog";
+/// Groups within groups, at most.
+const MAX_DEPTH: usize = 8;
+
+/// The adapter for Datadog Status Pages.
+#[derive(Debug)]
+pub(super) struct Datadog;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Config {
+    id: String,
+    name: String,
+    domain_prefix: String,
+    page_url: String,
+    components: List,
+    /// Demanded; null has to be told from an empty list.
+    #[serde(deserialize_with = "Option::deserialize")]
+    incidents: Option<List>,
+    /// Demanded; null where there are none.
+    #[serde(deserialize_with = "fields::or_default")]
+    maintenances: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    id: Id,
+    #[serde(deserialize_with = "fields::name")]
+    name: String,
+    #[serde(rename = "type")]
+    class: String,
+    /// Of a component.
+    status: Option<String>,
+    /// Of a group.
+    components: Option<List>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    id: Id,
+    #[serde(deserialize_with = "fields::name")]
+    title: String,
+    current_status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    resolved: bool,
+    #[serde(default, deserialize_with = "fields::moment")]
+    published_date: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components_affected: List,
+    timeline: List,
+}
+
+/// As far as it can be guessed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Planned {
+    id: Id,
+    #[serde(deserialize_with = "fields::name")]
+    title: String,
+    current_status: Option<String>,
+    status: Option<String>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    start_date: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    completed_date: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components_affected: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    timeline: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    updates: List,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Step {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(default, deserialize_with = "fields::prose")]
+    description: String,
+    /// When it came about; when it was written down is `createdAt`.
+    #[serde(default, deserialize_with = "fields::moment")]
+    started_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    created_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    last_modified_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components_affected: List,
+}
+
+impl Source for Datadog {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["config.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let config: Config = marks(document)?;
+        is_uuid(&config.id).then(|| {
+            format!(
+                "the document has the shape of a Datadog status page and the prefix \"{}\"",
+                one_line(&config.domain_prefix, MAX_NAME)
+            )
+        })
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let config: Config = json(&documents.first, NAME)?;
+        if !is_uuid(&config.id) {
+            let reason = format!("the page id \"{}\" is no UUID", one_line(&config.id, 40));
+            return Err(ParseError::NotThis { source_name: NAME, reason });
+        }
+        let mut items = Items::new(limits);
+        let mut components = Vec::new();
+        read_components(&mut items, &config.components, None, MAX_DEPTH, &mut components)?;
+        if components.len() > limits.max_items {
+            let (what, count) = ("components", components.len());
+            return Err(ParseError::TooMany { what, count, limit: limits.max_items });
+        }
+        let of_components = items.rejected();
+        let listed = config.incidents.is_some();
+        let list = config.incidents.unwrap_or_default();
+        let mut incidents = items.build("incidents", &list, incident, |one| &one.id)?;
+        let of_incidents = items.rejected() - of_components;
+        let list = config.maintenances;
+        incidents.extend(items.build("maintenances", &list, maintenance, |one| &one.id)?);
+        let of_maintenances = items.rejected() - of_incidents - of_components;
+        let recent = |whole: bool| if whole { Listing::Recent } else { Listing::Unknown };
+        let name = one_line(&config.name, MAX_NAME);
+        Ok(Snapshot {
+            page: Page {
+                id: Some(config.id),
+                name: (!name.is_empty()).then_some(name),
+                url: link(&config.page_url),
+                version: None,
+                impact: None,
+                ..Page::default()
+            },
+            incidents,
+            components,
+            coverage: Coverage {
+                incidents: recent(listed && of_incidents == 0),
+                // Whether one that is over is listed was never seen.
+                maintenances: if of_maintenances == 0 { Listing::Open } else { Listing::Unknown },
+                all_components: of_components == 0,
+            },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// The components and those within groups, a group being the name of the nearest one above.
+fn read_components(
+    items: &mut Items,
+    list: &List,
+    group: Option<&str>,
+    depth: usize,
+    out: &mut Vec<Component>,
+) -> Result<(), ParseError> {
+    if depth == 0 {
+        items.reject("components", "nested too deep");
+        return Ok(());
+    }
+    for entry in items.read::<Entry>("components", list)? {
+        match (entry.class.as_str(), entry.status, entry.components) {
+            ("ComponentGroup", _, Some(inner)) => {
+                read_components(items, &inner, Some(&entry.name), depth - 1, out)?;
+            }
+            ("Component", Some(word), _) => out.push(component(
+                Some(entry.id.0),
+                entry.name,
+                group.map(str::to_owned),
+                state(&word),
+            )),
+            (class, ..) => {
+                items.reject("components", &format!("{}: what is a {class}?", entry.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn incident(items: &mut Items, wire: Item) -> Result<Incident, String> {
+    let now = affected(items, &wire.components_affected)?;
+    let (updates, worst) = timeline(items, &wire.timeline)?;
+    let mut incident = Incident::new(Kind::Incident, wire.id.0, wire.title);
+    incident.status = match words::status(&wire.current_status) {
+        Status::Update if wire.resolved => Status::Resolved,
+        status => status,
+    };
+    let present = worst_of(&now).filter(|_| !incident.status.is_over());
+    incident.impact = present.or(worst).unwrap_or(Impact::Unknown);
+    incident.started_at = wire.published_date;
+    incident.components = now;
+    incident.updates = in_order(updates, Order::NewestFirst);
+    Ok(incident)
+}
+
+fn maintenance(items: &mut Items, wire: Planned) -> Result<Incident, String> {
+    const WORDS: &[(&str, Status)] = &[
+        ("scheduled", Status::Scheduled),
+        ("in_progress", Status::InProgress),
+        ("completed", Status::Completed),
+        ("canceled", Status::Completed),
+    ];
+    let word = wire.current_status.or(wire.status).unwrap_or_default();
+    let status = words::look_up(&word, WORDS).ok_or_else(|| {
+        format!("{}: nobody knows the status \"{}\"", wire.id, one_line(&word, 40))
+    })?;
+    let components = affected(items, &wire.components_affected)?;
+    let list = if wire.timeline.is_empty() { &wire.updates } else { &wire.timeline };
+    let (updates, _) = timeline(items, list)?;
+    let mut incident = Incident::new(Kind::Maintenance, wire.id.0, wire.title);
+    incident.status = status;
+    incident.scheduled_for = wire.start_date;
+    incident.scheduled_until = wire.completed_date;
+    incident.components = components;
+    incident.updates = in_order(updates, Order::NewestFirst);
+    Ok(incident)
+}
+
+/// The updates as they are listed, and the worst that one of them says of a component.
+fn timeline(items: &mut Items, list: &List) -> Result<(Vec<Written>, Option<Impact>), String> {
+    let steps: Vec<Step> = items.nested("timeline", list).map_err(|error| error.to_string())?;
+    let mut worst: Option<Impact> = None;
+    let mut updates = Vec::with_capacity(steps.len());
+    for step in steps {
+        let affected = affected(items, &step.components_affected)?;
+        worst = worst.into_iter().chain(worst_of(&affected)).max_by_key(|impact| impact.rank());
+        updates.push(Written {
+            id: step.id.map(|id| id.0),
+            edited_at: step.last_modified_at,
+            ..Written::new(
+                words::status(&step.status),
+                step.started_at.or(step.created_at),
+                step.description,
+            )
+        });
+    }
+    Ok((updates, worst))
+}
+
+fn affected(items: &mut Items, list: &List) -> Result<Vec<Component>, String> {
+    let read: Vec<Entry> =
+        items.nested("componentsAffected", list).map_err(|error| error.to_string())?;
+    let made = read.into_iter().map(|entry| {
+        component(Some(entry.id.0), entry.name, None, state(&entry.status.unwrap_or_default()))
+    });
+    Ok(made.collect())
+}
+
+fn worst_of(components: &[Component]) -> Option<Impact> {
+    components.iter().map(|one| one.status.impact()).max_by_key(|impact| impact.rank())
+}
+
+fn is_uuid(id: &str) -> bool {
+    let parts: Vec<usize> = id.split('-').map(str::len).collect();
+    parts == [8, 4, 4, 4, 12] && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+fn state(word: &str) -> ComponentStatus {
+    const OWN: &[(&str, ComponentStatus)] = &[
+        ("degraded", ComponentStatus::DegradedPerformance),
+        ("maintenance", ComponentStatus::UnderMaintenance),
+    ];
+    words::look_up(word, OWN).unwrap_or_else(|| words::component(word))
+}

@@ -1,0 +1,139 @@
+//! What surrounds a date while a document is being read: the zone its local times are in, the order
+//! of its numbers, and an account of the dates that could not be read.
+//!
+//! Dates are read deep within deserialization, which hands nothing down. So the context belongs to
+//! the thread, for as long as [`within`] runs, and one document is read on one thread. Without a
+//! context local times are UTC and nothing is counted.
+
+use std::cell::RefCell;
+
+use chrono::NaiveDate;
+
+use super::order::{Evidence, KEPT, Order, decide};
+use statuswatch_model::snapshot::UnreadTimes;
+use statuswatch_model::text::one_line;
+use statuswatch_model::zone::Zone;
+
+/// Longest excerpt of a date in a report, in characters.
+const EXCERPT: usize = 60;
+
+/// Different examples that are kept.
+const EXAMPLES: usize = 3;
+
+#[derive(Default)]
+struct Context {
+    /// Configured for the provider.
+    zone: Zone,
+    /// Stated by the page.
+    page_zone: Option<Zone>,
+    order: Option<Order>,
+    evidence: Evidence,
+    unread: UnreadTimes,
+}
+
+thread_local! {
+    static CONTEXT: RefCell<Option<Context>> = const { RefCell::new(None) };
+}
+
+/// Puts the former context back, whatever becomes of the reading.
+struct Restore(Option<Context>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        let former = self.0.take();
+        CONTEXT.with(|context| context.replace(former));
+    }
+}
+
+/// Runs `read` where local times are in `zone`, and again where the first
+/// pass shows in which order the document writes numbers it met before. Also answers which times
+/// could not be read.
+pub(crate) fn within<T>(zone: Zone, read: impl Fn() -> T) -> (T, UnreadTimes) {
+    let (value, first) = once(zone, None, &read);
+    if first.evidence.either.is_empty() {
+        return (value, first.unread);
+    }
+    let Some(order) = decide(&first.evidence) else {
+        return (value, first.unread);
+    };
+    let (value, second) = once(zone, Some(order), &read);
+    (value, second.unread)
+}
+
+fn once<T>(zone: Zone, order: Option<Order>, read: &impl Fn() -> T) -> (T, Context) {
+    let context = Context { zone, order, ..Context::default() };
+    let _restore = Restore(CONTEXT.with(|current| current.replace(Some(context))));
+    let value = read();
+    (value, CONTEXT.with(RefCell::take).unwrap_or_default())
+}
+
+/// Does `what` with the context, where there is one.
+fn with<T>(what: impl FnOnce(&mut Context) -> T) -> Option<T> {
+    CONTEXT.with(|context| context.borrow_mut().as_mut().map(what))
+}
+
+/// The zone of local times: what the page states, else what is configured, else UTC.
+pub(super) fn zone() -> Zone {
+    with(|context| context.page_zone.unwrap_or(context.zone)).unwrap_or_default()
+}
+
+/// The page states the zone of its local times, by a name or an offset; others are ignored.
+pub(crate) fn page_zone(name: &str) {
+    if name.len() <= EXCERPT
+        && let Some(zone) = Zone::named(name)
+    {
+        with(|context| context.page_zone = Some(zone));
+    }
+}
+
+/// A date of which there is no doubt.
+pub(super) fn clear(date: NaiveDate) {
+    with(|context| keep(&mut context.evidence.clear, date));
+}
+
+/// Day and month out of two numbers; `None` where they are neither, or nothing tells them apart.
+pub(super) fn day_and_month(first: u32, second: u32, year: Option<i32>) -> Option<(u32, u32)> {
+    let year = year?;
+    let day_first = NaiveDate::from_ymd_opt(year, second, first);
+    let month_first = NaiveDate::from_ymd_opt(year, first, second);
+    match (day_first, month_first) {
+        (Some(_), None) => {
+            with(|context| context.evidence.day_first += 1);
+            Some((first, second))
+        }
+        (None, Some(_)) => {
+            with(|context| context.evidence.month_first += 1);
+            Some((second, first))
+        }
+        (Some(day_first), Some(month_first)) => {
+            let order = with(|context| {
+                keep(&mut context.evidence.either, (day_first, month_first));
+                context.order
+            });
+            order.flatten().map(|order| match order {
+                Order::DayFirst => (first, second),
+                Order::MonthFirst => (second, first),
+            })
+        }
+        (None, None) => None,
+    }
+}
+
+fn keep<T>(list: &mut Vec<T>, item: T) {
+    if list.len() < KEPT {
+        list.push(item);
+    }
+}
+
+/// A text stands where a time should and cannot be read.
+pub(crate) fn unread(text: &str) {
+    with(|context| {
+        context.unread.count += 1;
+        let start: String = text.chars().take(4 * EXCERPT).collect();
+        let example = one_line(&start, EXCERPT);
+        let examples = &mut context.unread.examples;
+        if examples.len() < EXAMPLES && !examples.contains(&example) {
+            examples.push(example);
+        }
+    });
+}

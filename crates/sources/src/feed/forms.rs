@@ -1,0 +1,124 @@
+//! The forms of `status_words.tsv` as a table in memory.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use statuswatch_model::event::{Kind, Status};
+
+const DATA: &str = include_str!("status_words.tsv");
+
+/// Longest form of a script without blanks between words, in characters.
+pub(super) const LONGEST_RUN: usize = 16;
+
+/// What a form means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Where an incident stands, and where the form counts beside being a label.
+    Status { status: Status, start: bool, end: bool, phrase: bool },
+    /// Nothing beside a label, but perhaps which kind it is of.
+    Filler(Option<Kind>),
+    /// Takes back an end.
+    Guard(Reach),
+}
+
+/// Where a guard stands to the phrase it takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// The word before.
+    Adjacent,
+    /// Within a few words before.
+    Near,
+    /// Within a few words after.
+    After,
+    /// Anywhere in the title.
+    Title,
+}
+
+/// A form: its words, and what they mean.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    pub(super) words: Vec<&'static str>,
+    pub(super) meaning: Meaning,
+}
+
+/// The forms by their first word, longest first.
+static FORMS: LazyLock<HashMap<&'static str, Vec<Form>>> = LazyLock::new(|| {
+    let mut forms: HashMap<&'static str, Vec<Form>> = HashMap::new();
+    for form in rows().filter_map(|columns| read(&columns)) {
+        if let Some(first) = form.words.first() {
+            forms.entry(first).or_default().push(form);
+        }
+    }
+    for list in forms.values_mut() {
+        list.sort_by_key(|form| std::cmp::Reverse(form.words.len()));
+    }
+    forms
+});
+
+/// The longest form at the start of `words`, given one by one.
+pub(super) fn at<'t>(words: &(impl Iterator<Item = &'t str> + Clone)) -> Option<&'static Form> {
+    let list = FORMS.get(words.clone().next()?)?;
+    list.iter().find(|form| {
+        let mut words = words.clone();
+        form.words.iter().all(|word| words.next() == Some(*word))
+    })
+}
+
+/// Whether a form of one word is spelt so.
+pub(super) fn is_word(word: &str) -> bool {
+    FORMS.get(word).is_some_and(|list| list.iter().any(|form| form.words.len() == 1))
+}
+
+fn rows() -> impl Iterator<Item = Vec<&'static str>> {
+    let lines = DATA.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines.map(|line| line.split('\t').collect())
+}
+
+fn read(columns: &[&'static str]) -> Option<Form> {
+    let [words, status, place, _source] = columns else { return None };
+    let meaning = match (*status, *place) {
+        ("-", "filler") => Meaning::Filler(None),
+        ("-", "filler incident") => Meaning::Filler(Some(Kind::Incident)),
+        ("-", "filler maintenance") => Meaning::Filler(Some(Kind::Maintenance)),
+        ("-", "adjacent") => Meaning::Guard(Reach::Adjacent),
+        ("-", "near") => Meaning::Guard(Reach::Near),
+        ("-", "after") => Meaning::Guard(Reach::After),
+        ("-", "title") => Meaning::Guard(Reach::Title),
+        (status, place) => {
+            let known =
+                place.split(' ').all(|word| matches!(word, "label" | "start" | "end" | "phrase"));
+            known.then_some(())?;
+            let counts = |wanted: &str| place.split(' ').any(|word| word == wanted);
+            Meaning::Status {
+                status: status.parse().ok()?,
+                start: counts("start"),
+                end: counts("end"),
+                phrase: counts("phrase"),
+            }
+        }
+    };
+    Some(Form { words: words.split(' ').collect(), meaning })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::shared::fold::{fold, is_unspaced};
+
+    #[test]
+    fn every_row_means_something_and_no_form_two_things() {
+        let mut seen = HashSet::new();
+        for columns in rows() {
+            assert!(read(&columns).is_some(), "{columns:?}");
+            assert!(seen.insert(columns[0]), "{columns:?}");
+            assert_eq!(fold(columns[0]), columns[0]);
+            assert!(!columns[3].is_empty(), "{columns:?}");
+            let unspaced = columns[0].chars().all(is_unspaced);
+            assert!(unspaced || columns[0].chars().all(|c| c.is_ascii_lowercase() || c == ' '));
+            assert!(columns[0].chars().count() <= if unspaced { LONGEST_RUN } else { 60 });
+        }
+        assert!(seen.len() > 400);
+    }
+}

@@ -1,0 +1,142 @@
+//! What stands beside an item's text and says where it stands: categories, status elements, the
+//! end. Read in the pass before the parser, which panics on some of them.
+
+use super::titles;
+use crate::dates;
+use statuswatch_model::event::{Kind, Status, Time};
+use statuswatch_model::text::{decode_entities, one_line};
+
+/// Marks of one item that are kept.
+const KEPT: usize = 8;
+
+/// Characters of one mark.
+const LONGEST: usize = 100;
+
+/// Characters of an element's text that are looked at.
+const MAX_TEXT: usize = 400;
+
+/// What is said beside one item's title and text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Marks {
+    /// Categories and words of status, plain text.
+    labels: Vec<String>,
+    /// When it ended, or will have.
+    pub(crate) ended: Option<Time>,
+}
+
+/// What an element within an item says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A category, or a word of status.
+    Label,
+    /// When it ends.
+    End,
+}
+
+impl Mark {
+    /// The mark that the element of this local name is.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        match name.as_str() {
+            "category" | "status" | "state" | "incidentstatus" | "incident_status" => {
+                Some(Self::Label)
+            }
+            "enddate" | "end_date" | "endtime" | "end_time" | "resolvedat" | "resolved_at"
+            | "resolveddate" => Some(Self::End),
+            _ => None,
+        }
+    }
+}
+
+/// Gathers the marks of all items in the one pass over a document.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    marks: Vec<Marks>,
+    /// The mark within whose element we are: its depth, and its text so far.
+    open: Option<(Mark, usize, String)>,
+}
+
+impl Reader {
+    /// An item begins.
+    pub(super) fn item(&mut self) {
+        self.marks.push(Marks::default());
+    }
+
+    /// An element begins within an item, `depth` others around it. Atom has what it says in an
+    /// attribute.
+    pub(super) fn begin(&mut self, name: &str, attributes: &str, empty: bool, depth: usize) {
+        let Some(mark) = Mark::of(name).filter(|_| self.open.is_none()) else {
+            return;
+        };
+        let term = attributes
+            .split_once("term=")
+            .and_then(|(_, rest)| rest.split(['"', '\'']).nth(1))
+            .filter(|_| mark == Mark::Label);
+        match (term, self.marks.last_mut()) {
+            (Some(term), Some(marks)) => marks.add(mark, &decode_entities(term)),
+            _ if !empty => self.open = Some((mark, depth, String::new())),
+            _ => {}
+        }
+    }
+
+    /// Text, with references in it where it is no CDATA.
+    pub(super) fn text(&mut self, text: &str, references: bool) {
+        if let Some((_, _, so_far)) = &mut self.open
+            && so_far.len() < MAX_TEXT
+        {
+            let start: String = text.chars().take(MAX_TEXT).collect();
+            so_far.push_str(&if references { decode_entities(&start) } else { start.into() });
+        }
+    }
+
+    /// The element with `depth` others around it ends.
+    pub(super) fn end(&mut self, depth: usize) {
+        let ended = self.open.take_if(|(_, at, _)| *at == depth);
+        if let (Some((mark, _, text)), Some(marks)) = (ended, self.marks.last_mut()) {
+            marks.add(mark, &text);
+        }
+    }
+
+    /// The marks of each item, in the order of the document.
+    pub(super) fn into_marks(self) -> Vec<Marks> {
+        self.marks
+    }
+}
+
+impl Marks {
+    /// Takes note of what an element says.
+    pub(super) fn add(&mut self, mark: Mark, text: &str) {
+        let text = one_line(text, LONGEST);
+        match mark {
+            Mark::Label if self.labels.len() < KEPT && !text.is_empty() => self.labels.push(text),
+            Mark::Label => {}
+            Mark::End => self.ended = self.ended.or_else(|| dates::read(&text)),
+        }
+    }
+
+    /// The status that a label names; an end where one of them says so.
+    fn status(&self) -> Option<Status> {
+        let mut named = self.labels.iter().filter_map(|label| titles::label(label));
+        let first = named.next()?;
+        Some(named.find(|status| status.is_over()).filter(|_| !first.is_over()).unwrap_or(first))
+    }
+
+    /// Where an item stands of which title and text say `written`. `by` is how far the document's
+    /// own time had come: an end after it is announced, not reached.
+    pub(super) fn judge(&self, written: Option<Status>, by: Option<Time>) -> Option<Status> {
+        let named = self.status();
+        let told = match (written, named) {
+            (Some(written), Some(named)) if named.is_over() && !written.is_over() => Some(named),
+            (written, named) => written.or(named),
+        };
+        let over = self.ended.is_some_and(|ended| by.is_some_and(|by| ended <= by));
+        match told {
+            Some(status) if status.is_over() => Some(status),
+            Some(status) if over && super::words::kind(status) == Some(Kind::Maintenance) => {
+                Some(Status::Completed)
+            }
+            _ if over => Some(Status::Resolved),
+            told => told,
+        }
+    }
+}

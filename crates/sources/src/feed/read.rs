@@ -1,0 +1,173 @@
+//! Documents to items: what Atom, RSS and JSON Feed have in common.
+//!
+//! The only place that knows feed-rs. It panics on some input, so it runs behind the guard of
+//! [`super::xml`] and within `catch_unwind`.
+
+use std::panic::catch_unwind;
+
+use feed_rs::model::{Entry, FeedType, Link, Text};
+use feed_rs::parser;
+
+use super::marks::Marks;
+use super::{markup, xml};
+use crate::{Limits, ParseError, dates};
+use statuswatch_model::document::{Document, Shape};
+use statuswatch_model::event::Time;
+use statuswatch_model::text::{html_to_text, one_line};
+
+/// Characters of a title that are kept.
+pub(crate) const TITLE: usize = 300;
+
+/// What a feed says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Feed {
+    pub(crate) title: String,
+    pub(crate) link: Option<String>,
+    pub(crate) generator: String,
+    /// When the feed says it changed: Atom `updated`, RSS `pubDate`.
+    pub(crate) version: Option<Time>,
+    pub(crate) items: Vec<Item>,
+    /// When the document says it was made; `None` where it does not.
+    pub(crate) made: Option<Time>,
+    /// Items that were there and could not be read.
+    pub(crate) lost: usize,
+}
+
+/// One item or entry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Item {
+    /// `guid` or `id` as written; empty where there is none.
+    pub(crate) id: String,
+    pub(crate) link: Option<String>,
+    /// Plain text, one line.
+    pub(crate) title: String,
+    /// HTML, or plain text that has been escaped to it.
+    pub(crate) body: String,
+    pub(crate) published: Option<Time>,
+    pub(crate) updated: Option<Time>,
+    /// What stands beside title and text.
+    pub(crate) marks: Marks,
+}
+
+/// Reads a document of any format.
+pub(crate) fn read(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
+    match document.shape() {
+        Shape::Empty => Err(ParseError::Empty),
+        Shape::Html => Err(html_error(&document.text())),
+        Shape::Json => super::json::read(&document.text(), limits),
+        Shape::Xml => read_xml(document, limits),
+        Shape::Other => {
+            let start = one_line(&document.text(), 60);
+            Err(ParseError::NotThis {
+                source_name: "feed",
+                reason: format!("neither XML nor JSON: \"{start}\""),
+            })
+        }
+    }
+}
+
+fn html_error(text: &str) -> ParseError {
+    let lower = text.to_ascii_lowercase();
+    let title = memchr::memmem::find(lower.as_bytes(), b"<title")
+        .and_then(|at| text.get(at..)?.split_once('>'))
+        .map(|(_, rest)| rest);
+    let title =
+        title.map(|rest| one_line(&html_to_text(rest.split('<').next().unwrap_or_default()), 120));
+    ParseError::Html { title: title.filter(|title| !title.is_empty()) }
+}
+
+fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
+    let text = document.text();
+    if markup::root(&text).is_err_and(|reason| reason.ends_with("<html>")) {
+        return Err(html_error(&text));
+    }
+    let prepared = xml::prepare(&text, limits.max_items)?;
+    let source = &prepared.xml;
+    let parsed = catch_unwind(|| {
+        parser::Builder::new()
+            // An id is taken from the item or made here, never drawn at random.
+            .id_generator(|_, _, _| String::new())
+            .timestamp_parser(dates::read)
+            .sanitize_content(false)
+            .build()
+            .parse(source.as_bytes())
+    });
+    let malformed =
+        |reason: String| ParseError::Malformed { format: "XML", reason: one_line(&reason, 200) };
+    let parsed = parsed
+        .map_err(|_| malformed("the parser panicked".to_owned()))?
+        .map_err(|error| malformed(error.to_string()))?;
+    let lost = prepared.items.saturating_sub(parsed.entries.len());
+    if parsed.entries.is_empty() && lost > 0 {
+        return Err(malformed(format!("none of {lost} items could be read")));
+    }
+    let is_rss = parsed.feed_type != FeedType::Atom;
+    // Where an item is missing nobody knows any more whose marks they are.
+    let mut marks = if lost == 0 { prepared.marks } else { Vec::new() }.into_iter();
+    let items = parsed.entries.into_iter().map(|entry| {
+        let marks = marks.next().unwrap_or_default();
+        Item { marks, ..item(entry, is_rss, document) }
+    });
+    Ok(Feed {
+        title: title(parsed.title.as_ref()),
+        link: link(&parsed.links, document),
+        generator: parsed.generator.map(|generator| generator.content).unwrap_or_default(),
+        made: parsed.updated.max(parsed.published),
+        version: if is_rss { parsed.published } else { parsed.updated },
+        items: items.collect(),
+        lost,
+    })
+}
+
+fn item(entry: Entry, is_rss: bool, document: &Document) -> Item {
+    let content =
+        entry.content.and_then(|content| Some((content.content_type.to_string(), content.body?)));
+    let summary = entry.summary.map(|summary| (summary.content_type.to_string(), summary.content));
+    let (kind, body) =
+        content.filter(|(_, body)| !body.trim().is_empty()).or(summary).unwrap_or_default();
+    Item {
+        id: entry.id,
+        link: link(&entry.links, document),
+        title: title(entry.title.as_ref()),
+        // RSS never says what a description is, and everybody writes HTML.
+        body: if kind == "text/plain" && !is_rss { escape(&body) } else { body },
+        published: entry.published,
+        updated: entry.updated,
+        marks: Marks::default(),
+    }
+}
+
+fn title(text: Option<&Text>) -> String {
+    let Some(text) = text else {
+        return String::new();
+    };
+    if text.content_type.to_string() == "text/plain" {
+        one_line(&text.content, TITLE)
+    } else {
+        one_line(&html_to_text(&text.content), TITLE)
+    }
+}
+
+/// The address a person would open, absolute.
+fn link(links: &[Link], document: &Document) -> Option<String> {
+    let alternate = |link: &&Link| {
+        link.target.is_none() && matches!(link.rel.as_deref(), None | Some("alternate"))
+    };
+    absolute(&links.iter().find(alternate)?.href, document)
+}
+
+/// `href` against the document's own address; http(s) alone.
+fn absolute(href: &str, document: &Document) -> Option<String> {
+    // The query of the address we were given may hold a secret: a relative link must not inherit
+    // it.
+    let mut base = document.url.clone();
+    base.set_query(None);
+    let url = base.join(href.trim()).ok()?;
+    (matches!(url.scheme(), "http" | "https") && href.len() <= 2000 && !href.trim().is_empty())
+        .then(|| url.to_string())
+}
+
+/// Plain text as HTML that reads the same, line breaks included.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('\n', "<br>")
+}

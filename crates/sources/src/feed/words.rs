@@ -1,0 +1,80 @@
+//! The words by which feeds say where an incident stands.
+
+use super::titles;
+use statuswatch_model::event::{ComponentStatus, Kind, Status};
+
+/// Whether only a maintenance can stand there.
+pub(super) const fn kind(status: Status) -> Option<Kind> {
+    match status {
+        Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed => {
+            Some(Kind::Maintenance)
+        }
+        Status::Investigating | Status::Identified | Status::Monitoring | Status::Resolved => {
+            Some(Kind::Incident)
+        }
+        _ => None,
+    }
+}
+
+/// The status at the start of a text: `[RESOLVED] …`, `Service is back: [RESOLVED] …`, `Status: X`,
+/// `Resolved - …`, or the word alone. A word that goes on as a sentence names none:
+/// "Monitoring shows errors".
+pub(super) fn leading(text: &str) -> Option<Status> {
+    let line = text.lines().next().unwrap_or_default();
+    let start = line
+        .char_indices()
+        .nth(120)
+        .and_then(|(at, _)| line.get(..at))
+        .unwrap_or(line)
+        .trim_start();
+    if let Some(inner) =
+        start.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(inner, _)| inner)
+        && let Some(status) = titles::label(inner)
+    {
+        return Some(status);
+    }
+    let start = match start.get(..7) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("status:") => {
+            start.get(7..).unwrap_or_default().trim_start()
+        }
+        _ => start,
+    };
+    let end = start.find([':', '-', '–', '—', '.', '|', ',']).unwrap_or(start.len());
+    titles::label(start.get(..end)?)
+}
+
+/// The state of a component as feeds write it.
+pub(super) fn component(word: &str) -> ComponentStatus {
+    match word.trim().to_ascii_lowercase().replace(['_', '-'], " ").as_str() {
+        "operational" => ComponentStatus::Operational,
+        "degraded performance" | "degraded" => ComponentStatus::DegradedPerformance,
+        "partial outage" => ComponentStatus::PartialOutage,
+        "major outage" | "full outage" => ComponentStatus::MajorOutage,
+        "under maintenance" | "maintenance" => ComponentStatus::UnderMaintenance,
+        _ => ComponentStatus::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_at_the_start_count_and_sentences_do_not() {
+        for (text, status) in [
+            ("[RESOLVED] Mail", Some(Status::Resolved)),
+            ("Service is operating normally: [RESOLVED] API errors", Some(Status::Resolved)),
+            ("Status: ACTIVE", Some(Status::Investigating)),
+            ("status: Resolved\nwe fixed it", Some(Status::Resolved)),
+            ("In progress - the work has begun", Some(Status::InProgress)),
+            ("Mitigated: storage", Some(Status::Resolved)),
+            ("Maintenance scheduled: Sunday", Some(Status::Scheduled)),
+            ("Monitoring shows errors", None),
+            ("We are investigating", Some(Status::Investigating)),
+            ("[EU] Mail is slow", None),
+            ("", None),
+        ] {
+            assert_eq!(leading(text), status, "{text}");
+        }
+    }
+}

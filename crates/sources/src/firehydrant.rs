@@ -1,0 +1,272 @@
+//! `FireHydrant`: `/data/payload.json`, the whole history of incidents with their timelines.
+//!
+//! Components have no state of their own: the open incidents say it. So when an incident could not
+//! be read, no component is known to be well. Entries of a timeline have no ids; the time they were
+//! written is their identity, and the time they tell of may lie weeks before it.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::words::{self, look_up};
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, marks, prose,
+};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "firehydrant";
+
+const SEVERITY: &[(&str, Impact)] = &[
+    ("SEV1", Impact::Critical),
+    ("SEV2", Impact::Major),
+    ("SEV3", Impact::Minor),
+    ("SEV4", Impact::Minor),
+    ("MAINTENANCE", Impact::Maintenance),
+    ("UNSET", Impact::None),
+];
+
+const CONDITION: &[(&str, ComponentStatus)] = &[
+    ("OPERATIONAL", ComponentStatus::Operational),
+    ("DEGRADED", ComponentStatus::DegradedPerformance),
+    ("OFFLINE", ComponentStatus::MajorOutage),
+];
+
+/// The adapter for `FireHydrant`.
+#[derive(Debug)]
+pub(super) struct FireHydrant;
+
+#[derive(Debug, Deserialize)]
+struct Payload {
+    config: Config,
+    /// What the page's own names of conditions mean.
+    conditions: HashMap<String, String>,
+    components: List,
+    incidents: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Config {
+    #[serde(rename = "companyName", default, deserialize_with = "fields::or_default")]
+    company: String,
+    title: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    condition: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wire {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title: String,
+    #[serde(rename = "severitySlug", default, deserialize_with = "fields::or_default")]
+    severity: String,
+    timestamps: Timestamps,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    timeline: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Timestamps {
+    #[serde(default, deserialize_with = "fields::moment")]
+    started: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    resolved: Option<Time>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    #[serde(default, deserialize_with = "fields::moment")]
+    time: Option<Time>,
+    #[serde(rename = "occurredAt", default, deserialize_with = "fields::moment")]
+    occurred: Option<Time>,
+    details: EntryDetails,
+}
+
+#[derive(Debug, Deserialize)]
+struct EntryDetails {
+    note: Option<Note>,
+    #[serde(rename = "milestoneUpdate")]
+    milestone: Option<Milestone>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Note {
+    Text(String),
+    Inner { note: String },
+}
+
+#[derive(Debug, Deserialize)]
+struct Milestone {
+    #[serde(rename = "currentMilestone", default, deserialize_with = "fields::or_default")]
+    current: String,
+}
+
+impl Source for FireHydrant {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["data/payload.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let payload = marks::<Payload>(document)?;
+        Some(format!(
+            "the payload of a FireHydrant status page, \"{}\"",
+            one_line(&payload.config.title, 80)
+        ))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let payload: Payload = json(&documents.first, NAME)?;
+        let mut items = Items::new(limits);
+        let incidents = items.build(
+            "incidents",
+            &payload.incidents,
+            |items, wire| {
+                incident(items, wire, &payload.conditions).map_err(|error| error.to_string())
+            },
+            |incident: &Incident| &incident.id,
+        )?;
+        let all_read = items.rejected() == 0;
+        let before = items.rejected();
+        let components = items.build(
+            "components",
+            &payload.components,
+            |_, part: Part| Ok(state(&part, &incidents, all_read)),
+            |component: &Component| component.id.as_deref().unwrap_or_default(),
+        )?;
+        let listing = if all_read { Listing::Recent } else { Listing::Unknown };
+        let name =
+            [&payload.config.company, &payload.config.title].map(|name| one_line(name, MAX_NAME));
+        Ok(Snapshot {
+            page: Page { name: name.into_iter().find(|name| !name.is_empty()), ..Page::default() },
+            coverage: Coverage {
+                incidents: listing,
+                maintenances: listing,
+                all_components: items.rejected() == before,
+            },
+            incidents,
+            components,
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// The worst that an open incident says of a component.
+fn state(part: &Part, incidents: &[Incident], all_read: bool) -> Component {
+    let affects = |incident: &Incident| {
+        let own =
+            incident.components.iter().filter(|one| one.id.as_deref() == Some(part.id.as_str()));
+        ComponentStatus::worst(own.map(|one| one.status))
+    };
+    let open = incidents
+        .iter()
+        .filter(|incident| !incident.status.is_over() && incident.status != Status::Scheduled);
+    let worst = ComponentStatus::worst(open.filter_map(affects));
+    let well = if all_read { ComponentStatus::Operational } else { ComponentStatus::Unknown };
+    component(Some(part.id.0.clone()), one_line(&part.name, MAX_NAME), None, worst.unwrap_or(well))
+}
+
+fn incident(
+    items: &mut Items,
+    wire: Wire,
+    conditions: &HashMap<String, String>,
+) -> Result<Incident, ParseError> {
+    let impact = look_up(&wire.severity, SEVERITY).unwrap_or(Impact::Unknown);
+    let kind = if impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
+    let entries: Vec<Entry> = items.nested("timeline", &wire.timeline)?;
+    let parts: Vec<Part> = items.nested("components of an incident", &wire.components)?;
+    let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
+    incident.impact = impact;
+    incident.started_at = wire.timestamps.started;
+    incident.scheduled_for = wire.timestamps.started.filter(|_| kind == Kind::Maintenance);
+    incident.components = parts
+        .into_iter()
+        .map(|part| {
+            let meaning = conditions.get(&part.condition).unwrap_or(&part.condition);
+            let status = look_up(meaning, CONDITION).unwrap_or(ComponentStatus::Unknown);
+            component(Some(part.id.0), one_line(&part.name, MAX_NAME), None, status)
+        })
+        .collect();
+    incident.updates =
+        in_order(entries.into_iter().filter_map(|entry| update(kind, entry)), Order::NewestFirst);
+    let told = incident
+        .updates
+        .iter()
+        .rev()
+        .map(|update| update.status)
+        .find(|status| *status != Status::Update);
+    incident.status = match (kind, wire.timestamps.resolved) {
+        (Kind::Maintenance, Some(_)) => Status::Completed,
+        (_, Some(_)) => Status::Resolved,
+        (Kind::Maintenance, None) => told.unwrap_or(Status::InProgress),
+        (_, None) => told.filter(|status| !status.is_over()).unwrap_or(Status::Investigating),
+    };
+    Ok(incident)
+}
+
+/// `**Identified** — text`, a text alone, or a milestone alone.
+fn update(kind: Kind, entry: Entry) -> Option<Written> {
+    let mut status = Status::Update;
+    let mut text = String::new();
+    if let Some(milestone) = entry.details.milestone {
+        status = milestone_status(&milestone.current);
+    } else {
+        let note = match entry.details.note? {
+            Note::Text(note) | Note::Inner { note } => note,
+        };
+        let (label, rest) = label(&note).unwrap_or(("", &note));
+        status = if label.is_empty() { status } else { milestone_status(label) };
+        text = prose(rest);
+    }
+    if status == Status::Update && text.is_empty() {
+        return None;
+    }
+    let status = if kind == Kind::Maintenance && status == Status::Resolved {
+        Status::Completed
+    } else {
+        status
+    };
+    Some(Written {
+        shown_at: entry.occurred,
+        ..Written::new(status, entry.time.or(entry.occurred), text)
+    })
+}
+
+/// The bold word at the start of a note and what follows it.
+fn label(note: &str) -> Option<(&str, &str)> {
+    let (before, rest) = note.split_once("**")?;
+    if before.chars().any(char::is_alphanumeric) {
+        return None;
+    }
+    let (label, rest) = rest.split_once("**")?;
+    Some((label, rest.trim_start().trim_start_matches(['—', '–', '-']).trim_start()))
+}
+
+fn milestone_status(word: &str) -> Status {
+    let own = [
+        ("started", Status::Investigating),
+        ("mitigated", Status::Monitoring),
+        ("closed", Status::Resolved),
+    ];
+    look_up(word, &own).unwrap_or_else(|| words::status(word))
+}

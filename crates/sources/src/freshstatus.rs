@@ -1,0 +1,140 @@
+//! Freshstatus: `/v1/public-components/?account_id=…` of its public API, which its pages fetch.
+//!
+//! A tree of components with a state of two letters each, and no words. A component that the page
+//! leaves out of its own verdict is told all the same: a filter can leave it out.
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{Items, List, json, marks, name, words};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus};
+use statuswatch_model::snapshot::{self, Coverage, Snapshot};
+
+const NAME: &str = "freshstatus";
+/// Groups of groups, at most.
+const MAX_DEPTH: usize = 8;
+
+/// The adapter for Freshstatus.
+#[derive(Debug)]
+pub(super) struct Freshstatus;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    components: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wire {
+    id: Id,
+    name: String,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components: List,
+}
+
+impl Source for Freshstatus {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// The account's number is not in the address of a page, so the document has to be named.
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        if page.path().contains("/v1/public-components") { vec![page.clone()] } else { Vec::new() }
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let answer: Answer = marks(document)?;
+        let mut known = false;
+        walk(
+            &answer.components,
+            None,
+            MAX_DEPTH,
+            &mut Items::new(Limits::default()),
+            &mut |component, code| {
+                known |= component.status != ComponentStatus::Unknown && code.len() == 2;
+            },
+        )
+        .ok()?;
+        known.then(|| "the components have the two-letter states of Freshstatus".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let answer: Answer = json(&documents.first, NAME)?;
+        let mut items = Items::new(limits);
+        let mut components = Vec::new();
+        walk(&answer.components, None, MAX_DEPTH, &mut items, &mut |component, _| {
+            components.push(component);
+        })?;
+        if components.is_empty() {
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "no component has a state".to_owned(),
+            });
+        }
+        if components.len() > limits.max_items {
+            return Err(ParseError::TooMany {
+                what: "components",
+                count: components.len(),
+                limit: limits.max_items,
+            });
+        }
+        Ok(Snapshot {
+            components,
+            coverage: Coverage { all_components: items.rejected() == 0, ..Coverage::default() },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// Hands every component that has a state to `found`, with the code of it.
+fn walk(
+    list: &List,
+    group: Option<&str>,
+    depth: usize,
+    items: &mut Items,
+    found: &mut dyn FnMut(Component, &str),
+) -> Result<(), ParseError> {
+    if depth == 0 {
+        items.reject("components", "nested too deep");
+        return Ok(());
+    }
+    let read: Vec<Wire> = items.read("components", list)?;
+    for wire in read {
+        let title = name(&wire.name);
+        if let Some(code) = &wire.status {
+            found(
+                snapshot::component(
+                    Some(wire.id.0),
+                    title.clone(),
+                    group.map(str::to_owned),
+                    state(code),
+                ),
+                code,
+            );
+        }
+        if wire.status.is_none() && wire.components.is_empty() {
+            items.reject("components", &format!("\"{title}\" has neither a state nor parts"));
+        }
+        walk(&wire.components, Some(&title), depth - 1, items, found)?;
+    }
+    Ok(())
+}
+
+fn state(code: &str) -> ComponentStatus {
+    words::look_up(
+        code,
+        &[
+            ("OP", ComponentStatus::Operational),
+            ("PD", ComponentStatus::DegradedPerformance),
+            ("PO", ComponentStatus::PartialOutage),
+            ("MO", ComponentStatus::MajorOutage),
+            ("UM", ComponentStatus::UnderMaintenance),
+        ],
+    )
+    .unwrap_or(ComponentStatus::Unknown)
+}

@@ -1,0 +1,109 @@
+//! Gatus: `/api/v1/endpoints/statuses`, the endpoints with their newest results, oldest first.
+//!
+//! A machine writes it: an endpoint that cannot be read may be the one that is down, so it is an
+//! error and not left out.
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{Beat, Items, List, MAX_NAME, candidates, json, marks, outage};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Time};
+use statuswatch_model::snapshot::{Coverage, Listing, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "gatus";
+
+/// The adapter for Gatus.
+#[derive(Debug)]
+pub(super) struct Gatus;
+
+#[derive(Debug, Deserialize)]
+struct Endpoint {
+    key: Id,
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    group: String,
+    #[serde(deserialize_with = "fields::or_default")]
+    results: Vec<Outcome>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Outcome {
+    success: bool,
+    #[serde(default, deserialize_with = "fields::moment")]
+    timestamp: Option<Time>,
+}
+
+impl Source for Gatus {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["api/v1/endpoints/statuses"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let endpoints =
+            marks::<Vec<Endpoint>>(document).filter(|endpoints| !endpoints.is_empty())?;
+        Some(format!("{} endpoints with their results, as Gatus lists them", endpoints.len()))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let list: List = json(&documents.first, NAME)?;
+        if list.is_empty() {
+            // Any list is empty in the same way.
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "it lists no endpoint".to_owned(),
+            });
+        }
+        let mut items = Items::new(limits);
+        let read = items.build(
+            "endpoints",
+            &list,
+            |_, endpoint| Ok(read(endpoint)),
+            |(component, _): &(Component, _)| component.id.as_deref().unwrap_or_default(),
+        )?;
+        if items.rejected() > 0 {
+            let reason = items.into_rejected().join("; ");
+            return Err(ParseError::Malformed { format: "JSON", reason: one_line(&reason, 300) });
+        }
+        let mut snapshot = Snapshot {
+            coverage: Coverage {
+                incidents: Listing::Unknown,
+                maintenances: Listing::Unknown,
+                all_components: true,
+            },
+            ..Snapshot::default()
+        };
+        for (component, beats) in read {
+            snapshot.incidents.extend(outage(
+                component.id.as_deref().unwrap_or_default(),
+                &component,
+                &beats,
+            ));
+            snapshot.components.push(component);
+        }
+        Ok(snapshot)
+    }
+}
+
+fn read(endpoint: Endpoint) -> (Component, Vec<Beat>) {
+    let state = match endpoint.results.last() {
+        Some(Outcome { success: true, .. }) => ComponentStatus::Operational,
+        Some(Outcome { success: false, .. }) => ComponentStatus::MajorOutage,
+        None => ComponentStatus::Unknown,
+    };
+    let group = one_line(&endpoint.group, MAX_NAME);
+    let group = (!group.is_empty()).then_some(group);
+    let beats = endpoint
+        .results
+        .iter()
+        .map(|one| Beat { at: one.timestamp, up: Some(one.success) })
+        .collect();
+    (component(Some(endpoint.key.0), one_line(&endpoint.name, MAX_NAME), group, state), beats)
+}

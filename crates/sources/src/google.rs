@@ -1,0 +1,274 @@
+//! Google's dashboards (Cloud, Workspace, Firebase, Maps, Ads): `incidents.json`, a bare list of
+//! the past year.
+//!
+//! Updates have no ids: the time one was created recognises it. Their `status` is the state of the
+//! service while they are the newest, and is rewritten when another follows: it says nothing about
+//! the update itself. Only `end` says that an incident is over; "all clear" is never said.
+//!
+//! Before 2021-04 incidents had no id either: a number, unique within its service.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{
+    Items, List, Order, Written, bases, candidates, in_order, json, lenient, marks, prose, words,
+};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "google";
+const FILE: &str = "incidents.json";
+/// Longest title or name, in characters.
+const MAX_NAME: usize = 300;
+
+/// The adapter for Google's dashboards.
+#[derive(Debug)]
+pub(super) struct Google;
+
+/// What every incident of every schema has.
+#[derive(Debug, Deserialize)]
+struct Mark {
+    #[serde(rename = "number")]
+    _number: Id,
+    #[serde(rename = "begin")]
+    _begin: String,
+    #[serde(rename = "external_desc")]
+    _description: String,
+    #[serde(rename = "service_key")]
+    _service: String,
+    #[serde(rename = "updates")]
+    _updates: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireIncident {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    number: Option<Id>,
+    #[serde(default, deserialize_with = "fields::time")]
+    begin: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    end: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    external_desc: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    updates: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status_impact: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    severity: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service_key: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service_name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    affected_products: Vec<Named>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    currently_affected_locations: Vec<Named>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    previously_affected_locations: Vec<Named>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    uri: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title: String,
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireUpdate {
+    #[serde(default, deserialize_with = "fields::time")]
+    created: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    modified: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    when: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    text: String,
+    /// The state of the service.
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+}
+
+impl Source for Google {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let host = page.host_str().unwrap_or_default();
+        if host != "google.com" && !host.ends_with(".google.com") {
+            return Vec::new();
+        }
+        candidates(page, &[FILE])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let list = marks::<List>(document)?;
+        lenient::read::<Mark>(list.first()?.get()).ok()?;
+        Some("the document is a list of incidents as Google's dashboards have it".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let first = &documents.first;
+        let list: List = json(first, NAME)?;
+        if list.is_empty() {
+            let reason = "the list is empty, and a history of incidents never is".to_owned();
+            return Err(ParseError::NotThis { source_name: NAME, reason });
+        }
+        let mut items = Items::new(limits);
+        let mut ids = HashSet::new();
+        let mut incidents = Vec::with_capacity(list.len());
+        for wire in items.read::<WireIncident>("incidents", &list)? {
+            let Some(id) = id(&wire) else {
+                items
+                    .reject("incidents", &format!("neither id nor number: {}", wire.external_desc));
+                continue;
+            };
+            if ids.insert(id.clone()) {
+                incidents.push(incident(&mut items, id, &wire, &first.url)?);
+            } else {
+                items.reject("incidents", &format!("the id {id} stands twice"));
+            }
+        }
+        if incidents.is_empty() {
+            return Err(ParseError::Malformed {
+                format: "JSON",
+                reason: "no incident has an identity".to_owned(),
+            });
+        }
+        let whole = items.rejected() == 0;
+        let quiet = whole && incidents.iter().all(|incident| incident.status.is_over());
+        Ok(Snapshot {
+            page: Page {
+                url: bases(&first.url).first().map(ToString::to_string),
+                impact: quiet.then_some(Impact::None),
+                ..Page::default()
+            },
+            coverage: Coverage {
+                incidents: if whole { Listing::Recent } else { Listing::Unknown },
+                maintenances: Listing::Unknown,
+                all_components: false,
+            },
+            incidents,
+            components: Vec::new(),
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+fn id(wire: &WireIncident) -> Option<String> {
+    match (&wire.id, &wire.number) {
+        (Some(id), _) => Some(id.0.clone()),
+        (None, Some(number)) if !wire.service_key.is_empty() => {
+            Some(format!("{}-{number}", wire.service_key))
+        }
+        _ => None,
+    }
+}
+
+fn incident(
+    items: &mut Items,
+    id: String,
+    wire: &WireIncident,
+    document: &Url,
+) -> Result<Incident, ParseError> {
+    let updates: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
+    let time = |update: &WireUpdate| update.created.or(update.when);
+    let state = updates
+        .iter()
+        .max_by_key(|update| time(update))
+        .map(|update| update.status.clone())
+        .unwrap_or_default();
+    let status = if wire.end.is_some() {
+        Status::Resolved
+    } else if words::look_up(&state, &[("AVAILABLE", ())]).is_some() {
+        Status::Monitoring
+    } else {
+        Status::Investigating
+    };
+    let first = updates.iter().filter_map(time).min();
+    let written = updates.iter().map(|update| {
+        let status = if time(update) == first { Status::Investigating } else { Status::Update };
+        Written {
+            edited_at: update.modified,
+            ..Written::concluded(status, time(update), prose(&update.text))
+        }
+    });
+    Ok(Incident {
+        status,
+        impact: impact(&wire.status_impact, &wire.severity),
+        url: document
+            .join(&wire.uri)
+            .ok()
+            .filter(|_| !wire.uri.is_empty())
+            .map(|url| url.to_string()),
+        started_at: wire.begin,
+        components: components(wire, status),
+        updates: in_order(written, Order::NewestFirst),
+        ..Incident::new(Kind::Incident, id, one_line(&wire.external_desc, MAX_NAME))
+    })
+}
+
+/// The products an incident names. The state of a product is that of its incidents; where one
+/// location alone is affected, it stands as the group.
+fn components(wire: &WireIncident, status: Status) -> Vec<Component> {
+    const STATES: &[(&str, ComponentStatus)] = &[
+        ("SERVICE_INFORMATION", ComponentStatus::Operational),
+        ("SERVICE_DISRUPTION", ComponentStatus::DegradedPerformance),
+        ("SERVICE_OUTAGE", ComponentStatus::MajorOutage),
+    ];
+    let state = match words::look_up(&wire.status_impact, STATES) {
+        _ if status.is_over() => ComponentStatus::Operational,
+        state => state.unwrap_or(ComponentStatus::Unknown),
+    };
+    let locations = match wire.currently_affected_locations.as_slice() {
+        [] => wire.previously_affected_locations.as_slice(),
+        now => now,
+    };
+    let group = match locations {
+        [only] => only.id.as_ref().map(|id| id.0.clone()),
+        _ => None,
+    };
+    if wire.affected_products.is_empty() {
+        let name = one_line(&wire.service_name, MAX_NAME);
+        return if name.is_empty() {
+            Vec::new()
+        } else {
+            vec![component(None, name, group, state)]
+        };
+    }
+    let products = wire.affected_products.iter();
+    products
+        .map(|product| {
+            component(
+                product.id.as_ref().map(|id| id.0.clone()),
+                one_line(&product.title, MAX_NAME),
+                group.clone(),
+                state,
+            )
+        })
+        .collect()
+}
+
+fn impact(state: &str, severity: &str) -> Impact {
+    let high = words::look_up(severity, &[("high", ())]).is_some();
+    let table = [
+        ("SERVICE_INFORMATION", Impact::None),
+        ("SERVICE_DISRUPTION", if high { Impact::Major } else { Impact::Minor }),
+        ("SERVICE_OUTAGE", if high { Impact::Critical } else { Impact::Major }),
+    ];
+    words::look_up(state, &table).unwrap_or(Impact::Unknown)
+}

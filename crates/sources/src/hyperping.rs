@@ -1,0 +1,126 @@
+//! Hyperping: `/status.json` of a page, an indicator for all of it; or the older document of its
+//! API, which lists the services as well.
+//!
+//! Made from Hyperping's documentation, not from a capture. No words: what is written about an
+//! incident is in the feeds that pages of some plans offer, which `feed` reads.
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::{Items, List, bases, candidates, json, lenient, link, marks, name, words};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus};
+use statuswatch_model::snapshot::{Coverage, Page, Snapshot, component};
+
+const NAME: &str = "hyperping";
+
+/// The adapter for Hyperping.
+#[derive(Debug)]
+pub(super) struct Hyperping;
+
+/// The older document.
+#[derive(Debug, Deserialize)]
+struct Board {
+    name: String,
+    url: String,
+    indicator: String,
+    #[serde(rename = "status")]
+    _status: String,
+    services: List,
+}
+
+/// The page's own one, which holds nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Overall {
+    indicator: String,
+    #[serde(rename = "uptime")]
+    _uptime: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Service {
+    name: String,
+    indicator: String,
+    // Demanded as marks.
+    #[serde(rename = "status")]
+    _status: String,
+    #[serde(rename = "uptime")]
+    _uptime: String,
+}
+
+impl Source for Hyperping {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["status.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        // Two fields are few marks: the name of the document is a third.
+        if !document.url.path().ends_with("/status.json") {
+            return None;
+        }
+        let indicator = match marks::<Board>(document) {
+            Some(board) => {
+                lenient::read::<Service>(board.services.first()?.get()).ok()?;
+                board.indicator
+            }
+            None => marks::<Overall>(document)?.indicator,
+        };
+        let known = state(&indicator) != ComponentStatus::Unknown;
+        known.then(|| format!("the document has Hyperping's indicator, \"{indicator}\""))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let first = &documents.first;
+        let mut items = Items::new(limits);
+        let mut page = Page::default();
+        let (indicator, components) = if let Some(board) = marks::<Board>(first) {
+            if board.services.is_empty() {
+                return Err(ParseError::NotThis {
+                    source_name: NAME,
+                    reason: "it lists no service".to_owned(),
+                });
+            }
+            page.name = Some(name(&board.name)).filter(|name| !name.is_empty());
+            page.url = link(&board.url);
+            let read = |_: &mut Items, wire: Service| {
+                Ok(component(None, name(&wire.name), None, state(&wire.indicator)))
+            };
+            (
+                board.indicator,
+                items.build("services", &board.services, read, |one: &Component| &one.name)?,
+            )
+        } else {
+            let Overall { indicator, .. } = json(first, NAME)?;
+            page.url = bases(&first.url).into_iter().next().map(|url| url.to_string());
+            let all = component(Some("all".to_owned()), "All services", None, state(&indicator));
+            (indicator, vec![all])
+        };
+        page.impact = Some(state(&indicator).impact());
+        Ok(Snapshot {
+            page,
+            components,
+            coverage: Coverage { all_components: items.rejected() == 0, ..Coverage::default() },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+fn state(indicator: &str) -> ComponentStatus {
+    const INDICATORS: &[(&str, ComponentStatus)] = &[
+        ("up", ComponentStatus::Operational),
+        ("maintenance", ComponentStatus::UnderMaintenance),
+        // At least one service is down, and not every one.
+        ("incident", ComponentStatus::PartialOutage),
+        ("partialoutage", ComponentStatus::PartialOutage),
+        ("outage", ComponentStatus::MajorOutage),
+        ("down", ComponentStatus::MajorOutage),
+    ];
+    words::look_up(indicator, INDICATORS).unwrap_or(ComponentStatus::Unknown)
+}

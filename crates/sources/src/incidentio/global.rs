@@ -1,0 +1,279 @@
+//! incident.io's global pages: one page for each region or product of a customer, below an address
+//! they share. They have no document beside the HTML: the imitation of Statuspage's answers there
+//! without a component. So the data is read that the page carries along.
+//!
+//! The shape is taken from a page that the project bentleypark/aiwatch captured in July 2026 and
+//! from its tests (issue 1066), in a quiet hour: what an open incident looks like is taken from
+//! those that are over, and the list of ongoing ones is read as the same. Ordinary pages carry the
+//! same data and say that they stand alone (`page_type`); they are left to the summary, which is
+//! made for programs. The page that lists the regions has no components and is refused.
+//!
+//! The page lists some three months, with texts for the newest. A component's state is the worst
+//! that something open says of it.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use url::Url;
+
+use super::carried::{Affected, Entry, Item, Part, Span, Summary, Update};
+use super::payload;
+use crate::shared::{Items, List, MAX_NAME, Order, Written, html, in_order, lenient, link, words};
+use crate::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::{Document, Shape};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "incidentioglobal";
+
+/// The adapter for incident.io's global pages.
+#[derive(Debug)]
+pub(crate) struct Global;
+
+impl Source for Global {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn accept(&self) -> &'static str {
+        "text/html"
+    }
+
+    /// The page itself, which is asked for in any case: beside it is another region's.
+    fn locate(&self, _: &Url) -> Vec<Url> {
+        Vec::new()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        if document.shape() != Shape::Html {
+            return None;
+        }
+        let payload = payload::of_page(&document.text());
+        let summary = payload::find(&payload, "summary", is_global)?;
+        let name = summary.get("name").and_then(Value::as_str).unwrap_or_default();
+        Some(format!(
+            "the HTML carries the data of \"{}\", part of a global page of incident.io",
+            one_line(name, MAX_NAME)
+        ))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let text = html::page(&documents.first, NAME)?;
+        let payload = payload::of_page(&text);
+        let summary =
+            payload::find(&payload, "summary", is_global).ok_or_else(|| html::another(&text))?;
+        let summary: Summary = read(&summary)?;
+        let links = payload::find(&payload, "incident_links", Value::is_array);
+        let told = payload::find(&payload, "incidents", is_told);
+        let (Some(links), Some(told)) = (links, told) else {
+            let reason = "the lists of incidents are missing".to_owned();
+            return Err(ParseError::NotThis { source_name: NAME, reason });
+        };
+        let mut items = Items::new(limits);
+        let all = components(&mut items, &summary.structure.items, limits)?;
+        let of_components = items.rejected();
+        let by_id: HashMap<&str, &Component> =
+            all.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
+        let mut states = HashMap::new();
+        let (affected, mut elsewhere) = readable(summary.affected_components);
+        for one in items.read::<Affected>("affected components", &affected)? {
+            worsen(&mut states, &one);
+        }
+        let mut incidents: Vec<Incident> = Vec::new();
+        let mut listed = HashSet::new();
+        for (what, list) in [
+            ("incidents", read(&told)?),
+            ("ongoing incidents", summary.ongoing_incidents),
+            ("maintenances", summary.scheduled_maintenances),
+            ("links to incidents", read(&links)?),
+        ] {
+            let (list, references) = readable(list);
+            elsewhere += references;
+            let build = |items: &mut Items, wire: Item| incident(items, wire, &by_id, &mut states);
+            for one in items.build(what, &list, build, |one| &one.id)? {
+                if listed.insert(one.id.clone()) {
+                    incidents.push(one);
+                }
+            }
+        }
+        // The page writes each but once, and refers to it where it stands again: then it was read.
+        let affected = incidents.iter().map(|one: &Incident| one.components.len() + 1);
+        if elsewhere > affected.sum() {
+            items.reject("incidents", "some are written where nobody looks");
+        }
+        let listing =
+            if items.rejected() == of_components { Listing::Recent } else { Listing::Unknown };
+        let now = |one: &Component| {
+            let id = one.id.as_deref().unwrap_or_default();
+            let state = states.get(id).copied().unwrap_or(ComponentStatus::Operational);
+            Component { status: state, ..one.clone() }
+        };
+        for one in incidents.iter_mut().filter(|one| !one.status.is_over()) {
+            one.components = one.components.iter().map(now).collect();
+        }
+        Ok(Snapshot {
+            page: Page {
+                id: Some(summary.id.0),
+                name: named(&summary.parent.name, &summary.name),
+                url: link(&summary.public_url),
+                version: None,
+                impact: None,
+                ..Page::default()
+            },
+            incidents,
+            components: all.iter().map(now).collect(),
+            coverage: Coverage {
+                incidents: listing,
+                maintenances: listing,
+                all_components: of_components == 0,
+            },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// A page that stands alone says so.
+fn is_global(summary: &Value) -> bool {
+    let is_list = |key: &str| summary.get(key).is_some_and(Value::is_array);
+    is_list("ongoing_incidents")
+        && is_list("affected_components")
+        && summary.get("structure").is_some_and(Value::is_object)
+        && summary
+            .get("page_type")
+            .and_then(Value::as_str)
+            .is_some_and(|kind| kind != "standalone" && !kind.starts_with('$'))
+}
+
+/// The incidents with their texts, and no other list of that name.
+fn is_told(list: &Value) -> bool {
+    let is_one = |one: &Value| one.is_string() || one.get("updates").is_some();
+    list.as_array().is_some_and(|list| list.iter().all(is_one))
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T, ParseError> {
+    lenient::read(&value.to_string()).map_err(|error| ParseError::NotThis {
+        source_name: NAME,
+        reason: one_line(&error.to_string(), 200),
+    })
+}
+
+/// What is written out in a list, and how many references stand beside it.
+fn readable(list: List) -> (List, usize) {
+    let all = list.len();
+    let list: List = list.into_iter().filter(|one| one.get() != "null").collect();
+    let references = all - list.len();
+    (list, references)
+}
+
+/// The components in the order of the page.
+fn components(
+    items: &mut Items,
+    list: &List,
+    limits: Limits,
+) -> Result<Vec<Component>, ParseError> {
+    let mut all: Vec<Component> = Vec::new();
+    let new = |part: Part, group: Option<&str>| {
+        component(
+            Some(part.component_id.0),
+            part.name,
+            group.map(str::to_owned),
+            ComponentStatus::Operational,
+        )
+    };
+    for entry in items.read::<Entry>("components", list)? {
+        match (entry.component, entry.group) {
+            (Some(part), _) if !part.hidden => all.push(new(part, None)),
+            (None, Some(group)) if !group.hidden => {
+                let parts = items.read::<Part>("components", &group.components)?;
+                let seen = parts.into_iter().filter(|part| !part.hidden);
+                all.extend(seen.map(|part| new(part, Some(&group.name))));
+            }
+            _ => {}
+        }
+    }
+    if all.is_empty() {
+        let what = "an overview of several pages: give the address of one of them".to_owned();
+        return Err(ParseError::Unsupported { what });
+    }
+    if all.len() > limits.max_items {
+        let (what, count) = ("components", all.len());
+        return Err(ParseError::TooMany { what, count, limit: limits.max_items });
+    }
+    Ok(all)
+}
+
+fn incident(
+    items: &mut Items,
+    wire: Item,
+    by_id: &HashMap<&str, &Component>,
+    states: &mut HashMap<String, ComponentStatus>,
+) -> Result<Incident, String> {
+    let status = words::status(&wire.status);
+    let planned = wire.class == "maintenance"
+        || matches!(status, Status::Scheduled | Status::InProgress | Status::Completed);
+    let kind = if planned { Kind::Maintenance } else { Kind::Incident };
+    let why = |error: ParseError| error.to_string();
+    let affected: Vec<Affected> =
+        items.nested("affected components", &wire.affected_components).map_err(why)?;
+    let spans: Vec<Span> = items.nested("impacts", &wire.component_impacts).map_err(why)?;
+    let updates: Vec<Update> = items.nested("updates", &wire.updates).map_err(why)?;
+    let written = updates.into_iter().map(|update| Written {
+        id: update.id.map(|id| id.0),
+        ..Written::new(words::status(&update.to_status), update.published_at, update.message_string)
+    });
+    let mut incident = Incident::new(kind, wire.id.0, wire.name);
+    incident.updates = in_order(written, Order::OldestFirst);
+    incident.status = status;
+    incident.url = link(&wire.permalink);
+    let began = spans.iter().filter_map(|span| span.start_at).min();
+    if planned {
+        incident.scheduled_for = began.or(wire.published_at);
+        incident.scheduled_until = spans.iter().filter_map(|span| span.end_at).max();
+    } else {
+        let worst = affected.iter().map(|one| words::impact(said(one, status.is_over())));
+        incident.impact = worst.max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
+        // One is often written down when it has lasted for a while.
+        incident.started_at = began.into_iter().chain(wire.published_at).min();
+    }
+    incident.components = affected
+        .iter()
+        .filter_map(|one| by_id.get(one.component_id.as_str()).map(|one| (*one).clone()))
+        .collect();
+    if !status.is_over() && status != Status::Scheduled {
+        for one in &affected {
+            worsen(states, one);
+        }
+    }
+    Ok(incident)
+}
+
+/// Keeps the worst that is said of a component; a word nobody knows is no good news.
+fn worsen(states: &mut HashMap<String, ComponentStatus>, one: &Affected) {
+    let new = words::component(said(one, false));
+    let state = states.entry(one.component_id.0.clone()).or_insert(new);
+    let weight = |state: ComponentStatus| match state {
+        ComponentStatus::Operational => 0,
+        ComponentStatus::Unknown => 1,
+        known => known.impact().rank(),
+    };
+    if weight(new) > weight(*state) {
+        *state = new;
+    }
+}
+
+/// The word for how a component is now, or how it was at its worst.
+fn said(one: &Affected, over: bool) -> &str {
+    if over || one.current_status.is_empty() { &one.status } else { &one.current_status }
+}
+
+fn named(parent: &str, own: &str) -> Option<String> {
+    let name = match (parent, own) {
+        ("", own) => own.to_owned(),
+        (parent, own) if own.is_empty() || own == parent => parent.to_owned(),
+        (parent, own) => format!("{parent} ({own})"),
+    };
+    (!name.is_empty()).then(|| one_line(&name, MAX_NAME))
+}

@@ -1,0 +1,205 @@
+//! incident.io: its imitation of Statuspage's `/api/v2/summary.json`, and its Widget API.
+//!
+//! What differs from Statuspage: page ids are ULIDs, empty lists are null or missing, incidents
+//! have neither link nor components, there is no list of maintenances beside the summary, and the
+//! summary shows 25 components that are another 25 next time. `page.updated_at` was not seen to
+//! follow the incidents, so it is no version here. The Widget API at `/api/v1/summary` is read
+//! where the address names it.
+
+mod carried;
+mod global;
+mod payload;
+mod widget;
+
+use serde::Deserialize;
+use url::Url;
+
+pub(super) use self::global::Global;
+use super::shared::fields::{self, Id};
+use super::shared::v2::{self, Overall, Page, Read, Reader};
+use super::shared::{
+    ItemByItem, OnePass, Way, at, candidates, json, marks, quickly, sibling, words,
+};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, Impact, Kind};
+use statuswatch_model::snapshot::{Coverage, Listing, Snapshot};
+
+const NAME: &str = "incidentio";
+const INCIDENTS: &str = "incidents";
+const COMPONENTS: &str = "components";
+
+/// The adapter for incident.io.
+#[derive(Debug)]
+pub(super) struct IncidentIo;
+
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Summary<W: Way> {
+    page: Page,
+    status: Overall,
+    /// Demanded, for it is what a summary always has; null is an empty list.
+    #[serde(deserialize_with = "fields::or_default")]
+    components: W::List<v2::Component>,
+    incidents: Option<W::List<v2::Incident<W>>>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    scheduled_maintenances: W::List<v2::Incident<W>>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Incidents<W: Way> {
+    page: Page,
+    #[serde(deserialize_with = "fields::or_default")]
+    incidents: W::List<v2::Incident<W>>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Components<W: Way> {
+    page: Page,
+    #[serde(deserialize_with = "fields::or_default")]
+    components: W::List<v2::Component>,
+}
+
+impl Source for IncidentIo {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["api/v2/summary.json", "api/v1/summary"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        if widget::is_widget(document) {
+            return Some("the document has the shape of incident.io's Widget API".to_owned());
+        }
+        let id = marks::<Summary<ItemByItem>>(document)?.page.id;
+        is_ulid(&id).then(|| format!("the document has the shape of incident.io's summary and the page id \"{id}\", a ULID"))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        if widget::is_widget(&documents.first) {
+            return widget::parse(&documents.first, limits);
+        }
+        quickly(
+            documents,
+            || read::<OnePass>(documents, limits),
+            || read::<ItemByItem>(documents, limits),
+        )
+    }
+
+    /// Both, whenever the summary changed: without a version nothing tells whether an incident came
+    /// and went in between.
+    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+        if widget::is_widget(first) {
+            return Vec::new();
+        }
+        [(COMPONENTS, "components.json"), (INCIDENTS, "incidents.json")]
+            .into_iter()
+            .filter_map(|(role, file)| {
+                Some(Detail { role, url: sibling(&first.url, file)?, optional: true })
+            })
+            .collect()
+    }
+}
+
+fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+    let summary: Summary<W> = json(&documents.first, NAME)?;
+    if !is_ulid(&summary.page.id) {
+        let reason = format!("the page id \"{}\" is not a ULID", summary.page.id);
+        return Err(ParseError::NotThis { source_name: NAME, reason });
+    }
+    let mut page = summary.page.to_page();
+    let impact = words::impact(&summary.status.indicator);
+    page.impact = Some(impact);
+
+    let mut reader = Reader::new(limits);
+    let (components, all_components) =
+        components::<W>(&mut reader, &summary.page, summary.components, documents)?;
+    let (read, listing) =
+        incidents::<W>(&mut reader, &summary.page, summary.incidents, documents, impact)?;
+    let before = reader.rejected();
+    let maintenances = reader.incidents::<W>(Kind::Maintenance, summary.scheduled_maintenances)?;
+    let coverage = Coverage {
+        incidents: listing,
+        maintenances: if reader.rejected() == before { Listing::Open } else { Listing::Unknown },
+        all_components,
+    };
+    let mut united = v2::unite(read, maintenances);
+    for read in &mut united {
+        let url = page
+            .url
+            .as_deref()
+            .and_then(|url| url_below(url, &format!("incidents/{}", read.incident().id)));
+        read.set_url(url);
+    }
+    Ok(Snapshot {
+        page,
+        incidents: united.into_iter().map(Read::finish).collect(),
+        components,
+        coverage,
+        rejected: reader.into_rejected(),
+        ..Snapshot::default()
+    })
+}
+
+/// The components, and whether they are all of them: only `components.json` lists more than 25.
+fn components<W: Way>(
+    reader: &mut Reader,
+    page: &Page,
+    shown: W::List<v2::Component>,
+    documents: &Documents,
+) -> Result<(Vec<Component>, bool), ParseError> {
+    let Some(document) = documents.detail(COMPONENTS) else {
+        return Ok((reader.components::<W>(shown)?, false));
+    };
+    let detail: Components<W> = json(document, NAME)?;
+    detail.page.must_be(&page.id, NAME)?;
+    let all = reader.components::<W>(detail.components)?;
+    // A full list that is empty beside a summary that is not is no full list.
+    if all.is_empty() {
+        return Ok((reader.components::<W>(shown)?, false));
+    }
+    Ok((all, reader.rejected() == 0))
+}
+
+fn incidents<W: Way>(
+    reader: &mut Reader,
+    page: &Page,
+    listed: Option<W::List<v2::Incident<W>>>,
+    documents: &Documents,
+    impact: Impact,
+) -> Result<(Vec<Read>, Listing), ParseError> {
+    let before = reader.rejected();
+    // A missing list means "none open", but not from a page that says something is wrong.
+    let said = listed.is_some() || impact == Impact::None;
+    let mut read = reader.incidents::<W>(Kind::Incident, listed.unwrap_or_default())?;
+    let mut listing = if said { Listing::Open } else { Listing::Unknown };
+    if let Some(document) = documents.detail(INCIDENTS) {
+        let detail: Incidents<W> = json(document, NAME)?;
+        detail.page.must_be(&page.id, NAME)?;
+        let more = reader.incidents::<W>(Kind::Incident, detail.incidents)?;
+        read = v2::unite(read, more);
+        listing = Listing::Recent;
+    }
+    if reader.rejected() > before {
+        listing = Listing::Unknown;
+    }
+    Ok((read, listing))
+}
+
+fn url_below(page: &str, path: &str) -> Option<String> {
+    let page = Url::parse(&format!("{}/", page.trim_end_matches('/'))).ok()?;
+    at(&page, path).map(|url| url.to_string())
+}
+
+/// 26 characters of Crockford's base 32, upper case.
+fn is_ulid(id: &Id) -> bool {
+    id.0.len() == 26
+        && id.0.bytes().all(|b| {
+            b.is_ascii_digit()
+                || (b.is_ascii_uppercase() && !matches!(b, b'I' | b'L' | b'O' | b'U'))
+        })
+}

@@ -1,0 +1,184 @@
+//! The Widget API: open incidents and maintenances, each with its latest update alone.
+
+use serde::Deserialize;
+
+use crate::shared::fields::{self, Id};
+use crate::shared::{Items, List, json, link, marks, prose, words};
+use crate::{Limits, ParseError};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{
+    self, Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId,
+};
+use statuswatch_model::text::one_line;
+
+/// Longest title or name, in characters.
+const MAX_NAME: usize = 300;
+
+#[derive(Debug, Deserialize)]
+struct Widget {
+    page_title: String,
+    page_url: String,
+    ongoing_incidents: List,
+    in_progress_maintenances: List,
+    scheduled_maintenances: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Item {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    url: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    current_worst_impact: String,
+    #[serde(default, deserialize_with = "fields::time")]
+    last_update_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    last_update_message: String,
+    #[serde(default, deserialize_with = "fields::time")]
+    started_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    starts_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    scheduled_end_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    ends_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    affected_components: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Affected {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    group_name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    current_status: String,
+}
+
+/// Whether a document has the marks of the Widget API.
+pub(super) fn is_widget(document: &Document) -> bool {
+    marks::<Widget>(document).is_some()
+}
+
+/// Reads a document of the Widget API.
+pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
+    let widget: Widget = json(document, super::NAME)?;
+    let mut items = Items::new(limits);
+    let ongoing = read(
+        &mut items,
+        "ongoing_incidents",
+        &widget.ongoing_incidents,
+        Kind::Incident,
+        Status::Update,
+    )?;
+    let of_incidents = items.rejected();
+    let running = read(
+        &mut items,
+        "in_progress_maintenances",
+        &widget.in_progress_maintenances,
+        Kind::Maintenance,
+        Status::InProgress,
+    )?;
+    let planned = read(
+        &mut items,
+        "scheduled_maintenances",
+        &widget.scheduled_maintenances,
+        Kind::Maintenance,
+        Status::Scheduled,
+    )?;
+    let of_maintenances = items.rejected() - of_incidents;
+    let listing = |rejected: usize| {
+        if rejected == 0 { Listing::Open } else { Listing::Unknown }
+    };
+    // The widget says "all is well" by listing nothing, and nothing else.
+    let impact =
+        (ongoing.is_empty() && running.is_empty() && items.rejected() == 0).then_some(Impact::None);
+    let name = one_line(&widget.page_title, MAX_NAME);
+    Ok(Snapshot {
+        page: Page {
+            id: None,
+            name: (!name.is_empty()).then_some(name),
+            url: link(&widget.page_url),
+            version: None,
+            impact,
+            ..Page::default()
+        },
+        incidents: ongoing.into_iter().chain(running).chain(planned).collect(),
+        components: Vec::new(),
+        coverage: Coverage {
+            incidents: listing(of_incidents),
+            maintenances: listing(of_maintenances),
+            all_components: false,
+        },
+        rejected: items.into_rejected(),
+        ..Snapshot::default()
+    })
+}
+
+fn read(
+    items: &mut Items,
+    what: &'static str,
+    list: &List,
+    kind: Kind,
+    default: Status,
+) -> Result<Vec<Incident>, ParseError> {
+    let read: Vec<Item> = items.read(what, list)?;
+    read.into_iter().map(|item| incident(items, item, kind, default)).collect()
+}
+
+fn incident(
+    items: &mut Items,
+    item: Item,
+    kind: Kind,
+    default: Status,
+) -> Result<Incident, ParseError> {
+    let affected: Vec<Affected> = items.nested("affected_components", &item.affected_components)?;
+    let components = affected.into_iter().map(|component| {
+        let group = one_line(&component.group_name, MAX_NAME);
+        snapshot::component(
+            component.id.map(|id| id.0),
+            one_line(&component.name, MAX_NAME),
+            (!group.is_empty()).then_some(group),
+            words::component(&component.current_status),
+        )
+    });
+    let status = match words::status(&item.status) {
+        Status::Update => default,
+        status => status,
+    };
+    let maintenance = kind == Kind::Maintenance;
+    let text = prose(&item.last_update_message);
+    let updates = (!text.is_empty() || item.last_update_at.is_some()).then_some(Update {
+        id: UpdateId::Latest,
+        status,
+        stated: status,
+        published_at: item.last_update_at,
+        edited_at: None,
+        text,
+    });
+    let new = Incident::new(kind, item.id.0, one_line(&item.name, MAX_NAME));
+    let listed_alone = words::status(&item.status) == Status::Update;
+    Ok(Incident {
+        status,
+        basis: if maintenance && listed_alone { Basis::Begin } else { Basis::Stated },
+        impact: if maintenance {
+            Impact::Maintenance
+        } else {
+            words::impact(&item.current_worst_impact)
+        },
+        url: link(&item.url),
+        started_at: item.started_at,
+        scheduled_for: item.starts_at.or(item.started_at).filter(|_| maintenance),
+        scheduled_until: item.ends_at.or(item.scheduled_end_at).filter(|_| maintenance),
+        components: components.collect(),
+        updates: updates.into_iter().collect(),
+        ..new
+    })
+}

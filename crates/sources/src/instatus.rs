@@ -1,0 +1,338 @@
+//! Instatus: `/summary.json`, with the components and the feed of the same page.
+//!
+//! The summary lists what is open and says nothing of its updates: those, and how something ended,
+//! are in `history.atom` alone. Both lists are left out when they are empty, so a list that is
+//! missing from a page that says it has issues proves nothing. Old answers have no ids: the last
+//! part of an incident's address is the same id.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::feed::Feed;
+use super::shared::fields::{self, Id};
+use super::shared::words::{self, look_up};
+use super::shared::{Items, List, MAX_NAME, at, bases, candidates, json, link, marks};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{
+    Component, ComponentStatus, Impact, Kind, Status, Time, expressible,
+};
+use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "instatus";
+const COMPONENTS: &str = "components";
+const FEED: &str = "feed";
+
+/// How a page sums itself up. "Has issues" does not say how bad they are.
+const OVERALL: &[(&str, Impact)] = &[
+    ("UP", Impact::None),
+    ("HASISSUES", Impact::Minor),
+    ("UNDERMAINTENANCE", Impact::Maintenance),
+];
+
+/// The adapter for Instatus.
+#[derive(Debug)]
+pub(super) struct Instatus;
+
+#[derive(Debug, Deserialize)]
+struct Summary {
+    page: Head,
+    #[serde(rename = "activeIncidents")]
+    incidents: Option<List>,
+    #[serde(rename = "activeMaintenances")]
+    maintenances: Option<List>,
+    /// Whoever says this imitates another platform.
+    status: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Head {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    url: String,
+    status: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Notice {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    impact: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    url: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    started: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    start: Option<Time>,
+    /// Minutes, as a string or a number.
+    duration: Option<Id>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Components {
+    components: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    group: Option<Group>,
+    #[serde(rename = "isParent", default, deserialize_with = "fields::or_default")]
+    is_parent: bool,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    children: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+}
+
+impl Source for Instatus {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["summary.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let summary = marks::<Summary>(document).filter(|summary| summary.status.is_none())?;
+        overall(&summary.page)?;
+        Some(format!(
+            "the document has the shape of Instatus's summary and the page status \"{}\"",
+            summary.page.status
+        ))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let summary: Summary = json(&documents.first, NAME)?;
+        let Some(impact) = overall(&summary.page).filter(|_| summary.status.is_none()) else {
+            let reason = format!(
+                "the page status \"{}\" is none of Instatus's",
+                one_line(&summary.page.status, 40)
+            );
+            return Err(ParseError::NotThis { source_name: NAME, reason });
+        };
+        let mut items = Items::new(limits);
+        let (mut incidents, open_incidents) = notices(
+            &mut items,
+            Kind::Incident,
+            summary.incidents.as_deref(),
+            impact != Impact::Minor,
+        )?;
+        let (maintenances, open_maintenances) = notices(
+            &mut items,
+            Kind::Maintenance,
+            summary.maintenances.as_deref(),
+            impact != Impact::Maintenance,
+        )?;
+        incidents.extend(maintenances);
+        let before = items.rejected();
+        let components = documents
+            .detail(COMPONENTS)
+            .map(|document| components(&mut items, document))
+            .transpose()?;
+        let all_components = components.is_some() && items.rejected() == before;
+        if let Some(document) = documents.detail(FEED) {
+            join_feed(&mut incidents, &Feed.parse(&Documents::only(document.clone()), limits)?);
+        }
+        let name = one_line(&summary.page.name, MAX_NAME);
+        Ok(Snapshot {
+            page: Page {
+                id: summary.page.id.map(|id| id.0),
+                name: (!name.is_empty()).then_some(name),
+                url: link(&summary.page.url),
+                version: None,
+                impact: Some(impact),
+                ..Page::default()
+            },
+            incidents,
+            components: components.unwrap_or_default(),
+            coverage: Coverage {
+                incidents: open_incidents,
+                maintenances: open_maintenances,
+                all_components,
+            },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+
+    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+        let Some(base) = bases(&base(&first.url)).into_iter().next() else {
+            return Vec::new();
+        };
+        [(COMPONENTS, "v2/components.json"), (FEED, "history.atom")]
+            .into_iter()
+            .filter_map(|(role, path)| Some(Detail { role, url: at(&base, path)?, optional: true }))
+            .collect()
+    }
+
+    /// A further update and a further component show in the summary only as far as they move the
+    /// state of what is open.
+    fn is_companion(&self, _: &str, snapshot: &Snapshot) -> bool {
+        !snapshot.is_quiet()
+    }
+}
+
+/// The directory of the page: without the version that may stand before the summary.
+fn base(summary: &Url) -> Url {
+    let mut base = summary.clone();
+    let path = base
+        .path()
+        .split("/api/")
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches("summary.json")
+        .to_owned();
+    let path = ["/v2/", "/v3/"]
+        .into_iter()
+        .find_map(|version| path.strip_suffix(version))
+        .unwrap_or(&path);
+    base.set_path(&format!("{}/", path.trim_end_matches('/')));
+    base
+}
+
+fn overall(page: &Head) -> Option<Impact> {
+    OVERALL.iter().find(|(word, _)| *word == page.status).map(|(_, impact)| *impact)
+}
+
+/// The notices of a list, and what its absence of one means. `may_be_missing`: the page does not
+/// say there are any.
+fn notices(
+    items: &mut Items,
+    kind: Kind,
+    list: Option<&[Box<RawValue>]>,
+    may_be_missing: bool,
+) -> Result<(Vec<Incident>, Listing), ParseError> {
+    let what = if kind == Kind::Maintenance { "activeMaintenances" } else { "activeIncidents" };
+    let before = items.rejected();
+    let read = items.build(
+        what,
+        list.unwrap_or_default(),
+        |_, wire| notice(kind, wire),
+        |incident: &Incident| &incident.id,
+    )?;
+    let said = list.is_some() || may_be_missing;
+    Ok((read, if said && items.rejected() == before { Listing::Open } else { Listing::Unknown }))
+}
+
+fn notice(kind: Kind, wire: Notice) -> Result<Incident, String> {
+    let url = link(&wire.url);
+    let id = wire
+        .id
+        .map(|id| id.0)
+        .or_else(|| last_part(url.as_deref()?))
+        .ok_or("neither an id nor an address")?;
+    let status = status(&wire.status);
+    let mut incident = Incident::new(kind, id, one_line(&wire.name, MAX_NAME));
+    if status != Status::Update {
+        incident.status = status;
+    } else if kind == Kind::Maintenance {
+        incident.basis = Basis::Begin;
+    }
+    incident.url = url;
+    if kind == Kind::Maintenance {
+        let start = wire.start.or(wire.started);
+        let minutes =
+            wire.duration.and_then(|text| text.0.parse().ok()).and_then(TimeDelta::try_minutes);
+        incident.scheduled_for = start;
+        incident.scheduled_until = start
+            .zip(minutes)
+            .and_then(|(start, minutes)| start.checked_add_signed(minutes))
+            .and_then(expressible);
+    } else {
+        incident.impact = look_up(&wire.impact, &[("MINOROUTAGE", Impact::Major)])
+            .unwrap_or_else(|| words::impact(&wire.impact));
+        incident.started_at = wire.started.or(wire.start);
+    }
+    Ok(incident)
+}
+
+fn status(word: &str) -> Status {
+    look_up(word, &[("NOTSTARTEDYET", Status::Scheduled)]).unwrap_or_else(|| words::status(word))
+}
+
+/// The id in `…/incident/<id>`, which the feed and old summaries know an incident by.
+fn last_part(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let last = url.path_segments()?.rfind(|part| !part.is_empty())?;
+    (last.len() >= 6).then(|| last.to_owned())
+}
+
+fn components(items: &mut Items, document: &Document) -> Result<Vec<Component>, ParseError> {
+    // The documentation shows a bare list, the pages answer with an object.
+    let bare = document.text().trim_start().starts_with('[');
+    let list: List =
+        if bare { json(document, NAME)? } else { json::<Components>(document, NAME)?.components };
+    if list.is_empty() {
+        let reason = "the list of components is empty".to_owned();
+        return Err(ParseError::NotThis { source_name: NAME, reason });
+    }
+    let rows: Vec<Row> = items.read(COMPONENTS, &list)?;
+    let mut all: Vec<(Row, Option<String>)> = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        for child in
+            items.nested::<Row>("components of a group", &std::mem::take(&mut row.children))?
+        {
+            all.push((child, Some(row.name.clone())));
+        }
+        let group = row.group.as_ref().map(|group| group.name.clone());
+        all.push((row, group));
+    }
+    // A group stands in the list like a component.
+    let mut skip: HashSet<Id> = all
+        .iter()
+        .filter_map(|(row, _)| row.group.as_ref().map(|group| group.id.clone()))
+        .collect();
+    skip.extend(all.iter().filter(|(row, _)| row.is_parent).map(|(row, _)| row.id.clone()));
+    Ok(all
+        .into_iter()
+        .filter(|(row, _)| skip.insert(row.id.clone()))
+        .map(|(row, group)| {
+            let group = group.map(|name| one_line(&name, MAX_NAME)).filter(|name| !name.is_empty());
+            let status = look_up(&row.status, &[("MINOROUTAGE", ComponentStatus::PartialOutage)]);
+            let status = status.unwrap_or_else(|| words::component(&row.status));
+            component(Some(row.id.0), one_line(&row.name, MAX_NAME), group, status)
+        })
+        .collect())
+}
+
+/// Adds what the feed tells: updates of what is open, and what is over. What only the feed calls
+/// open is not open any more, and how it ended the next feed will tell.
+fn join_feed(incidents: &mut Vec<Incident>, feed: &Snapshot) {
+    for told in &feed.incidents {
+        let Some(id) = told.url.as_deref().and_then(last_part).or_else(|| last_part(&told.id))
+        else {
+            continue;
+        };
+        if let Some(known) = incidents.iter_mut().find(|incident| incident.id == id) {
+            if known.updates.is_empty() {
+                known.updates.clone_from(&told.updates);
+            }
+        } else if told.status.is_over() {
+            incidents.push(Incident { id, ..told.clone() });
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Okta: the page itself, which carries its incidents as JSON in hidden elements, one for incidents
+//! and one for planned outages. They are records of a Salesforce object with the latest text alone.
+//!
+//! A page counts only when it is whole: cut behind the incidents it would lack the planned outages.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{Items, List, html_title, lenient, prose, words};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::{Document, Shape};
+use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{
+    Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
+};
+use statuswatch_model::text::{decode_entities, one_line};
+
+const NAME: &str = "okta";
+const PAGE: &str = "https://status.okta.com/";
+const INCIDENTS: &str = "incidents";
+const PLANNED: &str = "planned-outages";
+/// Longest opening tag that is looked at.
+const MAX_TAG: usize = 2048;
+/// Longest title or name, in characters.
+const MAX_NAME: usize = 300;
+
+/// The adapter for Okta's page.
+#[derive(Debug)]
+pub(super) struct Okta;
+
+#[derive(Debug, Deserialize)]
+struct Wire {
+    #[serde(rename = "Id")]
+    id: Id,
+    #[serde(rename = "Status__c")]
+    status: String,
+    #[serde(rename = "Category__c", default, deserialize_with = "fields::or_default")]
+    category: String,
+    #[serde(
+        rename = "Incident_Title__c",
+        alias = "Title__c",
+        default,
+        deserialize_with = "fields::or_default"
+    )]
+    title: String,
+    #[serde(rename = "Name", default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(rename = "Impacted_Cells__c", default, deserialize_with = "fields::or_default")]
+    cells: String,
+    #[serde(rename = "Service_Feature__c", default, deserialize_with = "fields::or_default")]
+    features: String,
+    #[serde(rename = "Start_Time__c", default, deserialize_with = "fields::or_default")]
+    start_time: String,
+    #[serde(rename = "Start_Date__c", default, deserialize_with = "fields::or_default")]
+    start_date: String,
+    #[serde(
+        rename = "End_Time__c",
+        alias = "End_Date__c",
+        default,
+        deserialize_with = "fields::or_default"
+    )]
+    end: String,
+    #[serde(rename = "Last_Updated__c", default, deserialize_with = "fields::or_default")]
+    updated: String,
+    #[serde(rename = "Log__c", default, deserialize_with = "fields::or_default")]
+    log: String,
+}
+
+impl Source for Okta {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn accept(&self) -> &'static str {
+        "text/html"
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        if page.host_str() == Some("status.okta.com") {
+            Url::parse(PAGE).into_iter().collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        if document.shape() != Shape::Html {
+            return None;
+        }
+        let text = document.text();
+        let known = element(&text, INCIDENTS).is_some()
+            && (element(&text, PLANNED).is_some() || text.contains("Status__c"));
+        known.then(|| "the page carries its incidents as Okta's does".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let document = &documents.first;
+        let text = document.text();
+        match document.shape() {
+            Shape::Html => {}
+            Shape::Empty => return Err(ParseError::Empty),
+            _ => {
+                return Err(ParseError::NotThis {
+                    source_name: NAME,
+                    reason: "it is no HTML page".to_owned(),
+                });
+            }
+        }
+        let Some(incidents) = element(&text, INCIDENTS) else {
+            return Err(ParseError::Html { title: html_title(&text) });
+        };
+        if !text.trim_end().to_ascii_lowercase().ends_with("</html>") {
+            return Err(ParseError::Malformed {
+                format: "HTML",
+                reason: "the page has no end".to_owned(),
+            });
+        }
+        let mut items = Items::new(limits);
+        let mut out = read(&mut items, INCIDENTS, Kind::Incident, &incidents)?;
+        if let Some(planned) = element(&text, PLANNED) {
+            out.extend(read(&mut items, PLANNED, Kind::Maintenance, &planned)?);
+        }
+        let whole = items.rejected() == 0;
+        let quiet = whole
+            && out
+                .iter()
+                .all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
+        let listing = if whole { Listing::Open } else { Listing::Unknown };
+        Ok(Snapshot {
+            page: Page {
+                name: Some("Okta".to_owned()),
+                url: Some(PAGE.to_owned()),
+                impact: quiet.then_some(Impact::None),
+                ..Page::default()
+            },
+            coverage: Coverage { incidents: listing, maintenances: listing, all_components: false },
+            incidents: out,
+            components: Vec::new(),
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// The text inside the element whose `data-id` is `id`.
+fn element(html: &str, id: &str) -> Option<String> {
+    let mark = format!("data-id=\"{id}\"");
+    let (_, rest) = html.split_once(&mark)?;
+    let (tag, inside) = rest.split_once('>')?;
+    if tag.len() > MAX_TAG {
+        return None;
+    }
+    // The JSON ends before the next tag that closes an element; markup within its texts is written
+    // with entities.
+    let (inside, _) = inside.split_once("</span>").or_else(|| inside.split_once("</div>"))?;
+    let inside = inside.trim();
+    Some(if inside.contains("&quot;") {
+        decode_entities(inside).into_owned()
+    } else {
+        inside.to_owned()
+    })
+}
+
+fn read(
+    items: &mut Items,
+    what: &'static str,
+    kind: Kind,
+    text: &str,
+) -> Result<Vec<Incident>, ParseError> {
+    let list: List = lenient::read(if text.is_empty() { "[]" } else { text }).map_err(|error| {
+        ParseError::Malformed {
+            format: "JSON",
+            reason: format!("in {what}: {}", one_line(&error.to_string(), 200)),
+        }
+    })?;
+    let mut ids = HashSet::new();
+    let mut out = Vec::with_capacity(list.len());
+    for wire in items.read::<Wire>(what, &list)? {
+        if ids.insert(wire.id.clone()) {
+            out.push(incident(kind, wire));
+        } else {
+            items.reject(what, &format!("the id {} stands twice", wire.id));
+        }
+    }
+    Ok(out)
+}
+
+fn incident(kind: Kind, wire: Wire) -> Incident {
+    let planned = kind == Kind::Maintenance;
+    let open = if planned { Status::Scheduled } else { Status::Investigating };
+    let status = match words::status(&wire.status) {
+        Status::Resolved | Status::Completed | Status::Postmortem if planned => Status::Completed,
+        Status::Completed => Status::Resolved,
+        _ if words::look_up(&wire.status, &[("closed", ()), ("complete", ())]).is_some() => {
+            if planned {
+                Status::Completed
+            } else {
+                Status::Resolved
+            }
+        }
+        Status::Update => open,
+        status => status,
+    };
+    let impact = if planned { Impact::Maintenance } else { impact(&wire.category) };
+    let state = match impact {
+        _ if status.is_over() => ComponentStatus::Operational,
+        Impact::Maintenance => ComponentStatus::UnderMaintenance,
+        Impact::Major => ComponentStatus::MajorOutage,
+        Impact::Minor => ComponentStatus::DegradedPerformance,
+        _ => ComponentStatus::Unknown,
+    };
+    let start = time(&wire.start_time).or_else(|| time(&wire.start_date));
+    let at = time(&wire.updated).or(start);
+    let names = |text: &str| -> Vec<String> {
+        text.split([';', ','])
+            .map(|name| one_line(name, MAX_NAME))
+            .filter(|name| !name.is_empty())
+            .collect()
+    };
+    let mut affected = names(&wire.features);
+    affected.extend(names(&wire.cells));
+    let title = if wire.title.trim().is_empty() { &wire.name } else { &wire.title };
+    let stated = words::status(&wire.status) != Status::Update;
+    Incident {
+        status,
+        basis: if planned && !stated { Basis::Begin } else { Basis::Stated },
+        impact,
+        url: Some(PAGE.to_owned()),
+        started_at: start,
+        scheduled_for: start.filter(|_| planned),
+        scheduled_until: time(&wire.end).filter(|_| planned),
+        components: affected.into_iter().map(|name| component(None, name, None, state)).collect(),
+        updates: vec![Update {
+            id: UpdateId::Latest,
+            status,
+            stated: status,
+            published_at: at,
+            edited_at: None,
+            text: prose(&wire.log),
+        }],
+        ..Incident::new(kind, wire.id.0, one_line(title, MAX_NAME))
+    }
+}
+
+/// A time as Salesforce writes it: `2026-03-07T09:00:00.000+0000`.
+fn time(text: &str) -> Option<Time> {
+    fields::moment_of(text)
+}
+
+/// By the category: any service disruption is major unless it calls itself minor; what is slower or
+/// lacks a feature is minor.
+fn impact(category: &str) -> Impact {
+    let category = category.trim().to_ascii_lowercase();
+    if category.starts_with("minor") {
+        return Impact::Minor;
+    }
+    if category.ends_with("service disruption") {
+        return Impact::Major;
+    }
+    let minor = ["degradation", "performance", "feature"];
+    if minor.iter().any(|word| category.contains(word)) { Impact::Minor } else { Impact::Unknown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_disruption_is_major_but_a_minor_one() {
+        for (category, expected) in [
+            ("Service Disruption", Impact::Major),
+            ("Partial Service Disruption", Impact::Major),
+            ("Minor Service Disruption", Impact::Minor),
+            ("Service Degradation", Impact::Minor),
+            ("Performance Issue", Impact::Minor),
+            ("Feature Disruption", Impact::Minor),
+            ("Wobbling", Impact::Unknown),
+            ("", Impact::Unknown),
+        ] {
+            assert_eq!(impact(category), expected, "{category}");
+        }
+    }
+}

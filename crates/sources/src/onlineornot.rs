@@ -1,0 +1,352 @@
+//! `OnlineOrNot`: `/v1/status_pages/<subdomain>/summary` of its API, which needs no key, with the
+//! feed of the page.
+//!
+//! Made from `OnlineOrNot`'s documentation, not from a capture; the feed's shape is known from
+//! programs that read it. The summary lists what is open and has no words: those, and how something
+//! ended, are in `/incidents.rss` alone. A page on its own domain does not name its subdomain, but
+//! the API takes the domain in its place: such a page has to be given by the API's address.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use url::Url;
+
+use super::feed::Feed;
+use super::shared::fields::{self, Id};
+use super::shared::words::{self, look_up};
+use super::shared::{Items, List, MAX_NAME, at, json, link, marks};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "onlineornot";
+const FEED: &str = "feed";
+const FEED_FILE: &str = "incidents.rss";
+const API: &str = "api.onlineornot.com";
+const PAGES: &str = ".onlineornot.com";
+const SUMMARIES: &str = "v1/status_pages/";
+/// Subdomains that are `OnlineOrNot`'s own.
+const OWN: &[&str] = &["www", "api", "developers", "dashboard", "mcp"];
+/// Ids that are looked for in the feed, at most.
+const MAX_ASKED: usize = 50;
+
+/// How a page sums itself up.
+const OVERALL: &[(&str, Impact)] = &[
+    ("All Systems Operational", Impact::None),
+    ("Partially Degraded Service", Impact::Minor),
+    ("Minor Service Outage", Impact::Major),
+    ("Major System Outage", Impact::Critical),
+    ("Service Under Maintenance", Impact::Maintenance),
+];
+
+/// The adapter for `OnlineOrNot`.
+#[derive(Debug)]
+pub(super) struct OnlineOrNot;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    result: Summary,
+    success: bool,
+    // Demanded as marks.
+    #[serde(rename = "errors")]
+    _errors: List,
+    #[serde(rename = "messages")]
+    _messages: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Summary {
+    status: Overall,
+    status_page: Head,
+    components: List,
+    active_incidents: List,
+    scheduled_maintenance: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Overall {
+    description: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Head {
+    id: Id,
+    name: String,
+    subdomain: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    custom_domain: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    id: Id,
+    name: String,
+    status: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Notice {
+    id: Id,
+    title: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    impact: String,
+    #[serde(default, deserialize_with = "fields::time")]
+    started: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    ended: Option<Time>,
+    /// Of a maintenance.
+    #[serde(default, deserialize_with = "fields::time")]
+    start_date: Option<Time>,
+    #[serde(default)]
+    duration_minutes: Option<u32>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Affected {
+    id: Id,
+    name: String,
+}
+
+impl Source for OnlineOrNot {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn accept(&self) -> &'static str {
+        "application/json, application/rss+xml;q=0.9"
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let host = page.host_str().unwrap_or_default();
+        let place = if host == API {
+            page.path().contains(SUMMARIES).then(|| page.clone())
+        } else {
+            let subdomain =
+                host.strip_suffix(PAGES).filter(|name| !name.contains('.') && !OWN.contains(name));
+            subdomain.and_then(|name| {
+                Url::parse(&format!("https://{API}/{SUMMARIES}{name}/summary")).ok()
+            })
+        };
+        place.into_iter().collect()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let answer = marks::<Answer>(document)?;
+        let subdomain = one_line(&answer.result.status_page.subdomain, 80);
+        Some(format!(
+            "the document has the shape of OnlineOrNot's summary of the page \"{subdomain}\""
+        ))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let Answer { result, success, .. } = json(&documents.first, NAME)?;
+        if !success {
+            return Err(ParseError::ErrorBody {
+                message: "it says that it did not succeed".to_owned(),
+            });
+        }
+        let mut items = Items::new(limits);
+        let parts = items.build(
+            "components",
+            &result.components,
+            |_, part| Ok(state_of(part)),
+            component_id,
+        )?;
+        let all_components = items.rejected() == 0;
+        let home = home(&documents.first.url, &result.status_page);
+        let mut incidents = Vec::new();
+        for (what, list) in [
+            ("scheduled_maintenance", &result.scheduled_maintenance),
+            ("active_incidents", &result.active_incidents),
+        ] {
+            let planned = what == "scheduled_maintenance";
+            let read = items.build(
+                what,
+                list,
+                |items, one| notice(items, one, planned, &parts),
+                |one: &Incident| &one.id,
+            )?;
+            for one in read {
+                // A maintenance that has begun may stand in both lists.
+                match incidents.iter_mut().find(|known: &&mut Incident| known.id == one.id) {
+                    Some(known) if known.status == Status::Scheduled => {
+                        known.status = Status::InProgress;
+                    }
+                    Some(_) => {}
+                    None => incidents.push(one),
+                }
+            }
+        }
+        let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
+        if let Some(document) = documents.detail(FEED) {
+            join_feed(&mut incidents, document, limits)?;
+        }
+        for incident in &mut incidents {
+            incident.url = home
+                .as_ref()
+                .and_then(|home| link(at(home, &format!("incidents/{}", incident.id))?.as_str()));
+        }
+        let name = one_line(&result.status_page.name, MAX_NAME);
+        Ok(Snapshot {
+            page: Page {
+                id: Some(result.status_page.id.0),
+                name: (!name.is_empty()).then_some(name),
+                url: home.as_ref().and_then(|home| link(home.as_str())),
+                version: None,
+                impact: Some(
+                    look_up(&result.status.description, OVERALL).unwrap_or(Impact::Unknown),
+                ),
+                ..Page::default()
+            },
+            incidents,
+            components: parts,
+            coverage: Coverage { incidents: listing, maintenances: listing, all_components },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+
+    fn details(&self, _: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+        let listed: HashSet<&str> =
+            snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
+        let gone: Vec<&str> = known
+            .open
+            .iter()
+            .map(|(_, id)| id.as_str())
+            .filter(|id| !listed.contains(id))
+            .take(MAX_ASKED)
+            .collect();
+        if gone.is_empty() && listed.is_empty() {
+            return Vec::new();
+        }
+        let home = snapshot.page.url.as_deref().and_then(|home| Url::parse(home).ok());
+        let place = home.and_then(|home| at(&home, FEED_FILE)).map(|mut url| {
+            // Which ones are looked for; it is never sent.
+            url.set_fragment(Some(&gone.join(",")));
+            Detail { role: FEED, url, optional: true }
+        });
+        place.into_iter().collect()
+    }
+
+    /// Whether a further update moves anything in the summary is not documented.
+    fn is_companion(&self, _: &str, snapshot: &Snapshot) -> bool {
+        !snapshot.is_quiet()
+    }
+}
+
+/// The page of a summary: below the address of an API that is not `OnlineOrNot`'s own, for then it
+/// answers for the page.
+fn home(first: &Url, page: &Head) -> Option<Url> {
+    if first.host_str() != Some(API) {
+        return first.path().split_once(SUMMARIES).and_then(|(above, _)| first.join(above).ok());
+    }
+    let domain = page.custom_domain.trim().trim_end_matches('/');
+    let domain = domain.strip_prefix("https://").unwrap_or(domain);
+    let host =
+        if domain.is_empty() { format!("{}{PAGES}", page.subdomain) } else { domain.to_owned() };
+    Url::parse(&format!("https://{host}/")).ok()
+}
+
+fn component_id(part: &Component) -> &str {
+    part.id.as_deref().unwrap_or_default()
+}
+
+fn state_of(part: Part) -> Component {
+    component(Some(part.id.0), one_line(&part.name, MAX_NAME), None, state(&part.status))
+}
+
+fn state(word: &str) -> ComponentStatus {
+    let own = [
+        ("NO_IMPACT", ComponentStatus::Operational),
+        ("MAINTENANCE", ComponentStatus::UnderMaintenance),
+    ];
+    look_up(word, &own).unwrap_or_else(|| words::component(word))
+}
+
+/// `planned`: of the list of maintenances.
+fn notice(
+    items: &mut Items,
+    wire: Notice,
+    planned: bool,
+    all: &[Component],
+) -> Result<Incident, String> {
+    let affected: Vec<Affected> =
+        items.nested("affected components", &wire.components).map_err(|error| error.to_string())?;
+    let impact = look_up(&wire.impact, &[("NO_IMPACT", Impact::None)])
+        .unwrap_or_else(|| words::impact(&wire.impact));
+    let kind =
+        if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
+    let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
+    incident.status = match (kind, wire.ended) {
+        (Kind::Maintenance, Some(_)) => Status::Completed,
+        (_, Some(_)) => Status::Resolved,
+        (Kind::Maintenance, None) if planned => {
+            // The list holds those that have begun, too, without a word for it.
+            incident.basis = Basis::Begin;
+            Status::Scheduled
+        }
+        (Kind::Maintenance, None) => Status::InProgress,
+        (_, None) => Status::Investigating,
+    };
+    if kind == Kind::Maintenance {
+        let length =
+            wire.duration_minutes.and_then(|minutes| TimeDelta::try_minutes(minutes.into()));
+        incident.scheduled_for = wire.start_date.or(wire.started);
+        incident.scheduled_until = incident
+            .scheduled_for
+            .zip(length)
+            .and_then(|(start, length)| start.checked_add_signed(length));
+    } else {
+        incident.impact = impact;
+        incident.started_at = wire.started;
+    }
+    incident.components = affected
+        .into_iter()
+        .map(|part| {
+            let known = all.iter().find(|one| one.id.as_deref() == Some(part.id.as_str())).cloned();
+            known.unwrap_or_else(|| {
+                component(
+                    Some(part.id.0),
+                    one_line(&part.name, MAX_NAME),
+                    None,
+                    ComponentStatus::Unknown,
+                )
+            })
+        })
+        .collect();
+    Ok(incident)
+}
+
+/// Adds the words of what is listed, and the end of what is looked for.
+fn join_feed(
+    incidents: &mut Vec<Incident>,
+    document: &Document,
+    limits: Limits,
+) -> Result<(), ParseError> {
+    let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
+    for told in Feed.parse(&Documents::only(document.clone()), limits)?.incidents {
+        let newest = told
+            .updates
+            .iter()
+            .rev()
+            .map(|update| update.status)
+            .find(|status| *status != Status::Update);
+        match incidents.iter_mut().find(|incident| incident.id == told.id) {
+            // What is listed is open, whatever a feed of another moment says.
+            Some(known) => {
+                known.status = newest.filter(|status| !status.is_over()).unwrap_or(known.status);
+                known.updates = told.updates;
+            }
+            None if told.status.is_over() && asked.contains(told.id.as_str()) => {
+                incidents.push(told);
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}

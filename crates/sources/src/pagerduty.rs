@@ -1,0 +1,315 @@
+//! PagerDuty's own status page: the JSON in its HTML, or `/api/posts`.
+//!
+//! The page carries open incidents and the latest resolved ones in `<script id="data">`, each with
+//! all its updates. How bad an incident is stands in each update, for the whole and for each
+//! service it names; a service that no open incident names is fine, for the page shows it so.
+//! `/api/posts` is read where the address names it.
+
+mod posts;
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{
+    Items, List, Order, Written, candidates, html, in_order, lenient, name, prose, words,
+};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::{Document, Shape};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
+
+const NAME: &str = "pagerduty";
+
+/// The adapter for PagerDuty's status page.
+#[derive(Debug)]
+pub(super) struct PagerDuty;
+
+#[derive(Debug, Deserialize)]
+struct Data {
+    summary: Summary,
+    layout: Layout,
+}
+
+#[derive(Debug, Deserialize)]
+struct Summary {
+    open_incidents: List,
+    resolved_incidents: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Layout {
+    status_page_id: Id,
+    layout_settings: LayoutSettings,
+}
+
+#[derive(Debug, Deserialize)]
+struct LayoutSettings {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    business_services: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct BusinessService {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    grouping_element: bool,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    child_business_services: Vec<Id>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wire {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title: String,
+    updates: List,
+    #[serde(default)]
+    postmortem: Option<Postmortem>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Postmortem {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::time")]
+    reported_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    updated_at: Option<Time>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Update {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    severity: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::time")]
+    created_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    reported_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    updated_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    impacted_business_services: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Impacted {
+    business_service_id: Id,
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    severity: String,
+}
+
+impl Source for PagerDuty {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn accept(&self) -> &'static str {
+        "text/html, application/json;q=0.9"
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &[""])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        if posts::is_posts(document) {
+            return Some(
+                "the address and the shape are those of the posts of PagerDuty's status page"
+                    .to_owned(),
+            );
+        }
+        if document.shape() != Shape::Html {
+            return None;
+        }
+        let text = document.text();
+        let data: Data = lenient::read(html::script(&text, "data")?).ok()?;
+        Some(format!(
+            "the page holds the data of a PagerDuty status page, id \"{}\"",
+            data.layout.status_page_id
+        ))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let first = &documents.first;
+        if first.shape() == Shape::Json {
+            return posts::parse(first, limits);
+        }
+        let text = html::page(first, NAME)?;
+        let Some(script) = html::script(&text, "data") else {
+            return Err(html::another(&text));
+        };
+        let data: Data = lenient::read(script).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => {
+                ParseError::NotThis { source_name: NAME, reason: name(&error.to_string()) }
+            }
+            _ => ParseError::Malformed { format: "JSON", reason: name(&error.to_string()) },
+        })?;
+        let mut items = Items::new(limits);
+        let open = read(&mut items, "open_incidents", &data.summary.open_incidents)?;
+        let resolved = read(&mut items, "resolved_incidents", &data.summary.resolved_incidents)?;
+        let lost = items.rejected();
+        let components =
+            components(&mut items, &data.layout.layout_settings.business_services, &open)?;
+        let all_components = items.rejected() == lost;
+        let over = resolved.into_iter().map(|mut incident| {
+            if !incident.status.is_over() {
+                incident.status = Status::Resolved;
+            }
+            incident
+        });
+        let mut seen = HashSet::new();
+        let incidents = open
+            .into_iter()
+            .chain(over)
+            .filter(|incident| seen.insert(incident.id.clone()))
+            .collect();
+        let title = name(&data.layout.layout_settings.name);
+        Ok(Snapshot {
+            page: Page {
+                id: Some(data.layout.status_page_id.0),
+                name: (!title.is_empty()).then_some(title),
+                url: super::shared::at(&first.url, "/").map(|url| url.to_string()),
+                version: None,
+                impact: None,
+                ..Page::default()
+            },
+            incidents,
+            components,
+            coverage: Coverage {
+                incidents: if lost == 0 { Listing::Recent } else { Listing::Unknown },
+                maintenances: Listing::Unknown,
+                all_components,
+            },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+fn read(items: &mut Items, what: &'static str, list: &List) -> Result<Vec<Incident>, ParseError> {
+    let read: Vec<Wire> = items.read(what, list)?;
+    read.into_iter().map(|wire| incident(items, wire)).collect()
+}
+
+fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
+    let mut updates: Vec<Update> = items.nested("updates of an incident", &wire.updates)?;
+    // Written newest first by the time people are shown; a time of writing may lie anywhere.
+    updates.reverse();
+    updates.sort_by_key(|update| update.reported_at.or(update.created_at));
+    let mut impact = Impact::Unknown;
+    let mut components = Vec::new();
+    let started_at = updates.first().and_then(|update| update.reported_at.or(update.created_at));
+    if let Some(latest) = updates.last() {
+        impact = severity(&latest.severity);
+        let impacted: Vec<Impacted> =
+            items.nested("services of an update", &latest.impacted_business_services)?;
+        components = impacted
+            .into_iter()
+            .map(|service| {
+                snapshot::component(
+                    Some(service.business_service_id.0),
+                    name(&service.name),
+                    None,
+                    state(&service.severity),
+                )
+            })
+            .collect();
+    }
+    let postmortem = wire.postmortem.map(|postmortem| Written {
+        id: Some(postmortem.id.0),
+        edited_at: postmortem.updated_at,
+        ..Written::new(Status::Postmortem, postmortem.reported_at, prose(&postmortem.message))
+    });
+    let written = updates.into_iter().map(|update| Written {
+        id: Some(update.id.0),
+        edited_at: update.updated_at,
+        ..Written::new(
+            status(&update.status),
+            update.reported_at.or(update.created_at),
+            prose(&update.message),
+        )
+    });
+    let updates = in_order(written.chain(postmortem), Order::OldestFirst);
+    Ok(Incident {
+        status: updates.last().map_or(Status::Update, |update| update.status),
+        impact,
+        started_at,
+        components,
+        updates,
+        ..Incident::new(Kind::Incident, wire.id.0, name(&wire.title))
+    })
+}
+
+/// Every service of the page; what an open incident says of one is its state.
+fn components(
+    items: &mut Items,
+    list: &List,
+    open: &[Incident],
+) -> Result<Vec<Component>, ParseError> {
+    let services: Vec<BusinessService> = items.read("business_services", list)?;
+    let mut groups: HashMap<&Id, String> = HashMap::new();
+    for group in services.iter().filter(|service| service.grouping_element) {
+        for child in &group.child_business_services {
+            groups.insert(child, name(&group.name));
+        }
+    }
+    let mut states: HashMap<&str, ComponentStatus> = HashMap::new();
+    for component in open
+        .iter()
+        .filter(|incident| !incident.status.is_over())
+        .flat_map(|incident| &incident.components)
+    {
+        if let Some(id) = &component.id {
+            let state = states.entry(id).or_insert(component.status);
+            *state = ComponentStatus::worst([*state, component.status]).unwrap_or(*state);
+        }
+    }
+    let rows =
+        services.iter().filter(|service| !service.grouping_element && !service.name.is_empty());
+    Ok(rows
+        .map(|service| {
+            let state =
+                states.get(service.id.as_str()).copied().unwrap_or(ComponentStatus::Operational);
+            snapshot::component(
+                Some(service.id.0.clone()),
+                name(&service.name),
+                groups.get(&service.id).cloned(),
+                state,
+            )
+        })
+        .collect())
+}
+
+/// "Detected" follows "investigating" on these pages: the cause is known.
+fn status(word: &str) -> Status {
+    words::look_up(word, &[("detected", Status::Identified)]).unwrap_or_else(|| words::status(word))
+}
+
+fn severity(word: &str) -> Impact {
+    words::look_up(word, &[("all_good", Impact::None), ("outage", Impact::Critical)])
+        .unwrap_or_else(|| words::impact(word))
+}
+
+fn state(word: &str) -> ComponentStatus {
+    match severity(word) {
+        Impact::None => ComponentStatus::Operational,
+        Impact::Minor => ComponentStatus::DegradedPerformance,
+        Impact::Major => ComponentStatus::PartialOutage,
+        Impact::Critical => ComponentStatus::MajorOutage,
+        Impact::Maintenance => ComponentStatus::UnderMaintenance,
+        Impact::Unknown => ComponentStatus::Unknown,
+    }
+}

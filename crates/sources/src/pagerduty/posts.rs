@@ -1,0 +1,119 @@
+//! `/api/posts`: incidents and maintenances as the newer layout of the page fetches them. It lists
+//! no services, and what it leaves out means nothing: how far back it goes is the asker's choice.
+
+use serde::Deserialize;
+
+use super::{NAME, severity, status};
+use crate::shared::fields::{self, Id};
+use crate::shared::{Items, List, Order, Written, at, bases, in_order, json, marks, name, prose};
+use crate::{Limits, ParseError};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Kind, Status, Time};
+use statuswatch_model::snapshot::{Incident, Page, Snapshot};
+
+#[derive(Debug, Deserialize)]
+struct Posts {
+    posts: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Post {
+    id: Id,
+    title: String,
+    #[serde(rename = "post_type")]
+    kind: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    first_update_at: Option<Time>,
+    #[serde(default)]
+    current_post_severity_enum: Option<Named>,
+    #[serde(default)]
+    current_post_status_enum: Option<Named>,
+    #[serde(default)]
+    latest_update: Option<Update>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    updates: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Update {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    reported_at: Option<Time>,
+    #[serde(default)]
+    post_status_enum: Option<Named>,
+}
+
+/// An empty list says nothing of where it comes from, so the address has to.
+pub(super) fn is_posts(document: &Document) -> bool {
+    document.url.path().ends_with("/api/posts") && marks::<Posts>(document).is_some()
+}
+
+pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
+    let posts: Posts = json(document, NAME)?;
+    let mut items = Items::new(limits);
+    let read: Vec<Post> = items.read("posts", &posts.posts)?;
+    let incidents = read
+        .into_iter()
+        .map(|post| incident(&mut items, document, post))
+        .collect::<Result<_, _>>()?;
+    let url = home(document).map(|url| url.to_string());
+    Ok(Snapshot {
+        page: Page { url, ..Page::default() },
+        incidents,
+        rejected: items.into_rejected(),
+        ..Snapshot::default()
+    })
+}
+
+fn home(document: &Document) -> Option<url::Url> {
+    bases(&document.url).into_iter().next()
+}
+
+fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incident, ParseError> {
+    let kind = if post.kind.eq_ignore_ascii_case("maintenance") {
+        Kind::Maintenance
+    } else {
+        Kind::Incident
+    };
+    let mut updates: Vec<Update> = items.nested("updates of a post", &post.updates)?;
+    if updates.is_empty() {
+        updates.extend(post.latest_update);
+    }
+    let now = post.current_post_status_enum.map(|word| status(&word.name));
+    let written = updates.into_iter().map(|update| {
+        let status = update.post_status_enum.map_or(Status::Update, |word| status(&word.name));
+        Written {
+            id: update.id.map(|id| id.0),
+            ..Written::new(status, update.reported_at, prose(&update.message))
+        }
+    });
+    let mut updates = in_order(written, Order::NewestFirst);
+    // The post says where it stands and not how it came there. That it is over was its latest
+    // update's doing; any other word would move on to the next update, and the one before would
+    // look edited.
+    if let (Some(latest), Some(now)) = (updates.last_mut(), now.filter(|now| now.is_over()))
+        && latest.status == Status::Update
+    {
+        latest.status = now;
+    }
+    let new = Incident::new(kind, post.id.0, name(&post.title));
+    Ok(Incident {
+        status: now.or_else(|| updates.last().map(|update| update.status)).unwrap_or(new.status),
+        impact: post.current_post_severity_enum.map_or(new.impact, |word| severity(&word.name)),
+        url: home(document)
+            .and_then(|home| at(&home, &format!("posts/{}", new.id)))
+            .map(|url| url.to_string()),
+        started_at: post.first_update_at,
+        updates,
+        ..new
+    })
+}

@@ -1,0 +1,173 @@
+//! Rootly: `/api/v1/status.json` of a page on its own domain, with the incidents that are active.
+//!
+//! Made from Rootly's documentation, not from a capture. Neither incidents nor updates have an id:
+//! an incident is recognised by the last part of its link, an update by its time. The list holds
+//! what is active and no more, so how an incident ended is told only while it is still listed. The
+//! state of components is not in it.
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, candidates, fields, in_order, json, link, marks, prose,
+    words,
+};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "rootly";
+
+/// The adapter for Rootly.
+#[derive(Debug)]
+pub(super) struct Rootly;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    page: Head,
+    status: Overall,
+    incidents: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Head {
+    name: String,
+    url: String,
+    // Demanded as a mark, as is the absence of an id.
+    #[serde(rename = "time_zone")]
+    _zone: String,
+    id: Option<fields::Id>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Overall {
+    indicator: String,
+    #[serde(rename = "description")]
+    _description: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Item {
+    name: String,
+    status: String,
+    url: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    impact: String,
+    #[serde(default, deserialize_with = "fields::time")]
+    started_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::time")]
+    resolved_at: Option<Time>,
+    incident_updates: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Update {
+    status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    body: String,
+    #[serde(default, deserialize_with = "fields::time")]
+    created_at: Option<Time>,
+}
+
+impl Source for Rootly {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["api/v1/status.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let answer = marks::<Answer>(document).filter(|answer| answer.page.id.is_none())?;
+        let indicator = one_line(&answer.status.indicator, 20);
+        Some(format!("the document has the shape of Rootly's status, which says \"{indicator}\""))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let answer: Answer = json(&documents.first, NAME)?;
+        if answer.page.id.is_some() {
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "the page has an id".to_owned(),
+            });
+        }
+        let mut items = Items::new(limits);
+        let incidents = items.build(
+            "incidents",
+            &answer.incidents,
+            |items, wire: Item| incident(items, &wire),
+            |one: &Incident| &one.id,
+        )?;
+        let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
+        let name = one_line(&answer.page.name, MAX_NAME);
+        Ok(Snapshot {
+            page: Page {
+                name: (!name.is_empty()).then_some(name),
+                url: link(&answer.page.url),
+                impact: Some(words::impact(&answer.status.indicator)),
+                ..Page::default()
+            },
+            incidents,
+            coverage: Coverage { incidents: listing, maintenances: listing, all_components: false },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
+    let id = identity(&wire.url).ok_or("its link names no incident")?;
+    let updates: Vec<Update> =
+        items.nested("updates", &wire.incident_updates).map_err(|error| error.to_string())?;
+    let written = updates
+        .into_iter()
+        .map(|one| Written::new(words::status(&one.status), one.created_at, prose(&one.body)));
+    let updates = in_order(written, Order::MostlyNewestFirst);
+    // The incident's own word is that of the team: "started", "mitigated". What was published last
+    // counts.
+    let newest =
+        updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
+    let planned = |status: Status| {
+        matches!(
+            status,
+            Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed
+        )
+    };
+    let own = words::status(&wire.status);
+    let kind = if wire.impact == "maintenance" || newest.is_some_and(planned) || planned(own) {
+        Kind::Maintenance
+    } else {
+        Kind::Incident
+    };
+    let mut incident = Incident::new(kind, id, one_line(&wire.name, MAX_NAME));
+    incident.status = match (kind, wire.resolved_at.is_some() || own == Status::Resolved) {
+        (Kind::Maintenance, true) => Status::Completed,
+        (_, true) => Status::Resolved,
+        (Kind::Maintenance, false) => newest.unwrap_or(Status::Scheduled),
+        (_, false) => newest.unwrap_or(Status::Investigating),
+    };
+    if kind == Kind::Maintenance {
+        incident.scheduled_for = wire.started_at;
+        if newest.is_none() {
+            incident.basis = Basis::Begin;
+        }
+    } else {
+        incident.started_at = wire.started_at;
+        incident.impact =
+            if wire.impact.is_empty() { Impact::Unknown } else { words::impact(&wire.impact) };
+    }
+    incident.url = link(&wire.url);
+    incident.updates = updates;
+    Ok(incident)
+}
+
+/// The last part of the path, of a link that leads to one incident.
+fn identity(address: &str) -> Option<String> {
+    let url = Url::parse(address.trim()).ok()?;
+    let mut parts = url.path_segments()?.rev().filter(|part| !part.is_empty());
+    let (last, _) = (parts.next()?, parts.next()?);
+    (last.len() <= 200).then(|| last.to_owned())
+}

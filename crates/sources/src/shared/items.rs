@@ -1,0 +1,273 @@
+//! [`Items`], which decodes lists item by item.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::lenient;
+use crate::{Limits, ParseError};
+use statuswatch_model::text::one_line;
+
+/// A list whose items are not looked at yet: `incidents: List`.
+pub type List = Vec<Box<RawValue>>;
+
+/// Rejected items named one by one; further ones are counted.
+const MAX_NAMED: usize = 20;
+
+/// Decodes the lists of one poll and remembers what it had to reject, for
+/// [`statuswatch_model::snapshot::Snapshot::rejected`].
+#[derive(Debug)]
+pub struct Items {
+    limits: Limits,
+    named: Vec<String>,
+    count: usize,
+    /// A list inside an item was too long: [`Items::build`] says so, whatever became of the item.
+    overflow: Option<ParseError>,
+}
+
+impl Items {
+    /// With the bounds of the provider.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, named: Vec::new(), count: 0, overflow: None }
+    }
+
+    /// The items of `list` that are a `T`; the others are rejected and named. `what` is the plural:
+    /// "incidents".
+    ///
+    /// # Errors
+    /// More items than allowed, or a list of which not one item can be read: then the format is
+    /// another one and what is left would look like "all is well".
+    pub fn read<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+        list: &[Box<RawValue>],
+    ) -> Result<Vec<T>, ParseError> {
+        let (items, first_error) = self.decode(what, list)?;
+        match first_error {
+            Some(reason) if items.is_empty() => Err(ParseError::Malformed {
+                format: "JSON",
+                reason: format!("none of the {what} can be read: {reason}"),
+            }),
+            _ => Ok(items),
+        }
+    }
+
+    /// Like [`Items::read`], where what was read has still to prove itself: `build` says why an
+    /// item is no use, and an id that `id` has seen before costs the later item.
+    ///
+    /// # Errors
+    /// Those of [`Items::read`]; a list of which every item is no use is one of them.
+    pub fn build<T: DeserializeOwned, U>(
+        &mut self,
+        what: &'static str,
+        list: &[Box<RawValue>],
+        mut build: impl FnMut(&mut Self, T) -> Result<U, String>,
+        id: impl Fn(&U) -> &str,
+    ) -> Result<Vec<U>, ParseError> {
+        let read: Vec<T> = self.read(what, list)?;
+        let mut seen = HashSet::new();
+        let mut built = Vec::with_capacity(read.len());
+        let mut first_error = None;
+        for item in read {
+            match build(self, item) {
+                Ok(item) if seen.insert(id(&item).to_owned()) => built.push(item),
+                Ok(item) => self.reject(what, &format!("the id {} stands twice", id(&item))),
+                Err(why) => {
+                    self.reject(what, &why);
+                    first_error.get_or_insert(why);
+                }
+            }
+        }
+        match (self.overflow.take(), first_error) {
+            (Some(error), _) => Err(error),
+            (None, Some(reason)) if built.is_empty() => Err(ParseError::Malformed {
+                format: "JSON",
+                reason: format!("none of the {what} can be read: {reason}"),
+            }),
+            _ => Ok(built),
+        }
+    }
+
+    /// Like [`Items::read`] for a list inside an item, which may lose all of its items.
+    ///
+    /// # Errors
+    /// More items than allowed.
+    pub fn nested<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+        list: &[Box<RawValue>],
+    ) -> Result<Vec<T>, ParseError> {
+        Ok(self.decode(what, list)?.0)
+    }
+
+    /// Notes that something was left out.
+    pub fn reject(&mut self, what: &str, why: &str) {
+        self.count += 1;
+        if self.named.len() < MAX_NAMED {
+            self.named.push(format!("{what}: {}", one_line(why, 200)));
+        }
+    }
+
+    /// How much was rejected so far: a list that lost items can no longer say what is missing from
+    /// it.
+    #[must_use]
+    pub fn rejected(&self) -> usize {
+        self.count
+    }
+
+    /// What was rejected.
+    #[must_use]
+    pub fn into_rejected(self) -> Vec<String> {
+        let Self { mut named, count, .. } = self;
+        if count > named.len() {
+            named.push(format!("and {} more", count - named.len()));
+        }
+        named
+    }
+
+    /// An error where a list has more items than allowed.
+    pub(super) fn bounded(&mut self, what: &'static str, count: usize) -> Result<(), ParseError> {
+        let limit = self.limits.max_items;
+        if count <= limit {
+            return Ok(());
+        }
+        let error = ParseError::TooMany { what, count, limit };
+        self.overflow = Some(error.clone());
+        Err(error)
+    }
+
+    fn decode<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+        list: &[Box<RawValue>],
+    ) -> Result<(Vec<T>, Option<String>), ParseError> {
+        self.bounded(what, list.len())?;
+        let mut first_error = None;
+        let mut items = Vec::with_capacity(list.len());
+        for (place, raw) in list.iter().enumerate() {
+            match lenient::read(raw.get()) {
+                Ok(item) => items.push(item),
+                Err(error) => {
+                    let why = format!("{error}{}", name_of(raw));
+                    self.reject(&format!("{what}[{place}]"), &why);
+                    first_error.get_or_insert_with(|| one_line(&why, 200));
+                }
+            }
+        }
+        Ok((items, first_error))
+    }
+}
+
+/// What a broken item calls itself, as far as it can be read.
+fn name_of(raw: &RawValue) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        id: Option<Box<RawValue>>,
+        name: Option<Box<RawValue>>,
+    }
+    let Ok(named) = lenient::read::<Named>(raw.get()) else {
+        return String::new();
+    };
+    [("id", named.id), ("name", named.name)]
+        .into_iter()
+        .filter_map(|(what, value)| value.map(|value| format!(", {what} {}", value.get())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::fields::Id;
+
+    #[derive(Debug, Deserialize)]
+    struct Item {
+        id: Id,
+    }
+
+    fn list(text: &str) -> List {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_broken_item_costs_itself_and_is_named() {
+        let mut items = Items::new(Limits::default());
+        let read: Vec<Item> =
+            items.read("incidents", &list(r#"[{"id": 1}, {"name": "x"}, {"id": {}}, 7]"#)).unwrap();
+        assert_eq!(read.len(), 1);
+        assert_eq!(read[0].id.as_str(), "1");
+        assert_eq!(items.rejected(), 3);
+        let rejected = items.into_rejected();
+        assert!(
+            rejected[0].starts_with("incidents[1]: missing field `id`")
+                && rejected[0].ends_with("name \"x\""),
+            "{rejected:?}"
+        );
+        assert!(rejected[1].contains("whole number"), "{rejected:?}");
+    }
+
+    #[test]
+    fn what_is_built_has_to_prove_itself() {
+        let even = |_: &mut Items, item: Item| {
+            if item.id.0.len() == 2 { Ok(item) } else { Err("odd".to_owned()) }
+        };
+        let build = |text: &str| {
+            let mut items = Items::new(Limits::default());
+            let built = items
+                .build("incidents", &list(text), even, |item| item.id.as_str())
+                .map(|built| built.len());
+            (built.map_err(|error| error.to_string()), items.into_rejected())
+        };
+        let rejected =
+            ["incidents: odd", "incidents: the id 10 stands twice"].map(str::to_owned).to_vec();
+        assert_eq!(build(r#"[{"id": 10}, {"id": 1}, {"id": 10}]"#), (Ok(1), rejected));
+        assert_eq!(
+            build(r#"[{"id": 1}]"#).0,
+            Err("malformed JSON: none of the incidents can be read: odd".to_owned())
+        );
+        let mut items = Items::new(Limits { max_items: 1 });
+        let deep = |items: &mut Items, item: Item| {
+            let nested = items.nested::<Item>("updates", &list(r#"[{"id": 1}, {"id": 2}]"#));
+            nested.map(|_| item).map_err(|error| error.to_string())
+        };
+        let error = items
+            .build("incidents", &list(r#"[{"id": 1}]"#), deep, |item| item.id.as_str())
+            .unwrap_err();
+        assert_eq!(error, ParseError::TooMany { what: "updates", count: 2, limit: 1 });
+    }
+
+    #[test]
+    fn a_list_without_one_readable_item_is_another_format() {
+        let error =
+            Items::new(Limits::default()).read::<Item>("incidents", &list("[{}, {}]")).unwrap_err();
+        assert!(error.to_string().contains("none of the incidents can be read"), "{error}");
+        assert!(
+            Items::new(Limits::default())
+                .nested::<Item>("updates", &list("[{}]"))
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn too_many_items_are_an_error_and_never_a_cut_list() {
+        let text = format!("[{}]", ["{\"id\":1}"; 4].join(","));
+        let error = Items::new(Limits { max_items: 3 })
+            .read::<Item>("components", &list(&text))
+            .unwrap_err();
+        assert_eq!(error, ParseError::TooMany { what: "components", count: 4, limit: 3 });
+    }
+
+    #[test]
+    fn a_flood_of_broken_items_is_counted_not_listed() {
+        let mut items = Items::new(Limits::default());
+        for _ in 0..50 {
+            items.reject("x", "y");
+        }
+        let rejected = items.into_rejected();
+        assert_eq!(rejected.len(), 21);
+        assert_eq!(rejected[20], "and 30 more");
+    }
+}

@@ -1,0 +1,102 @@
+//! Incidents made from the beats of an up/down monitor, which nobody writes anything about.
+
+use super::{MAX_NAME, Order, Written, in_order};
+use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::Incident;
+use statuswatch_model::text::one_line;
+
+const DOWN: &str =
+    "The monitor reports that this is down. (Made from the monitor's state; nobody wrote this.)";
+const UP: &str = "The monitor reports that this is up again. (Made from the monitor's state; nobody wrote this.)";
+
+/// One check of a monitor.
+#[derive(Debug, Clone, Copy)]
+pub struct Beat {
+    /// When it was made.
+    pub at: Option<Time>,
+    /// What it found; `None`: neither up nor down for certain.
+    pub up: Option<bool>,
+}
+
+/// The outages among `beats`, oldest first, as one incident of the monitor `id`; `None` where there
+/// are none.
+///
+/// All outages of a monitor share one incident, each with an update for its begin and its end: the
+/// window of beats slides, and an id made from an outage's begin would be another one as soon as
+/// the begin has left the window.
+#[must_use]
+pub fn outage(id: &str, component: &Component, beats: &[Beat]) -> Option<Incident> {
+    let mut updates = Vec::new();
+    let mut former = None;
+    let mut began = None;
+    for beat in beats {
+        match (former, beat.up) {
+            // Down in the first beat: since when is not known, so it is no update, only a state.
+            (Some(true), Some(false)) => {
+                began = beat.at;
+                updates.push(update(beat.at, Status::Investigating, DOWN));
+            }
+            (Some(false), Some(true)) => updates.push(update(beat.at, Status::Resolved, UP)),
+            _ => {}
+        }
+        former = beat.up.or(former);
+    }
+    let is_down = former == Some(false);
+    if !is_down && updates.is_empty() {
+        return None;
+    }
+    let mut incident = Incident::new(
+        Kind::Incident,
+        id,
+        one_line(&format!("{} is down", component.name), MAX_NAME),
+    );
+    incident.status = if is_down { Status::Investigating } else { Status::Resolved };
+    incident.impact = Impact::Major;
+    incident.started_at = began;
+    incident.components = vec![component.clone()];
+    incident.updates = in_order(updates, Order::OldestFirst);
+    Some(incident)
+}
+
+fn update(at: Option<Time>, status: Status, text: &str) -> Written {
+    Written::new(status, at, text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use statuswatch_model::event::ComponentStatus;
+    use statuswatch_model::snapshot::component;
+
+    fn told(beats: &[(i64, Option<bool>)]) -> Option<(Status, Vec<(Status, i64)>)> {
+        let beats: Vec<Beat> = beats
+            .iter()
+            .map(|(at, up)| Beat { at: Time::from_timestamp(*at, 0), up: *up })
+            .collect();
+        let incident =
+            outage("m", &component(None, "API", None, ComponentStatus::Unknown), &beats)?;
+        let updates = incident
+            .updates
+            .iter()
+            .map(|update| (update.status, update.published_at.unwrap().timestamp()));
+        Some((incident.status, updates.collect()))
+    }
+
+    #[test]
+    fn every_outage_in_the_window_is_told_and_one_older_than_it_is_a_state() {
+        let (up, down) = (Some(true), Some(false));
+        assert_eq!(told(&[(1, up), (2, None), (3, up)]), None);
+        assert_eq!(told(&[]), None);
+        assert_eq!(
+            told(&[(1, up), (2, down), (3, down)]),
+            Some((Status::Investigating, vec![(Status::Investigating, 2)]))
+        );
+        assert_eq!(
+            told(&[(2, down), (3, None)]),
+            Some((Status::Investigating, vec![])),
+            "a pending beat ends nothing"
+        );
+        let ends = vec![(Status::Resolved, 3), (Status::Investigating, 4), (Status::Resolved, 5)];
+        assert_eq!(told(&[(2, down), (3, up), (4, down), (5, up)]), Some((Status::Resolved, ends)));
+    }
+}

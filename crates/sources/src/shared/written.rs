@@ -1,0 +1,264 @@
+//! [`Written`], an update as a document has it, and [`in_order`], which orders updates and gives
+//! each its identity.
+
+use std::collections::{HashMap, HashSet};
+
+use statuswatch_model::event::{Status, Time};
+use statuswatch_model::snapshot::{Update, UpdateId};
+
+/// An update as a platform writes it down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The platform's own id, where it has one.
+    pub id: Option<String>,
+    /// The status it gives the incident.
+    pub status: Status,
+    /// The status that is written in it, see [`Update::stated`].
+    pub stated: Status,
+    /// When it was written, which orders updates and identifies those without an id.
+    pub at: Option<Time>,
+    /// The time shown to people, where it is another one.
+    pub shown_at: Option<Time>,
+    /// When it was last edited, where the platform says so reliably.
+    pub edited_at: Option<Time>,
+    /// Plain text.
+    pub text: String,
+}
+
+impl Written {
+    /// An update that states `status`, of which no more is known than its time.
+    #[must_use]
+    pub fn new(status: Status, at: Option<Time>, text: String) -> Self {
+        Self { id: None, status, stated: status, at, shown_at: None, edited_at: None, text }
+    }
+
+    /// An update that states no status; `status` is concluded from its place in the list, from its
+    /// time, or from what stands beside it.
+    #[must_use]
+    pub fn concluded(status: Status, at: Option<Time>, text: String) -> Self {
+        Self { stated: Status::Update, ..Self::new(status, at, text) }
+    }
+}
+
+/// How a platform lists updates, which decides between those of the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The oldest stands first.
+    OldestFirst,
+    /// The newest stands first.
+    NewestFirst,
+    /// Documents of the platform do both: the first and the last time tell which. Where these are
+    /// equal, the newest stands first, as in most.
+    MostlyNewestFirst,
+    /// Likewise, but where they are equal, the oldest stands first.
+    MostlyOldestFirst,
+}
+
+/// The list as it would be with the oldest first: what has the same time stays in the order of the
+/// platform.
+#[must_use]
+pub fn oldest_first<T>(mut list: Vec<T>, order: Order, at: impl Fn(&T) -> Option<Time>) -> Vec<T> {
+    let (first, last) = (list.first().and_then(&at), list.last().and_then(&at));
+    let newest_first = match order {
+        Order::OldestFirst => false,
+        Order::NewestFirst => true,
+        Order::MostlyNewestFirst => first >= last,
+        Order::MostlyOldestFirst => first > last,
+    };
+    if newest_first {
+        list.reverse();
+    }
+    list
+}
+
+/// The updates oldest first: recognised by id, else by time and place among those of the same time,
+/// else by their words.
+///
+/// One without a time stays behind the one it was written after. A second one with the same id is
+/// dropped.
+#[must_use]
+pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Update> {
+    let list = oldest_first(list.into_iter().collect(), order, |written: &Written| written.at);
+    let mut before = None;
+    let mut placed: Vec<(Option<Time>, Written)> = Vec::with_capacity(list.len());
+    for written in list {
+        before = written.at.or(before);
+        placed.push((before, written));
+    }
+    placed.sort_by_key(|(at, _)| *at);
+    let mut ids: HashSet<String> = HashSet::new();
+    let mut places: HashMap<Time, u32> = HashMap::new();
+    let mut updates = Vec::with_capacity(placed.len());
+    for (_, Written { id, status, stated, at, shown_at, edited_at, text }) in placed {
+        let id = match (id, at) {
+            (Some(id), _) if ids.insert(id.clone()) => UpdateId::Native(id),
+            (Some(_), _) => continue,
+            (None, Some(at)) => {
+                let place = places.entry(at).or_default();
+                *place += 1;
+                UpdateId::Timed(at, *place - 1)
+            }
+            (None, None) => UpdateId::Content,
+        };
+        let published_at = shown_at.or(at);
+        updates.push(Update { id, status, stated, published_at, edited_at, text });
+    }
+    updates
+}
+
+/// For platforms that say when an incident ended and not which update said so: those from then on
+/// are the end of it, whatever they state, and where there is none yet, the end itself is told
+/// without words.
+pub fn end_at(list: &mut Vec<Written>, over: Status, at: Option<Time>) {
+    let Some(at) = at else { return };
+    let mut told = false;
+    for written in list.iter_mut().filter(|written| written.at.is_some_and(|written| written >= at))
+    {
+        written.status = over;
+        told = true;
+    }
+    if !told {
+        list.push(Written::new(over, Some(at), String::new()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Time {
+        Time::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn one(seconds: Option<i64>, text: &str) -> Written {
+        Written::new(Status::Update, seconds.map(at), text.to_owned())
+    }
+
+    fn native(id: &str, seconds: Option<i64>, text: &str) -> Written {
+        Written { id: Some(id.to_owned()), ..one(seconds, text) }
+    }
+
+    fn told(updates: Vec<Update>) -> Vec<(UpdateId, String)> {
+        updates.into_iter().map(|update| (update.id, update.text)).collect()
+    }
+
+    #[test]
+    fn an_update_is_recognised_by_id_else_by_time_and_place_else_by_its_words() {
+        let list = [
+            one(None, "a"),
+            native("b", Some(5), "b"),
+            one(Some(3), "c"),
+            one(Some(3), "d"),
+            native("b", Some(9), "again"),
+            one(None, "e"),
+        ];
+        let expected = [
+            (UpdateId::Content, "a"),
+            (UpdateId::Timed(at(3), 0), "c"),
+            (UpdateId::Timed(at(3), 1), "d"),
+            (UpdateId::Native("b".to_owned()), "b"),
+            (UpdateId::Content, "e"),
+        ];
+        assert_eq!(
+            told(in_order(list, Order::OldestFirst)),
+            expected.map(|(id, text)| (id, text.to_owned()))
+        );
+    }
+
+    #[test]
+    fn the_order_of_the_document_makes_no_difference() {
+        let list = [
+            one(Some(1), "a"),
+            one(Some(2), "b"),
+            one(Some(2), "c"),
+            one(None, "d"),
+            one(Some(3), "e"),
+        ];
+        let oldest_first = told(in_order(list.clone(), Order::OldestFirst));
+        assert_eq!(
+            oldest_first.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+            ["a", "b", "c", "d", "e"]
+        );
+        assert_eq!(told(in_order(list.clone(), Order::MostlyNewestFirst)), oldest_first);
+        let ids: Vec<UpdateId> = oldest_first.into_iter().map(|(id, _)| id).collect();
+        let timed = |seconds, place| UpdateId::Timed(at(seconds), place);
+        assert_eq!(ids, [timed(1, 0), timed(2, 0), timed(2, 1), UpdateId::Content, timed(3, 0)]);
+        let reversed = [one(Some(3), "e"), one(Some(2), "c"), one(Some(2), "b"), one(Some(1), "a")];
+        for order in [Order::NewestFirst, Order::MostlyNewestFirst, Order::MostlyOldestFirst] {
+            let read = told(in_order(reversed.clone(), order));
+            assert_eq!(
+                read.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+                ["a", "b", "c", "e"]
+            );
+            assert_eq!(
+                read.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(),
+                [timed(1, 0), timed(2, 0), timed(2, 1), timed(3, 0)]
+            );
+        }
+    }
+
+    #[test]
+    fn where_all_times_are_equal_the_platform_decides() {
+        let list = [one(Some(1), "a"), one(Some(1), "b")];
+        for (order, expected) in [
+            (Order::OldestFirst, ["a", "b"]),
+            (Order::MostlyOldestFirst, ["a", "b"]),
+            (Order::NewestFirst, ["b", "a"]),
+            (Order::MostlyNewestFirst, ["b", "a"]),
+        ] {
+            let read = told(in_order(list.clone(), order));
+            assert_eq!(read.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_concluded_is_not_stated() {
+        let list = [Written::concluded(Status::Investigating, Some(at(1)), "a".to_owned())];
+        let update = in_order(list, Order::OldestFirst).remove(0);
+        assert_eq!((update.status, update.stated), (Status::Investigating, Status::Update));
+        let mut list = vec![Written {
+            status: Status::Monitoring,
+            stated: Status::Monitoring,
+            ..one(Some(9), "b")
+        }];
+        end_at(&mut list, Status::Resolved, Some(at(9)));
+        assert_eq!((list[0].status, list[0].stated), (Status::Resolved, Status::Monitoring));
+    }
+
+    #[test]
+    fn without_times_the_order_of_the_document_is_kept() {
+        let read = told(in_order([one(None, "b"), one(None, "a")], Order::NewestFirst));
+        assert_eq!(
+            read,
+            [(UpdateId::Content, "a".to_owned()), (UpdateId::Content, "b".to_owned())]
+        );
+    }
+
+    #[test]
+    fn people_are_shown_their_time_and_the_other_one_identifies() {
+        let written =
+            Written { shown_at: Some(at(1)), edited_at: Some(at(7)), ..one(Some(5), "a") };
+        let update = in_order([written], Order::OldestFirst).remove(0);
+        assert_eq!(
+            (update.id, update.published_at, update.edited_at),
+            (UpdateId::Timed(at(5), 0), Some(at(1)), Some(at(7)))
+        );
+    }
+
+    #[test]
+    fn an_end_is_told_once_whether_or_not_an_update_tells_it() {
+        let end = Some(at(9));
+        let mut list = vec![Written { status: Status::Investigating, ..one(Some(1), "a") }];
+        end_at(&mut list, Status::Resolved, end);
+        assert_eq!(
+            list.iter().map(|written| (written.status, written.at)).collect::<Vec<_>>()[1],
+            (Status::Resolved, end)
+        );
+        let mut list = vec![one(Some(9), "b"), list.remove(0)];
+        end_at(&mut list, Status::Resolved, end);
+        assert_eq!(
+            list.iter().map(|written| written.status).collect::<Vec<_>>(),
+            [Status::Resolved, Status::Investigating]
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! Site24x7 StatusIQ: `/sp/api/u/summary_details` of a page, or its `/rss`.
+//!
+//! The summary has components in groups with a code each, the open incidents with all that was
+//! written, and days of resolved ones. The feed has one item per component, its state in the title,
+//! and nothing else: it is read where the address names it and the summary is not to be had.
+
+mod rss;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{
+    Items, List, Order, Written, bases, candidates, in_order, json, lenient, marks, name, prose,
+    words,
+};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::{Document, Shape};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
+
+pub(super) use rss::is_component_feed;
+
+const NAME: &str = "site24x7";
+
+/// The adapter for Site24x7 StatusIQ.
+#[derive(Debug)]
+pub(super) struct Site24x7;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    code: i64,
+    data: Data,
+}
+
+#[derive(Debug, Deserialize)]
+struct Data {
+    current_status: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    active_incident_details: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    resolved_incident_details: List,
+}
+
+/// A component, or a group of them.
+#[derive(Debug, Deserialize)]
+struct Row {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    enc_component_id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    display_name: String,
+    #[serde(default)]
+    component_status: Option<u32>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    componentgroup_display_name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    componentgroup_components: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Day {
+    grp_by_incidents: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wire {
+    enc_inc_id: Id,
+    incident_title: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    incident_desc: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    incident_severity_id: u32,
+    #[serde(default, deserialize_with = "fields::moment")]
+    incident_began_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    incident_ended_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    incident_status_updates: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    incident_affected_components: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Update {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    enc_inc_state_progress_id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    incident_status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    incident_status_desc: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    status_updated_at: Option<Time>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Affected {
+    display_name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    componentgroup_display_name: String,
+}
+
+impl Source for Site24x7 {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn accept(&self) -> &'static str {
+        "application/json, application/rss+xml;q=0.9, */*;q=0.1"
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let mut home = page.clone();
+        if home.path() == "/rss" || home.path().starts_with("/sp/") {
+            home.set_path("/");
+        }
+        candidates(&home, &["sp/api/u/summary_details", "rss"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        if document.shape() == Shape::Xml {
+            return is_component_feed(document).then(|| {
+                "each item of the feed is a component and its state, as StatusIQ writes them"
+                    .to_owned()
+            });
+        }
+        let answer: Answer = marks(document)?;
+        let first: Row = lenient::read(answer.data.current_status.first()?.get()).ok()?;
+        let named =
+            first.component_status.is_some() || !first.componentgroup_display_name.is_empty();
+        named.then(|| "the document has the shape of StatusIQ's summary".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let first = &documents.first;
+        if first.shape() == Shape::Xml {
+            return rss::parse(first, limits);
+        }
+        let Answer { code, data } = json(first, NAME)?;
+        if code != 0 {
+            return Err(ParseError::ErrorBody { message: format!("code {code}") });
+        }
+        let mut items = Items::new(limits);
+        let components = components(&mut items, &data.current_status)?;
+        if components.is_empty() {
+            return Err(ParseError::NotThis {
+                source_name: NAME,
+                reason: "it lists no components".to_owned(),
+            });
+        }
+        let all_components = items.rejected() == 0;
+        let open = items.read::<Wire>("active_incident_details", &data.active_incident_details)?;
+        let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
+        let mut incidents = open
+            .into_iter()
+            .map(|wire| incident(&mut items, wire, false))
+            .collect::<Result<Vec<_>, _>>()?;
+        for day in
+            items.read::<Day>("resolved_incident_details", &data.resolved_incident_details)?
+        {
+            for wire in items.nested::<Wire>("resolved incidents", &day.grp_by_incidents)? {
+                if !incidents.iter().any(|known| known.id == wire.enc_inc_id.0) {
+                    incidents.push(incident(&mut items, wire, true)?);
+                }
+            }
+        }
+        Ok(Snapshot {
+            page: Page { url: home(first), ..Page::default() },
+            incidents,
+            components,
+            coverage: Coverage {
+                incidents: listing,
+                maintenances: Listing::Unknown,
+                all_components,
+            },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+}
+
+fn home(document: &Document) -> Option<String> {
+    bases(&document.url).pop().map(|url| url.to_string())
+}
+
+fn components(items: &mut Items, list: &List) -> Result<Vec<Component>, ParseError> {
+    let rows: Vec<Row> = items.read("current_status", list)?;
+    let mut out = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.componentgroup_display_name.is_empty() {
+            out.extend(component(items, row, None));
+            continue;
+        }
+        let group = name(&row.componentgroup_display_name);
+        for row in items.read::<Row>("componentgroup_components", &row.componentgroup_components)? {
+            out.extend(component(items, row, Some(&group)));
+        }
+    }
+    Ok(out)
+}
+
+fn component(items: &mut Items, row: Row, group: Option<&str>) -> Option<Component> {
+    let title = name(&row.display_name);
+    let Some(code) = row.component_status.filter(|_| !title.is_empty()) else {
+        items.reject("current_status", &format!("a component without name or state: \"{title}\""));
+        return None;
+    };
+    Some(snapshot::component(
+        row.enc_component_id.map(|id| id.0),
+        title,
+        group.map(str::to_owned),
+        state(code),
+    ))
+}
+
+fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, ParseError> {
+    let severity = state(wire.incident_severity_id);
+    let kind = if severity == ComponentStatus::UnderMaintenance {
+        Kind::Maintenance
+    } else {
+        Kind::Incident
+    };
+    let ended = if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved };
+    let updates: Vec<Update> =
+        items.nested("incident_status_updates", &wire.incident_status_updates)?;
+    let mut written: Vec<Written> = updates
+        .into_iter()
+        .map(|update| Written {
+            id: update.enc_inc_state_progress_id.map(|id| id.0),
+            ..Written::new(
+                words::status(&update.incident_status),
+                update.status_updated_at,
+                prose(&update.incident_status_desc),
+            )
+        })
+        .collect();
+    if written.is_empty() && !wire.incident_desc.trim().is_empty() {
+        written.push(Written::new(
+            Status::Update,
+            wire.incident_began_at,
+            prose(&wire.incident_desc),
+        ));
+    }
+    let updates = in_order(written, Order::NewestFirst);
+    let affected: Vec<Affected> =
+        items.nested("incident_affected_components", &wire.incident_affected_components)?;
+    let components = affected.into_iter().map(|row| {
+        let group = name(&row.componentgroup_display_name);
+        snapshot::component(
+            None,
+            name(&row.display_name),
+            (!group.is_empty()).then_some(group),
+            ComponentStatus::Unknown,
+        )
+    });
+    let latest =
+        updates.last().map(|update| update.status).filter(|status| *status != Status::Update);
+    let status = match latest {
+        _ if over => ended,
+        Some(status) => status,
+        None if kind == Kind::Maintenance => Status::Scheduled,
+        None => Status::Investigating,
+    };
+    let window = kind == Kind::Maintenance;
+    Ok(Incident {
+        status,
+        basis: if !over && latest.is_none() { Basis::Begin } else { Basis::Stated },
+        impact: if wire.incident_severity_id == 2 { Impact::None } else { severity.impact() },
+        started_at: wire.incident_began_at,
+        scheduled_for: wire.incident_began_at.filter(|_| window),
+        scheduled_until: wire.incident_ended_at.filter(|_| window),
+        components: components.collect(),
+        updates,
+        ..Incident::new(kind, wire.enc_inc_id.0, name(&wire.incident_title))
+    })
+}
+
+/// The code of a state; 2 is "informational": something is said, and everything works.
+const fn state(code: u32) -> ComponentStatus {
+    match code {
+        1 | 2 => ComponentStatus::Operational,
+        3 => ComponentStatus::DegradedPerformance,
+        4 => ComponentStatus::UnderMaintenance,
+        5 => ComponentStatus::PartialOutage,
+        6 => ComponentStatus::MajorOutage,
+        _ => ComponentStatus::Unknown,
+    }
+}

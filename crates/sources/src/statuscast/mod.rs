@@ -1,0 +1,230 @@
+//! StatusCast: its page, or `/status.json` with the lists beside it.
+//!
+//! The page shows incidents with their texts, several lists of them, each as the owner placed them.
+//! Its history grid shows the worst of each day, which is not the state of now, so no component is
+//! read from it. `/status.json` is read where the address names it: it has the state of the page,
+//! and the lists beside it titles without texts.
+
+mod page;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{Items, List, bases, candidates, json, link, marks, name, sibling, words};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use statuswatch_model::document::{Document, Shape};
+use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
+
+const NAME: &str = "statuscast";
+const COMPONENTS: &str = "components";
+const INCIDENTS: &str = "incidents";
+
+/// The adapter for StatusCast.
+#[derive(Debug)]
+pub(super) struct StatusCast;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    status: String,
+    #[serde(rename = "StatusText")]
+    _status_text: String,
+    #[serde(rename = "InEffectSince")]
+    _in_effect_since: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Component {
+    id: Id,
+    text: String,
+    #[serde(rename = "CurrentStatus")]
+    current_status: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Row {
+    id: Id,
+    title: String,
+    status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    short_url: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    incident_type: String,
+}
+
+impl Source for StatusCast {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn accept(&self) -> &'static str {
+        "text/html, application/json;q=0.9"
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let mut page = page.clone();
+        // The catalogue names feeds; the page is above them.
+        if page.path() == "/rss" {
+            page.set_path("/");
+        }
+        candidates(&page, &["", "status.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        if document.shape() == Shape::Html {
+            return page::is_page(&document.text())
+                .then(|| "the page is made by StatusCast and lists incidents".to_owned());
+        }
+        marks::<State>(document)
+            .map(|_| "the document has the shape of StatusCast's status.json".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        if documents.first.shape() == Shape::Html {
+            return page::parse(&documents.first, limits);
+        }
+        let state: State = json(&documents.first, NAME)?;
+        let mut items = Items::new(limits);
+        let mut snapshot = Snapshot {
+            page: Page {
+                url: bases(&documents.first.url).into_iter().next().map(|url| url.to_string()),
+                impact: Some(component(&state.status).impact()),
+                ..Page::default()
+            },
+            ..Snapshot::default()
+        };
+        if let Some(document) = documents.detail(COMPONENTS) {
+            let list: List = json(document, NAME)?;
+            let read: Vec<Component> = items.read("components", &list)?;
+            if read.is_empty() {
+                return Err(ParseError::NotThis {
+                    source_name: NAME,
+                    reason: "the list of components is empty".to_owned(),
+                });
+            }
+            let all = read.into_iter();
+            snapshot.components = all
+                .map(|row| {
+                    snapshot::component(
+                        Some(row.id.0),
+                        name(&row.text),
+                        None,
+                        component(&row.current_status),
+                    )
+                })
+                .collect();
+            snapshot.coverage.all_components = items.rejected() == 0;
+        }
+        if let Some(document) = documents.detail(INCIDENTS) {
+            let list: List = json(document, NAME)?;
+            let read: Vec<Row> = items.read("incidents", &list)?;
+            snapshot.incidents = read.into_iter().map(incident).collect();
+        }
+        snapshot.coverage = Coverage {
+            incidents: Listing::Unknown,
+            maintenances: Listing::Unknown,
+            ..snapshot.coverage
+        };
+        snapshot.rejected = items.into_rejected();
+        Ok(snapshot)
+    }
+
+    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+        if first.shape() == Shape::Html {
+            return Vec::new();
+        }
+        [(COMPONENTS, "components.json"), (INCIDENTS, "incidents.json")]
+            .into_iter()
+            .filter_map(|(role, file)| {
+                Some(Detail { role, url: sibling(&first.url, file)?, optional: true })
+            })
+            .collect()
+    }
+
+    /// The state is that of the page alone.
+    fn is_companion(&self, _: &str, _: &Snapshot) -> bool {
+        true
+    }
+}
+
+fn incident(row: Row) -> Incident {
+    let (kind, impact) = nature(&row.incident_type);
+    let new = Incident::new(kind, row.id.0, name(&row.title));
+    Incident {
+        status: standing(&row.status, kind).unwrap_or(if kind == Kind::Maintenance {
+            new.status
+        } else {
+            Status::Investigating
+        }),
+        impact,
+        url: link(&row.short_url),
+        ..new
+    }
+}
+
+/// Kind and impact by the type of an incident: `serviceunavailable`, `scheduledmaintenance`, …
+fn nature(word: &str) -> (Kind, Impact) {
+    let word = word.to_ascii_lowercase();
+    if word.contains("maintenance") {
+        return (Kind::Maintenance, Impact::Maintenance);
+    }
+    let impact = if word.contains("unavailable") || word.contains("outage") {
+        Impact::Major
+    } else if word.contains("degrad") || word.contains("performance") {
+        Impact::Minor
+    } else if word.contains("informational") {
+        Impact::None
+    } else {
+        Impact::Unknown
+    };
+    (Kind::Incident, impact)
+}
+
+/// Where an incident or update stands; `None` where the word says no more than that it goes on.
+fn standing(word: &str, kind: Kind) -> Option<Status> {
+    let (over, begun) = match kind {
+        Kind::Maintenance => (Status::Completed, Some(Status::InProgress)),
+        _ => (Status::Resolved, None),
+    };
+    words::look_up(
+        word,
+        &[
+            ("closed", Some(over)),
+            ("completed", Some(over)),
+            ("resolved", Some(over)),
+            ("in progress", begun),
+            ("started", begun),
+            ("future", Some(Status::Scheduled)),
+            ("upcoming", Some(Status::Scheduled)),
+            ("monitored", Some(Status::Monitoring)),
+        ],
+    )
+    .unwrap_or_else(|| Some(words::status(word)).filter(|status| *status != Status::Update))
+}
+
+/// The state of a component, by the words StatusCast has for it.
+fn component(word: &str) -> ComponentStatus {
+    words::look_up(
+        word,
+        &[
+            ("available", ComponentStatus::Operational),
+            ("normal", ComponentStatus::Operational),
+            ("informational", ComponentStatus::Operational),
+            ("degraded", ComponentStatus::DegradedPerformance),
+            // How far an incident of the component has come, which does not say how bad it is.
+            ("investigating", ComponentStatus::DegradedPerformance),
+            ("identified", ComponentStatus::DegradedPerformance),
+            ("monitored", ComponentStatus::DegradedPerformance),
+            ("unavailable", ComponentStatus::MajorOutage),
+            ("maintenance", ComponentStatus::UnderMaintenance),
+        ],
+    )
+    .unwrap_or_else(|| words::component(word))
+}

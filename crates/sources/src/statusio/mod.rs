@@ -1,0 +1,322 @@
+//! Status.io: `/1.0/status/<page id>` of its API, which lists what is open, and the page's feed
+//! ([`feed`]) when something may have ended.
+//!
+//! A component has containers (regions, data centres), each with a state; the same container may
+//! stand in every component.
+
+mod feed;
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{Items, List, MAX_NAME, Order, Written, in_order, json, marks, prose};
+use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "statusio";
+const FEED: &str = "feed";
+
+/// The adapter for Status.io.
+#[derive(Debug)]
+pub(super) struct StatusIo;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    result: Board,
+}
+
+#[derive(Debug, Deserialize)]
+struct Board {
+    status_overall: Overall,
+    status: List,
+    incidents: List,
+    maintenance: Maintenances,
+}
+
+#[derive(Debug, Deserialize)]
+struct Overall {
+    status_code: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Maintenances {
+    active: List,
+    upcoming: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    #[serde(alias = "_id")]
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(default)]
+    status_code: Option<u32>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    containers: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Notice {
+    #[serde(rename = "_id", alias = "id")]
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    datetime_open: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    datetime_planned_start: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    datetime_planned_end: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    messages: List,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    components_affected: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Message {
+    #[serde(default, rename = "_id", alias = "id", deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    details: String,
+    #[serde(default)]
+    state: Option<u32>,
+    #[serde(default)]
+    status: Option<u32>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    datetime: Option<Time>,
+}
+
+impl Source for StatusIo {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn accept(&self) -> &'static str {
+        "application/json, application/rss+xml;q=0.9"
+    }
+
+    /// The page id is needed, and stands in addresses of the API and of the page's own posts and
+    /// feeds alone.
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let id = page.path_segments().and_then(|mut parts| parts.find(|part| is_page_id(part)));
+        let place = id.map(|id| format!("https://api.status.io/1.0/status/{id}"));
+        place.and_then(|place| Url::parse(&place).ok()).into_iter().collect()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let answer = marks::<Answer>(document)?;
+        let code = answer.result.status_overall.status_code;
+        Some(format!(
+            "the document has the shape of Status.io's API and its overall status code {code}"
+        ))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let Answer { result } = json(&documents.first, NAME)?;
+        let mut items = Items::new(limits);
+        let (components, all_components) = components(&mut items, &result.status)?;
+        let mut incidents = Vec::new();
+        let mut listings = [Listing::Open; 2];
+        for (what, status, list) in [
+            ("incidents", None, &result.incidents),
+            ("active maintenances", Some(Status::InProgress), &result.maintenance.active),
+            ("upcoming maintenances", Some(Status::Scheduled), &result.maintenance.upcoming),
+        ] {
+            let before = items.rejected();
+            let read = items.build(
+                what,
+                list,
+                |items, wire| notice(items, wire, status, &components),
+                |one: &Incident| &one.id,
+            )?;
+            if items.rejected() > before {
+                listings = if status.is_some() {
+                    [listings[0], Listing::Unknown]
+                } else {
+                    [Listing::Unknown, listings[1]]
+                };
+            }
+            incidents.extend(read);
+        }
+        if let Some(document) = documents.detail(FEED) {
+            let listed: HashSet<String> =
+                incidents.iter().map(|incident| incident.id.clone()).collect();
+            incidents.extend(
+                feed::ended(document, limits)?
+                    .into_iter()
+                    .filter(|incident| !listed.contains(&incident.id)),
+            );
+        }
+        let [open, planned] = listings;
+        let id = documents
+            .first
+            .url
+            .path_segments()
+            .and_then(|mut parts| parts.find(|part| is_page_id(part)));
+        Ok(Snapshot {
+            page: Page {
+                id: id.map(str::to_owned),
+                name: None,
+                url: None,
+                version: None,
+                impact: Some(impact(result.status_overall.status_code)),
+                ..Page::default()
+            },
+            incidents,
+            components,
+            coverage: Coverage { incidents: open, maintenances: planned, all_components },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+        let listed: HashSet<&str> =
+            snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
+        let mut gone = known
+            .open
+            .iter()
+            .map(|(_, id)| id.as_str())
+            .filter(|id| !listed.contains(id))
+            .peekable();
+        if gone.peek().is_none() {
+            return Vec::new();
+        }
+        feed::place(&first.url, gone)
+            .map(|url| Detail { role: FEED, url, optional: true })
+            .into_iter()
+            .collect()
+    }
+}
+
+fn is_page_id(text: &str) -> bool {
+    text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Each container of each component, or the component where it has one alone.
+fn components(items: &mut Items, list: &List) -> Result<(Vec<Component>, bool), ParseError> {
+    let before = items.rejected();
+    let read = items.build(
+        "components",
+        list,
+        |items, part: Part| {
+            let containers: Vec<Part> =
+                items.nested("containers", &part.containers).map_err(|error| error.to_string())?;
+            Ok((part, containers))
+        },
+        |(part, _)| part.id.as_str(),
+    )?;
+    let mut out = Vec::new();
+    for (part, containers) in read {
+        let name = one_line(&part.name, MAX_NAME);
+        if containers.len() < 2 {
+            out.push(component(Some(part.id.0), name, None, state(part.status_code)));
+            continue;
+        }
+        for container in containers {
+            let id = format!("{}/{}", part.id, container.id);
+            let own = one_line(&container.name, MAX_NAME);
+            out.push(component(Some(id), own, Some(name.clone()), state(container.status_code)));
+        }
+    }
+    Ok((out, items.rejected() == before))
+}
+
+/// `planned` is where a maintenance of this list stands; `None` for incidents.
+fn notice(
+    items: &mut Items,
+    wire: Notice,
+    planned: Option<Status>,
+    components: &[Component],
+) -> Result<Incident, String> {
+    let kind = if planned.is_some() { Kind::Maintenance } else { Kind::Incident };
+    let mut messages: Vec<Message> =
+        items.nested("messages", &wire.messages).map_err(|error| error.to_string())?;
+    let affected: Vec<Part> = items
+        .nested("affected components", &wire.components_affected)
+        .map_err(|error| error.to_string())?;
+    messages.sort_by_key(|message| message.datetime);
+    let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.name, MAX_NAME));
+    incident.status = planned
+        .or_else(|| {
+            messages.iter().rev().find_map(|message| message.state).map(|code| status(Some(code)))
+        })
+        .unwrap_or(Status::Investigating);
+    if kind == Kind::Incident {
+        let code = messages.iter().rev().find_map(|message| message.status);
+        incident.impact = code.map_or(Impact::Unknown, impact);
+        incident.started_at = wire.datetime_open;
+    } else {
+        // Whoever does not start it by hand leaves it among the upcoming ones.
+        incident.basis = Basis::Begin;
+        incident.scheduled_for = wire.datetime_planned_start;
+        incident.scheduled_until = wire.datetime_planned_end;
+    }
+    incident.components = affected.into_iter().map(|part| affects(&part, components)).collect();
+    let written = messages.into_iter().enumerate().map(|(place, message)| {
+        let (at, text) = (message.datetime, prose(&message.details));
+        let written = match (kind, place) {
+            (Kind::Maintenance, 0) => Written::concluded(Status::Scheduled, at, text),
+            (Kind::Maintenance, _) => Written::new(Status::Update, at, text),
+            _ => Written::new(status(message.state), at, text),
+        };
+        Written { id: message.id.map(|id| id.0), ..written }
+    });
+    incident.updates = in_order(written, Order::OldestFirst);
+    Ok(incident)
+}
+
+/// An affected component with the worst state that one of its containers has.
+fn affects(part: &Part, components: &[Component]) -> Component {
+    let below = format!("{}/", part.id);
+    let own = |one: &&Component| {
+        one.id.as_deref().is_some_and(|id| id == part.id.0 || id.starts_with(&below))
+    };
+    let worst = ComponentStatus::worst(components.iter().filter(own).map(|one| one.status));
+    component(
+        Some(part.id.0.clone()),
+        one_line(&part.name, MAX_NAME),
+        None,
+        worst.unwrap_or(ComponentStatus::Unknown),
+    )
+}
+
+fn status(code: Option<u32>) -> Status {
+    match code {
+        Some(100) => Status::Investigating,
+        Some(200) => Status::Identified,
+        Some(300) => Status::Monitoring,
+        Some(400) => Status::Resolved,
+        _ => Status::Update,
+    }
+}
+
+fn impact(code: u32) -> Impact {
+    match code {
+        100 => Impact::None,
+        200 => Impact::Maintenance,
+        300 => Impact::Minor,
+        400 => Impact::Major,
+        500 | 600 => Impact::Critical,
+        _ => Impact::Unknown,
+    }
+}
+
+fn state(code: Option<u32>) -> ComponentStatus {
+    match code {
+        Some(100) => ComponentStatus::Operational,
+        Some(200) => ComponentStatus::UnderMaintenance,
+        Some(300) => ComponentStatus::DegradedPerformance,
+        Some(400) => ComponentStatus::PartialOutage,
+        Some(500 | 600) => ComponentStatus::MajorOutage,
+        _ => ComponentStatus::Unknown,
+    }
+}

@@ -1,0 +1,353 @@
+//! StatusPal: `/api/v2/status_pages/<subdomain>/summary` of its API, and `incidents` beside it when
+//! something may have ended.
+//!
+//! Made from StatusPal's documentation and from programs that read it, not from a capture. The page
+//! itself does not name its subdomain, so a page on its own domain has to be given by the API's
+//! address. Times are written without a zone and are UTC by the documentation; a program that reads
+//! one page found its local time there. Notices that are for information alone are left out.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::{
+    Items, List, MAX_NAME, Order, Written, in_order, json, link, marks, prose, sibling, words,
+};
+use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
+use statuswatch_model::text::one_line;
+
+const NAME: &str = "statuspal";
+const HISTORY: &str = "history";
+const HISTORY_FILE: &str = "incidents?limit=50";
+/// Services within services, at most.
+const MAX_DEPTH: usize = 8;
+
+/// The services by their ids: an incident names many.
+type ById<'a> = HashMap<&'a str, &'a Component>;
+
+/// The adapter for StatusPal.
+#[derive(Debug)]
+pub(super) struct StatusPal;
+
+#[derive(Debug, Deserialize)]
+struct Summary {
+    status_page: Head,
+    services: List,
+    incidents: List,
+    maintenances: List,
+    upcoming_maintenances: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Head {
+    subdomain: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    url: String,
+    /// Null when all is well: it has to be there.
+    #[serde(deserialize_with = "fields::or_default")]
+    current_incident_type: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct History {
+    incidents: List,
+    #[serde(rename = "meta")]
+    _meta: Count,
+}
+
+#[derive(Debug, Deserialize)]
+struct Count {
+    #[serde(rename = "total_count")]
+    _total: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Service {
+    id: Id,
+    name: String,
+    #[serde(deserialize_with = "fields::or_default")]
+    current_incident_type: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    children: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Item {
+    id: Id,
+    title: String,
+    #[serde(rename = "type", deserialize_with = "fields::or_default")]
+    class: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    starts_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    ends_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    url: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    service_ids: Vec<Id>,
+    updates: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Update {
+    #[serde(default, deserialize_with = "fields::optional_id")]
+    id: Option<Id>,
+    #[serde(rename = "type", default, deserialize_with = "fields::or_default")]
+    class: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    description: String,
+    #[serde(default, deserialize_with = "fields::moment")]
+    posted_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    inserted_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::moment")]
+    updated_at: Option<Time>,
+}
+
+impl Source for StatusPal {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    /// The subdomain is needed, which is in addresses at StatusPal alone.
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let mut labels = page.host_str().unwrap_or_default().rsplit('.');
+        let region = match (labels.next(), labels.next()) {
+            (Some("io"), Some("statuspal")) => "statuspal.io",
+            (Some("eu"), Some("statuspal")) => "statuspal.eu",
+            _ => return Vec::new(),
+        };
+        let by_path =
+            page.path().split_once("/status_pages/").and_then(|(_, rest)| rest.split('/').next());
+        let by_host = labels.next().filter(|label| *label != "www");
+        let place = by_path
+            .or(by_host)
+            .map(|name| format!("https://{region}/api/v2/status_pages/{name}/summary"));
+        place.and_then(|place| Url::parse(&place).ok()).into_iter().collect()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let page = marks::<Summary>(document)?.status_page;
+        Some(format!(
+            "the document has the shape of StatusPal's summary and the subdomain \"{}\"",
+            page.subdomain
+        ))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        dates::page_zone("UTC");
+        let summary: Summary = json(&documents.first, NAME)?;
+        let mut items = Items::new(limits);
+        let mut components = Vec::new();
+        services(&mut items, &summary.services, None, MAX_DEPTH, &mut components)?;
+        if components.len() > limits.max_items {
+            return Err(ParseError::TooMany {
+                what: "services",
+                count: components.len(),
+                limit: limits.max_items,
+            });
+        }
+        let all_components = items.rejected() == 0;
+        let before = items.rejected();
+        let by_id: ById<'_> =
+            components.iter().filter_map(|one| Some((one.id.as_deref()?, one))).collect();
+        let mut incidents = Vec::new();
+        for (what, planned, list) in [
+            ("incidents", None, &summary.incidents),
+            ("maintenances", Some(Status::InProgress), &summary.maintenances),
+            ("upcoming maintenances", Some(Status::Scheduled), &summary.upcoming_maintenances),
+        ] {
+            let build = |items: &mut Items, wire: Item| incident(items, wire, planned, &by_id);
+            incidents.extend(items.build(what, list, build, |one: &Incident| &one.id)?);
+        }
+        let mut listing = if items.rejected() == before { Listing::Open } else { Listing::Unknown };
+        if let Some(document) = documents.detail(HISTORY) {
+            let history: History = json(document, NAME)?;
+            let before = items.rejected();
+            let build = |items: &mut Items, wire: Item| past(items, wire, &by_id);
+            let past = items.build(HISTORY, &history.incidents, build, |one: &Incident| &one.id)?;
+            let listed: HashSet<String> =
+                incidents.iter().map(|one: &Incident| one.id.clone()).collect();
+            incidents.extend(
+                past.into_iter().filter(|one| one.status.is_over() && !listed.contains(&one.id)),
+            );
+            listing = if listing == Listing::Open && items.rejected() == before {
+                Listing::Recent
+            } else {
+                Listing::Unknown
+            };
+        }
+        let name = one_line(&summary.status_page.name, MAX_NAME);
+        Ok(Snapshot {
+            page: Page {
+                id: Some(summary.status_page.subdomain.0),
+                name: (!name.is_empty()).then_some(name),
+                url: link(&summary.status_page.url),
+                version: None,
+                impact: Some(impact(&summary.status_page.current_incident_type)),
+                ..Page::default()
+            },
+            incidents,
+            components,
+            coverage: Coverage { incidents: listing, maintenances: listing, all_components },
+            rejected: items.into_rejected(),
+            ..Snapshot::default()
+        })
+    }
+
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+        let listed = |id: &String| snapshot.incidents.iter().any(|incident| incident.id == *id);
+        if known.baseline && known.open.iter().all(|(_, id)| listed(id)) {
+            return Vec::new();
+        }
+        sibling(&first.url, HISTORY_FILE)
+            .map(|url| Detail { role: HISTORY, url, optional: true })
+            .into_iter()
+            .collect()
+    }
+}
+
+/// The services and those within them, a group being the name of the one above.
+fn services(
+    items: &mut Items,
+    list: &List,
+    group: Option<&str>,
+    depth: usize,
+    out: &mut Vec<Component>,
+) -> Result<(), ParseError> {
+    if depth == 0 {
+        items.reject("services", "nested too deep");
+        return Ok(());
+    }
+    for service in items.read::<Service>("services", list)? {
+        let name = one_line(&service.name, MAX_NAME);
+        let state = state(&service.current_incident_type);
+        out.push(component(Some(service.id.0), name.clone(), group.map(str::to_owned), state));
+        services(items, &service.children, Some(&name), depth - 1, out)?;
+    }
+    Ok(())
+}
+
+/// One of the history: over where it has an end and the summary does not list it any more.
+fn past(items: &mut Items, wire: Item, components: &ById<'_>) -> Result<Incident, String> {
+    let over = wire.ends_at.is_some();
+    let planned =
+        is_planned(&wire.class).then_some(if over { Status::Completed } else { Status::Scheduled });
+    let mut incident = incident(items, wire, planned, components)?;
+    if over && planned.is_none() {
+        incident.status = Status::Resolved;
+    }
+    Ok(incident)
+}
+
+/// `planned` is where a maintenance of this list stands; `None` for incidents.
+fn incident(
+    items: &mut Items,
+    wire: Item,
+    planned: Option<Status>,
+    components: &ById<'_>,
+) -> Result<Incident, String> {
+    let kind = if planned.is_some() || is_planned(&wire.class) {
+        Kind::Maintenance
+    } else {
+        Kind::Incident
+    };
+    let updates: Vec<Update> =
+        items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
+    let written = updates.into_iter().map(|update| Written {
+        id: update.id.map(|id| id.0),
+        edited_at: update.updated_at,
+        ..Written::new(
+            status(kind, &update.class),
+            update.posted_at.or(update.inserted_at),
+            prose(&update.description),
+        )
+    });
+    let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
+    incident.updates = in_order(written, Order::MostlyNewestFirst);
+    let newest = incident
+        .updates
+        .iter()
+        .rev()
+        .map(|update| update.status)
+        .find(|status| *status != Status::Update);
+    let begin = if kind == Kind::Maintenance { Status::InProgress } else { Status::Investigating };
+    incident.status = planned.or(newest).unwrap_or(begin);
+    if kind == Kind::Maintenance {
+        incident.basis = Basis::Begin;
+        incident.scheduled_for = wire.starts_at;
+        incident.scheduled_until = wire.ends_at;
+    } else {
+        incident.started_at = wire.starts_at;
+        incident.impact = if wire.class.is_empty() { Impact::Unknown } else { impact(&wire.class) };
+    }
+    incident.url = link(&wire.url);
+    incident.components = wire
+        .service_ids
+        .iter()
+        .filter_map(|id| components.get(id.as_str()).copied().cloned())
+        .collect();
+    Ok(incident)
+}
+
+/// Whether a type is one of maintenance. An emergency maintenance is announced when it begins.
+fn is_planned(class: &str) -> bool {
+    matches!(class, "scheduled" | "emergency-maintenance")
+}
+
+/// By the type of an update. An `essential` one tells of what has to be done about an incident, or
+/// is being done in a maintenance; an `info` says nothing of where it stands.
+fn status(kind: Kind, word: &str) -> Status {
+    const INCIDENT: &[(&str, Status)] = &[
+        ("issue", Status::Investigating),
+        ("essential", Status::Update),
+        ("info", Status::Update),
+        ("resolved", Status::Resolved),
+    ];
+    const MAINTENANCE: &[(&str, Status)] = &[
+        ("issue", Status::InProgress),
+        ("essential", Status::InProgress),
+        ("info", Status::Update),
+        ("resolved", Status::Completed),
+    ];
+    let own = if kind == Kind::Maintenance { MAINTENANCE } else { INCIDENT };
+    words::look_up(word, own).unwrap_or_else(|| words::status(word))
+}
+
+/// Of a page or an incident; none at all is written as null.
+fn impact(class: &str) -> Impact {
+    const CLASSES: &[(&str, Impact)] = &[
+        ("", Impact::None),
+        ("info", Impact::None),
+        ("performance", Impact::Minor),
+        ("minor", Impact::Minor),
+        ("major", Impact::Major),
+        ("scheduled", Impact::Maintenance),
+        ("emergency-maintenance", Impact::Maintenance),
+    ];
+    words::look_up(class, CLASSES).unwrap_or(Impact::Unknown)
+}
+
+fn state(class: &str) -> ComponentStatus {
+    const CLASSES: &[(&str, ComponentStatus)] = &[
+        ("", ComponentStatus::Operational),
+        ("info", ComponentStatus::Operational),
+        ("performance", ComponentStatus::DegradedPerformance),
+        ("minor", ComponentStatus::DegradedPerformance),
+        ("major", ComponentStatus::MajorOutage),
+        ("scheduled", ComponentStatus::UnderMaintenance),
+        ("emergency-maintenance", ComponentStatus::UnderMaintenance),
+    ];
+    words::look_up(class, CLASSES).unwrap_or(ComponentStatus::Unknown)
+}

@@ -1,0 +1,315 @@
+//! Uptime Kuma: `/api/status-page/heartbeat/<slug>`, with the page itself for names, notices and
+//! maintenances.
+//!
+//! The beats are polled, for they alone change when a monitor does. A machine writes them: a beat
+//! that cannot be read may be the one that says "down", so it is an error and not left out.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id};
+use super::shared::words::look_up;
+use super::shared::{Beat, Items, List, MAX_NAME, at, bases, json, marks, outage, prose};
+use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{
+    Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
+};
+use statuswatch_model::text::one_line;
+use statuswatch_model::zone::Zone;
+
+const NAME: &str = "uptimekuma";
+const PAGE: &str = "page";
+const BEATS: &str = "api/status-page/heartbeat/";
+
+/// The adapter for Uptime Kuma.
+#[derive(Debug)]
+pub(super) struct UptimeKuma;
+
+#[derive(Debug, Deserialize)]
+struct Heartbeats {
+    #[serde(rename = "heartbeatList")]
+    beats: BTreeMap<String, Vec<Wire>>,
+    #[serde(rename = "uptimeList")]
+    _uptime: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A beat, or a bare 0 for a time without one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Wire {
+    Beat { status: i64, time: String },
+    None(Zero),
+}
+
+/// The number 0 and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "i64")]
+struct Zero;
+
+impl TryFrom<i64> for Zero {
+    type Error = &'static str;
+
+    fn try_from(number: i64) -> Result<Self, Self::Error> {
+        if number == 0 { Ok(Self) } else { Err("neither a beat nor 0") }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct StatusPage {
+    config: Config,
+    /// Until version 1: the pinned one or null.
+    incident: Option<Notice>,
+    /// Since version 2.
+    #[serde(default, deserialize_with = "fields::or_default")]
+    incidents: List,
+    #[serde(rename = "publicGroupList")]
+    groups: List,
+    #[serde(rename = "maintenanceList")]
+    maintenances: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Config {
+    slug: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+    #[serde(rename = "monitorList")]
+    monitors: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Monitor {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Notice {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    content: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    style: String,
+    #[serde(rename = "createdDate", default, deserialize_with = "fields::moment")]
+    created: Option<Time>,
+    #[serde(rename = "lastUpdatedDate", default, deserialize_with = "fields::moment")]
+    updated: Option<Time>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Maintenance {
+    id: Id,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    title: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    description: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    /// In which a window of strategy "single" is written: `getStatus` of the server's
+    /// `model/maintenance.js`.
+    #[serde(default, deserialize_with = "fields::or_default")]
+    timezone: String,
+    #[serde(rename = "timeslotList", default, deserialize_with = "fields::or_default")]
+    slots: Vec<Slot>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Slot {
+    #[serde(rename = "startDate", default, deserialize_with = "fields::or_default")]
+    start: String,
+    #[serde(rename = "endDate", default, deserialize_with = "fields::or_default")]
+    end: String,
+}
+
+impl Source for UptimeKuma {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        let mut parts = page
+            .path_segments()
+            .into_iter()
+            .flatten()
+            .skip_while(|part| !matches!(*part, "status" | "status-page"));
+        parts.next();
+        let slug = parts.find(|part| !part.is_empty()).unwrap_or("default").to_ascii_lowercase();
+        let mut root = page.clone();
+        root.set_path("/");
+        bases(&root).iter().filter_map(|base| at(base, &format!("{BEATS}{slug}"))).collect()
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let beats = marks::<Heartbeats>(document)?.beats;
+        Some(format!("the heartbeats of {} monitors as Uptime Kuma lists them", beats.len()))
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        // The server stores and sends local times in UTC, but for the windows of maintenances.
+        dates::page_zone("UTC");
+        let heartbeats: Heartbeats = json(&documents.first, NAME)?;
+        if heartbeats.beats.len() > limits.max_items {
+            return Err(ParseError::TooMany {
+                what: "monitors",
+                count: heartbeats.beats.len(),
+                limit: limits.max_items,
+            });
+        }
+        let mut items = Items::new(limits);
+        let mut snapshot = Snapshot::default();
+        let mut names = BTreeMap::new();
+        if let Some(document) = documents.detail(PAGE) {
+            let page: StatusPage = json(document, NAME)?;
+            names = monitors(&mut items, &page.groups)?;
+            let before = items.rejected();
+            snapshot.incidents = notices(&mut items, &page)?;
+            let listing = if items.rejected() == before { Listing::Open } else { Listing::Unknown };
+            snapshot.coverage =
+                Coverage { incidents: listing, maintenances: listing, all_components: true };
+            let title = one_line(&page.config.title, MAX_NAME);
+            let url = documents.first.url.join(&format!("/status/{}", page.config.slug)).ok();
+            snapshot.page = Page {
+                name: (!title.is_empty()).then_some(title),
+                url: url.map(|url| url.to_string()),
+                ..Page::default()
+            };
+        }
+        for (key, wire) in &heartbeats.beats {
+            let id = one_line(key, MAX_NAME);
+            let (name, group) =
+                names.remove(key).unwrap_or_else(|| (format!("Monitor {id}"), None));
+            let component = component(Some(id.clone()), name, group, state(wire.last()));
+            let beats: Vec<Beat> = wire.iter().filter_map(beat).collect();
+            snapshot.incidents.extend(outage(&format!("monitor-{id}"), &component, &beats));
+            snapshot.components.push(component);
+        }
+        snapshot.rejected = items.into_rejected();
+        Ok(snapshot)
+    }
+
+    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+        let mut url = first.url.clone();
+        let path = url.path().replacen("/heartbeat/", "/", 1);
+        url.set_path(&path);
+        vec![Detail { role: PAGE, url, optional: true }]
+    }
+}
+
+fn state(last: Option<&Wire>) -> ComponentStatus {
+    match last {
+        Some(Wire::Beat { status: 0, .. }) => ComponentStatus::MajorOutage,
+        Some(Wire::Beat { status: 1, .. }) => ComponentStatus::Operational,
+        Some(Wire::Beat { status: 2, .. }) => ComponentStatus::DegradedPerformance,
+        Some(Wire::Beat { status: 3, .. }) => ComponentStatus::UnderMaintenance,
+        _ => ComponentStatus::Unknown,
+    }
+}
+
+fn beat(wire: &Wire) -> Option<Beat> {
+    let Wire::Beat { status, time } = wire else {
+        return None;
+    };
+    let up = match status {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    };
+    Some(Beat { at: fields::moment_of(time), up })
+}
+
+/// Name and group of each monitor by its id.
+fn monitors(
+    items: &mut Items,
+    groups: &List,
+) -> Result<BTreeMap<String, (String, Option<String>)>, ParseError> {
+    let mut names = BTreeMap::new();
+    for group in items.read::<Group>("groups", groups)? {
+        let title = one_line(&group.name, MAX_NAME);
+        for monitor in items.read::<Monitor>("monitors", &group.monitors)? {
+            let group = (!title.is_empty()).then(|| title.clone());
+            names.insert(monitor.id.0, (one_line(&monitor.name, MAX_NAME), group));
+        }
+    }
+    Ok(names)
+}
+
+fn notices(items: &mut Items, page: &StatusPage) -> Result<Vec<Incident>, ParseError> {
+    let mut all = items.build(
+        "incidents",
+        &page.incidents,
+        |_, wire| Ok(notice(&wire)),
+        |one: &Incident| &one.id,
+    )?;
+    all.extend(page.incident.as_ref().map(notice));
+    let planned = items.build(
+        "maintenances",
+        &page.maintenances,
+        |_, wire| Ok(maintenance(&wire)),
+        |one: &Incident| &one.id,
+    )?;
+    all.extend(planned);
+    Ok(all)
+}
+
+fn notice(wire: &Notice) -> Incident {
+    let mut incident = Incident::new(
+        Kind::Incident,
+        format!("incident-{}", wire.id),
+        one_line(&wire.title, MAX_NAME),
+    );
+    let impact = [("danger", Impact::Major), ("warning", Impact::Minor)];
+    incident.impact = look_up(&wire.style, &impact).unwrap_or(Impact::Unknown);
+    incident.started_at = wire.created;
+    incident.updates = vec![latest(Status::Update, wire.updated.or(wire.created), &wire.content)];
+    incident
+}
+
+fn maintenance(wire: &Maintenance) -> Incident {
+    let mut incident = Incident::new(
+        Kind::Maintenance,
+        format!("maintenance-{}", wire.id),
+        one_line(&wire.title, MAX_NAME),
+    );
+    let words = [
+        ("under-maintenance", Status::InProgress),
+        ("ended", Status::Completed),
+        ("inactive", Status::Withdrawn),
+    ];
+    let stated = look_up(&wire.status, &words);
+    incident.status = stated.unwrap_or(Status::Scheduled);
+    incident.basis = if stated.is_some() { Basis::Stated } else { Basis::Begin };
+    if let Some(slot) = wire.slots.first() {
+        let zone = Zone::named(&wire.timezone);
+        incident.scheduled_for = dates::read_in(zone, &slot.start);
+        incident.scheduled_until = dates::read_in(zone, &slot.end);
+    }
+    if !wire.description.trim().is_empty() {
+        incident.updates =
+            vec![latest(Status::Scheduled, incident.scheduled_for, &wire.description)];
+    }
+    incident
+}
+
+fn latest(status: Status, at: Option<Time>, text: &str) -> Update {
+    Update {
+        id: UpdateId::Latest,
+        status,
+        stated: status,
+        published_at: at,
+        edited_at: None,
+        text: prose(text),
+    }
+}

@@ -1,0 +1,222 @@
+//! Zendesk's own status page: `/api/ssp/incidents.json`, and the public `/api/incidents/active` of
+//! the same service.
+//!
+//! JSON:API: incidents, and beside them their updates and the services they touch. Whether one is
+//! over says `resolvedAt` alone: the status of a resolved one was seen to say "monitoring" for
+//! months. No service has a state of its own, so "all is well" is never said; nothing open is all
+//! there is.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::shared::fields::{self, Id, References};
+use super::shared::{
+    Items, List, Order, Written, bases, candidates, end_at, in_order, json, lenient, marks, name,
+    prose, words,
+};
+use super::{Documents, Limits, ParseError, Source};
+use statuswatch_model::document::Document;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
+
+const NAME: &str = "zendesk";
+
+/// The adapter for Zendesk's status page.
+#[derive(Debug)]
+pub(super) struct Zendesk;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    data: List,
+    included: List,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wire {
+    id: Id,
+    #[serde(rename = "type")]
+    kind: String,
+    attributes: Attributes,
+    #[serde(default)]
+    relationships: Relationships,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Attributes {
+    #[serde(alias = "title")]
+    name: String,
+    outage: bool,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    impact: String,
+    #[serde(default, alias = "started_at", deserialize_with = "fields::time")]
+    started_at: Option<Time>,
+    /// Demanded, for its null is what says that an incident is open.
+    #[serde(alias = "resolved_at", deserialize_with = "fields::time")]
+    resolved_at: Option<Time>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    postmortem: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Relationships {
+    #[serde(default, alias = "incident_updates")]
+    incident_updates: References,
+    #[serde(default, alias = "incident_services")]
+    incident_services: References,
+}
+
+#[derive(Debug, Deserialize)]
+struct Included {
+    id: Id,
+    #[serde(rename = "type")]
+    kind: String,
+    attributes: IncludedAttributes,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IncludedAttributes {
+    #[serde(default, deserialize_with = "fields::or_default")]
+    description: String,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    status: String,
+    #[serde(default, alias = "created_at", deserialize_with = "fields::time")]
+    created_at: Option<Time>,
+    #[serde(default, alias = "updated_at", deserialize_with = "fields::time")]
+    updated_at: Option<Time>,
+    #[serde(default, alias = "service_name", deserialize_with = "fields::or_default")]
+    service_name: String,
+    #[serde(default, alias = "service_id", deserialize_with = "fields::optional_id")]
+    service_id: Option<Id>,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    outage: bool,
+    #[serde(default, deserialize_with = "fields::or_default")]
+    degradation: bool,
+    #[serde(default, alias = "resolved_at", deserialize_with = "fields::time")]
+    resolved_at: Option<Time>,
+}
+
+/// What stands beside the incidents, by kind and id.
+type Beside = HashMap<(bool, Id), IncludedAttributes>;
+
+impl Source for Zendesk {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn locate(&self, page: &Url) -> Vec<Url> {
+        candidates(page, &["api/ssp/incidents.json"])
+    }
+
+    fn recognise(&self, document: &Document) -> Option<String> {
+        let answer: Answer = marks(document)?;
+        let path = document.url.path();
+        let first = answer.data.first().map(|raw| lenient::read::<Wire>(raw.get()));
+        // An empty answer of this kind has no marks of its own but its address.
+        let own = match first {
+            Some(first) => first.is_ok_and(|first| first.kind == "incident"),
+            None => answer.included.is_empty() && path.contains("/api/ssp/"),
+        };
+        own.then(|| "the document lists incidents as Zendesk's status page does".to_owned())
+    }
+
+    fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+        let answer: Answer = json(&documents.first, NAME)?;
+        let mut items = Items::new(limits);
+        let read: Vec<Wire> = items.read("incidents", &answer.data)?;
+        let lost = items.rejected();
+        // There are several updates and services to an incident.
+        let mut more = Items::new(Limits { max_items: limits.max_items.saturating_mul(50) });
+        let included: Vec<Included> = more.nested("included", &answer.included)?;
+        let mut beside = Beside::new();
+        for included in included {
+            let is_update = included.kind.to_ascii_lowercase().contains("update");
+            beside.insert((is_update, included.id), included.attributes);
+        }
+        let home = bases(&documents.first.url).into_iter().next().map(|url| url.to_string());
+        let rejected = items.into_rejected().into_iter().chain(more.into_rejected()).collect();
+        Ok(Snapshot {
+            page: Page { url: home, ..Page::default() },
+            incidents: read.into_iter().map(|wire| incident(wire, &mut beside)).collect(),
+            components: Vec::new(),
+            coverage: Coverage {
+                incidents: if lost == 0 { Listing::Recent } else { Listing::Unknown },
+                ..Coverage::default()
+            },
+            rejected,
+            ..Snapshot::default()
+        })
+    }
+}
+
+fn incident(wire: Wire, beside: &mut Beside) -> Incident {
+    let Attributes { name: title, outage, status, impact, started_at, resolved_at, postmortem } =
+        wire.attributes;
+    let mut written: Vec<Written> = wire
+        .relationships
+        .incident_updates
+        .data
+        .into_iter()
+        .filter_map(|reference| {
+            let id = reference.id.0.clone();
+            // It belongs to one incident: named by many, a long one would be held as many times.
+            let update = beside.remove(&(true, reference.id))?;
+            Some(Written {
+                id: Some(id),
+                edited_at: update.updated_at,
+                ..Written::new(
+                    words::status(&update.status),
+                    update.created_at,
+                    prose(&update.description),
+                )
+            })
+        })
+        .collect();
+    end_at(&mut written, Status::Resolved, resolved_at);
+    if !postmortem.trim().is_empty() {
+        let text = prose(&postmortem);
+        written.push(Written {
+            id: Some("postmortem".to_owned()),
+            ..Written::new(Status::Postmortem, resolved_at, text)
+        });
+    }
+    let updates = in_order(written, Order::OldestFirst);
+    let services = wire.relationships.incident_services.data.into_iter();
+    let components =
+        services.filter_map(|reference| service(beside.get(&(false, reference.id))?)).collect();
+    let open = match words::status(&status) {
+        Status::Update | Status::Resolved | Status::Postmortem => Status::Investigating,
+        open => open,
+    };
+    Incident {
+        status: if resolved_at.is_some() { Status::Resolved } else { open },
+        impact: match words::impact(&impact) {
+            Impact::Unknown if outage => Impact::Major,
+            Impact::Unknown => Impact::Minor,
+            impact => impact,
+        },
+        started_at,
+        components,
+        updates,
+        ..Incident::new(Kind::Incident, wire.id.0, name(&title))
+    }
+}
+
+fn service(service: &IncludedAttributes) -> Option<Component> {
+    let title = name(&service.service_name);
+    let status = match (service.resolved_at, service.outage, service.degradation) {
+        (Some(_), ..) => ComponentStatus::Operational,
+        (None, true, _) => ComponentStatus::MajorOutage,
+        (None, false, true) => ComponentStatus::DegradedPerformance,
+        (None, false, false) => ComponentStatus::Unknown,
+    };
+    (!title.is_empty()).then(|| {
+        snapshot::component(service.service_id.as_ref().map(|id| id.0.clone()), title, None, status)
+    })
+}
