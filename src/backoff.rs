@@ -8,14 +8,14 @@ const JITTER: f64 = 0.2;
 /// Delays that double from `initial` up to `max`, each within ±20 % so that many who failed
 /// together do not come back together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Growing {
+pub struct ExponentialBackoff {
     /// The plain first delay.
     pub initial: Duration,
     /// The plain longest delay.
     pub max: Duration,
 }
 
-impl Growing {
+impl ExponentialBackoff {
     /// Delays from `initial` to `max`.
     #[must_use]
     pub fn new(initial: Duration, max: Duration) -> Self {
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn doubles_up_to_the_cap() {
-        let growing = Growing::new(Duration::from_secs(1), Duration::from_secs(8));
+        let growing = ExponentialBackoff::new(Duration::from_secs(1), Duration::from_secs(8));
         let plain: Vec<u64> = (0..6).map(|n| growing.plain(n).as_secs()).collect();
         assert_eq!(plain, [1, 2, 4, 8, 8, 8]);
         assert_eq!(growing.plain(u32::MAX).as_secs(), 8);
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn jitter_spreads() {
-        let growing = Growing::new(Duration::from_secs(10), Duration::from_secs(10));
+        let growing = ExponentialBackoff::new(Duration::from_secs(10), Duration::from_secs(10));
         let mut rng = fastrand::Rng::with_seed(7);
         let delays: Vec<f64> =
             (0..1000).map(|_| growing.delay(0, &mut rng).as_secs_f64()).collect();
@@ -62,7 +62,7 @@ mod tests {
     proptest! {
         #[test]
         fn always_near_the_plain_delay(initial in 0u64..10_000_000, max in 0u64..100_000_000, n: u32, seed: u64) {
-            let growing = Growing::new(Duration::from_millis(initial), Duration::from_millis(max));
+            let growing = ExponentialBackoff::new(Duration::from_millis(initial), Duration::from_millis(max));
             let plain = growing.plain(n).as_secs_f64();
             let delay = growing.delay(n, &mut fastrand::Rng::with_seed(seed)).as_secs_f64();
             prop_assert!(plain <= growing.max.as_secs_f64());
@@ -72,7 +72,7 @@ mod tests {
 
         #[test]
         fn equal_seeds_give_equal_delays(n in 0u32..40, seed: u64) {
-            let growing = Growing::new(Duration::from_millis(200), Duration::from_mins(10));
+            let growing = ExponentialBackoff::new(Duration::from_millis(200), Duration::from_mins(10));
             let one = growing.delay(n, &mut fastrand::Rng::with_seed(seed));
             prop_assert_eq!(one, growing.delay(n, &mut fastrand::Rng::with_seed(seed)));
         }

@@ -12,12 +12,12 @@
 //! ARCHITECTURE.md names where everything lives and which invariants hold.
 
 pub mod backoff;
-pub mod beat;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod fetch;
+pub mod heartbeat;
 pub mod ledger;
 pub mod pipeline;
 pub mod poller;

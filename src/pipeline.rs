@@ -13,10 +13,10 @@ use crate::clock::Anchor;
 use crate::config::{Config, Console, ConsoleFormat, LogFormat, Provider};
 use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
-use crate::poller::Shared;
+use crate::poller::PollerContext;
+use crate::poller::admission::Admission;
 use crate::poller::filters::Compared;
-use crate::poller::reading::Reading;
-use crate::poller::work::Work;
+use crate::poller::parse_pool::ParsePool;
 use crate::record::Recorder;
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
 use crate::supervisor::actor::SinkFactory;
@@ -36,7 +36,7 @@ const RECORDED_WITHIN: Duration = Duration::from_millis(500);
 pub type ConsoleWriter = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
 
 /// How to run it, beside the configuration.
-pub struct How {
+pub struct RunOptions {
     /// Poll every provider once and say so.
     pub once: bool,
     /// What the console shows, instead of the configuration's.
@@ -57,7 +57,7 @@ pub struct Pipeline {
     pub fatal: mpsc::UnboundedReceiver<String>,
     /// Says when pollers and sinks run.
     pub ready: oneshot::Receiver<()>,
-    /// With [`How::once`]: who has been polled.
+    /// With [`RunOptions::once`]: who has been polled.
     pub polled: Polled,
     beat: Option<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
@@ -98,18 +98,18 @@ pub enum StartError {
 
 impl Pipeline {
     /// Starts it. Must be called inside an actix system.
-    pub fn start(config: &Config, lock: StateLock, how: How) -> Result<Self, StartError> {
+    pub fn start(config: &Config, lock: StateLock, how: RunOptions) -> Result<Self, StartError> {
         let (fatal_sender, fatal) = mpsc::unbounded_channel();
         let (ready_sender, ready) = oneshot::channel();
         let (once_sender, polled) = mpsc::unbounded_channel();
-        let ledger_options = ledger::Options {
+        let ledger_options = ledger::LedgerOptions {
             state_dir: config.state_dir.clone(),
             keep: KEEP,
             fatal: fatal_sender.clone(),
         };
         let mut first = LedgerActor::open(ledger_options.clone())?;
         adopt(&mut first, config);
-        let (reading, died) = Reading::open(&config.state_dir, PARSERS);
+        let (reading, died) = ParsePool::open(&config.state_dir, PARSERS);
         let recorder =
             config.record.as_ref().map(|record| Recorder::start(record, &config.providers));
         let client = Client::new(client_options(config))?;
@@ -117,11 +117,11 @@ impl Pipeline {
             Some(recorder) => client.with_tap(Arc::clone(recorder) as _),
             None => client,
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(PollerContext {
             client,
             ledger: Ledger::default(),
             reading,
-            work: Work::default(),
+            work: Admission::default(),
             filters: Compared::default(),
             anchor: Anchor::now(),
             once: how.once.then_some(once_sender),
@@ -141,7 +141,7 @@ impl Pipeline {
         };
         let beat = config.beat.clone().map(|beat| {
             let shared = &options.shared;
-            actix::spawn(crate::beat::keep_beating(
+            actix::spawn(crate::heartbeat::keep_beating(
                 beat,
                 shared.client.clone(),
                 shared.ledger.clone(),
@@ -224,7 +224,7 @@ fn client_options(config: &Config) -> ClientOptions {
 }
 
 /// One row for each sink the configuration turns on.
-fn sinks(config: &Config, how: &How) -> Vec<(String, SinkFactory)> {
+fn sinks(config: &Config, how: &RunOptions) -> Vec<(String, SinkFactory)> {
     let mut sinks: Vec<(String, SinkFactory)> = Vec::new();
     if how.console.format != ConsoleFormat::Off {
         let (format, color, writer) =

@@ -6,7 +6,7 @@
 //! counted), never the program's progress. Events are not told here: they have a log of their own
 //! that loses nothing.
 
-mod people;
+mod human;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -136,7 +136,7 @@ where
     OneLine<F>: for<'a> MakeWriter<'a> + 'static,
 {
     tracing_subscriber::fmt::layer()
-        .event_format(people::ForPeople)
+        .event_format(human::HumanFormat)
         .with_ansi(false)
         .with_writer(OneLine::new(writer))
         .with_filter(Targets::new().with_target(FILE_PREFIX, LevelFilter::WARN))

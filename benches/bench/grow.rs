@@ -52,7 +52,7 @@ pub(crate) fn grown(source: &dyn Source, steps: &[Step], bytes: usize) -> (Docum
             let document = Document::new(first.url.clone(), first.content_type.as_deref(), body);
             // Recognised and read in full, or this was no list to be grown.
             let documents = Documents::only(document);
-            if source.recognise(&documents.first).is_none() {
+            if source.detect(&documents.first).is_none() {
                 continue;
             }
             match source.parse(&documents, LIMITS) {

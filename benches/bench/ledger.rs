@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr};
 use futures::StreamExt;
-use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Record, Watch};
+use statuswatch::ledger::{Checkpoint, LedgerActor, LedgerOptions, Record, Watch};
 
 use crate::watched::{provider, snapshot};
 
@@ -33,7 +33,7 @@ async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Durat
     let dir = tempfile::tempdir().unwrap();
     let (fatal, _keep) = tokio::sync::mpsc::unbounded_channel();
     let options =
-        Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
+        LedgerOptions { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
     let arbiter = actix::Arbiter::new();
     let first = LedgerActor::open(options).unwrap();
     let ledger: Addr<LedgerActor> = LedgerActor::start_in_arbiter(&arbiter.handle(), |_| first);

@@ -13,11 +13,11 @@ use statuswatch::clock::Anchor;
 use statuswatch::config::{Provider, Rotation};
 use statuswatch::fetch::ClientOptions;
 use statuswatch::ledger::{self, Ledger, LedgerActor, Record, Unchanged, Watch};
-use statuswatch::poller::Shared;
-use statuswatch::poller::cycle::{self, Outcome, Start};
+use statuswatch::poller::PollerContext;
+use statuswatch::poller::admission::Admission;
+use statuswatch::poller::cycle::{self, PollOutcome, Start};
 use statuswatch::poller::filters::Compared;
-use statuswatch::poller::reading::Reading;
-use statuswatch::poller::work::Work;
+use statuswatch::poller::parse_pool::ParsePool;
 use statuswatch::sink::actor::SinkActor;
 use statuswatch::sink::{EventLogSink, LogFileFormat};
 
@@ -125,7 +125,7 @@ async fn fetch_all(
 
 /// The pipeline without its timers: fetch, compare, read, record, deliver.
 struct Watching {
-    shared: Arc<Shared>,
+    shared: Arc<PollerContext>,
     pollers: Vec<(Arc<Provider>, Start)>,
     _dir: tempfile::TempDir,
     arbiters: [actix::Arbiter; 2],
@@ -135,7 +135,7 @@ impl Watching {
     async fn start(urls: &[String], pem: &str, keep_alive: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
-        let first = LedgerActor::open(ledger::Options {
+        let first = LedgerActor::open(ledger::LedgerOptions {
             state_dir: dir.path().to_owned(),
             keep: Duration::from_hours(24),
             fatal,
@@ -155,11 +155,11 @@ impl Watching {
             max_hosts: urls.len() * 2,
             ..ClientOptions::default()
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(PollerContext {
             client: statuswatch::fetch::Client::new(options).unwrap(),
             ledger: ledger.clone(),
-            reading: Reading::open(dir.path(), 2).0,
-            work: Work::default(),
+            reading: ParsePool::open(dir.path(), 2).0,
+            work: Admission::default(),
             filters: Compared::default(),
             anchor: Anchor::now(),
             once: None,
@@ -213,11 +213,11 @@ impl Drop for Watching {
     }
 }
 
-async fn poll(shared: &Shared, provider: &Arc<Provider>, start: &mut Start) {
+async fn poll(shared: &PollerContext, provider: &Arc<Provider>, start: &mut Start) {
     let now = chrono::Utc::now();
     let place = shared.work.place().await;
     match cycle::poll(shared, provider, start, place).await {
-        Outcome::Unchanged { validators, .. } => {
+        PollOutcome::Unchanged { validators, .. } => {
             shared.ledger.hint(Unchanged {
                 provider: provider.id.clone(),
                 generation: 0,
@@ -227,7 +227,7 @@ async fn poll(shared: &Shared, provider: &Arc<Provider>, start: &mut Start) {
                 full: false,
             });
         }
-        Outcome::Read { snapshot, checkpoint, complete, .. } => {
+        PollOutcome::Read { snapshot, checkpoint, complete, .. } => {
             let kept = (*checkpoint).clone();
             let record = Record {
                 provider: Arc::clone(provider),
@@ -242,6 +242,6 @@ async fn poll(shared: &Shared, provider: &Arc<Provider>, start: &mut Start) {
             start.known = recorded.known;
             start.unconditional = recorded.recheck;
         }
-        Outcome::Failed(trouble) => panic!("{trouble:?}"),
+        PollOutcome::Failed(trouble) => panic!("{trouble:?}"),
     }
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use actix::Actor;
-use statuswatch::ledger::{LedgerActor, Options, Watch};
+use statuswatch::ledger::{LedgerActor, LedgerOptions, Watch};
 
 use crate::measure::median;
 use crate::watched::{event, provider};
@@ -19,10 +19,13 @@ pub(crate) fn run() {
     let state = dir.path().to_owned();
     actix::System::new().block_on(async {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
-        let ledger =
-            LedgerActor::open(Options { state_dir: state, keep: Duration::from_hours(24), fatal })
-                .unwrap()
-                .start();
+        let ledger = LedgerActor::open(LedgerOptions {
+            state_dir: state,
+            keep: Duration::from_hours(24),
+            fatal,
+        })
+        .unwrap()
+        .start();
         let providers = (0..PROVIDERS)
             .map(|n| provider(format!("provider-{n}"), "https://status.bench.example/"))
             .collect();

@@ -65,7 +65,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(url) = Url::parse(place) else { return };
     let mut documents = Documents::only(Document::new(url, None, first.to_vec()));
     documents.description = (SOURCE.name() == "json").then(|| Arc::clone(&DESCRIPTION));
-    let _ = (SOURCE.recognise(&documents.first), SOURCE.glance(&documents.first, &KNOWN));
+    let _ = (SOURCE.detect(&documents.first), SOURCE.prefetch(&documents.first, &KNOWN));
     let Some(before) = whole::walk(*SOURCE, &documents, &whole::Before::default()) else { return };
     let Ok(snapshot) = SOURCE.parse(&documents, Limits::default()) else { return };
     let mut rest: Vec<_> = records.collect();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::{CheckArgs, Common};
 use super::exit::Exit;
 use super::{context, output};
-use crate::config::{ConfigError, Mistake, Severity, count};
+use crate::config::{ConfigError, Diagnostic, Severity, count};
 use crate::poller::host_load::{self, OverloadedHost};
 
 /// What `--json` prints.
@@ -127,7 +127,7 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
     Ok(if providers.is_some() { Exit::Done } else { Exit::Usage })
 }
 
-fn told(mistake: &Mistake) -> Told<'_> {
+fn told(mistake: &Diagnostic) -> Told<'_> {
     Told {
         file: &mistake.file,
         line: mistake.line,

@@ -24,7 +24,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     let dir = std::env::temp_dir().join(format!("statuswatch-demo-{}", std::process::id()));
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let play = args.duration.unwrap_or(DEFAULT_DURATION);
-    let sky = Sky::start(usize::from(args.providers))?;
+    let sky = FakeCluster::start(usize::from(args.providers))?;
     let config = write_config(&dir, &sky.universe)?;
     output::note(&format!(
         "A universe of {0} fake providers on loopback: incidents, maintenances and broken pages for {1} s (q or Ctrl-C ends it).\n\
@@ -50,14 +50,14 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
 }
 
 /// A universe on a runtime of its own, as if it were far away.
-pub(super) struct Sky {
+pub(super) struct FakeCluster {
     /// The providers.
     pub(super) universe: Arc<Universe>,
     /// What they run on.
     pub(super) runtime: tokio::runtime::Runtime,
 }
 
-impl Sky {
+impl FakeCluster {
     /// Starts `count` providers.
     pub(super) fn start(count: usize) -> anyhow::Result<Self> {
         let runtime =

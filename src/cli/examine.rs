@@ -12,12 +12,12 @@ use crate::clock::Anchor;
 use crate::config::Provider;
 use crate::fetch::{Client, ClientOptions};
 use crate::ledger::Ledger;
-use crate::poller::Shared;
-use crate::poller::Trouble;
+use crate::poller::PollError;
+use crate::poller::PollerContext;
+use crate::poller::admission::Admission;
 use crate::poller::cycle::{Examined, examine};
 use crate::poller::filters::Compared;
-use crate::poller::reading::Reading;
-use crate::poller::work::Work;
+use crate::poller::parse_pool::ParsePool;
 
 /// Providers read at once.
 const AT_ONCE: usize = 32;
@@ -26,22 +26,22 @@ const AT_ONCE: usize = 32;
 pub(super) fn all(
     providers: &[Arc<Provider>],
     mut done: impl FnMut(&Provider),
-) -> anyhow::Result<Vec<Result<Examined, Trouble>>> {
+) -> anyhow::Result<Vec<Result<Examined, PollError>>> {
     let client = Client::new(ClientOptions {
         max_hosts: providers.len().max(16) * 2,
         ..ClientOptions::default()
     })?;
-    let shared = Shared {
+    let shared = PollerContext {
         client,
         ledger: Ledger::default(),
-        reading: Reading::unmarked(2),
-        work: Work::default(),
+        reading: ParsePool::unmarked(2),
+        work: Admission::default(),
         filters: Compared::default(),
         anchor: Anchor::now(),
         once: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut results: Vec<(usize, Result<Examined, Trouble>)> = runtime.block_on(async {
+    let mut results: Vec<(usize, Result<Examined, PollError>)> = runtime.block_on(async {
         let shared = &shared;
         let reading = stream::iter(providers.iter().enumerate())
             .map(|(index, provider)| async move { (index, examine(shared, provider).await) })
@@ -62,7 +62,7 @@ pub(super) fn all(
 }
 
 /// Reads one address once.
-pub(super) fn one(url: &url::Url) -> anyhow::Result<Result<Examined, Trouble>> {
+pub(super) fn one(url: &url::Url) -> anyhow::Result<Result<Examined, PollError>> {
     let provider = Arc::new(Provider {
         id: "probe".to_owned(),
         name: url.host_str().unwrap_or("probe").to_owned(),

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::config::Provider;
 use crate::event::Impact;
 use crate::ledger::abandoned::page_silence;
-use crate::poller::Trouble;
+use crate::poller::PollError;
 use crate::poller::cycle::Examined;
 use crate::poller::filters::unmatched;
 use crate::redact::redact;
@@ -71,7 +71,7 @@ pub(super) fn run(providers: &[Arc<Provider>], json: bool) -> anyhow::Result<Exi
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }
 
-fn row(provider: &Provider, result: &Result<Examined, Trouble>) -> Row {
+fn row(provider: &Provider, result: &Result<Examined, PollError>) -> Row {
     let mut row = Row {
         provider: provider.id.clone(),
         name: provider.name.clone(),

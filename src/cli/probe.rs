@@ -13,7 +13,7 @@ use super::{examine, output};
 use crate::catalog;
 use crate::config::{NewEntry, entry_yaml};
 use crate::event::{Component, Impact, Kind, Status};
-use crate::poller::Trouble;
+use crate::poller::PollError;
 use crate::poller::cycle::Examined;
 use crate::redact::redact;
 use crate::snapshot::UnreadTimes;
@@ -247,7 +247,7 @@ pub(super) fn unknown(word: &str) -> String {
 
 /// Why an address could not be read, without saying the same of each place: first what it came to,
 /// then what the places answered that were looked at.
-pub(super) fn in_short(url: &Url, trouble: &Trouble) -> String {
+pub(super) fn in_short(url: &Url, trouble: &PollError) -> String {
     let first = one_line(&trouble.reason);
     let shown = redact(url);
     // What was not recognised, or led elsewhere, names its address itself.
@@ -284,11 +284,11 @@ mod tests {
         let url = parse("https://acme.example").unwrap();
         let html = "an HTML page, \"Acme\"";
         let tried = [("", html), ("rss", "404 Not Found"), ("feed", html), ("atom.xml", html)];
-        let trouble = Trouble {
+        let trouble = PollError {
             tried: tried
                 .map(|(path, answer)| (format!("https://acme.example/{path}"), answer.to_owned()))
                 .to_vec(),
-            ..Trouble::word(
+            ..PollError::word(
                 "unrecognised",
                 "no status page was recognised at https://acme.example/",
             )
@@ -303,7 +303,7 @@ mod tests {
             ]
         );
         assert!(lines.len() == 4 && lines[3].starts_with("help: "), "{lines:?}");
-        let trouble = Trouble::word("not_found", "404 Not Found");
+        let trouble = PollError::word("not_found", "404 Not Found");
         assert_eq!(in_short(&url, &trouble), "https://acme.example/: 404 Not Found");
     }
 

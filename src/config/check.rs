@@ -5,16 +5,16 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::diagnostic::{ConfigError, Diagnostic, Severity, visible};
 use super::document::{self, Scalar};
 use super::interpolate::{Problem, interpolate};
 use super::keys;
-use super::mistake::{ConfigError, Mistake, Severity, visible};
 use super::model::{
-    Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Intensity, LogFormat, Recording,
-    Rotation, Supervision,
+    Config, Console, ConsoleFormat, Diagnostics, EventLog, Heartbeat, Intensity, LogFormat,
+    Recording, Rotation, Supervision,
 };
 use super::providers;
-use super::reader::{Complaint, Reader, Section, read_size};
+use super::reader::{DiagnosticBuilder, Reader, Section, read_size};
 use super::settings::{Resolved, backoff, set};
 use crate::source;
 
@@ -39,10 +39,10 @@ pub struct Loaded {
     /// The configuration.
     pub config: Config,
     /// Warnings alone.
-    pub warnings: Vec<Mistake>,
+    pub warnings: Vec<Diagnostic>,
     /// Where the catalogue itself is not sure of an address: worth a look, and nothing to be
     /// corrected.
-    pub doubts: Vec<Mistake>,
+    pub doubts: Vec<Diagnostic>,
 }
 
 /// Reads the configuration in `path`; `env` answers for the variables in it.
@@ -125,7 +125,8 @@ fn config(
         return None;
     }
     if !matches!(root.value, document::Value::Map(_)) {
-        let complaint = Complaint::new(format!("the file must be a mapping, not {}", root.kind()));
+        let complaint =
+            DiagnosticBuilder::new(format!("the file must be a mapping, not {}", root.kind()));
         reader.error(
             root.at,
             None,
@@ -183,7 +184,11 @@ fn fill_in(
                     "write \"$$\" where a dollar sign is meant".to_owned()
                 }
             };
-            reader.error(at, Some(&scalar.written), Complaint::new(problem.to_string()).help(hint));
+            reader.error(
+                at,
+                Some(&scalar.written),
+                DiagnosticBuilder::new(problem.to_string()).help(hint),
+            );
             scalar.text = None;
         }
     }
@@ -211,11 +216,11 @@ fn beat(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
     at: Option<document::Place>,
-) -> Option<Beat> {
+) -> Option<Heartbeat> {
     let mut every = Duration::from_mins(1);
     set(&mut every, reader.duration(section, "every", &keys::EVERY));
     if let Some(at) = at.filter(|_| !section.has("url")) {
-        let complaint = Complaint::new("\"beat\" has no \"url\"");
+        let complaint = DiagnosticBuilder::new("\"beat\" has no \"url\"");
         reader.error(
             at,
             None,
@@ -223,7 +228,7 @@ fn beat(
         );
     }
     let url = reader.value(section, "url", "an address", providers::read_url)?;
-    Some(Beat { url, every })
+    Some(Heartbeat { url, every })
 }
 
 fn record(reader: &mut Reader<'_>, section: &Section<'_>) -> Recording {
@@ -266,7 +271,7 @@ fn diagnostics(reader: &mut Reader<'_>, section: Option<&Section<'_>>) -> Diagno
         match rotation(reader, section) {
             Some(Rotation::Size(_)) => {
                 if let Some(node) = section.get("rotation") {
-                    let complaint = Complaint::new(
+                    let complaint = DiagnosticBuilder::new(
                         "the diagnostics log cannot be rotated by size, only by time",
                     );
                     reader.error(
@@ -297,7 +302,7 @@ fn rotation(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Rotation> 
             _ if text.starts_with(|c: char| c.is_ascii_digit()) => {
                 read_size("rotation", text, &keys::ROTATION_SIZE).map(Rotation::Size)
             }
-            _ => Err(Complaint::new(
+            _ => Err(DiagnosticBuilder::new(
                 "\"rotation\" must be never, hourly, daily or a size such as 64MiB",
             )),
         }

@@ -60,7 +60,7 @@ pub(super) struct Key {
 
 /// Something that is wrong with the document itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Flaw {
+pub(super) struct SyntaxError {
     pub(super) at: Place,
     pub(super) offending: Option<String>,
     pub(super) message: String,
@@ -101,7 +101,7 @@ impl Node {
 }
 
 /// Reads `text` as one YAML document.
-pub(super) fn read(text: &str) -> Result<Node, Vec<Flaw>> {
+pub(super) fn read(text: &str) -> Result<Node, Vec<SyntaxError>> {
     let mut builder = Builder::default();
     let outcome = builder.build(text);
     let mut flaws = builder.flaws;
@@ -140,7 +140,7 @@ fn is_shallow(text: &str) -> bool {
 }
 
 /// What `serde_yaml` has against `text`.
-fn syntax_error(text: &str) -> Option<Flaw> {
+fn syntax_error(text: &str) -> Option<SyntaxError> {
     let error = serde_yaml::from_str::<serde::de::IgnoredAny>(text).err()?;
     let at = error
         .location()
@@ -148,11 +148,16 @@ fn syntax_error(text: &str) -> Option<Flaw> {
     let message = error.to_string();
     // The place stands in front of the message already.
     let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-    Some(Flaw { at, offending: None, message: format!("not valid YAML: {message}"), hint: None })
+    Some(SyntaxError {
+        at,
+        offending: None,
+        message: format!("not valid YAML: {message}"),
+        hint: None,
+    })
 }
 
 /// Adds what people usually did who see this message.
-fn with_advice(mut flaw: Flaw, text: &str) -> Flaw {
+fn with_advice(mut flaw: SyntaxError, text: &str) -> SyntaxError {
     let line = text.lines().nth(flaw.at.line.saturating_sub(1)).unwrap_or_default();
     let indentation: &str = line.split(|c: char| !c.is_whitespace()).next().unwrap_or_default();
     let advice = if indentation.contains('\t') {
@@ -176,9 +181,9 @@ fn with_advice(mut flaw: Flaw, text: &str) -> Flaw {
 
 enum Stop {
     /// Not to be parsed any further, by anybody.
-    Refused(Flaw),
+    Refused(SyntaxError),
     /// Not YAML.
-    Syntax(Flaw),
+    Syntax(SyntaxError),
 }
 
 enum Open {
@@ -190,7 +195,7 @@ enum Open {
 struct Builder {
     root: Option<Node>,
     stack: Vec<Open>,
-    flaws: Vec<Flaw>,
+    flaws: Vec<SyntaxError>,
 }
 
 impl Builder {
@@ -199,7 +204,7 @@ impl Builder {
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| {
                 let message = format!("not valid YAML: {}", error.info());
-                Stop::Syntax(Flaw {
+                Stop::Syntax(SyntaxError {
                     at: (*error.marker()).into(),
                     offending: None,
                     message,
@@ -211,7 +216,7 @@ impl Builder {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        return Err(Stop::Refused(Flaw {
+                        return Err(Stop::Refused(SyntaxError {
                             at,
                             offending: Some("---".to_owned()),
                             message: "a second YAML document begins here".to_owned(),
@@ -255,7 +260,7 @@ impl Builder {
     fn refuse(&mut self, at: Place, message: &str, hint: &str) {
         // Many of a kind say no more than the first ones.
         if self.flaws.len() < 20 {
-            self.flaws.push(Flaw {
+            self.flaws.push(SyntaxError {
                 at,
                 offending: None,
                 message: message.to_owned(),
@@ -288,7 +293,7 @@ impl Builder {
         self.stack.push(open);
         if self.stack.len() > MAX_DEPTH {
             let message = format!("nested more than {MAX_DEPTH} levels deep");
-            return Err(Stop::Refused(Flaw { at, offending: None, message, hint: None }));
+            return Err(Stop::Refused(SyntaxError { at, offending: None, message, hint: None }));
         }
         Ok(())
     }

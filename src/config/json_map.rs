@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::document::{Node, Value};
 use super::keys;
-use super::reader::{Complaint, Reader, Section, nearest, short};
+use super::reader::{DiagnosticBuilder, Reader, Section, nearest, short};
 use crate::event::{Impact, Status};
 use crate::source::{JsonMap, Word};
 
@@ -37,7 +37,8 @@ pub(super) fn read(
     let named = source == Some(crate::source::JSON);
     let Some(node) = section.get("json").filter(|node| !node.is_null()) else {
         if named && let Some(node) = section.get("source") {
-            let complaint = Complaint::new("the source \"json\" has to be told where things are");
+            let complaint =
+                DiagnosticBuilder::new("the source \"json\" has to be told where things are");
             let hint = "add \"json:\" and below it at least \"list: /path/to/list\", \"id: /id\" and \"title: /name\"";
             reader.error(node.at, Some("json"), complaint.help(hint));
         }
@@ -51,7 +52,7 @@ pub(super) fn read(
         reader.error(
             node.at,
             None,
-            Complaint::new(message).help("write \"source: json\", or remove \"json\""),
+            DiagnosticBuilder::new(message).help("write \"source: json\", or remove \"json\""),
         );
         return None;
     }
@@ -66,7 +67,7 @@ pub(super) fn read(
             reader.error(
                 node.at,
                 None,
-                Complaint::new(format!("\"json\" has no \"{key}\"")).help(hint),
+                DiagnosticBuilder::new(format!("\"json\" has no \"{key}\"")).help(hint),
             );
         }
     }
@@ -93,7 +94,7 @@ pub(super) fn read(
 fn pointer(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<String> {
     reader.value(section, key, "a JSON pointer", |text| {
         let complaint =
-            |why: &str| Complaint::new(format!("\"{key}\" is not a JSON pointer: {why}"));
+            |why: &str| DiagnosticBuilder::new(format!("\"{key}\" is not a JSON pointer: {why}"));
         if !text.is_empty() && !text.starts_with('/') {
             let meant = format!("/{}", text.trim_start_matches("$.").replace('.', "/"));
             return Err(complaint("it must begin with \"/\"")
@@ -121,7 +122,7 @@ fn table(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, Word)> {
         reader.error(
             node.at,
             None,
-            Complaint::new(message)
+            DiagnosticBuilder::new(message)
                 .help("write the provider's word and ours: \"Ongoing: investigating\""),
         );
         return Vec::new();
@@ -148,7 +149,7 @@ fn table(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, Word)> {
                             .chain(IMPACTS.iter().map(|known| known.as_str()))
                     };
                     let complaint =
-                        Complaint::new(format!("\"{}\" is none of our words", short(word)));
+                        DiagnosticBuilder::new(format!("\"{}\" is none of our words", short(word)));
                     match nearest(word, known()) {
                         Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
                         None => complaint

@@ -2,12 +2,12 @@
 //! at once with its place and a hint.
 
 mod check;
+mod diagnostic;
 mod document;
 mod edit;
 mod interpolate;
 mod json_map;
 mod keys;
-mod mistake;
 mod model;
 mod providers;
 mod reader;
@@ -16,11 +16,11 @@ mod settings;
 pub mod units;
 
 pub use check::{Loaded, MAX_FILE, load, parse, parse_with};
+pub use diagnostic::{ConfigError, Diagnostic, Severity, count};
 pub use document::{EntryError, NewEntry, entry_yaml};
 pub use edit::{EditError, add_provider};
-pub use mistake::{ConfigError, Mistake, Severity, count};
 pub use model::{
-    Backoff, Beat, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun,
+    Backoff, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun, Heartbeat,
     Intensity, LogFormat, MaintenanceFilter, Provider, Recording, Rotation, Settings, Supervision,
 };
 pub use providers::is_id;

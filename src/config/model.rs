@@ -28,7 +28,7 @@ pub struct Config {
     /// What the program says about itself.
     pub diagnostics: Diagnostics,
     /// The dead-man beat, if any.
-    pub beat: Option<Beat>,
+    pub beat: Option<Heartbeat>,
     /// Where answers are recorded, if they are.
     pub record: Option<Recording>,
     /// What to watch, in the order of the file, disabled ones left out.
@@ -251,7 +251,7 @@ pub struct Diagnostics {
 /// A dead-man beat: an address called while watching works, for whoever raises an alarm when the
 /// calls stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Beat {
+pub struct Heartbeat {
     /// What is called. Its path is often a secret.
     pub url: Url,
     /// At least so long from one call to the next.

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::document::{Node, Place, Value};
 use super::model::{Filter, Provider};
-use super::reader::{Complaint, Reader, Section, nearest, short};
+use super::reader::{DiagnosticBuilder, Reader, Section, nearest, short};
 use super::settings::Resolved;
 use super::{json_map, keys};
 use crate::catalog::{self, Entry};
@@ -39,16 +39,28 @@ pub(super) fn read(
         "write a slug of the catalogue, such as \"- openai\"; \"statuswatch catalog\" lists them";
     let Some(node) = node.filter(|node| !node.is_null()) else {
         let at = node.map_or(Place { line: 1, column: 1 }, |node| node.at);
-        reader.error(at, None, Complaint::new("there are no providers to watch").help(hint));
+        reader.error(
+            at,
+            None,
+            DiagnosticBuilder::new("there are no providers to watch").help(hint),
+        );
         return Vec::new();
     };
     let Value::List(items) = &node.value else {
         let message = format!("\"providers\" must be a list, not {}", node.kind());
-        reader.error(node.at, None, Complaint::new(message).help("begin each entry with \"- \""));
+        reader.error(
+            node.at,
+            None,
+            DiagnosticBuilder::new(message).help("begin each entry with \"- \""),
+        );
         return Vec::new();
     };
     if items.is_empty() {
-        reader.error(node.at, None, Complaint::new("there are no providers to watch").help(hint));
+        reader.error(
+            node.at,
+            None,
+            DiagnosticBuilder::new("there are no providers to watch").help(hint),
+        );
         return Vec::new();
     }
     let explicit: HashSet<&str> = items.iter().filter_map(named_slug).collect();
@@ -64,7 +76,11 @@ pub(super) fn read(
     }
     if providers.is_empty() && reader.mistakes.len() == before {
         let message = "there are no providers to watch: every entry is disabled";
-        reader.error(node.at, None, Complaint::new(message).help("remove an \"enabled: false\""));
+        reader.error(
+            node.at,
+            None,
+            DiagnosticBuilder::new(message).help("remove an \"enabled: false\""),
+        );
     }
     providers
 }
@@ -81,7 +97,7 @@ impl Seen {
             reader.error(
                 found.at,
                 Some(id),
-                Complaint::new(message).help("give one of the two another \"id\""),
+                DiagnosticBuilder::new(message).help("give one of the two another \"id\""),
             );
             return false;
         }
@@ -93,7 +109,7 @@ impl Seen {
                 reader.warn(
                     found.at,
                     Some(id),
-                    Complaint::new(message).help("every update will be told twice"),
+                    DiagnosticBuilder::new(message).help("every update will be told twice"),
                 );
             } else {
                 self.urls.insert(url.clone(), (id.clone(), found.at));
@@ -125,7 +141,7 @@ fn entry(
 ) -> Vec<Found> {
     match &item.value {
         Value::Scalar(scalar) if scalar.is_null() => {
-            let complaint = Complaint::new("an entry of \"providers\" is empty");
+            let complaint = DiagnosticBuilder::new("an entry of \"providers\" is empty");
             reader.error(
                 item.at,
                 None,
@@ -141,7 +157,8 @@ fn entry(
             .into_iter()
             .collect(),
         Value::List(_) => {
-            let complaint = Complaint::new("a provider must be a slug or a mapping, not a list");
+            let complaint =
+                DiagnosticBuilder::new("a provider must be a slug or a mapping, not a list");
             reader.error(item.at, None, complaint.help("is there one \"- \" too many?"));
             Vec::new()
         }
@@ -184,7 +201,7 @@ fn entry(
                         "indent them by two more spaces, or write \"- {}: {{interval: 30s}}\"",
                         short(&key.name)
                     );
-                    reader.error(at, None, Complaint::new(message).help(hint));
+                    reader.error(at, None, DiagnosticBuilder::new(message).help(hint));
                     Vec::new()
                 }
                 _ => whole(reader, item, defaults).into_iter().collect(),
@@ -193,16 +210,20 @@ fn entry(
     }
 }
 
-fn known_slug(slug: &str) -> Result<Entry<'static>, Complaint> {
+fn known_slug(slug: &str) -> Result<Entry<'static>, DiagnosticBuilder> {
     if let Some(entry) = catalog::find(slug) {
         return Ok(entry);
     }
     if slug.contains("://") {
         let hint = "write \"- id: NAME\" and below it \"url: ADDRESS\"";
-        return Err(Complaint::new("an address alone is no provider: it needs an id").help(hint));
+        return Err(
+            DiagnosticBuilder::new("an address alone is no provider: it needs an id").help(hint)
+        );
     }
-    let complaint =
-        Complaint::new(format!("unknown provider \"{}\": it is not in the catalogue", short(slug)));
+    let complaint = DiagnosticBuilder::new(format!(
+        "unknown provider \"{}\": it is not in the catalogue",
+        short(slug)
+    ));
     Err(match catalog::nearest(slug) {
         Some(meant) => complaint
             .help(format!("did you mean \"{meant}\"? Any other page needs an id and a url")),
@@ -230,7 +251,8 @@ fn group(
                 .map(|tier| format!("tier{tier}"))
                 .chain(catalog::categories().into_iter().map(|(category, _)| category.to_owned()))
                 .collect();
-            let complaint = Complaint::new(format!("unknown tier or category \"{}\"", short(name)));
+            let complaint =
+                DiagnosticBuilder::new(format!("unknown tier or category \"{}\"", short(name)));
             match nearest(name, names.iter().map(String::as_str)) {
                 Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
                 None => complaint.help(format!("there are: {}", names.join(", "))),
@@ -272,7 +294,7 @@ fn group(
     if !doubtful.is_empty() {
         let message =
             format!("the catalogue is not sure of the addresses of {}", doubtful.join(", "));
-        reader.doubt(item.at, None, Complaint::new(message).help(TRY_IT));
+        reader.doubt(item.at, None, DiagnosticBuilder::new(message).help(TRY_IT));
     }
     found
 }
@@ -286,7 +308,11 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
     let section = reader.section(item, "a provider", keys::PROVIDER)?;
     let Some(id_node) = section.get("id") else {
         let hint = "add \"id: NAME\": lower-case letters, digits, \"-\" and \"_\"";
-        reader.error(item.at, None, Complaint::new("a provider without an \"id\"").help(hint));
+        reader.error(
+            item.at,
+            None,
+            DiagnosticBuilder::new("a provider without an \"id\"").help(hint),
+        );
         custom(reader, &section, String::new(), item.at, defaults);
         return None;
     };
@@ -294,7 +320,7 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
         if is_id(id) {
             Ok(id.to_owned())
         } else {
-            Err(Complaint::new(format!("\"{}\" cannot be an id", short(id)))
+            Err(DiagnosticBuilder::new(format!("\"{}\" cannot be an id", short(id)))
                 .help("an id has 1 to 64 lower-case letters, digits, \"-\" and \"_\", and begins with a letter or digit"))
         }
     });
@@ -308,8 +334,9 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
         }
         _ if section.has("url") => custom(reader, &section, id, id_node.at, defaults),
         _ => {
-            let complaint =
-                Complaint::new(format!("\"{id}\" has no \"url\" and is not in the catalogue"));
+            let complaint = DiagnosticBuilder::new(format!(
+                "\"{id}\" has no \"url\" and is not in the catalogue"
+            ));
             let complaint = match catalog::nearest(&id) {
                 Some(meant) => complaint
                     .help(format!("did you mean \"{meant}\"? Otherwise add \"url: https://...\"")),
@@ -395,7 +422,7 @@ fn from_catalog(
     }
     if let Some(doubt) = known.doubt().filter(|_| enabled) {
         let message = format!("\"{}\": {doubt}: {}", known.slug, known.status_page);
-        reader.doubt(at, Some(known.slug), Complaint::new(message).help(TRY_IT));
+        reader.doubt(at, Some(known.slug), DiagnosticBuilder::new(message).help(TRY_IT));
     }
     let provider = Provider {
         id: known.slug.to_owned(),
@@ -425,7 +452,7 @@ fn source(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
         if sources.contains(&name) {
             return Ok(name.to_owned());
         }
-        let complaint = Complaint::new(format!("unknown source \"{}\"", short(name)));
+        let complaint = DiagnosticBuilder::new(format!("unknown source \"{}\"", short(name)));
         Err(match nearest(name, sources.iter().copied()) {
             Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
             None => complaint.help(format!(
@@ -437,17 +464,16 @@ fn source(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
 }
 
 /// An address that can be fetched. No message here repeats it: it may hold a secret.
-pub(super) fn read_url(text: &str) -> Result<Url, Complaint> {
+pub(super) fn read_url(text: &str) -> Result<Url, DiagnosticBuilder> {
     let text = text.trim();
     let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => {
-            Complaint::new("the url has no scheme").help("write it with \"https://\" in front")
-        }
-        url::ParseError::EmptyHost => Complaint::new("the url has no host"),
-        error => Complaint::new(format!("the url is not valid: {error}")),
+        url::ParseError::RelativeUrlWithoutBase => DiagnosticBuilder::new("the url has no scheme")
+            .help("write it with \"https://\" in front"),
+        url::ParseError::EmptyHost => DiagnosticBuilder::new("the url has no host"),
+        error => DiagnosticBuilder::new(format!("the url is not valid: {error}")),
     })?;
     if !matches!(url.scheme(), "http" | "https") {
-        let complaint = Complaint::new("the url must begin with http:// or https://");
+        let complaint = DiagnosticBuilder::new("the url must begin with http:// or https://");
         // `status.example:8080/x` reads as a scheme called `status.example`.
         return Err(if text.contains("://") {
             complaint
@@ -456,10 +482,10 @@ pub(super) fn read_url(text: &str) -> Result<Url, Complaint> {
         });
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(Complaint::new("the url has no host"));
+        return Err(DiagnosticBuilder::new("the url has no host"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Complaint::new("the url must not hold a user name or a password")
+        return Err(DiagnosticBuilder::new("the url must not hold a user name or a password")
             .help("status pages are public: remove what stands before the \"@\""));
     }
     Ok(url)

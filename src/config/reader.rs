@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::document::{Flaw, Key, Node, Place, Value};
+use super::diagnostic::{Diagnostic, Severity, masked};
+use super::document::{Key, Node, Place, SyntaxError, Value};
 use super::keys;
-use super::mistake::{Mistake, Severity, masked};
 use super::units::{
     UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction,
     render_size,
@@ -15,12 +15,12 @@ use super::units::{
 const MAX_LINE: usize = 2000;
 
 /// What a value should have been, and perhaps why it is not.
-pub(super) struct Complaint {
+pub(super) struct DiagnosticBuilder {
     pub(super) message: String,
     pub(super) hint: Option<String>,
 }
 
-impl Complaint {
+impl DiagnosticBuilder {
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
     }
@@ -54,9 +54,9 @@ pub(super) struct Reader<'a> {
     lines: Vec<&'a str>,
     /// The names a `source` may have.
     pub(super) sources: &'a [&'a str],
-    pub(super) mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<Diagnostic>,
     /// Addresses of the catalogue that may be wrong: nobody's mistake, and shown to whoever checks.
-    pub(super) doubts: Vec<Mistake>,
+    pub(super) doubts: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
@@ -70,23 +70,38 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn error(&mut self, at: Place, offending: Option<&str>, complaint: Complaint) {
+    pub(super) fn error(
+        &mut self,
+        at: Place,
+        offending: Option<&str>,
+        complaint: DiagnosticBuilder,
+    ) {
         self.mistakes.push(self.mistake(Severity::Error, at, offending, complaint));
     }
 
-    pub(super) fn warn(&mut self, at: Place, offending: Option<&str>, complaint: Complaint) {
+    pub(super) fn warn(
+        &mut self,
+        at: Place,
+        offending: Option<&str>,
+        complaint: DiagnosticBuilder,
+    ) {
         self.mistakes.push(self.mistake(Severity::Warning, at, offending, complaint));
     }
 
-    pub(super) fn doubt(&mut self, at: Place, offending: Option<&str>, complaint: Complaint) {
+    pub(super) fn doubt(
+        &mut self,
+        at: Place,
+        offending: Option<&str>,
+        complaint: DiagnosticBuilder,
+    ) {
         self.doubts.push(self.mistake(Severity::Warning, at, offending, complaint));
     }
 
-    pub(super) fn flaw(&mut self, flaw: Flaw) {
+    pub(super) fn flaw(&mut self, flaw: SyntaxError) {
         self.error(
             flaw.at,
             flaw.offending.as_deref(),
-            Complaint { message: flaw.message, hint: flaw.hint },
+            DiagnosticBuilder { message: flaw.message, hint: flaw.hint },
         );
     }
 
@@ -95,9 +110,9 @@ impl<'a> Reader<'a> {
         severity: Severity,
         at: Place,
         offending: Option<&str>,
-        complaint: Complaint,
-    ) -> Mistake {
-        Mistake {
+        complaint: DiagnosticBuilder,
+    ) -> Diagnostic {
+        Diagnostic {
             file: self.file.clone(),
             line: at.line,
             column: at.column,
@@ -130,7 +145,7 @@ impl<'a> Reader<'a> {
             self.error(
                 node.at,
                 None,
-                Complaint::new(message)
+                DiagnosticBuilder::new(message)
                     .help(format!("write its keys below it, such as \"{example}: ...\"")),
             );
             return None;
@@ -151,7 +166,7 @@ impl<'a> Reader<'a> {
                 self.error(
                     key.at,
                     Some(&key.name),
-                    Complaint::new(message).help("keep one of the two"),
+                    DiagnosticBuilder::new(message).help("keep one of the two"),
                 );
             } else if !known.contains(&key.name.as_str()) {
                 self.unknown_key(key, what, known);
@@ -170,7 +185,7 @@ impl<'a> Reader<'a> {
             format!("known here: {}", known.join(", "))
         };
         let message = format!("unknown key \"{}\" in {what}", short(&key.name));
-        self.error(key.at, Some(&key.name), Complaint::new(message).help(hint));
+        self.error(key.at, Some(&key.name), DiagnosticBuilder::new(message).help(hint));
     }
 
     /// The value of `key` as `read` understands it; `expected` says what it should be, with an
@@ -180,7 +195,7 @@ impl<'a> Reader<'a> {
         section: &Section<'_>,
         key: &str,
         expected: &str,
-        read: impl FnOnce(&str) -> Result<T, Complaint>,
+        read: impl FnOnce(&str) -> Result<T, DiagnosticBuilder>,
     ) -> Option<T> {
         let node = section.get(key)?;
         self.scalar(node, key, expected, read)
@@ -192,7 +207,7 @@ impl<'a> Reader<'a> {
         node: &Node,
         key: &str,
         expected: &str,
-        read: impl FnOnce(&str) -> Result<T, Complaint>,
+        read: impl FnOnce(&str) -> Result<T, DiagnosticBuilder>,
     ) -> Option<T> {
         let scalar = match &node.value {
             Value::Scalar(scalar) if !scalar.is_null() => scalar,
@@ -200,7 +215,10 @@ impl<'a> Reader<'a> {
                 self.error(
                     node.at,
                     None,
-                    Complaint::new(format!("\"{key}\" must be {expected}, not {}", node.kind())),
+                    DiagnosticBuilder::new(format!(
+                        "\"{key}\" must be {expected}, not {}",
+                        node.kind()
+                    )),
                 );
                 return None;
             }
@@ -211,7 +229,7 @@ impl<'a> Reader<'a> {
                 // What came out of the environment may be a secret: it is not repeated.
                 let filled_in = scalar.text.as_deref() != Some(scalar.written.as_str());
                 let complaint = if filled_in {
-                    Complaint::new(format!(
+                    DiagnosticBuilder::new(format!(
                         "\"{key}\" is not {expected}, with its variables filled in"
                     ))
                 } else {
@@ -228,7 +246,7 @@ impl<'a> Reader<'a> {
         self.value(section, key, "a text", |text| {
             let text = text.trim();
             if text.is_empty() || text.contains('\0') {
-                Err(Complaint::new(format!("\"{key}\" is empty")))
+                Err(DiagnosticBuilder::new(format!("\"{key}\" is empty")))
             } else {
                 Ok(text.to_owned())
             }
@@ -240,7 +258,7 @@ impl<'a> Reader<'a> {
             "true" | "True" | "TRUE" => Ok(true),
             "false" | "False" | "FALSE" => Ok(false),
             _ => {
-                let complaint = Complaint::new(format!("\"{key}\" must be true or false"));
+                let complaint = DiagnosticBuilder::new(format!("\"{key}\" must be true or false"));
                 match text.to_ascii_lowercase().as_str() {
                     "yes" | "on" | "y" | "1" => Err(complaint.help("write true")),
                     "no" | "off" | "n" | "0" => Err(complaint.help("write false")),
@@ -258,17 +276,19 @@ impl<'a> Reader<'a> {
     ) -> Option<Duration> {
         self.value(section, key, "a duration such as 30s", |text| match parse_duration(text) {
             Ok(duration) if range.contains(&duration) => Ok(duration),
-            Ok(_) | Err(UnitError::TooLarge) => Err(Complaint::new(out_of_range(
+            Ok(_) | Err(UnitError::TooLarge) => Err(DiagnosticBuilder::new(out_of_range(
                 key,
                 &render_duration(*range.start()),
                 &render_duration(*range.end()),
             ))),
-            Err(error) => Err(Complaint::new(format!("\"{key}\" is not a duration: {error}"))
-                .help(format!(
-                    "write 500ms, 15s, 5m, 1h30m or a number of seconds, from {} to {}",
-                    render_duration(*range.start()),
-                    render_duration(*range.end())
-                ))),
+            Err(error) => Err(DiagnosticBuilder::new(format!(
+                "\"{key}\" is not a duration: {error}"
+            ))
+            .help(format!(
+                "write 500ms, 15s, 5m, 1h30m or a number of seconds, from {} to {}",
+                render_duration(*range.start()),
+                render_duration(*range.end())
+            ))),
         })
     }
 
@@ -290,7 +310,7 @@ impl<'a> Reader<'a> {
         self.value(section, key, "a percentage such as 10%", |text| match parse_fraction(text) {
             Ok(fraction) if range.contains(&fraction) => Ok(fraction),
             Ok(fraction) => {
-                let complaint = Complaint::new(out_of_range(
+                let complaint = DiagnosticBuilder::new(out_of_range(
                     key,
                     &render_fraction(*range.start()),
                     &render_fraction(*range.end()),
@@ -302,8 +322,10 @@ impl<'a> Reader<'a> {
                     complaint
                 })
             }
-            Err(error) => Err(Complaint::new(format!("\"{key}\" is not a percentage: {error}"))
-                .help("write 10% or 0.1, from 0% to 50%")),
+            Err(error) => {
+                Err(DiagnosticBuilder::new(format!("\"{key}\" is not a percentage: {error}"))
+                    .help("write 10% or 0.1, from 0% to 50%"))
+            }
         })
     }
 
@@ -316,13 +338,13 @@ impl<'a> Reader<'a> {
         self.value(section, key, "a whole number", |text| match text.trim().parse::<i128>() {
             Ok(number) => match u64::try_from(number) {
                 Ok(number) if range.contains(&number) => Ok(number),
-                _ => Err(Complaint::new(out_of_range(
+                _ => Err(DiagnosticBuilder::new(out_of_range(
                     key,
                     &range.start().to_string(),
                     &range.end().to_string(),
                 ))),
             },
-            Err(_) => Err(Complaint::new(format!(
+            Err(_) => Err(DiagnosticBuilder::new(format!(
                 "\"{key}\" must be a whole number from {} to {}",
                 range.start(),
                 range.end()
@@ -345,7 +367,7 @@ impl<'a> Reader<'a> {
         self.list(section, key, |text| {
             let text = text.trim();
             if text.is_empty() {
-                Err(Complaint::new(format!("\"{key}\" has an empty entry")))
+                Err(DiagnosticBuilder::new(format!("\"{key}\" has an empty entry")))
             } else {
                 Ok(text.to_owned())
             }
@@ -366,12 +388,12 @@ impl<'a> Reader<'a> {
         &mut self,
         section: &Section<'_>,
         key: &str,
-        read: impl Fn(&str) -> Result<T, Complaint>,
+        read: impl Fn(&str) -> Result<T, DiagnosticBuilder>,
     ) -> Option<Vec<T>> {
         let node = section.get(key)?;
         let Value::List(items) = &node.value else {
             let complaint =
-                Complaint::new(format!("\"{key}\" must be a list, not {}", node.kind()));
+                DiagnosticBuilder::new(format!("\"{key}\" must be a list, not {}", node.kind()));
             let written =
                 if let Value::Scalar(scalar) = &node.value { scalar.written.as_str() } else { "" };
             self.error(
@@ -398,14 +420,17 @@ pub(super) fn read_size(
     key: &str,
     text: &str,
     range: &RangeInclusive<u64>,
-) -> Result<u64, Complaint> {
+) -> Result<u64, DiagnosticBuilder> {
     let (least, most) = (render_size(*range.start()), render_size(*range.end()));
     match parse_size(text) {
         Ok(size) if range.contains(&size) => Ok(size),
-        Ok(_) | Err(UnitError::TooLarge) => Err(Complaint::new(out_of_range(key, &least, &most))),
-        Err(error) => Err(Complaint::new(format!("\"{key}\" is not a size: {error}")).help(
-            format!("write 512KiB, 8MiB, 10MB or a number of bytes, from {least} to {most}"),
-        )),
+        Ok(_) | Err(UnitError::TooLarge) => {
+            Err(DiagnosticBuilder::new(out_of_range(key, &least, &most)))
+        }
+        Err(error) => Err(DiagnosticBuilder::new(format!("\"{key}\" is not a size: {error}"))
+            .help(format!(
+                "write 512KiB, 8MiB, 10MB or a number of bytes, from {least} to {most}"
+            ))),
     }
 }
 
@@ -413,11 +438,11 @@ fn out_of_range(key: &str, least: &str, most: &str) -> String {
     format!("\"{key}\" is out of range: it may be from {least} to {most}")
 }
 
-fn pick<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, Complaint> {
+fn pick<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, DiagnosticBuilder> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
     }
-    let complaint = Complaint::new(format!("\"{key}\" must be {}", choice(words)));
+    let complaint = DiagnosticBuilder::new(format!("\"{key}\" must be {}", choice(words)));
     let switch = match text.to_ascii_lowercase().as_str() {
         "no" | "false" => "off",
         "yes" | "true" => "on",

@@ -238,7 +238,7 @@ shape! {
 shape! {
     /// A dead-man beat: an address called with GET after each round in which at least one provider
     /// was read, for a service that raises an alarm when the calls stop.
-    Beat {
+    Heartbeat {
         /// What is called. Http or https; may name a loopback or private address.
         url: String,
         /// At least so long from one call to the next. 1s to 24h; default 1m.
@@ -364,7 +364,7 @@ struct File {
     /// What the program says about itself.
     diagnostics: Option<Diagnostics>,
     /// A dead-man beat. Default: none.
-    beat: Option<Beat>,
+    beat: Option<Heartbeat>,
     /// A recording of every changed answer. Default: none.
     record: Option<Record>,
     /// What to watch.
@@ -398,7 +398,7 @@ mod tests {
             ("Console", keys::CONSOLE),
             ("EventLog", keys::EVENT_LOG),
             ("Diagnostics", keys::DIAGNOSTICS),
-            ("Beat", keys::BEAT),
+            ("Heartbeat", keys::BEAT),
             ("Record", keys::RECORD),
         ] {
             assert_eq!(keys_of(&schema["$defs"][name]), known.iter().copied().collect(), "{name}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::document::Place;
 use super::keys;
 use super::model::{Backoff, Filter, FirstRun, MaintenanceFilter, Settings};
-use super::reader::{Complaint, Reader, Section, nearest, short};
+use super::reader::{DiagnosticBuilder, Reader, Section, nearest, short};
 use super::units::render_duration;
 use crate::event::{Impact, Kind};
 use crate::zone::Zone;
@@ -124,7 +124,7 @@ impl Resolved {
                     reader.warn(
                         at,
                         None,
-                        Complaint::new(format!(
+                        DiagnosticBuilder::new(format!(
                             "\"{low}\" ({a}) is longer than \"{high}\" ({b}): {effect}"
                         )),
                     );
@@ -161,7 +161,8 @@ impl Resolved {
 fn time_zone(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Zone> {
     reader.value(section, "time_zone", "a time zone", |name| {
         Zone::named(name).ok_or_else(|| {
-            let complaint = Complaint::new(format!("unknown time zone \"{}\"", short(name)));
+            let complaint =
+                DiagnosticBuilder::new(format!("unknown time zone \"{}\"", short(name)));
             complaint.help(match nearest(name, Zone::names()) {
                 Some(meant) => format!("did you mean \"{meant}\"?"),
                 None => "write a name such as \"Europe/Berlin\", or an offset such as \"+02:00\""
@@ -190,7 +191,8 @@ pub(super) fn backoff(
     if initial > max && reader.mistakes.len() == before {
         let (a, b) = (render_duration(initial), render_duration(max));
         let at = place(&inner, "initial").unwrap_or(node.at);
-        let complaint = Complaint::new(format!("\"initial\" ({a}) is longer than \"max\" ({b})"));
+        let complaint =
+            DiagnosticBuilder::new(format!("\"initial\" ({a}) is longer than \"max\" ({b})"));
         reader.error(at, None, complaint.help("a backoff grows from \"initial\" to \"max\""));
     }
     Backoff { initial, max }

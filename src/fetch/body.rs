@@ -59,12 +59,12 @@ impl Budget {
 }
 
 /// The turn of a large body.
-struct Turn<'a> {
+struct BodySlot<'a> {
     permit: Option<SemaphorePermit<'a>>,
     until: Instant,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> BodySlot<'a> {
     /// Waits until few others are read.
     async fn wait(budget: &'a Budget, phase: &mut Phase) -> Self {
         *phase = Phase::Room;
@@ -206,7 +206,7 @@ pub(super) async fn read(
     let mut kept = Kept { buffer: Vec::new(), share: Share::default() };
     let mut turn = None;
     if announced > FREE {
-        turn = Some(Turn::wait(budget, phase).await);
+        turn = Some(BodySlot::wait(budget, phase).await);
     }
     let mut decoder = (coding != Coding::Identity).then(|| Box::new(Decoder::new(coding)));
     let mut coded = 0_usize;
@@ -226,13 +226,13 @@ pub(super) async fn read(
             let mut part = vec![0; PART];
             while let Some(part) = decode(decoder, &mut part)? {
                 if kept.buffer.len() + part.len() > FREE && turn.is_none() {
-                    turn = Some(Turn::wait(budget, phase).await);
+                    turn = Some(BodySlot::wait(budget, phase).await);
                 }
                 kept.append(part, 0, most, budget, phase).await?;
             }
         } else if let Some(piece) = piece {
             if coded > FREE && turn.is_none() {
-                turn = Some(Turn::wait(budget, phase).await);
+                turn = Some(BodySlot::wait(budget, phase).await);
             }
             // What is announced is a hint alone: a stranger's number reserves no more than is free.
             kept.append(&piece, announced.min(FREE), most, budget, phase).await?;

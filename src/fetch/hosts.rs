@@ -81,7 +81,7 @@ impl Host {
 
 /// A turn at a host; dropping it ends the turn.
 #[derive(Debug)]
-pub struct Turn {
+pub struct HostPermit {
     _slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -89,7 +89,12 @@ impl HostGate {
     /// Waits for a turn at the address's authority; an error: until when it is held, where the
     /// caller waits no longer than `most`. Dropping the future gives the place up. `pace`: how long
     /// after the start before it this one may be.
-    pub async fn turn(&self, url: &Url, pace: Duration, most: Duration) -> Result<Turn, Instant> {
+    pub async fn turn(
+        &self,
+        url: &Url,
+        pace: Duration,
+        most: Duration,
+    ) -> Result<HostPermit, Instant> {
         let key = key(url);
         if let Some(until) = self.blocked_until(url, most) {
             return Err(until);
@@ -121,7 +126,7 @@ impl HostGate {
         {
             return Err(until);
         }
-        Ok(Turn { _slot: slot })
+        Ok(HostPermit { _slot: slot })
     }
 
     /// Until when the address is not to be asked by someone who waits no longer than `most`.

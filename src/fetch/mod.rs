@@ -27,7 +27,7 @@ use crate::document::Document;
 
 pub use address::is_local;
 pub use client::{BuildError, Client, ClientOptions};
-pub use hosts::{HostGate, Turn};
+pub use hosts::{HostGate, HostPermit};
 pub use tap::{Polled, Tap};
 
 /// One request.

@@ -13,18 +13,18 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture}
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
-use super::adopt::AdoptError;
 use super::group::Job;
-use super::messages::{Hints, Loaded, Nudge, Unchanged, Watch};
+use super::messages::{Hints, Loaded, Unchanged, Wake, Watch};
+use super::recovery::RecoveryError;
 use super::wal::Wal;
 use super::{
-    LedgerError, Network, adopt, load, migrate, min_duration, notices, offline, retention, store,
-    suspect,
+    LedgerError, Network, load, migrate, min_duration, offline, provider_events, recovery,
+    retention, staleness, store,
 };
 use crate::clock;
 use crate::config::Provider;
 use crate::event::Time;
-use crate::sink::Beyond;
+use crate::sink::LogRecovery;
 
 /// How often freshness is judged and what was held back is written.
 const TICK: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ const GROUP: usize = 256;
 
 /// How the ledger runs.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct LedgerOptions {
     /// Where the database is.
     pub state_dir: PathBuf,
     /// Events, and what was seen of incidents no longer listed, are kept at least so long.
@@ -46,7 +46,7 @@ pub struct Options {
 /// The ledger's actor.
 pub struct LedgerActor {
     pub(super) db: Connection,
-    pub(super) options: Options,
+    pub(super) options: LedgerOptions,
     pub(super) file: (u64, u64),
     pub(super) seq: u64,
     pub(super) jobs: Vec<Job>,
@@ -57,7 +57,7 @@ pub struct LedgerActor {
     pub(super) last_tick: Instant,
     pub(super) last_prune: Option<Instant>,
     pub(super) watched: HashMap<String, Watched>,
-    pub(super) sinks: HashMap<String, Recipient<Nudge>>,
+    pub(super) sinks: HashMap<String, Recipient<Wake>>,
     pub(super) failing: bool,
     pub(super) network: Network,
     /// When our network went down, if that was in this life.
@@ -83,7 +83,7 @@ pub(super) struct Watched {
 
 impl LedgerActor {
     /// Opens the database.
-    pub fn open(options: Options) -> Result<Self, LedgerError> {
+    pub fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
         let db = migrate::open_writer(&options.state_dir)?;
         let seq = store::newest_seq(&db)?;
         let file = file_identity(&options.state_dir);
@@ -111,8 +111,8 @@ impl LedgerActor {
 
     /// Takes over the events that the event log in `dir` holds beyond this ledger. To be done
     /// before anything is polled. Answers how many.
-    pub fn adopt(&mut self, dir: &Path) -> Result<u64, AdoptError> {
-        let Some(mut log) = Beyond::open(dir, self.seq)? else {
+    pub fn adopt(&mut self, dir: &Path) -> Result<u64, RecoveryError> {
+        let Some(mut log) = LogRecovery::open(dir, self.seq)? else {
             return Ok(0);
         };
         let before = self.seq;
@@ -120,7 +120,7 @@ impl LedgerActor {
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(LedgerError::from)?;
-        let adopted = adopt::adopt(&transaction, before, &mut log)?;
+        let adopted = recovery::adopt(&transaction, before, &mut log)?;
         transaction.commit().map_err(LedgerError::from)?;
         self.seq = adopted.seq;
         Ok(adopted.events)
@@ -254,10 +254,10 @@ impl LedgerActor {
             Ok(rows) => tracing::info!(rows, "removed what is older than the retention"),
             Err(error) => self.told_of(&error.into()),
         }
-        if let Err(error) = suspect::look_for_quiet(&self.db, clock::now()) {
+        if let Err(error) = staleness::look_for_quiet(&self.db, clock::now()) {
             self.told_of(&error.into());
         }
-        if let Err(error) = notices::forget_restlessness(&self.db, clock::now()) {
+        if let Err(error) = provider_events::forget_restlessness(&self.db, clock::now()) {
             self.told_of(&error.into());
         }
     }

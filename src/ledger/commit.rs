@@ -7,20 +7,20 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::Connection;
 
+use super::absence::missing_items;
+use super::anomalies::{Doubted, distrust};
 use super::components::components;
-use super::distrust::{Doubted, distrust};
 use super::elsewhere::elsewhere;
-use super::filter::withheld;
-use super::gone::missing_items;
-use super::heal;
+use super::filter::suppressed_by;
 use super::messages::{Record, Recorded, Verdict};
 use super::min_duration;
-use super::notices::{reachability, tell_move};
 use super::numbering::Numbering;
+use super::provider_events::{reachability, tell_move};
 use super::provider_time::plausible;
-use super::reconcile::{self, Context, Outcome, reconcile};
-use super::store::{self, Glance, Open, ProviderState};
-use super::suspect::{self, Warning};
+use super::reconcile::{self, Context, Reconciled, reconcile};
+use super::rematch;
+use super::staleness::{self, Warning};
+use super::store::{self, ItemSummary, Open, ProviderState};
 use super::vanished;
 use super::windows;
 use crate::config::FirstRun;
@@ -41,7 +41,7 @@ const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
 struct Changed<'a> {
     key: IncidentKey,
     incident: &'a Incident,
-    outcome: Outcome,
+    outcome: Reconciled,
     /// Never seen before.
     is_new: bool,
     /// The id it was last listed under, where that was another one.
@@ -50,7 +50,7 @@ struct Changed<'a> {
 
 /// What goes with a result that is on disk, beside the database.
 #[derive(Debug, Default)]
-pub(super) struct Aside {
+pub(super) struct PostCommit {
     /// Why the answer was not believed.
     pub(super) doubted: Option<String>,
     pub(super) warnings: Vec<Warning>,
@@ -61,7 +61,7 @@ pub(super) struct Aside {
 /// Records one snapshot.
 pub(super) fn record(
     numbering: &mut Numbering<'_>,
-    aside: &mut Aside,
+    aside: &mut PostCommit,
     message: &Record,
 ) -> Sql<Recorded> {
     let message = &*message.settled();
@@ -76,8 +76,8 @@ pub(super) fn record(
         && state.baseline_at.is_some();
     let doubted = distrust(&state, snapshot, now).filter(|_| !new_source);
     // A page made anew has another id and the incidents it had.
-    let anew = doubted.as_ref().is_some_and(|doubted| doubted.doubt.foreign >= heal::ANEW_AFTER)
-        && heal::is_known_page(db, &provider.id, &snapshot.incidents)?;
+    let anew = doubted.as_ref().is_some_and(|doubted| doubted.doubt.foreign >= rematch::ANEW_AFTER)
+        && rematch::is_known_page(db, &provider.id, &snapshot.incidents)?;
     if let Some(Doubted { doubt, verdict, reason }) = doubted.filter(|_| !anew) {
         let says = store::put_doubt(db, message, &state, doubt, &reason)?;
         aside.doubted = Some(reason.clone());
@@ -103,19 +103,19 @@ pub(super) fn record(
     let listed: HashSet<IncidentKey> = keys.iter().copied().collect();
     let back = glances.iter().flatten().filter(|glance| glance.retired).count();
     let still = glances.iter().flatten().count() - back;
-    let ids = heal::Known { listed: listed.len(), still, back };
+    let ids = rematch::Known { listed: listed.len(), still, back };
     let healed = if first_run {
-        heal::Healed::default()
+        rematch::Rematch::default()
     } else {
         let warnings = &mut aside.warnings;
-        heal::changed_ids(db, &provider.id, new_source, incidents, &listed, ids, warnings)?
+        rematch::changed_ids(db, &provider.id, new_source, incidents, &listed, ids, warnings)?
     };
     for ((incident, key), glance) in incidents.iter().zip(keys).zip(glances) {
         let (listing, history_at) = match incident.kind {
             Kind::Maintenance => (snapshot.coverage.maintenances, state.recent_maintenances_at),
             _ => (snapshot.coverage.incidents, state.recent_incidents_at),
         };
-        if let Some(Glance { digest, missing, open, last_listed, retired: false }) = &glance
+        if let Some(ItemSummary { digest, missing, open, last_listed, retired: false }) = &glance
             && *digest == reconcile::digest(incident)
             && *open != incident.status.is_over()
         {
@@ -206,12 +206,12 @@ pub(super) fn record(
         (false, true) => Verdict::Changed,
         (false, false) => Verdict::Same,
     };
-    let impact = suspect::impact(snapshot, state.usual, now);
+    let impact = staleness::impact(snapshot, state.usual, now);
     store::put_success(db, message, &state, verdict != Verdict::Same, impact)?;
-    aside.warnings.extend(suspect::count(db, message, state.usual)?);
+    aside.warnings.extend(staleness::count(db, message, state.usual)?);
     let window_at = window_at(&open, now);
     if first_run {
-        aside.warnings.extend(suspect::first_look(db, message)?);
+        aside.warnings.extend(staleness::first_look(db, message)?);
     }
     let (mut known, active) =
         known_now(open, &state, plausible(snapshot.page.version, now).filter(|_| message.complete));
@@ -276,7 +276,7 @@ fn forget_slid_in(
         [(Kind::Incident, coverage.incidents), (Kind::Maintenance, coverage.maintenances)]
     {
         let is_past = |changed: &Changed<'_>| {
-            let Outcome { item, news, .. } = &changed.outcome;
+            let Reconciled { item, news, .. } = &changed.outcome;
             changed.is_new
                 && item.kind == kind
                 && (is_feed || item.status.is_over())
@@ -329,12 +329,12 @@ fn tell(
     order.sort_by_key(|(at, index, _)| (*at, *index));
     let mut told = 0;
     for (_, index, mut draft) in order {
-        let Some(Changed { outcome: Outcome { item, .. }, .. }) = changed.get_mut(index) else {
+        let Some(Changed { outcome: Reconciled { item, .. }, .. }) = changed.get_mut(index) else {
             continue;
         };
         draft.previous_status = item.told_status;
         draft.previous_impact = item.told_impact;
-        let reason = withheld(&message.provider.filter, &draft, item.told_status.is_some());
+        let reason = suppressed_by(&message.provider.filter, &draft, item.told_status.is_some());
         let (status, impact) = (draft.status, draft.impact);
         let source = message.source();
         if numbering.store(&message.provider, source, draft, reason, message.observed_at)? {

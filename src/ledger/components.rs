@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::filter::withheld;
+use super::filter::suppressed_by;
 use super::identify::{identify, number};
 use super::messages::Record;
 use super::min_duration::{self, Decision};
 use super::numbering::Numbering;
-use super::store::{self, KnownComponent};
+use super::store::{self, ComponentState};
 use crate::config::Provider;
 use crate::event::{
     Component, ComponentStatus, Draft, Fingerprint, IncidentKey, Kind, Status, Time, UpdateKey,
@@ -85,13 +85,13 @@ pub(super) fn components(
                     Decision::Hold(held) => {
                         min_duration::record_passed(numbering, sight, &key, before)?;
                         let new = seen_again(component, before, changes, now);
-                        known.insert(key, KnownComponent { held: Some(held), ..new });
+                        known.insert(key, ComponentState { held: Some(held), ..new });
                         continue;
                     }
                 }
                 min_duration::record_passed(numbering, sight, &key, before)?;
                 let draft = change_of(sight, &key, component, before, now);
-                let reason = withheld(&provider.filter, &draft, before.told.is_some());
+                let reason = suppressed_by(&provider.filter, &draft, before.told.is_some());
                 events +=
                     usize::from(numbering.store(provider, message.source(), draft, reason, now)?);
                 (
@@ -100,7 +100,7 @@ pub(super) fn components(
                 )
             }
         };
-        let mut fresh = KnownComponent::new(component, told, changes, now);
+        let mut fresh = ComponentState::new(component, told, changes, now);
         if fresh.id.is_none() {
             fresh.id = known.get_mut(&key).and_then(|before| before.id.take());
         }
@@ -131,11 +131,11 @@ fn digest(components: &[Component]) -> u128 {
 /// A component in a new state that is not reported, or not yet.
 fn seen_again(
     component: &Component,
-    before: &KnownComponent,
+    before: &ComponentState,
     changes: u32,
     now: Time,
-) -> KnownComponent {
-    let mut new = KnownComponent::new(component, before.told, changes, now);
+) -> ComponentState {
+    let mut new = ComponentState::new(component, before.told, changes, now);
     new.id = new.id.or_else(|| before.id.clone());
     new
 }
@@ -145,7 +145,7 @@ pub(super) fn change_of(
     sight: Sight<'_>,
     key: &str,
     component: &Component,
-    before: &KnownComponent,
+    before: &ComponentState,
     at: Time,
 ) -> Draft {
     let subject = IncidentKey::new(&sight.provider.id, &format!("component {key}"));

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::Connection;
 
-use super::reconcile::{self, KnownItem, Seen};
+use super::reconcile::{self, ItemState, SeenVersion};
 use super::store;
 use crate::event::{Fingerprint, IncidentKey, Status, Time};
 use crate::snapshot::Incident;
@@ -18,9 +18,9 @@ pub(super) struct Elsewhere {
     /// The one it was last listed under.
     pub(super) former: IncidentKey,
     /// As it stood there.
-    item: KnownItem,
+    item: ItemState,
     /// What was seen of it under each of the others.
-    seen: Vec<Vec<Seen>>,
+    seen: Vec<Vec<SeenVersion>>,
     /// Both ids are of one platform, which renders a text the same each time.
     same_source: bool,
 }
@@ -67,7 +67,7 @@ impl Elsewhere {
     pub(super) fn reported(
         &self,
         key: IncidentKey,
-        own: &[Seen],
+        own: &[SeenVersion],
         incident: &Incident,
     ) -> Vec<bool> {
         let mut left: HashMap<Fingerprint, usize> = HashMap::new();
@@ -101,8 +101,9 @@ impl Elsewhere {
 
     /// Updates known under one id.
     fn known_updates(&self) -> usize {
-        let distinct =
-            |seen: &Vec<Seen>| seen.iter().map(|seen| seen.update).collect::<HashSet<_>>().len();
+        let distinct = |seen: &Vec<SeenVersion>| {
+            seen.iter().map(|seen| seen.update).collect::<HashSet<_>>().len()
+        };
         self.seen.iter().map(distinct).max().unwrap_or(0)
     }
 
@@ -125,7 +126,7 @@ impl Elsewhere {
 
     /// What is to be compared with: how the incident stood under its former id, counted as under
     /// this one.
-    pub(super) fn known(&self, own: Option<&KnownItem>, incident: &Incident) -> KnownItem {
+    pub(super) fn known(&self, own: Option<&ItemState>, incident: &Incident) -> ItemState {
         let mut known = self.item.clone();
         known.native_id.clone_from(&incident.id);
         known.changes = own.map_or(0, |own| own.changes);

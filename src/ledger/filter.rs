@@ -10,7 +10,7 @@ use crate::event::{Component, Draft, Impact, Kind, Status};
 /// not give. Once an incident was told (`told_before`), all of it is: nobody should be left with an
 /// incident that never ends.
 #[must_use]
-pub fn withheld(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'static str> {
+pub fn suppressed_by(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'static str> {
     if draft.kind == Kind::Provider {
         // Blindness is always told.
         return None;

@@ -9,13 +9,13 @@ use rusqlite::{TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::actor::{LedgerActor, Watched, panic_text};
-use super::commit::Aside;
+use super::commit::PostCommit;
 use super::messages::{
-    Delivered, Failed, Nudge, Record, Recorded, Restarted, SinkTrouble, Unchanged,
+    Delivered, Failed, Record, Recorded, Restarted, SinkHealth, Unchanged, Wake,
 };
 use super::numbering::{Dropped, Numbering};
 use super::offline::{self, Turned};
-use super::{LedgerError, commit, connectivity, min_duration, notices, store};
+use super::{LedgerError, commit, connectivity, min_duration, provider_events, store};
 use crate::clock;
 use crate::event::Time;
 
@@ -28,7 +28,7 @@ pub(super) enum Job {
     Failed(Box<Failed>, oneshot::Sender<Result<(), LedgerError>>),
     Delivered(Delivered, oneshot::Sender<Result<(), LedgerError>>),
     Restarted(Restarted),
-    SinkTrouble(SinkTrouble),
+    SinkHealth(SinkHealth),
     Reachable(String),
     /// With what is said of the other providers.
     Unreachable(String, Option<String>),
@@ -39,7 +39,7 @@ pub(super) enum Job {
 
 /// What has become of a job.
 enum Done {
-    Record(Result<Recorded, LedgerError>, Aside),
+    Record(Result<Recorded, LedgerError>, PostCommit),
     Unit(Result<(), LedgerError>),
     Reach(String, bool),
     Network,
@@ -103,7 +103,7 @@ impl LedgerActor {
         if self.seq > before {
             self.sinks.retain(|_, sink| {
                 // A full mailbox has a nudge in it already; only a closed one is of no use.
-                !matches!(sink.try_send(Nudge), Err(actix::prelude::SendError::Closed(_)))
+                !matches!(sink.try_send(Wake), Err(actix::prelude::SendError::Closed(_)))
             });
         }
     }
@@ -284,9 +284,9 @@ impl Job {
         match self {
             Self::Record(message, _) => {
                 let known = watched.get(&message.provider.id);
-                let mut aside = Aside {
+                let mut aside = PostCommit {
                     held_since: known.and_then(|watched| watched.held_since),
-                    ..Aside::default()
+                    ..PostCommit::default()
                 };
                 let result =
                     commit::record(numbering, &mut aside, message).map_err(LedgerError::from);
@@ -302,7 +302,7 @@ impl Job {
                 Done::Unit(store::put_cursor(numbering.db, message).map_err(LedgerError::from))
             }
             Self::Restarted(message) => Done::unanswered(store::put_restart(numbering.db, message)),
-            Self::SinkTrouble(message) => {
+            Self::SinkHealth(message) => {
                 let written = numbering
                     .db
                     .prepare_cached("UPDATE sink SET trouble = ?2 WHERE id = ?1")
@@ -349,7 +349,14 @@ impl Job {
                 // Another job of this transaction, or the last poll, has said so already.
                 return Ok(false);
             }
-            notices::reachability(numbering, &entry.provider, &state, reachable, why, clock::now())
+            provider_events::reachability(
+                numbering,
+                &entry.provider,
+                &state,
+                reachable,
+                why,
+                clock::now(),
+            )
         });
         told.map_or(Done::Dropped, |_| Done::Reach(id.to_owned(), !reachable))
     }

@@ -84,7 +84,7 @@ mod tests {
 
     use actix::Actor;
 
-    use super::super::{Flush, Options, Reader, Watch};
+    use super::super::{Flush, LedgerOptions, Reader, Watch};
     use super::*;
     use crate::config::{Filter, Provider, Settings};
 
@@ -93,8 +93,11 @@ mod tests {
         actix::System::new().block_on(async {
             let dir = tempfile::tempdir().unwrap();
             let (fatal, _keep) = tokio::sync::mpsc::unbounded_channel();
-            let options =
-                Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
+            let options = LedgerOptions {
+                state_dir: dir.path().to_owned(),
+                keep: Duration::from_hours(24),
+                fatal,
+            };
             let ledger = Ledger::default();
             ledger.replace(LedgerActor::open(options).unwrap().start());
             let provider = Arc::new(Provider {

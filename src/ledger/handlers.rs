@@ -9,7 +9,7 @@ use super::actor::{LedgerActor, Watched};
 use super::group::Job;
 use super::messages::{
     AddSink, Attach, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded,
-    Restarted, Resume, SinkTrouble, Watch,
+    Restarted, Resume, SinkHealth, Watch,
 };
 use super::{LedgerError, load, offline, store};
 use crate::clock;
@@ -133,11 +133,11 @@ impl Handler<Delivered> for LedgerActor {
     }
 }
 
-impl Handler<SinkTrouble> for LedgerActor {
+impl Handler<SinkHealth> for LedgerActor {
     type Result = ();
 
-    fn handle(&mut self, message: SinkTrouble, context: &mut Self::Context) {
-        self.enqueue(Job::SinkTrouble(message), context);
+    fn handle(&mut self, message: SinkHealth, context: &mut Self::Context) {
+        self.enqueue(Job::SinkHealth(message), context);
     }
 }
 

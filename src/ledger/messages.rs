@@ -29,7 +29,7 @@ pub struct Binding {
 
 /// A document that may change while the first one does not, as it was last read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Companion {
+pub struct Sidecar {
     /// Where it is.
     pub url: Url,
     /// For the next conditional request.
@@ -48,7 +48,7 @@ pub struct Checkpoint {
     /// Of the last body that was read in full and recorded.
     pub body_hash: Option<u128>,
     /// Documents to be asked for while the first one stays the same.
-    pub companions: Vec<Companion>,
+    pub companions: Vec<Sidecar>,
     /// When the page last answered with its body, asked in full or changed.
     pub full_at: Option<Time>,
     /// When its server last said "not modified" of a page that had changed. Recorded only where the
@@ -275,7 +275,7 @@ pub struct AddSink {
     /// Its id.
     pub id: String,
     /// Is told of new events.
-    pub nudge: actix::Recipient<Nudge>,
+    pub nudge: actix::Recipient<Wake>,
 }
 
 /// A sink has delivered up to its cursor.
@@ -291,7 +291,7 @@ pub struct Delivered {
 /// A sink is down, or up again.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct SinkTrouble {
+pub struct SinkHealth {
     /// The sink.
     pub id: String,
     /// Why it is down; `None`: it is up.
@@ -306,7 +306,7 @@ pub struct LastRead;
 /// There is something new; may be lost.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
-pub struct Nudge;
+pub struct Wake;
 
 /// Panics: what the chaos command and the tests do to it.
 #[derive(Debug, Clone, Copy, Message)]

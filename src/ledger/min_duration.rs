@@ -12,9 +12,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::components::{Sight, change_of};
-use super::filter::withheld;
+use super::filter::suppressed_by;
 use super::numbering::Numbering;
-use super::store::{self, Components, KnownComponent};
+use super::store::{self, ComponentState, Components};
 use crate::config::Provider;
 use crate::event::{Component, ComponentStatus, Time};
 
@@ -45,7 +45,7 @@ pub(super) enum Decision {
 
 /// Decides about a component that was seen in another state than before.
 pub(super) fn decide(
-    before: &KnownComponent,
+    before: &ComponentState,
     component: &Component,
     min: Duration,
     now: Time,
@@ -72,7 +72,7 @@ pub(super) fn is_due(since: Option<Time>, min: Duration, now: Time) -> bool {
 }
 
 /// The change a component is held back with, as an event would tell it.
-fn held_change(before: &KnownComponent, held: &Held) -> (Component, KnownComponent) {
+fn held_change(before: &ComponentState, held: &Held) -> (Component, ComponentState) {
     let component = Component {
         id: before.id.clone(),
         name: before.name.clone(),
@@ -81,7 +81,7 @@ fn held_change(before: &KnownComponent, held: &Held) -> (Component, KnownCompone
     };
     // Counted when it was seen.
     let changes = before.changes.saturating_sub(1);
-    let former = KnownComponent { status: held.from, changes, held: None, ..before.clone() };
+    let former = ComponentState { status: held.from, changes, held: None, ..before.clone() };
     (component, former)
 }
 
@@ -90,7 +90,7 @@ pub(super) fn record_passed(
     numbering: &mut Numbering<'_>,
     sight: Sight<'_>,
     id: &str,
-    before: &KnownComponent,
+    before: &ComponentState,
 ) -> Sql<()> {
     let Some(held) = &before.held else { return Ok(()) };
     let (component, former) = held_change(before, held);
@@ -105,7 +105,7 @@ pub(super) fn record_back(
     sight: Sight<'_>,
     id: &str,
     component: &Component,
-    before: &KnownComponent,
+    before: &ComponentState,
 ) -> Sql<()> {
     record_passed(numbering, sight, id, before)?;
     let draft = change_of(sight, id, component, before, sight.now);
@@ -119,12 +119,12 @@ pub(super) fn report(
     numbering: &mut Numbering<'_>,
     sight: Sight<'_>,
     id: &str,
-    known: &mut KnownComponent,
+    known: &mut ComponentState,
 ) -> Sql<usize> {
     let Some(held) = known.held.take() else { return Ok(0) };
     let (component, former) = held_change(known, &held);
     let draft = change_of(sight, id, &component, &former, known.seen());
-    let reason = withheld(&sight.provider.filter, &draft, known.told.is_some());
+    let reason = suppressed_by(&sight.provider.filter, &draft, known.told.is_some());
     let told = numbering.store(sight.provider, sight.source, draft, reason, sight.now)?;
     if reason.is_none() {
         known.told = Some(component.status.into());
@@ -186,13 +186,13 @@ mod tests {
     fn a_state_has_to_last_from_when_the_former_one_was_left() {
         use ComponentStatus::{DegradedPerformance, MajorOutage, Operational};
         let min = Duration::from_mins(1);
-        let before = KnownComponent::new(&seen(Operational), None, 0, at(0));
+        let before = ComponentState::new(&seen(Operational), None, 0, at(0));
         let decided =
-            |before: &KnownComponent, to, second| decide(before, &seen(to), min, at(second));
+            |before: &ComponentState, to, second| decide(before, &seen(to), min, at(second));
         let no_min = decide(&before, &seen(MajorOutage), Duration::ZERO, at(10));
         assert_eq!(no_min, Decision::Report);
         let Decision::Hold(held) = decided(&before, DegradedPerformance, 10) else { panic!() };
-        let holding = KnownComponent {
+        let holding = ComponentState {
             status: DegradedPerformance,
             held: Some(held.clone()),
             ..before.clone()

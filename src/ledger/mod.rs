@@ -11,21 +11,19 @@
 //! an unchanged poll writes nothing but its time, and that in batches.
 
 pub mod abandoned;
+mod absence;
 pub mod actor;
-mod adopt;
+mod anomalies;
 mod commit;
 mod components;
 mod connectivity;
-mod distrust;
 mod elsewhere;
 mod error;
 mod failures;
 pub mod filter;
-mod gone;
 mod group;
 mod handle;
 mod handlers;
-mod heal;
 mod identify;
 mod load;
 mod lock;
@@ -33,29 +31,31 @@ mod messages;
 mod migrate;
 mod min_duration;
 mod network;
-mod notices;
 mod numbering;
 mod offline;
+mod provider_events;
 mod provider_time;
 mod read;
 pub mod reconcile;
+mod recovery;
+mod rematch;
 mod retention;
 mod scratch;
+mod staleness;
 mod store;
-mod suspect;
 mod vanished;
 mod versions;
 mod wal;
 mod windows;
 
-pub use actor::{LedgerActor, Options};
+pub use actor::{LedgerActor, LedgerOptions};
 pub use connectivity::Cause;
 pub use error::LedgerError;
 pub use handle::Ledger;
 pub use lock::{LockError, StateLock};
 pub use messages::{
-    AddSink, Binding, Checkpoint, Companion, Crash, Delivered, Failed, Flush, LastRead, Loaded,
-    Nudge, Record, Recorded, Restarted, Resume, SinkTrouble, Unchanged, Verdict, Watch,
+    AddSink, Binding, Checkpoint, Crash, Delivered, Failed, Flush, LastRead, Loaded, Record,
+    Recorded, Restarted, Resume, Sidecar, SinkHealth, Unchanged, Verdict, Wake, Watch,
 };
 pub use migrate::{DATABASE, open_writer};
 pub use network::{Network, Polled};

@@ -345,8 +345,8 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         last_restart_cause: columns.take()?,
         parked: columns.take()?,
         quarantined_until: columns.time()?,
-        suspect: super::suspect::sentence(columns.take()?, columns.time()?)
-            .or(super::notices::restless(columns.take()?)),
+        suspect: super::staleness::sentence(columns.take()?, columns.time()?)
+            .or(super::provider_events::restless(columns.take()?)),
         dropped_events: columns.take()?,
         retry_until: columns.time()?,
         retry_by: columns.take()?,

@@ -20,7 +20,7 @@ const MAX_MESSAGE: usize = 16 * 1024;
 
 /// What the ledger remembers of an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownItem {
+pub struct ItemState {
     /// The native id.
     pub native_id: String,
     /// Incident or maintenance.
@@ -66,7 +66,7 @@ pub struct Latest {
 
 /// One version of an update, seen before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenVersion {
     /// Of the update.
     pub update: UpdateKey,
     /// What it said.
@@ -101,11 +101,11 @@ pub struct Context<'a> {
 
 /// What became of one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Reconciled {
     /// To be stored; what was told is filled in once events are in order.
-    pub item: KnownItem,
+    pub item: ItemState,
     /// Versions to be remembered.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<SeenVersion>,
     /// What is new, oldest first.
     pub news: Vec<Draft>,
 }
@@ -152,13 +152,13 @@ pub fn digest(incident: &Incident) -> u128 {
 /// Compares one incident with what is known of it.
 #[must_use]
 pub fn reconcile(
-    known: Option<&KnownItem>,
-    seen: &[Seen],
+    known: Option<&ItemState>,
+    seen: &[SeenVersion],
     incident: &Incident,
     context: Context<'_>,
-) -> Outcome {
+) -> Reconciled {
     let key = IncidentKey::new(context.provider, &incident.id);
-    let mut outcome = Outcome {
+    let mut outcome = Reconciled {
         item: remember(known, incident, context.now),
         seen: Vec::new(),
         news: Vec::new(),
@@ -199,7 +199,7 @@ pub fn reconcile(
 /// Many documents do not say any more how bad an incident was once it is over: then it was as bad
 /// as it was last known to be. The digest stays that of the document, and no identity depends on
 /// the impact.
-fn keep_impact(outcome: &mut Outcome, known: &KnownItem, incident: &Incident) {
+fn keep_impact(outcome: &mut Reconciled, known: &ItemState, incident: &Incident) {
     if incident.status.is_over() && incident.impact == Impact::Unknown {
         outcome.item.impact = known.impact;
         outcome.news.iter_mut().for_each(|draft| draft.impact = known.impact);
@@ -211,8 +211,8 @@ fn keep_impact(outcome: &mut Outcome, known: &KnownItem, incident: &Incident) {
 /// was only edited, that is told by itself. The words an update is recognised by stay its own, so that nothing is told again
 /// when the next one follows.
 fn conclude(
-    outcome: &mut Outcome,
-    known: Option<&KnownItem>,
+    outcome: &mut Reconciled,
+    known: Option<&ItemState>,
     key: IncidentKey,
     incident: &Incident,
     context: Context<'_>,
@@ -255,7 +255,7 @@ fn conclude(
 
 /// What is told of an incident after its end does not reopen it: an edit of an old update, or one
 /// that was added behind the end, carries the end as its status.
-fn keep_end(outcome: &mut Outcome, known: Option<&KnownItem>, incident: &Incident) {
+fn keep_end(outcome: &mut Reconciled, known: Option<&ItemState>, incident: &Incident) {
     let ended = incident.status.is_over() && known.is_some_and(|known| known.status.is_over());
     let reopening = outcome.news.iter_mut().filter(|draft| ended && !draft.status.is_over());
     reopening.for_each(|draft| draft.status = incident.status);
@@ -273,8 +273,8 @@ fn newest_time(incident: &Incident, now: Time) -> Option<Time> {
 }
 
 /// What will be known of the incident after this poll.
-fn remember(known: Option<&KnownItem>, incident: &Incident, now: Time) -> KnownItem {
-    KnownItem {
+fn remember(known: Option<&ItemState>, incident: &Incident, now: Time) -> ItemState {
+    ItemState {
         native_id: incident.id.clone(),
         kind: incident.kind,
         title: incident.title.clone(),
@@ -295,7 +295,12 @@ fn remember(known: Option<&KnownItem>, incident: &Incident, now: Time) -> KnownI
 }
 
 /// An update that is known from another id of its incident: not news under this one.
-fn remember_update(outcome: &mut Outcome, key: IncidentKey, seen: &[Seen], update: &Update) {
+fn remember_update(
+    outcome: &mut Reconciled,
+    key: IncidentKey,
+    seen: &[SeenVersion],
+    update: &Update,
+) {
     let Recognised { key: update_key, shown: id, fingerprint } = recognise(key, update);
     let versions = || seen.iter().chain(&outcome.seen).filter(|seen| seen.update == update_key);
     if versions().any(|seen| seen.fingerprint == fingerprint) {
@@ -303,7 +308,7 @@ fn remember_update(outcome: &mut Outcome, key: IncidentKey, seen: &[Seen], updat
     }
     let revision = versions().map(|seen| seen.revision).max().unwrap_or(0) + 1;
     let edited_at = update.edited_at;
-    outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at });
+    outcome.seen.push(SeenVersion { update: update_key, fingerprint, revision, edited_at });
     if update.id == UpdateId::Latest {
         outcome.item.latest = Some(Latest { id, at: update.published_at, revision: 1 });
     }
@@ -316,10 +321,10 @@ pub(super) fn version(key: IncidentKey, update: &Update) -> (UpdateKey, Fingerpr
 }
 
 fn judge_update(
-    outcome: &mut Outcome,
-    known: Option<&KnownItem>,
+    outcome: &mut Reconciled,
+    known: Option<&ItemState>,
     key: IncidentKey,
-    seen: &[Seen],
+    seen: &[SeenVersion],
     incident: &Incident,
     update: &Update,
     context: Context<'_>,
@@ -343,7 +348,7 @@ fn judge_update(
         let dated = last_edit.is_some() && edited_at > last_edit;
         let reread = latest.filter(|_| context.reread && !dated);
         if let Some(revision) = known.or(reread) {
-            outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at });
+            outcome.seen.push(SeenVersion { update: update_key, fingerprint, revision, edited_at });
             return;
         }
         if let UpdateId::Timed(at, _) = update.id
@@ -352,7 +357,7 @@ fn judge_update(
             })
         {
             let revision = latest.unwrap_or(0) + 1;
-            outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at });
+            outcome.seen.push(SeenVersion { update: update_key, fingerprint, revision, edited_at });
             return;
         }
     }
@@ -375,7 +380,7 @@ fn judge_update(
             _ => outcome.item.latest = Some(Latest { id: told_id.clone(), at, revision }),
         }
     }
-    outcome.seen.push(Seen { update: update_key, fingerprint, revision, edited_at });
+    outcome.seen.push(SeenVersion { update: update_key, fingerprint, revision, edited_at });
     if late {
         // An older text than the one known: a stale replica answered; or one that was read anew.
         // Remembered, never told.
@@ -400,7 +405,7 @@ fn judge_update(
 /// of the same time at which it has other words now.
 fn was_moved(
     key: IncidentKey,
-    seen: &[Seen],
+    seen: &[SeenVersion],
     incident: &Incident,
     at: Time,
     same_words: impl Fn(Fingerprint) -> bool,
@@ -471,8 +476,8 @@ fn change(
 
 /// The end was reported because the incident had left a list that is whole; now it is listed again.
 fn back_from_its_end(
-    item: &mut KnownItem,
-    known: &KnownItem,
+    item: &mut ItemState,
+    known: &ItemState,
     key: IncidentKey,
     incident: &Incident,
     context: Context<'_>,
@@ -491,8 +496,8 @@ fn back_from_its_end(
 /// A status, impact or window that changed alone. The title and the components change by the
 /// hundred without meaning anything: they are stored and shown with the next event.
 fn silent_change(
-    item: &mut KnownItem,
-    known: &KnownItem,
+    item: &mut ItemState,
+    known: &ItemState,
     key: IncidentKey,
     incident: &Incident,
     context: Context<'_>,
@@ -519,7 +524,7 @@ fn silent_change(
         return None;
     }
     let count = known.changes.to_string();
-    let window = |item: &KnownItem| (item.scheduled_for, item.scheduled_until);
+    let window = |item: &ItemState| (item.scheduled_for, item.scheduled_until);
     let moved = window(known) != window(item)
         && known.scheduled_for.is_some()
         && item.scheduled_for.is_some();

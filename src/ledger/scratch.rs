@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::commit::Aside;
+use super::commit::PostCommit;
 use super::messages::{Failed, Record, Recorded, Unchanged};
 use super::numbering::{Dropped, Numbering};
 use super::read::Reader;
-use super::{LedgerError, commit, load, migrate, min_duration, notices, store};
+use super::{LedgerError, commit, load, migrate, min_duration, provider_events, store};
 use crate::config::Provider;
 use crate::event::Time;
 
@@ -46,7 +46,7 @@ impl ScratchLedger {
     /// # Errors
     /// As [`ScratchLedger::open`].
     pub fn record(&mut self, message: &Record) -> Result<(Recorded, Option<String>), LedgerError> {
-        let mut aside = Aside::default();
+        let mut aside = PostCommit::default();
         let mut numbering = Numbering::new(&self.db, self.seq);
         let recorded = commit::record(&mut numbering, &mut aside, message)?;
         self.seq = numbering.seq;
@@ -96,7 +96,7 @@ impl ScratchLedger {
             return Ok(());
         }
         let mut numbering = Numbering::new(&self.db, self.seq);
-        notices::reachability(&mut numbering, provider, &state, reachable, why, now)?;
+        provider_events::reachability(&mut numbering, provider, &state, reachable, why, now)?;
         self.seq = numbering.seq;
         Ok(())
     }

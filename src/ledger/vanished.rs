@@ -144,7 +144,7 @@ pub(super) fn known_before(db: &Connection, message: &Record) -> Sql<Option<Vec<
         return Ok(None);
     }
     let known = store::components(db, &provider.id)?.into_iter();
-    let component = |(key, known): (String, store::KnownComponent)| known.shown(key);
+    let component = |(key, known): (String, store::ComponentState)| known.shown(key);
     Ok(Some(known.map(component).collect()))
 }
 

@@ -5,7 +5,7 @@
 //! itself is no part of it, but was one until 0.1.0. Long texts were compared cut until then. And
 //! a newer parser may read other words in the same document.
 
-use super::reconcile::Seen;
+use super::reconcile::SeenVersion;
 use crate::event::{Fingerprint, IncidentKey, Status, UpdateKey, beginning, format_time};
 use crate::snapshot::{Update, UpdateId};
 
@@ -78,12 +78,12 @@ impl Former {
     ///
     /// A text that was remembered cut is taken for the one listed first after that, once: what is
     /// found then is remembered whole under the same revision, and differs from later edits.
-    pub(super) fn known<'s>(&self, seen: &'s [Seen]) -> Option<&'s Seen> {
-        let among = |list: &[(UpdateKey, Fingerprint)], seen: &Seen| {
+    pub(super) fn known<'s>(&self, seen: &'s [SeenVersion]) -> Option<&'s SeenVersion> {
+        let among = |list: &[(UpdateKey, Fingerprint)], seen: &SeenVersion| {
             list.contains(&(seen.update, seen.fingerprint))
         };
-        let alone = |one: &Seen| {
-            let same = |other: &&Seen| {
+        let alone = |one: &SeenVersion| {
+            let same = |other: &&SeenVersion| {
                 [one.update, self.key].contains(&other.update) && other.revision == one.revision
             };
             seen.iter().filter(same).count() == 1

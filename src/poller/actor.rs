@@ -8,12 +8,12 @@ use actix::{
 };
 use tokio::time::Instant;
 
-use super::cycle::{self, Outcome, Start};
+use super::context::PollerContext;
+use super::cycle::{self, PollOutcome, Start};
+use super::error::PollError;
 use super::filters::{Unmatched, unmatched, unmatched_in};
 use super::progress::Progress;
 use super::schedule::{self, Slot};
-use super::shared::Shared;
-use super::trouble::Trouble;
 use crate::config::Provider;
 use crate::event::Time;
 use crate::ledger::{
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Watches one provider.
 pub struct Poller {
-    shared: Arc<Shared>,
+    shared: Arc<PollerContext>,
     provider: Arc<Provider>,
     generation: u64,
     slot: Slot,
@@ -73,7 +73,7 @@ impl Poller {
     /// A poller of this generation that goes on where the ledger says.
     #[must_use]
     pub fn new(
-        shared: Arc<Shared>,
+        shared: Arc<PollerContext>,
         provider: Arc<Provider>,
         generation: u64,
         slot: Slot,
@@ -230,7 +230,7 @@ impl Poller {
     }
 
     /// Tells the ledger what came of the poll, and waits where it must not be lost.
-    fn report(&self, outcome: Outcome, began: Time) -> impl Future<Output = Done> + use<> {
+    fn report(&self, outcome: PollOutcome, began: Time) -> impl Future<Output = Done> + use<> {
         let (shared, provider, generation) =
             (Arc::clone(&self.shared), Arc::clone(&self.provider), self.generation);
         // As far as it can be said before the ledger has answered.
@@ -239,11 +239,18 @@ impl Poller {
         let found_out = self.start.trust(true, crate::clock::now());
         async move {
             match outcome {
-                Outcome::Unchanged { validators, companions, full } => {
+                PollOutcome::Unchanged { validators, companions, full } => {
                     Done::Unchanged { validators, companions, full }
                 }
-                Outcome::Failed(trouble) => Done::Failed(trouble),
-                Outcome::Read { snapshot, mut checkpoint, complete, moved_to, denied, turn } => {
+                PollOutcome::Failed(trouble) => Done::Failed(trouble),
+                PollOutcome::Read {
+                    snapshot,
+                    mut checkpoint,
+                    complete,
+                    moved_to,
+                    denied,
+                    turn,
+                } => {
                     checkpoint.next_poll_at = Some(next);
                     checkpoint.full_at = Some(crate::clock::now());
                     (checkpoint.false_304_at, checkpoint.unconditional_until) =
@@ -317,7 +324,7 @@ impl Poller {
                 let reason = format!(
                     "the answer is another page's (its id is {found}, this provider's is {expected})"
                 );
-                self.fail(Trouble::word("wrong_tenant", reason), now, context);
+                self.fail(PollError::word("wrong_tenant", reason), now, context);
             }
             Done::Recorded { recorded: Recorded { verdict: Verdict::Stale, .. }, .. } => {
                 // It was answered, so the next poll is due as always; nothing of it counts, neither
@@ -415,7 +422,7 @@ impl Poller {
         self.finished();
     }
 
-    fn fail(&mut self, trouble: Trouble, now: Time, context: &mut Context<Self>) {
+    fn fail(&mut self, trouble: PollError, now: Time, context: &mut Context<Self>) {
         self.failures = self.failures.saturating_add(1);
         let forget = Arc::make_mut(&mut self.start).failed(&trouble);
         tracing::debug!(
@@ -479,7 +486,7 @@ impl Poller {
 enum Done {
     Unchanged {
         validators: Option<crate::fetch::Validators>,
-        companions: Vec<crate::ledger::Companion>,
+        companions: Vec<crate::ledger::Sidecar>,
         full: bool,
     },
     Recorded {
@@ -490,7 +497,7 @@ enum Done {
         denied: bool,
     },
     Unrecorded(LedgerError),
-    Failed(Trouble),
+    Failed(PollError),
 }
 
 impl Actor for Poller {

@@ -5,17 +5,17 @@ use std::pin::pin;
 
 use url::Url;
 
-use super::companions::{self, Asked, Brought};
+use super::admission::{ParsePermit, Permit};
+use super::context::PollerContext;
+use super::detection::{Held, Recognised, recognise};
+use super::error::{PollError, not_offered};
 use super::host_load;
-use super::recognise::{Held, Recognised, recognise};
-use super::shared::Shared;
-use super::trouble::{Trouble, not_offered};
+use super::sidecars::{self, Asked, FetchedSidecar};
 use super::verify;
-use super::work::{Place, Turn};
 use crate::config::Provider;
 use crate::document::Shape;
 use crate::fetch::{Answer, Fetched, Polled, Request, Validators};
-use crate::ledger::{Binding, Checkpoint, Companion};
+use crate::ledger::{Binding, Checkpoint, Sidecar};
 use crate::snapshot::Snapshot;
 use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source, detect};
 
@@ -27,13 +27,13 @@ const FOLLOWING: u32 = 5;
 
 /// What one poll came to.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum PollOutcome {
     /// 304, or the same bytes: nothing was parsed.
     Unchanged {
         /// Validators the answer itself carried, where they may be others than those sent.
         validators: Option<Validators>,
         /// The documents beside the first, none of which has changed.
-        companions: Vec<Companion>,
+        companions: Vec<Sidecar>,
         /// Whether the page was asked for in full, to see whether its validators mean something.
         full: bool,
     },
@@ -50,13 +50,13 @@ pub enum Outcome {
         /// Whether the server says "not modified" of what the snapshot comes from.
         denied: bool,
         /// To be held as long as the snapshot is.
-        turn: Turn,
+        turn: ParsePermit,
     },
     /// Nothing usable.
-    Failed(Trouble),
+    Failed(PollError),
 }
 
-impl Outcome {
+impl PollOutcome {
     /// In a word, for whoever stands beside the client.
     fn polled(&self) -> Polled<'_> {
         match self {
@@ -105,38 +105,43 @@ pub struct Examined {
 }
 
 /// Recognises and reads a provider once, whatever is known of it.
-pub async fn examine(shared: &Shared, provider: &Provider) -> Result<Examined, Trouble> {
+pub async fn examine(shared: &PollerContext, provider: &Provider) -> Result<Examined, PollError> {
     let held = Held::default();
     let Recognised { source, url, answer, reason } =
         recognise(shared, provider, true, &held).await?;
     let place = held.into_place();
     let first = First { url: url.clone(), answer, brought: None, denied: false };
     match read(shared, provider, &Start::default(), source, first, place).await? {
-        Outcome::Read { mut snapshot, moved_to, .. } => {
+        PollOutcome::Read { mut snapshot, moved_to, .. } => {
             snapshot.settle(crate::clock::now());
             Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
         }
-        Outcome::Failed(trouble) => Err(trouble),
-        Outcome::Unchanged { .. } => {
-            Err(Trouble::word("unchanged", "a first answer cannot be unchanged"))
+        PollOutcome::Failed(trouble) => Err(trouble),
+        PollOutcome::Unchanged { .. } => {
+            Err(PollError::word("unchanged", "a first answer cannot be unchanged"))
         }
     }
 }
 
 /// Polls once, in this place. Does not touch the ledger.
-pub async fn poll(shared: &Shared, provider: &Provider, start: &Start, place: Place) -> Outcome {
+pub async fn poll(
+    shared: &PollerContext,
+    provider: &Provider,
+    start: &Start,
+    place: Permit,
+) -> PollOutcome {
     shared.client.began(&provider.id);
-    let outcome = attempt(shared, provider, start, place).await.unwrap_or_else(Outcome::Failed);
+    let outcome = attempt(shared, provider, start, place).await.unwrap_or_else(PollOutcome::Failed);
     shared.client.ended(&provider.id, outcome.polled());
     outcome
 }
 
 async fn attempt(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     start: &Start,
-    mut place: Place,
-) -> Result<Outcome, Trouble> {
+    mut place: Permit,
+) -> Result<PollOutcome, PollError> {
     let bound =
         start.checkpoint.binding.as_ref().filter(|_| start.unread < RECOGNISE_AFTER).and_then(
             |binding| {
@@ -153,7 +158,7 @@ async fn attempt(
         // By reference: handed over, it would be there twice as long as the host is waited for.
         let request = request(provider, url, source.accept(), validators);
         let fetched = place.asking(pin!(shared.client.get(request))).await;
-        let fetched = fetched.map_err(|failure| Trouble::from(failure).at(&provider.url, url))?;
+        let fetched = fetched.map_err(|failure| PollError::from(failure).at(&provider.url, url))?;
         let (same, carried) = match fetched {
             Fetched::NotModified { validators: carried, .. } => {
                 let sent = &start.checkpoint.validators;
@@ -186,13 +191,12 @@ async fn attempt(
         let asked = if companions.is_empty() {
             Asked::Unchanged(companions)
         } else {
-            Box::pin(companions::ask(shared, provider, source, companions, in_full, &mut place))
-                .await
+            Box::pin(sidecars::ask(shared, provider, source, companions, in_full, &mut place)).await
         };
         let brought = match asked {
             Asked::Unchanged(companions) => {
                 let full = start.verify;
-                return Ok(Outcome::Unchanged { validators: carried, companions, full });
+                return Ok(PollOutcome::Unchanged { validators: carried, companions, full });
             }
             Asked::Changed(brought) => brought,
         };
@@ -224,17 +228,17 @@ async fn attempt(
 
 /// The first document, whatever was known of it.
 async fn whole(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
     url: &Url,
-    place: &mut Place,
-) -> Result<Answer, Trouble> {
+    place: &mut Permit,
+) -> Result<Answer, PollError> {
     let request = following(request(provider, url, source.accept(), None));
     match place.asking(shared.client.get(request)).await? {
         Fetched::Body(answer) => Ok(*answer),
         Fetched::NotModified { .. } => {
-            Err(Trouble::word("unexpected_304", "304 to a request without conditions"))
+            Err(PollError::word("unexpected_304", "304 to a request without conditions"))
         }
     }
 }
@@ -285,13 +289,13 @@ pub(super) fn following(mut request: Request<'_>) -> Request<'_> {
 /// Reads the first document, fetches what else it takes, and reads all of it. What goes wrong says
 /// where the first document came from, if not from where it was asked for.
 async fn read(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     start: &Start,
     source: &'static dyn Source,
     first: First,
-    place: Place,
-) -> Result<Outcome, Trouble> {
+    place: Permit,
+) -> Result<PollOutcome, PollError> {
     let asked = first.url.clone();
     let led_to = detect::led_to(&asked, &first.answer.document.url);
     let read = read_documents(shared, provider, start, source, first, place).await;
@@ -299,13 +303,13 @@ async fn read(
 }
 
 async fn read_documents(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     start: &Start,
     source: &'static dyn Source,
     first: First,
-    mut place: Place,
-) -> Result<Outcome, Trouble> {
+    mut place: Permit,
+) -> Result<PollOutcome, PollError> {
     let First { url: document_url, answer, brought, denied } = first;
     let limits = Limits { max_items: provider.settings.max_items };
     let Answer { document, validators, body_hash, moved_to, .. } = answer;
@@ -318,7 +322,7 @@ async fn read_documents(
     let (first, read, details) = shared
         .reading
         .read(&provider.id, move || {
-            if let Some(details) = source.glance(&document, &known) {
+            if let Some(details) = source.prefetch(&document, &known) {
                 return Ok::<_, ParseError>((document, None, details));
             }
             let documents =
@@ -328,7 +332,7 @@ async fn read_documents(
             Ok((documents.first, Some(snapshot), details))
         })
         .await
-        .map_err(Trouble::from)??;
+        .map_err(PollError::from)??;
     let Whole { snapshot, complete, companions, turn } = if let Some(snapshot) =
         read.filter(|_| details.is_empty())
     {
@@ -353,7 +357,7 @@ async fn read_documents(
         companions,
         ..Checkpoint::default()
     };
-    Ok(Outcome::Read {
+    Ok(PollOutcome::Read {
         snapshot: Box::new(snapshot),
         checkpoint: Box::new(checkpoint),
         complete,
@@ -369,7 +373,7 @@ struct First {
     url: Url,
     answer: Answer,
     /// The document beside it that has changed, where that is why.
-    brought: Option<Box<Brought>>,
+    brought: Option<Box<FetchedSidecar>>,
     /// Whether its server says "not modified" of it, or of the document beside it.
     denied: bool,
 }
@@ -379,20 +383,20 @@ struct Whole {
     snapshot: Snapshot,
     /// Whether no detail that was asked for is missing.
     complete: bool,
-    companions: Vec<Companion>,
-    turn: Turn,
+    companions: Vec<Sidecar>,
+    turn: ParsePermit,
 }
 
 /// Fetches the details and reads all documents together; without the details, where those cannot be
 /// read.
 async fn read_with_details(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
     alone: Documents,
-    (details, mut brought): (Vec<Detail>, Option<Box<Brought>>),
-    mut place: Place,
-) -> Result<Whole, Trouble> {
+    (details, mut brought): (Vec<Detail>, Option<Box<FetchedSidecar>>),
+    mut place: Permit,
+) -> Result<Whole, PollError> {
     let limits = Limits { max_items: provider.settings.max_items };
     let (mut documents, mut complete, mut companions) = (alone.clone(), true, Vec::new());
     for detail in details {
@@ -406,7 +410,7 @@ async fn read_with_details(
             Ok(Fetched::Body(answer)) if answer.document.shape() == Shape::Html => {}
             Ok(Fetched::Body(answer)) => {
                 shared.work.weigh(&mut place, answer.document.body.len());
-                let (document, companion) = companions::of(detail.url, *answer);
+                let (document, companion) = sidecars::of(detail.url, *answer);
                 documents.details.push((detail.role, document));
                 companions.push((detail.role, companion));
             }
@@ -427,7 +431,7 @@ async fn read_with_details(
     let with_details = !documents.details.is_empty();
     match parse(shared, provider, source, documents, limits).await {
         Ok(snapshot) => {
-            companions.retain(|(role, _)| source.is_companion(role, &snapshot));
+            companions.retain(|(role, _)| source.is_sidecar(role, &snapshot));
             let companions = companions.into_iter().map(|(_, companion)| companion).collect();
             Ok(Whole { snapshot, complete, companions, turn })
         }
@@ -445,12 +449,12 @@ async fn read_with_details(
 }
 
 async fn parse(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
     documents: Documents,
     limits: Limits,
-) -> Result<Snapshot, Trouble> {
+) -> Result<Snapshot, PollError> {
     Ok(shared
         .reading
         .read(&provider.id, move || source::read(source, &documents, limits))
@@ -464,17 +468,17 @@ mod tests {
     use crate::config::{Filter, Settings};
     use crate::fetch::{Client, ClientOptions};
     use crate::ledger::Ledger;
+    use crate::poller::admission::Admission;
     use crate::poller::filters::Compared;
-    use crate::poller::reading::Reading;
-    use crate::poller::work::Work;
+    use crate::poller::parse_pool::ParsePool;
 
     #[tokio::test]
     async fn a_poll_carries_no_more_than_an_unchanged_one_needs() {
-        let shared = Shared {
+        let shared = PollerContext {
             client: Client::new(ClientOptions::default()).unwrap(),
             ledger: Ledger::default(),
-            reading: Reading::unmarked(1),
-            work: Work::default(),
+            reading: ParsePool::unmarked(1),
+            work: Admission::default(),
             filters: Compared::default(),
             anchor: Anchor::now(),
             once: None,

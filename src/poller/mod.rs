@@ -17,21 +17,21 @@
 //! hash.
 
 pub mod actor;
-mod companions;
+pub mod admission;
+mod context;
 pub mod cycle;
+mod detection;
+mod error;
 pub mod filters;
 pub mod host_load;
+pub mod parse_pool;
 mod progress;
-pub mod reading;
-mod recognise;
 pub mod schedule;
-mod shared;
+mod sidecars;
 mod start;
-mod trouble;
 mod verify;
-pub mod work;
 
 pub use actor::{Poller, Sabotage};
+pub use context::PollerContext;
+pub use error::PollError;
 pub use progress::Progress;
-pub use shared::Shared;
-pub use trouble::Trouble;

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::backoff::Growing;
+use crate::backoff::ExponentialBackoff;
 use crate::config::Settings;
 use crate::event::Time;
 use crate::fetch::FailureKind;
@@ -114,7 +114,7 @@ pub fn after_failure(
     now: Time,
     rng: &mut fastrand::Rng,
 ) -> Time {
-    let growing = Growing::new(settings.backoff.initial, settings.backoff.max);
+    let growing = ExponentialBackoff::new(settings.backoff.initial, settings.backoff.max);
     let delay = match kind {
         Some(FailureKind::Gone) => GONE_EVERY.min(settings.max_wait).max(settings.backoff.max),
         // Nothing there: it may come back, but nobody is waiting for us.

@@ -2,7 +2,7 @@
 //! same.
 
 use super::cycle::Start;
-use super::trouble::Trouble;
+use super::error::PollError;
 use super::verify;
 use crate::config::Provider;
 use crate::event::Time;
@@ -34,7 +34,7 @@ impl Start {
 
     /// A poll has failed. Answers whether the next request must not be conditional: what was
     /// answered could not be read, and a 304 to it must not pass for a good answer.
-    pub fn failed(&mut self, trouble: &Trouble) -> bool {
+    pub fn failed(&mut self, trouble: &PollError) -> bool {
         let forget = trouble.kind.is_none();
         if forget || matches!(trouble.kind, Some(FailureKind::NotFound | FailureKind::Gone)) {
             self.unread = self.unread.saturating_add(1);
@@ -57,7 +57,7 @@ mod tests {
             ..Start::default()
         };
         for (trouble, forget, unread) in [
-            (Trouble::word("malformed", "cut"), true, 1),
+            (PollError::word("malformed", "cut"), true, 1),
             (Failure::new(FailureKind::NotFound, "404").into(), false, 1),
             (Failure::new(FailureKind::Timeout, "no answer").into(), false, 0),
         ] {

@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
+use super::admission::Permit;
+use super::context::PollerContext;
 use super::cycle::{following, request};
-use super::shared::Shared;
-use super::work::Place;
 use crate::config::Provider;
 use crate::event::Time;
 use crate::fetch::{Fetched, Validators};
@@ -66,12 +66,12 @@ pub(super) fn distrust_until(checkpoint: &Checkpoint, now: Time) -> Time {
 /// Whether the server answers "not modified" to these validators, of a body that is known to differ
 /// from the one they came with.
 pub(super) async fn denies_change(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
     url: &Url,
     validators: &Validators,
-    place: &mut Place,
+    place: &mut Permit,
 ) -> bool {
     if validators.is_empty() {
         return false;

@@ -14,11 +14,11 @@ use crate::config::{self, Provider};
 use crate::event::Time;
 use crate::fetch::{BuildError, Client, ClientOptions};
 use crate::ledger::{Binding, Ledger, LedgerError, ScratchLedger};
-use crate::poller::Shared;
+use crate::poller::PollerContext;
+use crate::poller::admission::Admission;
 use crate::poller::cycle::Start;
 use crate::poller::filters::Compared;
-use crate::poller::reading::Reading;
-use crate::poller::work::Work;
+use crate::poller::parse_pool::ParsePool;
 use crate::record::{self, Entry, Line, Poll, Reader, RecordingError};
 use crate::source;
 use crate::text::one_line;
@@ -60,11 +60,11 @@ pub fn play(
         proxy_from_environment: false,
         ..ClientOptions::default()
     })?;
-    let shared = Shared {
+    let shared = PollerContext {
         client: client.with_tap(Arc::clone(&answers) as _),
         ledger: Ledger::default(),
-        reading: Reading::unmarked(1),
-        work: Work::default(),
+        reading: ParsePool::unmarked(1),
+        work: Admission::default(),
         filters: Compared::default(),
         anchor: Anchor::now(),
         once: None,
@@ -111,7 +111,7 @@ pub(super) struct Watched {
 
 pub(super) struct Player<'a> {
     configured: Option<&'a [Arc<Provider>]>,
-    pub(super) shared: Shared,
+    pub(super) shared: PollerContext,
     pub(super) answers: Arc<Answers>,
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) ledger: ScratchLedger,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::play::{Player, ReplayError, Watched};
 use crate::event::Time;
 use crate::ledger::{Failed, Record, Recorded, Unchanged, Verdict};
-use crate::poller::Trouble;
-use crate::poller::cycle::{self, Outcome, Start};
+use crate::poller::PollError;
+use crate::poller::cycle::{self, PollOutcome, Start};
 
 /// Of a row of unchanged polls at most so many are looked at again, where the present program would
 /// have found something in them.
@@ -62,7 +62,7 @@ impl Player<'_> {
         self.summary.polls += 1;
         watched.polled = at;
         match outcome {
-            Outcome::Unchanged { validators, companions, full } => {
+            PollOutcome::Unchanged { validators, companions, full } => {
                 let checkpoint = &mut watched.start.checkpoint;
                 checkpoint.companions = companions;
                 if full {
@@ -82,7 +82,7 @@ impl Player<'_> {
                 watched.succeeded(at);
                 self.failing.remove(&provider.id);
             }
-            Outcome::Read { snapshot, mut checkpoint, complete, denied, turn, .. } => {
+            PollOutcome::Read { snapshot, mut checkpoint, complete, denied, turn, .. } => {
                 checkpoint.full_at = Some(at);
                 (checkpoint.false_304_at, checkpoint.unconditional_until) =
                     watched.start.trust(denied, at);
@@ -101,7 +101,7 @@ impl Player<'_> {
                     let reason = format!(
                         "the answer is another page's (its id is {found}, this provider's is {expected})"
                     );
-                    return self.fail(id, &Trouble::word("wrong_tenant", reason), at);
+                    return self.fail(id, &PollError::word("wrong_tenant", reason), at);
                 }
                 if denied && verdict != Verdict::Changed {
                     let checkpoint = &mut record.checkpoint;
@@ -122,12 +122,12 @@ impl Player<'_> {
                 watched.succeeded(at);
                 self.failing.remove(&provider.id);
             }
-            Outcome::Failed(trouble) => return self.fail(id, &trouble, at),
+            PollOutcome::Failed(trouble) => return self.fail(id, &trouble, at),
         }
         Ok(())
     }
 
-    fn fail(&mut self, id: &str, trouble: &Trouble, at: Time) -> Result<(), ReplayError> {
+    fn fail(&mut self, id: &str, trouble: &PollError, at: Time) -> Result<(), ReplayError> {
         let Some(watched) = self.watched.get_mut(id) else { return Ok(()) };
         self.summary.failed += 1;
         watched.failures = watched.failures.saturating_add(1);

@@ -12,8 +12,8 @@ use actix::{
 };
 
 use super::{Cursor, Recorded, Sink, SinkError};
-use crate::backoff::Growing;
-use crate::ledger::{AddSink, Delivered, Ledger, Nudge, Reader, SinkTrouble};
+use crate::backoff::ExponentialBackoff;
+use crate::ledger::{AddSink, Delivered, Ledger, Reader, SinkHealth, Wake};
 
 /// Events handed to a sink at once.
 const BATCH: usize = 1000;
@@ -105,7 +105,7 @@ impl SinkActor {
             Ok(0) => {}
             Ok(_) => {
                 self.tell_cursor(context);
-                context.notify(Nudge);
+                context.notify(Wake);
             }
             Err(error) => self.failed(&error),
         }
@@ -143,7 +143,7 @@ impl SinkActor {
 
     fn failed(&mut self, error: &SinkError) {
         self.open = false;
-        let delay = Growing::new(Duration::from_millis(200), Duration::from_secs(10))
+        let delay = ExponentialBackoff::new(Duration::from_millis(200), Duration::from_secs(10))
             .delay(self.failures, &mut fastrand::Rng::new());
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(Instant::now() + delay);
@@ -154,7 +154,7 @@ impl SinkActor {
                 reason,
                 "cannot deliver: events are kept and delivered once it works again"
             );
-            self.ledger.tell(SinkTrouble { id: self.sink.id().to_owned(), trouble: Some(reason) });
+            self.ledger.tell(SinkHealth { id: self.sink.id().to_owned(), trouble: Some(reason) });
         }
     }
 
@@ -175,9 +175,9 @@ impl SinkActor {
         );
     }
 
-    fn tend(&mut self, reopen: bool, context: &mut Context<Self>) {
+    fn maintain(&mut self, reopen: bool, context: &mut Context<Self>) {
         if self.open {
-            match self.sink.tend(reopen) {
+            match self.sink.maintain(reopen) {
                 Ok(None) => {}
                 Ok(Some(cursor)) => {
                     self.cursor = Some(cursor);
@@ -210,15 +210,15 @@ impl Actor for SinkActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.run_interval(TEND, |actor, context| actor.tend(false, context));
+        context.run_interval(TEND, |actor, context| actor.maintain(false, context));
         self.pump(context);
     }
 }
 
-impl Handler<Nudge> for SinkActor {
+impl Handler<Wake> for SinkActor {
     type Result = ();
 
-    fn handle(&mut self, _: Nudge, context: &mut Self::Context) {
+    fn handle(&mut self, _: Wake, context: &mut Self::Context) {
         self.pump(context);
     }
 }
@@ -228,7 +228,7 @@ impl Handler<Reopen> for SinkActor {
 
     fn handle(&mut self, _: Reopen, context: &mut Self::Context) {
         self.not_before = None;
-        self.tend(true, context);
+        self.maintain(true, context);
     }
 }
 

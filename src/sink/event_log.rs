@@ -373,7 +373,7 @@ impl Sink for EventLogSink {
         Ok(cursor)
     }
 
-    fn tend(&mut self, reopen: bool) -> Result<Option<Cursor>, SinkError> {
+    fn maintain(&mut self, reopen: bool) -> Result<Option<Cursor>, SinkError> {
         let Some(mut active) = self.active.take() else {
             return Ok(None);
         };

@@ -2,20 +2,20 @@
 //! The ledger never waits for them.
 
 pub mod actor;
-mod beyond;
 mod console;
 mod event_log;
 mod lock;
 mod log_file;
-mod reader;
+mod log_reader;
+mod recovery;
 mod resume;
 mod rotate;
 mod tail;
 
-pub use beyond::Beyond;
 pub use console::ConsoleSink;
 pub use event_log::{EventLogSink, WriteClock};
-pub use reader::{LogLine, LogReader};
+pub use log_reader::{LogLine, LogReader};
+pub use recovery::LogRecovery;
 pub use rotate::LogFileFormat;
 
 use crate::event::StatusEvent;
@@ -68,7 +68,7 @@ pub trait Sink: Send {
     ///
     /// # Errors
     /// As [`Sink::deliver`].
-    fn tend(&mut self, reopen: bool) -> Result<Option<Cursor>, SinkError> {
+    fn maintain(&mut self, reopen: bool) -> Result<Option<Cursor>, SinkError> {
         let _ = reopen;
         Ok(None)
     }

@@ -10,12 +10,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::children::{PollerChild, SinkChild};
-use super::lane::Lane;
 use super::reload;
 use super::restart::Restarts;
+use super::worker::Worker;
 use crate::config::{Provider, Supervision};
 use crate::ledger::{self, Ledger, LedgerActor, Loaded};
-use crate::poller::Shared;
+use crate::poller::PollerContext;
 use crate::poller::schedule::{Slot, slots};
 use crate::sink::Sink;
 
@@ -37,11 +37,11 @@ pub struct Options {
     /// Whom to watch.
     pub providers: Vec<Arc<Provider>>,
     /// To open it again.
-    pub ledger_options: ledger::Options,
+    pub ledger_options: ledger::LedgerOptions,
     /// Where to deliver.
     pub sinks: Vec<(String, SinkFactory)>,
     /// What all pollers share.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<PollerContext>,
     /// Providers whose document was being read when the process last died.
     pub died: Vec<String>,
     /// Threads for pollers.
@@ -62,7 +62,7 @@ pub struct Supervisor {
     pub(super) ledger_arbiter: Arbiter,
     pub(super) ledger_restarts: Restarts,
     pub(super) ledger_since: Instant,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) lanes: Vec<Worker>,
     pub(super) pollers: HashMap<String, PollerChild>,
     pub(super) sinks: HashMap<String, SinkChild>,
     pub(super) generation: u64,
@@ -79,7 +79,7 @@ impl Supervisor {
     #[must_use]
     pub fn new(mut options: Options, first: LedgerActor) -> Self {
         options.lanes = options.lanes.max(1);
-        let lanes = (0..options.lanes).map(|_| Lane::new()).collect();
+        let lanes = (0..options.lanes).map(|_| Worker::new()).collect();
         Self {
             ledger: options.shared.ledger.clone(),
             ledger_first: Some(first),

@@ -16,9 +16,9 @@ pub mod actor;
 mod child;
 mod children;
 mod handlers;
-mod lane;
 pub mod reload;
 pub mod restart;
+mod worker;
 
 pub use actor::{Options, Supervisor};
 pub use handlers::{Ending, Reload, Shutdown, WhatToBreak};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backoff::Growing;
+use crate::backoff::ExponentialBackoff;
 use crate::config::Supervision;
 
 /// The restarts of one child.
@@ -34,7 +34,8 @@ impl Restarts {
         rng: &mut fastrand::Rng,
     ) -> Decision {
         let intensity = policy.intensity;
-        let growing = Growing::new(policy.restart_backoff.initial, policy.restart_backoff.max);
+        let growing =
+            ExponentialBackoff::new(policy.restart_backoff.initial, policy.restart_backoff.max);
         if ran > intensity.within {
             self.in_a_row = 0;
             self.recent.clear();

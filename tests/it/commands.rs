@@ -9,7 +9,9 @@ use std::time::Duration;
 use actix::Actor;
 use statuswatch::config::{Filter, FirstRun, Provider, Rotation, Settings};
 use statuswatch::event::{Impact, Kind, Status};
-use statuswatch::ledger::{Checkpoint, LedgerActor, Options, Query, Reader, Record, Resume, Watch};
+use statuswatch::ledger::{
+    Checkpoint, LedgerActor, LedgerOptions, Query, Reader, Record, Resume, Watch,
+};
 use statuswatch::sink::{Cursor, EventLogSink, LogFileFormat, Recorded, Sink};
 use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 
@@ -289,7 +291,7 @@ fn watched() -> tempfile::TempDir {
         status: updates.last().unwrap().status,
         impact,
         updates,
-        ..Incident::new(Kind::Incident, id, format!("Trouble {id}"))
+        ..Incident::new(Kind::Incident, id, format!("PollError {id}"))
     };
     let snapshot = Snapshot {
         page: Page { id: Some("page1".to_owned()), impact: Some(Impact::None), ..Page::default() },
@@ -315,7 +317,7 @@ fn watched() -> tempfile::TempDir {
     let state = dir.path().join("state");
     actix::System::new().block_on(async move {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
-        let ledger = LedgerActor::open(Options {
+        let ledger = LedgerActor::open(LedgerOptions {
             state_dir: state,
             keep: Duration::from_hours(400 * 24),
             fatal,
@@ -358,7 +360,7 @@ fn status_shows_what_is_open() {
     assert_eq!(output.status.code(), Some(0));
     assert!(err.starts_with("No run is watching"), "{err}");
     assert!(out.contains("Acme Cloud  Partial outage  1     fresh"), "{out}");
-    assert!(out.contains("Acme Cloud: Trouble one\n  Identified, major"), "{out}");
+    assert!(out.contains("Acme Cloud: PollError one\n  Identified, major"), "{out}");
     assert!(!out.contains('\u{1b}'), "colour in a pipe: {out}");
 
     let (_, out, _) = run(dir.path(), &["status", "acme", "--json", "--state", "state"]);
@@ -406,7 +408,7 @@ fn history_selects() {
     }
     let (_, out, _) = run(dir.path(), &["history"]);
     assert!(
-        out.starts_with("SEQ") && out.contains("Trouble one") && out.lines().count() == 5,
+        out.starts_with("SEQ") && out.contains("PollError one") && out.lines().count() == 5,
         "{out}"
     );
     assert_eq!(run(dir.path(), &["history", "--since", "soon"]).0.status.code(), Some(2));

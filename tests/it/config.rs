@@ -31,7 +31,7 @@ fn good(text: &str) -> Config {
     read(text).unwrap_or_else(|error| panic!("{error}")).config
 }
 
-fn mistakes(text: &str) -> Vec<statuswatch::config::Mistake> {
+fn mistakes(text: &str) -> Vec<statuswatch::config::Diagnostic> {
     match read(text) {
         Err(ConfigError::Invalid(mistakes)) => mistakes,
         other => panic!("accepted or unreadable: {other:?}"),

@@ -533,7 +533,7 @@ fn what_is_no_feed_is_an_error() {
 #[test]
 fn recognition_names_the_format() {
     let recognise = |body: &str| {
-        feed().recognise(&Document::new(
+        feed().detect(&Document::new(
             Url::parse("https://x.example/").unwrap(),
             None,
             body.to_owned(),

@@ -20,8 +20,8 @@ use statuswatch::event::{
     Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, parse_time,
 };
 use statuswatch::ledger::{
-    Binding, Checkpoint, LedgerActor, Options, Query, Reader, Record, Recorded, Resume, Verdict,
-    Watch,
+    Binding, Checkpoint, LedgerActor, LedgerOptions, Query, Reader, Record, Recorded, Resume,
+    Verdict, Watch,
 };
 use statuswatch::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, UnreadTimes, Update, UpdateId,
@@ -71,7 +71,7 @@ impl World {
 
     async fn start(dir: &tempfile::TempDir, provider: &Arc<Provider>) -> Addr<LedgerActor> {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
-        let options = Options {
+        let options = LedgerOptions {
             state_dir: dir.path().to_owned(),
             keep: Duration::from_hours(400 * 24),
             fatal,
@@ -163,7 +163,7 @@ fn incident(id: &str, updates: Vec<Update>) -> Incident {
         status,
         impact: Impact::Minor,
         updates,
-        ..Incident::new(Kind::Incident, id, format!("Trouble {id}"))
+        ..Incident::new(Kind::Incident, id, format!("PollError {id}"))
     }
 }
 
@@ -270,7 +270,7 @@ fn updates_edits_and_several_at_once() {
         assert_eq!(news[0].update_id.as_deref(), Some("1"));
 
         // Another title, other white space, another order of components: nothing.
-        trouble.title = "Trouble everywhere".to_owned();
+        trouble.title = "PollError everywhere".to_owned();
         trouble.updates[2].text = " Fixed.\n".to_owned();
         trouble.components.push(Component {
             id: None,
@@ -289,7 +289,7 @@ fn updates_edits_and_several_at_once() {
         assert_eq!(news[0].previous_impact, Some(Impact::Minor));
         assert_eq!(news[0].impact, Impact::Major);
         assert_eq!(news[0].message, None);
-        assert_eq!(news[0].title, "Trouble everywhere");
+        assert_eq!(news[0].title, "PollError everywhere");
     });
 }
 

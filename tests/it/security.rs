@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use statuswatch::event::Impact;
 use statuswatch::fake::platform::{PLATFORMS, Platform};
-use statuswatch::fake::{Authority, Fault, Flaw, Provider, Server, World};
+use statuswatch::fake::{Authority, CertificateFlaw, Fault, Provider, Server, World};
 
 const SECRET: &str = "S3CRET-t0ken-7f";
 
@@ -395,8 +395,9 @@ async fn an_encrypted_page_never_leads_to_one_that_is_not() {
     let authority = Authority::new().unwrap();
     let (sealed, trap) = (page("sealed"), page("trap"));
     let plain = Server::start(World::new([trap])).await.unwrap();
-    let server =
-        Server::start(World::new([sealed.clone()]).tls(&authority, Flaw::None)).await.unwrap();
+    let server = Server::start(World::new([sealed.clone()]).tls(&authority, CertificateFlaw::None))
+        .await
+        .unwrap();
     sealed.fault(Fault::Redirect {
         to: format!("{}api/v2/summary.json", plain.url("trap")),
         code: 302,

@@ -11,7 +11,7 @@ use statuswatch::event::{Impact, Status};
 use statuswatch::fake::platform::Statuspage;
 use statuswatch::fake::{Posted, Provider, Request, Server, World};
 use statuswatch::ledger::StateLock;
-use statuswatch::pipeline::{How, Pipeline};
+use statuswatch::pipeline::{Pipeline, RunOptions};
 use statuswatch::poller::Sabotage;
 use statuswatch::supervisor::WhatToBreak;
 
@@ -76,7 +76,7 @@ impl Story {
 }
 
 fn start(config: &Config) -> Pipeline {
-    let how = How {
+    let how = RunOptions {
         once: false,
         console: Console { format: ConsoleFormat::Off },
         console_writer: Arc::new(|| Box::new(std::io::sink())),

@@ -8,7 +8,9 @@ use flate2::read::GzDecoder;
 use rustls::pki_types::pem::PemObject as _;
 use statuswatch::event::Impact;
 use statuswatch::fake::platform::{IncidentIo, Rss, Statuspage};
-use statuswatch::fake::{Authority, Charset, Fault, Flaw, Provider, RetryAfter, Server, World};
+use statuswatch::fake::{
+    Authority, CertificateFlaw, Charset, Fault, Provider, RetryAfter, Server, World,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -297,11 +299,11 @@ async fn tls_is_trusted_by_its_authority_alone_and_only_without_a_flaw() {
     let authority = Authority::new().unwrap();
     let stranger = Authority::new().unwrap();
     for (flaw, trusted, good) in [
-        (Flaw::None, &authority, true),
-        (Flaw::None, &stranger, false),
-        (Flaw::Expired, &authority, false),
-        (Flaw::WrongName, &authority, false),
-        (Flaw::SelfSigned, &authority, false),
+        (CertificateFlaw::None, &authority, true),
+        (CertificateFlaw::None, &stranger, false),
+        (CertificateFlaw::Expired, &authority, false),
+        (CertificateFlaw::WrongName, &authority, false),
+        (CertificateFlaw::SelfSigned, &authority, false),
     ] {
         let provider = provider("northwind", &Statuspage);
         let server = Server::start(World::new([provider]).tls(&authority, flaw)).await.unwrap();

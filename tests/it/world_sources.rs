@@ -47,7 +47,7 @@ fn read(provider: &Provider) -> Snapshot {
     };
     let by: Vec<&str> = SOURCES
         .iter()
-        .filter(|source| source.recognise(&first).is_some())
+        .filter(|source| source.detect(&first).is_some())
         .map(|source| source.name())
         .collect();
     assert_eq!(by, [source.name()], "{}", platform.name());

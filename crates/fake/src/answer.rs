@@ -21,7 +21,7 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, Vec<u8>)>,
     pub(super) body: Body,
-    pub(super) conduct: Conduct,
+    pub(super) conduct: WireFault,
     pub(super) keep_alive: bool,
     pub(super) silent_close: bool,
     pub(super) delay: std::time::Duration,
@@ -38,7 +38,7 @@ pub(super) enum Body {
 
 /// How the answer goes over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Conduct {
+pub(super) enum WireFault {
     /// As HTTP wants it.
     Proper,
     /// See [`Fault`] for each of these.
@@ -69,7 +69,7 @@ impl Answer {
             status,
             headers: Vec::new(),
             body,
-            conduct: Conduct::Proper,
+            conduct: WireFault::Proper,
             keep_alive: true,
             silent_close: false,
             delay,
@@ -200,9 +200,9 @@ fn decide(
             }
             plain(inner, Some(&state), path, head, now)
         }
-        Fault::Garbage => conduct(Conduct::Garbage),
-        Fault::Hang => conduct(Conduct::Hang),
-        Fault::Closed => conduct(Conduct::Refuse),
+        Fault::Garbage => conduct(WireFault::Garbage),
+        Fault::Hang => conduct(WireFault::Hang),
+        Fault::Closed => conduct(WireFault::Refuse),
         // What remains sends the present document, whole or not, whatever the client knows already.
         Fault::SlowHeaders(_)
         | Fault::SlowBody(_)
@@ -245,13 +245,13 @@ fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time)
     }
     let mut answer = respond(&behaviour, &document, &validators, head);
     match fault {
-        Fault::SlowHeaders(step) => answer.conduct = Conduct::SlowHeaders(*step),
-        Fault::SlowBody(step) => answer.conduct = Conduct::SlowBody(*step),
-        Fault::Reset => answer.conduct = Conduct::Reset,
-        Fault::Truncated => answer.conduct = Conduct::Truncated,
-        Fault::CutChunked => answer.conduct = Conduct::CutChunked,
-        Fault::CutAt(length) => answer.conduct = Conduct::CutAt(*length),
-        Fault::WrongLength => answer.conduct = Conduct::WrongLength,
+        Fault::SlowHeaders(step) => answer.conduct = WireFault::SlowHeaders(*step),
+        Fault::SlowBody(step) => answer.conduct = WireFault::SlowBody(*step),
+        Fault::Reset => answer.conduct = WireFault::Reset,
+        Fault::Truncated => answer.conduct = WireFault::Truncated,
+        Fault::CutChunked => answer.conduct = WireFault::CutChunked,
+        Fault::CutAt(length) => answer.conduct = WireFault::CutAt(*length),
+        Fault::WrongLength => answer.conduct = WireFault::WrongLength,
         Fault::BrokenGzip => {
             answer.body = Body::Bytes(bodies::broken_gzip(&document.body));
             answer.header("Content-Encoding", "gzip");
@@ -355,7 +355,7 @@ fn stranger(now: Time) -> State {
     state
 }
 
-fn conduct(conduct: Conduct) -> Answer {
+fn conduct(conduct: WireFault) -> Answer {
     let mut answer = Answer::new(200, Body::Bytes(Bytes::new()));
     answer.conduct = conduct;
     answer

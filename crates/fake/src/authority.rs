@@ -23,7 +23,7 @@ pub enum AuthorityError {
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Flaw {
+pub enum CertificateFlaw {
     /// Nothing.
     #[default]
     None,
@@ -69,20 +69,20 @@ impl Authority {
     pub(super) fn server(
         &self,
         address: IpAddr,
-        flaw: Flaw,
+        flaw: CertificateFlaw,
     ) -> Result<Arc<ServerConfig>, AuthorityError> {
-        let names = if flaw == Flaw::WrongName {
+        let names = if flaw == CertificateFlaw::WrongName {
             vec!["elsewhere.example".to_owned()]
         } else {
             vec!["localhost".to_owned(), address.to_string()]
         };
         let mut params = CertificateParams::new(names)?;
-        if flaw == Flaw::Expired {
+        if flaw == CertificateFlaw::Expired {
             params.not_before = date_time_ymd(2019, 1, 1);
             params.not_after = date_time_ymd(2020, 1, 1);
         }
         let key = KeyPair::generate()?;
-        let certificate = if flaw == Flaw::SelfSigned {
+        let certificate = if flaw == CertificateFlaw::SelfSigned {
             params.self_signed(&key)?
         } else {
             params.signed_by(&key, &self.issuer)?

@@ -26,7 +26,7 @@ mod universe;
 mod validators;
 mod wire;
 
-pub use authority::{Authority, AuthorityError, Flaw};
+pub use authority::{Authority, AuthorityError, CertificateFlaw};
 pub use fault::{Behaviour, Charset, Etag, Fault, RetryAfter};
 pub use log::Request;
 pub use provider::{Clock, Provider};

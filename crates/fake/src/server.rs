@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::{Answer, Conduct, answer};
-use super::authority::{Authority, Flaw};
+use super::answer::{Answer, WireFault, answer};
+use super::authority::{Authority, CertificateFlaw};
 use super::head::read_head;
 use super::log::{Log, Request};
 use super::provider::Provider;
@@ -24,7 +24,7 @@ use super::wire::{Wire, write_answer};
 pub struct World<'a> {
     providers: Vec<Provider>,
     address: IpAddr,
-    tls: Option<(&'a Authority, Flaw)>,
+    tls: Option<(&'a Authority, CertificateFlaw)>,
 }
 
 impl<'a> World<'a> {
@@ -47,7 +47,7 @@ impl<'a> World<'a> {
 
     /// With TLS, by a certificate of `authority` that has this flaw.
     #[must_use]
-    pub fn tls(mut self, authority: &'a Authority, flaw: Flaw) -> Self {
+    pub fn tls(mut self, authority: &'a Authority, flaw: CertificateFlaw) -> Self {
         self.tls = Some((authority, flaw));
         self
     }
@@ -295,7 +295,7 @@ async fn converse(
             None => Answer::page(404, "Not Found"),
         };
         let status =
-            (!matches!(answer.conduct, Conduct::Hang | Conduct::Garbage | Conduct::Refuse))
+            (!matches!(answer.conduct, WireFault::Hang | WireFault::Garbage | WireFault::Refuse))
                 .then_some(answer.status);
         let mut arrival = hub.log.arrived(Request {
             at: Instant::now(),

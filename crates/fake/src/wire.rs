@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::answer::{Answer, Body, Conduct};
+use super::answer::{Answer, Body, WireFault};
 use super::log::Arrival;
 
 /// A connection, plain or encrypted.
@@ -91,12 +91,12 @@ pub(super) async fn write_answer(
         wire.pause(answer.delay).await?;
     }
     let after = match answer.conduct {
-        Conduct::Refuse => {
+        WireFault::Refuse => {
             arrival.release();
             wire.reset();
             return Ok(None);
         }
-        Conduct::Reset => {
+        WireFault::Reset => {
             let body = bytes_of(answer);
             wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival)
                 .await?;
@@ -105,30 +105,30 @@ pub(super) async fn write_answer(
             wire.reset();
             return Ok(None);
         }
-        Conduct::Hang => After::Over,
-        Conduct::Garbage => {
+        WireFault::Hang => After::Over,
+        WireFault::Garbage => {
             wire.write(b"\x00\x01\x02 this is no HTTP \xff\xfe\r\n\r\nat all\r\n", arrival).await?;
             After::Over
         }
-        Conduct::Proper => proper(&mut wire, answer, is_head, None, arrival).await?,
-        Conduct::SlowHeaders(step) => {
+        WireFault::Proper => proper(&mut wire, answer, is_head, None, arrival).await?,
+        WireFault::SlowHeaders(step) => {
             proper(&mut wire, answer, is_head, Some(step), arrival).await?
         }
-        Conduct::SlowBody(step) => {
+        WireFault::SlowBody(step) => {
             let body = bytes_of(answer);
             wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival)
                 .await?;
             slowly(&mut wire, &body, step, arrival).await?;
             After::Open
         }
-        Conduct::Truncated => {
+        WireFault::Truncated => {
             let body = bytes_of(answer);
             wire.write(&status_and_headers(answer, Framing::Length(body.len() as u64)), arrival)
                 .await?;
             wire.write(half(&body), arrival).await?;
             After::Over
         }
-        Conduct::WrongLength => {
+        WireFault::WrongLength => {
             let body = bytes_of(answer);
             wire.write(
                 &status_and_headers(answer, Framing::Length(half(&body).len() as u64)),
@@ -139,13 +139,13 @@ pub(super) async fn write_answer(
             wire.write(&body, arrival).await?;
             After::Over
         }
-        Conduct::CutAt(length) => {
+        WireFault::CutAt(length) => {
             let body = bytes_of(answer);
             wire.write(&status_and_headers(answer, Framing::Close), arrival).await?;
             wire.write(body.get(..length).unwrap_or(&body), arrival).await?;
             After::Over
         }
-        Conduct::CutChunked => {
+        WireFault::CutChunked => {
             let body = bytes_of(answer);
             wire.write(&status_and_headers(answer, Framing::Chunked), arrival).await?;
             wire.write(format!("{:x}\r\n", body.len()).as_bytes(), arrival).await?;
@@ -154,13 +154,13 @@ pub(super) async fn write_answer(
             After::Over
         }
     };
-    if answer.conduct != Conduct::Hang {
+    if answer.conduct != WireFault::Hang {
         arrival.release();
     }
     if after == After::Open && answer.keep_alive && !answer.silent_close {
         return Ok(Some(wire));
     }
-    if answer.conduct == Conduct::Hang {
+    if answer.conduct == WireFault::Hang {
         wire.until_gone().await?;
     } else {
         wire.finish().await?;

@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use self::messages::{Messages, with_window, written};
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, Written, in_order, json, marks, words};
+use super::support::fields::{self, Id};
+use super::support::{Items, List, Order, RawUpdate, json, order_updates, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -134,8 +134,8 @@ impl Source for Adobe {
         if known { Url::parse(FIRST).into_iter().collect() } else { Vec::new() }
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        marks::<StatusEvents>(document)
+    fn detect(&self, document: &Document) -> Option<String> {
+        sniff::<StatusEvents>(document)
             .map(|_| "the document has the shape of Adobe's status events".to_owned())
     }
 
@@ -193,7 +193,7 @@ fn incident(
 ) -> Result<Incident, ParseError> {
     let list: List = wire.products.into_values().collect();
     let products: Vec<Product> = items.nested("products", &list)?;
-    let mut updates: BTreeMap<String, Written> = BTreeMap::new();
+    let mut updates: BTreeMap<String, RawUpdate> = BTreeMap::new();
     let mut components = Vec::with_capacity(products.len());
     let mut severities = Vec::with_capacity(products.len());
     let mut open = products.is_empty();
@@ -219,7 +219,7 @@ fn incident(
                 Status::Completed => Status::Resolved,
                 status => status,
             };
-            let written = Written::new(status, fields::moment_of(key), entry.text(messages));
+            let written = RawUpdate::new(status, fields::moment_of(key), entry.text(messages));
             updates.entry(key.clone()).or_insert(written);
         }
     }
@@ -228,7 +228,7 @@ fn incident(
         status: if open { Status::Investigating } else { Status::Resolved },
         impact: Impact::worst(severities),
         started_at: updates.values().filter_map(|written| written.at).min(),
-        updates: in_order(updates.into_values(), Order::OldestFirst),
+        updates: order_updates(updates.into_values(), Order::OldestFirst),
         ..Incident::new(
             Kind::Incident,
             wire.id.0,
@@ -257,7 +257,7 @@ fn maintenance(
     let components: Vec<Component> = products.iter().map(named).collect();
     let start = wire.scheduled_date.or(wire.start_time).or(wire.started_on);
     let end = wire.completed_on.or(wire.end_time);
-    let mut updates: BTreeMap<&str, Written> = BTreeMap::new();
+    let mut updates: BTreeMap<&str, RawUpdate> = BTreeMap::new();
     for (key, entry) in products.iter().flat_map(|product| &product.history) {
         let text = with_window(&entry.text(messages), start, end);
         // A word that says nothing of where it stands is none of "in progress" either.
@@ -266,13 +266,13 @@ fn maintenance(
             _ => planned(&entry.status),
         };
         let at = fields::moment_of(key);
-        updates.entry(key).or_insert_with(|| Written::new(status, at, text));
+        updates.entry(key).or_insert_with(|| RawUpdate::new(status, at, text));
     }
-    let mut updates: Vec<Written> = updates.into_values().collect();
+    let mut updates: Vec<RawUpdate> = updates.into_values().collect();
     let text = with_window(&written(wire.message.as_deref()), start, end);
     if updates.is_empty() && !text.is_empty() {
         // No update is told of; the words come with the announcement.
-        updates.push(Written::new(Status::Scheduled, start, text));
+        updates.push(RawUpdate::new(Status::Scheduled, start, text));
     }
     let entries = products.iter().flat_map(|product| &product.history);
     let maintenance = Incident {
@@ -280,7 +280,7 @@ fn maintenance(
         started_at: wire.started_on.filter(|_| status != Status::Scheduled).or(start),
         scheduled_for: start,
         scheduled_until: end,
-        updates: in_order(updates, Order::OldestFirst),
+        updates: order_updates(updates, Order::OldestFirst),
         ..Incident::new(
             Kind::Maintenance,
             wire.id.0,
@@ -334,7 +334,7 @@ fn status(word: &str) -> Status {
         ("cancelled", Status::Resolved),
         ("dismissed", Status::Resolved),
     ];
-    words::look_up(word, WORDS).unwrap_or(Status::Update)
+    vocabulary::lookup(word, WORDS).unwrap_or(Status::Update)
 }
 
 fn severity(word: &str) -> Impact {
@@ -345,7 +345,7 @@ fn severity(word: &str) -> Impact {
         ("Trivial", Impact::None),
         ("Maintenance", Impact::Maintenance),
     ];
-    words::look_up(word, WORDS).unwrap_or(Impact::Unknown)
+    vocabulary::lookup(word, WORDS).unwrap_or(Impact::Unknown)
 }
 
 fn state(impact: Impact) -> ComponentStatus {

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, at, json, lenient, marks, prose, words};
+use super::support::fields::{self, Id};
+use super::support::{Items, List, at, json, lenient, prose, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{
@@ -87,8 +87,8 @@ impl Source for Apple {
             .collect()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let status = marks::<Listed>(&unwrap(document)?)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let status = sniff::<Listed>(&unwrap(document)?)?;
         lenient::read::<Service>(status.services.first()?.get()).ok()?;
         Some("the document lists services as Apple's system status does".to_owned())
     }
@@ -226,7 +226,7 @@ fn epoch_ms_of(milliseconds: Option<i64>) -> Option<Time> {
 }
 
 fn is_maintenance(event: &Event) -> bool {
-    words::look_up(&event.status_type, &[("Maintenance", ())]).is_some()
+    vocabulary::lookup(&event.status_type, &[("Maintenance", ())]).is_some()
 }
 
 fn status(event: &Event) -> Status {
@@ -238,7 +238,7 @@ fn status(event: &Event) -> Status {
         ("upcoming", Status::Scheduled),
         ("scheduled", Status::Scheduled),
     ];
-    words::look_up(&event.state, &table).unwrap_or(Status::Update)
+    vocabulary::lookup(&event.state, &table).unwrap_or(Status::Update)
 }
 
 fn impact(kind: &str) -> Impact {
@@ -249,7 +249,7 @@ fn impact(kind: &str) -> Impact {
         ("Maintenance", Impact::Maintenance),
         ("Available", Impact::None),
     ];
-    words::look_up(kind, KINDS).unwrap_or(Impact::Unknown)
+    vocabulary::lookup(kind, KINDS).unwrap_or(Impact::Unknown)
 }
 
 fn state(kind: &str) -> ComponentStatus {
@@ -260,5 +260,5 @@ fn state(kind: &str) -> ComponentStatus {
         ("Maintenance", ComponentStatus::UnderMaintenance),
         ("Available", ComponentStatus::Operational),
     ];
-    words::look_up(kind, KINDS).unwrap_or(ComponentStatus::Unknown)
+    vocabulary::lookup(kind, KINDS).unwrap_or(ComponentStatus::Unknown)
 }

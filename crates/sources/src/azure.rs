@@ -48,7 +48,7 @@ impl Source for Azure {
         Url::parse(FEED).into_iter().collect()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         is_one(document).then(|| "the RSS feed of Azure's status page".to_owned())
     }
 

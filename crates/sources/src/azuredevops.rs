@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, candidates, json, lenient, marks, words};
+use super::support::fields::{self, Id};
+use super::support::{Items, List, candidates, json, lenient, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::ComponentStatus;
@@ -60,8 +60,8 @@ impl Source for AzureDevOps {
         if page.host_str() == Some(HOST) { candidates(page, &[PATH]) } else { Vec::new() }
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let health = marks::<Health>(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let health = sniff::<Health>(document)?;
         lenient::read::<Service>(health.services.first()?.get()).ok()?;
         Some("the document lists services and geographies as Azure DevOps does".to_owned())
     }
@@ -139,5 +139,5 @@ fn state(health: &str) -> ComponentStatus {
         ("2", ComponentStatus::DegradedPerformance),
         ("1", ComponentStatus::MajorOutage),
     ];
-    words::look_up(health, STATES).unwrap_or(ComponentStatus::Unknown)
+    vocabulary::lookup(health, STATES).unwrap_or(ComponentStatus::Unknown)
 }

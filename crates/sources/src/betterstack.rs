@@ -11,10 +11,11 @@ use chrono::{NaiveDate, NaiveTime};
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id, References};
-use super::shared::words::look_up;
-use super::shared::{
-    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, lenient, link, marks, prose,
+use super::support::fields::{self, Id, References};
+use super::support::vocabulary::lookup;
+use super::support::{
+    Items, List, MAX_NAME, Order, RawUpdate, candidates, json, lenient, link, order_updates, prose,
+    sniff,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -168,8 +169,8 @@ impl Source for BetterStack {
         candidates(page, &["index.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let index = marks::<Index>(document).filter(|index| index.data.kind == "status_page")?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let index = sniff::<Index>(document).filter(|index| index.data.kind == "status_page")?;
         Some(format!("a JSON:API document of a Better Stack status page, id {}", index.data.id))
     }
 
@@ -260,7 +261,7 @@ fn page(data: &Data) -> Page {
         name: (!name.is_empty()).then_some(name),
         url: if host.is_empty() { None } else { link(&format!("https://{host}")) },
         version: None,
-        impact: Some(look_up(&attributes.aggregate_state, IMPACT).unwrap_or(Impact::Unknown)),
+        impact: Some(lookup(&attributes.aggregate_state, IMPACT).unwrap_or(Impact::Unknown)),
         ..Page::default()
     }
 }
@@ -281,7 +282,7 @@ fn sort(items: &mut Items, included: List) -> HashMap<String, List> {
 fn resource(item: Item<Resource>, sections: &HashMap<Id, String>) -> Component {
     let group = item.attributes.status_page_section_id.and_then(|id| sections.get(&id));
     let group = group.map(|name| one_line(name, MAX_NAME)).filter(|name| !name.is_empty());
-    let status = look_up(&item.attributes.status, COMPONENT).unwrap_or(ComponentStatus::Unknown);
+    let status = lookup(&item.attributes.status, COMPONENT).unwrap_or(ComponentStatus::Unknown);
     component(Some(item.id.0), one_line(&item.attributes.public_name, MAX_NAME), group, status)
 }
 
@@ -306,7 +307,7 @@ fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> I
     let impact = words
         .map(|affected| affected.status.as_str())
         .chain([attributes.aggregate_state.as_str()])
-        .filter_map(|word| look_up(word, IMPACT))
+        .filter_map(|word| lookup(word, IMPACT))
         .filter(|impact| *impact != Impact::None)
         .max_by_key(|impact| impact.rank());
     let mut incident = Incident::new(kind, id.0, one_line(&attributes.title, MAX_NAME));
@@ -323,13 +324,13 @@ fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> I
     let written = ours.iter().enumerate().map(|(place, (id, update))| {
         let (at, text) = (update.published_at, prose(&update.message));
         let written = match end(kind, update) {
-            Some(end) => Written::new(end, at, text),
-            None if place == 0 => Written::concluded(begin(kind), at, text),
-            None => Written::new(Status::Update, at, text),
+            Some(end) => RawUpdate::new(end, at, text),
+            None if place == 0 => RawUpdate::concluded(begin(kind), at, text),
+            None => RawUpdate::new(Status::Update, at, text),
         };
-        Written { id: Some(id.0.clone()), ..written }
+        RawUpdate { id: Some(id.0.clone()), ..written }
     });
-    incident.updates = in_order(written, Order::OldestFirst);
+    incident.updates = order_updates(written, Order::OldestFirst);
     let over = attributes.aggregate_state == "resolved";
     incident.status = match kind {
         Kind::Maintenance => stage(&attributes, over, &incident.components, context.newest),
@@ -361,7 +362,7 @@ fn affects(kind: Kind, affected: &Affected, context: &Context<'_>) -> Option<Com
         return Some(known.clone());
     }
     Some(Component {
-        status: look_up(&affected.status, COMPONENT).unwrap_or(ComponentStatus::Unknown),
+        status: lookup(&affected.status, COMPONENT).unwrap_or(ComponentStatus::Unknown),
         ..known.clone()
     })
 }

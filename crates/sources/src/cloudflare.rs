@@ -16,8 +16,8 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, MAX_NAME, candidates, json, marks, words};
+use super::support::fields::{self, Id};
+use super::support::{Items, List, MAX_NAME, candidates, json, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Kind, Status, Time};
@@ -99,8 +99,8 @@ impl Source for Cloudflare {
         candidates(page, &["api/v3/summary"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let answer: Answer = marks(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let answer: Answer = sniff(document)?;
         answer.success.then(|| "the document has the shape of Cloudflare Status".to_owned())
     }
 
@@ -149,18 +149,18 @@ fn incident(items: &mut Items, wire: Item, by_id: &ById<'_>) -> Result<Incident,
     let parts: Vec<Part> =
         items.nested("components", &wire.components).map_err(|error| error.to_string())?;
     let mut incident = Incident::new(Kind::Incident, wire.id.0, wire.name);
-    incident.status = match words::status(&wire.status) {
+    incident.status = match vocabulary::status(&wire.status) {
         Status::Update if wire.resolved_at.is_some() => Status::Resolved,
         status => status,
     };
     // An incident without harm says "none"; what is not said is not known.
-    incident.impact = words::impact(&wire.impact);
+    incident.impact = vocabulary::impact(&wire.impact);
     incident.started_at = wire.starts_at.or(wire.created_at);
     incident.components = parts.into_iter().map(|part| named(part, by_id)).collect();
     incident.updates = wire
         .last_update
         .filter(|latest| !latest.message.is_empty() || latest.created_at.is_some())
-        .map(|latest| (words::status(&latest.status), latest))
+        .map(|latest| (vocabulary::status(&latest.status), latest))
         .map(|(status, latest)| Update {
             id: UpdateId::Latest,
             status,
@@ -185,5 +185,5 @@ fn named(part: Part, by_id: &ById<'_>) -> Component {
 
 fn state(word: &str) -> ComponentStatus {
     const OWN: &[(&str, ComponentStatus)] = &[("critical", ComponentStatus::MajorOutage)];
-    words::look_up(word, OWN).unwrap_or_else(|| words::component(word))
+    vocabulary::lookup(word, OWN).unwrap_or_else(|| vocabulary::component(word))
 }

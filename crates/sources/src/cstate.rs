@@ -11,9 +11,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::feed::Feed;
-use super::shared::fields;
-use super::shared::words::look_up;
-use super::shared::{Items, List, MAX_NAME, at, candidates, json, link, marks};
+use super::support::fields;
+use super::support::vocabulary::lookup;
+use super::support::{Items, List, MAX_NAME, at, candidates, json, link, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
@@ -96,8 +96,8 @@ impl Source for CState {
         candidates(page, &["index.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let index = marks::<Index>(document).filter(|index| index.is == "index")?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let index = sniff::<Index>(document).filter(|index| index.is == "index")?;
         Some(format!("the index of a cState site, version {}", one_line(&index.version, 20)))
     }
 
@@ -114,7 +114,7 @@ impl Source for CState {
         let mut issues: BTreeMap<String, Incident> = BTreeMap::new();
         for system in &systems {
             let group = one_line(&system.category, MAX_NAME);
-            let status = look_up(&system.status, STATE).unwrap_or(ComponentStatus::Unknown);
+            let status = lookup(&system.status, STATE).unwrap_or(ComponentStatus::Unknown);
             let name = one_line(&system.name, MAX_NAME);
             // Names are all there is.
             snapshot.components.push(component(
@@ -152,7 +152,7 @@ impl Source for CState {
         snapshot.page = Page {
             name: (!title.is_empty()).then_some(title),
             url: link(&index.base),
-            impact: Some(look_up(&index.summary, IMPACT).unwrap_or(Impact::Unknown)),
+            impact: Some(lookup(&index.summary, IMPACT).unwrap_or(Impact::Unknown)),
             ..Page::default()
         };
         snapshot.rejected = items.into_rejected();
@@ -181,7 +181,7 @@ fn incident(id: String, issue: &Issue, snapshot: &Snapshot) -> Incident {
         (false, true) => Status::Update,
         (false, false) => Status::Investigating,
     };
-    incident.impact = look_up(&issue.severity, IMPACT).unwrap_or(Impact::Unknown);
+    incident.impact = lookup(&issue.severity, IMPACT).unwrap_or(Impact::Unknown);
     incident.url = link(&issue.permalink);
     incident.started_at = issue.created;
     let affects = |name: &&String| {

@@ -13,9 +13,10 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{
-    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, words,
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, MAX_NAME, Order, RawUpdate, candidates, json, link, order_updates, sniff,
+    vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -126,8 +127,8 @@ impl Source for Datadog {
         candidates(page, &["config.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let config: Config = marks(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let config: Config = sniff(document)?;
         is_uuid(&config.id).then(|| {
             format!(
                 "the document has the shape of a Datadog status page and the prefix \"{}\"",
@@ -217,7 +218,7 @@ fn incident(items: &mut Items, wire: Item) -> Result<Incident, String> {
     let now = affected(items, &wire.components_affected)?;
     let (updates, worst) = timeline(items, &wire.timeline)?;
     let mut incident = Incident::new(Kind::Incident, wire.id.0, wire.title);
-    incident.status = match words::status(&wire.current_status) {
+    incident.status = match vocabulary::status(&wire.current_status) {
         Status::Update if wire.resolved => Status::Resolved,
         status => status,
     };
@@ -225,7 +226,7 @@ fn incident(items: &mut Items, wire: Item) -> Result<Incident, String> {
     incident.impact = present.or(worst).unwrap_or(Impact::Unknown);
     incident.started_at = wire.published_date;
     incident.components = now;
-    incident.updates = in_order(updates, Order::NewestFirst);
+    incident.updates = order_updates(updates, Order::NewestFirst);
     Ok(incident)
 }
 
@@ -237,7 +238,7 @@ fn maintenance(items: &mut Items, wire: Planned) -> Result<Incident, String> {
         ("canceled", Status::Completed),
     ];
     let word = wire.current_status.or(wire.status).unwrap_or_default();
-    let status = words::look_up(&word, WORDS).ok_or_else(|| {
+    let status = vocabulary::lookup(&word, WORDS).ok_or_else(|| {
         format!("{}: nobody knows the status \"{}\"", wire.id, one_line(&word, 40))
     })?;
     let components = affected(items, &wire.components_affected)?;
@@ -248,23 +249,23 @@ fn maintenance(items: &mut Items, wire: Planned) -> Result<Incident, String> {
     incident.scheduled_for = wire.start_date;
     incident.scheduled_until = wire.completed_date;
     incident.components = components;
-    incident.updates = in_order(updates, Order::NewestFirst);
+    incident.updates = order_updates(updates, Order::NewestFirst);
     Ok(incident)
 }
 
 /// The updates as they are listed, and the worst that one of them says of a component.
-fn timeline(items: &mut Items, list: &List) -> Result<(Vec<Written>, Option<Impact>), String> {
+fn timeline(items: &mut Items, list: &List) -> Result<(Vec<RawUpdate>, Option<Impact>), String> {
     let steps: Vec<Step> = items.nested("timeline", list).map_err(|error| error.to_string())?;
     let mut worst: Option<Impact> = None;
     let mut updates = Vec::with_capacity(steps.len());
     for step in steps {
         let affected = affected(items, &step.components_affected)?;
         worst = worst.into_iter().chain(worst_of(&affected)).max_by_key(|impact| impact.rank());
-        updates.push(Written {
+        updates.push(RawUpdate {
             id: step.id.map(|id| id.0),
             edited_at: step.last_modified_at,
-            ..Written::new(
-                words::status(&step.status),
+            ..RawUpdate::new(
+                vocabulary::status(&step.status),
                 step.started_at.or(step.created_at),
                 step.description,
             )
@@ -296,5 +297,5 @@ fn state(word: &str) -> ComponentStatus {
         ("degraded", ComponentStatus::DegradedPerformance),
         ("maintenance", ComponentStatus::UnderMaintenance),
     ];
-    words::look_up(word, OWN).unwrap_or_else(|| words::component(word))
+    vocabulary::lookup(word, OWN).unwrap_or_else(|| vocabulary::component(word))
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use url::Url;
 
-use super::shared::{fields, json, link, name, prose, words};
+use super::support::{fields, json, link, name, prose, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Impact, Kind, Status};
@@ -72,7 +72,7 @@ impl Source for Described {
         Vec::new()
     }
 
-    fn recognise(&self, _: &Document) -> Option<String> {
+    fn detect(&self, _: &Document) -> Option<String> {
         None
     }
 
@@ -157,11 +157,11 @@ fn incident(map: &JsonMap, item: &Value) -> Result<Incident, String> {
     };
     let status = optional(&map.status).map_or(Status::Update, |word| match meaning(&word) {
         Some(Word::Status(status)) => status,
-        _ => words::status(&word),
+        _ => vocabulary::status(&word),
     });
     let impact = optional(&map.impact).map_or(Impact::Unknown, |word| match meaning(&word) {
         Some(Word::Impact(impact)) => impact,
-        _ => words::impact(&word),
+        _ => vocabulary::impact(&word),
     });
     let planned = matches!(
         status,
@@ -329,6 +329,6 @@ mod tests {
         let url = Url::parse("https://status.acme.example/").unwrap();
         let documents = Documents::only(Document::new(url, None, "[]"));
         assert!(Described.parse(&documents, Limits::default()).is_err());
-        assert!(Described.recognise(&documents.first).is_none());
+        assert!(Described.detect(&documents.first).is_none());
     }
 }

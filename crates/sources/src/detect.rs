@@ -11,7 +11,7 @@ use std::future::Future;
 
 use url::Url;
 
-use super::shared::html_title;
+use super::support::html_title;
 use super::{Documents, Limits, SOURCES, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::redact::redact;
@@ -253,7 +253,7 @@ pub enum Verdict {
 pub fn judge(asked: &Url, document: &Document) -> Verdict {
     let mut broken = None;
     for source in SOURCES {
-        let Some(reason) = source.recognise(document) else {
+        let Some(reason) = source.detect(document) else {
             continue;
         };
         match source.parse(&Documents::only(document.clone()), Limits::default()) {

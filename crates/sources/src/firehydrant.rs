@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::words::{self, look_up};
-use super::shared::{
-    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, marks, prose,
+use super::support::fields::{self, Id};
+use super::support::vocabulary::{self, lookup};
+use super::support::{
+    Items, List, MAX_NAME, Order, RawUpdate, candidates, json, order_updates, prose, sniff,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -126,8 +126,8 @@ impl Source for FireHydrant {
         candidates(page, &["data/payload.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let payload = marks::<Payload>(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let payload = sniff::<Payload>(document)?;
         Some(format!(
             "the payload of a FireHydrant status page, \"{}\"",
             one_line(&payload.config.title, 80)
@@ -191,7 +191,7 @@ fn incident(
     wire: Wire,
     conditions: &HashMap<String, String>,
 ) -> Result<Incident, ParseError> {
-    let impact = look_up(&wire.severity, SEVERITY).unwrap_or(Impact::Unknown);
+    let impact = lookup(&wire.severity, SEVERITY).unwrap_or(Impact::Unknown);
     let kind = if impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
     let entries: Vec<Entry> = items.nested("timeline", &wire.timeline)?;
     let parts: Vec<Part> = items.nested("components of an incident", &wire.components)?;
@@ -203,12 +203,14 @@ fn incident(
         .into_iter()
         .map(|part| {
             let meaning = conditions.get(&part.condition).unwrap_or(&part.condition);
-            let status = look_up(meaning, CONDITION).unwrap_or(ComponentStatus::Unknown);
+            let status = lookup(meaning, CONDITION).unwrap_or(ComponentStatus::Unknown);
             component(Some(part.id.0), one_line(&part.name, MAX_NAME), None, status)
         })
         .collect();
-    incident.updates =
-        in_order(entries.into_iter().filter_map(|entry| update(kind, entry)), Order::NewestFirst);
+    incident.updates = order_updates(
+        entries.into_iter().filter_map(|entry| update(kind, entry)),
+        Order::NewestFirst,
+    );
     let told = incident
         .updates
         .iter()
@@ -225,7 +227,7 @@ fn incident(
 }
 
 /// `**Identified** — text`, a text alone, or a milestone alone.
-fn update(kind: Kind, entry: Entry) -> Option<Written> {
+fn update(kind: Kind, entry: Entry) -> Option<RawUpdate> {
     let mut status = Status::Update;
     let mut text = String::new();
     if let Some(milestone) = entry.details.milestone {
@@ -246,9 +248,9 @@ fn update(kind: Kind, entry: Entry) -> Option<Written> {
     } else {
         status
     };
-    Some(Written {
+    Some(RawUpdate {
         shown_at: entry.occurred,
-        ..Written::new(status, entry.time.or(entry.occurred), text)
+        ..RawUpdate::new(status, entry.time.or(entry.occurred), text)
     })
 }
 
@@ -268,5 +270,5 @@ fn milestone_status(word: &str) -> Status {
         ("mitigated", Status::Monitoring),
         ("closed", Status::Resolved),
     ];
-    look_up(word, &own).unwrap_or_else(|| words::status(word))
+    lookup(word, &own).unwrap_or_else(|| vocabulary::status(word))
 }

@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, json, marks, name, words};
+use super::support::fields::{self, Id};
+use super::support::{Items, List, json, name, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus};
@@ -46,8 +46,8 @@ impl Source for Freshstatus {
         if page.path().contains("/v1/public-components") { vec![page.clone()] } else { Vec::new() }
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let answer: Answer = marks(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let answer: Answer = sniff(document)?;
         let mut known = false;
         walk(
             &answer.components,
@@ -126,7 +126,7 @@ fn walk(
 }
 
 fn state(code: &str) -> ComponentStatus {
-    words::look_up(
+    vocabulary::lookup(
         code,
         &[
             ("OP", ComponentStatus::Operational),

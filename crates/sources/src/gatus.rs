@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Beat, Items, List, MAX_NAME, candidates, json, marks, outage};
+use super::support::fields::{self, Id};
+use super::support::{Items, List, MAX_NAME, Sample, candidates, json, outage, sniff};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Time};
@@ -46,9 +46,9 @@ impl Source for Gatus {
         candidates(page, &["api/v1/endpoints/statuses"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         let endpoints =
-            marks::<Vec<Endpoint>>(document).filter(|endpoints| !endpoints.is_empty())?;
+            sniff::<Vec<Endpoint>>(document).filter(|endpoints| !endpoints.is_empty())?;
         Some(format!("{} endpoints with their results, as Gatus lists them", endpoints.len()))
     }
 
@@ -92,7 +92,7 @@ impl Source for Gatus {
     }
 }
 
-fn read(endpoint: Endpoint) -> (Component, Vec<Beat>) {
+fn read(endpoint: Endpoint) -> (Component, Vec<Sample>) {
     let state = match endpoint.results.last() {
         Some(Outcome { success: true, .. }) => ComponentStatus::Operational,
         Some(Outcome { success: false, .. }) => ComponentStatus::MajorOutage,
@@ -103,7 +103,7 @@ fn read(endpoint: Endpoint) -> (Component, Vec<Beat>) {
     let beats = endpoint
         .results
         .iter()
-        .map(|one| Beat { at: one.timestamp, up: Some(one.success) })
+        .map(|one| Sample { at: one.timestamp, up: Some(one.success) })
         .collect();
     (component(Some(endpoint.key.0), one_line(&endpoint.name, MAX_NAME), group, state), beats)
 }

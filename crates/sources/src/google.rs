@@ -12,9 +12,10 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{
-    Items, List, Order, Written, bases, candidates, in_order, json, lenient, marks, prose, words,
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, Order, RawUpdate, bases, candidates, json, lenient, order_updates, prose, sniff,
+    vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -114,8 +115,8 @@ impl Source for Google {
         candidates(page, &[FILE])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let list = marks::<List>(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let list = sniff::<List>(document)?;
         lenient::read::<Mark>(list.first()?.get()).ok()?;
         Some("the document is a list of incidents as Google's dashboards have it".to_owned())
     }
@@ -194,7 +195,7 @@ fn incident(
         .unwrap_or_default();
     let status = if wire.end.is_some() {
         Status::Resolved
-    } else if words::look_up(&state, &[("AVAILABLE", ())]).is_some() {
+    } else if vocabulary::lookup(&state, &[("AVAILABLE", ())]).is_some() {
         Status::Monitoring
     } else {
         Status::Investigating
@@ -202,9 +203,9 @@ fn incident(
     let first = updates.iter().filter_map(time).min();
     let written = updates.iter().map(|update| {
         let status = if time(update) == first { Status::Investigating } else { Status::Update };
-        Written {
+        RawUpdate {
             edited_at: update.modified,
-            ..Written::concluded(status, time(update), prose(&update.text))
+            ..RawUpdate::concluded(status, time(update), prose(&update.text))
         }
     });
     Ok(Incident {
@@ -217,7 +218,7 @@ fn incident(
             .map(|url| url.to_string()),
         started_at: wire.begin,
         components: components(wire, status),
-        updates: in_order(written, Order::NewestFirst),
+        updates: order_updates(written, Order::NewestFirst),
         ..Incident::new(Kind::Incident, id, one_line(&wire.external_desc, MAX_NAME))
     })
 }
@@ -230,7 +231,7 @@ fn components(wire: &WireIncident, status: Status) -> Vec<Component> {
         ("SERVICE_DISRUPTION", ComponentStatus::DegradedPerformance),
         ("SERVICE_OUTAGE", ComponentStatus::MajorOutage),
     ];
-    let state = match words::look_up(&wire.status_impact, STATES) {
+    let state = match vocabulary::lookup(&wire.status_impact, STATES) {
         _ if status.is_over() => ComponentStatus::Operational,
         state => state.unwrap_or(ComponentStatus::Unknown),
     };
@@ -264,11 +265,11 @@ fn components(wire: &WireIncident, status: Status) -> Vec<Component> {
 }
 
 fn impact(state: &str, severity: &str) -> Impact {
-    let high = words::look_up(severity, &[("high", ())]).is_some();
+    let high = vocabulary::lookup(severity, &[("high", ())]).is_some();
     let table = [
         ("SERVICE_INFORMATION", Impact::None),
         ("SERVICE_DISRUPTION", if high { Impact::Major } else { Impact::Minor }),
         ("SERVICE_OUTAGE", if high { Impact::Critical } else { Impact::Major }),
     ];
-    words::look_up(state, &table).unwrap_or(Impact::Unknown)
+    vocabulary::lookup(state, &table).unwrap_or(Impact::Unknown)
 }

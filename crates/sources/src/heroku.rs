@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{
-    Items, List, Order, candidates, json, lenient, link, marks, oldest_first, prose, sibling, words,
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, Order, candidates, json, lenient, link, oldest_first, prose, sibling, sniff,
+    vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -103,8 +104,8 @@ impl Source for Heroku {
         }
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let current = marks::<Current>(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let current = sniff::<Current>(document)?;
         lenient::read::<System>(current.status.first()?.get()).ok()?;
         Some("the document has the shape of Heroku's status API".to_owned())
     }
@@ -301,7 +302,7 @@ fn word(word: &str) -> Option<Status> {
         ("upcoming", Status::Scheduled),
         ("completed", Status::Completed),
     ];
-    words::look_up(word, WORDS)
+    vocabulary::lookup(word, WORDS)
 }
 
 fn state(colour: &str) -> ComponentStatus {
@@ -311,7 +312,7 @@ fn state(colour: &str) -> ComponentStatus {
         ("red", ComponentStatus::MajorOutage),
         ("blue", ComponentStatus::UnderMaintenance),
     ];
-    words::look_up(colour, COLOURS).unwrap_or(ComponentStatus::Unknown)
+    vocabulary::lookup(colour, COLOURS).unwrap_or(ComponentStatus::Unknown)
 }
 
 /// The worst of the systems; unknown where none is named.
@@ -322,7 +323,8 @@ fn impact(systems: &[Affected]) -> Impact {
         ("red", Impact::Major),
         ("blue", Impact::Maintenance),
     ];
-    let of = |system: &Affected| words::look_up(&system.status, COLOURS).unwrap_or(Impact::Unknown);
+    let of =
+        |system: &Affected| vocabulary::lookup(&system.status, COLOURS).unwrap_or(Impact::Unknown);
     Impact::worst(systems.iter().map(of))
 }
 

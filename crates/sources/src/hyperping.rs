@@ -7,7 +7,9 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::{Items, List, bases, candidates, json, lenient, link, marks, name, words};
+use super::support::{
+    Items, List, bases, candidates, json, lenient, link, name, sniff, vocabulary,
+};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus};
@@ -59,17 +61,17 @@ impl Source for Hyperping {
         candidates(page, &["status.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         // Two fields are few marks: the name of the document is a third.
         if !document.url.path().ends_with("/status.json") {
             return None;
         }
-        let indicator = match marks::<Board>(document) {
+        let indicator = match sniff::<Board>(document) {
             Some(board) => {
                 lenient::read::<Service>(board.services.first()?.get()).ok()?;
                 board.indicator
             }
-            None => marks::<Overall>(document)?.indicator,
+            None => sniff::<Overall>(document)?.indicator,
         };
         let known = state(&indicator) != ComponentStatus::Unknown;
         known.then(|| format!("the document has Hyperping's indicator, \"{indicator}\""))
@@ -79,7 +81,7 @@ impl Source for Hyperping {
         let first = &documents.first;
         let mut items = Items::new(limits);
         let mut page = Page::default();
-        let (indicator, components) = if let Some(board) = marks::<Board>(first) {
+        let (indicator, components) = if let Some(board) = sniff::<Board>(first) {
             if board.services.is_empty() {
                 return Err(ParseError::NotThis {
                     source_name: NAME,
@@ -122,5 +124,5 @@ fn state(indicator: &str) -> ComponentStatus {
         ("outage", ComponentStatus::MajorOutage),
         ("down", ComponentStatus::MajorOutage),
     ];
-    words::look_up(indicator, INDICATORS).unwrap_or(ComponentStatus::Unknown)
+    vocabulary::lookup(indicator, INDICATORS).unwrap_or(ComponentStatus::Unknown)
 }

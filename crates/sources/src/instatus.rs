@@ -14,9 +14,9 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::feed::Feed;
-use super::shared::fields::{self, Id};
-use super::shared::words::{self, look_up};
-use super::shared::{Items, List, MAX_NAME, at, bases, candidates, json, link, marks};
+use super::support::fields::{self, Id};
+use super::support::vocabulary::{self, lookup};
+use super::support::{Items, List, MAX_NAME, at, bases, candidates, json, link, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{
@@ -116,8 +116,8 @@ impl Source for Instatus {
         candidates(page, &["summary.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let summary = marks::<Summary>(document).filter(|summary| summary.status.is_none())?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let summary = sniff::<Summary>(document).filter(|summary| summary.status.is_none())?;
         overall(&summary.page)?;
         Some(format!(
             "the document has the shape of Instatus's summary and the page status \"{}\"",
@@ -191,7 +191,7 @@ impl Source for Instatus {
 
     /// A further update and a further component show in the summary only as far as they move the
     /// state of what is open.
-    fn is_companion(&self, _: &str, snapshot: &Snapshot) -> bool {
+    fn is_sidecar(&self, _: &str, snapshot: &Snapshot) -> bool {
         !snapshot.is_quiet()
     }
 }
@@ -263,15 +263,16 @@ fn notice(kind: Kind, wire: Notice) -> Result<Incident, String> {
             .and_then(|(start, minutes)| start.checked_add_signed(minutes))
             .and_then(expressible);
     } else {
-        incident.impact = look_up(&wire.impact, &[("MINOROUTAGE", Impact::Major)])
-            .unwrap_or_else(|| words::impact(&wire.impact));
+        incident.impact = lookup(&wire.impact, &[("MINOROUTAGE", Impact::Major)])
+            .unwrap_or_else(|| vocabulary::impact(&wire.impact));
         incident.started_at = wire.started.or(wire.start);
     }
     Ok(incident)
 }
 
 fn status(word: &str) -> Status {
-    look_up(word, &[("NOTSTARTEDYET", Status::Scheduled)]).unwrap_or_else(|| words::status(word))
+    lookup(word, &[("NOTSTARTEDYET", Status::Scheduled)])
+        .unwrap_or_else(|| vocabulary::status(word))
 }
 
 /// The id in `…/incident/<id>`, which the feed and old summaries know an incident by.
@@ -312,8 +313,8 @@ fn components(items: &mut Items, document: &Document) -> Result<Vec<Component>, 
         .filter(|(row, _)| skip.insert(row.id.clone()))
         .map(|(row, group)| {
             let group = group.map(|name| one_line(&name, MAX_NAME)).filter(|name| !name.is_empty());
-            let status = look_up(&row.status, &[("MINOROUTAGE", ComponentStatus::PartialOutage)]);
-            let status = status.unwrap_or_else(|| words::component(&row.status));
+            let status = lookup(&row.status, &[("MINOROUTAGE", ComponentStatus::PartialOutage)]);
+            let status = status.unwrap_or_else(|| vocabulary::component(&row.status));
             component(Some(row.id.0), one_line(&row.name, MAX_NAME), group, status)
         })
         .collect())

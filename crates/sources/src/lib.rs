@@ -34,7 +34,6 @@ mod pagerduty;
 mod paypal;
 mod rootly;
 mod salesforce;
-pub mod shared;
 mod site24x7;
 mod slack;
 mod sorry;
@@ -43,6 +42,7 @@ mod statushub;
 mod statusio;
 mod statuspage;
 mod statuspal;
+pub mod support;
 mod upptime;
 mod uptimekuma;
 mod uptimerobot;
@@ -141,7 +141,7 @@ pub trait Source: Sync {
 
     /// Why this document is this platform's, in words for a person; `None` if it is not.
     /// Demands the platform's own marks: never true for another one's documents.
-    fn recognise(&self, document: &Document) -> Option<String>;
+    fn detect(&self, document: &Document) -> Option<String>;
 
     /// Reads the documents of one poll: the first one and those [`Source::details`] asked for.
     ///
@@ -152,7 +152,7 @@ pub trait Source: Sync {
     /// Further documents that are surely needed, seen without reading the whole of the first one;
     /// then it is read only once, with them. `None`: only [`Source::details`] can tell, which never
     /// wants fewer.
-    fn glance(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
+    fn prefetch(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
         let _ = (first, known);
         None
     }
@@ -166,7 +166,7 @@ pub trait Source: Sync {
     /// Whether the detail asked for as `role` may change while the first document does not. Then it
     /// is asked for at each poll until the next snapshot, conditionally; where it has changed, all
     /// documents are read again.
-    fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
+    fn is_sidecar(&self, role: &str, snapshot: &Snapshot) -> bool {
         let _ = (role, snapshot);
         false
     }

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, html_title, lenient, prose, words};
+use super::support::fields::{self, Id};
+use super::support::{Items, List, html_title, lenient, prose, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
@@ -90,7 +90,7 @@ impl Source for Okta {
         }
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         if document.shape() != Shape::Html {
             return None;
         }
@@ -195,10 +195,10 @@ fn read(
 fn incident(kind: Kind, wire: Wire) -> Incident {
     let planned = kind == Kind::Maintenance;
     let open = if planned { Status::Scheduled } else { Status::Investigating };
-    let status = match words::status(&wire.status) {
+    let status = match vocabulary::status(&wire.status) {
         Status::Resolved | Status::Completed | Status::Postmortem if planned => Status::Completed,
         Status::Completed => Status::Resolved,
-        _ if words::look_up(&wire.status, &[("closed", ()), ("complete", ())]).is_some() => {
+        _ if vocabulary::lookup(&wire.status, &[("closed", ()), ("complete", ())]).is_some() => {
             if planned {
                 Status::Completed
             } else {
@@ -227,7 +227,7 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
     let mut affected = names(&wire.features);
     affected.extend(names(&wire.cells));
     let title = if wire.title.trim().is_empty() { &wire.name } else { &wire.title };
-    let stated = words::status(&wire.status) != Status::Update;
+    let stated = vocabulary::status(&wire.status) != Status::Update;
     Incident {
         status,
         basis: if planned && !stated { Basis::Begin } else { Basis::Stated },

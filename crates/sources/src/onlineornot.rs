@@ -13,9 +13,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::feed::Feed;
-use super::shared::fields::{self, Id};
-use super::shared::words::{self, look_up};
-use super::shared::{Items, List, MAX_NAME, at, json, link, marks};
+use super::support::fields::{self, Id};
+use super::support::vocabulary::{self, lookup};
+use super::support::{Items, List, MAX_NAME, at, json, link, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -135,8 +135,8 @@ impl Source for OnlineOrNot {
         place.into_iter().collect()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let answer = marks::<Answer>(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let answer = sniff::<Answer>(document)?;
         let subdomain = one_line(&answer.result.status_page.subdomain, 80);
         Some(format!(
             "the document has the shape of OnlineOrNot's summary of the page \"{subdomain}\""
@@ -199,7 +199,7 @@ impl Source for OnlineOrNot {
                 url: home.as_ref().and_then(|home| link(home.as_str())),
                 version: None,
                 impact: Some(
-                    look_up(&result.status.description, OVERALL).unwrap_or(Impact::Unknown),
+                    lookup(&result.status.description, OVERALL).unwrap_or(Impact::Unknown),
                 ),
                 ..Page::default()
             },
@@ -234,7 +234,7 @@ impl Source for OnlineOrNot {
     }
 
     /// Whether a further update moves anything in the summary is not documented.
-    fn is_companion(&self, _: &str, snapshot: &Snapshot) -> bool {
+    fn is_sidecar(&self, _: &str, snapshot: &Snapshot) -> bool {
         !snapshot.is_quiet()
     }
 }
@@ -265,7 +265,7 @@ fn state(word: &str) -> ComponentStatus {
         ("NO_IMPACT", ComponentStatus::Operational),
         ("MAINTENANCE", ComponentStatus::UnderMaintenance),
     ];
-    look_up(word, &own).unwrap_or_else(|| words::component(word))
+    lookup(word, &own).unwrap_or_else(|| vocabulary::component(word))
 }
 
 /// `planned`: of the list of maintenances.
@@ -277,8 +277,8 @@ fn notice(
 ) -> Result<Incident, String> {
     let affected: Vec<Affected> =
         items.nested("affected components", &wire.components).map_err(|error| error.to_string())?;
-    let impact = look_up(&wire.impact, &[("NO_IMPACT", Impact::None)])
-        .unwrap_or_else(|| words::impact(&wire.impact));
+    let impact = lookup(&wire.impact, &[("NO_IMPACT", Impact::None)])
+        .unwrap_or_else(|| vocabulary::impact(&wire.impact));
     let kind =
         if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));

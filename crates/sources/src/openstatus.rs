@@ -10,9 +10,10 @@ mod feed;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{
-    Items, List, Order, Written, bases, candidates, in_order, json, link, marks, name, prose, words,
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, Order, RawUpdate, bases, candidates, json, link, name, order_updates, prose,
+    sniff, vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -87,11 +88,11 @@ impl Source for OpenStatus {
         candidates(page, &["feed/json", "api/status/summary.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         if feed::is_feed(document) {
             return Some("the document has the shape of openstatus's /feed/json".to_owned());
         }
-        let summary: Summary = marks(document)?;
+        let summary: Summary = sniff(document)?;
         summary.page.id.is_none().then(|| {
             "the document has the shape of openstatus's summary: Statuspage's without a page id"
                 .to_owned()
@@ -134,14 +135,19 @@ impl Source for OpenStatus {
             page: Page {
                 name: (!title.is_empty()).then_some(title),
                 url: link(&summary.page.url),
-                impact: Some(words::impact(&summary.status.indicator)),
+                impact: Some(vocabulary::impact(&summary.status.indicator)),
                 ..Page::default()
             },
             incidents,
             components: components
                 .into_iter()
                 .map(|row| {
-                    snapshot::component(None, name(&row.name), None, words::component(&row.status))
+                    snapshot::component(
+                        None,
+                        name(&row.name),
+                        None,
+                        vocabulary::component(&row.status),
+                    )
                 })
                 .collect(),
             coverage: Coverage { incidents: listing, maintenances: listing, all_components },
@@ -158,7 +164,7 @@ impl Source for OpenStatus {
             return Vec::new();
         }
         let home = bases(&first.url).into_iter().next();
-        let url = home.and_then(|home| super::shared::at(&home, "feed/json"));
+        let url = home.and_then(|home| super::support::at(&home, "feed/json"));
         url.map(|url| Detail { role: FEED, url, optional: true }).into_iter().collect()
     }
 }
@@ -175,17 +181,21 @@ fn read(items: &mut Items, kind: Kind, list: &List) -> Result<Vec<Incident>, Par
         .map(|wire| {
             let updates: Vec<Update> = items.nested("incident_updates", &wire.incident_updates)?;
             let written = updates.into_iter().map(|update| {
-                Written::new(words::status(&update.status), update.created_at, prose(&update.body))
+                RawUpdate::new(
+                    vocabulary::status(&update.status),
+                    update.created_at,
+                    prose(&update.body),
+                )
             });
-            let updates = in_order(written, Order::NewestFirst);
+            let updates = order_updates(written, Order::NewestFirst);
             let window = kind == Kind::Maintenance;
             let new = Incident::new(kind, unique(kind, &wire.id), name(&wire.name));
             Ok(Incident {
-                status: match words::status(&wire.status) {
+                status: match vocabulary::status(&wire.status) {
                     Status::Update if window => new.status,
                     status => status,
                 },
-                basis: if window && words::status(&wire.status) == Status::Update {
+                basis: if window && vocabulary::status(&wire.status) == Status::Update {
                     Basis::Begin
                 } else {
                     Basis::Stated

@@ -12,9 +12,10 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{
-    Items, List, Order, Written, candidates, html, in_order, lenient, name, prose, words,
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, Order, RawUpdate, candidates, html, lenient, name, order_updates, prose,
+    vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
@@ -124,7 +125,7 @@ impl Source for PagerDuty {
         candidates(page, &[""])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         if posts::is_posts(document) {
             return Some(
                 "the address and the shape are those of the posts of PagerDuty's status page"
@@ -181,7 +182,7 @@ impl Source for PagerDuty {
             page: Page {
                 id: Some(data.layout.status_page_id.0),
                 name: (!title.is_empty()).then_some(title),
-                url: super::shared::at(&first.url, "/").map(|url| url.to_string()),
+                url: super::support::at(&first.url, "/").map(|url| url.to_string()),
                 version: None,
                 impact: None,
                 ..Page::default()
@@ -228,21 +229,21 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
             })
             .collect();
     }
-    let postmortem = wire.postmortem.map(|postmortem| Written {
+    let postmortem = wire.postmortem.map(|postmortem| RawUpdate {
         id: Some(postmortem.id.0),
         edited_at: postmortem.updated_at,
-        ..Written::new(Status::Postmortem, postmortem.reported_at, prose(&postmortem.message))
+        ..RawUpdate::new(Status::Postmortem, postmortem.reported_at, prose(&postmortem.message))
     });
-    let written = updates.into_iter().map(|update| Written {
+    let written = updates.into_iter().map(|update| RawUpdate {
         id: Some(update.id.0),
         edited_at: update.updated_at,
-        ..Written::new(
+        ..RawUpdate::new(
             status(&update.status),
             update.reported_at.or(update.created_at),
             prose(&update.message),
         )
     });
-    let updates = in_order(written.chain(postmortem), Order::OldestFirst);
+    let updates = order_updates(written.chain(postmortem), Order::OldestFirst);
     Ok(Incident {
         status: updates.last().map_or(Status::Update, |update| update.status),
         impact,
@@ -295,12 +296,13 @@ fn components(
 
 /// "Detected" follows "investigating" on these pages: the cause is known.
 fn status(word: &str) -> Status {
-    words::look_up(word, &[("detected", Status::Identified)]).unwrap_or_else(|| words::status(word))
+    vocabulary::lookup(word, &[("detected", Status::Identified)])
+        .unwrap_or_else(|| vocabulary::status(word))
 }
 
 fn severity(word: &str) -> Impact {
-    words::look_up(word, &[("all_good", Impact::None), ("outage", Impact::Critical)])
-        .unwrap_or_else(|| words::impact(word))
+    vocabulary::lookup(word, &[("all_good", Impact::None), ("outage", Impact::Critical)])
+        .unwrap_or_else(|| vocabulary::impact(word))
 }
 
 fn state(word: &str) -> ComponentStatus {

@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, bases, candidates, json, lenient, marks, name, words};
+use super::support::fields::{self, Id};
+use super::support::{Items, List, bases, candidates, json, lenient, name, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus};
@@ -48,8 +48,8 @@ impl Source for PayPal {
         candidates(page, &["api/v1/components"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let answer: Answer = marks(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let answer: Answer = sniff(document)?;
         let first: Wire = lenient::read(answer.result.first()?.get()).ok()?;
         (!first.name.is_empty()).then(|| {
             "the components have a state in production and one in the sandbox, as PayPal's"
@@ -97,7 +97,7 @@ fn both(wire: &Wire) -> [Component; 2] {
 }
 
 fn state(word: &str) -> ComponentStatus {
-    words::look_up(
+    vocabulary::lookup(
         word,
         &[
             ("informational", ComponentStatus::Operational),
@@ -105,5 +105,5 @@ fn state(word: &str) -> ComponentStatus {
             ("service_outage", ComponentStatus::MajorOutage),
         ],
     )
-    .unwrap_or_else(|| words::component(word))
+    .unwrap_or_else(|| vocabulary::component(word))
 }

@@ -8,9 +8,9 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::{
-    Items, List, MAX_NAME, Order, Written, candidates, fields, in_order, json, link, marks, prose,
-    words,
+use super::support::{
+    Items, List, MAX_NAME, Order, RawUpdate, candidates, fields, json, link, order_updates, prose,
+    sniff, vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -80,8 +80,8 @@ impl Source for Rootly {
         candidates(page, &["api/v1/status.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let answer = marks::<Answer>(document).filter(|answer| answer.page.id.is_none())?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let answer = sniff::<Answer>(document).filter(|answer| answer.page.id.is_none())?;
         let indicator = one_line(&answer.status.indicator, 20);
         Some(format!("the document has the shape of Rootly's status, which says \"{indicator}\""))
     }
@@ -107,7 +107,7 @@ impl Source for Rootly {
             page: Page {
                 name: (!name.is_empty()).then_some(name),
                 url: link(&answer.page.url),
-                impact: Some(words::impact(&answer.status.indicator)),
+                impact: Some(vocabulary::impact(&answer.status.indicator)),
                 ..Page::default()
             },
             incidents,
@@ -122,10 +122,10 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     let id = identity(&wire.url).ok_or("its link names no incident")?;
     let updates: Vec<Update> =
         items.nested("updates", &wire.incident_updates).map_err(|error| error.to_string())?;
-    let written = updates
-        .into_iter()
-        .map(|one| Written::new(words::status(&one.status), one.created_at, prose(&one.body)));
-    let updates = in_order(written, Order::MostlyNewestFirst);
+    let written = updates.into_iter().map(|one| {
+        RawUpdate::new(vocabulary::status(&one.status), one.created_at, prose(&one.body))
+    });
+    let updates = order_updates(written, Order::MostlyNewestFirst);
     // The incident's own word is that of the team: "started", "mitigated". What was published last
     // counts.
     let newest =
@@ -136,7 +136,7 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
             Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed
         )
     };
-    let own = words::status(&wire.status);
+    let own = vocabulary::status(&wire.status);
     let kind = if wire.impact == "maintenance" || newest.is_some_and(planned) || planned(own) {
         Kind::Maintenance
     } else {
@@ -157,7 +157,7 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     } else {
         incident.started_at = wire.started_at;
         incident.impact =
-            if wire.impact.is_empty() { Impact::Unknown } else { words::impact(&wire.impact) };
+            if wire.impact.is_empty() { Impact::Unknown } else { vocabulary::impact(&wire.impact) };
     }
     incident.url = link(&wire.url);
     incident.updates = updates;

@@ -10,8 +10,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, Order, at, json, lenient, marks, oldest_first, prose, words};
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, Order, at, json, lenient, oldest_first, prose, sniff, vocabulary,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -113,8 +115,8 @@ impl Source for Salesforce {
         if known { Url::parse(FIRST).into_iter().collect() } else { Vec::new() }
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let list = marks::<List>(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let list = sniff::<List>(document)?;
         let known = match list.first() {
             Some(first) => {
                 first.get().starts_with('{') && lenient::read::<Mark>(first.get()).is_ok()
@@ -193,7 +195,7 @@ impl Source for Salesforce {
             .collect()
     }
 
-    fn is_companion(&self, role: &str, _: &Snapshot) -> bool {
+    fn is_sidecar(&self, role: &str, _: &Snapshot) -> bool {
         role == MAINTENANCES
     }
 }
@@ -307,7 +309,7 @@ fn title(wire: &Wire, impacts: &[WireImpact], affected: &[String]) -> String {
 }
 
 fn update(kind: Kind, event: Event) -> Update {
-    let status = match words::status(&event.class) {
+    let status = match vocabulary::status(&event.class) {
         Status::Resolved if kind == Kind::Maintenance => Status::Completed,
         status => status,
     };
@@ -329,8 +331,9 @@ fn worst(impacts: &[WireImpact], core: bool) -> Impact {
     ];
     // An impact that has ended counts only where none lasts.
     let lasting = impacts.iter().filter(|impact| impact.end_time.is_none());
-    let of =
-        |impact: &WireImpact| words::look_up(&impact.severity, &table).unwrap_or(Impact::Unknown);
+    let of = |impact: &WireImpact| {
+        vocabulary::lookup(&impact.severity, &table).unwrap_or(Impact::Unknown)
+    };
     let mut lasting = lasting.map(of).peekable();
     if lasting.peek().is_some() {
         Impact::worst(lasting)

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{
-    Items, List, Order, Written, at, in_order, json, link, marks, prose, sibling, words,
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, Order, RawUpdate, at, json, link, order_updates, prose, sibling, sniff, vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -87,8 +87,8 @@ impl Source for Slack {
         at(&root, CURRENT_PATH).into_iter().collect()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        marks::<Current>(document)
+    fn detect(&self, document: &Document) -> Option<String> {
+        sniff::<Current>(document)
             .map(|_| "the document has the shape of Slack's status API".to_owned())
     }
 
@@ -184,7 +184,7 @@ fn dated(items: &mut Items, wire: WireIncident, order: Order) -> Result<Dated, P
     let begin = if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
     let written = notes.into_iter().map(|note| {
         let status = if note.date_created == opening { begin } else { Status::Update };
-        Written::concluded(status, note.date_created, prose(&note.body))
+        RawUpdate::concluded(status, note.date_created, prose(&note.body))
     });
     let state = if status.is_over() { ComponentStatus::Operational } else { state(&wire.class) };
     let incident = Incident {
@@ -197,7 +197,7 @@ fn dated(items: &mut Items, wire: WireIncident, order: Order) -> Result<Dated, P
             .iter()
             .map(|name| component(None, one_line(name, MAX_NAME), None, state))
             .collect(),
-        updates: in_order(written, order),
+        updates: order_updates(written, order),
         ..Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME))
     };
     Ok(Dated { incident, changed: wire.date_updated })
@@ -222,15 +222,15 @@ fn status(kind: Kind, word: &str) -> Status {
         ("resolved", if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved }),
     ];
     // A planned change that was called off is over, too.
-    words::look_up(word, &table)
+    vocabulary::lookup(word, &table)
         .or_else(|| {
-            words::look_up(
+            vocabulary::lookup(
                 word,
                 &[("scheduled", Status::Scheduled), ("completed", Status::Completed)],
             )
         })
         .or_else(|| {
-            words::look_up(
+            vocabulary::lookup(
                 word,
                 &[("cancelled", Status::Completed), ("canceled", Status::Completed)],
             )
@@ -245,7 +245,7 @@ fn impact(class: &str) -> Impact {
         ("outage", Impact::Major),
         ("maintenance", Impact::Maintenance),
     ];
-    words::look_up(class, CLASSES).unwrap_or(Impact::Unknown)
+    vocabulary::lookup(class, CLASSES).unwrap_or(Impact::Unknown)
 }
 
 fn state(class: &str) -> ComponentStatus {
@@ -255,5 +255,5 @@ fn state(class: &str) -> ComponentStatus {
         ("outage", ComponentStatus::MajorOutage),
         ("maintenance", ComponentStatus::UnderMaintenance),
     ];
-    words::look_up(class, CLASSES).unwrap_or(ComponentStatus::Unknown)
+    vocabulary::lookup(class, CLASSES).unwrap_or(ComponentStatus::Unknown)
 }

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::words::look_up;
-use super::shared::{
-    Items, List, MAX_NAME, Order, Written, candidates, in_order, json, link, marks, oldest_first,
-    prose, sibling,
+use super::support::fields::{self, Id};
+use super::support::vocabulary::lookup;
+use super::support::{
+    Items, List, MAX_NAME, Order, RawUpdate, candidates, json, link, oldest_first, order_updates,
+    prose, sibling, sniff,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -161,14 +161,14 @@ impl Source for Sorry {
         candidates(page, &["api/v1/status"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        if let Some(answer) = marks::<Answer>(document) {
+    fn detect(&self, document: &Document) -> Option<String> {
+        if let Some(answer) = sniff::<Answer>(document) {
             return Some(format!(
                 "the document has the shape of Sorry's status and says \"{}\"",
                 one_line(&answer.page.state_text, 80)
             ));
         }
-        let older = marks::<Older>(document)
+        let older = sniff::<Older>(document)
             .filter(|older| is_older(&document.url) && !older.response.is_empty())?;
         Some(format!("{} components as Sorry's older API lists them", older.response.len()))
     }
@@ -227,7 +227,7 @@ impl Source for Sorry {
 
     /// The state of the page is not moved by every notice; one of several components moves it no
     /// further.
-    fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
+    fn is_sidecar(&self, role: &str, snapshot: &Snapshot) -> bool {
         role == NOTICES || !snapshot.is_quiet()
     }
 }
@@ -243,7 +243,7 @@ fn page(head: Head) -> Page {
         name: (!name.is_empty()).then_some(name),
         url: link(&head.url),
         version: None,
-        impact: Some(look_up(&head.state, STATE).map_or(Impact::Unknown, ComponentStatus::impact)),
+        impact: Some(lookup(&head.state, STATE).map_or(Impact::Unknown, ComponentStatus::impact)),
         ..Page::default()
     }
 }
@@ -258,12 +258,12 @@ fn components(items: &mut Items, list: &List) -> Result<Vec<Component>, ParseErr
 }
 
 fn read(row: Row) -> Component {
-    let status = look_up(&row.state, STATE).unwrap_or(ComponentStatus::Unknown);
+    let status = lookup(&row.state, STATE).unwrap_or(ComponentStatus::Unknown);
     component(Some(row.id.0), one_line(&row.name, MAX_NAME), None, status)
 }
 
 fn status(word: &str) -> Status {
-    look_up(word, STATUS).unwrap_or(Status::Update)
+    lookup(word, STATUS).unwrap_or(Status::Update)
 }
 
 fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
@@ -315,12 +315,12 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
     let mut updates = oldest_first(updates, Order::MostlyNewestFirst, |update| update.created_at);
     // Of several of one time the page says which is the latest.
     updates.sort_by_key(|update| latest_id.as_ref() == Some(&update.id));
-    let written = updates.into_iter().map(|update| Written {
+    let written = updates.into_iter().map(|update| RawUpdate {
         id: Some(update.id.0),
         edited_at: update.updated_at,
-        ..Written::new(status(&update.state), update.created_at, prose(&update.content))
+        ..RawUpdate::new(status(&update.state), update.created_at, prose(&update.content))
     });
-    incident.updates = in_order(written, Order::OldestFirst);
+    incident.updates = order_updates(written, Order::OldestFirst);
     Ok(incident)
 }
 

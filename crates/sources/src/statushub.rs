@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::{bases, candidates, json, marks};
+use super::support::{bases, candidates, json, sniff};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::ComponentStatus;
@@ -42,8 +42,8 @@ impl Source for StatusHub {
         candidates(page, &["api/statuses"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        marks::<Answer>(document).map(|_| "the document has the counters of StatusHub".to_owned())
+    fn detect(&self, document: &Document) -> Option<String> {
+        sniff::<Answer>(document).map(|_| "the document has the counters of StatusHub".to_owned())
     }
 
     fn parse(&self, documents: &Documents, _: Limits) -> Result<Snapshot, ParseError> {

@@ -12,9 +12,11 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::v2::{self, Overall, Page, Read, Reader};
-use super::shared::{ItemByItem, OnePass, Way, candidates, json, marks, quickly, sibling, words};
+use super::support::fields::{self, Id};
+use super::support::v2::{self, Overall, Page, Read, Reader};
+use super::support::{
+    Decode, Lenient, Strict, candidates, json, sibling, sniff, strict_then_lenient, vocabulary,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Impact, Kind, Time};
@@ -32,7 +34,7 @@ pub(super) struct Statuspage;
 
 #[derive(Deserialize)]
 #[serde(bound = "")]
-struct Summary<W: Way> {
+struct Summary<W: Decode> {
     page: Page,
     status: Overall,
     components: W::List<v2::Component>,
@@ -42,21 +44,21 @@ struct Summary<W: Way> {
 
 #[derive(Deserialize)]
 #[serde(bound = "")]
-struct Incidents<W: Way> {
+struct Incidents<W: Decode> {
     page: Page,
     incidents: W::List<v2::Incident<W>>,
 }
 
 #[derive(Deserialize)]
 #[serde(bound = "")]
-struct Maintenances<W: Way> {
+struct Maintenances<W: Decode> {
     page: Page,
     scheduled_maintenances: W::List<v2::Incident<W>>,
 }
 
 /// As much of a summary as decides which histories are needed.
 #[derive(Debug, Deserialize)]
-struct Glance {
+struct Prefetch {
     page: Page,
     incidents: Vec<Glimpse>,
     scheduled_maintenances: Vec<Glimpse>,
@@ -78,30 +80,31 @@ impl Source for Statuspage {
         candidates(page, &["api/v2/summary.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         let id = if is_incidents_file(&document.url) {
-            marks::<Incidents<ItemByItem>>(document)?.page.id
+            sniff::<Incidents<Lenient>>(document)?.page.id
         } else {
-            marks::<Summary<ItemByItem>>(document)?.page.id
+            sniff::<Summary<Lenient>>(document)?.page.id
         };
         is_page_id(&id)
             .then(|| format!("the document has the shape of Statuspage and its page id \"{id}\""))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
-        quickly(
+        strict_then_lenient(
             documents,
-            || read::<OnePass>(documents, limits),
-            || read::<ItemByItem>(documents, limits),
+            || read::<Strict>(documents, limits),
+            || read::<Lenient>(documents, limits),
         )
     }
 
-    fn glance(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
+    fn prefetch(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
         if is_incidents_file(&first.url) {
             return None;
         }
-        let glance: Glance = marks(first).filter(|glance: &Glance| is_page_id(&glance.page.id))?;
-        let maintenance = |item: &Glimpse| words::impact(&item.impact) == Impact::Maintenance;
+        let glance: Prefetch =
+            sniff(first).filter(|glance: &Prefetch| is_page_id(&glance.page.id))?;
+        let maintenance = |item: &Glimpse| vocabulary::impact(&item.impact) == Impact::Maintenance;
         let maintained =
             !glance.scheduled_maintenances.is_empty() || glance.incidents.iter().any(maintenance);
         let listed: Vec<&str> = glance
@@ -126,7 +129,7 @@ impl Source for Statuspage {
     }
 }
 
-fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
     if is_incidents_file(&documents.first.url) {
         return read_incidents_alone::<W>(&documents.first, limits);
     }
@@ -165,7 +168,7 @@ fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, Parse
 
     let mut page = summary.page.to_page();
     page.version = summary.page.updated_at;
-    page.impact = Some(words::impact(&summary.status.indicator));
+    page.impact = Some(vocabulary::impact(&summary.status.indicator));
     Ok(Snapshot {
         page,
         coverage: Coverage {
@@ -219,7 +222,7 @@ struct Part {
 }
 
 impl Part {
-    fn read<W: Way>(
+    fn read<W: Decode>(
         reader: &mut Reader,
         kind: Kind,
         list: W::List<v2::Incident<W>>,
@@ -235,7 +238,7 @@ impl Part {
     /// Adds what the history lists. A history older than the summary does not cover the time
     /// between the two, and what it calls open while the summary does not list it is over by now:
     /// how, the next one will tell.
-    fn add<W: Way>(
+    fn add<W: Decode>(
         &mut self,
         reader: &mut Reader,
         page: &Page,
@@ -263,7 +266,10 @@ impl Part {
     }
 }
 
-fn read_incidents_alone<W: Way>(first: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
+fn read_incidents_alone<W: Decode>(
+    first: &Document,
+    limits: Limits,
+) -> Result<Snapshot, ParseError> {
     let document: Incidents<W> = json(first, NAME)?;
     check_page_id(&document.page.id)?;
     let mut reader = Reader::new(limits);
@@ -320,12 +326,12 @@ mod tests {
         let history = include_str!("../../../tests/fixtures/statuspage/outage/07-incidents.json");
         let mut documents = Documents::only(document("summary.json", summary));
         documents.details.push((INCIDENTS, document("incidents.json", history)));
-        let at_once = read::<OnePass>(&documents, Limits::default()).unwrap();
+        let at_once = read::<Strict>(&documents, Limits::default()).unwrap();
         assert!(!at_once.incidents.is_empty() && !at_once.components.is_empty());
-        assert_eq!(at_once, read::<ItemByItem>(&documents, Limits::default()).unwrap());
+        assert_eq!(at_once, read::<Lenient>(&documents, Limits::default()).unwrap());
         let odd = include_str!("../../../tests/fixtures/statuspage/odd/01-summary.json");
         let odd = Documents::only(document("summary.json", odd));
-        assert!(read::<OnePass>(&odd, Limits::default()).is_err());
+        assert!(read::<Strict>(&odd, Limits::default()).is_err());
         assert!(!Statuspage.parse(&odd, Limits::default()).unwrap().rejected.is_empty());
     }
 }

@@ -11,9 +11,10 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{
-    Items, List, MAX_NAME, Order, Written, in_order, json, link, marks, prose, sibling, words,
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, MAX_NAME, Order, RawUpdate, json, link, order_updates, prose, sibling, sniff,
+    vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
 use statuswatch_model::document::Document;
@@ -137,8 +138,8 @@ impl Source for StatusPal {
         place.and_then(|place| Url::parse(&place).ok()).into_iter().collect()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let page = marks::<Summary>(document)?.status_page;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let page = sniff::<Summary>(document)?.status_page;
         Some(format!(
             "the document has the shape of StatusPal's summary and the subdomain \"{}\"",
             page.subdomain
@@ -265,17 +266,17 @@ fn incident(
     };
     let updates: Vec<Update> =
         items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
-    let written = updates.into_iter().map(|update| Written {
+    let written = updates.into_iter().map(|update| RawUpdate {
         id: update.id.map(|id| id.0),
         edited_at: update.updated_at,
-        ..Written::new(
+        ..RawUpdate::new(
             status(kind, &update.class),
             update.posted_at.or(update.inserted_at),
             prose(&update.description),
         )
     });
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
-    incident.updates = in_order(written, Order::MostlyNewestFirst);
+    incident.updates = order_updates(written, Order::MostlyNewestFirst);
     let newest = incident
         .updates
         .iter()
@@ -322,7 +323,7 @@ fn status(kind: Kind, word: &str) -> Status {
         ("resolved", Status::Completed),
     ];
     let own = if kind == Kind::Maintenance { MAINTENANCE } else { INCIDENT };
-    words::look_up(word, own).unwrap_or_else(|| words::status(word))
+    vocabulary::lookup(word, own).unwrap_or_else(|| vocabulary::status(word))
 }
 
 /// Of a page or an incident; none at all is written as null.
@@ -336,7 +337,7 @@ fn impact(class: &str) -> Impact {
         ("scheduled", Impact::Maintenance),
         ("emergency-maintenance", Impact::Maintenance),
     ];
-    words::look_up(class, CLASSES).unwrap_or(Impact::Unknown)
+    vocabulary::lookup(class, CLASSES).unwrap_or(Impact::Unknown)
 }
 
 fn state(class: &str) -> ComponentStatus {
@@ -349,5 +350,5 @@ fn state(class: &str) -> ComponentStatus {
         ("scheduled", ComponentStatus::UnderMaintenance),
         ("emergency-maintenance", ComponentStatus::UnderMaintenance),
     ];
-    words::look_up(class, CLASSES).unwrap_or(ComponentStatus::Unknown)
+    vocabulary::lookup(class, CLASSES).unwrap_or(ComponentStatus::Unknown)
 }

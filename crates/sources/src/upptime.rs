@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::Id;
-use super::shared::{Items, List, json, marks, name, words};
+use super::support::fields::Id;
+use super::support::{Items, List, json, name, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::ComponentStatus;
@@ -57,8 +57,8 @@ impl Source for Upptime {
         repository.and_then(raw).into_iter().collect()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let sites: Vec<Site> = marks(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let sites: Vec<Site> = sniff(document)?;
         let known = sites.iter().any(|site| state(&site.status) != ComponentStatus::Unknown);
         known.then(|| "the document has the shape of Upptime's history/summary.json".to_owned())
     }
@@ -87,7 +87,7 @@ impl Source for Upptime {
 }
 
 fn state(word: &str) -> ComponentStatus {
-    words::look_up(
+    vocabulary::lookup(
         word,
         &[
             ("up", ComponentStatus::Operational),

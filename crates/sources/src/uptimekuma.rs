@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::words::look_up;
-use super::shared::{Beat, Items, List, MAX_NAME, at, bases, json, marks, outage, prose};
+use super::support::fields::{self, Id};
+use super::support::vocabulary::lookup;
+use super::support::{Items, List, MAX_NAME, Sample, at, bases, json, outage, prose, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
@@ -41,7 +41,7 @@ struct Heartbeats {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Wire {
-    Beat { status: i64, time: String },
+    Sample { status: i64, time: String },
     None(Zero),
 }
 
@@ -152,8 +152,8 @@ impl Source for UptimeKuma {
         bases(&root).iter().filter_map(|base| at(base, &format!("{BEATS}{slug}"))).collect()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let beats = marks::<Heartbeats>(document)?.beats;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let beats = sniff::<Heartbeats>(document)?.beats;
         Some(format!("the heartbeats of {} monitors as Uptime Kuma lists them", beats.len()))
     }
 
@@ -192,7 +192,7 @@ impl Source for UptimeKuma {
             let (name, group) =
                 names.remove(key).unwrap_or_else(|| (format!("Monitor {id}"), None));
             let component = component(Some(id.clone()), name, group, state(wire.last()));
-            let beats: Vec<Beat> = wire.iter().filter_map(beat).collect();
+            let beats: Vec<Sample> = wire.iter().filter_map(beat).collect();
             snapshot.incidents.extend(outage(&format!("monitor-{id}"), &component, &beats));
             snapshot.components.push(component);
         }
@@ -210,16 +210,16 @@ impl Source for UptimeKuma {
 
 fn state(last: Option<&Wire>) -> ComponentStatus {
     match last {
-        Some(Wire::Beat { status: 0, .. }) => ComponentStatus::MajorOutage,
-        Some(Wire::Beat { status: 1, .. }) => ComponentStatus::Operational,
-        Some(Wire::Beat { status: 2, .. }) => ComponentStatus::DegradedPerformance,
-        Some(Wire::Beat { status: 3, .. }) => ComponentStatus::UnderMaintenance,
+        Some(Wire::Sample { status: 0, .. }) => ComponentStatus::MajorOutage,
+        Some(Wire::Sample { status: 1, .. }) => ComponentStatus::Operational,
+        Some(Wire::Sample { status: 2, .. }) => ComponentStatus::DegradedPerformance,
+        Some(Wire::Sample { status: 3, .. }) => ComponentStatus::UnderMaintenance,
         _ => ComponentStatus::Unknown,
     }
 }
 
-fn beat(wire: &Wire) -> Option<Beat> {
-    let Wire::Beat { status, time } = wire else {
+fn beat(wire: &Wire) -> Option<Sample> {
+    let Wire::Sample { status, time } = wire else {
         return None;
     };
     let up = match status {
@@ -227,7 +227,7 @@ fn beat(wire: &Wire) -> Option<Beat> {
         1 => Some(true),
         _ => None,
     };
-    Some(Beat { at: fields::moment_of(time), up })
+    Some(Sample { at: fields::moment_of(time), up })
 }
 
 /// Name and group of each monitor by its id.
@@ -271,7 +271,7 @@ fn notice(wire: &Notice) -> Incident {
         one_line(&wire.title, MAX_NAME),
     );
     let impact = [("danger", Impact::Major), ("warning", Impact::Minor)];
-    incident.impact = look_up(&wire.style, &impact).unwrap_or(Impact::Unknown);
+    incident.impact = lookup(&wire.style, &impact).unwrap_or(Impact::Unknown);
     incident.started_at = wire.created;
     incident.updates = vec![latest(Status::Update, wire.updated.or(wire.created), &wire.content)];
     incident
@@ -288,7 +288,7 @@ fn maintenance(wire: &Maintenance) -> Incident {
         ("ended", Status::Completed),
         ("inactive", Status::Withdrawn),
     ];
-    let stated = look_up(&wire.status, &words);
+    let stated = lookup(&wire.status, &words);
     incident.status = stated.unwrap_or(Status::Scheduled);
     incident.basis = if stated.is_some() { Basis::Stated } else { Basis::Begin };
     if let Some(slot) = wire.slots.first() {

@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::Id;
-use super::shared::{Items, List, candidates, json, lenient, marks, name, words};
+use super::support::fields::Id;
+use super::support::{Items, List, candidates, json, lenient, name, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{ComponentStatus, Impact};
@@ -69,8 +69,8 @@ impl Source for UptimeRobot {
         }
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let answer: Answer = marks(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let answer: Answer = sniff(document)?;
         let monitors: Vec<Monitor> =
             answer.data.iter().filter_map(|raw| lenient::read(raw.get()).ok()).collect();
         (answer.status == "ok" && !monitors.is_empty())
@@ -132,7 +132,7 @@ fn impact(counts: &Counts) -> Impact {
 
 /// The state by the colour the page gives it. A paused monitor is not watched, so nothing is known.
 fn state(class: &str) -> Option<ComponentStatus> {
-    words::look_up(
+    vocabulary::lookup(
         class,
         &[
             ("success", ComponentStatus::Operational),

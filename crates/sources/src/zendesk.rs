@@ -11,10 +11,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id, References};
-use super::shared::{
-    Items, List, Order, Written, bases, candidates, end_at, in_order, json, lenient, marks, name,
-    prose, words,
+use super::support::fields::{self, Id, References};
+use super::support::{
+    Items, List, Order, RawUpdate, bases, candidates, end_at, json, lenient, name, order_updates,
+    prose, sniff, vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -114,8 +114,8 @@ impl Source for Zendesk {
         candidates(page, &["api/ssp/incidents.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let answer: Answer = marks(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let answer: Answer = sniff(document)?;
         let path = document.url.path();
         let first = answer.data.first().map(|raw| lenient::read::<Wire>(raw.get()));
         // An empty answer of this kind has no marks of its own but its address.
@@ -158,7 +158,7 @@ impl Source for Zendesk {
 fn incident(wire: Wire, beside: &mut Beside) -> Incident {
     let Attributes { name: title, outage, status, impact, started_at, resolved_at, postmortem } =
         wire.attributes;
-    let mut written: Vec<Written> = wire
+    let mut written: Vec<RawUpdate> = wire
         .relationships
         .incident_updates
         .data
@@ -167,11 +167,11 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
             let id = reference.id.0.clone();
             // It belongs to one incident: named by many, a long one would be held as many times.
             let update = beside.remove(&(true, reference.id))?;
-            Some(Written {
+            Some(RawUpdate {
                 id: Some(id),
                 edited_at: update.updated_at,
-                ..Written::new(
-                    words::status(&update.status),
+                ..RawUpdate::new(
+                    vocabulary::status(&update.status),
                     update.created_at,
                     prose(&update.description),
                 )
@@ -181,22 +181,22 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
     end_at(&mut written, Status::Resolved, resolved_at);
     if !postmortem.trim().is_empty() {
         let text = prose(&postmortem);
-        written.push(Written {
+        written.push(RawUpdate {
             id: Some("postmortem".to_owned()),
-            ..Written::new(Status::Postmortem, resolved_at, text)
+            ..RawUpdate::new(Status::Postmortem, resolved_at, text)
         });
     }
-    let updates = in_order(written, Order::OldestFirst);
+    let updates = order_updates(written, Order::OldestFirst);
     let services = wire.relationships.incident_services.data.into_iter();
     let components =
         services.filter_map(|reference| service(beside.get(&(false, reference.id))?)).collect();
-    let open = match words::status(&status) {
+    let open = match vocabulary::status(&status) {
         Status::Update | Status::Resolved | Status::Postmortem => Status::Investigating,
         open => open,
     };
     Incident {
         status: if resolved_at.is_some() { Status::Resolved } else { open },
-        impact: match words::impact(&impact) {
+        impact: match vocabulary::impact(&impact) {
             Impact::Unknown if outage => Impact::Major,
             Impact::Unknown => Impact::Minor,
             impact => impact,

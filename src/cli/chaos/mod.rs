@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use super::args::ChaosArgs;
-use super::demo::{Sky, write_config};
+use super::demo::{FakeCluster, write_config};
 use super::exit::Exit;
 use super::output;
 use crate::fake::Storm;
@@ -33,7 +33,7 @@ const LIFE: std::ops::Range<u64> = 300..4000;
 pub fn run(args: &ChaosArgs) -> anyhow::Result<Exit> {
     let dir = std::env::temp_dir().join(format!("statuswatch-chaos-{}", std::process::id()));
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let sky = Sky::start(usize::from(args.providers))?;
+    let sky = FakeCluster::start(usize::from(args.providers))?;
     let config = write_config(&dir, &sky.universe)?;
     if !args.json {
         output::note(&format!(
@@ -68,7 +68,12 @@ pub fn run(args: &ChaosArgs) -> anyhow::Result<Exit> {
     }
 }
 
-fn shake(args: &ChaosArgs, sky: &Sky, config: &Path, dir: &Path) -> anyhow::Result<Verdict> {
+fn shake(
+    args: &ChaosArgs,
+    sky: &FakeCluster,
+    config: &Path,
+    dir: &Path,
+) -> anyhow::Result<Verdict> {
     let mut rng = fastrand::Rng::with_seed(args.seed);
     let mut verdict = Verdict::default();
     // Everybody is read once in peace: what is published from here on has to be told, all of it.

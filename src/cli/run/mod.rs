@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::{context, output, table};
 use crate::config::{Config, Console, ConsoleFormat};
 use crate::ledger::{LockError, Reader, StateLock};
-use crate::pipeline::{How, Pipeline};
+use crate::pipeline::{Pipeline, RunOptions};
 use crate::sink::actor::Reopen;
 use crate::supervisor::Reload;
 use crate::telemetry;
@@ -85,7 +85,7 @@ async fn watch(
     };
     let before =
         Reader::open(&config.state_dir).and_then(|reader| reader.newest_seq()).unwrap_or(0);
-    let how = How {
+    let how = RunOptions {
         once: args.once,
         console: Console { format },
         console_writer: Arc::new(output::writer),

@@ -14,7 +14,7 @@ const UNLISTED: usize = 2000;
 
 /// A component as last seen and told, under the key that the ledger gave it at its first sight.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in crate::ledger) struct KnownComponent {
+pub(in crate::ledger) struct ComponentState {
     /// The page's id of it, as last seen; `None` where it had none. Stored only where it is not the
     /// key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,7 @@ fn is_false(gone: &bool) -> bool {
     !*gone
 }
 
-impl KnownComponent {
+impl ComponentState {
     pub(in crate::ledger) fn new(
         component: &Component,
         told: Option<Status>,
@@ -96,7 +96,7 @@ pub(in crate::ledger) fn ordinal(key: &str, name: &str, group: Option<&str>) -> 
 }
 
 /// The components of a provider by key.
-pub(in crate::ledger) type Components = BTreeMap<String, KnownComponent>;
+pub(in crate::ledger) type Components = BTreeMap<String, ComponentState>;
 
 /// Since when the oldest change that is not reported yet is held back.
 pub(in crate::ledger) fn held_since(known: &Components) -> Option<Time> {
@@ -202,10 +202,10 @@ mod tests {
         let mut known = Components::new();
         known.insert(
             "shown".to_owned(),
-            KnownComponent::new(&shown, Some(Status::Operational), 3, at(0)),
+            ComponentState::new(&shown, Some(Status::Operational), 3, at(0)),
         );
         for n in 1..=UNLISTED + 2 {
-            known.insert(format!("gone-{n}"), KnownComponent::new(&shown, None, 0, at(n as i64)));
+            known.insert(format!("gone-{n}"), ComponentState::new(&shown, None, 0, at(n as i64)));
         }
         put_components(&db, "acme", known, &HashSet::from(["shown".to_owned()]), Some(7)).unwrap();
         let mut known = components(&db, "acme").unwrap();

@@ -5,7 +5,7 @@ use rusqlite::{Connection, named_params};
 use super::providers::forget_quiet;
 use super::{ProviderState, Sql, millis};
 use crate::event::Time;
-use crate::ledger::distrust::Doubt;
+use crate::ledger::anomalies::Doubt;
 use crate::ledger::messages::Record;
 
 /// What a row says once an answer is believed.

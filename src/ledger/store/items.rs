@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Sql, blob, millis, optional_word, time, word};
 use crate::event::{Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey};
-use crate::ledger::heal::Candidate;
-use crate::ledger::reconcile::{KnownItem, Latest, Seen};
+use crate::ledger::reconcile::{ItemState, Latest, SeenVersion};
+use crate::ledger::rematch::Candidate;
 use crate::snapshot::Incident;
 
 /// The columns of [`known_item`], in its order: names would be looked for one by one in each row.
@@ -20,7 +20,7 @@ pub(in crate::ledger) fn item(
     db: &Connection,
     provider: &str,
     key: IncidentKey,
-) -> Sql<Option<KnownItem>> {
+) -> Sql<Option<ItemState>> {
     db.prepare_cached(concat!(
         "SELECT ",
         known_columns!(),
@@ -30,9 +30,9 @@ pub(in crate::ledger) fn item(
     .optional()
 }
 
-fn known_item(row: &Row<'_>) -> Sql<KnownItem> {
+fn known_item(row: &Row<'_>) -> Sql<ItemState> {
     let latest: Option<String> = row.get(14)?;
-    Ok(KnownItem {
+    Ok(ItemState {
         native_id: row.get(0)?,
         kind: word(row, 1)?,
         title: row.get(2)?,
@@ -95,7 +95,7 @@ pub(in crate::ledger) fn recent_items(
 }
 
 /// All that an unchanged item needs.
-pub(in crate::ledger) struct Glance {
+pub(in crate::ledger) struct ItemSummary {
     pub(in crate::ledger) digest: u128,
     pub(in crate::ledger) missing: u32,
     pub(in crate::ledger) open: bool,
@@ -110,7 +110,7 @@ pub(in crate::ledger) fn glances(
     db: &Connection,
     provider: &str,
     keys: impl Iterator<Item = IncidentKey>,
-) -> Sql<Vec<Option<Glance>>> {
+) -> Sql<Vec<Option<ItemSummary>>> {
     let mut statement = db.prepare_cached(
         "SELECT digest, missing, open, last_listed, same_as IS NOT NULL AND missing >= 2
          FROM item WHERE provider = ?1 AND key = ?2",
@@ -124,7 +124,7 @@ pub(in crate::ledger) fn glances(
             return Ok(None);
         };
         let digest = u128::from_be_bytes(blob(row, 0)?);
-        Ok(Some(Glance {
+        Ok(Some(ItemSummary {
             digest,
             missing: row.get(1)?,
             open: row.get(2)?,
@@ -152,7 +152,7 @@ pub(in crate::ledger) fn put_item(
     db: &Connection,
     provider: &str,
     key: IncidentKey,
-    item: &KnownItem,
+    item: &ItemState,
     incident: &Incident,
     now: Time,
 ) -> Sql<()> {
@@ -254,12 +254,12 @@ pub(in crate::ledger) fn miss_item(
     Ok(())
 }
 
-pub(in crate::ledger) fn seen(db: &Connection, item: IncidentKey) -> Sql<Vec<Seen>> {
+pub(in crate::ledger) fn seen(db: &Connection, item: IncidentKey) -> Sql<Vec<SeenVersion>> {
     db.prepare_cached(
         "SELECT update_key, fingerprint, revision, edited_at FROM seen WHERE item = ?1",
     )?
     .query_map([item.as_bytes()], |row| {
-        Ok(Seen {
+        Ok(SeenVersion {
             update: UpdateKey(blob(row, 0)?),
             fingerprint: Fingerprint(blob(row, 1)?),
             revision: row.get(2)?,
@@ -272,7 +272,7 @@ pub(in crate::ledger) fn seen(db: &Connection, item: IncidentKey) -> Sql<Vec<See
 pub(in crate::ledger) fn put_seen(
     db: &Connection,
     item: IncidentKey,
-    seen: &Seen,
+    seen: &SeenVersion,
     now: Time,
 ) -> Sql<()> {
     db.prepare_cached(

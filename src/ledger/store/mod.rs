@@ -12,7 +12,7 @@ mod twins;
 use rusqlite::{Row, RowIndex};
 
 pub(super) use components::{
-    Components, KnownComponent, all_held_since, components, held_since, key_of_name, ordinal,
+    ComponentState, Components, all_held_since, components, held_since, key_of_name, ordinal,
     provider_held_since, put_components,
 };
 pub(super) use doubt::put_doubt;
@@ -21,7 +21,7 @@ pub(super) use events::{
     put_event, put_filtered, was_adopted,
 };
 pub(super) use items::{
-    Glance, Open, glances, item, listed_items, miss_item, newer_items, open_items, put_item,
+    ItemSummary, Open, glances, item, listed_items, miss_item, newer_items, open_items, put_item,
     put_seen, recent_items, retire_item, seen, touch_item,
 };
 pub(super) use providers::{

@@ -10,7 +10,7 @@ use super::{Sql, millis, time};
 use crate::config::Provider;
 use crate::event::{Impact, Kind, Time};
 use crate::fetch::Validators;
-use crate::ledger::distrust::Doubt;
+use crate::ledger::anomalies::Doubt;
 use crate::ledger::messages::{Binding, Checkpoint, Failed, Record, Restarted, Unchanged};
 use crate::ledger::provider_time::plausible;
 use crate::snapshot::{Listing, UnreadTimes};
@@ -433,7 +433,7 @@ mod tests {
         assert_eq!(touch(4, Some("\"b\"")), shown(4, false), "another version of the page");
         assert_eq!(touch(5, Some("\"b\"")), shown(5, true));
         let failed = Failed {
-            provider: crate::ledger::suspect::tests::provider(),
+            provider: crate::ledger::staleness::tests::provider(),
             generation: 1,
             kind: "timeout".to_owned(),
             reason: "no answer".to_owned(),

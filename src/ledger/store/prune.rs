@@ -62,10 +62,10 @@ mod tests {
 
     use super::*;
     use crate::event::{ComponentStatus, Kind, Status, parse_time};
-    use crate::ledger::commit::{self, Aside};
+    use crate::ledger::commit::{self, PostCommit};
     use crate::ledger::messages::{Checkpoint, Record};
     use crate::ledger::numbering::Numbering;
-    use crate::ledger::{load, migrate, store, suspect};
+    use crate::ledger::{load, migrate, staleness, store};
     use crate::snapshot::{Coverage, Incident, Listing, Snapshot, Update, UpdateId, component};
 
     /// How long history is kept, in days.
@@ -109,7 +109,7 @@ mod tests {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let db = migrate::open_writer(dir.path()).unwrap();
-            load::declare(&db, &[suspect::tests::provider()], &HashMap::new(), at(0)).unwrap();
+            load::declare(&db, &[staleness::tests::provider()], &HashMap::new(), at(0)).unwrap();
             Self { db, seq: 0, _dir: dir }
         }
 
@@ -127,7 +127,7 @@ mod tests {
                 ..Snapshot::default()
             };
             let record = Record {
-                provider: suspect::tests::provider(),
+                provider: staleness::tests::provider(),
                 generation: 1,
                 snapshot: Box::new(snapshot),
                 checkpoint: Checkpoint::default(),
@@ -135,7 +135,8 @@ mod tests {
                 observed_at: at(day),
             };
             let mut numbering = Numbering { db: &self.db, seq: self.seq, dropped: Vec::new() };
-            let recorded = commit::record(&mut numbering, &mut Aside::default(), &record).unwrap();
+            let recorded =
+                commit::record(&mut numbering, &mut PostCommit::default(), &record).unwrap();
             self.seq = numbering.seq;
             recorded.events
         }

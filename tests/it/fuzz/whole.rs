@@ -12,7 +12,9 @@ use statuswatch::document::Document;
 use statuswatch::event::{
     Component, Draft, Kind, Status, StatusEvent, Time, render_block, render_block_colored,
 };
-use statuswatch::ledger::reconcile::{Context, KnownItem, Outcome, Seen, digest, reconcile};
+use statuswatch::ledger::reconcile::{
+    Context, ItemState, Reconciled, SeenVersion, digest, reconcile,
+};
 use statuswatch::snapshot::{Incident, Snapshot};
 use statuswatch::source::detect::detect;
 use statuswatch::source::{Documents, Known, Limits, SOURCES, Source};
@@ -37,7 +39,7 @@ fn now() -> Time {
 /// What the ledger would know after a first document.
 #[derive(Default)]
 pub(crate) struct Before {
-    items: Vec<(KnownItem, Vec<Seen>)>,
+    items: Vec<(ItemState, Vec<SeenVersion>)>,
     known: Known,
 }
 
@@ -51,7 +53,7 @@ pub(crate) fn recognise(document: &Document) {
         MOST_NAMED,
     );
     for source in SOURCES {
-        if let Some(reason) = source.recognise(document) {
+        if let Some(reason) = source.detect(document) {
             told("how it was recognised", &reason);
         }
         for url in source.locate(&document.url) {
@@ -121,7 +123,7 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
                 reread: false,
             };
             let seen = known.map_or(&[][..], |(_, seen)| seen);
-            let Outcome { item, seen: new, news } =
+            let Reconciled { item, seen: new, news } =
                 reconcile(known.map(|(item, _)| item), seen, incident, context);
             for draft in news {
                 shown(&event(draft, source.name()), bytes);
@@ -256,8 +258,8 @@ pub(crate) fn texts(text: &str) {
         text.len(),
         decoded.len()
     );
-    told("title of a page", &statuswatch::source::shared::html_title(text).unwrap_or_default());
-    harmless("prose", &statuswatch::source::shared::prose(text), true, whole(text.len()));
+    told("title of a page", &statuswatch::source::support::html_title(text).unwrap_or_default());
+    harmless("prose", &statuswatch::source::support::prose(text), true, whole(text.len()));
     if let Ok(url) = Url::parse(text) {
         harmless("redacted", &statuswatch::redact::redact(&url), false, MOST_NAMED);
     }

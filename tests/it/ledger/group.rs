@@ -22,8 +22,11 @@ impl Three {
             .map(|id| Arc::new(Provider { id: id.to_owned(), ..(*all).clone() }))
             .into();
         let (fatal, ends) = tokio::sync::mpsc::unbounded_channel();
-        let options =
-            Options { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
+        let options = LedgerOptions {
+            state_dir: dir.path().to_owned(),
+            keep: Duration::from_hours(24),
+            fatal,
+        };
         let ledger = LedgerActor::open(options).unwrap().start();
         ledger
             .send(Watch {

@@ -106,12 +106,12 @@ fn a_moved_deleted_or_shortened_file_is_noticed() {
     ledger.open(&mut sink).unwrap();
     ledger.cursor = sink.deliver(&ledger.behind(2)).unwrap();
     fs::rename(active(dir.path()), dir.path().join("moved")).unwrap();
-    ledger.cursor = sink.tend(true).unwrap().unwrap();
+    ledger.cursor = sink.maintain(true).unwrap().unwrap();
     ledger.cursor = sink.deliver(&ledger.behind(2)).unwrap();
     fs::remove_file(active(dir.path())).unwrap();
-    assert!(sink.tend(false).unwrap().is_some());
+    assert!(sink.maintain(false).unwrap().is_some());
     assert!(active(dir.path()).exists());
-    assert!(sink.tend(false).unwrap().is_none());
+    assert!(sink.maintain(false).unwrap().is_none());
     // Deleted again, written, and killed before the cursor was stored: the exact line is found.
     fs::remove_file(active(dir.path())).unwrap();
     sink.deliver(&ledger.behind(2)).unwrap();
@@ -125,7 +125,7 @@ fn a_moved_deleted_or_shortened_file_is_noticed() {
     assert_eq!(seqs(dir.path()), [7, 8, 9]);
     // The whole directory is gone, lock and all.
     fs::remove_dir_all(dir.path()).unwrap();
-    assert!(sink.tend(false).unwrap().is_some());
+    assert!(sink.maintain(false).unwrap().is_some());
     ledger.events.push(recorded(10));
     ledger.drain(&mut sink);
     assert_eq!(seqs(dir.path()), [10]);

@@ -75,7 +75,7 @@ proptest! {
                     ledger.open(&mut sink).unwrap();
                 }
                 Step::Reopen => {
-                    if let Some(cursor) = sink.tend(true).unwrap() {
+                    if let Some(cursor) = sink.maintain(true).unwrap() {
                         ledger.cursor = cursor;
                     }
                 }

@@ -30,7 +30,7 @@ fn read(root: &Path, source: &str, name: &str) -> Snapshot {
     let path = root.join(source).join(name);
     let document = summary(&path);
     let by: Vec<&str> =
-        SOURCES.iter().filter(|s| s.recognise(&document).is_some()).map(|s| s.name()).collect();
+        SOURCES.iter().filter(|s| s.detect(&document).is_some()).map(|s| s.name()).collect();
     assert_eq!(by, [source], "{name}");
     let snapshot = by_name(source).unwrap().parse(&Documents::only(document), Limits::default());
     let snapshot = snapshot.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -219,7 +219,7 @@ fn html_is_recognised_where_it_is_read_and_nothing_by_two() {
     for path in files {
         let document = summary(&path);
         let by: Vec<&str> =
-            SOURCES.iter().filter(|s| s.recognise(&document).is_some()).map(|s| s.name()).collect();
+            SOURCES.iter().filter(|s| s.detect(&document).is_some()).map(|s| s.name()).collect();
         assert!(by.len() <= 1, "{}: {by:?}", path.display());
         if document.shape() == Shape::Html {
             let own = path.parent().map(file_name).unwrap_or_default();

@@ -18,7 +18,7 @@ fn read(source: &str, file: &str, url: &str, details: &[(&'static str, &str)]) -
     };
     let first = document(file, url);
     let by: Vec<&str> =
-        SOURCES.iter().filter(|s| s.recognise(&first).is_some()).map(|s| s.name()).collect();
+        SOURCES.iter().filter(|s| s.detect(&first).is_some()).map(|s| s.name()).collect();
     assert_eq!(by, [source], "{file}");
     let details = details.iter().map(|(role, file)| (*role, document(file, url))).collect();
     let snapshot = by_name(source)

@@ -90,7 +90,7 @@ fn a_glance_asks_for_what_the_whole_document_asks_for() {
             for (version, baseline) in [(None, false), (None, true), (snapshot.page.version, true)]
             {
                 let known = Known { open: open.clone(), version, baseline };
-                let Some(seen) = step.source.glance(first, &known) else {
+                let Some(seen) = step.source.prefetch(first, &known) else {
                     continue;
                 };
                 assert!(!seen.is_empty(), "{}: nothing is told by none", step.name);
@@ -228,7 +228,7 @@ fn details_that_change_alone_are_companions_as_long_as_there_is_something_to_cha
         let step = step(source, name, number);
         let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
         let roles = details(&step, &Known::default()).into_iter().map(|detail| detail.role);
-        roles.filter(|role| step.source.is_companion(role, &snapshot)).collect::<Vec<_>>()
+        roles.filter(|role| step.source.is_sidecar(role, &snapshot)).collect::<Vec<_>>()
     };
     assert_eq!(companions("salesforce", "outage", 1), ["maintenances"]);
     assert_eq!(companions("cachet", "quiet", 1), ["components", "schedules"]);

@@ -19,7 +19,7 @@ fn read(root: &Path, source: &str, file: &str) -> Snapshot {
         None,
         fs::read(root.join(file)).unwrap(),
     );
-    assert!(by_name(source).unwrap().recognise(&document).is_some(), "{file}");
+    assert!(by_name(source).unwrap().detect(&document).is_some(), "{file}");
     let snapshot = by_name(source).unwrap().parse(&Documents::only(document), Limits::default());
     snapshot.unwrap_or_else(|error| panic!("{file}: {error}"))
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use statuswatch::config::FirstRun;
 use statuswatch::document::Document;
 use statuswatch::event::{Time, format_time, parse_time};
-use statuswatch::ledger::reconcile::{Context, KnownItem, Seen, reconcile};
+use statuswatch::ledger::reconcile::{Context, ItemState, SeenVersion, reconcile};
 use statuswatch::snapshot::Snapshot;
 use statuswatch::source::{Documents, Limits, SOURCES, by_name};
 use url::Url;
@@ -19,7 +19,7 @@ fn read(root: &Path, sequence: &Sequence, step: usize) -> Snapshot {
     let path = root.join(sequence.files.replace("NN", &format!("{step:02}")));
     let document = Document::new(Url::parse(sequence.url).unwrap(), None, fs::read(&path).unwrap());
     let by: Vec<&str> =
-        SOURCES.iter().filter(|s| s.recognise(&document).is_some()).map(|s| s.name()).collect();
+        SOURCES.iter().filter(|s| s.detect(&document).is_some()).map(|s| s.name()).collect();
     assert_eq!(by, [sequence.source], "{}", path.display());
     let snapshot =
         by_name(sequence.source).unwrap().parse(&Documents::only(document), Limits::default());
@@ -33,7 +33,7 @@ fn sequences_give_exactly_what_happened() {
     let Some(root) = shared() else { return };
     let now: Time = parse_time("2026-11-01T00:00:00Z").unwrap();
     for sequence in SEQUENCES {
-        let mut known: HashMap<String, (KnownItem, Vec<Seen>)> = HashMap::new();
+        let mut known: HashMap<String, (ItemState, Vec<SeenVersion>)> = HashMap::new();
         for step in 1..=sequence.steps {
             let mut told = Vec::new();
             for incident in &read(&root, sequence, step).incidents {

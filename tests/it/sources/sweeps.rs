@@ -87,7 +87,7 @@ fn fixtures_are_recognised_by_their_own_source_alone() {
     for step in steps() {
         let by: Vec<&str> = SOURCES
             .iter()
-            .filter(|s| s.recognise(&step.documents.first).is_some())
+            .filter(|s| s.detect(&step.documents.first).is_some())
             .map(|s| s.name())
             .collect();
         assert_eq!(by, [step.source.name()], "{}", step.name);
@@ -206,7 +206,7 @@ fn broken_documents_are_errors_for_everybody() {
     assert!(!all.is_empty());
     for (own, name, document) in all {
         assert!(parse(own, &Documents::only(document.clone())).is_err(), "{name} is read");
-        for source in SOURCES.iter().filter(|source| source.recognise(&document).is_some()) {
+        for source in SOURCES.iter().filter(|source| source.detect(&document).is_some()) {
             assert!(
                 parse(*source, &Documents::only(document.clone())).is_err(),
                 "{name} is recognised and read by {}",
@@ -327,7 +327,7 @@ fn flipped_bytes_are_survived() {
                 step.name
             );
             for source in SOURCES {
-                source.recognise(&documents.first);
+                source.detect(&documents.first);
             }
         }
     }

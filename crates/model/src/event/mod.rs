@@ -5,9 +5,9 @@ mod block;
 mod cosmetic;
 mod identity;
 mod status_event;
-mod words;
+mod vocabulary;
 
 pub use block::{render_block, render_block_colored};
 pub use identity::{EventId, Fingerprint, IncidentKey, UpdateKey, beginning, event_id};
 pub use status_event::{Component, Draft, StatusEvent, Time, expressible, format_time, parse_time};
-pub use words::{ComponentStatus, Impact, Kind, Status, UnknownWord};
+pub use vocabulary::{ComponentStatus, Impact, Kind, Status, UnknownWord};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::shared::{fields, lenient, prose};
+use crate::support::{fields, lenient, prose};
 use statuswatch_model::event::{Time, format_time};
 
 /// Bytes that tokens may name in one document. Each of its entries may name the same long text, so

@@ -9,8 +9,10 @@
 use chrono::{Datelike as _, Duration, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 use serde::Deserialize;
 
-use super::super::shared::fields::{self, Id};
-use super::super::shared::{Items, List, Order, Written, in_order, json, lenient, marks, prose};
+use super::super::support::fields::{self, Id};
+use super::super::support::{
+    Items, List, Order, RawUpdate, json, lenient, order_updates, prose, sniff,
+};
 use super::super::{Limits, ParseError, dates};
 use super::{MAX_NAME, NAME, impact, seconds, snapshot, state, title};
 use statuswatch_model::document::Document;
@@ -42,7 +44,7 @@ struct Event {
 }
 
 pub(super) fn is_one(document: &Document) -> bool {
-    marks::<Data>(document).is_some_and(|data| {
+    sniff::<Data>(document).is_some_and(|data| {
         data.archive.first().is_some_and(|event| lenient::read::<Event>(event.get()).is_ok())
     })
 }
@@ -89,15 +91,15 @@ fn incident(event: &Event, archived: bool) -> Incident {
             None,
             now,
         )],
-        updates: in_order(written, Order::OldestFirst),
+        updates: order_updates(written, Order::OldestFirst),
         ..Incident::new(Kind::Incident, format!("{}-{}", event.service, event.date), title)
     }
 }
 
 /// The entries of a text. One without a time that can be read is known by its words.
-fn entries(description: &str, began: Option<Time>) -> Vec<Written> {
+fn entries(description: &str, began: Option<Time>) -> Vec<RawUpdate> {
     let mut before: Option<NaiveDateTime> = None;
-    let mut out: Vec<Written> = Vec::new();
+    let mut out: Vec<RawUpdate> = Vec::new();
     for part in description.split(MARK).skip(1) {
         let (time, text) = part.split_once("</span>").unwrap_or(("", part));
         let at = written_at(time, began, before);
@@ -109,10 +111,10 @@ fn entries(description: &str, began: Option<Time>) -> Vec<Written> {
             .and_then(|(local, zone)| local.and_local_timezone(zone).single())
             .map(|time| time.to_utc());
         let status = if out.is_empty() { Status::Investigating } else { Status::Update };
-        out.push(Written::concluded(status, at, prose(text)));
+        out.push(RawUpdate::concluded(status, at, prose(text)));
     }
     if out.is_empty() && !description.trim().is_empty() {
-        out.push(Written::concluded(Status::Investigating, began, prose(description)));
+        out.push(RawUpdate::concluded(Status::Investigating, began, prose(description)));
     }
     out
 }

@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{
-    Items, List, Order, Written, at, in_order, json, lenient, marks, prose, words,
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, Order, RawUpdate, at, json, lenient, order_updates, prose, sniff, vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -107,11 +107,11 @@ impl Source for Aws {
         at(&root, PATH).into_iter().collect()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         if legacy::is_one(document) {
             return Some("the document has the shape of AWS's former data.json".to_owned());
         }
-        let list = marks::<List>(document)?;
+        let list = sniff::<List>(document)?;
         let known = match list.first() {
             Some(first) => lenient::read::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws"),
             None => is_quiet(document) && document.url.path().ends_with(PATH),
@@ -262,9 +262,9 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
         let ended = entry.status.as_ref().is_some_and(|status| status.as_str() == "0");
         let text = prose(&entry.message);
         match at {
-            _ if ended => Written::new(Status::Resolved, at, text),
-            at if at == first => Written::concluded(Status::Investigating, at, text),
-            _ => Written::new(Status::Update, at, text),
+            _ if ended => RawUpdate::new(Status::Resolved, at, text),
+            at if at == first => RawUpdate::concluded(Status::Investigating, at, text),
+            _ => RawUpdate::new(Status::Update, at, text),
         }
     });
     Ok(Incident {
@@ -273,7 +273,7 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
         url: Some(PAGE.to_owned()),
         started_at: seconds(event.date.as_ref()),
         components: components(&event, region.as_ref(), over),
-        updates: in_order(written, Order::MostlyOldestFirst),
+        updates: order_updates(written, Order::MostlyOldestFirst),
         ..Incident::new(Kind::Incident, event.arn.0, title)
     })
 }
@@ -309,7 +309,7 @@ fn title(summary: &str) -> (bool, String) {
 fn impact(level: &str) -> Impact {
     const LEVELS: &[(&str, Impact)] =
         &[("0", Impact::None), ("1", Impact::None), ("2", Impact::Minor), ("3", Impact::Major)];
-    words::look_up(level, LEVELS).unwrap_or(Impact::Unknown)
+    vocabulary::lookup(level, LEVELS).unwrap_or(Impact::Unknown)
 }
 
 fn state(level: &str) -> ComponentStatus {
@@ -319,7 +319,7 @@ fn state(level: &str) -> ComponentStatus {
         ("2", ComponentStatus::DegradedPerformance),
         ("3", ComponentStatus::MajorOutage),
     ];
-    words::look_up(level, LEVELS).unwrap_or(ComponentStatus::Unknown)
+    vocabulary::lookup(level, LEVELS).unwrap_or(ComponentStatus::Unknown)
 }
 
 fn seconds(text: Option<&Id>) -> Option<Time> {

@@ -12,9 +12,9 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::shared::{
-    Items, MAX_NAME, Order, Written, candidates, in_order, link, oldest_first, prose, sibling,
-    words,
+use super::support::{
+    Items, MAX_NAME, Order, RawUpdate, candidates, link, oldest_first, order_updates, prose,
+    sibling, vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -50,7 +50,7 @@ struct Notice {
     edited_at: Option<Time>,
     window: (Option<Time>, Option<Time>),
     components: Vec<String>,
-    updates: Vec<Written>,
+    updates: Vec<RawUpdate>,
     /// Whether the list told its updates, none included.
     complete: bool,
 }
@@ -65,7 +65,7 @@ impl Source for Cachet {
         candidates(page, &[&old, "api/incidents?include=updates,components&per_page=50"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         // Both versions call the list so: what stands elsewhere need not be read to be sure.
         let version = if !document.url.path().trim_end_matches('/').ends_with("/incidents") {
             return None;
@@ -158,7 +158,7 @@ impl Source for Cachet {
 
     /// An update that leaves the status of its incident as it was does not show in a list without
     /// updates.
-    fn is_companion(&self, role: &str, snapshot: &Snapshot) -> bool {
+    fn is_sidecar(&self, role: &str, snapshot: &Snapshot) -> bool {
         role != UPDATES || snapshot.open().any(|one| one.kind == Kind::Incident)
     }
 }
@@ -198,17 +198,17 @@ fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
     if !text.is_empty() {
         let status =
             if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
-        let opening = Written {
+        let opening = RawUpdate {
             id: Some("opening".to_owned()),
-            ..Written::new(status, notice.opened_at, text)
+            ..RawUpdate::new(status, notice.opened_at, text)
         };
         // With updates beside it, the time of the last change belongs to them.
         written.insert(
             0,
-            Written { edited_at: notice.edited_at.filter(|_| written.is_empty()), ..opening },
+            RawUpdate { edited_at: notice.edited_at.filter(|_| written.is_empty()), ..opening },
         );
     }
-    incident.updates = in_order(written, Order::OldestFirst);
+    incident.updates = order_updates(written, Order::OldestFirst);
     incident
 }
 
@@ -221,14 +221,14 @@ fn status(code: &str) -> Status {
         ("3", Status::Monitoring),
         ("4", Status::Resolved),
     ];
-    words::look_up(code, CODES).unwrap_or(Status::Update)
+    vocabulary::lookup(code, CODES).unwrap_or(Status::Update)
 }
 
 /// Those of schedules: upcoming, in progress, complete.
 fn plan(code: &str) -> Status {
     const CODES: &[(&str, Status)] =
         &[("0", Status::Scheduled), ("1", Status::InProgress), ("2", Status::Completed)];
-    words::look_up(code, CODES).unwrap_or(Status::Update)
+    vocabulary::lookup(code, CODES).unwrap_or(Status::Update)
 }
 
 /// Those of components: operational, performance issues, partial outage, major outage.
@@ -239,5 +239,5 @@ fn state(code: &str) -> ComponentStatus {
         ("3", ComponentStatus::PartialOutage),
         ("4", ComponentStatus::MajorOutage),
     ];
-    words::look_up(code, CODES).unwrap_or(ComponentStatus::Unknown)
+    vocabulary::lookup(code, CODES).unwrap_or(ComponentStatus::Unknown)
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::{NAME, Notice, UPDATES, plan, state, status};
-use crate::shared::fields::{self, Id};
-use crate::shared::{Items, List, MAX_NAME, Written, json, lenient, marks, prose};
+use crate::support::fields::{self, Id};
+use crate::support::{Items, List, MAX_NAME, RawUpdate, json, lenient, prose, sniff};
 use crate::{Documents, ParseError};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, Kind, Status, Time};
@@ -114,7 +114,7 @@ struct Part {
 
 /// Whether a document is a list of incidents of this version.
 pub(super) fn is_one(document: &Document) -> bool {
-    let Some(answer) = marks::<Answer>(document) else {
+    let Some(answer) = sniff::<Answer>(document) else {
         return false;
     };
     match answer.data.first() {
@@ -125,7 +125,7 @@ pub(super) fn is_one(document: &Document) -> bool {
 
 /// Whether the list holds the updates of its incidents.
 pub(super) fn tells_updates(document: &Document) -> bool {
-    let items = marks::<Answer>(document).map(|answer| answer.data).unwrap_or_default();
+    let items = sniff::<Answer>(document).map(|answer| answer.data).unwrap_or_default();
     items
         .iter()
         .all(|raw| lenient::read::<Incident>(raw.get()).map_or(true, |one| one.updates.is_some()))
@@ -189,11 +189,11 @@ fn notice(items: &mut Items, wire: Incident) -> Result<Notice, String> {
     })
 }
 
-fn written(update: Update) -> Written {
-    Written {
+fn written(update: Update) -> RawUpdate {
+    RawUpdate {
         id: Some(update.id.0),
         edited_at: update.updated_at,
-        ..Written::new(status(update.status.as_str()), update.created_at, prose(&update.message))
+        ..RawUpdate::new(status(update.status.as_str()), update.created_at, prose(&update.message))
     }
 }
 

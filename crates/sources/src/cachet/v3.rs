@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::{NAME, Notice, plan, state, status};
 use crate::ParseError;
-use crate::shared::fields::{self, Id, References};
-use crate::shared::{Items, List, MAX_NAME, Written, json, lenient, marks, prose};
+use crate::support::fields::{self, Id, References};
+use crate::support::{Items, List, MAX_NAME, RawUpdate, json, lenient, prose, sniff};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Kind, Status, Time};
 use statuswatch_model::snapshot::component;
@@ -109,7 +109,7 @@ struct Part {
 
 /// Whether a document is a list of incidents of this version.
 pub(super) fn is_one(document: &Document) -> bool {
-    let Some(answer) = marks::<Answer>(document) else {
+    let Some(answer) = sniff::<Answer>(document) else {
         return false;
     };
     let first = answer.data.first();
@@ -176,7 +176,7 @@ fn listed(
     document: &Document,
     items: &mut Items,
     what: &'static str,
-    build: impl Fn(Item, Vec<Written>) -> Notice,
+    build: impl Fn(Item, Vec<RawUpdate>) -> Notice,
 ) -> Result<Vec<Notice>, ParseError> {
     let answer: Answer = json(document, NAME)?;
     let is_update = |raw: &RawValue| {
@@ -207,12 +207,12 @@ fn listed(
     )
 }
 
-fn written(id: &str, update: &Update) -> Written {
+fn written(id: &str, update: &Update) -> RawUpdate {
     let status = update.status.as_ref().map_or(Status::Update, |code| status(code.value.as_str()));
-    Written {
+    RawUpdate {
         id: Some(id.to_owned()),
         edited_at: update.updated.at,
-        ..Written::new(status, update.created.at, prose(&update.message))
+        ..RawUpdate::new(status, update.created.at, prose(&update.message))
     }
 }
 

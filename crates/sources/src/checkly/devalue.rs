@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::shared::lenient;
+use crate::support::lenient;
 
 /// Deeper values are nobody's.
 const MAX_DEPTH: usize = 32;

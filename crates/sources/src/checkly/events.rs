@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::wire::{Day, Item, Service, Told};
 use crate::ParseError;
-use crate::shared::{Items, Order, Written, in_order, words};
+use crate::support::{Items, Order, RawUpdate, order_updates, vocabulary};
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{Incident, Update, UpdateId, component};
 
@@ -82,22 +82,22 @@ pub(super) fn incident(items: &mut Items, wire: Item) -> Result<Incident, String
     let word =
         if wire.last_update_status.is_empty() { &wire.status } else { &wire.last_update_status };
     let mut incident = Incident::new(Kind::Incident, wire.id.0, wire.name);
-    incident.status = words::status(word);
+    incident.status = vocabulary::status(word);
     incident.impact = impact(&wire.severity);
     incident.started_at = wire.created.or(wire.created_at);
     if told.is_empty() {
         incident.updates =
             latest(incident.status, wire.updated_at, wire.description).into_iter().collect();
     } else {
-        let written = told.into_iter().map(|told| Written {
+        let written = told.into_iter().map(|told| RawUpdate {
             id: told.id.map(|id| id.0),
-            ..Written::new(
-                words::status(&told.status),
+            ..RawUpdate::new(
+                vocabulary::status(&told.status),
                 told.public_incident_update_date.or(told.created),
                 told.description,
             )
         });
-        incident.updates = in_order(written, Order::MostlyNewestFirst);
+        incident.updates = order_updates(written, Order::MostlyNewestFirst);
     }
     Ok(incident)
 }
@@ -122,7 +122,7 @@ pub(super) fn impact(severity: &str) -> Impact {
         ("MAJOR", Impact::Major),
         ("CRITICAL", Impact::Critical),
     ];
-    words::look_up(severity, SEVERITIES).unwrap_or(Impact::Unknown)
+    vocabulary::lookup(severity, SEVERITIES).unwrap_or(Impact::Unknown)
 }
 
 /// What an incident of that impact does to a service.

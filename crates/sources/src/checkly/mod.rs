@@ -23,7 +23,7 @@ use url::Url;
 use self::devalue::Carried;
 use self::events::{Events, incident};
 use self::wire::{Card, Head, Item, Resolved, Service, Unresolved, Uptime};
-use super::shared::{Items, MAX_NAME, html, lenient, link};
+use super::support::{Items, MAX_NAME, html, lenient, link};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::ComponentStatus;
@@ -58,7 +58,7 @@ impl Source for Checkly {
         Vec::new()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         if document.shape() != Shape::Html {
             return summary::is_summary(document)
                 .then(|| "the document has the shape of the summary of a Checkly page".to_owned());

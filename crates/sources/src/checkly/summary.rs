@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::NAME;
 use super::events::{impact, latest, state};
-use crate::shared::fields::{self, Id};
-use crate::shared::{Items, List, json, link, marks, words};
+use crate::support::fields::{self, Id};
+use crate::support::{Items, List, json, link, sniff, vocabulary};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
@@ -67,7 +67,7 @@ fn overall(word: &str) -> Option<Impact> {
 
 /// Whether a document has the marks of the summary.
 pub(super) fn is_summary(document: &Document) -> bool {
-    marks::<Summary>(document).is_some_and(|summary| overall(&summary.page.status).is_some())
+    sniff::<Summary>(document).is_some_and(|summary| overall(&summary.page.status).is_some())
 }
 
 /// Reads the summary.
@@ -109,7 +109,7 @@ fn item(items: &mut Items, wire: Item, kind: Kind) -> Result<Incident, String> {
     let services: Vec<Service> =
         items.nested("services", &wire.affected_services).map_err(|error| error.to_string())?;
     let mut incident = Incident::new(kind, wire.id.0, wire.name);
-    incident.status = match (words::status(&wire.status), kind) {
+    incident.status = match (vocabulary::status(&wire.status), kind) {
         (Status::Update, Kind::Maintenance) => Status::InProgress,
         (status, _) => status,
     };

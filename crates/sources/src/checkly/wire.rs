@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::shared::List;
-use crate::shared::fields::{self, Id};
+use crate::support::List;
+use crate::support::fields::{self, Id};
 use statuswatch_model::event::Time;
 
 /// Which page an address is.

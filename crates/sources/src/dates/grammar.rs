@@ -3,7 +3,7 @@
 use super::lex::{self, Class, Token};
 use super::names::{self, Meaning};
 use super::parts::Parts;
-use crate::shared::fold::fold;
+use crate::support::fold::fold;
 use statuswatch_model::zone::Zone;
 
 /// No date is longer, in characters; what is, is prose.
@@ -111,7 +111,7 @@ impl<'t> Reader<'t> {
         for count in (1..=names::LONGEST).rev() {
             let words: Option<Vec<&str>> = (0..count).map(|ahead| self.word_at(ahead)).collect();
             let Some(name) = words.map(|words| words.join(" ")) else { continue };
-            if let Some(meaning) = names::look_up(&name) {
+            if let Some(meaning) = names::lookup(&name) {
                 self.take(count)?;
                 return self.apply(&name, meaning);
             }

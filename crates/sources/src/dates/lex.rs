@@ -1,7 +1,7 @@
 //! A date as a row of numbers, words and signs.
 
 use super::names;
-use crate::shared::fold::{is_unspaced, unspaced_word};
+use crate::support::fold::{is_unspaced, unspaced_word};
 
 /// What a token is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         let (class, end) = if c.is_ascii_digit() {
             (Class::Number, run(rest, |c| c.is_ascii_digit()))
         } else if is_unspaced(c) {
-            (Class::Word, unspaced_word(rest, LONGEST_RUN, |word| names::look_up(word).is_some()))
+            (Class::Word, unspaced_word(rest, LONGEST_RUN, |word| names::lookup(word).is_some()))
         } else if c.is_alphabetic() {
             (Class::Word, run(rest, |c| (c.is_alphabetic() && !is_unspaced(c)) || c == '_'))
         } else {
@@ -61,7 +61,7 @@ fn run(text: &str, belongs: impl Fn(char) -> bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::fold::fold;
+    use crate::support::fold::fold;
 
     #[test]
     fn texts_fall_into_numbers_words_and_signs() {

@@ -35,7 +35,7 @@ static WORDS: LazyLock<HashMap<&'static str, Meaning>> = LazyLock::new(|| {
 });
 
 /// What a word, or several with blanks between them, means in a date.
-pub(super) fn look_up(word: &str) -> Option<Meaning> {
+pub(super) fn lookup(word: &str) -> Option<Meaning> {
     WORDS.get(word).copied()
 }
 
@@ -76,7 +76,7 @@ mod tests {
             assert_eq!(columns.len(), 3, "{line}");
             assert!(meaning_of(columns[1]).is_some(), "{line}");
             assert!(seen.insert(columns[0]), "{line}");
-            assert_eq!(crate::shared::fold::fold(columns[0]), columns[0], "{line}");
+            assert_eq!(crate::support::fold::fold(columns[0]), columns[0], "{line}");
             assert!(columns[0].split(' ').count() <= LONGEST, "{line}");
         }
         for language in ["en", "de", "fr", "es", "pt", "it", "nl"] {

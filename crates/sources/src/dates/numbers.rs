@@ -101,7 +101,7 @@ impl<'t> Reader<'t> {
         let second = self.token(2)?;
         let third = (self.glued_sign(3) == Some(sign)).then(|| self.glued_number(4)).flatten();
         if second.class == Class::Word {
-            if let (Some(Meaning::Month(month)), Some(third)) = (names::look_up(second.text), third)
+            if let (Some(Meaning::Month(month)), Some(third)) = (names::lookup(second.text), third)
             {
                 let (day, year) = if first.len() == 4 { (third, first) } else { (first, third) };
                 self.parts.month = Some(month);

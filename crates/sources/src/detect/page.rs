@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::Found;
-use crate::shared::html_title;
+use crate::support::html_title;
 use statuswatch_model::document::Document;
 
 /// HTML is looked at up to here; what matters stands in its head.

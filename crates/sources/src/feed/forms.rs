@@ -105,7 +105,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::shared::fold::{fold, is_unspaced};
+    use crate::support::fold::{fold, is_unspaced};
 
     #[test]
     fn every_row_means_something_and_no_form_two_things() {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::marks::{Mark, Marks};
 use super::read::{Feed, Item, TITLE, escape};
-use crate::shared::{List, lenient};
+use crate::support::{List, lenient};
 use crate::{Limits, ParseError, dates};
 use statuswatch_model::text::one_line;
 
@@ -91,7 +91,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
     }
     Ok(Feed {
         title: one_line(&feed.title.unwrap_or_default(), TITLE),
-        link: feed.home_page_url.as_deref().and_then(crate::shared::link),
+        link: feed.home_page_url.as_deref().and_then(crate::support::link),
         generator: String::new(),
         made: None,
         version: None,
@@ -107,17 +107,17 @@ fn item(json: JsonItem) -> Item {
         .unwrap_or_default();
     Item {
         id: json.id.map(|raw| id(raw.get())).unwrap_or_default(),
-        link: json.url.as_deref().and_then(crate::shared::link),
+        link: json.url.as_deref().and_then(crate::support::link),
         title: one_line(&json.title.unwrap_or_default(), TITLE),
         body,
         published: json.date_published.as_deref().and_then(dates::read),
         updated: json.date_modified.as_deref().and_then(dates::read),
-        marks: marks(json.tags.as_deref()),
+        marks: sniff(json.tags.as_deref()),
     }
 }
 
 /// Tags say what categories do; anything that is no list of texts says nothing.
-fn marks(tags: Option<&RawValue>) -> Marks {
+fn sniff(tags: Option<&RawValue>) -> Marks {
     let tags: Vec<String> = tags.and_then(|raw| lenient::read(raw.get()).ok()).unwrap_or_default();
     let mut marks = Marks::default();
     for tag in &tags {

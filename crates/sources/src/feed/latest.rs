@@ -6,7 +6,7 @@
 //! ```
 
 use super::read::Item;
-use super::{titles, words};
+use super::{titles, vocabulary};
 use statuswatch_model::event::{Component, Status};
 use statuswatch_model::snapshot::component;
 use statuswatch_model::text::{html_to_text, one_line};
@@ -46,7 +46,7 @@ fn listed(html: &str) -> Vec<Component> {
                 .strip_suffix(')')
                 .and_then(|line| line.rsplit_once(" ("))
                 .unwrap_or((&line, ""));
-            (!name.is_empty()).then(|| component(None, name, None, words::component(state)))
+            (!name.is_empty()).then(|| component(None, name, None, vocabulary::component(state)))
         })
         .collect()
 }

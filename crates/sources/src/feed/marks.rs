@@ -132,7 +132,7 @@ impl Marks {
         let over = self.ended.is_some_and(|ended| by.is_some_and(|by| ended <= by));
         match told {
             Some(status) if status.is_over() => Some(status),
-            Some(status) if over && super::words::kind(status) == Some(Kind::Maintenance) => {
+            Some(status) if over && super::vocabulary::kind(status) == Some(Kind::Maintenance) => {
                 Some(Status::Completed)
             }
             _ if over => Some(Status::Resolved),

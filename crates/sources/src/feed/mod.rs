@@ -15,7 +15,7 @@ mod marks;
 mod markup;
 pub(super) mod read;
 mod titles;
-mod words;
+mod vocabulary;
 mod xml;
 
 use std::collections::HashMap;
@@ -89,7 +89,7 @@ impl Source for Feed {
         found
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         match document.shape() {
             // Its feed means more than others of its kind.
             Shape::Xml if super::azure::is_one(document) => None,
@@ -209,7 +209,8 @@ fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident>
     };
     let status = updates.last().map_or(Status::Update, |update| update.status);
     let is_maintenance = newest.link.as_deref().is_some_and(|link| link.contains("/maintenances/"))
-        || updates.iter().find_map(|update| words::kind(update.status)) == Some(Kind::Maintenance);
+        || updates.iter().find_map(|update| vocabulary::kind(update.status))
+            == Some(Kind::Maintenance);
     let kind = if is_maintenance { Kind::Maintenance } else { Kind::Incident };
     let (scheduled_for, scheduled_until) =
         if is_maintenance { growing::window(newest) } else { (None, None) };
@@ -259,7 +260,7 @@ fn update(item: &Item, made: Option<Time>, components: &mut Vec<Component>) -> U
     } else {
         let text = html_to_text(&item.body);
         let written = titles::status(&item.title)
-            .or_else(|| words::leading(&text))
+            .or_else(|| vocabulary::leading(&text))
             .or_else(|| sentence(&text).and_then(titles::status));
         (item.marks.judge(written, made).unwrap_or(Status::Update), text)
     };

@@ -8,8 +8,8 @@
 mod tests;
 
 use super::forms::{self, Form, LONGEST_RUN, Meaning, Reach};
-use super::words;
-use crate::shared::fold::{fold, is_unspaced, unspaced_word};
+use super::vocabulary;
+use crate::support::fold::{fold, is_unspaced, unspaced_word};
 use statuswatch_model::event::{Kind, Status};
 
 /// Characters of a title that are looked at.
@@ -83,7 +83,7 @@ fn of_its_kind(status: Status, segment: usize, words: &[Word], found: &[Found]) 
     };
     let announced = found.iter().any(|one| match one.form.meaning {
         Meaning::Status { status, .. } => {
-            words::kind(status) == Some(Kind::Maintenance)
+            vocabulary::kind(status) == Some(Kind::Maintenance)
                 && !status.is_over()
                 && (is_label(words, found, one.segment) || one.from == 0)
         }

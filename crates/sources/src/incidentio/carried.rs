@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::shared::List;
-use crate::shared::fields::{self, Id};
+use crate::support::List;
+use crate::support::fields::{self, Id};
 use statuswatch_model::event::Time;
 
 /// The page and what is going on.

@@ -19,7 +19,9 @@ use url::Url;
 
 use super::carried::{Affected, Entry, Item, Part, Span, Summary, Update};
 use super::payload;
-use crate::shared::{Items, List, MAX_NAME, Order, Written, html, in_order, lenient, link, words};
+use crate::support::{
+    Items, List, MAX_NAME, Order, RawUpdate, html, lenient, link, order_updates, vocabulary,
+};
 use crate::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
@@ -46,7 +48,7 @@ impl Source for Global {
         Vec::new()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         if document.shape() != Shape::Html {
             return None;
         }
@@ -211,7 +213,7 @@ fn incident(
     by_id: &HashMap<&str, &Component>,
     states: &mut HashMap<String, ComponentStatus>,
 ) -> Result<Incident, String> {
-    let status = words::status(&wire.status);
+    let status = vocabulary::status(&wire.status);
     let planned = wire.class == "maintenance"
         || matches!(status, Status::Scheduled | Status::InProgress | Status::Completed);
     let kind = if planned { Kind::Maintenance } else { Kind::Incident };
@@ -220,12 +222,16 @@ fn incident(
         items.nested("affected components", &wire.affected_components).map_err(why)?;
     let spans: Vec<Span> = items.nested("impacts", &wire.component_impacts).map_err(why)?;
     let updates: Vec<Update> = items.nested("updates", &wire.updates).map_err(why)?;
-    let written = updates.into_iter().map(|update| Written {
+    let written = updates.into_iter().map(|update| RawUpdate {
         id: update.id.map(|id| id.0),
-        ..Written::new(words::status(&update.to_status), update.published_at, update.message_string)
+        ..RawUpdate::new(
+            vocabulary::status(&update.to_status),
+            update.published_at,
+            update.message_string,
+        )
     });
     let mut incident = Incident::new(kind, wire.id.0, wire.name);
-    incident.updates = in_order(written, Order::OldestFirst);
+    incident.updates = order_updates(written, Order::OldestFirst);
     incident.status = status;
     incident.url = link(&wire.permalink);
     let began = spans.iter().filter_map(|span| span.start_at).min();
@@ -233,7 +239,7 @@ fn incident(
         incident.scheduled_for = began.or(wire.published_at);
         incident.scheduled_until = spans.iter().filter_map(|span| span.end_at).max();
     } else {
-        let worst = affected.iter().map(|one| words::impact(said(one, status.is_over())));
+        let worst = affected.iter().map(|one| vocabulary::impact(said(one, status.is_over())));
         incident.impact = worst.max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
         // One is often written down when it has lasted for a while.
         incident.started_at = began.into_iter().chain(wire.published_at).min();
@@ -252,7 +258,7 @@ fn incident(
 
 /// Keeps the worst that is said of a component; a word nobody knows is no good news.
 fn worsen(states: &mut HashMap<String, ComponentStatus>, one: &Affected) {
-    let new = words::component(said(one, false));
+    let new = vocabulary::component(said(one, false));
     let state = states.entry(one.component_id.0.clone()).or_insert(new);
     let weight = |state: ComponentStatus| match state {
         ComponentStatus::Operational => 0,

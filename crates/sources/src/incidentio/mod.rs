@@ -15,10 +15,10 @@ use serde::Deserialize;
 use url::Url;
 
 pub(super) use self::global::Global;
-use super::shared::fields::{self, Id};
-use super::shared::v2::{self, Overall, Page, Read, Reader};
-use super::shared::{
-    ItemByItem, OnePass, Way, at, candidates, json, marks, quickly, sibling, words,
+use super::support::fields::{self, Id};
+use super::support::v2::{self, Overall, Page, Read, Reader};
+use super::support::{
+    Decode, Lenient, Strict, at, candidates, json, sibling, sniff, strict_then_lenient, vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -35,7 +35,7 @@ pub(super) struct IncidentIo;
 
 #[derive(Deserialize)]
 #[serde(bound = "")]
-struct Summary<W: Way> {
+struct Summary<W: Decode> {
     page: Page,
     status: Overall,
     /// Demanded, for it is what a summary always has; null is an empty list.
@@ -48,7 +48,7 @@ struct Summary<W: Way> {
 
 #[derive(Deserialize)]
 #[serde(bound = "")]
-struct Incidents<W: Way> {
+struct Incidents<W: Decode> {
     page: Page,
     #[serde(deserialize_with = "fields::or_default")]
     incidents: W::List<v2::Incident<W>>,
@@ -56,7 +56,7 @@ struct Incidents<W: Way> {
 
 #[derive(Deserialize)]
 #[serde(bound = "")]
-struct Components<W: Way> {
+struct Components<W: Decode> {
     page: Page,
     #[serde(deserialize_with = "fields::or_default")]
     components: W::List<v2::Component>,
@@ -71,11 +71,11 @@ impl Source for IncidentIo {
         candidates(page, &["api/v2/summary.json", "api/v1/summary"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         if widget::is_widget(document) {
             return Some("the document has the shape of incident.io's Widget API".to_owned());
         }
-        let id = marks::<Summary<ItemByItem>>(document)?.page.id;
+        let id = sniff::<Summary<Lenient>>(document)?.page.id;
         is_ulid(&id).then(|| format!("the document has the shape of incident.io's summary and the page id \"{id}\", a ULID"))
     }
 
@@ -83,10 +83,10 @@ impl Source for IncidentIo {
         if widget::is_widget(&documents.first) {
             return widget::parse(&documents.first, limits);
         }
-        quickly(
+        strict_then_lenient(
             documents,
-            || read::<OnePass>(documents, limits),
-            || read::<ItemByItem>(documents, limits),
+            || read::<Strict>(documents, limits),
+            || read::<Lenient>(documents, limits),
         )
     }
 
@@ -105,14 +105,14 @@ impl Source for IncidentIo {
     }
 }
 
-fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
+fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
     let summary: Summary<W> = json(&documents.first, NAME)?;
     if !is_ulid(&summary.page.id) {
         let reason = format!("the page id \"{}\" is not a ULID", summary.page.id);
         return Err(ParseError::NotThis { source_name: NAME, reason });
     }
     let mut page = summary.page.to_page();
-    let impact = words::impact(&summary.status.indicator);
+    let impact = vocabulary::impact(&summary.status.indicator);
     page.impact = Some(impact);
 
     let mut reader = Reader::new(limits);
@@ -146,7 +146,7 @@ fn read<W: Way>(documents: &Documents, limits: Limits) -> Result<Snapshot, Parse
 }
 
 /// The components, and whether they are all of them: only `components.json` lists more than 25.
-fn components<W: Way>(
+fn components<W: Decode>(
     reader: &mut Reader,
     page: &Page,
     shown: W::List<v2::Component>,
@@ -165,7 +165,7 @@ fn components<W: Way>(
     Ok((all, reader.rejected() == 0))
 }
 
-fn incidents<W: Way>(
+fn incidents<W: Decode>(
     reader: &mut Reader,
     page: &Page,
     listed: Option<W::List<v2::Incident<W>>>,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::shared::lenient;
+use crate::support::lenient;
 
 /// What each piece stands in.
 const PUSH: &str = "self.__next_f.push(";

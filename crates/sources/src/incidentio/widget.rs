@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::shared::fields::{self, Id};
-use crate::shared::{Items, List, json, link, marks, prose, words};
+use crate::support::fields::{self, Id};
+use crate::support::{Items, List, json, link, prose, sniff, vocabulary};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Impact, Kind, Status, Time};
@@ -64,7 +64,7 @@ struct Affected {
 
 /// Whether a document has the marks of the Widget API.
 pub(super) fn is_widget(document: &Document) -> bool {
-    marks::<Widget>(document).is_some()
+    sniff::<Widget>(document).is_some()
 }
 
 /// Reads a document of the Widget API.
@@ -146,10 +146,10 @@ fn incident(
             component.id.map(|id| id.0),
             one_line(&component.name, MAX_NAME),
             (!group.is_empty()).then_some(group),
-            words::component(&component.current_status),
+            vocabulary::component(&component.current_status),
         )
     });
-    let status = match words::status(&item.status) {
+    let status = match vocabulary::status(&item.status) {
         Status::Update => default,
         status => status,
     };
@@ -164,14 +164,14 @@ fn incident(
         text,
     });
     let new = Incident::new(kind, item.id.0, one_line(&item.name, MAX_NAME));
-    let listed_alone = words::status(&item.status) == Status::Update;
+    let listed_alone = vocabulary::status(&item.status) == Status::Update;
     Ok(Incident {
         status,
         basis: if maintenance && listed_alone { Basis::Begin } else { Basis::Stated },
         impact: if maintenance {
             Impact::Maintenance
         } else {
-            words::impact(&item.current_worst_impact)
+            vocabulary::impact(&item.current_worst_impact)
         },
         url: link(&item.url),
         started_at: item.started_at,

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::{NAME, unique};
-use crate::shared::fields::{self, Id};
-use crate::shared::{
-    Items, List, Order, Written, bases, in_order, json, marks, name, prose, words,
+use crate::support::fields::{self, Id};
+use crate::support::{
+    Items, List, Order, RawUpdate, bases, json, name, order_updates, prose, sniff, vocabulary,
 };
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
@@ -96,7 +96,7 @@ struct Maintenance {
 }
 
 pub(super) fn is_feed(document: &Document) -> bool {
-    marks::<Feed>(document).is_some()
+    sniff::<Feed>(document).is_some()
 }
 
 pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -150,11 +150,11 @@ fn written(
     items: &mut Items,
     list: &List,
     word: impl Fn(&Update) -> Status,
-) -> Result<Vec<Written>, ParseError> {
+) -> Result<Vec<RawUpdate>, ParseError> {
     let updates: Vec<Update> = items.nested("updates", list)?;
-    let read = updates.into_iter().map(|update| Written {
+    let read = updates.into_iter().map(|update| RawUpdate {
         edited_at: update.updated_at,
-        ..Written::new(word(&update), update.date, prose(&update.message))
+        ..RawUpdate::new(word(&update), update.date, prose(&update.message))
     });
     Ok(read.collect())
 }
@@ -167,14 +167,14 @@ fn reports(
     let read: Vec<Report> = items.read("statusReports", list)?;
     read.into_iter()
         .map(|report| {
-            let updates = in_order(
+            let updates = order_updates(
                 written(items, &report.status_report_updates, |update| {
-                    words::status(&update.status)
+                    vocabulary::status(&update.status)
                 })?,
                 Order::NewestFirst,
             );
             Ok(Incident {
-                status: words::status(&report.status),
+                status: vocabulary::status(&report.status),
                 impact: Impact::Unknown,
                 started_at: updates.first().and_then(|update| update.published_at),
                 components: affected(&report.page_components, names),
@@ -207,9 +207,9 @@ fn maintenances(
                 update.stated = Status::Update;
             }
             if list.is_empty() && !wire.message.trim().is_empty() {
-                list.push(Written {
+                list.push(RawUpdate {
                     id: Some("message".to_owned()),
-                    ..Written::new(Status::Scheduled, None, prose(&wire.message))
+                    ..RawUpdate::new(Status::Scheduled, None, prose(&wire.message))
                 });
             }
             Ok(Incident {
@@ -218,7 +218,7 @@ fn maintenances(
                 scheduled_for: Some(from),
                 scheduled_until: Some(to),
                 components: affected(&wire.page_components, names),
-                updates: in_order(list, Order::NewestFirst),
+                updates: order_updates(list, Order::NewestFirst),
                 ..Incident::new(
                     Kind::Maintenance,
                     unique(Kind::Maintenance, &wire.id),
@@ -230,7 +230,7 @@ fn maintenances(
 }
 
 fn state(word: &str) -> ComponentStatus {
-    words::look_up(
+    vocabulary::lookup(
         word,
         &[
             ("success", ComponentStatus::Operational),
@@ -239,5 +239,5 @@ fn state(word: &str) -> ComponentStatus {
             ("info", ComponentStatus::UnderMaintenance),
         ],
     )
-    .unwrap_or_else(|| words::component(word))
+    .unwrap_or_else(|| vocabulary::component(word))
 }

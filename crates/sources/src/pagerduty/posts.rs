@@ -4,8 +4,10 @@
 use serde::Deserialize;
 
 use super::{NAME, severity, status};
-use crate::shared::fields::{self, Id};
-use crate::shared::{Items, List, Order, Written, at, bases, in_order, json, marks, name, prose};
+use crate::support::fields::{self, Id};
+use crate::support::{
+    Items, List, Order, RawUpdate, at, bases, json, name, order_updates, prose, sniff,
+};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Kind, Status, Time};
@@ -54,7 +56,7 @@ struct Update {
 
 /// An empty list says nothing of where it comes from, so the address has to.
 pub(super) fn is_posts(document: &Document) -> bool {
-    document.url.path().ends_with("/api/posts") && marks::<Posts>(document).is_some()
+    document.url.path().ends_with("/api/posts") && sniff::<Posts>(document).is_some()
 }
 
 pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
@@ -91,12 +93,12 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
     let now = post.current_post_status_enum.map(|word| status(&word.name));
     let written = updates.into_iter().map(|update| {
         let status = update.post_status_enum.map_or(Status::Update, |word| status(&word.name));
-        Written {
+        RawUpdate {
             id: update.id.map(|id| id.0),
-            ..Written::new(status, update.reported_at, prose(&update.message))
+            ..RawUpdate::new(status, update.reported_at, prose(&update.message))
         }
     });
-    let mut updates = in_order(written, Order::NewestFirst);
+    let mut updates = order_updates(written, Order::NewestFirst);
     // The post says where it stands and not how it came there. That it is over was its latest
     // update's doing; any other word would move on to the next update, and the one before would
     // look edited.

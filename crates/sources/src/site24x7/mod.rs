@@ -9,10 +9,10 @@ mod rss;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{
-    Items, List, Order, Written, bases, candidates, in_order, json, lenient, marks, name, prose,
-    words,
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, Order, RawUpdate, bases, candidates, json, lenient, name, order_updates, prose,
+    sniff, vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
@@ -116,14 +116,14 @@ impl Source for Site24x7 {
         candidates(&home, &["sp/api/u/summary_details", "rss"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         if document.shape() == Shape::Xml {
             return is_component_feed(document).then(|| {
                 "each item of the feed is a component and its state, as StatusIQ writes them"
                     .to_owned()
             });
         }
-        let answer: Answer = marks(document)?;
+        let answer: Answer = sniff(document)?;
         let first: Row = lenient::read(answer.data.current_status.first()?.get()).ok()?;
         let named =
             first.component_status.is_some() || !first.componentgroup_display_name.is_empty();
@@ -222,25 +222,25 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
     let ended = if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved };
     let updates: Vec<Update> =
         items.nested("incident_status_updates", &wire.incident_status_updates)?;
-    let mut written: Vec<Written> = updates
+    let mut written: Vec<RawUpdate> = updates
         .into_iter()
-        .map(|update| Written {
+        .map(|update| RawUpdate {
             id: update.enc_inc_state_progress_id.map(|id| id.0),
-            ..Written::new(
-                words::status(&update.incident_status),
+            ..RawUpdate::new(
+                vocabulary::status(&update.incident_status),
                 update.status_updated_at,
                 prose(&update.incident_status_desc),
             )
         })
         .collect();
     if written.is_empty() && !wire.incident_desc.trim().is_empty() {
-        written.push(Written::new(
+        written.push(RawUpdate::new(
             Status::Update,
             wire.incident_began_at,
             prose(&wire.incident_desc),
         ));
     }
-    let updates = in_order(written, Order::NewestFirst);
+    let updates = order_updates(written, Order::NewestFirst);
     let affected: Vec<Affected> =
         items.nested("incident_affected_components", &wire.incident_affected_components)?;
     let components = affected.into_iter().map(|row| {

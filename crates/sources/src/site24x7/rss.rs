@@ -2,7 +2,7 @@
 
 use super::NAME;
 use crate::feed::read;
-use crate::shared::{MAX_NAME, name, words};
+use crate::support::{MAX_NAME, name, vocabulary};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::ComponentStatus;
@@ -55,7 +55,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
 
 fn split(title: &str) -> Option<(&str, ComponentStatus)> {
     let (name, word) = title.rsplit_once(" - ")?;
-    let state = words::look_up(
+    let state = vocabulary::lookup(
         word,
         &[
             ("informational", ComponentStatus::Operational),
@@ -63,5 +63,5 @@ fn split(title: &str) -> Option<(&str, ComponentStatus)> {
             ("maintenance", ComponentStatus::UnderMaintenance),
         ],
     );
-    Some((name.trim(), state.unwrap_or_else(|| words::component(word))))
+    Some((name.trim(), state.unwrap_or_else(|| vocabulary::component(word))))
 }

@@ -10,8 +10,10 @@ mod page;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, bases, candidates, json, link, marks, name, sibling, words};
+use super::support::fields::{self, Id};
+use super::support::{
+    Items, List, bases, candidates, json, link, name, sibling, sniff, vocabulary,
+};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
@@ -77,12 +79,12 @@ impl Source for StatusCast {
         candidates(&page, &["", "status.json"])
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
+    fn detect(&self, document: &Document) -> Option<String> {
         if document.shape() == Shape::Html {
             return page::is_page(&document.text())
                 .then(|| "the page is made by StatusCast and lists incidents".to_owned());
         }
-        marks::<State>(document)
+        sniff::<State>(document)
             .map(|_| "the document has the shape of StatusCast's status.json".to_owned())
     }
 
@@ -149,7 +151,7 @@ impl Source for StatusCast {
     }
 
     /// The state is that of the page alone.
-    fn is_companion(&self, _: &str, _: &Snapshot) -> bool {
+    fn is_sidecar(&self, _: &str, _: &Snapshot) -> bool {
         true
     }
 }
@@ -193,7 +195,7 @@ fn standing(word: &str, kind: Kind) -> Option<Status> {
         Kind::Maintenance => (Status::Completed, Some(Status::InProgress)),
         _ => (Status::Resolved, None),
     };
-    words::look_up(
+    vocabulary::lookup(
         word,
         &[
             ("closed", Some(over)),
@@ -206,12 +208,12 @@ fn standing(word: &str, kind: Kind) -> Option<Status> {
             ("monitored", Some(Status::Monitoring)),
         ],
     )
-    .unwrap_or_else(|| Some(words::status(word)).filter(|status| *status != Status::Update))
+    .unwrap_or_else(|| Some(vocabulary::status(word)).filter(|status| *status != Status::Update))
 }
 
 /// The state of a component, by the words StatusCast has for it.
 fn component(word: &str) -> ComponentStatus {
-    words::look_up(
+    vocabulary::lookup(
         word,
         &[
             ("available", ComponentStatus::Operational),
@@ -226,5 +228,5 @@ fn component(word: &str) -> ComponentStatus {
             ("maintenance", ComponentStatus::UnderMaintenance),
         ],
     )
-    .unwrap_or_else(|| words::component(word))
+    .unwrap_or_else(|| vocabulary::component(word))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{NAME, nature, standing};
-use crate::shared::{Order, Written, bases, fields, html, html_title, in_order, name};
+use crate::support::{Order, RawUpdate, bases, fields, html, html_title, name, order_updates};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{ComponentStatus, Kind, Status};
@@ -153,13 +153,13 @@ fn updates(stories: &str, kind: Kind) -> Vec<Update> {
             None => body,
         };
         let word = word.trim().trim_matches(['[', ']']);
-        Written::new(
+        RawUpdate::new(
             standing(word, kind).unwrap_or(Status::Update),
             at,
             html_to_text(whole_tags(body)),
         )
     });
-    in_order(read, Order::NewestFirst)
+    order_updates(read, Order::NewestFirst)
 }
 
 /// `body` without the start of a tag that was cut at its end.

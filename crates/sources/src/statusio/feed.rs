@@ -13,7 +13,7 @@ use url::Url;
 use super::is_page_id;
 use crate::feed::growing;
 use crate::feed::read::{self, Item};
-use crate::shared::{at, link};
+use crate::support::{at, link};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::Kind;

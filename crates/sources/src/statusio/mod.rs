@@ -11,8 +11,8 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::shared::fields::{self, Id};
-use super::shared::{Items, List, MAX_NAME, Order, Written, in_order, json, marks, prose};
+use super::support::fields::{self, Id};
+use super::support::{Items, List, MAX_NAME, Order, RawUpdate, json, order_updates, prose, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -111,8 +111,8 @@ impl Source for StatusIo {
         place.and_then(|place| Url::parse(&place).ok()).into_iter().collect()
     }
 
-    fn recognise(&self, document: &Document) -> Option<String> {
-        let answer = marks::<Answer>(document)?;
+    fn detect(&self, document: &Document) -> Option<String> {
+        let answer = sniff::<Answer>(document)?;
         let code = answer.result.status_overall.status_code;
         Some(format!(
             "the document has the shape of Status.io's API and its overall status code {code}"
@@ -264,13 +264,13 @@ fn notice(
     let written = messages.into_iter().enumerate().map(|(place, message)| {
         let (at, text) = (message.datetime, prose(&message.details));
         let written = match (kind, place) {
-            (Kind::Maintenance, 0) => Written::concluded(Status::Scheduled, at, text),
-            (Kind::Maintenance, _) => Written::new(Status::Update, at, text),
-            _ => Written::new(status(message.state), at, text),
+            (Kind::Maintenance, 0) => RawUpdate::concluded(Status::Scheduled, at, text),
+            (Kind::Maintenance, _) => RawUpdate::new(Status::Update, at, text),
+            _ => RawUpdate::new(status(message.state), at, text),
         };
-        Written { id: message.id.map(|id| id.0), ..written }
+        RawUpdate { id: message.id.map(|id| id.0), ..written }
     });
-    incident.updates = in_order(written, Order::OldestFirst);
+    incident.updates = order_updates(written, Order::OldestFirst);
     Ok(incident)
 }
 

@@ -5,7 +5,7 @@ use statuswatch_model::event::{ComponentStatus, Impact, Status};
 
 /// Looks `word` up in a table, without regard to case, blanks, dashes and underscores.
 #[must_use]
-pub fn look_up<T: Copy>(word: &str, table: &[(&str, T)]) -> Option<T> {
+pub fn lookup<T: Copy>(word: &str, table: &[(&str, T)]) -> Option<T> {
     // Nearly always it is spelt as in the table, and this is asked for every component of every
     // page.
     let exact = table.iter().find(|(name, _)| *name == word);
@@ -17,19 +17,19 @@ pub fn look_up<T: Copy>(word: &str, table: &[(&str, T)]) -> Option<T> {
 /// The status of an incident or of an update; [`Status::Update`] where the word says nothing.
 #[must_use]
 pub fn status(word: &str) -> Status {
-    look_up(word, STATUS).unwrap_or(Status::Update)
+    lookup(word, STATUS).unwrap_or(Status::Update)
 }
 
 /// How bad something is; [`Impact::Unknown`] where the word says nothing.
 #[must_use]
 pub fn impact(word: &str) -> Impact {
-    look_up(word, IMPACT).unwrap_or(Impact::Unknown)
+    lookup(word, IMPACT).unwrap_or(Impact::Unknown)
 }
 
 /// The state of a component; [`ComponentStatus::Unknown`] where the word says nothing.
 #[must_use]
 pub fn component(word: &str) -> ComponentStatus {
-    look_up(word, COMPONENT).unwrap_or(ComponentStatus::Unknown)
+    lookup(word, COMPONENT).unwrap_or(ComponentStatus::Unknown)
 }
 
 /// Words for a status that several platforms share.

@@ -14,8 +14,8 @@ use crate::{Documents, ParseError};
 const LARGEST: usize = 1 << 20;
 
 /// How lists are read.
-pub trait Way {
-    /// A list as this way holds it between the document and [`Way::read`].
+pub trait Decode {
+    /// A list as this way holds it between the document and [`Decode::read`].
     type List<T: DeserializeOwned>: DeserializeOwned + Default;
 
     /// The items of a list, as [`Items::read`] has them.
@@ -41,13 +41,13 @@ pub trait Way {
 
 /// All at once: one item that cannot be read costs the document.
 #[derive(Debug)]
-pub struct OnePass;
+pub struct Strict;
 
 /// One broken item costs itself alone, and is named.
 #[derive(Debug)]
-pub struct ItemByItem;
+pub struct Lenient;
 
-impl Way for OnePass {
+impl Decode for Strict {
     type List<T: DeserializeOwned> = Vec<T>;
 
     fn read<T: DeserializeOwned>(
@@ -68,7 +68,7 @@ impl Way for OnePass {
     }
 }
 
-impl Way for ItemByItem {
+impl Decode for Lenient {
     type List<T: DeserializeOwned> = List;
 
     fn read<T: DeserializeOwned>(
@@ -93,7 +93,7 @@ impl Way for ItemByItem {
 ///
 /// # Errors
 /// Those of the slow way.
-pub fn quickly<T>(
+pub fn strict_then_lenient<T>(
     documents: &Documents,
     one_pass: impl FnOnce() -> Result<T, ParseError>,
     item_by_item: impl FnOnce() -> Result<T, ParseError>,
@@ -123,11 +123,15 @@ mod tests {
                 vec![b' '; size],
             ))
         };
-        assert_eq!(quickly(&documents(9), || Ok(1), || Ok(2)), Ok(1));
-        assert_eq!(quickly(&documents(9), || Err(error()), || Ok(2)), Ok(2));
-        assert_eq!(quickly(&documents(LARGEST + 1), || Ok(1), || Ok(2)), Ok(2));
+        assert_eq!(strict_then_lenient(&documents(9), || Ok(1), || Ok(2)), Ok(1));
+        assert_eq!(strict_then_lenient(&documents(9), || Err(error()), || Ok(2)), Ok(2));
+        assert_eq!(strict_then_lenient(&documents(LARGEST + 1), || Ok(1), || Ok(2)), Ok(2));
         assert_eq!(
-            quickly::<()>(&documents(9), || Err(ParseError::Html { title: None }), || Err(error())),
+            strict_then_lenient::<()>(
+                &documents(9),
+                || Err(ParseError::Html { title: None }),
+                || Err(error())
+            ),
             Err(error())
         );
     }

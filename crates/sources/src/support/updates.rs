@@ -1,4 +1,4 @@
-//! [`Written`], an update as a document has it, and [`in_order`], which orders updates and gives
+//! [`RawUpdate`], an update as a document has it, and [`in_order`], which orders updates and gives
 //! each its identity.
 
 use std::collections::{HashMap, HashSet};
@@ -8,7 +8,7 @@ use statuswatch_model::snapshot::{Update, UpdateId};
 
 /// An update as a platform writes it down.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct RawUpdate {
     /// The platform's own id, where it has one.
     pub id: Option<String>,
     /// The status it gives the incident.
@@ -25,7 +25,7 @@ pub struct Written {
     pub text: String,
 }
 
-impl Written {
+impl RawUpdate {
     /// An update that states `status`, of which no more is known than its time.
     #[must_use]
     pub fn new(status: Status, at: Option<Time>, text: String) -> Self {
@@ -77,10 +77,10 @@ pub fn oldest_first<T>(mut list: Vec<T>, order: Order, at: impl Fn(&T) -> Option
 /// One without a time stays behind the one it was written after. A second one with the same id is
 /// dropped.
 #[must_use]
-pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Update> {
-    let list = oldest_first(list.into_iter().collect(), order, |written: &Written| written.at);
+pub fn order_updates(list: impl IntoIterator<Item = RawUpdate>, order: Order) -> Vec<Update> {
+    let list = oldest_first(list.into_iter().collect(), order, |written: &RawUpdate| written.at);
     let mut before = None;
-    let mut placed: Vec<(Option<Time>, Written)> = Vec::with_capacity(list.len());
+    let mut placed: Vec<(Option<Time>, RawUpdate)> = Vec::with_capacity(list.len());
     for written in list {
         before = written.at.or(before);
         placed.push((before, written));
@@ -89,7 +89,7 @@ pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Up
     let mut ids: HashSet<String> = HashSet::new();
     let mut places: HashMap<Time, u32> = HashMap::new();
     let mut updates = Vec::with_capacity(placed.len());
-    for (_, Written { id, status, stated, at, shown_at, edited_at, text }) in placed {
+    for (_, RawUpdate { id, status, stated, at, shown_at, edited_at, text }) in placed {
         let id = match (id, at) {
             (Some(id), _) if ids.insert(id.clone()) => UpdateId::Native(id),
             (Some(_), _) => continue,
@@ -109,7 +109,7 @@ pub fn in_order(list: impl IntoIterator<Item = Written>, order: Order) -> Vec<Up
 /// For platforms that say when an incident ended and not which update said so: those from then on
 /// are the end of it, whatever they state, and where there is none yet, the end itself is told
 /// without words.
-pub fn end_at(list: &mut Vec<Written>, over: Status, at: Option<Time>) {
+pub fn end_at(list: &mut Vec<RawUpdate>, over: Status, at: Option<Time>) {
     let Some(at) = at else { return };
     let mut told = false;
     for written in list.iter_mut().filter(|written| written.at.is_some_and(|written| written >= at))
@@ -118,7 +118,7 @@ pub fn end_at(list: &mut Vec<Written>, over: Status, at: Option<Time>) {
         told = true;
     }
     if !told {
-        list.push(Written::new(over, Some(at), String::new()));
+        list.push(RawUpdate::new(over, Some(at), String::new()));
     }
 }
 
@@ -130,12 +130,12 @@ mod tests {
         Time::from_timestamp(seconds, 0).unwrap()
     }
 
-    fn one(seconds: Option<i64>, text: &str) -> Written {
-        Written::new(Status::Update, seconds.map(at), text.to_owned())
+    fn one(seconds: Option<i64>, text: &str) -> RawUpdate {
+        RawUpdate::new(Status::Update, seconds.map(at), text.to_owned())
     }
 
-    fn native(id: &str, seconds: Option<i64>, text: &str) -> Written {
-        Written { id: Some(id.to_owned()), ..one(seconds, text) }
+    fn native(id: &str, seconds: Option<i64>, text: &str) -> RawUpdate {
+        RawUpdate { id: Some(id.to_owned()), ..one(seconds, text) }
     }
 
     fn told(updates: Vec<Update>) -> Vec<(UpdateId, String)> {
@@ -160,7 +160,7 @@ mod tests {
             (UpdateId::Content, "e"),
         ];
         assert_eq!(
-            told(in_order(list, Order::OldestFirst)),
+            told(order_updates(list, Order::OldestFirst)),
             expected.map(|(id, text)| (id, text.to_owned()))
         );
     }
@@ -174,18 +174,18 @@ mod tests {
             one(None, "d"),
             one(Some(3), "e"),
         ];
-        let oldest_first = told(in_order(list.clone(), Order::OldestFirst));
+        let oldest_first = told(order_updates(list.clone(), Order::OldestFirst));
         assert_eq!(
             oldest_first.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
             ["a", "b", "c", "d", "e"]
         );
-        assert_eq!(told(in_order(list.clone(), Order::MostlyNewestFirst)), oldest_first);
+        assert_eq!(told(order_updates(list.clone(), Order::MostlyNewestFirst)), oldest_first);
         let ids: Vec<UpdateId> = oldest_first.into_iter().map(|(id, _)| id).collect();
         let timed = |seconds, place| UpdateId::Timed(at(seconds), place);
         assert_eq!(ids, [timed(1, 0), timed(2, 0), timed(2, 1), UpdateId::Content, timed(3, 0)]);
         let reversed = [one(Some(3), "e"), one(Some(2), "c"), one(Some(2), "b"), one(Some(1), "a")];
         for order in [Order::NewestFirst, Order::MostlyNewestFirst, Order::MostlyOldestFirst] {
-            let read = told(in_order(reversed.clone(), order));
+            let read = told(order_updates(reversed.clone(), order));
             assert_eq!(
                 read.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
                 ["a", "b", "c", "e"]
@@ -206,17 +206,17 @@ mod tests {
             (Order::NewestFirst, ["b", "a"]),
             (Order::MostlyNewestFirst, ["b", "a"]),
         ] {
-            let read = told(in_order(list.clone(), order));
+            let read = told(order_updates(list.clone(), order));
             assert_eq!(read.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), expected);
         }
     }
 
     #[test]
     fn what_is_concluded_is_not_stated() {
-        let list = [Written::concluded(Status::Investigating, Some(at(1)), "a".to_owned())];
-        let update = in_order(list, Order::OldestFirst).remove(0);
+        let list = [RawUpdate::concluded(Status::Investigating, Some(at(1)), "a".to_owned())];
+        let update = order_updates(list, Order::OldestFirst).remove(0);
         assert_eq!((update.status, update.stated), (Status::Investigating, Status::Update));
-        let mut list = vec![Written {
+        let mut list = vec![RawUpdate {
             status: Status::Monitoring,
             stated: Status::Monitoring,
             ..one(Some(9), "b")
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn without_times_the_order_of_the_document_is_kept() {
-        let read = told(in_order([one(None, "b"), one(None, "a")], Order::NewestFirst));
+        let read = told(order_updates([one(None, "b"), one(None, "a")], Order::NewestFirst));
         assert_eq!(
             read,
             [(UpdateId::Content, "a".to_owned()), (UpdateId::Content, "b".to_owned())]
@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn people_are_shown_their_time_and_the_other_one_identifies() {
         let written =
-            Written { shown_at: Some(at(1)), edited_at: Some(at(7)), ..one(Some(5), "a") };
-        let update = in_order([written], Order::OldestFirst).remove(0);
+            RawUpdate { shown_at: Some(at(1)), edited_at: Some(at(7)), ..one(Some(5), "a") };
+        let update = order_updates([written], Order::OldestFirst).remove(0);
         assert_eq!(
             (update.id, update.published_at, update.edited_at),
             (UpdateId::Timed(at(5), 0), Some(at(1)), Some(at(7)))
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn an_end_is_told_once_whether_or_not_an_update_tells_it() {
         let end = Some(at(9));
-        let mut list = vec![Written { status: Status::Investigating, ..one(Some(1), "a") }];
+        let mut list = vec![RawUpdate { status: Status::Investigating, ..one(Some(1), "a") }];
         end_at(&mut list, Status::Resolved, end);
         assert_eq!(
             list.iter().map(|written| (written.status, written.at)).collect::<Vec<_>>()[1],

@@ -3,27 +3,27 @@
 
 use url::Url;
 
+use super::admission::Permit;
+use super::context::PollerContext;
 use super::cycle::{following, request};
-use super::shared::Shared;
-use super::trouble::not_offered;
+use super::error::not_offered;
 use super::verify;
-use super::work::Place;
 use crate::config::Provider;
 use crate::document::{Document, Shape};
 use crate::fetch::{Answer, Fetched};
-use crate::ledger::Companion;
+use crate::ledger::Sidecar;
 use crate::source::Source;
 
 /// What the companions of an unchanged document answered.
 pub(super) enum Asked {
     /// Nothing new; the validators may be.
-    Unchanged(Vec<Companion>),
+    Unchanged(Vec<Sidecar>),
     /// One has changed; those behind it were not asked.
-    Changed(Box<Brought>),
+    Changed(Box<FetchedSidecar>),
 }
 
 /// A document that is there already when it is asked for as a detail.
-pub(super) struct Brought {
+pub(super) struct FetchedSidecar {
     /// Where it was asked for.
     pub(super) url: Url,
     /// What came.
@@ -35,12 +35,12 @@ pub(super) struct Brought {
 /// Asks for each companion until one has changed. One that cannot be had now is asked for next
 /// time: the first document was read, so the provider is not failing. `in_full`: without conditions.
 pub(super) async fn ask(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
-    mut companions: Vec<Companion>,
+    mut companions: Vec<Sidecar>,
     in_full: bool,
-    place: &mut Place,
+    place: &mut Permit,
 ) -> Asked {
     for companion in &mut companions {
         let validators =
@@ -57,7 +57,7 @@ pub(super) async fn ask(
                 let (url, known) = (&companion.url, &companion.validators);
                 let denied = in_full
                     && verify::denies_change(shared, provider, source, url, known, place).await;
-                return Asked::Changed(Box::new(Brought {
+                return Asked::Changed(Box::new(FetchedSidecar {
                     url: companion.url.clone(),
                     answer: *answer,
                     denied,
@@ -75,7 +75,7 @@ pub(super) async fn ask(
 }
 
 /// What is to be kept of a detail, should it be a companion.
-pub(super) fn of(url: Url, answer: Answer) -> (Document, Companion) {
+pub(super) fn of(url: Url, answer: Answer) -> (Document, Sidecar) {
     let Answer { document, validators, body_hash, .. } = answer;
-    (document, Companion { url, validators, body_hash })
+    (document, Sidecar { url, validators, body_hash })
 }

@@ -11,13 +11,13 @@ use tokio::time::Instant;
 const STUCK: Duration = Duration::from_secs(20);
 
 /// A thread that pollers run on.
-pub(super) struct Lane {
+pub(super) struct Worker {
     pub(super) arbiter: Arbiter,
     /// When it last did something, in milliseconds since the anchor.
     seen: Arc<AtomicU64>,
 }
 
-impl Lane {
+impl Worker {
     pub(super) fn new() -> Self {
         Self { arbiter: Arbiter::new(), seen: Arc::new(AtomicU64::new(u64::MAX)) }
     }

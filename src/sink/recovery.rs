@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::lock::Lock;
 use super::log_file::read_tail;
-use super::reader::parse;
+use super::log_reader::parse;
 use super::rotate::{LogFileFormat, list};
 use super::tail::{Memory, TAIL, tail_hash};
 use super::{LogLine, LogReader, SinkError};
@@ -18,13 +18,13 @@ use super::{LogLine, LogReader, SinkError};
 const END: u64 = 4 << 20;
 
 /// The JSON event log, held by its lock, with something in it that the ledger does not know.
-pub struct Beyond {
+pub struct LogRecovery {
     reader: LogReader,
     dir: PathBuf,
     _lock: Lock,
 }
 
-impl Beyond {
+impl LogRecovery {
     /// The log in `dir`, where its last event has a number above `seq`.
     ///
     /// # Errors
@@ -100,7 +100,7 @@ fn last_event(dir: &Path) -> Result<Option<u64>, SinkError> {
 
 /// A file that is there and is one: the sink says what is wrong with others.
 fn open(path: &Path) -> io::Result<Option<File>> {
-    match super::reader::open(path) {
+    match super::log_reader::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error)
             if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) =>

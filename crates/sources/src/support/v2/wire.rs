@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::super::{MAX_NAME, Way, fields, fields::Id, link, words};
+use super::super::{Decode, MAX_NAME, fields, fields::Id, link, vocabulary};
 use crate::ParseError;
 use statuswatch_model::event::{ComponentStatus, Impact, Status, Time};
 use statuswatch_model::snapshot;
@@ -83,7 +83,7 @@ pub struct Component {
 /// An incident or a maintenance.
 #[derive(Deserialize)]
 #[serde(bound = "")]
-pub struct Incident<W: Way> {
+pub struct Incident<W: Decode> {
     pub(super) id: Id,
     #[serde(default, deserialize_with = "fields::name")]
     pub(super) name: String,
@@ -126,15 +126,15 @@ pub(super) struct Update {
 }
 
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
-    fields::said(deserializer, "a string", words::status)
+    fields::said(deserializer, "a string", vocabulary::status)
 }
 
 fn impact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Impact>, D::Error> {
-    fields::said(deserializer, "a string", words::impact)
+    fields::said(deserializer, "a string", vocabulary::impact)
 }
 
 fn state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ComponentStatus>, D::Error> {
-    fields::said(deserializer, "a string", words::component)
+    fields::said(deserializer, "a string", vocabulary::component)
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::filter::withheld;
+use super::filter::suppressed_by;
 use super::messages::Record;
 use super::numbering::Numbering;
-use super::reconcile::KnownItem;
+use super::reconcile::ItemState;
 use super::store::{self, Open};
 use crate::event::{Draft, Fingerprint, IncidentKey, Kind, Status, UpdateKey, event_id};
 use crate::snapshot::{Incident, Listing, Snapshot};
@@ -62,7 +62,7 @@ pub(super) fn missing_items(
 
 /// Whether the item is newer than the oldest one listed, so that it would be listed if it still
 /// existed.
-fn within_window(item: &KnownItem, snapshot: &Snapshot) -> bool {
+fn within_window(item: &ItemState, snapshot: &Snapshot) -> bool {
     let of_kind = snapshot.incidents.iter().filter(|incident| incident.kind == item.kind);
     let newest = |incident: &Incident| {
         let updates = incident.updates.iter().filter_map(|update| update.published_at);
@@ -77,7 +77,7 @@ fn tell_end(
     numbering: &mut Numbering<'_>,
     message: &Record,
     key: IncidentKey,
-    item: &KnownItem,
+    item: &ItemState,
     status: Status,
 ) -> Sql<bool> {
     let update = UpdateKey::change(key, status.as_str(), &[&item.changes.to_string()]);
@@ -94,6 +94,6 @@ fn tell_end(
         recurs: true,
         ..Draft::new(id, item.kind, item.title.clone(), status, message.observed_at)
     };
-    let reason = withheld(&message.provider.filter, &draft, true);
+    let reason = suppressed_by(&message.provider.filter, &draft, true);
     numbering.store(&message.provider, message.source(), draft, reason, message.observed_at)
 }

@@ -27,56 +27,56 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 /// The bounds, shared by all pollers.
 #[derive(Debug)]
-pub struct Work {
+pub struct Admission {
     places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
 }
 
 /// A poll's place; gone once a host has been silent for too long.
 #[derive(Debug, Default)]
-pub struct Place(Option<OwnedSemaphorePermit>);
+pub struct Permit(Option<OwnedSemaphorePermit>);
 
 /// The right to hold what was parsed, and the place that goes with it. Given back when dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub struct ParsePermit {
     #[expect(dead_code, reason = "held, not used")]
     turn: Option<OwnedSemaphorePermit>,
-    place: Place,
+    place: Permit,
 }
 
-impl Default for Work {
+impl Default for Admission {
     fn default() -> Self {
         Self { places: Arc::new(Semaphore::new(PLACES)), turns: Arc::new(Semaphore::new(TURNS)) }
     }
 }
 
-impl Work {
+impl Admission {
     /// Waits for a place. First come, first served.
-    pub async fn place(&self) -> Place {
+    pub async fn place(&self) -> Permit {
         // The semaphores are never closed; without them there would only be more at once.
-        Place(Arc::clone(&self.places).acquire_owned().await.ok())
+        Permit(Arc::clone(&self.places).acquire_owned().await.ok())
     }
 
     /// Takes further places for a large document, and one where silence has cost its own, as far as
     /// there are any: the document is here already, and must not wait for those behind it.
-    pub fn weigh(&self, place: &mut Place, bytes: usize) {
+    pub fn weigh(&self, place: &mut Permit, bytes: usize) {
         let wanted = bytes / PIECE + usize::from(place.0.is_none());
         let pieces = wanted.min(self.places.available_permits());
         if let Some(more) = u32::try_from(pieces)
             .ok()
             .and_then(|count| Arc::clone(&self.places).try_acquire_many_owned(count).ok())
         {
-            place.join(Place(Some(more)));
+            place.join(Permit(Some(more)));
         }
     }
 
     /// Waits for the turn to parse.
-    pub async fn turn(&self, place: Place) -> Turn {
-        Turn { turn: Arc::clone(&self.turns).acquire_owned().await.ok(), place }
+    pub async fn turn(&self, place: Permit) -> ParsePermit {
+        ParsePermit { turn: Arc::clone(&self.turns).acquire_owned().await.ok(), place }
     }
 }
 
-impl Place {
+impl Permit {
     /// Takes the other's over.
     pub fn join(&mut self, other: Self) {
         match (&mut self.0, other.0) {
@@ -98,10 +98,10 @@ impl Place {
     }
 }
 
-impl Turn {
+impl ParsePermit {
     /// Gives the turn to another while hosts are asked for more.
     #[must_use]
-    pub fn pause(self) -> Place {
+    pub fn pause(self) -> Permit {
         self.place
     }
 }
@@ -114,7 +114,7 @@ mod tests {
 
     #[tokio::test]
     async fn polls_wait_for_a_place_but_not_behind_silent_hosts() {
-        let work = Arc::new(Work::default());
+        let work = Arc::new(Admission::default());
         let mut silent = Vec::new();
         for _ in 0..PLACES {
             let mut place = work.place().await;
@@ -135,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn large_documents_take_the_places_of_several() {
-        let work = Work::default();
+        let work = Admission::default();
         let mut small = work.place().await;
         work.weigh(&mut small, PIECE - 1);
         assert_eq!(work.places.available_permits(), PLACES - 1);

@@ -17,7 +17,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// It has mistakes: all of them, warnings too, in the order of the lines.
-    Invalid(Vec<Mistake>),
+    Invalid(Vec<Diagnostic>),
 }
 
 impl std::error::Error for ConfigError {}
@@ -49,7 +49,7 @@ pub enum Severity {
 
 /// One thing that is wrong in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct Diagnostic {
     /// The file, as it was named.
     pub file: String,
     /// From 1.
@@ -71,7 +71,7 @@ pub struct Mistake {
 /// Longer lines are shown as a window round the mistake.
 const WINDOW: usize = 100;
 
-impl fmt::Display for Mistake {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
         write!(
@@ -109,7 +109,7 @@ impl fmt::Display for Mistake {
 
 /// `2 mistakes and 1 warning`.
 #[must_use]
-pub fn count(mistakes: &[Mistake]) -> String {
+pub fn count(mistakes: &[Diagnostic]) -> String {
     let errors = mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).count();
     let warnings = mistakes.len() - errors;
     let plural = |count: usize, word: &str| {

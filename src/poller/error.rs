@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::reading::Unread;
+use super::parse_pool::Unread;
 use crate::fetch::{Failure, FailureKind};
 use crate::ledger::Cause;
 use crate::redact::redact;
@@ -11,7 +11,7 @@ use crate::source::detect::NotFound;
 
 /// Why a poll failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct PollError {
     /// The transport's kind; `None`: the document could not be read.
     pub kind: Option<FailureKind>,
     /// One word for counting.
@@ -26,7 +26,7 @@ pub struct Trouble {
     pub tried: Vec<(String, String)>,
 }
 
-impl Trouble {
+impl PollError {
     /// Why the host gave no answer; `None`: it did, or a connection broke on the way, which says
     /// nothing about anybody's network.
     pub(crate) const fn cause(&self) -> Option<Cause> {
@@ -74,14 +74,14 @@ impl Trouble {
     }
 }
 
-impl From<NotFound> for Trouble {
+impl From<NotFound> for PollError {
     fn from(not_found: NotFound) -> Self {
         let tried = not_found.tried.iter().map(|(url, answer)| (redact(url), answer.clone()));
         Self { tried: tried.collect(), ..Self::word("unrecognised", not_found.to_string()) }
     }
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for PollError {
     fn from(failure: Failure) -> Self {
         let word = serde_json::to_value(failure.kind)
             .ok()
@@ -97,7 +97,7 @@ impl From<Failure> for Trouble {
     }
 }
 
-impl From<ParseError> for Trouble {
+impl From<ParseError> for PollError {
     fn from(error: ParseError) -> Self {
         let word = match &error {
             ParseError::Empty => "empty_body",
@@ -111,7 +111,7 @@ impl From<ParseError> for Trouble {
     }
 }
 
-impl From<Unread> for Trouble {
+impl From<Unread> for PollError {
     fn from(unread: Unread) -> Self {
         let word = match unread {
             Unread::Panicked(_) => "defect",

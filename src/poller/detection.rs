@@ -5,29 +5,29 @@ use std::sync::{Mutex, PoisonError};
 
 use url::Url;
 
+use super::admission::Permit;
+use super::context::PollerContext;
 use super::cycle::{following, request};
-use super::shared::Shared;
-use super::trouble::Trouble;
-use super::work::Place;
+use super::error::PollError;
 use crate::config::Provider;
 use crate::document::Document;
 use crate::fetch::{Answer, Failure, FailureKind, Fetched, Request};
 use crate::source::{self, Source, detect};
 
 /// The documents recognition has fetched already, by address.
-type Brought = Mutex<HashMap<Url, Answer>>;
+type FetchedSidecar = Mutex<HashMap<Url, Answer>>;
 
 /// The places of documents that wait to be looked at: a host that is silent in between gives up its
 /// poll's own.
 #[derive(Debug, Default)]
-pub(super) struct Held(Mutex<Place>);
+pub(super) struct Held(Mutex<Permit>);
 
 impl Held {
-    fn weigh(&self, shared: &Shared, document: &Document) {
+    fn weigh(&self, shared: &PollerContext, document: &Document) {
         shared.work.weigh(&mut lock(&self.0), document.body.len());
     }
 
-    pub(super) fn into_place(self) -> Place {
+    pub(super) fn into_place(self) -> Permit {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -44,15 +44,15 @@ pub(super) struct Recognised {
 /// catalogue is asked first; once it could not be read `any`more, every source is: providers change
 /// platforms and keep their address.
 pub(super) async fn recognise(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     any: bool,
     held: &Held,
-) -> Result<Recognised, Trouble> {
-    let brought = Brought::default();
+) -> Result<Recognised, PollError> {
+    let brought = FetchedSidecar::default();
     if let Some(named) = provider.source.as_deref().and_then(source::by_name) {
         match named_source(shared, provider, named, held).await {
-            Err(Trouble {
+            Err(PollError {
                 kind: None | Some(FailureKind::NotFound | FailureKind::Gone), ..
             }) if any => {}
             answer => return answer,
@@ -117,7 +117,7 @@ pub(super) async fn recognise(
                     answer.moved_to = lock(&moved_to).take().or(answer.moved_to);
                     Ok(Recognised { source, url: found.url, answer, reason: found.reason })
                 }
-                _ => Err(Trouble::word("unrecognised", "the recognised document is not at hand")),
+                _ => Err(PollError::word("unrecognised", "the recognised document is not at hand")),
             }
         }
         Err(not_found) => {
@@ -125,7 +125,7 @@ pub(super) async fn recognise(
             if let Some(failure) = lock(&worst).take().filter(|_| lock(&brought).is_empty()) {
                 return Err(failure.into());
             }
-            let trouble = Trouble::from(not_found);
+            let trouble = PollError::from(not_found);
             for (place, answer) in &trouble.tried {
                 tracing::debug!(provider = provider.id, place, answer, "not recognised");
             }
@@ -147,12 +147,12 @@ const fn is_of_the_host(kind: FailureKind) -> bool {
 }
 
 /// That a document is not one of the source the user named, and what it is.
-fn not_a_document(source: &dyn Source, asked: &Url, found: &Url, described: &str) -> Trouble {
+fn not_a_document(source: &dyn Source, asked: &Url, found: &Url, described: &str) -> PollError {
     let reason = format!("{described}, not a {} document", source.name());
-    let trouble = Trouble::word("unrecognised", reason);
+    let trouble = PollError::word("unrecognised", reason);
     match detect::led_to(asked, found) {
         Some(there) => trouble.behind(asked, Some(&there)),
-        None => Trouble {
+        None => PollError {
             reason: format!("{}: {}", crate::redact::redact(asked), trouble.reason),
             ..trouble
         },
@@ -165,14 +165,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// The user named the source: its first document is at the address or where such a page has it.
 async fn named_source(
-    shared: &Shared,
+    shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
     held: &Held,
-) -> Result<Recognised, Trouble> {
+) -> Result<Recognised, PollError> {
     let mut places = vec![provider.url.clone()];
     places.extend(source.locate(&provider.url).into_iter().filter(|place| *place != provider.url));
-    let mut first: Option<Trouble> = None;
+    let mut first: Option<PollError> = None;
     for place in places {
         let trouble =
             match shared.client.get(first_or_further(provider, &place, source.accept())).await {
@@ -184,9 +184,8 @@ async fn named_source(
                         let reason = "the user describes the document".to_owned();
                         return Ok(Recognised { source, url: place, answer: *answer, reason });
                     }
-                    let look = move || {
-                        source.recognise(&document).ok_or_else(|| detect::describe(&document))
-                    };
+                    let look =
+                        move || source.detect(&document).ok_or_else(|| detect::describe(&document));
                     let described = match shared.reading.read(&provider.id, look).await? {
                         Ok(reason) => {
                             return Ok(Recognised { source, url: place, answer: *answer, reason });
@@ -196,7 +195,7 @@ async fn named_source(
                     not_a_document(source, &place, &answer.document.url, &described)
                 }
                 Ok(Fetched::NotModified { .. }) => {
-                    Trouble::word("unrecognised", "304 to a first request")
+                    PollError::word("unrecognised", "304 to a first request")
                 }
                 Err(failure) => failure.into(),
             };
@@ -211,5 +210,5 @@ async fn named_source(
             break;
         }
     }
-    Err(first.unwrap_or_else(|| Trouble::word("unrecognised", "no place to look at")))
+    Err(first.unwrap_or_else(|| PollError::word("unrecognised", "no place to look at")))
 }

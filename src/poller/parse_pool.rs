@@ -32,7 +32,7 @@ const ABANDONED: usize = 16;
 
 /// Reads documents, a few at a time.
 #[derive(Debug, Clone)]
-pub struct Reading {
+pub struct ParsePool {
     inner: Arc<Inner>,
 }
 
@@ -55,7 +55,7 @@ pub enum Unread {
     TooLong,
 }
 
-impl Reading {
+impl ParsePool {
     /// Opens the marks in `state_dir`. Also answers whose document was being read when the process
     /// last died.
     #[must_use]
@@ -168,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_mark_stands_while_a_document_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let (reading, died) = Reading::open(dir.path(), 2);
+        let (reading, died) = ParsePool::open(dir.path(), 2);
         assert!(died.is_empty());
         let path = dir.path().join(FILE);
         let during =
@@ -180,9 +180,9 @@ mod tests {
 
         // As a dying process leaves it.
         reading.inner.mark("killer");
-        let (_, died) = Reading::open(dir.path(), 2);
+        let (_, died) = ParsePool::open(dir.path(), 2);
         assert_eq!(died, ["killer"]);
-        let (_, died) = Reading::open(dir.path(), 2);
+        let (_, died) = ParsePool::open(dir.path(), 2);
         assert!(died.is_empty());
     }
 }

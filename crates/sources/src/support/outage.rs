@@ -1,6 +1,6 @@
 //! Incidents made from the beats of an up/down monitor, which nobody writes anything about.
 
-use super::{MAX_NAME, Order, Written, in_order};
+use super::{MAX_NAME, Order, RawUpdate, order_updates};
 use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::Incident;
 use statuswatch_model::text::one_line;
@@ -11,7 +11,7 @@ const UP: &str = "The monitor reports that this is up again. (Made from the moni
 
 /// One check of a monitor.
 #[derive(Debug, Clone, Copy)]
-pub struct Beat {
+pub struct Sample {
     /// When it was made.
     pub at: Option<Time>,
     /// What it found; `None`: neither up nor down for certain.
@@ -25,7 +25,7 @@ pub struct Beat {
 /// window of beats slides, and an id made from an outage's begin would be another one as soon as
 /// the begin has left the window.
 #[must_use]
-pub fn outage(id: &str, component: &Component, beats: &[Beat]) -> Option<Incident> {
+pub fn outage(id: &str, component: &Component, beats: &[Sample]) -> Option<Incident> {
     let mut updates = Vec::new();
     let mut former = None;
     let mut began = None;
@@ -54,12 +54,12 @@ pub fn outage(id: &str, component: &Component, beats: &[Beat]) -> Option<Inciden
     incident.impact = Impact::Major;
     incident.started_at = began;
     incident.components = vec![component.clone()];
-    incident.updates = in_order(updates, Order::OldestFirst);
+    incident.updates = order_updates(updates, Order::OldestFirst);
     Some(incident)
 }
 
-fn update(at: Option<Time>, status: Status, text: &str) -> Written {
-    Written::new(status, at, text.to_owned())
+fn update(at: Option<Time>, status: Status, text: &str) -> RawUpdate {
+    RawUpdate::new(status, at, text.to_owned())
 }
 
 #[cfg(test)]
@@ -69,9 +69,9 @@ mod tests {
     use statuswatch_model::snapshot::component;
 
     fn told(beats: &[(i64, Option<bool>)]) -> Option<(Status, Vec<(Status, i64)>)> {
-        let beats: Vec<Beat> = beats
+        let beats: Vec<Sample> = beats
             .iter()
-            .map(|(at, up)| Beat { at: Time::from_timestamp(*at, 0), up: *up })
+            .map(|(at, up)| Sample { at: Time::from_timestamp(*at, 0), up: *up })
             .collect();
         let incident =
             outage("m", &component(None, "API", None, ComponentStatus::Unknown), &beats)?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::admission::Admission;
 use super::filters::{Compared, Unmatched};
-use super::reading::Reading;
-use super::work::Work;
+use super::parse_pool::ParsePool;
 use crate::clock::Anchor;
 use crate::config::Provider;
 use crate::event::Time;
@@ -15,15 +15,15 @@ use crate::fetch::Client;
 use crate::ledger::Ledger;
 
 /// What all pollers share.
-pub struct Shared {
+pub struct PollerContext {
     /// The HTTP client.
     pub client: Client,
     /// Where results go.
     pub ledger: Ledger,
     /// Where documents are parsed.
-    pub reading: Reading,
+    pub reading: ParsePool,
     /// How much may be in memory at once.
-    pub work: Work,
+    pub work: Admission,
     /// Which filters have been compared with their pages.
     pub filters: Compared,
     /// One moment on both clocks: schedules follow it, whatever the wall clock does later.
@@ -32,7 +32,7 @@ pub struct Shared {
     pub once: Option<mpsc::UnboundedSender<String>>,
 }
 
-impl Shared {
+impl PollerContext {
     /// Says what a filter names and the page does not have, each once.
     pub(super) fn tell_unmatched(&self, provider: &Arc<Provider>, found: Vec<Unmatched>) {
         for pattern in self.filters.note(provider, found) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::Beat;
+use crate::config::Heartbeat;
 use crate::fetch::Client;
 use crate::ledger::{LastRead, Ledger};
 
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Beats until it is dropped.
-pub async fn keep_beating(beat: Beat, client: Client, ledger: Ledger) {
+pub async fn keep_beating(beat: Heartbeat, client: Client, ledger: Ledger) {
     // The path is what keeps others from beating in our place: only the host is named.
     let host = beat.url.host_str().unwrap_or_default().to_owned();
     let mut last: Option<Instant> = None;

@@ -6,13 +6,14 @@
 //! * [`lenient`] reads JSON as browsers do; nothing else here reads any.
 //! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is
 //!   named.
-//! * [`Way`] is for platforms with long documents: flawless ones are read in one pass.
-//! * [`words`] maps the platforms' words to ours; an unknown word never becomes "all is well".
+//! * [`Decode`] is for platforms with long documents: flawless ones are read in one pass.
+//! * [`vocabulary`] maps the platforms' words to ours; an unknown word never becomes "all is well".
 //! * [`html`] is for pages that are read themselves: one script or attribute of them, by a scan.
 //! * [`at`] and [`candidates`] build addresses below a page.
-//! * [`in_order`] puts updates in order and gives each its identity.
+//! * [`order_updates`] puts updates in order and gives each its identity.
 //! * [`v2`] is the `/api/v2` contract that Statuspage made and others imitate.
 
+mod decode;
 pub mod fields;
 pub mod fold;
 pub mod html;
@@ -21,16 +22,15 @@ pub mod lenient;
 mod outage;
 mod place;
 mod required;
+mod updates;
 pub mod v2;
-mod way;
-pub mod words;
-mod written;
+pub mod vocabulary;
 
+pub use decode::{Decode, Lenient, Strict, strict_then_lenient};
 pub use items::{Items, List};
-pub use outage::{Beat, outage};
+pub use outage::{Sample, outage};
 pub use place::{at, bases, candidates, sibling};
-pub use way::{ItemByItem, OnePass, Way, quickly};
-pub use written::{Order, Written, end_at, in_order, oldest_first};
+pub use updates::{Order, RawUpdate, end_at, oldest_first, order_updates};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -95,7 +95,7 @@ pub fn json<T: DeserializeOwned>(
 
 /// Reads a document for its marks alone: `None` where it is not JSON of that shape.
 #[must_use]
-pub fn marks<T: DeserializeOwned>(document: &Document) -> Option<T> {
+pub fn sniff<T: DeserializeOwned>(document: &Document) -> Option<T> {
     if document.shape() != Shape::Json {
         return None;
     }

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use self::wire::Update;
 pub use self::wire::{Component, Incident, Overall, Page};
 use super::fields::Id;
-use super::{Items, Way};
+use super::{Decode, Items};
 use crate::{Limits, ParseError};
 use statuswatch_model::event::{self, ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{self, UpdateId};
@@ -132,7 +132,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Items::read`].
-    pub fn components<W: Way>(
+    pub fn components<W: Decode>(
         &mut self,
         list: W::List<Component>,
     ) -> Result<Vec<event::Component>, ParseError> {
@@ -163,7 +163,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Items::read`].
-    pub fn incidents<W: Way>(
+    pub fn incidents<W: Decode>(
         &mut self,
         kind: Kind,
         list: W::List<Incident<W>>,
@@ -177,7 +177,7 @@ impl Reader {
         Ok(unite(Vec::new(), read))
     }
 
-    fn incident<W: Way>(&mut self, kind: Kind, wire: Incident<W>) -> Result<Read, ParseError> {
+    fn incident<W: Decode>(&mut self, kind: Kind, wire: Incident<W>) -> Result<Read, ParseError> {
         let impact = wire.impact.unwrap_or(Impact::Unknown);
         let kind = if impact == Impact::Maintenance { Kind::Maintenance } else { kind };
         let components = W::nested(&mut self.items, "components of an incident", wire.components)?;
@@ -257,12 +257,12 @@ fn update(wire: Update) -> Dated {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ItemByItem;
+    use super::super::Lenient;
     use super::*;
 
     fn read(kind: Kind, text: &str) -> Vec<Read> {
         Reader::new(Limits::default())
-            .incidents::<ItemByItem>(kind, serde_json::from_str(text).unwrap())
+            .incidents::<Lenient>(kind, serde_json::from_str(text).unwrap())
             .unwrap()
     }
 

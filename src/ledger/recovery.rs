@@ -9,10 +9,10 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::identify;
-use super::store::{self, EventRow, KnownComponent, millis};
+use super::store::{self, ComponentState, EventRow, millis};
 use super::{LedgerError, offline};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
-use crate::sink::{Beyond, LogLine, SinkError};
+use crate::sink::{LogLine, LogRecovery, SinkError};
 
 /// Sinks that stand behind everything the event log holds; others deliver it again, under the same
 /// ids.
@@ -20,7 +20,7 @@ const TOLD_BY: [&str; 2] = ["event_log.json", "console"];
 
 /// What was taken over.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Adopted {
+pub(super) struct Recovered {
     /// The newest number now.
     pub(super) seq: u64,
     /// How many events.
@@ -29,7 +29,7 @@ pub(super) struct Adopted {
 
 /// Why events could not be taken over.
 #[derive(Debug, thiserror::Error)]
-pub enum AdoptError {
+pub enum RecoveryError {
     /// The event log cannot be read.
     #[error(transparent)]
     Log(#[from] SinkError),
@@ -46,21 +46,25 @@ pub enum AdoptError {
     },
 }
 
-impl From<rusqlite::Error> for AdoptError {
+impl From<rusqlite::Error> for RecoveryError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Ledger(error.into())
     }
 }
 
 /// Takes over the events behind `newest`, as far as their numbers follow each other.
-pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Adopted, AdoptError> {
-    let mut adopted = Adopted { seq: newest, events: 0 };
+pub(super) fn adopt(
+    db: &Connection,
+    newest: u64,
+    log: &mut LogRecovery,
+) -> Result<Recovered, RecoveryError> {
+    let mut adopted = Recovered { seq: newest, events: 0 };
     while let Some(LogLine { line, event }) = log.next_line()? {
         let Some(event) = event else { continue };
         if event.seq <= newest {
             if event.seq == newest && stored_line(db, newest)?.is_some_and(|stored| stored != line)
             {
-                return Err(AdoptError::Foreign { seq: newest });
+                return Err(RecoveryError::Foreign { seq: newest });
             }
             continue;
         }
@@ -68,7 +72,7 @@ pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Ad
         let begins = adopted.seq == 0;
         let Some(id) = parse_id(&event.id).filter(|_| begins || event.seq == adopted.seq + 1)
         else {
-            return Err(AdoptError::Foreign { seq: event.seq });
+            return Err(RecoveryError::Foreign { seq: event.seq });
         };
         let row = EventRow {
             seq: event.seq,
@@ -80,10 +84,10 @@ pub(super) fn adopt(db: &Connection, newest: u64, log: &mut Beyond) -> Result<Ad
             line: &line,
         };
         if !store::put_event(db, &row)? {
-            return Err(AdoptError::Foreign { seq: event.seq });
+            return Err(RecoveryError::Foreign { seq: event.seq });
         }
         remember(db, &event)?;
-        adopted = Adopted { seq: event.seq, events: adopted.events + 1 };
+        adopted = Recovered { seq: event.seq, events: adopted.events + 1 };
     }
     if adopted.events > 0 {
         store::put_adopted(db, adopted.seq)?;
@@ -158,7 +162,7 @@ fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<
     let changes = past(known.get(&key).map_or(0, |known| known.changes), event);
     known.insert(
         key.clone(),
-        KnownComponent::new(component, Some(event.status), changes, event.observed_at),
+        ComponentState::new(component, Some(event.status), changes, event.observed_at),
     );
     store::put_components(db, &event.provider, known, &HashSet::from([key]), None)
 }

@@ -180,7 +180,7 @@ fn name_of(raw: &RawValue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::fields::Id;
+    use crate::support::fields::Id;
 
     #[derive(Debug, Deserialize)]
     struct Item {

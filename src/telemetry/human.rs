@@ -17,9 +17,9 @@ const SUBJECTS: [&str; 2] = ["provider", "sink"];
 
 /// The format: time, level, whom it is about, what happened, why, and the rest as `key=value`.
 #[derive(Debug)]
-pub(super) struct ForPeople;
+pub(super) struct HumanFormat;
 
-impl<S, N> FormatEvent<S, N> for ForPeople
+impl<S, N> FormatEvent<S, N> for HumanFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,

@@ -10,9 +10,9 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::Connection;
 
-use super::reconcile::KnownItem;
+use super::reconcile::ItemState;
+use super::staleness::Warning;
 use super::store;
-use super::suspect::Warning;
 use crate::event::{IncidentKey, Time};
 use crate::snapshot::Incident;
 
@@ -39,7 +39,7 @@ pub(super) const ANEW_AFTER: u32 = 3;
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) key: IncidentKey,
-    pub(super) item: KnownItem,
+    pub(super) item: ItemState,
     pub(super) url: Option<String>,
     pub(super) began: Option<Time>,
     /// Its incident stands under another id already.
@@ -62,7 +62,7 @@ impl Likeness {
 
 /// What became of the ids.
 #[derive(Debug, Default)]
-pub(super) struct Healed {
+pub(super) struct Rematch {
     /// The former key of each incident listed under an id that was not known.
     pub(super) matched: HashMap<IncidentKey, IncidentKey>,
     /// Listed and not matched.
@@ -75,7 +75,7 @@ pub(super) struct Healed {
     oldest: Option<Time>,
 }
 
-impl Healed {
+impl Rematch {
     /// Whether an incident that was not matched lies beyond everything known: a list that reaches
     /// further back than the former one.
     pub(super) fn is_deeper(&self, incident: &Incident) -> bool {
@@ -112,7 +112,7 @@ pub(super) fn changed_ids(
     listed: &HashSet<IncidentKey>,
     known: Known,
     warnings: &mut Vec<Warning>,
-) -> rusqlite::Result<Healed> {
+) -> rusqlite::Result<Rematch> {
     let back = known.back * 2 > known.listed;
     if !new_source && !back {
         // The window known before is counted only where nearly nothing of this one is known: mostly
@@ -120,7 +120,7 @@ pub(super) fn changed_ids(
         if known.still * 5 >= known.listed
             || !ids_changed(known.listed, known.still, store::listed_items(db, provider)?.len())
         {
-            return Ok(Healed::default());
+            return Ok(Rematch::default());
         }
     }
     let mut healed = heal(db, provider, incidents, listed)?;
@@ -129,7 +129,7 @@ pub(super) fn changed_ids(
         new_source || back || (healed.matched.len() + known.back) * 2 >= known.listed.min(before);
     if !healed.moved {
         // The window has rolled on while nobody looked. What is surely the same is so all the same.
-        let Healed { matched, unsure, .. } = &mut healed;
+        let Rematch { matched, unsure, .. } = &mut healed;
         matched.retain(|key, _| !unsure.contains(key));
         warnings.push(Warning::RolledOn { listed: known.listed });
     }
@@ -142,7 +142,7 @@ fn heal(
     provider: &str,
     incidents: &[Incident],
     listed: &HashSet<IncidentKey>,
-) -> rusqlite::Result<Healed> {
+) -> rusqlite::Result<Rematch> {
     let keys: Vec<_> =
         incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
     let glances = store::glances(db, provider, keys.iter().copied())?;
@@ -155,7 +155,7 @@ fn heal(
     }
     let mut candidates = store::recent_items(db, provider, CANDIDATES)?;
     let times = candidates.iter().filter_map(|one| one.item.newest_at.or(one.began));
-    let mut healed = Healed { oldest: times.min(), ..Healed::default() };
+    let mut healed = Rematch { oldest: times.min(), ..Rematch::default() };
     candidates
         .retain(|candidate| !listed.contains(&candidate.key) && !taken.contains(&candidate.key));
     candidates.sort_by_key(|candidate| candidate.retired);
