@@ -3,10 +3,10 @@
 //! * [`schedule`] is pure: when the next poll is due.
 //! * [`cycle`] is one poll: which documents, unchanged or read or failed and why.
 //! * `companions` asks for the documents that change while the first one does not.
-//! * [`reading`] parses away from the actors' threads, with a deadline, and remembers on disk which
+//! * [`parse_pool`] parses away from the actors' threads, with a deadline, and remembers on disk which
 //!   provider's document was being read, should it take the whole process with it.
 //! * `verify` asks in full now and then, to see whether "not modified" means something.
-//! * [`work`] bounds how many documents and snapshots of all polls are in memory at once.
+//! * [`admission`] bounds how many documents and snapshots of all polls are in memory at once.
 //! * [`host_load`] finds hosts that cannot be polled as often as was asked for, pure.
 //! * [`filters`] finds names in filters that the page does not have.
 //! * `shared` is what all of them share; `trouble` is why a poll failed; `progress` is how one gets

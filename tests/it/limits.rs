@@ -127,7 +127,7 @@ async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
     assert!(
-        ended.err.contains("out of resources") && !ended.err.contains("panic"),
+        ended.err.contains("out of descriptors") && !ended.err.contains("panic"),
         "{}",
         ended.err
     );
