@@ -2,8 +2,8 @@
 //! warnings to standard error.
 //!
 //! Promises: [`start`] returns an error and never panics; a value of a stranger cannot forge a line
-//! or reach a terminal as a command; a slow or full disk costs lines of this log (they are
-//! counted), never the program's progress. Events are not told here: they have a log of their own
+//! or reach a terminal as a command; a slow or full disk costs lines of this log, never the
+//! program's progress. Events are not told here: they have a log of their own
 //! that loses nothing.
 
 mod human;

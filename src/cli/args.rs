@@ -126,7 +126,7 @@ pub enum Command {
     #[command(long_about = "\
 Watch every provider of providers.yaml until stopped; this is also what `statuswatch` alone does.
 
-New updates go to standard output and to the event log. SIGINT and SIGTERM end it in order within 5 s, a second \
+New updates go to standard output and to the event log. SIGINT and SIGTERM end it in order within `shutdown_timeout`, a second \
 one at once. SIGHUP reads providers.yaml again and reopens the logs, SIGUSR1 reopens the logs. At a terminal the keys \
 are h (history), s (status) and q (quit).
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! incident_key  H(provider, native id)
-//! update_key    H(incident_key, native update id)   or   H(incident_key, status, time, text)
+//! update_key    H(incident_key, native update id)   or   H(incident_key, time, ordinal)
+//!               or   H(incident_key, status, text)
 //! fingerprint   H(stated status, text)              what makes a revision
 //! event id      H("v1", update_key, kind, fingerprint)
 //! ```
