@@ -32,3 +32,12 @@ chaos SEED="42":
 # Run the benchmarks: parse, ledger, log, poll, scale, views.
 bench NAME="parse":
     cargo bench -- {{NAME}}
+
+# Show the documentation in a browser; needs mdbook.
+docs:
+    mdbook serve docs --open
+
+# Record the demo again for the README.
+recording:
+    cargo build --release
+    cargo run --release --example demo_svg > docs/src/demo.svg

@@ -1,26 +1,26 @@
 //! Records `statuswatch demo` as an animated SVG, for the README.
 //!
 //! ```sh
-//! cargo run --release --example demo_svg > docs/demo.svg
+//! cargo build --release && cargo run --release --example demo_svg > docs/src/demo.svg
 //! ```
 //!
-//! The demo runs for real; what it prints is drawn with the times at which it was printed.
+//! The example runs the program next to it and draws each line at the time it was printed.
 
 use std::io::{BufRead, BufReader, Error, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What is recorded, and for how long the end of it stays.
+/// The length of the recording, and how long its last frame stays.
 const RECORDED: Duration = Duration::from_secs(14);
 const PAUSE: Duration = Duration::from_secs(4);
-/// The terminal, in characters.
+/// The size of the terminal in characters.
 const COLUMNS: usize = 88;
 const ROWS: usize = 26;
-/// A character, in pixels.
+/// The size of a character in pixels.
 const WIDTH: f64 = 8.0;
 const HEIGHT: usize = 19;
-/// What is printed within this is drawn at once.
+/// Lines printed within this time are drawn together.
 const TOGETHER: Duration = Duration::from_millis(80);
 
 struct Line {
@@ -33,7 +33,7 @@ fn main() -> Result<(), Error> {
     std::io::stdout().write_all(svg.as_bytes())
 }
 
-/// Runs the demo and notes when each line came.
+/// Runs the demo and records the time of each line.
 fn record() -> Result<Vec<Line>, Error> {
     let mut demo = Command::new(program()?)
         .args(["demo", "--seed", "7", "--duration"])
@@ -54,7 +54,8 @@ fn record() -> Result<Vec<Line>, Error> {
     Ok(lines)
 }
 
-/// The program beside this example: `target/release/examples/demo_svg` and `target/release/statuswatch`.
+/// Returns the path of the program of the same profile: `target/release/statuswatch` for
+/// `target/release/examples/demo_svg`.
 fn program() -> Result<PathBuf, Error> {
     let example = std::env::current_exe()?;
     let dir = example.ancestors().nth(2).ok_or_else(|| Error::other("no directory above"))?;
@@ -65,7 +66,7 @@ fn draw(lines: &[Line]) -> String {
     let total = (RECORDED + PAUSE).as_secs_f64();
     let prompt = [Line { at: Duration::ZERO, text: "$ statuswatch demo".to_owned() }];
     let mut body = Vec::new();
-    // How many rows there are at which time.
+    // The number of rows over time.
     let mut rows: Vec<(Duration, usize)> = Vec::new();
     for (row, line) in prompt.iter().chain(lines).enumerate() {
         let (y, class) = ((row + 1) * HEIGHT, class(&line.text));
@@ -76,7 +77,7 @@ fn draw(lines: &[Line]) -> String {
             _ => rows.push((line.at, row + 1)),
         }
     }
-    // Rows are uncovered as they come; once the window is full, they move up.
+    // Rows are uncovered one after the other; once the window is full, they move up.
     let (mut up, mut cover) = (Vec::new(), Vec::new());
     for (at, count) in &rows {
         let percent = at.as_secs_f64() / total * 100.0;
@@ -116,7 +117,8 @@ fill=\"#ffbd2e\"/><circle cx=\"60\" cy=\"18\" r=\"6\" fill=\"#27c93f\"/>
     )
 }
 
-/// How a line is coloured: by the status in its first line, as a terminal does.
+/// Returns the CSS class of a line. The first line of a block has the color of its status, as on a
+/// terminal.
 fn class(line: &str) -> &'static str {
     let good = ["- Resolved", "- Completed", "- Operational", "- Monitoring"];
     let bad = ["(critical)", "(major)"];

@@ -40,7 +40,7 @@
 //! * **`unchanged`**: so many polls up to `at` brought nothing new; a 304 is one of them.
 //! * **`end`**: the program stopped in order.
 //!
-//! [`Line`] has all fields. What a person writes needs less: see docs/RECORDING.md.
+//! [`Line`] has all fields. What a person writes needs less: see docs/src/recording.md.
 //!
 //! # Secrets
 //!

@@ -494,3 +494,43 @@ fn the_reading_of_code_works() {
         ["Cursor", "Sink", "a"]
     );
 }
+
+/// The modules of the picture in ARCHITECTURE.md, each with its line.
+fn layers() -> Vec<(String, usize)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let picture = text.split("\n## Layers\n").nth(1).and_then(|rest| rest.split("```").nth(1));
+    let picture = picture.expect("ARCHITECTURE.md has a picture of the layers");
+    let lines = picture.lines().enumerate();
+    let layers = lines.filter_map(|(number, line)| Some((number, line.strip_prefix("  ")?)));
+    layers
+        .flat_map(|(number, line)| {
+            let names = line.split("   ").next().unwrap().split(" · ");
+            names.map(move |name| (name.trim().to_owned(), number)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn the_picture_of_the_layers_is_true() {
+    let layers = layers();
+    let line = |module: &str| {
+        let shown = match module {
+            "source" => "sources",
+            "text" | "redact" | "document" | "zone" | "event" | "snapshot" => "model",
+            other => other,
+        };
+        let found = layers.iter().find(|(name, _)| name == shown);
+        found.unwrap_or_else(|| panic!("ARCHITECTURE.md shows no {shown}")).1
+    };
+    for (module, uses) in MODULES.iter().filter(|(module, _)| !["main", "lib"].contains(module)) {
+        for used in *uses {
+            let is_exception = (*module, *used) == ("ledger", "sink");
+            let is_model = line(module) == line("event") && line(used) == line("event");
+            assert!(
+                is_exception || is_model || line(module) < line(used),
+                "{module} uses {used}, which the picture in ARCHITECTURE.md does not show below it"
+            );
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const TABLE: &str = "docs/RELIABILITY.md";
+const TABLE: &str = "docs/src/reliability.md";
 
 /// How a row may say what came of it.
 const RESULTS: &[&str] = &["pass", "in part: ", "differs: ", "not covered"];

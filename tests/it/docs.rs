@@ -1,4 +1,4 @@
-//! What the documents say is there, is there: commands, sources, keys, modules, files.
+//! Checks the documentation against the code: commands, sources, keys, modules, files, links.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,10 +7,16 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 use statuswatch::cli::args::Cli;
 use statuswatch::config;
-use statuswatch::source::SOURCES;
 
-const DOCUMENTS: &[&str] =
-    &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md"];
+const BOOK: &str = "docs/src";
+const CONFIGURATION: &str = "docs/src/configuration.md";
+const COMMANDS: &str = "docs/src/commands.md";
+const SOURCES_PAGE: &str = "docs/src/sources.md";
+const EVENTS: &str = "docs/src/events.md";
+const SUMMARY: &str = "docs/src/SUMMARY.md";
+/// How a page of the book refers to files outside it, so that links work in the built book too.
+const REPOSITORY: &str = "https://github.com/statuswatch/statuswatch/";
+const MAX_README: usize = 9_000;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -20,7 +26,35 @@ fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The fenced blocks of a document: language and content.
+/// Returns the file names of the pages in `docs/src`, without `SUMMARY.md`.
+fn pages() -> BTreeSet<String> {
+    let names = fs::read_dir(root().join(BOOK))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().expect("pages have names in UTF-8"));
+    let pages: BTreeSet<String> = names
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"))
+        .filter(|name| name != "SUMMARY.md")
+        .collect();
+    assert!(pages.len() > 10, "{pages:?}");
+    pages
+}
+
+/// Returns the paths of all checked documents: those at the top and every page of the book.
+fn documents() -> Vec<String> {
+    let top = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "deploy/README.md",
+        SUMMARY,
+    ];
+    let pages = pages().into_iter().map(|page| format!("{BOOK}/{page}"));
+    top.map(str::to_owned).into_iter().chain(pages).collect()
+}
+
+/// Returns the fenced blocks of a document: language and content.
 fn blocks(document: &str) -> Vec<(String, String)> {
     let (mut blocks, mut open): (Vec<(String, String)>, bool) = (Vec::new(), false);
     for line in document.lines() {
@@ -38,7 +72,7 @@ fn blocks(document: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// A document without its fenced blocks.
+/// Returns a document without its fenced blocks.
 fn prose(document: &str) -> String {
     let mut open = false;
     let keep = |line: &&str| {
@@ -49,7 +83,7 @@ fn prose(document: &str) -> String {
     document.lines().filter(keep).collect::<Vec<_>>().join("\n")
 }
 
-/// What stands between back quotes, words of code each by itself.
+/// Returns the words between back quotes.
 fn code(document: &str) -> BTreeSet<String> {
     let spans = document.split('`').skip(1).step_by(2);
     spans
@@ -60,11 +94,11 @@ fn code(document: &str) -> BTreeSet<String> {
 #[test]
 fn the_readme_begins_with_the_two_commands() {
     let readme = text("README.md");
-    let head: Vec<&str> = readme.lines().take(40).collect();
+    let head: Vec<&str> = readme.lines().take(20).collect();
     let (_, first) = blocks(&head.join("\n"))
         .into_iter()
         .next()
-        .expect("a code block within the first 40 lines of README.md");
+        .expect("a code block within the first 20 lines of README.md");
     let commands: Vec<&str> =
         first.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
     assert_eq!(
@@ -75,49 +109,74 @@ fn the_readme_begins_with_the_two_commands() {
 }
 
 #[test]
-fn the_readme_lists_every_source() {
-    let readme = text("README.md");
-    let section = readme
-        .split("\n## Sources\n")
-        .nth(1)
-        .expect("README.md has a section Sources")
-        .split("\n## ")
-        .next()
-        .unwrap();
+fn the_readme_is_short() {
+    let size = text("README.md").len();
+    assert!(size < MAX_README, "README.md has {size} bytes; details belong in {BOOK}");
+}
+
+#[test]
+fn the_summary_lists_every_page() {
+    let summary = text(SUMMARY);
+    let listed: Vec<String> = summary
+        .split("](")
+        .skip(1)
+        .map(|rest| rest.split(')').next().unwrap().to_owned())
+        .collect();
+    let unique: BTreeSet<String> = listed.iter().cloned().collect();
+    assert_eq!(unique.len(), listed.len(), "{SUMMARY} lists a page twice: {listed:?}");
+    assert_eq!(unique, pages(), "{SUMMARY} and the pages in {BOOK}");
+}
+
+#[test]
+fn includes_exist() {
+    let mut count = 0;
+    for page in pages() {
+        for rest in text(&format!("{BOOK}/{page}")).split("{{#include ").skip(1) {
+            let path = rest.split("}}").next().unwrap();
+            assert!(root().join(BOOK).join(path).is_file(), "{page} includes {path}");
+            count += 1;
+        }
+    }
+    assert!(count > 0);
+}
+
+#[test]
+fn every_source_is_listed() {
+    let page = text(SOURCES_PAGE);
     let rows: Vec<&str> =
-        section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    for name in SOURCES.iter().map(|source| source.name()) {
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    for name in statuswatch::source::names() {
         let count = rows.iter().filter(|row| **row == name).count();
         assert_eq!(
             count, 1,
-            "the table of sources in README.md needs one row \"| `{name}` | what it reads |\""
+            "the table in {SOURCES_PAGE} needs one row \"| `{name}` | what it reads |\""
         );
     }
     for row in rows.iter().filter(|row| **row != "source") {
         assert!(
-            statuswatch::source::by_name(row).is_some(),
-            "README.md lists the source `{row}`, which is not there"
+            statuswatch::source::names().any(|name| name == *row),
+            "{SOURCES_PAGE} lists the source `{row}`, which does not exist"
         );
     }
 }
 
 #[test]
-fn the_readme_names_every_command_and_flag() {
-    let named = code(&prose(&text("README.md")));
+fn every_command_and_flag_is_named() {
+    let named = code(&prose(&text(COMMANDS)));
     let cli = Cli::command();
     for command in cli.get_subcommands() {
         let name = command.get_name();
-        assert!(named.contains(name), "README.md does not name the command `{name}`");
+        assert!(named.contains(name), "{COMMANDS} does not name the command `{name}`");
         for flag in command.get_arguments().filter_map(|argument| argument.get_long()) {
             assert!(
                 named.contains(&format!("--{flag}")),
-                "README.md does not name `--{flag}` of `{name}`"
+                "{COMMANDS} does not name `--{flag}` of `{name}`"
             );
         }
     }
 }
 
-/// The names of all properties in a JSON Schema.
+/// Collects the names of all properties in a JSON Schema.
 fn properties(schema: &serde_json::Value, into: &mut BTreeSet<String>) {
     match schema {
         serde_json::Value::Object(map) => {
@@ -132,11 +191,11 @@ fn properties(schema: &serde_json::Value, into: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn the_readme_shows_every_key_of_the_configuration() {
+fn every_key_of_the_configuration_is_shown() {
     let mut keys = BTreeSet::new();
     properties(&config::schema(), &mut keys);
     assert!(keys.len() > 30, "{keys:?}");
-    let yaml: String = blocks(&text("README.md"))
+    let yaml: String = blocks(&text(CONFIGURATION))
         .into_iter()
         .filter(|(lang, _)| lang == "yaml")
         .map(|(_, block)| block)
@@ -145,28 +204,45 @@ fn the_readme_shows_every_key_of_the_configuration() {
         let found = yaml
             .match_indices(&format!("{key}:"))
             .any(|(at, _)| !yaml[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
-        assert!(found, "no example in README.md has the key \"{key}\"");
+        assert!(found, "no example in {CONFIGURATION} has the key \"{key}\"");
     }
 }
 
 #[test]
-fn the_examples_of_configuration_are_valid() {
+fn examples_of_configuration_are_valid() {
     let sources: Vec<&str> = statuswatch::source::names().collect();
     let environment = |name: &str| name.starts_with("STATUS_").then(|| "x".to_owned());
     let mut count = 0;
-    for (_, block) in blocks(&text("README.md")).iter().filter(|(lang, _)| lang == "yaml") {
-        let loaded = config::parse_with(Path::new("README.md"), block, &environment, &sources);
-        let loaded =
-            loaded.unwrap_or_else(|error| panic!("an example in README.md is not valid:\n{error}"));
-        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-        count += 1;
+    for document in documents() {
+        let found = blocks(&text(&document));
+        for (_, block) in found.iter().filter(|(language, _)| language == "yaml") {
+            let loaded = config::parse_with(Path::new(&document), block, &environment, &sources)
+                .unwrap_or_else(|error| panic!("an example in {document} is invalid:\n{error}"));
+            assert!(loaded.warnings.is_empty(), "{document}: {:?}", loaded.warnings);
+            count += 1;
+        }
     }
-    assert_eq!(count, 2);
+    assert!(count >= 5, "{count}");
 }
 
 #[test]
-fn the_readme_names_every_field_of_an_event() {
-    let named = code(&prose(&text("README.md")));
+fn the_sample_of_errors_is_what_the_program_prints() {
+    let yaml = "defaults:\n  intervall: 30s\nproviders:\n  - githb\n";
+    let error = config::parse(Path::new("providers.yaml"), yaml, &|_| None).unwrap_err();
+    let sample = blocks(&text(CONFIGURATION))
+        .into_iter()
+        .find(|(language, block)| language == "text" && block.starts_with("providers.yaml:"))
+        .expect("a sample of errors");
+    let printed = error.to_string();
+    assert!(
+        printed.starts_with(sample.1.trim()),
+        "the sample in {CONFIGURATION} differs from what is printed:\n{printed}"
+    );
+}
+
+#[test]
+fn every_field_of_an_event_is_named() {
+    let named = code(&prose(&text(EVENTS)));
     let code = text("crates/model/src/event/status_event.rs");
     let (_, body) = code.split_once("pub struct StatusEvent {").unwrap();
     let fields: Vec<&str> = body
@@ -178,7 +254,7 @@ fn the_readme_names_every_field_of_an_event() {
         .collect();
     assert!(fields.len() > 20, "{fields:?}");
     for field in fields {
-        assert!(named.contains(field), "README.md does not name the field `{field}` of an event");
+        assert!(named.contains(field), "{EVENTS} does not name the field `{field}` of an event");
     }
 }
 
@@ -190,18 +266,15 @@ fn the_architecture_names_every_module() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let written =
             if path.is_dir() { format!("`src/{name}/`") } else { format!("`src/{name}`") };
-        assert!(
-            architecture.contains(&written),
-            "ARCHITECTURE.md does not say what {written} is for"
-        );
+        assert!(architecture.contains(&written), "ARCHITECTURE.md does not describe {written}");
     }
 }
 
 #[test]
 fn files_named_in_the_documents_exist() {
     let mut count = 0;
-    for document in DOCUMENTS {
-        for word in code(&prose(&text(document))) {
+    for document in documents() {
+        for word in code(&prose(&text(&document))) {
             let is_code = Path::new(&word).extension().is_some_and(|extension| extension == "rs");
             let is_path = word.contains('/')
                 && (is_code || word.starts_with("src/") || word.starts_with("tests/it"));
@@ -212,7 +285,7 @@ fn files_named_in_the_documents_exist() {
             let places = below.map(|place| root().join(place).join(&word));
             assert!(
                 places.iter().any(|place| place.exists()),
-                "{document} names `{word}`, which is not there"
+                "{document} names `{word}`, which does not exist"
             );
             count += 1;
         }
@@ -220,28 +293,49 @@ fn files_named_in_the_documents_exist() {
     assert!(count > 20, "{count}");
 }
 
-/// The anchor of a heading, as GitHub makes it.
+/// Returns the anchor of a heading, as GitHub and mdBook generate it.
 fn anchor(heading: &str) -> String {
     let kept =
         heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
+/// Returns the file that a link of `document` leads to and the fragment, or nothing for other
+/// sites.
+fn target<'a>(document: &Path, link: &'a str) -> Option<(PathBuf, &'a str)> {
+    let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
+    let file = if let Some(rest) = path.strip_prefix(REPOSITORY) {
+        let inside = rest.strip_prefix("blob/main/").or_else(|| rest.strip_prefix("tree/main/"))?;
+        root().join(inside)
+    } else if path.contains("://") {
+        return None;
+    } else if path.is_empty() {
+        document.to_owned()
+    } else {
+        document.parent().unwrap().join(path)
+    };
+    Some((file, fragment))
+}
+
 #[test]
 fn links_lead_somewhere() {
     let mut count = 0;
-    for document in DOCUMENTS {
-        let here = root().join(document);
-        let own = prose(&text(document));
+    for document in documents() {
+        let here = root().join(&document);
+        let own = prose(&text(&document));
         for (_, rest) in own.match_indices("](").map(|(at, _)| own.split_at(at + 2)) {
             let link = rest.split(')').next().unwrap();
-            if link.contains("://") {
-                continue;
-            }
-            let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
-            let target =
-                if path.is_empty() { here.clone() } else { here.parent().unwrap().join(path) };
-            assert!(target.exists(), "{document} links to {link}, which is not there");
+            let Some((target, fragment)) = target(&here, link) else { continue };
+            assert!(target.exists(), "{document} links to {link}, which does not exist");
+            // A page of the book must not link relatively to what the book does not contain.
+            let is_outside = !link.contains("://") && target != here;
+            let is_page = document.starts_with(BOOK);
+            assert!(
+                !is_outside
+                    || (is_page && target.parent() == Some(&root().join(BOOK)))
+                    || !(is_page || document == "ARCHITECTURE.md"),
+                "{document} links to {link}, outside the book: use {REPOSITORY}blob/main/"
+            );
             if !fragment.is_empty() {
                 let led = prose(&fs::read_to_string(&target).unwrap());
                 let mut anchors = led
@@ -256,11 +350,11 @@ fn links_lead_somewhere() {
             count += 1;
         }
     }
-    assert!(count > 15, "{count}");
+    assert!(count > 40, "{count}");
 }
 
 #[test]
-fn the_commands_of_the_checks_stand_in_contributing() {
+fn contributing_lists_the_commands_of_ci() {
     let contributing = text("CONTRIBUTING.md");
     for line in text(".ci/run").lines().map(str::trim) {
         if line.contains("cargo ")
