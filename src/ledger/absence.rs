@@ -47,9 +47,9 @@ pub(super) fn missing_items(
             Listing::Recent | Listing::Open | Listing::Unknown => None,
         };
         // Once an end was reported it is not reported again.
-        let end = end.filter(|_| item.told_status.is_some_and(|told| !told.is_over()));
+        let end = end.filter(|_| item.emitted_status.is_some_and(|emitted| !emitted.is_over()));
         if let Some(status) = end {
-            events += usize::from(tell_end(numbering, message, key, &item, status)?);
+            events += usize::from(emit_end(numbering, message, key, &item, status)?);
         }
         // Gone for good or only out of sight: either way it is not open any more, whether or not
         // anything is said of its end.
@@ -73,7 +73,7 @@ fn within_window(item: &ItemState, snapshot: &Snapshot) -> bool {
 }
 
 /// Tells the end of an item that is not listed any more: its absence is all that is known of it.
-fn tell_end(
+fn emit_end(
     numbering: &mut Numbering<'_>,
     message: &Record,
     key: IncidentKey,
@@ -86,14 +86,14 @@ fn tell_end(
         incident_id: Some(item.native_id.clone()),
         update_id: Some(update.shown(status.as_str())),
         impact: item.impact,
-        previous_status: item.told_status,
-        previous_impact: item.told_impact,
+        previous_status: item.emitted_status,
+        previous_impact: item.emitted_impact,
         url: message.snapshot.page.url.clone(),
         scheduled_for: item.scheduled_for,
         scheduled_until: item.scheduled_until,
         recurs: true,
         ..Draft::new(id, item.kind, item.title.clone(), status, message.observed_at)
     };
-    let reason = suppressed_by(&message.provider.filter, &draft, true);
-    numbering.store(&message.provider, message.source(), draft, reason, message.observed_at)
+    let suppression = suppressed_by(&message.provider.filter, &draft, true);
+    numbering.store(&message.provider, message.source(), draft, suppression, message.observed_at)
 }

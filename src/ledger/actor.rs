@@ -225,7 +225,11 @@ impl LedgerActor {
     pub(super) fn look_at_network(&mut self, last: bool) -> bool {
         let mut look = self.network.look(Instant::now());
         if let Some(turn) = look.turn.take() {
-            self.jobs.push(Job::Network(offline::Turned::at(turn, Instant::now(), clock::now())));
+            self.jobs.push(Job::Network(offline::NetworkChange::at(
+                turn,
+                Instant::now(),
+                clock::now(),
+            )));
         }
         self.network.say(&look, last);
         look.holds
@@ -252,13 +256,13 @@ impl LedgerActor {
         match pruned {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "removed what is older than the retention"),
-            Err(error) => self.told_of(&error.into()),
+            Err(error) => self.report_error(&error.into()),
         }
         if let Err(error) = staleness::look_for_quiet(&self.db, clock::now()) {
-            self.told_of(&error.into());
+            self.report_error(&error.into());
         }
-        if let Err(error) = provider_events::forget_restlessness(&self.db, clock::now()) {
-            self.told_of(&error.into());
+        if let Err(error) = provider_events::forget_flapping(&self.db, clock::now()) {
+            self.report_error(&error.into());
         }
     }
 

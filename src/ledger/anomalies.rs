@@ -19,7 +19,7 @@ const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
 /// Answers of a provider that were not believed, in a row. Part of its row in the database, so that
 /// it lasts across restarts and counts across single runs; an answer that is believed ends it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Doubt {
+pub(super) struct AnomalyStreak {
     /// When the first one came.
     pub(super) since: Option<Time>,
     /// Those older than one before.
@@ -30,41 +30,45 @@ pub(super) struct Doubt {
 
 /// An answer that is not believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Doubted {
-    pub(super) doubt: Doubt,
+pub(super) struct Anomaly {
+    pub(super) streak: AnomalyStreak,
     pub(super) verdict: Verdict,
     /// Why, for a person.
     pub(super) reason: String,
 }
 
 /// Whether the answer is someone else's or yesterday's; `None`: it is believed.
-pub(super) fn distrust(state: &ProviderState, snapshot: &Snapshot, now: Time) -> Option<Doubted> {
+pub(super) fn detect_anomaly(
+    state: &ProviderState,
+    snapshot: &Snapshot,
+    now: Time,
+) -> Option<Anomaly> {
     // A clock that was ahead when it began must not make it last.
-    let since = state.doubt.since.map_or(now, |since| since.min(now));
+    let since = state.anomaly_streak.since.map_or(now, |since| since.min(now));
     let lately = (now - since).num_milliseconds() < ODD_BELIEVED_MS;
-    let mut doubt = Doubt { since: Some(since), ..state.doubt };
+    let mut streak = AnomalyStreak { since: Some(since), ..state.anomaly_streak };
     let version = plausible(snapshot.page.version, now);
     let known = plausible(state.page_version, now);
     if let (Some(expected), Some(found)) = (&state.page_id, &snapshot.page.id)
         && expected != found
     {
-        doubt.foreign = doubt.foreign.saturating_add(1);
+        streak.foreign = streak.foreign.saturating_add(1);
         let verdict = Verdict::WrongTenant { expected: expected.clone(), found: found.clone() };
         let reason = format!(
             "the answer is another page's (its id is {found}, this provider's is {expected})"
         );
-        (lately || doubt.foreign < TENANT_BELIEVED).then_some(Doubted { doubt, verdict, reason })
+        (lately || streak.foreign < TENANT_BELIEVED).then_some(Anomaly { streak, verdict, reason })
     } else if let (Some(version), Some(known)) = (version, known)
         && version < known
     {
-        doubt.stale = doubt.stale.saturating_add(1);
+        streak.stale = streak.stale.saturating_add(1);
         let reason = format!(
             "the answer is older than one before it ({} by the page's own clock, after {})",
             format_time(version),
             format_time(known)
         );
-        (lately || doubt.stale < STALE_BELIEVED).then_some(Doubted {
-            doubt,
+        (lately || streak.stale < STALE_BELIEVED).then_some(Anomaly {
+            streak,
             verdict: Verdict::Stale,
             reason,
         })
@@ -98,41 +102,41 @@ mod tests {
     }
 
     /// How many answers in a row, one every `step` minutes, are not believed.
-    fn doubted(mut state: ProviderState, snapshot: &Snapshot, step: i64) -> u32 {
+    fn rejected(mut state: ProviderState, snapshot: &Snapshot, step: i64) -> u32 {
         for poll in 0..1000 {
-            let Some(found) = distrust(&state, snapshot, at(i64::from(poll) * step)) else {
+            let Some(found) = detect_anomaly(&state, snapshot, at(i64::from(poll) * step)) else {
                 return poll;
             };
-            state.doubt = found.doubt;
+            state.anomaly_streak = found.streak;
         }
         panic!("never believed");
     }
 
     #[test]
     fn doubt_lasts_for_half_an_hour_and_several_answers_whatever_lies_between_them() {
-        assert_eq!(doubted(known(-10), &page("ours", -20), 1), 30);
-        assert_eq!(doubted(known(-10), &page("ours", -20), 60), 4, "a run an hour");
-        assert_eq!(doubted(known(-10), &page("theirs", -5), 1), 30);
-        assert_eq!(doubted(known(-10), &page("theirs", -5), 60), 11);
-        assert_eq!(doubted(known(-10), &page("ours", -10), 1), 0);
+        assert_eq!(rejected(known(-10), &page("ours", -20), 1), 30);
+        assert_eq!(rejected(known(-10), &page("ours", -20), 60), 4, "a run an hour");
+        assert_eq!(rejected(known(-10), &page("theirs", -5), 1), 30);
+        assert_eq!(rejected(known(-10), &page("theirs", -5), 60), 11);
+        assert_eq!(rejected(known(-10), &page("ours", -10), 1), 0);
     }
 
     #[test]
     fn a_page_time_in_the_future_is_no_mark_for_what_follows() {
         let year = 365 * 24 * 60;
         assert_eq!(
-            doubted(known(70 * year), &page("ours", -20), 1),
+            rejected(known(70 * year), &page("ours", -20), 1),
             0,
             "it stands in the database"
         );
-        assert_eq!(doubted(known(-10), &page("ours", 70 * year), 1), 0, "it comes again");
-        assert_eq!(doubted(known(4), &page("ours", 3), 1), 30, "a clock that is a little ahead");
+        assert_eq!(rejected(known(-10), &page("ours", 70 * year), 1), 0, "it comes again");
+        assert_eq!(rejected(known(4), &page("ours", 3), 1), 30, "a clock that is a little ahead");
     }
 
     #[test]
     fn a_clock_that_was_ahead_when_the_doubt_began_does_not_make_it_last() {
-        let began = Doubt { since: Some(at(9_000_000)), stale: 1, foreign: 0 };
-        let state = ProviderState { doubt: began, ..known(-10) };
-        assert_eq!(doubted(state, &page("ours", -20), 1), 30);
+        let began = AnomalyStreak { since: Some(at(9_000_000)), stale: 1, foreign: 0 };
+        let state = ProviderState { anomaly_streak: began, ..known(-10) };
+        assert_eq!(rejected(state, &page("ours", -20), 1), 30);
     }
 }

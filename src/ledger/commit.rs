@@ -8,14 +8,14 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::Connection;
 
 use super::absence::missing_items;
-use super::anomalies::{Doubted, distrust};
+use super::anomalies::{Anomaly, detect_anomaly};
 use super::components::components;
 use super::elsewhere::elsewhere;
 use super::filter::suppressed_by;
 use super::messages::{Record, Recorded, Verdict};
 use super::min_duration;
 use super::numbering::Numbering;
-use super::provider_events::{reachability, tell_move};
+use super::provider_events::{emit_move, reachability};
 use super::provider_time::plausible;
 use super::reconcile::{self, Context, Reconciled, reconcile};
 use super::rematch;
@@ -52,7 +52,7 @@ struct Changed<'a> {
 #[derive(Debug, Default)]
 pub(super) struct PostCommit {
     /// Why the answer was not believed.
-    pub(super) doubted: Option<String>,
+    pub(super) anomaly: Option<String>,
     pub(super) warnings: Vec<Warning>,
     /// Since when the oldest change of a component is held back, likewise.
     pub(super) held_since: Option<Time>,
@@ -61,7 +61,7 @@ pub(super) struct PostCommit {
 /// Records one snapshot.
 pub(super) fn record(
     numbering: &mut Numbering<'_>,
-    aside: &mut PostCommit,
+    post_commit: &mut PostCommit,
     message: &Record,
 ) -> Sql<Recorded> {
     let message = &*message.settled();
@@ -74,17 +74,18 @@ pub(super) fn record(
     let source = message.source();
     let new_source = state.source.as_deref().is_some_and(|former| former != source)
         && state.baseline_at.is_some();
-    let doubted = distrust(&state, snapshot, now).filter(|_| !new_source);
+    let anomaly = detect_anomaly(&state, snapshot, now).filter(|_| !new_source);
     // A page made anew has another id and the incidents it had.
-    let anew = doubted.as_ref().is_some_and(|doubted| doubted.doubt.foreign >= rematch::ANEW_AFTER)
-        && rematch::is_known_page(db, &provider.id, &snapshot.incidents)?;
-    if let Some(Doubted { doubt, verdict, reason }) = doubted.filter(|_| !anew) {
-        let says = store::put_doubt(db, message, &state, doubt, &reason)?;
-        aside.doubted = Some(reason.clone());
+    let anew =
+        anomaly.as_ref().is_some_and(|anomaly| anomaly.streak.foreign >= rematch::ANEW_AFTER)
+            && rematch::is_known_page(db, &provider.id, &snapshot.incidents)?;
+    if let Some(Anomaly { streak, verdict, reason }) = anomaly.filter(|_| !anew) {
+        let says = store::put_doubt(db, message, &state, streak, &reason)?;
+        post_commit.anomaly = Some(reason.clone());
         // Of another page's answer the poller says so: for it that is a failed poll.
-        aside
+        post_commit
             .warnings
-            .extend((says && verdict == Verdict::Stale).then_some(Warning::Doubted(reason)));
+            .extend((says && verdict == Verdict::Stale).then_some(Warning::Anomaly(reason)));
         let open = store::open_items(db, &provider.id)?;
         let window_at = window_at(&open, now);
         let (known, active) = known_now(open, &state, None);
@@ -99,23 +100,23 @@ pub(super) fn record(
     let incidents = merged.as_deref().unwrap_or(&snapshot.incidents);
     let keys: Vec<_> =
         incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
-    let glances = store::glances(db, &provider.id, keys.iter().copied())?;
+    let summaries = store::item_summaries(db, &provider.id, keys.iter().copied())?;
     let listed: HashSet<IncidentKey> = keys.iter().copied().collect();
-    let back = glances.iter().flatten().filter(|glance| glance.retired).count();
-    let still = glances.iter().flatten().count() - back;
+    let back = summaries.iter().flatten().filter(|summary| summary.retired).count();
+    let still = summaries.iter().flatten().count() - back;
     let ids = rematch::Known { listed: listed.len(), still, back };
-    let healed = if first_run {
+    let rematched = if first_run {
         rematch::Rematch::default()
     } else {
-        let warnings = &mut aside.warnings;
+        let warnings = &mut post_commit.warnings;
         rematch::changed_ids(db, &provider.id, new_source, incidents, &listed, ids, warnings)?
     };
-    for ((incident, key), glance) in incidents.iter().zip(keys).zip(glances) {
+    for ((incident, key), summary) in incidents.iter().zip(keys).zip(summaries) {
         let (listing, history_at) = match incident.kind {
             Kind::Maintenance => (snapshot.coverage.maintenances, state.recent_maintenances_at),
             _ => (snapshot.coverage.incidents, state.recent_incidents_at),
         };
-        if let Some(ItemSummary { digest, missing, open, last_listed, retired: false }) = &glance
+        if let Some(ItemSummary { digest, missing, open, last_listed, retired: false }) = &summary
             && *digest == reconcile::digest(incident)
             && *open != incident.status.is_over()
         {
@@ -124,15 +125,16 @@ pub(super) fn record(
             }
             continue;
         }
-        let (mut known, seen) = if glance.is_some() {
+        let (mut known, seen) = if summary.is_some() {
             (store::item(db, &provider.id, key)?, store::seen(db, key)?)
         } else {
             (None, Vec::new())
         };
-        let matched = healed.matched.get(&key).copied();
-        let retired_at = glance.filter(|glance| glance.retired).map(|glance| glance.last_listed);
+        let matched = rematched.matched.get(&key).copied();
+        let retired_at =
+            summary.filter(|summary| summary.retired).map(|summary| summary.last_listed);
         let elsewhere = elsewhere(db, &provider.id, key, matched, retired_at, !new_source)?;
-        let is_new = known.is_none() && elsewhere.is_none() && !healed.moved;
+        let is_new = known.is_none() && elsewhere.is_none() && !rematched.moved;
         let mut reported = Vec::new();
         if let Some(elsewhere) = &elsewhere {
             reported = elsewhere.reported(key, &seen, incident);
@@ -148,7 +150,7 @@ pub(super) fn record(
             // a past.
             first_history: provider.settings.first_run != FirstRun::All
                 && (listing == Listing::Recent && history_at.is_none() && message.source() != FEED
-                    || healed.moved && healed.is_deeper(incident)),
+                    || rematched.moved && rematched.is_deeper(incident)),
             reported: &reported,
             reread,
         };
@@ -162,9 +164,9 @@ pub(super) fn record(
     if first_run && provider.settings.first_run == FirstRun::Latest {
         keep_latest(&mut changed, now);
     } else if !first_run {
-        forget_slid_in(db, message, &listed, &mut changed)?;
+        suppress_resurfaced(db, message, &listed, &mut changed)?;
     }
-    let mut events = tell(numbering, message, &mut changed)?;
+    let mut events = emit(numbering, message, &mut changed)?;
     for Changed { key, incident, outcome, former, .. } in &changed {
         store::put_item(db, &provider.id, *key, &outcome.item, incident, now)?;
         if let Some(former) = former {
@@ -174,15 +176,15 @@ pub(super) fn record(
             store::put_seen(db, *key, seen, now)?;
         }
     }
-    if healed.moved {
+    if rematched.moved {
         // What is not listed under a new id is out of sight, not over: nothing is told of it.
         for open in
             store::open_items(db, &provider.id)?.iter().filter(|open| !listed.contains(&open.key))
         {
             store::retire_item(db, &provider.id, open.key)?;
         }
-        let known = incidents.len() - healed.unmatched;
-        events += usize::from(tell_move(numbering, message, &state, known, healed.unmatched)?);
+        let known = incidents.len() - rematched.unmatched;
+        events += usize::from(emit_move(numbering, message, &state, known, rematched.unmatched)?);
     }
     let mut open = store::open_items(db, &provider.id)?;
     let (withdrawn, mut recheck) = missing_items(numbering, message, &listed, &mut open)?;
@@ -192,11 +194,11 @@ pub(super) fn record(
         recheck |= again;
     }
     let min = provider.settings.min_duration;
-    let due = min_duration::is_due(aside.held_since, min, now);
+    let due = min_duration::is_due(post_commit.held_since, min, now);
     let compared = state.components_digest.filter(|_| !due);
-    events += withdrawn + components(numbering, message, first_run, compared, healed.moved)?;
-    if !min.is_zero() || aside.held_since.is_some() {
-        aside.held_since = store::provider_held_since(db, &provider.id)?;
+    events += withdrawn + components(numbering, message, first_run, compared, rematched.moved)?;
+    if !min.is_zero() || post_commit.held_since.is_some() {
+        post_commit.held_since = store::provider_held_since(db, &provider.id)?;
     }
     if state.unreachable {
         events += usize::from(reachability(numbering, provider, &state, true, None, now)?);
@@ -208,10 +210,10 @@ pub(super) fn record(
     };
     let impact = staleness::impact(snapshot, state.usual, now);
     store::put_success(db, message, &state, verdict != Verdict::Same, impact)?;
-    aside.warnings.extend(staleness::count(db, message, state.usual)?);
+    post_commit.warnings.extend(staleness::count(db, message, state.usual)?);
     let window_at = window_at(&open, now);
     if first_run {
-        aside.warnings.extend(staleness::first_look(db, message)?);
+        post_commit.warnings.extend(staleness::first_look(db, message)?);
     }
     let (mut known, active) =
         known_now(open, &state, plausible(snapshot.page.version, now).filter(|_| message.complete));
@@ -252,11 +254,11 @@ fn merge_repeated(incidents: &[Incident]) -> Option<Vec<Incident>> {
 fn keep_latest(changed: &mut [Changed<'_>], now: Time) {
     let newest = changed
         .iter()
-        .flat_map(|changed| &changed.outcome.news)
+        .flat_map(|changed| &changed.outcome.drafts)
         .max_by_key(|draft| plausible(Some(draft.published_at), now))
         .map(|draft| draft.id);
     for changed in changed {
-        changed.outcome.news.retain(|draft| Some(draft.id) == newest);
+        changed.outcome.drafts.retain(|draft| Some(draft.id) == newest);
     }
 }
 
@@ -264,7 +266,7 @@ fn keep_latest(changed: &mut [Changed<'_>], now: Time) {
 /// end. Such are remembered and not told: at most as many as were taken off, all over, all from
 /// before we watched, all older than what we knew. An item of a feed may say nothing of its state:
 /// its place alone shows that it is past.
-fn forget_slid_in(
+fn suppress_resurfaced(
     db: &Connection,
     message: &Record,
     listed: &HashSet<IncidentKey>,
@@ -276,11 +278,11 @@ fn forget_slid_in(
         [(Kind::Incident, coverage.incidents), (Kind::Maintenance, coverage.maintenances)]
     {
         let is_past = |changed: &Changed<'_>| {
-            let Reconciled { item, news, .. } = &changed.outcome;
+            let Reconciled { item, drafts, .. } = &changed.outcome;
             changed.is_new
                 && item.kind == kind
                 && (is_feed || item.status.is_over())
-                && news.iter().all(|draft| draft.backfill)
+                && drafts.iter().all(|draft| draft.backfill)
         };
         let Some(newest) = changed
             .iter()
@@ -305,7 +307,7 @@ fn forget_slid_in(
             changed
                 .iter_mut()
                 .filter(|changed| is_past(changed))
-                .for_each(|changed| changed.outcome.news.clear());
+                .for_each(|changed| changed.outcome.drafts.clear());
         }
     }
     Ok(())
@@ -313,7 +315,7 @@ fn forget_slid_in(
 
 /// Brings the news of all incidents into the order of their times, those of one incident in its own
 /// order, and stores them.
-fn tell(
+fn emit(
     numbering: &mut Numbering<'_>,
     message: &Record,
     changed: &mut [Changed<'_>],
@@ -321,31 +323,32 @@ fn tell(
     let mut order: Vec<(Time, usize, Draft)> = Vec::new();
     for (index, changed) in changed.iter_mut().enumerate() {
         let mut latest = Time::MIN_UTC;
-        for draft in changed.outcome.news.drain(..) {
+        for draft in changed.outcome.drafts.drain(..) {
             latest = latest.max(draft.published_at);
             order.push((latest, index, draft));
         }
     }
     order.sort_by_key(|(at, index, _)| (*at, *index));
-    let mut told = 0;
+    let mut emitted = 0;
     for (_, index, mut draft) in order {
         let Some(Changed { outcome: Reconciled { item, .. }, .. }) = changed.get_mut(index) else {
             continue;
         };
-        draft.previous_status = item.told_status;
-        draft.previous_impact = item.told_impact;
-        let reason = suppressed_by(&message.provider.filter, &draft, item.told_status.is_some());
+        draft.previous_status = item.emitted_status;
+        draft.previous_impact = item.emitted_impact;
+        let suppression =
+            suppressed_by(&message.provider.filter, &draft, item.emitted_status.is_some());
         let (status, impact) = (draft.status, draft.impact);
         let source = message.source();
-        if numbering.store(&message.provider, source, draft, reason, message.observed_at)? {
-            told += 1;
+        if numbering.store(&message.provider, source, draft, suppression, message.observed_at)? {
+            emitted += 1;
         }
-        if reason.is_none() {
-            item.told_status = Some(status);
-            item.told_impact = Some(impact);
+        if suppression.is_none() {
+            item.emitted_status = Some(status);
+            item.emitted_impact = Some(impact);
         }
     }
-    Ok(told)
+    Ok(emitted)
 }
 
 /// When the next window of a maintenance begins or ends.

@@ -20,7 +20,7 @@ type Sql<T> = rusqlite::Result<T>;
 
 /// Where and when components were seen.
 #[derive(Clone, Copy)]
-pub(super) struct Sight<'a> {
+pub(super) struct Observation<'a> {
     pub(super) provider: &'a Provider,
     pub(super) source: &'a str,
     /// The page for people.
@@ -53,54 +53,63 @@ pub(super) fn components(
     let mut known = store::components(db, &provider.id)?;
     let min = provider.settings.min_duration;
     let page = message.snapshot.page.url.as_deref();
-    let sight = Sight { provider, source: message.source(), page, now };
+    let observation = Observation { provider, source: message.source(), page, now };
     let mut events = 0;
     let mut listed = HashSet::with_capacity(snapshot.components.len());
     for (key, component) in identify(&known, &snapshot.components) {
         listed.insert(key.clone());
-        let (told, changes) = match known.get_mut(&key) {
+        let (emitted, changes) = match known.get_mut(&key) {
             Some(before) if before.status == component.status => {
                 before.id = component.id.clone().or(before.id.take());
                 before.name.clone_from(&component.name);
                 before.group.clone_from(&component.group);
-                before.gone = false;
+                before.absent = false;
                 if before.held.as_ref().is_some_and(|held| min_duration::is_over(held, min, now)) {
-                    events += min_duration::report(numbering, sight, &key, before)?;
+                    events += min_duration::report(numbering, observation, &key, before)?;
                 }
                 continue;
             }
             None => (None, 0),
-            Some(before) if first_run => (before.told, before.changes + 1),
+            Some(before) if first_run => (before.emitted, before.changes + 1),
             Some(before) => {
                 let decision = min_duration::decide(before, component, min, now);
                 let changes = before.changes + 1;
                 match decision {
                     Decision::Report => {}
                     Decision::Back => {
-                        min_duration::record_back(numbering, sight, &key, component, before)?;
+                        min_duration::record_back(numbering, observation, &key, component, before)?;
                         let new = seen_again(component, before, changes, now);
                         known.insert(key, new);
                         continue;
                     }
                     Decision::Hold(held) => {
-                        min_duration::record_passed(numbering, sight, &key, before)?;
+                        min_duration::record_passed(numbering, observation, &key, before)?;
                         let new = seen_again(component, before, changes, now);
                         known.insert(key, ComponentState { held: Some(held), ..new });
                         continue;
                     }
                 }
-                min_duration::record_passed(numbering, sight, &key, before)?;
-                let draft = change_of(sight, &key, component, before, now);
-                let reason = suppressed_by(&provider.filter, &draft, before.told.is_some());
-                events +=
-                    usize::from(numbering.store(provider, message.source(), draft, reason, now)?);
+                min_duration::record_passed(numbering, observation, &key, before)?;
+                let draft = change_of(observation, &key, component, before, now);
+                let suppression = suppressed_by(&provider.filter, &draft, before.emitted.is_some());
+                events += usize::from(numbering.store(
+                    provider,
+                    message.source(),
+                    draft,
+                    suppression,
+                    now,
+                )?);
                 (
-                    if reason.is_none() { Some(component.status.into()) } else { before.told },
+                    if suppression.is_none() {
+                        Some(component.status.into())
+                    } else {
+                        before.emitted
+                    },
                     changes,
                 )
             }
         };
-        let mut fresh = ComponentState::new(component, told, changes, now);
+        let mut fresh = ComponentState::new(component, emitted, changes, now);
         if fresh.id.is_none() {
             fresh.id = known.get_mut(&key).and_then(|before| before.id.take());
         }
@@ -108,7 +117,7 @@ pub(super) fn components(
     }
     if snapshot.coverage.all_components || moved {
         for (_, component) in known.iter_mut().filter(|(key, _)| !listed.contains(*key)) {
-            component.gone = true;
+            component.absent = true;
         }
     }
     min_duration::forget_unlisted(&mut known, &listed);
@@ -135,27 +144,28 @@ fn seen_again(
     changes: u32,
     now: Time,
 ) -> ComponentState {
-    let mut new = ComponentState::new(component, before.told, changes, now);
+    let mut new = ComponentState::new(component, before.emitted, changes, now);
     new.id = new.id.or_else(|| before.id.clone());
     new
 }
 
 /// The change of a component to the state it is in, seen first at `at`.
 pub(super) fn change_of(
-    sight: Sight<'_>,
+    observation: Observation<'_>,
     key: &str,
     component: &Component,
     before: &ComponentState,
     at: Time,
 ) -> Draft {
-    let subject = IncidentKey::new(&sight.provider.id, &format!("component {key}"));
+    let subject = IncidentKey::new(&observation.provider.id, &format!("component {key}"));
     let status = Status::from(component.status);
     let update = UpdateKey::change(
         subject,
         "component",
         &[before.status.as_str(), status.as_str(), &before.changes.to_string()],
     );
-    let told_impact = before.told.and_then(|told| told.as_str().parse::<ComponentStatus>().ok());
+    let emitted_impact =
+        before.emitted.and_then(|emitted| emitted.as_str().parse::<ComponentStatus>().ok());
     let id = event_id(update, Kind::Component, Fingerprint::new(status, key));
     let mut shown = component.clone();
     let mut title = component.name.clone();
@@ -166,10 +176,10 @@ pub(super) fn change_of(
     Draft {
         update_id: Some(update.shown("component")),
         impact: component.status.impact(),
-        previous_status: before.told,
-        previous_impact: told_impact.map(ComponentStatus::impact),
+        previous_status: before.emitted,
+        previous_impact: emitted_impact.map(ComponentStatus::impact),
         components: vec![shown],
-        url: sight.page.map(str::to_owned),
+        url: observation.page.map(str::to_owned),
         ..Draft::new(id, Kind::Component, title, status, at)
     }
 }

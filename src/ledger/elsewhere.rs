@@ -131,7 +131,7 @@ impl Elsewhere {
         known.native_id.clone_from(&incident.id);
         known.changes = own.map_or(0, |own| own.changes);
         known.missing = 0;
-        if known.told_status.is_none_or(|told| !told.is_over()) {
+        if known.emitted_status.is_none_or(|emitted| !emitted.is_over()) {
             // It was closed under its former id only because it stands under another one.
             known.open = !known.status.is_over();
         }

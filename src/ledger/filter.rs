@@ -7,10 +7,10 @@ use crate::event::{Component, Draft, Impact, Kind, Status};
 /// Why an event is not told; `None`: it is.
 ///
 /// What cannot be judged is told: an incident that names no components, an impact the provider does
-/// not give. Once an incident was told (`told_before`), all of it is: nobody should be left with an
+/// not give. Once an incident was told (`emitted_before`), all of it is: nobody should be left with an
 /// incident that never ends.
 #[must_use]
-pub fn suppressed_by(filter: &Filter, draft: &Draft, told_before: bool) -> Option<&'static str> {
+pub fn suppressed_by(filter: &Filter, draft: &Draft, emitted_before: bool) -> Option<&'static str> {
     if draft.kind == Kind::Provider {
         // Blindness is always told.
         return None;
@@ -29,7 +29,7 @@ pub fn suppressed_by(filter: &Filter, draft: &Draft, told_before: bool) -> Optio
             }
         }
     }
-    if told_before && draft.kind != Kind::Component {
+    if emitted_before && draft.kind != Kind::Component {
         return None;
     }
     if !filter.components.is_empty()

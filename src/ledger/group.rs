@@ -14,7 +14,7 @@ use super::messages::{
     Delivered, Failed, Record, Recorded, Restarted, SinkHealth, Unchanged, Wake,
 };
 use super::numbering::{Dropped, Numbering};
-use super::offline::{self, Turned};
+use super::offline::{self, NetworkChange};
 use super::{LedgerError, commit, connectivity, min_duration, provider_events, store};
 use crate::clock;
 use crate::event::Time;
@@ -32,7 +32,7 @@ pub(super) enum Job {
     Reachable(String),
     /// With what is said of the other providers.
     Unreachable(String, Option<String>),
-    Network(Turned),
+    Network(NetworkChange),
     /// An unchanged poll at this time says that what is held back of components has lasted.
     Settle(String, Time),
 }
@@ -93,7 +93,7 @@ impl LedgerActor {
                 for (provider, touch) in touched {
                     self.touched.entry(provider).or_insert(touch);
                 }
-                self.told_of(&error);
+                self.report_error(&error);
                 let reason = error.reason();
                 for job in jobs {
                     job.refuse(&reason);
@@ -170,17 +170,17 @@ impl LedgerActor {
     /// Answers a job of a transaction that is on disk.
     fn answer(&mut self, job: Job, done: Done) {
         match (job, done) {
-            (Job::Record(message, sender), Done::Record(result, aside)) => {
-                aside
+            (Job::Record(message, sender), Done::Record(result, post_commit)) => {
+                post_commit
                     .warnings
                     .iter()
                     .filter(|_| result.is_ok())
-                    .for_each(|warning| warning.tell(&message.provider.id));
+                    .for_each(|warning| warning.log(&message.provider.id));
                 if let Some(watched) = self.watched.get_mut(&message.provider.id) {
                     if result.is_ok() {
-                        watched.held_since = aside.held_since;
+                        watched.held_since = post_commit.held_since;
                     }
-                    if let (Ok(_), Some(reason)) = (&result, aside.doubted) {
+                    if let (Ok(_), Some(reason)) = (&result, post_commit.anomaly) {
                         // It was answered, and we know no more than before.
                         watched.last_error = Some(reason);
                     } else if result.is_ok() {
@@ -206,7 +206,7 @@ impl LedgerActor {
                     watched.held_since = held_since;
                 }
             }
-            (Job::Network(turned), Done::Network) => self.turned(&turned),
+            (Job::Network(change), Done::Network) => self.apply_network_change(&change),
             // Where a defect was met, the sender goes with the job: whoever waits gets `Away` and
             // asks again.
             _ => {}
@@ -214,11 +214,11 @@ impl LedgerActor {
     }
 
     /// Our network went down, or is back: that is on disk.
-    fn turned(&mut self, turned: &Turned) {
-        turned.say();
-        self.network.went(turned.is_offline());
-        if turned.is_offline() {
-            self.offline_since = Some(turned.instant());
+    fn apply_network_change(&mut self, change: &NetworkChange) {
+        change.say();
+        self.network.went(change.is_offline());
+        if change.is_offline() {
+            self.offline_since = Some(change.instant());
             return;
         }
         // After a restart within the outage all that is known of before is how old it is.
@@ -237,7 +237,7 @@ impl LedgerActor {
 
     /// Says once that the database cannot be written; an error that waiting does not mend ends the
     /// process.
-    pub(super) fn told_of(&mut self, error: &LedgerError) {
+    pub(super) fn report_error(&mut self, error: &LedgerError) {
         if !error.may_pass() {
             // Nobody is left to act on it if the receiver is gone: the process is ending already.
             drop(self.options.fatal.send(error.to_string()));
@@ -284,13 +284,13 @@ impl Job {
         match self {
             Self::Record(message, _) => {
                 let known = watched.get(&message.provider.id);
-                let mut aside = PostCommit {
+                let mut post_commit = PostCommit {
                     held_since: known.and_then(|watched| watched.held_since),
                     ..PostCommit::default()
                 };
                 let result =
-                    commit::record(numbering, &mut aside, message).map_err(LedgerError::from);
-                Done::Record(result, aside)
+                    commit::record(numbering, &mut post_commit, message).map_err(LedgerError::from);
+                Done::Record(result, post_commit)
             }
             Self::Failed(message, _) => {
                 if let Some(watched) = watched.get_mut(&message.provider.id) {
@@ -322,8 +322,8 @@ impl Job {
                 min_duration::settle(numbering, provider, *at)
                     .map_or(Done::Dropped, |since| Done::Settled(id.clone(), since))
             }
-            Self::Network(turned) => {
-                offline::record(numbering, turned).map_or(Done::Dropped, |()| Done::Network)
+            Self::Network(change) => {
+                offline::record(numbering, change).map_or(Done::Dropped, |()| Done::Network)
             }
         }
     }
@@ -344,7 +344,7 @@ impl Job {
             let why = entry.last_error.as_deref().unwrap_or("no poll has ended");
             Some(others.map_or_else(|| why.to_owned(), |others| format!("{why}\n{others}")))
         };
-        let told = store::provider_state(numbering.db, id).and_then(|state| {
+        let emitted = store::provider_state(numbering.db, id).and_then(|state| {
             if state.unreachable != reachable {
                 // Another job of this transaction, or the last poll, has said so already.
                 return Ok(false);
@@ -358,7 +358,7 @@ impl Job {
                 clock::now(),
             )
         });
-        told.map_or(Done::Dropped, |_| Done::Reach(id.to_owned(), !reachable))
+        emitted.map_or(Done::Dropped, |_| Done::Reach(id.to_owned(), !reachable))
     }
 
     /// The answer where nothing could be written.

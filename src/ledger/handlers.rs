@@ -24,7 +24,7 @@ impl Handler<Watch> for LedgerActor {
         // failed sync.
         self.watch(&message).inspect_err(|error| {
             if !error.may_pass() {
-                self.told_of(error);
+                self.report_error(error);
             }
         })
     }
@@ -117,7 +117,7 @@ impl Handler<AddSink> for LedgerActor {
         // syncing again.
         let added = store::add_sink(&self.db, &message.id, self.seq, clock::now())
             .map_err(LedgerError::from);
-        let cursor = added.inspect_err(|error| self.told_of(error))?;
+        let cursor = added.inspect_err(|error| self.report_error(error))?;
         self.sinks.insert(message.id, message.nudge);
         Ok(cursor)
     }

@@ -29,7 +29,7 @@ pub(super) fn identify<'a>(
     let mut by_id: HashMap<&str, &str> = HashMap::new();
     for (key, component) in known {
         if let Some(id) = &component.id
-            && (!component.gone || !by_id.contains_key(id.as_str()))
+            && (!component.absent || !by_id.contains_key(id.as_str()))
         {
             by_id.insert(id, key);
         }
@@ -117,13 +117,13 @@ fn pair<'k>(
 ) -> Vec<(usize, &'k str)> {
     found.sort_by_key(|key| {
         let component = known.get(*key);
-        let gone = component.is_some_and(|component| component.gone);
+        let gone = component.is_some_and(|component| component.absent);
         let since = component.filter(|_| gone).map_or(0, |component| component.since);
         (gone, std::cmp::Reverse(since), key.len(), *key)
     });
     let present = found
         .iter()
-        .filter(|key| known.get(**key).is_some_and(|component| !component.gone))
+        .filter(|key| known.get(**key).is_some_and(|component| !component.absent))
         .count();
     found.truncate(present.max(places.len()));
 

@@ -103,7 +103,7 @@ fn read<P: Params + Copy>(
 
 fn components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
     let known = store::components(db, provider)?.into_iter();
-    Ok(known.filter(|(_, known)| !known.gone).map(|(key, known)| known.shown(key)).collect())
+    Ok(known.filter(|(_, known)| !known.absent).map(|(key, known)| known.shown(key)).collect())
 }
 
 /// Makes the rows of all these say what the configuration says; those that say it already are not

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::components::{Sight, change_of};
+use super::components::{Observation, change_of};
 use super::filter::suppressed_by;
 use super::numbering::Numbering;
 use super::store::{self, ComponentState, Components};
@@ -88,28 +88,40 @@ fn held_change(before: &ComponentState, held: &Held) -> (Component, ComponentSta
 /// Records the change a component was held back with, which did not last.
 pub(super) fn record_passed(
     numbering: &mut Numbering<'_>,
-    sight: Sight<'_>,
+    observation: Observation<'_>,
     id: &str,
     before: &ComponentState,
 ) -> Sql<()> {
     let Some(held) = &before.held else { return Ok(()) };
     let (component, former) = held_change(before, held);
-    let draft = change_of(sight, id, &component, &former, before.seen());
-    numbering.store(sight.provider, sight.source, draft, Some(REASON), sight.now)?;
+    let draft = change_of(observation, id, &component, &former, before.seen());
+    numbering.store(
+        observation.provider,
+        observation.source,
+        draft,
+        Some(REASON),
+        observation.now,
+    )?;
     Ok(())
 }
 
 /// Records that the former state came back in time.
 pub(super) fn record_back(
     numbering: &mut Numbering<'_>,
-    sight: Sight<'_>,
+    observation: Observation<'_>,
     id: &str,
     component: &Component,
     before: &ComponentState,
 ) -> Sql<()> {
-    record_passed(numbering, sight, id, before)?;
-    let draft = change_of(sight, id, component, before, sight.now);
-    numbering.store(sight.provider, sight.source, draft, Some(REASON), sight.now)?;
+    record_passed(numbering, observation, id, before)?;
+    let draft = change_of(observation, id, component, before, observation.now);
+    numbering.store(
+        observation.provider,
+        observation.source,
+        draft,
+        Some(REASON),
+        observation.now,
+    )?;
     Ok(())
 }
 
@@ -117,19 +129,25 @@ pub(super) fn record_back(
 /// makes. `published_at` is when the state was first seen, `observed_at` is now.
 pub(super) fn report(
     numbering: &mut Numbering<'_>,
-    sight: Sight<'_>,
+    observation: Observation<'_>,
     id: &str,
     known: &mut ComponentState,
 ) -> Sql<usize> {
     let Some(held) = known.held.take() else { return Ok(0) };
     let (component, former) = held_change(known, &held);
-    let draft = change_of(sight, id, &component, &former, known.seen());
-    let reason = suppressed_by(&sight.provider.filter, &draft, known.told.is_some());
-    let told = numbering.store(sight.provider, sight.source, draft, reason, sight.now)?;
-    if reason.is_none() {
-        known.told = Some(component.status.into());
+    let draft = change_of(observation, id, &component, &former, known.seen());
+    let suppression = suppressed_by(&observation.provider.filter, &draft, known.emitted.is_some());
+    let emitted = numbering.store(
+        observation.provider,
+        observation.source,
+        draft,
+        suppression,
+        observation.now,
+    )?;
+    if suppression.is_none() {
+        known.emitted = Some(component.status.into());
     }
-    Ok(usize::from(told))
+    Ok(usize::from(emitted))
 }
 
 /// What is held back of a component that is not listed any more was not seen to last.
@@ -151,12 +169,12 @@ pub(super) fn settle(
     let state = store::provider_state(numbering.db, &provider.id)?;
     let mut known = store::components(numbering.db, &provider.id)?;
     let source = state.source.as_deref().unwrap_or("unknown");
-    let sight = Sight { provider, source, page: state.page_url.as_deref(), now };
+    let observation = Observation { provider, source, page: state.page_url.as_deref(), now };
     let mut settled = false;
     for (id, component) in &mut known {
         let over = |held: &Held| is_over(held, provider.settings.min_duration, now);
         if component.held.as_ref().is_some_and(over) {
-            report(numbering, sight, id, component)?;
+            report(numbering, observation, id, component)?;
             settled = true;
         }
     }

@@ -69,11 +69,11 @@ impl<'a> Numbering<'a> {
         provider: &Provider,
         source: &str,
         draft: Draft,
-        reason: Option<&str>,
+        suppressed_by: Option<&str>,
         now: Time,
     ) -> Sql<bool> {
         let subject = Subject { id: &provider.id, name: &provider.name };
-        self.store_of(subject, source, draft, reason, now)
+        self.store_of(subject, source, draft, suppressed_by, now)
     }
 
     /// The same, of one that need not be a provider of the configuration.
@@ -82,14 +82,14 @@ impl<'a> Numbering<'a> {
         provider: Subject<'_>,
         source: &str,
         mut draft: Draft,
-        reason: Option<&str>,
+        suppressed_by: Option<&str>,
         now: Time,
     ) -> Sql<bool> {
         if draft.recurs {
             self.make_unique(&mut draft)?;
         }
         let id = draft.id;
-        let seq = if reason.is_some() { 0 } else { self.seq + 1 };
+        let seq = if suppressed_by.is_some() { 0 } else { self.seq + 1 };
         let event = number(provider, source, draft, seq, now);
         let line = serde_json::to_string(&event)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -102,8 +102,8 @@ impl<'a> Numbering<'a> {
             observed_at: now,
             line: &line,
         };
-        if let Some(reason) = reason {
-            store::put_filtered(self.db, &row, reason)?;
+        if let Some(suppressed_by) = suppressed_by {
+            store::put_filtered(self.db, &row, suppressed_by)?;
             return Ok(false);
         }
         let new = store::put_event(self.db, &row)?;

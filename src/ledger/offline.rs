@@ -31,7 +31,7 @@ pub struct OwnNetwork {
 
 /// A change of our network, with its times on the wall clock.
 #[derive(Debug, Clone)]
-pub(super) struct Turned {
+pub(super) struct NetworkChange {
     turn: Turn,
     /// When it began to be so.
     at: Time,
@@ -39,7 +39,7 @@ pub(super) struct Turned {
     now: Time,
 }
 
-impl Turned {
+impl NetworkChange {
     /// The change as it is seen at this moment.
     pub(super) fn at(turn: Turn, instant: Instant, now: Time) -> Self {
         let (Turn::Offline { since: began, .. } | Turn::Online { until: began, .. }) = &turn;
@@ -100,28 +100,28 @@ fn put(db: &Connection, own: &OwnNetwork) -> Sql<()> {
 }
 
 /// Records the change and its event, unless it is known.
-pub(super) fn record(numbering: &mut Numbering<'_>, turned: &Turned) -> Sql<()> {
+pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> Sql<()> {
     let own = load(numbering.db)?;
-    if own.offline_since.is_some() == turned.is_offline() {
+    if own.offline_since.is_some() == change.is_offline() {
         return Ok(());
     }
-    let (own, began, title, message) = match &turned.turn {
+    let (own, began, title, message) = match &change.turn {
         Turn::Offline { seen, .. } => {
             let message = format!(
                 "{}, since {}.\nThis looks like an outage of our own network: until it is over, no provider is called unreachable.",
                 capital(seen),
-                format_time(turned.at)
+                format_time(change.at)
             );
             let own = OwnNetwork {
-                offline_since: Some(turned.at),
+                offline_since: Some(change.at),
                 seen: Some(seen.clone()),
                 outages: own.outages.saturating_add(1),
             };
-            (own, turned.at, "statuswatch is offline", message)
+            (own, change.at, "statuswatch is offline", message)
         }
         Turn::Online { failing: (failing, all), .. } => {
-            let since = own.offline_since.unwrap_or(turned.at);
-            let gap = turned.at.signed_duration_since(since);
+            let since = own.offline_since.unwrap_or(change.at);
+            let gap = change.at.signed_duration_since(since);
             let still = match failing {
                 0 => String::new(),
                 failing => format!("\nOf {all} providers {failing} cannot be read yet."),
@@ -130,14 +130,14 @@ pub(super) fn record(numbering: &mut Numbering<'_>, turned: &Turned) -> Sql<()> 
                 "Nothing was read for {}, from {} to {}. What was published meanwhile is told as far as the pages still show it.{still}",
                 duration(gap),
                 format_time(since),
-                format_time(turned.at)
+                format_time(change.at)
             );
             let own = OwnNetwork { offline_since: None, ..own };
             (own, since, "statuswatch is online again", message)
         }
     };
     put(numbering.db, &own)?;
-    let status = if turned.is_offline() { Status::Offline } else { Status::Online };
+    let status = if change.is_offline() { Status::Offline } else { Status::Online };
     // The count makes it another one than any of this database, the time another one than any of a
     // database that was lost.
     let (count, time) = (own.outages.to_string(), began.timestamp_millis().to_string());
@@ -157,9 +157,9 @@ pub(super) fn record(numbering: &mut Numbering<'_>, turned: &Turned) -> Sql<()> 
         previous_impact: previous.map(|_| crate::event::Impact::Unknown),
         message: Some(message),
         started_at: Some(began),
-        ..Draft::new(id, Kind::Provider, title.to_owned(), status, turned.at)
+        ..Draft::new(id, Kind::Provider, title.to_owned(), status, change.at)
     };
-    numbering.store_of(Subject::OURSELVES, OURSELVES, draft, None, turned.now)?;
+    numbering.store_of(Subject::OURSELVES, OURSELVES, draft, None, change.now)?;
     Ok(())
 }
 
@@ -230,11 +230,11 @@ mod tests {
             Turn::Online { until: at, failing: (2, 142) }
         };
         let mut numbering = Numbering::new(db, *seq);
-        record(&mut numbering, &Turned::at(turn, instant, time(second + 2))).unwrap();
+        record(&mut numbering, &NetworkChange::at(turn, instant, time(second + 2))).unwrap();
         *seq = numbering.seq;
     }
 
-    fn told(db: &Connection) -> Vec<StatusEvent> {
+    fn emitted(db: &Connection) -> Vec<StatusEvent> {
         db.prepare("SELECT line FROM event ORDER BY seq")
             .unwrap()
             .query_map([], |row| row.get::<_, String>(0))
@@ -249,13 +249,13 @@ mod tests {
         let db = migrate::open_writer(dir.path()).unwrap();
         let mut seq = 0;
         turn(&db, &mut seq, false, 0);
-        assert!(told(&db).is_empty(), "it was never down");
+        assert!(emitted(&db).is_empty(), "it was never down");
         turn(&db, &mut seq, true, 10);
         turn(&db, &mut seq, true, 11);
         assert_eq!(load(&db).unwrap().offline_since, Some(time(10)));
         turn(&db, &mut seq, false, 160);
         turn(&db, &mut seq, true, 200);
-        let first = told(&db);
+        let first = emitted(&db);
         let short: Vec<_> = first
             .iter()
             .map(|event| (event.status, event.previous_status, event.update_id.as_deref()))
@@ -280,7 +280,7 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         let db = migrate::open_writer(other.path()).unwrap();
         turn(&db, &mut 0, true, 500);
-        assert!(first.iter().all(|event| event.id != told(&db)[0].id));
+        assert!(first.iter().all(|event| event.id != emitted(&db)[0].id));
         // And one that takes over the log goes on with its count.
         let third = tempfile::tempdir().unwrap();
         let db = migrate::open_writer(third.path()).unwrap();

@@ -13,18 +13,18 @@ use crate::event::{
 type Sql<T> = rusqlite::Result<T>;
 
 /// A page that changes its ids again within this time goes back and forth: that is reported once.
-const CALM: chrono::Duration = chrono::Duration::hours(24);
+const FLAP_WINDOW: chrono::Duration = chrono::Duration::hours(24);
 
 /// Why a page whose ids changed so often without an event is suspect, in words for a person.
-pub(super) fn restless(silent_moves: Option<u32>) -> Option<String> {
+pub(super) fn flapping(silent_moves: Option<u32>) -> Option<String> {
     silent_moves.filter(|moves| *moves > 1).map(|moves| {
         format!("its ids change back and forth: {moves} times since that was last reported")
     })
 }
 
 /// Pages whose ids have not changed for so long are calm again.
-pub(super) fn forget_restlessness(db: &Connection, now: Time) -> Sql<()> {
-    let long_ago = now.checked_sub_signed(CALM).unwrap_or(Time::MIN_UTC);
+pub(super) fn forget_flapping(db: &Connection, now: Time) -> Sql<()> {
+    let long_ago = now.checked_sub_signed(FLAP_WINDOW).unwrap_or(Time::MIN_UTC);
     db.execute(
         "UPDATE provider SET silent_moves = NULL WHERE silent_moves IS NOT NULL AND moved_at < ?1",
         [long_ago.timestamp_millis()],
@@ -34,7 +34,7 @@ pub(super) fn forget_restlessness(db: &Connection, now: Time) -> Sql<()> {
 
 /// Reports that all ids of a page have changed, with the evidence; of one that keeps changing them,
 /// once until it has been calm for a day.
-pub(super) fn tell_move(
+pub(super) fn emit_move(
     numbering: &mut Numbering<'_>,
     message: &Record,
     state: &ProviderState,
@@ -44,16 +44,16 @@ pub(super) fn tell_move(
     let provider = &message.provider;
     let (from, to) = (state.source.as_deref().unwrap_or("unknown"), message.source());
     let now = message.observed_at;
-    let lately = state.moved_at.is_some_and(|moved| (now - moved).abs() < CALM);
+    let lately = state.moved_at.is_some_and(|moved| (now - moved).abs() < FLAP_WINDOW);
     let mut between: Vec<&str> =
         state.moved_between.split(' ').filter(|name| lately && !name.is_empty()).collect();
-    let known_way = between.contains(&to);
+    let is_flapping = between.contains(&to);
     for name in [from, to] {
         if !between.contains(&name) {
             between.push(name);
         }
     }
-    let count = if known_way {
+    let count = if is_flapping {
         "silent_moves = coalesce(silent_moves, 0) + 1"
     } else {
         "silent_moves = NULL, epoch = epoch + 1"
@@ -64,7 +64,7 @@ pub(super) fn tell_move(
             "UPDATE provider SET moved_at = ?2, moved_between = ?3, {count} WHERE id = ?1"
         ))?
         .execute(params![provider.id, now.timestamp_millis(), between.join(" ")])?;
-    if known_way {
+    if is_flapping {
         return Ok(false);
     }
     let key = IncidentKey::new(&provider.id, "provider");

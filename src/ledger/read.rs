@@ -173,7 +173,7 @@ impl Reader {
     /// The components that a provider lists, by group and name.
     pub fn components(&self, provider: &str) -> Result<Vec<Component>, LedgerError> {
         let known = store::components(&self.db, provider)?.into_iter();
-        let mut known: Vec<_> = known.filter(|(_, known)| !known.gone).collect();
+        let mut known: Vec<_> = known.filter(|(_, known)| !known.absent).collect();
         known.sort_by(|(_, one), (_, other)| {
             (&one.group, &one.name).cmp(&(&other.group, &other.name))
         });
@@ -346,7 +346,7 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         parked: columns.take()?,
         quarantined_until: columns.time()?,
         suspect: super::staleness::sentence(columns.take()?, columns.time()?)
-            .or(super::provider_events::restless(columns.take()?)),
+            .or(super::provider_events::flapping(columns.take()?)),
         dropped_events: columns.take()?,
         retry_until: columns.time()?,
         retry_by: columns.take()?,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::provider_time::plausible;
-use super::versions::{Former, Recognised, recognise};
+use super::versions::{Former, Recognized, recognize};
 use crate::config::FirstRun;
 use crate::event::{
     Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id, format_time,
@@ -44,9 +44,9 @@ pub struct ItemState {
     /// Successful documents in a row that should have listed it and did not.
     pub missing: u32,
     /// As last told.
-    pub told_status: Option<Status>,
+    pub emitted_status: Option<Status>,
     /// As last told.
-    pub told_impact: Option<Impact>,
+    pub emitted_impact: Option<Impact>,
     /// Changes told that no update announced: makes their ids different.
     pub changes: u32,
     /// The update last seen, where the document shows the latest alone.
@@ -107,7 +107,7 @@ pub struct Reconciled {
     /// Versions to be remembered.
     pub seen: Vec<SeenVersion>,
     /// What is new, oldest first.
-    pub news: Vec<Draft>,
+    pub drafts: Vec<Draft>,
 }
 
 /// A digest of everything an incident says: equal digests need no further look.
@@ -161,7 +161,7 @@ pub fn reconcile(
     let mut outcome = Reconciled {
         item: remember(known, incident, context.now),
         seen: Vec::new(),
-        news: Vec::new(),
+        drafts: Vec::new(),
     };
     for (place, update) in incident.updates.iter().enumerate() {
         if context.reported.get(place) == Some(&true) {
@@ -174,21 +174,24 @@ pub fn reconcile(
     keep_end(&mut outcome, known, incident);
     match (known, context.first_run) {
         (_, Some(first_run)) => {
-            outcome.news = first_news(outcome.news, key, incident, first_run, context);
+            outcome.drafts = first_run_drafts(outcome.drafts, key, incident, first_run, context);
         }
         (None, None) => {
-            if outcome.news.is_empty() && incident.updates.is_empty() && !quiet(incident, context) {
-                outcome.news.push(change(key, incident, "opened", &[], context));
+            if outcome.drafts.is_empty()
+                && incident.updates.is_empty()
+                && !is_past(incident, context)
+            {
+                outcome.drafts.push(change(key, incident, "opened", &[], context));
             }
             if context.first_history && incident.status.is_over() {
-                outcome.news.retain(|draft| !draft.backfill);
+                outcome.drafts.retain(|draft| !draft.backfill);
             }
         }
         (Some(known), None) => {
-            if outcome.news.is_empty() {
+            if outcome.drafts.is_empty() {
                 let draft = back_from_its_end(&mut outcome.item, known, key, incident, context)
                     .or_else(|| silent_change(&mut outcome.item, known, key, incident, context));
-                outcome.news.extend(draft);
+                outcome.drafts.extend(draft);
             }
             keep_impact(&mut outcome, known, incident);
         }
@@ -202,7 +205,7 @@ pub fn reconcile(
 fn keep_impact(outcome: &mut Reconciled, known: &ItemState, incident: &Incident) {
     if incident.status.is_over() && incident.impact == Impact::Unknown {
         outcome.item.impact = known.impact;
-        outcome.news.iter_mut().for_each(|draft| draft.impact = known.impact);
+        outcome.drafts.iter_mut().for_each(|draft| draft.impact = known.impact);
     }
 }
 
@@ -219,17 +222,17 @@ fn conclude(
 ) {
     let changed = known.is_some_and(|known| known.status != incident.status)
         && incident.status != Status::Update;
-    let newest = incident.updates.last().map(|update| recognise(key, update).shown);
+    let newest = incident.updates.last().map(|update| recognize(key, update).shown);
     let over = incident.status.is_over();
     let ended = over && known.is_some_and(|known| !known.status.is_over());
     let announced = |status: Status| matches!(status, Status::Scheduled | Status::Update);
     let begun =
         incident.status == Status::InProgress && known.is_none_or(|known| announced(known.status));
     let says_so = outcome
-        .news
+        .drafts
         .iter()
         .any(|draft| if over { draft.status.is_over() } else { draft.status == incident.status });
-    let Some(last) = outcome.news.last_mut() else {
+    let Some(last) = outcome.drafts.last_mut() else {
         return;
     };
     let says_nothing = last.status == Status::Update
@@ -242,7 +245,7 @@ fn conclude(
     } else if (ended || (begun && known.is_some())) && !says_so {
         let from = known.map_or("", |known| known.status.as_str());
         let count = outcome.item.changes.to_string();
-        outcome.news.push(change(
+        outcome.drafts.push(change(
             key,
             incident,
             "status",
@@ -257,12 +260,12 @@ fn conclude(
 /// that was added behind the end, carries the end as its status.
 fn keep_end(outcome: &mut Reconciled, known: Option<&ItemState>, incident: &Incident) {
     let ended = incident.status.is_over() && known.is_some_and(|known| known.status.is_over());
-    let reopening = outcome.news.iter_mut().filter(|draft| ended && !draft.status.is_over());
+    let reopening = outcome.drafts.iter_mut().filter(|draft| ended && !draft.status.is_over());
     reopening.for_each(|draft| draft.status = incident.status);
 }
 
 /// Whether an incident without any update is over or only announced before we watched: not news.
-fn quiet(incident: &Incident, context: Context<'_>) -> bool {
+fn is_past(incident: &Incident, context: Context<'_>) -> bool {
     incident.status.is_over() && context.first_history
 }
 
@@ -287,8 +290,8 @@ fn remember(known: Option<&ItemState>, incident: &Incident, now: Time) -> ItemSt
             .max(known.and_then(|known| plausible(known.newest_at, now))),
         open: !incident.status.is_over(),
         missing: 0,
-        told_status: known.and_then(|known| known.told_status),
-        told_impact: known.and_then(|known| known.told_impact),
+        emitted_status: known.and_then(|known| known.emitted_status),
+        emitted_impact: known.and_then(|known| known.emitted_impact),
         changes: known.map_or(0, |known| known.changes),
         latest: known.and_then(|known| known.latest.clone()),
     }
@@ -301,7 +304,7 @@ fn remember_update(
     seen: &[SeenVersion],
     update: &Update,
 ) {
-    let Recognised { key: update_key, shown: id, fingerprint } = recognise(key, update);
+    let Recognized { key: update_key, shown: id, fingerprint } = recognize(key, update);
     let versions = || seen.iter().chain(&outcome.seen).filter(|seen| seen.update == update_key);
     if versions().any(|seen| seen.fingerprint == fingerprint) {
         return;
@@ -316,7 +319,7 @@ fn remember_update(
 
 /// Key and fingerprint of the version of an update that is listed now.
 pub(super) fn version(key: IncidentKey, update: &Update) -> (UpdateKey, Fingerprint) {
-    let Recognised { key, fingerprint, .. } = recognise(key, update);
+    let Recognized { key, fingerprint, .. } = recognize(key, update);
     (key, fingerprint)
 }
 
@@ -329,7 +332,7 @@ fn judge_update(
     update: &Update,
     context: Context<'_>,
 ) {
-    let Recognised { key: update_key, shown, fingerprint } = recognise(key, update);
+    let Recognized { key: update_key, shown, fingerprint } = recognize(key, update);
     let versions = || seen.iter().chain(&outcome.seen).filter(|seen| seen.update == update_key);
     if versions().any(|seen| seen.fingerprint == fingerprint) {
         return;
@@ -365,7 +368,7 @@ fn judge_update(
     let mut late = versions()
         .any(|seen| edited_at.is_some() && plausible(seen.edited_at, context.now) > edited_at);
     let mut revision = latest.unwrap_or(0) + 1;
-    let mut told_id = shown;
+    let mut emitted_id = shown;
     if update.id == UpdateId::Latest {
         // The document shows one update an incident: time tells a new one from an edit of the last.
         let at = update.published_at;
@@ -374,10 +377,10 @@ fn judge_update(
             Some(last) if at == last.at || at.is_none() => {
                 late |= context.reread;
                 revision = last.revision + u32::from(!context.reread);
-                told_id.clone_from(&last.id);
+                emitted_id.clone_from(&last.id);
                 outcome.item.latest = Some(Latest { revision, ..last.clone() });
             }
-            _ => outcome.item.latest = Some(Latest { id: told_id.clone(), at, revision }),
+            _ => outcome.item.latest = Some(Latest { id: emitted_id.clone(), at, revision }),
         }
     }
     outcome.seen.push(SeenVersion { update: update_key, fingerprint, revision, edited_at });
@@ -386,9 +389,9 @@ fn judge_update(
         // Remembered, never told.
         return;
     }
-    outcome.news.push(Draft {
+    outcome.drafts.push(Draft {
         revision,
-        update_id: Some(told_id),
+        update_id: Some(emitted_id),
         status: update.status,
         message: Some(cut(&update.text, MAX_MESSAGE).into_owned()).filter(|text| !text.is_empty()),
         published_at: update.published_at.unwrap_or(context.now),
@@ -419,7 +422,7 @@ fn was_moved(
         .iter()
         .map(|update| {
             let beside = matches!(update.id, UpdateId::Timed(time, _) if time == at);
-            let Recognised { key, fingerprint, .. } = recognise(key, update);
+            let Recognized { key, fingerprint, .. } = recognize(key, update);
             (key, (beside, fingerprint))
         })
         .collect();
@@ -482,8 +485,8 @@ fn back_from_its_end(
     incident: &Incident,
     context: Context<'_>,
 ) -> Option<Draft> {
-    let ended = known.told_status.filter(|told| {
-        matches!(told, Status::Resolved | Status::Completed)
+    let ended = known.emitted_status.filter(|emitted| {
+        matches!(emitted, Status::Resolved | Status::Completed)
             && !known.open
             && !known.status.is_over()
             && !incident.status.is_over()
@@ -560,20 +563,20 @@ fn silent_change(
 
 /// What is told of an incident at the provider's first good poll. [`FirstRun::Latest`] is settled
 /// over all incidents by the caller.
-fn first_news(
-    mut news: Vec<Draft>,
+fn first_run_drafts(
+    mut drafts: Vec<Draft>,
     key: IncidentKey,
     incident: &Incident,
     first_run: FirstRun,
     context: Context<'_>,
 ) -> Vec<Draft> {
-    for draft in &mut news {
+    for draft in &mut drafts {
         draft.backfill = true;
     }
     match first_run {
         FirstRun::None => Vec::new(),
-        FirstRun::All => news,
-        FirstRun::Latest => news.pop().into_iter().collect(),
+        FirstRun::All => drafts,
+        FirstRun::Latest => drafts.pop().into_iter().collect(),
         FirstRun::Active => {
             // A maintenance that is only announced is shown by `status`; pages list them by the
             // dozen. What is listed is open unless its status says that it is over: only a feed
@@ -584,7 +587,7 @@ fn first_news(
             {
                 return Vec::new();
             }
-            let newest = news.pop().unwrap_or_else(|| Draft {
+            let newest = drafts.pop().unwrap_or_else(|| Draft {
                 backfill: true,
                 ..change(key, incident, "opened", &[], context)
             });

@@ -123,21 +123,21 @@ pub(super) fn changed_ids(
             return Ok(Rematch::default());
         }
     }
-    let mut healed = heal(db, provider, incidents, listed)?;
+    let mut rematch = match_items(db, provider, incidents, listed)?;
     let before = store::listed_items(db, provider)?.len();
-    healed.moved =
-        new_source || back || (healed.matched.len() + known.back) * 2 >= known.listed.min(before);
-    if !healed.moved {
+    rematch.moved =
+        new_source || back || (rematch.matched.len() + known.back) * 2 >= known.listed.min(before);
+    if !rematch.moved {
         // The window has rolled on while nobody looked. What is surely the same is so all the same.
-        let Rematch { matched, unsure, .. } = &mut healed;
+        let Rematch { matched, unsure, .. } = &mut rematch;
         matched.retain(|key, _| !unsure.contains(key));
         warnings.push(Warning::RolledOn { listed: known.listed });
     }
-    Ok(healed)
+    Ok(rematch)
 }
 
 /// Matches the incidents listed under unknown ids to known items.
-fn heal(
+fn match_items(
     db: &Connection,
     provider: &str,
     incidents: &[Incident],
@@ -145,55 +145,56 @@ fn heal(
 ) -> rusqlite::Result<Rematch> {
     let keys: Vec<_> =
         incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
-    let glances = store::glances(db, provider, keys.iter().copied())?;
+    let summaries = store::item_summaries(db, provider, keys.iter().copied())?;
     // What stands under its former id again has its match already.
     let mut taken = HashSet::new();
-    for (key, glance) in keys.iter().zip(&glances) {
-        if glance.as_ref().is_some_and(|glance| glance.retired) {
+    for (key, summary) in keys.iter().zip(&summaries) {
+        if summary.as_ref().is_some_and(|summary| summary.retired) {
             taken.extend(store::twins(db, provider, *key)?.into_iter().map(|twin| twin.key));
         }
     }
     let mut candidates = store::recent_items(db, provider, CANDIDATES)?;
     let times = candidates.iter().filter_map(|one| one.item.newest_at.or(one.began));
-    let mut healed = Rematch { oldest: times.min(), ..Rematch::default() };
+    let mut rematch = Rematch { oldest: times.min(), ..Rematch::default() };
     candidates
         .retain(|candidate| !listed.contains(&candidate.key) && !taken.contains(&candidate.key));
     candidates.sort_by_key(|candidate| candidate.retired);
-    let candidates: Vec<(Marks, &Candidate)> =
-        candidates.iter().map(|candidate| (Marks::of_known(candidate), candidate)).collect();
+    let candidates: Vec<(Signature, &Candidate)> =
+        candidates.iter().map(|candidate| (Signature::of_known(candidate), candidate)).collect();
     let mut titles: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut links: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (place, (marks, _)) in candidates.iter().enumerate() {
-        titles.entry(&marks.title).or_default().push(place);
-        if let Some(link) = &marks.link {
+    for (place, (signature, _)) in candidates.iter().enumerate() {
+        titles.entry(&signature.title).or_default().push(place);
+        if let Some(link) = &signature.link {
             links.entry(link).or_default().push(place);
         }
     }
-    let unknown = incidents.iter().zip(&keys).zip(&glances).filter(|(_, glance)| glance.is_none());
-    let mut left: Vec<(Marks, IncidentKey)> =
-        unknown.map(|((incident, key), _)| (Marks::of_listed(incident), *key)).collect();
+    let unknown =
+        incidents.iter().zip(&keys).zip(&summaries).filter(|(_, summary)| summary.is_none());
+    let mut left: Vec<(Signature, IncidentKey)> =
+        unknown.map(|((incident, key), _)| (Signature::of_listed(incident), *key)).collect();
     for likeness in Likeness::ALL {
-        left.retain(|(marks, key)| {
+        left.retain(|(signature, key)| {
             let places = match likeness {
-                Likeness::Link => marks.link.as_ref().and_then(|link| links.get(link.as_str())),
-                _ => titles.get(marks.title.as_str()),
+                Likeness::Link => signature.link.as_ref().and_then(|link| links.get(link.as_str())),
+                _ => titles.get(signature.title.as_str()),
             };
             let alike = places.into_iter().flatten().filter_map(|place| candidates.get(*place));
             let found = alike
                 .filter(|(_, candidate)| !taken.contains(&candidate.key))
                 .take(OF_ONE_TITLE)
-                .find(|(known, _)| known.is_like(marks, likeness));
+                .find(|(known, _)| known.is_like(signature, likeness));
             let Some((_, candidate)) = found else { return true };
             taken.insert(candidate.key);
-            healed.matched.insert(*key, candidate.key);
+            rematch.matched.insert(*key, candidate.key);
             if likeness == Likeness::Title {
-                healed.unsure.insert(*key);
+                rematch.unsure.insert(*key);
             }
             false
         });
     }
-    healed.unmatched = left.len();
-    Ok(healed)
+    rematch.unmatched = left.len();
+    Ok(rematch)
 }
 
 /// Whether the incidents listed are so plainly those known before that it is the same provider's
@@ -203,13 +204,13 @@ pub(super) fn is_known_page(
     provider: &str,
     incidents: &[Incident],
 ) -> rusqlite::Result<bool> {
-    let healed = heal(db, provider, incidents, &HashSet::new())?;
-    let known = incidents.len().saturating_sub(healed.unmatched);
-    Ok(known >= ENOUGH && known >= healed.unmatched)
+    let rematch = match_items(db, provider, incidents, &HashSet::new())?;
+    let known = incidents.len().saturating_sub(rematch.unmatched);
+    Ok(known >= ENOUGH && known >= rematch.unmatched)
 }
 
 /// What an incident is recognised by beside its id.
-struct Marks {
+struct Signature {
     kind: crate::event::Kind,
     title: String,
     link: Option<String>,
@@ -217,7 +218,7 @@ struct Marks {
     times: Vec<Time>,
 }
 
-impl Marks {
+impl Signature {
     fn of_known(candidate: &Candidate) -> Self {
         let Candidate { item, url, began, .. } = candidate;
         Self {

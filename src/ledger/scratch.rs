@@ -46,12 +46,12 @@ impl ScratchLedger {
     /// # Errors
     /// As [`ScratchLedger::open`].
     pub fn record(&mut self, message: &Record) -> Result<(Recorded, Option<String>), LedgerError> {
-        let mut aside = PostCommit::default();
+        let mut post_commit = PostCommit::default();
         let mut numbering = Numbering::new(&self.db, self.seq);
-        let recorded = commit::record(&mut numbering, &mut aside, message)?;
+        let recorded = commit::record(&mut numbering, &mut post_commit, message)?;
         self.seq = numbering.seq;
         numbering.dropped.iter().for_each(Dropped::warn);
-        Ok((recorded, aside.doubted))
+        Ok((recorded, post_commit.anomaly))
     }
 
     /// Notes a poll that brought nothing new, which may show that a component state has lasted.

@@ -26,7 +26,7 @@ const FEW: usize = 6;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Warning {
     /// Answers are not believed.
-    Doubted(String),
+    Anomaly(String),
     /// A list has lost half of what it had.
     Shrunk(String),
     /// Nothing on a page that is read for the first time is new.
@@ -40,9 +40,9 @@ pub(super) enum Warning {
 }
 
 impl Warning {
-    pub(super) fn tell(&self, provider: &str) {
+    pub(super) fn log(&self, provider: &str) {
         match self {
-            Self::Doubted(reason) => tracing::warn!(provider, reason, "cannot be believed"),
+            Self::Anomaly(reason) => tracing::warn!(provider, reason, "cannot be believed"),
             Self::Shrunk(reason) | Self::Silent(reason) => {
                 tracing::warn!(provider, reason, "looks suspect");
             }

@@ -39,7 +39,7 @@ pub(super) struct Found {
     /// To be kept.
     vanished: Vanished,
     /// Gone for good, as far as one can see: `component Actions`.
-    gone: Vec<String>,
+    newly_absent: Vec<String>,
     /// Something is missing for the first time: it should be looked at again in full.
     recheck: bool,
 }
@@ -60,7 +60,7 @@ pub(super) fn compare(
     listed: &[Component],
     known: &[Component],
 ) -> Found {
-    let (mut gone, mut recheck) = (Vec::new(), false);
+    let (mut newly_absent, mut recheck) = (Vec::new(), false);
     let mut missing = BTreeMap::new();
     for (what, pattern, matches) in names(filter) {
         let is_in = |components: &[Component]| {
@@ -72,13 +72,13 @@ pub(super) fn compare(
         let name = format!("{what} \"{pattern}\"");
         let looks = vanished.missing.get(&name).map_or(1, |looks| looks.saturating_add(1));
         if looks == LOOKS {
-            gone.push(name.clone());
+            newly_absent.push(name.clone());
         }
         recheck |= looks < LOOKS;
         missing.insert(name, looks.min(LOOKS + 1));
     }
     vanished.missing = missing;
-    Found { vanished, gone, recheck }
+    Found { vanished, newly_absent, recheck }
 }
 
 /// Judges the filter's names by this document. `before` is what was known before it. Answers how
@@ -91,10 +91,10 @@ pub(super) fn vanished(
 ) -> Sql<(usize, bool)> {
     let provider = &message.provider;
     let former = load(numbering.db, &provider.id)?;
-    let Found { mut vanished, gone, recheck } =
+    let Found { mut vanished, newly_absent, recheck } =
         compare(&provider.filter, former.clone(), &message.snapshot.components, before);
     let mut events = 0;
-    for name in gone {
+    for name in newly_absent {
         vanished.reported = vanished.reported.saturating_add(1);
         let count = vanished.reported.to_string();
         // The count makes it another one than any of this database, the time another one than any
@@ -189,22 +189,22 @@ mod tests {
         let known = listed(&["Actions", "Pages", "Web"]);
         let look = |before: Vanished, names: &[&str]| {
             let found = compare(&filter, before, &listed(names), &known);
-            (found.vanished, found.gone, found.recheck)
+            (found.vanished, found.newly_absent, found.recheck)
         };
-        let (kept, gone, recheck) = look(Vanished::default(), &["Actions", "Pages"]);
-        assert_eq!((&kept, gone.len(), recheck), (&Vanished::default(), 0, false));
-        let (kept, gone, recheck) = look(kept, &["Pages"]);
-        assert_eq!((gone.len(), recheck), (0, true), "once may be an accident");
-        let (kept, gone, recheck) = look(kept, &["Pages"]);
+        let (kept, newly_absent, recheck) = look(Vanished::default(), &["Actions", "Pages"]);
+        assert_eq!((&kept, newly_absent.len(), recheck), (&Vanished::default(), 0, false));
+        let (kept, newly_absent, recheck) = look(kept, &["Pages"]);
+        assert_eq!((newly_absent.len(), recheck), (0, true), "once may be an accident");
+        let (kept, newly_absent, recheck) = look(kept, &["Pages"]);
         assert_eq!(
-            (gone.as_slice(), recheck),
+            (newly_absent.as_slice(), recheck),
             (["component \"Act*\"".to_owned()].as_slice(), false)
         );
-        let (kept, gone, recheck) = look(kept, &["Pages"]);
-        assert_eq!((gone.len(), recheck), (0, false), "said already");
+        let (kept, newly_absent, recheck) = look(kept, &["Pages"]);
+        assert_eq!((newly_absent.len(), recheck), (0, false), "said already");
         let (kept, ..) = look(kept, &["Actions", "Pages"]);
         let (kept, ..) = look(kept, &["Pages"]);
-        let (_, gone, _) = look(kept, &["Pages"]);
-        assert_eq!(gone.len(), 1, "it was back");
+        let (_, newly_absent, _) = look(kept, &["Pages"]);
+        assert_eq!(newly_absent.len(), 1, "it was back");
     }
 }

@@ -10,7 +10,7 @@ use crate::event::{Fingerprint, IncidentKey, Status, UpdateKey, beginning, forma
 use crate::snapshot::{Update, UpdateId};
 
 /// What an update is recognised by.
-pub(super) struct Recognised {
+pub(super) struct Recognized {
     /// Whatever it says.
     pub(super) key: UpdateKey,
     /// The `update_id` it is shown with.
@@ -20,7 +20,7 @@ pub(super) struct Recognised {
 }
 
 /// Recognises an update of `incident`.
-pub(super) fn recognise(incident: IncidentKey, update: &Update) -> Recognised {
+pub(super) fn recognize(incident: IncidentKey, update: &Update) -> Recognized {
     let fingerprint = Fingerprint::new(update.stated, &update.text);
     let key = key(incident, update, update.stated);
     let shown = match &update.id {
@@ -32,7 +32,7 @@ pub(super) fn recognise(incident: IncidentKey, update: &Update) -> Recognised {
             print.to_string().chars().take(16).collect()
         }
     };
-    Recognised { key, shown, fingerprint }
+    Recognized { key, shown, fingerprint }
 }
 
 fn key(incident: IncidentKey, update: &Update, status: Status) -> UpdateKey {

@@ -24,7 +24,7 @@ pub(super) const LEFT: i64 = 8 << 20;
 pub(super) struct Wal {
     /// How many of its pages could be moved at the last look, where not all could.
     stuck: Option<i64>,
-    told: bool,
+    warned: bool,
 }
 
 impl Wal {
@@ -34,7 +34,7 @@ impl Wal {
         let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         if size <= LARGE {
             self.stuck = None;
-            if std::mem::take(&mut self.told) {
+            if std::mem::take(&mut self.warned) {
                 tracing::warn!(bytes = size, "the database's write-ahead log is small again");
             }
             return;
@@ -44,7 +44,7 @@ impl Wal {
             // same place twice is somebody who holds on.
             Ok((pages, moved)) if moved < pages => {
                 let stands = self.stuck.replace(moved) == Some(moved);
-                if stands && !std::mem::replace(&mut self.told, true) {
+                if stands && !std::mem::replace(&mut self.warned, true) {
                     tracing::warn!(
                         bytes = size,
                         file = %path.display(),

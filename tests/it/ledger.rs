@@ -37,7 +37,7 @@ struct World {
     ledger: Addr<LedgerActor>,
     provider: Arc<Provider>,
     clock: Time,
-    told: u64,
+    emitted: u64,
 }
 
 fn provider(first_run: FirstRun, filter: Filter) -> Arc<Provider> {
@@ -66,7 +66,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let provider = provider(first_run, filter);
         let ledger = Self::start(&dir, &provider).await;
-        Self { dir, ledger, provider, clock: at(0), told: 0 }
+        Self { dir, ledger, provider, clock: at(0), emitted: 0 }
     }
 
     async fn start(dir: &tempfile::TempDir, provider: &Arc<Provider>) -> Addr<LedgerActor> {
@@ -123,12 +123,12 @@ impl World {
     }
 
     /// The events told since the last call.
-    fn news(&mut self) -> Vec<StatusEvent> {
-        let events = Reader::open(self.dir.path()).unwrap().after(self.told, 1000).unwrap();
-        for (event, seq) in events.iter().zip(self.told + 1..) {
+    fn new_events(&mut self) -> Vec<StatusEvent> {
+        let events = Reader::open(self.dir.path()).unwrap().after(self.emitted, 1000).unwrap();
+        for (event, seq) in events.iter().zip(self.emitted + 1..) {
             assert_eq!(event.event.seq, seq, "no gap");
         }
-        self.told += events.len() as u64;
+        self.emitted += events.len() as u64;
         events.into_iter().map(|recorded| recorded.event).collect()
     }
 
@@ -142,7 +142,7 @@ impl World {
             let text = event.message.map(|text| format!(": {text}")).unwrap_or_default();
             format!("{} {what} {}{edit}{past}{text}", event.kind, event.status)
         };
-        self.news().into_iter().map(words).collect()
+        self.new_events().into_iter().map(words).collect()
     }
 }
 
@@ -254,23 +254,23 @@ fn updates_edits_and_several_at_once() {
         trouble.updates.push(update("3", Status::Monitoring, 4, "Fixed."));
         trouble.status = Status::Monitoring;
         world.poll(page(5, vec![trouble.clone()])).await;
-        let news = world.news();
-        let told: Vec<_> = news
+        let new_events = world.new_events();
+        let emitted: Vec<_> = new_events
             .iter()
             .map(|event| (event.status, event.revision, event.previous_status))
             .collect();
         assert_eq!(
-            told,
+            emitted,
             [
                 (Status::Investigating, 2, Some(Status::Investigating)),
                 (Status::Identified, 1, Some(Status::Investigating)),
                 (Status::Monitoring, 1, Some(Status::Identified)),
             ]
         );
-        assert_eq!(news[0].update_id.as_deref(), Some("1"));
+        assert_eq!(new_events[0].update_id.as_deref(), Some("1"));
 
         // Another title, other white space, another order of components: nothing.
-        trouble.title = "PollError everywhere".to_owned();
+        trouble.title = "Errors everywhere".to_owned();
         trouble.updates[2].text = " Fixed.\n".to_owned();
         trouble.components.push(Component {
             id: None,
@@ -285,11 +285,11 @@ fn updates_edits_and_several_at_once() {
             trouble.impact = impact;
             assert_eq!(world.poll(page(7, vec![trouble.clone()])).await.events, 1);
         }
-        let news = world.news();
-        assert_eq!(news[0].previous_impact, Some(Impact::Minor));
-        assert_eq!(news[0].impact, Impact::Major);
-        assert_eq!(news[0].message, None);
-        assert_eq!(news[0].title, "PollError everywhere");
+        let new_events = world.new_events();
+        assert_eq!(new_events[0].previous_impact, Some(Impact::Minor));
+        assert_eq!(new_events[0].impact, Impact::Major);
+        assert_eq!(new_events[0].message, None);
+        assert_eq!(new_events[0].title, "Errors everywhere");
     });
 }
 
@@ -299,7 +299,7 @@ fn answers_from_the_past_and_from_others_change_nothing() {
         let mut world = World::new(FirstRun::Active).await;
         world.clock = at(9);
         world.poll(page(10, vec![opened()])).await;
-        world.news();
+        world.new_events();
         let mut worse = opened();
         worse.updates.push(update("3", Status::Resolved, 11, "Over."));
         worse.status = Status::Resolved;
@@ -369,7 +369,7 @@ fn out_of_sight_of_a_list_of_open_ones_is_silent() {
             snapshot
         };
         world.poll(open_only(1, vec![opened()])).await;
-        world.news();
+        world.new_events();
         world.poll(open_only(2, vec![])).await;
         let last = world.poll(open_only(2, vec![])).await;
         assert!(!last.active && !last.recheck);
@@ -425,13 +425,13 @@ fn components_are_compared_one_by_one() {
         world.poll(with(&[("web", down), ("api", down)])).await;
         world.poll(with(&[("web", down)])).await;
         world.poll(with(&[("api", up), ("web", down), ("new", down)])).await;
-        let news = world.news();
-        let told: Vec<_> = news
+        let new_events = world.new_events();
+        let emitted: Vec<_> = new_events
             .iter()
             .map(|event| (event.title.as_str(), event.status, event.previous_status))
             .collect();
         assert_eq!(
-            told,
+            emitted,
             [
                 ("api", Status::MajorOutage, None),
                 ("api", Status::Operational, Some(Status::MajorOutage))
@@ -589,9 +589,9 @@ fn an_end_is_as_bad_as_it_was_last_known_to_be_where_the_page_says_nothing_of_it
     story(async {
         let mut world = World::new(FirstRun::All).await;
         world.poll(page(2, vec![opened()])).await;
-        world.news();
+        world.new_events();
         world.poll(page(3, vec![over(opened())])).await;
-        let end = world.news().pop().unwrap();
+        let end = world.new_events().pop().unwrap();
         assert_eq!(
             (end.status, end.impact, end.previous_impact),
             (Status::Resolved, Impact::Minor, Some(Impact::Minor))
@@ -599,7 +599,7 @@ fn an_end_is_as_bad_as_it_was_last_known_to_be_where_the_page_says_nothing_of_it
         assert_eq!(world.poll(page(4, vec![over(opened())])).await.verdict, Verdict::Same);
         // What the page does say is believed.
         world.poll(page(5, vec![Incident { impact: Impact::Major, ..over(opened()) }])).await;
-        let events = world.news();
+        let events = world.new_events();
         assert_eq!(events.iter().map(|event| event.impact).collect::<Vec<_>>(), [Impact::Major]);
 
         // So an incident that was not bad enough to be told does not appear at its end.
@@ -618,7 +618,7 @@ fn two_ledgers_make_the_same_ids() {
         story(async {
             let mut world = World::new(FirstRun::All).await;
             world.poll(page(0, vec![opened(), past("p")])).await;
-            ids.push(world.news().into_iter().map(|event| event.id).collect());
+            ids.push(world.new_events().into_iter().map(|event| event.id).collect());
         });
     }
     assert_eq!(ids[0], ids[1]);
@@ -668,13 +668,13 @@ fn a_move_to_another_platform_tells_nothing_again_and_closes_nothing() {
             moved.incidents[0].status = Status::Monitoring;
             let recorded = world.poll_from(source, moved.clone()).await;
             assert!(recorded.active, "the open incident is still open");
-            let news = world.news();
-            let told: Vec<_> = news
+            let new_events = world.new_events();
+            let emitted: Vec<_> = new_events
                 .iter()
                 .map(|event| (event.kind, event.status, event.previous_status))
                 .collect();
             assert_eq!(
-                told,
+                emitted,
                 [
                     (Kind::Incident, Status::Monitoring, Some(Status::Identified)),
                     (Kind::Provider, Status::Reachable, None),
@@ -684,7 +684,7 @@ fn a_move_to_another_platform_tells_nothing_again_and_closes_nothing() {
                 "{source}"
             );
             assert!(
-                news[1]
+                new_events[1]
                     .message
                     .as_deref()
                     .unwrap()

@@ -23,15 +23,15 @@ pub(in crate::ledger) struct ComponentState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::ledger) group: Option<String>,
     pub(in crate::ledger) status: ComponentStatus,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::ledger) told: Option<Status>,
+    #[serde(default, rename = "told", skip_serializing_if = "Option::is_none")]
+    pub(in crate::ledger) emitted: Option<Status>,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(in crate::ledger) changes: u32,
     /// When its status changed last, in milliseconds.
     pub(in crate::ledger) since: i64,
     /// The page does not list it any more.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub(in crate::ledger) gone: bool,
+    #[serde(default, rename = "gone", skip_serializing_if = "is_false")]
+    pub(in crate::ledger) absent: bool,
     /// The last change is not reported yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::ledger) held: Option<Held>,
@@ -39,20 +39,20 @@ pub(in crate::ledger) struct ComponentState {
 
 /// Left out where it is so, to keep the list short.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the derived code hands over a reference")]
-fn is_zero(changes: &u32) -> bool {
-    *changes == 0
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// Likewise.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the derived code hands over a reference")]
-fn is_false(gone: &bool) -> bool {
-    !*gone
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl ComponentState {
     pub(in crate::ledger) fn new(
         component: &Component,
-        told: Option<Status>,
+        emitted: Option<Status>,
         changes: u32,
         now: Time,
     ) -> Self {
@@ -62,10 +62,10 @@ impl ComponentState {
             name: name.clone(),
             group: group.clone(),
             status: *status,
-            told,
+            emitted,
             changes,
             since: now.timestamp_millis(),
-            gone: false,
+            absent: false,
             held: None,
         }
     }
@@ -216,7 +216,7 @@ mod tests {
         );
         let shown = known.remove("shown").unwrap();
         assert_eq!(
-            (shown.told, shown.changes, shown.status),
+            (shown.emitted, shown.changes, shown.status),
             (Some(Status::Operational), 3, ComponentStatus::Operational)
         );
         assert!(components(&db, "other").unwrap().is_empty());

@@ -5,7 +5,7 @@ use rusqlite::{Connection, named_params};
 use super::providers::forget_quiet;
 use super::{ProviderState, Sql, millis};
 use crate::event::Time;
-use crate::ledger::anomalies::Doubt;
+use crate::ledger::anomalies::AnomalyStreak;
 use crate::ledger::messages::Record;
 
 /// What a row says once an answer is believed.
@@ -25,12 +25,13 @@ pub(in crate::ledger) fn put_doubt(
     db: &Connection,
     message: &Record,
     state: &ProviderState,
-    doubt: Doubt,
+    streak: AnomalyStreak,
     reason: &str,
 ) -> Sql<bool> {
     let now = message.observed_at;
     let lately = |said: Time| (now - said).abs() < SAID_EVERY;
-    let says = state.doubt.since.is_none() && !state.doubt_said_at.is_some_and(lately);
+    let should_log =
+        state.anomaly_streak.since.is_none() && !state.doubt_said_at.is_some_and(lately);
     db.prepare_cached(
         "UPDATE provider SET last_success_at = coalesce((SELECT quiet.at FROM quiet WHERE provider = :id), last_success_at),
            last_poll_at = :now, last_outcome = 'doubted', last_error = NULL, failures = 0, retry_until = NULL, next_poll_at = :next,
@@ -40,8 +41,8 @@ pub(in crate::ledger) fn put_doubt(
     )?
     .execute(named_params! {
         ":id": message.provider.id, ":now": now.timestamp_millis(), ":next": millis(message.checkpoint.next_poll_at),
-        ":doubt": reason, ":since": millis(doubt.since), ":stale": doubt.stale, ":foreign": doubt.foreign, ":says": says,
+        ":doubt": reason, ":since": millis(streak.since), ":stale": streak.stale, ":foreign": streak.foreign, ":says": should_log,
     })?;
     forget_quiet(db, &message.provider.id)?;
-    Ok(says)
+    Ok(should_log)
 }

@@ -44,8 +44,8 @@ fn known_item(row: &Row<'_>) -> Sql<ItemState> {
         newest_at: time(row.get(8)?),
         open: row.get(9)?,
         missing: row.get(10)?,
-        told_status: optional_word(row, 11)?,
-        told_impact: optional_word(row, 12)?,
+        emitted_status: optional_word(row, 11)?,
+        emitted_impact: optional_word(row, 12)?,
         changes: row.get(13)?,
         latest: match latest {
             Some(id) => Some(Latest { id, at: time(row.get(15)?), revision: row.get(16)? }),
@@ -106,7 +106,7 @@ pub(in crate::ledger) struct ItemSummary {
 }
 
 /// A glance at each of these items, in their order.
-pub(in crate::ledger) fn glances(
+pub(in crate::ledger) fn item_summaries(
     db: &Connection,
     provider: &str,
     keys: impl Iterator<Item = IncidentKey>,
@@ -185,8 +185,8 @@ pub(in crate::ledger) fn put_item(
         millis(item.newest_at),
         item.open,
         now.timestamp_millis(),
-        item.told_status.map(Status::as_str),
-        item.told_impact.map(Impact::as_str),
+        item.emitted_status.map(Status::as_str),
+        item.emitted_impact.map(Impact::as_str),
         item.changes,
         item.latest.as_ref().map(|latest| &latest.id),
         item.latest.as_ref().and_then(|latest| millis(latest.at)),
@@ -245,12 +245,12 @@ pub(in crate::ledger) fn miss_item(
     key: IncidentKey,
     missing: u32,
     open: bool,
-    told: Option<Status>,
+    emitted: Option<Status>,
 ) -> Sql<()> {
     db.prepare_cached(
         "UPDATE item SET missing = ?3, open = ?4, told_status = coalesce(?5, told_status) WHERE provider = ?1 AND key = ?2",
     )?
-    .execute(params![provider, key.as_bytes(), missing, open, told.map(Status::as_str)])?;
+    .execute(params![provider, key.as_bytes(), missing, open, emitted.map(Status::as_str)])?;
     Ok(())
 }
 

@@ -21,8 +21,8 @@ pub(super) use events::{
     put_event, put_filtered, was_adopted,
 };
 pub(super) use items::{
-    ItemSummary, Open, glances, item, listed_items, miss_item, newer_items, open_items, put_item,
-    put_seen, recent_items, retire_item, seen, touch_item,
+    ItemSummary, Open, item, item_summaries, listed_items, miss_item, newer_items, open_items,
+    put_item, put_seen, recent_items, retire_item, seen, touch_item,
 };
 pub(super) use providers::{
     Declared, ProviderState, Usual, bound_wait, checkpoint, count_death, fail, provider_state,

@@ -10,7 +10,7 @@ use super::{Sql, millis, time};
 use crate::config::Provider;
 use crate::event::{Impact, Kind, Time};
 use crate::fetch::Validators;
-use crate::ledger::anomalies::Doubt;
+use crate::ledger::anomalies::AnomalyStreak;
 use crate::ledger::messages::{Binding, Checkpoint, Failed, Record, Restarted, Unchanged};
 use crate::ledger::provider_time::plausible;
 use crate::snapshot::{Listing, UnreadTimes};
@@ -42,7 +42,7 @@ pub(in crate::ledger) struct ProviderState {
     /// Of the list of components those known were last compared with, if nothing else has changed
     /// them since.
     pub(in crate::ledger) components_digest: Option<u128>,
-    pub(in crate::ledger) doubt: Doubt,
+    pub(in crate::ledger) anomaly_streak: AnomalyStreak,
     /// When the log last said that its answers are not believed.
     pub(in crate::ledger) doubt_said_at: Option<Time>,
     /// The last poll is noted apart.
@@ -86,7 +86,7 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
             },
             components_digest: row.get::<_, Option<[u8; 16]>>(16)?.map(u128::from_be_bytes),
             moved_between: row.get(17)?,
-            doubt: Doubt {
+            anomaly_streak: AnomalyStreak {
                 since: time(row.get(18)?),
                 stale: row.get::<_, Option<u32>>(19)?.unwrap_or_default(),
                 foreign: row.get::<_, Option<u32>>(20)?.unwrap_or_default(),

@@ -123,16 +123,16 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
                 reread: false,
             };
             let seen = known.map_or(&[][..], |(_, seen)| seen);
-            let Reconciled { item, seen: new, news } =
+            let Reconciled { item, seen: new, drafts } =
                 reconcile(known.map(|(item, _)| item), seen, incident, context);
-            for draft in news {
+            for draft in drafts {
                 shown(&event(draft, source.name()), bytes);
             }
             if first_run.is_none() {
                 // What has been told is not told again.
                 let again = reconcile(Some(&item), &[seen, &new].concat(), incident, context);
                 let told: Vec<_> =
-                    again.news.iter().map(|draft| (&draft.update_id, draft.revision)).collect();
+                    again.drafts.iter().map(|draft| (&draft.update_id, draft.revision)).collect();
                 assert!(told.is_empty(), "told again: {told:?}");
                 after.known.open.extend(item.open.then(|| (item.kind, item.native_id.clone())));
                 after.items.push((item, new));

@@ -38,9 +38,9 @@ fn doubt_survives_restarts_at_any_moment() {
             let (kind, count) = (random.u32(0..3), random.usize(1..45));
             answers.extend(std::iter::repeat_n(kind, count));
         }
-        let (all, told) = verdicts(&answers, &[]);
+        let (all, emitted) = verdicts(&answers, &[]);
         let moments: Vec<usize> = (0..answers.len()).filter(|_| random.u32(0..4) == 0).collect();
-        assert_eq!(verdicts(&answers, &moments), (all, told), "round {round}: {answers:?}");
+        assert_eq!(verdicts(&answers, &moments), (all, emitted), "round {round}: {answers:?}");
     }
 }
 

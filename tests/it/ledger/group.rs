@@ -76,7 +76,7 @@ impl Three {
     }
 
     /// Number and provider of all events.
-    fn told(&self) -> Vec<(u64, String)> {
+    fn emitted(&self) -> Vec<(u64, String)> {
         let events = Reader::open(self.dir.path()).unwrap().after(0, 100).unwrap();
         events.into_iter().map(|recorded| (recorded.event.seq, recorded.event.provider)).collect()
     }
@@ -94,7 +94,7 @@ fn a_result_that_cannot_be_written_spoils_no_other() {
         let answers = three.poll().await;
         assert_eq!((&answers[0], &answers[2]), (&Ok(2), &Ok(2)));
         assert!(answers[1].as_ref().is_err_and(|error| error.contains("refused")), "{answers:?}");
-        assert_eq!(three.told(), numbered(&["first", "first", "last", "last"]));
+        assert_eq!(three.emitted(), numbered(&["first", "first", "last", "last"]));
         three.database().execute_batch("DROP TRIGGER refusal").unwrap();
         assert_eq!(
             three.poll().await,
@@ -102,7 +102,7 @@ fn a_result_that_cannot_be_written_spoils_no_other() {
             "asked again, it is told, and nothing else is"
         );
         assert_eq!(
-            three.told(),
+            three.emitted(),
             numbered(&["first", "first", "last", "last", "refused", "refused"])
         );
         assert!(three.ends.try_recv().is_err(), "nothing the process has to end for");
@@ -121,11 +121,11 @@ fn what_ends_the_whole_transaction_leaves_nothing_of_it() {
                 .all(|answer| answer.as_ref().is_err_and(|error| error.contains("refused"))),
             "{answers:?}"
         );
-        assert_eq!(three.told(), []);
+        assert_eq!(three.emitted(), []);
         three.database().execute_batch("DROP TRIGGER refusal").unwrap();
         assert_eq!(three.poll().await, [Ok(2), Ok(2), Ok(2)]);
         assert_eq!(
-            three.told(),
+            three.emitted(),
             numbered(&["first", "first", "refused", "refused", "last", "last"])
         );
         assert!(three.ends.try_recv().is_err(), "it may pass");
@@ -169,8 +169,8 @@ fn an_end_of_blindness_that_could_not_be_written_is_told_with_a_later_poll() {
         };
         assert_eq!(polled(1).await, [""; 0]);
         database.execute_batch("DROP TRIGGER refusal").unwrap();
-        let told = "provider Acme Cloud can be read again reachable";
-        assert_eq!(polled(2).await.first().map(String::as_str), Some(told));
-        assert!(!polled(3).await.iter().any(|event| event == told), "once");
+        let emitted = "provider Acme Cloud can be read again reachable";
+        assert_eq!(polled(2).await.first().map(String::as_str), Some(emitted));
+        assert!(!polled(3).await.iter().any(|event| event == emitted), "once");
     });
 }

@@ -30,8 +30,8 @@ fn replay(case: &str, source: &str) -> Vec<String> {
         let mut world = World::new(FirstRun::Active).await;
         for (step, snapshot) in (1..).zip(recorded(case, source)) {
             world.poll_from(source, snapshot).await;
-            let news = world.news();
-            let changes = news.iter().filter(|event| event.kind == Kind::Component);
+            let new_events = world.new_events();
+            let changes = new_events.iter().filter(|event| event.kind == Kind::Component);
             reported
                 .extend(changes.map(|event| format!("{step}: {} {}", event.title, event.status)));
         }
@@ -68,7 +68,7 @@ fn changes(lists: &[&[Component]]) -> Vec<String> {
         let from = |event: &StatusEvent| event.previous_status.map_or("-", Status::as_str);
         let line =
             |event: StatusEvent| format!("{}: {} -> {}", event.title, from(&event), event.status);
-        reported = world.news().into_iter().map(line).collect();
+        reported = world.new_events().into_iter().map(line).collect();
     });
     reported
 }

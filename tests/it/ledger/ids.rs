@@ -66,16 +66,16 @@ proptest! {
                     ));
                 }
             }
-            let news = world.news();
-            let told: Vec<_> = news
+            let new_events = world.new_events();
+            let emitted: Vec<_> = new_events
                 .iter()
                 .filter(|event| event.kind == Kind::Component)
                 .map(|event| (event.title.clone(), event.status))
                 .collect();
-            let others: Vec<_> = news.iter().filter(|event| event.kind == Kind::Incident).collect();
+            let others: Vec<_> = new_events.iter().filter(|event| event.kind == Kind::Incident).collect();
             let dropped = Reader::open(world.dir.path()).unwrap().providers().unwrap()[0].dropped_events;
-            if told != owed || !others.is_empty() || dropped > 0 {
-                wrong = Some(format!("told {told:?}\nowed {owed:?}\n{others:?}, {dropped} dropped"));
+            if emitted != owed || !others.is_empty() || dropped > 0 {
+                wrong = Some(format!("told {emitted:?}\nowed {owed:?}\n{others:?}, {dropped} dropped"));
             }
         });
         prop_assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
@@ -120,15 +120,15 @@ fn a_change_whose_counter_was_lost_is_reported_under_an_id_of_its_own() {
             world.poll(page(n, ["p", "q", "r"].map(ids).to_vec())).await;
             forget(&world, "UPDATE provider SET epoch = 0, outages = 0");
         }
-        let news = world.news();
-        let count = |kind: Kind| news.iter().filter(|event| event.kind == kind).count();
-        assert_eq!((count(Kind::Component), count(Kind::Provider)), (5, 2), "{news:#?}");
+        let new_events = world.new_events();
+        let count = |kind: Kind| new_events.iter().filter(|event| event.kind == kind).count();
+        assert_eq!((count(Kind::Component), count(Kind::Provider)), (5, 2), "{new_events:#?}");
         let of_impact = |event: &&StatusEvent| {
             event.update_id.as_deref().is_some_and(|id| id.starts_with("impact-"))
         };
-        assert_eq!(news.iter().filter(of_impact).count(), 4);
-        let mut ids: Vec<_> = news.iter().map(|event| &event.id).collect();
-        let mut names: Vec<_> = news
+        assert_eq!(new_events.iter().filter(of_impact).count(), 4);
+        let mut ids: Vec<_> = new_events.iter().map(|event| &event.id).collect();
+        let mut names: Vec<_> = new_events
             .iter()
             .map(|event| (&event.incident_id, &event.update_id, event.revision))
             .collect();

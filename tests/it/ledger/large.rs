@@ -31,15 +31,15 @@ fn much_that_was_seen_delays_neither_the_start_nor_a_poll() {
         let opened = began.elapsed();
         let mut polls = Vec::new();
         for n in 1..=100 {
-            let news = incident(
+            let new_events = incident(
                 &format!("n{n}"),
                 vec![update("1", Status::Investigating, n, &format!("Problem {n}."))],
             );
             let began = Instant::now();
-            assert_eq!(world.poll(page(n, vec![news])).await.verdict, Verdict::Changed);
+            assert_eq!(world.poll(page(n, vec![new_events])).await.verdict, Verdict::Changed);
             polls.push(began.elapsed());
         }
-        assert_eq!(world.news().len(), 100);
+        assert_eq!(world.new_events().len(), 100);
         polls.sort();
         println!(
             "{ids} ids: open after {opened:.1?}, a poll stored in {:.1?} (median), {:.1?} (p99)",

@@ -90,8 +90,8 @@ fn one_that_lasts_is_reported_by_unchanged_polls_too_and_after_a_restart() {
         assert_eq!(world.short(), [""; 0]);
         world.restart().await;
         unchanged(&mut world).await;
-        let told = world.news();
-        let [event] = told.as_slice() else { panic!("{told:?}") };
+        let emitted = world.new_events();
+        let [event] = emitted.as_slice() else { panic!("{emitted:?}") };
         assert_eq!((event.status, event.previous_status), (Status::MajorOutage, None));
         assert_eq!((event.published_at, event.observed_at), (at(2), at(4)), "seen, and reported");
         assert_eq!(event.components[0].id.as_deref(), Some("api"));
@@ -101,8 +101,8 @@ fn one_that_lasts_is_reported_by_unchanged_polls_too_and_after_a_restart() {
         world.poll(page(ComponentStatus::Operational)).await;
         assert_eq!(world.short(), [""; 0]);
         world.poll(page(ComponentStatus::Operational)).await;
-        let told = world.news();
-        let [event] = told.as_slice() else { panic!("{told:?}") };
+        let emitted = world.new_events();
+        let [event] = emitted.as_slice() else { panic!("{emitted:?}") };
         assert_eq!(
             (event.status, event.previous_status),
             (Status::Operational, Some(Status::MajorOutage))

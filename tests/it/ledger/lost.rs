@@ -28,8 +28,8 @@ fn a_watched_component_that_leaves_its_page_is_reported_once_until_it_was_back()
         assert_eq!(world.short(), [""; 0]);
         world.restart().await;
         assert!(!world.poll(without.clone()).await.recheck);
-        let told = world.news();
-        let [gone] = told.as_slice() else { panic!("{told:?}") };
+        let emitted = world.new_events();
+        let [gone] = emitted.as_slice() else { panic!("{emitted:?}") };
         assert_eq!(
             (gone.kind, gone.status, gone.title.as_str()),
             (
@@ -44,7 +44,7 @@ fn a_watched_component_that_leaves_its_page_is_reported_once_until_it_was_back()
         world.poll(whole).await;
         world.poll(without.clone()).await;
         world.poll(without).await;
-        let again = world.news();
+        let again = world.new_events();
         assert_eq!(again.len(), 1, "{again:?}");
         assert!(again[0].id != gone.id && again[0].update_id != gone.update_id);
         // A list that is not whole, and an empty one, say nothing.

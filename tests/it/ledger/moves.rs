@@ -77,15 +77,15 @@ fn a_change_of_ids_with_news_loses_none_and_repeats_none() {
                 truth[1].status = Status::Monitoring;
                 world.poll_from(after.source(), after.page(&truth)).await;
                 let past = if dated < 0 { " backfill" } else { "" };
-                let mut told = world.short();
-                let moves = told.iter().filter(|line| line.starts_with("provider")).count();
-                told.retain(|line| !line.starts_with("provider"));
-                told.sort();
+                let mut emitted = world.short();
+                let moves = emitted.iter().filter(|line| line.starts_with("provider")).count();
+                emitted.retain(|line| !line.starts_with("provider"));
+                emitted.sort();
                 let reported = [
                     format!("incident B-a monitoring{past}: Watching."),
                     format!("incident B-x investigating{past}: New: x."),
                 ];
-                assert_eq!((moves, told), (1, reported.to_vec()), "{after:?} {dated}");
+                assert_eq!((moves, emitted), (1, reported.to_vec()), "{after:?} {dated}");
                 for _ in 0..3 {
                     world.poll_from(after.source(), after.page(&truth)).await;
                 }
@@ -95,17 +95,17 @@ fn a_change_of_ids_with_news_loses_none_and_repeats_none() {
                 truth.insert(0, fresh("y", dated));
                 truth[1].updates.push(update("n2", Status::Resolved, dated + 1, "Over."));
                 truth[1].status = Status::Resolved;
-                let mut told = Vec::new();
+                let mut emitted = Vec::new();
                 for _ in 0..4 {
                     world.poll_from(before.source(), before.page(&truth)).await;
-                    told.extend(world.short());
+                    emitted.extend(world.short());
                 }
-                told.sort();
+                emitted.sort();
                 let reported = [
                     format!("incident A-x resolved{past}: Over."),
                     format!("incident A-y investigating{past}: New: y."),
                 ];
-                assert_eq!(told, reported, "{before:?} {dated}");
+                assert_eq!(emitted, reported, "{before:?} {dated}");
             });
         }
     }
@@ -119,12 +119,12 @@ fn a_move_to_another_platform_with_news_loses_none() {
             let mut world = World::new(FirstRun::Active).await;
             let mut truth = past_and_present();
             world.poll_from(before.source(), before.page(&truth)).await;
-            world.news();
+            world.new_events();
             truth.insert(0, fresh("x", -5));
             world.poll_from(after.source(), after.page(&truth)).await;
-            let told = world.short();
-            assert_eq!(told[0], "incident B-x investigating backfill: New: x.", "{told:?}");
-            assert!(told.len() == 2 && told[1].starts_with("provider "), "{told:?}");
+            let emitted = world.short();
+            assert_eq!(emitted[0], "incident B-x investigating backfill: New: x.", "{emitted:?}");
+            assert!(emitted.len() == 2 && emitted[1].starts_with("provider "), "{emitted:?}");
             // A deeper past than was ever listed before is no news.
             let mut deeper = truth.clone();
             deeper.push(incident("d", vec![update("1", Status::Resolved, -9000, "Long ago.")]));
@@ -142,7 +142,7 @@ fn another_rendering_is_not_news_and_what_follows_it_is() {
         let (before, after) = (Naming::Api("A"), Naming::Feed("B"));
         let mut truth = past_and_present();
         world.poll_from(before.source(), before.page(&truth)).await;
-        world.news();
+        world.new_events();
         for incident in &mut truth {
             for update in &mut incident.updates {
                 update.text.push_str(" (Europe)");
@@ -151,9 +151,9 @@ fn another_rendering_is_not_news_and_what_follows_it_is() {
         truth[0].updates.push(update("3", Status::Monitoring, 1, "Watching."));
         truth[0].status = Status::Monitoring;
         world.poll_from(after.source(), after.page(&truth)).await;
-        let told = world.short();
-        assert_eq!(told[0], "incident B-a monitoring: Watching.");
-        assert!(told.len() == 2 && told[1].starts_with("provider "), "{told:?}");
+        let emitted = world.short();
+        assert_eq!(emitted[0], "incident B-a monitoring: Watching.");
+        assert!(emitted.len() == 2 && emitted[1].starts_with("provider "), "{emitted:?}");
     });
 }
 
@@ -178,12 +178,12 @@ fn a_new_incident_in_the_words_of_an_old_one_is_reported_in_a_move() {
         let mut truth =
             vec![errors("1", -300, true), errors("2", -900, true), past("p"), past("q")];
         world.poll(before.page(&truth)).await;
-        world.news();
+        world.new_events();
         truth.insert(0, errors("3", -1, false));
         world.poll(after.page(&truth)).await;
-        let told = world.short();
-        assert_eq!(told[0], "incident B-3 investigating backfill: We are investigating.");
-        assert!(told.len() == 2 && told[1].starts_with("provider "), "{told:?}");
+        let emitted = world.short();
+        assert_eq!(emitted[0], "incident B-3 investigating backfill: We are investigating.");
+        assert!(emitted.len() == 2 && emitted[1].starts_with("provider "), "{emitted:?}");
     });
 }
 
@@ -199,8 +199,8 @@ fn a_page_that_changes_its_ids_at_every_request_gives_one_provider_event() {
             let mut world = World::new(FirstRun::Active).await;
             let mut truth = past_and_present();
             world.poll_from(namings[0].source(), namings[0].page(&truth)).await;
-            world.news();
-            let mut told = Vec::new();
+            world.new_events();
+            let mut emitted = Vec::new();
             for (n, naming) in namings.iter().cycle().skip(1).take(24).enumerate() {
                 let minute = n as i64 + 1;
                 if n == 7 {
@@ -211,16 +211,16 @@ fn a_page_that_changes_its_ids_at_every_request_gives_one_provider_event() {
                     truth.insert(0, fresh("x", minute));
                 }
                 world.poll_from(naming.source(), naming.page(&truth)).await;
-                told.extend(world.short());
+                emitted.extend(world.short());
             }
-            let (moves, news): (Vec<_>, Vec<_>) =
-                told.into_iter().partition(|line| line.starts_with("provider"));
+            let (moves, new_events): (Vec<_>, Vec<_>) =
+                emitted.into_iter().partition(|line| line.starts_with("provider"));
             assert_eq!(moves.len(), 1, "{moves:?}");
-            let texts: Vec<_> = news
+            let texts: Vec<_> = new_events
                 .iter()
                 .map(|line| line.split_once(": ").map_or("", |(_, text)| text))
                 .collect();
-            assert_eq!(texts, ["Watching.", "New: x."], "{namings:?}: {news:?}");
+            assert_eq!(texts, ["Watching.", "New: x."], "{namings:?}: {new_events:?}");
             let rows = Reader::open(world.dir.path()).unwrap().providers().unwrap();
             let suspect = rows[0].suspect.clone().unwrap_or_default();
             assert!(suspect.contains("back and forth"), "{suspect:?}");
@@ -252,7 +252,7 @@ proptest! {
             let mut world = World::new(FirstRun::Active).await;
             let mut truth = past_and_present();
             world.poll_from(namings[0].source(), namings[0].page(&truth)).await;
-            world.news();
+            world.new_events();
             let mut owed = Vec::new();
             for (n, (naming, what, whom, back)) in steps.iter().enumerate() {
                 let (naming, minute) = (namings[*naming], n as i64 + 1 - back);
@@ -274,7 +274,7 @@ proptest! {
                     }
                 }
                 world.poll_from(naming.source(), naming.page(&truth)).await;
-                let reported = world.news();
+                let reported = world.new_events();
                 let mut texts: Vec<_> = reported
                     .iter()
                     .filter(|event| event.kind == Kind::Incident)
@@ -306,8 +306,8 @@ fn after_a_calm_day_the_next_change_of_ids_is_reported_again() {
         assert_eq!(world.short().len(), 2, "the incident and one change of ids");
         world.clock += chrono::Duration::days(2);
         world.poll(Naming::Api("B").page(&truth)).await;
-        let told = world.short();
-        assert!(told.len() == 1 && told[0].starts_with("provider "), "{told:?}");
+        let emitted = world.short();
+        assert!(emitted.len() == 1 && emitted[0].starts_with("provider "), "{emitted:?}");
     });
 }
 
@@ -324,12 +324,12 @@ fn components_keep_their_state_through_a_change_of_ids() {
         let (up, down) = (ComponentStatus::Operational, ComponentStatus::MajorOutage);
         world.poll(with(Naming::Api("A"), "1", up)).await;
         world.poll(with(Naming::Api("A"), "1", down)).await;
-        world.news();
+        world.new_events();
         world.poll(with(Naming::Api("B"), "2", down)).await;
         world.poll(with(Naming::Api("B"), "2", up)).await;
         world.poll(with(Naming::Api("A"), "1", down)).await;
         let changes: Vec<_> = world
-            .news()
+            .new_events()
             .into_iter()
             .filter(|event| event.kind == Kind::Component)
             .map(|event| (event.previous_status, event.status))
@@ -358,13 +358,17 @@ fn an_old_item_that_slides_back_into_a_plain_feed_is_not_news() {
         older.id = "oldest".to_owned();
         older.updates[0].published_at = Some(at(-1_000_000));
         page.incidents.push(older);
-        let mut news = page.incidents[0].clone();
-        news.id = "new".to_owned();
-        news.updates[0].published_at = Some(world.clock);
-        page.incidents.insert(0, news);
+        let mut new_events = page.incidents[0].clone();
+        new_events.id = "new".to_owned();
+        new_events.updates[0].published_at = Some(world.clock);
+        page.incidents.insert(0, new_events);
         world.poll_from("feed", page).await;
-        let told = world.short();
-        assert_eq!(told.iter().filter(|line| line.contains(" backfill")).count(), 2, "{told:?}");
-        assert_eq!(told.len(), 3, "{told:?}");
+        let emitted = world.short();
+        assert_eq!(
+            emitted.iter().filter(|line| line.contains(" backfill")).count(),
+            2,
+            "{emitted:?}"
+        );
+        assert_eq!(emitted.len(), 3, "{emitted:?}");
     });
 }

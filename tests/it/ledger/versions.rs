@@ -34,10 +34,10 @@ fn an_edit_after_the_end_carries_the_end() {
             ..update("1", Status::Investigating, 1, "We looked.")
         };
         world.poll(shown(3, Status::Resolved, vec![edited.clone(), last.clone()])).await;
-        let news = world.news();
-        assert_eq!(news.len(), 1);
+        let new_events = world.new_events();
+        assert_eq!(new_events.len(), 1);
         assert_eq!(
-            (news[0].status, news[0].previous_status, news[0].revision),
+            (new_events[0].status, new_events[0].previous_status, new_events[0].revision),
             (Status::Resolved, Some(Status::Resolved), 2)
         );
         // So does what is added behind the end; and a true reopening is one.
@@ -58,7 +58,7 @@ fn an_edit_while_it_lasts_and_one_with_the_end_keep_their_own_status() {
         let first = update("1", Status::Investigating, 1, "Looking.");
         let second = update("2", Status::Identified, 2, "Found.");
         world.poll(shown(1, Status::Identified, vec![first, second.clone()])).await;
-        world.news();
+        world.new_events();
         let edited = |minute, text: &str| Update {
             edited_at: Some(at(minute)),
             ..update("1", Status::Investigating, 1, text)
@@ -102,7 +102,7 @@ fn updates_of_one_time_that_change_places_are_no_edits() {
             shown(2, Status::Investigating, list)
         };
         world.poll(both("a", "b")).await;
-        world.news();
+        world.new_events();
         world.poll(both("b", "a")).await;
         assert_eq!(world.short(), [""; 0]);
         world.poll(both("b", "c")).await;
@@ -125,17 +125,17 @@ fn a_long_text_is_compared_whole_and_shown_cut() {
                 shown(1, Status::Resolved, vec![one])
             };
             world.poll(with(&long("Credits are not given."))).await;
-            let told = world.news();
-            let message = told[0].message.clone().unwrap();
+            let emitted = world.new_events();
+            let message = emitted[0].message.clone().unwrap();
             assert!(message.len() <= 16 * 1024 && message.ends_with('…'), "{id:?}");
             world.poll(with(&long("Credits are not given."))).await;
             assert_eq!(world.short(), [""; 0], "{id:?}");
             world.poll(with(&long("Credits are given."))).await;
-            let edits = world.news();
+            let edits = world.new_events();
             assert_eq!(edits.len(), 1, "{id:?}");
             assert_eq!((edits[0].revision, edits[0].status), (2, Status::Resolved), "{id:?}");
-            assert_eq!(edits[0].update_id, told[0].update_id, "{id:?}");
-            assert_ne!(edits[0].id, told[0].id, "{id:?}");
+            assert_eq!(edits[0].update_id, emitted[0].update_id, "{id:?}");
+            assert_ne!(edits[0].id, emitted[0].id, "{id:?}");
         });
     }
 }
@@ -166,7 +166,7 @@ fn what_was_remembered_by_the_former_rules_is_known() {
             world.poll(with(Status::Update, &long("a"))).await;
             assert_eq!(world.short(), [""; 0], "{id:?}");
             world.poll(with(Status::Update, &long("b"))).await;
-            let edits = world.news();
+            let edits = world.new_events();
             assert_eq!(edits.len(), 1, "{id:?}: what follows is an edit");
             assert_eq!(edits[0].revision, 2, "{id:?}");
         });

@@ -50,7 +50,7 @@ fn sequences_give_exactly_what_happened() {
                 let (item, mut seen) =
                     before.map_or((None, Vec::new()), |(item, seen)| (Some(item), seen));
                 let outcome = reconcile(item.as_ref(), &seen, incident, context);
-                for draft in outcome.news {
+                for draft in outcome.drafts {
                     assert!(draft.kind == incident.kind && draft.message.is_some());
                     told.push((
                         incident.id.clone(),
