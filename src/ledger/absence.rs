@@ -1,4 +1,4 @@
-//! What is open and not listed any more.
+//! Handles open items that are no longer listed.
 
 use std::collections::HashSet;
 
@@ -12,8 +12,8 @@ use crate::snapshot::{Incident, Listing, Snapshot};
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Looks at what is open and not listed, and takes what is gone for good out of `open`. Returns
-/// events told and whether something has to be looked at again.
+/// Processes open items that are not listed, and removes the ones that are absent for good from
+/// `open`. Returns the number of events emitted and whether the page must be read again.
 pub(super) fn missing_items(
     numbering: &mut Numbering<'_>,
     message: &Record,
@@ -46,13 +46,13 @@ pub(super) fn missing_items(
             Listing::Whole => Some(Status::Resolved),
             Listing::Recent | Listing::Open | Listing::Unknown => None,
         };
-        // Once an end was reported it is not reported again.
+        // An end is reported only once.
         let end = end.filter(|_| item.emitted_status.is_some_and(|emitted| !emitted.is_over()));
         if let Some(status) = end {
             events += usize::from(emit_end(numbering, message, key, &item, status)?);
         }
-        // Gone for good or only out of sight: either way it is not open any more, whether or not
-        // anything is said of its end.
+        // Whether it was removed or only left the list, it is no longer open, even if no event
+        // reports its end.
         store::miss_item(db, &provider.id, key, missing, false, end)?;
         gone.insert(key);
     }
@@ -72,7 +72,7 @@ fn within_window(item: &ItemState, snapshot: &Snapshot) -> bool {
     matches!((oldest, item.newest_at.max(item.scheduled_for)), (Some(oldest), Some(newest)) if newest > oldest)
 }
 
-/// Tells the end of an item that is not listed any more: its absence is all that is known of it.
+/// Emits the end of an item that is no longer listed; its absence is the only evidence.
 fn emit_end(
     numbering: &mut Numbering<'_>,
     message: &Record,

@@ -1,7 +1,7 @@
-//! One poll's result on its way through reconciliation into the open transaction.
+//! Applies one poll result: runs reconciliation and writes the outcome to the open transaction.
 //!
-//! Everything here runs inside the actor's transaction and may be run twice: an error takes back
-//! all of it.
+//! Everything here runs inside the actor's transaction and may run twice: an error rolls back all
+//! of it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -30,31 +30,31 @@ use crate::source::Known;
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// The source whose one document is list and history.
+/// The source whose single document is both the current list and the history.
 const FEED: &str = "feed";
 
-/// A listed item is marked as such once a day: often enough for retention, seldom enough to cost
+/// How often a listed item is marked as listed: often enough for retention, rarely enough to cost
 /// nothing.
 const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
 
-/// An incident with news, waiting for its turn.
+/// An incident that changed, before its events are ordered and stored.
 struct Changed<'a> {
     key: IncidentKey,
     incident: &'a Incident,
     outcome: Reconciled,
-    /// Never seen before.
+    /// Whether the incident was never seen before.
     is_new: bool,
-    /// The id it was last listed under, where that was another one.
+    /// The key it was last listed under, if that was a different one.
     former: Option<IncidentKey>,
 }
 
-/// What goes with a result that is on disk, beside the database.
+/// Side effects of a result, applied once the transaction is committed.
 #[derive(Debug, Default)]
 pub(super) struct PostCommit {
-    /// Why the answer was not believed.
+    /// Why the response was rejected.
     pub(super) anomaly: Option<String>,
     pub(super) warnings: Vec<Warning>,
-    /// Since when the oldest change of a component is held back, likewise.
+    /// Since when the oldest unreported component change has been held back.
     pub(super) held_since: Option<Time>,
 }
 
@@ -75,14 +75,14 @@ pub(super) fn record(
     let new_source = state.source.as_deref().is_some_and(|former| former != source)
         && state.baseline_at.is_some();
     let anomaly = detect_anomaly(&state, snapshot, now).filter(|_| !new_source);
-    // A page made anew has another id and the incidents it had.
+    // A recreated page has a new id but the incidents it had before.
     let anew =
         anomaly.as_ref().is_some_and(|anomaly| anomaly.streak.foreign >= rematch::ANEW_AFTER)
             && rematch::is_known_page(db, &provider.id, &snapshot.incidents)?;
     if let Some(Anomaly { streak, verdict, reason }) = anomaly.filter(|_| !anew) {
         let says = store::put_doubt(db, message, &state, streak, &reason)?;
         post_commit.anomaly = Some(reason.clone());
-        // Of another page's answer the poller says so: for it that is a failed poll.
+        // The poller reports a wrong-tenant response itself: it counts as a failed poll.
         post_commit
             .warnings
             .extend((says && verdict == Verdict::Stale).then_some(Warning::Anomaly(reason)));
@@ -145,9 +145,9 @@ pub(super) fn record(
             now,
             first_run: first_run.then_some(provider.settings.first_run),
             watched_since,
-            // A feed shows its past from the first document on; its window only fills up later. Who
-            // wants all has all. What another platform lists beyond all that is known is as much of
-            // a past.
+            // A feed shows its history from the first document on; its window only fills up later.
+            // `first_run: all` includes everything. Whatever another platform lists that is older
+            // than everything known is history too.
             first_history: provider.settings.first_run != FirstRun::All
                 && (listing == Listing::Recent && history_at.is_none() && message.source() != FEED
                     || rematched.moved && rematched.is_deeper(incident)),
@@ -177,7 +177,7 @@ pub(super) fn record(
         }
     }
     if rematched.moved {
-        // What is not listed under a new id is out of sight, not over: nothing is told of it.
+        // Items not listed under a new id are out of sight, not over: no event is emitted for them.
         for open in
             store::open_items(db, &provider.id)?.iter().filter(|open| !listed.contains(&open.key))
         {
@@ -218,13 +218,14 @@ pub(super) fn record(
     let (mut known, active) =
         known_now(open, &state, plausible(snapshot.page.version, now).filter(|_| message.complete));
     if recheck {
-        // The details have to be read again, whatever the page's version says.
+        // Force the details to be read again, whatever version the page reports.
         known.version = None;
     }
     Ok(Recorded { verdict, events, known, active, window_at, recheck })
 }
 
-/// A document that lists one incident twice: its updates are united under the first.
+/// Merges incidents that a document lists more than once; their updates are combined under the
+/// first occurrence. Returns `None` if there are no duplicates.
 fn merge_repeated(incidents: &[Incident]) -> Option<Vec<Incident>> {
     let mut ids = HashSet::new();
     if incidents.iter().all(|incident| ids.insert(&incident.id)) {
@@ -249,8 +250,8 @@ fn merge_repeated(incidents: &[Incident]) -> Option<Vec<Incident>> {
     Some(merged)
 }
 
-/// First run `latest`: of all incidents the one update published last; a time in the future is
-/// none.
+/// Keeps only the most recently published update of all incidents (`first_run: latest`). Times in
+/// the future do not count.
 fn keep_latest(changed: &mut [Changed<'_>], now: Time) {
     let newest = changed
         .iter()
@@ -262,10 +263,10 @@ fn keep_latest(changed: &mut [Changed<'_>], now: Time) {
     }
 }
 
-/// When one of the newest is taken off a list of fixed length, an older one comes back at its far
-/// end. Such are remembered and not told: at most as many as were taken off, all over, all from
-/// before we watched, all older than what we knew. An item of a feed may say nothing of its state:
-/// its place alone shows that it is past.
+/// Suppresses old items that reappear at the end of a fixed-length list after newer ones were
+/// removed from it. They are stored without events if there are at most as many of them as were
+/// removed, all are over, all predate our first poll, and all are older than what was known. A feed
+/// item may not state its status: its position alone shows that it is past.
 fn suppress_resurfaced(
     db: &Connection,
     message: &Record,
@@ -299,7 +300,8 @@ fn suppress_resurfaced(
             .into_iter()
             .partition(|key| listed.contains(key));
         let past = changed.iter().filter(|changed| is_past(changed)).count();
-        // Every known one that is still listed is newer, or this is no far end.
+        // Every known item that is still listed is newer; otherwise this is not the end of the
+        // list.
         let known = listed.len() - changed.iter().filter(|changed| changed.is_new).count();
         let of_others =
             message.snapshot.incidents.iter().filter(|incident| incident.kind != kind).count();
@@ -313,8 +315,8 @@ fn suppress_resurfaced(
     Ok(())
 }
 
-/// Brings the news of all incidents into the order of their times, those of one incident in its own
-/// order, and stores them.
+/// Stores the new events of all incidents, ordered by time; events of one incident keep their
+/// order. Returns the number emitted.
 fn emit(
     numbering: &mut Numbering<'_>,
     message: &Record,
@@ -351,19 +353,20 @@ fn emit(
     Ok(emitted)
 }
 
-/// When the next window of a maintenance begins or ends.
+/// Returns when the next maintenance window begins or ends.
 fn window_at(open: &[Open], after: Time) -> Option<Time> {
     windows::next(open.iter().map(|open| (open.kind, open.window.0, open.window.1)), after)
 }
 
-/// What the next poll starts from, and whether an incident is open or a maintenance under way.
+/// Returns what the next poll starts from, and whether an incident is open or a maintenance is in
+/// progress.
 fn known_now(open: Vec<Open>, state: &ProviderState, version: Option<Time>) -> (Known, bool) {
     let active = open.iter().any(|open| keeps_active(open.kind, open.status));
     let open = open.into_iter().map(|open| (open.kind, open.native_id)).collect();
     (Known { open, version: version.or(state.complete_version), baseline: true }, active)
 }
 
-/// Whether an open item makes its provider be polled more often.
+/// Whether an open item raises its provider's poll frequency.
 pub(super) fn keeps_active(kind: Kind, status: Status) -> bool {
     match kind {
         Kind::Maintenance => matches!(status, Status::InProgress | Status::Verifying),

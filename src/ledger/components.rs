@@ -1,4 +1,4 @@
-//! Component states compared with those seen before.
+//! Compares component states with the stored ones and emits the changes.
 
 use std::collections::HashSet;
 
@@ -18,19 +18,21 @@ use crate::event::{
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Where and when components were seen.
+/// The poll in which components were observed.
 #[derive(Clone, Copy)]
 pub(super) struct Observation<'a> {
     pub(super) provider: &'a Provider,
     pub(super) source: &'a str,
-    /// The page for people.
+    /// The human-readable page.
     pub(super) page: Option<&'a str>,
     pub(super) now: Time,
 }
 
-/// Compares component states. The first sight of a component is only remembered; a missing one
-/// means nothing. `compared` is the digest of the list those known were last compared with; `moved`:
-/// all ids of the page may have changed, so what is not listed is not there any more.
+/// Compares component states and returns the number of events emitted.
+///
+/// A component seen for the first time is only stored; a missing one has no meaning. `compared` is
+/// the digest of the last list that was compared. If `moved`, all ids of the page may have changed,
+/// so unlisted components are absent.
 pub(super) fn components(
     numbering: &mut Numbering<'_>,
     message: &Record,
@@ -47,7 +49,7 @@ pub(super) fn components(
     let now = message.observed_at;
     let digest = digest(&snapshot.components);
     if compared == Some(digest) {
-        // As nearly always: the long list of those known is not even read.
+        // The common case: skip reading the long list of stored components.
         return Ok(0);
     }
     let mut known = store::components(db, &provider.id)?;
@@ -125,7 +127,7 @@ pub(super) fn components(
     Ok(events)
 }
 
-/// Of what is compared: which components there are, in which state.
+/// Computes a digest of the compared fields: which components exist, and in which state.
 fn digest(components: &[Component]) -> u128 {
     let mut hasher = Xxh3::new();
     for Component { id, name, group, status } in components {
@@ -137,7 +139,7 @@ fn digest(components: &[Component]) -> u128 {
     hasher.digest128()
 }
 
-/// A component in a new state that is not reported, or not yet.
+/// Returns the stored state of a component whose new status is not reported, or not yet.
 fn seen_again(
     component: &Component,
     before: &ComponentState,
@@ -149,7 +151,7 @@ fn seen_again(
     new
 }
 
-/// The change of a component to the state it is in, seen first at `at`.
+/// Returns the event for a component's change to its current state, first seen at `at`.
 pub(super) fn change_of(
     observation: Observation<'_>,
     key: &str,

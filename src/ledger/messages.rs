@@ -1,4 +1,4 @@
-//! What can be asked of the ledger, and what it answers. Requests are imperative, facts past.
+//! The ledger's messages. Requests are named in the imperative, facts in the past tense.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,101 +16,104 @@ use crate::sink::Cursor;
 use crate::snapshot::Snapshot;
 use crate::source::Known;
 
-/// Which source reads a provider, and where its first document is.
+/// The source that reads a provider and the URL of its first document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// The source's name.
     pub source: String,
-    /// The source's version when its checkpoint was made.
+    /// The source's version when the checkpoint was written.
     pub version: u32,
     /// The first document.
     pub document_url: Url,
 }
 
-/// A document that may change while the first one does not, as it was last read.
+/// The state of a sidecar document: one that can change while the provider's first document stays
+/// the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sidecar {
-    /// Where it is.
+    /// The document's URL.
     pub url: Url,
     /// For the next conditional request.
     pub validators: Validators,
-    /// Of its body.
+    /// Hash of the last body.
     pub body_hash: u128,
 }
 
-/// Where a poller stands: survives a restart.
+/// A poller's position, persisted across restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checkpoint {
-    /// `None`: to be recognised.
+    /// The source and its document; `None` if the source has not been detected yet.
     pub binding: Option<Binding>,
     /// For the next conditional request.
     pub validators: Validators,
-    /// Of the last body that was read in full and recorded.
+    /// Hash of the last body that was read in full and recorded.
     pub body_hash: Option<u128>,
-    /// Documents to be asked for while the first one stays the same.
+    /// Sidecar documents to request while the first document is unchanged.
     pub companions: Vec<Sidecar>,
-    /// When the page last answered with its body, asked in full or changed.
+    /// When the page last answered with a full body, either because it was requested
+    /// unconditionally or because it had changed.
     pub full_at: Option<Time>,
-    /// When its server last said "not modified" of a page that had changed. Recorded only where the
-    /// snapshot it comes with brings something new.
+    /// When the server last answered "not modified" although the page had changed. Persisted only
+    /// together with a snapshot that contains something new.
     pub false_304_at: Option<Time>,
-    /// Until when the page is asked for in full because of that; recorded likewise.
+    /// Requests are unconditional until this time because of a false 304. Persisted under the same
+    /// condition.
     pub unconditional_until: Option<Time>,
     /// When the next poll is due.
     pub next_poll_at: Option<Time>,
-    /// Not before this; the host asked for it.
+    /// No poll before this time, as requested by the host.
     pub retry_until: Option<Time>,
-    /// Failed polls in a row.
+    /// Consecutive failed polls.
     pub failures: u32,
 }
 
-/// A provider at the start: its checkpoint and what decides which documents are needed.
+/// A provider's state at startup: its checkpoint and what determines which documents are needed.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
-    /// Where its poller stands.
+    /// The poller's position.
     pub checkpoint: Checkpoint,
-    /// What is open and how far details were read.
+    /// Open items, and how far incident details have been read.
     pub known: Known,
     /// Whether an incident is open or a maintenance under way.
     pub active: bool,
-    /// When the next window of an open maintenance begins or ends, as far as the last good poll
-    /// knew: from then on the same document may say something else.
+    /// When the next window of an open maintenance begins or ends, as of the last successful poll.
+    /// From then on the same document can mean something else.
     pub window_at: Option<Time>,
-    /// Times the process died while reading this provider's document, in a row.
+    /// Consecutive process deaths while reading this provider's document.
     pub deaths: u32,
-    /// Not to be read before this: its document killed the process.
+    /// The provider is not read before this time because its document killed the process.
     pub quarantined_until: Option<Time>,
-    /// How often its host lets it be polled, where that is less often than was asked for.
+    /// The effective interval, if the host allows only a longer one than configured.
     pub real_interval: Option<std::time::Duration>,
-    /// All components of its page, where its filter names some and the page is known to list all it
-    /// has.
+    /// All components of the page, if the provider's filter names components and the page is known
+    /// to list all of them.
     pub components: Vec<Component>,
 }
 
-/// Declares the providers of the configuration; the others are kept but no longer watched.
+/// Declares the configured providers. Others are kept but no longer watched.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Vec<Loaded>, LedgerError>")]
 pub struct Watch {
-    /// In the order of the answer.
+    /// The providers; the reply has the same order.
     pub providers: Vec<Arc<Provider>>,
     /// Providers whose document was being read when the process died.
     pub died: Vec<String>,
-    /// By id, for those whose host cannot be polled as often as was asked for: how often it can.
+    /// Effective interval by provider id, for hosts that cannot be polled as often as configured.
     pub real_intervals: HashMap<String, std::time::Duration>,
 }
 
-/// A poller of this generation takes over; from now on results of older ones are refused. Answers
-/// where it stands.
+/// Registers a new poller generation: results of older generations are refused from now on. Returns
+/// the provider's state.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Loaded, LedgerError>")]
 pub struct Resume {
     /// The provider.
     pub provider: Arc<Provider>,
-    /// The generation of its new poller.
+    /// The generation of the new poller.
     pub generation: u64,
 }
 
-/// The result of a poll that brought something.
+/// The result of a poll that returned a new document.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Recorded, LedgerError>")]
 pub struct Record {
@@ -118,25 +121,25 @@ pub struct Record {
     pub provider: Arc<Provider>,
     /// Of the poller.
     pub generation: u64,
-    /// What the poll says.
+    /// The parsed page.
     pub snapshot: Box<Snapshot>,
-    /// Where the poller stands once this is recorded.
+    /// The poller's checkpoint after this result is recorded.
     pub checkpoint: Checkpoint,
-    /// Whether every detail asked for was read.
+    /// Whether every requested detail document was read.
     pub complete: bool,
     /// When the documents were fetched.
     pub observed_at: Time,
 }
 
 impl Record {
-    /// The source that read it.
+    /// Returns the name of the source that read the page.
     #[must_use]
     pub fn source(&self) -> &str {
         self.checkpoint.binding.as_ref().map_or("unknown", |binding| binding.source.as_str())
     }
 
-    /// The result with every maintenance where its window says at the time of observation; itself
-    /// where they all stand there already.
+    /// Returns the record with each maintenance in the status its window implies at the time of
+    /// observation; borrows if nothing changes.
     pub(super) fn settled(&self) -> Cow<'_, Self> {
         if self.snapshot.is_settled(self.observed_at) {
             return Cow::Borrowed(self);
@@ -147,47 +150,48 @@ impl Record {
     }
 }
 
-/// What became of a [`Record`].
+/// The outcome of a [`Record`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
-    /// How it was judged.
+    /// The verdict on the snapshot.
     pub verdict: Verdict,
-    /// Events that are told.
+    /// Number of events emitted.
     pub events: usize,
-    /// What decides which documents are needed next time.
+    /// What determines which documents are needed for the next poll.
     pub known: Known,
     /// Whether an incident is open or a maintenance under way.
     pub active: bool,
-    /// When the next window of an open maintenance begins or ends: from then on the same document
-    /// may say something else.
+    /// When the next window of an open maintenance begins or ends. From then on the same document
+    /// can mean something else.
     pub window_at: Option<Time>,
-    /// Something is missing and has to be missing twice to count: the next poll must not be
-    /// conditional.
+    /// Something is missing and must be missing twice to count: the next poll must be
+    /// unconditional.
     pub recheck: bool,
 }
 
-/// How a snapshot was judged.
+/// The verdict on a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The first good poll of the provider.
+    /// The provider's first successful poll.
     Baseline,
-    /// Something is new.
+    /// The snapshot contains something new.
     Changed,
-    /// Nothing is.
+    /// The snapshot contains nothing new.
     Same,
-    /// Older than what is known: nothing was taken from it, the checkpoint stays.
+    /// The snapshot is older than the stored state: it was discarded and the checkpoint is
+    /// unchanged.
     Stale,
-    /// Another customer's page: nothing was taken from it, the poll failed.
+    /// The snapshot belongs to another customer's page: it was discarded and the poll counts as
+    /// failed.
     WrongTenant {
-        /// The page id pinned.
+        /// The pinned page id.
         expected: String,
-        /// The one answered.
+        /// The page id in the response.
         found: String,
     },
 }
 
-/// A poll that brought the same as before. Kept in memory and written in batches: losing one costs
-/// a request.
+/// An unchanged poll. Buffered in memory and written in batches: losing one costs a single request.
 #[derive(Debug)]
 pub struct Unchanged {
     /// The provider.
@@ -196,16 +200,16 @@ pub struct Unchanged {
     pub generation: u64,
     /// When.
     pub at: Time,
-    /// When the next one is due.
+    /// When the next poll is due.
     pub next_poll_at: Time,
-    /// Validators the answer itself carried.
+    /// Validators from the response.
     pub validators: Option<Validators>,
-    /// Whether the page was asked for in full, to see whether its validators mean something.
+    /// Whether the request was unconditional, to check that the page's validators work.
     pub full: bool,
 }
 
 impl Unchanged {
-    /// With what an earlier note says that is not written yet.
+    /// Merges in the fields of an earlier hint that has not been written yet.
     pub(super) fn keeping(mut self, earlier: Option<&Self>) -> Self {
         if let Some(earlier) = earlier {
             self.full |= earlier.full;
@@ -215,14 +219,14 @@ impl Unchanged {
     }
 }
 
-/// Where pollers leave their [`Unchanged`], the last one of each provider. The ledger looks here
-/// every second and before it takes anything else of a provider: a message each would wake its
-/// thread at every poll, which costs more than the poll.
+/// Where pollers leave their latest [`Unchanged`], one per provider. The ledger drains it every
+/// second and before it handles any other message of a provider: one actor message per poll would
+/// wake the ledger's thread each time, which costs more than the poll itself.
 #[derive(Debug, Clone, Default, Message)]
 #[rtype(result = "()")]
 pub(super) struct Hints(pub(super) Arc<Mutex<HashMap<String, Unchanged>>>);
 
-/// What the pollers see of the network, for the ledger to judge.
+/// The pollers' view of the network, which the ledger evaluates.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub(super) struct Attach(pub(super) Network);
@@ -237,19 +241,19 @@ pub struct Failed {
     pub generation: u64,
     /// When.
     pub at: Time,
-    /// The kind of failure, one word.
+    /// The kind of failure, as one word.
     pub kind: String,
-    /// What happened, for a person.
+    /// What happened, in human-readable form.
     pub reason: String,
     /// When the next poll is due.
     pub next_poll_at: Time,
-    /// Not before this; the host asked for it.
+    /// No poll before this time, as requested by the host.
     pub retry_until: Option<Time>,
-    /// Who asked for that, for a person.
+    /// Who asked for the delay, in human-readable form.
     pub asked_by: Option<String>,
-    /// Failed polls in a row, this one included.
+    /// Consecutive failed polls, including this one.
     pub failures: u32,
-    /// What was answered could not be read: the next request must not be conditional.
+    /// The response could not be parsed: the next request must be unconditional.
     pub forget_validators: bool,
 }
 
@@ -263,57 +267,57 @@ pub struct Restarted {
     pub cause: String,
     /// When.
     pub at: Time,
-    /// Whether it went over the restart intensity.
+    /// Whether it exceeded the restart intensity.
     pub parked: bool,
 }
 
-/// A sink exists; answers its cursor. One never seen starts behind the newest event, in a new
-/// ledger at the first.
+/// Registers a sink and returns its cursor. A new sink starts after the newest event, or at the
+/// first event of a new ledger.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Cursor, LedgerError>")]
 pub struct AddSink {
     /// Its id.
     pub id: String,
-    /// Is told of new events.
+    /// Receives a [`Wake`] when there are new events.
     pub nudge: actix::Recipient<Wake>,
 }
 
-/// A sink has delivered up to its cursor.
+/// A sink has delivered all events up to its cursor.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), LedgerError>")]
 pub struct Delivered {
     /// The sink.
     pub id: String,
-    /// How far.
+    /// The new cursor.
     pub cursor: Cursor,
 }
 
-/// A sink is down, or up again.
+/// A sink went down or recovered.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SinkHealth {
     /// The sink.
     pub id: String,
-    /// Why it is down; `None`: it is up.
+    /// Why the sink is down; `None` if it is up.
     pub trouble: Option<String>,
 }
 
-/// When a provider was last read that is still fresh; `None`: none is.
+/// Returns when any provider that is still fresh was last read; `None` if none is fresh.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<Option<std::time::Instant>, LedgerError>")]
 pub struct LastRead;
 
-/// There is something new; may be lost.
+/// There are new events. Delivery is best-effort.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Wake;
 
-/// Panics: what the chaos command and the tests do to it.
+/// Makes the actor panic. Used by the chaos command and by tests.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Crash;
 
-/// Writes what is held back, before the end.
+/// Writes everything that is still buffered, before shutdown.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), LedgerError>")]
 pub struct Flush;

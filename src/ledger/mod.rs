@@ -1,14 +1,18 @@
-//! The ledger: the dedup actor and its embedded database. Every event once, in one sequence.
+//! The ledger: deduplicates poll results, numbers events and stores both in SQLite.
 //!
 //! * [`actor`] is the only writer. It groups the results of many pollers into one transaction.
-//! * [`reconcile`] is the pure heart: what is known and what a snapshot says in, what is new out.
-//! * `commit` carries one poll's result through reconciliation into the transaction.
-//! * `adopt` takes over what the event log holds beyond a database that was restored or begun anew.
-//! * [`ScratchLedger`] is the same without an actor and a clock, for a recording that is played again.
-//! * `store` and `migrate` hold the SQL; [`Reader`] is for everybody else, while `run` is writing.
+//! * [`reconcile`] is the pure core: it compares the stored state of one incident with a snapshot
+//!   and returns the new events.
+//! * `commit` applies one poll result: it runs reconciliation and writes the outcome to the open
+//!   transaction.
+//! * `recovery` imports events from the event log after the database was restored or recreated.
+//! * [`ScratchLedger`] is an in-process ledger without an actor or a clock, for replaying
+//!   recordings.
+//! * `store` and `migrate` contain the SQL. [`Reader`] gives other processes read access while
+//!   `run` is writing.
 //!
-//! Promises: events, what was seen and the checkpoint change in one transaction; `seq` has no gap;
-//! an unchanged poll writes nothing but its time, and that in batches.
+//! Guarantees: events, seen versions and checkpoints change in one transaction; `seq` has no gaps;
+//! an unchanged poll writes only its time, in batches.
 
 pub mod abandoned;
 mod absence;

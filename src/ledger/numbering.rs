@@ -1,4 +1,4 @@
-//! Where a draft becomes an event: its number, its line, its row.
+//! Turns drafts into events: assigns the sequence number, serializes the line and inserts the row.
 
 use rusqlite::Connection;
 
@@ -9,9 +9,10 @@ use crate::event::{Draft, EventId, StatusEvent, Time};
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// A change whose id is in use is tried under so many others: more than any count is ever lost.
+/// Maximum number of alternative ids tried for a change whose id is taken: more than any lost
+/// counter could be off by.
 const MOST_AGAIN: u32 = 10_000;
-/// Whom an event is about.
+/// The provider an event is about.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) id: &'a str,
@@ -19,20 +20,20 @@ pub(super) struct Subject<'a> {
 }
 
 impl Subject<'static> {
-    /// This program itself.
+    /// The program itself.
     pub(super) const OURSELVES: Self = Self { id: OURSELVES, name: OURSELVES };
 }
 
-/// Numbers events within a transaction.
+/// Assigns sequence numbers within a transaction.
 pub(super) struct Numbering<'a> {
     pub(super) db: &'a Connection,
-    /// The newest number given.
+    /// The last assigned number.
     pub(super) seq: u64,
-    /// Events decided to be new under ids that are in use: a defect, warned of after the commit.
+    /// New events whose id was already taken: a bug, reported after the commit.
     pub(super) dropped: Vec<Dropped>,
 }
 
-/// An event that was decided to be new and was not reported, because its id is in use.
+/// An event that was judged new but not emitted because its id was already taken.
 #[derive(Debug)]
 pub(super) struct Dropped {
     provider: String,
@@ -41,7 +42,7 @@ pub(super) struct Dropped {
 }
 
 impl Dropped {
-    /// Warns of it.
+    /// Logs a warning.
     pub(super) fn warn(&self) {
         let Self { provider, id, title } = self;
         tracing::warn!(
@@ -54,16 +55,16 @@ impl Dropped {
 }
 
 impl<'a> Numbering<'a> {
-    /// Goes on behind `seq`.
+    /// Continues after `seq`.
     pub(super) const fn new(db: &'a Connection, seq: u64) -> Self {
         Self { db, seq, dropped: Vec::new() }
     }
 
-    /// Stores the event of `draft` unless it is known. Returns whether it is told.
+    /// Stores the event of `draft` unless it is known. Returns whether it is emitted.
     ///
-    /// A change is always new: whoever made the draft saw the state change within this transaction.
-    /// Should its id be in use nevertheless, it gets another one. What was written is known by its
-    /// words: it may have been taken over from the event log; otherwise the drop is counted.
+    /// A change is always new: the caller saw the state change within this transaction, so if its
+    /// id is taken, it gets another one. A written update is identified by its content: it may have
+    /// been imported from the event log; otherwise the drop is counted.
     pub(super) fn store(
         &mut self,
         provider: &Provider,
@@ -76,7 +77,7 @@ impl<'a> Numbering<'a> {
         self.store_of(subject, source, draft, suppressed_by, now)
     }
 
-    /// The same, of one that need not be a provider of the configuration.
+    /// Like [`Self::store`], for a subject that need not be a configured provider.
     pub(super) fn store_of(
         &mut self,
         provider: Subject<'_>,
@@ -116,7 +117,7 @@ impl<'a> Numbering<'a> {
         Ok(new)
     }
 
-    /// Gives a change whose id is in use the first one that is free.
+    /// Gives a change whose id is taken the first free alternative.
     fn make_unique(&self, draft: &mut Draft) -> Sql<()> {
         let id = draft.id;
         for n in 2..MOST_AGAIN {
@@ -133,7 +134,7 @@ impl<'a> Numbering<'a> {
     }
 }
 
-/// The one place where a draft becomes an event.
+/// Builds the event. This is the only place where a draft becomes an event.
 fn number(
     provider: Subject<'_>,
     source: &str,

@@ -1,4 +1,4 @@
-//! What is told of a provider itself: that it cannot be read, can be again, or has moved.
+//! Events about a provider itself: it cannot be read, it can be read again, or its page has moved.
 
 use rusqlite::{Connection, params};
 
@@ -12,17 +12,17 @@ use crate::event::{
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// A page that changes its ids again within this time goes back and forth: that is reported once.
+/// A page that changes its ids again within this time is flapping, which is reported once.
 const FLAP_WINDOW: chrono::Duration = chrono::Duration::hours(24);
 
-/// Why a page whose ids changed so often without an event is suspect, in words for a person.
+/// Describes a page whose ids keep changing; `None` if they do not.
 pub(super) fn flapping(silent_moves: Option<u32>) -> Option<String> {
     silent_moves.filter(|moves| *moves > 1).map(|moves| {
         format!("its ids change back and forth: {moves} times since that was last reported")
     })
 }
 
-/// Pages whose ids have not changed for so long are calm again.
+/// Clears the flapping state of pages whose ids have been stable for [`FLAP_WINDOW`].
 pub(super) fn forget_flapping(db: &Connection, now: Time) -> Sql<()> {
     let long_ago = now.checked_sub_signed(FLAP_WINDOW).unwrap_or(Time::MIN_UTC);
     db.execute(
@@ -32,8 +32,8 @@ pub(super) fn forget_flapping(db: &Connection, now: Time) -> Sql<()> {
     Ok(())
 }
 
-/// Reports that all ids of a page have changed, with the evidence; of one that keeps changing them,
-/// once until it has been calm for a day.
+/// Emits an event when all ids of a page have changed, with the evidence. A flapping page is
+/// reported once until it has been stable for a day.
 pub(super) fn emit_move(
     numbering: &mut Numbering<'_>,
     message: &Record,
@@ -90,7 +90,7 @@ pub(super) fn emit_move(
     numbering.store(provider, to, draft, None, now)
 }
 
-/// Tells that a provider cannot be read any more, or can again.
+/// Emits an event when a provider becomes unreachable or reachable again.
 pub(super) fn reachability(
     numbering: &mut Numbering<'_>,
     provider: &Provider,

@@ -1,6 +1,6 @@
-//! The pure heart of the ledger: what is known of one incident and what a snapshot says of it in,
-//! what is new out. Depends on its arguments alone; the rules are those of the contract and of how
-//! platforms really behave, each named where it is applied.
+//! The pure core of the ledger: compares the stored state of one incident with a snapshot and
+//! returns the new events. It depends only on its arguments. The rules come from the contract and
+//! from how platforms behave in practice; each is explained where it is applied.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,11 @@ use crate::event::{
 use crate::snapshot::{Basis, Incident, Update, UpdateId};
 use crate::text::cut;
 
-/// Bytes of a message in an event. A longer text is compared whole and shown cut.
+/// Maximum size of a message in an event, in bytes. Longer texts are compared in full and truncated
+/// for display.
 const MAX_MESSAGE: usize = 16 * 1024;
 
-/// What the ledger remembers of an incident.
+/// The stored state of an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemState {
     /// The native id.
@@ -35,82 +36,83 @@ pub struct ItemState {
     pub scheduled_for: Option<Time>,
     /// As last seen.
     pub scheduled_until: Option<Time>,
-    /// Of everything seen: equal means nothing is new.
+    /// Digest of all fields: an equal digest means nothing is new.
     pub digest: u128,
-    /// The newest time any of its updates carried.
+    /// The newest time of any of its updates.
     pub newest_at: Option<Time>,
-    /// Listed and not over.
+    /// Whether it is listed and not over.
     pub open: bool,
-    /// Successful documents in a row that should have listed it and did not.
+    /// Consecutive successful documents that should have listed it and did not.
     pub missing: u32,
     /// As last told.
     pub emitted_status: Option<Status>,
     /// As last told.
     pub emitted_impact: Option<Impact>,
-    /// Changes told that no update announced: makes their ids different.
+    /// Number of changes emitted that no update announced. Part of their ids, so that each is
+    /// distinct.
     pub changes: u32,
-    /// The update last seen, where the document shows the latest alone.
+    /// The last update seen, if the document shows only the latest one.
     pub latest: Option<Latest>,
 }
 
-/// The update last seen of an incident whose document shows the latest alone.
+/// The last update seen of an incident whose document shows only the latest one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Latest {
-    /// The `update_id` it was told under.
+    /// The `update_id` it was emitted under.
     pub id: String,
     /// Its time.
     pub at: Option<Time>,
-    /// Its newest revision.
+    /// Its latest revision.
     pub revision: u32,
 }
 
-/// One version of an update, seen before.
+/// A version of an update that has been seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenVersion {
-    /// Of the update.
+    /// The update's key.
     pub update: UpdateKey,
-    /// What it said.
+    /// Fingerprint of its content.
     pub fingerprint: Fingerprint,
-    /// Which version that was.
+    /// Its revision number.
     pub revision: u32,
-    /// When the platform says it was edited.
+    /// The platform's edit time.
     pub edited_at: Option<Time>,
 }
 
-/// What decides about one incident beside itself.
+/// Inputs to [`reconcile`] that are not part of the incident itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The provider's id.
     pub provider: &'a str,
     /// When the documents were fetched.
     pub now: Time,
-    /// `Some`: this is the provider's first good poll, told as the setting says.
+    /// `Some` on the provider's first successful poll: which events to emit.
     pub first_run: Option<FirstRun>,
-    /// When the provider was first read: what was published before is backfill.
+    /// When the provider was first read. Anything published earlier is backfill.
     pub watched_since: Time,
-    /// The list of past incidents is read for the first time: what ended before `watched_since` is
-    /// not news.
+    /// Whether the list of past incidents is read for the first time: what ended before
+    /// `watched_since` is not new.
     pub first_history: bool,
-    /// Which of the incident's updates, by their place, were reported or remembered under another id
-    /// of it; none where it has had but one.
+    /// By position, which of the incident's updates were already reported or stored under another
+    /// id of the incident. Empty if it has had only one id.
     pub reported: &'a [bool],
-    /// The documents are read by another version of the source than before: what differs in a known
-    /// update, and is not dated as an edit, was read anew and not written anew.
+    /// Whether the documents are read by a different version of the source than before. A
+    /// difference in a known update without a newer edit time is then a parser change, not an edit.
     pub reread: bool,
 }
 
-/// What became of one incident.
+/// The outcome for one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconciled {
-    /// To be stored; what was told is filled in once events are in order.
+    /// The state to store. The emitted status and impact are set once events are ordered.
     pub item: ItemState,
-    /// Versions to be remembered.
+    /// Update versions to store.
     pub seen: Vec<SeenVersion>,
-    /// What is new, oldest first.
+    /// New events, oldest first.
     pub drafts: Vec<Draft>,
 }
 
-/// A digest of everything an incident says: equal digests need no further look.
+/// Computes a digest of all fields of an incident. Equal digests need no further comparison.
 #[must_use]
 pub fn digest(incident: &Incident) -> u128 {
     let mut hasher = Xxh3::new();
@@ -149,7 +151,7 @@ pub fn digest(incident: &Incident) -> u128 {
     hasher.digest128()
 }
 
-/// Compares one incident with what is known of it.
+/// Compares an incident with its stored state.
 #[must_use]
 pub fn reconcile(
     known: Option<&ItemState>,
@@ -199,9 +201,8 @@ pub fn reconcile(
     outcome
 }
 
-/// Many documents do not say any more how bad an incident was once it is over: then it was as bad
-/// as it was last known to be. The digest stays that of the document, and no identity depends on
-/// the impact.
+/// Keeps the last known impact of an incident that is over, because many documents stop stating it
+/// then. The digest remains that of the document, and no identity depends on the impact.
 fn keep_impact(outcome: &mut Reconciled, known: &ItemState, incident: &Incident) {
     if incident.status.is_over() && incident.impact == Impact::Unknown {
         outcome.item.impact = known.impact;
@@ -209,10 +210,11 @@ fn keep_impact(outcome: &mut Reconciled, known: &ItemState, incident: &Incident)
     }
 }
 
-/// Not every platform gives its updates a status: that an incident is over, or a maintenance has
-/// begun, may stand beside them. Then its newest update, if it is news, says so; if it is not, or
-/// was only edited, that is told by itself. The words an update is recognised by stay its own, so that nothing is told again
-/// when the next one follows.
+/// Adds the end of an incident or the start of a maintenance where no update states it.
+///
+/// Not every platform gives its updates a status. If the newest update is new, it takes the
+/// incident's status; if it is not, or was only edited, the change becomes an event of its own. The
+/// update's identity is unchanged, so nothing is emitted twice when the next update follows.
 fn conclude(
     outcome: &mut Reconciled,
     known: Option<&ItemState>,
@@ -256,26 +258,27 @@ fn conclude(
     }
 }
 
-/// What is told of an incident after its end does not reopen it: an edit of an old update, or one
-/// that was added behind the end, carries the end as its status.
+/// Keeps an incident that is over from being reopened: an edit of an old update, or an update added
+/// after the end, carries the final status.
 fn keep_end(outcome: &mut Reconciled, known: Option<&ItemState>, incident: &Incident) {
     let ended = incident.status.is_over() && known.is_some_and(|known| known.status.is_over());
     let reopening = outcome.drafts.iter_mut().filter(|draft| ended && !draft.status.is_over());
     reopening.for_each(|draft| draft.status = incident.status);
 }
 
-/// Whether an incident without any update is over or only announced before we watched: not news.
+/// Whether an incident without updates was already over before the provider was watched, and
+/// therefore is not new.
 fn is_past(incident: &Incident, context: Context<'_>) -> bool {
     incident.status.is_over() && context.first_history
 }
 
-/// The newest time that any of its updates carries and that is not in the future.
+/// Returns the newest time of any of its updates that is not in the future.
 fn newest_time(incident: &Incident, now: Time) -> Option<Time> {
     let times = incident.updates.iter().flat_map(|update| [update.published_at, update.edited_at]);
     times.filter_map(|time| plausible(time, now)).max()
 }
 
-/// What will be known of the incident after this poll.
+/// Returns the state to store after this poll.
 fn remember(known: Option<&ItemState>, incident: &Incident, now: Time) -> ItemState {
     ItemState {
         native_id: incident.id.clone(),
@@ -297,7 +300,7 @@ fn remember(known: Option<&ItemState>, incident: &Incident, now: Time) -> ItemSt
     }
 }
 
-/// An update that is known from another id of its incident: not news under this one.
+/// Stores an update that is already known under another id of its incident, without an event.
 fn remember_update(
     outcome: &mut Reconciled,
     key: IncidentKey,
@@ -317,7 +320,7 @@ fn remember_update(
     }
 }
 
-/// Key and fingerprint of the version of an update that is listed now.
+/// Returns the key and fingerprint of an update as currently listed.
 pub(super) fn version(key: IncidentKey, update: &Update) -> (UpdateKey, Fingerprint) {
     let Recognized { key, fingerprint, .. } = recognize(key, update);
     (key, fingerprint)
@@ -338,7 +341,7 @@ fn judge_update(
         return;
     }
     let edited_at = update.edited_at;
-    // Another title is more than another reading.
+    // A changed title is a real change, not a parser difference.
     let context = Context {
         reread: context.reread && known.is_none_or(|known| known.title == incident.title),
         ..context
@@ -364,13 +367,14 @@ fn judge_update(
             return;
         }
     }
-    // A time in the future that was believed once would make every later edit a stale one.
+    // An edit time in the future must not make every later edit look stale.
     let mut late = versions()
         .any(|seen| edited_at.is_some() && plausible(seen.edited_at, context.now) > edited_at);
     let mut revision = latest.unwrap_or(0) + 1;
     let mut emitted_id = shown;
     if update.id == UpdateId::Latest {
-        // The document shows one update an incident: time tells a new one from an edit of the last.
+        // The document shows one update per incident: its time distinguishes a new update from an
+        // edit.
         let at = update.published_at;
         match &outcome.item.latest {
             Some(last) if at.is_some() && plausible(last.at, context.now) > at => late = true,
@@ -385,8 +389,8 @@ fn judge_update(
     }
     outcome.seen.push(SeenVersion { update: update_key, fingerprint, revision, edited_at });
     if late {
-        // An older text than the one known: a stale replica answered; or one that was read anew.
-        // Remembered, never told.
+        // An older text than the stored one comes from a stale replica, or from a parser change.
+        // Store it without an event.
         return;
     }
     outcome.drafts.push(Draft {
@@ -403,9 +407,9 @@ fn judge_update(
     });
 }
 
-/// Whether an update that is recognised by its time is a known one under another time or place: the
-/// same words were seen at a time at which the document has no update any more, or at another place
-/// of the same time at which it has other words now.
+/// Whether an update identified by its time is a known one at a different time or position: the
+/// same text was seen at a time at which the document has no update any more, or at another
+/// position of the same time that has a different text now.
 fn was_moved(
     key: IncidentKey,
     seen: &[SeenVersion],
@@ -432,14 +436,15 @@ fn was_moved(
     })
 }
 
-/// Feeds that give an update's minute alone mean any moment of it.
+/// Returns the latest instant the update's time can mean: feeds that give only minutes mean any
+/// second within the minute.
 fn latest_possible(update: &Update, at: Time) -> Time {
     let minute_only =
         matches!(update.id, UpdateId::Timed(..)) && at.timestamp_millis() % 60_000 == 0;
     if minute_only { at + chrono::Duration::seconds(59) } else { at }
 }
 
-/// The part of an event that the incident gives to each of its updates.
+/// Returns a draft with the fields that all updates of the incident share.
 fn draft(incident: &Incident, context: Context<'_>) -> Draft {
     let id = crate::event::EventId([0; 16]);
     Draft {
@@ -454,7 +459,7 @@ fn draft(incident: &Incident, context: Context<'_>) -> Draft {
     }
 }
 
-/// An event for a change that no update announced.
+/// Returns an event for a change that no update announced.
 fn change(
     key: IncidentKey,
     incident: &Incident,
@@ -477,7 +482,8 @@ fn change(
     }
 }
 
-/// The end was reported because the incident had left a list that is whole; now it is listed again.
+/// Returns an event that reopens an incident whose end was reported because it had left a complete
+/// list, and which is listed again.
 fn back_from_its_end(
     item: &mut ItemState,
     known: &ItemState,
@@ -496,8 +502,9 @@ fn back_from_its_end(
     Some(change(key, incident, "status", &parts, context))
 }
 
-/// A status, impact or window that changed alone. The title and the components change by the
-/// hundred without meaning anything: they are stored and shown with the next event.
+/// Returns an event for a status, impact or maintenance window that changed without a new update.
+/// Titles and components change often without significance: they are stored and shown with the next
+/// event.
 fn silent_change(
     item: &mut ItemState,
     known: &ItemState,
@@ -510,7 +517,8 @@ fn silent_change(
     if let (Some(newest), Some(before)) = (newest, before)
         && newest < before
     {
-        // The newest update is missing: deleted, or a stale replica. Neither is news.
+        // The newest update is missing: it was deleted, or a stale replica answered. Neither is a
+        // new event.
         item.status = known.status;
         item.impact = known.impact;
         item.open = known.open;
@@ -523,7 +531,8 @@ fn silent_change(
             || known.status.is_over()
             || known.status == incident.status)
     {
-        // A newer parser understands more of what was there before: put right without an event.
+        // A newer parser extracts more from the same content: correct the stored state without an
+        // event.
         return None;
     }
     let count = known.changes.to_string();
@@ -561,8 +570,8 @@ fn silent_change(
     Some(draft)
 }
 
-/// What is told of an incident at the provider's first good poll. [`FirstRun::Latest`] is settled
-/// over all incidents by the caller.
+/// Selects the events to emit at the provider's first successful poll. The caller applies
+/// [`FirstRun::Latest`] across all incidents.
 fn first_run_drafts(
     mut drafts: Vec<Draft>,
     key: IncidentKey,
@@ -578,9 +587,9 @@ fn first_run_drafts(
         FirstRun::All => drafts,
         FirstRun::Latest => drafts.pop().into_iter().collect(),
         FirstRun::Active => {
-            // A maintenance that is only announced is shown by `status`; pages list them by the
-            // dozen. What is listed is open unless its status says that it is over: only a feed
-            // item that names no status may be anything, and is taken for past.
+            // Announced maintenances are shown by `status`; pages list dozens of them. A listed
+            // item is open unless its status says it is over; only a feed item without a status is
+            // ambiguous, and is treated as past.
             if incident.status.is_over()
                 || incident.status == Status::Scheduled
                 || incident.basis == Basis::Silent

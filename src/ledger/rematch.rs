@@ -1,10 +1,9 @@
-//! A page whose ids have changed: the same incidents under other ids, on the same platform or on
-//! another one.
+//! Matches incidents of a page whose ids have changed, on the same platform or a different one.
 //!
-//! An incident listed under an unknown id is matched to a known one: by the end of its link, by its
-//! title and the time it began, by its title and any time it carries, by its title within a day; in
-//! this order, so that the surest match of each is taken before a less sure one of another. Only
-//! what was matched counts as reported; how its updates are is the matter of `elsewhere`.
+//! An incident listed under an unknown id is matched to a known one by the last segment of its
+//! link, by title and start time, by title and any time it carries, then by title within a day. All
+//! incidents go through each step before the next, weaker one. Only matched incidents count as
+//! reported; how their updates are handled is up to `elsewhere`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,43 +15,44 @@ use super::store;
 use crate::event::{IncidentKey, Time};
 use crate::snapshot::Incident;
 
-/// Known items looked at: as many as a page may list.
+/// Maximum number of known items considered: as many as a page may list.
 const CANDIDATES: u32 = 5000;
 
-/// Of those with one title so many: pages call all they do "Maintenance".
+/// Maximum number considered per title: some pages title everything "Maintenance".
 const OF_ONE_TITLE: usize = 400;
 
-/// Two incidents of one title begin within this time of each other if they are one.
+/// Two incidents with the same title are the same only if they begin within this time of each
+/// other.
 const NEAR: chrono::Duration = chrono::Duration::hours(24);
 
-/// Some platforms write minutes alone: times that differ by less are the same.
+/// Some platforms give times in whole minutes: smaller differences are ignored.
 const SAME: chrono::Duration = chrono::Duration::seconds(60);
 
-/// With so few items an overlap says nothing.
+/// With fewer items than this, an overlap is not significant.
 const ENOUGH: usize = 3;
 
-/// Foreign page ids in a row after which the incidents of the page are asked whose it is: mix-ups
-/// of customers lasted for one poll each.
+/// Consecutive responses with a foreign page id after which the incidents decide whose page it is.
+/// Observed tenant mix-ups lasted for one poll.
 pub(super) const ANEW_AFTER: u32 = 3;
 
-/// A known item that may stand under another id now.
+/// A known item that may now be listed under another id.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) key: IncidentKey,
     pub(super) item: ItemState,
     pub(super) url: Option<String>,
     pub(super) began: Option<Time>,
-    /// Its incident stands under another id already.
+    /// Whether its incident is already listed under another id.
     pub(super) retired: bool,
 }
 
-/// What a known and a listed item have in common, the surest first.
+/// The evidence that a known and a listed item are the same, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Likeness {
     Link,
     Begin,
     Time,
-    /// Of title alone, within a day: not sure by itself.
+    /// Title alone, within a day: not certain by itself.
     Title,
 }
 
@@ -60,24 +60,24 @@ impl Likeness {
     const ALL: [Self; 4] = [Self::Link, Self::Begin, Self::Time, Self::Title];
 }
 
-/// What became of the ids.
+/// The result of matching ids.
 #[derive(Debug, Default)]
 pub(super) struct Rematch {
-    /// The former key of each incident listed under an id that was not known.
+    /// The former key of each incident listed under an unknown id.
     pub(super) matched: HashMap<IncidentKey, IncidentKey>,
-    /// Listed and not matched.
+    /// Number of listed incidents without a match.
     pub(super) unmatched: usize,
-    /// The page as a whole has other ids than when it was last read.
+    /// Whether the page as a whole uses other ids than at the last poll.
     pub(super) moved: bool,
-    /// Matches of which nothing is sure but the title.
+    /// Matches based on the title alone.
     unsure: HashSet<IncidentKey>,
-    /// The oldest time of anything known.
+    /// The oldest time of any known item.
     oldest: Option<Time>,
 }
 
 impl Rematch {
-    /// Whether an incident that was not matched lies beyond everything known: a list that reaches
-    /// further back than the former one.
+    /// Whether an unmatched incident is older than everything known: the list reaches further back
+    /// than the previous one.
     pub(super) fn is_deeper(&self, incident: &Incident) -> bool {
         let times = incident.updates.iter().filter_map(|update| update.published_at);
         let newest = times.chain(incident.started_at).chain(incident.scheduled_for).max();
@@ -85,25 +85,24 @@ impl Rematch {
     }
 }
 
-/// Whether so many ids have changed that the page may have moved: of the ids listed before nearly
-/// none is left.
+/// Whether the page may have moved: almost none of the previously listed ids is left.
 pub(super) fn ids_changed(listed: usize, still_listed: usize, listed_before: usize) -> bool {
     let least = listed.min(listed_before);
     least >= ENOUGH && still_listed * 5 < least
 }
 
-/// How many of the incidents listed are known under the id they have.
+/// How many of the listed incidents are known under their current id.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
-    /// All that are listed.
+    /// All listed incidents.
     pub(super) listed: usize,
-    /// Those that were listed under it when the page was last read.
+    /// Listed under the same id at the last poll.
     pub(super) still: usize,
-    /// Those that stood under another one meanwhile.
+    /// Listed under a different id in the meantime.
     pub(super) back: usize,
 }
 
-/// Looks whether the page has other ids than before, and which known incidents those listed are.
+/// Detects whether the page's ids have changed, and matches the listed incidents to known ones.
 pub(super) fn changed_ids(
     db: &Connection,
     provider: &str,
@@ -115,8 +114,8 @@ pub(super) fn changed_ids(
 ) -> rusqlite::Result<Rematch> {
     let back = known.back * 2 > known.listed;
     if !new_source && !back {
-        // The window known before is counted only where nearly nothing of this one is known: mostly
-        // it is not looked at.
+        // Count the previously known window only if almost nothing of this one is known; usually
+        // this is skipped.
         if known.still * 5 >= known.listed
             || !ids_changed(known.listed, known.still, store::listed_items(db, provider)?.len())
         {
@@ -128,7 +127,7 @@ pub(super) fn changed_ids(
     rematch.moved =
         new_source || back || (rematch.matched.len() + known.back) * 2 >= known.listed.min(before);
     if !rematch.moved {
-        // The window has rolled on while nobody looked. What is surely the same is so all the same.
+        // The window moved on between polls. Certain matches still hold.
         let Rematch { matched, unsure, .. } = &mut rematch;
         matched.retain(|key, _| !unsure.contains(key));
         warnings.push(Warning::RolledOn { listed: known.listed });
@@ -136,7 +135,7 @@ pub(super) fn changed_ids(
     Ok(rematch)
 }
 
-/// Matches the incidents listed under unknown ids to known items.
+/// Matches incidents listed under unknown ids to known items.
 fn match_items(
     db: &Connection,
     provider: &str,
@@ -146,7 +145,7 @@ fn match_items(
     let keys: Vec<_> =
         incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
     let summaries = store::item_summaries(db, provider, keys.iter().copied())?;
-    // What stands under its former id again has its match already.
+    // An incident that is back under its former id already has its match.
     let mut taken = HashSet::new();
     for (key, summary) in keys.iter().zip(&summaries) {
         if summary.as_ref().is_some_and(|summary| summary.retired) {
@@ -197,8 +196,8 @@ fn match_items(
     Ok(rematch)
 }
 
-/// Whether the incidents listed are so plainly those known before that it is the same provider's
-/// page, whatever its id.
+/// Whether the listed incidents overlap enough with the known ones for this to be the same
+/// provider's page, whatever its id.
 pub(super) fn is_known_page(
     db: &Connection,
     provider: &str,
@@ -209,7 +208,7 @@ pub(super) fn is_known_page(
     Ok(known >= ENOUGH && known >= rematch.unmatched)
 }
 
-/// What an incident is recognised by beside its id.
+/// What identifies an incident apart from its id.
 struct Signature {
     kind: crate::event::Kind,
     title: String,
@@ -262,12 +261,12 @@ impl Signature {
     }
 }
 
-/// The end of a link, where it may tell incidents apart.
+/// Returns the last segment of a link, if it is long enough to distinguish incidents.
 fn link_end(url: Option<&str>) -> Option<String> {
     url.and_then(|url| url.rsplit('/').next()).filter(|end| end.len() >= 8).map(str::to_owned)
 }
 
-/// A title without case, punctuation and white space.
+/// Returns a title without case, punctuation and whitespace.
 fn words(title: &str) -> String {
     title.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
