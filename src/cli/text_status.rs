@@ -200,7 +200,7 @@ mod tests {
             ProviderRow {
                 next_poll_at: Some(time("2026-02-23T12:00:40Z")),
                 suspect: Some(
-                    "nothing has changed there since 2026-01-02, though it is read".to_owned(),
+                    "the page is readable but has not changed since 2026-01-02".to_owned(),
                 ),
                 dropped_events: 2,
                 ..row("acme", Some(Impact::None), Some("2026-02-23T11:58:00Z"))
@@ -232,7 +232,7 @@ mod tests {
           affects API
           https://status.acme.example/i1
 
-        ACME: suspect: nothing has changed there since 2026-01-02, though it is read
+        ACME: suspect: the page is readable but has not changed since 2026-01-02
         ACME: events dropped as already reported: 2. This is a defect in statuswatch, please report it
         OTHER: last known as operational
         OTHER: the last poll failed (7 times in a row): connection [31mrefused by peer

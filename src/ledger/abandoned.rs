@@ -33,10 +33,10 @@ impl Silence {
         let since = self.since.format("%Y-%m-%d");
         match self.longest.map(|longest| longest.num_days().max(1)) {
             Some(days) => format!(
-                "nothing on it is newer than {since}, where at most {days} day{} passed between two items before: it may be abandoned",
+                "nothing on it is newer than {since}, although items were at most {days} day{} apart before: the page may be abandoned",
                 if days == 1 { "" } else { "s" }
             ),
-            None => format!("nothing on it is newer than {since}: it may be abandoned"),
+            None => format!("nothing on it is newer than {since}: the page may be abandoned"),
         }
     }
 }
@@ -120,7 +120,7 @@ mod tests {
         let found = page_silence(&page(Some(3), &[0, 1, 2]), day(200)).unwrap();
         assert_eq!(
             found.sentence(),
-            "nothing on it is newer than 2026-01-04, where at most 1 day passed between two items before: it may be abandoned"
+            "nothing on it is newer than 2026-01-04, although items were at most 1 day apart before: the page may be abandoned"
         );
     }
 }

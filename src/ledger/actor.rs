@@ -1,8 +1,8 @@
-//! The ledger's actor: the only writer of the database, on a thread of its own.
+//! The ledger's actor: the only writer of the database, on its own thread.
 //!
-//! Results of pollers that arrive while a transaction is being synced wait together for the next
-//! one: the busier it gets, the larger the groups. Where one of them cannot be written, each gets a
-//! savepoint of its own, so that none can spoil another's.
+//! Results that arrive while a transaction is being synced wait for the next one, so groups grow
+//! with the load. If one result cannot be written, each gets its own savepoint, so that none
+//! affects the others.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -26,20 +26,20 @@ use crate::config::Provider;
 use crate::event::Time;
 use crate::sink::LogRecovery;
 
-/// How often freshness is judged and what was held back is written.
+/// How often freshness is checked and buffered writes are flushed.
 const TICK: Duration = Duration::from_secs(1);
 
-/// At most so many results in one transaction: a bound on how long the first of them waits.
+/// Maximum number of results per transaction: bounds how long the first one waits.
 const GROUP: usize = 256;
 
-/// How the ledger runs.
+/// Options of the ledger.
 #[derive(Debug, Clone)]
 pub struct LedgerOptions {
-    /// Where the database is.
+    /// Directory of the database.
     pub state_dir: PathBuf,
-    /// Events, and what was seen of incidents no longer listed, are kept at least so long.
+    /// Minimum retention of events and of the state of unlisted incidents.
     pub keep: Duration,
-    /// Where it says that it cannot go on: the process has to end with status 1.
+    /// Receives a fatal error: the process must exit with status 1.
     pub fatal: mpsc::UnboundedSender<String>,
 }
 
@@ -60,24 +60,24 @@ pub struct LedgerActor {
     pub(super) sinks: HashMap<String, Recipient<Wake>>,
     pub(super) failing: bool,
     pub(super) network: Network,
-    /// When our network went down, if that was in this life.
+    /// When our network went down, if during the lifetime of this process.
     pub(super) offline_since: Option<Instant>,
-    /// When this actor began.
+    /// When this actor started.
     pub(super) begun: Instant,
     wal: Wal,
 }
 
-/// A provider of the present configuration.
+/// A provider of the current configuration.
 pub(super) struct Watched {
     pub(super) provider: Arc<Provider>,
     pub(super) generation: u64,
-    /// The last good poll, or the start.
+    /// The last successful poll, or the start.
     pub(super) fresh: Instant,
-    /// The last good poll, if there was one in this life.
+    /// The last successful poll during the lifetime of this process.
     pub(super) read: Option<Instant>,
     pub(super) unreachable: bool,
     pub(super) last_error: Option<String>,
-    /// Since when the oldest change of one of its components is held back.
+    /// Since when the oldest unreported component change has been held back.
     pub(super) held_since: Option<Time>,
 }
 
@@ -109,8 +109,8 @@ impl LedgerActor {
         })
     }
 
-    /// Takes over the events that the event log in `dir` holds beyond this ledger. To be done
-    /// before anything is polled. Answers how many.
+    /// Imports the events that the event log in `dir` contains beyond this ledger. Must run before
+    /// the first poll. Returns the number of imported events.
     pub fn adopt(&mut self, dir: &Path) -> Result<u64, RecoveryError> {
         let Some(mut log) = LogRecovery::open(dir, self.seq)? else {
             return Ok(0);
@@ -126,9 +126,10 @@ impl LedgerActor {
         Ok(adopted.events)
     }
 
-    /// Whether results of this generation count. A newer one than known takes over.
+    /// Accepts or refuses results of a poller generation. A newer generation takes over.
     pub(super) fn admit(&mut self, provider: &str, generation: u64) -> Result<(), LedgerError> {
-        // Unknown: this ledger has just been restarted and is about to be told.
+        // Unknown provider: this ledger was just restarted and its providers will be declared
+        // shortly.
         let watched = self.watched.get_mut(provider).ok_or(LedgerError::Away)?;
         if generation < watched.generation {
             return Err(LedgerError::Superseded);
@@ -142,8 +143,8 @@ impl LedgerActor {
         if self.jobs.len() >= GROUP {
             self.flush();
         } else if !self.flushing {
-            // After the messages that are waiting already, which join the group; not by a timer,
-            // which would take a millisecond at least.
+            // Flush after the messages already queued, so that they join the group. A timer would
+            // add at least a millisecond.
             self.flushing = true;
             context.spawn(std::future::ready(()).into_actor(self).map(|(), ledger, _| {
                 ledger.flushing = false;
@@ -152,7 +153,7 @@ impl LedgerActor {
         }
     }
 
-    /// Takes over what pollers have noted of unchanged polls.
+    /// Drains the hints that pollers left for unchanged polls.
     pub(super) fn take_hints(&mut self) {
         let hints =
             std::mem::take(&mut *self.hints.0.lock().unwrap_or_else(PoisonError::into_inner));
@@ -164,7 +165,7 @@ impl LedgerActor {
                 watched.fresh = Instant::now();
                 watched.read = Some(watched.fresh);
                 watched.last_error = None;
-                // Until that is written it is said with each poll: the second time is known.
+                // Repeated with each poll until it is written; repetitions are ignored.
                 if watched.unreachable {
                     self.jobs.push(Job::Reachable(provider.clone()));
                 }
@@ -195,7 +196,7 @@ impl LedgerActor {
         let mut unreachable = Vec::new();
         for (id, watched) in &mut self.watched {
             if late {
-                // We were stopped or suspended: the silence was ours.
+                // This process was stopped or suspended: the gap is ours.
                 watched.fresh =
                     watched.fresh.max(Instant::now().checked_sub(TICK).unwrap_or(watched.fresh));
             }
@@ -220,8 +221,8 @@ impl LedgerActor {
         }
     }
 
-    /// Judges our own network and says which providers fail. Answers whether nobody is to be called
-    /// unreachable now. `last`: this is the last look.
+    /// Evaluates our own network state and logs failing providers. Returns whether unreachable
+    /// events are held back. `last`: this is the last evaluation.
     pub(super) fn look_at_network(&mut self, last: bool) -> bool {
         let mut look = self.network.look(Instant::now());
         if let Some(turn) = look.turn.take() {
@@ -235,8 +236,8 @@ impl LedgerActor {
         look.holds
     }
 
-    /// Unchanged polls are written every 5 s, sooner where intervals are short, and less often
-    /// where thousands of providers would keep the disk busy with nothing.
+    /// Returns how often unchanged polls are written: every 5 s, more often with short intervals,
+    /// less often with thousands of providers, whose writes would keep the disk busy.
     fn flush_every(&self) -> Duration {
         let shortest =
             self.watched.values().map(|watched| watched.provider.settings.interval).min();
@@ -255,7 +256,7 @@ impl LedgerActor {
         });
         match pruned {
             Ok(0) => {}
-            Ok(rows) => tracing::info!(rows, "removed what is older than the retention"),
+            Ok(rows) => tracing::info!(rows, "removed data older than the retention period"),
             Err(error) => self.report_error(&error.into()),
         }
         if let Err(error) = staleness::look_for_quiet(&self.db, clock::now()) {
@@ -311,7 +312,7 @@ fn file_identity(state_dir: &std::path::Path) -> (u64, u64) {
         .map_or((0, 0), |metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic
         .downcast_ref::<String>()

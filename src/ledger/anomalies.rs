@@ -1,4 +1,5 @@
-//! Answers that are someone else's or yesterday's, and how long they are not believed.
+//! Detects responses that belong to another page or are older than an earlier response, and decides
+//! how long they are rejected.
 
 use super::messages::Verdict;
 use super::provider_time::plausible;
@@ -6,44 +7,47 @@ use super::store::ProviderState;
 use crate::event::{Time, format_time};
 use crate::snapshot::Snapshot;
 
-/// Stale answers in a row after which the page may be believed: it was reset, not replayed.
+/// Consecutive stale responses after which the page may be accepted: it was reset, not replayed
+/// from a cache.
 const STALE_BELIEVED: u32 = 5;
 
-/// Foreign page ids in a row after which the page may be believed: it was made anew, not mixed up.
+/// Consecutive foreign page ids after which the page may be accepted: it was recreated, not mixed
+/// up.
 const TENANT_BELIEVED: u32 = 12;
 
-/// So long they must have lasted, too: edges answered with old pages, and mix-ups lasted, for less
-/// than this, which is many polls of an open incident.
+/// Minimum duration of an anomaly before it is accepted. Observed cache replays and mix-ups were
+/// shorter, although that covers many polls during an open incident.
 const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
 
-/// Answers of a provider that were not believed, in a row. Part of its row in the database, so that
-/// it lasts across restarts and counts across single runs; an answer that is believed ends it.
+/// A run of rejected responses. It is part of the provider's row in the database, so that it
+/// survives restarts and spans single runs; an accepted response ends it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct AnomalyStreak {
-    /// When the first one came.
+    /// When the run started.
     pub(super) since: Option<Time>,
-    /// Those older than one before.
+    /// Responses older than an earlier one.
     pub(super) stale: u32,
-    /// Those with another page's id.
+    /// Responses with another page's id.
     pub(super) foreign: u32,
 }
 
-/// An answer that is not believed.
+/// A rejected response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Anomaly {
     pub(super) streak: AnomalyStreak,
     pub(super) verdict: Verdict,
-    /// Why, for a person.
+    /// The reason, in human-readable form.
     pub(super) reason: String,
 }
 
-/// Whether the answer is someone else's or yesterday's; `None`: it is believed.
+/// Returns the anomaly if the response belongs to another page or is stale; `None` if it is
+/// accepted.
 pub(super) fn detect_anomaly(
     state: &ProviderState,
     snapshot: &Snapshot,
     now: Time,
 ) -> Option<Anomaly> {
-    // A clock that was ahead when it began must not make it last.
+    // A clock that was ahead when the run started must not prolong it.
     let since = state.anomaly_streak.since.map_or(now, |since| since.min(now));
     let lately = (now - since).num_milliseconds() < ODD_BELIEVED_MS;
     let mut streak = AnomalyStreak { since: Some(since), ..state.anomaly_streak };
@@ -63,7 +67,7 @@ pub(super) fn detect_anomaly(
     {
         streak.stale = streak.stale.saturating_add(1);
         let reason = format!(
-            "the answer is older than one before it ({} by the page's own clock, after {})",
+            "the response is older than an earlier one (page time {}, previously {})",
             format_time(version),
             format_time(known)
         );
@@ -92,7 +96,7 @@ mod tests {
         Snapshot { page, ..Snapshot::default() }
     }
 
-    /// A provider whose page said `version` last.
+    /// A provider whose page last had this version.
     fn known(version: i64) -> ProviderState {
         ProviderState {
             page_id: Some("ours".to_owned()),
@@ -101,7 +105,7 @@ mod tests {
         }
     }
 
-    /// How many answers in a row, one every `step` minutes, are not believed.
+    /// Returns how many consecutive responses, one every `step` minutes, are rejected.
     fn rejected(mut state: ProviderState, snapshot: &Snapshot, step: i64) -> u32 {
         for poll in 0..1000 {
             let Some(found) = detect_anomaly(&state, snapshot, at(i64::from(poll) * step)) else {

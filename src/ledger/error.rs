@@ -16,7 +16,7 @@ pub enum LedgerError {
     },
     /// The file is no database, or a damaged one. It is left untouched.
     #[error(
-        "the database {} is damaged ({reason}). It was left as it is: move it away to begin anew (open incidents are then told once more), or put a backup in its place",
+        "the database {} is damaged ({reason}). It was not modified: restore a backup, or move it away to start with an empty ledger (open incidents are then reported once more)",
         .path.display()
     )]
     Damaged {
@@ -26,7 +26,7 @@ pub enum LedgerError {
         reason: String,
     },
     /// Made by a newer program.
-    #[error("the database {} has version {found}, this program knows up to {known}: start the newer statuswatch", .path.display())]
+    #[error("the database {} has version {found}, but this program supports versions up to {known}: start the newer statuswatch", .path.display())]
     Newer {
         /// The database.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum LedgerError {
         known: i64,
     },
     /// There is no database yet.
-    #[error("there is no ledger at {} yet: start `statuswatch run` first, or name its directory with --state", .path.display())]
+    #[error("there is no ledger at {} yet: start `statuswatch run` first, or pass its state directory with --state", .path.display())]
     Missing {
         /// Where it was looked for.
         path: PathBuf,
@@ -54,7 +54,7 @@ pub enum LedgerError {
         reason: String,
     },
     /// A defect of ours met this provider's data; taken back as a whole.
-    #[error("a defect in statuswatch: {reason}. Please report it")]
+    #[error("a bug in statuswatch: {reason}. Please report it")]
     Defect {
         /// What the panic said.
         reason: String,

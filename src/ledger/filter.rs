@@ -1,18 +1,18 @@
-//! What is told of a provider and what is only kept: the user's filters, as a decision with its
-//! reason.
+//! Applies the user's filters: decides which events are emitted and which are only stored, and
+//! names the reason.
 
 use crate::config::{Filter, MaintenanceFilter};
 use crate::event::{Component, Draft, Impact, Kind, Status};
 
-/// Why an event is not told; `None`: it is.
+/// Returns the filter that suppresses the event; `None` if it is emitted.
 ///
-/// What cannot be judged is told: an incident that names no components, an impact the provider does
-/// not give. Once an incident was told (`emitted_before`), all of it is: nobody should be left with an
-/// incident that never ends.
+/// Events that cannot be judged are emitted: incidents that name no components, and impacts the
+/// provider does not state. Once an event of an incident was emitted (`emitted_before`), all later
+/// ones are, so that no incident is left without an end.
 #[must_use]
 pub fn suppressed_by(filter: &Filter, draft: &Draft, emitted_before: bool) -> Option<&'static str> {
     if draft.kind == Kind::Provider {
-        // Blindness is always told.
+        // Unreachable providers always raise an event.
         return None;
     }
     if !filter.kinds.is_empty() && !filter.kinds.contains(&draft.kind) {
@@ -47,7 +47,7 @@ pub fn suppressed_by(filter: &Filter, draft: &Draft, emitted_before: bool) -> Op
     {
         return Some("regions");
     }
-    // A component that recovers has impact none: it is judged by the worse of its two states.
+    // A recovering component has impact none: use the worse of its two states.
     let impact = Impact::worst(draft.previous_impact.into_iter().chain([draft.impact]));
     if let Some(least) = filter.min_impact
         && impact != Impact::Unknown
@@ -58,7 +58,7 @@ pub fn suppressed_by(filter: &Filter, draft: &Draft, emitted_before: bool) -> Op
     None
 }
 
-/// Whether one of the patterns names the component: by id, by name, by group, or as `group/name`.
+/// Returns whether a pattern matches the component by id, name, group, or `group/name`.
 #[must_use]
 pub fn matches_component(patterns: &[String], component: &Component) -> bool {
     let qualified = component.group.as_ref().map(|group| format!("{group}/{}", component.name));
@@ -68,7 +68,7 @@ pub fn matches_component(patterns: &[String], component: &Component) -> bool {
         .any(|text| any_glob(patterns, text))
 }
 
-/// Whether one of the patterns names the region the component is in: its group, or itself.
+/// Returns whether a pattern matches the component's region: its group, or its own name.
 #[must_use]
 pub fn matches_region(patterns: &[String], component: &Component) -> bool {
     [Some(&component.name), component.group.as_ref()]
@@ -81,8 +81,8 @@ fn any_glob(patterns: &[String], text: &str) -> bool {
     patterns.iter().any(|pattern| glob(pattern, text))
 }
 
-/// `*` is any text, `?` any character; letter case does not matter. Linear in practice: one point
-/// of return.
+/// Matches a glob: `*` is any text, `?` any character; case-insensitive. Backtracks to one position
+/// only, so it is linear in practice.
 fn glob(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
     let text: Vec<char> = text.to_lowercase().chars().collect();

@@ -1,4 +1,4 @@
-//! Group commit: what waits together is written in one transaction and answered when that is on
+//! Group commit: jobs that wait together are written in one transaction and answered once it is on
 //! disk.
 
 use std::collections::HashMap;
@@ -20,9 +20,9 @@ use crate::clock;
 use crate::event::Time;
 
 /// Why results are refused after an error that ended the transaction.
-const TAKEN_BACK: &str = "the transaction was taken back";
+const ROLLED_BACK: &str = "the transaction was rolled back";
 
-/// Something for the next transaction, with whom to answer.
+/// A job for the next transaction, with the channel for its reply.
 pub(super) enum Job {
     Record(Box<Record>, oneshot::Sender<Result<Recorded, LedgerError>>),
     Failed(Box<Failed>, oneshot::Sender<Result<(), LedgerError>>),
@@ -30,14 +30,14 @@ pub(super) enum Job {
     Restarted(Restarted),
     SinkHealth(SinkHealth),
     Reachable(String),
-    /// With what is said of the other providers.
+    /// With a description of the other failing providers.
     Unreachable(String, Option<String>),
     Network(NetworkChange),
-    /// An unchanged poll at this time says that what is held back of components has lasted.
+    /// An unchanged poll at this time confirms that held-back component changes have lasted.
     Settle(String, Time),
 }
 
-/// What has become of a job.
+/// The outcome of a job.
 enum Done {
     Record(Result<Recorded, LedgerError>, PostCommit),
     Unit(Result<(), LedgerError>),
@@ -45,28 +45,28 @@ enum Done {
     Network,
     Settled(String, Option<Time>),
     None,
-    /// It could not be done, and nobody waits for it.
+    /// It failed, and no reply is expected.
     Dropped,
 }
 
-/// Whether jobs can be taken back one by one.
+/// Whether jobs can be rolled back individually.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Savepoints {
-    /// No: what one of them cannot do takes back all.
+    /// No savepoints: a failing job rolls back all of them.
     None,
-    /// Each has its own, so that none can spoil another's.
+    /// One savepoint per job, so that none affects the others.
     Each,
 }
 
-/// Why a group was not written.
+/// Why a group could not be written.
 struct Stopped {
-    /// One of its jobs cannot be done, the others may.
+    /// A job failed; the others may succeed.
     by_job: bool,
     error: LedgerError,
 }
 
 impl LedgerActor {
-    /// Writes all jobs in one transaction and answers them.
+    /// Writes all jobs in one transaction and sends their replies.
     pub(super) fn flush(&mut self) {
         self.take_hints();
         if self.jobs.is_empty() && self.touched.is_empty() {
@@ -75,7 +75,7 @@ impl LedgerActor {
         let jobs = std::mem::take(&mut self.jobs);
         let before = self.seq;
         let touched = std::mem::take(&mut self.touched);
-        // Nearly always all of them can be done, and a savepoint copies each page that is changed.
+        // Almost always all jobs succeed, and a savepoint copies each changed page.
         let written = match self.write(&jobs, &touched, Savepoints::None) {
             Err(Stopped { by_job: true, .. }) => self.write(&jobs, &touched, Savepoints::Each),
             written => written,
@@ -84,12 +84,12 @@ impl LedgerActor {
         match written {
             Ok(done) => {
                 if std::mem::take(&mut self.failing) {
-                    tracing::warn!("the ledger can be written again");
+                    tracing::warn!("writing to the ledger works again");
                 }
                 jobs.into_iter().zip(done).for_each(|(job, done)| self.answer(job, done));
             }
             Err(Stopped { error, .. }) => {
-                // Their times are only hints, but they are still true.
+                // The buffered times are only hints, but still valid.
                 for (provider, touch) in touched {
                     self.touched.entry(provider).or_insert(touch);
                 }
@@ -102,14 +102,14 @@ impl LedgerActor {
         }
         if self.seq > before {
             self.sinks.retain(|_, sink| {
-                // A full mailbox has a nudge in it already; only a closed one is of no use.
+                // A full mailbox already contains a wake-up; only a closed one is useless.
                 !matches!(sink.try_send(Wake), Err(actix::prelude::SendError::Closed(_)))
             });
         }
     }
 
-    /// Writes all jobs in one transaction. What is known beside the database follows when that is
-    /// committed, but for the last error of a poll, which is true either way.
+    /// Writes all jobs in one transaction. In-memory state is updated after the commit, except for
+    /// the last poll error, which holds either way.
     fn write(
         &mut self,
         jobs: &[Job],
@@ -138,13 +138,13 @@ impl LedgerActor {
             {
                 run("RELEASE result")?;
             } else if savepoints == Savepoints::None || transaction.is_autocommit() {
-                // Some errors (a full disk, no memory) take back the whole transaction at once.
-                // What would follow would be written outside of it, under numbers that are then
-                // given again.
+                // Some errors (full disk, out of memory) roll back the whole transaction at once.
+                // Anything after that would be written outside it, under numbers that are then
+                // assigned again.
                 let reason = outcome
                     .ok()
                     .and_then(|done| done.reason())
-                    .unwrap_or_else(|| TAKEN_BACK.to_owned());
+                    .unwrap_or_else(|| ROLLED_BACK.to_owned());
                 return Err(Stopped {
                     by_job: savepoints == Savepoints::None,
                     error: LedgerError::Busy { reason },
@@ -156,7 +156,7 @@ impl LedgerActor {
                 run("RELEASE result")?;
             }
             done.push(outcome.unwrap_or_else(|panic| {
-                tracing::error!(panic = panic_text(&*panic), "a result could not be recorded");
+                tracing::error!(panic = panic_text(&*panic), "cannot record a result");
                 Done::Dropped
             }));
         }
@@ -167,7 +167,7 @@ impl LedgerActor {
         Ok(done)
     }
 
-    /// Answers a job of a transaction that is on disk.
+    /// Replies to a job whose transaction is on disk.
     fn answer(&mut self, job: Job, done: Done) {
         match (job, done) {
             (Job::Record(message, sender), Done::Record(result, post_commit)) => {
@@ -181,7 +181,7 @@ impl LedgerActor {
                         watched.held_since = post_commit.held_since;
                     }
                     if let (Ok(_), Some(reason)) = (&result, post_commit.anomaly) {
-                        // It was answered, and we know no more than before.
+                        // The page responded, but nothing new is known.
                         watched.last_error = Some(reason);
                     } else if result.is_ok() {
                         watched.fresh = Instant::now();
@@ -190,7 +190,7 @@ impl LedgerActor {
                         watched.last_error = None;
                     }
                 }
-                // A poller that was replaced meanwhile does not wait any more.
+                // A poller that was replaced in the meantime no longer waits.
                 drop(sender.send(result));
             }
             (Job::Failed(_, sender) | Job::Delivered(_, sender), Done::Unit(result)) => {
@@ -207,13 +207,12 @@ impl LedgerActor {
                 }
             }
             (Job::Network(change), Done::Network) => self.apply_network_change(&change),
-            // Where a defect was met, the sender goes with the job: whoever waits gets `Away` and
-            // asks again.
+            // After a panic the sender is dropped with the job: the caller gets `Away` and retries.
             _ => {}
         }
     }
 
-    /// Our network went down, or is back: that is on disk.
+    /// Applies a committed change of our network state.
     fn apply_network_change(&mut self, change: &NetworkChange) {
         change.say();
         self.network.went(change.is_offline());
@@ -221,7 +220,7 @@ impl LedgerActor {
             self.offline_since = Some(change.instant());
             return;
         }
-        // After a restart within the outage all that is known of before is how old it is.
+        // After a restart during the outage, only its total length is known.
         let since = self.offline_since.take().unwrap_or(self.begun);
         for watched in self.watched.values_mut() {
             let settings = &watched.provider.settings;
@@ -235,15 +234,15 @@ impl LedgerActor {
         }
     }
 
-    /// Says once that the database cannot be written; an error that waiting does not mend ends the
-    /// process.
+    /// Logs once that the database cannot be written. An error that will not resolve itself ends
+    /// the process.
     pub(super) fn report_error(&mut self, error: &LedgerError) {
         if !error.may_pass() {
-            // Nobody is left to act on it if the receiver is gone: the process is ending already.
+            // If the receiver is closed, the process is already shutting down.
             drop(self.options.fatal.send(error.to_string()));
         } else if !self.failing {
             self.failing = true;
-            tracing::error!(%error, "nothing is lost: polls are repeated until the ledger can be written");
+            tracing::error!(%error, "cannot write to the ledger; no data is lost, polls are retried until it can be written");
         }
     }
 }
@@ -255,7 +254,7 @@ impl From<rusqlite::Error> for Stopped {
 }
 
 impl Done {
-    /// Whether what the job wrote is to stay.
+    /// Whether the job's writes are kept.
     const fn is_kept(&self) -> bool {
         match self {
             Self::Record(result, _) => result.is_ok(),
@@ -278,8 +277,7 @@ impl Done {
 }
 
 impl Job {
-    /// Writes what it says into the open transaction. May be called again after that was taken
-    /// back.
+    /// Writes the job to the open transaction. May be called again after a rollback.
     fn run(&self, numbering: &mut Numbering<'_>, watched: &mut HashMap<String, Watched>) -> Done {
         match self {
             Self::Record(message, _) => {
@@ -341,12 +339,12 @@ impl Job {
         let why = if reachable {
             None
         } else {
-            let why = entry.last_error.as_deref().unwrap_or("no poll has ended");
+            let why = entry.last_error.as_deref().unwrap_or("no poll has finished");
             Some(others.map_or_else(|| why.to_owned(), |others| format!("{why}\n{others}")))
         };
         let emitted = store::provider_state(numbering.db, id).and_then(|state| {
             if state.unreachable != reachable {
-                // Another job of this transaction, or the last poll, has said so already.
+                // Another job of this transaction, or the last poll, has already reported it.
                 return Ok(false);
             }
             provider_events::reachability(
@@ -361,7 +359,7 @@ impl Job {
         emitted.map_or(Done::Dropped, |_| Done::Reach(id.to_owned(), !reachable))
     }
 
-    /// The answer where nothing could be written.
+    /// Replies with an error when nothing could be written.
     fn refuse(self, why: &str) {
         let busy = LedgerError::Busy { reason: why.to_owned() };
         match self {

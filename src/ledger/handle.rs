@@ -20,10 +20,10 @@ impl Ledger {
     /// Points the handle at a new actor.
     pub fn replace(&self, address: Addr<LedgerActor>) {
         if address.try_send(self.hints.clone()).is_err() {
-            tracing::warn!("the ledger does not learn of unchanged polls");
+            tracing::warn!("cannot connect unchanged polls to the ledger");
         }
         if address.try_send(Attach(self.network.clone())).is_err() {
-            tracing::warn!("the ledger does not learn how the network is");
+            tracing::warn!("cannot connect the network state to the ledger");
         }
         *self.address.write().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
@@ -73,7 +73,7 @@ impl Ledger {
         if let Some(address) = self.address()
             && address.try_send(message).is_err()
         {
-            tracing::debug!("the ledger took no notice of a hint");
+            tracing::debug!("the ledger dropped a hint");
         }
     }
 }

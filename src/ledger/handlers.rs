@@ -1,4 +1,4 @@
-//! The messages the ledger answers, one handler each.
+//! Message handlers of the ledger's actor.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ impl Handler<Watch> for LedgerActor {
 
     fn handle(&mut self, message: Watch, _: &mut Self::Context) -> Self::Result {
         self.flush();
-        // At the start whoever asked ends the process; at a reload it goes on, but not after a
+        // At startup the caller ends the process on an error. A reload continues, but not after a
         // failed sync.
         self.watch(&message).inspect_err(|error| {
             if !error.may_pass() {
@@ -82,8 +82,8 @@ impl Handler<Attach> for LedgerActor {
     fn handle(&mut self, Attach(network): Attach, _: &mut Self::Context) {
         match offline::load(&self.db) {
             Ok(own) => network.restore(own.offline_since.is_some()),
-            // Whatever is wrong with the database, the next transaction says so.
-            Err(error) => tracing::debug!(%error, "the state of the network is not known"),
+            // The next transaction reports whatever is wrong with the database.
+            Err(error) => tracing::debug!(%error, "cannot read the network state"),
         }
         self.network = network;
     }
@@ -113,8 +113,8 @@ impl Handler<AddSink> for LedgerActor {
     type Result = Result<Cursor, LedgerError>;
 
     fn handle(&mut self, message: AddSink, _: &mut Self::Context) -> Self::Result {
-        // A transaction of its own: after a failed sync the process ends here, too, instead of
-        // syncing again.
+        // This is a separate transaction: after a failed sync the process ends here, too, instead
+        // of syncing again.
         let added = store::add_sink(&self.db, &message.id, self.seq, clock::now())
             .map_err(LedgerError::from);
         let cursor = added.inspect_err(|error| self.report_error(error))?;
@@ -148,13 +148,12 @@ impl Handler<Flush> for LedgerActor {
         self.take_hints();
         self.look_at_network(true);
         self.flush();
-        // What is in the write-ahead log goes into the database: whoever copies the file alone has
-        // everything.
+        // Checkpoint the write-ahead log, so that a copy of the database file alone is complete.
         if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            tracing::debug!(%error, "the write-ahead log stays");
+            tracing::debug!(%error, "cannot truncate the write-ahead log");
         }
         if self.failing {
-            Err(LedgerError::Busy { reason: "it could not be written before the end".to_owned() })
+            Err(LedgerError::Busy { reason: "it could not be written before shutdown".to_owned() })
         } else {
             Ok(())
         }

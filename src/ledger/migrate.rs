@@ -224,7 +224,7 @@ fn read_through(path: &Path) -> Result<(), LedgerError> {
         match read {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 let reason = format!(
-                    "{} cannot be read: {error}. Look after the disk, nothing was changed on it",
+                    "{} cannot be read: {error}. Check the disk; the file was not modified",
                     path.display()
                 );
                 return Err(LedgerError::Failed { reason });

@@ -49,7 +49,7 @@ impl Dropped {
             provider,
             id = %id,
             title,
-            "an event was dropped as already reported: a defect in statuswatch, please report it"
+            "an event was dropped because its id was already reported: this is a bug in statuswatch, please report it"
         );
     }
 }

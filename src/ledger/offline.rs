@@ -108,7 +108,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> S
     let (own, began, title, message) = match &change.turn {
         Turn::Offline { seen, .. } => {
             let message = format!(
-                "{}, since {}.\nThis looks like an outage of our own network: until it is over, no provider is called unreachable.",
+                "{}, since {}.\nThis looks like an outage of the local network: no provider is reported as unreachable until it ends.",
                 capital(seen),
                 format_time(change.at)
             );
@@ -127,7 +127,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> S
                 failing => format!("\nOf {all} providers {failing} cannot be read yet."),
             };
             let message = format!(
-                "Nothing was read for {}, from {} to {}. What was published meanwhile is told as far as the pages still show it.{still}",
+                "Nothing was read for {}, from {} to {}. Updates published in the meantime are reported if the pages still show them.{still}",
                 duration(gap),
                 format_time(since),
                 format_time(change.at)

@@ -18,7 +18,7 @@ const FLAP_WINDOW: chrono::Duration = chrono::Duration::hours(24);
 /// Describes a page whose ids keep changing; `None` if they do not.
 pub(super) fn flapping(silent_moves: Option<u32>) -> Option<String> {
     silent_moves.filter(|moves| *moves > 1).map(|moves| {
-        format!("its ids change back and forth: {moves} times since that was last reported")
+        format!("its ids keep changing back and forth ({moves} times since this was last reported)")
     })
 }
 
@@ -71,7 +71,7 @@ pub(super) fn emit_move(
     let update = UpdateKey::change(key, "moved", &[&(state.epoch + 1).to_string()]);
     let id = event_id(update, Kind::Provider, Fingerprint::new(Status::Reachable, "moved"));
     let title = if from == to {
-        format!("{} has new ids for everything", provider.name)
+        format!("{} has changed the ids of all its incidents", provider.name)
     } else {
         format!("{} has moved from {from} to {to}", provider.name)
     };
@@ -81,7 +81,7 @@ pub(super) fn emit_move(
         previous_status: previous,
         previous_impact: previous.map(|_| Impact::Unknown),
         message: Some(format!(
-            "Of {} incidents and maintenances listed {known} are known from before, {new} are not. Nothing told before is told again.",
+            "Of {} listed incidents and maintenances, {known} are already known and {new} are not. Nothing is reported twice.",
             known + new
         )),
         url: message.snapshot.page.url.clone(),

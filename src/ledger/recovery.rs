@@ -1,8 +1,8 @@
-//! Taking over what the event log holds beyond the ledger.
+//! Imports events that the event log contains beyond the ledger.
 //!
-//! Ids come from content, so a page that is read again makes the same ones, and an event that is
-//! known is not told. What counts changes (components, outages, impacts) is brought up to date, so
-//! that the next change is not taken for an old one.
+//! Ids are derived from content, so a page that is read again yields the same ids, and a known
+//! event is not emitted again. Counters of changes (components, outages, impacts) are brought up to
+//! date, so that the next change is not mistaken for an old one.
 
 use std::collections::HashSet;
 
@@ -14,20 +14,20 @@ use super::{LedgerError, offline};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
 use crate::sink::{LogLine, LogRecovery, SinkError};
 
-/// Sinks that stand behind everything the event log holds; others deliver it again, under the same
-/// ids.
-const TOLD_BY: [&str; 2] = ["event_log.json", "console"];
+/// Sinks that have delivered everything the event log contains; others deliver it again, under the
+/// same ids.
+const UP_TO_DATE_SINKS: [&str; 2] = ["event_log.json", "console"];
 
-/// What was taken over.
+/// The result of an import.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Recovered {
-    /// The newest number now.
+    /// The newest sequence number.
     pub(super) seq: u64,
-    /// How many events.
+    /// Number of imported events.
     pub(super) events: u64,
 }
 
-/// Why events could not be taken over.
+/// Why events could not be imported.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
     /// The event log cannot be read.
@@ -36,12 +36,12 @@ pub enum RecoveryError {
     /// The ledger cannot be written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The log goes on from another ledger's events.
+    /// The log continues another ledger's events.
     #[error(
         "the event log holds other events than the ledger at number {seq}: it belongs to another state directory"
     )]
     Foreign {
-        /// The first that differs.
+        /// The first sequence number that differs.
         seq: u64,
     },
 }
@@ -52,7 +52,7 @@ impl From<rusqlite::Error> for RecoveryError {
     }
 }
 
-/// Takes over the events behind `newest`, as far as their numbers follow each other.
+/// Imports the events after `newest`, as long as their numbers are consecutive.
 pub(super) fn adopt(
     db: &Connection,
     newest: u64,
@@ -68,7 +68,7 @@ pub(super) fn adopt(
             }
             continue;
         }
-        // The oldest files may be gone: an empty ledger begins with what is left.
+        // The oldest files may have been removed: an empty ledger starts with what is left.
         let begins = adopted.seq == 0;
         let Some(id) = parse_id(&event.id).filter(|_| begins || event.seq == adopted.seq + 1)
         else {
@@ -92,7 +92,7 @@ pub(super) fn adopt(
     if adopted.events > 0 {
         store::put_adopted(db, adopted.seq)?;
         let memory = log.memory()?;
-        for sink in TOLD_BY {
+        for sink in UP_TO_DATE_SINKS {
             let memory = memory.as_ref().filter(|_| sink != "console");
             db.execute(
                 "INSERT INTO sink(id, seq, memory, started_at) VALUES(?1, ?2, ?3, ?4)
@@ -119,7 +119,7 @@ fn parse_id(text: &str) -> Option<EventId> {
     u128::from_str_radix(text, 16).ok().filter(|_| whole).map(|id| EventId(id.to_be_bytes()))
 }
 
-/// Brings what is known of the event's subject up to what it told.
+/// Updates the stored state of the event's subject.
 fn remember(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
     if event.kind == Kind::Provider && matches!(event.status, Status::Offline | Status::Online) {
         return offline::adopt(db, event);
@@ -137,8 +137,8 @@ fn remember(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
 }
 
 fn remember_outage(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
-    // Of which kind it is stands in front of the count: see `notices`. A count that was made unlike
-    // one in use has more behind it.
+    // The kind precedes the counter, see `provider_events`. An id made unique has a suffix after
+    // it.
     let update = event.update_id.as_deref().unwrap_or_default();
     let (kind, count) = update.rsplit_once('-').unwrap_or_default();
     let count: u32 = count.split('~').next().and_then(|count| count.parse().ok()).unwrap_or(0);
@@ -167,7 +167,7 @@ fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<
     store::put_components(db, &event.provider, known, &HashSet::from([key]), None)
 }
 
-/// A count that no change before this event had: there are fewer changes of anything than events.
+/// Returns a counter that no earlier change had: no subject has more changes than there are events.
 fn past(changes: u32, event: &StatusEvent) -> u32 {
     u32::try_from(event.seq).unwrap_or(u32::MAX).max(changes.saturating_add(1))
 }
@@ -179,14 +179,14 @@ fn remember_incident(db: &Connection, event: &StatusEvent) -> rusqlite::Result<(
     let key = IncidentKey::new(&event.provider, native_id);
     let known = store::item(db, &event.provider, key)?;
     let before = known.as_ref().map_or(0, |known| known.changes);
-    // An update counts no change.
+    // An update does not count as a change.
     let is_change = event.message.is_none();
     let changes = if is_change { past(before, event) } else { before };
     let status = match (event.status, &known) {
         (Status::Update, Some(known)) => known.status,
         (status, _) => status,
     };
-    // The digest of nothing: whatever the page says is looked at in full.
+    // An empty digest: the next snapshot is compared in full.
     db.prepare_cached(
         "INSERT INTO item(provider, key, native_id, kind, title, status, impact, url, started_at, scheduled_for, scheduled_until,
            components, digest, open, first_seen, last_listed, told_status, told_impact, changes)
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_count_of_notices_goes_on_behind_the_log() {
+    fn each_provider_event_counter_continues_after_the_log() {
         let dir = tempfile::tempdir().unwrap();
         let db = super::super::migrate::open_writer(dir.path()).unwrap();
         let notice = |seq: u64, update: &str, status: &str| -> StatusEvent {
@@ -243,7 +243,7 @@ mod tests {
         };
         remember(&db, &notice(1, "unreachable-2", "unreachable")).unwrap();
         assert_eq!(counts(), (0, 2, true));
-        // A move says nothing of whether the page can be read, and counts by itself.
+        // A move does not tell whether the page can be read, and has its own counter.
         remember(&db, &notice(2, "moved-7~2", "reachable")).unwrap();
         assert_eq!(counts(), (7, 2, true));
         remember(&db, &notice(3, "reachable-2", "reachable")).unwrap();

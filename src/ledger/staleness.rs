@@ -1,5 +1,5 @@
-//! Doubts about a provider that is read without an error: its answers shrank by half, or have said
-//! nothing new for so long that the page may be abandoned. Each doubt is told once; `status` shows
+//! Detects providers that are readable but suspicious: their lists shrank by half, or nothing has
+//! changed for so long that the page may be abandoned. Each finding is logged once; `status` shows
 //! it while it lasts.
 
 use rusqlite::{Connection, named_params, params};
@@ -12,29 +12,28 @@ use crate::snapshot::{Listing, Snapshot};
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// A page on which nothing happens for so long may be one that nobody looks after any more.
+/// A page on which nothing happens for this long may be unmaintained.
 const QUIET: chrono::Duration = chrono::Duration::days(30);
 
-/// An answer that stays small for so long is how the page is now.
+/// A list that stays short for this long is accepted as the new normal.
 const BELIEVED: chrono::Duration = chrono::Duration::days(7);
 
-/// Shorter lists shrink by half for good reasons.
+/// Shorter lists can legitimately shrink by half.
 const FEW: usize = 6;
 
-/// What a person is told of a result once it is on disk: not of one that was taken back, and once
-/// where it was written twice.
+/// A warning to log once the result is committed: not for results that were rolled back, and only
+/// once if the transaction ran twice.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Warning {
-    /// Answers are not believed.
+    /// Responses are rejected.
     Anomaly(String),
-    /// A list has lost half of what it had.
+    /// A list has shrunk by half.
     Shrunk(String),
-    /// Nothing on a page that is read for the first time is new.
+    /// A page that is read for the first time contains nothing recent.
     Silent(String),
-    /// Nothing known is listed and nothing resembles it: the window has rolled on while nobody
-    /// looked.
+    /// No known item is listed and none resembles a listed one: the window moved on between polls.
     RolledOn {
-        /// Incidents and maintenances listed now.
+        /// Number of incidents and maintenances listed now.
         listed: usize,
     },
 }
@@ -42,7 +41,7 @@ pub(super) enum Warning {
 impl Warning {
     pub(super) fn log(&self, provider: &str) {
         match self {
-            Self::Anomaly(reason) => tracing::warn!(provider, reason, "cannot be believed"),
+            Self::Anomaly(reason) => tracing::warn!(provider, reason, "response rejected"),
             Self::Shrunk(reason) | Self::Silent(reason) => {
                 tracing::warn!(provider, reason, "looks suspect");
             }
@@ -50,21 +49,20 @@ impl Warning {
                 tracing::warn!(
                     provider,
                     listed,
-                    "nothing listed before is listed any more: updates may have been missed"
+                    "none of the previously listed items is listed any more: updates may have been missed"
                 );
             }
         }
     }
 }
 
-/// Whether an answer that shrank has lasted so long that it is how the page is now.
+/// Whether the list has been short for long enough to be the new normal.
 fn is_settled(usual: Usual, now: Time) -> bool {
     usual.shrunk_since.is_some_and(|since| now - since >= BELIEVED)
 }
 
-/// How bad things are by this snapshot. A page that has listed components and lists none any more
-/// says nothing about them: then nothing is known to be well, whatever word the page has for the
-/// whole, until that has lasted for a week.
+/// Returns the overall impact of a snapshot. If a page that listed components lists none, their
+/// state is unknown, whatever overall status the page states, until that has lasted for a week.
 pub(super) fn impact(snapshot: &Snapshot, usual: Usual, now: Time) -> Impact {
     let lists_none = snapshot.coverage.all_components && snapshot.components.is_empty();
     let vanished =
@@ -74,12 +72,11 @@ pub(super) fn impact(snapshot: &Snapshot, usual: Usual, now: Time) -> Impact {
     )
 }
 
-/// Compares how much this document lists with what is usual, after it was recorded. Answers what to
-/// warn of.
+/// Compares the lengths of the lists with the usual ones, after the snapshot was recorded. Returns
+/// a warning if one has shrunk.
 pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Option<Warning>> {
     let snapshot = &message.snapshot;
-    // Only lists that claim to be whole can have lost something: those of open incidents come and
-    // go.
+    // Only complete lists can shrink: lists of open incidents come and go.
     let incidents =
         (snapshot.coverage.incidents == Listing::Recent && message.complete).then(|| {
             snapshot.incidents.iter().filter(|incident| incident.kind == Kind::Incident).count()
@@ -87,7 +84,7 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Opti
     let components = snapshot.coverage.all_components.then_some(snapshot.components.len());
     let now = message.observed_at;
     let settled = is_settled(usual, now);
-    // Few incidents go for good reasons; of components one does, but not all.
+    // A few incidents can disappear legitimately; of components one can, but not all.
     let counts = [
         (incidents, usual.incidents, FEW, "incidents"),
         (components, usual.components, 1, "components"),
@@ -101,13 +98,13 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Opti
         })
         .map(|(listed, before, _, what)| (listed, before, what));
     if let Some((Some(listed), Some(before), what)) = lost.filter(|_| !settled) {
-        let shrunk = format!("it lists {listed} {what}, where it listed {before}");
+        let shrunk = format!("it lists {listed} {what}, down from {before}");
         db.prepare_cached("UPDATE provider SET shrunk = ?2, shrunk_since = coalesce(shrunk_since, ?3) WHERE id = ?1")?
             .execute(params![message.provider.id, shrunk, now.timestamp_millis()])?;
         return Ok(usual.shrunk_since.is_none().then_some(Warning::Shrunk(shrunk)));
     }
     if usual.shrunk_since.is_some() && !settled && incidents.or(components).is_none() {
-        // This document says nothing about what was missing.
+        // This document does not cover the list that had shrunk.
         return Ok(None);
     }
     let changed = incidents.is_some_and(|count| usual.incidents != Some(count))
@@ -125,7 +122,7 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Opti
     Ok(None)
 }
 
-/// Judges a page that is read for the first time by what it says itself.
+/// Checks a page that is read for the first time by its own contents.
 pub(super) fn first_look(db: &Connection, message: &Record) -> Sql<Option<Warning>> {
     let Some(found) = abandoned::page_silence(&message.snapshot, message.observed_at) else {
         return Ok(None);
@@ -135,9 +132,9 @@ pub(super) fn first_look(db: &Connection, message: &Record) -> Sql<Option<Warnin
     Ok(Some(Warning::Silent(found.sentence())))
 }
 
-/// Looks for providers that are read without an error and on which nothing has happened for far
-/// longer than is usual there: by the page's own time, its newest item and what was seen. Answers
-/// who is reported for the first time.
+/// Finds readable providers on which nothing has happened for far longer than is usual for them,
+/// judged by the page's own time, its newest item and the observed changes. Returns the ids of
+/// newly detected providers.
 pub(super) fn look_for_quiet(db: &Connection, now: Time) -> Sql<Vec<String>> {
     let last = "max(coalesce(page_version, baseline_at, ?1), iif(last_change_at > baseline_at, last_change_at, 0),
         coalesce((SELECT max(max(coalesce(newest_at, 0), coalesce(started_at, 0), coalesce(scheduled_for, 0))) FROM item WHERE item.provider = provider.id), 0))";
@@ -167,7 +164,7 @@ pub(super) fn look_for_quiet(db: &Connection, now: Time) -> Sql<Vec<String>> {
     Ok(found)
 }
 
-/// The newest times of a provider's items: what is usual there.
+/// Returns the newest item times of a provider, from which its usual pace is derived.
 fn item_times(db: &Connection, provider: &str) -> Sql<Vec<Time>> {
     let mut statement = db.prepare_cached(
         "SELECT coalesce(newest_at, started_at) AS at FROM item WHERE provider = ?1 AND at IS NOT NULL ORDER BY at DESC LIMIT 200",
@@ -176,14 +173,11 @@ fn item_times(db: &Connection, provider: &str) -> Sql<Vec<Time>> {
     rows.filter_map(|row| row.map(time).transpose()).collect()
 }
 
-/// The doubt in words for a person.
+/// Describes the finding in human-readable form.
 pub(super) fn sentence(shrunk: Option<String>, quiet_since: Option<Time>) -> Option<String> {
     shrunk.or_else(|| {
         quiet_since.map(|since| {
-            format!(
-                "nothing has changed there since {}, though it is read",
-                since.format("%Y-%m-%d")
-            )
+            format!("the page is readable but has not changed since {}", since.format("%Y-%m-%d"))
         })
     })
 }
@@ -264,26 +258,17 @@ pub(super) mod tests {
             shrunk
         };
         assert_eq!(after(Some(50), 40, 0), None);
-        // One that lists only what is open says nothing of the past ones, and half and one more is
-        // no half.
+        // A list of open incidents does not cover past ones, and half plus one is not a loss of
+        // half.
         assert_eq!(after(None, 21, 0), None);
         assert_eq!(after(None, 40, 0), None);
-        assert_eq!(
-            after(Some(50), 20, 1).as_deref(),
-            Some("it lists 20 components, where it listed 40")
-        );
-        assert_eq!(
-            after(Some(10), 40, 1).as_deref(),
-            Some("it lists 10 incidents, where it listed 50")
-        );
+        assert_eq!(after(Some(50), 20, 1).as_deref(), Some("it lists 20 components, down from 40"));
+        assert_eq!(after(Some(10), 40, 1).as_deref(), Some("it lists 10 incidents, down from 50"));
         assert_eq!(after(Some(50), 40, 2), None);
-        assert_eq!(
-            after(Some(0), 40, 3).as_deref(),
-            Some("it lists 0 incidents, where it listed 50")
-        );
+        assert_eq!(after(Some(0), 40, 3).as_deref(), Some("it lists 0 incidents, down from 50"));
         assert!(after(Some(0), 40, 9).is_some());
         assert_eq!(after(Some(3), 40, 10), None);
-        // Few are few.
+        // Short lists are exempt.
         assert_eq!(after(Some(0), 40, 11), None);
     }
 
@@ -304,7 +289,7 @@ pub(super) mod tests {
         assert_eq!(shown(1, 8), (Impact::None, false), "one of two is listed again");
         assert_eq!(shown(0, 9), (Impact::Unknown, true));
         assert_eq!(shown(0, 16), (Impact::None, false), "a week later that is how the page is");
-        // A list that does not claim to be whole has lost nothing.
+        // An incomplete list cannot shrink.
         let mut part = record(None, 0, 20);
         part.snapshot.coverage.all_components = false;
         part.snapshot.page.impact = Some(Impact::None);
@@ -331,9 +316,9 @@ pub(super) mod tests {
         let told = sentence(None, time(since));
         assert_eq!(
             told.as_deref(),
-            Some("nothing has changed there since 2026-03-01, though it is read")
+            Some("the page is readable but has not changed since 2026-03-01")
         );
-        // Something happens, and the doubt goes.
+        // A change clears the finding.
         set("last_change_at = ?1", 41);
         set("last_success_at = ?1", 41);
         assert!(look_for_quiet(&db, at(41)).unwrap().is_empty());

@@ -109,13 +109,13 @@ pub(super) fn vanished(
             previous_status: previous,
             previous_impact: previous.map(|_| Impact::Unknown),
             message: Some(format!(
-                "The filter of this provider names the {name}, which its page has listed and does not list any more: nothing will be told of it. Please check providers.yaml."
+                "This provider's filter names the {name}, which its page listed before and no longer lists: no events will be reported for it. Please check providers.yaml."
             )),
             url: message.snapshot.page.url.clone(),
             ..Draft::new(
                 id,
                 Kind::Provider,
-                format!("{} does not list the {name} any more", provider.name),
+                format!("{} no longer lists the {name}", provider.name),
                 Status::Reachable,
                 message.observed_at,
             )

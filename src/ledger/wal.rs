@@ -48,19 +48,19 @@ impl Wal {
                     tracing::warn!(
                         bytes = size,
                         file = %path.display(),
-                        "the database's write-ahead log grows because another program has been reading the database for long. \
-                         Nothing is lost, but the disk fills: end that program (`fuser` names who has the file open)"
+                        "the database's write-ahead log grows because another program holds a long read transaction. \
+                         No data is lost, but the disk fills up: stop that program (`fuser` lists the processes that have the file open)"
                     );
                 }
             }
             Ok(_) => {
                 self.stuck = None;
                 if let Err(error) = shrink(db) {
-                    tracing::debug!(%error, "the write-ahead log stays");
+                    tracing::debug!(%error, "cannot truncate the write-ahead log");
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, "the write-ahead log cannot be moved into the database");
+                tracing::debug!(%error, "cannot checkpoint the write-ahead log");
             }
         }
     }

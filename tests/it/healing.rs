@@ -110,7 +110,7 @@ async fn platform_changes(from: &'static dyn Platform, to: &'static dyn Platform
     assert_eq!(
         moved["message"],
         format!(
-            "Of {} incidents and maintenances listed {0} are known from before, 0 are not. Nothing told before is told again.",
+            "Of {} listed incidents and maintenances, {0} are already known and 0 are not. Nothing is reported twice.",
             6
         )
     );
@@ -156,7 +156,7 @@ async fn ids_that_all_change() {
         }
     });
     let moved = story.moved().await;
-    assert_eq!(moved["title"], "Acme has new ids for everything");
+    assert_eq!(moved["title"], "Acme has changed the ids of all its incidents");
     let (page, incident) = (story.page.clone(), story.posted.incident + 1000);
     let (told, err) = story.end(&page, incident, true).await;
     assert_eq!(told[1..], AFTERWARDS, "{err}");
@@ -194,7 +194,7 @@ async fn a_page_made_anew() {
     let story = Story::begin(&Statuspage, "").await;
     story.page.change(|state, _| "acme-again".clone_into(&mut state.tenant));
     let moved = story.moved().await;
-    assert_eq!(moved["title"], "Acme has new ids for everything");
+    assert_eq!(moved["title"], "Acme has changed the ids of all its incidents");
     let (page, incident) = (story.page.clone(), story.posted.incident);
     let (told, err) = story.end(&page, incident, true).await;
     assert_eq!(told[1..], AFTERWARDS, "{err}");

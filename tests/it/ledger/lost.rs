@@ -35,7 +35,7 @@ fn a_watched_component_that_leaves_its_page_is_reported_once_until_it_was_back()
             (
                 Kind::Provider,
                 Status::Reachable,
-                "Acme Cloud does not list the component \"Act*\" any more"
+                "Acme Cloud no longer lists the component \"Act*\""
             )
         );
         world.restart().await;
