@@ -1,4 +1,4 @@
-//! A fetched document: where it came from and its bytes, after decompression.
+//! A fetched document: its URL and its decompressed body.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -6,19 +6,19 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use url::Url;
 
-/// What one request brought.
+/// The result of one successful request.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// The address it was read from, after redirects.
+    /// The URL it was read from, after redirects.
     pub url: Url,
-    /// The `Content-Type` header as sent, if it was readable text.
+    /// The `Content-Type` header as sent, if it is valid text.
     pub content_type: Option<String>,
-    /// The body after decompression, within the provider's `max_body`.
+    /// The decompressed body, limited by the provider's `max_body`.
     pub body: Bytes,
     repaired: Repaired,
 }
 
-/// The repaired text of a document, made when it is first asked for. A copy makes its own, for its
+/// The repaired text of a document, computed on first use. A clone computes its own, because its
 /// body may be replaced.
 #[derive(Debug, Default)]
 struct Repaired(OnceLock<Option<String>>);
@@ -29,23 +29,23 @@ impl Clone for Repaired {
     }
 }
 
-/// What the first bytes look like. Content types lie, so nobody else is asked.
+/// The kind of document, judged by its first bytes: content types are unreliable and ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// Starts with `{` or `[`.
     Json,
-    /// A well-formed start of an XML document that is not HTML.
+    /// XML that is not HTML.
     Xml,
     /// An HTML page.
     Html,
-    /// White space or nothing.
+    /// Empty or only whitespace.
     Empty,
-    /// Something else.
+    /// Anything else.
     Other,
 }
 
 impl Document {
-    /// A document made by hand, as tests and fixtures do.
+    /// Creates a document, as in tests and fixtures.
     #[must_use]
     pub fn new(url: Url, content_type: Option<&str>, body: impl Into<Bytes>) -> Self {
         Self {
@@ -56,21 +56,22 @@ impl Document {
         }
     }
 
-    /// What `repair` makes of the text; `None`: there is nothing to repair. It is called once for a
-    /// document, whoever asks: recognition has every source look at the same one.
+    /// Returns the text repaired by `repair`; `None` if nothing needs repair. Runs once per
+    /// document: during detection every source looks at the same one.
     #[must_use]
     pub fn repaired(&self, repair: fn(&str) -> Option<String>) -> Option<&str> {
         self.repaired.0.get_or_init(|| repair(&self.text())).as_deref()
     }
 
-    /// The body as text: by byte order mark, else the charset of the header, else the one of an XML
-    /// prolog, else UTF-8. What cannot be decoded becomes U+FFFD; nothing here fails.
+    /// Decodes the body as text. The encoding is determined by the byte order mark, else the
+    /// header's charset, else the XML prolog, else UTF-8. Undecodable bytes become U+FFFD; this
+    /// never fails.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         self.decoded(&self.body)
     }
 
-    /// What the document looks like, from its first bytes.
+    /// Returns the shape of the document, judged by its first bytes.
     #[must_use]
     pub fn shape(&self) -> Shape {
         let head = self.body.get(..4096).unwrap_or(&self.body);
@@ -94,7 +95,7 @@ impl Document {
     }
 }
 
-/// The `encoding="…"` of an XML declaration within the first 256 bytes.
+/// Returns the `encoding="…"` of an XML declaration within the first 256 bytes.
 fn charset_of_prolog(body: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     let head = body.get(..256).unwrap_or(body);
     let head = head.trim_ascii_start();
@@ -118,7 +119,7 @@ fn shape_of(text: &str) -> Shape {
     if text.starts_with(['{', '[']) {
         return Shape::Json;
     }
-    // Declarations, comments and processing instructions say nothing yet.
+    // Skip declarations, comments and processing instructions.
     while let Some(rest) = text.strip_prefix("<?").or_else(|| text.strip_prefix("<!--")) {
         let end = if text.starts_with("<?") { "?>" } else { "-->" };
         let Some((_, after)) = rest.split_once(end) else {

@@ -1,14 +1,14 @@
-//! What status pages say, whatever platform they are made with: the model that `statuswatch` and its
-//! sources share.
+//! The platform-independent model of status pages, shared by `statuswatch` and its sources.
 //!
-//! * [`event`]: the words of the contract and the [`event::StatusEvent`], with its stable identities.
-//! * [`snapshot`]: what one poll says, and what it covers.
-//! * [`document`]: the bytes of one answer, decoded.
-//! * [`text`]: HTML to plain text that no terminal obeys.
-//! * [`redact`]: addresses without their secrets.
+//! * [`event`]: the contract's vocabulary and the [`event::StatusEvent`] with its stable
+//!   identities.
+//! * [`snapshot`]: the contents of a page at one poll, and how much it covers.
+//! * [`document`]: a fetched and decompressed document.
+//! * [`text`]: converts HTML to plain text that is safe to print on a terminal.
+//! * [`redact`]: URLs without secrets.
 //! * [`zone`]: time zones by name.
 //!
-//! Nothing here does input or output or reads a clock.
+//! Nothing in this crate does I/O or reads a clock.
 
 pub mod document;
 pub mod event;

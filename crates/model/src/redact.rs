@@ -1,23 +1,23 @@
-//! Addresses without their secrets: what may stand in a message, a log line or a table.
+//! URLs without secrets, safe for messages, logs and tables.
 //!
-//! User info goes, the values of the query go, the fragment goes. What is left has no control
-//! characters and a bounded length.
+//! User info, query values and the fragment are removed. The result has no control characters and a
+//! bounded length.
 
 use std::fmt::Write as _;
 
 use url::Url;
 
-/// The most characters an address takes.
+/// Maximum length of a redacted URL, in characters.
 const LONGEST: usize = 200;
 
-/// The address for people: `https://status.example/api?page=…`.
+/// Redacts a URL: `https://status.example/api?page=…`.
 #[must_use]
 pub fn redact(url: &Url) -> String {
     let mut text = String::with_capacity(64);
     text.push_str(url.scheme());
     text.push(':');
     if url.cannot_be_a_base() {
-        // The rest of `data:` and its like is content, not an address.
+        // The rest of `data:` and similar URLs is content, not an address.
         text.push('…');
         return text;
     }
@@ -44,7 +44,7 @@ pub fn redact(url: &Url) -> String {
     bounded(&text)
 }
 
-/// Without control characters, and cut where it is too long.
+/// Removes control characters and truncates long text.
 fn bounded(text: &str) -> String {
     let mut shown: String = text.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
     if text.chars().nth(LONGEST).is_some() {

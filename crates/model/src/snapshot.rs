@@ -1,9 +1,10 @@
-//! What one poll says: incidents with their updates, maintenances, component states, and how much
-//! of the truth that covers. Sources make it, the ledger compares it with what it knows.
+//! The contents of a page at one poll: incidents with their updates, maintenances and component
+//! states, and how complete they are. Sources produce snapshots; the ledger compares them with its
+//! stored state.
 //!
 //! A snapshot is never partial by accident: a source that cannot read a document returns an error.
-//! What a snapshot leaves out means nothing unless its [`Coverage`] says that it would have been
-//! listed.
+//! An item missing from a snapshot means nothing unless its [`Coverage`] says that the item would
+//! have been listed.
 
 mod windows;
 
@@ -11,35 +12,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 
-/// What one poll says.
+/// The contents of a page at one poll.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
-    /// Whose page it is.
+    /// The page's identity and overall state.
     pub page: Page,
-    /// Incidents and maintenances, in the order of the document.
+    /// Incidents and maintenances, in document order.
     pub incidents: Vec<Incident>,
-    /// Components with their present state.
+    /// Components with their current state.
     pub components: Vec<Component>,
-    /// What an absence would mean.
+    /// How complete the lists are.
     pub coverage: Coverage,
-    /// What was in the document and could not be used: told as a diagnostic, never as an event.
+    /// Items of the document that could not be used. Reported as diagnostics, never as events.
     pub rejected: Vec<String>,
-    /// Times that were written and could not be read: what carries one is told under the time of
-    /// observation.
+    /// Times that could not be parsed. Items that carry one are dated with the time of observation.
     pub unread_times: UnreadTimes,
 }
 
-/// Times of a document that could not be read.
+/// Times of a document that could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UnreadTimes {
-    /// How many.
+    /// Number of such times.
     pub count: usize,
-    /// Some of them as written, at most three: plain text, at most 60 characters each.
+    /// Up to three examples as written: plain text, at most 60 characters each.
     pub examples: Vec<String>,
 }
 
 impl UnreadTimes {
-    /// What a person should know; `None` where all was read.
+    /// Returns a warning for the user; `None` if all times were parsed.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let (noun, such) = match self.count {
@@ -53,22 +53,23 @@ impl UnreadTimes {
     }
 }
 
-/// The page behind the documents.
+/// The page the documents belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
-    /// The platform's id of the page. Pinned at the first good poll: another id is another tenant.
+    /// The platform's id of the page. Pinned at the first successful poll: another id means another
+    /// tenant.
     pub id: Option<String>,
-    /// What the page calls itself.
+    /// The page's name.
     pub name: Option<String>,
     /// The page a person would open.
     pub url: Option<String>,
-    /// A time that only grows when incidents change: an older one marks a stale answer. `None`
-    /// where the platform has no such thing.
+    /// A time that only increases when incidents change; an older one indicates a stale response.
+    /// `None` if the platform has no such time.
     pub version: Option<Time>,
-    /// How the page sums itself up, where it does.
+    /// The page's own overall status, if it states one.
     pub impact: Option<Impact>,
-    /// Of how many components in an unknown state the page itself says that nobody watches them:
-    /// its own word for the whole was given without them.
+    /// Number of components in an unknown state that the page itself declares as not monitored: its
+    /// overall status does not include them.
     pub unwatched: usize,
 }
 
@@ -77,121 +78,119 @@ pub struct Page {
 pub struct Incident {
     /// [`Kind::Incident`] or [`Kind::Maintenance`].
     pub kind: Kind,
-    /// The platform's id, unique within the provider. Never invented: an item without one is
+    /// The platform's id, unique within the provider. Never invented: an item without an id is
     /// rejected.
     pub id: String,
-    /// Plain text, one line.
+    /// Plain text on one line.
     pub title: String,
-    /// Where it stands now.
+    /// Its current status.
     pub status: Status,
-    /// What that rests on.
+    /// What the status is based on.
     pub basis: Basis,
-    /// How bad it is now.
+    /// Its current impact.
     pub impact: Impact,
     /// The page a person would open.
     pub url: Option<String>,
-    /// When it began.
+    /// When it started.
     pub started_at: Option<Time>,
-    /// Maintenance: the window's begin.
+    /// Maintenance only: start of the window.
     pub scheduled_for: Option<Time>,
-    /// Maintenance: the window's end.
+    /// Maintenance only: end of the window.
     pub scheduled_until: Option<Time>,
-    /// What is affected.
+    /// Affected components.
     pub components: Vec<Component>,
-    /// What was written about it, oldest first.
+    /// Its updates, oldest first.
     pub updates: Vec<Update>,
 }
 
-/// What the status of an incident or maintenance rests on. See [`Snapshot::settle`].
+/// What the status of an incident or maintenance is based on. See [`Snapshot::settle`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Basis {
-    /// The document: by a word of its own, or by the list it stands in. What is listed is open
-    /// unless its status says that it is over.
+    /// The document: its own status word, or the list it appears in. A listed item is open unless
+    /// its status says that it is over.
     #[default]
     Stated,
-    /// The begin of its window: a maintenance without a word of its own in a list that holds those
-    /// planned and those under way. As long as it is listed it is not over.
+    /// The start of its window: a maintenance without a status in a list of planned and current
+    /// ones. It is not over as long as it is listed.
     Begin,
-    /// Its whole window: a maintenance without a word of its own in a list that holds past ones,
-    /// too.
+    /// Its whole window: a maintenance without a status in a list that also contains past ones.
     Window,
-    /// Nothing: an item of a feed that names no status. It may be open, and it may be long over.
+    /// Nothing: a feed item without a status. It may be open or long over.
     Silent,
 }
 
-/// One written update of an incident.
+/// A written update of an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// What it is recognised by.
+    /// What identifies it.
     pub id: UpdateId,
-    /// The status it gives the incident; [`Status::Update`] where it names none.
+    /// The status it gives the incident; [`Status::Update`] if it states none.
     pub status: Status,
-    /// The status that is written in the update itself, which with its text is what an edit
-    /// changes. [`Status::Update`] where the source concluded `status` from the update's place in
-    /// the list, from its time, or from what stands beside it: that changes without an edit.
+    /// The status stated in the update itself. Together with the text it determines whether the
+    /// update was edited. [`Status::Update`] if the source inferred `status` from the update's
+    /// position, its time or the incident, all of which can change without an edit.
     pub stated: Status,
-    /// The provider's time of it, shown to people and used to order events.
+    /// The provider's time of the update, displayed to users and used to order events.
     pub published_at: Option<Time>,
-    /// When its text was last edited, where the platform says: an older one than known is a stale
-    /// answer.
+    /// When its text was last edited, if the platform says so. An older time than the stored one
+    /// indicates a stale response.
     pub edited_at: Option<Time>,
     /// Plain text with `\n` between paragraphs; may be empty.
     pub text: String,
 }
 
-/// What an update is recognised by, best first.
+/// What identifies an update, most reliable first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpdateId {
     /// The platform's own id.
     Native(String),
-    /// The time of the update and its place (0, 1, …) among those of the same incident and time.
+    /// The time of the update and its position (0, 1, …) among those of the same incident and time.
     Timed(Time, u32),
-    /// Its words: where there is no id and times are not to be trusted. An edit looks like a new
-    /// update.
+    /// Its content, if there is no id and times are unreliable. An edit looks like a new update.
     Content,
-    /// The document shows the latest update alone and replaces it: other words with a newer
-    /// `published_at` are a new update, other words with the same time are an edit of the last one.
+    /// The document shows only the latest update and replaces it: different text with a newer
+    /// `published_at` is a new update, different text with the same time is an edit.
     Latest,
 }
 
-/// What an absence would mean.
+/// How complete the lists of a snapshot are, and so what a missing item means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Coverage {
-    /// Of incidents.
+    /// The list of incidents.
     pub incidents: Listing,
-    /// Of maintenances.
+    /// The list of maintenances.
     pub maintenances: Listing,
-    /// Whether `components` is the whole list. Otherwise a missing component means nothing, as
-    /// always.
+    /// Whether `components` is the complete list. Otherwise a missing component means nothing.
     pub all_components: bool,
 }
 
-/// What a list of incidents holds.
+/// What a list of incidents contains, and so what a missing item means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Listing {
-    /// Nothing can be concluded from what is missing.
+    /// Nothing can be concluded from a missing item.
     #[default]
     Unknown,
-    /// All that are open; how one ended is not shown.
+    /// All open items. How a missing one ended is unknown.
     Open,
-    /// The newest ones, over or not, down to some limit: one missing in between was taken off the
-    /// page.
+    /// The newest items, open or over, up to some limit. One missing in between was removed from
+    /// the page.
     Recent,
-    /// All that are open, and one that is missing has come to its end: so says the user who
-    /// described the list.
+    /// All open items, and a missing one has ended: stated by the user who described the list.
     Whole,
 }
 
 impl Snapshot {
-    /// The incidents and maintenances that are not over.
+    /// Returns the incidents and maintenances that are not over.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
         self.incidents.iter().filter(|incident| !incident.status.is_over())
     }
 
-    /// The worst that the page's own word, a component or an open incident says. Whatever of them
-    /// is not known to be well keeps the whole from being well: a word of the page that nobody
-    /// knows, a component in an unknown state, an open incident of unknown impact, a component that
-    /// could not be read, and, where the page has no word of its own, any part that could not.
+    /// Returns the worst impact of the page's own status, its components and its open incidents.
+    ///
+    /// Anything not known to be fine keeps the result from being [`Impact::None`]: an unrecognized
+    /// page status, a component in an unknown state, an open incident of unknown impact, a
+    /// component that could not be parsed and, if the page states no status, any other part that
+    /// could not be.
     #[must_use]
     pub fn impact(&self) -> Impact {
         let incidents = self
@@ -201,7 +200,7 @@ impl Snapshot {
         let states = self.components.iter().map(|component| component.status);
         let unknown = states.clone().filter(|state| *state == ComponentStatus::Unknown).count();
         let has_word = self.page.impact.is_some();
-        // A word over nothing but components that nobody watches says nothing.
+        // A status that covers only unmonitored components means nothing.
         let summed_up = has_word && unknown < self.components.len();
         let explained = if summed_up { self.page.unwatched } else { 0 };
         let unread = !(self.rejected.is_empty() || has_word && self.coverage.all_components);
@@ -213,7 +212,7 @@ impl Snapshot {
         Impact::worst(known.chain((unread || unknown > explained).then_some(Impact::Unknown)))
     }
 
-    /// Whether all is known to be well, and nothing is going on.
+    /// Returns whether everything is known to be operational and nothing is in progress.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.impact() == Impact::None
@@ -222,7 +221,7 @@ impl Snapshot {
 }
 
 impl Incident {
-    /// An incident of which only the identity is known yet.
+    /// Creates an incident of which only the identity is known.
     #[must_use]
     pub fn new(kind: Kind, id: impl Into<String>, title: impl Into<String>) -> Self {
         Self {
@@ -242,7 +241,7 @@ impl Incident {
     }
 }
 
-/// A component of which a platform gives name and state alone.
+/// Creates a component from its name and state.
 #[must_use]
 pub fn component(
     id: Option<String>,
@@ -258,41 +257,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_known_to_be_well_is_well() {
+    fn an_unknown_state_is_never_operational() {
         use ComponentStatus::{MajorOutage, Operational, Unknown};
         let impact = |word: Option<Impact>, states: &[ComponentStatus], unwatched: usize| {
             let components = states.iter().map(|&state| component(None, "x", None, state));
             let page = Page { impact: word, unwatched, ..Page::default() };
             Snapshot { page, components: components.collect(), ..Snapshot::default() }.impact()
         };
-        let (well, odd) = (Some(Impact::None), Some(Impact::Unknown));
+        let (fine, unknown_word) = (Some(Impact::None), Some(Impact::Unknown));
         for (word, states, unwatched, expected) in [
             (None, &[][..], 0, Impact::Unknown),
-            (well, &[], 0, Impact::None),
+            (fine, &[], 0, Impact::None),
             (None, &[Operational], 0, Impact::None),
-            (odd, &[Operational, Operational], 0, Impact::Unknown),
-            (odd, &[Operational, MajorOutage], 0, Impact::Critical),
-            (well, &[Operational, Unknown], 0, Impact::Unknown),
-            // Nobody watches the second one, and the page says so and sums up the first.
-            (well, &[Operational, Unknown], 1, Impact::None),
-            (well, &[Operational, Unknown, Unknown], 1, Impact::Unknown),
-            (well, &[Unknown], 1, Impact::Unknown),
+            (unknown_word, &[Operational, Operational], 0, Impact::Unknown),
+            (unknown_word, &[Operational, MajorOutage], 0, Impact::Critical),
+            (fine, &[Operational, Unknown], 0, Impact::Unknown),
+            // The second one is declared unmonitored, and the page's status covers the first.
+            (fine, &[Operational, Unknown], 1, Impact::None),
+            (fine, &[Operational, Unknown, Unknown], 1, Impact::Unknown),
+            (fine, &[Unknown], 1, Impact::Unknown),
             (None, &[Operational, Unknown], 1, Impact::Unknown),
         ] {
             assert_eq!(impact(word, states, unwatched), expected, "{word:?} {states:?}");
         }
         let open = Incident::new(Kind::Incident, "i", "x");
-        let page = Page { impact: well, ..Page::default() };
+        let page = Page { impact: fine, ..Page::default() };
         let mut snapshot = Snapshot { page, incidents: vec![open], ..Snapshot::default() };
-        assert_eq!(snapshot.impact(), Impact::Unknown, "nobody knows how bad it is");
+        assert_eq!(snapshot.impact(), Impact::Unknown, "its impact is unknown");
         snapshot.incidents.clear();
         snapshot.rejected.push("a component without a name".to_owned());
-        assert_eq!(snapshot.impact(), Impact::Unknown, "it may be one that is down");
+        assert_eq!(snapshot.impact(), Impact::Unknown, "the rejected component may be down");
         snapshot.coverage.all_components = true;
         assert_eq!(
             snapshot.impact(),
             Impact::None,
-            "every component was read, and the page is well"
+            "every component was read and the page is operational"
         );
     }
 }

@@ -1,7 +1,7 @@
-//! The text block people read, on the console and in the text log.
+//! The human-readable text block, used on the console and in the text log.
 //!
-//! One event is one block: a head line, what it is about, what the provider says, and a dashed
-//! line. Titles and names stay on one line, and no line of a message can pass for a part of the
+//! Each event is one block: a head line, the subject, the provider's message, and a dashed line.
+//! Titles and names stay on one line, and no line of a message can be mistaken for part of the
 //! frame.
 
 use chrono::SubsecRound as _;
@@ -12,26 +12,25 @@ use crate::text::safe;
 /// The line that ends a block.
 const RULE: &str = "------------------------------------------------------------";
 
-/// Renders the block of the contract, ending in the dashed line and a line feed.
+/// Renders the contract's text block, which ends in the dashed line and a line feed.
 #[must_use]
 pub fn render_block(event: &StatusEvent) -> String {
     render(event, None)
 }
 
-/// As [`render_block`], with the status in the colour of its impact: for a terminal that wants
-/// colour.
+/// Like [`render_block`], with the status in the color of its impact, for color terminals.
 #[must_use]
 pub fn render_block_colored(event: &StatusEvent) -> String {
-    render(event, Some(colour(event)))
+    render(event, Some(color(event)))
 }
 
-fn render(event: &StatusEvent, colour: Option<&str>) -> String {
+fn render(event: &StatusEvent, color: Option<&str>) -> String {
     let mut out = String::with_capacity(512);
     let mut line = |text: &str| {
         out.push_str(text);
         out.push('\n');
     };
-    line(&head(event, colour));
+    line(&head(event, color));
     let names: Vec<String> = event
         .components
         .iter()
@@ -47,7 +46,7 @@ fn render(event: &StatusEvent, colour: Option<&str>) -> String {
     }
     let message = event.message.as_deref().map(paragraphs).unwrap_or_default();
     if message.is_empty() {
-        // Nothing was written: what changed is the news.
+        // Without a message, show what changed.
         for change in changes(event) {
             line(&change);
         }
@@ -58,7 +57,7 @@ fn render(event: &StatusEvent, colour: Option<&str>) -> String {
     if let Some(window) = window(event) {
         line(&window);
     }
-    // A component's own event says its state in the head line.
+    // A component event already shows its state in the head line.
     if !names.is_empty() && event.kind != Kind::Component {
         line("Affected components:");
         for component in &event.components {
@@ -75,11 +74,11 @@ fn render(event: &StatusEvent, colour: Option<&str>) -> String {
     out
 }
 
-fn head(event: &StatusEvent, colour: Option<&str>) -> String {
+fn head(event: &StatusEvent, color: Option<&str>) -> String {
     let provider = one_line(&event.provider_name);
     let provider = if provider.is_empty() { one_line(&event.provider) } else { provider };
-    let status = match colour {
-        Some(colour) => format!("\u{1b}[{colour}m{}\u{1b}[0m", event.status.label()),
+    let status = match color {
+        Some(color) => format!("\u{1b}[{color}m{}\u{1b}[0m", event.status.label()),
         None => event.status.label(),
     };
     let mut head = format!("[{}] {provider} - {status}", stamp(event.published_at));
@@ -104,7 +103,7 @@ const fn subject(kind: Kind) -> &'static str {
     }
 }
 
-/// What moved since it was last told.
+/// Returns the status and impact changes since the last report.
 fn changes(event: &StatusEvent) -> Vec<String> {
     let status = event.previous_status.filter(|before| *before != event.status);
     let impact = event.previous_impact.filter(|before| *before != event.impact);
@@ -114,7 +113,7 @@ fn changes(event: &StatusEvent) -> Vec<String> {
     status.into_iter().chain(impact).collect()
 }
 
-/// The window of a maintenance, as far as it is known.
+/// Returns the maintenance window, as far as it is known.
 fn window(event: &StatusEvent) -> Option<String> {
     match (event.scheduled_for, event.scheduled_until) {
         (Some(from), Some(until)) => {
@@ -130,8 +129,8 @@ fn stamp(time: Time) -> String {
     time.trunc_subsecs(0).format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// ANSI colour of the status: green when over or well, else by impact.
-fn colour(event: &StatusEvent) -> &'static str {
+/// Returns the ANSI color of the status: green if over or operational, otherwise by impact.
+fn color(event: &StatusEvent) -> &'static str {
     if event.status.is_over()
         || matches!(event.status, Status::Operational | Status::Reachable | Status::Online)
     {
@@ -146,14 +145,13 @@ fn colour(event: &StatusEvent) -> &'static str {
     }
 }
 
-/// Text on one line, without anything that acts on a terminal. Texts are clean by now: this is the
-/// last guard.
+/// Returns the text on one line, without terminal control characters. Texts are already clean here:
+/// this is the last safeguard.
 fn one_line(text: &str) -> String {
     text.split_whitespace().map(safe).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The lines of a message that say something. A line that imitates the frame is moved off the
-/// margin.
+/// Returns the non-empty lines of a message. A line that imitates the frame is indented.
 fn paragraphs(message: &str) -> Vec<String> {
     message
         .lines()
@@ -338,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_all_that_differs_on_a_terminal() {
+    fn color_is_all_that_differs_on_a_terminal() {
         let colored = render_block_colored(&event());
         assert!(colored.starts_with(
             "[2026-02-23 10:20:49 UTC] Acme Cloud - \u{1b}[32mResolved\u{1b}[0m (minor)\n"

@@ -1,20 +1,20 @@
-//! What changes in a text without anybody having written: relative times, and parameters of
-//! addresses by which clicks are followed. Left out before texts are compared.
+//! Removes parts of a text that change without an edit, before texts are compared: relative times,
+//! and tracking parameters in URLs.
 
-/// Parameters that say where a reader came from, and nothing of what is read.
+/// Tracking parameters: they do not affect the content.
 const TRACKING: &[&str] = &[
     "fbclid", "gclid", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "igshid", "mc_cid",
     "mc_eid", "_hsenc", "_hsmi", "mkt_tok",
 ];
 
-/// What may follow an address in a sentence without belonging to it.
+/// Characters that can follow a URL in a sentence without being part of it.
 const AFTER: &[char] = &['.', ',', ';', ':', '!', '?', ')', ']', '}', '>', '"', '\''];
 
-/// Units as they stand before "ago", without their plural.
+/// Units before "ago", in the singular.
 const UNITS: &[&str] =
     &["second", "sec", "minute", "min", "hour", "hr", "day", "week", "month", "year"];
 
-/// The words of a text that somebody has written. "5 minutes ago" is "ago", whenever it is said.
+/// Returns the words of a text without relative times: "5 minutes ago" becomes "ago".
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut words = text.split_whitespace();
     std::iter::from_fn(move || {
@@ -47,7 +47,7 @@ fn is_ago(word: &str) -> bool {
     word.trim_end_matches(AFTER).eq_ignore_ascii_case("ago")
 }
 
-/// The address in a word without its tracking parameters; `None`: it has none.
+/// Removes tracking parameters from the URL in a word; `None` if there are none.
 pub(super) fn untracked(word: &str) -> Option<String> {
     let (_, rest) = word.split_once("://")?;
     rest.contains('?').then_some(())?;

@@ -1,16 +1,17 @@
-//! Identities, derived from content alone: a restored or second database makes the same ids again.
+//! Identities derived only from content: a restored or second database yields the same ids.
 //!
 //! ```text
 //! incident_key  H(provider, native id)
 //! update_key    H(incident_key, native update id)   or   H(incident_key, time, ordinal)
 //!               or   H(incident_key, status, text)
-//! fingerprint   H(stated status, text)              what makes a revision
+//! fingerprint   H(stated status, text)              determines revisions
 //! event id      H("v1", update_key, kind, fingerprint)
 //! ```
 //!
-//! Text is compared whole, in NFC with white space collapsed, without relative times ("5 minutes
-//! ago") and tracking parameters, so a re-rendered page is not news. Until 0.1.0 it was compared
-//! cut, see [`beginning`]: such fingerprints are in databases and are recognised.
+//! Texts are compared in full, in NFC with whitespace collapsed, without relative times ("5 minutes
+//! ago") and tracking parameters, so a re-rendered page yields no new events. Before 0.1.0, texts
+//! were truncated first, see [`beginning`]: databases still contain such fingerprints, and they are
+//! recognized.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,7 +21,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{Kind, Status, Time, cosmetic};
 
-/// The rules of identity; a change of the rules needs a migration that recomputes all keys.
+/// Version of the identity rules. Changing the rules requires a migration that recomputes all keys.
 const RULES: &str = "v1";
 
 macro_rules! keys {
@@ -30,7 +31,7 @@ macro_rules! keys {
         pub struct $name(pub [u8; 16]);
 
         impl $name {
-            /// The bytes as the database keeps them.
+            /// Returns the bytes as stored in the database.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 &self.0
@@ -52,18 +53,18 @@ macro_rules! keys {
 }
 
 keys! {
-    /// Recognises an incident or maintenance of one provider.
+    /// Identifies an incident or maintenance of one provider.
     IncidentKey,
-    /// Recognises an update of one incident, whatever its text says by now.
+    /// Identifies an update of one incident, independently of its current text.
     UpdateKey,
-    /// What an update says; another fingerprint under the same key is an edit.
+    /// Identifies the content of an update; a different fingerprint under the same key is an edit.
     Fingerprint,
-    /// Recognises an event everywhere and for ever.
+    /// Identifies an event everywhere and permanently.
     EventId,
 }
 
 impl IncidentKey {
-    /// Of a native id, unique within the provider.
+    /// Creates the key from a native id, which is unique within the provider.
     #[must_use]
     pub fn new(provider: &str, native_id: &str) -> Self {
         Self(hash(&[b"incident", provider.as_bytes(), native_id.as_bytes()]))
@@ -71,13 +72,14 @@ impl IncidentKey {
 }
 
 impl UpdateKey {
-    /// Of an update with an id of its own.
+    /// Creates the key of an update with a native id.
     #[must_use]
     pub fn native(incident: IncidentKey, native_id: &str) -> Self {
         Self(hash(&[b"native", incident.as_bytes(), native_id.as_bytes()]))
     }
 
-    /// Of an update that is known by its time (and its place among equals) alone.
+    /// Creates the key of an update identified only by its time and its position among updates of
+    /// the same time.
     #[must_use]
     pub fn timed(incident: IncidentKey, time: Time, ordinal: u32) -> Self {
         Self(hash(&[
@@ -88,15 +90,16 @@ impl UpdateKey {
         ]))
     }
 
-    /// Of an update that has neither id nor time: its words are all there is, of a very long text
-    /// its [`beginning`].
+    /// Creates the key of an update that has neither id nor time, from its status and text; of a
+    /// very long text, from its [`beginning`].
     #[must_use]
     pub fn content(incident: IncidentKey, status: Status, text: &str) -> Self {
         let text = normalize(&beginning(text));
         Self(hash(&[b"content", incident.as_bytes(), status.as_str().as_bytes(), text.as_bytes()]))
     }
 
-    /// Of a change that is no written update: an impact that rose, a window that moved.
+    /// Creates the key of a change that is not a written update, such as a raised impact or a moved
+    /// window.
     #[must_use]
     pub fn change(incident: IncidentKey, what: &str, parts: &[&str]) -> Self {
         let mut all: Vec<&[u8]> = vec![b"change", incident.as_bytes(), what.as_bytes()];
@@ -104,7 +107,7 @@ impl UpdateKey {
         Self(hash(&all))
     }
 
-    /// The id under which such a change is shown: its kind and the beginning of this key.
+    /// Returns the displayed id of a change: its kind and the start of this key.
     #[must_use]
     pub fn shown(self, what: &str) -> String {
         let key = self.to_string();
@@ -113,13 +116,13 @@ impl UpdateKey {
 }
 
 impl Fingerprint {
-    /// Of what an update says: the status it states itself, and its whole text.
+    /// Creates the fingerprint of an update from the status it states and its full text.
     #[must_use]
     pub fn new(status: Status, text: &str) -> Self {
         Self(hash(&[status.as_str().as_bytes(), normalize(text).as_bytes()]))
     }
 
-    /// Of one text under each of several statuses.
+    /// Creates the fingerprints of one text under each of several statuses.
     #[must_use]
     pub fn of_each(text: &str, statuses: &[Status]) -> Vec<(Status, Self)> {
         let text = normalize(text);
@@ -128,8 +131,9 @@ impl Fingerprint {
     }
 }
 
-/// As much of a text as was compared until 0.1.0: 16 KiB of it, the mark of the cut included. The
-/// cut may lie within a grapheme cluster; it is part of identities and stays where it is.
+/// Returns the part of a text that was compared before 0.1.0: its first 16 KiB, including the
+/// ellipsis. The cut can fall within a grapheme cluster; it is part of existing identities and must
+/// not change.
 #[must_use]
 pub fn beginning(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 16 * 1024;
@@ -141,7 +145,7 @@ pub fn beginning(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{MARK}", kept.trim_end()))
 }
 
-/// The id of the event that tells `fingerprint` of `update`.
+/// Returns the id of the event that reports `fingerprint` of `update`.
 #[must_use]
 pub fn event_id(update: UpdateKey, kind: Kind, fingerprint: Fingerprint) -> EventId {
     EventId(hash(&[
@@ -153,16 +157,16 @@ pub fn event_id(update: UpdateKey, kind: Kind, fingerprint: Fingerprint) -> Even
 }
 
 impl EventId {
-    /// The id of the `n`th event whose identity is that of this one: a change that happened again
-    /// and whose count was lost.
+    /// Returns the id of the `n`th event with the same identity: a change that recurred after its
+    /// counter was lost.
     #[must_use]
     pub fn again(self, n: u32) -> Self {
         Self(hash(&[RULES.as_bytes(), b"again", self.as_bytes(), &n.to_be_bytes()]))
     }
 }
 
-/// NFC, white space collapsed, without relative times and tracking parameters: what two renderings
-/// of one text have in common.
+/// Normalizes a text to NFC with whitespace collapsed and without relative times and tracking
+/// parameters: what two renderings of the same text have in common.
 fn normalize(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in cosmetic::words(text) {
@@ -232,7 +236,7 @@ mod tests {
         assert_ne!(IncidentKey::new("ab", "c"), IncidentKey::new("a", "bc"));
     }
 
-    /// These values are in users' databases and at their receivers: they may never change within
+    /// These values are in users' databases and downstream systems: they must never change within
     /// v1.
     #[test]
     fn ids_are_pinned() {

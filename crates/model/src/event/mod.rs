@@ -1,5 +1,5 @@
-//! What the program says: the words of the contract, the [`StatusEvent`], and the identities
-//! by which one fact is recognised on any machine and in any run.
+//! The program's output: the contract's vocabulary, the [`StatusEvent`], and the identities that
+//! make a fact recognizable on any machine and in any run.
 
 mod block;
 mod cosmetic;

@@ -1,31 +1,31 @@
-//! [`StatusEvent`], the one JSON object of the contract, and [`Draft`], an event before the
-//! ledger has numbered it.
+//! [`StatusEvent`], the contract's only JSON object, and [`Draft`], an event that the ledger has
+//! not numbered yet.
 
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, TimeDelta, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{ComponentStatus, Impact, Kind, Status};
 
-/// An instant; always UTC.
+/// An instant in UTC.
 pub type Time = DateTime<Utc>;
 
-/// A component as an event shows it.
+/// A component as it appears in an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Component {
-    /// The platform's id; null where it has none.
+    /// The platform's id; null if it has none.
     pub id: Option<String>,
-    /// Its name, plain text.
+    /// Its name as plain text.
     pub name: String,
-    /// The group it stands in, where the platform has groups.
+    /// The group it belongs to, if the platform has groups.
     pub group: Option<String>,
-    /// Its state; `unknown` where the provider does not say.
+    /// Its state; `unknown` if the provider does not say.
     pub status: ComponentStatus,
 }
 
-/// An event that is not numbered yet. Only the ledger turns it into a [`StatusEvent`].
+/// An event without a sequence number. Only the ledger turns it into a [`StatusEvent`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// The hash of its identity, see [`super::event_id`].
+    /// The hash of its identity; see [`super::event_id`].
     pub id: super::EventId,
     /// What it is about.
     pub kind: Kind,
@@ -33,7 +33,7 @@ pub struct Draft {
     pub incident_id: Option<String>,
     /// The update's native id or one derived from its content.
     pub update_id: Option<String>,
-    /// 1 for an update not told before, 2, 3, … for its edits.
+    /// 1 for a new update; 2, 3, … for its edits.
     pub revision: u32,
     /// Plain text, one line.
     pub title: String,
@@ -41,19 +41,19 @@ pub struct Draft {
     pub status: Status,
     /// How bad it is.
     pub impact: Impact,
-    /// Status as last told, of the same incident or component.
+    /// The last reported status of the same incident or component.
     pub previous_status: Option<Status>,
     /// Impact as last told.
     pub previous_impact: Option<Impact>,
     /// What is affected.
     pub components: Vec<Component>,
-    /// Plain text with `\n` between paragraphs; null where nothing was written.
+    /// Plain text with `\n` between paragraphs; null if nothing was written.
     pub message: Option<String>,
     /// The page a person would open.
     pub url: Option<String>,
-    /// When the incident began, as the provider says.
+    /// When the incident started, according to the provider.
     pub started_at: Option<Time>,
-    /// The provider's own time of this update; the time it was seen where it gives none.
+    /// The provider's time of this update, or the time of observation if it gives none.
     pub published_at: Time,
     /// Maintenance only.
     pub scheduled_for: Option<Time>,
@@ -61,13 +61,13 @@ pub struct Draft {
     pub scheduled_until: Option<Time>,
     /// Published before the provider was first watched.
     pub backfill: bool,
-    /// A change of state, which may happen again in the same words: each time is an event of its
-    /// own. False: something written, which is reported once.
+    /// Whether this is a change of state, which can recur with the same content: each occurrence is
+    /// a separate event. False for written updates, which are reported once.
     pub recurs: bool,
 }
 
 impl Draft {
-    /// A first version of something seen at `at`, with nothing said beyond what every event says.
+    /// Creates a draft of a first revision observed at `at`, with only the fields every event has.
     #[must_use]
     pub fn new(id: super::EventId, kind: Kind, title: String, status: Status, at: Time) -> Self {
         Self {
@@ -96,36 +96,36 @@ impl Draft {
 
 /// One normalized, immutable fact, numbered by the ledger: one line of the event log.
 ///
-/// Absent values are `null`, never left out.
+/// Absent values are `null`, never omitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StatusEvent {
-    /// Place in the ledger: 1, 2, 3, … without a gap.
+    /// Sequence number in the ledger: 1, 2, 3, … without gaps.
     pub seq: u64,
-    /// The same for the same fact, on any machine, in any run.
+    /// Stable id: the same fact has the same id on any machine and in any run.
     pub id: String,
     /// `incident`, `maintenance`, `component` or `provider`.
     pub kind: Kind,
     /// The provider's id in `providers.yaml`.
     pub provider: String,
-    /// The provider's name for people.
+    /// The provider's display name.
     pub provider_name: String,
     /// The platform it was read from.
     pub source: String,
-    /// The incident's id at its platform; null for `component` and `provider`.
+    /// The platform's id of the incident; null for `component` and `provider`.
     pub incident_id: Option<String>,
     /// The platform's own id of the update, or one derived from its content.
     pub update_id: Option<String>,
-    /// 1; 2, 3, … when an update already told is edited.
+    /// 1 for a new update; 2, 3, … for each edit of an update already reported.
     pub revision: u32,
     /// Plain text.
     pub title: String,
     /// Where it stands after this event.
     pub status: Status,
-    /// Status as last told; null the first time.
+    /// The last reported status; null the first time.
     pub previous_status: Option<Status>,
     /// How bad it is.
     pub impact: Impact,
-    /// Impact as last told; null the first time.
+    /// The last reported impact; null the first time.
     pub previous_impact: Option<Impact>,
     /// What is affected.
     pub components: Vec<Component>,
@@ -137,11 +137,11 @@ pub struct StatusEvent {
     #[serde(with = "optional_time")]
     #[schemars(with = "Option<String>")]
     pub started_at: Option<Time>,
-    /// The provider's own time of this update; when it was seen where the provider gives none.
+    /// The provider's time of this update, or the time of observation if it gives none.
     #[serde(with = "time")]
     #[schemars(with = "String")]
     pub published_at: Time,
-    /// When statuswatch saw it.
+    /// When statuswatch observed it.
     #[serde(with = "time")]
     #[schemars(with = "String")]
     pub observed_at: Time,
@@ -153,17 +153,17 @@ pub struct StatusEvent {
     #[serde(with = "optional_time")]
     #[schemars(with = "Option<String>")]
     pub scheduled_until: Option<Time>,
-    /// True when it was published before the provider was first watched.
+    /// Whether it was published before the provider was first watched.
     pub backfill: bool,
 }
 
-/// RFC 3339, UTC, `Z`, with a fraction only where there is one.
+/// Formats a time as RFC 3339 in UTC with `Z`, and with a fraction only if it has one.
 #[must_use]
 pub fn format_time(time: Time) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// Reads what [`format_time`] wrote, and any other RFC 3339 time.
+/// Parses any RFC 3339 time, including those written by [`format_time`].
 #[must_use]
 pub fn parse_time(text: &str) -> Option<Time> {
     plain_time(text.as_bytes()).or_else(|| any_time(text)).and_then(expressible)
@@ -171,20 +171,20 @@ pub fn parse_time(text: &str) -> Option<Time> {
 
 fn any_time(text: &str) -> Option<Time> {
     let time = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
-    // 23:59:60 exists on clocks alone; events are told in seconds that every reader knows.
+    // Leap seconds become the second before, which every parser accepts.
     if time.nanosecond() >= 1_000_000_000 { time.with_nanosecond(0) } else { Some(time) }
 }
 
-/// The time, if [`format_time`] can write it so that it can be read again: RFC 3339 has years of
-/// four digits. What pages say may lie before or beyond them, in milliseconds or by an offset.
+/// Returns the time if [`format_time`] can write it in a form that can be parsed again: RFC 3339
+/// years have four digits. Times on pages can fall outside, by their value or by an offset.
 #[must_use]
 pub fn expressible(time: Time) -> Option<Time> {
     (0..=9999).contains(&time.year()).then_some(time)
 }
 
-/// As nearly every time is spelt, read in a fraction of what the general way takes:
-/// `2026-03-08T01:30:00.000-08:00`, with or without the fraction, in any offset. `None`: not spelt
-/// so, or not a day like every other.
+/// Parses the most common spelling several times faster than the general parser:
+/// `2026-03-08T01:30:00.000-08:00`, with or without the fraction, in any offset. Returns `None` for
+/// any other spelling and for invalid or leap-second times.
 fn plain_time(text: &[u8]) -> Option<Time> {
     let (head, tail) = text.split_at_checked(19)?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] =
@@ -220,7 +220,7 @@ fn plain_time(text: &[u8]) -> Option<Time> {
     time.checked_sub_signed(TimeDelta::try_seconds(ahead)?).map(|time| time.and_utc())
 }
 
-/// Digits alone.
+/// Parses digits.
 fn number(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |sum, digit| {
         digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))

@@ -1,11 +1,11 @@
-//! The words of the contract as types: kind, status, impact and component status.
+//! The contract's vocabulary as types: kind, status, impact and component status.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A word that is none of the contract's.
+/// A word that is not in the contract's vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} \"{word}\"")]
 pub struct UnknownWord {
@@ -25,7 +25,7 @@ macro_rules! words {
             /// Every word, in the order of the contract.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The word as it stands in the event log.
+            /// The word as it appears in the event log.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
@@ -57,38 +57,38 @@ words! {
     Incident = "incident",
     /// A planned maintenance.
     Maintenance = "maintenance",
-    /// A component that changed its state.
+    /// A change of a component's state.
     Component = "component",
-    /// The provider itself: readable or not.
+    /// The provider itself: whether it can be read.
     Provider = "provider",
 }
 
 words! {
-    /// Where an incident, a maintenance, a component or a provider stands after the event.
+    /// The status of an incident, maintenance, component or provider after the event.
     Status, "status":
-    /// Incident: being looked into.
+    /// Incident: under investigation.
     Investigating = "investigating",
     /// Incident: the cause is known.
     Identified = "identified",
-    /// Incident: a fix is in place and watched.
+    /// Incident: a fix is in place and being monitored.
     Monitoring = "monitoring",
     /// Incident: over.
     Resolved = "resolved",
-    /// Incident: over, and explained.
+    /// Incident: over, with a published analysis.
     Postmortem = "postmortem",
-    /// An update that names no usable status.
+    /// An update that states no recognized status.
     Update = "update",
-    /// The provider took the incident or maintenance off its page.
+    /// The provider removed the incident or maintenance from its page.
     Withdrawn = "withdrawn",
     /// Maintenance: announced.
     Scheduled = "scheduled",
-    /// Maintenance: under way.
+    /// Maintenance: in progress.
     InProgress = "in_progress",
-    /// Maintenance: done and being checked.
+    /// Maintenance: done and being verified.
     Verifying = "verifying",
     /// Maintenance: over.
     Completed = "completed",
-    /// Component: works.
+    /// Component: operational.
     Operational = "operational",
     /// Component: slow or limited.
     DegradedPerformance = "degraded_performance",
@@ -98,7 +98,7 @@ words! {
     MajorOutage = "major_outage",
     /// Component: under maintenance.
     UnderMaintenance = "under_maintenance",
-    /// Component: nobody knows; never shown as operational.
+    /// Component: not known; never shown as operational.
     Unknown = "unknown",
     /// Provider: could not be read for `stale_after`.
     Unreachable = "unreachable",
@@ -111,13 +111,13 @@ words! {
 }
 
 impl Status {
-    /// Whether an incident or maintenance with this status is over.
+    /// Returns whether an incident or maintenance with this status is over.
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Resolved | Self::Postmortem | Self::Completed | Self::Withdrawn)
     }
 
-    /// The word for people: `In progress`, `Degraded performance`.
+    /// Returns the display form: `In progress`, `Degraded performance`.
     #[must_use]
     pub fn label(self) -> String {
         label(self.as_str())
@@ -125,24 +125,25 @@ impl Status {
 }
 
 words! {
-    /// How bad an incident is.
+    /// The severity of an incident.
     Impact, "impact":
     /// Nothing is affected.
     None = "none",
-    /// Some inconvenience.
+    /// Minor inconvenience.
     Minor = "minor",
-    /// Something important does not work.
+    /// An important function is down.
     Major = "major",
-    /// Nearly nothing works.
+    /// Almost nothing works.
     Critical = "critical",
-    /// Planned.
+    /// Planned maintenance.
     Maintenance = "maintenance",
     /// The provider does not say.
     Unknown = "unknown",
 }
 
 impl Impact {
-    /// A number to compare by: unknown is below none, maintenance between none and minor.
+    /// Returns a number for comparisons: unknown ranks below none, maintenance between none and
+    /// minor.
     #[must_use]
     pub const fn rank(self) -> u8 {
         match self {
@@ -155,8 +156,9 @@ impl Impact {
         }
     }
 
-    /// The worst of several. [`Impact::None`] only where every one of them is: one that is unknown
-    /// beside others that are well makes the whole unknown, and so does an empty list.
+    /// Returns the worst of several impacts. The result is [`Impact::None`] only if every one is:
+    /// an unknown one among others that are fine makes the result unknown, and so does an empty
+    /// list.
     #[must_use]
     pub fn worst(all: impl IntoIterator<Item = Self>) -> Self {
         let (mut worst, mut doubtful) = (Self::Unknown, false);
@@ -183,18 +185,18 @@ words! {
     MajorOutage = "major_outage",
     /// Under maintenance.
     UnderMaintenance = "under_maintenance",
-    /// Nobody knows; never shown as operational.
+    /// Not known; never shown as operational.
     Unknown = "unknown",
 }
 
 impl ComponentStatus {
-    /// The word for people: `Degraded performance`.
+    /// Returns the display form: `Degraded performance`.
     #[must_use]
     pub fn label(self) -> String {
         label(self.as_str())
     }
 
-    /// How bad a component in this state is.
+    /// Returns the impact of a component in this state.
     #[must_use]
     pub const fn impact(self) -> Impact {
         match self {
@@ -207,8 +209,8 @@ impl ComponentStatus {
         }
     }
 
-    /// The worst of several states of one component, as [`Impact::worst`] compares them; `None` of
-    /// an empty list.
+    /// Returns the worst of several states of one component, ranked as by [`Impact::worst`]; `None`
+    /// for an empty list.
     #[must_use]
     pub fn worst(all: impl IntoIterator<Item = Self>) -> Option<Self> {
         all.into_iter().reduce(|one, other| {
@@ -244,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_reads_back_as_itself() {
+    fn every_word_round_trips() {
         for &status in Status::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
             assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{status}\""));
@@ -256,7 +258,7 @@ mod tests {
         assert_eq!("nope".parse::<Impact>().unwrap_err().to_string(), "unknown impact \"nope\"");
     }
     #[test]
-    fn unknown_beside_well_is_unknown_and_beside_anything_worse_it_hides_nothing() {
+    fn unknown_outranks_none_but_hides_nothing_worse() {
         use Impact::{Critical, Maintenance, Minor, None as Well, Unknown};
         for (all, worst) in [
             (&[][..], Unknown),

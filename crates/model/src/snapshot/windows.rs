@@ -1,20 +1,20 @@
-//! Maintenances that have no word of their own and stand where their window says.
+//! Derives the status of maintenances that state none from their window.
 //!
-//! Sources read no clock, so they leave such a maintenance as scheduled and name what that rests
-//! on. This step is given the time of observation and settles it, before anything is compared,
-//! stored or shown.
+//! Sources read no clock, so they leave such a maintenance as scheduled and record what its status
+//! is based on. This step is given the time of observation and runs before anything is compared,
+//! stored or displayed.
 
 use super::{Basis, Incident, Snapshot};
 use crate::event::{Kind, Status, Time};
 
 impl Snapshot {
-    /// Whether [`Snapshot::settle`] would change nothing at `now`.
+    /// Returns whether [`Snapshot::settle`] would change nothing at `now`.
     #[must_use]
     pub fn is_settled(&self, now: Time) -> bool {
         self.incidents.iter().all(|incident| standing(incident, now) == incident.status)
     }
 
-    /// Gives each maintenance whose status rests on its window the status it has at `now`.
+    /// Sets the status of each maintenance that depends on its window to the one it has at `now`.
     pub fn settle(&mut self, now: Time) {
         for incident in &mut self.incidents {
             incident.status = standing(incident, now);
@@ -22,8 +22,9 @@ impl Snapshot {
     }
 }
 
-/// Where an incident or maintenance stands at `now`. What the document says itself is never
-/// changed; a word nobody knows says nothing, so there the window counts as long as it is open.
+/// Returns the status of an incident or maintenance at `now`. A status stated by the document is
+/// never changed; an unrecognized one states nothing, so there the window counts as long as it is
+/// open.
 fn standing(incident: &Incident, now: Time) -> Status {
     let Incident { kind, status, basis, scheduled_for, scheduled_until, .. } = *incident;
     let by_window = match basis {
@@ -35,7 +36,7 @@ fn standing(incident: &Incident, now: Time) -> Status {
     };
     let ended = scheduled_until.is_some_and(|until| until <= now && from <= until);
     match basis {
-        // One that is known to have begun does not go back to being announced.
+        // One that has started does not return to being scheduled.
         _ if now < from && status != Status::InProgress => Status::Scheduled,
         Basis::Window if ended => Status::Completed,
         // It is still listed, so it is not over, whatever was planned.
@@ -54,7 +55,7 @@ mod tests {
         parse_time(&format!("2026-03-01T{hour:02}:00:00Z")).unwrap()
     }
 
-    /// A maintenance from 10 to 12 as it stands at 9, 10, 11, 12 and 13.
+    /// The status of a maintenance from 10 to 12 at 9, 10, 11, 12 and 13.
     fn course(basis: Basis, status: Status, until: Option<u32>) -> [Status; 5] {
         [9, 10, 11, 12, 13].map(|hour| {
             let maintenance = Incident {
@@ -102,11 +103,11 @@ mod tests {
                 until,
                 [InProgress, InProgress, InProgress, Completed, Completed],
             ),
-            // Its own word counts, however late it is.
+            // A stated status takes precedence, however late it is.
             (Basis::Stated, Scheduled, until, [Scheduled; 5]),
             (Basis::Begin, Completed, until, [Completed; 5]),
             (Basis::Stated, Verifying, until, [Verifying; 5]),
-            // A word nobody knows is none.
+            // An unrecognized status counts as none.
             (Basis::Stated, Update, until, [Scheduled, InProgress, InProgress, Update, Update]),
         ] {
             assert_eq!(course(basis, status, until), expected, "{basis:?} {status} {until:?}");

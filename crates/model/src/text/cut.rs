@@ -1,5 +1,4 @@
-//! Cutting a text: between two grapheme clusters, never within what a person sees as one sign, and
-//! with a mark.
+//! Truncates text at a grapheme cluster boundary and adds an ellipsis.
 
 use std::borrow::Cow;
 
@@ -7,11 +6,11 @@ use unicode_segmentation::GraphemeCursor;
 
 use super::head;
 
-/// Stands where a text was cut.
+/// Marks where a text was truncated.
 pub(super) const CUT: char = '…';
 
-/// `text` within `max` bytes, which is at least 3. A longer one is cut between two grapheme
-/// clusters and ends in `…`.
+/// Truncates `text` to `max` bytes, which must be at least 3. A truncated text ends at a grapheme
+/// cluster boundary, followed by `…`.
 #[must_use]
 pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
     if text.len() <= max {
@@ -23,9 +22,8 @@ pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// The last place within `max` bytes that lies between two grapheme clusters. Where a single
-/// cluster is longer than that, as letters under a hundred accents are, it lies within it, between
-/// two characters.
+/// Returns the last grapheme cluster boundary within `max` bytes. If a single cluster is longer,
+/// such as a letter with a hundred accents, returns a character boundary within it.
 pub(super) fn boundary(text: &str, max: usize) -> usize {
     let end = head(text, max).len();
     let mut cursor = GraphemeCursor::new(end, text.len(), true);
@@ -52,7 +50,7 @@ mod tests {
             ("abcd", 3, "…"),
             ("abcdef", 5, "ab…"),
             ("ab cdef", 6, "ab…"),
-            // An accent of its own, a flag, a colour of skin, a syllable of Hangul in parts.
+            // A combining accent, a flag, a skin tone, a decomposed Hangul syllable.
             ("abe\u{301}fghi", 7, "ab…"),
             ("abe\u{301}fghi", 8, "abe\u{301}…"),
             ("ab\u{1f1e9}\u{1f1ea}cd", 10, "ab…"),

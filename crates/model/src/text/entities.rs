@@ -1,9 +1,9 @@
-//! Character references of HTML.
+//! HTML character references.
 
 use std::borrow::Cow;
 
-/// Decodes `&amp;`, `&nbsp;`, `&#39;`, `&#x2019;` and the like, once: `&amp;lt;` becomes `&lt;`.
-/// What is no known reference stays as it is.
+/// Decodes `&amp;`, `&nbsp;`, `&#39;`, `&#x2019;` and the like once: `&amp;lt;` becomes `&lt;`.
+/// Unknown references are left unchanged.
 #[must_use]
 pub fn decode_entities(text: &str) -> Cow<'_, str> {
     if memchr::memchr(b'&', text.as_bytes()).is_none() {

@@ -1,15 +1,16 @@
-//! HTML to plain text: one pass, no tree, so that no nesting and no broken quote costs more than
-//! its bytes.
+//! Converts HTML to plain text in a single pass without a tree, so that deep nesting and unclosed
+//! quotes cost no more than their bytes.
 
 use super::decode_entities;
 use super::safe::is_safe;
 
-/// The longest link target that is shown.
+/// Maximum length of a link target that is shown.
 const MAX_HREF: usize = 1000;
 
-/// Plain text of an HTML fragment: block tags and `<br>` become line breaks, list items begin with
-/// `- `, scripts, styles and comments are left out, links to elsewhere read `text (url)`, entities
-/// are decoded once, white space is folded. The text is whole; see [`super::cut`].
+/// Converts an HTML fragment to plain text: block tags and `<br>` become line breaks, list items
+/// start with `- `, scripts, styles and comments are removed, external links become `text (url)`,
+/// entities are decoded once, and whitespace is collapsed. The text is not truncated; see
+/// [`super::cut`].
 #[must_use]
 pub fn html_to_text(html: &str) -> String {
     let mut out = Writer::default();
@@ -39,7 +40,7 @@ pub fn html_to_text(html: &str) -> String {
     out.done()
 }
 
-/// The value of `name="…"` among the attributes of a tag, entities decoded.
+/// Returns the value of `name="…"` among the attributes of a tag, with entities decoded.
 fn attribute(attributes: &str, name: &str) -> Option<String> {
     let mut rest = attributes;
     loop {
@@ -48,7 +49,7 @@ fn attribute(attributes: &str, name: &str) -> Option<String> {
         let (key, after) = rest.split_at(end);
         let after = after.trim_start();
         let Some(value) = after.strip_prefix('=') else {
-            // A key without a value, or a stray sign: something is consumed in any case.
+            // An attribute without a value, or a stray character: always consume something.
             rest = if key.is_empty() { after.get(1..)? } else { after };
             continue;
         };
@@ -64,18 +65,18 @@ fn attribute(attributes: &str, name: &str) -> Option<String> {
     }
 }
 
-/// What a `<` begins.
+/// The markup that starts at a `<`.
 enum Markup<'a> {
-    /// Nothing: a less-than sign.
+    /// None: a literal less-than sign.
     Text,
-    /// A comment, declaration or instruction; what follows it.
+    /// A comment, declaration or processing instruction, with the remaining text.
     Skip(&'a str),
     /// A tag.
     Tag { name: String, attributes: &'a str, after: &'a str, closing: bool },
 }
 
-/// Reads the markup at the start of `from`. What is never closed swallows the rest: looking again
-/// at every later sign would take quadratic time.
+/// Parses the markup at the start of `from`. Unclosed markup consumes the rest: searching again at
+/// each later character would take quadratic time.
 fn markup(from: &str) -> Markup<'_> {
     if let Some(comment) = from.strip_prefix("<!--") {
         return Markup::Skip(comment.split_once("-->").map_or("", |(_, after)| after));
@@ -113,7 +114,7 @@ fn markup(from: &str) -> Markup<'_> {
     Markup::Tag { name: name.to_ascii_lowercase(), attributes, after, closing }
 }
 
-/// What follows `</name …>`; nothing if it never comes.
+/// Returns what follows `</name …>`; empty if it is never closed.
 fn behind_end_tag<'a>(text: &'a str, name: &str) -> &'a str {
     for at in memchr::memmem::find_iter(text.as_bytes(), "</") {
         let Some(candidate) = text.get(at + 2..) else {
@@ -126,7 +127,7 @@ fn behind_end_tag<'a>(text: &'a str, name: &str) -> &'a str {
     ""
 }
 
-/// The text so far, and what is owed before its next character.
+/// The text so far, and the pending whitespace before the next character.
 #[derive(Default)]
 struct Writer {
     out: String,
@@ -151,7 +152,7 @@ impl Writer {
         }
     }
 
-    /// Pays what is owed before a character.
+    /// Writes the pending whitespace before a character.
     fn owed(&mut self) {
         if self.breaks > 0 && !self.out.is_empty() {
             self.out.extend(std::iter::repeat_n('\n', self.breaks));
@@ -166,7 +167,7 @@ impl Writer {
 
     fn tag(&mut self, name: &str, attributes: &str, closing: bool) {
         match name {
-            // XHTML writes `<br></br>` for one.
+            // XHTML writes a single break as `<br></br>`.
             "br" if closing => {}
             "br" => self.breaks = (self.breaks + 1).min(2),
             "p" | "ul" | "ol" | "dl" | "table" | "blockquote" | "h1" | "h2" | "h3" | "h4"
@@ -196,7 +197,7 @@ impl Writer {
         }
     }
 
-    /// Writes the target of the link that ends here, unless its text is the target already.
+    /// Writes the target of the link that ends here, unless its text already shows it.
     fn end_link(&mut self) {
         let Some((href, start)) = self.link.take() else {
             return;
@@ -223,8 +224,8 @@ impl Writer {
     }
 }
 
-/// A link target worth showing: http(s), of sane length, without white space, controls or tracking
-/// parameters.
+/// Returns a link target worth showing: http(s), of reasonable length, without whitespace, control
+/// characters or tracking parameters.
 fn target(href: &str) -> Option<String> {
     let href = href.trim();
     let scheme = href.get(..8).unwrap_or(href).to_ascii_lowercase();
@@ -252,7 +253,7 @@ fn target(href: &str) -> Option<String> {
     Some(out)
 }
 
-/// A target without scheme and closing slash: what text and target are compared by.
+/// Returns a target without scheme and trailing slash, for comparison with the link's text.
 fn bare(url: &str) -> &str {
     let url = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or(url);
     url.strip_suffix('/').unwrap_or(url)
@@ -284,7 +285,7 @@ mod tests {
             ("<div><div>a</div></div><div>b</div>", "a\nb"),
             ("<pre>one\n  two</pre>", "one\ntwo"),
             ("<table><tr><td>EU</td><td>down</td></tr><tr><td>US</td></tr></table>", "EU down\nUS"),
-            // A reference to a control stays the five harmless characters it is written with.
+            // A reference to a control character is left as its harmless source text.
             ("a\u{1b}]0;x\u{7}&#27;[2J&#8238;b", "a]0;x&#27;[2Jb"),
             ("text <b", "text"),
             ("", ""),
@@ -293,7 +294,7 @@ mod tests {
         }
     }
 
-    /// Each of these takes one pass over its bytes: what is never closed is not looked for again.
+    /// Each of these takes a single pass: unclosed markup is not searched for again.
     #[test]
     fn nasty_inputs_end() {
         assert_eq!(html_to_text(&"<div>".repeat(100_000)), "");

@@ -1,8 +1,8 @@
-//! Text from feeds: HTML to plain text, and nothing that could harm a terminal.
+//! Text from status pages: converts HTML to plain text that is safe to print on a terminal.
 //!
-//! Everything here is pure, takes linear time on any input, and promises that its output holds no
-//! character that moves a cursor, hides text or turns its direction. A text is kept whole, for it
-//! is compared whole; [`cut`] shortens it where a place has room for less.
+//! Every function is pure and runs in linear time on any input. No output contains a character that
+//! moves the cursor, hides text or changes its direction. Texts are kept in full, because they are
+//! compared in full; [`cut`] truncates them for display.
 
 mod cut;
 mod entities;
@@ -14,10 +14,10 @@ pub use entities::decode_entities;
 pub use html::html_to_text;
 pub use safe::{one_line, plain, safe, safe_colored, safe_json};
 
-/// Bytes of a title or name that are looked at.
+/// Maximum number of bytes of a title or name that are examined.
 const MAX_INPUT: usize = 64 * 1024;
 
-/// The longest start of `text` within `max` bytes that ends on a character boundary.
+/// Returns the longest prefix of `text` within `max` bytes that ends at a character boundary.
 #[must_use]
 pub fn head(text: &str, max: usize) -> &str {
     if text.len() <= max {

@@ -1,4 +1,4 @@
-//! The filter before anything that could be a terminal, and plain text in one or many lines.
+//! Sanitizes text for terminals, and normalizes plain text of one or many lines.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::cut::{CUT, boundary};
 use super::{MAX_INPUT, head};
 
-/// Whether a character may reach a terminal.
+/// Returns whether a character is safe to print on a terminal.
 pub(super) const fn is_safe(c: char) -> bool {
     !matches!(c,
         '\0'..='\x09' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}' // controls but the line feed: ESC, CSI, …
@@ -15,15 +15,16 @@ pub(super) const fn is_safe(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}') // tags
 }
 
-/// Leaves out what could harm a terminal: controls other than the line feed, direction overrides
-/// and invisible characters. A tab becomes a space. For any output, diagnostics included.
+/// Removes characters that could affect a terminal: control characters other than the line feed,
+/// direction overrides and invisible characters. A tab becomes a space. Used for all output,
+/// including diagnostics.
 #[must_use]
 pub fn safe(text: &str) -> String {
     text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|&c| is_safe(c)).collect()
 }
 
-/// [`safe`], but colours and tabs pass: the last filter before standard output, where tables bring
-/// their own colours. Of all commands to a terminal only colour (`ESC [ … m`) is let through.
+/// Like [`safe`], but keeps tabs and colors: the last filter before standard output, where tables
+/// add their own colors. Of all terminal sequences only color (`ESC [ … m`) passes.
 #[must_use]
 pub fn safe_colored(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| is_safe(c) || c == '\t') {
@@ -32,7 +33,7 @@ pub fn safe_colored(text: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let length = colour_length(rest).unwrap_or(c.len_utf8());
+        let length = color_length(rest).unwrap_or(c.len_utf8());
         let (one, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
         if one.len() > c.len_utf8() || is_safe(c) || c == '\t' {
             out.push_str(one);
@@ -42,15 +43,15 @@ pub fn safe_colored(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// How long the colour is that the text begins with.
-fn colour_length(text: &str) -> Option<usize> {
+/// Returns the length of the color sequence the text starts with.
+fn color_length(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let length = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     (length <= 8 && parameters.get(length..)?.starts_with('m')).then_some(length + 3)
 }
 
-/// JSON in which nothing could harm a terminal: what [`safe`] would leave out is escaped, which means
-/// the same to whoever reads it. Line feeds between values stay.
+/// Escapes unsafe characters in JSON: what [`safe`] would remove is escaped, which does not change
+/// the value. Line feeds between values are kept.
 #[must_use]
 pub fn safe_json(json: &str) -> Cow<'_, str> {
     if json.chars().all(is_safe) {
@@ -70,8 +71,9 @@ pub fn safe_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Plain text in lines: [`safe`], CRLF to LF, white space folded within lines, at most one blank
-/// line between paragraphs. As long as the text was; see [`super::cut`].
+/// Normalizes multi-line text: applies [`safe`], converts CRLF to LF, collapses whitespace within
+/// lines and keeps at most one blank line between paragraphs. Does not truncate; see
+/// [`super::cut`].
 #[must_use]
 pub fn plain(text: &str) -> String {
     if is_folded(text) {
@@ -97,8 +99,8 @@ pub fn plain(text: &str) -> String {
     out
 }
 
-/// One line for titles and names: [`safe`], white space folded, at most `max_chars` characters. Of a
-/// longer one the last is `…`, and it is cut between two grapheme clusters.
+/// Normalizes titles and names to one line: applies [`safe`], collapses whitespace and truncates to
+/// `max_chars` characters at a grapheme cluster boundary, with `…` as the last character.
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {
     if text.len() <= max_chars && is_folded(text) {
@@ -116,7 +118,7 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
     out
 }
 
-/// Appends `line` with its white space folded and unsafe characters left out.
+/// Appends `line` with whitespace collapsed and unsafe characters removed.
 fn fold_into(out: &mut String, line: &str) {
     if is_folded(line) {
         out.push_str(line);
@@ -137,11 +139,10 @@ fn fold_into(out: &mut String, line: &str) {
     }
 }
 
-/// Whether folding would change nothing, as far as that can be seen at a glance: printable ASCII
-/// with single blanks.
+/// Returns whether the text is obviously normalized already: printable ASCII with single spaces.
 fn is_folded(line: &str) -> bool {
     let bytes = line.as_bytes();
-    // Without an early end, so that many bytes are looked at in one step.
+    // No early exit, so that the loop can be vectorized.
     let printable = bytes.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
     printable
         && memchr::memmem::find(bytes, b"  ").is_none()
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_pass_and_no_other_command() {
+    fn colors_pass_and_no_other_command() {
         for (text, shown) in [
             ("\u{1b}[32mup\u{1b}[0m\tfine\n", "\u{1b}[32mup\u{1b}[0m\tfine\n"),
             ("\u{1b}[1;31mdown\u{1b}[0m", "\u{1b}[1;31mdown\u{1b}[0m"),
@@ -222,7 +223,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_but_colours_is_let_through(text in "[\u{1b}\\[0-9;mJ\u{9b}ab\r\t]{0,40}") {
+        fn nothing_but_colors_is_let_through(text in "[\u{1b}\\[0-9;mJ\u{9b}ab\r\t]{0,40}") {
             let shown = safe_colored(&text);
             for command in shown.split('\u{1b}').skip(1) {
                 let parameters = command.strip_prefix('[').and_then(|rest| rest.split_once('m'));

@@ -1,7 +1,7 @@
-//! Time zones by name: what a page, a person or `providers.yaml` calls its local time.
+//! Time zones by name, as used by pages, users and `providers.yaml`.
 //!
-//! Each zone follows the rule in force today. Status pages tell of the present: the history of a
-//! zone would cost forty times as much and decide nothing but the hour of incidents years ago.
+//! Each zone follows the rule in force today. Status pages are about the present: historical rules
+//! would take forty times the space and affect only the hour of incidents years ago.
 
 mod posix;
 
@@ -13,11 +13,11 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use self::posix::Rule;
 
-/// Rules and names of the IANA time zone database.
+/// Names and rules from the IANA time zone database.
 const DATA: &str = include_str!("iana.tsv");
 
-/// Zones that Ruby on Rails calls by other names, as pages of Statuspage and Better Stack state
-/// them: the keys of `ActiveSupport::TimeZone::MAPPING` that are no places of the database.
+/// Names that Ruby on Rails uses for zones, which pages of Statuspage and Better Stack contain: the
+/// keys of `ActiveSupport::TimeZone::MAPPING` that are not IANA names.
 const RAILS: &[(&str, &str)] = &[
     ("pacific time (us & canada)", "America/Los_Angeles"),
     ("mountain time (us & canada)", "America/Denver"),
@@ -38,7 +38,7 @@ const RAILS: &[(&str, &str)] = &[
     ("sydney", "Australia/Sydney"),
 ];
 
-/// The furthest offset that any place has kept, with room to spare, in seconds.
+/// Maximum offset in seconds: larger than any zone has used.
 const MAX_OFFSET: i32 = 15 * 3600;
 
 static ZONES: LazyLock<HashMap<String, Zone>> = LazyLock::new(|| {
@@ -58,7 +58,7 @@ static ZONES: LazyLock<HashMap<String, Zone>> = LazyLock::new(|| {
     zones
 });
 
-/// A time zone: an offset from UTC, or a place whose clocks follow a rule.
+/// A time zone: a fixed offset from UTC or a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone {
     name: Option<&'static str>,
@@ -69,7 +69,7 @@ impl Zone {
     /// Coordinated Universal Time.
     pub const UTC: Self = Self { name: Some("UTC"), rule: Rule::fixed(0) };
 
-    /// A zone that is always so many seconds east of UTC; `None` beyond 15 hours.
+    /// Creates a zone with a fixed offset in seconds east of UTC; `None` beyond 15 hours.
     #[must_use]
     pub const fn fixed(seconds_east: i32) -> Option<Self> {
         if seconds_east < -MAX_OFFSET || seconds_east > MAX_OFFSET {
@@ -78,8 +78,8 @@ impl Zone {
         Some(Self { name: None, rule: Rule::fixed(seconds_east) })
     }
 
-    /// The zone called `name`: a name of the IANA database in any case (`Europe/Berlin`), one that
-    /// Rails uses, or an offset (`+02:00`, `UTC+2`, `GMT-0330`).
+    /// Looks up a zone by name: an IANA name in any case (`Europe/Berlin`), a Rails name, or an
+    /// offset (`+02:00`, `UTC+2`, `GMT-0330`).
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let lower = name.trim().to_ascii_lowercase();
@@ -95,13 +95,13 @@ impl Zone {
         ZONES.get(&lower).copied()
     }
 
-    /// Every name of the IANA database, in no order.
+    /// Returns every IANA name, in no particular order.
     pub fn names() -> impl Iterator<Item = &'static str> {
         ZONES.values().filter_map(|zone| zone.name)
     }
 
-    /// The instant that clocks of this zone show as `local`. An hour that occurs twice means the
-    /// first of them; one that is left out is read as if the clocks had not been changed.
+    /// Converts a local time to an instant. An ambiguous time means the first of the two; a skipped
+    /// one is read as if the clocks had not changed.
     #[must_use]
     pub fn instant(self, local: NaiveDateTime) -> Option<DateTime<Utc>> {
         let at = |offset: i32| {
@@ -116,7 +116,7 @@ impl Zone {
     }
 }
 
-/// `+02:00`, `-0330`, `+9` as a zone.
+/// Parses an offset such as `+02:00`, `-0330` or `+9`.
 fn fixed(text: &str) -> Option<Zone> {
     let (east, digits) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
         (Some(digits), _) => (1, digits),
@@ -177,7 +177,7 @@ mod tests {
             ("+9", "2026-07-01 12:00", "2026-07-01 03:00"),
             ("Europe/Berlin", "2026-07-01 12:00", "2026-07-01 10:00"),
             ("europe/berlin", "2026-01-01 12:00", "2026-01-01 11:00"),
-            // The hour that is left out, and the one that occurs twice.
+            // The skipped hour and the ambiguous one.
             ("Europe/Berlin", "2026-03-29 02:30", "2026-03-29 01:30"),
             ("Europe/Berlin", "2026-10-25 02:30", "2026-10-25 00:30"),
             ("Europe/Berlin", "2026-10-25 03:00", "2026-10-25 02:00"),
@@ -187,10 +187,10 @@ mod tests {
             ("Pacific Time (US & Canada)", "2026-12-01 01:30", "2026-12-01 09:30"),
             ("Asia/Kolkata", "2026-07-01 12:00", "2026-07-01 06:30"),
             ("Asia/Tokyo", "2026-07-01 12:00", "2026-07-01 03:00"),
-            // The southern summer goes over the turn of the year.
+            // In the southern hemisphere, daylight saving time spans the new year.
             ("Australia/Sydney", "2026-01-01 12:00", "2026-01-01 01:00"),
             ("Australia/Sydney", "2026-07-01 12:00", "2026-07-01 02:00"),
-            // Winter time is the exception by law, and its offset the smaller one.
+            // In Ireland winter time is the exception by law, with the smaller offset.
             ("Europe/Dublin", "2026-07-01 12:00", "2026-07-01 11:00"),
             ("Europe/Dublin", "2026-01-01 12:00", "2026-01-01 12:00"),
             ("America/Nuuk", "2026-07-01 12:00", "2026-07-01 13:00"),

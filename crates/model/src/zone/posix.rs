@@ -1,9 +1,9 @@
-//! Rules of time zones as POSIX.1-2017 (section 8.3, `TZ`) and RFC 9636 write them:
+//! Time zone rules as specified by POSIX.1-2017 (section 8.3, `TZ`) and RFC 9636:
 //! `CET-1CEST,M3.5.0,M10.5.0/3`.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc, Weekday};
 
-/// A zone's offsets, in seconds east of UTC, and when summer time begins and ends.
+/// A zone's offsets in seconds east of UTC, and when daylight saving time starts and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rule {
     standard: i32,
@@ -17,23 +17,23 @@ struct Summer {
     end: Change,
 }
 
-/// A change of the clocks: `M3.5.0/2` is the last (5th) Sunday (0) of March at 2:00.
+/// A transition: `M3.5.0/2` is the last (5th) Sunday (0) of March at 2:00.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Change {
     month: u32,
     week: u32,
     weekday: u32,
-    /// Seconds behind midnight by the clocks before the change; may lie in other days.
+    /// Seconds after midnight, local time before the transition; may fall on another day.
     at: i32,
 }
 
 impl Rule {
-    /// The same offset for ever.
+    /// A permanent offset.
     pub(super) const fn fixed(standard: i32) -> Self {
         Self { standard, summer: None }
     }
 
-    /// Reads a rule; `None` where it is none, or names days by number, as no zone does.
+    /// Parses a rule; `None` if it is invalid or gives days by number, which no zone does.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(',');
         let rest = behind_name(parts.next()?)?;
@@ -49,12 +49,12 @@ impl Rule {
         Some(Self { standard, summer: Some(Summer { offset, begin, end }) })
     }
 
-    /// Standard time's offset and summer time's, which may be the same.
+    /// The standard and daylight saving offsets, which may be equal.
     pub(super) fn offsets(self) -> (i32, i32) {
         (self.standard, self.summer.map_or(self.standard, |summer| summer.offset))
     }
 
-    /// The offset in force at an instant.
+    /// Returns the offset in force at an instant.
     pub(super) fn offset_at(self, at: DateTime<Utc>) -> i32 {
         let Some(summer) = self.summer else {
             return self.standard;
@@ -85,18 +85,18 @@ impl Change {
         Some(Self { month, week, weekday, at: seconds(at)? })
     }
 
-    /// The local time of the change in a year.
+    /// Returns the local time of the transition in a year.
     fn of(self, year: i32) -> Option<chrono::NaiveDateTime> {
         let weekday = Weekday::try_from(((self.weekday + 6) % 7) as u8).ok()?;
         let nth =
             |week: u32| NaiveDate::from_weekday_of_month_opt(year, self.month, weekday, week as u8);
-        // The fifth is the last, which may be the fourth.
+        // The fifth weekday of a month means the last one, which may be the fourth.
         let day = nth(self.week).or_else(|| nth(4))?;
         day.and_hms_opt(0, 0, 0)?.checked_add_signed(TimeDelta::seconds(i64::from(self.at)))
     }
 }
 
-/// What follows an abbreviation: letters, or anything in angle brackets.
+/// Returns what follows an abbreviation: letters, or anything in angle brackets.
 fn behind_name(text: &str) -> Option<&str> {
     if let Some(quoted) = text.strip_prefix('<') {
         return quoted.split_once('>').map(|(_, rest)| rest);
@@ -109,7 +109,7 @@ const fn is_of_time(c: char) -> bool {
     c.is_ascii_digit() || matches!(c, '+' | '-' | ':')
 }
 
-/// `-3:30`, `2`, `167:59:59` in seconds.
+/// Parses `-3:30`, `2` or `167:59:59` as seconds.
 fn seconds(text: &str) -> Option<i32> {
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
     let digits = digits.strip_prefix('+').unwrap_or(digits);
