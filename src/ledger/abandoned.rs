@@ -1,33 +1,32 @@
-//! Whether a page goes on answering with data that nobody looks after any more: its own time, its
-//! newest item and everything on it are far older than is usual for it. Pure: the present is an
-//! argument.
+//! Detects abandoned pages: ones that still respond, but whose own time, newest item and other
+//! contents are far older than usual. Pure: the current time is an argument.
 
 use crate::event::{Kind, Time};
 use crate::snapshot::Snapshot;
 
-/// So long nothing happens on many a page that is well looked after.
+/// Quiet periods up to this length are common on maintained pages.
 const LEAST: chrono::Duration = chrono::Duration::days(30);
 
-/// A page that shows too little to say what is usual there may be silent for so long.
+/// The limit for pages that show too little to derive what is usual.
 const UNKNOWN: chrono::Duration = chrono::Duration::days(90);
 
-/// Silence so many times as long as the longest there was is not usual any more.
+/// A quiet period this many times longer than the longest previous one is unusual.
 const TIMES_THE_LONGEST: i32 = 3;
 
-/// With fewer items nobody knows what is usual.
+/// With fewer items, the usual pace is unknown.
 const FEWEST: usize = 3;
 
-/// Silence that is not usual.
+/// An unusually long quiet period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silence {
-    /// When something happened there last.
+    /// When the page last changed.
     pub since: Time,
-    /// The longest time in which nothing happened before; `None`: too little is known.
+    /// The longest previous quiet period; `None` if too little is known.
     pub longest: Option<chrono::Duration>,
 }
 
 impl Silence {
-    /// For a person.
+    /// Describes it in human-readable form.
     #[must_use]
     pub fn sentence(&self) -> String {
         let since = self.since.format("%Y-%m-%d");
@@ -41,7 +40,7 @@ impl Silence {
     }
 }
 
-/// Judges a page by its newest time of any kind and the times of its items, in any order.
+/// Checks a page by its newest time of any kind and the times of its items, in any order.
 #[must_use]
 pub fn silence(newest: Time, items: &[Time], now: Time) -> Option<Silence> {
     let mut times = items.to_vec();
@@ -55,7 +54,7 @@ pub fn silence(newest: Time, items: &[Time], now: Time) -> Option<Silence> {
     (now - newest > limit).then_some(Silence { since: newest, longest })
 }
 
-/// Judges a page by what it says itself; `None` also where it gives no time at all.
+/// Checks a page by its own contents; `None` also if it contains no time.
 #[must_use]
 pub fn page_silence(snapshot: &Snapshot, now: Time) -> Option<Silence> {
     let items: Vec<Time> = snapshot
@@ -64,7 +63,7 @@ pub fn page_silence(snapshot: &Snapshot, now: Time) -> Option<Silence> {
         .filter_map(|incident| {
             let updates = incident.updates.iter();
             let written = updates.filter_map(|update| update.published_at.max(update.edited_at));
-            // A window that is announced lies ahead: somebody looks after the page.
+            // An announced window lies in the future: the page is maintained.
             let window = incident.scheduled_for.filter(|_| incident.kind == Kind::Maintenance);
             written.chain(incident.started_at).chain(window).max()
         })

@@ -1,49 +1,48 @@
-//! Whether polls fail because of our own network: decided from what the hosts answered, and when.
-//! Pure: the present is an argument.
+//! Decides whether polls fail because of our own network, from which hosts responded and when.
+//! Pure: the current time is an argument.
 //!
-//! Only what never reached a host counts for an outage of ours: names that do not resolve,
-//! connections and handshakes that are not made, requests that are not answered in time. An HTTP
-//! answer, whatever it says, is proof that the network works. Hosts are counted, not providers: a
-//! hundred pages on one host that is down are one host that is down.
+//! Only requests that never reached a host count: failed name resolution, connections and
+//! handshakes, and timeouts. Any HTTP response proves that the network works. Hosts are counted,
+//! not providers: a hundred pages on one host that is down count once.
 
 use std::time::{Duration, Instant};
 
-/// With fewer hosts nobody can tell our outage from theirs.
+/// With fewer hosts, our outage cannot be distinguished from theirs.
 pub(super) const FEWEST_HOSTS: usize = 3;
 
-/// Of the hosts asked since the first failure so many in ten must fail.
+/// Minimum share, in tenths, of the hosts polled since the first failure that must fail.
 const FAILING_TENTHS: usize = 9;
 
-/// An outage is certain once so many of all hosts in ten have been asked, or ...
+/// An outage is certain once this share of all hosts, in tenths, has been polled, or ...
 const ASKED_TENTHS: usize = 8;
 
-/// ... once it has lasted so long, where polls are far between.
+/// ... once it has lasted this long, if polls are infrequent.
 const CONFIRMED_AFTER: Duration = Duration::from_mins(1);
 
-/// The end of an outage is certain after so long, even where few hosts were asked since.
+/// The end of an outage is certain after this time, even if few hosts were polled since.
 const BACK_AFTER: Duration = Duration::from_secs(10);
 
-/// Why a host gave no answer.
+/// Why a host did not respond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// Its name does not resolve.
     Name,
-    /// No connection to it can be made.
+    /// A connection cannot be established.
     Connection,
-    /// It does not answer in time.
+    /// The request times out.
     Silence,
-    /// The TLS handshake fails: somebody else may answer in its place.
+    /// The TLS handshake fails: a different server may be responding.
     Tls,
-    /// This machine is out of descriptors or memory.
+    /// This machine is out of file descriptors or memory.
     Resources,
 }
 
 impl Cause {
-    /// Every cause, as they are listed where several are seen equally often.
+    /// Every cause, in the order in which equally frequent ones are listed.
     pub(super) const ALL: [Self; 5] =
         [Self::Name, Self::Connection, Self::Silence, Self::Tls, Self::Resources];
 
-    /// What is seen, for a person.
+    /// Returns the symptom in human-readable form.
     pub(super) const fn seen(self) -> &'static str {
         match self {
             Self::Name => "names do not resolve",
@@ -55,36 +54,36 @@ impl Cause {
     }
 }
 
-/// What the polls of one host came to. At most one of `failing_since` and a newer `answered` holds.
+/// The results of polling one host. At most one of `failing_since` and a newer `answered` is set.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Host {
-    /// The platform its providers are read from; `None`: unknown, or a format that is no platform.
+    /// The platform its providers are read from; `None` if unknown, or a format without a platform.
     pub(super) platform: Option<&'static str>,
-    /// The first of the attempts without an answer in a row.
+    /// The first of the current run of attempts without a response.
     pub(super) failing_since: Option<Instant>,
-    /// The last attempt without an answer.
+    /// The last attempt without a response.
     pub(super) failed: Option<Instant>,
-    /// The last answer, whatever it was.
+    /// The last response of any kind.
     pub(super) answered: Option<Instant>,
-    /// The first answer after it failed in the present outage.
+    /// The first response after it failed in the current outage.
     pub(super) recovered: Option<Instant>,
 }
 
-/// What is to be thought of the network while it is not known to be down.
+/// The state of the network while it is not known to be down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beginning {
     /// It works.
     Fine,
-    /// It may be down; not enough hosts have been asked yet.
+    /// It may be down; too few hosts have been polled yet.
     Suspected,
     /// It is down.
     Offline {
-        /// Since the first attempt without an answer.
+        /// When the first attempt without a response was made.
         since: Instant,
     },
 }
 
-/// Whether our network has gone down by `now`.
+/// Decides whether our network is down at `now`.
 pub(super) fn beginning(hosts: &[Host], now: Instant) -> Beginning {
     let fewest = FEWEST_HOSTS.max(hosts.len().div_ceil(20));
     let mut failing: Vec<Instant> = hosts.iter().filter_map(|host| host.failing_since).collect();
@@ -106,7 +105,7 @@ pub(super) fn beginning(hosts: &[Host], now: Instant) -> Beginning {
     if is_of_one_platform(hosts, since) {
         return Beginning::Fine;
     }
-    // One that was down before says nothing about the network, but it was asked.
+    // A host that was down before says nothing about the network, but it was polled.
     let down_before = hosts
         .iter()
         .filter(|host| host.failing_since.is_some_and(|at| at < since))
@@ -117,8 +116,8 @@ pub(super) fn beginning(hosts: &[Host], now: Instant) -> Beginning {
     if certain { Beginning::Offline { since } } else { Beginning::Suspected }
 }
 
-/// Whether all hosts that fail since then belong to one platform, and others are watched that do
-/// not: then it is the platform that is down.
+/// Returns whether all hosts failing since then belong to one platform while hosts of other
+/// platforms are watched: then the platform is down.
 fn is_of_one_platform(hosts: &[Host], since: Instant) -> bool {
     let mut platforms = hosts
         .iter()
@@ -131,7 +130,7 @@ fn is_of_one_platform(hosts: &[Host], since: Instant) -> bool {
         && hosts.iter().any(|host| host.platform != Some(first))
 }
 
-/// When an outage of ours ended; `None`: it lasts.
+/// Returns when our outage ended; `None` if it continues.
 pub(super) fn end(hosts: &[Host], now: Instant) -> Option<Instant> {
     let mut recovered: Vec<Instant> = hosts
         .iter()
@@ -153,8 +152,8 @@ pub(super) fn end(hosts: &[Host], now: Instant) -> Option<Instant> {
     })
 }
 
-/// From when on a provider counts as not read once an outage of ours is over: the gap is ours, not
-/// the provider's. It has `grace` to be read at least.
+/// Returns the time from which a provider counts as unread after our outage: the gap is ours, not
+/// the provider's. It has at least `grace` to be read.
 pub(super) fn fresh_after(
     fresh: Instant,
     (since, until): (Instant, Instant),
@@ -171,7 +170,7 @@ pub(super) fn fresh_after(
 mod tests {
     use super::*;
 
-    /// Seconds after an arbitrary beginning.
+    /// Seconds after an arbitrary start.
     fn at(begin: Instant, seconds: f64) -> Instant {
         begin + Duration::from_secs_f64(seconds)
     }
@@ -189,7 +188,7 @@ mod tests {
         }
     }
 
-    /// `count` hosts polled once a minute, one after the other; the network is cut at 60 s.
+    /// `count` hosts polled once a minute, one after the other; the network fails at 60 s.
     fn cut(begin: Instant, count: usize, now: f64) -> Vec<Host> {
         let gap = 60.0 / count as f64;
         (0..count)
@@ -216,7 +215,7 @@ mod tests {
     #[test]
     fn few_polls_are_enough_after_a_minute() {
         let begin = Instant::now();
-        // Three of ten are asked each minute, the others once a day.
+        // Three of ten are polled each minute, the others once a day.
         let mut hosts = vec![answering(begin); 10];
         for (host, second) in hosts.iter_mut().zip([60.0, 61.0, 62.0]) {
             *host = failing(begin, at(begin, second));
@@ -236,7 +235,7 @@ mod tests {
         assert!(matches!(judged(&hosts), Beginning::Offline { .. }), "one host in our own network");
         hosts[1] = answering(at(begin, 61.0));
         assert_eq!(judged(&hosts), Beginning::Fine);
-        // Two hosts, and one with a hundred pages, are no network.
+        // Two hosts, or one with a hundred pages, are not enough.
         assert_eq!(judged(&[failing(begin, at(begin, 60.0)); 2]), Beginning::Fine);
         assert_eq!(judged(&[failing(begin, at(begin, 60.0))]), Beginning::Fine);
     }

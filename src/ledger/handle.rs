@@ -1,4 +1,4 @@
-//! The address of the ledger, the same for everybody while the actor behind it may be replaced.
+//! A stable handle to the ledger's actor, which may be replaced.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,7 +8,7 @@ use actix::{Addr, Handler, Message};
 use super::messages::{Attach, Hints, Unchanged};
 use super::{LedgerActor, LedgerError, Network};
 
-/// Where the ledger is reached; cheap to clone.
+/// A handle to the ledger. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     address: Arc<RwLock<Option<Addr<LedgerActor>>>>,
@@ -28,20 +28,20 @@ impl Ledger {
         *self.address.write().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
 
-    /// Where pollers say how their hosts answer.
+    /// Returns the network view that pollers update.
     #[must_use]
     pub const fn network(&self) -> &Network {
         &self.network
     }
 
-    /// The present actor's address.
+    /// Returns the current actor's address.
     #[must_use]
     pub fn address(&self) -> Option<Addr<LedgerActor>> {
         self.address.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks and waits: what cannot be lost goes this way. Whoever asks keeps its copy until the
-    /// answer is there.
+    /// Sends a message and waits for the reply, for data that must not be lost. The caller keeps
+    /// its copy until the reply arrives.
     pub async fn ask<M, T>(&self, message: M) -> Result<T, LedgerError>
     where
         LedgerActor: Handler<M>,
@@ -55,7 +55,7 @@ impl Ledger {
         address.send(message).await.unwrap_or(Err(LedgerError::Away))
     }
 
-    /// Leaves a note of an unchanged poll, which the ledger finds within a second.
+    /// Records an unchanged poll, which the ledger picks up within a second.
     pub fn hint(&self, unchanged: Unchanged) {
         let mut hints = self.hints.0.lock().unwrap_or_else(PoisonError::into_inner);
         let id = unchanged.provider.clone();
@@ -63,7 +63,7 @@ impl Ledger {
         hints.insert(id, unchanged);
     }
 
-    /// Tells without waiting; lost if the ledger is away or busy beyond measure.
+    /// Sends a message without waiting. It is lost if the ledger is restarting or overloaded.
     pub fn tell<M>(&self, message: M)
     where
         LedgerActor: Handler<M>,

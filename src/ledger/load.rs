@@ -1,5 +1,4 @@
-//! Where pollers stand at their start: for one provider, or for all of them in one pass over each
-//! table.
+//! Loads the pollers' state at startup, for one provider or for all in one pass over each table.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use crate::source::Known;
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Where the poller of one provider stands.
+/// Loads the state of one provider's poller.
 pub(super) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded> {
     let mut loaded = HashMap::new();
     let declared = HashMap::from([(provider.id.as_str(), provider)]);
@@ -22,7 +21,7 @@ pub(super) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded> {
     Ok(loaded.remove(&provider.id).unwrap_or_default())
 }
 
-/// Where the pollers of all these stand, in the same order.
+/// Loads the state of all these pollers, in the same order.
 pub(super) fn all(db: &Connection, providers: &[Arc<Provider>]) -> Sql<Vec<Loaded>> {
     let mut loaded = HashMap::with_capacity(providers.len());
     let declared = providers.iter().map(|provider| (provider.id.as_str(), &**provider)).collect();
@@ -106,8 +105,7 @@ fn components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
     Ok(known.filter(|(_, known)| !known.absent).map(|(key, known)| known.shown(key)).collect())
 }
 
-/// Makes the rows of all these say what the configuration says; those that say it already are not
-/// written.
+/// Updates the providers' rows from the configuration; unchanged rows are not written.
 pub(super) fn declare(
     db: &Connection,
     providers: &[Arc<Provider>],

@@ -1,6 +1,6 @@
-//! What pollers see of the network, shared between them and the ledger: which hosts answer, which
-//! providers cannot be read, and whether we are offline. The decisions are those of
-//! [`super::connectivity`] and [`super::failures`].
+//! The pollers' view of the network, shared with the ledger: which hosts respond, which providers
+//! cannot be read, and whether we are offline. The decisions are made in [`super::connectivity`]
+//! and [`super::failures`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -11,48 +11,48 @@ use super::connectivity::{self, Beginning, Cause};
 use super::failures::{Failures, Line, Subject};
 use crate::config::Provider;
 
-/// The network as the pollers see it; cheap to clone.
+/// The network as seen by the pollers. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Network(Arc<Mutex<Failures>>);
 
-/// A poll that has ended.
+/// A finished poll.
 #[derive(Debug, Clone, Copy)]
 pub struct Polled<'a> {
     /// The provider's id.
     pub provider: &'a str,
-    /// The document that was asked for.
+    /// The requested document.
     pub url: &'a Url,
-    /// The source that reads it, where it is known.
+    /// The source that reads it, if known.
     pub source: Option<&'static str>,
 }
 
-/// What has become of our network.
+/// A change of our network state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Turn {
     /// It went down.
     Offline {
-        /// When the first host did not answer any more.
+        /// When the first host stopped responding.
         since: Instant,
-        /// What is seen: `names do not resolve: 140 of 142 providers fail`.
+        /// The symptoms: `names do not resolve: 140 of 142 providers fail`.
         seen: String,
     },
     /// It is back.
     Online {
-        /// When the first host answered again.
+        /// When the first host responded again.
         until: Instant,
-        /// How many of how many providers cannot be read yet.
+        /// How many providers still cannot be read, and how many there are.
         failing: (usize, usize),
     },
 }
 
-/// A look at the network.
+/// An evaluation of the network state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Look {
-    /// It has gone down or is back, which has not been recorded yet.
+    /// A change that has not been recorded yet.
     pub(super) turn: Option<Turn>,
-    /// It is suspected or known to be down: no provider is called unreachable.
+    /// Whether it is suspected or known to be down: no provider is reported as unreachable.
     pub(super) holds: bool,
-    /// It is known to be down, recorded or not.
+    /// Whether it is known to be down, recorded or not.
     pub(super) offline: bool,
 }
 
@@ -62,7 +62,7 @@ impl Network {
         self.on(poll, |failures, subject| failures.read(subject, Instant::now()));
     }
 
-    /// The provider's host answered; what it said could not be recorded.
+    /// The provider's host responded, but the result could not be recorded.
     pub fn answered(&self, poll: Polled<'_>) {
         self.on(poll, |failures, subject| {
             failures.answered(subject, Instant::now());
@@ -70,7 +70,7 @@ impl Network {
         });
     }
 
-    /// The provider could not be read; `cause`: its host gave no answer.
+    /// The provider could not be read. `cause` is set if its host did not respond.
     pub fn failed(&self, poll: Polled<'_>, cause: Option<Cause>, reason: &str) {
         self.on(poll, |failures, subject| {
             failures.failed(subject, cause, reason, Instant::now());
@@ -78,25 +78,25 @@ impl Network {
         });
     }
 
-    /// The provider was failing when its poller began, which has been said.
+    /// The provider was already failing, and reported as such, when its poller started.
     pub fn resume(&self, provider: &str) {
         self.lock().resume(provider, Instant::now());
     }
 
-    /// Whether our own network is known to be down.
+    /// Returns whether our own network is known to be down.
     #[must_use]
     pub fn is_offline(&self) -> bool {
         self.lock().offline
     }
 
-    /// The providers watched from now on.
+    /// Sets the watched providers.
     pub(super) fn watch(&self, providers: &[Arc<Provider>]) {
         let hosts: Vec<String> = providers.iter().map(|provider| host_of(&provider.url)).collect();
         let ids = providers.iter().map(|provider| provider.id.as_str());
         self.lock().watch(ids.zip(hosts.iter().map(String::as_str)));
     }
 
-    /// What the database says at the start.
+    /// Restores the persisted state at startup.
     pub(super) fn restore(&self, offline: bool) {
         let mut failures = self.lock();
         if offline && !failures.offline {
@@ -105,7 +105,7 @@ impl Network {
         }
     }
 
-    /// What has become of the network by now.
+    /// Evaluates the network state at `now`.
     pub(super) fn look(&self, now: Instant) -> Look {
         let failures = self.lock();
         if failures.is_quiet() {
@@ -127,18 +127,18 @@ impl Network {
         }
     }
 
-    /// It is on disk that the network went down, or is back.
+    /// Applies a committed change of the network state.
     pub(super) fn went(&self, offline: bool) {
         self.lock().went(offline);
     }
 
-    /// Says what is to be said of failures; `last`: there is no later.
+    /// Logs pending failure messages. `last`: there will be no later call.
     pub(super) fn say(&self, look: &Look, last: bool) {
         let lines = self.lock().lines(Instant::now(), look, last);
         lines.into_iter().for_each(Line::say);
     }
 
-    /// What the event that a provider cannot be read says of the others.
+    /// Describes the other failing providers for an unreachable event.
     pub(super) fn context(&self, provider: &str) -> Option<String> {
         self.lock().context(provider)
     }
@@ -147,12 +147,12 @@ impl Network {
         let host = host_of(poll.url);
         let subject = Subject { provider: poll.provider, host: &host, source: poll.source };
         let lines = act(&mut self.lock(), subject);
-        // Not under the lock: a slow terminal would hold up everybody.
+        // Log without holding the lock: a slow terminal must not block the pollers.
         lines.into_iter().for_each(Line::say);
     }
 
     fn lock(&self) -> MutexGuard<'_, Failures> {
-        // No code under this lock can leave it half changed.
+        // No code under this lock can leave the data inconsistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -177,8 +177,8 @@ impl Line {
     }
 }
 
-/// `names do not resolve, requests time out: 140 of 142 providers fail`; where not all of them have
-/// been asked since, `33 of the 33 providers asked since fail`.
+/// Describes the symptoms: `names do not resolve, requests time out: 140 of 142 providers fail`, or
+/// `33 of the 33 providers asked since fail` if not all of them have been polled since.
 fn seen((failing, asked, causes): (usize, usize, Vec<Cause>), all: usize) -> String {
     let causes: Vec<&str> = causes.into_iter().map(Cause::seen).collect();
     let causes = causes.join(", ");
@@ -189,8 +189,8 @@ fn seen((failing, asked, causes): (usize, usize, Vec<Cause>), all: usize) -> Str
     }
 }
 
-/// The host that answers for an address. Behind each port of a loopback address is another service,
-/// perhaps at the far end of a tunnel; elsewhere a host is one machine.
+/// Returns the host of a URL. Each port of a loopback address is a separate host, because it may be
+/// a tunnel; elsewhere a host is one machine.
 fn host_of(url: &Url) -> String {
     let loopback = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),

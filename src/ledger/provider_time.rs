@@ -1,16 +1,16 @@
-//! Times that a provider states are its own clock's, which may be wrong: one in the future must not
-//! become a mark that everything after it is compared with.
+//! Times stated by a provider come from its clock, which may be wrong: a time in the future must
+//! not become the reference for later comparisons.
 //!
-//! Such a time is not used at all, rather than replaced by the present: a page's own time moves
-//! only when the page changes, so that the present would make the next right answers look old.
+//! Such a time is ignored rather than replaced by the current time: a page's own time changes only
+//! with the page, so the current time would make the next correct responses look old.
 
 use crate::event::Time;
 
-/// So far ahead of ours a provider's clock may be, and no more than so long can a time that is too
-/// late mislead: 5 minutes.
+/// How far a provider's clock may be ahead of ours, which also bounds how long a late time can
+/// mislead: 5 minutes.
 const TOLERANCE: chrono::Duration = chrono::Duration::minutes(5);
 
-/// The time, unless it lies in the future of `now`.
+/// Returns the time unless it is in the future of `now`.
 pub(super) fn plausible(time: Option<Time>, now: Time) -> Option<Time> {
     time.filter(|time| *time - now <= TOLERANCE)
 }

@@ -1,5 +1,4 @@
-//! Reading the ledger while `run` is writing, or after it: what `status`, `history` and the sinks
-//! see.
+//! Reads the ledger while `run` is writing or afterward, for `status`, `history` and the sinks.
 
 use std::path::Path;
 
@@ -11,37 +10,37 @@ use crate::event::{Component, Impact, Kind, StatusEvent, Time};
 use crate::sink::Recorded;
 use crate::snapshot::UnreadTimes;
 
-/// A reader of its own connection; sees each transaction whole or not at all.
+/// A reader with its own connection. Sees each transaction completely or not at all.
 pub struct Reader {
     db: Connection,
 }
 
-/// A provider as `status` shows it.
+/// A provider as shown by `status`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProviderRow {
     /// Its id.
     pub id: String,
-    /// For people.
+    /// Its display name.
     pub name: String,
-    /// The platform recognised.
+    /// The detected platform.
     pub source: Option<String>,
     /// The page for people.
     pub page_url: Option<String>,
-    /// The worst of components and open incidents at the last change; `None`: never read.
+    /// The worst impact of components and open incidents at the last change; `None` if never read.
     pub impact: Option<Impact>,
-    /// In the present configuration.
+    /// Whether it is in the current configuration.
     pub watched: bool,
     /// Milliseconds between polls.
     pub interval_ms: i64,
-    /// Without success for so many milliseconds it is stale.
+    /// Milliseconds without a successful poll after which it is stale.
     pub stale_after_ms: i64,
     /// When it was first declared.
     pub first_watched_at: Option<Time>,
-    /// The last poll, however it ended.
+    /// The last poll, successful or not.
     pub last_poll_at: Option<Time>,
-    /// The last poll that could be read.
+    /// The last successful poll.
     pub last_success_at: Option<Time>,
-    /// The last poll that brought something new.
+    /// The last poll with something new.
     pub last_change_at: Option<Time>,
     /// `changed`, `same`, `unchanged` or a kind of failure.
     pub last_outcome: Option<String>,
@@ -49,39 +48,39 @@ pub struct ProviderRow {
     pub last_error: Option<String>,
     /// When the next poll is due.
     pub next_poll_at: Option<Time>,
-    /// Not before this: its host asked for it.
+    /// No poll before this time, as requested by its host.
     pub retry_until: Option<Time>,
-    /// Who asked for that.
+    /// Who asked for the delay.
     pub retry_by: Option<String>,
-    /// Milliseconds between polls that its host allows, where they are more than was asked for.
+    /// Milliseconds between polls that its host allows, if longer than configured.
     pub real_interval_ms: Option<i64>,
     /// When its server last answered "not modified" although the page had changed.
     pub false_304_at: Option<Time>,
-    /// Until when the page is asked for in full because of that.
+    /// Until when requests are unconditional because of a false 304.
     pub unconditional_until: Option<Time>,
-    /// Failed polls in a row.
+    /// Consecutive failed polls.
     pub failures: u32,
-    /// Told as unreachable.
+    /// Whether it is reported as unreachable.
     pub unreachable: bool,
-    /// Restarts of its poller, ever.
+    /// Total restarts of its poller.
     pub restarts: u32,
-    /// The last one.
+    /// The last restart.
     pub last_restart_at: Option<Time>,
-    /// Its cause.
+    /// The cause of the last restart.
     pub last_restart_cause: Option<String>,
-    /// Over the restart intensity: tried again at long intervals.
+    /// Whether it exceeded the restart intensity and is retried at long intervals.
     pub parked: bool,
-    /// Its document killed the process: not read before this.
+    /// Not read before this time because its document killed the process.
     pub quarantined_until: Option<Time>,
-    /// Why its answers are not to be trusted blindly, in words for a person.
+    /// Why its responses are suspicious, in human-readable form.
     pub suspect: Option<String>,
-    /// Events that were decided to be new and dropped, because their ids were in use: a defect.
+    /// Number of new events dropped because their ids were taken: a bug.
     pub dropped_events: u32,
-    /// Times of its documents that could not be read at the last poll that brought one.
+    /// Times that could not be parsed at the last poll that returned a document.
     pub unread_times: UnreadTimes,
-    /// Why its last answer was not believed, in words for a person.
+    /// Why its last response was rejected, in human-readable form.
     pub doubt: Option<String>,
-    /// Since when its answers have not been believed.
+    /// Since when its responses have been rejected.
     pub doubt_since: Option<Time>,
 }
 
@@ -112,14 +111,14 @@ pub struct OpenItem {
     pub components: Vec<Component>,
 }
 
-/// A sink as `status` shows it.
+/// A sink as shown by `status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkRow {
     /// Its id.
     pub id: String,
-    /// Delivered up to this event.
+    /// The last delivered event.
     pub seq: u64,
-    /// Events that wait for it.
+    /// Number of undelivered events.
     pub behind: u64,
     /// Why it is down.
     pub trouble: Option<String>,
@@ -127,40 +126,40 @@ pub struct SinkRow {
     pub delivered_at: Option<Time>,
 }
 
-/// Which events are wanted.
+/// A query for events.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
-    /// Of these providers; empty: all.
+    /// Providers; empty for all.
     pub providers: Vec<String>,
-    /// Seen at this time or later.
+    /// Earliest observation time.
     pub since: Option<Time>,
-    /// Of these kinds; empty: all.
+    /// Kinds; empty for all.
     pub kinds: Vec<Kind>,
-    /// Of these impacts; empty: all.
+    /// Impacts; empty for all.
     pub impacts: Vec<Impact>,
-    /// The newest so many; `None`: all.
+    /// Keep only this many of the newest events; `None` for all.
     pub limit: Option<usize>,
 }
 
 impl Reader {
-    /// Of a ledger that nobody else has open.
+    /// Reads a ledger that no other process has open.
     pub(super) const fn of(db: Connection) -> Self {
         Self { db }
     }
 
-    /// Opens the ledger in `state_dir`.
+    /// Opens the ledger in `state_dir` for reading.
     pub fn open(state_dir: &Path) -> Result<Self, LedgerError> {
         Ok(Self { db: migrate::open_reader(state_dir)? })
     }
 
-    /// Every provider ever watched, those of the present configuration first, by id.
+    /// Returns every provider ever watched, currently configured ones first, by id.
     pub fn providers(&self) -> Result<Vec<ProviderRow>, LedgerError> {
         let mut statement = self.db.prepare_cached(PROVIDERS)?;
         let rows = statement.query_map([], provider_row)?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
 
-    /// What is open, at one provider or at all, incidents before maintenances.
+    /// Returns open items of one provider or all, incidents before maintenances.
     pub fn open_items(&self, provider: Option<&str>) -> Result<Vec<OpenItem>, LedgerError> {
         let mut statement = self.db.prepare_cached(
             "SELECT provider, native_id, kind, title, status, impact, url, started_at, scheduled_for, scheduled_until, components
@@ -170,7 +169,7 @@ impl Reader {
         Ok(rows)
     }
 
-    /// The components that a provider lists, by group and name.
+    /// Returns the components a provider lists, by group and name.
     pub fn components(&self, provider: &str) -> Result<Vec<Component>, LedgerError> {
         let known = store::components(&self.db, provider)?.into_iter();
         let mut known: Vec<_> = known.filter(|(_, known)| !known.absent).collect();
@@ -180,12 +179,12 @@ impl Reader {
         Ok(known.into_iter().map(|(key, known)| known.shown(key)).collect())
     }
 
-    /// How our own network was when it was last judged.
+    /// Returns the state of our own network at its last evaluation.
     pub fn network(&self) -> Result<OwnNetwork, LedgerError> {
         Ok(offline::load(&self.db)?)
     }
 
-    /// Every sink.
+    /// Returns every sink.
     pub fn sinks(&self) -> Result<Vec<SinkRow>, LedgerError> {
         let newest = store::newest_seq(&self.db)?;
         let mut statement = self
@@ -204,12 +203,12 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The number of the newest event.
+    /// Returns the sequence number of the newest event.
     pub fn newest_seq(&self) -> Result<u64, LedgerError> {
         Ok(store::newest_seq(&self.db)?)
     }
 
-    /// The events after `seq`, oldest first, at most `most` of them and about 4 MiB.
+    /// Returns the events after `seq`, oldest first, at most `most` of them and about 4 MiB.
     pub fn after(&self, seq: u64, most: usize) -> Result<Vec<Recorded>, LedgerError> {
         let mut statement = self
             .db
@@ -227,7 +226,7 @@ impl Reader {
         Ok(events)
     }
 
-    /// The newest event of all, as the last known update.
+    /// Returns the newest event.
     pub fn last(&self) -> Result<Option<StatusEvent>, LedgerError> {
         let line = self
             .db
@@ -237,12 +236,12 @@ impl Reader {
         line.map(|line| recorded(line).map(|recorded| recorded.event)).transpose()
     }
 
-    /// Past events, oldest first; with a limit, the newest so many.
+    /// Returns past events, oldest first; with a limit, the newest ones.
     pub fn events(&self, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
         self.lines("event", "seq", query)
     }
 
-    /// Events a filter kept from being told, oldest first. They have no number: their `seq` is 0.
+    /// Returns suppressed events, oldest first. They have no sequence number: their `seq` is 0.
     pub fn filtered(&self, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
         self.lines("filtered", "observed_at", query)
     }
@@ -300,8 +299,7 @@ const PROVIDERS: &str = "
       doubt, doubt_since
     FROM provider LEFT JOIN quiet ON quiet.provider = id ORDER BY watched DESC, id";
 
-/// Takes the columns of a row one after the other: by name each would be searched for among all of
-/// them.
+/// Reads the columns of a row in order: by name each would be searched for among all of them.
 struct Columns<'row, 'stmt> {
     row: &'row Row<'stmt>,
     next: usize,

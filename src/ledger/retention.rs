@@ -1,9 +1,8 @@
-//! Until when retention has come: a time of its own, so that a clock that is wrong for a while
-//! costs no history.
+//! A separate clock for retention, so that a temporarily wrong system clock loses no history.
 //!
-//! It follows the wall clock, but never runs more than twice as fast as time passes. After a long
-//! pause it is late, and rows are kept longer than they need to be; a clock that is ahead by a day
-//! or a century removes next to nothing.
+//! It follows the wall clock but never runs more than twice as fast as real time. After a long
+//! pause it lags behind and rows are kept longer than necessary; a clock that is ahead by a day or
+//! a century removes almost nothing.
 
 use std::time::Duration;
 
@@ -12,10 +11,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::store;
 use crate::event::Time;
 
-/// Its place in the table `meta`.
+/// Its key in the table `meta`.
 const KEY: &str = "retention";
 
-/// The time to count from at `now`, `passed` after it was last asked; zero: after a start.
+/// Returns the retention time at `now`, `passed` after the last call; zero after a start.
 pub(super) fn reached(db: &Connection, now: Time, passed: Duration) -> rusqlite::Result<Time> {
     let stored = db
         .query_row("SELECT value FROM meta WHERE key = ?1", [KEY], |row| row.get(0))
@@ -23,7 +22,7 @@ pub(super) fn reached(db: &Connection, now: Time, passed: Duration) -> rusqlite:
     let former = store::time(stored.flatten());
     let step = chrono::Duration::from_std(passed * 2).unwrap_or_default();
     let most = former.map_or(now, |former| former.checked_add_signed(step).unwrap_or(former));
-    // Not back: what a clock that is behind says is no reason to begin anew.
+    // Never move back: a clock that is behind is no reason to start over.
     let reached = most.min(now).max(former.unwrap_or(now));
     if Some(reached) != former {
         db.execute(

@@ -1,6 +1,5 @@
-//! The ledger without an actor, a file and a clock: what a recording is played through. What comes
-//! of a poll is decided by the very code that decides it while `run` is running; every time is the
-//! caller's.
+//! A ledger without an actor, a file or a clock, for replaying recordings. It uses the same code as
+//! `run` to process polls; all times are supplied by the caller.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,25 +14,25 @@ use super::{LedgerError, commit, load, migrate, min_duration, provider_events, s
 use crate::config::Provider;
 use crate::event::Time;
 
-/// A ledger for one use.
+/// A temporary ledger.
 pub struct ScratchLedger {
     db: Connection,
     seq: u64,
 }
 
 impl ScratchLedger {
-    /// An empty one.
+    /// Opens an empty ledger.
     ///
     /// # Errors
-    /// There is no memory and no room for temporary files.
+    /// Fails if there is neither memory nor space for temporary files.
     pub fn open() -> Result<Self, LedgerError> {
         let db = migrate::open_scratch()?;
-        // One transaction for all: nobody else looks, and nothing of it is to last.
+        // A single transaction: there are no other readers and nothing is kept.
         db.execute_batch("BEGIN")?;
         Ok(Self { db, seq: 0 })
     }
 
-    /// Declares a provider, or what has changed of it.
+    /// Declares a provider or updates its configuration.
     ///
     /// # Errors
     /// As [`ScratchLedger::open`].
@@ -41,7 +40,7 @@ impl ScratchLedger {
         Ok(load::declare(&self.db, std::slice::from_ref(provider), &HashMap::new(), now)?)
     }
 
-    /// Records a poll that brought something. Also answers why it is not believed, where it is not.
+    /// Records a poll result. Also returns why it was rejected, if it was.
     ///
     /// # Errors
     /// As [`ScratchLedger::open`].
@@ -54,7 +53,7 @@ impl ScratchLedger {
         Ok((recorded, post_commit.anomaly))
     }
 
-    /// Notes a poll that brought nothing new, which may show that a component state has lasted.
+    /// Records an unchanged poll, which may show that a component state has lasted.
     ///
     /// # Errors
     /// As [`ScratchLedger::open`].
@@ -71,7 +70,7 @@ impl ScratchLedger {
         Ok(store::touch_provider(&self.db, message)?)
     }
 
-    /// Notes a poll that failed.
+    /// Records a failed poll.
     ///
     /// # Errors
     /// As [`ScratchLedger::open`].
@@ -79,7 +78,7 @@ impl ScratchLedger {
         Ok(store::fail(&self.db, message)?)
     }
 
-    /// Reports that a provider cannot be read any more, or can be again.
+    /// Reports that a provider became unreachable or reachable again.
     ///
     /// # Errors
     /// As [`ScratchLedger::open`].
@@ -92,7 +91,7 @@ impl ScratchLedger {
     ) -> Result<(), LedgerError> {
         let state = store::provider_state(&self.db, &provider.id)?;
         if state.unreachable != reachable {
-            // The last poll has said so already.
+            // The last poll has already reported it.
             return Ok(());
         }
         let mut numbering = Numbering::new(&self.db, self.seq);
@@ -101,7 +100,7 @@ impl ScratchLedger {
         Ok(())
     }
 
-    /// Everything that was reported, for whoever wants to read it.
+    /// Returns a reader of the reported events.
     ///
     /// # Errors
     /// As [`ScratchLedger::open`].

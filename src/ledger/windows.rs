@@ -1,10 +1,10 @@
-//! When the window of a maintenance begins or ends, the same document says something else: it has
-//! to be read again then, whatever the server says of it.
+//! When a maintenance window begins or ends, the same document means something else and must be
+//! read again, even if the server reports it as unchanged.
 
 use crate::event::{Kind, Time};
 
-/// The first moment after `after` at which the window of one of these begins or ends; each of them
-/// is open, and given as kind, begin and end.
+/// Returns the first time after `after` at which one of these open windows begins or ends; each is
+/// given as kind, start and end.
 pub(super) fn next(
     open: impl IntoIterator<Item = (Kind, Option<Time>, Option<Time>)>,
     after: Time,

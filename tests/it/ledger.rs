@@ -688,7 +688,7 @@ fn a_move_to_another_platform_tells_nothing_again_and_closes_nothing() {
                     .message
                     .as_deref()
                     .unwrap()
-                    .starts_with("Of 4 incidents and maintenances listed 4 are known")
+                    .starts_with("Of 4 listed incidents and maintenances, 4 are already known")
             );
             world.poll_from(source, moved).await;
             // And back: the old ids are known still.

@@ -145,7 +145,7 @@ fn an_end_of_blindness_that_could_not_be_written_is_told_with_a_later_poll() {
         ledger.replace(world.ledger.clone());
         within("the page being told as unreachable", async {
             while world.short()
-                != ["provider Acme Cloud cannot be read unreachable: no poll has ended"]
+                != ["provider Acme Cloud cannot be read unreachable: no poll has finished"]
             {
                 tokio::task::yield_now().await;
             }

@@ -74,7 +74,7 @@ fn a_reader_that_holds_on_is_told_once_and_so_is_its_end() {
     drop(writer);
     assert_eq!(watch.stop().code(), Some(0));
     let said = super::said(&mut watch);
-    assert!(said.contains("end that program") && said.contains("ledger.db-wal"), "{said}");
+    assert!(said.contains("stop that program") && said.contains("ledger.db-wal"), "{said}");
     bench.judge();
 }
 
