@@ -190,9 +190,9 @@ impl LedgerActor {
             drop(self.options.fatal.send(reason));
             return;
         }
-        self.wal.look(&self.db, &self.options.state_dir);
+        self.wal.check(&self.db, &self.options.state_dir);
         self.take_hints();
-        let holds = self.look_at_network(false);
+        let holds = self.evaluate_network(false);
         let mut unreachable = Vec::new();
         for (id, watched) in &mut self.watched {
             if late {
@@ -223,17 +223,17 @@ impl LedgerActor {
 
     /// Evaluates our own network state and logs failing providers. Returns whether unreachable
     /// events are held back. `last`: this is the last evaluation.
-    pub(super) fn look_at_network(&mut self, last: bool) -> bool {
-        let mut look = self.network.look(Instant::now());
-        if let Some(turn) = look.turn.take() {
+    pub(super) fn evaluate_network(&mut self, last: bool) -> bool {
+        let mut state = self.network.evaluate(Instant::now());
+        if let Some(transition) = state.transition.take() {
             self.jobs.push(Job::Network(offline::NetworkChange::at(
-                turn,
+                transition,
                 Instant::now(),
                 clock::now(),
             )));
         }
-        self.network.say(&look, last);
-        look.holds
+        self.network.log_failures(&state, last);
+        state.holds_back
     }
 
     /// Returns how often unchanged polls are written: every 5 s, more often with short intervals,

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn doubt_lasts_for_half_an_hour_and_several_answers_whatever_lies_between_them() {
+    fn anomalies_last_half_an_hour_and_several_responses() {
         assert_eq!(rejected(known(-10), &page("ours", -20), 1), 30);
         assert_eq!(rejected(known(-10), &page("ours", -20), 60), 4, "a run an hour");
         assert_eq!(rejected(known(-10), &page("theirs", -5), 1), 30);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_time_in_the_future_is_no_mark_for_what_follows() {
+    fn a_future_page_time_is_not_used_as_a_reference() {
         let year = 365 * 24 * 60;
         assert_eq!(
             rejected(known(70 * year), &page("ours", -20), 1),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_ahead_when_the_doubt_began_does_not_make_it_last() {
+    fn a_clock_that_was_ahead_does_not_prolong_an_anomaly() {
         let began = AnomalyStreak { since: Some(at(9_000_000)), stale: 1, foreign: 0 };
         let state = ProviderState { anomaly_streak: began, ..known(-10) };
         assert_eq!(rejected(state, &page("ours", -20), 1), 30);

@@ -1,4 +1,4 @@
-//! What was reported of an incident while it stood under another id.
+//! What was reported about an incident under its other ids.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,24 +9,24 @@ use super::store;
 use crate::event::{Fingerprint, IncidentKey, Status, Time};
 use crate::snapshot::Incident;
 
-/// Some platforms write minutes alone: times that differ by less are the same.
+/// Some platforms give times in whole minutes: smaller differences are ignored.
 const SAME: chrono::Duration = chrono::Duration::seconds(60);
 
 /// An incident under its other ids.
 #[derive(Debug)]
 pub(super) struct Elsewhere {
-    /// The one it was last listed under.
+    /// The key it was last listed under.
     pub(super) former: IncidentKey,
-    /// As it stood there.
+    /// Its state under that key.
     item: ItemState,
-    /// What was seen of it under each of the others.
+    /// The versions seen under each of its other keys.
     seen: Vec<Vec<SeenVersion>>,
-    /// Both ids are of one platform, which renders a text the same each time.
+    /// Whether both ids are from the same source, which renders texts identically.
     same_source: bool,
 }
 
-/// What is known of the incident listed under `key`, which was `matched` to a former key or was
-/// last listed under this one at `retired_at` (milliseconds). `None`: it has no other id.
+/// Returns what is known of the incident listed under `key`, which was `matched` to a former key or
+/// was last listed under this one at `retired_at` (milliseconds). `None` if it has no other id.
 pub(super) fn elsewhere(
     db: &Connection,
     provider: &str,
@@ -42,7 +42,7 @@ pub(super) fn elsewhere(
         }
         (None, Some(retired_at)) => {
             let twins = store::twins(db, provider, key)?;
-            // It was listed under this id last: gone from the page and back again.
+            // It was last listed under this id: it disappeared and came back.
             let newer = twins.first().is_some_and(|twin| twin.last_listed >= retired_at);
             twins.into_iter().filter(|_| newer).map(|twin| twin.key).collect()
         }
@@ -59,11 +59,11 @@ pub(super) fn elsewhere(
 }
 
 impl Elsewhere {
-    /// Which of the updates listed were seen under another id, by their place. The same words twice
-    /// count twice.
+    /// Returns, by position, which listed updates were seen under another id. The same text twice
+    /// counts twice.
     ///
-    /// Another platform may render its texts otherwise. There, whatever stands before one that is
-    /// recognised was known, too; and where none is, as many as were known.
+    /// Other platforms may render texts differently. There, everything before a recognized update
+    /// counts as known; if none is recognized, as many as were known do.
     pub(super) fn reported(
         &self,
         key: IncidentKey,
@@ -99,7 +99,7 @@ impl Elsewhere {
         reported
     }
 
-    /// Updates known under one id.
+    /// Returns the number of updates known under one id.
     fn known_updates(&self) -> usize {
         let distinct = |seen: &Vec<SeenVersion>| {
             seen.iter().map(|seen| seen.update).collect::<HashSet<_>>().len()
@@ -118,25 +118,25 @@ impl Elsewhere {
             Some(last) => last + 1,
             None if self.item.status.is_over() && incident.status.is_over() => count,
             None if count > self.known_updates() => self.known_updates(),
-            // A list that shows less than was known: what it shows last may be new.
+            // A list with fewer updates than known: its last one may be new.
             None => count.saturating_sub(1),
         };
         reported.iter_mut().take(known).for_each(|reported| *reported = true);
     }
 
-    /// What is to be compared with: how the incident stood under its former id, counted as under
-    /// this one.
+    /// Returns the state to compare with: the incident's state under its former id, with the
+    /// counters of this one.
     pub(super) fn known(&self, own: Option<&ItemState>, incident: &Incident) -> ItemState {
         let mut known = self.item.clone();
         known.native_id.clone_from(&incident.id);
         known.changes = own.map_or(0, |own| own.changes);
         known.missing = 0;
         if known.emitted_status.is_none_or(|emitted| !emitted.is_over()) {
-            // It was closed under its former id only because it stands under another one.
+            // It was closed under its former id only because it now has another one.
             known.open = !known.status.is_over();
         }
         if !self.same_source {
-            // Platforms grade and name things otherwise: that alone is no change.
+            // Platforms rate and name things differently: that alone is not a change.
             known.impact = incident.impact;
             known.scheduled_for = incident.scheduled_for;
             known.scheduled_until = incident.scheduled_until;

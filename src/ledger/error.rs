@@ -1,11 +1,11 @@
-//! What may go wrong in the ledger, and whether waiting helps.
+//! Errors of the ledger, and whether retrying helps.
 
 use std::path::{Path, PathBuf};
 
-/// Why the ledger could not do what was asked.
+/// Why a ledger operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The state directory cannot be made or entered.
+    /// The state directory cannot be created or entered.
     #[error("cannot use the state directory {}", .path.display())]
     Directory {
         /// The directory.
@@ -14,7 +14,7 @@ pub enum LedgerError {
         #[source]
         source: std::io::Error,
     },
-    /// The file is no database, or a damaged one. It is left untouched.
+    /// The file is not a database, or a damaged one. It is not modified.
     #[error(
         "the database {} is damaged ({reason}). It was not modified: restore a backup, or move it away to start with an empty ledger (open incidents are then reported once more)",
         .path.display()
@@ -25,14 +25,14 @@ pub enum LedgerError {
         /// What SQLite says.
         reason: String,
     },
-    /// Made by a newer program.
+    /// The database was written by a newer version.
     #[error("the database {} has version {found}, but this program supports versions up to {known}: start the newer statuswatch", .path.display())]
     Newer {
         /// The database.
         path: PathBuf,
-        /// Its version.
+        /// The version of the database.
         found: i64,
-        /// The newest this program knows.
+        /// The newest supported version.
         known: i64,
     },
     /// There is no database yet.
@@ -41,40 +41,40 @@ pub enum LedgerError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// No space, locked by another program: it may pass by itself.
+    /// No space, or locked by another program: it may resolve itself.
     #[error("the database cannot be written right now: {reason}")]
     Busy {
         /// What SQLite says.
         reason: String,
     },
-    /// Input or output failed in a way that must not be ignored.
+    /// An I/O error that must not be ignored.
     #[error("the database failed: {reason}")]
     Failed {
         /// What SQLite says.
         reason: String,
     },
-    /// A defect of ours met this provider's data; taken back as a whole.
+    /// A bug in statuswatch; the transaction was rolled back.
     #[error("a bug in statuswatch: {reason}. Please report it")]
     Defect {
-        /// What the panic said.
+        /// The panic message.
         reason: String,
     },
-    /// The poller was replaced while its result was on the way.
+    /// The poller was replaced while its result was in flight.
     #[error("the poller has been replaced")]
     Superseded,
-    /// The ledger's actor is not there at the moment.
+    /// The ledger's actor is not running at the moment.
     #[error("the ledger is being restarted")]
     Away,
 }
 
 impl LedgerError {
-    /// Whether trying again later may help; otherwise the process has to end with status 1.
+    /// Returns whether retrying later may help; otherwise the process must exit with status 1.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Defect { .. } | Self::Superseded | Self::Away)
     }
 
-    /// What SQLite says, for an error of ours that says what it means.
+    /// Returns SQLite's message without the prefix this error adds.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Busy { reason } | Self::Failed { reason } => reason.clone(),
@@ -82,13 +82,13 @@ impl LedgerError {
         }
     }
 
-    /// What it says, for errors of others that carry it.
+    /// Returns the message, for errors that wrap this one.
     #[must_use]
     pub fn into_text(self) -> String {
         self.to_string()
     }
 
-    /// Of an error met while opening `path`.
+    /// Converts an error that occurred while opening `path`.
     #[must_use]
     pub(crate) fn opening(path: &Path, error: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
@@ -98,8 +98,8 @@ impl LedgerError {
         );
         match Self::from_sqlite(error) {
             Self::Failed { reason } if damaged => Self::Damaged { path: path.to_owned(), reason },
-            // SQLite's words for a full disk differ with what could not be written, so the room is
-            // told with all of them.
+            // SQLite's message for a full disk depends on what could not be written, so include the
+            // free space with all of them.
             Self::Failed { reason } => {
                 Self::Failed { reason: format!("{}: {reason}{}", path.display(), room(path)) }
             }
@@ -128,7 +128,7 @@ impl LedgerError {
     }
 }
 
-/// How much room there is where the database is, for whoever reads why it cannot be written.
+/// Describes the free space where the database is, to explain why it cannot be written.
 fn room(path: &Path) -> String {
     let volume = path.parent().and_then(|dir| rustix::fs::statvfs(dir).ok());
     volume.map_or_else(String::new, |volume| {

@@ -214,8 +214,8 @@ impl LedgerActor {
 
     /// Applies a committed change of our network state.
     fn apply_network_change(&mut self, change: &NetworkChange) {
-        change.say();
-        self.network.went(change.is_offline());
+        change.log();
+        self.network.set_offline(change.is_offline());
         if change.is_offline() {
             self.offline_since = Some(change.instant());
             return;

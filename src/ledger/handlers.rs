@@ -146,7 +146,7 @@ impl Handler<Flush> for LedgerActor {
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
         self.take_hints();
-        self.look_at_network(true);
+        self.evaluate_network(true);
         self.flush();
         // Checkpoint the write-ahead log, so that a copy of the database file alone is complete.
         if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {

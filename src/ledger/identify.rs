@@ -1,24 +1,24 @@
-//! Which known component each one listed is. Pure.
+//! Maps listed components to known ones. Pure.
 //!
-//! An id that is known decides. What is left is followed by name and group, since pages rebuild
-//! their ids, list some of their components without one, or give them ids later. Several of one name
-//! and group are told apart by their place; where their states changed places, the order did, and
-//! no component. Each one keeps the key it got at its first sight.
+//! A known id decides. The rest are matched by name and group, because pages rebuild their ids,
+//! list some components without one, or assign ids later. Components of the same name and group are
+//! distinguished by their position; if their states swapped places, the order changed, not the
+//! components. Each component keeps the key it was first given.
 
 use std::collections::{HashMap, HashSet};
 
 use super::store::{Components, key_of_name, ordinal};
 use crate::event::Component;
 
-/// What components are called beside their id.
+/// A component's name and group, without its id.
 type Name<'a> = (&'a str, Option<&'a str>);
 
 fn name_of(component: &Component) -> Name<'_> {
     (&component.name, component.group.as_deref())
 }
 
-/// The components listed, each with the key it is known by or is to be known by. Every key is there
-/// once: of an id that is listed twice the worse state counts.
+/// Returns the listed components, each with its known or new key. Keys are unique: if an id is
+/// listed twice, the worse state counts.
 pub(super) fn identify<'a>(
     known: &Components,
     listed: &'a [Component],
@@ -74,7 +74,7 @@ pub(super) fn identify<'a>(
     named.collect()
 }
 
-/// The key of a component that is seen by itself.
+/// Returns the key of a single component.
 pub(super) fn one(known: &Components, component: &Component) -> String {
     let own = component
         .id
@@ -86,7 +86,7 @@ pub(super) fn one(known: &Components, component: &Component) -> String {
     identify(known, std::slice::from_ref(component)).pop().map_or(own, |(key, _)| key)
 }
 
-/// Without repetitions of an id: the first place, the worse state.
+/// Removes repeated ids: keeps the first position and the worse state.
 fn once_each(listed: &[Component]) -> Vec<&Component> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut once: Vec<&Component> = Vec::with_capacity(listed.len());
@@ -106,9 +106,9 @@ fn once_each(listed: &[Component]) -> Vec<&Component> {
     once
 }
 
-/// Pairs the `places` of one name and group with the known keys of the same: at the same place in
-/// the same state, then in the same state, then in their order. A key that the page does not list
-/// any more comes into question only where the others are too few, the latest first.
+/// Pairs the `places` of one name and group with the known keys of the same: first by the same
+/// position and state, then by state, then in order. Absent components are considered only if there
+/// are too few others, most recent first.
 fn pair<'k>(
     known: &'k Components,
     listed: &[&Component],
@@ -156,8 +156,8 @@ fn pair<'k>(
     pairs
 }
 
-/// A key for a component that was never seen: its id, or its group and name, or the first of the
-/// numbered ones that nobody has.
+/// Returns a key for a new component: its id, or its group and name, or the first free numbered
+/// variant.
 fn unused(known: &Components, used: &HashSet<String>, component: &Component) -> String {
     let free = |key: &str| !known.contains_key(key) && !used.contains(key);
     let (name, group) = name_of(component);
@@ -165,15 +165,15 @@ fn unused(known: &Components, used: &HashSet<String>, component: &Component) -> 
     if free(&base) {
         return base;
     }
-    // Each that is not free is one of those known or listed: among so many and one more is a free one.
+    // Every taken key is known or listed: among that many plus one, one is free.
     (2..=known.len() + used.len() + 2)
         .map(|n| format!("{base}#{n}"))
         .find(|key| free(key))
         .unwrap_or(base)
 }
 
-/// The number to be shown with the name of a component without an id, where there are several of its
-/// name and group: 2 and up.
+/// Returns the number displayed with the name of a component without an id, if there are several of
+/// its name and group: 2 and up.
 pub(super) fn number(key: &str, component: &Component) -> Option<u32> {
     let (name, group) = name_of(component);
     ordinal(key, name, group).filter(|number| component.id.is_none() && *number > 1)

@@ -1,29 +1,29 @@
-//! One `run` per state directory: a locked file that holds the process id.
+//! Ensures one `run` per state directory with a locked file that contains the process id.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Held as long as `run` uses the state directory. The kernel lets go of it when the process dies,
-/// however.
+/// Held as long as `run` uses the state directory. The kernel releases it when the process ends for
+/// any reason.
 #[derive(Debug)]
 pub struct StateLock {
     file: File,
 }
 
-/// Why the state directory is not ours.
+/// Why the state directory could not be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another `run` has it.
+    /// Another `run` holds the lock.
     #[error("the state directory {} is in use by another statuswatch run (process {pid})", .dir.display())]
     InUse {
         /// The directory.
         dir: PathBuf,
-        /// The other process.
+        /// The id of the other process.
         pid: String,
     },
-    /// It cannot be made, entered or written.
+    /// The directory cannot be created, entered or written.
     #[error("cannot write to the state directory {}", .dir.display())]
     Io {
         /// The directory.
@@ -35,7 +35,7 @@ pub enum LockError {
 }
 
 impl StateLock {
-    /// Makes the directory if need be and locks it for this process.
+    /// Creates the directory if needed and locks it for this process.
     pub fn acquire(dir: &Path) -> Result<Self, LockError> {
         let io = |source| LockError::Io { dir: dir.to_owned(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
@@ -48,7 +48,7 @@ impl StateLock {
             .mode(0o600)
             .open(path)
             .map_err(io)?;
-        // Somebody may be looking whether it is held (see `is_held`), which takes a moment only.
+        // Another process may be checking the lock (see `is_held`), which takes only a moment.
         for _ in 0..5 {
             if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
                 break;
@@ -67,8 +67,8 @@ impl StateLock {
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
-        // A full disk must not keep us from running with a lock that is held: the id in it is a
-        // courtesy.
+        // A full disk must not prevent us from running with the lock held: the process id in it is
+        // informational.
         let written = file
             .set_len(0)
             .and_then(|()| file.rewind())
@@ -79,7 +79,7 @@ impl StateLock {
         Ok(Self { file })
     }
 
-    /// Whether a `run` has the directory right now.
+    /// Returns whether a `run` holds the directory's lock.
     #[must_use]
     pub fn is_held(dir: &Path) -> bool {
         File::open(dir.join("lock")).is_ok_and(|file| {
@@ -92,7 +92,7 @@ impl StateLock {
 
 impl Drop for StateLock {
     fn drop(&mut self) {
-        // Closing alone lets go only when no copy of the descriptor is left, and a process that is
+        // Closing releases the lock only once no copy of the descriptor is left, and a process
         // being started by another thread has one for a moment.
         self.file.unlock().ok();
     }
@@ -103,14 +103,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_is_told_who_has_it() {
+    fn a_second_run_is_told_the_process_id() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("deep/state");
         let lock = StateLock::acquire(&state).unwrap();
         assert!(StateLock::is_held(&state));
         let error = StateLock::acquire(&state).unwrap_err().to_string();
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
-        // What a child has between its fork and its exec.
+        // What a child process has between fork and exec.
         let copy = lock.file.try_clone().unwrap();
         drop(lock);
         assert!(!StateLock::is_held(&state));

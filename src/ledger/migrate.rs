@@ -1,4 +1,4 @@
-//! Opening the database: as the only writer or as one of many readers, and its versions.
+//! Opens the database, as the only writer or as one of many readers, and migrates its schema.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -15,26 +15,26 @@ use super::{LedgerError, wal};
 /// The database's file name in the state directory.
 pub const DATABASE: &str = "ledger.db";
 
-/// Its write-ahead log, beside it.
+/// File name of its write-ahead log, in the same directory.
 pub(super) const WAL: &str = "ledger.db-wal";
 
-/// SQLite's rollback journal: there only until the database has its write-ahead log.
+/// SQLite's rollback journal, which exists only until the database has its write-ahead log.
 const JOURNAL: &str = "ledger.db-journal";
 
-/// Marks the file as ours (`swch`).
+/// Application id of the file (`swch`).
 const APPLICATION_ID: i64 = 0x7377_6368;
 
-/// Databases up to this size are checked page by page at the start (about 0.2 s).
+/// Databases up to this size are fully checked at startup (about 0.2 s).
 const CHECKED_UP_TO: u64 = 64 << 20;
 
-/// How long another program's lock is waited for.
+/// Maximum wait for another program's lock.
 pub(super) const BUSY: Duration = Duration::from_secs(2);
 
-/// One step each; the database's `user_version` counts those done. Steps are never edited, only
-/// added.
+/// Migration steps; the database's `user_version` counts the completed ones. Steps are never
+/// edited, only added.
 const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
 
-/// What makes doubt, identity and waits survive a restart.
+/// Persists anomalies, identities and requested delays across restarts.
 const STEP_5: &str = "
 -- Which items are one incident under several ids.
 ALTER TABLE item ADD COLUMN same_as BLOB;
@@ -75,20 +75,19 @@ ALTER TABLE component ADD COLUMN held_since INTEGER;
 CREATE INDEX component_held ON component(provider, held_since) WHERE held_since IS NOT NULL;
 ";
 
-/// Documents that are asked for beside the first one: a JSON list of addresses, validators and
-/// hashes.
+/// Sidecar documents: a JSON list of URLs, validators and hashes.
 const STEP_4: &str = "ALTER TABLE provider ADD COLUMN companions TEXT;";
 
-/// What a page's list of components was, so that an equal one needs no look at each; and the times
-/// of unchanged polls apart from the wide rows: of thousands of providers they are written twice a
-/// minute.
+/// A digest of each page's component list, so that an equal list needs no comparison; and the times
+/// of unchanged polls, separate from the wide rows because they are written twice a minute for
+/// thousands of providers.
 const STEP_3: &str = "
 ALTER TABLE component ADD COLUMN digest BLOB;
 -- The last poll of a provider, where it brought nothing new: newer than what its own row says. Gone when that is written.
 CREATE TABLE quiet(provider TEXT PRIMARY KEY, at INTEGER NOT NULL, next_at INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
-/// What makes a provider suspect: answers that shrank, or say nothing new for very long.
+/// What makes a provider suspicious: shrunk lists, or no change for very long.
 const STEP_2: &str = "
 ALTER TABLE provider ADD COLUMN usual_incidents INTEGER;
 ALTER TABLE provider ADD COLUMN usual_components INTEGER;
@@ -168,7 +167,7 @@ CREATE TABLE sink(
 ) WITHOUT ROWID;
 ";
 
-/// Opens the ledger in `state_dir` for writing, making or upgrading it as needed.
+/// Opens the ledger in `state_dir` for writing, and creates or upgrades it as needed.
 pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -176,9 +175,9 @@ pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
         .create(state_dir)
         .map_err(|source| LedgerError::Directory { path: state_dir.to_owned(), source })?;
     let path = state_dir.join(DATABASE);
-    // Made here with its mode, not by SQLite with the umask's. One that is there is not opened:
-    // closing it would take away the locks that other connections of this process hold, and with
-    // them what keeps others from its write-ahead log.
+    // Create the file here with its mode, not by SQLite with the umask's. An existing file is not
+    // opened: closing it would release the locks that other connections of this process hold, and
+    // with them the protection of the write-ahead log.
     let made = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path);
     match made {
         Err(source) if source.kind() != ErrorKind::AlreadyExists => {
@@ -188,7 +187,7 @@ pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if state_dir.join(JOURNAL).exists() {
-        // The power went while the database was being made: only a connection for writing can take
+        // Power failed while the database was being created: only a writing connection can roll
         // that back.
         let connection = Connection::open_with_flags(&path, flags)
             .map_err(|error| LedgerError::opening(&path, &error))?;
@@ -203,9 +202,9 @@ pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
-/// Refuses a database that is not ours, too new or damaged. SQLite takes a disk that cannot be read
-/// for a damaged file: nobody is told to move a good one away before it was read by us and looked
-/// at again.
+/// Refuses a database that is foreign, too new or damaged. SQLite reports an unreadable disk as a
+/// damaged file, so the file is read directly and checked again before the user is told to move it
+/// away.
 fn examine(path: &Path) -> Result<(), LedgerError> {
     match look_into(path) {
         Err(LedgerError::Damaged { .. }) => read_through(path).and_then(|()| look_into(path)),
@@ -213,8 +212,8 @@ fn examine(path: &Path) -> Result<(), LedgerError> {
     }
 }
 
-/// Reads what the check reads. The files stay open, for the sake of locks as above: next, the
-/// process ends or this was a rare moment.
+/// Reads what the check reads. The files stay open to keep the locks, as above: either the process
+/// ends next, or this was a rare transient error.
 fn read_through(path: &Path) -> Result<(), LedgerError> {
     for path in [path, &path.with_file_name(WAL)] {
         let read = File::open(path).map(ManuallyDrop::new);
@@ -235,8 +234,8 @@ fn read_through(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Nothing is written: a connection for writing would move what the write-ahead log holds into the
-/// file when it is closed, damaged or not.
+/// Read-only: closing a writing connection would checkpoint the write-ahead log into the file,
+/// damaged or not.
 fn look_into(path: &Path) -> Result<(), LedgerError> {
     let opening = |error: rusqlite::Error| LedgerError::opening(path, &error);
     let damaged = |reason: String| LedgerError::Damaged { path: path.to_owned(), reason };
@@ -261,8 +260,8 @@ fn look_into(path: &Path) -> Result<(), LedgerError> {
     if version > known {
         return Err(LedgerError::Newer { path: path.to_owned(), found: version, known });
     }
-    // A damaged page is found here and not in the middle of an outage. It reads the whole file, so
-    // a large one is spared: start-up has to stay short.
+    // Find a damaged page here and not during an outage. The check reads the whole file, so large
+    // files are exempt: startup has to stay fast.
     if tables > 0 && size <= CHECKED_UP_TO {
         let verdict: String =
             connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(opening)?;
@@ -273,8 +272,8 @@ fn look_into(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// A database for one use: SQLite keeps it in memory and in a file without a name, which is gone
-/// with the process however that ends.
+/// Opens a temporary database: SQLite keeps it in memory and in an unnamed file, which disappears
+/// with the process however it ends.
 pub(super) fn open_scratch() -> rusqlite::Result<Connection> {
     let mut connection = Connection::open("")?;
     keep_plans(&connection)?;
@@ -302,8 +301,7 @@ fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), Ledger
     connection.pragma_update(None, "foreign_keys", true).map_err(opening)?;
     connection.pragma_update(None, "journal_size_limit", wal::LEFT).map_err(opening)?;
     connection.pragma_update(None, "wal_autocheckpoint", wal::PAGES).map_err(opening)?;
-    // Where each result has a savepoint of its own, what it would need to take back stays in memory
-    // instead of a temporary file.
+    // With a savepoint per result, keep its rollback data in memory instead of a temporary file.
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(opening)?;
     connection.pragma_update(None, "cache_size", -2 * 1024).map_err(opening)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -317,8 +315,8 @@ fn prepare_writer(path: &Path, connection: &mut Connection) -> Result<(), Ledger
     Ok(())
 }
 
-/// Statements are compiled once and for all. Otherwise SQLite compiles some of them anew for each
-/// value that is bound, in search of a better plan: a limit is enough for that, and a join.
+/// Compiles statements only once. Otherwise SQLite recompiles some of them for each bound value in
+/// search of a better plan: a limit or a join is enough for that.
 fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
@@ -342,8 +340,7 @@ pub(super) fn open_reader(state_dir: &Path) -> Result<Connection, LedgerError> {
     let connection = Connection::open_with_flags(&path, flags).map_err(opening)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
     keep_plans(&connection).map_err(opening)?;
-    // Readers look at the newest events alone, or once at everything: what the system caches serves
-    // both.
+    // Readers read only the newest events, or everything once: the system's cache serves both.
     connection.pragma_update(None, "cache_size", -512).map_err(opening)?;
     let version: i64 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opening)?;

@@ -1,10 +1,10 @@
-//! `min_duration`: a component state is reported once it was seen to last, and only recorded where
-//! the component returns to its former state sooner. Pure but for [`settle`], which asks and writes
-//! the database.
+//! Implements `min_duration`: a component state is reported once it has lasted, and only recorded
+//! if the component returns to its former state sooner. Pure except for [`settle`], which reads and
+//! writes the database.
 //!
-//! The time counts from when the former state was left: a component that goes on changing is
-//! reported too, in the state it is in by then. That a state lasts is what a good poll says, one
-//! that brought nothing new included; a provider that cannot be read says nothing.
+//! The time counts from when the former state was left: a component that keeps changing is reported
+//! too, in its state at that time. Any successful poll, including an unchanged one, shows that a
+//! state lasts; an unreachable provider shows nothing.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -20,30 +20,30 @@ use crate::event::{Component, ComponentStatus, Time};
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Why a change is not reported, as `history --all` shows it.
+/// The reason a change is not reported, as shown by `history --all`.
 const REASON: &str = "min_duration";
 
-/// A change that is not reported yet.
+/// A change that has not been reported yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::ledger) struct Held {
-    /// The state it was in before.
+    /// The former state.
     pub(in crate::ledger) from: ComponentStatus,
-    /// When that was left, in milliseconds.
+    /// When the former state was left, in milliseconds.
     pub(in crate::ledger) since: i64,
 }
 
-/// What becomes of a change of state.
+/// What to do with a change of state.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// It is reported at once.
+    /// Report it immediately.
     Report,
-    /// It has to last.
+    /// Hold it back until it has lasted.
     Hold(Held),
-    /// The former state is back in time: nothing is reported.
+    /// The former state returned in time: report nothing.
     Back,
 }
 
-/// Decides about a component that was seen in another state than before.
+/// Decides what to do with a component whose state changed.
 pub(super) fn decide(
     before: &ComponentState,
     component: &Component,
@@ -59,19 +59,19 @@ pub(super) fn decide(
     }
 }
 
-/// Whether a change has been held back for long enough.
+/// Returns whether a change has been held back for long enough.
 pub(super) fn is_over(held: &Held, min: Duration, now: Time) -> bool {
     is_due(store::time(Some(held.since)), min, now)
 }
 
-/// Whether the oldest change held back is due at a good poll at `now`.
+/// Returns whether the oldest held-back change is due at a successful poll at `now`.
 pub(super) fn is_due(since: Option<Time>, min: Duration, now: Time) -> bool {
     since.is_some_and(|since| {
         now.signed_duration_since(since).to_std().is_ok_and(|lasted| lasted >= min)
     })
 }
 
-/// The change a component is held back with, as an event would tell it.
+/// Returns the held-back change of a component in the form of an event.
 fn held_change(before: &ComponentState, held: &Held) -> (Component, ComponentState) {
     let component = Component {
         id: before.id.clone(),
@@ -79,13 +79,13 @@ fn held_change(before: &ComponentState, held: &Held) -> (Component, ComponentSta
         group: before.group.clone(),
         status: before.status,
     };
-    // Counted when it was seen.
+    // It was counted when it was observed.
     let changes = before.changes.saturating_sub(1);
     let former = ComponentState { status: held.from, changes, held: None, ..before.clone() };
     (component, former)
 }
 
-/// Records the change a component was held back with, which did not last.
+/// Records a held-back change that did not last.
 pub(super) fn record_passed(
     numbering: &mut Numbering<'_>,
     observation: Observation<'_>,
@@ -105,7 +105,7 @@ pub(super) fn record_passed(
     Ok(())
 }
 
-/// Records that the former state came back in time.
+/// Records that the former state returned in time.
 pub(super) fn record_back(
     numbering: &mut Numbering<'_>,
     observation: Observation<'_>,
@@ -125,8 +125,8 @@ pub(super) fn record_back(
     Ok(())
 }
 
-/// Reports the change a component was held back with: it has lasted. Answers how many events that
-/// makes. `published_at` is when the state was first seen, `observed_at` is now.
+/// Reports a held-back change that has lasted. Returns the number of events emitted. `published_at`
+/// is when the state was first seen, `observed_at` is now.
 pub(super) fn report(
     numbering: &mut Numbering<'_>,
     observation: Observation<'_>,
@@ -150,7 +150,7 @@ pub(super) fn report(
     Ok(usize::from(emitted))
 }
 
-/// What is held back of a component that is not listed any more was not seen to last.
+/// Discards held-back changes of unlisted components: they were not seen to last.
 pub(super) fn forget_unlisted(known: &mut Components, listed: &HashSet<String>) {
     for (_, component) in known.iter_mut().filter(|(id, _)| !listed.contains(*id)) {
         if let Some(held) = component.held.take() {
@@ -159,8 +159,8 @@ pub(super) fn forget_unlisted(known: &mut Components, listed: &HashSet<String>) 
     }
 }
 
-/// Reports what has lasted by a good poll at `now` that brought nothing new. Answers since when
-/// the oldest of the rest is held back.
+/// Reports changes that have lasted by an unchanged poll at `now`. Returns since when the oldest
+/// remaining change has been held back.
 pub(super) fn settle(
     numbering: &mut Numbering<'_>,
     provider: &Provider,

@@ -28,7 +28,7 @@ pub struct Polled<'a> {
 
 /// A change of our network state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum Transition {
     /// It went down.
     Offline {
         /// When the first host stopped responding.
@@ -47,11 +47,11 @@ pub(super) enum Turn {
 
 /// An evaluation of the network state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct NetworkState {
     /// A change that has not been recorded yet.
-    pub(super) turn: Option<Turn>,
+    pub(super) transition: Option<Transition>,
     /// Whether it is suspected or known to be down: no provider is reported as unreachable.
-    pub(super) holds: bool,
+    pub(super) holds_back: bool,
     /// Whether it is known to be down, recorded or not.
     pub(super) offline: bool,
 }
@@ -106,36 +106,42 @@ impl Network {
     }
 
     /// Evaluates the network state at `now`.
-    pub(super) fn look(&self, now: Instant) -> Look {
+    pub(super) fn evaluate(&self, now: Instant) -> NetworkState {
         let failures = self.lock();
         if failures.is_quiet() {
-            return Look { turn: None, holds: false, offline: false };
+            return NetworkState { transition: None, holds_back: false, offline: false };
         }
         let hosts = failures.hosts();
         if failures.offline {
-            let turn = connectivity::end(&hosts, now)
-                .map(|until| Turn::Online { until, failing: failures.count() });
-            return Look { turn, holds: true, offline: true };
+            let transition = connectivity::end(&hosts, now)
+                .map(|until| Transition::Online { until, failing: failures.count() });
+            return NetworkState { transition, holds_back: true, offline: true };
         }
         match connectivity::beginning(&hosts, now) {
-            Beginning::Fine => Look { turn: None, holds: false, offline: false },
-            Beginning::Suspected => Look { turn: None, holds: true, offline: false },
+            Beginning::Fine => NetworkState { transition: None, holds_back: false, offline: false },
+            Beginning::Suspected => {
+                NetworkState { transition: None, holds_back: true, offline: false }
+            }
             Beginning::Offline { since } => {
                 let seen = seen(failures.seen(since), failures.count().1);
-                Look { turn: Some(Turn::Offline { since, seen }), holds: true, offline: true }
+                NetworkState {
+                    transition: Some(Transition::Offline { since, seen }),
+                    holds_back: true,
+                    offline: true,
+                }
             }
         }
     }
 
     /// Applies a committed change of the network state.
-    pub(super) fn went(&self, offline: bool) {
-        self.lock().went(offline);
+    pub(super) fn set_offline(&self, offline: bool) {
+        self.lock().set_offline(offline);
     }
 
     /// Logs pending failure messages. `last`: there will be no later call.
-    pub(super) fn say(&self, look: &Look, last: bool) {
-        let lines = self.lock().lines(Instant::now(), look, last);
-        lines.into_iter().for_each(Line::say);
+    pub(super) fn log_failures(&self, state: &NetworkState, last: bool) {
+        let lines = self.lock().lines(Instant::now(), state, last);
+        lines.into_iter().for_each(Line::log);
     }
 
     /// Describes the other failing providers for an unreachable event.
@@ -148,7 +154,7 @@ impl Network {
         let subject = Subject { provider: poll.provider, host: &host, source: poll.source };
         let lines = act(&mut self.lock(), subject);
         // Log without holding the lock: a slow terminal must not block the pollers.
-        lines.into_iter().for_each(Line::say);
+        lines.into_iter().for_each(Line::log);
     }
 
     fn lock(&self) -> MutexGuard<'_, Failures> {
@@ -158,7 +164,7 @@ impl Network {
 }
 
 impl Line {
-    fn say(self) {
+    fn log(self) {
         match self {
             Self::Failing { provider, reason } => {
                 tracing::warn!(provider, reason, "cannot be read");

@@ -1,11 +1,11 @@
-//! Our own outages: one event when the network goes down and one when it is back, in the name of
-//! `statuswatch` itself. That we are offline survives a restart: it stands in the database.
+//! Outages of our own network: one event when it goes down and one when it is back, for the
+//! provider `statuswatch`. The state is stored in the database and survives a restart.
 
 use std::time::Instant;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::network::Turn;
+use super::network::Transition;
 use super::numbering::{Numbering, Subject};
 use super::store;
 use crate::event::{
@@ -18,55 +18,58 @@ type Sql<T> = rusqlite::Result<T>;
 /// The id, name and source of events about this program.
 pub(super) const OURSELVES: &str = "statuswatch";
 
-/// What is known of our own network.
+/// The state of our own network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OwnNetwork {
-    /// Since when it is down; `None`: it works.
+    /// Since when it has been down; `None` if it works.
     pub offline_since: Option<Time>,
-    /// What was seen when it went down.
+    /// The symptoms when it went down.
     pub seen: Option<String>,
-    /// How often it has gone down.
+    /// Number of outages.
     pub outages: u32,
 }
 
-/// A change of our network, with its times on the wall clock.
+/// A change of our network state, with wall-clock times.
 #[derive(Debug, Clone)]
 pub(super) struct NetworkChange {
-    turn: Turn,
+    transition: Transition,
     /// When it began to be so.
     at: Time,
-    /// When it was certain.
+    /// When it was confirmed.
     now: Time,
 }
 
 impl NetworkChange {
-    /// The change as it is seen at this moment.
-    pub(super) fn at(turn: Turn, instant: Instant, now: Time) -> Self {
-        let (Turn::Offline { since: began, .. } | Turn::Online { until: began, .. }) = &turn;
+    /// Converts a change to wall-clock times.
+    pub(super) fn at(transition: Transition, instant: Instant, now: Time) -> Self {
+        let (Transition::Offline { since: began, .. } | Transition::Online { until: began, .. }) =
+            &transition;
         let ago = chrono::Duration::from_std(instant.saturating_duration_since(*began));
         let at = ago.ok().and_then(|ago| now.checked_sub_signed(ago)).unwrap_or(now);
-        // As the database keeps it.
+        // With the precision of the database.
         let at = Time::from_timestamp_millis(at.timestamp_millis()).unwrap_or(at);
-        Self { turn, at, now }
+        Self { transition, at, now }
     }
 
     pub(super) const fn is_offline(&self) -> bool {
-        matches!(self.turn, Turn::Offline { .. })
+        matches!(self.transition, Transition::Offline { .. })
     }
 
     /// When it began to be so.
     pub(super) const fn instant(&self) -> Instant {
-        match self.turn {
-            Turn::Offline { since, .. } => since,
-            Turn::Online { until, .. } => until,
+        match self.transition {
+            Transition::Offline { since, .. } => since,
+            Transition::Online { until, .. } => until,
         }
     }
 
-    /// One line for people, in place of one for each provider.
-    pub(super) fn say(&self) {
-        match &self.turn {
-            Turn::Offline { seen, .. } => tracing::warn!(reason = seen, "statuswatch is offline"),
-            Turn::Online { failing: (failing, all), .. } => {
+    /// Logs one line instead of one per provider.
+    pub(super) fn log(&self) {
+        match &self.transition {
+            Transition::Offline { seen, .. } => {
+                tracing::warn!(reason = seen, "statuswatch is offline")
+            }
+            Transition::Online { failing: (failing, all), .. } => {
                 tracing::warn!(
                     "statuswatch is online again: {failing} of {all} providers cannot be read yet"
                 );
@@ -75,7 +78,7 @@ impl NetworkChange {
     }
 }
 
-/// What the database says of our network.
+/// Loads the state of our network.
 pub(super) fn load(db: &Connection) -> Sql<OwnNetwork> {
     let row = db
         .prepare_cached("SELECT offline_since, seen, outages FROM network")?
@@ -99,14 +102,14 @@ fn put(db: &Connection, own: &OwnNetwork) -> Sql<()> {
     Ok(())
 }
 
-/// Records the change and its event, unless it is known.
+/// Records the change and its event, unless it is already known.
 pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> Sql<()> {
     let own = load(numbering.db)?;
     if own.offline_since.is_some() == change.is_offline() {
         return Ok(());
     }
-    let (own, began, title, message) = match &change.turn {
-        Turn::Offline { seen, .. } => {
+    let (own, began, title, message) = match &change.transition {
+        Transition::Offline { seen, .. } => {
             let message = format!(
                 "{}, since {}.\nThis looks like an outage of the local network: no provider is reported as unreachable until it ends.",
                 capital(seen),
@@ -119,7 +122,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> S
             };
             (own, change.at, "statuswatch is offline", message)
         }
-        Turn::Online { failing: (failing, all), .. } => {
+        Transition::Online { failing: (failing, all), .. } => {
             let since = own.offline_since.unwrap_or(change.at);
             let gap = change.at.signed_duration_since(since);
             let still = match failing {
@@ -138,8 +141,8 @@ pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> S
     };
     put(numbering.db, &own)?;
     let status = if change.is_offline() { Status::Offline } else { Status::Online };
-    // The count makes it another one than any of this database, the time another one than any of a
-    // database that was lost.
+    // The counter distinguishes it from any event of this database, the time from any event of a
+    // lost database.
     let (count, time) = (own.outages.to_string(), began.timestamp_millis().to_string());
     let update = UpdateKey::change(
         IncidentKey::new(OURSELVES, "network"),
@@ -163,7 +166,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> S
     Ok(())
 }
 
-/// Takes over what an event of the event log says of our network.
+/// Imports an event from the event log.
 pub(super) fn adopt(db: &Connection, event: &StatusEvent) -> Sql<()> {
     let own = load(db)?;
     let outages = event
@@ -220,17 +223,17 @@ mod tests {
     }
 
     /// Records that the network went down at a second, or was back.
-    fn turn(db: &Connection, seq: &mut u64, offline: bool, second: i64) {
+    fn transition(db: &Connection, seq: &mut u64, offline: bool, second: i64) {
         let (instant, before) = (Instant::now(), Duration::from_secs(2));
         let at = instant.checked_sub(before).unwrap();
-        let turn = if offline {
+        let transition = if offline {
             let seen = "names do not resolve: 140 of 142 providers fail".to_owned();
-            Turn::Offline { since: at, seen }
+            Transition::Offline { since: at, seen }
         } else {
-            Turn::Online { until: at, failing: (2, 142) }
+            Transition::Online { until: at, failing: (2, 142) }
         };
         let mut numbering = Numbering::new(db, *seq);
-        record(&mut numbering, &NetworkChange::at(turn, instant, time(second + 2))).unwrap();
+        record(&mut numbering, &NetworkChange::at(transition, instant, time(second + 2))).unwrap();
         *seq = numbering.seq;
     }
 
@@ -248,13 +251,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let db = migrate::open_writer(dir.path()).unwrap();
         let mut seq = 0;
-        turn(&db, &mut seq, false, 0);
+        transition(&db, &mut seq, false, 0);
         assert!(emitted(&db).is_empty(), "it was never down");
-        turn(&db, &mut seq, true, 10);
-        turn(&db, &mut seq, true, 11);
+        transition(&db, &mut seq, true, 10);
+        transition(&db, &mut seq, true, 11);
         assert_eq!(load(&db).unwrap().offline_since, Some(time(10)));
-        turn(&db, &mut seq, false, 160);
-        turn(&db, &mut seq, true, 200);
+        transition(&db, &mut seq, false, 160);
+        transition(&db, &mut seq, true, 200);
         let first = emitted(&db);
         let short: Vec<_> = first
             .iter()
@@ -279,7 +282,7 @@ mod tests {
         // A database that begins anew counts from the beginning, and makes other ids all the same.
         let other = tempfile::tempdir().unwrap();
         let db = migrate::open_writer(other.path()).unwrap();
-        turn(&db, &mut 0, true, 500);
+        transition(&db, &mut 0, true, 500);
         assert!(first.iter().all(|event| event.id != emitted(&db)[0].id));
         // And one that takes over the log goes on with its count.
         let third = tempfile::tempdir().unwrap();

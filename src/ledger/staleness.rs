@@ -243,7 +243,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn half_of_a_list_missing_is_suspect_until_it_is_back_or_believed() {
+    fn a_halved_list_is_suspicious_until_restored_or_accepted() {
         let (_dir, db) = open();
         let after = |incidents, components, day| {
             let usual = store::provider_state(&db, "acme").unwrap().usual;
@@ -273,7 +273,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_page_that_lists_no_component_any_more_is_not_known_to_be_well() {
+    fn a_page_without_components_has_an_unknown_state() {
         let (_dir, db) = open();
         let shown = |components, day| {
             let mut record = record(None, components, day);
@@ -298,7 +298,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn thirty_days_without_news_are_told_once() {
+    fn thirty_quiet_days_are_reported_once() {
         let (_dir, db) = open();
         assert!(look_for_quiet(&db, at(90)).unwrap().is_empty(), "never read");
         let set = |sql: &str, day: i64| {
@@ -328,7 +328,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_page_whose_own_time_is_old_is_suspect_at_once() {
+    fn an_old_page_time_is_suspicious_immediately() {
         let (_dir, db) = open();
         let (old, now) = (at(-400).timestamp_millis(), at(0).timestamp_millis());
         let set = "UPDATE provider SET baseline_at = ?2, last_change_at = ?2, last_success_at = ?2, page_version = ?1";
@@ -379,7 +379,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_secret_of_the_address_is_not_written_down() {
+    fn secrets_in_the_url_are_not_stored() {
         let (dir, db) = open();
         load::declare(&db, &[provider()], &std::collections::HashMap::new(), at(1)).unwrap();
         let url: String = db.query_row("SELECT url FROM provider", [], |row| row.get(0)).unwrap();

@@ -1,9 +1,10 @@
-//! Components and regions that a filter names and the page has lost: whoever watches a component
-//! alone hears nothing any more. One event says so, and again only after it was back.
+//! Detects components and regions that a filter names and the page no longer lists: a user who
+//! watches only such a component would receive nothing. One event reports it, and again only after
+//! it was back.
 //!
-//! Only a page that lists all it has can lose something, and only what was there before: a name
-//! that never was on the page is misspelt, which is a warning and no event. An answer that leaves
-//! something out once is looked at a second time.
+//! Only a page that lists all its components can lose one, and only one it listed before: a name
+//! that was never listed is misspelled, which is a warning and not an event. A missing component is
+//! confirmed by a second read.
 
 use std::collections::BTreeMap;
 
@@ -21,30 +22,30 @@ use crate::event::{
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// Documents in a row without it after which it is gone.
+/// Consecutive documents without it after which it is absent.
 const LOOKS: u32 = 2;
 
-/// What a filter names and the page does not list, kept beside the provider.
+/// Names of a filter that the page does not list, stored with the provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Vanished {
-    /// How often something has vanished: no two events are the same.
+    /// Number of reported disappearances, part of their ids.
     reported: u32,
-    /// Documents in a row without it, by `component Actions` or `region eu-*`.
+    /// Consecutive documents without it, by `component Actions` or `region eu-*`.
     missing: BTreeMap<String, u32>,
 }
 
-/// What has become of the filter's names with one document.
+/// The result of checking a filter's names against one document.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// To be kept.
+    /// The state to store.
     vanished: Vanished,
-    /// Gone for good, as far as one can see: `component Actions`.
+    /// Confirmed as absent: `component Actions`.
     newly_absent: Vec<String>,
-    /// Something is missing for the first time: it should be looked at again in full.
+    /// Something is missing for the first time: the page must be read again unconditionally.
     recheck: bool,
 }
 
-/// One name of a filter: what it names, how it is shown, and whether it matches a component.
+/// A name of a filter: its kind, its pattern, and the function that matches a component.
 type Name<'a> = (&'static str, &'a String, fn(&[String], &Component) -> bool);
 
 fn names(filter: &Filter) -> impl Iterator<Item = Name<'_>> {
@@ -53,7 +54,7 @@ fn names(filter: &Filter) -> impl Iterator<Item = Name<'_>> {
     filter.components.iter().map(component).chain(filter.regions.iter().map(region))
 }
 
-/// Compares a page that lists all its components with what was known of it.
+/// Compares a complete component list with the known components.
 pub(super) fn compare(
     filter: &Filter,
     mut vanished: Vanished,
@@ -81,8 +82,8 @@ pub(super) fn compare(
     Found { vanished, newly_absent, recheck }
 }
 
-/// Judges the filter's names by this document. `before` is what was known before it. Answers how
-/// many events that made, and whether the page should be read again in full.
+/// Checks the filter's names against this document. `before` are the components known before it.
+/// Returns the number of events emitted, and whether the page must be read again unconditionally.
 pub(super) fn vanished(
     numbering: &mut Numbering<'_>,
     message: &Record,
@@ -97,8 +98,8 @@ pub(super) fn vanished(
     for name in newly_absent {
         vanished.reported = vanished.reported.saturating_add(1);
         let count = vanished.reported.to_string();
-        // The count makes it another one than any of this database, the time another one than any
-        // of a database that was lost.
+        // The counter distinguishes it from any event of this database, the time from any event of
+        // a lost database.
         let at = message.observed_at.timestamp_millis().to_string();
         let key = IncidentKey::new(&provider.id, "provider");
         let update = UpdateKey::change(key, "vanished", &[&name, &count, &at]);
@@ -134,7 +135,8 @@ pub(super) fn vanished(
     Ok((events, recheck))
 }
 
-/// The components known of a provider, where its filter names some and this page lists all it has.
+/// Returns the known components of a provider if its filter names some and this page lists all of
+/// them.
 pub(super) fn known_before(db: &Connection, message: &Record) -> Sql<Option<Vec<Component>>> {
     let Record { provider, snapshot, .. } = message;
     if !provider.filter.names_something()
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_listed_is_gone_after_two_looks_and_said_once() {
+    fn a_listed_component_is_absent_after_two_polls_and_reported_once() {
         let filter = Filter {
             components: vec!["Act*".to_owned(), "Acitons".to_owned(), "Pages".to_owned()],
             regions: vec!["eu".to_owned()],

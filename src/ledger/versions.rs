@@ -1,25 +1,24 @@
-//! What an update is recognised by, and which fingerprints of the past mean the words it has now.
-//! Depends on its arguments alone.
+//! Identifies updates, and finds older fingerprints that mean the same content. Pure.
 //!
 //! Three things change a fingerprint without an edit. A status that the update does not state
-//! itself is no part of it, but was one until 0.1.0. Long texts were compared cut until then. And
-//! a newer parser may read other words in the same document.
+//! itself is not part of it, but was before 0.1.0. Long texts were truncated before comparison
+//! until then. And a newer parser may extract different text from the same document.
 
 use super::reconcile::SeenVersion;
 use crate::event::{Fingerprint, IncidentKey, Status, UpdateKey, beginning, format_time};
 use crate::snapshot::{Update, UpdateId};
 
-/// What an update is recognised by.
+/// The identity of an update.
 pub(super) struct Recognized {
-    /// Whatever it says.
+    /// Its key, independent of its content.
     pub(super) key: UpdateKey,
-    /// The `update_id` it is shown with.
+    /// The displayed `update_id`.
     pub(super) shown: String,
-    /// What it says.
+    /// The fingerprint of its content.
     pub(super) fingerprint: Fingerprint,
 }
 
-/// Recognises an update of `incident`.
+/// Identifies an update of `incident`.
 pub(super) fn recognize(incident: IncidentKey, update: &Update) -> Recognized {
     let fingerprint = Fingerprint::new(update.stated, &update.text);
     let key = key(incident, update, update.stated);
@@ -43,20 +42,21 @@ fn key(incident: IncidentKey, update: &Update, status: Status) -> UpdateKey {
     }
 }
 
-/// The fingerprints under which the words of an update may have been remembered before.
+/// Older fingerprints under which an update may be stored.
 pub(super) struct Former {
-    /// Of the update as it is recognised now.
+    /// The update's current key.
     key: UpdateKey,
-    /// With the whole text, by the key it was remembered under.
+    /// Fingerprints of the full text, with the key it was stored under.
     whole: Vec<(UpdateKey, Fingerprint)>,
-    /// With the beginning of a long text alone.
+    /// Fingerprints of the beginning of a long text.
     cut: Vec<(UpdateKey, Fingerprint)>,
 }
 
 impl Former {
-    /// Of `update`; `reread`: by another version of the parser, which may have read another status.
+    /// Computes the older fingerprints of `update`. `reread`: it was parsed by another version of
+    /// the source, which may have extracted a different status.
     pub(super) fn of(incident: IncidentKey, update: &Update, reread: bool) -> Self {
-        // What states no status is recognised by its words alone.
+        // An update without a status is identified by its text alone.
         let any = reread || update.stated == Status::Update || update.stated != update.status;
         let stated = [update.stated];
         let statuses = if any { Status::ALL } else { &stated };
@@ -74,10 +74,10 @@ impl Former {
         }
     }
 
-    /// The version among those `seen` that had the same words.
+    /// Returns the version in `seen` that had the same text.
     ///
-    /// A text that was remembered cut is taken for the one listed first after that, once: what is
-    /// found then is remembered whole under the same revision, and differs from later edits.
+    /// A text stored truncated matches the first listed candidate once: it is then stored in full
+    /// under the same revision and differs from later edits.
     pub(super) fn known<'s>(&self, seen: &'s [SeenVersion]) -> Option<&'s SeenVersion> {
         let among = |list: &[(UpdateKey, Fingerprint)], seen: &SeenVersion| {
             list.contains(&(seen.update, seen.fingerprint))
@@ -92,7 +92,7 @@ impl Former {
         whole.or_else(|| seen.iter().find(|seen| among(&self.cut, seen) && alone(seen)))
     }
 
-    /// Whether `print` is one of these, under whichever key.
+    /// Returns whether `print` is one of these, under any key.
     pub(super) fn contains(&self, print: Fingerprint) -> bool {
         self.whole.iter().chain(&self.cut).any(|(_, former)| *former == print)
     }

@@ -1,5 +1,5 @@
-//! The database's write-ahead log grows as long as somebody reads what was there before: told once,
-//! with what to do, and its end.
+//! Watches the database's write-ahead log, which grows as long as a reader holds an old snapshot.
+//! Logs a warning once with a remedy, and again when it is over.
 
 use std::path::Path;
 
@@ -7,29 +7,29 @@ use rusqlite::Connection;
 
 use super::migrate;
 
-/// Beyond this size it is looked at. SQLite moves what it holds into the database at [`PAGES`],
+/// The log is checked beyond this size. SQLite moves its contents into the database at [`PAGES`],
 /// unless a reader needs the old pages.
 const LARGE: u64 = 64 << 20;
 
-/// From so many pages of 4 KB on it is moved into the database. A group of 256 results changes a
-/// thousand pages, many of them the same as the group before: the more of them are moved together,
-/// the fewer are written twice.
+/// Number of 4 KB pages at which it is checkpointed. A group of 256 results changes a thousand
+/// pages, many of them the same as the previous group's: larger checkpoints write fewer pages
+/// twice.
 pub(super) const PAGES: i64 = 4096;
 
-/// SQLite cuts it to this size when it begins it anew.
+/// SQLite truncates it to this size when it restarts the log.
 pub(super) const LEFT: i64 = 8 << 20;
 
-/// What is known of the write-ahead log.
+/// The state of the write-ahead log.
 #[derive(Debug, Default)]
 pub(super) struct Wal {
-    /// How many of its pages could be moved at the last look, where not all could.
+    /// Number of pages moved at the last check, if not all could be.
     stuck: Option<i64>,
     warned: bool,
 }
 
 impl Wal {
-    /// Looks at its size. Called every second: nothing but the size is asked while that is small.
-    pub(super) fn look(&mut self, db: &Connection, state_dir: &Path) {
+    /// Checks its size. Called every second, and reads only the size while it is small.
+    pub(super) fn check(&mut self, db: &Connection, state_dir: &Path) {
         let path = state_dir.join(migrate::WAL);
         let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         if size <= LARGE {
@@ -40,8 +40,8 @@ impl Wal {
             return;
         }
         match move_over(db) {
-            // A sink that reads much may stand in the way at any look, but then it gets on: the
-            // same place twice is somebody who holds on.
+            // A busy sink can block any single checkpoint but makes progress: the same position
+            // twice means a long-running reader.
             Ok((pages, moved)) if moved < pages => {
                 let stands = self.stuck.replace(moved) == Some(moved);
                 if stands && !std::mem::replace(&mut self.warned, true) {
@@ -66,13 +66,13 @@ impl Wal {
     }
 }
 
-/// Moves what nobody reads any more into the database, without waiting for anybody. Answers how
-/// many pages there are, and how many of them are in the database now.
+/// Moves pages that no reader needs into the database without waiting. Returns the number of pages
+/// in the log, and how many of them are in the database now.
 fn move_over(db: &Connection) -> rusqlite::Result<(i64, i64)> {
     db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
 }
 
-/// Gives the room back. A reader that begins meanwhile is not waited for: there is a next second.
+/// Truncates the log. Does not wait for a new reader: there will be another attempt in a second.
 fn shrink(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(std::time::Duration::ZERO)?;
     let shrunk = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

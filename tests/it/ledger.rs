@@ -207,7 +207,7 @@ fn past(id: &str) -> Incident {
 }
 
 #[test]
-fn a_first_run_tells_as_configured() {
+fn a_first_run_emits_as_configured() {
     for (first_run, expected) in [
         (FirstRun::None, vec![]),
         (FirstRun::Active, vec!["incident a identified backfill: Found."]),
@@ -294,7 +294,7 @@ fn updates_edits_and_several_at_once() {
 }
 
 #[test]
-fn answers_from_the_past_and_from_others_change_nothing() {
+fn stale_and_foreign_responses_change_nothing() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         world.clock = at(9);
@@ -319,7 +319,7 @@ fn answers_from_the_past_and_from_others_change_nothing() {
 }
 
 #[test]
-fn a_page_that_was_reset_is_believed_in_the_end() {
+fn a_reset_page_is_accepted_eventually() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         world.clock = at(99);
@@ -337,7 +337,7 @@ fn a_page_that_was_reset_is_believed_in_the_end() {
 }
 
 #[test]
-fn absence_is_not_resolution_and_needs_two_looks() {
+fn absence_is_not_resolution_and_needs_two_polls() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         world.poll(page(1, vec![opened(), past("p")])).await;
@@ -360,7 +360,7 @@ fn absence_is_not_resolution_and_needs_two_looks() {
 }
 
 #[test]
-fn out_of_sight_of_a_list_of_open_ones_is_silent() {
+fn leaving_a_list_of_open_incidents_emits_nothing() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let open_only = |version, incidents| {
@@ -378,7 +378,7 @@ fn out_of_sight_of_a_list_of_open_ones_is_silent() {
 }
 
 #[test]
-fn a_history_seen_later_is_not_news_but_what_happened_since_is() {
+fn later_history_is_not_new_but_later_incidents_are() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let mut first = page(0, vec![]);
@@ -478,7 +478,7 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
 
 /// An upgrade that reads a feed better is no news of the provider's.
 #[test]
-fn what_a_new_version_of_a_source_sees_in_the_same_words_is_put_right_silently() {
+fn parser_changes_correct_the_state_without_events() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let shown = |items: &[(&str, Status, i64, &str)]| {
@@ -528,7 +528,7 @@ fn what_a_new_version_of_a_source_sees_in_the_same_words_is_put_right_silently()
 }
 
 #[test]
-fn times_that_cannot_be_read_are_remembered_until_they_can() {
+fn unparsed_times_are_stored_until_they_parse() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let unread = |world: &World| {
@@ -544,7 +544,7 @@ fn times_that_cannot_be_read_are_remembered_until_they_can() {
 }
 
 #[test]
-fn filters_keep_without_telling_and_leave_no_gap() {
+fn suppressed_events_are_stored_and_leave_no_gap() {
     story(async {
         let filter = Filter {
             components: vec!["API*".to_owned()],
@@ -581,7 +581,7 @@ fn filters_keep_without_telling_and_leave_no_gap() {
 }
 
 #[test]
-fn an_end_is_as_bad_as_it_was_last_known_to_be_where_the_page_says_nothing_of_it() {
+fn an_end_without_an_impact_keeps_the_last_known_one() {
     let over = |mut incident: Incident| {
         incident.updates.push(update("3", Status::Resolved, 3, "Over."));
         Incident { status: Status::Resolved, impact: Impact::Unknown, ..incident }
@@ -612,7 +612,7 @@ fn an_end_is_as_bad_as_it_was_last_known_to_be_where_the_page_says_nothing_of_it
 }
 
 #[test]
-fn two_ledgers_make_the_same_ids() {
+fn two_ledgers_derive_the_same_ids() {
     let mut ids: Vec<Vec<String>> = Vec::new();
     for _ in 0..2 {
         story(async {
@@ -638,7 +638,7 @@ fn renamed(incident: &Incident) -> Incident {
 }
 
 #[test]
-fn a_move_to_another_platform_tells_nothing_again_and_closes_nothing() {
+fn a_platform_move_repeats_and_closes_nothing() {
     for source in ["incidentio", "statuspage"] {
         story(async {
             let mut world = World::new(FirstRun::Active).await;
@@ -700,7 +700,7 @@ fn a_move_to_another_platform_tells_nothing_again_and_closes_nothing() {
 }
 
 #[test]
-fn what_comes_back_at_the_far_end_of_a_list_is_no_news() {
+fn items_resurfacing_at_the_end_of_a_list_are_not_new() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let at = |id: &str, minute: i64| {

@@ -1,22 +1,22 @@
-//! Who fails together, and what is said of the others.
+//! Groups of providers that fail together, and how messages describe the other providers.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::{Entry, FEWEST_MEMBERS, Failures, Group, NAMED};
 
-/// Counts of one group.
+/// Counters of a group.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Members {
     pub(super) all: usize,
     pub(super) failing: usize,
     hosts: usize,
-    /// When one of them was read last.
+    /// When one of them was last read.
     pub(super) read: Option<Instant>,
 }
 
 impl Failures {
-    /// What the event that a provider cannot be read says of the others. A group is listed once.
+    /// Describes the other failing providers for an unreachable event. A group is listed once.
     pub(in crate::ledger) fn context(&mut self, id: &str) -> Option<String> {
         let entry = self.entries.get(id)?;
         let groups = self.groups();
@@ -37,7 +37,7 @@ impl Failures {
         })
     }
 
-    /// ` (the other 141 are read)`, or nothing.
+    /// Returns ` (the other 141 are read)`, or an empty string.
     pub(super) fn others(&self, id: &str) -> String {
         match self.read_beside(id) {
             (0, _) => String::new(),
@@ -56,7 +56,7 @@ impl Failures {
         }
     }
 
-    /// How many others are read, and how many there are.
+    /// Returns how many other providers are read, and how many there are.
     fn read_beside(&self, id: &str) -> (usize, usize) {
         let read = self.entries.iter().filter(|(other, entry)| {
             *other != id && entry.failing.is_none() && entry.read.is_some()
@@ -86,7 +86,7 @@ impl Failures {
             .map(|(id, entry)| (id.as_str(), entry))
     }
 
-    /// `12 providers read from statuspage`.
+    /// Returns, for example, `12 providers read from statuspage`.
     pub(super) fn name(&self, group: Group, count: usize) -> String {
         match group {
             Group::Platform(source) => format!("{count} providers read from {source}"),
@@ -99,7 +99,7 @@ impl Failures {
 }
 
 impl Entry {
-    /// Its host, then its platform.
+    /// Returns its host, then its platform.
     pub(super) fn groups(&self) -> Vec<Group> {
         std::iter::once(Group::Host(self.host)).chain(self.platform.map(Group::Platform)).collect()
     }
@@ -111,7 +111,7 @@ impl Members {
     }
 }
 
-/// `a, b and 3 more`.
+/// Joins ids: `a, b and 3 more`.
 pub(super) fn names(ids: &[String]) -> String {
     let mut text = ids.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     if let Some(more) = ids.len().checked_sub(NAMED).filter(|more| *more > 0) {

@@ -1,4 +1,4 @@
-//! Which lines are said, and when.
+//! Decides which lines are logged, and when.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -6,9 +6,9 @@ use std::time::Instant;
 use super::groups::{Members, names};
 use super::{ALONE_AFTER, Failures, GROUP_AFTER, Group, Line, Outage, REST_AFTER, Shown};
 use crate::ledger::connectivity::FEWEST_HOSTS;
-use crate::ledger::network::Look;
+use crate::ledger::network::NetworkState;
 
-/// What is to be said of a provider that fails.
+/// How a failing provider is to be reported.
 enum Judged {
     Wait,
     Alone,
@@ -16,8 +16,13 @@ enum Judged {
 }
 
 impl Failures {
-    /// What is to be said now, as our own network looks; `last`: nothing will be said later.
-    pub(in crate::ledger) fn lines(&mut self, now: Instant, look: &Look, last: bool) -> Vec<Line> {
+    /// Returns the lines to log now, given our network state. `last`: there will be no later call.
+    pub(in crate::ledger) fn lines(
+        &mut self,
+        now: Instant,
+        state: &NetworkState,
+        last: bool,
+    ) -> Vec<Line> {
         let mut lines = self.ended(now);
         if !self.listed.is_empty() {
             let groups = self.groups();
@@ -26,7 +31,7 @@ impl Failures {
             };
             self.listed.retain(whole);
         }
-        if look.holds && !last {
+        if state.holds_back && !last {
             return lines;
         }
         let pending: Vec<String> = self
@@ -34,7 +39,7 @@ impl Failures {
             .iter()
             .filter(|(_, entry)| {
                 entry.failing.as_ref().is_some_and(|failing| {
-                    failing.shown == Shown::Pending && !(look.offline && failing.cause.is_some())
+                    failing.shown == Shown::Pending && !(state.offline && failing.cause.is_some())
                 })
             })
             .map(|(id, _)| id.clone())
@@ -70,7 +75,7 @@ impl Failures {
         last: bool,
     ) -> Judged {
         let Some(entry) = self.entries.get(id) else { return Judged::Wait };
-        // It may have been said with its group a moment ago.
+        // It may just have been reported with its group.
         let Some(failing) =
             entry.failing.as_ref().filter(|failing| failing.shown == Shown::Pending)
         else {
@@ -99,7 +104,7 @@ impl Failures {
         if wait && !last { Judged::Wait } else { Judged::Alone }
     }
 
-    /// Says that a whole group fails.
+    /// Reports that a whole group fails.
     fn begin(&mut self, group: Group) -> Option<Line> {
         let members: Vec<String> = self.members(group).map(|(id, _)| id.to_owned()).collect();
         let mut reasons: HashMap<&str, usize> = HashMap::new();
@@ -123,11 +128,11 @@ impl Failures {
             }
         }
         let outage = Outage { failed: members.len(), first_back: None };
-        // Said already, and one more joins.
+        // Already reported, and one more member joins.
         self.outages.insert(group, outage).is_none().then_some(line)
     }
 
-    /// Groups that can be read again.
+    /// Returns the lines for groups that have recovered.
     fn ended(&mut self, now: Instant) -> Vec<Line> {
         let mut lines = Vec::new();
         let open: Vec<Group> = self.outages.keys().copied().collect();

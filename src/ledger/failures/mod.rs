@@ -1,9 +1,9 @@
-//! Which providers cannot be read, and the lines that say so on standard error: one for a provider
-//! that fails alone, one for all that fail with their host or platform, none of its own for one
-//! that fails because we are offline. Pure: the present is an argument.
+//! Tracks which providers cannot be read and the lines logged about them: one for a provider that
+//! fails alone, one for all that fail with their host or platform, and none for providers that fail
+//! because we are offline. Pure: the current time is an argument.
 //!
-//! A line is held back until somebody else was asked: whether the others can be read decides what
-//! it says.
+//! A line is held back until another host was polled: whether the others can be read determines its
+//! text.
 
 mod groups;
 mod lines;
@@ -13,39 +13,39 @@ use std::time::{Duration, Instant};
 
 use super::connectivity::{Cause, Host};
 
-/// A line waits no longer for a sign of life from elsewhere.
+/// Maximum wait for a result from another host before a line is logged.
 const ALONE_AFTER: Duration = Duration::from_secs(10);
 
-/// A line waits no longer for the rest of a group, one of which fails already.
+/// Maximum wait for the other members of a group after one of them fails.
 const GROUP_AFTER: Duration = Duration::from_secs(90);
 
-/// Fewer providers of one host or platform are no group.
+/// Minimum number of providers of one host or platform that form a group.
 const FEWEST_MEMBERS: usize = 3;
 
-/// A group most of which can be read again is waited for so long before the rest is named.
+/// After most of a group has recovered, wait this long before naming the rest.
 const REST_AFTER: Duration = Duration::from_mins(1);
 
-/// Providers named in one line or message; the others are counted.
+/// Maximum number of providers named in a line or message; the others are counted.
 const NAMED: usize = 50;
 
-/// Sources that read a format or a program everybody may run: their pages share no platform.
+/// Sources for formats or self-hosted programs: their pages share no platform.
 const NO_PLATFORM: [&str; 7] =
     ["feed", "json", "cachet", "cstate", "gatus", "upptime", "uptimekuma"];
 
-/// What is said of a provider's failure.
+/// How a provider's failure has been reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
-    /// Nothing yet.
+    /// Not yet.
     Pending,
-    /// A line of its own.
+    /// In its own line.
     Alone,
-    /// A line for the whole group.
+    /// In a line for the whole group.
     Within(Group),
-    /// That we are offline.
+    /// As part of being offline.
     Offline,
 }
 
-/// Providers that fail for one reason.
+/// Providers that fail for the same reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Group {
     /// All on one host.
@@ -62,13 +62,13 @@ struct Failing {
     shown: Shown,
 }
 
-/// One provider.
+/// The state of a provider.
 #[derive(Debug)]
 struct Entry {
     host: u64,
     platform: Option<&'static str>,
     failing: Option<Failing>,
-    /// The last good poll of this process.
+    /// The last successful poll of this process.
     read: Option<Instant>,
 }
 
@@ -76,25 +76,25 @@ struct Entry {
 #[derive(Debug)]
 struct Outage {
     failed: usize,
-    /// When the first member could be read again.
+    /// When the first member recovered.
     first_back: Option<Instant>,
 }
 
-/// One host with its name.
+/// A host with its name.
 #[derive(Debug, Default)]
 struct Named {
     name: String,
     host: Host,
 }
 
-/// A line for people.
+/// A line to log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Line {
     /// One provider cannot be read.
     Failing {
         /// Its id.
         provider: String,
-        /// Why, and whether the others are read.
+        /// Why, and whether the others can be read.
         reason: String,
     },
     /// It can be read again.
@@ -106,44 +106,44 @@ pub(super) enum Line {
     GroupFailing {
         /// `all 12 providers read from statuspage`.
         group: String,
-        /// Who they are, and why.
+        /// Its members, and why they fail.
         reason: String,
     },
     /// It can be read again.
     GroupBack {
         /// `the providers read from statuspage`.
         group: String,
-        /// Who still cannot be read.
+        /// Members that still cannot be read.
         except: Option<String>,
     },
 }
 
-/// What a poll was about.
+/// The subject of a poll.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) provider: &'a str,
-    /// As it is named in a message.
+    /// The host as named in messages.
     pub(super) host: &'a str,
     /// The source that reads it.
     pub(super) source: Option<&'static str>,
 }
 
-/// What is known of all providers and hosts.
+/// The state of all providers and hosts.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     entries: BTreeMap<String, Entry>,
     hosts: HashMap<u64, Named>,
     outages: HashMap<Group, Outage>,
-    /// Groups whose members have been listed in an event, as long as all of them fail.
+    /// Groups whose members were listed in an event, as long as all of them fail.
     listed: HashSet<Group>,
-    /// Our own network is down.
+    /// Whether our own network is down.
     pub(super) offline: bool,
-    /// It was so when this process began: nobody knows which hosts failed.
+    /// Whether it was down when this process started: the failing hosts are unknown then.
     pub(super) restored: bool,
 }
 
 impl Failures {
-    /// The providers watched from now on, each with the host of its address.
+    /// Sets the watched providers, each with the host of its URL.
     pub(super) fn watch<'a>(&mut self, providers: impl Iterator<Item = (&'a str, &'a str)>) {
         let mut former = std::mem::take(&mut self.entries);
         for (id, host) in providers {
@@ -164,7 +164,7 @@ impl Failures {
         self.hosts.retain(|host, _| used.contains(host));
     }
 
-    /// A provider that was failing when its poller began.
+    /// Restores a provider that was failing when its poller started.
     pub(super) fn resume(&mut self, provider: &str, now: Instant) {
         let shown = if self.offline { Shown::Offline } else { Shown::Alone };
         if let Some(entry) = self.entries.get_mut(provider) {
@@ -177,7 +177,7 @@ impl Failures {
         }
     }
 
-    /// The host answered.
+    /// Records a response of the host.
     pub(super) fn answered(&mut self, subject: Subject<'_>, now: Instant) {
         let (offline, restored) = (self.offline, self.restored);
         let Some(Named { host, .. }) = self.place(subject) else {
@@ -190,7 +190,7 @@ impl Failures {
         host.failing_since = None;
     }
 
-    /// The provider was read. Answers what is to be said at once.
+    /// Records a successful poll. Returns the lines to log immediately.
     pub(super) fn read(&mut self, subject: Subject<'_>, now: Instant) -> Vec<Line> {
         self.answered(subject, now);
         let others = self.others(subject.provider);
@@ -215,7 +215,7 @@ impl Failures {
         }
     }
 
-    /// The provider could not be read; `cause`: its host gave no answer.
+    /// Records a failed poll. `cause` is set if the host did not respond.
     pub(super) fn failed(
         &mut self,
         subject: Subject<'_>,
@@ -243,14 +243,14 @@ impl Failures {
             shown: Shown::Pending,
         });
         if failing.shown == Shown::Offline && !offline {
-            // The network works again, and still it cannot be read.
+            // The network works again, but the provider still cannot be read.
             (failing.shown, failing.since) = (Shown::Pending, now);
         }
         failing.cause = cause;
         reason.clone_into(&mut failing.reason);
     }
 
-    /// The host of a poll; a document may be on another one than the page.
+    /// Returns the host of a poll; documents can be on other hosts than the page.
     fn place(&mut self, subject: Subject<'_>) -> Option<&mut Named> {
         let entry = self.entries.get_mut(subject.provider)?;
         let (host, former) = (key(subject.host), entry.host);
@@ -267,12 +267,12 @@ impl Failures {
         Some(named)
     }
 
-    /// All hosts.
+    /// Returns all hosts.
     pub(super) fn hosts(&self) -> Vec<Host> {
         self.hosts.values().map(|named| named.host).collect()
     }
 
-    /// Whether anybody fails: nothing is to be decided otherwise.
+    /// Returns whether no provider fails, so that there is nothing to decide.
     pub(super) fn is_quiet(&self) -> bool {
         !self.offline
             && self.outages.is_empty()
@@ -280,8 +280,8 @@ impl Failures {
             && self.entries.values().all(|entry| entry.failing.is_none())
     }
 
-    /// Providers that fail without an answer since then, those asked since, and what is seen, most
-    /// often seen first.
+    /// Returns the number of providers that fail without a response since then, the number polled
+    /// since, and the causes, most frequent first.
     pub(super) fn seen(&self, since: Instant) -> (usize, usize, Vec<Cause>) {
         let mut counts = Cause::ALL.map(|cause| (0_usize, cause));
         let mut read = 0;
@@ -295,7 +295,7 @@ impl Failures {
                 None => read += usize::from(entry.read.is_some_and(|at| at >= since)),
             }
         }
-        // The sort is stable: of equals, the order of the causes.
+        // The sort is stable: equally frequent causes keep their order.
         counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
         let failing = counts.iter().map(|(count, _)| count).sum();
         let causes =
@@ -303,14 +303,14 @@ impl Failures {
         (failing, failing + read, causes)
     }
 
-    /// Providers that cannot be read, and all of them.
+    /// Returns the number of failing providers and of all providers.
     pub(super) fn count(&self) -> (usize, usize) {
         let failing = self.entries.values().filter(|entry| entry.failing.is_some()).count();
         (failing, self.entries.len())
     }
 
-    /// Our network has gone down, or is back.
-    pub(super) fn went(&mut self, offline: bool) {
+    /// Applies a change of our network state.
+    pub(super) fn set_offline(&mut self, offline: bool) {
         self.offline = offline;
         self.restored = false;
         for Named { host, .. } in self.hosts.values_mut() {

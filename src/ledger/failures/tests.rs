@@ -1,5 +1,5 @@
 use super::*;
-use crate::ledger::network::Look;
+use crate::ledger::network::NetworkState;
 
 /// A moment `seconds` after the beginning of the test.
 struct Watch {
@@ -34,10 +34,10 @@ impl Watch {
         self.failures.failed(subject, cause, "broken", at);
     }
 
-    fn lines(&mut self, second: u64, holds: bool) -> Vec<Line> {
-        let look = Look { turn: None, holds, offline: self.failures.offline };
+    fn lines(&mut self, second: u64, holds_back: bool) -> Vec<Line> {
+        let state = NetworkState { transition: None, holds_back, offline: self.failures.offline };
         let at = self.at(second);
-        self.failures.lines(at, &look, false)
+        self.failures.lines(at, &state, false)
     }
 }
 
@@ -80,14 +80,14 @@ fn while_we_are_offline_nothing_is_said_and_afterwards_only_what_fails_still() {
     assert_eq!(watch.lines(5, false).len(), 1);
     (1..4).for_each(|n| watch.fail(n, "feed", 10, Some(Cause::Name)));
     assert_eq!(watch.lines(30, true), []);
-    watch.failures.went(true);
+    watch.failures.set_offline(true);
     watch.fail(3, "feed", 40, Some(Cause::Name));
     assert_eq!(watch.lines(600, true), []);
     let seen = watch.failures.seen(watch.at(10));
     assert_eq!(seen, (3, 3, vec![Cause::Name]));
     assert_eq!(watch.read(0, "feed", 700), [back("p0")], "that had been said");
     assert_eq!(watch.read(1, "feed", 700), []);
-    watch.failures.went(false);
+    watch.failures.set_offline(false);
     assert_eq!(watch.lines(701, false), [], "not asked since");
     assert_eq!(watch.read(2, "feed", 702), []);
     watch.fail(3, "feed", 703, Some(Cause::Connection));

@@ -1,4 +1,4 @@
-//! Components: one row for each provider, with all it has.
+//! Components: one row per provider with all of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,14 +9,13 @@ use super::{Sql, millis, time};
 use crate::event::{Component, ComponentStatus, Status, Time};
 use crate::ledger::min_duration::Held;
 
-/// Components of one provider that are remembered although its page does not list them any more.
+/// Maximum number of unlisted components kept per provider.
 const UNLISTED: usize = 2000;
 
-/// A component as last seen and told, under the key that the ledger gave it at its first sight.
+/// A component as last seen and reported, under the key the ledger gave it first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ledger) struct ComponentState {
-    /// The page's id of it, as last seen; `None` where it had none. Stored only where it is not the
-    /// key.
+    /// The page's last id of it; `None` if it has none. Stored only if it is not the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::ledger) id: Option<String>,
     pub(in crate::ledger) name: String,
@@ -27,23 +26,23 @@ pub(in crate::ledger) struct ComponentState {
     pub(in crate::ledger) emitted: Option<Status>,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(in crate::ledger) changes: u32,
-    /// When its status changed last, in milliseconds.
+    /// When its status last changed, in milliseconds.
     pub(in crate::ledger) since: i64,
-    /// The page does not list it any more.
+    /// Whether the page no longer lists it.
     #[serde(default, rename = "gone", skip_serializing_if = "is_false")]
     pub(in crate::ledger) absent: bool,
-    /// The last change is not reported yet.
+    /// The last change, if it has not been reported yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::ledger) held: Option<Held>,
 }
 
-/// Left out where it is so, to keep the list short.
+/// Omits default values, to keep the list short.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the derived code hands over a reference")]
 fn is_zero(value: &u32) -> bool {
     *value == 0
 }
 
-/// Likewise.
+/// Omits default values.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the derived code hands over a reference")]
 fn is_false(value: &bool) -> bool {
     !*value
@@ -70,40 +69,40 @@ impl ComponentState {
         }
     }
 
-    /// When it was first seen in this state.
+    /// Returns when it was first seen in this state.
     pub(in crate::ledger) fn seen(&self) -> Time {
         Time::from_timestamp_millis(self.since).unwrap_or_default()
     }
 
-    /// As it is shown: under the page's id, or the key where it has none.
+    /// Converts it for display: with the page's id, or the key if it has none.
     pub(in crate::ledger) fn shown(self, key: String) -> Component {
         let Self { id, name, group, status, .. } = self;
         Component { id: Some(id.unwrap_or(key)), name, group, status }
     }
 }
 
-/// The key of a component that has no id of its own; further ones of the same name and group have
-/// `#2`, `#3`, … behind it.
+/// Returns the key of a component without an id; further ones of the same name and group get the
+/// suffixes `#2`, `#3`, …
 pub(in crate::ledger) fn key_of_name(name: &str, group: Option<&str>) -> String {
     group.map_or_else(|| name.to_owned(), |group| format!("{group}/{name}"))
 }
 
-/// The how manieth of the components of its name and group a key is for; `None`: it is the key of
-/// an id.
+/// Returns the position of a key among the components of its name and group; `None` if the key
+/// comes from an id.
 pub(in crate::ledger) fn ordinal(key: &str, name: &str, group: Option<&str>) -> Option<u32> {
     let rest = key.strip_prefix(key_of_name(name, group).as_str())?;
     if rest.is_empty() { Some(1) } else { rest.strip_prefix('#')?.parse().ok() }
 }
 
-/// The components of a provider by key.
+/// A provider's components by key.
 pub(in crate::ledger) type Components = BTreeMap<String, ComponentState>;
 
-/// Since when the oldest change that is not reported yet is held back.
+/// Returns since when the oldest unreported change has been held back.
 pub(in crate::ledger) fn held_since(known: &Components) -> Option<Time> {
     time(known.values().filter_map(|component| Some(component.held.as_ref()?.since)).min())
 }
 
-/// The same as it stands in the database; `None` for a provider nothing is held back of.
+/// Like [`held_since`], from the database; `None` if nothing is held back.
 pub(in crate::ledger) fn provider_held_since(db: &Connection, provider: &str) -> Sql<Option<Time>> {
     let since = db
         .prepare_cached(
@@ -114,7 +113,7 @@ pub(in crate::ledger) fn provider_held_since(db: &Connection, provider: &str) ->
     Ok(time(since))
 }
 
-/// All providers something is held back of.
+/// Returns all providers with held-back changes.
 pub(in crate::ledger) fn all_held_since(db: &Connection) -> Sql<HashMap<String, Time>> {
     let mut statement =
         db.prepare("SELECT provider, held_since FROM component WHERE held_since IS NOT NULL")?;
@@ -122,7 +121,7 @@ pub(in crate::ledger) fn all_held_since(db: &Connection) -> Sql<HashMap<String, 
     rows.filter_map(|row| row.map(|(id, since)| Some((id, since?))).transpose()).collect()
 }
 
-/// The components of a provider; none of them is known of one that has none.
+/// Returns a provider's components; empty if none are known.
 pub(in crate::ledger) fn components(db: &Connection, provider: &str) -> Sql<Components> {
     let known = db
         .prepare_cached("SELECT list FROM component WHERE provider = ?1")?
@@ -146,8 +145,8 @@ pub(in crate::ledger) fn components(db: &Connection, provider: &str) -> Sql<Comp
     Ok(known)
 }
 
-/// Writes them all, and the digest of the page's own list. A page that names others each time must
-/// not fill the ledger: of those not `listed` (keys) the ones that changed last are kept.
+/// Writes all components and the digest of the page's list. A page with new names at each poll must
+/// not fill the ledger: of those not `listed` (keys), the ones that changed last are kept.
 pub(in crate::ledger) fn put_components(
     db: &Connection,
     provider: &str,

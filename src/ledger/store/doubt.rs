@@ -1,4 +1,4 @@
-//! Answers that were not believed: part of a provider's row, ended by whatever is believed.
+//! Rejected responses: part of a provider's row, cleared by an accepted response.
 
 use rusqlite::{Connection, named_params};
 
@@ -8,7 +8,7 @@ use crate::event::Time;
 use crate::ledger::anomalies::AnomalyStreak;
 use crate::ledger::messages::Record;
 
-/// What a row says once an answer is believed.
+/// Clears the columns once a response is accepted.
 macro_rules! no_doubt {
     () => {
         "doubt = NULL, doubt_since = NULL, doubt_stale = NULL, doubt_foreign = NULL"
@@ -16,11 +16,11 @@ macro_rules! no_doubt {
 }
 pub(super) use no_doubt;
 
-/// The log says of one provider no more often than this that it is not believed.
+/// Minimum time between two log messages about rejected responses of one provider.
 const SAID_EVERY: chrono::Duration = chrono::Duration::hours(1);
 
-/// Writes down an answer that is not believed: nothing is taken from it, and it is not a success.
-/// Answers whether the log has to say so.
+/// Records a rejected response: it is not a success, and nothing else is stored. Returns whether to
+/// log it.
 pub(in crate::ledger) fn put_doubt(
     db: &Connection,
     message: &Record,

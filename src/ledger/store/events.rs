@@ -1,4 +1,4 @@
-//! Events told and filtered, and how far sinks have got.
+//! Emitted and suppressed events, and the sinks' cursors.
 
 use rusqlite::{Connection, params};
 
@@ -8,7 +8,7 @@ use crate::event::{EventId, Impact, Kind, Time};
 use crate::ledger::messages::Delivered;
 use crate::sink::Cursor;
 
-/// An event to be inserted under the next number.
+/// An event to insert under the next sequence number.
 pub(in crate::ledger) struct EventRow<'a> {
     pub(in crate::ledger) seq: u64,
     pub(in crate::ledger) id: EventId,
@@ -25,10 +25,10 @@ pub(in crate::ledger) fn newest_seq(db: &Connection) -> Sql<u64> {
         .map(i64::cast_unsigned)
 }
 
-/// Inserts an event unless one of its id has been told or filtered before. Returns whether it was
+/// Inserts an event unless one with its id was emitted or suppressed before. Returns whether it was
 /// new.
 pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql<bool> {
-    // By itself: an INSERT that selects keeps copies of the pages it changes.
+    // A separate query: an INSERT with a SELECT keeps copies of the pages it changes.
     if db.prepare_cached("SELECT 1 FROM filtered WHERE id = ?1")?.exists([event.id.as_bytes()])? {
         return Ok(false);
     }
@@ -49,17 +49,17 @@ pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql
     Ok(inserted > 0)
 }
 
-/// Whether an event of this id has been told or filtered before.
+/// Returns whether an event with this id was emitted or suppressed before.
 pub(in crate::ledger) fn is_known_event(db: &Connection, id: EventId) -> Sql<bool> {
     let known = "SELECT 1 FROM event WHERE id = ?1 UNION ALL SELECT 1 FROM filtered WHERE id = ?1";
     db.prepare_cached(known)?.exists([id.as_bytes()])
 }
 
-/// The key in `meta` of the newest number that was taken over from the event log.
+/// The key in `meta` of the newest sequence number imported from the event log.
 const ADOPTED: &str = "adopted";
 
-/// Notes that the events up to `seq` may have been taken over from the event log: what was seen of
-/// incidents is not known with them.
+/// Records that events up to `seq` may have been imported from the event log, which does not
+/// include the seen versions of incidents.
 pub(in crate::ledger) fn put_adopted(db: &Connection, seq: u64) -> Sql<()> {
     db.execute(
         "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
@@ -68,14 +68,14 @@ pub(in crate::ledger) fn put_adopted(db: &Connection, seq: u64) -> Sql<()> {
     Ok(())
 }
 
-/// Whether the event of this id may have been taken over from the event log.
+/// Returns whether the event with this id may have been imported from the event log.
 pub(in crate::ledger) fn was_adopted(db: &Connection, id: EventId) -> Sql<bool> {
     let adopted =
         "SELECT 1 FROM event WHERE id = ?1 AND seq <= (SELECT value FROM meta WHERE key = ?2)";
     db.prepare_cached(adopted)?.exists(params![id.as_bytes(), ADOPTED])
 }
 
-/// Counts an event of a provider that was decided to be new and whose id was in use.
+/// Counts a new event of a provider whose id was already taken.
 pub(in crate::ledger) fn count_dropped(db: &Connection, provider: &str) -> Sql<()> {
     db.prepare_cached(
         "UPDATE provider SET dropped_events = coalesce(dropped_events, 0) + 1 WHERE id = ?1",
@@ -84,7 +84,7 @@ pub(in crate::ledger) fn count_dropped(db: &Connection, provider: &str) -> Sql<(
     Ok(())
 }
 
-/// Inserts an event that a filter keeps from being told, unless one of its id is known.
+/// Inserts a suppressed event unless one with its id is known.
 pub(in crate::ledger) fn put_filtered(
     db: &Connection,
     event: &EventRow<'_>,
@@ -119,7 +119,7 @@ pub(in crate::ledger) fn put_cursor(db: &Connection, message: &Delivered) -> Sql
     Ok(())
 }
 
-/// Where a sink stands; a new one begins behind `seq`.
+/// Returns a sink's cursor; a new sink starts after `seq`.
 pub(in crate::ledger) fn add_sink(db: &Connection, id: &str, seq: u64, now: Time) -> Sql<Cursor> {
     db.prepare_cached(
         "INSERT INTO sink(id, seq, started_at) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",

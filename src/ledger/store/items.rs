@@ -1,4 +1,4 @@
-//! Incidents and maintenances, and which versions of their updates were seen.
+//! Incidents and maintenances, and the seen versions of their updates.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -8,7 +8,7 @@ use crate::ledger::reconcile::{ItemState, Latest, SeenVersion};
 use crate::ledger::rematch::Candidate;
 use crate::snapshot::Incident;
 
-/// The columns of [`known_item`], in its order: names would be looked for one by one in each row.
+/// The columns of [`known_item`] in order: by name each would be searched for in each row.
 macro_rules! known_columns {
     () => {
         "native_id, kind, title, status, impact, scheduled_for, scheduled_until, digest, newest_at, open, missing,
@@ -54,23 +54,21 @@ fn known_item(row: &Row<'_>) -> Sql<ItemState> {
     })
 }
 
-/// The item stands under another id now: it is not open under this one any more, and nothing is
-/// told of that.
+/// Marks an item that is now listed under another id as no longer open, without an event.
 pub(in crate::ledger) fn retire_item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<()> {
     db.prepare_cached("UPDATE item SET open = 0, missing = 2 WHERE provider = ?1 AND key = ?2")?
         .execute(params![provider, key.as_bytes()])?;
     Ok(())
 }
 
-/// The newest items of a provider that have not gone out of sight: its window, as far as it is
-/// known.
+/// Returns the provider's newest items that are not missing: its known window.
 pub(in crate::ledger) fn listed_items(db: &Connection, provider: &str) -> Sql<Vec<IncidentKey>> {
     db.prepare_cached("SELECT key FROM item WHERE provider = ?1 AND missing = 0 ORDER BY newest_at DESC LIMIT 400")?
         .query_map([provider], |row| blob(row, "key").map(IncidentKey))?
         .collect()
 }
 
-/// The items of a provider that were listed last, newest first.
+/// Returns the provider's most recently listed items, newest first.
 pub(in crate::ledger) fn recent_items(
     db: &Connection,
     provider: &str,
@@ -94,18 +92,18 @@ pub(in crate::ledger) fn recent_items(
     .collect()
 }
 
-/// All that an unchanged item needs.
+/// The fields needed for an unchanged item.
 pub(in crate::ledger) struct ItemSummary {
     pub(in crate::ledger) digest: u128,
     pub(in crate::ledger) missing: u32,
     pub(in crate::ledger) open: bool,
     /// Milliseconds since 1970.
     pub(in crate::ledger) last_listed: i64,
-    /// The incident stands under another id now, or did when the page was last read.
+    /// Whether the incident is now listed under another id, or was at the last poll.
     pub(in crate::ledger) retired: bool,
 }
 
-/// A glance at each of these items, in their order.
+/// Returns summaries of these items, in order.
 pub(in crate::ledger) fn item_summaries(
     db: &Connection,
     provider: &str,
@@ -115,7 +113,7 @@ pub(in crate::ledger) fn item_summaries(
         "SELECT digest, missing, open, last_listed, same_as IS NOT NULL AND missing >= 2
          FROM item WHERE provider = ?1 AND key = ?2",
     )?;
-    // Bound once for all: only the key changes.
+    // Bound once: only the key changes.
     statement.raw_bind_parameter(1, provider)?;
     keys.map(|key| {
         statement.raw_bind_parameter(2, key.as_bytes())?;
@@ -195,13 +193,13 @@ pub(in crate::ledger) fn put_item(
     Ok(())
 }
 
-/// What is open at a provider.
+/// An open item of a provider.
 pub(in crate::ledger) struct Open {
     pub(in crate::ledger) key: IncidentKey,
     pub(in crate::ledger) kind: Kind,
     pub(in crate::ledger) native_id: String,
     pub(in crate::ledger) status: Status,
-    /// Begin and end of a maintenance.
+    /// Start and end of a maintenance.
     pub(in crate::ledger) window: (Option<Time>, Option<Time>),
 }
 
@@ -221,8 +219,8 @@ pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<
     .collect()
 }
 
-/// The items of a kind whose newest update is newer than this, without those that stand under another
-/// id now.
+/// Returns the items of a kind whose newest update is newer than this, without those that are now
+/// listed under another id.
 pub(in crate::ledger) fn newer_items(
     db: &Connection,
     provider: &str,

@@ -1,4 +1,4 @@
-//! The SQL of the writer: rows in and out, nothing decided here. Times are milliseconds since 1970,
+//! The writer's SQL: reads and writes rows, makes no decisions. Times are milliseconds since 1970,
 //! UTC.
 
 mod components;
@@ -48,7 +48,7 @@ fn blob<const N: usize>(row: &Row<'_>, column: impl RowIndex) -> Sql<[u8; N]> {
     row.get::<_, [u8; N]>(column)
 }
 
-/// A word of ours from the database; one that is not is damage, told as such.
+/// Parses a vocabulary word from the database; an unknown one is reported as damage.
 pub(super) fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(
     row: &Row<'_>,
     column: impl RowIndex,

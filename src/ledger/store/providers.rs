@@ -1,5 +1,4 @@
-//! Providers: what the configuration says of them, where their pollers left off, how their polls
-//! went.
+//! Providers: their configuration, their pollers' checkpoints and the results of their polls.
 
 use std::time::Duration;
 
@@ -15,16 +14,16 @@ use crate::ledger::messages::{Binding, Checkpoint, Failed, Record, Restarted, Un
 use crate::ledger::provider_time::plausible;
 use crate::snapshot::{Listing, UnreadTimes};
 
-/// Deaths of the process over one provider's document after which it is set aside for a while.
+/// Number of process deaths over one provider's document after which it is quarantined for a while.
 const DEATHS: u32 = 4;
 
-/// What a transaction needs to know of a provider.
+/// The state of a provider needed by a transaction.
 #[derive(Debug, Clone, Default)]
 pub(in crate::ledger) struct ProviderState {
     pub(in crate::ledger) epoch: u32,
-    /// When the ids of its page changed last.
+    /// When the ids of its page last changed.
     pub(in crate::ledger) moved_at: Option<Time>,
-    /// The platforms on which they did so lately, by name.
+    /// The platforms involved in recent changes, by name.
     pub(in crate::ledger) moved_between: String,
     pub(in crate::ledger) page_id: Option<String>,
     pub(in crate::ledger) page_version: Option<Time>,
@@ -36,20 +35,20 @@ pub(in crate::ledger) struct ProviderState {
     pub(in crate::ledger) outages: u32,
     pub(in crate::ledger) page_url: Option<String>,
     pub(in crate::ledger) source: Option<String>,
-    /// The version of the source that read it last.
+    /// The version of the source that last read it.
     pub(in crate::ledger) source_version: Option<u32>,
     pub(in crate::ledger) usual: Usual,
-    /// Of the list of components those known were last compared with, if nothing else has changed
-    /// them since.
+    /// Digest of the component list last compared, unless the stored components changed otherwise
+    /// since.
     pub(in crate::ledger) components_digest: Option<u128>,
     pub(in crate::ledger) anomaly_streak: AnomalyStreak,
-    /// When the log last said that its answers are not believed.
+    /// When the log last reported that its responses are rejected.
     pub(in crate::ledger) doubt_said_at: Option<Time>,
-    /// The last poll is noted apart.
+    /// Whether the last poll is recorded in the separate table.
     pub(in crate::ledger) quiet: bool,
 }
 
-/// How much the provider's page lists as a rule.
+/// The usual length of the page's lists.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::ledger) struct Usual {
     pub(in crate::ledger) incidents: Option<usize>,
@@ -97,7 +96,7 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
     })
 }
 
-/// Where a provider's poller left off, from its row.
+/// Reads a poller's checkpoint from its row.
 pub(in crate::ledger) fn checkpoint(row: &Row<'_>, provider: &Provider) -> Sql<Checkpoint> {
     let address: Option<String> = row.get("document_url")?;
     let address = address
@@ -129,7 +128,7 @@ pub(in crate::ledger) fn checkpoint(row: &Row<'_>, provider: &Provider) -> Sql<C
     })
 }
 
-/// What a provider's row says of the configuration.
+/// The configuration stored in a provider's row.
 #[derive(PartialEq, Eq)]
 pub(in crate::ledger) struct Declared {
     pub(in crate::ledger) name: String,
@@ -151,8 +150,7 @@ impl Declared {
     }
 }
 
-/// The provider's address as the database knows it: recognised again, but without the values of its
-/// query.
+/// Returns the provider's URL as stored: recognizable, but without the values of its query.
 fn address_mark(url: &url::Url) -> String {
     if url.query().is_none() {
         return url.as_str().to_owned();
@@ -164,8 +162,8 @@ fn address_mark(url: &url::Url) -> String {
     )
 }
 
-/// The first document's address; the provider's own is not written a second time: its query may
-/// hold a secret.
+/// Returns the first document's URL. The provider's own URL is not stored a second time, because
+/// its query may contain a secret.
 pub(in crate::ledger) fn document_mark<'a>(document: &'a url::Url, provider: &url::Url) -> &'a str {
     if document == provider { "" } else { document.as_str() }
 }
@@ -176,8 +174,8 @@ pub(in crate::ledger) fn watch_provider(
     declared: &Declared,
     now: Time,
 ) -> Sql<()> {
-    // A changed address voids what was bound to the former one; what was seen stays: it may be the
-    // same page.
+    // A changed URL clears what was bound to the former one, but keeps the seen items: it may be
+    // the same page.
     db.prepare_cached(
         "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, real_interval_ms, first_watched_at)
          VALUES(:id, :name, :url, 1, :interval, :stale, :real, :now)
@@ -201,7 +199,7 @@ pub(in crate::ledger) fn watch_provider(
     Ok(())
 }
 
-/// Bounds the wait that a provider's host asked for, as far as it is longer.
+/// Shortens a delay requested by a provider's host if it exceeds the bound.
 pub(in crate::ledger) fn bound_wait(db: &Connection, provider: &Provider, now: Time) -> Sql<()> {
     let latest = now.timestamp_millis() + provider.settings.max_wait.as_millis() as i64;
     db.prepare_cached(
@@ -212,14 +210,14 @@ pub(in crate::ledger) fn bound_wait(db: &Connection, provider: &Provider, now: T
     Ok(())
 }
 
-/// Notes an unchanged poll: in the narrow table, or in the provider's row where that says something
+/// Records an unchanged poll: in the narrow table, or in the provider's row if that says something
 /// else than before.
 pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> Sql<()> {
     let Unchanged { provider, at, next_poll_at, validators, full, .. } = touch;
     let (at, next) = (at.timestamp_millis(), next_poll_at.timestamp_millis());
     let etag = validators.as_ref().and_then(|validators| validators.etag.as_ref());
     let modified = validators.as_ref().and_then(|validators| validators.last_modified.as_ref());
-    // As nearly always: the poll before was noted apart, too, and whatever else is written of a
+    // The common case: the previous poll is in the narrow table, too; any other write to the
     // provider ends that.
     if etag.is_none() && modified.is_none() && !full {
         let noted = db
@@ -251,7 +249,7 @@ pub(in crate::ledger) fn touch_provider(db: &Connection, touch: &Unchanged) -> S
     forget_quiet(db, provider)
 }
 
-/// The provider's own row is newer from now on.
+/// Makes the provider's own row authoritative again.
 pub(super) fn forget_quiet(db: &Connection, provider: &str) -> Sql<()> {
     db.prepare_cached("DELETE FROM quiet WHERE provider = ?1")?.execute([provider])?;
     Ok(())
@@ -265,8 +263,8 @@ pub(in crate::ledger) fn put_restart(db: &Connection, message: &Restarted) -> Sq
     Ok(())
 }
 
-/// The process died while it read this provider's document. After some deaths the provider is set
-/// aside, longer each time.
+/// Counts a process death while this provider's document was being read. After some deaths the
+/// provider is quarantined, longer each time.
 pub(in crate::ledger) fn count_death(db: &Connection, id: &str, now: Time) -> Sql<()> {
     let deaths: Option<u32> = db
         .query_row("SELECT deaths FROM provider WHERE id = ?1", [id], |row| row.get(0))
@@ -274,7 +272,7 @@ pub(in crate::ledger) fn count_death(db: &Connection, id: &str, now: Time) -> Sq
     let Some(deaths) = deaths.map(|deaths| deaths + 1) else {
         return Ok(());
     };
-    // Short at first: whoever kills a process by hand may have met an innocent provider so often.
+    // Short at first: killing a process manually can hit an innocent provider this often.
     let until = (deaths >= DEATHS)
         .then(|| now + chrono::Duration::seconds(15 << (deaths - DEATHS).min(12)));
     db.execute(
@@ -312,7 +310,7 @@ pub(in crate::ledger) fn put_success(
         before.or((listing == Listing::Recent).then_some(now))
     };
     db.prepare_cached(concat!(
-        // By number, not by name: names are looked for one by one each time.
+        // By index, not by name: names are searched for each time.
         "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, last_change_at = iif(?3, ?2, last_change_at),
            last_outcome = iif(?3, 'changed', 'same'), baseline_at = coalesce(baseline_at, ?2),
            source = ?4, source_version = ?5, document_url = ?6, etag = ?7, last_modified = ?8, body_hash = ?9, companions = ?10,
@@ -356,12 +354,12 @@ pub(in crate::ledger) fn put_success(
     if state.quiet { forget_quiet(db, &message.provider.id) } else { Ok(()) }
 }
 
-/// As JSON, where there are any.
+/// Serializes to JSON, if there are any.
 fn unread_times(unread: &UnreadTimes) -> Option<String> {
     (unread.count > 0).then(|| serde_json::to_string(unread).ok()).flatten()
 }
 
-/// Writes down a failed poll. The validators stay unless what was answered could not be read.
+/// Records a failed poll. The validators are kept unless the response could not be parsed.
 pub(in crate::ledger) fn fail(db: &Connection, message: &Failed) -> Sql<()> {
     db.prepare_cached(
         "UPDATE provider SET last_success_at = coalesce((SELECT quiet.at FROM quiet WHERE provider = :id), last_success_at),

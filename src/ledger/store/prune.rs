@@ -1,19 +1,19 @@
-//! What is removed with age.
+//! Removes old rows.
 //!
-//! An incident that a page still lists is never forgotten, however long nothing happens: forgotten,
-//! it would be told anew as soon as something does. Nothing has to be written for that while a page
-//! stays the same. What is open is kept as such. What is over is listed by the last document that
-//! listed anything of its kind that is over, until the next such document says otherwise: documents
-//! that list what is open alone, and answers that bring nothing new, change nothing about it.
+//! An incident that a page still lists is never removed, however long it stays unchanged: otherwise
+//! its next change would report it as new. Unchanged polls write nothing for this. Open items are
+//! kept as such. Items that are over count as listed as of the last document that listed any item
+//! of their kind that is over: documents with only open items, and unchanged responses, do not
+//! affect them.
 
 use rusqlite::{Connection, params};
 
 use super::Sql;
 use crate::event::Time;
 
-/// Rows of `item` that may go: not open, listed before `?1` for the last time, and not listed by
-/// the last document that told of the past. Such a document marks what it lists unless it was
-/// marked within a day (see `commit`).
+/// Rows of `item` that may be removed: not open, last listed before `?1`, and not listed by the
+/// last document that covered past items. Such a document marks what it lists unless marked within
+/// a day (see `commit`).
 macro_rules! forgettable {
     () => {
         "last_listed < ?1 AND open = 0 AND NOT (
@@ -23,9 +23,9 @@ macro_rules! forgettable {
     };
 }
 
-/// Removes what nobody needs any more: told by every sink and older than `before`, and incidents
-/// that are neither open nor listed and were last listed before it. At most `most` rows of each
-/// kind; returns how many.
+/// Removes events delivered by every sink and older than `before`, and incidents that are neither
+/// open nor listed and were last listed before it. Removes at most `most` rows of each kind;
+/// returns how many.
 pub(in crate::ledger) fn prune(db: &Connection, before: Time, most: u32) -> Sql<usize> {
     let before = before.timestamp_millis();
     let events = db.execute(
@@ -113,7 +113,7 @@ mod tests {
             Self { db, seq: 0, _dir: dir }
         }
 
-        /// Records a document; answers how many events it gave.
+        /// Records a document; returns the number of events.
         fn poll(&mut self, incidents: Vec<Incident>, listing: Listing, day: i64) -> usize {
             let api = component(Some("api".into()), "API", None, ComponentStatus::Operational);
             let snapshot = Snapshot {
@@ -141,7 +141,7 @@ mod tests {
             recorded.events
         }
 
-        /// What retention leaves of incidents, and of the versions of their updates.
+        /// Counts the incidents and update versions left by retention.
         fn prune(&self, day: i64) -> (HashSet<String>, u32) {
             while prune(&self.db, at(day - KEEP), 7).unwrap() > 0 {}
             let mut items = self.db.prepare("SELECT native_id FROM item").unwrap();
@@ -157,14 +157,14 @@ mod tests {
         for listing in [Listing::Recent, Listing::Unknown] {
             let mut world = World::new();
             world.poll(history(), listing, 0);
-            // Nothing but 304s and equal bodies from here on: nothing is recorded.
+            // Only 304s and equal bodies from here on: nothing is recorded.
             assert_eq!(world.prune(KEEP * 3), (ids(&history()), 30));
             let mut page = history();
             page.remove(0);
             page.push(incident("new", Kind::Incident, false, KEEP * 3));
             assert_eq!(world.poll(page.clone(), listing, KEEP * 3), 1, "{listing:?}");
             assert_eq!(store::components(&world.db, "acme").unwrap().len(), 1);
-            // What rolled out of the list then is forgotten in its time, and nothing else.
+            // Items that left the list are removed in time, and nothing else.
             assert_eq!(world.prune(KEEP * 5), (ids(&page), 30));
         }
     }
@@ -173,7 +173,7 @@ mod tests {
     fn documents_that_list_what_is_open_alone_do_not_let_the_history_be_forgotten() {
         let mut world = World::new();
         world.poll(history(), Listing::Recent, 0);
-        // Summaries with something new at every turn, none of which lists what is over.
+        // Summaries with changes at every poll, none of which lists items that are over.
         for day in 1..KEEP {
             let open = incident(&format!("m{day}"), Kind::Maintenance, false, day);
             world.poll(vec![open], Listing::Open, day);
@@ -183,7 +183,7 @@ mod tests {
         let (left, _) = world.prune(KEEP * 2);
         assert!(ids(&history()).is_subset(&left), "{left:?}");
         assert_eq!(left.len(), 30, "what was only ever listed while it was open is forgotten");
-        // The history of one kind alone says nothing of the other.
+        // The history of one kind does not cover the other.
         let incidents = || history().into_iter().filter(|one| one.kind == Kind::Incident);
         world.poll(incidents().take(5).collect(), Listing::Recent, KEEP * 2);
         let maintenances = history().into_iter().filter(|one| one.kind == Kind::Maintenance);

@@ -1,22 +1,22 @@
-//! Items that are one incident under several ids, which a page gave it one after the other.
+//! Items that are the same incident under several ids, given by a page one after the other.
 
 use rusqlite::{Connection, params};
 
 use super::{Sql, blob};
 use crate::event::IncidentKey;
 
-/// So many ids of one incident are remembered beside the present one. A page that makes ids for
-/// each request must not fill the ledger.
+/// Maximum number of former ids kept per incident. A page with new ids for each request must not
+/// fill the ledger.
 const MOST: usize = 4;
 
-/// Another id of an incident.
+/// A former id of an incident.
 pub(in crate::ledger) struct Twin {
     pub(in crate::ledger) key: IncidentKey,
     /// Milliseconds since 1970.
     pub(in crate::ledger) last_listed: i64,
 }
 
-/// The other ids of an incident, the one it was last listed under first.
+/// Returns the other ids of an incident, most recently listed first.
 pub(in crate::ledger) fn twins(
     db: &Connection,
     provider: &str,
@@ -33,8 +33,8 @@ pub(in crate::ledger) fn twins(
     .collect()
 }
 
-/// Notes that the item `key` is the incident that stood under `former`, and forgets the oldest of
-/// its ids where there are too many.
+/// Records that the item `key` is the incident formerly listed under `former`, and removes the
+/// oldest of its ids if there are too many.
 pub(in crate::ledger) fn unite(
     db: &Connection,
     provider: &str,

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn twenty_polls_of_a_text_that_only_looks_different_tell_nothing() {
+fn cosmetic_changes_emit_nothing() {
     for id in [
         UpdateId::Native("1".to_owned()),
         UpdateId::Timed(at(-5), 0),

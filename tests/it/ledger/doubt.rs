@@ -29,7 +29,7 @@ fn verdicts(answers: &[u32], restarts: &[usize]) -> (Vec<Verdict>, Vec<String>) 
 }
 
 #[test]
-fn doubt_survives_restarts_at_any_moment() {
+fn anomalies_survive_restarts_at_any_moment() {
     let mut random = fastrand::Rng::with_seed(11);
     for round in 0..6 {
         // Long runs of odd answers, so that some of them are believed in the end.
@@ -45,7 +45,7 @@ fn doubt_survives_restarts_at_any_moment() {
 }
 
 #[test]
-fn a_time_in_the_future_is_no_mark_for_what_follows() {
+fn a_future_time_is_not_used_as_a_reference() {
     let far = 40_000_000;
     story(async {
         let mut world = World::new(FirstRun::None).await;
@@ -79,7 +79,7 @@ fn a_time_in_the_future_is_no_mark_for_what_follows() {
 }
 
 #[test]
-fn where_the_latest_update_alone_is_shown_a_time_in_the_future_hides_no_later_one() {
+fn a_future_time_of_the_latest_update_hides_no_later_one() {
     let latest = |minute, text: &str| {
         let update = Update {
             id: UpdateId::Latest,
@@ -115,7 +115,7 @@ fn planned(basis: Basis, from: i64, until: i64) -> Snapshot {
 }
 
 #[test]
-fn a_maintenance_without_a_word_begins_with_its_window_and_ends_where_the_list_says_so() {
+fn a_maintenance_without_a_status_follows_its_window_and_its_list() {
     for (basis, end) in [(Basis::Begin, None), (Basis::Window, Some("maintenance m completed"))] {
         story(async {
             let mut world = World::new(FirstRun::Active).await;
@@ -137,7 +137,7 @@ fn a_maintenance_without_a_word_begins_with_its_window_and_ends_where_the_list_s
 }
 
 #[test]
-fn a_maintenance_seen_for_the_first_time_while_it_runs_is_told_as_running() {
+fn a_maintenance_first_seen_in_progress_is_reported_in_progress() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         world.poll(page(0, vec![])).await;

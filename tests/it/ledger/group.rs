@@ -87,7 +87,7 @@ fn numbered(providers: &[&str]) -> Vec<(u64, String)> {
 }
 
 #[test]
-fn a_result_that_cannot_be_written_spoils_no_other() {
+fn a_failed_result_does_not_affect_the_others() {
     story(async {
         let mut three = Three::new().await;
         three.refuse("ABORT");
@@ -110,7 +110,7 @@ fn a_result_that_cannot_be_written_spoils_no_other() {
 }
 
 #[test]
-fn what_ends_the_whole_transaction_leaves_nothing_of_it() {
+fn a_transaction_that_fails_leaves_nothing() {
     story(async {
         let mut three = Three::new().await;
         three.refuse("ROLLBACK");
@@ -135,7 +135,7 @@ fn what_ends_the_whole_transaction_leaves_nothing_of_it() {
 /// A page that answers again with 304s alone, while the disk is full: that it can be read is told
 /// once there is room.
 #[test]
-fn an_end_of_blindness_that_could_not_be_written_is_told_with_a_later_poll() {
+fn a_reachable_event_that_could_not_be_written_follows_a_later_poll() {
     story(async {
         let mut world = World::new(FirstRun::All).await;
         let settings = Settings { stale_after: Duration::from_millis(100), ..Settings::default() };

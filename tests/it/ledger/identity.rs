@@ -112,7 +112,7 @@ fn recorded_components_are_followed() {
 }
 
 #[test]
-fn ids_that_are_rebuilt_come_or_go_change_nothing() {
+fn changed_added_or_removed_ids_emit_nothing() {
     let first = [part(Some("a"), Some("EU"), "API", UP), part(Some("b"), Some("US"), "API", DOWN)];
     // Another order, other ids; then none; then the first ones.
     let second = [part(Some("y"), Some("US"), "API", DOWN), part(Some("x"), Some("EU"), "API", UP)];
@@ -178,7 +178,7 @@ fn an_id_listed_twice_counts_once_by_its_worse_state() {
 }
 
 #[test]
-fn names_and_ids_do_not_run_together() {
+fn names_and_ids_do_not_collide() {
     // A name that is another one's id; a group and a name that join to the same text.
     let list = |api, deep| {
         [
@@ -203,7 +203,7 @@ fn names_and_ids_do_not_run_together() {
 }
 
 #[test]
-fn a_component_that_was_gone_is_the_one_it_was() {
+fn a_component_that_returns_keeps_its_identity() {
     assert_eq!(
         changes(&[
             &[part(Some("a"), None, "API", UP), part(Some("w"), None, "Web", UP)],

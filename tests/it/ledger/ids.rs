@@ -84,7 +84,7 @@ proptest! {
 
 /// A counter that is lost, as in a database that forgot it, costs no event.
 #[test]
-fn a_change_whose_counter_was_lost_is_reported_under_an_id_of_its_own() {
+fn a_change_with_a_lost_counter_gets_its_own_id() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let api = |status| {
@@ -146,7 +146,7 @@ fn a_change_whose_counter_was_lost_is_reported_under_an_id_of_its_own() {
 /// What was seen is lost, but not what was reported: the update is not reported twice, and that
 /// this was so is counted.
 #[test]
-fn an_update_decided_new_and_already_reported_is_counted() {
+fn a_dropped_update_is_counted() {
     story(async {
         let mut world = World::new(FirstRun::All).await;
         world.poll(page(0, vec![opened()])).await;
@@ -162,7 +162,7 @@ fn an_update_decided_new_and_already_reported_is_counted() {
 
 /// One poll reports the end of blindness, and only one.
 #[test]
-fn an_end_that_is_reported_twice_over_is_one_event() {
+fn recovery_reported_twice_is_one_event() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let whole = |incidents| {

@@ -11,7 +11,7 @@ use statuswatch::ledger::DATABASE;
 use super::*;
 
 #[test]
-fn much_that_was_seen_delays_neither_the_start_nor_a_poll() {
+fn many_seen_versions_delay_neither_startup_nor_polls() {
     let ids: u64 = std::env::var("STATUSWATCH_IDS").map_or(50_000, |text| text.parse().unwrap());
     story(async {
         let mut world = World::new(FirstRun::None).await;

@@ -57,7 +57,7 @@ async fn unchanged(world: &mut World) {
 }
 
 #[test]
-fn a_state_that_returns_in_time_is_recorded_and_not_reported() {
+fn a_short_lived_state_is_recorded_and_not_reported() {
     story(async {
         let mut world = world().await;
         world.poll(page(ComponentStatus::Operational)).await;
@@ -81,7 +81,7 @@ fn a_state_that_returns_in_time_is_recorded_and_not_reported() {
 }
 
 #[test]
-fn one_that_lasts_is_reported_by_unchanged_polls_too_and_after_a_restart() {
+fn a_lasting_state_is_reported_by_unchanged_polls_and_after_a_restart() {
     story(async {
         let mut world = world().await;
         world.poll(page(ComponentStatus::Operational)).await;
@@ -117,7 +117,7 @@ fn one_that_lasts_is_reported_by_unchanged_polls_too_and_after_a_restart() {
 }
 
 #[test]
-fn what_goes_on_changing_is_reported_as_it_is_by_then() {
+fn a_state_that_keeps_changing_is_reported_as_it_is_then() {
     story(async {
         let mut world = world().await;
         world.poll(page(ComponentStatus::Operational)).await;
@@ -130,7 +130,7 @@ fn what_goes_on_changing_is_reported_as_it_is_by_then() {
 }
 
 #[test]
-fn a_component_that_is_not_listed_any_more_was_not_seen_to_last() {
+fn an_unlisted_component_is_not_seen_to_last() {
     story(async {
         let mut world = world().await;
         world.poll(page(ComponentStatus::Operational)).await;

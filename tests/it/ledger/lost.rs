@@ -15,7 +15,7 @@ fn page(names: &[&str]) -> Snapshot {
 }
 
 #[test]
-fn a_watched_component_that_leaves_its_page_is_reported_once_until_it_was_back() {
+fn a_watched_component_that_disappears_is_reported_once() {
     story(async {
         let filter = Filter {
             components: vec!["Act*".to_owned(), "Misspelt".to_owned()],

@@ -59,7 +59,7 @@ fn fresh(id: &str, minute: i64) -> Incident {
 /// The six variants: an API and a growing feed; news dated now and dated 90 s back; there, and
 /// there and back again.
 #[test]
-fn a_change_of_ids_with_news_loses_none_and_repeats_none() {
+fn a_change_of_ids_loses_and_repeats_no_update() {
     let (api, feed) =
         ([Naming::Api("A"), Naming::Api("B")], [Naming::Feed("A"), Naming::Feed("B")]);
     for [before, after] in [api, feed] {
@@ -112,7 +112,7 @@ fn a_change_of_ids_with_news_loses_none_and_repeats_none() {
 }
 
 #[test]
-fn a_move_to_another_platform_with_news_loses_none() {
+fn a_platform_move_loses_no_update() {
     let ways = [(Naming::Api("A"), Naming::Feed("B")), (Naming::Feed("A"), Naming::Api("B"))];
     for (before, after) in ways {
         story(async {
@@ -136,7 +136,7 @@ fn a_move_to_another_platform_with_news_loses_none() {
 
 /// Texts that another platform renders differently are matched by their place.
 #[test]
-fn another_rendering_is_not_news_and_what_follows_it_is() {
+fn a_different_rendering_is_not_new_but_what_follows_is() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let (before, after) = (Naming::Api("A"), Naming::Feed("B"));
@@ -159,7 +159,7 @@ fn another_rendering_is_not_news_and_what_follows_it_is() {
 
 /// Incidents of one title, a day apart and in the same words: the new one is not taken for the old.
 #[test]
-fn a_new_incident_in_the_words_of_an_old_one_is_reported_in_a_move() {
+fn a_new_incident_with_the_text_of_an_old_one_is_reported_in_a_move() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let (before, after) = (Naming::Api("A"), Naming::Api("B"));
@@ -188,7 +188,7 @@ fn a_new_incident_in_the_words_of_an_old_one_is_reported_in_a_move() {
 }
 
 #[test]
-fn a_page_that_changes_its_ids_at_every_request_gives_one_provider_event() {
+fn a_page_with_new_ids_at_every_request_emits_one_provider_event() {
     // Two sets of ids, two platforms, and ids made for each request.
     let two_sets = [Naming::Api("A"), Naming::Api("B")];
     let two_platforms = [Naming::Api("A"), Naming::Feed("B")];
@@ -244,7 +244,7 @@ proptest! {
 
     /// Whatever becomes of the ids and whatever the dates say, each text is reported once.
     #[test]
-    fn changes_of_ids_with_news_lose_none(steps in steps()) {
+    fn changes_of_ids_lose_no_update(steps in steps()) {
         let namings =
             [Naming::Api("A"), Naming::Api("B"), Naming::Feed("C"), Naming::Feed("D")];
         let mut wrong = None;
@@ -296,7 +296,7 @@ proptest! {
 }
 
 #[test]
-fn after_a_calm_day_the_next_change_of_ids_is_reported_again() {
+fn after_a_stable_day_the_next_change_of_ids_is_reported() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let truth = past_and_present();
@@ -340,7 +340,7 @@ fn components_keep_their_state_through_a_change_of_ids() {
 }
 
 #[test]
-fn an_old_item_that_slides_back_into_a_plain_feed_is_not_news() {
+fn an_old_item_resurfacing_in_a_feed_is_not_new() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         // After what it lists was published.

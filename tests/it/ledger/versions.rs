@@ -75,7 +75,7 @@ fn an_edit_while_it_lasts_and_one_with_the_end_keep_their_own_status() {
 }
 
 #[test]
-fn a_place_in_the_list_is_no_part_of_what_an_update_says() {
+fn the_position_of_an_update_is_not_part_of_its_content() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let first = note(2, 0, Status::Investigating, "Lanterns stay dark.");
@@ -94,7 +94,7 @@ fn a_place_in_the_list_is_no_part_of_what_an_update_says() {
 }
 
 #[test]
-fn updates_of_one_time_that_change_places_are_no_edits() {
+fn updates_that_swap_positions_are_not_edits() {
     story(async {
         let mut world = World::new(FirstRun::Active).await;
         let both = |first: &str, second: &str| {
@@ -142,7 +142,7 @@ fn a_long_text_is_compared_whole_and_shown_cut() {
 
 /// Until 0.1.0 a status by place was part of a fingerprint, and a long text was remembered cut.
 #[test]
-fn what_was_remembered_by_the_former_rules_is_known() {
+fn versions_stored_under_the_former_rules_are_recognized() {
     for id in [UpdateId::Native("1".to_owned()), UpdateId::Timed(at(1), 0), UpdateId::Content] {
         story(async {
             let mut world = World::new(FirstRun::All).await;
@@ -174,7 +174,7 @@ fn what_was_remembered_by_the_former_rules_is_known() {
 }
 
 #[test]
-fn what_a_newer_parser_reads_differently_is_no_edit() {
+fn a_parser_difference_is_not_an_edit() {
     story(async {
         let mut world = World::new(FirstRun::All).await;
         let list = |status: Status, text: &str, edited: i64| {
