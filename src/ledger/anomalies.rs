@@ -113,7 +113,7 @@ mod tests {
             };
             state.anomaly_streak = found.streak;
         }
-        panic!("never believed");
+        panic!("never accepted");
     }
 
     #[test]

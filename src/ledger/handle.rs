@@ -64,7 +64,7 @@ impl Ledger {
     }
 
     /// Sends a message without waiting. It is lost if the ledger is restarting or overloaded.
-    pub fn tell<M>(&self, message: M)
+    pub fn notify<M>(&self, message: M)
     where
         LedgerActor: Handler<M>,
         M: Message<Result = ()> + Send + 'static,
@@ -129,7 +129,7 @@ mod tests {
             };
             ledger.hint(hint("acme", at));
             ledger.hint(hint("acme", at + chrono::Duration::minutes(1)));
-            ledger.hint(hint("nobody", at));
+            ledger.hint(hint("unknown", at));
             ledger.ask(Flush).await.unwrap();
             let rows = Reader::open(dir.path()).unwrap().providers().unwrap();
             let [row] = rows.as_slice() else { panic!("{rows:?}") };

@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(decided(&holding, Operational, 50), Decision::Back);
         assert_eq!(decided(&holding, MajorOutage, 50), Decision::Hold(held.clone()));
         assert_eq!(decided(&holding, MajorOutage, 70), Decision::Report);
-        assert_eq!(decided(&holding, Operational, 500), Decision::Back, "nobody saw it last");
+        assert_eq!(decided(&holding, Operational, 500), Decision::Back, "not seen to last");
         assert!(!is_over(&held, min, at(69)) && is_over(&held, min, at(70)));
         assert!(!is_over(&held, min, at(0)), "the clock was set back");
     }

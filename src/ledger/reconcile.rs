@@ -44,9 +44,9 @@ pub struct ItemState {
     pub open: bool,
     /// Consecutive successful documents that should have listed it and did not.
     pub missing: u32,
-    /// As last told.
+    /// As last reported.
     pub emitted_status: Option<Status>,
-    /// As last told.
+    /// As last reported.
     pub emitted_impact: Option<Impact>,
     /// Number of changes emitted that no update announced. Part of their ids, so that each is
     /// distinct.

@@ -253,7 +253,7 @@ pub(super) mod tests {
             assert_eq!(
                 warning,
                 shrunk.clone().filter(|_| begins).map(Warning::Shrunk),
-                "told as it begins"
+                "logged when it starts"
             );
             shrunk
         };
@@ -310,12 +310,12 @@ pub(super) mod tests {
         assert!(look_for_quiet(&db, at(40)).unwrap().is_empty(), "not read any more");
         set("last_success_at = ?1", 40);
         assert_eq!(look_for_quiet(&db, at(40)).unwrap(), ["acme"]);
-        assert!(look_for_quiet(&db, at(40)).unwrap().is_empty(), "told twice");
+        assert!(look_for_quiet(&db, at(40)).unwrap().is_empty(), "reported twice");
         let since: Option<i64> =
             db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
-        let told = sentence(None, time(since));
+        let reported = sentence(None, time(since));
         assert_eq!(
-            told.as_deref(),
+            reported.as_deref(),
             Some("the page is readable but has not changed since 2026-03-01")
         );
         // A change clears the finding.

@@ -273,7 +273,7 @@ impl Supervisor {
                 (delay, true)
             }
         };
-        self.ledger.tell(Restarted {
+        self.ledger.notify(Restarted {
             provider: id.clone(),
             cause: why,
             at: crate::clock::now(),

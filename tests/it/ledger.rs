@@ -1,4 +1,4 @@
-//! The ledger's actor and database, fed with snapshots made by hand.
+//! Feeds the ledger's actor and database with hand-made snapshots.
 
 mod cosmetic;
 mod doubt;
@@ -27,12 +27,12 @@ use statuswatch::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, UnreadTimes, Update, UpdateId,
 };
 
-/// Runs a story inside an actix system.
-fn story<F: std::future::Future<Output = ()>>(story: F) {
-    actix::System::new().block_on(story);
+/// Runs a test inside an actix system.
+fn run_system<F: std::future::Future<Output = ()>>(test: F) {
+    actix::System::new().block_on(test);
 }
 
-struct World {
+struct Harness {
     dir: tempfile::TempDir,
     ledger: Addr<LedgerActor>,
     provider: Arc<Provider>,
@@ -57,7 +57,7 @@ fn at(minute: i64) -> Time {
     parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::minutes(minute)
 }
 
-impl World {
+impl Harness {
     async fn new(first_run: FirstRun) -> Self {
         Self::filtered(first_run, Filter::default()).await
     }
@@ -106,7 +106,7 @@ impl World {
         self.poll_by(source, 1, snapshot).await
     }
 
-    /// As a version of the source reads it.
+    /// Polls with a given version of the source.
     async fn poll_by(&mut self, source: &str, version: u32, snapshot: Snapshot) -> Recorded {
         self.clock += chrono::Duration::minutes(1);
         let document_url = self.provider.url.clone();
@@ -122,7 +122,7 @@ impl World {
         self.ledger.send(record).await.unwrap().unwrap()
     }
 
-    /// The events told since the last call.
+    /// Returns the events emitted since the last call.
     fn new_events(&mut self) -> Vec<StatusEvent> {
         let events = Reader::open(self.dir.path()).unwrap().after(self.emitted, 1000).unwrap();
         for (event, seq) in events.iter().zip(self.emitted + 1..) {
@@ -132,7 +132,7 @@ impl World {
         events.into_iter().map(|recorded| recorded.event).collect()
     }
 
-    /// The same in short: kind, incident, status, revision, text.
+    /// Returns them in short form: kind, incident, status, revision, text.
     fn short(&mut self) -> Vec<String> {
         let words = |event: StatusEvent| {
             let what = event.incident_id.unwrap_or(event.title);
@@ -222,30 +222,33 @@ fn a_first_run_emits_as_configured() {
             ],
         ),
     ] {
-        story(async {
-            let mut world = World::new(first_run).await;
-            let recorded = world.poll(page(0, vec![opened(), past("p")])).await;
+        run_system(async {
+            let mut harness = Harness::new(first_run).await;
+            let recorded = harness.poll(page(0, vec![opened(), past("p")])).await;
             assert_eq!(recorded.verdict, Verdict::Baseline);
             assert!(recorded.active);
-            assert_eq!(world.short(), expected, "{first_run:?}");
-            world.poll(page(0, vec![opened(), past("p")])).await;
-            world.restart().await;
-            assert_eq!(world.poll(page(0, vec![opened(), past("p")])).await.verdict, Verdict::Same);
-            assert_eq!(world.short(), Vec::<String>::new());
+            assert_eq!(harness.short(), expected, "{first_run:?}");
+            harness.poll(page(0, vec![opened(), past("p")])).await;
+            harness.restart().await;
+            assert_eq!(
+                harness.poll(page(0, vec![opened(), past("p")])).await.verdict,
+                Verdict::Same
+            );
+            assert_eq!(harness.short(), Vec::<String>::new());
         });
     }
 }
 
 #[test]
 fn updates_edits_and_several_at_once() {
-    story(async {
-        let mut world = World::new(FirstRun::None).await;
-        world.poll(page(0, vec![])).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::None).await;
+        harness.poll(page(0, vec![])).await;
         let mut trouble = incident("a", vec![update("1", Status::Investigating, 1, "Looking.")]);
-        world.poll(page(1, vec![trouble.clone()])).await;
-        assert_eq!(world.short(), ["incident a investigating: Looking."]);
+        harness.poll(page(1, vec![trouble.clone()])).await;
+        assert_eq!(harness.short(), ["incident a investigating: Looking."]);
 
-        // Two at once, and an edit of the oldest with a newer edit time.
+        // Two new updates, and an edit of the oldest with a newer edit time.
         trouble.updates[0] = Update {
             edited_at: Some(at(5)),
             ..update("1", Status::Investigating, 1, "Looking into it.")
@@ -253,8 +256,8 @@ fn updates_edits_and_several_at_once() {
         trouble.updates.push(update("2", Status::Identified, 3, "Found."));
         trouble.updates.push(update("3", Status::Monitoring, 4, "Fixed."));
         trouble.status = Status::Monitoring;
-        world.poll(page(5, vec![trouble.clone()])).await;
-        let new_events = world.new_events();
+        harness.poll(page(5, vec![trouble.clone()])).await;
+        let new_events = harness.new_events();
         let emitted: Vec<_> = new_events
             .iter()
             .map(|event| (event.status, event.revision, event.previous_status))
@@ -269,7 +272,7 @@ fn updates_edits_and_several_at_once() {
         );
         assert_eq!(new_events[0].update_id.as_deref(), Some("1"));
 
-        // Another title, other white space, another order of components: nothing.
+        // A different title, whitespace or order of components emits nothing.
         trouble.title = "Errors everywhere".to_owned();
         trouble.updates[2].text = " Fixed.\n".to_owned();
         trouble.components.push(Component {
@@ -278,14 +281,14 @@ fn updates_edits_and_several_at_once() {
             group: None,
             status: ComponentStatus::MajorOutage,
         });
-        assert_eq!(world.poll(page(6, vec![trouble.clone()])).await.events, 0);
+        assert_eq!(harness.poll(page(6, vec![trouble.clone()])).await.events, 0);
 
-        // Impact alone: an event of its own. Twice up and down: four different ones.
+        // A change of impact is an event of its own. Twice up and down: four distinct ones.
         for impact in [Impact::Major, Impact::Minor, Impact::Major, Impact::Minor] {
             trouble.impact = impact;
-            assert_eq!(world.poll(page(7, vec![trouble.clone()])).await.events, 1);
+            assert_eq!(harness.poll(page(7, vec![trouble.clone()])).await.events, 1);
         }
-        let new_events = world.new_events();
+        let new_events = harness.new_events();
         assert_eq!(new_events[0].previous_impact, Some(Impact::Minor));
         assert_eq!(new_events[0].impact, Impact::Major);
         assert_eq!(new_events[0].message, None);
@@ -295,95 +298,95 @@ fn updates_edits_and_several_at_once() {
 
 #[test]
 fn stale_and_foreign_responses_change_nothing() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
-        world.clock = at(9);
-        world.poll(page(10, vec![opened()])).await;
-        world.new_events();
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
+        harness.clock = at(9);
+        harness.poll(page(10, vec![opened()])).await;
+        harness.new_events();
         let mut worse = opened();
         worse.updates.push(update("3", Status::Resolved, 11, "Over."));
         worse.status = Status::Resolved;
-        world.poll(page(11, vec![worse.clone()])).await;
-        assert_eq!(world.short(), ["incident a resolved: Over."]);
+        harness.poll(page(11, vec![worse.clone()])).await;
+        assert_eq!(harness.short(), ["incident a resolved: Over."]);
 
-        // A stale edge: older version, the incident open again.
-        assert_eq!(world.poll(page(9, vec![opened()])).await.verdict, Verdict::Stale);
-        // Another tenant, with an incident of its own.
+        // A stale edge: an older version, with the incident open again.
+        assert_eq!(harness.poll(page(9, vec![opened()])).await.verdict, Verdict::Stale);
+        // Another tenant's page, with its own incident.
         let mut foreign =
             page(12, vec![incident("x", vec![update("9", Status::Investigating, 12, "Theirs.")])]);
         foreign.page.id = Some("theirpage001".to_owned());
-        assert!(matches!(world.poll(foreign).await.verdict, Verdict::WrongTenant { .. }));
-        assert_eq!(world.poll(page(11, vec![worse])).await.verdict, Verdict::Same);
-        assert_eq!(world.short(), Vec::<String>::new());
+        assert!(matches!(harness.poll(foreign).await.verdict, Verdict::WrongTenant { .. }));
+        assert_eq!(harness.poll(page(11, vec![worse])).await.verdict, Verdict::Same);
+        assert_eq!(harness.short(), Vec::<String>::new());
     });
 }
 
 #[test]
 fn a_reset_page_is_accepted_eventually() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
-        world.clock = at(99);
-        world.poll(page(100, vec![])).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
+        harness.clock = at(99);
+        harness.poll(page(100, vec![])).await;
         let fresh =
             || page(50, vec![incident("n", vec![update("1", Status::Investigating, 101, "New.")])]);
         let mut polls = 0;
-        while world.poll(fresh()).await.verdict == Verdict::Stale {
+        while harness.poll(fresh()).await.verdict == Verdict::Stale {
             polls += 1;
             assert!(polls < 40);
         }
         assert!(polls >= 30, "an edge may answer with an old page for many minutes");
-        assert_eq!(world.short(), ["incident n investigating: New."]);
+        assert_eq!(harness.short(), ["incident n investigating: New."]);
     });
 }
 
 #[test]
 fn absence_is_not_resolution_and_needs_two_polls() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
-        world.poll(page(1, vec![opened(), past("p")])).await;
-        assert_eq!(world.short(), ["incident a identified backfill: Found."]);
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
+        harness.poll(page(1, vec![opened(), past("p")])).await;
+        assert_eq!(harness.short(), ["incident a identified backfill: Found."]);
         let gone = || page(2, vec![past("p")]);
-        let first = world.poll(gone()).await;
+        let first = harness.poll(gone()).await;
         assert!(first.recheck && first.active, "one look is not enough");
-        assert_eq!(world.short(), Vec::<String>::new());
-        let second = world.poll(gone()).await;
+        assert_eq!(harness.short(), Vec::<String>::new());
+        let second = harness.poll(gone()).await;
         assert!(!second.active);
-        // Newer than the oldest one listed and gone: taken off the page.
-        assert_eq!(world.short(), ["incident a withdrawn"]);
-        world.poll(page(3, vec![opened(), past("p")])).await;
-        world.poll(gone_again()).await;
-        assert_eq!(world.short(), Vec::<String>::new(), "its return is silent");
+        // Newer than the oldest listed item and absent: removed from the page.
+        assert_eq!(harness.short(), ["incident a withdrawn"]);
+        harness.poll(page(3, vec![opened(), past("p")])).await;
+        harness.poll(absent_again()).await;
+        assert_eq!(harness.short(), Vec::<String>::new(), "its return is silent");
     });
-    fn gone_again() -> Snapshot {
+    fn absent_again() -> Snapshot {
         page(4, vec![past("p")])
     }
 }
 
 #[test]
 fn leaving_a_list_of_open_incidents_emits_nothing() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let open_only = |version, incidents| {
             let mut snapshot = page(version, incidents);
             snapshot.coverage.incidents = Listing::Open;
             snapshot
         };
-        world.poll(open_only(1, vec![opened()])).await;
-        world.new_events();
-        world.poll(open_only(2, vec![])).await;
-        let last = world.poll(open_only(2, vec![])).await;
+        harness.poll(open_only(1, vec![opened()])).await;
+        harness.new_events();
+        harness.poll(open_only(2, vec![])).await;
+        let last = harness.poll(open_only(2, vec![])).await;
         assert!(!last.active && !last.recheck);
-        assert_eq!(world.short(), Vec::<String>::new());
+        assert_eq!(harness.short(), Vec::<String>::new());
     });
 }
 
 #[test]
 fn later_history_is_not_new_but_later_incidents_are() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let mut first = page(0, vec![]);
         first.coverage.incidents = Listing::Open;
-        world.poll(first).await;
+        harness.poll(first).await;
         let since = incident(
             "s",
             vec![
@@ -391,12 +394,15 @@ fn later_history_is_not_new_but_later_incidents_are() {
                 update("2", Status::Resolved, 3, "Over."),
             ],
         );
-        world.poll(page(3, vec![since, past("p"), past("q")])).await;
-        assert_eq!(world.short(), ["incident s investigating: Oh.", "incident s resolved: Over."]);
-        // An import afterwards is told, marked as past.
-        world.poll(page(4, vec![past("i")])).await;
+        harness.poll(page(3, vec![since, past("p"), past("q")])).await;
         assert_eq!(
-            world.short(),
+            harness.short(),
+            ["incident s investigating: Oh.", "incident s resolved: Over."]
+        );
+        // A later import is emitted and marked as backfill.
+        harness.poll(page(4, vec![past("i")])).await;
+        assert_eq!(
+            harness.short(),
             ["incident i investigating backfill: Hm.", "incident i resolved backfill: Fine."]
         );
     });
@@ -404,8 +410,8 @@ fn later_history_is_not_new_but_later_incidents_are() {
 
 #[test]
 fn components_are_compared_one_by_one() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let with = |states: &[(&str, ComponentStatus)]| {
             let mut snapshot = page(0, vec![]);
             snapshot.components = states
@@ -420,12 +426,12 @@ fn components_are_compared_one_by_one() {
             snapshot
         };
         let (up, down) = (ComponentStatus::Operational, ComponentStatus::MajorOutage);
-        world.poll(with(&[("api", up), ("web", down)])).await;
-        assert_eq!(world.short(), Vec::<String>::new(), "the first sight is no change");
-        world.poll(with(&[("web", down), ("api", down)])).await;
-        world.poll(with(&[("web", down)])).await;
-        world.poll(with(&[("api", up), ("web", down), ("new", down)])).await;
-        let new_events = world.new_events();
+        harness.poll(with(&[("api", up), ("web", down)])).await;
+        assert_eq!(harness.short(), Vec::<String>::new(), "the first sight is no change");
+        harness.poll(with(&[("web", down), ("api", down)])).await;
+        harness.poll(with(&[("web", down)])).await;
+        harness.poll(with(&[("api", up), ("web", down), ("new", down)])).await;
+        let new_events = harness.new_events();
         let emitted: Vec<_> = new_events
             .iter()
             .map(|event| (event.title.as_str(), event.status, event.previous_status))
@@ -442,8 +448,8 @@ fn components_are_compared_one_by_one() {
 
 #[test]
 fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let shown = |status, minute, text: &str| {
             let update = Update {
                 id: UpdateId::Latest,
@@ -458,14 +464,14 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
             snapshot.coverage.incidents = Listing::Unknown;
             snapshot
         };
-        world.poll(shown(Status::Investigating, 1, "Looking.")).await;
-        world.poll(shown(Status::Identified, 2, "Found.")).await;
-        world.poll(shown(Status::Identified, 2, "Found it.")).await;
-        world.poll(shown(Status::Investigating, 1, "Looking.")).await;
-        world.poll(shown(Status::Identified, 5, "Found it.")).await;
-        world.poll(shown(Status::Resolved, 6, "Done.")).await;
+        harness.poll(shown(Status::Investigating, 1, "Looking.")).await;
+        harness.poll(shown(Status::Identified, 2, "Found.")).await;
+        harness.poll(shown(Status::Identified, 2, "Found it.")).await;
+        harness.poll(shown(Status::Investigating, 1, "Looking.")).await;
+        harness.poll(shown(Status::Identified, 5, "Found it.")).await;
+        harness.poll(shown(Status::Resolved, 6, "Done.")).await;
         assert_eq!(
-            world.short(),
+            harness.short(),
             [
                 "incident a investigating backfill: Looking.",
                 "incident a identified: Found.",
@@ -476,11 +482,11 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
     });
 }
 
-/// An upgrade that reads a feed better is no news of the provider's.
+/// A parser upgrade emits no events.
 #[test]
 fn parser_changes_correct_the_state_without_events() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let shown = |items: &[(&str, Status, i64, &str)]| {
             let incidents = items.iter().map(|(title, status, minute, text)| Incident {
                 title: (*title).to_owned(),
@@ -507,51 +513,51 @@ fn parser_changes_correct_the_state_without_events() {
             ("b behoben", Status::Update, 1, "Words."),
             ("c", Status::Update, 1, "Words."),
         ];
-        world.poll_by("feed", 1, shown(&before)).await;
-        assert_eq!(world.short(), [""; 0]);
+        harness.poll_by("feed", 1, shown(&before)).await;
+        assert_eq!(harness.short(), [""; 0]);
         let after = [
             ("a behoben", Status::Resolved, 1, "Words."),
             ("b behoben", Status::Resolved, 3, "Other words."),
             ("c behoben", Status::Resolved, 1, "Words."),
         ];
-        world.poll_by("feed", 2, shown(&after)).await;
-        // What the page has changed is told: another text, another title.
+        harness.poll_by("feed", 2, shown(&after)).await;
+        // Changes of the page are emitted: a different text, a different title.
         assert_eq!(
-            world.short(),
+            harness.short(),
             ["incident c resolved r2: Words.", "incident b resolved: Other words."]
         );
-        let open = Reader::open(world.dir.path()).unwrap().open_items(None).unwrap();
+        let open = Reader::open(harness.dir.path()).unwrap().open_items(None).unwrap();
         assert_eq!(open, []);
-        world.poll_by("feed", 2, shown(&after)).await;
-        assert_eq!(world.short(), [""; 0]);
+        harness.poll_by("feed", 2, shown(&after)).await;
+        assert_eq!(harness.short(), [""; 0]);
     });
 }
 
 #[test]
 fn unparsed_times_are_stored_until_they_parse() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
-        let unread = |world: &World| {
-            Reader::open(world.dir.path()).unwrap().providers().unwrap().remove(0).unread_times
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
+        let unread = |harness: &Harness| {
+            Reader::open(harness.dir.path()).unwrap().providers().unwrap().remove(0).unread_times
         };
         let mut snapshot = page(0, Vec::new());
         snapshot.unread_times = UnreadTimes { count: 7, examples: vec!["vorgestern".to_owned()] };
-        world.poll(snapshot.clone()).await;
-        assert_eq!(unread(&world), snapshot.unread_times);
-        world.poll(page(0, Vec::new())).await;
-        assert_eq!(unread(&world), UnreadTimes::default());
+        harness.poll(snapshot.clone()).await;
+        assert_eq!(unread(&harness), snapshot.unread_times);
+        harness.poll(page(0, Vec::new())).await;
+        assert_eq!(unread(&harness), UnreadTimes::default());
     });
 }
 
 #[test]
 fn suppressed_events_are_stored_and_leave_no_gap() {
-    story(async {
+    run_system(async {
         let filter = Filter {
             components: vec!["API*".to_owned()],
             min_impact: Some(Impact::Minor),
             ..Filter::default()
         };
-        let mut world = World::filtered(FirstRun::All, filter).await;
+        let mut harness = Harness::filtered(FirstRun::All, filter).await;
         let mut web = incident("w", vec![update("1", Status::Investigating, 1, "Web.")]);
         web.components.push(Component {
             id: None,
@@ -566,16 +572,16 @@ fn suppressed_events_are_stored_and_leave_no_gap() {
             group: None,
             status: ComponentStatus::MajorOutage,
         });
-        world.poll(page(2, vec![web.clone(), api.clone()])).await;
-        assert_eq!(world.short(), ["incident a investigating backfill: API."]);
-        // Told once, told to its end, whatever it names by then.
+        harness.poll(page(2, vec![web.clone(), api.clone()])).await;
+        assert_eq!(harness.short(), ["incident a investigating backfill: API."]);
+        // Once emitted, an incident is emitted to its end, whatever components it names.
         api.components.clear();
         api.impact = Impact::None;
         api.updates.push(update("2", Status::Resolved, 3, "Over."));
         api.status = Status::Resolved;
-        world.poll(page(3, vec![web, api])).await;
-        assert_eq!(world.short(), ["incident a resolved: Over."]);
-        let kept = Reader::open(world.dir.path()).unwrap().filtered(&Query::default()).unwrap();
+        harness.poll(page(3, vec![web, api])).await;
+        assert_eq!(harness.short(), ["incident a resolved: Over."]);
+        let kept = Reader::open(harness.dir.path()).unwrap().filtered(&Query::default()).unwrap();
         assert_eq!(kept.len(), 1);
     });
 }
@@ -586,28 +592,28 @@ fn an_end_without_an_impact_keeps_the_last_known_one() {
         incident.updates.push(update("3", Status::Resolved, 3, "Over."));
         Incident { status: Status::Resolved, impact: Impact::Unknown, ..incident }
     };
-    story(async {
-        let mut world = World::new(FirstRun::All).await;
-        world.poll(page(2, vec![opened()])).await;
-        world.new_events();
-        world.poll(page(3, vec![over(opened())])).await;
-        let end = world.new_events().pop().unwrap();
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::All).await;
+        harness.poll(page(2, vec![opened()])).await;
+        harness.new_events();
+        harness.poll(page(3, vec![over(opened())])).await;
+        let end = harness.new_events().pop().unwrap();
         assert_eq!(
             (end.status, end.impact, end.previous_impact),
             (Status::Resolved, Impact::Minor, Some(Impact::Minor))
         );
-        assert_eq!(world.poll(page(4, vec![over(opened())])).await.verdict, Verdict::Same);
-        // What the page does say is believed.
-        world.poll(page(5, vec![Incident { impact: Impact::Major, ..over(opened()) }])).await;
-        let events = world.new_events();
+        assert_eq!(harness.poll(page(4, vec![over(opened())])).await.verdict, Verdict::Same);
+        // An impact that the page states is used.
+        harness.poll(page(5, vec![Incident { impact: Impact::Major, ..over(opened()) }])).await;
+        let events = harness.new_events();
         assert_eq!(events.iter().map(|event| event.impact).collect::<Vec<_>>(), [Impact::Major]);
 
-        // So an incident that was not bad enough to be told does not appear at its end.
+        // An incident below `min_impact` does not appear at its end.
         let filter = Filter { min_impact: Some(Impact::Major), ..Filter::default() };
-        let mut world = World::filtered(FirstRun::All, filter).await;
-        world.poll(page(2, vec![opened()])).await;
-        world.poll(page(3, vec![over(opened())])).await;
-        assert_eq!(world.short(), [""; 0]);
+        let mut harness = Harness::filtered(FirstRun::All, filter).await;
+        harness.poll(page(2, vec![opened()])).await;
+        harness.poll(page(3, vec![over(opened())])).await;
+        assert_eq!(harness.short(), [""; 0]);
     });
 }
 
@@ -615,17 +621,17 @@ fn an_end_without_an_impact_keeps_the_last_known_one() {
 fn two_ledgers_derive_the_same_ids() {
     let mut ids: Vec<Vec<String>> = Vec::new();
     for _ in 0..2 {
-        story(async {
-            let mut world = World::new(FirstRun::All).await;
-            world.poll(page(0, vec![opened(), past("p")])).await;
-            ids.push(world.new_events().into_iter().map(|event| event.id).collect());
+        run_system(async {
+            let mut harness = Harness::new(FirstRun::All).await;
+            harness.poll(page(0, vec![opened(), past("p")])).await;
+            ids.push(harness.new_events().into_iter().map(|event| event.id).collect());
         });
     }
     assert_eq!(ids[0], ids[1]);
     assert_eq!(ids[0].len(), 4);
 }
 
-/// An incident under a new id, its updates under new ids too.
+/// Gives an incident and its updates new ids.
 fn renamed(incident: &Incident) -> Incident {
     let mut renamed = incident.clone();
     renamed.id = format!("01NEW{}", incident.id);
@@ -640,8 +646,8 @@ fn renamed(incident: &Incident) -> Incident {
 #[test]
 fn a_platform_move_repeats_and_closes_nothing() {
     for source in ["incidentio", "statuspage"] {
-        story(async {
-            let mut world = World::new(FirstRun::Active).await;
+        run_system(async {
+            let mut harness = Harness::new(FirstRun::Active).await;
             let old = [opened(), past("p"), past("q"), past("r")];
             let mut first = page(0, old.to_vec());
             first.components = vec![Component {
@@ -650,8 +656,8 @@ fn a_platform_move_repeats_and_closes_nothing() {
                 group: None,
                 status: ComponentStatus::Operational,
             }];
-            world.poll(first).await;
-            assert_eq!(world.short(), ["incident a identified backfill: Found."]);
+            harness.poll(first).await;
+            assert_eq!(harness.short(), ["incident a identified backfill: Found."]);
 
             let mut moved = page(1, old.iter().map(renamed).collect());
             moved.components = vec![Component {
@@ -663,12 +669,12 @@ fn a_platform_move_repeats_and_closes_nothing() {
             if source == "incidentio" {
                 moved.page.id = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned());
             }
-            // What is newer than the last good poll is news, also on the day of the move.
+            // Updates newer than the last successful poll are new, even on the day of the move.
             moved.incidents[0].updates.push(update("01NEWER", Status::Monitoring, 2, "Fixed."));
             moved.incidents[0].status = Status::Monitoring;
-            let recorded = world.poll_from(source, moved.clone()).await;
+            let recorded = harness.poll_from(source, moved.clone()).await;
             assert!(recorded.active, "the open incident is still open");
-            let new_events = world.new_events();
+            let new_events = harness.new_events();
             let emitted: Vec<_> = new_events
                 .iter()
                 .map(|event| (event.kind, event.status, event.previous_status))
@@ -678,7 +684,7 @@ fn a_platform_move_repeats_and_closes_nothing() {
                 [
                     (Kind::Incident, Status::Monitoring, Some(Status::Identified)),
                     (Kind::Provider, Status::Reachable, None),
-                    // Followed by its name.
+                    // Matched by its name.
                     (Kind::Component, Status::MajorOutage, None),
                 ],
                 "{source}"
@@ -690,10 +696,10 @@ fn a_platform_move_repeats_and_closes_nothing() {
                     .unwrap()
                     .starts_with("Of 4 listed incidents and maintenances, 4 are already known")
             );
-            world.poll_from(source, moved).await;
-            // And back: the old ids are known still.
-            world.poll_from("statuspage", page(2, old.to_vec())).await;
-            let back = world.short();
+            harness.poll_from(source, moved).await;
+            // And back: the old ids are still known.
+            harness.poll_from("statuspage", page(2, old.to_vec())).await;
+            let back = harness.short();
             assert!(back.iter().all(|line| line.starts_with("provider ")), "{back:?}");
         });
     }
@@ -701,19 +707,19 @@ fn a_platform_move_repeats_and_closes_nothing() {
 
 #[test]
 fn items_resurfacing_at_the_end_of_a_list_are_not_new() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let at = |id: &str, minute: i64| {
             incident(id, vec![update("1", Status::Resolved, minute, "Over.")])
         };
-        world.poll(page(0, vec![at("c", -10), at("b", -20)])).await;
-        // One is taken off: an older one is listed again.
-        world.poll(page(1, vec![at("b", -20), at("a", -30)])).await;
-        assert_eq!(world.short(), Vec::<String>::new());
-        // Two more than were taken off have been put there by somebody.
-        world.poll(page(2, vec![at("b", -20), at("a", -30), at("y", -40), at("z", -50)])).await;
+        harness.poll(page(0, vec![at("c", -10), at("b", -20)])).await;
+        // One item is removed: an older one is listed again.
+        harness.poll(page(1, vec![at("b", -20), at("a", -30)])).await;
+        assert_eq!(harness.short(), Vec::<String>::new());
+        // Two more than were removed: someone added them.
+        harness.poll(page(2, vec![at("b", -20), at("a", -30), at("y", -40), at("z", -50)])).await;
         assert_eq!(
-            world.short(),
+            harness.short(),
             ["incident z resolved backfill: Over.", "incident y resolved backfill: Over."]
         );
     });

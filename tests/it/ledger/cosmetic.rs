@@ -1,4 +1,4 @@
-//! Texts that change without anybody having written: twenty polls, nothing told.
+//! Texts that change without an edit: twenty polls, no events.
 
 use super::*;
 
@@ -10,8 +10,8 @@ fn cosmetic_changes_emit_nothing() {
         UpdateId::Content,
         UpdateId::Latest,
     ] {
-        story(async {
-            let mut world = World::new(FirstRun::Active).await;
+        run_system(async {
+            let mut harness = Harness::new(FirstRun::Active).await;
             let text = |poll: i64| {
                 let space = if poll % 2 == 0 { " " } else { "\n\n" };
                 format!(
@@ -23,14 +23,14 @@ fn cosmetic_changes_emit_nothing() {
                     Update { id: id.clone(), ..update("1", Status::Investigating, -5, &text) };
                 page(poll, vec![incident("a", vec![update])])
             };
-            world.poll(page(1, text(1))).await;
-            assert_eq!(world.short().len(), 1, "{id:?}");
+            harness.poll(page(1, text(1))).await;
+            assert_eq!(harness.short().len(), 1, "{id:?}");
             for poll in 2..=21 {
-                world.poll(page(poll, text(poll))).await;
-                assert_eq!(world.short(), [""; 0], "{id:?}, poll {poll}");
+                harness.poll(page(poll, text(poll))).await;
+                assert_eq!(harness.short(), [""; 0], "{id:?}, poll {poll}");
             }
-            world.poll(page(22, text(22).replace("Began", "Ended"))).await;
-            assert_eq!(world.short().len(), 1, "{id:?}: somebody has written");
+            harness.poll(page(22, text(22).replace("Began", "Ended"))).await;
+            assert_eq!(harness.short().len(), 1, "{id:?}: somebody has written");
         });
     }
 }

@@ -1,12 +1,11 @@
-//! Results that wait together are written in one transaction: what one of them cannot do harms no
-//! other.
+//! Group commit: a result that cannot be written does not affect the others.
 
 use statuswatch::ledger::{Flush, Ledger, Unchanged};
 
 use super::*;
 use crate::support::wait::within;
 
-/// Three providers, of which the database refuses one.
+/// Three providers, one of which the database refuses.
 struct Three {
     dir: tempfile::TempDir,
     ledger: Addr<LedgerActor>,
@@ -44,7 +43,7 @@ impl Three {
         rusqlite::Connection::open(self.dir.path().join("ledger.db")).unwrap()
     }
 
-    /// How the database answers when it is to remember something of `refused`.
+    /// Makes the database fail in this way when it stores an item of `refused`.
     fn refuse(&self, how: &str) {
         let sql = format!(
             "CREATE TRIGGER refusal BEFORE INSERT ON item WHEN new.provider = 'refused' BEGIN SELECT RAISE({how}, 'refused'); END"
@@ -52,7 +51,7 @@ impl Three {
         self.database().execute_batch(&sql).unwrap();
     }
 
-    /// Sends one page of each at once; answers how many events each brought, or what was wrong.
+    /// Sends one page of each provider at once; returns how many events each emitted, or its error.
     async fn poll(&self) -> Vec<Result<usize, String>> {
         let polls = self.providers.iter().map(|provider| {
             let record = Record {
@@ -75,7 +74,7 @@ impl Three {
         futures::future::join_all(polls).await
     }
 
-    /// Number and provider of all events.
+    /// Returns sequence number and provider of all events.
     fn emitted(&self) -> Vec<(u64, String)> {
         let events = Reader::open(self.dir.path()).unwrap().after(0, 100).unwrap();
         events.into_iter().map(|recorded| (recorded.event.seq, recorded.event.provider)).collect()
@@ -88,7 +87,7 @@ fn numbered(providers: &[&str]) -> Vec<(u64, String)> {
 
 #[test]
 fn a_failed_result_does_not_affect_the_others() {
-    story(async {
+    run_system(async {
         let mut three = Three::new().await;
         three.refuse("ABORT");
         let answers = three.poll().await;
@@ -111,7 +110,7 @@ fn a_failed_result_does_not_affect_the_others() {
 
 #[test]
 fn a_transaction_that_fails_leaves_nothing() {
-    story(async {
+    run_system(async {
         let mut three = Three::new().await;
         three.refuse("ROLLBACK");
         let answers = three.poll().await;
@@ -132,26 +131,26 @@ fn a_transaction_that_fails_leaves_nothing() {
     });
 }
 
-/// A page that answers again with 304s alone, while the disk is full: that it can be read is told
-/// once there is room.
+/// A page that recovers with 304s only while the disk is full: the reachable event follows once
+/// there is space.
 #[test]
 fn a_reachable_event_that_could_not_be_written_follows_a_later_poll() {
-    story(async {
-        let mut world = World::new(FirstRun::All).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::All).await;
         let settings = Settings { stale_after: Duration::from_millis(100), ..Settings::default() };
-        world.provider = Arc::new(Provider { settings, ..(*world.provider).clone() });
-        world.restart().await;
+        harness.provider = Arc::new(Provider { settings, ..(*harness.provider).clone() });
+        harness.restart().await;
         let ledger = Ledger::default();
-        ledger.replace(world.ledger.clone());
+        ledger.replace(harness.ledger.clone());
         within("the page being told as unreachable", async {
-            while world.short()
+            while harness.short()
                 != ["provider Acme Cloud cannot be read unreachable: no poll has finished"]
             {
                 tokio::task::yield_now().await;
             }
         })
         .await;
-        let database = rusqlite::Connection::open(world.dir.path().join("ledger.db")).unwrap();
+        let database = rusqlite::Connection::open(harness.dir.path().join("ledger.db")).unwrap();
         let refusal = "CREATE TRIGGER refusal BEFORE UPDATE OF unreachable ON provider BEGIN SELECT RAISE(ABORT, 'refused'); END";
         database.execute_batch(refusal).unwrap();
         let mut polled = async |minute: i64| {
@@ -164,8 +163,8 @@ fn a_reachable_event_that_could_not_be_written_follows_a_later_poll() {
                 validators: None,
                 full: false,
             });
-            world.ledger.send(Flush).await.unwrap().unwrap();
-            world.short()
+            harness.ledger.send(Flush).await.unwrap().unwrap();
+            harness.short()
         };
         assert_eq!(polled(1).await, [""; 0]);
         database.execute_batch("DROP TRIGGER refusal").unwrap();

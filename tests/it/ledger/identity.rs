@@ -1,4 +1,4 @@
-//! Components are followed whatever becomes of their ids, and no change of one is ever lost.
+//! Components keep their identity whatever happens to their ids, and no change is lost.
 
 use statuswatch::document::Document;
 use statuswatch::source::{Documents, Limits, by_name};
@@ -23,14 +23,14 @@ pub(super) fn recorded(case: &str, source: &str) -> Vec<Snapshot> {
     files.iter().map(parse).collect()
 }
 
-/// Replays a recorded page; what was reported of components, as "step: title status".
+/// Replays a recorded page; returns the component events as "step: title status".
 fn replay(case: &str, source: &str) -> Vec<String> {
     let mut reported = Vec::new();
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         for (step, snapshot) in (1..).zip(recorded(case, source)) {
-            world.poll_from(source, snapshot).await;
-            let new_events = world.new_events();
+            harness.poll_from(source, snapshot).await;
+            let new_events = harness.new_events();
             let changes = new_events.iter().filter(|event| event.kind == Kind::Component);
             reported
                 .extend(changes.map(|event| format!("{step}: {} {}", event.title, event.status)));
@@ -57,18 +57,18 @@ fn parts(components: &[Component]) -> Snapshot {
     Snapshot { components: components.to_vec(), ..page(0, vec![]) }
 }
 
-/// Polls these lists one after the other; what was reported, as "title: from -> to".
+/// Polls these lists in turn; returns the events as "title: from -> to".
 fn changes(lists: &[&[Component]]) -> Vec<String> {
     let mut reported = Vec::new();
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         for list in lists {
-            world.poll(parts(list)).await;
+            harness.poll(parts(list)).await;
         }
         let from = |event: &StatusEvent| event.previous_status.map_or("-", Status::as_str);
         let line =
             |event: StatusEvent| format!("{}: {} -> {}", event.title, from(&event), event.status);
-        reported = world.new_events().into_iter().map(line).collect();
+        reported = harness.new_events().into_iter().map(line).collect();
     });
     reported
 }
@@ -114,11 +114,11 @@ fn recorded_components_are_followed() {
 #[test]
 fn changed_added_or_removed_ids_emit_nothing() {
     let first = [part(Some("a"), Some("EU"), "API", UP), part(Some("b"), Some("US"), "API", DOWN)];
-    // Another order, other ids; then none; then the first ones.
+    // A different order and different ids; then none; then the original ones.
     let second = [part(Some("y"), Some("US"), "API", DOWN), part(Some("x"), Some("EU"), "API", UP)];
     let third = [part(None, Some("EU"), "API", UP), part(None, Some("US"), "API", DOWN)];
     assert_eq!(changes(&[&first, &second, &third, &first]), [""; 0]);
-    // Ids that change places are other components: each is what its id says.
+    // Swapped ids mean swapped components: each follows its id.
     let swapped =
         [part(Some("b"), Some("EU"), "API", UP), part(Some("a"), Some("US"), "API", DOWN)];
     assert_eq!(changes(&[&first, &swapped]), ["API: - -> operational", "API: - -> major_outage"]);
@@ -153,7 +153,7 @@ fn equal_names_without_ids_are_counted_and_their_order_means_nothing() {
             &of(&[DOWN, UP, UP]),
             &of(&[UP, UP, DOWN]),
             &of(&[DOWN, DOWN, UP]),
-            // One is taken away.
+            // One is removed.
             &of(&[DOWN, DOWN]),
             &of(&[UP, UP]),
         ]),
@@ -179,7 +179,7 @@ fn an_id_listed_twice_counts_once_by_its_worse_state() {
 
 #[test]
 fn names_and_ids_do_not_collide() {
-    // A name that is another one's id; a group and a name that join to the same text.
+    // A name equal to another component's id; a group and a name that join to the same text.
     let list = |api, deep| {
         [
             part(Some("API"), None, "Gateway", UP),
@@ -217,20 +217,20 @@ fn a_component_that_returns_keeps_its_identity() {
 
 #[test]
 fn components_no_longer_listed_are_not_shown() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
-        world.poll(parts(&[part(Some("a"), None, "API", UP), part(None, None, "Web", UP)])).await;
-        let shown = |world: &World| -> Vec<String> {
-            let components = Reader::open(world.dir.path()).unwrap().components("acme").unwrap();
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
+        harness.poll(parts(&[part(Some("a"), None, "API", UP), part(None, None, "Web", UP)])).await;
+        let shown = |harness: &Harness| -> Vec<String> {
+            let components = Reader::open(harness.dir.path()).unwrap().components("acme").unwrap();
             components.into_iter().map(|component| component.name).collect()
         };
-        assert_eq!(shown(&world), ["API", "Web"]);
-        world.poll(parts(&[part(None, None, "Web", UP)])).await;
-        assert_eq!(shown(&world), ["Web"]);
-        // A list of which a part is missing says nothing of the others.
+        assert_eq!(shown(&harness), ["API", "Web"]);
+        harness.poll(parts(&[part(None, None, "Web", UP)])).await;
+        assert_eq!(shown(&harness), ["Web"]);
+        // An incomplete list does not affect the others.
         let mut partial = parts(&[part(Some("a"), None, "API", UP)]);
         partial.coverage.all_components = false;
-        world.poll(partial).await;
-        assert_eq!(shown(&world), ["API", "Web"]);
+        harness.poll(partial).await;
+        assert_eq!(shown(&harness), ["API", "Web"]);
     });
 }

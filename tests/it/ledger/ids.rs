@@ -1,4 +1,4 @@
-//! No event that was decided to be new is lost to an id that is in use.
+//! No new event is lost because its id is taken.
 
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -50,30 +50,30 @@ fn snapshot(n: usize, poll: &Poll) -> Snapshot {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// The page's components are known by their names alone: every change of a state between two
-    /// polls is one event, whatever becomes of ids.
+    /// The components are identified by name only: every change of state between two polls is one
+    /// event, whatever happens to their ids.
     #[test]
     fn ids_of_component_events_never_collide(polls in polls()) {
         let mut wrong = None;
-        story(async {
-            let mut world = World::new(FirstRun::Active).await;
+        run_system(async {
+            let mut harness = Harness::new(FirstRun::Active).await;
             let mut owed = Vec::new();
             for (n, poll) in polls.iter().enumerate() {
-                world.poll(snapshot(n, poll)).await;
+                harness.poll(snapshot(n, poll)).await;
                 if let Some(before) = n.checked_sub(1).map(|before| &polls[before]) {
                     owed.extend((0..4).filter(|&place| before.states[place] != poll.states[place]).map(
                         |place| (format!("Part {place}"), Status::from(STATES[poll.states[place]])),
                     ));
                 }
             }
-            let new_events = world.new_events();
+            let new_events = harness.new_events();
             let emitted: Vec<_> = new_events
                 .iter()
                 .filter(|event| event.kind == Kind::Component)
                 .map(|event| (event.title.clone(), event.status))
                 .collect();
             let others: Vec<_> = new_events.iter().filter(|event| event.kind == Kind::Incident).collect();
-            let dropped = Reader::open(world.dir.path()).unwrap().providers().unwrap()[0].dropped_events;
+            let dropped = Reader::open(harness.dir.path()).unwrap().providers().unwrap()[0].dropped_events;
             if emitted != owed || !others.is_empty() || dropped > 0 {
                 wrong = Some(format!("told {emitted:?}\nowed {owed:?}\n{others:?}, {dropped} dropped"));
             }
@@ -82,45 +82,45 @@ proptest! {
     }
 }
 
-/// A counter that is lost, as in a database that forgot it, costs no event.
+/// A lost counter, as in a reset database, costs no event.
 #[test]
 fn a_change_with_a_lost_counter_gets_its_own_id() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let api = |status| {
             let mut page = page(0, vec![opened()]);
             page.components = vec![part(Some("a"), None, "API", status)];
             page
         };
         let [up, _, down] = STATES;
-        let forget = |world: &World, sql: &str| {
-            let db = Connection::open(world.dir.path().join(DATABASE)).unwrap();
+        let forget = |harness: &Harness, sql: &str| {
+            let db = Connection::open(harness.dir.path().join(DATABASE)).unwrap();
             assert_eq!(db.execute(sql, []).unwrap(), 1, "{sql}");
         };
         for _ in 0..3 {
-            world.poll(api(up)).await;
-            world.poll(api(down)).await;
-            forget(&world, "UPDATE component SET list = replace(list, '\"changes\":', '\"x\":')");
+            harness.poll(api(up)).await;
+            harness.poll(api(down)).await;
+            forget(&harness, "UPDATE component SET list = replace(list, '\"changes\":', '\"x\":')");
         }
-        // Impact alone changes, and the count of such changes is lost.
+        // Only the impact changes, and the counter of such changes is lost.
         for impact in [Impact::Major, Impact::Minor, Impact::Major, Impact::Minor] {
             let mut page = api(down);
             page.incidents[0].impact = impact;
-            world.poll(page).await;
-            forget(&world, "UPDATE item SET changes = 0");
+            harness.poll(page).await;
+            forget(&harness, "UPDATE item SET changes = 0");
         }
-        // So is the count of moves.
+        // So is the counter of moves.
         for n in 0..3 {
             let ids = |id: &str| {
                 let mut renamed = past(id);
                 renamed.id = format!("{n}-{id}");
                 renamed
             };
-            world.clock += chrono::Duration::days(2);
-            world.poll(page(n, ["p", "q", "r"].map(ids).to_vec())).await;
-            forget(&world, "UPDATE provider SET epoch = 0, outages = 0");
+            harness.clock += chrono::Duration::days(2);
+            harness.poll(page(n, ["p", "q", "r"].map(ids).to_vec())).await;
+            forget(&harness, "UPDATE provider SET epoch = 0, outages = 0");
         }
-        let new_events = world.new_events();
+        let new_events = harness.new_events();
         let count = |kind: Kind| new_events.iter().filter(|event| event.kind == kind).count();
         assert_eq!((count(Kind::Component), count(Kind::Provider)), (5, 2), "{new_events:#?}");
         let of_impact = |event: &&StatusEvent| {
@@ -138,43 +138,43 @@ fn a_change_with_a_lost_counter_gets_its_own_id() {
         names.sort();
         names.dedup();
         assert_eq!((ids.len(), names.len()), (all, all));
-        let rows = Reader::open(world.dir.path()).unwrap().providers().unwrap();
+        let rows = Reader::open(harness.dir.path()).unwrap().providers().unwrap();
         assert_eq!(rows[0].dropped_events, 0);
     });
 }
 
-/// What was seen is lost, but not what was reported: the update is not reported twice, and that
-/// this was so is counted.
+/// The seen versions are lost, but not the events: the update is not reported twice, and the drop
+/// is counted.
 #[test]
 fn a_dropped_update_is_counted() {
-    story(async {
-        let mut world = World::new(FirstRun::All).await;
-        world.poll(page(0, vec![opened()])).await;
-        assert_eq!(world.short().len(), 2);
-        let db = Connection::open(world.dir.path().join(DATABASE)).unwrap();
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::All).await;
+        harness.poll(page(0, vec![opened()])).await;
+        assert_eq!(harness.short().len(), 2);
+        let db = Connection::open(harness.dir.path().join(DATABASE)).unwrap();
         db.execute_batch("DELETE FROM seen; UPDATE item SET digest = zeroblob(16)").unwrap();
-        world.poll(page(0, vec![opened()])).await;
-        assert_eq!(world.short(), [""; 0]);
-        let rows = Reader::open(world.dir.path()).unwrap().providers().unwrap();
+        harness.poll(page(0, vec![opened()])).await;
+        assert_eq!(harness.short(), [""; 0]);
+        let rows = Reader::open(harness.dir.path()).unwrap().providers().unwrap();
         assert_eq!(rows[0].dropped_events, 2);
     });
 }
 
-/// One poll reports the end of blindness, and only one.
+/// Only one poll reports that a provider is reachable again.
 #[test]
 fn recovery_reported_twice_is_one_event() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let whole = |incidents| {
             let mut page = page(0, incidents);
             page.coverage.incidents = Listing::Whole;
             page
         };
         for incidents in [vec![opened()], vec![], vec![], vec![opened()], vec![], vec![], vec![]] {
-            world.poll(whole(incidents)).await;
+            harness.poll(whole(incidents)).await;
         }
         assert_eq!(
-            world.short(),
+            harness.short(),
             [
                 "incident a identified backfill: Found.",
                 "incident a resolved",

@@ -1,7 +1,6 @@
-//! A ledger that remembers much: how long it takes to open it, and to store a poll.
+//! A large ledger: how long it takes to open it and to store a poll.
 //!
-//! `STATUSWATCH_IDS=5000000 cargo test --test it ledger::large -- --nocapture` is the size of the
-//! case.
+//! `STATUSWATCH_IDS=5000000 cargo test --test it ledger::large -- --nocapture` runs the full size.
 
 use std::time::Instant;
 
@@ -13,11 +12,11 @@ use super::*;
 #[test]
 fn many_seen_versions_delay_neither_startup_nor_polls() {
     let ids: u64 = std::env::var("STATUSWATCH_IDS").map_or(50_000, |text| text.parse().unwrap());
-    story(async {
-        let mut world = World::new(FirstRun::None).await;
-        world.poll(page(0, vec![past("p")])).await;
-        // Of incidents that nobody lists any more.
-        let db = Connection::open(world.dir.path().join(DATABASE)).unwrap();
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::None).await;
+        harness.poll(page(0, vec![past("p")])).await;
+        // Incidents that are no longer listed.
+        let db = Connection::open(harness.dir.path().join(DATABASE)).unwrap();
         db.execute_batch(&format!(
             "PRAGMA synchronous = OFF;
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ids})
@@ -27,7 +26,7 @@ fn many_seen_versions_delay_neither_startup_nor_polls() {
         .unwrap();
         drop(db);
         let began = Instant::now();
-        world.restart().await;
+        harness.restart().await;
         let opened = began.elapsed();
         let mut polls = Vec::new();
         for n in 1..=100 {
@@ -36,16 +35,16 @@ fn many_seen_versions_delay_neither_startup_nor_polls() {
                 vec![update("1", Status::Investigating, n, &format!("Problem {n}."))],
             );
             let began = Instant::now();
-            assert_eq!(world.poll(page(n, vec![new_events])).await.verdict, Verdict::Changed);
+            assert_eq!(harness.poll(page(n, vec![new_events])).await.verdict, Verdict::Changed);
             polls.push(began.elapsed());
         }
-        assert_eq!(world.new_events().len(), 100);
+        assert_eq!(harness.new_events().len(), 100);
         polls.sort();
         println!(
             "{ids} ids: open after {opened:.1?}, a poll stored in {:.1?} (median), {:.1?} (p99)",
             polls[50], polls[98]
         );
-        // Bounds on what grows with the number of ids, not on the machine: a walk through all of
+        // Bounds on what grows with the number of ids, independent of the machine: scanning all of
         // them at each poll would take longer.
         assert!(opened < Duration::from_mins(1), "{opened:?}");
         assert!(polls[50] < Duration::from_secs(1), "{:?}", polls[50]);

@@ -1,4 +1,4 @@
-//! A component that a filter names leaves the page.
+//! A component named by a filter disappears from the page.
 
 use super::*;
 
@@ -16,19 +16,19 @@ fn page(names: &[&str]) -> Snapshot {
 
 #[test]
 fn a_watched_component_that_disappears_is_reported_once() {
-    story(async {
+    run_system(async {
         let filter = Filter {
             components: vec!["Act*".to_owned(), "Misspelt".to_owned()],
             ..Filter::default()
         };
-        let mut world = World::filtered(FirstRun::All, filter).await;
+        let mut harness = Harness::filtered(FirstRun::All, filter).await;
         let (whole, without) = (page(&["Actions", "Pages"]), page(&["Pages"]));
-        assert!(!world.poll(whole.clone()).await.recheck);
-        assert!(world.poll(without.clone()).await.recheck, "it is looked at again, in full");
-        assert_eq!(world.short(), [""; 0]);
-        world.restart().await;
-        assert!(!world.poll(without.clone()).await.recheck);
-        let emitted = world.new_events();
+        assert!(!harness.poll(whole.clone()).await.recheck);
+        assert!(harness.poll(without.clone()).await.recheck, "it is looked at again, in full");
+        assert_eq!(harness.short(), [""; 0]);
+        harness.restart().await;
+        assert!(!harness.poll(without.clone()).await.recheck);
+        let emitted = harness.new_events();
         let [gone] = emitted.as_slice() else { panic!("{emitted:?}") };
         assert_eq!(
             (gone.kind, gone.status, gone.title.as_str()),
@@ -38,21 +38,21 @@ fn a_watched_component_that_disappears_is_reported_once() {
                 "Acme Cloud no longer lists the component \"Act*\""
             )
         );
-        world.restart().await;
-        world.poll(without.clone()).await;
-        assert_eq!(world.short(), [""; 0], "once");
-        world.poll(whole).await;
-        world.poll(without.clone()).await;
-        world.poll(without).await;
-        let again = world.new_events();
+        harness.restart().await;
+        harness.poll(without.clone()).await;
+        assert_eq!(harness.short(), [""; 0], "once");
+        harness.poll(whole).await;
+        harness.poll(without.clone()).await;
+        harness.poll(without).await;
+        let again = harness.new_events();
         assert_eq!(again.len(), 1, "{again:?}");
         assert!(again[0].id != gone.id && again[0].update_id != gone.update_id);
-        // A list that is not whole, and an empty one, say nothing.
+        // An incomplete list and an empty one mean nothing.
         let mut part = page(&["Pages"]);
         part.coverage.all_components = false;
         for snapshot in [page(&["Actions"]), part.clone(), part, page(&[]), page(&[])] {
-            world.poll(snapshot).await;
+            harness.poll(snapshot).await;
         }
-        assert_eq!(world.short(), [""; 0]);
+        assert_eq!(harness.short(), [""; 0]);
     });
 }

@@ -1,16 +1,16 @@
-//! Pages whose ids change: what was matched counts as reported, and nothing else does.
+//! Pages whose ids change: only matched incidents count as reported.
 
 use proptest::prelude::*;
 
 use super::identity::recorded;
 use super::*;
 
-/// How a page names its incidents and their updates.
+/// How a page assigns ids to its incidents and updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Naming {
-    /// An API: every incident and every update has an id that begins so.
+    /// An API: every incident and update has an id with this prefix.
     Api(&'static str),
-    /// A growing feed: entries have an id, updates are known by their time.
+    /// A growing feed: entries have an id, updates are identified by their time.
     Feed(&'static str),
 }
 
@@ -47,7 +47,7 @@ impl Naming {
     }
 }
 
-/// A past of three incidents and one that is open.
+/// Three past incidents and one open one.
 fn past_and_present() -> Vec<Incident> {
     vec![opened(), past("p"), past("q"), past("r")]
 }
@@ -56,8 +56,8 @@ fn fresh(id: &str, minute: i64) -> Incident {
     incident(id, vec![update("n1", Status::Investigating, minute, &format!("New: {id}."))])
 }
 
-/// The six variants: an API and a growing feed; news dated now and dated 90 s back; there, and
-/// there and back again.
+/// Variants: an API and a growing feed; updates dated now and 90 s ago; a move, and a move and
+/// back.
 #[test]
 fn a_change_of_ids_loses_and_repeats_no_update() {
     let (api, feed) =
@@ -65,19 +65,19 @@ fn a_change_of_ids_loses_and_repeats_no_update() {
     for [before, after] in [api, feed] {
         // Polls are one minute apart: the next one is at minute 3.
         for dated in [3, 1, -600] {
-            story(async {
-                let mut world = World::new(FirstRun::Active).await;
+            run_system(async {
+                let mut harness = Harness::new(FirstRun::Active).await;
                 let mut truth = past_and_present();
-                world.poll_from(before.source(), before.page(&truth)).await;
-                assert_eq!(world.short().len(), 1);
-                world.poll_from(before.source(), before.page(&truth)).await;
-                // New ids, and in the same answer a new incident and an update of the open one.
+                harness.poll_from(before.source(), before.page(&truth)).await;
+                assert_eq!(harness.short().len(), 1);
+                harness.poll_from(before.source(), before.page(&truth)).await;
+                // New ids, and in the same response a new incident and an update of the open one.
                 truth.insert(0, fresh("x", dated));
                 truth[1].updates.push(update("3", Status::Monitoring, dated, "Watching."));
                 truth[1].status = Status::Monitoring;
-                world.poll_from(after.source(), after.page(&truth)).await;
+                harness.poll_from(after.source(), after.page(&truth)).await;
                 let past = if dated < 0 { " backfill" } else { "" };
-                let mut emitted = world.short();
+                let mut emitted = harness.short();
                 let moves = emitted.iter().filter(|line| line.starts_with("provider")).count();
                 emitted.retain(|line| !line.starts_with("provider"));
                 emitted.sort();
@@ -87,18 +87,18 @@ fn a_change_of_ids_loses_and_repeats_no_update() {
                 ];
                 assert_eq!((moves, emitted), (1, reported.to_vec()), "{after:?} {dated}");
                 for _ in 0..3 {
-                    world.poll_from(after.source(), after.page(&truth)).await;
+                    harness.poll_from(after.source(), after.page(&truth)).await;
                 }
-                assert_eq!(world.short(), [""; 0], "{after:?} {dated}");
+                assert_eq!(harness.short(), [""; 0], "{after:?} {dated}");
 
-                // And back, again with news.
+                // And back, again with new updates.
                 truth.insert(0, fresh("y", dated));
                 truth[1].updates.push(update("n2", Status::Resolved, dated + 1, "Over."));
                 truth[1].status = Status::Resolved;
                 let mut emitted = Vec::new();
                 for _ in 0..4 {
-                    world.poll_from(before.source(), before.page(&truth)).await;
-                    emitted.extend(world.short());
+                    harness.poll_from(before.source(), before.page(&truth)).await;
+                    emitted.extend(harness.short());
                 }
                 emitted.sort();
                 let reported = [
@@ -115,34 +115,34 @@ fn a_change_of_ids_loses_and_repeats_no_update() {
 fn a_platform_move_loses_no_update() {
     let ways = [(Naming::Api("A"), Naming::Feed("B")), (Naming::Feed("A"), Naming::Api("B"))];
     for (before, after) in ways {
-        story(async {
-            let mut world = World::new(FirstRun::Active).await;
+        run_system(async {
+            let mut harness = Harness::new(FirstRun::Active).await;
             let mut truth = past_and_present();
-            world.poll_from(before.source(), before.page(&truth)).await;
-            world.new_events();
+            harness.poll_from(before.source(), before.page(&truth)).await;
+            harness.new_events();
             truth.insert(0, fresh("x", -5));
-            world.poll_from(after.source(), after.page(&truth)).await;
-            let emitted = world.short();
+            harness.poll_from(after.source(), after.page(&truth)).await;
+            let emitted = harness.short();
             assert_eq!(emitted[0], "incident B-x investigating backfill: New: x.", "{emitted:?}");
             assert!(emitted.len() == 2 && emitted[1].starts_with("provider "), "{emitted:?}");
-            // A deeper past than was ever listed before is no news.
+            // A longer history than was ever listed is not new.
             let mut deeper = truth.clone();
             deeper.push(incident("d", vec![update("1", Status::Resolved, -9000, "Long ago.")]));
-            world.poll_from(before.source(), before.page(&deeper)).await;
-            assert_eq!(world.short(), [""; 0]);
+            harness.poll_from(before.source(), before.page(&deeper)).await;
+            assert_eq!(harness.short(), [""; 0]);
         });
     }
 }
 
-/// Texts that another platform renders differently are matched by their place.
+/// Texts that another platform renders differently are matched by position.
 #[test]
 fn a_different_rendering_is_not_new_but_what_follows_is() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let (before, after) = (Naming::Api("A"), Naming::Feed("B"));
         let mut truth = past_and_present();
-        world.poll_from(before.source(), before.page(&truth)).await;
-        world.new_events();
+        harness.poll_from(before.source(), before.page(&truth)).await;
+        harness.new_events();
         for incident in &mut truth {
             for update in &mut incident.updates {
                 update.text.push_str(" (Europe)");
@@ -150,18 +150,19 @@ fn a_different_rendering_is_not_new_but_what_follows_is() {
         }
         truth[0].updates.push(update("3", Status::Monitoring, 1, "Watching."));
         truth[0].status = Status::Monitoring;
-        world.poll_from(after.source(), after.page(&truth)).await;
-        let emitted = world.short();
+        harness.poll_from(after.source(), after.page(&truth)).await;
+        let emitted = harness.short();
         assert_eq!(emitted[0], "incident B-a monitoring: Watching.");
         assert!(emitted.len() == 2 && emitted[1].starts_with("provider "), "{emitted:?}");
     });
 }
 
-/// Incidents of one title, a day apart and in the same words: the new one is not taken for the old.
+/// Incidents with the same title and text, a day apart: the new one is not mistaken for the old
+/// one.
 #[test]
 fn a_new_incident_with_the_text_of_an_old_one_is_reported_in_a_move() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let (before, after) = (Naming::Api("A"), Naming::Api("B"));
         let errors = |id: &str, minute: i64, over: bool| {
             let mut updates =
@@ -177,11 +178,11 @@ fn a_new_incident_with_the_text_of_an_old_one_is_reported_in_a_move() {
         };
         let mut truth =
             vec![errors("1", -300, true), errors("2", -900, true), past("p"), past("q")];
-        world.poll(before.page(&truth)).await;
-        world.new_events();
+        harness.poll(before.page(&truth)).await;
+        harness.new_events();
         truth.insert(0, errors("3", -1, false));
-        world.poll(after.page(&truth)).await;
-        let emitted = world.short();
+        harness.poll(after.page(&truth)).await;
+        let emitted = harness.short();
         assert_eq!(emitted[0], "incident B-3 investigating backfill: We are investigating.");
         assert!(emitted.len() == 2 && emitted[1].starts_with("provider "), "{emitted:?}");
     });
@@ -195,11 +196,11 @@ fn a_page_with_new_ids_at_every_request_emits_one_provider_event() {
     let ever_new: Vec<Naming> =
         (0..24).map(|n| Naming::Api(Box::leak(format!("N{n}").into_boxed_str()))).collect();
     for namings in [&two_sets[..], &two_platforms[..], &ever_new[..]] {
-        story(async {
-            let mut world = World::new(FirstRun::Active).await;
+        run_system(async {
+            let mut harness = Harness::new(FirstRun::Active).await;
             let mut truth = past_and_present();
-            world.poll_from(namings[0].source(), namings[0].page(&truth)).await;
-            world.new_events();
+            harness.poll_from(namings[0].source(), namings[0].page(&truth)).await;
+            harness.new_events();
             let mut emitted = Vec::new();
             for (n, naming) in namings.iter().cycle().skip(1).take(24).enumerate() {
                 let minute = n as i64 + 1;
@@ -210,8 +211,8 @@ fn a_page_with_new_ids_at_every_request_emits_one_provider_event() {
                 if n == 12 {
                     truth.insert(0, fresh("x", minute));
                 }
-                world.poll_from(naming.source(), naming.page(&truth)).await;
-                emitted.extend(world.short());
+                harness.poll_from(naming.source(), naming.page(&truth)).await;
+                emitted.extend(harness.short());
             }
             let (moves, new_events): (Vec<_>, Vec<_>) =
                 emitted.into_iter().partition(|line| line.starts_with("provider"));
@@ -221,10 +222,10 @@ fn a_page_with_new_ids_at_every_request_emits_one_provider_event() {
                 .map(|line| line.split_once(": ").map_or("", |(_, text)| text))
                 .collect();
             assert_eq!(texts, ["Watching.", "New: x."], "{namings:?}: {new_events:?}");
-            let rows = Reader::open(world.dir.path()).unwrap().providers().unwrap();
+            let rows = Reader::open(harness.dir.path()).unwrap().providers().unwrap();
             let suspect = rows[0].suspect.clone().unwrap_or_default();
             assert!(suspect.contains("back and forth"), "{suspect:?}");
-            let db = rusqlite::Connection::open(world.dir.path().join("ledger.db")).unwrap();
+            let db = rusqlite::Connection::open(harness.dir.path().join("ledger.db")).unwrap();
             let items: i64 =
                 db.query_row("SELECT count(*) FROM item", [], |row| row.get(0)).unwrap();
             assert!(items <= 5 * 8, "{items} items are remembered of 5 incidents");
@@ -232,8 +233,8 @@ fn a_page_with_new_ids_at_every_request_emits_one_provider_event() {
     }
 }
 
-/// One poll of a page: under which of four sets of ids, and what was written since the last one:
-/// nothing, a note on one of the incidents that are open, or a new incident; dated how far back.
+/// One poll of a page: which of four sets of ids it uses, what was written since the last poll
+/// (nothing, a note on an open incident, or a new incident), and how far back it is dated.
 fn steps() -> impl Strategy<Value = Vec<(usize, u8, usize, i64)>> {
     let back = prop_oneof![Just(0_i64), Just(2), Just(5000)];
     prop::collection::vec((0..4_usize, 0..3_u8, 0..4_usize, back), 1..16)
@@ -242,17 +243,17 @@ fn steps() -> impl Strategy<Value = Vec<(usize, u8, usize, i64)>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// Whatever becomes of the ids and whatever the dates say, each text is reported once.
+    /// Whatever happens to ids and dates, each text is reported once.
     #[test]
     fn changes_of_ids_lose_no_update(steps in steps()) {
         let namings =
             [Naming::Api("A"), Naming::Api("B"), Naming::Feed("C"), Naming::Feed("D")];
         let mut wrong = None;
-        story(async {
-            let mut world = World::new(FirstRun::Active).await;
+        run_system(async {
+            let mut harness = Harness::new(FirstRun::Active).await;
             let mut truth = past_and_present();
-            world.poll_from(namings[0].source(), namings[0].page(&truth)).await;
-            world.new_events();
+            harness.poll_from(namings[0].source(), namings[0].page(&truth)).await;
+            harness.new_events();
             let mut owed = Vec::new();
             for (n, (naming, what, whom, back)) in steps.iter().enumerate() {
                 let (naming, minute) = (namings[*naming], n as i64 + 1 - back);
@@ -273,8 +274,8 @@ proptest! {
                         owed.push(text);
                     }
                 }
-                world.poll_from(naming.source(), naming.page(&truth)).await;
-                let reported = world.new_events();
+                harness.poll_from(naming.source(), naming.page(&truth)).await;
+                let reported = harness.new_events();
                 let mut texts: Vec<_> = reported
                     .iter()
                     .filter(|event| event.kind == Kind::Incident)
@@ -286,7 +287,7 @@ proptest! {
                 }
                 owed.clear();
             }
-            let dropped = Reader::open(world.dir.path()).unwrap().providers().unwrap()[0].dropped_events;
+            let dropped = Reader::open(harness.dir.path()).unwrap().providers().unwrap()[0].dropped_events;
             if dropped > 0 {
                 wrong = Some(format!("{dropped} dropped"));
             }
@@ -297,24 +298,24 @@ proptest! {
 
 #[test]
 fn after_a_stable_day_the_next_change_of_ids_is_reported() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let truth = past_and_present();
         for naming in [Naming::Api("A"), Naming::Api("B"), Naming::Api("A")] {
-            world.poll(naming.page(&truth)).await;
+            harness.poll(naming.page(&truth)).await;
         }
-        assert_eq!(world.short().len(), 2, "the incident and one change of ids");
-        world.clock += chrono::Duration::days(2);
-        world.poll(Naming::Api("B").page(&truth)).await;
-        let emitted = world.short();
+        assert_eq!(harness.short().len(), 2, "the incident and one change of ids");
+        harness.clock += chrono::Duration::days(2);
+        harness.poll(Naming::Api("B").page(&truth)).await;
+        let emitted = harness.short();
         assert!(emitted.len() == 1 && emitted[0].starts_with("provider "), "{emitted:?}");
     });
 }
 
 #[test]
 fn components_keep_their_state_through_a_change_of_ids() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let truth = past_and_present();
         let with = |naming: Naming, id: &str, status| {
             let mut page = naming.page(&truth);
@@ -322,13 +323,13 @@ fn components_keep_their_state_through_a_change_of_ids() {
             page
         };
         let (up, down) = (ComponentStatus::Operational, ComponentStatus::MajorOutage);
-        world.poll(with(Naming::Api("A"), "1", up)).await;
-        world.poll(with(Naming::Api("A"), "1", down)).await;
-        world.new_events();
-        world.poll(with(Naming::Api("B"), "2", down)).await;
-        world.poll(with(Naming::Api("B"), "2", up)).await;
-        world.poll(with(Naming::Api("A"), "1", down)).await;
-        let changes: Vec<_> = world
+        harness.poll(with(Naming::Api("A"), "1", up)).await;
+        harness.poll(with(Naming::Api("A"), "1", down)).await;
+        harness.new_events();
+        harness.poll(with(Naming::Api("B"), "2", down)).await;
+        harness.poll(with(Naming::Api("B"), "2", up)).await;
+        harness.poll(with(Naming::Api("A"), "1", down)).await;
+        let changes: Vec<_> = harness
             .new_events()
             .into_iter()
             .filter(|event| event.kind == Kind::Component)
@@ -341,15 +342,15 @@ fn components_keep_their_state_through_a_change_of_ids() {
 
 #[test]
 fn an_old_item_resurfacing_in_a_feed_is_not_new() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
-        // After what it lists was published.
-        world.clock = at(400_000);
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
+        // After its items were published.
+        harness.clock = at(400_000);
         for snapshot in recorded("old-item-slides-back", "feed") {
-            world.poll_from("feed", snapshot).await;
+            harness.poll_from("feed", snapshot).await;
         }
-        assert_eq!(world.short(), [""; 0]);
-        // One more than was taken off has been put there by somebody; a new item is news as ever.
+        assert_eq!(harness.short(), [""; 0]);
+        // One more than was removed: someone added it; a new item is new as always.
         let mut page = recorded("old-item-slides-back", "feed").pop().unwrap();
         let mut older = page.incidents[2].clone();
         older.id = "older".to_owned();
@@ -360,10 +361,10 @@ fn an_old_item_resurfacing_in_a_feed_is_not_new() {
         page.incidents.push(older);
         let mut new_events = page.incidents[0].clone();
         new_events.id = "new".to_owned();
-        new_events.updates[0].published_at = Some(world.clock);
+        new_events.updates[0].published_at = Some(harness.clock);
         page.incidents.insert(0, new_events);
-        world.poll_from("feed", page).await;
-        let emitted = world.short();
+        harness.poll_from("feed", page).await;
+        let emitted = harness.short();
         assert_eq!(
             emitted.iter().filter(|line| line.contains(" backfill")).count(),
             2,

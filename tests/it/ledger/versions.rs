@@ -1,15 +1,15 @@
-//! What is an edit and what only looks like one, and what an edit says after the end.
+//! What is an edit and what only looks like one, and what an edit after the end means.
 
 use statuswatch::event::beginning;
 
 use super::*;
 
-/// A page with one incident, which nothing else is known of.
+/// A page with one incident of which nothing else is known.
 fn shown(minute: i64, status: Status, updates: Vec<Update>) -> Snapshot {
     page(minute, vec![Incident { status, ..incident("a", updates) }])
 }
 
-/// An update known by its time, which states nothing but its words.
+/// An update identified by its time that states no status.
 fn note(minute: i64, place: u32, status: Status, text: &str) -> Update {
     Update {
         id: UpdateId::Timed(at(minute), place),
@@ -22,53 +22,55 @@ fn note(minute: i64, place: u32, status: Status, text: &str) -> Update {
 
 #[test]
 fn an_edit_after_the_end_carries_the_end() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let first = update("1", Status::Investigating, 1, "Looking.");
         let last = update("2", Status::Resolved, 2, "Over.");
-        world.poll(shown(1, Status::Investigating, vec![first.clone()])).await;
-        world.poll(shown(2, Status::Resolved, vec![first.clone(), last.clone()])).await;
-        assert_eq!(world.short().len(), 2);
+        harness.poll(shown(1, Status::Investigating, vec![first.clone()])).await;
+        harness.poll(shown(2, Status::Resolved, vec![first.clone(), last.clone()])).await;
+        assert_eq!(harness.short().len(), 2);
         let edited = Update {
             edited_at: Some(at(3)),
             ..update("1", Status::Investigating, 1, "We looked.")
         };
-        world.poll(shown(3, Status::Resolved, vec![edited.clone(), last.clone()])).await;
-        let new_events = world.new_events();
+        harness.poll(shown(3, Status::Resolved, vec![edited.clone(), last.clone()])).await;
+        let new_events = harness.new_events();
         assert_eq!(new_events.len(), 1);
         assert_eq!(
             (new_events[0].status, new_events[0].previous_status, new_events[0].revision),
             (Status::Resolved, Some(Status::Resolved), 2)
         );
-        // So does what is added behind the end; and a true reopening is one.
+        // So does an update added after the end; but a real reopening is emitted.
         let cause = update("3", Status::Update, 4, "The cause was a damp wick.");
         let listed = vec![edited, last, cause];
-        world.poll(shown(4, Status::Resolved, listed.clone())).await;
-        assert_eq!(world.short(), ["incident a resolved: The cause was a damp wick."]);
+        harness.poll(shown(4, Status::Resolved, listed.clone())).await;
+        assert_eq!(harness.short(), ["incident a resolved: The cause was a damp wick."]);
         let again = update("4", Status::Investigating, 5, "It is back.");
-        world.poll(shown(5, Status::Investigating, [listed, vec![again]].concat())).await;
-        assert_eq!(world.short(), ["incident a investigating: It is back."]);
+        harness.poll(shown(5, Status::Investigating, [listed, vec![again]].concat())).await;
+        assert_eq!(harness.short(), ["incident a investigating: It is back."]);
     });
 }
 
 #[test]
 fn an_edit_while_it_lasts_and_one_with_the_end_keep_their_own_status() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let first = update("1", Status::Investigating, 1, "Looking.");
         let second = update("2", Status::Identified, 2, "Found.");
-        world.poll(shown(1, Status::Identified, vec![first, second.clone()])).await;
-        world.new_events();
+        harness.poll(shown(1, Status::Identified, vec![first, second.clone()])).await;
+        harness.new_events();
         let edited = |minute, text: &str| Update {
             edited_at: Some(at(minute)),
             ..update("1", Status::Investigating, 1, text)
         };
-        world.poll(shown(2, Status::Identified, vec![edited(3, "We look."), second.clone()])).await;
-        assert_eq!(world.short(), ["incident a investigating r2: We look."]);
+        harness
+            .poll(shown(2, Status::Identified, vec![edited(3, "We look."), second.clone()]))
+            .await;
+        assert_eq!(harness.short(), ["incident a investigating r2: We look."]);
         let last = update("3", Status::Resolved, 4, "Over.");
-        world.poll(shown(3, Status::Resolved, vec![edited(4, "Looked."), second, last])).await;
+        harness.poll(shown(3, Status::Resolved, vec![edited(4, "Looked."), second, last])).await;
         assert_eq!(
-            world.short(),
+            harness.short(),
             ["incident a investigating r3: Looked.", "incident a resolved: Over."]
         );
     });
@@ -76,45 +78,45 @@ fn an_edit_while_it_lasts_and_one_with_the_end_keep_their_own_status() {
 
 #[test]
 fn the_position_of_an_update_is_not_part_of_its_content() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let first = note(2, 0, Status::Investigating, "Lanterns stay dark.");
-        world.poll(shown(2, Status::Investigating, vec![first])).await;
-        assert_eq!(world.short(), ["incident a investigating backfill: Lanterns stay dark."]);
-        // A note is put before it, which makes it the second.
+        harness.poll(shown(2, Status::Investigating, vec![first])).await;
+        assert_eq!(harness.short(), ["incident a investigating backfill: Lanterns stay dark."]);
+        // A note is inserted before it, which makes it the second.
         let before = note(1, 0, Status::Investigating, "We go on.");
         let second = note(2, 0, Status::Update, "Lanterns stay dark.");
-        world.poll(shown(3, Status::Investigating, vec![before, second])).await;
-        assert_eq!(world.short(), ["incident a investigating: We go on."]);
-        // And taken away again.
+        harness.poll(shown(3, Status::Investigating, vec![before, second])).await;
+        assert_eq!(harness.short(), ["incident a investigating: We go on."]);
+        // And removed again.
         let first = note(2, 0, Status::Investigating, "Lanterns stay dark.");
-        world.poll(shown(4, Status::Investigating, vec![first])).await;
-        assert_eq!(world.short(), [""; 0]);
+        harness.poll(shown(4, Status::Investigating, vec![first])).await;
+        assert_eq!(harness.short(), [""; 0]);
     });
 }
 
 #[test]
 fn updates_that_swap_positions_are_not_edits() {
-    story(async {
-        let mut world = World::new(FirstRun::Active).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::Active).await;
         let both = |first: &str, second: &str| {
             let list = vec![note(2, 0, Status::Update, first), note(2, 1, Status::Update, second)];
             shown(2, Status::Investigating, list)
         };
-        world.poll(both("a", "b")).await;
-        world.new_events();
-        world.poll(both("b", "a")).await;
-        assert_eq!(world.short(), [""; 0]);
-        world.poll(both("b", "c")).await;
-        assert_eq!(world.short().len(), 1, "that one is an edit");
+        harness.poll(both("a", "b")).await;
+        harness.new_events();
+        harness.poll(both("b", "a")).await;
+        assert_eq!(harness.short(), [""; 0]);
+        harness.poll(both("b", "c")).await;
+        assert_eq!(harness.short().len(), 1, "that one is an edit");
     });
 }
 
 #[test]
 fn a_long_text_is_compared_whole_and_shown_cut() {
     for id in [UpdateId::Native("1".to_owned()), UpdateId::Timed(at(1), 0), UpdateId::Latest] {
-        story(async {
-            let mut world = World::new(FirstRun::All).await;
+        run_system(async {
+            let mut harness = Harness::new(FirstRun::All).await;
             let long = |end: &str| format!("{}{end}", "All of this is a long report. ".repeat(600));
             let with = |text: &str| {
                 let one = Update {
@@ -124,14 +126,14 @@ fn a_long_text_is_compared_whole_and_shown_cut() {
                 };
                 shown(1, Status::Resolved, vec![one])
             };
-            world.poll(with(&long("Credits are not given."))).await;
-            let emitted = world.new_events();
+            harness.poll(with(&long("Credits are not given."))).await;
+            let emitted = harness.new_events();
             let message = emitted[0].message.clone().unwrap();
             assert!(message.len() <= 16 * 1024 && message.ends_with('…'), "{id:?}");
-            world.poll(with(&long("Credits are not given."))).await;
-            assert_eq!(world.short(), [""; 0], "{id:?}");
-            world.poll(with(&long("Credits are given."))).await;
-            let edits = world.new_events();
+            harness.poll(with(&long("Credits are not given."))).await;
+            assert_eq!(harness.short(), [""; 0], "{id:?}");
+            harness.poll(with(&long("Credits are given."))).await;
+            let edits = harness.new_events();
             assert_eq!(edits.len(), 1, "{id:?}");
             assert_eq!((edits[0].revision, edits[0].status), (2, Status::Resolved), "{id:?}");
             assert_eq!(edits[0].update_id, emitted[0].update_id, "{id:?}");
@@ -140,12 +142,12 @@ fn a_long_text_is_compared_whole_and_shown_cut() {
     }
 }
 
-/// Until 0.1.0 a status by place was part of a fingerprint, and a long text was remembered cut.
+/// Before 0.1.0 an inferred status was part of a fingerprint, and long texts were stored truncated.
 #[test]
 fn versions_stored_under_the_former_rules_are_recognized() {
     for id in [UpdateId::Native("1".to_owned()), UpdateId::Timed(at(1), 0), UpdateId::Content] {
-        story(async {
-            let mut world = World::new(FirstRun::All).await;
+        run_system(async {
+            let mut harness = Harness::new(FirstRun::All).await;
             let long = |end: &str| format!("{}{end}", "All of this is a long report. ".repeat(600));
             let with = |stated: Status, text: &str| {
                 let one = Update {
@@ -160,13 +162,13 @@ fn versions_stored_under_the_former_rules_are_recognized() {
                 (Status::Investigating, beginning(&long("a")).into_owned()),
                 (Status::Update, long("a")),
             ] {
-                world.poll(with(stated, &text)).await;
+                harness.poll(with(stated, &text)).await;
             }
-            assert_eq!(world.short().len(), 1, "{id:?}: told once");
-            world.poll(with(Status::Update, &long("a"))).await;
-            assert_eq!(world.short(), [""; 0], "{id:?}");
-            world.poll(with(Status::Update, &long("b"))).await;
-            let edits = world.new_events();
+            assert_eq!(harness.short().len(), 1, "{id:?}: told once");
+            harness.poll(with(Status::Update, &long("a"))).await;
+            assert_eq!(harness.short(), [""; 0], "{id:?}");
+            harness.poll(with(Status::Update, &long("b"))).await;
+            let edits = harness.new_events();
             assert_eq!(edits.len(), 1, "{id:?}: what follows is an edit");
             assert_eq!(edits[0].revision, 2, "{id:?}");
         });
@@ -175,28 +177,28 @@ fn versions_stored_under_the_former_rules_are_recognized() {
 
 #[test]
 fn a_parser_difference_is_not_an_edit() {
-    story(async {
-        let mut world = World::new(FirstRun::All).await;
+    run_system(async {
+        let mut harness = Harness::new(FirstRun::All).await;
         let list = |status: Status, text: &str, edited: i64| {
             let native = Update { edited_at: Some(at(edited)), ..update("1", status, 1, text) };
             let latest = Update { id: UpdateId::Latest, ..update("", status, 1, text) };
             let other = Incident { status, ..incident("b", vec![latest]) };
             page(1, vec![Incident { status, ..incident("a", vec![native]) }, other])
         };
-        world.poll_by("adobe", 1, list(Status::Update, "", 1)).await;
-        assert_eq!(world.short().len(), 2);
-        world.poll_by("adobe", 2, list(Status::Identified, "A word by its token.", 1)).await;
-        assert_eq!(world.short(), [""; 0], "nobody has written");
-        world.poll_by("adobe", 2, list(Status::Identified, "Another word.", 2)).await;
-        let edits = world.short();
+        harness.poll_by("adobe", 1, list(Status::Update, "", 1)).await;
+        assert_eq!(harness.short().len(), 2);
+        harness.poll_by("adobe", 2, list(Status::Identified, "A word by its token.", 1)).await;
+        assert_eq!(harness.short(), [""; 0], "nobody has written");
+        harness.poll_by("adobe", 2, list(Status::Identified, "Another word.", 2)).await;
+        let edits = harness.short();
         assert_eq!(edits.len(), 2, "{edits:?}");
         assert!(edits.iter().all(|edit| edit.contains(" r2")), "{edits:?}");
-        // What is dated as an edit is one, and what is new is new, whoever reads it.
+        // A dated edit is an edit, and a new update is new, whichever version reads it.
         let mut snapshot = list(Status::Identified, "A third word.", 9);
         snapshot.incidents[0].updates.push(update("2", Status::Monitoring, 8, "Fixed."));
-        world.poll_by("adobe", 3, snapshot).await;
+        harness.poll_by("adobe", 3, snapshot).await;
         assert_eq!(
-            world.short(),
+            harness.short(),
             ["incident a identified r3: A third word.", "incident a monitoring: Fixed."]
         );
     });

@@ -43,7 +43,7 @@ pub struct Draft {
     pub impact: Impact,
     /// The last reported status of the same incident or component.
     pub previous_status: Option<Status>,
-    /// Impact as last told.
+    /// The last reported impact.
     pub previous_impact: Option<Impact>,
     /// What is affected.
     pub components: Vec<Component>,
