@@ -80,12 +80,12 @@ pub(super) fn record(
         anomaly.as_ref().is_some_and(|anomaly| anomaly.streak.foreign >= rematch::ANEW_AFTER)
             && rematch::is_known_page(db, &provider.id, &snapshot.incidents)?;
     if let Some(Anomaly { streak, verdict, reason }) = anomaly.filter(|_| !anew) {
-        let says = store::put_doubt(db, message, &state, streak, &reason)?;
+        let should_log = store::put_doubt(db, message, &state, streak, &reason)?;
         post_commit.anomaly = Some(reason.clone());
         // The poller reports a wrong-tenant response itself: it counts as a failed poll.
         post_commit
             .warnings
-            .extend((says && verdict == Verdict::Stale).then_some(Warning::Anomaly(reason)));
+            .extend((should_log && verdict == Verdict::Stale).then_some(Warning::Anomaly(reason)));
         let open = store::open_items(db, &provider.id)?;
         let window_at = window_at(&open, now);
         let (known, active) = known_now(open, &state, None);

@@ -220,7 +220,7 @@ impl LedgerActor {
             self.offline_since = Some(change.instant());
             return;
         }
-        // After a restart during the outage, only its total length is known.
+        // After a restart during the outage, count from the start of this process.
         let since = self.offline_since.take().unwrap_or(self.begun);
         for watched in self.watched.values_mut() {
             let settings = &watched.provider.settings;

@@ -67,7 +67,7 @@ impl NetworkChange {
     pub(super) fn log(&self) {
         match &self.transition {
             Transition::Offline { seen, .. } => {
-                tracing::warn!(reason = seen, "statuswatch is offline")
+                tracing::warn!(reason = seen, "statuswatch is offline");
             }
             Transition::Online { failing: (failing, all), .. } => {
                 tracing::warn!(
