@@ -1,5 +1,4 @@
-//! Decides what one request is answered with: the document, its validators, and the fault of the
-//! hour.
+//! Decides how a request is answered: the document, its validators, and the active fault.
 
 use bytes::Bytes;
 use chrono::DateTime;
@@ -15,7 +14,7 @@ use super::provider::Provider;
 use super::state::{Opening, State};
 use super::validators::{http_date, is_unchanged, validate};
 
-/// What is answered.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -27,19 +26,19 @@ pub(super) struct Answer {
     pub(super) delay: std::time::Duration,
 }
 
-/// What follows the headers.
+/// The body of an answer.
 #[derive(Debug)]
 pub(super) enum Body {
     /// These bytes.
     Bytes(Bytes),
-    /// So many bytes that say nothing.
+    /// This many filler bytes.
     Filler(u64),
 }
 
-/// How the answer goes over the wire.
+/// How the answer is written to the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WireFault {
-    /// As HTTP wants it.
+    /// According to HTTP.
     Proper,
     /// See [`Fault`] for each of these.
     SlowHeaders(std::time::Duration),
@@ -51,12 +50,12 @@ pub(super) enum WireFault {
     CutAt(usize),
     WrongLength,
     Garbage,
-    /// Reset without an answer.
+    /// Resets the connection without an answer.
     Refuse,
 }
 
 impl Answer {
-    /// A page for people under a status.
+    /// Creates an HTML page with a status.
     pub(super) fn page(status: u16, title: &str) -> Self {
         let mut answer = Self::new(status, Body::Bytes(bodies::page(title)));
         answer.header("Content-Type", "text/html; charset=utf-8");
@@ -81,8 +80,8 @@ impl Answer {
     }
 }
 
-/// The answer of `provider` to a request for `path` below its root; `root` is how its paths begin
-/// on this server.
+/// Returns the answer of `provider` to a request for `path` below its root; `root` is the prefix of
+/// its paths on this server.
 pub(super) fn answer(provider: &Provider, root: &str, path: &str, head: &Head) -> Answer {
     let now = provider.now();
     let mut inner = provider.lock();
@@ -203,7 +202,8 @@ fn decide(
         Fault::Garbage => conduct(WireFault::Garbage),
         Fault::Hang => conduct(WireFault::Hang),
         Fault::Closed => conduct(WireFault::Refuse),
-        // What remains sends the present document, whole or not, whatever the client knows already.
+        // The remaining faults send the present document, complete or not, whatever the client has
+        // cached.
         Fault::SlowHeaders(_)
         | Fault::SlowBody(_)
         | Fault::Reset
@@ -219,7 +219,7 @@ fn decide(
     }
 }
 
-/// The present document, never as a 304, altered by the fault.
+/// Returns the present document, never as a 304, altered by the fault.
 fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time) -> Answer {
     let Some(mut document) = inner.document(path) else {
         return Answer::page(404, "Not Found");
@@ -264,7 +264,7 @@ fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time)
     answer
 }
 
-/// The right answer for `state`, or for the present one.
+/// Returns the correct answer for `state`, or for the present state.
 fn plain(inner: &mut Inner, state: Option<&State>, path: &str, head: &Head, now: Time) -> Answer {
     if inner.html {
         return Answer::page(200, "Welcome");
@@ -290,7 +290,7 @@ fn respond(
     let etag = match &behaviour.etag {
         Etag::Off => None,
         Etag::Weak => Some(format!("W/\"{:016x}\"", validators.hash).into_bytes()),
-        // Strong validators name one representation, so the compressed one has another.
+        // A strong validator identifies one representation, so the compressed one has its own.
         Etag::Strong => Some(
             format!("\"{:016x}{}\"", validators.hash, if compress { "-gzip" } else { "" })
                 .into_bytes(),
@@ -340,7 +340,7 @@ fn accepts_gzip(head: &Head) -> bool {
     })
 }
 
-/// The page of another customer of the same platform.
+/// Returns the page of another customer of the same platform.
 fn stranger(now: Time) -> State {
     let mut state = State::new(
         "osprey-freight",

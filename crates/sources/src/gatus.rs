@@ -1,7 +1,7 @@
 //! Gatus: `/api/v1/endpoints/statuses`, the endpoints with their newest results, oldest first.
 //!
-//! A machine writes it: an endpoint that cannot be read may be the one that is down, so it is an
-//! error and not left out.
+//! The document is generated: an endpoint that cannot be read may be the one that is down, so it is
+//! an error instead of a rejection.
 
 use serde::Deserialize;
 use url::Url;
@@ -55,7 +55,7 @@ impl Source for Gatus {
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let list: List = json(&documents.first, NAME)?;
         if list.is_empty() {
-            // Any list is empty in the same way.
+            // An empty list has no signature.
             return Err(ParseError::NotThis {
                 source_name: NAME,
                 reason: "it lists no endpoint".to_owned(),

@@ -1,4 +1,4 @@
-//! Recognition against a made-up web.
+//! Detection against a simulated web.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -189,7 +189,7 @@ async fn dead_ends_are_told_at_once() {
     let web =
         Web { catch_all: Some("<html><title>Statuspage | Atlassian</title>"), ..Web::default() };
     let error = web.detect("https://acme.statuspage.io/").await.unwrap_err();
-    assert!(error.to_string().contains("nobody has claimed"), "{error}");
+    assert!(error.to_string().contains("is unclaimed"), "{error}");
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn the_feed_a_status_page_names_is_found_and_that_of_a_blog_is_not() {
         .page("https://acme.example/", SHOP)
         .page("https://acme.example/feed", FEED_BODY);
     let error = web.detect("https://acme.example/").await.unwrap_err().to_string();
-    assert!(error.contains("https://acme.example/feed: a feed, but nothing says"), "{error}");
+    assert!(error.contains("https://acme.example/feed: a feed, but nothing indicates"), "{error}");
     assert_eq!(
         web.detect("https://acme.example/feed").await.unwrap().source,
         "feed",

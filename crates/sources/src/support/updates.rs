@@ -1,61 +1,61 @@
-//! [`RawUpdate`], an update as a document has it, and [`in_order`], which orders updates and gives
-//! each its identity.
+//! [`RawUpdate`], an update as it is in a document, and [`order_updates`], which orders updates and
+//! gives each its identity.
 
 use std::collections::{HashMap, HashSet};
 
 use statuswatch_model::event::{Status, Time};
 use statuswatch_model::snapshot::{Update, UpdateId};
 
-/// An update as a platform writes it down.
+/// An update as it is in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawUpdate {
     /// The platform's own id, where it has one.
     pub id: Option<String>,
     /// The status it gives the incident.
     pub status: Status,
-    /// The status that is written in it, see [`Update::stated`].
+    /// The status written in the update itself, see [`Update::stated`].
     pub stated: Status,
-    /// When it was written, which orders updates and identifies those without an id.
+    /// When it was written; orders updates and identifies those without an id.
     pub at: Option<Time>,
-    /// The time shown to people, where it is another one.
+    /// The displayed time, if different.
     pub shown_at: Option<Time>,
-    /// When it was last edited, where the platform says so reliably.
+    /// When it was last edited, if the platform reports that reliably.
     pub edited_at: Option<Time>,
     /// Plain text.
     pub text: String,
 }
 
 impl RawUpdate {
-    /// An update that states `status`, of which no more is known than its time.
+    /// Creates an update that states `status` and has only a time.
     #[must_use]
     pub fn new(status: Status, at: Option<Time>, text: String) -> Self {
         Self { id: None, status, stated: status, at, shown_at: None, edited_at: None, text }
     }
 
-    /// An update that states no status; `status` is concluded from its place in the list, from its
-    /// time, or from what stands beside it.
+    /// Creates an update that states no status; `status` is inferred from its position in the list,
+    /// its time or its context.
     #[must_use]
     pub fn concluded(status: Status, at: Option<Time>, text: String) -> Self {
         Self { stated: Status::Update, ..Self::new(status, at, text) }
     }
 }
 
-/// How a platform lists updates, which decides between those of the same time.
+/// The order in which a platform lists updates; decides between updates of the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The oldest stands first.
+    /// Oldest first.
     OldestFirst,
-    /// The newest stands first.
+    /// Newest first.
     NewestFirst,
-    /// Documents of the platform do both: the first and the last time tell which. Where these are
-    /// equal, the newest stands first, as in most.
+    /// Either order occurs: the first and the last time decide. Where these are equal, newest first
+    /// is assumed.
     MostlyNewestFirst,
-    /// Likewise, but where they are equal, the oldest stands first.
+    /// Either order occurs, and where the first and the last time are equal, oldest first is
+    /// assumed.
     MostlyOldestFirst,
 }
 
-/// The list as it would be with the oldest first: what has the same time stays in the order of the
-/// platform.
+/// Returns the list oldest first; updates of the same time keep the platform's order.
 #[must_use]
 pub fn oldest_first<T>(mut list: Vec<T>, order: Order, at: impl Fn(&T) -> Option<Time>) -> Vec<T> {
     let (first, last) = (list.first().and_then(&at), list.last().and_then(&at));
@@ -71,10 +71,10 @@ pub fn oldest_first<T>(mut list: Vec<T>, order: Order, at: impl Fn(&T) -> Option
     list
 }
 
-/// The updates oldest first: recognised by id, else by time and place among those of the same time,
-/// else by their words.
+/// Returns the updates oldest first, each with its identity: its id, else its time and position
+/// among those of the same time, else its text.
 ///
-/// One without a time stays behind the one it was written after. A second one with the same id is
+/// An update without a time stays after its predecessor. A second update with the same id is
 /// dropped.
 #[must_use]
 pub fn order_updates(list: impl IntoIterator<Item = RawUpdate>, order: Order) -> Vec<Update> {
@@ -106,9 +106,9 @@ pub fn order_updates(list: impl IntoIterator<Item = RawUpdate>, order: Order) ->
     updates
 }
 
-/// For platforms that say when an incident ended and not which update said so: those from then on
-/// are the end of it, whatever they state, and where there is none yet, the end itself is told
-/// without words.
+/// Marks the end of an incident, for platforms that report when an incident ended but not which
+/// update ended it. Updates from that time on get the final status; where there is none yet, an
+/// update without text is added.
 pub fn end_at(list: &mut Vec<RawUpdate>, over: Status, at: Option<Time>) {
     let Some(at) = at else { return };
     let mut told = false;
