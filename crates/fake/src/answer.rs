@@ -20,7 +20,7 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, Vec<u8>)>,
     pub(super) body: Body,
-    pub(super) conduct: WireFault,
+    pub(super) wire_fault: WireFault,
     pub(super) keep_alive: bool,
     pub(super) silent_close: bool,
     pub(super) delay: std::time::Duration,
@@ -68,7 +68,7 @@ impl Answer {
             status,
             headers: Vec::new(),
             body,
-            conduct: WireFault::Proper,
+            wire_fault: WireFault::Proper,
             keep_alive: true,
             silent_close: false,
             delay,
@@ -199,9 +199,9 @@ fn decide(
             }
             plain(inner, Some(&state), path, head, now)
         }
-        Fault::Garbage => conduct(WireFault::Garbage),
-        Fault::Hang => conduct(WireFault::Hang),
-        Fault::Closed => conduct(WireFault::Refuse),
+        Fault::Garbage => wire_fault(WireFault::Garbage),
+        Fault::Hang => wire_fault(WireFault::Hang),
+        Fault::Closed => wire_fault(WireFault::Refuse),
         // The remaining faults send the present document, complete or not, whatever the client has
         // cached.
         Fault::SlowHeaders(_)
@@ -245,13 +245,13 @@ fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time)
     }
     let mut answer = respond(&behaviour, &document, &validators, head);
     match fault {
-        Fault::SlowHeaders(step) => answer.conduct = WireFault::SlowHeaders(*step),
-        Fault::SlowBody(step) => answer.conduct = WireFault::SlowBody(*step),
-        Fault::Reset => answer.conduct = WireFault::Reset,
-        Fault::Truncated => answer.conduct = WireFault::Truncated,
-        Fault::CutChunked => answer.conduct = WireFault::CutChunked,
-        Fault::CutAt(length) => answer.conduct = WireFault::CutAt(*length),
-        Fault::WrongLength => answer.conduct = WireFault::WrongLength,
+        Fault::SlowHeaders(step) => answer.wire_fault = WireFault::SlowHeaders(*step),
+        Fault::SlowBody(step) => answer.wire_fault = WireFault::SlowBody(*step),
+        Fault::Reset => answer.wire_fault = WireFault::Reset,
+        Fault::Truncated => answer.wire_fault = WireFault::Truncated,
+        Fault::CutChunked => answer.wire_fault = WireFault::CutChunked,
+        Fault::CutAt(length) => answer.wire_fault = WireFault::CutAt(*length),
+        Fault::WrongLength => answer.wire_fault = WireFault::WrongLength,
         Fault::BrokenGzip => {
             answer.body = Body::Bytes(bodies::broken_gzip(&document.body));
             answer.header("Content-Encoding", "gzip");
@@ -355,8 +355,8 @@ fn stranger(now: Time) -> State {
     state
 }
 
-fn conduct(conduct: WireFault) -> Answer {
+fn wire_fault(wire_fault: WireFault) -> Answer {
     let mut answer = Answer::new(200, Body::Bytes(Bytes::new()));
-    answer.conduct = conduct;
+    answer.wire_fault = wire_fault;
     answer
 }

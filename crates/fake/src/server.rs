@@ -76,13 +76,19 @@ type Only = Option<Provider>;
 
 impl Server {
     /// Starts one listener for all providers, each under `/<id>/`.
-    #[expect(clippy::unused_async, reason = "its tasks need a runtime, which whoever awaits has")]
+    #[expect(
+        clippy::unused_async,
+        reason = "its tasks need a runtime, which the caller of an async fn has"
+    )]
     pub async fn start(world: World<'_>) -> io::Result<Self> {
         Self::launch(world, false)
     }
 
     /// Starts a listener for each provider, which serves it at the root.
-    #[expect(clippy::unused_async, reason = "its tasks need a runtime, which whoever awaits has")]
+    #[expect(
+        clippy::unused_async,
+        reason = "its tasks need a runtime, which the caller of an async fn has"
+    )]
     pub async fn start_each(world: World<'_>) -> io::Result<Self> {
         Self::launch(world, true)
     }
@@ -294,9 +300,11 @@ async fn converse(
             Some(provider) => answer(provider, &root, path, &head),
             None => Answer::page(404, "Not Found"),
         };
-        let status =
-            (!matches!(answer.conduct, WireFault::Hang | WireFault::Garbage | WireFault::Refuse))
-                .then_some(answer.status);
+        let status = (!matches!(
+            answer.wire_fault,
+            WireFault::Hang | WireFault::Garbage | WireFault::Refuse
+        ))
+        .then_some(answer.status);
         let mut arrival = hub.log.arrived(Request {
             at: Instant::now(),
             wall: provider.map(Provider::now),

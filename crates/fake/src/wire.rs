@@ -51,7 +51,7 @@ impl Wire {
             Self::Plain(stream) => stream.shutdown().await?,
             Self::Tls(stream) => stream.shutdown().await?,
         }
-        self.until_gone().await
+        self.until_disconnected().await
     }
 
     /// Resets the connection.
@@ -67,11 +67,11 @@ impl Wire {
     async fn pause(&mut self, duration: Duration) -> io::Result<()> {
         tokio::select! {
             () = tokio::time::sleep(duration) => Ok(()),
-            gone = self.until_gone() => gone.and(Err(io::ErrorKind::ConnectionAborted.into())),
+            gone = self.until_disconnected() => gone.and(Err(io::ErrorKind::ConnectionAborted.into())),
         }
     }
 
-    async fn until_gone(&mut self) -> io::Result<()> {
+    async fn until_disconnected(&mut self) -> io::Result<()> {
         let mut buffer = BytesMut::new();
         while self.read(&mut buffer).await? > 0 {
             buffer.clear();
@@ -90,7 +90,7 @@ pub(super) async fn write_answer(
     if !answer.delay.is_zero() {
         wire.pause(answer.delay).await?;
     }
-    let after = match answer.conduct {
+    let after = match answer.wire_fault {
         WireFault::Refuse => {
             arrival.release();
             wire.reset();
@@ -154,14 +154,14 @@ pub(super) async fn write_answer(
             After::Over
         }
     };
-    if answer.conduct != WireFault::Hang {
+    if answer.wire_fault != WireFault::Hang {
         arrival.release();
     }
     if after == After::Open && answer.keep_alive && !answer.silent_close {
         return Ok(Some(wire));
     }
-    if answer.conduct == WireFault::Hang {
-        wire.until_gone().await?;
+    if answer.wire_fault == WireFault::Hang {
+        wire.until_disconnected().await?;
     } else {
         wire.finish().await?;
     }

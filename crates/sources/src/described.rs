@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_nobody_knows_is_no_good_news() {
+    fn an_unknown_word_is_never_operational() {
         let snapshot = read(r#"{"data": {"reports": [{"no": 1, "a/b": "x", "state": "wobbling", "severity": "sev9"}]}}"#).unwrap();
         assert_eq!(
             (snapshot.incidents[0].status, snapshot.incidents[0].impact),

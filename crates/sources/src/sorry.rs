@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_name_of_a_link_may_stand_beside_the_newer_one() {
+    fn the_older_name_of_a_link_may_occur_next_to_the_newer_one() {
         let both =
             read(r#"{"id": 1, "url": "https://a.example/n", "link": "https://a.example/o"}"#);
         assert_eq!(both.url.as_deref(), Some("https://a.example/n"));

@@ -1,5 +1,5 @@
-//! The sequences among the real captures that are judged in `sources/sequences.rs` one incident at
-//! a time: here the whole pipeline reads them, and the table of what happened is the same.
+//! The captured sequences that `sources/sequences.rs` checks one incident at a time: here the whole
+//! pipeline reads them, with the same expected events.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::History;
 use crate::sources::fixtures::shared;
 use crate::sources::happened::SEQUENCES;
 
-/// All of them; none where the captures are not at hand.
+/// All histories; empty if the captures are not available.
 pub(super) fn histories() -> Vec<History> {
     let Some(root) = shared() else {
         return Vec::new();
@@ -36,11 +36,11 @@ pub(super) fn histories() -> Vec<History> {
         .collect()
 }
 
-/// Update, revision and status of what was told, by incident: between incidents there is no order
-/// to be held.
+/// Update, revision and status of the reports, by incident: the order between incidents is
+/// undefined.
 type Facts = BTreeMap<String, Vec<(String, u64, String)>>;
 
-/// Holds what was told of these histories against the table of what happened.
+/// Compares the reported events of these histories with the expected ones.
 pub(super) fn judge(events: &[Value], histories: &[History]) {
     for (history, sequence) in histories.iter().zip(SEQUENCES) {
         let mut told = Facts::new();

@@ -1,22 +1,20 @@
-//! What happened in the sequences among the real captures: every event, worked out from the files
-//! by a script of its own, not by this program.
+//! The events in the captured sequences, derived from the files by an independent script.
 
 /// One event: step (from 1), incident, update, revision, status.
-pub(crate) type Told = (usize, &'static str, &'static str, u32, &'static str);
+pub(crate) type Reported = (usize, &'static str, &'static str, u32, &'static str);
 
-/// Successive answers of one address, and what is to be told of them: at the first step the newest
-/// update of what is open (`first_run: active`), then everything that is new, in the order of time
-/// within an incident.
+/// Successive answers of one URL, and the expected reports: at the first step the newest update of
+/// what is open (`first_run: active`), then everything new, ordered by time within an incident.
 pub(crate) struct Sequence {
     pub(crate) source: &'static str,
     pub(crate) url: &'static str,
-    /// Below the folder of captures; `NN` stands for the step.
+    /// Path below the folder of captures; `NN` is the step.
     pub(crate) files: &'static str,
     pub(crate) steps: usize,
-    pub(crate) told: &'static [Told],
+    pub(crate) told: &'static [Reported],
 }
 
-/// All of them.
+/// All sequences.
 pub(crate) const SEQUENCES: &[Sequence] = &[
     Sequence {
         source: "slack",

@@ -1,4 +1,4 @@
-//! The sequences among the captures, read one after the other and compared as the ledger does it.
+//! Parses the captured sequences in order and compares them as the ledger does.
 
 use std::collections::HashMap;
 use std::fs;
@@ -29,7 +29,7 @@ fn read(root: &Path, sequence: &Sequence, step: usize) -> Snapshot {
 }
 
 #[test]
-fn sequences_give_exactly_what_happened() {
+fn sequences_yield_exactly_the_expected_events() {
     let Some(root) = shared() else { return };
     let now: Time = parse_time("2026-11-01T00:00:00Z").unwrap();
     for sequence in SEQUENCES {
@@ -68,7 +68,7 @@ fn sequences_give_exactly_what_happened() {
                     ((*id).to_owned(), (*update).to_owned(), *revision, (*status).to_owned())
                 })
                 .collect();
-            // Between incidents there is no order to be held.
+            // The order between incidents is undefined.
             expected.sort_by(|a, b| a.0.cmp(&b.0));
             told.sort_by(|a, b| a.0.cmp(&b.0));
             assert_eq!(told, expected, "{} step {step}", sequence.files);
@@ -76,9 +76,9 @@ fn sequences_give_exactly_what_happened() {
     }
 }
 
-/// What the notes beside the captures say of single files.
+/// The contents of single captures according to their notes.
 #[test]
-fn single_captures_say_what_they_hold() {
+fn single_captures_are_read_as_noted() {
     let Some(root) = shared() else { return };
     let one = |source: &'static str, url: &'static str, files: &'static str| {
         read(&root, &Sequence { source, url, files, steps: 1, told: &[] }, 1)
@@ -187,7 +187,7 @@ fn single_captures_say_what_they_hold() {
 }
 
 #[test]
-fn slack_tells_the_end_in_its_history() {
+fn slack_has_the_end_in_its_history() {
     let Some(root) = shared() else { return };
     let document = |file: &str, url: &str| {
         Document::new(

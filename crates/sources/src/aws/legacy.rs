@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_readable_time_keeps_its_words() {
+    fn entries_without_a_readable_time_are_identified_by_text() {
         let read = entries(&entry("some time"), parse_time("2020-12-31T08:05:00Z"));
         assert_eq!((read[0].at, read[0].text.as_str()), (None, "Text."));
         assert_eq!(entries("Plain text.", None)[0].text, "Plain text.");

@@ -44,7 +44,7 @@ const MAX_NAME: usize = 300;
 pub(super) struct Aws;
 
 #[derive(Debug, Deserialize)]
-struct Mark {
+struct Arn {
     arn: String,
     #[serde(rename = "event_log")]
     _log: List,
@@ -113,7 +113,7 @@ impl Source for Aws {
         }
         let list = sniff::<List>(document)?;
         let known = match list.first() {
-            Some(first) => lenient::read::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws"),
+            Some(first) => lenient::read::<Arn>(first.get()).ok()?.arn.starts_with("arn:aws"),
             None => is_quiet(document) && document.url.path().ends_with(PATH),
         };
         known.then(|| "the document is a list of events as AWS has it".to_owned())
@@ -181,7 +181,7 @@ fn ended(
     for raw in services.values().flatten() {
         // A year of events is long: events that were not requested are neither decoded nor
         // rejected.
-        let Ok(Mark { arn, .. }) = lenient::read::<Mark>(raw.get()) else {
+        let Ok(Arn { arn, .. }) = lenient::read::<Arn>(raw.get()) else {
             continue;
         };
         if !asked.contains(arn.as_str()) || listed.contains(&Id(arn.clone())) || !found.insert(arn)

@@ -64,7 +64,7 @@ mod tests {
     use crate::support::fold::fold;
 
     #[test]
-    fn texts_fall_into_numbers_words_and_signs() {
+    fn texts_are_split_into_numbers_words_and_symbols() {
         let text = fold("２０２６年10月24日（土） À 8H28 −05:00 Août");
         let read: Vec<&str> = tokens(&text).iter().map(|token| token.text).collect();
         assert_eq!(

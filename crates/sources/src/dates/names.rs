@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_means_something_and_no_word_two_things() {
+    fn every_row_has_a_meaning_and_no_word_has_two() {
         let mut seen = HashSet::new();
         for line in DATA.lines().filter(|line| !line.starts_with('#')) {
             let columns: Vec<&str> = line.split('\t').collect();

@@ -216,7 +216,7 @@ fn local_times_are_in_the_zone_that_is_stated_or_configured() {
 }
 
 #[test]
-fn the_other_dates_of_a_document_tell_day_and_month_apart() {
+fn other_dates_of_a_document_resolve_day_and_month() {
     let all = |texts: &[&str]| {
         let (times, unread) = within(Zone::UTC, || {
             texts.iter().map(|text| read(text).map(format_time)).collect::<Vec<_>>()

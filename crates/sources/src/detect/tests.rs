@@ -146,7 +146,7 @@ fn every_place_is_within_the_requests_allowed() {
 }
 
 #[tokio::test]
-async fn marks_alone_do_not_count() {
+async fn a_signature_alone_does_not_count() {
     let broken = SUMMARY.replace("\"incidents\": []", "\"incidents\": [{}]");
     let web = Web::default().page("https://acme.example/api/v2/summary.json", &broken);
     let error = web.detect("https://acme.example/").await.unwrap_err().to_string();
@@ -179,7 +179,7 @@ async fn a_guess_that_leads_to_another_site_does_not_count_and_a_page_that_moved
 }
 
 #[tokio::test]
-async fn dead_ends_are_told_at_once() {
+async fn dead_ends_are_reported_immediately() {
     let inactive = "<html><title>Acme Status - Page Inactive</title>";
     let web = Web { catch_all: Some(inactive), ..Web::default() };
     let error = web.detect("https://acme.statuspage.io/").await.unwrap_err();
@@ -193,7 +193,7 @@ async fn dead_ends_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn what_failed_is_told_in_one_clean_line_each() {
+async fn each_failure_is_reported_on_one_line() {
     let web = Web { catch_all: Some("<html><title>a\u{1b}[31m\nb</title>"), ..Web::default() };
     let error = web.detect("https://acme.example/").await.unwrap_err();
     assert!(error.tried.iter().all(|(_, answer)| !answer.contains(['\n', '\u{1b}'])), "{error}");

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::marks::{Mark, Marks};
+use super::metadata::{Field, ItemMetadata};
 use super::read::{Feed, Item, TITLE, escape};
 use crate::support::{List, lenient};
 use crate::{Limits, ParseError, dates};
@@ -111,18 +111,18 @@ fn item(json: JsonItem) -> Item {
         body,
         published: json.date_published.as_deref().and_then(dates::read),
         updated: json.date_modified.as_deref().and_then(dates::read),
-        marks: sniff(json.tags.as_deref()),
+        metadata: metadata(json.tags.as_deref()),
     }
 }
 
 /// Tags are equivalent to categories; anything but a list of strings is ignored.
-fn sniff(tags: Option<&RawValue>) -> Marks {
+fn metadata(tags: Option<&RawValue>) -> ItemMetadata {
     let tags: Vec<String> = tags.and_then(|raw| lenient::read(raw.get()).ok()).unwrap_or_default();
-    let mut marks = Marks::default();
+    let mut metadata = ItemMetadata::default();
     for tag in &tags {
-        marks.add(Mark::Label, tag);
+        metadata.add(Field::Label, tag);
     }
-    marks
+    metadata
 }
 
 /// Returns an id as written: numbers keep all digits; `null`, lists and objects become empty.

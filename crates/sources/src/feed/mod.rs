@@ -11,8 +11,9 @@ pub(super) mod growing;
 mod identity;
 mod json;
 mod latest;
-mod marks;
+
 mod markup;
+mod metadata;
 pub(super) mod read;
 mod titles;
 mod vocabulary;
@@ -215,7 +216,7 @@ fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident>
     let kind = if is_maintenance { Kind::Maintenance } else { Kind::Incident };
     let (scheduled_for, scheduled_until) =
         if is_maintenance { growing::window(newest) } else { (None, None) };
-    let scheduled_until = scheduled_until.or(newest.marks.ended.filter(|_| is_maintenance));
+    let scheduled_until = scheduled_until.or(newest.metadata.ended.filter(|_| is_maintenance));
     let title = if newest.title.is_empty() {
         updates.last().map(|update| one_line(&update.text, read::TITLE)).unwrap_or_default()
     } else {
@@ -264,7 +265,7 @@ fn update(item: &Item, made: Option<Time>, components: &mut Vec<Component>) -> U
         let written = titles::status(&item.title)
             .or_else(|| vocabulary::leading(&text))
             .or_else(|| sentence(&text).and_then(titles::status));
-        (item.marks.judge(written, made).unwrap_or(Status::Update), text)
+        (item.metadata.judge(written, made).unwrap_or(Status::Update), text)
     };
     let published_at = date(item);
     Update { id: UpdateId::Latest, status, stated: status, published_at, edited_at: None, text }

@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 use feed_rs::model::{Entry, FeedType, Link, Text};
 use feed_rs::parser;
 
-use super::marks::Marks;
+use super::metadata::ItemMetadata;
 use super::{markup, xml};
 use crate::{Limits, ParseError, dates};
 use statuswatch_model::document::{Document, Shape};
@@ -46,7 +46,7 @@ pub(crate) struct Item {
     pub(crate) published: Option<Time>,
     pub(crate) updated: Option<Time>,
     /// Status metadata in addition to title and text.
-    pub(crate) marks: Marks,
+    pub(crate) metadata: ItemMetadata,
 }
 
 /// Parses a document of any feed format.
@@ -103,10 +103,10 @@ fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
     }
     let is_rss = parsed.feed_type != FeedType::Atom;
     // After a lost item, metadata can no longer be matched to items.
-    let mut marks = if lost == 0 { prepared.marks } else { Vec::new() }.into_iter();
+    let mut metadata = if lost == 0 { prepared.metadata } else { Vec::new() }.into_iter();
     let items = parsed.entries.into_iter().map(|entry| {
-        let marks = marks.next().unwrap_or_default();
-        Item { marks, ..item(entry, is_rss, document) }
+        let metadata = metadata.next().unwrap_or_default();
+        Item { metadata, ..item(entry, is_rss, document) }
     });
     Ok(Feed {
         title: title(parsed.title.as_ref()),
@@ -133,7 +133,7 @@ fn item(entry: Entry, is_rss: bool, document: &Document) -> Item {
         body: if kind == "text/plain" && !is_rss { escape(&body) } else { body },
         published: entry.published,
         updated: entry.updated,
-        marks: Marks::default(),
+        metadata: ItemMetadata::default(),
     }
 }
 

@@ -6,8 +6,8 @@
 use memchr::memmem;
 
 use super::escape::escape;
-use super::marks::{Marks, Reader};
 use super::markup::{Root, local, prolog, root, tag};
+use super::metadata::{ItemMetadata, Reader};
 use crate::ParseError;
 use statuswatch_model::text::one_line;
 
@@ -33,7 +33,7 @@ pub(super) struct Prepared {
     /// The number of items or entries.
     pub(super) items: usize,
     /// The status metadata of each item.
-    pub(super) marks: Vec<Marks>,
+    pub(super) metadata: Vec<ItemMetadata>,
 }
 
 /// Checks and repairs a document.
@@ -50,7 +50,7 @@ pub(super) fn prepare(text: &str, max_items: usize) -> Result<Prepared, ParseErr
         namespaces: 0,
         hidden: None,
         channel: false,
-        marks: Reader::default(),
+        metadata: Reader::default(),
     }
     .run()
 }
@@ -74,7 +74,7 @@ struct Pass<'a> {
     hidden: Option<usize>,
     /// Whether the channel of an RSS document has started.
     channel: bool,
-    marks: Reader,
+    metadata: Reader,
 }
 
 impl<'a> Pass<'a> {
@@ -111,11 +111,11 @@ impl<'a> Pass<'a> {
     }
 
     fn prepared(self) -> Prepared {
-        Prepared { xml: self.out, items: self.items, marks: self.marks.into_marks() }
+        Prepared { xml: self.out, items: self.items, metadata: self.metadata.into_metadata() }
     }
 
     fn characters(&mut self, text: &str) {
-        self.marks.text(text, true);
+        self.metadata.text(text, true);
         if self.hidden.is_none() && !self.open.is_empty() {
             escape(text, &mut self.out);
         }
@@ -129,7 +129,7 @@ impl<'a> Pass<'a> {
         let end = memmem::find(cdata.as_bytes(), b"]]>")
             .ok_or_else(|| malformed("a CDATA section is not closed"))?;
         let (inner, after) = cdata.split_at(end);
-        self.marks.text(inner, false);
+        self.metadata.text(inner, false);
         if self.hidden.is_none() && !self.open.is_empty() {
             self.out.push_str("<![CDATA[");
             self.out.push_str(inner);
@@ -150,11 +150,11 @@ impl<'a> Pass<'a> {
             return Err(malformed(&format!("more than {MAX_DEPTH} nested elements")));
         }
         if self.open.last().is_some_and(|open| is_item(self.root, open.name)) {
-            self.marks.begin(local(name), attributes, empty, self.open.len());
+            self.metadata.begin(local(name), attributes, empty, self.open.len());
         }
         if is_item(self.root, name) {
             self.items += 1;
-            self.marks.item();
+            self.metadata.item();
             if self.items > self.max_items {
                 let needle: &[u8] = if self.root == Root::Atom { b"<entry" } else { b"<item" };
                 let count = memmem::find_iter(self.text.as_bytes(), needle).count().max(self.items);
@@ -287,7 +287,7 @@ impl<'a> Pass<'a> {
             )));
         }
         self.namespaces -= open.namespaces;
-        self.marks.end(self.open.len());
+        self.metadata.end(self.open.len());
         if let Some(depth) = self.hidden {
             if self.open.len() == depth {
                 self.hidden = None;

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_found_by_its_key_and_its_marks_and_never_within_a_text() {
+    fn a_value_is_found_by_its_key_and_signature_and_never_within_a_text() {
         let payload = r#"1:{"text":"\"data\":{\"id\":1}","data":{"id":2},"b":{"data":{"id":3}}}"#;
         let third = |value: &Value| value["id"] == 3;
         assert_eq!(find(payload, "data", third).unwrap()["id"], 3);

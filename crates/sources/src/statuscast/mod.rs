@@ -160,7 +160,7 @@ fn incident(row: Row) -> Incident {
     let (kind, impact) = nature(&row.incident_type);
     let new = Incident::new(kind, row.id.0, name(&row.title));
     Incident {
-        status: standing(&row.status, kind).unwrap_or(if kind == Kind::Maintenance {
+        status: status(&row.status, kind).unwrap_or(if kind == Kind::Maintenance {
             new.status
         } else {
             Status::Investigating
@@ -190,7 +190,7 @@ fn nature(word: &str) -> (Kind, Impact) {
 }
 
 /// Maps the status of an incident or update; `None` for a word that only says it is open.
-fn standing(word: &str, kind: Kind) -> Option<Status> {
+fn status(word: &str, kind: Kind) -> Option<Status> {
     let (over, begun) = match kind {
         Kind::Maintenance => (Status::Completed, Some(Status::InProgress)),
         _ => (Status::Resolved, None),

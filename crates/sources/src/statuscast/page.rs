@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{NAME, nature, standing};
+use super::{NAME, nature, status};
 use crate::support::{Order, RawUpdate, bases, fields, html, html_title, name, order_updates};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
@@ -122,7 +122,7 @@ fn incident(row: &str, home: Option<&url::Url>) -> Option<Incident> {
         );
     let window = kind == Kind::Maintenance;
     let new = Incident::new(kind, id, name(&title));
-    let stated = standing(status_word, kind);
+    let stated = status(status_word, kind);
     let open = if window { new.status } else { Status::Investigating };
     Some(Incident {
         status: stated.unwrap_or(open),
@@ -155,7 +155,7 @@ fn updates(stories: &str, kind: Kind) -> Vec<Update> {
         };
         let word = word.trim().trim_matches(['[', ']']);
         RawUpdate::new(
-            standing(word, kind).unwrap_or(Status::Update),
+            status(word, kind).unwrap_or(Status::Update),
             at,
             html_to_text(whole_tags(body)),
         )

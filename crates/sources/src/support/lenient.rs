@@ -354,7 +354,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_stands_twice_is_read_as_what_stands_last(value in object()) {
+        fn of_duplicate_keys_the_last_counts(value in object()) {
             let text = twice(&value);
             let rewritten = rewritten(&text).unwrap_or(text);
             prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&rewritten).unwrap(), value);

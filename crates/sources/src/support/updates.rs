@@ -111,13 +111,13 @@ pub fn order_updates(list: impl IntoIterator<Item = RawUpdate>, order: Order) ->
 /// update without text is added.
 pub fn end_at(list: &mut Vec<RawUpdate>, over: Status, at: Option<Time>) {
     let Some(at) = at else { return };
-    let mut told = false;
+    let mut identities = false;
     for written in list.iter_mut().filter(|written| written.at.is_some_and(|written| written >= at))
     {
         written.status = over;
-        told = true;
+        identities = true;
     }
-    if !told {
+    if !identities {
         list.push(RawUpdate::new(over, Some(at), String::new()));
     }
 }
@@ -138,12 +138,12 @@ mod tests {
         RawUpdate { id: Some(id.to_owned()), ..one(seconds, text) }
     }
 
-    fn told(updates: Vec<Update>) -> Vec<(UpdateId, String)> {
+    fn identities(updates: Vec<Update>) -> Vec<(UpdateId, String)> {
         updates.into_iter().map(|update| (update.id, update.text)).collect()
     }
 
     #[test]
-    fn an_update_is_recognised_by_id_else_by_time_and_place_else_by_its_words() {
+    fn an_update_is_identified_by_id_else_by_time_and_position_else_by_text() {
         let list = [
             one(None, "a"),
             native("b", Some(5), "b"),
@@ -160,7 +160,7 @@ mod tests {
             (UpdateId::Content, "e"),
         ];
         assert_eq!(
-            told(order_updates(list, Order::OldestFirst)),
+            identities(order_updates(list, Order::OldestFirst)),
             expected.map(|(id, text)| (id, text.to_owned()))
         );
     }
@@ -174,18 +174,18 @@ mod tests {
             one(None, "d"),
             one(Some(3), "e"),
         ];
-        let oldest_first = told(order_updates(list.clone(), Order::OldestFirst));
+        let oldest_first = identities(order_updates(list.clone(), Order::OldestFirst));
         assert_eq!(
             oldest_first.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
             ["a", "b", "c", "d", "e"]
         );
-        assert_eq!(told(order_updates(list.clone(), Order::MostlyNewestFirst)), oldest_first);
+        assert_eq!(identities(order_updates(list.clone(), Order::MostlyNewestFirst)), oldest_first);
         let ids: Vec<UpdateId> = oldest_first.into_iter().map(|(id, _)| id).collect();
         let timed = |seconds, place| UpdateId::Timed(at(seconds), place);
         assert_eq!(ids, [timed(1, 0), timed(2, 0), timed(2, 1), UpdateId::Content, timed(3, 0)]);
         let reversed = [one(Some(3), "e"), one(Some(2), "c"), one(Some(2), "b"), one(Some(1), "a")];
         for order in [Order::NewestFirst, Order::MostlyNewestFirst, Order::MostlyOldestFirst] {
-            let read = told(order_updates(reversed.clone(), order));
+            let read = identities(order_updates(reversed.clone(), order));
             assert_eq!(
                 read.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
                 ["a", "b", "c", "e"]
@@ -206,7 +206,7 @@ mod tests {
             (Order::NewestFirst, ["b", "a"]),
             (Order::MostlyNewestFirst, ["b", "a"]),
         ] {
-            let read = told(order_updates(list.clone(), order));
+            let read = identities(order_updates(list.clone(), order));
             assert_eq!(read.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), expected);
         }
     }
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn without_times_the_order_of_the_document_is_kept() {
-        let read = told(order_updates([one(None, "b"), one(None, "a")], Order::NewestFirst));
+        let read = identities(order_updates([one(None, "b"), one(None, "a")], Order::NewestFirst));
         assert_eq!(
             read,
             [(UpdateId::Content, "a".to_owned()), (UpdateId::Content, "b".to_owned())]
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_told_once_whether_or_not_an_update_tells_it() {
+    fn an_end_is_reported_once_whether_or_not_an_update_states_it() {
         let end = Some(at(9));
         let mut list = vec![RawUpdate { status: Status::Investigating, ..one(Some(1), "a") }];
         end_at(&mut list, Status::Resolved, end);

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_words_mean_themselves() {
+    fn the_words_of_the_model_map_to_themselves() {
         for (word, value) in STATUS.iter().take(10) {
             assert_eq!(value.as_str(), *word);
         }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn spelling_does_not_matter_and_an_unknown_word_is_never_good_news() {
+    fn spelling_is_ignored_and_an_unknown_word_is_never_operational() {
         assert_eq!(status("In progress"), Status::InProgress);
         assert_eq!(status("IN-PROGRESS"), Status::InProgress);
         assert_eq!(component("full_outage"), ComponentStatus::MajorOutage);

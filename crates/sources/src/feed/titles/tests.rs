@@ -4,7 +4,7 @@ use super::*;
 
 /// Every position, with the punctuation that people use.
 #[test]
-fn a_status_is_found_wherever_it_stands() {
+fn a_status_is_found_in_any_position() {
     use Status::{
         Completed, Identified, InProgress, Investigating, Monitoring, Postmortem, Resolved,
         Scheduled, Withdrawn,
@@ -114,7 +114,7 @@ fn a_status_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn a_word_of_a_sentence_is_no_status() {
+fn a_word_of_a_sentence_is_not_a_status() {
     for title in [
         "",
         "Ferry late",

@@ -17,7 +17,7 @@ const MAX_TEXT: usize = 400;
 
 /// The metadata of one item, in addition to its title and text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Marks {
+pub(crate) struct ItemMetadata {
     /// Categories and status words, as plain text.
     labels: Vec<String>,
     /// When it ended, or is to end.
@@ -26,14 +26,14 @@ pub(crate) struct Marks {
 
 /// The meaning of an element in an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum Field {
     /// A category or a status word.
     Label,
     /// The end time.
     End,
 }
 
-impl Mark {
+impl Field {
     /// Returns the meaning of the element with this local name.
     pub(super) fn of(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
@@ -51,29 +51,29 @@ impl Mark {
 /// Collects the metadata of all items in the one pass over a document.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    marks: Vec<Marks>,
+    metadata: Vec<ItemMetadata>,
     /// The current element: its meaning, its depth, and its text so far.
-    open: Option<(Mark, usize, String)>,
+    open: Option<(Field, usize, String)>,
 }
 
 impl Reader {
     /// Starts an item.
     pub(super) fn item(&mut self) {
-        self.marks.push(Marks::default());
+        self.metadata.push(ItemMetadata::default());
     }
 
     /// Starts an element in an item, at `depth`. Atom puts the value in an attribute.
     pub(super) fn begin(&mut self, name: &str, attributes: &str, empty: bool, depth: usize) {
-        let Some(mark) = Mark::of(name).filter(|_| self.open.is_none()) else {
+        let Some(field) = Field::of(name).filter(|_| self.open.is_none()) else {
             return;
         };
         let term = attributes
             .split_once("term=")
             .and_then(|(_, rest)| rest.split(['"', '\'']).nth(1))
-            .filter(|_| mark == Mark::Label);
-        match (term, self.marks.last_mut()) {
-            (Some(term), Some(marks)) => marks.add(mark, &decode_entities(term)),
-            _ if !empty => self.open = Some((mark, depth, String::new())),
+            .filter(|_| field == Field::Label);
+        match (term, self.metadata.last_mut()) {
+            (Some(term), Some(metadata)) => metadata.add(field, &decode_entities(term)),
+            _ if !empty => self.open = Some((field, depth, String::new())),
             _ => {}
         }
     }
@@ -91,25 +91,25 @@ impl Reader {
     /// Ends the element at `depth`.
     pub(super) fn end(&mut self, depth: usize) {
         let ended = self.open.take_if(|(_, at, _)| *at == depth);
-        if let (Some((mark, _, text)), Some(marks)) = (ended, self.marks.last_mut()) {
-            marks.add(mark, &text);
+        if let (Some((field, _, text)), Some(metadata)) = (ended, self.metadata.last_mut()) {
+            metadata.add(field, &text);
         }
     }
 
     /// Returns the metadata of each item, in document order.
-    pub(super) fn into_marks(self) -> Vec<Marks> {
-        self.marks
+    pub(super) fn into_metadata(self) -> Vec<ItemMetadata> {
+        self.metadata
     }
 }
 
-impl Marks {
+impl ItemMetadata {
     /// Records the value of an element.
-    pub(super) fn add(&mut self, mark: Mark, text: &str) {
+    pub(super) fn add(&mut self, field: Field, text: &str) {
         let text = one_line(text, LONGEST);
-        match mark {
-            Mark::Label if self.labels.len() < KEPT && !text.is_empty() => self.labels.push(text),
-            Mark::Label => {}
-            Mark::End => self.ended = self.ended.or_else(|| dates::read(&text)),
+        match field {
+            Field::Label if self.labels.len() < KEPT && !text.is_empty() => self.labels.push(text),
+            Field::Label => {}
+            Field::End => self.ended = self.ended.or_else(|| dates::read(&text)),
         }
     }
 
