@@ -34,7 +34,7 @@ struct History {
     /// Only lines with this prefix are compared; the others are too many to list.
     only: &'static str,
     /// The expected events: a prefix of each line, see [`line`].
-    told: Vec<String>,
+    expected: Vec<String>,
 }
 
 impl History {
@@ -74,20 +74,20 @@ async fn the_pages_of_the_captures_tell_what_happened() {
 fn compare(events: &[Value], histories: &[History]) {
     let mut wrong = String::new();
     for history in histories {
-        let told: Vec<String> =
-            told(events, history).filter(|line| line.starts_with(history.only)).collect();
-        let same = told.len() == history.told.len()
-            && told
+        let reported: Vec<String> =
+            reported(events, history).filter(|line| line.starts_with(history.only)).collect();
+        let same = reported.len() == history.expected.len()
+            && reported
                 .iter()
-                .zip(&history.told)
-                .all(|(told, wanted)| told.starts_with(wanted.as_str()));
+                .zip(&history.expected)
+                .all(|(reported, wanted)| reported.starts_with(wanted.as_str()));
         if !same {
             writeln!(
                 wrong,
                 "== {}\nhappened:\n  {}\ntold:\n  {}",
                 history.name,
-                history.told.join("\n  "),
-                told.join("\n  ")
+                history.expected.join("\n  "),
+                reported.join("\n  ")
             )
             .unwrap();
         }
@@ -96,7 +96,7 @@ fn compare(events: &[Value], histories: &[History]) {
 }
 
 /// Returns the reported events of a history, one line each.
-fn told<'a>(events: &'a [Value], history: &'a History) -> impl Iterator<Item = String> + 'a {
+fn reported<'a>(events: &'a [Value], history: &'a History) -> impl Iterator<Item = String> + 'a {
     events.iter().filter(|event| event["provider"] == history.name).map(line)
 }
 

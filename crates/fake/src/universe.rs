@@ -102,7 +102,7 @@ pub struct Publication {
 pub struct Published {
     list: Arc<Mutex<Vec<Publication>>>,
     /// Provider and native id of incidents that can no longer be read.
-    gone: Arc<Mutex<HashSet<(String, String)>>>,
+    unreadable: Arc<Mutex<HashSet<(String, String)>>>,
 }
 
 impl Published {
@@ -116,11 +116,12 @@ impl Published {
     /// reported in the end.
     #[must_use]
     pub fn owed(&self) -> Vec<Publication> {
-        let (list, gone) = (self.lock(), self.gone.lock().unwrap_or_else(PoisonError::into_inner));
+        let (list, unreadable) =
+            (self.lock(), self.unreadable.lock().unwrap_or_else(PoisonError::into_inner));
         let is_gone = |one: &Publication| {
             one.incident_id
                 .as_ref()
-                .is_some_and(|id| gone.contains(&(one.provider.clone(), id.clone())))
+                .is_some_and(|id| unreadable.contains(&(one.provider.clone(), id.clone())))
         };
         let key = |one: &Publication| one.update.map(|update| (one.provider.clone(), update));
         let last: HashMap<_, _> =
@@ -132,8 +133,8 @@ impl Published {
 
     /// Records that an incident is over on a platform that does not keep it.
     fn forget(&self, provider: &Provider, incident: u64) {
-        let gone = (provider.id().to_owned(), provider.incident_id(incident));
-        self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(gone);
+        let unreadable = (provider.id().to_owned(), provider.incident_id(incident));
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).insert(unreadable);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Publication>> {

@@ -67,7 +67,7 @@ impl Wire {
     async fn pause(&mut self, duration: Duration) -> io::Result<()> {
         tokio::select! {
             () = tokio::time::sleep(duration) => Ok(()),
-            gone = self.until_disconnected() => gone.and(Err(io::ErrorKind::ConnectionAborted.into())),
+            ended = self.until_disconnected() => ended.and(Err(io::ErrorKind::ConnectionAborted.into())),
         }
     }
 

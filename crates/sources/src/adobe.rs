@@ -307,11 +307,11 @@ fn title<'a>(
     messages: &Messages,
     components: &[Component],
 ) -> String {
-    let told = entries
+    let titled = entries
         .map(|(key, entry)| (fields::moment_of(key), messages.text(&entry.title_token)))
         .filter(|(_, title)| !title.is_empty())
         .max_by_key(|(at, _)| *at);
-    if let Some((_, title)) = told {
+    if let Some((_, title)) = titled {
         return one_line(&title, MAX_NAME);
     }
     let named: Vec<&str> =

@@ -193,21 +193,21 @@ fn incident(id: String, issue: &Issue, snapshot: &Snapshot) -> Incident {
 
 /// Merges the feed: texts, and issues that are over.
 fn join_feed(issues: &mut BTreeMap<String, Incident>, feed: &Snapshot) {
-    for told in &feed.incidents {
-        let Some(id) = told.url.as_deref().and_then(identity) else {
+    for past in &feed.incidents {
+        let Some(id) = past.url.as_deref().and_then(identity) else {
             continue;
         };
-        let Some(last) = told.updates.last() else {
+        let Some(last) = past.updates.last() else {
             continue;
         };
-        let over = told.title.starts_with(RESOLVED);
+        let over = past.title.starts_with(RESOLVED);
         if let Some(known) = issues.get_mut(&id) {
             known.updates = updates(last, known.status, false);
         } else if over {
-            let title = told.title.trim_start_matches(RESOLVED).trim_start();
+            let title = past.title.trim_start_matches(RESOLVED).trim_start();
             let mut incident = Incident::new(Kind::Incident, id.clone(), title);
             incident.status = Status::Resolved;
-            incident.url.clone_from(&told.url);
+            incident.url.clone_from(&past.url);
             incident.started_at = last.published_at;
             incident.updates = updates(last, Status::Investigating, true);
             issues.insert(id, incident);

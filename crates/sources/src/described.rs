@@ -277,11 +277,11 @@ mod tests {
                 read_with(map, &format!(r#"{{"data": {{"reports": [{items}]}}}}"#)).unwrap();
             (snapshot.coverage.incidents, snapshot.coverage.maintenances, snapshot.impact())
         };
-        let (open, nobody) =
+        let (open, without_id) =
             (r#"{"no": 1, "a/b": "x", "state": "Ongoing", "severity": "sev1"}"#, r#"{"a/b": "y"}"#);
         assert_eq!(listing(true, open), (Listing::Whole, Listing::Whole, Impact::Critical));
         assert_eq!(listing(true, ""), (Listing::Whole, Listing::Whole, Impact::None));
-        assert_eq!(listing(true, &format!("{open}, {nobody}")).0, Listing::Unknown);
+        assert_eq!(listing(true, &format!("{open}, {without_id}")).0, Listing::Unknown);
         assert_eq!(listing(false, ""), (Listing::Unknown, Listing::Unknown, Impact::Unknown));
     }
 

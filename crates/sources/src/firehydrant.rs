@@ -211,7 +211,7 @@ fn incident(
         entries.into_iter().filter_map(|entry| update(kind, entry)),
         Order::NewestFirst,
     );
-    let told = incident
+    let stated = incident
         .updates
         .iter()
         .rev()
@@ -220,8 +220,8 @@ fn incident(
     incident.status = match (kind, wire.timestamps.resolved) {
         (Kind::Maintenance, Some(_)) => Status::Completed,
         (_, Some(_)) => Status::Resolved,
-        (Kind::Maintenance, None) => told.unwrap_or(Status::InProgress),
-        (_, None) => told.filter(|status| !status.is_over()).unwrap_or(Status::Investigating),
+        (Kind::Maintenance, None) => stated.unwrap_or(Status::InProgress),
+        (_, None) => stated.filter(|status| !status.is_over()).unwrap_or(Status::Investigating),
     };
     Ok(incident)
 }

@@ -80,11 +80,11 @@ impl Source for Gatus {
             },
             ..Snapshot::default()
         };
-        for (component, beats) in read {
+        for (component, results) in read {
             snapshot.incidents.extend(outage(
                 component.id.as_deref().unwrap_or_default(),
                 &component,
-                &beats,
+                &results,
             ));
             snapshot.components.push(component);
         }
@@ -100,10 +100,10 @@ fn read(endpoint: Endpoint) -> (Component, Vec<Sample>) {
     };
     let group = one_line(&endpoint.group, MAX_NAME);
     let group = (!group.is_empty()).then_some(group);
-    let beats = endpoint
+    let results = endpoint
         .results
         .iter()
         .map(|one| Sample { at: one.timestamp, up: Some(one.success) })
         .collect();
-    (component(Some(endpoint.key.0), one_line(&endpoint.name, MAX_NAME), group, state), beats)
+    (component(Some(endpoint.key.0), one_line(&endpoint.name, MAX_NAME), group, state), results)
 }

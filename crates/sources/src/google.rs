@@ -35,7 +35,7 @@ pub(super) struct Google;
 
 /// Fields that every incident of every schema has.
 #[derive(Debug, Deserialize)]
-struct Mark {
+struct Signature {
     #[serde(rename = "number")]
     _number: Id,
     #[serde(rename = "begin")]
@@ -118,7 +118,7 @@ impl Source for Google {
 
     fn detect(&self, document: &Document) -> Option<String> {
         let list = sniff::<List>(document)?;
-        lenient::read::<Mark>(list.first()?.get()).ok()?;
+        lenient::read::<Signature>(list.first()?.get()).ok()?;
         Some("the document is a list of incidents as Google's dashboards have it".to_owned())
     }
 

@@ -323,17 +323,17 @@ fn components(items: &mut Items, document: &Document) -> Result<Vec<Component>, 
 /// Merges the feed: updates of what is open, and what is over. What only the feed calls open is not
 /// open any more; the next feed shows how it ended.
 fn join_feed(incidents: &mut Vec<Incident>, feed: &Snapshot) {
-    for told in &feed.incidents {
-        let Some(id) = told.url.as_deref().and_then(last_part).or_else(|| last_part(&told.id))
+    for past in &feed.incidents {
+        let Some(id) = past.url.as_deref().and_then(last_part).or_else(|| last_part(&past.id))
         else {
             continue;
         };
         if let Some(known) = incidents.iter_mut().find(|incident| incident.id == id) {
             if known.updates.is_empty() {
-                known.updates.clone_from(&told.updates);
+                known.updates.clone_from(&past.updates);
             }
-        } else if told.status.is_over() {
-            incidents.push(Incident { id, ..told.clone() });
+        } else if past.status.is_over() {
+            incidents.push(Incident { id, ..past.clone() });
         }
     }
 }

@@ -151,8 +151,8 @@ impl Source for Okta {
 
 /// Returns the text of the element whose `data-id` is `id`.
 fn element(html: &str, id: &str) -> Option<String> {
-    let mark = format!("data-id=\"{id}\"");
-    let (_, rest) = html.split_once(&mark)?;
+    let marker = format!("data-id=\"{id}\"");
+    let (_, rest) = html.split_once(&marker)?;
     let (tag, inside) = rest.split_once('>')?;
     if tag.len() > MAX_TAG {
         return None;

@@ -214,20 +214,20 @@ impl Source for OnlineOrNot {
     fn details(&self, _: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         let listed: HashSet<&str> =
             snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
-        let gone: Vec<&str> = known
+        let absent: Vec<&str> = known
             .open
             .iter()
             .map(|(_, id)| id.as_str())
             .filter(|id| !listed.contains(id))
             .take(MAX_ASKED)
             .collect();
-        if gone.is_empty() && listed.is_empty() {
+        if absent.is_empty() && listed.is_empty() {
             return Vec::new();
         }
         let home = snapshot.page.url.as_deref().and_then(|home| Url::parse(home).ok());
         let place = home.and_then(|home| at(&home, FEED_FILE)).map(|mut url| {
             // The ids to look up; the fragment is never sent.
-            url.set_fragment(Some(&gone.join(",")));
+            url.set_fragment(Some(&absent.join(",")));
             Detail { role: FEED, url, optional: true }
         });
         place.into_iter().collect()
@@ -329,21 +329,21 @@ fn join_feed(
     limits: Limits,
 ) -> Result<(), ParseError> {
     let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
-    for told in Feed.parse(&Documents::only(document.clone()), limits)?.incidents {
-        let newest = told
+    for past in Feed.parse(&Documents::only(document.clone()), limits)?.incidents {
+        let newest = past
             .updates
             .iter()
             .rev()
             .map(|update| update.status)
             .find(|status| *status != Status::Update);
-        match incidents.iter_mut().find(|incident| incident.id == told.id) {
+        match incidents.iter_mut().find(|incident| incident.id == past.id) {
             // What is listed is open, whatever a feed of another time says.
             Some(known) => {
                 known.status = newest.filter(|status| !status.is_over()).unwrap_or(known.status);
-                known.updates = told.updates;
+                known.updates = past.updates;
             }
-            None if told.status.is_over() && asked.contains(told.id.as_str()) => {
-                incidents.push(told);
+            None if past.status.is_over() && asked.contains(past.id.as_str()) => {
+                incidents.push(past);
             }
             None => {}
         }

@@ -37,7 +37,7 @@ const MAX_NAME: usize = 300;
 pub(super) struct Salesforce;
 
 #[derive(Debug, Deserialize)]
-struct Mark {
+struct Signature {
     #[serde(rename = "id")]
     _id: Id,
     #[serde(rename = "instanceKeys")]
@@ -119,7 +119,7 @@ impl Source for Salesforce {
         let list = sniff::<List>(document)?;
         let known = match list.first() {
             Some(first) => {
-                first.get().starts_with('{') && lenient::read::<Mark>(first.get()).is_ok()
+                first.get().starts_with('{') && lenient::read::<Signature>(first.get()).is_ok()
             }
             None => {
                 is_active_list(document)

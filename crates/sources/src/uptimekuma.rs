@@ -24,7 +24,7 @@ use statuswatch_model::zone::Zone;
 
 const NAME: &str = "uptimekuma";
 const PAGE: &str = "page";
-const BEATS: &str = "api/status-page/heartbeat/";
+const HEARTBEATS: &str = "api/status-page/heartbeat/";
 
 /// The adapter for Uptime Kuma.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl TryFrom<i64> for Zero {
     type Error = &'static str;
 
     fn try_from(number: i64) -> Result<Self, Self::Error> {
-        if number == 0 { Ok(Self) } else { Err("neither a beat nor 0") }
+        if number == 0 { Ok(Self) } else { Err("neither a heartbeat nor 0") }
     }
 }
 
@@ -150,7 +150,7 @@ impl Source for UptimeKuma {
         let slug = parts.find(|part| !part.is_empty()).unwrap_or("default").to_ascii_lowercase();
         let mut root = page.clone();
         root.set_path("/");
-        bases(&root).iter().filter_map(|base| at(base, &format!("{BEATS}{slug}"))).collect()
+        bases(&root).iter().filter_map(|base| at(base, &format!("{HEARTBEATS}{slug}"))).collect()
     }
 
     fn detect(&self, document: &Document) -> Option<String> {

@@ -134,9 +134,9 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
             if first_run.is_none() {
                 // Reported updates are not reported again.
                 let again = reconcile(Some(&item), &[seen, &new].concat(), incident, context);
-                let told: Vec<_> =
+                let reported: Vec<_> =
                     again.news.iter().map(|draft| (&draft.update_id, draft.revision)).collect();
-                assert!(told.is_empty(), "told again: {told:?}");
+                assert!(reported.is_empty(), "reported again: {reported:?}");
                 after.known.open.extend(item.open.then(|| (item.kind, item.native_id.clone())));
                 after.items.push((item, new));
             }

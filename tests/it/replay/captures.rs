@@ -18,7 +18,13 @@ pub(super) fn histories() -> Vec<History> {
 }
 
 /// Returns the files of a folder with this prefix, in order, each served at `first`.
-fn captured(name: &str, folder: &str, prefix: &str, first: &str, told: &[&str]) -> Option<History> {
+fn captured(
+    name: &str,
+    folder: &str,
+    prefix: &str,
+    first: &str,
+    expected: &[&str],
+) -> Option<History> {
     let files = entries(&shared()?.join(folder));
     let files: Vec<_> = files.iter().filter(|file| file_name(file).starts_with(prefix)).collect();
     assert!(files.len() > 1, "there is no sequence {folder}/{prefix}");
@@ -32,7 +38,7 @@ fn captured(name: &str, folder: &str, prefix: &str, first: &str, told: &[&str]) 
         steps,
         brief: &[],
         only: "",
-        told: told.iter().map(|&line| line.to_owned()).collect(),
+        expected: expected.iter().map(|&line| line.to_owned()).collect(),
     })
 }
 
@@ -253,6 +259,6 @@ fn upptime() -> Option<History> {
     let down = sites.map(|site| format!("component {site}: - -> major_outage"));
     let up = sites.map(|site| format!("component {site}: major_outage -> operational"));
     let again = ["component juwai: operational -> major_outage".to_owned(), up[0].clone()];
-    let told: Vec<&str> = down.iter().chain(&up).chain(&again).map(String::as_str).collect();
-    captured("upptime", "upptime", "pwv-history-summary-seq", "history/summary.json", &told)
+    let expected: Vec<&str> = down.iter().chain(&up).chain(&again).map(String::as_str).collect();
+    captured("upptime", "upptime", "pwv-history-summary-seq", "history/summary.json", &expected)
 }

@@ -14,7 +14,7 @@ use statuswatch::event::Kind;
 use statuswatch::source::{Known, Limits};
 use url::Url;
 
-use super::{History, told};
+use super::{History, reported};
 use crate::sources::fixtures::{Step, steps};
 
 /// Their histories are in `own.rs`, line by line.
@@ -67,7 +67,7 @@ pub(super) fn histories() -> Vec<History> {
             let first = path(&steps[0].documents.first.url).to_owned();
             let steps = steps.iter().map(|step| places(step, &first)).collect();
             let brief: &[usize] = if name == "slack-outage" { &[4] } else { &[] };
-            History { name, first, steps, brief, only: "", told: Vec::new() }
+            History { name, first, steps, brief, only: "", expected: Vec::new() }
         })
         .collect()
 }
@@ -79,7 +79,7 @@ pub(super) fn judge(events: &[Value], histories: &[History]) {
         let source = history.name.split('-').next().unwrap();
         let text = by_source.entry(source).or_default();
         writeln!(text, "== {} in {} steps", history.name, history.steps.len()).unwrap();
-        told(events, history).for_each(|line| writeln!(text, "  {line}").unwrap());
+        reported(events, history).for_each(|line| writeln!(text, "  {line}").unwrap());
     }
     for (source, text) in by_source {
         insta::assert_snapshot!(source, text);

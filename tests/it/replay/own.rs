@@ -18,7 +18,7 @@ const PLACES: &[(&str, &str)] = &[
 ];
 
 /// The case `source/case` of the fixtures, polled at `first`.
-fn case(case: &str, first: &str, told: &[&str]) -> History {
+fn case(case: &str, first: &str, expected: &[&str]) -> History {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(case);
     let mut files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -39,12 +39,12 @@ fn case(case: &str, first: &str, told: &[&str]) -> History {
         steps: steps.into_iter().map(|(_, step)| step).collect(),
         brief: if case == "statuspage/outage" { &[6] } else { &[] },
         only: "",
-        told: told.iter().map(|&line| line.to_owned()).collect(),
+        expected: expected.iter().map(|&line| line.to_owned()).collect(),
     }
 }
 
 /// Feed files, one per step.
-fn feed(name: &str, files: &[&str], told: &[&str]) -> History {
+fn feed(name: &str, files: &[&str], expected: &[&str]) -> History {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/feed");
     let steps = files
         .iter()
@@ -56,7 +56,7 @@ fn feed(name: &str, files: &[&str], told: &[&str]) -> History {
         steps,
         brief: &[],
         only: "",
-        told: told.iter().map(|&line| line.to_owned()).collect(),
+        expected: expected.iter().map(|&line| line.to_owned()).collect(),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn histories() -> Vec<History> {
                 steps,
                 brief: &[],
                 only: "",
-                told: Vec::new(),
+                expected: Vec::new(),
             }
         })
         .collect()
@@ -43,17 +43,17 @@ type Facts = BTreeMap<String, Vec<(String, u64, String)>>;
 /// Compares the reported events of these histories with the expected ones.
 pub(super) fn judge(events: &[Value], histories: &[History]) {
     for (history, sequence) in histories.iter().zip(SEQUENCES) {
-        let mut told = Facts::new();
+        let mut reported = Facts::new();
         for event in events.iter().filter(|event| event["provider"] == history.name) {
             let word = |key: &str| event[key].as_str().unwrap_or("-").to_owned();
             let fact = (word("update_id"), event["revision"].as_u64().unwrap(), word("status"));
-            told.entry(word("incident_id")).or_default().push(fact);
+            reported.entry(word("incident_id")).or_default().push(fact);
         }
         let mut happened = Facts::new();
-        for (_, incident, update, revision, status) in sequence.told {
+        for (_, incident, update, revision, status) in sequence.expected {
             let fact = ((*update).to_owned(), u64::from(*revision), (*status).to_owned());
             happened.entry((*incident).to_owned()).or_default().push(fact);
         }
-        assert_eq!(told, happened, "{}", sequence.files);
+        assert_eq!(reported, happened, "{}", sequence.files);
     }
 }

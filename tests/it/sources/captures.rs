@@ -233,13 +233,13 @@ fn html_is_detected_where_it_is_read_and_nothing_by_two_sources() {
 async fn dead_statuspage_addresses_are_rejected_with_their_reason() {
     let Some(root) = shared() else { return };
     for (file, reason) in
-        [("unclaimed-subdomain.html", "nobody has claimed"), ("inactive-page.html", "switched off")]
+        [("unclaimed-subdomain.html", "is unclaimed"), ("inactive-page.html", "deactivated")]
     {
         let page = Url::parse("https://acme.statuspage.io/").unwrap();
         let answer = document(&root.join("statuspage").join(file), page.as_str());
         let error = detect(&page, |_, _| std::future::ready(Ok(answer.clone()))).await.unwrap_err();
         assert!(
-            error.reason.as_deref().is_some_and(|told| told.contains(reason)),
+            error.reason.as_deref().is_some_and(|found| found.contains(reason)),
             "{file}: {error}"
         );
     }

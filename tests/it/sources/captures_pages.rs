@@ -164,7 +164,7 @@ fn redis_on_firehydrant_has_its_whole_history() {
         (zone.title.as_str(), zone.status, zone.impact),
         ("AWS me-central-1 Zone Issue", Status::Resolved, Impact::Major)
     );
-    let told = [
+    let expected = [
         Status::Investigating,
         Status::Investigating,
         Status::Identified,
@@ -172,7 +172,7 @@ fn redis_on_firehydrant_has_its_whole_history() {
         Status::Identified,
         Status::Resolved,
     ];
-    assert_eq!(statuses(zone), told);
+    assert_eq!(statuses(zone), expected);
     let first = &zone.updates[0];
     assert_eq!(
         first.id,

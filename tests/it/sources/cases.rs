@@ -187,13 +187,13 @@ const CASES: &[(&str, &str)] = &[
 #[test]
 fn each_case_matches_its_snapshot() {
     for (source, name) in CASES {
-        let mut told = String::new();
+        let mut text = String::new();
         for step in case(source, name) {
             let snapshot = step.source.parse(&step.documents, Limits::default());
             let snapshot = snapshot.unwrap_or_else(|error| panic!("{}: {error}", step.name));
-            writeln!(told, "== {}\n{}", step.name, format_snapshot(&snapshot)).unwrap();
+            writeln!(text, "== {}\n{}", step.name, format_snapshot(&snapshot)).unwrap();
         }
-        insta::assert_snapshot!(format!("{source}_{name}"), told);
+        insta::assert_snapshot!(format!("{source}_{name}"), text);
     }
 }
 

@@ -93,7 +93,7 @@ fn prefetch_requests_the_same_details_as_the_whole_document() {
                 let Some(seen) = step.source.prefetch(first, &known) else {
                     continue;
                 };
-                assert!(!seen.is_empty(), "{}: nothing is told by none", step.name);
+                assert!(!seen.is_empty(), "{}: no details, no sidecars", step.name);
                 assert_eq!(
                     seen,
                     step.source.details(first, &snapshot, &known),
@@ -117,7 +117,7 @@ fn a_history_older_than_the_summary_covers_nothing_in_between() {
     step.documents.details[0].1.body = old.into_bytes().into();
     let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
     assert_eq!(snapshot.coverage.incidents, statuswatch::snapshot::Listing::Open);
-    assert_eq!(snapshot.incidents.len(), 2, "what it tells is told all the same");
+    assert_eq!(snapshot.incidents.len(), 2, "its incidents are reported all the same");
 
     let body = String::from_utf8(step.documents.details[0].1.body.to_vec()).unwrap();
     let status =
@@ -264,7 +264,7 @@ fn aws_asks_its_history_for_what_has_left_the_list_and_for_nothing_else() {
         .url
         .set_fragment(Some("arn:aws:health:utopia-north-1::event/X/Y/Z"));
     let snapshot = elsewhere.source.parse(&elsewhere.documents, Limits::default()).unwrap();
-    assert!(snapshot.incidents.is_empty(), "what was not asked for is not told: {snapshot:?}");
+    assert!(snapshot.incidents.is_empty(), "what was not requested is not reported: {snapshot:?}");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn statusio_asks_the_feed_of_the_page_for_what_has_left_the_lists() {
     let mut elsewhere = step("statusio", "outage", 5);
     elsewhere.documents.details[0].1.url.set_fragment(Some("5a0000000000000000000b02"));
     let snapshot = elsewhere.source.parse(&elsewhere.documents, Limits::default()).unwrap();
-    assert!(snapshot.incidents.is_empty(), "what was not asked for is not told: {snapshot:?}");
+    assert!(snapshot.incidents.is_empty(), "what was not requested is not reported: {snapshot:?}");
     // Still monitored, according to an outdated feed.
     let mut behind = step("statusio", "outage", 5);
     let body = String::from_utf8(behind.documents.details[0].1.body.to_vec()).unwrap();

@@ -11,7 +11,7 @@ pub(crate) struct Sequence {
     /// Path below the folder of captures; `NN` is the step.
     pub(crate) files: &'static str,
     pub(crate) steps: usize,
-    pub(crate) told: &'static [Reported],
+    pub(crate) expected: &'static [Reported],
 }
 
 /// All sequences.
@@ -21,7 +21,7 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         url: "https://slack-status.com/api/v2.0.0/current",
         files: "slack/slack-current-seq-1157-NN.json",
         steps: 9,
-        told: &[
+        expected: &[
             (1, "1157", "2022-11-24T03:58:17Z", 1, "investigating"),
             (2, "1157", "2022-11-24T04:28:40Z", 1, "update"),
             (3, "1157", "2022-11-24T04:51:59Z", 1, "update"),
@@ -61,7 +61,7 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         url: "https://slack-status.com/api/v2.0.0/current",
         files: "slack/slack-current-seq-1083-NN.json",
         steps: 5,
-        told: &[
+        expected: &[
             (1, "1083", "2022-04-20T03:46:43Z", 1, "investigating"),
             (3, "1083", "2022-04-20T04:51:28Z", 1, "update"),
             (3, "1083", "2022-04-20T05:34:31Z", 1, "update"),
@@ -79,7 +79,7 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         url: "https://status.cloud.google.com/incidents.json",
         files: "gcp/gcp-incidents-seq-3BvH3LVGcupoYqV6F4Nw-NN.json",
         steps: 5,
-        told: &[
+        expected: &[
             (1, "3BvH3LVGcupoYqV6F4Nw", "2026-07-16T04:41:44Z", 1, "update"),
             (2, "3BvH3LVGcupoYqV6F4Nw", "2026-07-16T03:30:59Z", 2, "investigating"),
             (2, "3BvH3LVGcupoYqV6F4Nw", "2026-07-16T04:17:44Z", 2, "update"),
@@ -99,14 +99,14 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         url: "https://status.cloud.google.com/incidents.json",
         files: "gcp/gcp-incidents-mass-edit-NN.json",
         steps: 2,
-        told: &[],
+        expected: &[],
     },
     Sequence {
         source: "aws",
         url: "https://status.aws.amazon.com/data.json",
         files: "aws/aws-data-seq-kinesis-1606314960-NN.json",
         steps: 4,
-        told: &[
+        expected: &[
             (1, "kinesis-us-east-1-1606314960", "2020-11-25T16:52:00Z", 1, "update"),
             (1, "cloudwatch-us-east-1-1606316400", "2020-11-25T16:40:00Z", 1, "update"),
             (1, "cognito-us-east-1-1606316820", "2020-11-25T16:31:00Z", 1, "update"),

@@ -147,16 +147,16 @@ impl Source for Aws {
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         let listed = |id: &str| snapshot.incidents.iter().any(|incident| incident.id == id);
-        let gone = known
+        let absent = known
             .open
             .iter()
             .map(|(_, id)| id.as_str())
             .filter(|id| id.starts_with("arn:aws") && !listed(id));
-        let gone: Vec<&str> = gone.take(MAX_ASKED).collect();
-        if gone.is_empty() || legacy::is_one(first) {
+        let absent: Vec<&str> = absent.take(MAX_ASKED).collect();
+        if absent.is_empty() || legacy::is_one(first) {
             return Vec::new();
         }
-        let url = Url::parse(&format!("{HISTORY_URL}#{}", gone.join(",")));
+        let url = Url::parse(&format!("{HISTORY_URL}#{}", absent.join(",")));
         url.ok().map(|url| Detail { role: HISTORY, url, optional: true }).into_iter().collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::wire::{Day, Item, Service, Told};
+use super::wire::{Day, Item, Service, WireUpdate};
 use crate::ParseError;
 use crate::support::{Items, Order, RawUpdate, order_updates, vocabulary};
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
@@ -77,7 +77,7 @@ impl Events {
 
 /// Converts an incident, or the event of a day.
 pub(super) fn incident(items: &mut Items, wire: Item) -> Result<Incident, String> {
-    let told: Vec<Told> =
+    let list: Vec<WireUpdate> =
         items.nested("updates", &wire.incident_updates).map_err(|error| error.to_string())?;
     let word =
         if wire.last_update_status.is_empty() { &wire.status } else { &wire.last_update_status };
@@ -85,16 +85,16 @@ pub(super) fn incident(items: &mut Items, wire: Item) -> Result<Incident, String
     incident.status = vocabulary::status(word);
     incident.impact = impact(&wire.severity);
     incident.started_at = wire.created.or(wire.created_at);
-    if told.is_empty() {
+    if list.is_empty() {
         incident.updates =
             latest(incident.status, wire.updated_at, wire.description).into_iter().collect();
     } else {
-        let written = told.into_iter().map(|told| RawUpdate {
-            id: told.id.map(|id| id.0),
+        let written = list.into_iter().map(|wire| RawUpdate {
+            id: wire.id.map(|id| id.0),
             ..RawUpdate::new(
-                vocabulary::status(&told.status),
-                told.public_incident_update_date.or(told.created),
-                told.description,
+                vocabulary::status(&wire.status),
+                wire.public_incident_update_date.or(wire.created),
+                wire.description,
             )
         });
         incident.updates = order_updates(written, Order::MostlyNewestFirst);

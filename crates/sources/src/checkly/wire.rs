@@ -95,7 +95,7 @@ pub(super) struct Item {
 /// An update.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Told {
+pub(super) struct WireUpdate {
     #[serde(default, deserialize_with = "fields::optional_id")]
     pub(super) id: Option<Id>,
     #[serde(default, deserialize_with = "fields::or_default")]

@@ -123,7 +123,7 @@ async fn a_host_that_answers_everything_is_no_status_page() {
     assert_eq!(
         error.to_string(),
         format!(
-            "no status page was recognised at https://acme.example/: an HTML page, \"Acme shop\"; \
+            "no status page was detected at https://acme.example/: an HTML page, \"Acme shop\"; \
              nor at {places} other places there; name its feed or API document as url"
         )
     );

@@ -72,8 +72,8 @@ pub(super) fn is_growing(item: &Item) -> bool {
 
 /// Returns the window that a maintenance announces above its updates.
 pub(super) fn window(item: &Item) -> (Option<Time>, Option<Time>) {
-    const MARK: &str = "THIS IS A SCHEDULED EVENT";
-    let Some((_, rest)) = item.body.split_once(MARK) else {
+    const MARKER: &str = "THIS IS A SCHEDULED EVENT";
+    let Some((_, rest)) = item.body.split_once(MARKER) else {
         return (None, None);
     };
     let rest = rest.split("</").next().unwrap_or_default();

@@ -124,18 +124,18 @@ impl ItemMetadata {
     /// in the document: an end after it is announced, not reached.
     pub(super) fn judge(&self, written: Option<Status>, by: Option<Time>) -> Option<Status> {
         let named = self.status();
-        let told = match (written, named) {
+        let stated = match (written, named) {
             (Some(written), Some(named)) if named.is_over() && !written.is_over() => Some(named),
             (written, named) => written.or(named),
         };
         let over = self.ended.is_some_and(|ended| by.is_some_and(|by| ended <= by));
-        match told {
+        match stated {
             Some(status) if status.is_over() => Some(status),
             Some(status) if over && super::vocabulary::kind(status) == Some(Kind::Maintenance) => {
                 Some(Status::Completed)
             }
             _ if over => Some(Status::Resolved),
-            told => told,
+            stated => stated,
         }
     }
 }

@@ -68,8 +68,8 @@ impl Source for Global {
             payload::find(&payload, "summary", is_global).ok_or_else(|| html::another(&text))?;
         let summary: Summary = read(&summary)?;
         let links = payload::find(&payload, "incident_links", Value::is_array);
-        let told = payload::find(&payload, "incidents", has_texts);
-        let (Some(links), Some(told)) = (links, told) else {
+        let texts = payload::find(&payload, "incidents", has_texts);
+        let (Some(links), Some(texts)) = (links, texts) else {
             let reason = "the lists of incidents are missing".to_owned();
             return Err(ParseError::NotThis { source_name: NAME, reason });
         };
@@ -86,7 +86,7 @@ impl Source for Global {
         let mut incidents: Vec<Incident> = Vec::new();
         let mut listed = HashSet::new();
         for (what, list) in [
-            ("incidents", read(&told)?),
+            ("incidents", read(&texts)?),
             ("ongoing incidents", summary.ongoing_incidents),
             ("maintenances", summary.scheduled_maintenances),
             ("links to incidents", read(&links)?),
@@ -103,7 +103,7 @@ impl Source for Global {
         // The page writes each incident once and references it elsewhere, so it was already read.
         let affected = incidents.iter().map(|one: &Incident| one.components.len() + 1);
         if elsewhere > affected.sum() {
-            items.reject("incidents", "some are written where nobody looks");
+            items.reject("incidents", "some are in an unknown place");
         }
         let listing =
             if items.rejected() == of_components { Listing::Recent } else { Listing::Unknown };

@@ -43,10 +43,10 @@ pub(super) fn of_page(html: &str) -> String {
 /// is replaced by the text, any other reference by null.
 pub(super) fn find(payload: &str, key: &str, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
     // Within a string, the quote after the key would be preceded by a backslash.
-    let mark = format!("\"{key}\":");
+    let marker = format!("\"{key}\":");
     let mut rest = payload;
     let mut broken = 0;
-    while let Some((_, after)) = rest.split_once(&mark) {
+    while let Some((_, after)) = rest.split_once(&marker) {
         rest = after;
         if !after.starts_with(['{', '[']) {
             continue;

@@ -173,9 +173,9 @@ fn whole_tags(body: &str) -> &str {
     }
 }
 
-/// Returns the text between the tag that contains `mark` and `end`.
-fn inner<'t>(text: &'t str, mark: &str, end: &str) -> Option<&'t str> {
-    let (_, after) = text.split_once(mark)?;
+/// Returns the text between the tag that contains `marker` and `end`.
+fn inner<'t>(text: &'t str, marker: &str, end: &str) -> Option<&'t str> {
+    let (_, after) = text.split_once(marker)?;
     let (_, content) = after.split_once('>')?;
     Some(content.split_once(end)?.0.trim())
 }

@@ -27,7 +27,7 @@ const PAGES: &str = "https://status.io/";
 
 /// Returns the feed's URL for a URL of the API. The ids to look up are in the fragment, which is
 /// never sent.
-pub(super) fn place<'a>(first: &Url, gone: impl Iterator<Item = &'a str>) -> Option<Url> {
+pub(super) fn place<'a>(first: &Url, absent: impl Iterator<Item = &'a str>) -> Option<Url> {
     let (above, id) = first.path().rsplit_once("1.0/status/")?;
     let id = id.split('/').next().filter(|id| is_page_id(id))?;
     let of_api = |host: &str| {
@@ -39,7 +39,7 @@ pub(super) fn place<'a>(first: &Url, gone: impl Iterator<Item = &'a str>) -> Opt
         first.join(above).ok()?
     };
     let mut url = at(&base, &format!("pages/{id}/rss"))?;
-    url.set_fragment(Some(&gone.take(MAX_ASKED).collect::<Vec<_>>().join(",")));
+    url.set_fragment(Some(&absent.take(MAX_ASKED).collect::<Vec<_>>().join(",")));
     Some(url)
 }
 

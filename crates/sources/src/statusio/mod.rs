@@ -181,16 +181,16 @@ impl Source for StatusIo {
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         let listed: HashSet<&str> =
             snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
-        let mut gone = known
+        let mut absent = known
             .open
             .iter()
             .map(|(_, id)| id.as_str())
             .filter(|id| !listed.contains(id))
             .peekable();
-        if gone.peek().is_none() {
+        if absent.peek().is_none() {
             return Vec::new();
         }
-        feed::place(&first.url, gone)
+        feed::place(&first.url, absent)
             .map(|url| Detail { role: FEED, url, optional: true })
             .into_iter()
             .collect()

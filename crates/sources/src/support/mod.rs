@@ -284,9 +284,9 @@ mod tests {
             read("[".repeat(1_000_000)),
             Err(ParseError::NotThis { .. } | ParseError::Malformed { .. })
         ));
-        let bomb = format!("{{\"name\": {}", "[".repeat(1_000_000));
+        let nested = format!("{{\"name\": {}", "[".repeat(1_000_000));
         assert!(matches!(
-            read(bomb),
+            read(nested),
             Err(ParseError::NotThis { .. } | ParseError::Malformed { .. })
         ));
     }

@@ -29,18 +29,18 @@ pub fn outage(id: &str, component: &Component, heartbeats: &[Sample]) -> Option<
     let mut updates = Vec::new();
     let mut former = None;
     let mut began = None;
-    for beat in heartbeats {
-        match (former, beat.up) {
+    for sample in heartbeats {
+        match (former, sample.up) {
             // Down in the first heartbeat: the start is unknown, so it is a state and not an
             // update.
             (Some(true), Some(false)) => {
-                began = beat.at;
-                updates.push(update(beat.at, Status::Investigating, DOWN));
+                began = sample.at;
+                updates.push(update(sample.at, Status::Investigating, DOWN));
             }
-            (Some(false), Some(true)) => updates.push(update(beat.at, Status::Resolved, UP)),
+            (Some(false), Some(true)) => updates.push(update(sample.at, Status::Resolved, UP)),
             _ => {}
         }
-        former = beat.up.or(former);
+        former = sample.up.or(former);
     }
     let is_down = former == Some(false);
     if !is_down && updates.is_empty() {
