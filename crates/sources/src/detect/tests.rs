@@ -67,7 +67,7 @@ async fn a_page_is_recognised_below_its_path_and_below_its_root() {
 #[tokio::test]
 async fn the_newer_platforms_are_recognised_from_a_bare_address() {
     let fixture = |path: &str| {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
         std::fs::read_to_string(root.join(path)).unwrap()
     };
     let shell = "<!doctype html><html><title>Acme | Datadog</title><div id=\"root\"></div></html>";
@@ -183,7 +183,7 @@ async fn dead_ends_are_reported_immediately() {
     let inactive = "<html><title>Acme Status - Page Inactive</title>";
     let web = Web { catch_all: Some(inactive), ..Web::default() };
     let error = web.detect("https://acme.statuspage.io/").await.unwrap_err();
-    assert!(error.reason.as_deref().unwrap().contains("switched off"), "{error}");
+    assert!(error.reason.as_deref().unwrap().contains("deactivated"), "{error}");
     assert_eq!(web.asked.borrow().len(), 1);
 
     let web =

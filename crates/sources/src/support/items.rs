@@ -205,7 +205,7 @@ mod tests {
                 && rejected[0].ends_with("name \"x\""),
             "{rejected:?}"
         );
-        assert!(rejected[1].contains("whole number"), "{rejected:?}");
+        assert!(rejected[1].contains("an integer"), "{rejected:?}");
     }
 
     #[test]
