@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let first = parts.next().unwrap_or_default();
     let Ok(url) = Url::parse("https://status.acme.example/api/v2/summary.json") else { return };
     let first = Document::new(url, None, first.to_vec());
-    whole::recognise(&first);
+    whole::detect_document(&first);
     whole::texts(&first.text());
     for source in SOURCES {
         let mut documents = Documents::only(first.clone());

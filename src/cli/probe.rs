@@ -290,14 +290,14 @@ mod tests {
                 .to_vec(),
             ..PollError::word(
                 "unrecognised",
-                "no status page was recognised at https://acme.example/",
+                "no status page was detected at https://acme.example/",
             )
         };
         let lines: Vec<String> = in_short(&url, &trouble).lines().map(str::to_owned).collect();
         assert_eq!(
             lines[..3],
             [
-                "no status page was recognised at https://acme.example/",
+                "no status page was detected at https://acme.example/",
                 "  https://acme.example/: an HTML page, \"Acme\" (and 2 more places)",
                 "  https://acme.example/rss: 404 Not Found"
             ]

@@ -1,4 +1,4 @@
-//! Damaged documents through the whole path: no panic, no hang, nothing harmful, nothing endless.
+//! Damaged documents through the whole pipeline: no panic, no hang, no harmful or unbounded output.
 //!
 //! A few seconds by default; `STATUSWATCH_FUZZ_SECONDS=600` for more, `STATUSWATCH_FUZZ_SEED` to
 //! repeat one. The coverage-guided targets are in `fuzz/`.
@@ -21,8 +21,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::sources::fixtures::{Step, broken, entries, file_name, steps};
 
-/// Processor time one document may take. The slowest bomb takes a thirtieth of it in a debug build;
-/// what is not linear takes minutes at the sizes tried here.
+/// Maximum processor time of one document. The slowest decompression bomb takes a thirtieth of it
+/// in a debug build; anything nonlinear takes minutes at these sizes.
 const LONGEST: Duration = Duration::from_secs(20);
 
 fn seconds() -> f64 {
@@ -36,24 +36,24 @@ fn seed() -> u64 {
         .unwrap_or(20_261_121)
 }
 
-/// The step through the path, after what an undamaged one left behind.
+/// Runs the step through the pipeline, after the state left by an undamaged one.
 fn walk(step: &Step, documents: &Documents, before: &Before) {
-    whole::recognise(&documents.first);
+    whole::detect_document(&documents.first);
     whole::walk(step.source, documents, before);
-    // A document that another source reads goes its way there.
+    // A document that another source detects is parsed there.
     for source in SOURCES.iter().filter(|source| source.name() != step.source.name()) {
         whole::walk(*source, documents, before);
     }
     whole::texts(&documents.first.text());
 }
 
-/// Processor time of this thread: other tests and a busy machine do not count.
+/// Returns the processor time of this thread, which excludes other tests and a busy machine.
 fn spent() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
 }
 
-/// Runs `check`, keeps the document where it fails, and says how to repeat it.
+/// Runs `check`; on failure, saves the document and prints how to repeat it.
 fn guarded(name: &str, seed: u64, documents: &Documents, check: impl FnOnce()) {
     let began = spent();
     let outcome = catch_unwind(AssertUnwindSafe(check));
@@ -77,7 +77,7 @@ fn undamaged_documents_pass() {
         walk(&step, &step.documents, &before);
     }
     for (source, name, document) in broken() {
-        whole::recognise(&document);
+        whole::detect_document(&document);
         assert!(
             whole::walk(source, &Documents::only(document), &Before::default()).is_none(),
             "{name}"
@@ -96,12 +96,11 @@ fn damaged_documents_are_survived() {
     let (began, limit) = (Instant::now(), Duration::from_secs_f64(seconds()));
     let first = seed();
     let mut rounds = 0;
-    // Each source has its turn, however slow the machine.
+    // Every source is tested, however slow the machine.
     while began.elapsed() < limit || rounds < SOURCES.len() as u64 {
         let seed = first + rounds;
         let mut random = Rng::with_seed(seed);
-        // One source after the other, so that each has its share whatever the number of its
-        // fixtures.
+        // Round-robin over sources, so that each has its share whatever the number of its fixtures.
         let source = SOURCES[rounds as usize % SOURCES.len()].name();
         let own: Vec<usize> =
             (0..steps.len()).filter(|place| steps[*place].source.name() == source).collect();
@@ -137,7 +136,7 @@ fn damaged_documents_are_survived() {
     );
 }
 
-/// What once failed, here or in a coverage-guided target.
+/// Past failures, here or in a coverage-guided target.
 #[test]
 fn former_crashes_stay_mended() {
     for path in entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/crashes")) {
@@ -148,7 +147,7 @@ fn former_crashes_stay_mended() {
             let url = Url::parse("https://status.acme.example/").unwrap().join(place).unwrap();
             let documents = Documents::only(Document::new(url, None, body.clone()));
             guarded(&file_name(&path), 0, &documents, || {
-                whole::recognise(&documents.first);
+                whole::detect_document(&documents.first);
                 for source in SOURCES {
                     whole::walk(*source, &documents, &Before::default());
                 }
@@ -191,7 +190,7 @@ fn bombs_are_cheap() {
     for (name, body) in bombs {
         let url = Url::parse("https://status.acme.example/history.atom").unwrap();
         let documents = Documents::only(Document::new(url, None, body.into_bytes()));
-        // Each reader has its time to itself: in the program they run one at a time, too.
+        // The time limit is per source: in the program they run one at a time, too.
         for source in SOURCES {
             guarded(name, 0, &documents, || {
                 if let Ok(snapshot) = source.parse(&documents, Limits::default()) {
@@ -204,7 +203,7 @@ fn bombs_are_cheap() {
                 }
             });
         }
-        guarded(name, 0, &documents, || whole::recognise(&documents.first));
+        guarded(name, 0, &documents, || whole::detect_document(&documents.first));
         guarded(name, 0, &documents, || whole::texts(&documents.first.text()));
     }
 }

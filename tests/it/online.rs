@@ -118,7 +118,7 @@ async fn what_is_astray_is_said() {
     for (id, says) in [
         ("moved", "the address of providers.yaml has moved to http://127.0.0.2:"),
         ("changed", "providers.yaml says statuspage"),
-        ("html", "no status page was recognised at http://127.0.0.1:"),
+        ("html", "no status page was detected at http://127.0.0.1:"),
         ("missing", "404 Not Found"),
         ("failing", "503 Service Unavailable"),
         ("filtered", "no component matches \"Comptue\"; is \"Compute\" meant?"),
@@ -146,10 +146,10 @@ async fn what_is_no_status_page_is_told_in_a_few_lines() {
     let server = Server::start_each(World::new(pages)).await.unwrap();
     let bench = Bench::new();
     for (id, first, more) in [
-        ("html", "no status page was recognised at", Some("an HTML page, \"Welcome\" (and ")),
+        ("html", "no status page was detected at", Some("an HTML page, \"Welcome\" (and ")),
         (
             "unclaimed",
-            "nobody has claimed this Statuspage address",
+            "this Statuspage address is unclaimed",
             Some("an HTML page, \"Statuspage | Atlassian\""),
         ),
         ("empty", "200 with an empty body", None),

@@ -71,9 +71,7 @@ async fn what_is_no_status_page_is_one_line_with_something_to_do() {
     );
     let run = bench.start(&["run"]);
     let said = reason(&bench, "html").await;
-    assert!(
-        said.starts_with(&format!("no status page was recognised at {}: ", server.url("html")))
-    );
+    assert!(said.starts_with(&format!("no status page was detected at {}: ", server.url("html"))));
     assert!(said.contains("an HTML page, \"Welcome\"; nor at "), "{said}");
     assert!(said.ends_with("name its feed or API document as url"), "{said}");
     assert!(said.len() < 300 && !said.contains('\n'), "{said}");

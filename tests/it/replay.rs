@@ -1,5 +1,5 @@
-//! Histories served step by step over HTTP to the real binary: the events are exactly those that
-//! happened, worked out by hand and written down.
+//! Serves histories step by step over HTTP to the real binary: the events must be exactly the
+//! expected ones, which were derived by hand.
 
 mod captures;
 mod every;
@@ -18,27 +18,27 @@ use crate::support::binary::{Bench, events_in};
 use crate::support::provider::alone;
 use crate::support::wait::within;
 
-/// What a page serves at one time: paths and bodies.
+/// The documents of a page at one time: paths and bodies.
 type Step = Vec<(String, Vec<u8>)>;
 
 /// A page at successive times.
 struct History {
-    /// Which it is; also the provider's id.
+    /// Its name, which is also the provider's id.
     name: String,
-    /// The path that is polled.
+    /// The polled path.
     first: String,
-    /// What it served at each time. Everything else is 404.
+    /// The documents at each time. Everything else is 404.
     steps: Vec<Step>,
-    /// Steps, from 1, that are over after one poll: odd answers, which no page gives for long.
+    /// Steps, from 1, that last for one poll: anomalous answers, which no page gives for long.
     brief: &'static [usize],
-    /// Only lines that begin so are compared; the others are too many to be written down.
+    /// Only lines with this prefix are compared; the others are too many to list.
     only: &'static str,
-    /// What happened: the beginning of a line for each event, see [`line`].
-    told: Vec<String>,
+    /// The expected events: a prefix of each line, see [`line`].
+    expected: Vec<String>,
 }
 
 impl History {
-    /// The first document of a step.
+    /// Returns the first document of a step.
     fn document(&self, step: usize) -> Option<&[u8]> {
         self.steps[step]
             .iter()
@@ -47,12 +47,12 @@ impl History {
     }
 }
 
-/// Requests of a step that have to arrive before the next one: what is missing counts at the second
-/// look, which the third request shows to be over. Hosts are left alone for a quarter of a second
-/// between polls, so each takes that long.
+/// Number of requests in each step: an absence counts at the second poll, which the third request
+/// shows to be complete. Hosts are polled at most every quarter of a second, so each takes that
+/// long.
 const POLLS: usize = 3;
 
-/// One `run` reads all of them at once.
+/// One `run` reads all histories at once.
 #[tokio::test]
 async fn the_pages_of_the_fixtures_tell_what_happened() {
     let (own, every) = (own::histories(), every::histories());
@@ -61,7 +61,7 @@ async fn the_pages_of_the_fixtures_tell_what_happened() {
     every::judge(&events, &every);
 }
 
-/// The same for real pages, where they are at hand.
+/// The same for real pages, if available.
 #[tokio::test]
 async fn the_pages_of_the_captures_tell_what_happened() {
     let (captures, sequences) = (captures::histories(), sequences::histories());
@@ -70,24 +70,24 @@ async fn the_pages_of_the_captures_tell_what_happened() {
     sequences::judge(&events, &sequences);
 }
 
-/// Holds what was told against what is written down, line by line.
+/// Compares the reported events with the expected ones, line by line.
 fn compare(events: &[Value], histories: &[History]) {
     let mut wrong = String::new();
     for history in histories {
-        let told: Vec<String> =
-            told(events, history).filter(|line| line.starts_with(history.only)).collect();
-        let same = told.len() == history.told.len()
-            && told
+        let reported: Vec<String> =
+            reported(events, history).filter(|line| line.starts_with(history.only)).collect();
+        let same = reported.len() == history.expected.len()
+            && reported
                 .iter()
-                .zip(&history.told)
-                .all(|(told, wanted)| told.starts_with(wanted.as_str()));
+                .zip(&history.expected)
+                .all(|(reported, wanted)| reported.starts_with(wanted.as_str()));
         if !same {
             writeln!(
                 wrong,
                 "== {}\nhappened:\n  {}\ntold:\n  {}",
                 history.name,
-                history.told.join("\n  "),
-                told.join("\n  ")
+                history.expected.join("\n  "),
+                reported.join("\n  ")
             )
             .unwrap();
         }
@@ -95,13 +95,12 @@ fn compare(events: &[Value], histories: &[History]) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// What was told of a history, a line each.
-fn told<'a>(events: &'a [Value], history: &'a History) -> impl Iterator<Item = String> + 'a {
+/// Returns the reported events of a history, one line each.
+fn reported<'a>(events: &'a [Value], history: &'a History) -> impl Iterator<Item = String> + 'a {
     events.iter().filter(|event| event["provider"] == history.name).map(line)
 }
 
-/// Plays all histories at once to one `run`; gives the event log, of which the console has shown
-/// the same.
+/// Serves all histories at once to one `run`; returns the event log, which must match the console.
 async fn watch(histories: impl Iterator<Item = &History>) -> Vec<Value> {
     let histories: Vec<&History> = histories.collect();
     if histories.is_empty() {
@@ -110,17 +109,18 @@ async fn watch(histories: impl Iterator<Item = &History>) -> Vec<Value> {
     let providers: Vec<Provider> =
         histories.iter().map(|history| Provider::raw(&history.name, Arc::new(Utc::now))).collect();
     for (provider, history) in providers.iter().zip(&histories) {
-        // Strong validators over the body: a step that is the one before byte for byte is a 304.
+        // Strong validators derived from the body: a step identical to the previous one yields a
+        // 304.
         provider.behave(|behaviour| behaviour.etag = Etag::Strong);
         serve(provider, history, 0);
     }
-    // A server each: whoever waits for a page looks at the requests of that page alone.
+    // One server per page, so that waiting only examines the requests of that page.
     let servers = futures::future::join_all(providers.iter().map(alone)).await;
     let mut bench = Bench::new()
         .default("interval", "100ms")
         .default("incident_interval", "100ms")
         .default("jitter", "0%")
-        // Nobody fails for having waited on a busy machine.
+        // A busy machine must not cause failures.
         .default("timeout", "60s");
     for (history, server) in histories.iter().zip(&servers) {
         let url = format!("{}{}", server.url(&history.name), history.first);
@@ -142,13 +142,13 @@ async fn watch(histories: impl Iterator<Item = &History>) -> Vec<Value> {
         ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(console, events, "the console and the event log tell the same");
     for (history, server) in histories.iter().zip(&servers) {
-        // What is served and never asked for is no test of anything.
+        // Every served document must be requested.
         for path in history.steps.iter().flatten().map(|(path, _)| path) {
             let asked = server.requests().iter().any(|request| request.path == *path);
             assert!(asked, "{}: nobody asked for {path}\n{}", history.name, ended.err);
         }
     }
-    // Another customer's page is part of some histories; everything else can be read.
+    // Another customer's page is part of some histories; everything else is readable.
     let unread: Vec<&str> = ended
         .err
         .lines()
@@ -169,10 +169,9 @@ async fn turn_pages(server: &Server, provider: &Provider, history: &History) {
             serve(provider, history, step);
             count(&server.requests())
         };
-        // Where only a document beside it is new, the first one is asked for twice in one poll.
+        // Where only another document is new, the first one is requested twice in one poll.
         let twice = usize::from(step > 0 && history.document(step) == history.document(step - 1));
-        // Server and test take turns on one thread: none of these was answered with the former
-        // page.
+        // Server and test share one thread: none of these was answered with the previous page.
         let enough = before + if history.brief.contains(&(step + 1)) { 1 } else { POLLS + twice };
         let waiting = server.wait_until(|requests| count(requests) >= enough);
         within(&format!("step {} of {}", step + 1, history.name), waiting).await;
@@ -188,7 +187,7 @@ fn serve(provider: &Provider, history: &History, step: usize) {
             provider.remove_document(path);
         }
     }
-    // The first document last: by then its details are those of the same time.
+    // The first document last: by then its details are of the same time.
     let (firsts, details): (Vec<_>, Vec<_>) =
         fresh.iter().partition(|(path, _)| *path == history.first);
     for (path, body) in details.into_iter().chain(firsts) {
@@ -205,9 +204,9 @@ fn serve(provider: &Provider, history: &History, step: usize) {
     }
 }
 
-/// An event in one line: kind, incident, status, revision, impact, time and text; of a component,
-/// whose time is that of the poll: its name, and from which state into which. A time that is the
-/// poll's is called `now`.
+/// Formats an event on one line: kind, incident, status, revision, impact, time and text; for a
+/// component, whose time is that of the poll: its name and both statuses. The time of the poll is
+/// called `now`.
 fn line(event: &Value) -> String {
     let time = if event["published_at"] == event["observed_at"] {
         "now".to_owned()

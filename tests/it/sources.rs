@@ -1,8 +1,9 @@
-//! Every source over its fixtures: what they say, and that no damage makes them say "all is well".
+//! Every source against its fixtures: what it reads, and that no damage makes it report
+//! operational.
 //!
-//! `tests/fixtures/<source>/<case>/<NN>-<role>.<ext>` is what one poll brought in step NN of a
-//! case: the first document and the details by role. `broken/` holds documents that are none of the
-//! source's. A file right in the folder of a source is a case of one step.
+//! `tests/fixtures/<source>/<case>/<NN>-<role>.<ext>` is what one poll fetched in step NN of a
+//! case: the first document and the details by role. `broken/` contains documents that the source
+//! must reject. A file directly in the folder of a source is a case of one step.
 
 mod browsers;
 mod captures;

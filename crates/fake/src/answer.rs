@@ -1,5 +1,4 @@
-//! Decides what one request is answered with: the document, its validators, and the fault of the
-//! hour.
+//! Decides how a request is answered: the document, its validators, and the active fault.
 
 use bytes::Bytes;
 use chrono::DateTime;
@@ -15,31 +14,31 @@ use super::provider::Provider;
 use super::state::{Opening, State};
 use super::validators::{http_date, is_unchanged, validate};
 
-/// What is answered.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, Vec<u8>)>,
     pub(super) body: Body,
-    pub(super) conduct: WireFault,
+    pub(super) wire_fault: WireFault,
     pub(super) keep_alive: bool,
     pub(super) silent_close: bool,
     pub(super) delay: std::time::Duration,
 }
 
-/// What follows the headers.
+/// The body of an answer.
 #[derive(Debug)]
 pub(super) enum Body {
     /// These bytes.
     Bytes(Bytes),
-    /// So many bytes that say nothing.
+    /// This many filler bytes.
     Filler(u64),
 }
 
-/// How the answer goes over the wire.
+/// How the answer is written to the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WireFault {
-    /// As HTTP wants it.
+    /// According to HTTP.
     Proper,
     /// See [`Fault`] for each of these.
     SlowHeaders(std::time::Duration),
@@ -51,12 +50,12 @@ pub(super) enum WireFault {
     CutAt(usize),
     WrongLength,
     Garbage,
-    /// Reset without an answer.
+    /// Resets the connection without an answer.
     Refuse,
 }
 
 impl Answer {
-    /// A page for people under a status.
+    /// Creates an HTML page with a status.
     pub(super) fn page(status: u16, title: &str) -> Self {
         let mut answer = Self::new(status, Body::Bytes(bodies::page(title)));
         answer.header("Content-Type", "text/html; charset=utf-8");
@@ -69,7 +68,7 @@ impl Answer {
             status,
             headers: Vec::new(),
             body,
-            conduct: WireFault::Proper,
+            wire_fault: WireFault::Proper,
             keep_alive: true,
             silent_close: false,
             delay,
@@ -81,8 +80,8 @@ impl Answer {
     }
 }
 
-/// The answer of `provider` to a request for `path` below its root; `root` is how its paths begin
-/// on this server.
+/// Returns the answer of `provider` to a request for `path` below its root; `root` is the prefix of
+/// its paths on this server.
 pub(super) fn answer(provider: &Provider, root: &str, path: &str, head: &Head) -> Answer {
     let now = provider.now();
     let mut inner = provider.lock();
@@ -200,10 +199,11 @@ fn decide(
             }
             plain(inner, Some(&state), path, head, now)
         }
-        Fault::Garbage => conduct(WireFault::Garbage),
-        Fault::Hang => conduct(WireFault::Hang),
-        Fault::Closed => conduct(WireFault::Refuse),
-        // What remains sends the present document, whole or not, whatever the client knows already.
+        Fault::Garbage => wire_fault(WireFault::Garbage),
+        Fault::Hang => wire_fault(WireFault::Hang),
+        Fault::Closed => wire_fault(WireFault::Refuse),
+        // The remaining faults send the present document, complete or not, whatever the client has
+        // cached.
         Fault::SlowHeaders(_)
         | Fault::SlowBody(_)
         | Fault::Reset
@@ -219,7 +219,7 @@ fn decide(
     }
 }
 
-/// The present document, never as a 304, altered by the fault.
+/// Returns the present document, never as a 304, altered by the fault.
 fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time) -> Answer {
     let Some(mut document) = inner.document(path) else {
         return Answer::page(404, "Not Found");
@@ -245,13 +245,13 @@ fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time)
     }
     let mut answer = respond(&behaviour, &document, &validators, head);
     match fault {
-        Fault::SlowHeaders(step) => answer.conduct = WireFault::SlowHeaders(*step),
-        Fault::SlowBody(step) => answer.conduct = WireFault::SlowBody(*step),
-        Fault::Reset => answer.conduct = WireFault::Reset,
-        Fault::Truncated => answer.conduct = WireFault::Truncated,
-        Fault::CutChunked => answer.conduct = WireFault::CutChunked,
-        Fault::CutAt(length) => answer.conduct = WireFault::CutAt(*length),
-        Fault::WrongLength => answer.conduct = WireFault::WrongLength,
+        Fault::SlowHeaders(step) => answer.wire_fault = WireFault::SlowHeaders(*step),
+        Fault::SlowBody(step) => answer.wire_fault = WireFault::SlowBody(*step),
+        Fault::Reset => answer.wire_fault = WireFault::Reset,
+        Fault::Truncated => answer.wire_fault = WireFault::Truncated,
+        Fault::CutChunked => answer.wire_fault = WireFault::CutChunked,
+        Fault::CutAt(length) => answer.wire_fault = WireFault::CutAt(*length),
+        Fault::WrongLength => answer.wire_fault = WireFault::WrongLength,
         Fault::BrokenGzip => {
             answer.body = Body::Bytes(bodies::broken_gzip(&document.body));
             answer.header("Content-Encoding", "gzip");
@@ -264,7 +264,7 @@ fn altered(inner: &mut Inner, fault: &Fault, path: &str, head: &Head, now: Time)
     answer
 }
 
-/// The right answer for `state`, or for the present one.
+/// Returns the correct answer for `state`, or for the present state.
 fn plain(inner: &mut Inner, state: Option<&State>, path: &str, head: &Head, now: Time) -> Answer {
     if inner.html {
         return Answer::page(200, "Welcome");
@@ -290,7 +290,7 @@ fn respond(
     let etag = match &behaviour.etag {
         Etag::Off => None,
         Etag::Weak => Some(format!("W/\"{:016x}\"", validators.hash).into_bytes()),
-        // Strong validators name one representation, so the compressed one has another.
+        // A strong validator identifies one representation, so the compressed one has its own.
         Etag::Strong => Some(
             format!("\"{:016x}{}\"", validators.hash, if compress { "-gzip" } else { "" })
                 .into_bytes(),
@@ -340,7 +340,7 @@ fn accepts_gzip(head: &Head) -> bool {
     })
 }
 
-/// The page of another customer of the same platform.
+/// Returns the page of another customer of the same platform.
 fn stranger(now: Time) -> State {
     let mut state = State::new(
         "osprey-freight",
@@ -355,8 +355,8 @@ fn stranger(now: Time) -> State {
     state
 }
 
-fn conduct(conduct: WireFault) -> Answer {
+fn wire_fault(wire_fault: WireFault) -> Answer {
     let mut answer = Answer::new(200, Body::Bytes(Bytes::new()));
-    answer.conduct = conduct;
+    answer.wire_fault = wire_fault;
     answer
 }

@@ -1,4 +1,4 @@
-//! A throw-away certificate authority, so that TLS can be tried on loopback.
+//! A throwaway certificate authority for TLS tests on loopback.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,32 +10,32 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// Why no certificate could be made.
+/// Why a certificate could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// The certificate.
-    #[error("cannot make a certificate")]
+    /// Creating the certificate failed.
+    #[error("cannot create a certificate")]
     Certificate(#[from] rcgen::Error),
-    /// The server's configuration.
+    /// Configuring the server failed.
     #[error("cannot use the certificate")]
     Config(#[from] rustls::Error),
 }
 
-/// What is wrong with a certificate.
+/// A defect of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CertificateFlaw {
     /// Nothing.
     #[default]
     None,
-    /// It ended in 2020.
+    /// It expired in 2020.
     Expired,
-    /// It is for another name.
+    /// It is for another host name.
     WrongName,
     /// No authority signed it.
     SelfSigned,
 }
 
-/// The authority. A client trusts it by its [`Authority::pem`].
+/// A certificate authority. A client trusts it through its [`Authority::pem`].
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// A new one, with a key nobody else has.
+    /// Creates an authority with a new key.
     pub fn new() -> Result<Self, AuthorityError> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, "statuswatch throw-away authority");
@@ -59,13 +59,13 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), pem })
     }
 
-    /// Its certificate in PEM, for `SSL_CERT_FILE` or a client's root store.
+    /// Returns its certificate in PEM, for `SSL_CERT_FILE` or a client's root store.
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// What a server at `address` (and `localhost`) presents.
+    /// Returns the TLS configuration of a server at `address` (and `localhost`).
     pub(super) fn server(
         &self,
         address: IpAddr,

@@ -15,7 +15,7 @@ pub(super) fn gzip(body: &[u8]) -> Bytes {
     encoder.finish().unwrap_or_default().into()
 }
 
-/// A gzip body whose checksum is wrong.
+/// Returns a gzip body with a wrong checksum.
 pub(super) fn broken_gzip(body: &[u8]) -> Bytes {
     let mut bytes = gzip(body).to_vec();
     let checksum = bytes.len().saturating_sub(8);
@@ -25,14 +25,15 @@ pub(super) fn broken_gzip(body: &[u8]) -> Bytes {
     bytes.into()
 }
 
-/// A gzip body that inflates to `size` blanks, made in time proportional to its own length.
+/// Returns a gzip body that inflates to `size` spaces, in time proportional to its compressed
+/// length.
 pub(super) fn gzip_bomb(size: u64) -> Bytes {
     const BLOCK: usize = 1 << 20;
     let blanks = vec![b' '; BLOCK];
     let mut crc = Crc::new();
     let mut out = BytesMut::new();
     out.put_slice(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
-    // A block refers to nothing but blanks before it, so the same bytes may be repeated.
+    // A block refers only to spaces before it, so the same bytes may be repeated.
     let (block, mut block_crc) = (deflate(&blanks), Crc::new());
     block_crc.update(&blanks);
     for _ in 0..size / BLOCK as u64 {
@@ -42,14 +43,14 @@ pub(super) fn gzip_bomb(size: u64) -> Bytes {
     let rest = blanks.get(..(size % BLOCK as u64) as usize).unwrap_or_default();
     out.put_slice(&deflate(rest));
     crc.update(rest);
-    // The final block: fixed codes, nothing in it.
+    // The final block: fixed codes, no content.
     out.put_slice(&[3, 0]);
     out.put_u32_le(crc.sum());
     out.put_u32_le(size as u32);
     out.freeze()
 }
 
-/// A deflate block that ends on a byte boundary and is not the last one.
+/// Returns a deflate block that ends on a byte boundary and is not the last one.
 fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut compress = flate2::Compress::new(Compression::fast(), false);
     let mut out = Vec::with_capacity(bytes.len() / 8 + 1024);
@@ -61,12 +62,12 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Opening brackets.
+/// Returns opening brackets.
 pub(super) fn deep_json(depth: usize) -> Bytes {
     vec![b'['; depth].into()
 }
 
-/// A page for people.
+/// Returns an HTML page.
 pub(super) fn page(title: &str) -> Bytes {
     format!(
         "<!DOCTYPE html>\n<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1>\n\
@@ -75,7 +76,7 @@ pub(super) fn page(title: &str) -> Bytes {
     .into()
 }
 
-/// The document in another encoding, and the `Content-Type` that goes with it.
+/// Returns the document in another encoding, with the matching `Content-Type`.
 pub(super) fn transcode(body: &[u8], content_type: &str, charset: Charset) -> (String, Bytes) {
     let text = String::from_utf8_lossy(body);
     let media = content_type.split(';').next().unwrap_or(content_type);

@@ -1,119 +1,119 @@
-//! The ways in which a fake provider misbehaves.
+//! Faults: the ways in which a fake provider misbehaves.
 
 use std::time::Duration;
 
 use statuswatch_model::event::Time;
 
-/// One way to misbehave. What is not said otherwise answers 200 with the right headers.
+/// A fault. Unless stated otherwise, the answer is 200 with correct headers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
-    /// This status with a page for people.
+    /// This status with an HTML page.
     Status(u16, Option<RetryAfter>),
-    /// 404 for one path (below the provider's root), the others as always.
+    /// 404 for one path (below the provider's root); other paths are unaffected.
     NotFoundOn(String),
-    /// The status line and headers one byte at a time.
+    /// Sends the status line and headers one byte at a time.
     SlowHeaders(Duration),
-    /// The body one byte at a time.
+    /// Sends the body one byte at a time.
     SlowBody(Duration),
-    /// The request is read, then silence until the client goes away.
+    /// Reads the request and never answers.
     Hang,
-    /// Half of the body, then a reset.
+    /// Sends half of the body, then resets the connection.
     Reset,
-    /// Half of the body under the `Content-Length` of the whole, then an orderly end.
+    /// Sends half of the body with the `Content-Length` of the whole, then closes the connection.
     Truncated,
-    /// The whole body in chunks, without the last chunk, then an orderly end.
+    /// Sends the whole body in chunks without the last chunk, then closes the connection.
     CutChunked,
-    /// So many bytes of the body, ended by nothing but the end of the connection: the client cannot
-    /// know.
+    /// Sends this many bytes of the body, delimited only by the end of the connection, so the
+    /// client cannot detect the truncation.
     CutAt(usize),
-    /// A `Content-Length` that is half of what is sent.
+    /// Sends a `Content-Length` that is half of the body's length.
     WrongLength,
-    /// A page for people in place of the document.
+    /// Sends an HTML page instead of the document.
     Html,
-    /// No body at all.
+    /// Sends no body.
     Empty,
-    /// A redirect; a request for `to` itself is answered as if there were no fault.
+    /// Redirects; a request for `to` itself is answered without the fault.
     Redirect {
         /// The `Location`, as it is sent.
         to: String,
         /// 301, 302, 303, 307 or 308.
         code: u16,
     },
-    /// Redirects for ever, each to a new address of this provider.
+    /// Redirects endlessly, each time to a new URL of this provider.
     RedirectLoop,
-    /// The page as it was before the last change.
+    /// Serves the page as it was before the last change.
     Stale,
-    /// The page of another tenant of the same platform.
+    /// Serves the page of another tenant of the same platform.
     WrongTenant,
-    /// A gzip body with a wrong checksum.
+    /// Sends a gzip body with a wrong checksum.
     BrokenGzip,
-    /// A small gzip body that inflates to so many bytes.
+    /// Sends a small gzip body that inflates to this many bytes.
     GzipBomb(u64),
-    /// A body of so many bytes: JSON that opens a string and never comes to its end.
+    /// Sends a body of this many bytes: JSON that opens a string and never closes it.
     Huge(u64),
-    /// The document in another encoding, correctly announced.
+    /// Sends the document in another encoding, correctly declared.
     WrongCharset(Charset),
-    /// Bytes that are not HTTP.
+    /// Sends bytes that are not HTTP.
     Garbage,
-    /// So many further headers.
+    /// Sends this many additional headers.
     ManyHeaders(usize),
-    /// So many opening brackets.
+    /// Sends this many opening brackets.
     DeepJson(usize),
-    /// So many further open incidents, shown without a limit.
+    /// Adds this many open incidents, shown without a limit.
     ManyItems(usize),
-    /// The validators of the answer before, with the present body.
+    /// Sends the validators of the previous answer with the present body.
     UnchangedValidatorsChangedBody,
-    /// 304 whether or not it was asked for.
+    /// Sends a 304 even to unconditional requests.
     Unexpected304,
-    /// 304 to every conditional request, whatever has changed.
+    /// Sends a 304 to every conditional request, whatever has changed.
     Always304,
-    /// Neither `ETag` nor `Last-Modified`, and never a 304.
+    /// Sends neither `ETag` nor `Last-Modified`, and never a 304.
     NoValidators,
-    /// Connections are refused (by a listener of its own) or reset (by a shared one). On a listener
-    /// of its own it cannot be counted in answers and lasts until cleared.
+    /// Refuses connections (on a dedicated listener) or resets them (on a shared one). On a
+    /// dedicated listener it cannot be limited to a number of answers and lasts until cleared.
     Closed,
 }
 
-/// When to come back.
+/// The value of `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// In so many seconds.
+    /// A number of seconds.
     Seconds(u64),
-    /// At a time.
+    /// A date.
     Date(Time),
 }
 
 /// An encoding that is not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charset {
-    /// UTF-16, little endian, with a byte order mark and no word in the headers.
+    /// UTF-16, little endian, with a byte order mark and no charset in the headers.
     Utf16Le,
-    /// UTF-16, big endian, with a byte order mark and no word in the headers.
+    /// UTF-16, big endian, with a byte order mark and no charset in the headers.
     Utf16Be,
-    /// ISO-8859-1, named in the `Content-Type`; what it lacks becomes a question mark.
+    /// ISO-8859-1, declared in the `Content-Type`; characters it lacks become question marks.
     Latin1,
 }
 
-/// How a provider answers while nothing is wrong.
+/// How a provider answers in the absence of faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Behaviour {
-    /// Its `ETag`s.
+    /// The `ETag`s.
     pub etag: Etag,
-    /// Whether it sends `Last-Modified`.
+    /// Whether to send `Last-Modified`.
     pub last_modified: bool,
-    /// Whether it answers conditional requests with 304.
+    /// Whether to answer conditional requests with 304.
     pub not_modified: bool,
-    /// Whether it compresses for clients that ask for gzip.
+    /// Whether to compress for clients that accept gzip.
     pub gzip: bool,
-    /// Its `Cache-Control`.
+    /// The `Cache-Control` header.
     pub cache_control: Option<String>,
-    /// Further headers, as they are.
+    /// Additional headers.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Whether connections stay open.
+    /// Whether connections are kept alive.
     pub keep_alive: bool,
-    /// Whether connections end after each answer without a word about it in the answer.
+    /// Whether connections close after each answer without announcing it.
     pub silent_close: bool,
-    /// How long every answer takes.
+    /// The delay of every answer.
     pub delay: Duration,
 }
 
@@ -122,11 +122,11 @@ pub struct Behaviour {
 pub enum Etag {
     /// None.
     Off,
-    /// `W/"…"`, of the content.
+    /// `W/"…"`, derived from the content.
     Weak,
-    /// `"…"`, of the content.
+    /// `"…"`, derived from the content.
     Strong,
-    /// These bytes for every content, quoted or not; a 304 is given to whoever sends exactly them.
+    /// These bytes for any content, quoted or not; a client that sends exactly them gets a 304.
     Exact(Vec<u8>),
 }
 

@@ -6,10 +6,10 @@ use bytes::{Buf as _, BytesMut};
 
 use super::wire::Wire;
 
-/// Longest request head read; a longer one ends the connection.
+/// Longest request head, in bytes; a longer one closes the connection.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// A request as far as its head says.
+/// The head of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Head {
     pub(super) method: String,
@@ -26,8 +26,8 @@ impl Head {
     }
 }
 
-/// The next request, after whose body (if any) the buffer stands; `None` when the client is gone or
-/// makes no sense.
+/// Reads the next request and skips its body. Returns `None` when the client has disconnected or
+/// the request is malformed.
 pub(super) async fn read_head(wire: &mut Wire, buffer: &mut BytesMut) -> io::Result<Option<Head>> {
     let end = loop {
         if let Some(end) = memchr::memmem::find(buffer, b"\r\n\r\n") {

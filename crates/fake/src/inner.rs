@@ -1,5 +1,4 @@
-//! What a provider is made of behind its lock: the page, its documents, and the faults that are
-//! planned.
+//! The state of a provider behind its lock: the page, its documents, and the scheduled faults.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,22 +7,22 @@ use super::fault::{Behaviour, Fault};
 use super::platform::{Document, Documents, Platform};
 use super::state::State;
 
-/// What the server needs of a provider to answer one request.
+/// What the server needs to answer a request.
 pub(super) struct Inner {
     pub(super) state: State,
     pub(super) previous: Option<State>,
     pub(super) platform: &'static dyn Platform,
     pub(super) behaviour: Behaviour,
     pub(super) html: bool,
-    /// By path: what the last answer was validated by.
+    /// The validators of the last answer, by path.
     pub(super) validators: HashMap<String, Validators>,
-    /// Redirects given so far by a redirect loop.
+    /// Redirects sent so far by a redirect loop.
     pub(super) hops: u64,
     /// Whether the platform's documents are served at all.
     pub(super) raw_only: bool,
-    /// Documents given by hand.
+    /// Documents set by [`super::Provider::set_document`].
     pub(super) raw: Documents,
-    /// The platform's documents of `state`, until it changes.
+    /// The platform's documents for `state`, until it changes.
     pub(super) rendered: Option<Arc<Documents>>,
     pub(super) faults: Vec<Planned>,
 }
@@ -35,7 +34,7 @@ pub(super) struct Validators {
     pub(super) modified: i64,
 }
 
-/// A fault, the path it keeps to, and for how many more answers it lasts.
+/// A fault, the path it is limited to, and the number of answers it still applies to.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
     pub(super) fault: Fault,
@@ -60,7 +59,7 @@ impl Inner {
         }
     }
 
-    /// The documents of the present state.
+    /// Returns the documents of the present state.
     pub(super) fn documents(&mut self) -> Arc<Documents> {
         if let Some(rendered) = &self.rendered {
             return Arc::clone(rendered);
@@ -70,7 +69,7 @@ impl Inner {
         rendered
     }
 
-    /// What is served at a path when nothing is wrong.
+    /// Returns the document at a path in the absence of faults.
     pub(super) fn document(&mut self, path: &str) -> Option<Document> {
         if let Some(document) = self.raw.get(path) {
             return Some(document.clone());
@@ -78,7 +77,8 @@ impl Inner {
         if self.raw_only { None } else { self.documents().get(path).cloned() }
     }
 
-    /// The fault for a request of `path`, counted down; a redirect's own target is spared.
+    /// Returns the fault for a request of `path` and counts it down; a redirect's own target is
+    /// exempt.
     pub(super) fn take_fault(&mut self, path: &str, target: &str) -> Option<Fault> {
         let place = self.faults.iter().rposition(|planned| {
             planned.path.as_ref().is_none_or(|only| only == path)
@@ -100,7 +100,7 @@ impl Inner {
     }
 }
 
-/// The path and query of an address, which may be a path already.
+/// Returns the path and query of a URL, which may be a path already.
 fn path_of(address: &str) -> &str {
     let after_scheme = address.split_once("://").map(|(_, rest)| rest);
     after_scheme

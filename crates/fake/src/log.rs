@@ -1,4 +1,4 @@
-//! The record of every request, and waiting for the next one without sleeping.
+//! The request log, and waiting for requests without sleeping.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,14 +8,14 @@ use tokio::sync::watch;
 
 use statuswatch_model::event::Time;
 
-/// One request as it arrived, and what became of it.
+/// A request and its outcome.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// When its head was complete.
+    /// When its head was completely received.
     pub at: Instant,
-    /// The same by the provider's clock; `None` for requests that met no provider.
+    /// The same by the provider's clock; `None` for requests that match no provider.
     pub wall: Option<Time>,
-    /// The provider's id; empty where the path belongs to none.
+    /// The provider's id; empty where the path belongs to no provider.
     pub provider: String,
     /// `GET`, …
     pub method: String,
@@ -23,22 +23,22 @@ pub struct Request {
     pub target: String,
     /// The path below the provider's root, without a leading slash.
     pub path: String,
-    /// Names as sent and the exact bytes of their values.
+    /// Names as sent, with the exact bytes of their values.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// The status that was answered; `None` where nothing like a status was sent.
+    /// The status of the answer; `None` where none was sent.
     pub status: Option<u16>,
-    /// Which connection it came on, counted from 1.
+    /// The number of its connection, counted from 1.
     pub connection: u64,
-    /// Requests of this provider in progress when it arrived, itself included.
+    /// Requests to this provider in progress when it arrived, including itself.
     pub concurrent: usize,
-    /// Bytes handed to the connection as its answer.
+    /// Bytes written as its answer.
     pub written: u64,
-    /// When the answer was finished or the client went away; `None` while it is in progress.
+    /// When the answer was complete or the client disconnected; `None` while in progress.
     pub finished: Option<Instant>,
 }
 
 impl Request {
-    /// The value of a header, where it is there once or more, as text.
+    /// Returns the value of a header, if present, as text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let (_, value) = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name))?;
@@ -53,18 +53,18 @@ pub(super) struct Log {
     changes: watch::Sender<u64>,
 }
 
-/// Requests kept; older ones are forgotten, so that a demo may run for days. Counts stay exact.
+/// Requests kept; older ones are dropped so that a demo can run for days. Counts stay exact.
 const KEPT: usize = 50_000;
 
 #[derive(Debug, Default)]
 struct Inner {
     requests: VecDeque<Request>,
-    /// How many have been forgotten.
+    /// Number of dropped requests.
     forgotten: usize,
     counts: HashMap<String, Counts>,
 }
 
-/// The requests of one provider.
+/// The request counts of one provider.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
     pub(super) arrived: usize,
@@ -72,7 +72,7 @@ pub(super) struct Counts {
     pub(super) finished: usize,
 }
 
-/// A request in progress; when dropped it is finished.
+/// A request in progress; finished on drop.
 #[derive(Debug)]
 pub(super) struct Arrival {
     log: Arc<Log>,
@@ -112,12 +112,12 @@ impl Log {
         self.lock().requests.iter().cloned().collect()
     }
 
-    /// Waits until the counts of a provider are enough.
+    /// Waits until the counts of a provider satisfy a condition.
     pub(super) async fn wait_counts(&self, provider: &str, enough: impl Fn(Counts) -> bool) {
         self.wait(|inner| enough(inner.counts.get(provider).copied().unwrap_or_default())).await;
     }
 
-    /// Waits until the requests are enough.
+    /// Waits until the requests satisfy a condition.
     pub(super) async fn wait_requests(&self, mut enough: impl FnMut(&[Request]) -> bool) {
         self.wait(|inner| enough(inner.requests.make_contiguous())).await;
     }
@@ -129,7 +129,7 @@ impl Log {
             if enough(&mut self.lock()) {
                 return;
             }
-            // The sender lives as long as self, so this ends with a change only.
+            // The sender lives as long as `self`, so this returns only on a change.
             if changes.changed().await.is_err() {
                 return;
             }
@@ -142,8 +142,8 @@ impl Log {
 }
 
 impl Arrival {
-    /// No longer counts as in progress. Called before the last bytes leave, since a client that has
-    /// them may ask again sooner than this side can write down that it answered.
+    /// Stops counting the request as in progress. Called before the last bytes are sent, because a
+    /// client that has them may send its next request before this side records the answer.
     pub(super) fn release(&mut self) {
         if std::mem::replace(&mut self.released, true) {
             return;

@@ -1,9 +1,7 @@
-//! [`Provider`]: the handle by which a script operates a fake provider while it is being served.
+//! [`Provider`]: the handle through which a script controls a fake provider while it is being
+//! served.
 
-#![expect(
-    clippy::must_use_candidate,
-    reason = "an operation is done for its effect; its result is a convenience"
-)]
+#![expect(clippy::must_use_candidate, reason = "the result of an operation may be ignored")]
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +15,10 @@ use super::inner::{Inner, Planned};
 use super::platform::{Document, Documents, Platform, Statuspage};
 use super::state::{Opening, Posted, State};
 
-/// Where a world gets its times from.
+/// The clock of a fake cluster.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 
-/// A fake provider; clones are the same one.
+/// A fake provider; clones refer to the same one.
 #[derive(Clone)]
 pub struct Provider {
     shared: Arc<Shared>,
@@ -35,7 +33,7 @@ struct Shared {
 }
 
 impl Provider {
-    /// A provider on `platform`, all well.
+    /// Creates a provider on `platform` with everything operational.
     #[must_use]
     pub fn new(
         id: &str,
@@ -57,7 +55,7 @@ impl Provider {
         }
     }
 
-    /// A provider that serves what [`Provider::set_document`] gave it and nothing else.
+    /// Creates a provider that serves only the documents set by [`Provider::set_document`].
     #[must_use]
     pub fn raw(id: &str, clock: Clock) -> Self {
         let provider = Self::new(id, id, &Statuspage, &[], clock);
@@ -65,68 +63,68 @@ impl Provider {
         provider
     }
 
-    /// Its id, which is also its path prefix.
+    /// Returns its id, which is also its path prefix.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.shared.id
     }
 
-    /// Its name for people.
+    /// Returns its display name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.name
     }
 
-    /// The time by its clock.
+    /// Returns the time by its clock.
     #[must_use]
     pub fn now(&self) -> Time {
         (self.shared.clock)()
     }
 
-    /// The platform it is on.
+    /// Returns its platform.
     #[must_use]
     pub fn platform(&self) -> &'static dyn Platform {
         self.lock().platform
     }
 
-    /// A copy of what its page says.
+    /// Returns a copy of the state of its page.
     #[must_use]
     pub fn state(&self) -> State {
         self.lock().state.clone()
     }
 
-    /// The documents as they are rendered at present.
+    /// Returns the documents as currently rendered.
     #[must_use]
     pub fn documents(&self) -> Arc<Documents> {
         self.lock().documents()
     }
 
-    /// The native id of an incident on its present platform.
+    /// Returns the native id of an incident on its present platform.
     #[must_use]
     pub fn incident_id(&self, incident: u64) -> String {
         let inner = self.lock();
         inner.platform.incident_id(&inner.state, incident)
     }
 
-    /// The native id of an update on its present platform.
+    /// Returns the native id of an update on its present platform.
     #[must_use]
     pub fn update_id(&self, update: u64) -> Option<String> {
         let inner = self.lock();
         inner.platform.update_id(&inner.state, update)
     }
 
-    /// Serves these bytes at a path (below its root, without a leading slash), whatever the
-    /// platform has there.
+    /// Serves these bytes at a path (below its root, without a leading slash), in place of the
+    /// platform's document.
     pub fn set_document(&self, path: &str, content_type: &str, body: impl Into<bytes::Bytes>) {
         self.lock().raw.insert(path.to_owned(), Document::new(content_type, body));
     }
 
-    /// Takes back what [`Provider::set_document`] gave.
+    /// Removes a document set by [`Provider::set_document`].
     pub fn remove_document(&self, path: &str) {
         self.lock().raw.remove(path);
     }
 
-    /// Changes the page in one step, at the clock's time; every other operation goes through here.
+    /// Changes the page atomically, at the clock's time; every other operation uses this.
     pub fn change<R>(&self, change: impl FnOnce(&mut State, Time) -> R) -> R {
         let now = self.now();
         let mut inner = self.lock();
@@ -146,7 +144,7 @@ impl Provider {
         self.change(|state, now| state.open(now, &Opening { title, impact, components, text }))
     }
 
-    /// Adds an update; `None` where there is no such incident, here and below.
+    /// Adds an update. Like all operations below, returns `None` for an unknown incident.
     pub fn update(&self, incident: u64, status: Status, text: &str) -> Option<Posted> {
         self.change(|state, now| state.update(now, incident, status, text))
     }
@@ -166,17 +164,17 @@ impl Provider {
         self.update(incident, Status::Resolved, text)
     }
 
-    /// Takes an incident or maintenance off the page altogether.
+    /// Removes an incident or maintenance from the page.
     pub fn withdraw(&self, incident: u64) -> Option<()> {
         self.change(|state, now| state.withdraw(now, incident))
     }
 
-    /// Changes how bad an incident is.
+    /// Changes the impact of an incident.
     pub fn set_impact(&self, incident: u64, impact: Impact) -> Option<()> {
         self.change(|state, now| state.set_impact(now, incident, impact))
     }
 
-    /// Changes the state of a component.
+    /// Changes the status of a component.
     pub fn set_component(&self, name: &str, status: ComponentStatus) -> Option<()> {
         self.change(|state, now| state.set_component(now, name, status))
     }
@@ -200,7 +198,7 @@ impl Provider {
         self.update(maintenance, Status::InProgress, text)
     }
 
-    /// Says that a maintenance is being verified.
+    /// Sets a maintenance to verifying.
     pub fn verify(&self, maintenance: u64, text: &str) -> Option<Posted> {
         self.update(maintenance, Status::Verifying, text)
     }
@@ -215,52 +213,52 @@ impl Provider {
         self.change(|state, now| state.import(now, count));
     }
 
-    /// Moves to another platform under the same address; all ids change their shape.
+    /// Moves to another platform at the same URL; all ids change their shape.
     pub fn switch_platform(&self, platform: &'static dyn Platform) {
         let mut inner = self.lock();
         inner.platform = platform;
         inner.rendered = None;
     }
 
-    /// Answers every path with a page for people from now on, or stops doing so.
+    /// Starts or stops answering every path with an HTML page.
     pub fn become_html(&self, html: bool) {
         self.lock().html = html;
     }
 
-    /// Changes how it answers while nothing is wrong.
+    /// Changes how it answers in the absence of faults.
     pub fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut self.lock().behaviour);
     }
 
-    /// Misbehaves until [`Provider::clear_faults`]. Of several faults the one given last has the
-    /// word.
+    /// Applies a fault until [`Provider::clear_faults`]. Of several faults, the latest takes
+    /// precedence.
     pub fn fault(&self, fault: Fault) {
         self.plan(Planned { fault, path: None, left: None });
     }
 
-    /// Misbehaves for the next `answers` answers.
+    /// Applies a fault to the next `answers` answers.
     pub fn fault_next(&self, answers: u32, fault: Fault) {
         self.plan(Planned { fault, path: None, left: Some(answers) });
     }
 
-    /// Misbehaves on one path (below its root, without a leading slash) until cleared.
+    /// Applies a fault to one path (below its root, without a leading slash) until cleared.
     pub fn fault_on(&self, path: &str, fault: Fault) {
         self.plan(Planned { fault, path: Some(path.to_owned()), left: None });
     }
 
-    /// Is well again.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.lock().faults.clear();
         self.shared.changes.send_modify(|count| *count += 1);
     }
 
-    /// Whether connections are refused.
+    /// Returns whether connections are refused.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.lock().faults.last().is_some_and(|planned| planned.fault == Fault::Closed)
     }
 
-    /// Told whenever faults are set or cleared.
+    /// Returns a receiver that is notified whenever faults are set or cleared.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
     }

@@ -1,4 +1,4 @@
-//! [`Server`]: the listeners of a world, within the caller's runtime.
+//! [`Server`]: the listeners of a cluster, inside the caller's runtime.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,7 +19,7 @@ use super::log::{Log, Request};
 use super::provider::Provider;
 use super::wire::{Wire, write_answer};
 
-/// What a server is started with.
+/// The configuration of a server: a cluster of fake providers.
 #[derive(Debug)]
 pub struct World<'a> {
     providers: Vec<Provider>,
@@ -28,7 +28,7 @@ pub struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// These providers on 127.0.0.1, without TLS.
+    /// Creates a cluster of these providers on 127.0.0.1, without TLS.
     #[must_use]
     pub fn new(providers: impl IntoIterator<Item = Provider>) -> Self {
         Self {
@@ -38,14 +38,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// On another loopback address.
+    /// Uses another loopback address.
     #[must_use]
     pub fn on(mut self, address: IpAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// With TLS, by a certificate of `authority` that has this flaw.
+    /// Enables TLS with a certificate of `authority` that has this defect.
     #[must_use]
     pub fn tls(mut self, authority: &'a Authority, flaw: CertificateFlaw) -> Self {
         self.tls = Some((authority, flaw));
@@ -53,12 +53,12 @@ impl<'a> World<'a> {
     }
 }
 
-/// A running world; it stops when dropped.
+/// A running cluster; stops on drop.
 #[derive(Debug)]
 pub struct Server {
     hub: Arc<Hub>,
     scheme: &'static str,
-    /// By provider: where its paths begin.
+    /// The address and path prefix of each provider.
     roots: HashMap<String, (SocketAddr, String)>,
     address: SocketAddr,
     tasks: Vec<JoinHandle<()>>,
@@ -71,18 +71,24 @@ struct Hub {
     connections: AtomicU64,
 }
 
-/// Which provider a listener belongs to; `None`: the first segment of the path says so.
+/// The provider a listener belongs to; `None` where the first path segment selects it.
 type Only = Option<Provider>;
 
 impl Server {
-    /// One listener for all, each provider under `/<id>/`.
-    #[expect(clippy::unused_async, reason = "its tasks need a runtime, which whoever awaits has")]
+    /// Starts one listener for all providers, each under `/<id>/`.
+    #[expect(
+        clippy::unused_async,
+        reason = "its tasks need a runtime, which the caller of an async fn has"
+    )]
     pub async fn start(world: World<'_>) -> io::Result<Self> {
         Self::launch(world, false)
     }
 
-    /// A listener for each provider, which then has the whole of its paths.
-    #[expect(clippy::unused_async, reason = "its tasks need a runtime, which whoever awaits has")]
+    /// Starts a listener for each provider, which serves it at the root.
+    #[expect(
+        clippy::unused_async,
+        reason = "its tasks need a runtime, which the caller of an async fn has"
+    )]
     pub async fn start_each(world: World<'_>) -> io::Result<Self> {
         Self::launch(world, true)
     }
@@ -130,21 +136,22 @@ impl Server {
             let accepting =
                 accept(Arc::clone(&server.hub), listener, bound, owner, acceptor.clone());
             server.tasks.push(tokio::spawn(async move {
-                // A listener that cannot be had again leaves its provider unreachable, which is
-                // what it is for.
+                // A listener that cannot be reopened leaves its provider unreachable, which is its
+                // purpose.
                 drop(accepting.await);
             }));
         }
         Ok(server)
     }
 
-    /// Where the (first) listener is.
+    /// Returns the address of the (first) listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The root of a provider's page, ending in a slash; of no provider where the id is unknown.
+    /// Returns the root URL of a provider's page, with a trailing slash; the URL matches no
+    /// provider if the id is unknown.
     #[must_use]
     pub fn url(&self, provider: &str) -> String {
         let nowhere = (self.address, format!("/{provider}/"));
@@ -152,25 +159,25 @@ impl Server {
         format!("{}://{address}{root}", self.scheme)
     }
 
-    /// A provider by its id.
+    /// Returns a provider by id.
     #[must_use]
     pub fn provider(&self, id: &str) -> Option<&Provider> {
         self.hub.providers.get(id)
     }
 
-    /// Every request so far (the newest 50,000), in the order of arrival.
+    /// Returns every request so far (the newest 50,000), in order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.hub.log.requests()
     }
 
-    /// The requests of one provider.
+    /// Returns the requests of one provider.
     #[must_use]
     pub fn requests_of(&self, provider: &str) -> Vec<Request> {
         self.requests().into_iter().filter(|request| request.provider == provider).collect()
     }
 
-    /// Connections accepted so far.
+    /// Returns the number of connections accepted so far.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.hub.connections.load(Ordering::SeqCst)
@@ -181,22 +188,21 @@ impl Server {
         self.hub.log.wait_counts(provider, |counts| counts.arrived >= count).await;
     }
 
-    /// Waits until `count` requests of a provider have been answered, or given up by either side.
+    /// Waits until `count` requests of a provider have been answered or aborted.
     pub async fn wait_answered(&self, provider: &str, count: usize) {
         self.hub.log.wait_counts(provider, |counts| counts.finished >= count).await;
     }
 
-    /// Waits until the requests so far satisfy a condition, which must not ask the server anything
-    /// itself.
+    /// Waits until the requests so far satisfy a condition, which must not call the server.
     pub async fn wait_until(&self, enough: impl FnMut(&[Request]) -> bool) {
         self.hub.log.wait_requests(enough).await;
     }
 
-    /// Stops and waits until the listeners are closed.
+    /// Stops the server and waits until the listeners are closed.
     pub async fn stop(mut self) {
         for task in std::mem::take(&mut self.tasks) {
             task.abort();
-            // An aborted task ends with an error, as it should.
+            // An aborted task returns an error, as expected.
             drop(task.await);
         }
     }
@@ -208,8 +214,8 @@ impl Drop for Server {
     }
 }
 
-/// Accepts connections; closes and opens the listener as the provider it belongs to wants.
-/// Connections end with it.
+/// Accepts connections, and closes and reopens the listener as its provider requires. Connections
+/// end with it.
 async fn accept(
     hub: Arc<Hub>,
     listener: TcpListener,
@@ -224,9 +230,9 @@ async fn accept(
     loop {
         let closed = only.as_ref().is_some_and(Provider::is_closed);
         if closed && listener.is_some() {
-            // The port stays ours: a socket that is bound and does not listen refuses connections.
-            // It is bound before the listener goes, or somebody else's connection might be given
-            // the port in between.
+            // The port stays reserved: a socket that is bound and does not listen refuses
+            // connections. It is bound before the listener closes, or the port could be reassigned
+            // in between.
             held = Some(bind(bound)?);
             listener = None;
             connections.shutdown().await;
@@ -241,7 +247,7 @@ async fn accept(
             }
             Some(_) = connections.join_next() => {}
             Some(()) = async { changes.as_mut()?.changed().await.ok() } => {}
-            // Nothing to wait for: the provider is closed and its handles are gone.
+            // Nothing to wait for: the provider is closed and all its handles are dropped.
             else => return Ok(()),
         }
     }
@@ -255,7 +261,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Serves one connection; errors mean that the client is gone.
+/// Serves one connection; errors mean that the client has disconnected.
 async fn serve(
     hub: Arc<Hub>,
     stream: TcpStream,
@@ -263,7 +269,7 @@ async fn serve(
     tls: Option<TlsAcceptor>,
     connection: u64,
 ) {
-    // Slow answers are slow because they are told to be, not because the system waits for more.
+    // Slow answers are slow by configuration, not because of Nagle's algorithm.
     drop(stream.set_nodelay(true));
     let wire = match tls {
         None => Wire::Plain(stream),
@@ -294,9 +300,11 @@ async fn converse(
             Some(provider) => answer(provider, &root, path, &head),
             None => Answer::page(404, "Not Found"),
         };
-        let status =
-            (!matches!(answer.conduct, WireFault::Hang | WireFault::Garbage | WireFault::Refuse))
-                .then_some(answer.status);
+        let status = (!matches!(
+            answer.wire_fault,
+            WireFault::Hang | WireFault::Garbage | WireFault::Refuse
+        ))
+        .then_some(answer.status);
         let mut arrival = hub.log.arrived(Request {
             at: Instant::now(),
             wall: provider.map(Provider::now),

@@ -1,27 +1,26 @@
-//! What a fake provider's page says at present, and the operations by which its operators change
-//! it.
+//! The state of a fake provider's page, and the operations that change it.
 //!
-//! Times are passed in. Every change moves [`State::version`] forward, by a millisecond at least,
-//! so that two changes never share a version.
+//! Times are passed in. Every change advances [`State::version`], by at least a millisecond, so
+//! that each change has its own version.
 
 use chrono::{Duration, SubsecRound};
 
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
 
-/// What a page says.
+/// The state of a page.
 #[derive(Debug, Clone)]
 pub struct State {
     /// The tenant: all ids of the page are derived from it.
     pub tenant: String,
-    /// What the page calls itself.
+    /// The name of the page.
     pub name: String,
-    /// The time of the last change; it only grows.
+    /// The time of the last change; it never decreases.
     pub version: Time,
     /// Its components.
     pub components: Vec<Component>,
     /// Incidents and maintenances, oldest first, over or not.
     pub incidents: Vec<Incident>,
-    /// How many entries lists and feeds show; `None`: as many as the platform usually does.
+    /// Number of entries in lists and feeds; `None` for the platform's usual number.
     pub window: Option<usize>,
     next: u64,
 }
@@ -33,7 +32,7 @@ pub struct Component {
     pub number: u64,
     /// Its name.
     pub name: String,
-    /// Its state.
+    /// Its status.
     pub status: ComponentStatus,
     /// When it last changed.
     pub changed: Time,
@@ -42,15 +41,15 @@ pub struct Component {
 /// An incident or maintenance.
 #[derive(Debug, Clone)]
 pub struct Incident {
-    /// Its number within the page; platforms make their ids of it.
+    /// Its number within the page, from which platforms derive their ids.
     pub number: u64,
     /// Incident or maintenance.
     pub kind: Kind,
     /// Its title.
     pub title: String,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
-    /// How bad it is.
+    /// Its impact.
     pub impact: Impact,
     /// When it was opened.
     pub created: Time,
@@ -58,22 +57,22 @@ pub struct Incident {
     pub changed: Time,
     /// When it ended.
     pub resolved: Option<Time>,
-    /// Maintenance: begin and end of the window.
+    /// For a maintenance: start and end of the window.
     pub window: Option<(Time, Time)>,
-    /// Names of the components it concerns.
+    /// Names of the affected components.
     pub components: Vec<String>,
-    /// What was written, oldest first.
+    /// Its updates, oldest first.
     pub updates: Vec<Update>,
 }
 
-/// A written update.
+/// An update.
 #[derive(Debug, Clone)]
 pub struct Update {
     /// Its number within the page.
     pub number: u64,
     /// The status it gives the incident.
     pub status: Status,
-    /// What it says.
+    /// Its text.
     pub text: String,
     /// When it was published.
     pub at: Time,
@@ -81,30 +80,30 @@ pub struct Update {
     pub changed: Time,
 }
 
-/// What an incident is opened with.
+/// The initial data of an incident.
 #[derive(Debug, Clone)]
 pub struct Opening<'a> {
     /// Its title.
     pub title: &'a str,
-    /// How bad it is.
+    /// Its impact.
     pub impact: Impact,
-    /// Names of the components it concerns.
+    /// Names of the affected components.
     pub components: &'a [&'a str],
     /// The first update.
     pub text: &'a str,
 }
 
-/// The numbers of an incident and of the update just written.
+/// The numbers of an incident and of its new update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posted {
-    /// The incident's.
+    /// The number of the incident.
     pub incident: u64,
-    /// The update's.
+    /// The number of the update.
     pub update: u64,
 }
 
 impl State {
-    /// A page on which all is well.
+    /// Creates a page with everything operational.
     #[must_use]
     pub fn new(tenant: &str, name: &str, components: &[&str], now: Time) -> Self {
         let version = now.trunc_subsecs(3);
@@ -140,8 +139,7 @@ impl State {
         self.begin(now, Kind::Maintenance, Status::Scheduled, opening, Some(window))
     }
 
-    /// Writes an update; a status that ends the incident ends it. `None` where there is no such
-    /// incident.
+    /// Adds an update; a final status ends the incident. Returns `None` for an unknown incident.
     pub fn update(
         &mut self,
         now: Time,
@@ -168,7 +166,7 @@ impl State {
         })
     }
 
-    /// Takes an update off the page.
+    /// Removes an update from the page.
     pub fn delete_update(&mut self, now: Time, posted: Posted) -> Option<()> {
         self.touch(now, posted.incident, |found, _| {
             let before = found.updates.len();
@@ -177,7 +175,7 @@ impl State {
         })
     }
 
-    /// Takes an incident or maintenance off the page without a word.
+    /// Removes an incident or maintenance from the page without an update.
     pub fn withdraw(&mut self, now: Time, incident: u64) -> Option<()> {
         let before = self.incidents.len();
         self.incidents.retain(|found| found.number != incident);
@@ -185,7 +183,7 @@ impl State {
         (self.incidents.len() < before).then_some(())
     }
 
-    /// Changes how bad an incident is, without an update.
+    /// Changes the impact of an incident, without an update.
     pub fn set_impact(&mut self, now: Time, incident: u64, impact: Impact) -> Option<()> {
         self.touch(now, incident, |found, _| {
             found.impact = impact;
@@ -193,7 +191,7 @@ impl State {
         })
     }
 
-    /// Changes the state of a component.
+    /// Changes the status of a component.
     pub fn set_component(&mut self, now: Time, name: &str, status: ComponentStatus) -> Option<()> {
         let at = self.tick(now);
         let component = self.components.iter_mut().find(|component| component.name == name)?;
@@ -202,7 +200,7 @@ impl State {
         Some(())
     }
 
-    /// Adds `count` resolved incidents of the past, an hour apart, before everything that is there.
+    /// Adds `count` resolved past incidents, an hour apart, before all others.
     pub fn import(&mut self, now: Time, count: usize) {
         let first = self
             .incidents
@@ -254,13 +252,13 @@ impl State {
         self.incidents.splice(0..0, past);
     }
 
-    /// The incident of that number.
+    /// Returns the incident of that number.
     #[must_use]
     pub fn incident(&self, number: u64) -> Option<&Incident> {
         self.incidents.iter().find(|incident| incident.number == number)
     }
 
-    /// The components an incident concerns.
+    /// Returns the components affected by an incident.
     pub fn components_of<'a>(
         &'a self,
         incident: &'a Incident,
@@ -268,14 +266,14 @@ impl State {
         self.components.iter().filter(|component| incident.components.contains(&component.name))
     }
 
-    /// Of one kind, newest first, the open ones alone if wished.
+    /// Returns the incidents of one kind, newest first, optionally only the open ones.
     pub fn listed(&self, kind: Kind, open_only: bool) -> impl Iterator<Item = &Incident> {
         self.incidents.iter().rev().filter(move |incident| {
             incident.kind == kind && !(open_only && incident.status.is_over())
         })
     }
 
-    /// The worst that open incidents and components say.
+    /// Returns the worst status of the open incidents and the components.
     #[must_use]
     pub fn impact(&self) -> Impact {
         let open = self.listed(Kind::Incident, true).map(|incident| incident.impact);

@@ -1,7 +1,7 @@
-//! [`Storm`]: a bad hour of the universe in a minute, the same for the same seed.
+//! [`Storm`]: a seeded, reproducible sequence of incidents and faults across the universe.
 //!
-//! Everything that begins also ends, and all faults are cleared, before the last sixth: whoever
-//! watches until the end must know everything then.
+//! Everything that starts also ends, and all faults are cleared, before the last sixth: a client
+//! that keeps polling until the end must have seen everything by then.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::provider::Provider;
 use super::state::Posted;
 use super::universe::Universe;
 
-/// How long a storm takes where nothing else is asked for.
+/// The default duration of a storm.
 pub const DEFAULT_DURATION: Duration = Duration::from_mins(1);
 
 /// A planned storm.
@@ -26,8 +26,8 @@ pub struct Storm {
     duration: Duration,
 }
 
-/// One thing that happens. Providers and components are places in their lists, a slot is an
-/// incident's place in the plan.
+/// One action. Providers and components are indexes into their lists; a slot is the index of an
+/// incident in the plan.
 #[derive(Debug, Clone)]
 enum Act {
     Open { slot: usize, provider: usize, component: usize, impact: Impact, title: &'static str },
@@ -50,7 +50,7 @@ const TITLES: &[&str] = &[
 ];
 
 impl Storm {
-    /// The storm of `seed` over these providers.
+    /// Plans the storm of `seed` for these providers.
     #[must_use]
     pub fn plan(seed: u64, duration: Duration, providers: &[Provider]) -> Self {
         let mut plan = Plan { rng: Rng::with_seed(seed), duration, acts: Vec::new(), slots: 0 };
@@ -61,30 +61,30 @@ impl Storm {
             (0..size / 4).for_each(|_| plan.fault(providers));
             (0..providers.len()).for_each(|provider| plan.add(0.84, Act::Clear { provider }));
         }
-        // The sort is stable: what was planned first happens first.
+        // The sort is stable: actions at the same time keep their order.
         plan.acts.sort_by_key(|(at, _)| *at);
         Self { acts: plan.acts, duration }
     }
 
-    /// How many things happen.
+    /// Returns the number of actions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.acts.len()
     }
 
-    /// Whether nothing happens.
+    /// Returns whether there are no actions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.acts.is_empty()
     }
 
-    /// Plans the storm of `seed` and plays it; ends after `duration`. What it published is in
+    /// Plans the storm of `seed` and runs it for `duration`. What it published is in
     /// [`Universe::published`].
     pub async fn play(universe: &Universe, seed: u64, duration: Duration) {
         Self::plan(seed, duration, universe.providers()).run(universe).await;
     }
 
-    /// The same storm in another time.
+    /// Scales the storm to another duration.
     #[must_use]
     pub fn within(mut self, duration: Duration) -> Self {
         let scale = duration.as_secs_f64() / self.duration.as_secs_f64().max(f64::EPSILON);
@@ -93,7 +93,7 @@ impl Storm {
         self
     }
 
-    /// Plays it; ends after its duration.
+    /// Runs the storm; returns after its duration.
     pub async fn run(self, universe: &Universe) {
         let start = Instant::now();
         let mut slots = HashMap::new();
@@ -113,7 +113,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// An incident from its opening to its end.
+    /// Plans an incident from start to end.
     fn incident(&mut self, providers: &[Provider]) {
         let (slot, provider, component) = self.slot(providers, |_| true);
         let impact = self.pick(&[Impact::Minor, Impact::Minor, Impact::Major, Impact::Critical]);
@@ -155,7 +155,7 @@ impl Plan {
         );
     }
 
-    /// A maintenance from its announcement to its end, where it can be followed.
+    /// Plans a maintenance from announcement to end, on a platform that shows it.
     fn maintenance(&mut self, providers: &[Provider]) {
         if !providers.iter().any(|provider| provider.platform().shows_maintenances()) {
             return;
@@ -176,14 +176,13 @@ impl Plan {
         }
     }
 
-    /// A page that misbehaves for a while.
+    /// Plans a fault of limited duration.
     fn fault(&mut self, providers: &[Provider]) {
         let provider = self.rng.usize(..providers.len());
         let pinned =
             providers.get(provider).is_some_and(|provider| provider.platform().names_owner());
         let begin = 0.03 + self.rng.f64() * 0.65;
-        // These two happen to one answer and are gone, as in real life. Not every page says whose
-        // it is.
+        // These two affect a single answer, as in real life. Not every page identifies its owner.
         let once = if pinned {
             self.pick(&[Some(Fault::Stale), Some(Fault::WrongTenant), None, None, None])
         } else {
@@ -218,7 +217,7 @@ impl Plan {
         self.add(end, Act::Clear { provider });
     }
 
-    /// A new slot at a random provider among those wanted, of which there is one at least.
+    /// Adds a slot at a random provider among `wanted`, which must not be empty.
     fn slot(
         &mut self,
         providers: &[Provider],
@@ -251,7 +250,7 @@ impl Plan {
     }
 }
 
-/// Does one thing. What has no ground any more (an incident that is not there) is left out.
+/// Performs one action; skips it if its incident no longer exists.
 fn perform(universe: &Universe, slots: &mut HashMap<usize, (Provider, Posted)>, act: Act) {
     let provider_at = |place: usize| universe.providers().get(place);
     let component_of = |provider: &Provider, place: usize| {

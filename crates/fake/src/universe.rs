@@ -1,10 +1,7 @@
-//! [`Universe`]: thirty invented providers on all platforms of the world, and a record of all that
+//! [`Universe`]: thirty invented providers on all supported platforms, and a record of everything
 //! they published.
 
-#![expect(
-    clippy::must_use_candidate,
-    reason = "an operation is done for its effect; its result is a convenience"
-)]
+#![expect(clippy::must_use_candidate, reason = "the result of an operation may be ignored")]
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -21,7 +18,7 @@ use super::provider::{Clock, Provider};
 use super::server::{Server, World};
 use super::state::{Incident, Posted};
 
-/// Id, name, platform and components of everybody.
+/// Id, name, platform and components of a provider.
 type Row = (&'static str, &'static str, &'static dyn Platform, &'static [&'static str]);
 
 const CLOUD: &[&str] = &["Compute", "Object storage", "Load balancers", "Console"];
@@ -63,10 +60,11 @@ static ROWS: &[Row] = &[
     ("zephyr-edge", "Zephyr Edge", &Statuspage, CLOUD),
 ];
 
-/// Up to so many providers each have a listener of their own; beyond, descriptors would run out.
+/// Maximum number of providers with a listener of their own; more would exhaust the file
+/// descriptors.
 const LISTENERS: usize = 400;
 
-/// A fact that a provider of this world made public.
+/// A fact published by a provider of this universe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
     /// The provider's id.
@@ -77,50 +75,53 @@ pub struct Publication {
     pub incident_id: Option<String>,
     /// The update's native id, where the platform shows one.
     pub update_id: Option<String>,
-    /// Which update within this world: the same for an update and its edits; `None` for components.
+    /// The number of the update within this universe: the same for an update and its edits; `None`
+    /// for components.
     pub update: Option<u64>,
-    /// 1; 2, 3, … for edits. A poll may see the last one alone.
+    /// 1; 2, 3, … for edits. A poll may see only the last one.
     pub revision: u32,
     /// The incident's title, or the component's name.
     pub title: String,
-    /// The status it gives.
+    /// The published status.
     pub status: Status,
-    /// How bad the incident was then.
+    /// The impact of the incident at that time.
     pub impact: Impact,
-    /// What it says; empty for components.
+    /// Its text; empty for components.
     pub text: String,
-    /// The provider's time of it.
+    /// The provider's time of publication.
     pub at: Time,
 }
 
-/// Everything published, in order: what the event log must hold. Clones are the same list.
+/// Everything published, in order: the expected content of the event log. Clones share the same
+/// list.
 ///
-/// Of an update the last revision must be told, earlier ones may be. A component's change may be
-/// missed where another one followed before a poll.
-/// What a platform does not keep is owed as long as its incident is open.
+/// The last revision of an update must be reported, earlier ones may be. A change of a component
+/// may be missed if another one follows before a poll. Data that a platform does not keep must be
+/// reported only while its incident is open.
 #[derive(Debug, Clone, Default)]
 pub struct Published {
     list: Arc<Mutex<Vec<Publication>>>,
-    /// Provider and native id of incidents of which nothing can be read any more.
-    gone: Arc<Mutex<HashSet<(String, String)>>>,
+    /// Provider and native id of incidents that can no longer be read.
+    unreadable: Arc<Mutex<HashSet<(String, String)>>>,
 }
 
 impl Published {
-    /// All of it so far.
+    /// Returns everything published so far.
     #[must_use]
     pub fn all(&self) -> Vec<Publication> {
         self.lock().clone()
     }
 
-    /// The last revision of every update of an incident or maintenance: what must have been told in
-    /// the end.
+    /// Returns the last revision of every update of an incident or maintenance: what must have been
+    /// reported in the end.
     #[must_use]
     pub fn owed(&self) -> Vec<Publication> {
-        let (list, gone) = (self.lock(), self.gone.lock().unwrap_or_else(PoisonError::into_inner));
+        let (list, unreadable) =
+            (self.lock(), self.unreadable.lock().unwrap_or_else(PoisonError::into_inner));
         let is_gone = |one: &Publication| {
             one.incident_id
                 .as_ref()
-                .is_some_and(|id| gone.contains(&(one.provider.clone(), id.clone())))
+                .is_some_and(|id| unreadable.contains(&(one.provider.clone(), id.clone())))
         };
         let key = |one: &Publication| one.update.map(|update| (one.provider.clone(), update));
         let last: HashMap<_, _> =
@@ -130,10 +131,10 @@ impl Published {
         list.iter().filter(|one| is_last(one) && !is_gone(one)).cloned().collect()
     }
 
-    /// The incident is over on a platform that does not keep it.
+    /// Records that an incident is over on a platform that does not keep it.
     fn forget(&self, provider: &Provider, incident: u64) {
-        let gone = (provider.id().to_owned(), provider.incident_id(incident));
-        self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(gone);
+        let unreadable = (provider.id().to_owned(), provider.incident_id(incident));
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).insert(unreadable);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Publication>> {
@@ -141,7 +142,7 @@ impl Published {
     }
 }
 
-/// The providers, served by one server. What is done through its methods is recorded.
+/// The providers, served by one server. Operations through its methods are recorded.
 #[derive(Debug)]
 pub struct Universe {
     providers: Vec<Provider>,
@@ -150,12 +151,12 @@ pub struct Universe {
 }
 
 impl Universe {
-    /// All thirty.
+    /// Starts all thirty providers.
     pub async fn start(clock: Clock) -> io::Result<Self> {
         Self::start_sized(ROWS.len(), clock).await
     }
 
-    /// The first `count`; beyond thirty they come again under numbered ids.
+    /// Starts the first `count` providers; beyond thirty they repeat with numbered ids.
     pub async fn start_sized(count: usize, clock: Clock) -> io::Result<Self> {
         let rows = ROWS.iter().cycle().take(count).enumerate();
         let providers: Vec<Provider> = rows
@@ -166,8 +167,7 @@ impl Universe {
                 Provider::new(&id, &name, *platform, components, Arc::clone(&clock))
             })
             .collect();
-        // A listener each, as real providers have hosts each: whoever watches paces its requests by
-        // host.
+        // A listener each, as real providers have hosts of their own: clients rate-limit by host.
         let world = World::new(providers.iter().cloned());
         let server = if count <= LISTENERS {
             Server::start_each(world).await?
@@ -177,33 +177,33 @@ impl Universe {
         Ok(Self { providers, server, published: Published::default() })
     }
 
-    /// The providers.
+    /// Returns the providers.
     #[must_use]
     pub fn providers(&self) -> &[Provider] {
         &self.providers
     }
 
-    /// A provider by its id.
+    /// Returns a provider by id.
     #[must_use]
     pub fn provider(&self, id: &str) -> Option<&Provider> {
         self.server.provider(id)
     }
 
-    /// The server, with its request log.
+    /// Returns the server, with its request log.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// What was published through this universe.
+    /// Returns what was published through this universe.
     #[must_use]
     pub fn published(&self) -> &Published {
         &self.published
     }
 
-    /// The items of `providers:` in `providers.yaml`. `fast` polls every second with short
-    /// timeouts; otherwise the defaults of the file hold. Half of those with an API are left to be
-    /// recognised.
+    /// Returns the items of `providers:` in `providers.yaml`. `fast` polls every second with short
+    /// timeouts; otherwise the defaults of the file apply. Half of those with an API are left to
+    /// detection.
     #[must_use]
     pub fn providers_yaml(&self, fast: bool) -> String {
         let mut out = String::new();
@@ -281,7 +281,7 @@ impl Universe {
         Some(posted)
     }
 
-    /// Changes a component and records it, where it is a change.
+    /// Changes a component and records it, if its status differs.
     pub fn set_component(&self, provider: &Provider, name: &str, status: ComponentStatus) {
         let before =
             provider.state().components.into_iter().find(|component| component.name == name);

@@ -1,4 +1,4 @@
-//! `ETag` and `Last-Modified`: making them, and comparing those a client sends.
+//! Creates `ETag` and `Last-Modified`, and compares those sent by a client.
 
 use chrono::{DateTime, Utc};
 use xxhash_rust::xxh3::xxh3_64;
@@ -9,8 +9,8 @@ use super::head::Head;
 use super::inner::{Inner, Validators};
 use super::platform::Document;
 
-/// The validators of a document at a path; its time moves by whole seconds whenever the bytes
-/// change.
+/// Returns the validators of a document at a path; its time advances by whole seconds whenever the
+/// bytes change.
 pub(super) fn validate(
     inner: &mut Inner,
     path: &str,
@@ -28,7 +28,8 @@ pub(super) fn validate(
     validators
 }
 
-/// RFC 9110: `If-None-Match` decides alone where it is sent, by weak comparison.
+/// Returns whether a conditional request gets a 304. RFC 9110: `If-None-Match` takes precedence, by
+/// weak comparison.
 pub(super) fn is_unchanged(head: &Head, etag: Option<&[u8]>, modified: Option<&str>) -> bool {
     if let Some(asked) = head.header("If-None-Match") {
         let Some(etag) = etag else { return false };
@@ -39,12 +40,12 @@ pub(super) fn is_unchanged(head: &Head, etag: Option<&[u8]>, modified: Option<&s
                 .split(|byte| *byte == b',')
                 .any(|tag| opaque(tag.trim_ascii()) == opaque(etag));
     }
-    // The date is compared as it was sent, as common servers do.
+    // The date is compared as a string, as common servers do.
     head.header("If-Modified-Since")
         .is_some_and(|asked| modified.is_some_and(|modified| asked == modified.as_bytes()))
 }
 
-/// A time as HTTP writes it.
+/// Formats a time as HTTP does.
 pub(super) fn http_date(time: DateTime<Utc>) -> String {
     time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

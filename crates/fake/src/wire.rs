@@ -1,4 +1,4 @@
-//! One connection: writing answers, proper and improper ones.
+//! Writes answers to a connection, valid and faulty ones.
 
 use std::io;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio_rustls::server::TlsStream;
 use super::answer::{Answer, Body, WireFault};
 use super::log::Arrival;
 
-/// A connection, plain or encrypted.
+/// A connection, plain or TLS.
 #[derive(Debug)]
 pub(super) enum Wire {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Whether the connection can be used again.
+/// Whether the connection can be reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
     Open,
@@ -45,16 +45,16 @@ impl Wire {
         Ok(())
     }
 
-    /// Ends the connection in order and waits until the client has seen it.
+    /// Closes the connection gracefully and waits until the client has seen it.
     pub(super) async fn finish(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.shutdown().await?,
             Self::Tls(stream) => stream.shutdown().await?,
         }
-        self.until_gone().await
+        self.until_disconnected().await
     }
 
-    /// Ends the connection with a reset.
+    /// Resets the connection.
     pub(super) fn reset(self) {
         let set = match &self {
             Self::Plain(stream) => stream.set_zero_linger(),
@@ -63,15 +63,15 @@ impl Wire {
         debug_assert!(set.is_ok(), "every socket can linger");
     }
 
-    /// Waits, unless the client goes away.
+    /// Waits, unless the client disconnects.
     async fn pause(&mut self, duration: Duration) -> io::Result<()> {
         tokio::select! {
             () = tokio::time::sleep(duration) => Ok(()),
-            gone = self.until_gone() => gone.and(Err(io::ErrorKind::ConnectionAborted.into())),
+            ended = self.until_disconnected() => ended.and(Err(io::ErrorKind::ConnectionAborted.into())),
         }
     }
 
-    async fn until_gone(&mut self) -> io::Result<()> {
+    async fn until_disconnected(&mut self) -> io::Result<()> {
         let mut buffer = BytesMut::new();
         while self.read(&mut buffer).await? > 0 {
             buffer.clear();
@@ -80,7 +80,7 @@ impl Wire {
     }
 }
 
-/// Writes an answer the way its conduct wants it. Takes the wire, since some answers destroy it.
+/// Writes an answer with its wire fault. Consumes the connection, since some faults destroy it.
 pub(super) async fn write_answer(
     mut wire: Wire,
     answer: &Answer,
@@ -90,7 +90,7 @@ pub(super) async fn write_answer(
     if !answer.delay.is_zero() {
         wire.pause(answer.delay).await?;
     }
-    let after = match answer.conduct {
+    let after = match answer.wire_fault {
         WireFault::Refuse => {
             arrival.release();
             wire.reset();
@@ -154,14 +154,14 @@ pub(super) async fn write_answer(
             After::Over
         }
     };
-    if answer.conduct != WireFault::Hang {
+    if answer.wire_fault != WireFault::Hang {
         arrival.release();
     }
     if after == After::Open && answer.keep_alive && !answer.silent_close {
         return Ok(Some(wire));
     }
-    if answer.conduct == WireFault::Hang {
-        wire.until_gone().await?;
+    if answer.wire_fault == WireFault::Hang {
+        wire.until_disconnected().await?;
     } else {
         wire.finish().await?;
     }
@@ -205,7 +205,7 @@ async fn proper(
     Ok(After::Open)
 }
 
-/// The start of a JSON string without an end, in pieces.
+/// Sends an unterminated JSON string in pieces.
 async fn filler(wire: &mut Wire, size: u64, arrival: &mut Arrival) -> io::Result<()> {
     const START: &[u8] = b"{\"page\":\"";
     let piece = vec![b'x'; 64 * 1024];
@@ -233,14 +233,14 @@ async fn slowly(
     Ok(())
 }
 
-/// How a client learns where the body ends.
+/// How the end of the body is signaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
     Length(u64),
     Chunked,
     /// By the end of the connection.
     Close,
-    /// The status says that there is none.
+    /// The status implies that there is none.
     Bodiless,
 }
 

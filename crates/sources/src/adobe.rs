@@ -1,8 +1,9 @@
-//! Adobe: `StatusEvents`, incidents and maintenances of the last time, in objects by id.
+//! Adobe: `StatusEvents`, recent incidents and maintenances, as objects keyed by id.
 //!
-//! An incident has a history for each product it affects, by time, and so has a maintenance.
-//! Entries of one time are one update: the same words stand under each product. Title and text are
-//! named by tokens, and their words stand beside the events; older documents have the text itself.
+//! Incidents and maintenances have a history, ordered by time, for each product they affect.
+//! Entries of the same time are one update: the same text is repeated under each product. Title and
+//! text are referenced by tokens, whose texts are listed next to the events; older documents
+//! contain the text itself.
 
 mod messages;
 
@@ -23,7 +24,7 @@ use statuswatch_model::text::one_line;
 
 const NAME: &str = "adobe";
 const FIRST: &str = "https://data.status.adobe.com/adobestatus/StatusEvents";
-/// Products named in a title.
+/// Maximum number of products named in a title.
 const MAX_NAMED: usize = 5;
 /// Longest title or name, in characters.
 const MAX_NAME: usize = 300;
@@ -32,7 +33,7 @@ const MAX_NAME: usize = 300;
 #[derive(Debug)]
 pub(super) struct Adobe;
 
-/// Values by key, not looked at yet.
+/// Values by key, not decoded yet.
 type Map = BTreeMap<String, Box<RawValue>>;
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +70,7 @@ struct Product {
     history: BTreeMap<String, Entry>,
 }
 
-/// A product of a maintenance, which need not have a history.
+/// A product of a maintenance; its history is optional.
 #[derive(Debug, Deserialize)]
 struct Planned {
     id: Id,
@@ -177,10 +178,10 @@ impl Source for Adobe {
     }
 }
 
-/// An error where the tokens of a list name more text than a document may hold.
+/// Returns an error if the tokens of a list expand to more text than a document may contain.
 fn bounded(messages: &Messages) -> Result<(), ParseError> {
     if messages.is_exhausted() {
-        let reason = "its tokens name more text than a document may hold".to_owned();
+        let reason = "its tokens expand to more text than a document may contain".to_owned();
         return Err(ParseError::Malformed { format: "JSON", reason });
     }
     Ok(())
@@ -260,7 +261,7 @@ fn maintenance(
     let mut updates: BTreeMap<&str, RawUpdate> = BTreeMap::new();
     for (key, entry) in products.iter().flat_map(|product| &product.history) {
         let text = with_window(&entry.text(messages), start, end);
-        // A word that says nothing of where it stands is none of "in progress" either.
+        // An unknown word does not mean "in progress" either.
         let status = match self::status(&entry.status) {
             Status::Update => Status::Update,
             _ => planned(&entry.status),
@@ -271,7 +272,7 @@ fn maintenance(
     let mut updates: Vec<RawUpdate> = updates.into_values().collect();
     let text = with_window(&written(wire.message.as_deref()), start, end);
     if updates.is_empty() && !text.is_empty() {
-        // No update is told of; the words come with the announcement.
+        // There are no updates; the text is that of the announcement.
         updates.push(RawUpdate::new(Status::Scheduled, start, text));
     }
     let entries = products.iter().flat_map(|product| &product.history);
@@ -290,7 +291,7 @@ fn maintenance(
     Ok(Incident { components, ..maintenance })
 }
 
-/// Where a maintenance stands, by its word.
+/// Returns the status of a maintenance.
 fn planned(word: &str) -> Status {
     match status(word) {
         Status::Resolved | Status::Completed => Status::Completed,
@@ -299,18 +300,18 @@ fn planned(word: &str) -> Status {
     }
 }
 
-/// The title that the newest entry with one has; else what is affected.
+/// Returns the newest title; otherwise the affected products.
 fn title<'a>(
     what: &str,
     entries: impl Iterator<Item = (&'a String, &'a Entry)>,
     messages: &Messages,
     components: &[Component],
 ) -> String {
-    let told = entries
+    let titled = entries
         .map(|(key, entry)| (fields::moment_of(key), messages.text(&entry.title_token)))
         .filter(|(_, title)| !title.is_empty())
         .max_by_key(|(at, _)| *at);
-    if let Some((_, title)) = told {
+    if let Some((_, title)) = titled {
         return one_line(&title, MAX_NAME);
     }
     let named: Vec<&str> =

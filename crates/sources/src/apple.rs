@@ -1,9 +1,9 @@
 //! Apple: `system_status_en_US.js`, JSON or JSONP, for customers and for developers.
 //!
-//! Events have an id and stand under each service they affect, with words and states of their own
-//! there. There is one text an event, replaced when the event enters its next state; `datePosted`
-//! is the time of the document. So an update is a state of an event: its words may be edited, and
-//! the next state is the next update.
+//! Events have an id and are listed under each service they affect, with a text and a status
+//! specific to it. An event has one text, replaced when the event enters its next status;
+//! `datePosted` is the time of the document. An update is therefore a status of an event: its text
+//! may be edited, and the next status is the next update.
 
 use std::collections::HashMap;
 
@@ -130,7 +130,7 @@ impl Source for Apple {
             groups.into_iter().filter_map(|(id, events)| incident(id, &events)).collect();
         let whole = items.rejected() == 0;
         let quiet = whole && incidents.iter().all(|incident| incident.status.is_over());
-        // Ended events stay for some days and go one by one: nothing can be said to be missing.
+        // Ended events stay for some days and disappear one by one, so an absence has no meaning.
         let listing = if whole { Listing::Open } else { Listing::Unknown };
         Ok(Snapshot {
             page: Page { impact: quiet.then_some(Impact::None), ..Page::default() },
@@ -143,7 +143,7 @@ impl Source for Apple {
     }
 }
 
-/// The document without the call it may be wrapped in: `jsonCallback({…});`.
+/// Returns the document without the call that may wrap it: `jsonCallback({…});`.
 fn unwrap(document: &Document) -> Option<Document> {
     match document.shape() {
         Shape::Json => Some(document.clone()),
@@ -164,9 +164,9 @@ fn unwrap(document: &Document) -> Option<Document> {
     }
 }
 
-/// The event with one id, as the services it affects show it.
+/// Returns the event with one id, as shown by the services it affects.
 fn incident(id: Id, events: &[(String, Event)]) -> Option<Incident> {
-    // What is not over for one service is not over.
+    // An event that is not over for one service is not over.
     let (_, leading) =
         events.iter().find(|(_, event)| !status(event).is_over()).or_else(|| events.first())?;
     let now = status(leading);
@@ -178,7 +178,7 @@ fn incident(id: Id, events: &[(String, Event)]) -> Option<Incident> {
         .into_iter()
         .filter(|text| !text.is_empty());
     let update = Update {
-        // A state of the event.
+        // The id is that of a status of the event.
         id: UpdateId::Native(format!("{id}-{now}")),
         status: now,
         stated: now,

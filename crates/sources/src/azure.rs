@@ -1,8 +1,7 @@
-//! Microsoft Azure: an RSS feed that has no items when all is well.
+//! Microsoft Azure: an RSS feed that is empty while everything is operational.
 //!
-//! Read as any feed; what differs is what it means. It lists what is open alone, so an item that is
-//! gone is over, and a feed without items says that all is well, where other feeds then say
-//! nothing.
+//! Parsed like any feed, with a different meaning: it lists only what is open, so an absent item is
+//! over, and an empty feed means operational, which other feeds do not imply.
 
 use url::Url;
 
@@ -13,7 +12,7 @@ use statuswatch_model::event::{Impact, Status};
 use statuswatch_model::snapshot::{Basis, Coverage, Listing, Snapshot};
 
 const NAME: &str = "azure";
-/// Where the feed is, and where it was.
+/// The current and the previous URL of the feed.
 const FEED: &str = "https://azure.status.microsoft/en-us/status/feed/";
 const HOSTS: [&str; 4] = [
     "azure.status.microsoft",
@@ -21,7 +20,7 @@ const HOSTS: [&str; 4] = [
     "status.azure.com",
     "azurestatuscdn.azureedge.net",
 ];
-/// The channel's own title stands within so many bytes.
+/// The channel's own title is within this many bytes.
 const HEAD: usize = 2048;
 
 /// The adapter for Microsoft Azure.
@@ -61,7 +60,7 @@ impl Source for Azure {
         }
         let mut snapshot = Feed.parse(documents, limits)?;
         for incident in &mut snapshot.incidents {
-            // No word where it stands, but it is listed.
+            // It states no status, but it is listed.
             if incident.status == Status::Update {
                 incident.status = Status::Investigating;
                 incident.basis = Basis::Stated;
@@ -78,7 +77,7 @@ impl Source for Azure {
     }
 }
 
-/// Whether this is Azure's feed: an RSS channel of that title which leads to Azure's page.
+/// Returns whether this is Azure's feed: an RSS channel of that title that links to Azure's page.
 pub(super) fn is_one(document: &Document) -> bool {
     if document.shape() != Shape::Xml {
         return false;

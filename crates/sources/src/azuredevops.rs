@@ -1,6 +1,6 @@
-//! Azure DevOps: `/_apis/status/health`, the state of each service in each geography.
+//! Azure DevOps: `/_apis/status/health`, the status of each service in each geography.
 //!
-//! It tells no incidents, only states. The answer is cached for a minute.
+//! It lists no incidents. The answer is cached for a minute.
 
 use std::collections::HashSet;
 
@@ -82,7 +82,7 @@ impl Source for AzureDevOps {
             for geography in items.nested::<Geography>("geographies", &service.geographies)? {
                 let id = format!("{}/{}", service.id, geography.id);
                 if !seen.insert(id.clone()) {
-                    items.reject("geographies", &format!("{id} stands twice"));
+                    items.reject("geographies", &format!("{id} is duplicated"));
                     continue;
                 }
                 let status = geography
@@ -133,7 +133,7 @@ fn state(health: &str) -> ComponentStatus {
         ("advisory", ComponentStatus::Operational),
         ("degraded", ComponentStatus::DegradedPerformance),
         ("unhealthy", ComponentStatus::MajorOutage),
-        // As the page's own data have them.
+        // The numbers used by the page's own data.
         ("4", ComponentStatus::Operational),
         ("3", ComponentStatus::Operational),
         ("2", ComponentStatus::DegradedPerformance),

@@ -2,8 +2,8 @@
 //! updates.
 //!
 //! A report is resolved when its `aggregate_state` says so: `ends_at` stays null. A maintenance has
-//! no state of its own: where it stands follows from its window and the newest time the document
-//! itself names, for a source has no clock.
+//! no status of its own: it follows from its window and the newest time in the document, because a
+//! source has no clock.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,8 +27,7 @@ use statuswatch_model::text::one_line;
 
 const NAME: &str = "betterstack";
 
-/// The state of a resource that the page lists and nobody watches: the page's own state is given
-/// without it.
+/// The status of a resource that is listed but not monitored: the page's overall status ignores it.
 const NOT_MONITORED: &str = "not_monitored";
 
 const IMPACT: &[(&str, Impact)] = &[
@@ -239,11 +238,11 @@ impl Source for BetterStack {
     }
 }
 
-/// What a report is read with.
+/// The data needed to read a report.
 struct Context<'a> {
     components: &'a [Component],
     updates: &'a HashMap<Id, UpdateAttributes>,
-    /// The newest time in the document: it was made no earlier.
+    /// The newest time in the document, which was generated no earlier.
     newest: Option<Time>,
     page: Option<&'a str>,
 }
@@ -266,7 +265,7 @@ fn page(data: &Data) -> Page {
     }
 }
 
-/// The included items by type; of what else there is nothing is needed.
+/// Groups the included items by type, ignoring types that are not needed.
 fn sort(items: &mut Items, included: List) -> HashMap<String, List> {
     let mut lists: HashMap<String, List> = HashMap::new();
     for raw in included {
@@ -286,8 +285,8 @@ fn resource(item: Item<Resource>, sections: &HashMap<Id, String>) -> Component {
     component(Some(item.id.0), one_line(&item.attributes.public_name, MAX_NAME), group, status)
 }
 
-/// `named` are the updates that have been found their report: one belongs to one alone, and a long one
-/// named by many would be held as many times.
+/// `named` holds the updates already assigned to a report: an update belongs to one report only, so
+/// that a long one referenced by many is not copied as many times.
 fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> Incident {
     let Report { id, attributes, relationships } = report;
     let kind =
@@ -338,11 +337,11 @@ fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> I
         _ => incident.updates.last().map_or(Status::Investigating, |update| update.status),
     };
     if incident.status == Status::Resolved && !over {
-        // Its words are about some of the resources; the report itself is open.
+        // The update concerns some of the resources; the report itself is open.
         incident.status = Status::Update;
     }
     if kind == Kind::Maintenance {
-        // The document may be older than the moment at which it is read.
+        // The document may be older than the time at which it is read.
         incident.basis = Basis::Window;
         incident.scheduled_for = attributes.starts_at;
         incident.scheduled_until = attributes.ends_at;
@@ -358,7 +357,7 @@ fn affects(kind: Kind, affected: &Affected, context: &Context<'_>) -> Option<Com
     let id = affected.status_page_resource_id.as_str();
     let known = context.components.iter().find(|component| component.id.as_deref() == Some(id))?;
     if kind == Kind::Maintenance {
-        // It says "maintenance" weeks before and after.
+        // It is "maintenance" for weeks before and after.
         return Some(known.clone());
     }
     Some(Component {
@@ -367,7 +366,8 @@ fn affects(kind: Kind, affected: &Affected, context: &Context<'_>) -> Option<Com
     })
 }
 
-/// The end that an update tells of, where it calls every resource it names well again.
+/// Returns the end stated by an update, which is one that calls every resource it names operational
+/// again.
 fn end(kind: Kind, update: &UpdateAttributes) -> Option<Status> {
     let affected = &update.affected_resources;
     let over =
@@ -376,12 +376,12 @@ fn end(kind: Kind, update: &UpdateAttributes) -> Option<Status> {
     over.then_some(end)
 }
 
-/// What the first update of a report begins.
+/// Returns the status that the first update of a report states.
 fn begin(kind: Kind) -> Status {
     if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating }
 }
 
-/// Where a maintenance stands, by what is known of the time.
+/// Returns the status of a maintenance from the known times.
 fn stage(
     report: &ReportAttributes,
     over: bool,

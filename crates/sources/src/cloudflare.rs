@@ -1,15 +1,15 @@
 //! Cloudflare Status, Cloudflare's own page since 2026: `/api/v3/summary`.
 //!
-//! The shape is taken from what the project bentleypark/aiwatch reads and tests
-//! (`worker/src/parsers/cloudflare-status.ts` and its tests, issue 1384, September 2026); the
-//! feeds beside it from Cloudflare's documentation (`support/cloudflare-status`). The page of
-//! `www.cloudflarestatus.com` still answers as Statuspage does, too, and is recognised so, for that
-//! says more. This source is for pages that have no such answer, and for the components that are
-//! listed here alone.
+//! The shape is taken from the parser and tests of the project bentleypark/aiwatch
+//! (`worker/src/parsers/cloudflare-status.ts`, issue 1384, September 2026); the feeds from
+//! Cloudflare's documentation (`support/cloudflare-status`). The page of `www.cloudflarestatus.com`
+//! still answers in Statuspage's format, too, and is detected as such, because that has more
+//! detail. This source is for pages without such an answer, and for the components that are listed
+//! only here.
 //!
-//! The document shows the latest update of an incident and no other, and no list of maintenances
-//! was found in it: their feed is `/api/v3/maintenance.atom`, which `feed` reads. What has just
-//! ended is listed beside what is open for a while.
+//! The document shows only the latest update of an incident, and no list of maintenances was found
+//! in it: their feed is `/api/v3/maintenance.atom`, which `feed` reads. What has just ended stays
+//! listed for a while.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,7 +28,7 @@ use statuswatch_model::text::one_line;
 
 const NAME: &str = "cloudflare";
 
-/// The components by their ids: an incident names many.
+/// The components by id: an incident references many.
 type ById<'a> = HashMap<&'a str, &'a Component>;
 
 /// The adapter for Cloudflare Status.
@@ -45,7 +45,7 @@ struct Answer {
 struct Summary {
     components: List,
     active_incidents: List,
-    /// Demanded as a mark: others answer with the two above alone.
+    /// Required as a signature: other platforms answer with the two above only.
     #[serde(deserialize_with = "fields::or_default")]
     recent_incidents: List,
 }
@@ -55,7 +55,7 @@ struct Part {
     id: Id,
     #[serde(deserialize_with = "fields::name")]
     name: String,
-    /// An incident names its components without a state.
+    /// An incident lists its components without a status.
     status: Option<String>,
 }
 
@@ -107,7 +107,7 @@ impl Source for Cloudflare {
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let answer: Answer = json(&documents.first, NAME)?;
         if !answer.success {
-            let reason = "it says that it did not succeed".to_owned();
+            let reason = "it reports that the request did not succeed".to_owned();
             return Err(ParseError::NotThis { source_name: NAME, reason });
         }
         let summary = answer.result;
@@ -153,7 +153,7 @@ fn incident(items: &mut Items, wire: Item, by_id: &ById<'_>) -> Result<Incident,
         Status::Update if wire.resolved_at.is_some() => Status::Resolved,
         status => status,
     };
-    // An incident without harm says "none"; what is not said is not known.
+    // An incident without impact says "none"; a missing impact is unknown.
     incident.impact = vocabulary::impact(&wire.impact);
     incident.started_at = wire.starts_at.or(wire.created_at);
     incident.components = parts.into_iter().map(|part| named(part, by_id)).collect();
@@ -174,7 +174,7 @@ fn incident(items: &mut Items, wire: Item, by_id: &ById<'_>) -> Result<Incident,
     Ok(incident)
 }
 
-/// A component of an incident, in the state that the list of components gives it.
+/// Returns a component of an incident, with its status from the list of components.
 fn named(part: Part, by_id: &ById<'_>) -> Component {
     let known = by_id.get(part.id.as_str()).map(|one| (*one).clone());
     known.unwrap_or_else(|| {

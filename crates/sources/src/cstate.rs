@@ -1,9 +1,9 @@
 //! cState: `/index.json` of the generated site, with the texts from its feed.
 //!
-//! The index lists unresolved issues below each system they affect, so one issue stands there
-//! several times; its address is its identity. The text, and that it is resolved, is in
-//! `/index.xml` alone. A page is one text that is edited as things go on: the text is one update,
-//! its end another.
+//! The index lists unresolved issues under each system they affect, so one issue may be listed
+//! several times; its URL is its identity. The text, and whether it is resolved, is only in
+//! `/index.xml`. An issue is one text that is edited over time: the text is one update, its end
+//! another.
 
 use std::collections::BTreeMap;
 
@@ -116,7 +116,7 @@ impl Source for CState {
             let group = one_line(&system.category, MAX_NAME);
             let status = lookup(&system.status, STATE).unwrap_or(ComponentStatus::Unknown);
             let name = one_line(&system.name, MAX_NAME);
-            // Names are all there is.
+            // Only names are listed.
             snapshot.components.push(component(
                 None,
                 name,
@@ -167,7 +167,7 @@ impl Source for CState {
     }
 }
 
-/// The path of an issue's address: the host may be spelled in more than one way.
+/// Returns the path of an issue's URL: the host has several spellings.
 fn identity(permalink: &str) -> Option<String> {
     let url = Url::parse(permalink.trim()).ok()?;
     let path = url.path().trim_matches('/');
@@ -191,23 +191,23 @@ fn incident(id: String, issue: &Issue, snapshot: &Snapshot) -> Incident {
     incident
 }
 
-/// Adds the texts of the feed, and what is over.
+/// Merges the feed: texts, and issues that are over.
 fn join_feed(issues: &mut BTreeMap<String, Incident>, feed: &Snapshot) {
-    for told in &feed.incidents {
-        let Some(id) = told.url.as_deref().and_then(identity) else {
+    for past in &feed.incidents {
+        let Some(id) = past.url.as_deref().and_then(identity) else {
             continue;
         };
-        let Some(last) = told.updates.last() else {
+        let Some(last) = past.updates.last() else {
             continue;
         };
-        let over = told.title.starts_with(RESOLVED);
+        let over = past.title.starts_with(RESOLVED);
         if let Some(known) = issues.get_mut(&id) {
             known.updates = updates(last, known.status, false);
         } else if over {
-            let title = told.title.trim_start_matches(RESOLVED).trim_start();
+            let title = past.title.trim_start_matches(RESOLVED).trim_start();
             let mut incident = Incident::new(Kind::Incident, id.clone(), title);
             incident.status = Status::Resolved;
-            incident.url.clone_from(&told.url);
+            incident.url.clone_from(&past.url);
             incident.started_at = last.published_at;
             incident.updates = updates(last, Status::Investigating, true);
             issues.insert(id, incident);
@@ -215,9 +215,9 @@ fn join_feed(issues: &mut BTreeMap<String, Incident>, feed: &Snapshot) {
     }
 }
 
-/// The text as it is now, and the end, each with an identity that no edit changes.
+/// Returns the present text, and the end, each with an identity that no edit changes.
 fn updates(text: &Update, status: Status, over: bool) -> Vec<Update> {
-    // The status is that of the issue: where it stands now is no edit of the text.
+    // The status is that of the issue, whose changes are no edits of the text.
     let mut out = vec![Update {
         id: UpdateId::Native("text".to_owned()),
         status,

@@ -1,14 +1,14 @@
-//! Datadog Status Pages: `/config.json` of the page, from which the page itself is drawn.
+//! Datadog Status Pages: `/config.json` of the page, from which the page itself is rendered.
 //!
-//! The document is documented nowhere. Its shape is taken from what the project bentleypark/aiwatch
+//! The document is undocumented. Its shape is taken from what the project bentleypark/aiwatch
 //! captured of one page in September 2026 and from its parser (`worker/src/parsers/datadog.ts`),
-//! the words from the enumerations of Datadog's own API clients, which write the same pages
+//! the vocabulary from the enumerations of Datadog's own API clients, which write the same pages
 //! (`datadog-api-client`). No capture with a maintenance was found: `maintenances` was null in
-//! each. Maintenances are read with the names of fields that incidents and the API use, and one
-//! that has none of the known words is rejected, so that an absence means nothing.
+//! each. Maintenances are read with the field names of incidents and the API; one without any known
+//! word is rejected, so that an absence has no meaning.
 //!
-//! Incidents are listed with those that are over, newest first. An incident names the components it
-//! affects with their present state, so how bad one was is taken from its timeline.
+//! Incidents include those that are over, newest first. An incident lists its components with their
+//! present status, so its impact is taken from its timeline.
 
 use serde::Deserialize;
 use url::Url;
@@ -25,7 +25,7 @@ use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, c
 use statuswatch_model::text::one_line;
 
 const NAME: &str = "datadog";
-/// Groups within groups, at most.
+/// Maximum depth of nested groups.
 const MAX_DEPTH: usize = 8;
 
 /// The adapter for Datadog Status Pages.
@@ -40,10 +40,10 @@ struct Config {
     domain_prefix: String,
     page_url: String,
     components: List,
-    /// Demanded; null has to be told from an empty list.
+    /// Required; null must be distinguished from an empty list.
     #[serde(deserialize_with = "Option::deserialize")]
     incidents: Option<List>,
-    /// Demanded; null where there are none.
+    /// Required; null where there are none.
     #[serde(deserialize_with = "fields::or_default")]
     maintenances: List,
 }
@@ -55,9 +55,9 @@ struct Entry {
     name: String,
     #[serde(rename = "type")]
     class: String,
-    /// Of a component.
+    /// For components.
     status: Option<String>,
-    /// Of a group.
+    /// For groups.
     components: Option<List>,
 }
 
@@ -77,7 +77,7 @@ struct Item {
     timeline: List,
 }
 
-/// As far as it can be guessed.
+/// A guess: no capture exists.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Planned {
@@ -107,7 +107,7 @@ struct Step {
     status: String,
     #[serde(default, deserialize_with = "fields::prose")]
     description: String,
-    /// When it came about; when it was written down is `createdAt`.
+    /// When it happened; `createdAt` is when it was written.
     #[serde(default, deserialize_with = "fields::moment")]
     started_at: Option<Time>,
     #[serde(default, deserialize_with = "fields::moment")]
@@ -173,7 +173,7 @@ impl Source for Datadog {
             components,
             coverage: Coverage {
                 incidents: recent(listed && of_incidents == 0),
-                // Whether one that is over is listed was never seen.
+                // It is unknown whether ended ones are listed.
                 maintenances: if of_maintenances == 0 { Listing::Open } else { Listing::Unknown },
                 all_components: of_components == 0,
             },
@@ -183,7 +183,7 @@ impl Source for Datadog {
     }
 }
 
-/// The components and those within groups, a group being the name of the nearest one above.
+/// Reads the components, including nested ones; the group is the name of the nearest parent.
 fn read_components(
     items: &mut Items,
     list: &List,
@@ -207,7 +207,7 @@ fn read_components(
                 state(&word),
             )),
             (class, ..) => {
-                items.reject("components", &format!("{}: what is a {class}?", entry.id));
+                items.reject("components", &format!("{}: unknown type {class}", entry.id));
             }
         }
     }
@@ -238,9 +238,8 @@ fn maintenance(items: &mut Items, wire: Planned) -> Result<Incident, String> {
         ("canceled", Status::Completed),
     ];
     let word = wire.current_status.or(wire.status).unwrap_or_default();
-    let status = vocabulary::lookup(&word, WORDS).ok_or_else(|| {
-        format!("{}: nobody knows the status \"{}\"", wire.id, one_line(&word, 40))
-    })?;
+    let status = vocabulary::lookup(&word, WORDS)
+        .ok_or_else(|| format!("{}: unknown status \"{}\"", wire.id, one_line(&word, 40)))?;
     let components = affected(items, &wire.components_affected)?;
     let list = if wire.timeline.is_empty() { &wire.updates } else { &wire.timeline };
     let (updates, _) = timeline(items, list)?;
@@ -253,7 +252,7 @@ fn maintenance(items: &mut Items, wire: Planned) -> Result<Incident, String> {
     Ok(incident)
 }
 
-/// The updates as they are listed, and the worst that one of them says of a component.
+/// Returns the updates in list order, and the worst component status among them.
 fn timeline(items: &mut Items, list: &List) -> Result<(Vec<RawUpdate>, Option<Impact>), String> {
     let steps: Vec<Step> = items.nested("timeline", list).map_err(|error| error.to_string())?;
     let mut worst: Option<Impact> = None;

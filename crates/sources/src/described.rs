@@ -1,9 +1,9 @@
-//! `json`: any list in a JSON document, as the user describes it in `providers.yaml`.
+//! `json`: any list in a JSON document, as described by the user in `providers.yaml`.
 //!
-//! JSON pointers (RFC 6901) say where the list is and, in each of its items, where id, title,
-//! state, text, time, link and impact are; a table gives the provider's words a meaning. An item
-//! shows one text, its latest. What an absence means is not known of such a list unless the user
-//! says so, and then it is told as the end.
+//! JSON pointers (RFC 6901) locate the list and, in each of its items, the id, title, status, text,
+//! time, link and impact; a table maps the provider's vocabulary. An item shows only its latest
+//! text. An item's absence has no meaning unless the user says that it is over, and then it is
+//! reported as the end.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,46 +20,46 @@ use statuswatch_model::text::one_line;
 
 /// Its name in `providers.yaml`.
 pub const NAME: &str = "json";
-/// Longest text that is looked up as a word or taken for an id.
+/// Longest text, in characters, that is looked up in the vocabulary or accepted as an id.
 const MAX_WORD: usize = 200;
-/// Rejected items named one by one.
+/// Rejected items that are reported individually.
 const MAX_NAMED: usize = 20;
 
-/// Where things are in a provider's document, and what its words mean.
+/// The pointers into a provider's document, and the meaning of its vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JsonMap {
-    /// To the list, from the root; empty: the document is the list.
+    /// Pointer to the list, from the root; empty if the document is the list.
     pub list: String,
-    /// In an item: what it is recognised by.
+    /// In an item: its id.
     pub id: String,
     /// In an item: its title.
     pub title: String,
-    /// In an item: where it stands.
+    /// In an item: its status.
     pub status: Option<String>,
-    /// In an item: what was written last.
+    /// In an item: its latest text.
     pub text: Option<String>,
-    /// In an item: when that was.
+    /// In an item: the time of that text.
     pub time: Option<String>,
-    /// In an item: the page a person would open.
+    /// In an item: the link to its page.
     pub url: Option<String>,
-    /// In an item: how bad it is.
+    /// In an item: its impact.
     pub impact: Option<String>,
-    /// Whether an item that has left the list is over. Otherwise its absence says nothing.
+    /// Whether an item that is absent from the list is over. Otherwise its absence has no meaning.
     pub absent_is_over: bool,
-    /// The provider's words and ours.
+    /// The provider's words with their meaning.
     pub words: Vec<(String, Word)>,
 }
 
-/// What a word of the provider means.
+/// The meaning of a provider's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
-    /// Where an incident stands.
+    /// A status of an incident.
     Status(Status),
-    /// How bad it is.
+    /// An impact.
     Impact(Impact),
 }
 
-/// The adapter for what the user describes. It knows no document by itself.
+/// The adapter for user-described documents. It detects no document by itself.
 #[derive(Debug)]
 pub(super) struct Described;
 
@@ -85,10 +85,10 @@ impl Source for Described {
         let document: Value = json(&documents.first, NAME)?;
         let list = document
             .pointer(&map.list)
-            .ok_or_else(|| broken(format!("there is nothing at \"{}\"", map.list)))?;
+            .ok_or_else(|| broken(format!("there is no value at \"{}\"", map.list)))?;
         let list = list
             .as_array()
-            .ok_or_else(|| broken(format!("what is at \"{}\" is no list", map.list)))?;
+            .ok_or_else(|| broken(format!("the value at \"{}\" is not a list", map.list)))?;
         if list.len() > limits.max_items {
             return Err(ParseError::TooMany {
                 what: "items",
@@ -104,7 +104,7 @@ impl Source for Described {
                 if seen.insert(incident.id.clone()) {
                     Ok(incident)
                 } else {
-                    Err(format!("the id {} stands twice", incident.id))
+                    Err(format!("the id {} is duplicated", incident.id))
                 }
             });
             match read {
@@ -124,7 +124,7 @@ impl Source for Described {
         if lost > MAX_NAMED {
             snapshot.rejected.push(format!("and {} more", lost - MAX_NAMED));
         }
-        // A list that lost an item can no longer say what is missing from it.
+        // A list that lost an item does not prove an absence.
         if map.absent_is_over && snapshot.rejected.is_empty() {
             snapshot.coverage = Coverage {
                 incidents: Listing::Whole,
@@ -145,13 +145,14 @@ impl Source for Described {
 }
 
 fn incident(map: &JsonMap, item: &Value) -> Result<Incident, String> {
-    let id = said(item, &map.id).ok_or_else(|| format!("no id at \"{}\"", map.id))?;
+    let id = text_at(item, &map.id).ok_or_else(|| format!("no id at \"{}\"", map.id))?;
     if id.chars().count() > MAX_WORD || id.chars().any(char::is_control) {
         return Err(format!("no id at \"{}\": too long or unprintable", map.id));
     }
-    let title = said(item, &map.title).ok_or_else(|| format!("no title at \"{}\"", map.title))?;
+    let title =
+        text_at(item, &map.title).ok_or_else(|| format!("no title at \"{}\"", map.title))?;
     let optional =
-        |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| said(item, pointer));
+        |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| text_at(item, pointer));
     let meaning = |word: &str| {
         map.words.iter().find(|(known, _)| known == word.trim()).map(|(_, meaning)| *meaning)
     };
@@ -189,8 +190,8 @@ fn incident(map: &JsonMap, item: &Value) -> Result<Incident, String> {
     })
 }
 
-/// What stands at `pointer`, as a text; nothing for null, an empty text, a list or an object.
-fn said(item: &Value, pointer: &str) -> Option<String> {
+/// Returns the value at `pointer` as text; `None` for null, an empty string, a list or an object.
+fn text_at(item: &Value, pointer: &str) -> Option<String> {
     let text = match item.pointer(pointer)? {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
@@ -276,16 +277,16 @@ mod tests {
                 read_with(map, &format!(r#"{{"data": {{"reports": [{items}]}}}}"#)).unwrap();
             (snapshot.coverage.incidents, snapshot.coverage.maintenances, snapshot.impact())
         };
-        let (open, nobody) =
+        let (open, without_id) =
             (r#"{"no": 1, "a/b": "x", "state": "Ongoing", "severity": "sev1"}"#, r#"{"a/b": "y"}"#);
         assert_eq!(listing(true, open), (Listing::Whole, Listing::Whole, Impact::Critical));
         assert_eq!(listing(true, ""), (Listing::Whole, Listing::Whole, Impact::None));
-        assert_eq!(listing(true, &format!("{open}, {nobody}")).0, Listing::Unknown);
+        assert_eq!(listing(true, &format!("{open}, {without_id}")).0, Listing::Unknown);
         assert_eq!(listing(false, ""), (Listing::Unknown, Listing::Unknown, Impact::Unknown));
     }
 
     #[test]
-    fn a_word_nobody_knows_is_no_good_news() {
+    fn an_unknown_word_is_never_operational() {
         let snapshot = read(r#"{"data": {"reports": [{"no": 1, "a/b": "x", "state": "wobbling", "severity": "sev9"}]}}"#).unwrap();
         assert_eq!(
             (snapshot.incidents[0].status, snapshot.incidents[0].impact),
@@ -317,7 +318,7 @@ mod tests {
         ))
         .unwrap();
         assert_eq!((snapshot.incidents.len(), snapshot.rejected.len()), (1, 2));
-        assert!(snapshot.rejected[0].contains("stands twice"), "{:?}", snapshot.rejected);
+        assert!(snapshot.rejected[0].contains("is duplicated"), "{:?}", snapshot.rejected);
         assert!(matches!(
             read(&format!(r#"{{"data": {{"reports": [{one}, {one}, {one}, {one}]}}}}"#)),
             Err(ParseError::TooMany { limit: 3, .. })

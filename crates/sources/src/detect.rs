@@ -1,9 +1,9 @@
-//! Recognition: which platform is behind an address.
+//! Detection: finds the source for the address of a status page.
 //!
-//! [`detect`] asks for the address itself, then for the places where each source's first document
-//! may be, then for the feeds the page names. A place counts only if a source knows the document by
-//! its marks *and* can read it: many hosts answer everything with 200 and a page of HTML. It does
-//! no input or output of its own.
+//! [`detect`] requests the address itself, then the places where each source's first document may
+//! be, then the feeds the page links to. A place counts only if a source recognizes the signature
+//! of the document *and* can parse it: many hosts answer every path with 200 and an HTML page. This
+//! module does no I/O; the caller fetches.
 
 mod page;
 
@@ -17,48 +17,48 @@ use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::redact::redact;
 use statuswatch_model::text::one_line;
 
-/// Requests for one page at most: recognition is a guest.
+/// Maximum number of requests for one page.
 const MAX_REQUESTS: usize = 38;
-/// So many of the table's sources are behind nearly all pages; the others are looked for after the
+/// The first this many sources of the table cover almost all pages; the others are tried after the
 /// feeds.
 const COMMON: usize = 5;
-/// The same failure that often, and nothing else, ends the search: each may have cost a whole
+/// This many identical failures, and nothing else, end the search: each may have cost a full
 /// timeout.
 const SAME_FAILURES: usize = 4;
-/// What the address itself is asked for.
+/// The `Accept` header for the address itself.
 const ACCEPT_PAGE: &str = "text/html, application/json;q=0.9, application/atom+xml;q=0.9, application/rss+xml;q=0.9, */*;q=0.5";
 
-/// What is behind an address.
+/// The result of a successful detection.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The name of the source that reads it.
     pub source: &'static str,
     /// Where its first document is.
     pub url: Url,
-    /// How it was recognised, in words for a person.
+    /// How it was detected, as a readable sentence.
     pub reason: String,
-    /// What the page calls itself.
+    /// The name of the page.
     pub page_name: Option<String>,
 }
 
-/// Nothing that any source reads: one line that says what the address itself answered, what came
-/// nearest to a status page, and what to do.
+/// No source can read the address. The message is one line: what the address itself answered, what
+/// came closest to a status page, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no status page was recognised at {}{}", redact(.page), summary(.reason.as_deref(), .tried))]
+#[error("no status page was detected at {}{}", redact(.page), summary(.reason.as_deref(), .tried))]
 pub struct NotFound {
-    /// The address asked about.
+    /// The requested address.
     pub page: Url,
-    /// Why it is no use to look further, where that is plain.
+    /// Why further requests are pointless, if that is known.
     pub reason: Option<String>,
-    /// What was asked and what each answered, in order.
+    /// The requested places and what each answered, in order.
     pub tried: Vec<(Url, String)>,
 }
 
-/// How the answer of a place begins that some source knows and cannot read.
+/// Prefix of the answer for a document that a source recognizes and cannot parse.
 const NEARLY: &str = "looks like ";
-/// How the answer of a place begins whose feed is about something else.
+/// Prefix of the answer for a feed about something else.
 const A_FEED: &str = "a feed, but ";
-/// How the answer of a place ends that was left for a host of somebody else.
+/// Suffix of the answer for a place that redirects to another site.
 const ANOTHER_SITE: &str = ", another site";
 
 fn summary(reason: Option<&str>, tried: &[(Url, String)]) -> String {
@@ -68,7 +68,7 @@ fn summary(reason: Option<&str>, tried: &[(Url, String)]) -> String {
     let Some(((_, own), others)) = tried.split_first() else {
         return String::new();
     };
-    // What came nearest to a status page says most about what is wrong.
+    // What came closest to a status page explains most.
     let near: [fn(&str) -> bool; 3] = [
         |answer| answer.starts_with(NEARLY),
         |answer| answer.starts_with(A_FEED),
@@ -83,7 +83,8 @@ fn summary(reason: Option<&str>, tried: &[(Url, String)]) -> String {
     format!(": {own}{more}; name its feed or API document as url")
 }
 
-/// Where a request for `asked` was led, if elsewhere than asked. `found`: where its answer came from.
+/// Returns where a request for `asked` was redirected to, if anywhere. `found` is the final
+/// address.
 #[must_use]
 pub fn led_to(asked: &Url, found: &Url) -> Option<Url> {
     let mut there = found.clone();
@@ -91,7 +92,7 @@ pub fn led_to(asked: &Url, found: &Url) -> Option<Url> {
     (there != *asked).then_some(there)
 }
 
-/// An answer, with where it came from if not from the address asked.
+/// Returns an answer, prefixed with the redirect that led to it.
 fn from(led_to: Option<&Url>, answer: String) -> String {
     match led_to {
         Some(there) => format!("redirects to {}: {answer}", redact(there)),
@@ -99,11 +100,11 @@ fn from(led_to: Option<&Url>, answer: String) -> String {
     }
 }
 
-/// Finds the source behind `page`. `fetch` gets an address and the `Accept` header for it; its
-/// error is a sentence for a person.
+/// Finds the source for `page`. `fetch` receives an address and its `Accept` header; its error is a
+/// readable sentence.
 ///
 /// # Errors
-/// What was tried and what each place answered.
+/// Returns what was tried and what each place answered.
 pub async fn detect<F, Fut>(page: &Url, fetch: F) -> Result<Found, NotFound>
 where
     F: FnMut(Url, &'static str) -> Fut,
@@ -112,11 +113,11 @@ where
     detect_with(page, fetch, |asked, document| std::future::ready(judge(&asked, &document))).await
 }
 
-/// As [`detect`], with [`judge`] called where the caller wants it: documents are hostile, and
-/// reading them takes a while.
+/// Like [`detect`], with [`judge`] called by the caller, for example on another thread: documents
+/// are untrusted, and parsing them takes time.
 ///
 /// # Errors
-/// As [`detect`].
+/// Same as [`detect`].
 pub async fn detect_with<F, Fut, J, Judged>(
     page: &Url,
     mut fetch: F,
@@ -165,7 +166,9 @@ where
                     Verdict::Found(found)
                         if found.source == FEED && !page::is_about_status(&found, html) =>
                     {
-                        format!("{A_FEED}nothing says that it is about the state of a service")
+                        format!(
+                            "{A_FEED}nothing indicates that it is about the status of a service"
+                        )
                     }
                     Verdict::Found(found) => return Ok(found),
                     Verdict::No(answer) => from(led_to.as_ref(), answer),
@@ -178,8 +181,8 @@ where
     Err(NotFound { page: page.clone(), reason: None, tried })
 }
 
-/// Whether the page and the first guesses failed in the same words: a host that is not there, or
-/// lets nobody in.
+/// Returns whether the page and the first guesses failed with the same message: the host does not
+/// exist or rejects every client.
 fn all_alike(tried: &[(Url, String)]) -> bool {
     tried.len() >= SAME_FAILURES
         && tried.windows(2).all(|pair| matches!(pair, [(_, one), (_, other)] if one == other))
@@ -191,11 +194,11 @@ struct Candidate {
     accept: &'static str,
 }
 
-/// Where to look, best guess first: each source in the order of the table, those the page hints at
-/// before the others; the feeds a page names before the places where a feed might be.
+/// Returns where to look, best guess first: each source in table order, those the page hints at
+/// before the others; feeds the page links to before the usual places of feeds.
 fn candidates(page: &Url, html: Option<&Document>, first: Option<&Document>) -> Vec<Candidate> {
     let mut pages = vec![page.clone()];
-    // Where the address led is the page's true home, and is asked first.
+    // The target of a redirect to another host is the page's real address and comes first.
     if let Some(home) =
         first.map(|document| &document.url).filter(|url| url.host_str() != page.host_str())
     {
@@ -219,7 +222,7 @@ fn candidates(page: &Url, html: Option<&Document>, first: Option<&Document>) -> 
     for source in first.into_iter().chain(common.into_iter().map(|(_, source)| source)) {
         add(&mut out, source, &pages);
     }
-    // What the page itself names is better than any guess, so the guesses leave room for it.
+    // Feeds the page links to beat any guess, so the guesses leave room for them.
     out.truncate(MAX_REQUESTS.saturating_sub(1 + named.len()));
     out.extend(named);
     for source in feeds.into_iter().chain(rare.into_iter().map(|(_, source)| source)) {
@@ -228,7 +231,7 @@ fn candidates(page: &Url, html: Option<&Document>, first: Option<&Document>) -> 
     out
 }
 
-/// The source of last resort: what a page offers beside its feed says more.
+/// The fallback source: other documents of a page contain more than its feed.
 const FEED: &str = "feed";
 
 fn add(out: &mut Vec<Candidate>, source: &dyn Source, pages: &[Url]) {
@@ -239,16 +242,17 @@ fn add(out: &mut Vec<Candidate>, source: &dyn Source, pages: &[Url]) {
     }
 }
 
-/// What a document is.
+/// The result of examining a document.
 #[derive(Debug, Clone)]
 pub enum Verdict {
-    /// Some source's, which can read it.
+    /// A source recognizes the document and can parse it.
     Found(Found),
-    /// What it is instead.
+    /// No source does; describes what the document is instead.
     No(String),
 }
 
-/// What `asked` answered with: a document some source knows and can read, or what it is instead.
+/// Finds the source of the document fetched from `asked`, or describes what the document is
+/// instead.
 #[must_use]
 pub fn judge(asked: &Url, document: &Document) -> Verdict {
     let mut broken = None;
@@ -275,7 +279,7 @@ pub fn judge(asked: &Url, document: &Document) -> Verdict {
     Verdict::No(broken.unwrap_or_else(|| describe(document)))
 }
 
-/// What a document is that no source knows, in a few words for a person.
+/// Describes, in a few words, a document that no source recognizes.
 #[must_use]
 pub fn describe(document: &Document) -> String {
     match document.shape() {
@@ -290,8 +294,8 @@ pub fn describe(document: &Document) -> String {
     }
 }
 
-/// Whether a redirect of a guessed path stayed at home: same host, or hosts with the same last two
-/// labels.
+/// Returns whether a redirect of a guessed path stayed on the same site: same host, or hosts with
+/// the same last two labels.
 fn same_site(asked: &Url, found: &Found) -> bool {
     let site = |url: &Url| {
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();

@@ -1,8 +1,8 @@
 //! `FireHydrant`: `/data/payload.json`, the whole history of incidents with their timelines.
 //!
-//! Components have no state of their own: the open incidents say it. So when an incident could not
-//! be read, no component is known to be well. Entries of a timeline have no ids; the time they were
-//! written is their identity, and the time they tell of may lie weeks before it.
+//! Components have no status of their own: it follows from the open incidents. So if an incident
+//! could not be read, no component is known to be operational. Timeline entries have no ids and are
+//! identified by the time they were written; the time they describe may be weeks earlier.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ pub(super) struct FireHydrant;
 #[derive(Debug, Deserialize)]
 struct Payload {
     config: Config,
-    /// What the page's own names of conditions mean.
+    /// The meaning of the page's own condition names.
     conditions: HashMap<String, String>,
     components: List,
     incidents: List,
@@ -171,7 +171,7 @@ impl Source for FireHydrant {
     }
 }
 
-/// The worst that an open incident says of a component.
+/// Returns the worst status that an open incident gives a component.
 fn state(part: &Part, incidents: &[Incident], all_read: bool) -> Component {
     let affects = |incident: &Incident| {
         let own =
@@ -211,7 +211,7 @@ fn incident(
         entries.into_iter().filter_map(|entry| update(kind, entry)),
         Order::NewestFirst,
     );
-    let told = incident
+    let stated = incident
         .updates
         .iter()
         .rev()
@@ -220,13 +220,13 @@ fn incident(
     incident.status = match (kind, wire.timestamps.resolved) {
         (Kind::Maintenance, Some(_)) => Status::Completed,
         (_, Some(_)) => Status::Resolved,
-        (Kind::Maintenance, None) => told.unwrap_or(Status::InProgress),
-        (_, None) => told.filter(|status| !status.is_over()).unwrap_or(Status::Investigating),
+        (Kind::Maintenance, None) => stated.unwrap_or(Status::InProgress),
+        (_, None) => stated.filter(|status| !status.is_over()).unwrap_or(Status::Investigating),
     };
     Ok(incident)
 }
 
-/// `**Identified** — text`, a text alone, or a milestone alone.
+/// Parses `**Identified** — text`, a text alone, or a milestone alone.
 fn update(kind: Kind, entry: Entry) -> Option<RawUpdate> {
     let mut status = Status::Update;
     let mut text = String::new();
@@ -254,7 +254,7 @@ fn update(kind: Kind, entry: Entry) -> Option<RawUpdate> {
     })
 }
 
-/// The bold word at the start of a note and what follows it.
+/// Returns the bold word at the start of a note and what follows it.
 fn label(note: &str) -> Option<(&str, &str)> {
     let (before, rest) = note.split_once("**")?;
     if before.chars().any(char::is_alphanumeric) {

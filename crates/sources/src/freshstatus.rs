@@ -1,7 +1,7 @@
 //! Freshstatus: `/v1/public-components/?account_id=…` of its public API, which its pages fetch.
 //!
-//! A tree of components with a state of two letters each, and no words. A component that the page
-//! leaves out of its own verdict is told all the same: a filter can leave it out.
+//! A tree of components with a two-letter status each, and no texts. A component that is excluded
+//! from the page's overall status is still reported: a filter can exclude it.
 
 use serde::Deserialize;
 use url::Url;
@@ -14,7 +14,7 @@ use statuswatch_model::event::{Component, ComponentStatus};
 use statuswatch_model::snapshot::{self, Coverage, Snapshot};
 
 const NAME: &str = "freshstatus";
-/// Groups of groups, at most.
+/// Maximum depth of nested groups.
 const MAX_DEPTH: usize = 8;
 
 /// The adapter for Freshstatus.
@@ -41,7 +41,7 @@ impl Source for Freshstatus {
         NAME
     }
 
-    /// The account's number is not in the address of a page, so the document has to be named.
+    /// The account number is not in the address of a page, so the document must be configured.
     fn locate(&self, page: &Url) -> Vec<Url> {
         if page.path().contains("/v1/public-components") { vec![page.clone()] } else { Vec::new() }
     }
@@ -91,7 +91,7 @@ impl Source for Freshstatus {
     }
 }
 
-/// Hands every component that has a state to `found`, with the code of it.
+/// Calls `found` for every component that has a status, with its code.
 fn walk(
     list: &List,
     group: Option<&str>,

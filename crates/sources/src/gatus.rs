@@ -1,7 +1,7 @@
 //! Gatus: `/api/v1/endpoints/statuses`, the endpoints with their newest results, oldest first.
 //!
-//! A machine writes it: an endpoint that cannot be read may be the one that is down, so it is an
-//! error and not left out.
+//! The document is generated: an endpoint that cannot be read may be the one that is down, so it is
+//! an error instead of a rejection.
 
 use serde::Deserialize;
 use url::Url;
@@ -55,7 +55,7 @@ impl Source for Gatus {
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let list: List = json(&documents.first, NAME)?;
         if list.is_empty() {
-            // Any list is empty in the same way.
+            // An empty list has no signature.
             return Err(ParseError::NotThis {
                 source_name: NAME,
                 reason: "it lists no endpoint".to_owned(),
@@ -80,11 +80,11 @@ impl Source for Gatus {
             },
             ..Snapshot::default()
         };
-        for (component, beats) in read {
+        for (component, results) in read {
             snapshot.incidents.extend(outage(
                 component.id.as_deref().unwrap_or_default(),
                 &component,
-                &beats,
+                &results,
             ));
             snapshot.components.push(component);
         }
@@ -100,10 +100,10 @@ fn read(endpoint: Endpoint) -> (Component, Vec<Sample>) {
     };
     let group = one_line(&endpoint.group, MAX_NAME);
     let group = (!group.is_empty()).then_some(group);
-    let beats = endpoint
+    let results = endpoint
         .results
         .iter()
         .map(|one| Sample { at: one.timestamp, up: Some(one.success) })
         .collect();
-    (component(Some(endpoint.key.0), one_line(&endpoint.name, MAX_NAME), group, state), beats)
+    (component(Some(endpoint.key.0), one_line(&endpoint.name, MAX_NAME), group, state), results)
 }

@@ -1,11 +1,12 @@
-//! Google's dashboards (Cloud, Workspace, Firebase, Maps, Ads): `incidents.json`, a bare list of
+//! Google's dashboards (Cloud, Workspace, Firebase, Maps, Ads): `incidents.json`, a plain list of
 //! the past year.
 //!
-//! Updates have no ids: the time one was created recognises it. Their `status` is the state of the
-//! service while they are the newest, and is rewritten when another follows: it says nothing about
-//! the update itself. Only `end` says that an incident is over; "all clear" is never said.
+//! Updates have no ids and are identified by their creation time. Their `status` is the status of
+//! the service while they are the newest, and is rewritten when another follows, so it says nothing
+//! about the update itself. Only `end` says that an incident is over; "operational" is never
+//! stated.
 //!
-//! Before 2021-04 incidents had no id either: a number, unique within its service.
+//! Before 2021-04 incidents had no id either, but a number, unique within its service.
 
 use std::collections::HashSet;
 
@@ -32,9 +33,9 @@ const MAX_NAME: usize = 300;
 #[derive(Debug)]
 pub(super) struct Google;
 
-/// What every incident of every schema has.
+/// Fields that every incident of every schema has.
 #[derive(Debug, Deserialize)]
-struct Mark {
+struct Signature {
     #[serde(rename = "number")]
     _number: Id,
     #[serde(rename = "begin")]
@@ -97,7 +98,7 @@ struct WireUpdate {
     when: Option<Time>,
     #[serde(default, deserialize_with = "fields::or_default")]
     text: String,
-    /// The state of the service.
+    /// The status of the service.
     #[serde(default, deserialize_with = "fields::or_default")]
     status: String,
 }
@@ -117,7 +118,7 @@ impl Source for Google {
 
     fn detect(&self, document: &Document) -> Option<String> {
         let list = sniff::<List>(document)?;
-        lenient::read::<Mark>(list.first()?.get()).ok()?;
+        lenient::read::<Signature>(list.first()?.get()).ok()?;
         Some("the document is a list of incidents as Google's dashboards have it".to_owned())
     }
 
@@ -140,7 +141,7 @@ impl Source for Google {
             if ids.insert(id.clone()) {
                 incidents.push(incident(&mut items, id, &wire, &first.url)?);
             } else {
-                items.reject("incidents", &format!("the id {id} stands twice"));
+                items.reject("incidents", &format!("the id {id} is duplicated"));
             }
         }
         if incidents.is_empty() {
@@ -223,8 +224,8 @@ fn incident(
     })
 }
 
-/// The products an incident names. The state of a product is that of its incidents; where one
-/// location alone is affected, it stands as the group.
+/// Returns the products an incident names. The status of a product is that of its incidents; if
+/// only one location is affected, it becomes the group.
 fn components(wire: &WireIncident, status: Status) -> Vec<Component> {
     const STATES: &[(&str, ComponentStatus)] = &[
         ("SERVICE_INFORMATION", ComponentStatus::Operational),

@@ -1,8 +1,8 @@
 //! Heroku: `/api/v4/current-status`, and `/api/v4/incidents` when something may have ended.
 //!
-//! The two contradict each other and themselves: `resolved: false` beside `state: "resolved"`, and
-//! maintenances that stay "upcoming" for months with the update that closes them inside. So the
-//! updates are believed first.
+//! The two contradict each other and themselves: `resolved: false` next to `state: "resolved"`, and
+//! maintenances that stay "upcoming" for months while their updates close them. So the updates take
+//! precedence.
 
 use std::collections::HashSet;
 
@@ -26,7 +26,7 @@ use statuswatch_model::text::one_line;
 const NAME: &str = "heroku";
 const INCIDENTS: &str = "incidents";
 const PATH: &str = "api/v4/current-status";
-/// Past incidents asked for.
+/// Past incidents requested.
 const HISTORY: &str = "incidents?limit=30";
 /// Longest title or name, in characters.
 const MAX_NAME: usize = 300;
@@ -134,8 +134,8 @@ impl Source for Heroku {
             let listed: HashSet<String> =
                 incidents.iter().map(|incident| incident.id.clone()).collect();
             let past = read(&mut items, "history", Kind::Incident, &history)?;
-            // What it calls open and the first document does not list is over by now: how, the next
-            // one tells.
+            // What it calls open and the first document does not list is over by now; the next
+            // history shows how.
             incidents
                 .extend(past.into_iter().filter(|incident| {
                     incident.status.is_over() && !listed.contains(&incident.id)
@@ -199,7 +199,7 @@ fn read(
         if ids.insert(wire.id.clone()) {
             out.push(incident(items, kind, wire)?);
         } else {
-            items.reject(what, &format!("the id {} stands twice", wire.id));
+            items.reject(what, &format!("the id {} is duplicated", wire.id));
         }
     }
     Ok(out)
@@ -209,7 +209,7 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
     let read: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
     let mut read = oldest_first(read, Order::NewestFirst, |update| update.created_at);
     read.sort_by_key(|update| update.created_at);
-    // The history does not tell incidents from maintenances otherwise.
+    // The history distinguishes incidents from maintenances only this way.
     let planned =
         read.first().is_some_and(|update| word(&update.update_type) == Some(Status::Scheduled));
     let kind = if planned { Kind::Maintenance } else { kind };
@@ -265,7 +265,7 @@ fn update(kind: Kind, wire: WireUpdate) -> Update {
     let text = prose(&wire.contents);
     let status = match word(&wire.update_type) {
         Some(Status::Resolved) if kind == Kind::Maintenance => Status::Completed,
-        // Closing words under the type of the announcement.
+        // A closing text under the type of the announcement.
         Some(Status::Scheduled) if says_complete(&text) => Status::Completed,
         Some(status) => status,
         None => Status::Update,
@@ -280,7 +280,7 @@ fn update(kind: Kind, wire: WireUpdate) -> Update {
     }
 }
 
-/// Whether a maintenance is said to be over.
+/// Returns whether the text says that a maintenance is over.
 fn says_complete(text: &str) -> bool {
     let lower = text.to_lowercase();
     ["is complete", "is now complete", "has been completed", "has completed", "was completed"]
@@ -315,7 +315,7 @@ fn state(colour: &str) -> ComponentStatus {
     vocabulary::lookup(colour, COLOURS).unwrap_or(ComponentStatus::Unknown)
 }
 
-/// The worst of the systems; unknown where none is named.
+/// Returns the worst status of the systems; unknown where none is named.
 fn impact(systems: &[Affected]) -> Impact {
     const COLOURS: &[(&str, Impact)] = &[
         ("green", Impact::None),

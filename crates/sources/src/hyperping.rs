@@ -1,8 +1,8 @@
-//! Hyperping: `/status.json` of a page, an indicator for all of it; or the older document of its
-//! API, which lists the services as well.
+//! Hyperping: `/status.json` of a page, one indicator for all of it; or the older API document,
+//! which also lists the services.
 //!
-//! Made from Hyperping's documentation, not from a capture. No words: what is written about an
-//! incident is in the feeds that pages of some plans offer, which `feed` reads.
+//! Based on Hyperping's documentation, not on a capture. Texts of incidents are only in the feeds
+//! that pages of some plans offer, which `feed` reads.
 
 use serde::Deserialize;
 use url::Url;
@@ -32,7 +32,7 @@ struct Board {
     services: List,
 }
 
-/// The page's own one, which holds nothing else.
+/// The page's own document, which contains nothing else.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Overall {
@@ -45,7 +45,7 @@ struct Overall {
 struct Service {
     name: String,
     indicator: String,
-    // Demanded as marks.
+    // Required as a signature.
     #[serde(rename = "status")]
     _status: String,
     #[serde(rename = "uptime")]
@@ -62,7 +62,7 @@ impl Source for Hyperping {
     }
 
     fn detect(&self, document: &Document) -> Option<String> {
-        // Two fields are few marks: the name of the document is a third.
+        // Two fields are a weak signature: the name of the document is a third part.
         if !document.url.path().ends_with("/status.json") {
             return None;
         }
@@ -118,7 +118,7 @@ fn state(indicator: &str) -> ComponentStatus {
     const INDICATORS: &[(&str, ComponentStatus)] = &[
         ("up", ComponentStatus::Operational),
         ("maintenance", ComponentStatus::UnderMaintenance),
-        // At least one service is down, and not every one.
+        // At least one service is down, but not all.
         ("incident", ComponentStatus::PartialOutage),
         ("partialoutage", ComponentStatus::PartialOutage),
         ("outage", ComponentStatus::MajorOutage),

@@ -1,9 +1,9 @@
 //! Instatus: `/summary.json`, with the components and the feed of the same page.
 //!
-//! The summary lists what is open and says nothing of its updates: those, and how something ended,
-//! are in `history.atom` alone. Both lists are left out when they are empty, so a list that is
-//! missing from a page that says it has issues proves nothing. Old answers have no ids: the last
-//! part of an incident's address is the same id.
+//! The summary lists what is open, without updates: these, and how something ended, are only in
+//! `history.atom`. Both lists are omitted when empty, so a missing list on a page that reports
+//! issues proves nothing. Old answers have no ids: the last part of an incident's URL is the same
+//! id.
 
 use std::collections::HashSet;
 
@@ -29,7 +29,7 @@ const NAME: &str = "instatus";
 const COMPONENTS: &str = "components";
 const FEED: &str = "feed";
 
-/// How a page sums itself up. "Has issues" does not say how bad they are.
+/// The overall statuses of a page. "Has issues" does not say how bad they are.
 const OVERALL: &[(&str, Impact)] = &[
     ("UP", Impact::None),
     ("HASISSUES", Impact::Minor),
@@ -47,7 +47,7 @@ struct Summary {
     incidents: Option<List>,
     #[serde(rename = "activeMaintenances")]
     maintenances: Option<List>,
-    /// Whoever says this imitates another platform.
+    /// Present only where another platform is imitated.
     status: Option<IgnoredAny>,
 }
 
@@ -189,14 +189,14 @@ impl Source for Instatus {
             .collect()
     }
 
-    /// A further update and a further component show in the summary only as far as they move the
-    /// state of what is open.
+    /// Further updates and components are visible in the summary only if they change the status of
+    /// what is open.
     fn is_sidecar(&self, _: &str, snapshot: &Snapshot) -> bool {
         !snapshot.is_quiet()
     }
 }
 
-/// The directory of the page: without the version that may stand before the summary.
+/// Returns the directory of the page, without the version that may precede the summary.
 fn base(summary: &Url) -> Url {
     let mut base = summary.clone();
     let path = base
@@ -218,8 +218,8 @@ fn overall(page: &Head) -> Option<Impact> {
     OVERALL.iter().find(|(word, _)| *word == page.status).map(|(_, impact)| *impact)
 }
 
-/// The notices of a list, and what its absence of one means. `may_be_missing`: the page does not
-/// say there are any.
+/// Returns the notices of a list, and what an absence means. `may_be_missing`: the page reports
+/// none.
 fn notices(
     items: &mut Items,
     kind: Kind,
@@ -275,7 +275,7 @@ fn status(word: &str) -> Status {
         .unwrap_or_else(|| vocabulary::status(word))
 }
 
-/// The id in `…/incident/<id>`, which the feed and old summaries know an incident by.
+/// Returns the id in `…/incident/<id>`, which the feed and old summaries use.
 fn last_part(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     let last = url.path_segments()?.rfind(|part| !part.is_empty())?;
@@ -283,7 +283,7 @@ fn last_part(url: &str) -> Option<String> {
 }
 
 fn components(items: &mut Items, document: &Document) -> Result<Vec<Component>, ParseError> {
-    // The documentation shows a bare list, the pages answer with an object.
+    // The documentation shows a plain list, the pages answer with an object.
     let bare = document.text().trim_start().starts_with('[');
     let list: List =
         if bare { json(document, NAME)? } else { json::<Components>(document, NAME)?.components };
@@ -302,7 +302,7 @@ fn components(items: &mut Items, document: &Document) -> Result<Vec<Component>, 
         let group = row.group.as_ref().map(|group| group.name.clone());
         all.push((row, group));
     }
-    // A group stands in the list like a component.
+    // Groups are listed like components.
     let mut skip: HashSet<Id> = all
         .iter()
         .filter_map(|(row, _)| row.group.as_ref().map(|group| group.id.clone()))
@@ -320,20 +320,20 @@ fn components(items: &mut Items, document: &Document) -> Result<Vec<Component>, 
         .collect())
 }
 
-/// Adds what the feed tells: updates of what is open, and what is over. What only the feed calls
-/// open is not open any more, and how it ended the next feed will tell.
+/// Merges the feed: updates of what is open, and what is over. What only the feed calls open is not
+/// open any more; the next feed shows how it ended.
 fn join_feed(incidents: &mut Vec<Incident>, feed: &Snapshot) {
-    for told in &feed.incidents {
-        let Some(id) = told.url.as_deref().and_then(last_part).or_else(|| last_part(&told.id))
+    for past in &feed.incidents {
+        let Some(id) = past.url.as_deref().and_then(last_part).or_else(|| last_part(&past.id))
         else {
             continue;
         };
         if let Some(known) = incidents.iter_mut().find(|incident| incident.id == id) {
             if known.updates.is_empty() {
-                known.updates.clone_from(&told.updates);
+                known.updates.clone_from(&past.updates);
             }
-        } else if told.status.is_over() {
-            incidents.push(Incident { id, ..told.clone() });
+        } else if past.status.is_over() {
+            incidents.push(Incident { id, ..past.clone() });
         }
     }
 }

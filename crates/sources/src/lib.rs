@@ -1,8 +1,31 @@
-//! Sources: the adapters, one for each status-page platform or feed format.
+//! Parses status pages: the documents of some 40 platforms and feed formats in, one [`Snapshot`] out.
 //!
-//! A source does no input or output, reads no clock and panics on no bytes: documents in, a
-//! [`Snapshot`] or a [`ParseError`] out. How to add one stands in CONTRIBUTING.md: a file here, a
-//! fixture, a row in [`SOURCES`].
+//! A [`Source`] is the adapter for one platform or format. It performs no I/O, reads no clock and
+//! does not panic on any input: it turns [`Documents`] into a [`Snapshot`] or a [`ParseError`]. The
+//! caller fetches the documents.
+//!
+//! ```
+//! use statuswatch_sources::model::document::Document;
+//! use statuswatch_sources::{Documents, Limits, by_name, read};
+//!
+//! let url = "https://status.example.com/api/v2/summary.json".parse()?;
+//! let body = r#"{
+//!     "page": {"id": "abcdefghij12", "name": "Acme"},
+//!     "status": {"indicator": "none"},
+//!     "components": [], "incidents": [], "scheduled_maintenances": []
+//! }"#;
+//! let document = Document::new(url, Some("application/json"), body);
+//! let source = by_name("statuspage").ok_or("no such source")?;
+//! let snapshot = read(source, &Documents::only(document), Limits::default())?;
+//! assert_eq!(snapshot.page.name.as_deref(), Some("Acme"));
+//! assert_eq!(snapshot.open().count(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`detect`] finds the source for the address of a page, and [`Source::details`] returns which
+//! further documents a snapshot needs, such as the history that shows how an incident ended.
+//!
+//! To add a source, add a file here, a fixture, and a row in [`SOURCES`]; see CONTRIBUTING.md.
 
 mod adobe;
 mod apple;
@@ -52,6 +75,8 @@ use std::sync::Arc;
 
 use url::Url;
 
+pub use statuswatch_model as model;
+
 pub use described::{JsonMap, NAME as JSON, Word};
 
 use statuswatch_model::document::Document;
@@ -59,7 +84,7 @@ use statuswatch_model::event::{Kind, Time};
 use statuswatch_model::snapshot::Snapshot;
 use statuswatch_model::zone::Zone;
 
-/// Every source; recognition asks them in this order, the pickiest first.
+/// All sources, in the order in which detection tries them: most specific first.
 pub static SOURCES: &[&dyn Source] = &[
     &statuspage::Statuspage,
     &incidentio::IncidentIo,
@@ -103,12 +128,13 @@ pub static SOURCES: &[&dyn Source] = &[
     &feed::Feed,
 ];
 
-/// The names that may stand behind `source`: those of the table, and the one a user describes.
+/// Returns the valid values of the key `source`: the names in the table, and that of user-described
+/// documents.
 pub fn names() -> impl Iterator<Item = &'static str> {
     SOURCES.iter().map(|source| source.name()).chain([JSON])
 }
 
-/// The source called `name`.
+/// Returns the source named `name`.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
     SOURCES
@@ -118,65 +144,67 @@ pub fn by_name(name: &str) -> Option<&'static dyn Source> {
         .find(|source| source.name() == name)
 }
 
-/// The adapter for one platform or format.
+/// An adapter for one platform or format.
 pub trait Source: Sync {
-    /// Its name in `providers.yaml` and in events.
+    /// Returns its name in `providers.yaml` and in events.
     fn name(&self) -> &'static str;
 
-    /// Raised when its parser reads the same bytes differently: checkpoints made by another version
-    /// are void.
+    /// Returns the version of the parser, which is incremented when it reads the same bytes
+    /// differently: checkpoints made by another version are invalid.
     fn version(&self) -> u32 {
         1
     }
 
-    /// The media types asked for.
+    /// Returns the `Accept` header for its documents.
     fn accept(&self) -> &'static str {
         "application/json"
     }
 
-    /// Where its first document may be, for a page at `page`, best guess first. Paths are tried
-    /// below the page's own path and below the root of its host. Empty where nothing can be
-    /// guessed.
+    /// Returns candidate URLs of the first document for a page at `page`, best guess first. Paths
+    /// are tried below the page's own path and below the root of its host. Empty where nothing can
+    /// be guessed.
     fn locate(&self, page: &Url) -> Vec<Url>;
 
-    /// Why this document is this platform's, in words for a person; `None` if it is not.
-    /// Demands the platform's own marks: never true for another one's documents.
+    /// Returns why this document belongs to the platform, as a readable sentence; `None` if it does
+    /// not.
     fn detect(&self, document: &Document) -> Option<String>;
 
-    /// Reads the documents of one poll: the first one and those [`Source::details`] asked for.
+    /// Parses the documents of one poll: the first one and those requested by [`Source::details`].
     ///
     /// # Errors
-    /// Whatever is not plainly the platform's answer. An unknown shape is never "all is well".
+    /// Returns an error for anything that is not clearly the platform's answer. An unknown format
+    /// is never reported as operational.
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError>;
 
-    /// Further documents that are surely needed, seen without reading the whole of the first one;
-    /// then it is read only once, with them. `None`: only [`Source::details`] can tell, which never
-    /// wants fewer.
+    /// Returns further documents that are certainly needed, without parsing the whole first
+    /// document, so that it is parsed only once. `None`: only [`Source::details`] can decide, which
+    /// never returns fewer.
     fn prefetch(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
         let _ = (first, known);
         None
     }
 
-    /// Which further documents are needed, now that the first one has changed and says `first`.
+    /// Returns which further documents are needed, given that the first one has changed and yields
+    /// `snapshot`.
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         let _ = (first, snapshot, known);
         Vec::new()
     }
 
-    /// Whether the detail asked for as `role` may change while the first document does not. Then it
-    /// is asked for at each poll until the next snapshot, conditionally; where it has changed, all
-    /// documents are read again.
+    /// Returns whether the document requested as `role` is a sidecar: one that may change while the
+    /// first document does not. A sidecar is polled conditionally until the next snapshot; if it
+    /// has changed, all documents are read again.
     fn is_sidecar(&self, role: &str, snapshot: &Snapshot) -> bool {
         let _ = (role, snapshot);
         false
     }
 }
 
-/// Reads the documents of one poll with `source`: local times in their zone, ambiguous dates by the
-/// other dates of the document, and [`Snapshot::unread_times`] filled in.
+/// Parses the documents of one poll with `source`. Local times are in the zone of the documents,
+/// ambiguous dates are resolved by the other dates, and [`Snapshot::unread_times`] is filled in.
 ///
 /// # Errors
-/// Those of [`Source::parse`].
+/// Same as [`Source::parse`].
 pub fn read(
     source: &dyn Source,
     documents: &Documents,
@@ -190,58 +218,60 @@ pub fn read(
 /// The documents of one poll.
 #[derive(Debug, Clone)]
 pub struct Documents {
-    /// The one that is polled.
+    /// The document that is polled.
     pub first: Document,
-    /// Those fetched because it changed or one of them did, with the role they were asked for; an
-    /// optional one that was not there is left out.
+    /// The documents fetched because the first one or one of them changed, with their roles. An
+    /// optional one that does not exist is omitted.
     pub details: Vec<(&'static str, Document)>,
-    /// How the user describes them, for the source that reads what is described.
+    /// The user's description of the documents, for the source [`JSON`].
     pub description: Option<Arc<JsonMap>>,
-    /// The zone of times that are written without one, where the page states none.
+    /// The zone of times without one, unless the page states a zone.
     pub time_zone: Zone,
 }
 
 impl Documents {
-    /// The first document alone.
+    /// Creates the documents of a poll from the first document only.
     #[must_use]
     pub fn only(first: Document) -> Self {
         Self { first, details: Vec::new(), description: None, time_zone: Zone::UTC }
     }
 
-    /// The detail asked for as `role`.
+    /// Returns the document requested as `role`.
     #[must_use]
     pub fn detail(&self, role: &str) -> Option<&Document> {
         self.details.iter().find(|(name, _)| *name == role).map(|(_, document)| document)
     }
 }
 
-/// A further document.
+/// A request for a further document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detail {
-    /// What the source calls it.
+    /// The name by which the source finds it in [`Documents::details`].
     pub role: &'static str,
-    /// Where it is.
+    /// Its URL.
     pub url: Url,
-    /// Whether 404 and the like are an answer: not every page offers it.
+    /// Whether it may be absent (404 and similar): not every page offers it.
     pub optional: bool,
 }
 
-/// What the ledger knows of a provider, as far as it decides which documents are needed.
+/// The previous state of a provider, as far as it decides which documents are needed. The default
+/// stands for a provider that has never been read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
-    /// Kind and native id of each incident and maintenance that is not over.
+    /// Kind and native id of each open incident and maintenance.
     pub open: Vec<(Kind, String)>,
-    /// [`statuswatch_model::snapshot::Page::version`] of the last poll that brought every detail.
+    /// The [`statuswatch_model::snapshot::Page::version`] of the last poll that fetched every
+    /// detail.
     pub version: Option<Time>,
     /// Whether the provider has been read before.
     pub baseline: bool,
 }
 
-/// Bounds on a document, beside its size.
+/// Limits on the content of a document, in addition to its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Incidents and maintenances, likewise components, per document; more is an error, never a cut
-    /// list.
+    /// Maximum number of incidents and maintenances, and likewise of components, per document. More
+    /// is an error; lists are never truncated.
     pub max_items: usize,
 }
 
@@ -251,54 +281,59 @@ impl Default for Limits {
     }
 }
 
-/// Why a document gave no snapshot.
+/// Why a document yielded no snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// The body is empty.
     #[error("the body is empty")]
     Empty,
-    /// An HTML page stands where a document should be.
+    /// An HTML page was answered instead of a document.
     #[error("an HTML page was answered{}", .title.as_ref().map(|t| format!(": \"{t}\"")).unwrap_or_default())]
     Html {
         /// Its title.
         title: Option<String>,
     },
-    /// The provider's own error message in place of a document.
+    /// The provider's own error message was answered instead of a document.
     #[error("the provider answered with an error: {message}")]
     ErrorBody {
-        /// What it says.
+        /// The message.
         message: String,
     },
-    /// Not this platform's format, or not any more.
+    /// Not this platform's format, or not anymore.
     #[error("not a {source_name} document: {reason}")]
     NotThis {
-        /// The source that was asked.
+        /// The source that tried to parse it.
         source_name: &'static str,
-        /// What was missing.
+        /// What does not match.
         reason: String,
     },
-    /// This format, in a version nobody reads.
+    /// A known format in an unsupported version.
     #[error("unsupported format: {what}")]
     Unsupported {
-        /// Format and version.
+        /// The format and version.
         what: String,
     },
-    /// Broken inside.
+    /// The document is malformed.
     #[error("malformed {format}: {reason}")]
     Malformed {
         /// JSON, XML, …
         format: &'static str,
-        /// What is wrong and where.
+        /// The error and its location.
         reason: String,
     },
-    /// More than `max_items`.
+    /// More than [`Limits::max_items`].
     #[error("too many {what}: {count}, the limit is {limit} (max_items)")]
     TooMany {
-        /// Of what.
+        /// The plural noun of the items.
         what: &'static str,
-        /// How many.
+        /// Their number.
         count: usize,
         /// The limit.
         limit: usize,
     },
 }
+
+/// Runs the examples of the README as doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,7 +1,7 @@
-//! Okta: the page itself, which carries its incidents as JSON in hidden elements, one for incidents
-//! and one for planned outages. They are records of a Salesforce object with the latest text alone.
+//! Okta: the page itself, which embeds its incidents as JSON in hidden elements, one for incidents
+//! and one for planned outages. They are records of a Salesforce object with only the latest text.
 //!
-//! A page counts only when it is whole: cut behind the incidents it would lack the planned outages.
+//! The page must be complete: truncated after the incidents, it would lack the planned outages.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ const NAME: &str = "okta";
 const PAGE: &str = "https://status.okta.com/";
 const INCIDENTS: &str = "incidents";
 const PLANNED: &str = "planned-outages";
-/// Longest opening tag that is looked at.
+/// Longest start tag that is examined, in bytes.
 const MAX_TAG: usize = 2048;
 /// Longest title or name, in characters.
 const MAX_NAME: usize = 300;
@@ -109,7 +109,7 @@ impl Source for Okta {
             _ => {
                 return Err(ParseError::NotThis {
                     source_name: NAME,
-                    reason: "it is no HTML page".to_owned(),
+                    reason: "it is not an HTML page".to_owned(),
                 });
             }
         }
@@ -119,7 +119,7 @@ impl Source for Okta {
         if !text.trim_end().to_ascii_lowercase().ends_with("</html>") {
             return Err(ParseError::Malformed {
                 format: "HTML",
-                reason: "the page has no end".to_owned(),
+                reason: "the page is truncated".to_owned(),
             });
         }
         let mut items = Items::new(limits);
@@ -149,16 +149,15 @@ impl Source for Okta {
     }
 }
 
-/// The text inside the element whose `data-id` is `id`.
+/// Returns the text of the element whose `data-id` is `id`.
 fn element(html: &str, id: &str) -> Option<String> {
-    let mark = format!("data-id=\"{id}\"");
-    let (_, rest) = html.split_once(&mark)?;
+    let marker = format!("data-id=\"{id}\"");
+    let (_, rest) = html.split_once(&marker)?;
     let (tag, inside) = rest.split_once('>')?;
     if tag.len() > MAX_TAG {
         return None;
     }
-    // The JSON ends before the next tag that closes an element; markup within its texts is written
-    // with entities.
+    // The JSON ends before the next end tag; markup within its texts is escaped.
     let (inside, _) = inside.split_once("</span>").or_else(|| inside.split_once("</div>"))?;
     let inside = inside.trim();
     Some(if inside.contains("&quot;") {
@@ -186,7 +185,7 @@ fn read(
         if ids.insert(wire.id.clone()) {
             out.push(incident(kind, wire));
         } else {
-            items.reject(what, &format!("the id {} stands twice", wire.id));
+            items.reject(what, &format!("the id {} is duplicated", wire.id));
         }
     }
     Ok(out)
@@ -249,13 +248,13 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
     }
 }
 
-/// A time as Salesforce writes it: `2026-03-07T09:00:00.000+0000`.
+/// Parses a time as Salesforce writes it: `2026-03-07T09:00:00.000+0000`.
 fn time(text: &str) -> Option<Time> {
     fields::moment_of(text)
 }
 
-/// By the category: any service disruption is major unless it calls itself minor; what is slower or
-/// lacks a feature is minor.
+/// Maps the category: any service disruption is major unless it is called minor; degraded
+/// performance or a missing feature is minor.
 fn impact(category: &str) -> Impact {
     let category = category.trim().to_ascii_lowercase();
     if category.starts_with("minor") {

@@ -1,10 +1,10 @@
 //! `OnlineOrNot`: `/v1/status_pages/<subdomain>/summary` of its API, which needs no key, with the
 //! feed of the page.
 //!
-//! Made from `OnlineOrNot`'s documentation, not from a capture; the feed's shape is known from
-//! programs that read it. The summary lists what is open and has no words: those, and how something
-//! ended, are in `/incidents.rss` alone. A page on its own domain does not name its subdomain, but
-//! the API takes the domain in its place: such a page has to be given by the API's address.
+//! Based on `OnlineOrNot`'s documentation, not on a capture; the feed's shape is known from
+//! programs that read it. The summary lists what is open, without texts: these, and how something
+//! ended, are only in `/incidents.rss`. A page on its own domain does not name its subdomain, but
+//! the API accepts the domain instead, so such a page must be configured by the API's URL.
 
 use std::collections::HashSet;
 
@@ -28,12 +28,12 @@ const FEED_FILE: &str = "incidents.rss";
 const API: &str = "api.onlineornot.com";
 const PAGES: &str = ".onlineornot.com";
 const SUMMARIES: &str = "v1/status_pages/";
-/// Subdomains that are `OnlineOrNot`'s own.
+/// Subdomains used by `OnlineOrNot` itself.
 const OWN: &[&str] = &["www", "api", "developers", "dashboard", "mcp"];
-/// Ids that are looked for in the feed, at most.
+/// Maximum number of ids that are looked up in the feed.
 const MAX_ASKED: usize = 50;
 
-/// How a page sums itself up.
+/// The overall statuses of a page.
 const OVERALL: &[(&str, Impact)] = &[
     ("All Systems Operational", Impact::None),
     ("Partially Degraded Service", Impact::Minor),
@@ -50,7 +50,7 @@ pub(super) struct OnlineOrNot;
 struct Answer {
     result: Summary,
     success: bool,
-    // Demanded as marks.
+    // Required as a signature.
     #[serde(rename = "errors")]
     _errors: List,
     #[serde(rename = "messages")]
@@ -97,7 +97,7 @@ struct Notice {
     started: Option<Time>,
     #[serde(default, deserialize_with = "fields::time")]
     ended: Option<Time>,
-    /// Of a maintenance.
+    /// For maintenances.
     #[serde(default, deserialize_with = "fields::time")]
     start_date: Option<Time>,
     #[serde(default)]
@@ -172,7 +172,7 @@ impl Source for OnlineOrNot {
                 |one: &Incident| &one.id,
             )?;
             for one in read {
-                // A maintenance that has begun may stand in both lists.
+                // A maintenance that has started may be in both lists.
                 match incidents.iter_mut().find(|known: &&mut Incident| known.id == one.id) {
                     Some(known) if known.status == Status::Scheduled => {
                         known.status = Status::InProgress;
@@ -214,33 +214,33 @@ impl Source for OnlineOrNot {
     fn details(&self, _: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         let listed: HashSet<&str> =
             snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
-        let gone: Vec<&str> = known
+        let absent: Vec<&str> = known
             .open
             .iter()
             .map(|(_, id)| id.as_str())
             .filter(|id| !listed.contains(id))
             .take(MAX_ASKED)
             .collect();
-        if gone.is_empty() && listed.is_empty() {
+        if absent.is_empty() && listed.is_empty() {
             return Vec::new();
         }
         let home = snapshot.page.url.as_deref().and_then(|home| Url::parse(home).ok());
         let place = home.and_then(|home| at(&home, FEED_FILE)).map(|mut url| {
-            // Which ones are looked for; it is never sent.
-            url.set_fragment(Some(&gone.join(",")));
+            // The ids to look up; the fragment is never sent.
+            url.set_fragment(Some(&absent.join(",")));
             Detail { role: FEED, url, optional: true }
         });
         place.into_iter().collect()
     }
 
-    /// Whether a further update moves anything in the summary is not documented.
+    /// It is undocumented whether a further update changes the summary.
     fn is_sidecar(&self, _: &str, snapshot: &Snapshot) -> bool {
         !snapshot.is_quiet()
     }
 }
 
-/// The page of a summary: below the address of an API that is not `OnlineOrNot`'s own, for then it
-/// answers for the page.
+/// Returns the page of a summary: the directory of the API's URL if that is not `OnlineOrNot`'s own
+/// host, because then it serves the page.
 fn home(first: &Url, page: &Head) -> Option<Url> {
     if first.host_str() != Some(API) {
         return first.path().split_once(SUMMARIES).and_then(|(above, _)| first.join(above).ok());
@@ -268,7 +268,7 @@ fn state(word: &str) -> ComponentStatus {
     lookup(word, &own).unwrap_or_else(|| vocabulary::component(word))
 }
 
-/// `planned`: of the list of maintenances.
+/// Converts a notice; `planned` is set for the list of maintenances.
 fn notice(
     items: &mut Items,
     wire: Notice,
@@ -286,7 +286,7 @@ fn notice(
         (Kind::Maintenance, Some(_)) => Status::Completed,
         (_, Some(_)) => Status::Resolved,
         (Kind::Maintenance, None) if planned => {
-            // The list holds those that have begun, too, without a word for it.
+            // The list includes started ones, without a word for it.
             incident.basis = Basis::Begin;
             Status::Scheduled
         }
@@ -322,28 +322,28 @@ fn notice(
     Ok(incident)
 }
 
-/// Adds the words of what is listed, and the end of what is looked for.
+/// Merges the feed: the texts of what is listed, and the end of the requested ids.
 fn join_feed(
     incidents: &mut Vec<Incident>,
     document: &Document,
     limits: Limits,
 ) -> Result<(), ParseError> {
     let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
-    for told in Feed.parse(&Documents::only(document.clone()), limits)?.incidents {
-        let newest = told
+    for past in Feed.parse(&Documents::only(document.clone()), limits)?.incidents {
+        let newest = past
             .updates
             .iter()
             .rev()
             .map(|update| update.status)
             .find(|status| *status != Status::Update);
-        match incidents.iter_mut().find(|incident| incident.id == told.id) {
-            // What is listed is open, whatever a feed of another moment says.
+        match incidents.iter_mut().find(|incident| incident.id == past.id) {
+            // What is listed is open, whatever a feed of another time says.
             Some(known) => {
                 known.status = newest.filter(|status| !status.is_over()).unwrap_or(known.status);
-                known.updates = told.updates;
+                known.updates = past.updates;
             }
-            None if told.status.is_over() && asked.contains(told.id.as_str()) => {
-                incidents.push(told);
+            None if past.status.is_over() && asked.contains(past.id.as_str()) => {
+                incidents.push(past);
             }
             None => {}
         }

@@ -1,9 +1,9 @@
 //! openstatus: `/feed/json` with the whole history, or `/api/status/summary.json` with what is
 //! open.
 //!
-//! The summary looks like Statuspage's and has no id of the page, none of components, and none of
-//! updates. So that both documents tell of an update by the same name, its time is its identity in
-//! either. What has left the summary is looked up in the feed.
+//! The summary looks like Statuspage's without an id of the page, of components and of updates. So
+//! that both documents give an update the same identity, it is its time in either. What has left
+//! the summary is looked up in the feed.
 
 mod feed;
 
@@ -38,7 +38,7 @@ struct Summary {
 
 #[derive(Debug, Deserialize)]
 struct WirePage {
-    /// Other platforms with this shape have one.
+    /// Other platforms of this shape have one.
     #[serde(default)]
     id: Option<Id>,
     name: String,
@@ -124,7 +124,7 @@ impl Source for OpenStatus {
             past.retain(|past| {
                 !incidents.iter().any(|open| open.kind == past.kind && open.id == past.id)
             });
-            // The summary is the younger of the two: what it does not list is not open.
+            // The summary is the newer of the two: what it does not list is not open.
             past.retain(|past| past.status.is_over());
             incidents.extend(past);
             rejected.extend(history.rejected);
@@ -169,7 +169,8 @@ impl Source for OpenStatus {
     }
 }
 
-/// Incidents and maintenances are counted apart on this platform: an id may be that of one of each.
+/// Returns an id that is unique across kinds: this platform numbers incidents and maintenances
+/// separately.
 fn unique(kind: Kind, id: &Id) -> String {
     if kind == Kind::Maintenance { format!("maintenance-{id}") } else { id.0.clone() }
 }

@@ -1,9 +1,9 @@
 //! PagerDuty's own status page: the JSON in its HTML, or `/api/posts`.
 //!
-//! The page carries open incidents and the latest resolved ones in `<script id="data">`, each with
-//! all its updates. How bad an incident is stands in each update, for the whole and for each
-//! service it names; a service that no open incident names is fine, for the page shows it so.
-//! `/api/posts` is read where the address names it.
+//! The page embeds open incidents and the latest resolved ones in `<script id="data">`, each with
+//! all its updates. Each update states the impact, overall and for each service it names; a service
+//! that no open incident names is operational, as the page shows it. `/api/posts` is read where the
+//! configured URL names it.
 
 mod posts;
 
@@ -207,7 +207,7 @@ fn read(items: &mut Items, what: &'static str, list: &List) -> Result<Vec<Incide
 
 fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
     let mut updates: Vec<Update> = items.nested("updates of an incident", &wire.updates)?;
-    // Written newest first by the time people are shown; a time of writing may lie anywhere.
+    // Listed newest first by the displayed time; the time of writing may differ arbitrarily.
     updates.reverse();
     updates.sort_by_key(|update| update.reported_at.or(update.created_at));
     let mut impact = Impact::Unknown;
@@ -254,7 +254,7 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
     })
 }
 
-/// Every service of the page; what an open incident says of one is its state.
+/// Returns every service of the page; its status is that given by an open incident.
 fn components(
     items: &mut Items,
     list: &List,

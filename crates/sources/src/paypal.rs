@@ -1,7 +1,7 @@
 //! PayPal's own status page: `/api/v1/components`.
 //!
-//! Each component has a state in production and one in the sandbox: both are told, the sandbox by
-//! its name. The words about an incident are in the page's feed alone.
+//! Each component has a status in production and one in the sandbox: both are reported, the latter
+//! with "sandbox" in its name. Texts of incidents are only in the page's feed.
 
 use serde::Deserialize;
 use url::Url;

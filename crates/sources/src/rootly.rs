@@ -1,9 +1,9 @@
 //! Rootly: `/api/v1/status.json` of a page on its own domain, with the incidents that are active.
 //!
-//! Made from Rootly's documentation, not from a capture. Neither incidents nor updates have an id:
-//! an incident is recognised by the last part of its link, an update by its time. The list holds
-//! what is active and no more, so how an incident ended is told only while it is still listed. The
-//! state of components is not in it.
+//! Based on Rootly's documentation, not on a capture. Neither incidents nor updates have an id: an
+//! incident is identified by the last part of its link, an update by its time. The list contains
+//! only what is active, so an end is reported only while the incident is still listed. The status
+//! of components is not in it.
 
 use serde::Deserialize;
 use url::Url;
@@ -35,7 +35,7 @@ struct Answer {
 struct Head {
     name: String,
     url: String,
-    // Demanded as a mark, as is the absence of an id.
+    // Required as a signature, as is the absence of an id.
     #[serde(rename = "time_zone")]
     _zone: String,
     id: Option<fields::Id>,
@@ -126,8 +126,7 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
         RawUpdate::new(vocabulary::status(&one.status), one.created_at, prose(&one.body))
     });
     let updates = order_updates(written, Order::MostlyNewestFirst);
-    // The incident's own word is that of the team: "started", "mitigated". What was published last
-    // counts.
+    // The incident's own status is internal: "started", "mitigated". The last published one counts.
     let newest =
         updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
     let planned = |status: Status| {
@@ -164,7 +163,7 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     Ok(incident)
 }
 
-/// The last part of the path, of a link that leads to one incident.
+/// Returns the last part of the path of a link to one incident.
 fn identity(address: &str) -> Option<String> {
     let url = Url::parse(address.trim()).ok()?;
     let mut parts = url.path_segments()?.rev().filter(|part| !part.is_empty());

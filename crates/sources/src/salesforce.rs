@@ -1,8 +1,8 @@
 //! Salesforce Trust: `/v1/incidents/active`, the newest incidents whenever that list changed, and
-//! the newest maintenances, of which it says nothing.
+//! the newest maintenances, which that list does not contain.
 //!
-//! An empty list of active incidents is what is answered when all is well. Incidents have no title:
-//! what they do and to which instances stands in its place.
+//! An empty list of active incidents means operational. Incidents have no title: it is composed of
+//! their impact and the affected instances.
 
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ const ACTIVE: &str = "/v1/incidents/active";
 const FIRST: &str = "https://api.status.salesforce.com/v1/incidents/active";
 const INCIDENTS: &str = "incidents";
 const MAINTENANCES: &str = "maintenances";
-/// Instances named in a title.
+/// Maximum number of instances named in a title.
 const MAX_NAMED: usize = 5;
 /// Longest title or name, in characters.
 const MAX_NAME: usize = 300;
@@ -37,7 +37,7 @@ const MAX_NAME: usize = 300;
 pub(super) struct Salesforce;
 
 #[derive(Debug, Deserialize)]
-struct Mark {
+struct Signature {
     #[serde(rename = "id")]
     _id: Id,
     #[serde(rename = "instanceKeys")]
@@ -119,7 +119,7 @@ impl Source for Salesforce {
         let list = sniff::<List>(document)?;
         let known = match list.first() {
             Some(first) => {
-                first.get().starts_with('{') && lenient::read::<Mark>(first.get()).is_ok()
+                first.get().starts_with('{') && lenient::read::<Signature>(first.get()).is_ok()
             }
             None => {
                 is_active_list(document)
@@ -142,8 +142,8 @@ impl Source for Salesforce {
             if is_active_list(&documents.first) { Listing::Open } else { Listing::Recent };
         if let Some(document) = documents.detail(INCIDENTS) {
             let past = history(&mut items, INCIDENTS, Kind::Incident, document)?;
-            // What it calls open and the first list does not have is over by now: how, the next one
-            // tells.
+            // What it calls open and the first list does not contain is over by now; the next
+            // history shows how.
             let listed: HashSet<String> =
                 incidents.iter().map(|incident| incident.id.clone()).collect();
             incidents
@@ -232,7 +232,7 @@ fn read(
         if ids.insert(wire.id.clone()) {
             out.push(incident(items, kind, &wire)?);
         } else {
-            items.reject(what, &format!("the id {} stands twice", wire.id));
+            items.reject(what, &format!("the id {} is duplicated", wire.id));
         }
     }
     Ok(out)
@@ -276,14 +276,13 @@ fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, Pars
     })
 }
 
-/// An instance or a service by its key, which is all there is of it: shown like a name, and as long
-/// as one at most.
+/// Returns an instance or a service, which has only a key: used as its name and truncated like one.
 fn named(key: &str, state: ComponentStatus) -> Component {
     let key = one_line(key, MAX_NAME);
     component(Some(key.clone()), key, None, state)
 }
 
-/// The name of a maintenance; for an incident, what it does and to which instances.
+/// Returns the name of a maintenance; for an incident, its impact and the affected instances.
 fn title(wire: &Wire, impacts: &[WireImpact], affected: &[String]) -> String {
     if !wire.name.is_empty() {
         return one_line(&wire.name, MAX_NAME);
@@ -323,13 +322,13 @@ fn update(kind: Kind, event: Event) -> Update {
     }
 }
 
-/// The worst of the impacts; what hits the core counts for more.
+/// Returns the worst of the impacts; those on core services are rated higher.
 fn worst(impacts: &[WireImpact], core: bool) -> Impact {
     let table = [
         ("minor", if core { Impact::Major } else { Impact::Minor }),
         ("major", if core { Impact::Critical } else { Impact::Major }),
     ];
-    // An impact that has ended counts only where none lasts.
+    // An ended impact counts only if none is active.
     let lasting = impacts.iter().filter(|impact| impact.end_time.is_none());
     let of = |impact: &WireImpact| {
         vocabulary::lookup(&impact.severity, &table).unwrap_or(Impact::Unknown)

@@ -1,9 +1,9 @@
 //! Slack: `/api/v2.0.0/current`, and `/api/v2.0.0/history` when something may have ended.
 //!
 //! `current` lists what is open and never shows how it ended. Notes have no ids and are edited
-//! without a trace: the time a note was written recognises it. `current` has the newest note first
-//! (all of 711 answers of 2020 to 2024), the history of 2026 the oldest. Top-level dates repeat those of the
-//! incident and go back when a note is deleted, so they are no version.
+//! without a trace, so they are identified by their time. `current` has the newest note first (in
+//! all 711 answers of 2020 to 2024), the history of 2026 the oldest. Top-level dates repeat those
+//! of the incident and go back when a note is deleted, so they are no version.
 
 use std::collections::HashSet;
 
@@ -34,7 +34,7 @@ pub(super) struct Slack;
 #[derive(Debug, Deserialize)]
 struct Current {
     status: String,
-    // Demanded as marks of the format.
+    // Required as a signature.
     #[serde(rename = "date_created")]
     _created: String,
     #[serde(rename = "date_updated")]
@@ -77,7 +77,7 @@ impl Source for Slack {
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
-        // One company has such a page: nobody else's host is asked for it.
+        // Only one company has such a page; other hosts are never asked for it.
         let host = page.host_str().unwrap_or_default();
         if !matches!(host, "slack-status.com" | "www.slack-status.com" | "status.slack.com") {
             return Vec::new();
@@ -144,7 +144,7 @@ impl Source for Slack {
     }
 }
 
-/// An incident with the time of its last change, which tells the later of two views.
+/// An incident with the time of its last change, which decides the later of two views.
 struct Dated {
     incident: Incident,
     changed: Option<Time>,
@@ -164,7 +164,7 @@ fn read(
         if ids.insert(dated.incident.id.clone()) {
             out.push(dated);
         } else {
-            items.reject(what, &format!("the id {} stands twice", dated.incident.id));
+            items.reject(what, &format!("the id {} is duplicated", dated.incident.id));
         }
     }
     Ok(out)
@@ -174,7 +174,7 @@ fn dated(items: &mut Items, wire: WireIncident, order: Order) -> Result<Dated, P
     let notes: Vec<Note> = items.nested("notes", &wire.notes)?;
     let kind = if wire.class == "maintenance" { Kind::Maintenance } else { Kind::Incident };
     let status = status(kind, &wire.status);
-    // The first note is the one written with the incident: others may be put before it later, or it
+    // The first note is written with the incident: others may be inserted before it later, or it
     // may be deleted.
     let oldest = notes.iter().filter_map(|note| note.date_created).min();
     let opening = wire
@@ -203,8 +203,8 @@ fn dated(items: &mut Items, wire: WireIncident, order: Order) -> Result<Dated, P
     Ok(Dated { incident, changed: wire.date_updated })
 }
 
-/// Adds what the history knows. What it calls open and `current` does not list is over by now: how,
-/// the next one tells.
+/// Merges the history. What it calls open and `current` does not list is over by now; the next
+/// history shows how.
 fn unite(incidents: &mut Vec<Dated>, past: Vec<Dated>) {
     for theirs in past {
         match incidents.iter_mut().find(|ours| ours.incident.id == theirs.incident.id) {
@@ -221,7 +221,7 @@ fn status(kind: Kind, word: &str) -> Status {
         ("active", active),
         ("resolved", if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved }),
     ];
-    // A planned change that was called off is over, too.
+    // A canceled maintenance is over, too.
     vocabulary::lookup(word, &table)
         .or_else(|| {
             vocabulary::lookup(

@@ -1,9 +1,9 @@
 //! Sorry: `/api/v1/status` of the page, or the components of the older API at `api.sorryapp.com`,
-//! with the notices present and the components.
+//! with the present notices and the components.
 //!
-//! A notice is a disruption (unplanned) or a maintenance (planned). Its updates come with the list
-//! where the page is willing, newest first; else the latest one does, and where not even that, its
-//! synopsis is the latest word.
+//! A notice is a disruption (unplanned) or a maintenance (planned). Its updates are in the list if
+//! the page includes them, newest first; otherwise only the latest one is, and failing that the
+//! synopsis serves as the latest text.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -66,7 +66,7 @@ struct Head {
     url: String,
 }
 
-/// The list of the older API stands under `response`.
+/// The list of the older API is under `response`.
 #[derive(Debug, Deserialize)]
 struct Older {
     response: List,
@@ -111,7 +111,7 @@ struct Notice {
     synopsis: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     url: String,
-    /// What the older API calls it.
+    /// The name used by the older API.
     #[serde(default, deserialize_with = "fields::or_default")]
     link: String,
     #[serde(default, deserialize_with = "fields::moment")]
@@ -130,7 +130,7 @@ struct Notice {
     updates: List,
     #[serde(default)]
     latest_update: Option<Box<RawValue>>,
-    /// Which of the updates is the latest, where the latest itself is left out.
+    /// The id of the latest update, where the latest itself is omitted.
     #[serde(default, deserialize_with = "fields::optional_id")]
     latest_update_id: Option<Id>,
 }
@@ -199,7 +199,7 @@ impl Source for Sorry {
             let before = items.rejected();
             snapshot.incidents =
                 items.build(NOTICES, &list.notices, notice, |one: &Incident| &one.id)?;
-            // A further page holds the older ones.
+            // A further page contains the older ones.
             let more = list
                 .meta
                 .is_some_and(|meta| meta.next_page.is_some_and(|next| next.get() != "null"));
@@ -225,8 +225,7 @@ impl Source for Sorry {
             .collect()
     }
 
-    /// The state of the page is not moved by every notice; one of several components moves it no
-    /// further.
+    /// Not every notice changes the status of the page, nor does a further affected component.
     fn is_sidecar(&self, role: &str, snapshot: &Snapshot) -> bool {
         role == NOTICES || !snapshot.is_quiet()
     }
@@ -313,7 +312,7 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
         return Ok(incident);
     }
     let mut updates = oldest_first(updates, Order::MostlyNewestFirst, |update| update.created_at);
-    // Of several of one time the page says which is the latest.
+    // Among several of one time, the page states which is the latest.
     updates.sort_by_key(|update| latest_id.as_ref() == Some(&update.id));
     let written = updates.into_iter().map(|update| RawUpdate {
         id: Some(update.id.0),
@@ -362,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_name_of_a_link_may_stand_beside_the_newer_one() {
+    fn the_older_name_of_a_link_may_occur_next_to_the_newer_one() {
         let both =
             read(r#"{"id": 1, "url": "https://a.example/n", "link": "https://a.example/o"}"#);
         assert_eq!(both.url.as_deref(), Some("https://a.example/n"));

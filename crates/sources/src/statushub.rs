@@ -1,7 +1,7 @@
-//! StatusHub: `/api/statuses`, of which the counters are known: how many services are up, affected
-//! and down.
+//! StatusHub: `/api/statuses`, of which only the counters are known: the numbers of services that
+//! are up, affected and down.
 //!
-//! Which ones they are is not known of the format, so the page is told as one component.
+//! The format of the individual services is unknown, so the page is reported as one component.
 
 use serde::Deserialize;
 use url::Url;
@@ -52,7 +52,7 @@ impl Source for StatusHub {
             (0, 0, 0) => {
                 return Err(ParseError::NotThis {
                     source_name: NAME,
-                    reason: "it counts no service at all".to_owned(),
+                    reason: "it counts no services".to_owned(),
                 });
             }
             (_, 0, 0) => ComponentStatus::Operational,

@@ -1,11 +1,11 @@
 //! Atlassian Statuspage: `/api/v2/summary.json`, and its history when something may have ended.
 //!
-//! The summary lists open incidents only, and how one ended is never in it: `incidents.json` and
-//! `scheduled-maintenances.json` tell that, the newest 50 each. An `incidents.json` can be polled
-//! by itself.
+//! The summary lists open incidents only and never shows how one ended: `incidents.json` and
+//! `scheduled-maintenances.json` do, for the newest 50 each. An `incidents.json` can be polled by
+//! itself.
 //!
-//! Facts this rests on, counted over years of polls: ids of updates are stable, an edit always
-//! moves `updated_at`, and no incident changes without `page.updated_at` moving.
+//! Observed over years of polls: ids of updates are stable, an edit always changes `updated_at`,
+//! and no incident changes without a change of `page.updated_at`.
 
 use std::collections::HashSet;
 
@@ -56,7 +56,7 @@ struct Maintenances<W: Decode> {
     scheduled_maintenances: W::List<v2::Incident<W>>,
 }
 
-/// As much of a summary as decides which histories are needed.
+/// The part of a summary that decides which histories are needed.
 #[derive(Debug, Deserialize)]
 struct Prefetch {
     page: Page,
@@ -161,7 +161,7 @@ fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, Pa
         )?;
     }
 
-    // A maintenance may stand among the incidents, and be the one that was lost there.
+    // A maintenance may be listed among the incidents, and be the rejected item.
     if incidents.listing == Listing::Unknown {
         maintenances.listing = Listing::Unknown;
     }
@@ -186,8 +186,8 @@ fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, Pa
     })
 }
 
-/// The histories that are needed: none where nothing has changed since they were last read and
-/// nothing has vanished.
+/// Returns the required histories: none where nothing has changed since they were last read and
+/// nothing has disappeared.
 fn wanted(
     first: &Url,
     known: &Known,
@@ -214,7 +214,7 @@ fn wanted(
         .collect()
 }
 
-/// Incidents or maintenances as far as the documents tell.
+/// Incidents or maintenances, with the coverage of their documents.
 struct Part {
     kind: Kind,
     read: Vec<Read>,
@@ -230,14 +230,14 @@ impl Part {
     ) -> Result<Self, ParseError> {
         let before = reader.rejected();
         let read = reader.incidents::<W>(kind, list)?;
-        // Of a list that lost an item nothing can be said to be missing.
+        // A list that lost an item does not prove an absence.
         let listing = if reader.rejected() > before { Listing::Unknown } else { listing };
         Ok(Self { kind, read, listing })
     }
 
-    /// Adds what the history lists. A history older than the summary does not cover the time
-    /// between the two, and what it calls open while the summary does not list it is over by now:
-    /// how, the next one will tell.
+    /// Merges the history. A history older than the summary does not cover the time between the
+    /// two, and what it calls open while the summary does not list it is over by now; the next
+    /// history shows how.
     fn add<W: Decode>(
         &mut self,
         reader: &mut Reader,
@@ -295,7 +295,8 @@ fn is_incidents_file(url: &Url) -> bool {
     url.path().ends_with(INCIDENTS_FILE)
 }
 
-/// Twelve lower-case letters and digits: other platforms that answer at these paths have other ids.
+/// Returns whether an id is twelve lower-case letters and digits: other platforms that answer at
+/// these paths have other ids.
 fn is_page_id(id: &Id) -> bool {
     id.0.len() == 12 && id.0.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }

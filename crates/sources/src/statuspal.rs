@@ -1,10 +1,10 @@
 //! StatusPal: `/api/v2/status_pages/<subdomain>/summary` of its API, and `incidents` beside it when
 //! something may have ended.
 //!
-//! Made from StatusPal's documentation and from programs that read it, not from a capture. The page
-//! itself does not name its subdomain, so a page on its own domain has to be given by the API's
-//! address. Times are written without a zone and are UTC by the documentation; a program that reads
-//! one page found its local time there. Notices that are for information alone are left out.
+//! Based on StatusPal's documentation and on programs that read it, not on a capture. The page does
+//! not name its subdomain, so a page on its own domain must be configured by the API's URL. Times
+//! have no zone and are UTC according to the documentation; a program that reads one page found its
+//! local time there. Informational notices are left out.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,10 +25,10 @@ use statuswatch_model::text::one_line;
 const NAME: &str = "statuspal";
 const HISTORY: &str = "history";
 const HISTORY_FILE: &str = "incidents?limit=50";
-/// Services within services, at most.
+/// Maximum depth of nested services.
 const MAX_DEPTH: usize = 8;
 
-/// The services by their ids: an incident names many.
+/// The services by id: an incident references many.
 type ById<'a> = HashMap<&'a str, &'a Component>;
 
 /// The adapter for StatusPal.
@@ -51,7 +51,7 @@ struct Head {
     name: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     url: String,
-    /// Null when all is well: it has to be there.
+    /// Null when operational, but always present.
     #[serde(deserialize_with = "fields::or_default")]
     current_incident_type: String,
 }
@@ -121,7 +121,7 @@ impl Source for StatusPal {
         2
     }
 
-    /// The subdomain is needed, which is in addresses at StatusPal alone.
+    /// The subdomain is required and is only in URLs at StatusPal's own hosts.
     fn locate(&self, page: &Url) -> Vec<Url> {
         let mut labels = page.host_str().unwrap_or_default().rsplit('.');
         let region = match (labels.next(), labels.next()) {
@@ -219,7 +219,7 @@ impl Source for StatusPal {
     }
 }
 
-/// The services and those within them, a group being the name of the one above.
+/// Returns the services, including nested ones; the group is the name of the parent.
 fn services(
     items: &mut Items,
     list: &List,
@@ -240,7 +240,8 @@ fn services(
     Ok(())
 }
 
-/// One of the history: over where it has an end and the summary does not list it any more.
+/// Converts an incident of the history: over if it has an end and the summary does not list it any
+/// more.
 fn past(items: &mut Items, wire: Item, components: &ById<'_>) -> Result<Incident, String> {
     let over = wire.ends_at.is_some();
     let planned =
@@ -252,7 +253,8 @@ fn past(items: &mut Items, wire: Item, components: &ById<'_>) -> Result<Incident
     Ok(incident)
 }
 
-/// `planned` is where a maintenance of this list stands; `None` for incidents.
+/// Converts an incident; `planned` is the status of the maintenances in this list, `None` for
+/// incidents.
 fn incident(
     items: &mut Items,
     wire: Item,
@@ -302,13 +304,13 @@ fn incident(
     Ok(incident)
 }
 
-/// Whether a type is one of maintenance. An emergency maintenance is announced when it begins.
+/// Returns whether a type is a maintenance. An emergency maintenance is announced when it starts.
 fn is_planned(class: &str) -> bool {
     matches!(class, "scheduled" | "emergency-maintenance")
 }
 
-/// By the type of an update. An `essential` one tells of what has to be done about an incident, or
-/// is being done in a maintenance; an `info` says nothing of where it stands.
+/// Maps the type of an update. `essential` describes required action, or the work of a maintenance;
+/// `info` implies no status.
 fn status(kind: Kind, word: &str) -> Status {
     const INCIDENT: &[(&str, Status)] = &[
         ("issue", Status::Investigating),
@@ -326,7 +328,7 @@ fn status(kind: Kind, word: &str) -> Status {
     vocabulary::lookup(word, own).unwrap_or_else(|| vocabulary::status(word))
 }
 
-/// Of a page or an incident; none at all is written as null.
+/// Maps the impact of a page or an incident; none is written as null.
 fn impact(class: &str) -> Impact {
     const CLASSES: &[(&str, Impact)] = &[
         ("", Impact::None),

@@ -1,7 +1,7 @@
 //! Upptime: `history/summary.json` of the repository behind the page.
 //!
-//! It lists sites with their state and nothing else; incidents are issues of the repository, and
-//! are not read. What was measured changes with every commit and is left out.
+//! It lists sites with their status and nothing else; incidents are issues of the repository, and
+//! are not read. Measurements change with every commit and are ignored.
 
 use serde::Deserialize;
 use url::Url;
@@ -25,7 +25,7 @@ struct Site {
     slug: Id,
     name: String,
     status: String,
-    /// Demanded, for lists of sites with a state are many.
+    /// Required, because lists of sites with a status are common.
     #[serde(rename = "uptime")]
     _uptime: String,
     #[serde(rename = "url")]

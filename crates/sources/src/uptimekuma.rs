@@ -1,8 +1,9 @@
 //! Uptime Kuma: `/api/status-page/heartbeat/<slug>`, with the page itself for names, notices and
 //! maintenances.
 //!
-//! The beats are polled, for they alone change when a monitor does. A machine writes them: a beat
-//! that cannot be read may be the one that says "down", so it is an error and not left out.
+//! The heartbeats are polled because only they change when a monitor does. They are generated: a
+//! heartbeat that cannot be read may be the one that reports "down", so it is an error instead of a
+//! rejection.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ use statuswatch_model::zone::Zone;
 
 const NAME: &str = "uptimekuma";
 const PAGE: &str = "page";
-const BEATS: &str = "api/status-page/heartbeat/";
+const HEARTBEATS: &str = "api/status-page/heartbeat/";
 
 /// The adapter for Uptime Kuma.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ struct Heartbeats {
     _uptime: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A beat, or a bare 0 for a time without one.
+/// A heartbeat, or a plain 0 for a time without one.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Wire {
@@ -54,7 +55,7 @@ impl TryFrom<i64> for Zero {
     type Error = &'static str;
 
     fn try_from(number: i64) -> Result<Self, Self::Error> {
-        if number == 0 { Ok(Self) } else { Err("neither a beat nor 0") }
+        if number == 0 { Ok(Self) } else { Err("neither a heartbeat nor 0") }
     }
 }
 
@@ -118,7 +119,7 @@ struct Maintenance {
     description: String,
     #[serde(default, deserialize_with = "fields::or_default")]
     status: String,
-    /// In which a window of strategy "single" is written: `getStatus` of the server's
+    /// The zone in which a window of strategy "single" is written: `getStatus` in the server's
     /// `model/maintenance.js`.
     #[serde(default, deserialize_with = "fields::or_default")]
     timezone: String,
@@ -149,16 +150,16 @@ impl Source for UptimeKuma {
         let slug = parts.find(|part| !part.is_empty()).unwrap_or("default").to_ascii_lowercase();
         let mut root = page.clone();
         root.set_path("/");
-        bases(&root).iter().filter_map(|base| at(base, &format!("{BEATS}{slug}"))).collect()
+        bases(&root).iter().filter_map(|base| at(base, &format!("{HEARTBEATS}{slug}"))).collect()
     }
 
     fn detect(&self, document: &Document) -> Option<String> {
-        let beats = sniff::<Heartbeats>(document)?.beats;
-        Some(format!("the heartbeats of {} monitors as Uptime Kuma lists them", beats.len()))
+        let heartbeats = sniff::<Heartbeats>(document)?.beats;
+        Some(format!("the heartbeats of {} monitors as Uptime Kuma lists them", heartbeats.len()))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
-        // The server stores and sends local times in UTC, but for the windows of maintenances.
+        // The server stores and sends times in UTC, except for maintenance windows.
         dates::page_zone("UTC");
         let heartbeats: Heartbeats = json(&documents.first, NAME)?;
         if heartbeats.beats.len() > limits.max_items {
@@ -192,8 +193,8 @@ impl Source for UptimeKuma {
             let (name, group) =
                 names.remove(key).unwrap_or_else(|| (format!("Monitor {id}"), None));
             let component = component(Some(id.clone()), name, group, state(wire.last()));
-            let beats: Vec<Sample> = wire.iter().filter_map(beat).collect();
-            snapshot.incidents.extend(outage(&format!("monitor-{id}"), &component, &beats));
+            let samples: Vec<Sample> = wire.iter().filter_map(sample).collect();
+            snapshot.incidents.extend(outage(&format!("monitor-{id}"), &component, &samples));
             snapshot.components.push(component);
         }
         snapshot.rejected = items.into_rejected();
@@ -218,7 +219,7 @@ fn state(last: Option<&Wire>) -> ComponentStatus {
     }
 }
 
-fn beat(wire: &Wire) -> Option<Sample> {
+fn sample(wire: &Wire) -> Option<Sample> {
     let Wire::Sample { status, time } = wire else {
         return None;
     };
@@ -230,7 +231,7 @@ fn beat(wire: &Wire) -> Option<Sample> {
     Some(Sample { at: fields::moment_of(time), up })
 }
 
-/// Name and group of each monitor by its id.
+/// Returns the name and group of each monitor by id.
 fn monitors(
     items: &mut Items,
     groups: &List,

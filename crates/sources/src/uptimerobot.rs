@@ -1,7 +1,7 @@
-//! UptimeRobot: `/api/getMonitorList/<key>`, what its status pages fetch.
+//! UptimeRobot: `/api/getMonitorList/<key>`, which its status pages fetch.
 //!
-//! A monitor is up, down or paused; nobody writes anything. A page shows some 30 monitors, more are
-//! on further ones: the counts say how many there are and how many of all are down.
+//! A monitor is up, down or paused; there are no texts. A page shows some 30 monitors, and further
+//! pages the rest: the counts say how many there are and how many of all are down.
 
 use serde::Deserialize;
 use url::Url;
@@ -56,7 +56,8 @@ impl Source for UptimeRobot {
         if page.path().contains(PATH) {
             return vec![page.clone()];
         }
-        // A page at the platform's own host is named by its key; at another host any key will do.
+        // A page at the platform's own host is identified by its key; at another host any key
+        // works.
         match page
             .path_segments()
             .and_then(|mut parts| parts.next().map(str::to_owned))
@@ -101,7 +102,7 @@ impl Source for UptimeRobot {
             snapshot::component(Some(monitor.id.0), name(&monitor.name), None, state)
         });
         Ok(Snapshot {
-            // Counts that say "none is down" are no answer to what could not be read.
+            // Counts of zero down monitors prove nothing about those that could not be read.
             page: Page {
                 impact: counts
                     .as_ref()
@@ -130,7 +131,7 @@ fn impact(counts: &Counts) -> Impact {
     }
 }
 
-/// The state by the colour the page gives it. A paused monitor is not watched, so nothing is known.
+/// Maps the color of a monitor. A paused monitor is not checked, so its status is unknown.
 fn state(class: &str) -> Option<ComponentStatus> {
     vocabulary::lookup(
         class,

@@ -1,10 +1,10 @@
 //! Zendesk's own status page: `/api/ssp/incidents.json`, and the public `/api/incidents/active` of
 //! the same service.
 //!
-//! JSON:API: incidents, and beside them their updates and the services they touch. Whether one is
-//! over says `resolvedAt` alone: the status of a resolved one was seen to say "monitoring" for
-//! months. No service has a state of its own, so "all is well" is never said; nothing open is all
-//! there is.
+//! JSON:API: incidents, with their updates and affected services included. Only `resolvedAt` says
+//! whether one is over: the status of resolved ones was seen to stay "monitoring" for months.
+//! Services have no status, so "operational" is never stated; an empty list only means that nothing
+//! is open.
 
 use std::collections::HashMap;
 
@@ -55,7 +55,7 @@ struct Attributes {
     impact: String,
     #[serde(default, alias = "started_at", deserialize_with = "fields::time")]
     started_at: Option<Time>,
-    /// Demanded, for its null is what says that an incident is open.
+    /// Required, because null means that an incident is open.
     #[serde(alias = "resolved_at", deserialize_with = "fields::time")]
     resolved_at: Option<Time>,
     #[serde(default, deserialize_with = "fields::or_default")]
@@ -102,7 +102,7 @@ struct IncludedAttributes {
     resolved_at: Option<Time>,
 }
 
-/// What stands beside the incidents, by kind and id.
+/// The included objects, by kind and id.
 type Beside = HashMap<(bool, Id), IncludedAttributes>;
 
 impl Source for Zendesk {
@@ -118,7 +118,7 @@ impl Source for Zendesk {
         let answer: Answer = sniff(document)?;
         let path = document.url.path();
         let first = answer.data.first().map(|raw| lenient::read::<Wire>(raw.get()));
-        // An empty answer of this kind has no marks of its own but its address.
+        // An empty answer of this kind has no signature but its address.
         let own = match first {
             Some(first) => first.is_ok_and(|first| first.kind == "incident"),
             None => answer.included.is_empty() && path.contains("/api/ssp/"),
@@ -131,7 +131,7 @@ impl Source for Zendesk {
         let mut items = Items::new(limits);
         let read: Vec<Wire> = items.read("incidents", &answer.data)?;
         let lost = items.rejected();
-        // There are several updates and services to an incident.
+        // An incident has several updates and services.
         let mut more = Items::new(Limits { max_items: limits.max_items.saturating_mul(50) });
         let included: Vec<Included> = more.nested("included", &answer.included)?;
         let mut beside = Beside::new();
@@ -165,7 +165,8 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
         .into_iter()
         .filter_map(|reference| {
             let id = reference.id.0.clone();
-            // It belongs to one incident: named by many, a long one would be held as many times.
+            // An update belongs to one incident only, so that a long one referenced by many is not
+            // copied as many times.
             let update = beside.remove(&(true, reference.id))?;
             Some(RawUpdate {
                 id: Some(id),

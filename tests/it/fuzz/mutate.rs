@@ -1,9 +1,9 @@
-//! Damage to documents, by a seed.
+//! Seeded mutations of documents.
 
 use fastrand::Rng;
 use serde_json::Value;
 
-/// What stands where something else should.
+/// Replacement tokens.
 const TOKENS: &[&str] = &[
     "\0",
     "\u{1b}[2J",
@@ -57,7 +57,7 @@ const TOKENS: &[&str] = &[
     "xmlns:a=\"b\"",
 ];
 
-/// A damaged copy of `body`. `others` are documents to take pieces from.
+/// Returns a damaged copy of `body`. `others` are documents to take pieces from.
 pub(crate) fn mutate(random: &mut Rng, body: &[u8], others: &[&[u8]]) -> Vec<u8> {
     let mut out = body.to_vec();
     for _ in 0..random.usize(1..5) {
@@ -126,8 +126,8 @@ fn insert(random: &mut Rng, out: &mut Vec<u8>, piece: &[u8]) {
     out.splice(at..at, piece.iter().copied());
 }
 
-/// Exchanges two values of a JSON document, or puts something strange in the place of one; `None`:
-/// it is none.
+/// Swaps two values of a JSON document, or replaces one with a token; returns `None` for other
+/// documents.
 fn swap_values(random: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
     let mut whole: Value = serde_json::from_slice(body).ok()?;
     let mut places = Vec::new();
@@ -154,7 +154,7 @@ fn swap_values(random: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
     Some(whole.to_string().into_bytes())
 }
 
-/// The JSON pointers of everything inside `value`.
+/// Collects the JSON pointers of everything inside `value`.
 fn collect(value: &Value, at: String, out: &mut Vec<String>) {
     let below = |key: &str| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
     match value {

@@ -1,5 +1,5 @@
-//! The whole path of foreign bytes, from a document to the lines people read, with what must hold
-//! on it.
+//! The whole pipeline for untrusted bytes, from a document to the output lines, with its
+//! invariants.
 //!
 //! Shared by the mutation tests and by the coverage-guided targets in `fuzz/`.
 
@@ -20,41 +20,42 @@ use statuswatch::source::detect::detect;
 use statuswatch::source::{Documents, Known, Limits, SOURCES, Source};
 use url::Url;
 
-/// An error, a rejected item, a reason: what is told of a document that is no good.
-const MOST_TOLD: usize = 4096;
-/// Titles, names and ids.
-const MOST_NAMED: usize = 2048;
-/// A message.
-const MOST_TEXT: usize = 20 << 10;
-/// The one host that is asked for a detail of a page elsewhere; AWS's source names it.
+/// Longest error, rejection or reason.
+const MAX_DIAGNOSTIC: usize = 4096;
+/// Longest title, name or id.
+const MAX_NAME: usize = 2048;
+/// Longest message.
+const MAX_TEXT: usize = 20 << 10;
+/// The only other host that details may be on; AWS's source names it.
 const ELSEWHERE: &str = "history-events-us-west-2-prod.s3.amazonaws.com";
-/// One line of the event log for each byte of the documents, and what any line may have.
-const MOST_GROWN: usize = 64;
+/// Maximum growth: bytes of the event log per byte of the documents, in addition to a constant per
+/// line.
+const MAX_GROWTH: usize = 64;
 
-/// The moment at which everything is read.
+/// Returns the time at which everything is read.
 fn now() -> Time {
     Time::from_timestamp_millis(1_790_000_000_000).unwrap_or_default()
 }
 
-/// What the ledger would know after a first document.
+/// What the ledger knows after a first document.
 #[derive(Default)]
 pub(crate) struct Before {
     items: Vec<(ItemState, Vec<SeenVersion>)>,
     known: Known,
 }
 
-/// Recognises the document with every source and through the search behind an address.
-pub(crate) fn recognise(document: &Document) {
+/// Detects the document with every source and through the search for an address.
+pub(crate) fn detect_document(document: &Document) {
     drop(format!("{:?}", document.shape()));
     harmless(
         "text of a document",
         &statuswatch::text::one_line(&document.text(), 200),
         false,
-        MOST_NAMED,
+        MAX_NAME,
     );
     for source in SOURCES {
         if let Some(reason) = source.detect(document) {
-            told("how it was recognised", &reason);
+            diagnostic("how it was detected", &reason);
         }
         for url in source.locate(&document.url) {
             assert!(
@@ -69,29 +70,31 @@ pub(crate) fn recognise(document: &Document) {
     let answer = at_once(detect(&page, |url, _| {
         asked += 1;
         assert!(matches!(url.scheme(), "http" | "https"), "recognition would look at {url}");
-        // The document stands at the address itself and nowhere else.
+        // Only the address itself serves the document.
         std::future::ready(if url == page {
             Ok(document.clone())
         } else {
             Err("404 Not Found".to_owned())
         })
     }));
-    assert!(asked <= 64, "{asked} requests to recognise one page");
+    assert!(asked <= 64, "{asked} requests to detect one page");
     match answer {
-        Ok(found) => told("how it was found", &found.reason),
-        Err(not_found) => told("why nothing was found", &not_found.reason.unwrap_or_default()),
+        Ok(found) => diagnostic("how it was found", &found.reason),
+        Err(not_found) => {
+            diagnostic("why nothing was found", &not_found.reason.unwrap_or_default())
+        }
     }
 }
 
-/// Reads the documents as `source` and goes on to what people see. Answers what the ledger would
-/// know then.
+/// Parses the documents with `source` and checks the output. Returns what the ledger would know
+/// then.
 pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) -> Option<Before> {
     let bytes = documents.first.body.len()
         + documents.details.iter().map(|(_, detail)| detail.body.len()).sum::<usize>();
     let snapshot = match source.parse(documents, Limits::default()) {
         Ok(snapshot) => snapshot,
         Err(error) => {
-            told("why it was not read", &error.to_string());
+            diagnostic("why it was not read", &error.to_string());
             return None;
         }
     };
@@ -129,11 +132,11 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
                 shown(&event(draft, source.name()), bytes);
             }
             if first_run.is_none() {
-                // What has been told is not told again.
+                // Reported updates are not reported again.
                 let again = reconcile(Some(&item), &[seen, &new].concat(), incident, context);
-                let told: Vec<_> =
+                let reported: Vec<_> =
                     again.drafts.iter().map(|draft| (&draft.update_id, draft.revision)).collect();
-                assert!(told.is_empty(), "told again: {told:?}");
+                assert!(reported.is_empty(), "reported again: {reported:?}");
                 after.known.open.extend(item.open.then(|| (item.kind, item.native_id.clone())));
                 after.items.push((item, new));
             }
@@ -147,13 +150,13 @@ pub(crate) fn walk(source: &dyn Source, documents: &Documents, before: &Before) 
     Some(after)
 }
 
-/// Everything in a snapshot that may reach people.
+/// Checks everything in a snapshot that may be displayed.
 fn check(snapshot: &Snapshot, bytes: usize) {
     for text in [&snapshot.page.id, &snapshot.page.name, &snapshot.page.url].into_iter().flatten() {
-        harmless("page", text, false, 4 * MOST_NAMED);
+        harmless("page", text, false, 4 * MAX_NAME);
     }
     for rejected in &snapshot.rejected {
-        told("rejected", rejected);
+        diagnostic("rejected", rejected);
     }
     for component in &snapshot.components {
         check_component(component);
@@ -164,17 +167,17 @@ fn check(snapshot: &Snapshot, bytes: usize) {
 }
 
 fn check_component(component: &Component) {
-    harmless("component", &component.name, false, MOST_NAMED);
+    harmless("component", &component.name, false, MAX_NAME);
     for text in [&component.id, &component.group].into_iter().flatten() {
-        harmless("component", text, false, MOST_NAMED);
+        harmless("component", text, false, MAX_NAME);
     }
 }
 
 fn check_incident(incident: &Incident, bytes: usize) {
     assert!(!incident.id.is_empty(), "an incident without id");
     assert!(matches!(incident.kind, Kind::Incident | Kind::Maintenance));
-    harmless("incident id", &incident.id, false, MOST_NAMED);
-    harmless("title", &incident.title, false, MOST_NAMED);
+    harmless("incident id", &incident.id, false, MAX_NAME);
+    harmless("title", &incident.title, false, MAX_NAME);
     if let Some(url) = &incident.url {
         harmless("url", url, false, 1 << 20);
         assert!(
@@ -188,15 +191,15 @@ fn check_incident(incident: &Incident, bytes: usize) {
     }
 }
 
-/// The event as every sink shows it.
+/// Checks the event as every sink formats it.
 fn shown(event: &StatusEvent, bytes: usize) {
-    harmless("message", event.message.as_deref().unwrap_or_default(), true, MOST_TEXT);
+    harmless("message", event.message.as_deref().unwrap_or_default(), true, MAX_TEXT);
     let line = serde_json::to_string(event).unwrap_or_else(|error| panic!("no line: {error}"));
-    harmless("line of the log", &line, false, (64 << 10) + bytes.saturating_mul(MOST_GROWN));
+    harmless("line of the log", &line, false, (64 << 10) + bytes.saturating_mul(MAX_GROWTH));
     let back: StatusEvent =
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let block = render_block(event);
-    harmless("block", &block, true, (64 << 10) + bytes.saturating_mul(MOST_GROWN));
+    harmless("block", &block, true, (64 << 10) + bytes.saturating_mul(MAX_GROWTH));
     let rules = block
         .lines()
         .filter(|line| line.len() == 60 && line.bytes().all(|byte| byte == b'-'))
@@ -244,11 +247,11 @@ fn of_component(component: &Component) -> Draft {
     }
 }
 
-/// The functions that clean texts, on any text at all.
+/// Checks the functions that sanitize text, on any text.
 pub(crate) fn texts(text: &str) {
     use statuswatch::text::{decode_entities, html_to_text, one_line, plain, safe};
     harmless("plain", &plain(text), true, whole(text.len()));
-    harmless("one_line", &one_line(text, 200), false, MOST_NAMED);
+    harmless("one_line", &one_line(text, 200), false, MAX_NAME);
     harmless("html_to_text", &html_to_text(text), true, whole(text.len()));
     harmless("safe", &safe(text), true, usize::MAX);
     let decoded = decode_entities(text);
@@ -258,23 +261,26 @@ pub(crate) fn texts(text: &str) {
         text.len(),
         decoded.len()
     );
-    told("title of a page", &statuswatch::source::support::html_title(text).unwrap_or_default());
+    diagnostic(
+        "title of a page",
+        &statuswatch::source::support::html_title(text).unwrap_or_default(),
+    );
     harmless("prose", &statuswatch::source::support::prose(text), true, whole(text.len()));
     if let Ok(url) = Url::parse(text) {
-        harmless("redacted", &statuswatch::redact::redact(&url), false, MOST_NAMED);
+        harmless("redacted", &statuswatch::redact::redact(&url), false, MAX_NAME);
     }
 }
 
-/// A text is kept whole: it may be as long as what it was read from, decoded.
+/// Texts are not truncated: one may be as long as its decoded source.
 fn whole(bytes: usize) -> usize {
     1024 + bytes.saturating_mul(4)
 }
 
-fn told(what: &str, text: &str) {
-    harmless(what, text, true, MOST_TOLD);
+fn diagnostic(what: &str, text: &str) {
+    harmless(what, text, true, MAX_DIAGNOSTIC);
 }
 
-/// No character that a terminal obeys or that turns or hides text; no more than `most` bytes.
+/// Checks that a text has no control or bidirectional characters and at most `most` bytes.
 fn harmless(what: &str, text: &str, lines: bool, most: usize) {
     assert!(
         text.len() <= most,
@@ -294,7 +300,7 @@ fn harmless(what: &str, text: &str, lines: bool, most: usize) {
     );
 }
 
-/// Runs a future that never has to wait.
+/// Runs a future that never waits.
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut TaskContext::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

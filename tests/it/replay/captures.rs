@@ -1,9 +1,9 @@
-//! Real pages at successive times, where they are at hand; what happened was read out of the files
-//! by hand.
+//! Real pages at successive times, if available; the expected events were derived from the files by
+//! hand.
 //!
-//! Only what was captured is served: the summary, or the feed. How an incident ended is told by
-//! documents that were not captured, so that an incident that leaves the summary leaves without a
-//! word.
+//! Only the captured documents are served: the summary, or the feed. How an incident ended is in
+//! documents that were not captured, so an incident that leaves the summary disappears without an
+//! update.
 
 use super::History;
 use crate::sources::fixtures::{entries, file_name, shared};
@@ -11,14 +11,20 @@ use crate::sources::fixtures::{entries, file_name, shared};
 const SUMMARY: &str = "api/v2/summary.json";
 const FEED: &str = "history.atom";
 
-/// All of them; none where the captures are not at hand.
+/// All histories; empty if the captures are not available.
 pub(super) fn histories() -> Vec<History> {
     let all = [github(), atlassian(), openai(), vec![cloudflare(), upptime()]];
     all.into_iter().flatten().flatten().collect()
 }
 
-/// The files of a folder whose names begin so, in order, each served at `first`.
-fn captured(name: &str, folder: &str, prefix: &str, first: &str, told: &[&str]) -> Option<History> {
+/// Returns the files of a folder with this prefix, in order, each served at `first`.
+fn captured(
+    name: &str,
+    folder: &str,
+    prefix: &str,
+    first: &str,
+    expected: &[&str],
+) -> Option<History> {
     let files = entries(&shared()?.join(folder));
     let files: Vec<_> = files.iter().filter(|file| file_name(file).starts_with(prefix)).collect();
     assert!(files.len() > 1, "there is no sequence {folder}/{prefix}");
@@ -32,7 +38,7 @@ fn captured(name: &str, folder: &str, prefix: &str, first: &str, told: &[&str]) 
         steps,
         brief: &[],
         only: "",
-        told: told.iter().map(|&line| line.to_owned()).collect(),
+        expected: expected.iter().map(|&line| line.to_owned()).collect(),
     })
 }
 
@@ -46,7 +52,7 @@ fn github() -> Vec<Option<History>> {
             &[
                 "incident p38y9j23bt7b investigating r1 minor 2022-09-08T19:44:27.196Z | We are investigating",
                 "incident p38y9j23bt7b investigating r1 minor 2022-09-08T21:04:46.688Z | We found an issue",
-                // One letter was taken out, and the time shown lost its milliseconds.
+                // One letter was removed, and the displayed time lost its milliseconds.
                 "incident p38y9j23bt7b investigating r2 minor 2022-09-08T21:04:46Z | We found an issue",
                 "incident p38y9j23bt7b investigating r1 minor 2022-09-08T22:10:54.694Z | We have identified",
                 "incident p38y9j23bt7b investigating r1 minor 2022-09-08T23:41:29.880Z | We are continuing",
@@ -71,7 +77,7 @@ fn github() -> Vec<Option<History>> {
             "statuspage",
             "github-history-rerender",
             FEED,
-            // 25 entries changed, and one of them said something else.
+            // 25 entries changed, only one of them in content.
             &["incident g6ffrm0rfvz9 resolved r2 unknown 2026-05-20T20:14:00Z | On May 20, 2026"],
         ),
         captured(
@@ -90,8 +96,8 @@ fn github() -> Vec<Option<History>> {
             "github-history-reappear",
             FEED,
             // Four causes were found. Two updates of one of these incidents were only dated ten
-            // minutes earlier. An entry was taken off, so that another one of a month before came
-            // back at the far end: no news.
+            // minutes earlier. An entry was removed, so that another one of a month before
+            // reappeared at the far end, which is no event.
             &[
                 "incident 17lxd87h22fj resolved r2 unknown 2025-12-10T14:52:00Z | Between December 9th, 2025",
                 "incident jcbsbbfd1x9r resolved r2 unknown 2025-12-15T15:45:00Z | On Dec 15th, 2025",
@@ -113,8 +119,8 @@ fn atlassian() -> Vec<Option<History>> {
                 // Both open at the first poll, without an impact.
                 "incident xmhfy88zyy22 investigating r1 none 2020-11-25T14:28:34.285Z | We are investigating an issue",
                 "incident x5yqyntc3kys investigating r1 none 2020-11-25T14:29:34.976Z | We are investigating reports",
-                // The former one has gone; its double got another title, another first text and a
-                // second one.
+                // The previous one has disappeared; its duplicate got another title, another first
+                // text and a second one.
                 "incident x5yqyntc3kys investigating r2 none 2020-11-25T14:29:34Z | Several systems",
                 "incident x5yqyntc3kys investigating r1 none 2020-11-25T16:14:27.965Z | We are continuing",
                 "incident x5yqyntc3kys identified r1 none 2020-11-25T18:59:00.700Z | Several systems",
@@ -125,9 +131,9 @@ fn atlassian() -> Vec<Option<History>> {
                 "incident x5yqyntc3kys monitoring r1 none 2020-11-27T05:37:03.802Z | We have identified and fixed",
             ],
         ),
-        // Another customer's page in between, with 160 components, and then ours as it was.
+        // Another customer's page in between, with 160 components, and then the original one.
         captured("wrong-tenant", "statuspage", "jira-wrong-tenant", SUMMARY, &[]),
-        // Nothing but the zone the times are written in.
+        // Only the zone of the times changes.
         captured("trello", "statuspage", "trello-zone-change", SUMMARY, &[]),
         captured(
             "opsgenie",
@@ -135,8 +141,8 @@ fn atlassian() -> Vec<Option<History>> {
             "opsgenie-maint-sv5623kxtnvz",
             SUMMARY,
             &[
-                // Two maintenances were announced before: not told. What changes of them is the
-                // components within, as the incident moves them. (US is a group.)
+                // Two maintenances were announced before and are not reported. Their only changes
+                // are those of their components, which the incident causes. (US is a group.)
                 "incident dwjhw6fl1yl5 investigating r1 major 2021-09-14T00:03:28.012Z | We've noticed",
                 "component Reporting & Analytics: - -> major_outage",
                 "maintenance sv5623kxtnvz scheduled r1 maintenance 2021-09-15T06:59:31.290Z | Maintenance will begin",
@@ -150,15 +156,15 @@ fn atlassian() -> Vec<Option<History>> {
             "statuspage-meta-maint-3fdfvxk9zhgx",
             SUMMARY,
             &[
-                // The first text edited and, by mistake, posted once more.
+                // The first text edited and accidentally posted once more.
                 "maintenance 3fdfvxk9zhgx scheduled r2 maintenance 2024-05-30T04:04:43.191Z | Statuspage has migrated",
                 "maintenance 3fdfvxk9zhgx scheduled r1 maintenance 2024-11-04T08:15:14.320Z | Statuspage has migrated",
-                // Eleven minutes later the second one is deleted, and the first one says another
+                // Eleven minutes later the second one is deleted, and the first one states another
                 // date.
                 "maintenance 3fdfvxk9zhgx scheduled r3 maintenance 2024-05-30T04:04:43.191Z | Statuspage has migrated",
                 "maintenance 3fdfvxk9zhgx in_progress r1 maintenance 2024-11-25T05:31:17.569Z | Scheduled maintenance is",
                 "maintenance 3fdfvxk9zhgx verifying r1 maintenance 2024-11-25T05:38:17.867Z | Verification",
-                // And the groups they are in.
+                // And their groups.
                 "component HTTP Pages: - -> under_maintenance",
                 "component HTTPS Pages: - -> under_maintenance",
                 "component DNS Validation: - -> under_maintenance",
@@ -188,8 +194,8 @@ fn openai() -> Vec<Option<History>> {
             "incident 01M3Q4RK1SM4EMK445GGPG7C0N investigating r1 minor 2026-09-29T17:52:52Z | We’re investigating elevated",
             "incident 01M3Q4HMNP8SZ27DTZKW6F5BJ4 investigating r1 none 2026-09-29T17:55:17Z | Our Help Center",
             "incident 01M3Q4RK1SM4EMK445GGPG7C0N investigating r1 minor 2026-09-29T18:24:17Z | We’re investigating elevated",
-            // Of the 25 components shown, these stand in both documents and have changed; the
-            // others are another 10.
+            // Of the 25 components shown, these are in both documents and have changed; the others
+            // are another 10.
             "component Realtime: - -> degraded_performance",
             "component Compliance API: - -> degraded_performance",
             "component Search: - -> degraded_performance",
@@ -209,7 +215,7 @@ fn openai() -> Vec<Option<History>> {
     )]
 }
 
-/// Among 55 maintenances and 461 components: of these only the incidents are written down.
+/// Among 55 maintenances and 461 components: only the incidents of these are listed.
 fn cloudflare() -> Option<History> {
     let history = captured(
         "cloudflare",
@@ -217,7 +223,7 @@ fn cloudflare() -> Option<History> {
         "cloudflare-summary-seq-8gmgl950y3h7",
         SUMMARY,
         &[
-            // Both open at the first poll; then edits of what was told beside seven updates at
+            // Both open at the first poll; then edits of reported updates next to seven updates at
             // once, five, and eight. In the end they have left the summary.
             "incident swzl0f0hxy68 investigating r1 minor 2025-11-18T11:17:16.881Z | ",
             "incident 8gmgl950y3h7 investigating r1 critical 2025-11-18T11:48:27.270Z | ",
@@ -253,6 +259,6 @@ fn upptime() -> Option<History> {
     let down = sites.map(|site| format!("component {site}: - -> major_outage"));
     let up = sites.map(|site| format!("component {site}: major_outage -> operational"));
     let again = ["component juwai: operational -> major_outage".to_owned(), up[0].clone()];
-    let told: Vec<&str> = down.iter().chain(&up).chain(&again).map(String::as_str).collect();
-    captured("upptime", "upptime", "pwv-history-summary-seq", "history/summary.json", &told)
+    let expected: Vec<&str> = down.iter().chain(&up).chain(&again).map(String::as_str).collect();
+    captured("upptime", "upptime", "pwv-history-summary-seq", "history/summary.json", &expected)
 }

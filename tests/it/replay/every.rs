@@ -1,11 +1,10 @@
-//! The histories of every other source, in `tests/fixtures`: what was told of each is written down
-//! in the snapshots beside this file, one for each source, and was held against the fixtures by
-//! hand.
+//! The histories of every other source, in `tests/fixtures`: the expected events are in the
+//! snapshots next to this file, one per source, and were checked against the fixtures by hand.
 //!
-//! In some steps only a document beside the first one is new: `salesforce-maintenance`,
-//! `cachet-components`, `cachet-maintenance`. `uptimekuma-notice` tells less than its fixtures
-//! hold: its beats stay the same, and no page's do for more than a minute. In step 4 of
-//! `slack-outage` the history is missing, which no page is without for long.
+//! In some steps only another document than the first one is new: `salesforce-maintenance`,
+//! `cachet-components`, `cachet-maintenance`. `uptimekuma-notice` reports less than its fixtures
+//! contain: its heartbeats stay the same, which on real pages lasts at most a minute. In step 4 of
+//! `slack-outage` the history is missing, which no page lacks for long.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +14,7 @@ use statuswatch::event::Kind;
 use statuswatch::source::{Known, Limits};
 use url::Url;
 
-use super::{History, told};
+use super::{History, reported};
 use crate::sources::fixtures::{Step, steps};
 
 /// Their histories are in `own.rs`, line by line.
@@ -25,11 +24,11 @@ fn path(url: &Url) -> &str {
     url.path().trim_start_matches('/')
 }
 
-/// Cases in which another host than the page's is asked: none on loopback.
+/// Cases that request another host than the page's, which loopback cannot serve.
 const OF_OTHER_HOSTS: [&str; 1] = ["aws-ended"];
 
-/// Where the documents of a step are served: the first one at `home`, each detail where the source
-/// asks for it, be it always or once something open has left the page.
+/// Returns where the documents of a step are served: the first one at `home`, each detail at the
+/// URL the source requests, whether always or once something open has disappeared.
 fn places(step: &Step, home: &str) -> Vec<(String, Vec<u8>)> {
     let first = &step.documents.first;
     let mut served = vec![(home.to_owned(), first.body.to_vec())];
@@ -51,7 +50,7 @@ fn places(step: &Step, home: &str) -> Vec<(String, Vec<u8>)> {
     served
 }
 
-/// All of them.
+/// All histories.
 pub(super) fn histories() -> Vec<History> {
     let mut cases: BTreeMap<String, Vec<Step>> = BTreeMap::new();
     for step in steps() {
@@ -68,19 +67,19 @@ pub(super) fn histories() -> Vec<History> {
             let first = path(&steps[0].documents.first.url).to_owned();
             let steps = steps.iter().map(|step| places(step, &first)).collect();
             let brief: &[usize] = if name == "slack-outage" { &[4] } else { &[] };
-            History { name, first, steps, brief, only: "", told: Vec::new() }
+            History { name, first, steps, brief, only: "", expected: Vec::new() }
         })
         .collect()
 }
 
-/// Holds what was told of these histories against the snapshots.
+/// Compares the reported events of these histories with the snapshots.
 pub(super) fn judge(events: &[Value], histories: &[History]) {
     let mut by_source: BTreeMap<&str, String> = BTreeMap::new();
     for history in histories {
         let source = history.name.split('-').next().unwrap();
         let text = by_source.entry(source).or_default();
         writeln!(text, "== {} in {} steps", history.name, history.steps.len()).unwrap();
-        told(events, history).for_each(|line| writeln!(text, "  {line}").unwrap());
+        reported(events, history).for_each(|line| writeln!(text, "  {line}").unwrap());
     }
     for (source, text) in by_source {
         insta::assert_snapshot!(source, text);

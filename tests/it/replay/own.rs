@@ -8,7 +8,7 @@ const SUMMARY: &str = "api/v2/summary.json";
 const INCIDENTS: &str = "api/v2/incidents.json";
 const WIDGET: &str = "api/v1/summary";
 
-/// Where a platform has the document that a fixture calls by its role.
+/// The path of the document with a fixture's role on a platform.
 const PLACES: &[(&str, &str)] = &[
     ("summary", SUMMARY),
     ("incidents", INCIDENTS),
@@ -18,7 +18,7 @@ const PLACES: &[(&str, &str)] = &[
 ];
 
 /// The case `source/case` of the fixtures, polled at `first`.
-fn case(case: &str, first: &str, told: &[&str]) -> History {
+fn case(case: &str, first: &str, expected: &[&str]) -> History {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(case);
     let mut files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -39,12 +39,12 @@ fn case(case: &str, first: &str, told: &[&str]) -> History {
         steps: steps.into_iter().map(|(_, step)| step).collect(),
         brief: if case == "statuspage/outage" { &[6] } else { &[] },
         only: "",
-        told: told.iter().map(|&line| line.to_owned()).collect(),
+        expected: expected.iter().map(|&line| line.to_owned()).collect(),
     }
 }
 
-/// Feed files, one a step.
-fn feed(name: &str, files: &[&str], told: &[&str]) -> History {
+/// Feed files, one per step.
+fn feed(name: &str, files: &[&str], expected: &[&str]) -> History {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/feed");
     let steps = files
         .iter()
@@ -56,11 +56,11 @@ fn feed(name: &str, files: &[&str], told: &[&str]) -> History {
         steps,
         brief: &[],
         only: "",
-        told: told.iter().map(|&line| line.to_owned()).collect(),
+        expected: expected.iter().map(|&line| line.to_owned()).collect(),
     }
 }
 
-/// All of them.
+/// All histories.
 pub(super) fn histories() -> Vec<History> {
     [statuspage(), incidentio(), feeds()].into_iter().flatten().collect()
 }
@@ -68,7 +68,7 @@ pub(super) fn histories() -> Vec<History> {
 fn statuspage() -> Vec<History> {
     vec![
         case("statuspage/quiet", SUMMARY, &[]),
-        // Open at the first poll: its newest update is told.
+        // Open at the first poll: its newest update is reported.
         case(
             "statuspage/open",
             SUMMARY,
@@ -87,13 +87,13 @@ fn statuspage() -> Vec<History> {
                 "component API: - -> major_outage",
                 // Edited in place.
                 "incident acmeinc00001 identified r2 critical 2026-02-03T12:30:00Z | The roll-back is half way through; Europe",
-                // The oldest one edited, beside two new ones; the title is new, too.
+                // The oldest one edited, next to two new ones; the title is new, too.
                 "incident acmeinc00001 investigating r2 minor 2026-02-03T12:00:00Z | We are seeing failed requests to the API since",
                 "incident acmeinc00001 monitoring r1 minor 2026-02-03T12:50:00Z | The roll-back is complete.",
                 "incident acmeinc00001 monitoring r1 minor 2026-02-03T12:50:30Z | The roll-back is complete.",
                 "component API: major_outage -> operational",
-                // The fifth update is deleted, then a stale replica answers: nothing. Then the end,
-                // which only the history tells.
+                // The fifth update is deleted, then a stale replica answers: no events. Then the
+                // end, which only the history contains.
                 "incident acmeinc00001 resolved r1 minor 2026-02-03T13:30:00Z | This incident",
                 "incident acmeinc00001 postmortem r1 minor 2026-02-06T09:00:00Z | A release left out",
             ],
@@ -102,7 +102,7 @@ fn statuspage() -> Vec<History> {
             "statuspage/maintenance",
             SUMMARY,
             &[
-                // Only announced at the first poll: not told.
+                // Only announced at the first poll: not reported.
                 "maintenance acmemnt00001 in_progress r1 maintenance 2026-03-08T09:00:05Z | Scheduled maintenance is",
                 "component Databases: - -> under_maintenance",
                 "maintenance acmemnt00001 scheduled r2 maintenance 2026-03-01T17:00:00Z | We will upgrade our databases to a new",
@@ -121,7 +121,7 @@ fn statuspage() -> Vec<History> {
             ],
         ),
         case("statuspage/tenant", SUMMARY, &[]),
-        // What is not over at the first poll, one with an update whose status is no word we know.
+        // What is open at the first poll, one with an update of unknown status.
         case(
             "statuspage/odd",
             SUMMARY,
@@ -155,7 +155,7 @@ fn incidentio() -> Vec<History> {
                 "incident 01HACME0XNC000000000000001 investigating r1 minor 2026-04-02T10:00:00Z | We’re investigating runs",
                 "incident 01HACME0XNC000000000000001 monitoring r1 major 2026-04-02T10:30:00Z | A fix is in place.",
                 "component Runs: - -> major_outage",
-                // Without a word, as their updates may be.
+                // Without text, as their updates may be.
                 "incident 01HACME0XNC000000000000001 resolved r1 major 2026-04-02T11:00:00Z | -",
                 "component Runs: major_outage -> operational",
             ],
@@ -167,7 +167,7 @@ fn incidentio() -> Vec<History> {
                 "maintenance 01HACME0XNC000000000000007 scheduled r1 maintenance 2026-04-01T09:00:00Z | We move",
                 "maintenance 01HACME0XNC000000000000008 in_progress r1 maintenance 2026-04-02T09:00:00Z | Keys",
                 "incident 01HACME0XNC000000000000001 investigating r1 critical 2026-04-02T10:00:00Z | We’re investigating.",
-                // The maintenances leave the list, which does not say how they ended.
+                // The maintenances leave the list, which does not show how they ended.
                 "incident 01HACME0XNC000000000000001 monitoring r1 minor 2026-04-02T10:30:00Z | A fix is in place.",
             ],
         ),
@@ -181,7 +181,7 @@ fn feeds() -> Vec<History> {
             &["growing-01.atom", "growing-02-appended.atom"],
             &[
                 "incident m1n2o3p4q5r6 monitoring r1 unknown 2026-03-03T21:30:00Z | A new relay",
-                // In one minute and in the same words: two updates, the older one first.
+                // In one minute and with the same text: two updates, the older one first.
                 "incident m1n2o3p4q5r6 monitoring r1 unknown 2026-03-03T21:55:00Z | Queues are empty.",
                 "incident m1n2o3p4q5r6 resolved r1 unknown 2026-03-03T21:55:00Z | Queues are empty.",
             ],

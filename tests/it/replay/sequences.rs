@@ -1,5 +1,5 @@
-//! The sequences among the real captures that are judged in `sources/sequences.rs` one incident at
-//! a time: here the whole pipeline reads them, and the table of what happened is the same.
+//! The captured sequences that `sources/sequences.rs` checks one incident at a time: here the whole
+//! pipeline reads them, with the same expected events.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::History;
 use crate::sources::fixtures::shared;
 use crate::sources::happened::SEQUENCES;
 
-/// All of them; none where the captures are not at hand.
+/// All histories; empty if the captures are not available.
 pub(super) fn histories() -> Vec<History> {
     let Some(root) = shared() else {
         return Vec::new();
@@ -30,30 +30,30 @@ pub(super) fn histories() -> Vec<History> {
                 steps,
                 brief: &[],
                 only: "",
-                told: Vec::new(),
+                expected: Vec::new(),
             }
         })
         .collect()
 }
 
-/// Update, revision and status of what was told, by incident: between incidents there is no order
-/// to be held.
+/// Update, revision and status of the reports, by incident: the order between incidents is
+/// undefined.
 type Facts = BTreeMap<String, Vec<(String, u64, String)>>;
 
-/// Holds what was told of these histories against the table of what happened.
+/// Compares the reported events of these histories with the expected ones.
 pub(super) fn judge(events: &[Value], histories: &[History]) {
     for (history, sequence) in histories.iter().zip(SEQUENCES) {
-        let mut told = Facts::new();
+        let mut reported = Facts::new();
         for event in events.iter().filter(|event| event["provider"] == history.name) {
             let word = |key: &str| event[key].as_str().unwrap_or("-").to_owned();
             let fact = (word("update_id"), event["revision"].as_u64().unwrap(), word("status"));
-            told.entry(word("incident_id")).or_default().push(fact);
+            reported.entry(word("incident_id")).or_default().push(fact);
         }
         let mut happened = Facts::new();
-        for (_, incident, update, revision, status) in sequence.told {
+        for (_, incident, update, revision, status) in sequence.expected {
             let fact = ((*update).to_owned(), u64::from(*revision), (*status).to_owned());
             happened.entry((*incident).to_owned()).or_default().push(fact);
         }
-        assert_eq!(told, happened, "{}", sequence.files);
+        assert_eq!(reported, happened, "{}", sequence.files);
     }
 }

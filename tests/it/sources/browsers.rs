@@ -1,5 +1,5 @@
-//! JSON that browsers read and strict readers do not: whatever stands twice counts as it stands
-//! last, and half a surrogate pair is one odd character.
+//! JSON that browsers accept and strict parsers do not: of duplicate keys the last one counts, and
+//! a lone surrogate is one replacement character.
 
 use serde_json::Value;
 use statuswatch::document::{Document, Shape};
@@ -8,11 +8,11 @@ use statuswatch::source::{Documents, Limits};
 
 use super::fixtures::{Step, steps};
 
-/// The documents of `step` with each JSON text rewritten.
+/// Returns the documents of `step` with each JSON text rewritten.
 fn rewritten(step: &Step, rewrite: impl Fn(&Value) -> String) -> Documents {
     let one = |document: &Document| {
         let text = document.text();
-        // An empty list in UTF-16 is AWS's own, and holds nothing to rewrite.
+        // An empty list in UTF-16 is AWS's own, and has nothing to rewrite.
         if document.shape() != Shape::Json || text.trim() == "[]" {
             return document.clone();
         }
@@ -27,7 +27,7 @@ fn rewritten(step: &Step, rewrite: impl Fn(&Value) -> String) -> Documents {
     documents
 }
 
-/// What is read; of what was rejected only how much, because the reason names a place in the text.
+/// Parses the documents; only counts the rejections, because their reasons contain offsets.
 fn parse(step: &Step, documents: &Documents) -> Snapshot {
     let read = step.source.parse(documents, Limits::default());
     let mut snapshot = read.unwrap_or_else(|error| panic!("{}: {error}", step.name));
@@ -35,7 +35,7 @@ fn parse(step: &Step, documents: &Documents) -> Snapshot {
     snapshot
 }
 
-/// Every member of every object twice, first with a value of a type that nobody expects.
+/// Duplicates every member of every object, the first with a value of an unexpected type.
 fn twice(value: &Value) -> String {
     match value {
         Value::Object(map) => {
@@ -68,7 +68,7 @@ fn the_last_of_equal_keys_counts_in_every_source() {
     assert!(seen > 150, "{seen} documents were rewritten");
 }
 
-/// Half a pair behind every text of several words.
+/// Appends a lone surrogate to every text of several words.
 fn halved(value: &Value) -> String {
     match value {
         Value::Object(map) => {
@@ -89,7 +89,7 @@ fn halved(value: &Value) -> String {
 }
 
 #[test]
-fn half_a_surrogate_pair_costs_no_source_an_item() {
+fn a_lone_surrogate_rejects_no_item() {
     let mut seen = 0;
     for step in steps() {
         let documents = rewritten(&step, halved);
@@ -105,9 +105,9 @@ fn half_a_surrogate_pair_costs_no_source_an_item() {
     assert!(seen > 100, "{seen} documents had a text");
 }
 
-/// JSON within an HTML page is read in the same way.
+/// JSON within an HTML page is read the same way.
 #[test]
-fn a_page_with_json_inside_is_read_likewise() {
+fn json_within_a_page_is_read_likewise() {
     for (source, key) in [("pagerduty", "\"title\":"), ("okta", "\"Status__c\":")] {
         let mut seen = 0;
         for step in steps().into_iter().filter(|step| step.source.name() == source) {
@@ -116,7 +116,7 @@ fn a_page_with_json_inside_is_read_likewise() {
             }
             let mut documents = step.documents.clone();
             let text = documents.first.text().into_owned();
-            // Okta's page writes its quotes as entities.
+            // Okta's page escapes quotes as entities.
             for quote in ["\"", "&quot;"] {
                 let key = key.replace('"', quote);
                 let text = text.replace(&key, &format!("{key} {quote}\\ud83d{quote}, {key}"));

@@ -1,4 +1,4 @@
-//! Real captures, where they are at hand.
+//! Real captures, if available.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use url::Url;
 
 use super::fixtures::{entries, file_name, shared};
 
-/// Platforms of which the page itself is read.
+/// Platforms whose HTML page is read.
 const READ_FROM_HTML: &[&str] = &["pagerduty", "statuscast"];
 
 fn document(path: &Path, url: &str) -> Document {
     let body = fs::read(path).unwrap();
-    // Some captures of pages were kept in a fenced block.
+    // Some captures of pages were stored in a fenced block.
     let body = body.strip_prefix(b"```\n").map(<[u8]>::to_vec).unwrap_or(body);
     Document::new(Url::parse(url).unwrap(), None, body)
 }
@@ -88,7 +88,7 @@ fn every_summary_is_read_by_its_source_alone() {
 }
 
 #[test]
-fn sequences_show_what_is_known_of_them() {
+fn sequences_contain_what_is_known_of_them() {
     let Some(root) = shared() else { return };
     let page = |name: &str| read(&root, "statuspage", name);
 
@@ -177,7 +177,7 @@ fn openai_shows_25_components_that_are_not_all() {
 }
 
 #[test]
-fn what_is_no_summary_is_an_error() {
+fn other_documents_are_errors() {
     let Some(root) = shared() else { return };
     let error = |source: &str, file: &str| {
         let documents = Documents::only(summary(&root.join(file)));
@@ -212,7 +212,7 @@ fn what_is_no_summary_is_an_error() {
 }
 
 #[test]
-fn html_is_recognised_where_it_is_read_and_nothing_by_two() {
+fn html_is_detected_where_it_is_read_and_nothing_by_two_sources() {
     let Some(root) = shared() else { return };
     let files: Vec<PathBuf> = entries(&root).iter().flat_map(|folder| entries(folder)).collect();
     assert!(files.len() > 100);
@@ -230,16 +230,16 @@ fn html_is_recognised_where_it_is_read_and_nothing_by_two() {
 }
 
 #[tokio::test]
-async fn dead_statuspage_addresses_are_refused_with_their_reason() {
+async fn dead_statuspage_addresses_are_rejected_with_their_reason() {
     let Some(root) = shared() else { return };
     for (file, reason) in
-        [("unclaimed-subdomain.html", "nobody has claimed"), ("inactive-page.html", "switched off")]
+        [("unclaimed-subdomain.html", "is unclaimed"), ("inactive-page.html", "deactivated")]
     {
         let page = Url::parse("https://acme.statuspage.io/").unwrap();
         let answer = document(&root.join("statuspage").join(file), page.as_str());
         let error = detect(&page, |_, _| std::future::ready(Ok(answer.clone()))).await.unwrap_err();
         assert!(
-            error.reason.as_deref().is_some_and(|told| told.contains(reason)),
+            error.reason.as_deref().is_some_and(|found| found.contains(reason)),
             "{file}: {error}"
         );
     }

@@ -1,4 +1,4 @@
-//! Real captures of the platforms with few providers each, where they are at hand.
+//! Real captures of platforms with few providers each, if available.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use url::Url;
 
 use super::fixtures::shared;
 
-/// Reads a capture, after it was recognised by its source alone; `details` are role and file.
+/// Parses a capture, after checking that only its source detects it; `details` are role and file.
 fn read(source: &str, file: &str, url: &str, details: &[(&'static str, &str)]) -> Option<Snapshot> {
     let root = shared()?.join(source);
     let document = |file: &str, url: &str| {
@@ -48,7 +48,7 @@ fn zed_on_instatus_is_up() {
     assert_eq!((zed.coverage.incidents, zed.coverage.all_components), (Listing::Open, true));
     let names: Vec<(Option<&str>, &str)> =
         zed.components.iter().map(|one| (one.group.as_deref(), one.name.as_str())).collect();
-    // "Zed" and "Delta" are groups that stand among the components.
+    // "Zed" and "Delta" are groups listed among the components.
     assert_eq!(
         names,
         [
@@ -150,7 +150,7 @@ fn tor_on_cstate_calls_itself_disrupted() {
 }
 
 #[test]
-fn redis_on_firehydrant_tells_its_whole_history() {
+fn redis_on_firehydrant_has_its_whole_history() {
     let url = "https://status.redis.io/data/payload.json";
     let Some(redis) = read("firehydrant", "redis-payload.json", url, &[]) else {
         return;
@@ -164,7 +164,7 @@ fn redis_on_firehydrant_tells_its_whole_history() {
         (zone.title.as_str(), zone.status, zone.impact),
         ("AWS me-central-1 Zone Issue", Status::Resolved, Impact::Major)
     );
-    let told = [
+    let expected = [
         Status::Investigating,
         Status::Investigating,
         Status::Identified,
@@ -172,7 +172,7 @@ fn redis_on_firehydrant_tells_its_whole_history() {
         Status::Identified,
         Status::Resolved,
     ];
-    assert_eq!(statuses(zone), told);
+    assert_eq!(statuses(zone), expected);
     let first = &zone.updates[0];
     assert_eq!(
         first.id,

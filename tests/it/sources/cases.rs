@@ -1,4 +1,4 @@
-//! What each case says, step by step, for a reader to judge.
+//! Snapshots of each case, step by step, for review.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use statuswatch::source::Limits;
 
 use super::fixtures::{case, steps};
 
-/// Every case of the sources kept here, each with a snapshot file of its name.
+/// Every case of these sources, each with a snapshot file of its name.
 const CASES: &[(&str, &str)] = &[
     ("statuspage", "quiet"),
     ("statuspage", "open"),
@@ -185,15 +185,15 @@ const CASES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn each_case_says_what_it_said() {
+fn each_case_matches_its_snapshot() {
     for (source, name) in CASES {
-        let mut told = String::new();
+        let mut text = String::new();
         for step in case(source, name) {
             let snapshot = step.source.parse(&step.documents, Limits::default());
             let snapshot = snapshot.unwrap_or_else(|error| panic!("{}: {error}", step.name));
-            writeln!(told, "== {}\n{}", step.name, tell(&snapshot)).unwrap();
+            writeln!(text, "== {}\n{}", step.name, format_snapshot(&snapshot)).unwrap();
         }
-        insta::assert_snapshot!(format!("{source}_{name}"), told);
+        insta::assert_snapshot!(format!("{source}_{name}"), text);
     }
 }
 
@@ -211,8 +211,8 @@ fn every_case_of_these_sources_has_a_row() {
     }
 }
 
-/// A snapshot for people: one line for each fact.
-fn tell(snapshot: &Snapshot) -> String {
+/// Formats a snapshot with one line per fact.
+fn format_snapshot(snapshot: &Snapshot) -> String {
     let mut out = String::new();
     let page = &snapshot.page;
     writeln!(
@@ -236,10 +236,10 @@ fn tell(snapshot: &Snapshot) -> String {
     )
     .unwrap();
     for component in &snapshot.components {
-        writeln!(out, "  component {}", tell_component(component)).unwrap();
+        writeln!(out, "  component {}", format_component(component)).unwrap();
     }
     for incident in &snapshot.incidents {
-        tell_incident(&mut out, incident);
+        format_incident(&mut out, incident);
     }
     for rejected in &snapshot.rejected {
         writeln!(out, "  rejected {rejected}").unwrap();
@@ -247,7 +247,7 @@ fn tell(snapshot: &Snapshot) -> String {
     out
 }
 
-fn tell_incident(out: &mut String, incident: &Incident) {
+fn format_incident(out: &mut String, incident: &Incident) {
     let time = |time: Option<_>| time.map_or_else(|| "-".to_owned(), format_time);
     writeln!(
         out,
@@ -264,7 +264,7 @@ fn tell_incident(out: &mut String, incident: &Incident) {
     )
     .unwrap();
     for component in &incident.components {
-        writeln!(out, "    affects {}", tell_component(component)).unwrap();
+        writeln!(out, "    affects {}", format_component(component)).unwrap();
     }
     for update in &incident.updates {
         writeln!(
@@ -280,7 +280,7 @@ fn tell_incident(out: &mut String, incident: &Incident) {
     }
 }
 
-fn tell_component(component: &Component) -> String {
+fn format_component(component: &Component) -> String {
     let group = component.group.as_deref().map(|group| format!("{group} / ")).unwrap_or_default();
     format!(
         "{} {group}{} {}",

@@ -1,4 +1,4 @@
-//! Which further documents a poll needs.
+//! The further documents that a poll needs.
 
 use statuswatch::event::{Kind, Time, parse_time};
 use statuswatch::source::{Detail, Documents, Known, Limits};
@@ -72,7 +72,7 @@ fn statuspage_reads_its_history_only_where_something_may_have_ended() {
 }
 
 #[test]
-fn a_glance_asks_for_what_the_whole_document_asks_for() {
+fn prefetch_requests_the_same_details_as_the_whole_document() {
     let mut agreed = 0;
     for step in super::fixtures::steps() {
         let first = &step.documents.first;
@@ -93,7 +93,7 @@ fn a_glance_asks_for_what_the_whole_document_asks_for() {
                 let Some(seen) = step.source.prefetch(first, &known) else {
                     continue;
                 };
-                assert!(!seen.is_empty(), "{}: nothing is told by none", step.name);
+                assert!(!seen.is_empty(), "{}: no details, no sidecars", step.name);
                 assert_eq!(
                     seen,
                     step.source.details(first, &snapshot, &known),
@@ -117,7 +117,7 @@ fn a_history_older_than_the_summary_covers_nothing_in_between() {
     step.documents.details[0].1.body = old.into_bytes().into();
     let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
     assert_eq!(snapshot.coverage.incidents, statuswatch::snapshot::Listing::Open);
-    assert_eq!(snapshot.incidents.len(), 2, "what it tells is told all the same");
+    assert_eq!(snapshot.incidents.len(), 2, "its incidents are reported all the same");
 
     let body = String::from_utf8(step.documents.details[0].1.body.to_vec()).unwrap();
     let status =
@@ -146,7 +146,7 @@ fn incidentio_reads_its_lists_whenever_the_summary_changed_and_the_widget_has_no
     assert!(wanted(&step("incidentio", "widget", 2), &Known::default()).is_empty());
 }
 
-/// What is open by the first document of a step, as the ledger would know it.
+/// Returns what the ledger knows after the first document of a step.
 fn after(step: &Step) -> Known {
     let snapshot = step
         .source
@@ -158,7 +158,7 @@ fn after(step: &Step) -> Known {
     Known { open, version: None, baseline: true }
 }
 
-/// Role and address of each.
+/// Returns role and URL of each detail.
 fn places(step: &Step, known: &Known) -> Vec<(&'static str, String)> {
     details(step, known).into_iter().map(|detail| (detail.role, detail.url.to_string())).collect()
 }
@@ -168,7 +168,7 @@ fn at(role: &'static str, url: &str) -> (&'static str, String) {
 }
 
 #[test]
-fn heroku_reads_its_incidents_for_the_baseline_and_when_one_is_gone() {
+fn heroku_reads_its_incidents_for_the_baseline_and_when_one_is_absent() {
     let (open, last) = (step("heroku", "outage", 1), step("heroku", "outage", 4));
     let history = [at("incidents", "https://status.heroku.com/api/v4/incidents?limit=30")];
     assert_eq!(places(&open, &Known::default()), history, "for the baseline");
@@ -187,7 +187,7 @@ fn heroku_reads_its_incidents_for_the_baseline_and_when_one_is_gone() {
 }
 
 #[test]
-fn slack_reads_its_history_for_the_baseline_and_when_one_is_gone() {
+fn slack_reads_its_history_for_the_baseline_and_when_one_is_absent() {
     let (open, last) = (step("slack", "outage", 1), step("slack", "outage", 5));
     let history = [at("history", "https://slack-status.com/api/v2.0.0/history")];
     assert_eq!(places(&open, &Known::default()), history, "for the baseline");
@@ -215,7 +215,7 @@ fn salesforce_reads_its_newest_lists_whenever_the_active_one_changed() {
     assert_eq!(places(&open, &Known::default()), lists);
     assert_eq!(places(&open, &after(&open)), lists, "maintenances are in no other list");
     assert!(details(&open, &Known::default()).iter().all(|detail| detail.optional));
-    // A page that is polled by another list has all of it in the first document.
+    // A page polled through another list has all of it in the first document.
     let mut other = step("salesforce", "outage", 4);
     other.documents.first = other.documents.details.remove(0).1;
     other.documents.first.url = "https://api.status.salesforce.com/v1/incidents".parse().unwrap();
@@ -223,7 +223,7 @@ fn salesforce_reads_its_newest_lists_whenever_the_active_one_changed() {
 }
 
 #[test]
-fn details_that_change_alone_are_companions_as_long_as_there_is_something_to_change() {
+fn details_that_change_alone_are_sidecars_while_they_can_change() {
     let companions = |source: &str, name: &str, number: usize| {
         let step = step(source, name, number);
         let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
@@ -238,7 +238,7 @@ fn details_that_change_alone_are_companions_as_long_as_there_is_something_to_cha
     assert_eq!(companions("statuscast", "state", 2), ["components", "incidents"]);
     assert_eq!(companions("instatus", "outage", 1), ["components", "feed"]);
     assert_eq!(companions("instatus", "quiet", 1), [""; 0]);
-    // What these ask for follows from what their first document says.
+    // The details of these follow from their first document.
     for source in ["statuspage", "incidentio", "heroku", "slack"] {
         assert_eq!(companions(source, "outage", 1), [""; 0], "{source}");
     }
@@ -264,7 +264,7 @@ fn aws_asks_its_history_for_what_has_left_the_list_and_for_nothing_else() {
         .url
         .set_fragment(Some("arn:aws:health:utopia-north-1::event/X/Y/Z"));
     let snapshot = elsewhere.source.parse(&elsewhere.documents, Limits::default()).unwrap();
-    assert!(snapshot.incidents.is_empty(), "what was not asked for is not told: {snapshot:?}");
+    assert!(snapshot.incidents.is_empty(), "what was not requested is not reported: {snapshot:?}");
 }
 
 #[test]
@@ -290,8 +290,8 @@ fn statusio_asks_the_feed_of_the_page_for_what_has_left_the_lists() {
     let mut elsewhere = step("statusio", "outage", 5);
     elsewhere.documents.details[0].1.url.set_fragment(Some("5a0000000000000000000b02"));
     let snapshot = elsewhere.source.parse(&elsewhere.documents, Limits::default()).unwrap();
-    assert!(snapshot.incidents.is_empty(), "what was not asked for is not told: {snapshot:?}");
-    // Monitored still, by a feed that is behind.
+    assert!(snapshot.incidents.is_empty(), "what was not requested is not reported: {snapshot:?}");
+    // Still monitored, according to an outdated feed.
     let mut behind = step("statusio", "outage", 5);
     let body = String::from_utf8(behind.documents.details[0].1.body.to_vec()).unwrap();
     assert!(body.contains("<b>Resolved</b> - Builds start at once."));
@@ -303,14 +303,14 @@ fn statusio_asks_the_feed_of_the_page_for_what_has_left_the_lists() {
 }
 
 #[test]
-fn onlineornot_reads_the_feed_of_the_page_while_something_is_open_or_gone() {
+fn onlineornot_reads_the_feed_of_the_page_while_something_is_open_or_absent() {
     let (open, last) = (step("onlineornot", "outage", 1), step("onlineornot", "outage", 4));
     let feed =
         |gone: &str| [at("feed", &format!("https://status.acme.example/incidents.rss#{gone}"))];
     assert_eq!(places(&open, &Known::default()), feed(""));
     assert_eq!(places(&last, &after(&open)), feed("Kq7Wn2LmPz04"));
     assert!(places(&last, &Known::default()).is_empty());
-    // Its own API names the page.
+    // Its own API identifies the page.
     let mut own = step("onlineornot", "outage", 1);
     own.documents.first.url =
         "https://api.onlineornot.com/v1/status_pages/acmeport/summary".parse().unwrap();
@@ -344,7 +344,8 @@ fn onlineornot_reads_the_feed_of_the_page_while_something_is_open_or_gone() {
         assert!(located(nothing).is_empty(), "{nothing}");
     }
 
-    // What nobody asked for is not told, and a feed that is ahead does not end what is listed.
+    // Incidents that were not requested are not reported, and a newer feed does not end what is
+    // listed.
     let mut elsewhere = step("onlineornot", "outage", 4);
     elsewhere.documents.details[0].1.url.set_fragment(None);
     assert!(
@@ -391,7 +392,7 @@ fn cachet_asks_for_the_updates_of_what_is_open_where_the_list_has_none() {
 }
 
 #[test]
-fn statuspal_reads_its_incidents_for_the_baseline_and_when_one_is_gone() {
+fn statuspal_reads_its_incidents_for_the_baseline_and_when_one_is_absent() {
     let (open, last) = (step("statuspal", "outage", 1), step("statuspal", "outage", 4));
     let history =
         [at("history", "https://statuspal.io/api/v2/status_pages/acme/incidents?limit=50")];

@@ -1,4 +1,4 @@
-//! Finds and reads fixtures.
+//! Loads fixtures.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use statuswatch::document::Document;
 use statuswatch::source::{Documents, SOURCES, Source};
 use url::Url;
 
-/// Roles that stand for a first document, and the address each was polled at.
+/// Roles of first documents, with the URL each was polled at.
 pub(crate) const FIRST: &[(&str, &str)] = &[
     ("summary", "https://status.acme.example/api/v2/summary.json"),
     ("widget", "https://status.acme.example/api/v1/summary"),
@@ -36,7 +36,7 @@ pub(crate) const FIRST: &[(&str, &str)] = &[
     ("checkly", "https://status.acme.example/summary.json"),
     ("kuma", "https://status.acme.example/api/status-page/heartbeat/acme"),
     ("gatus", "https://status.acme.example/api/v1/endpoints/statuses"),
-    // Alone, for a page that is polled by its history.
+    // By itself, for a page polled through its history.
     ("incidents", "https://status.acme.example/api/v2/incidents.json"),
     ("list", "https://status.acme.example/incidents.json"),
     ("currentevents", "https://health.aws.amazon.com/public/currentevents"),
@@ -44,7 +44,7 @@ pub(crate) const FIRST: &[(&str, &str)] = &[
     ("current", "https://slack-status.com/api/v2.0.0/current"),
 ];
 
-/// Details that are not beside the first document, by source and role.
+/// Details on another host or path than the first document, by source and role.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     (
         "statusio",
@@ -59,21 +59,21 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The documents of one poll, as a fixture has them.
+/// The documents of one poll in a fixture.
 pub(crate) struct Step {
-    /// The source they are written for.
+    /// Their source.
     pub(crate) source: &'static dyn Source,
     /// `statuspage/outage/07`.
     pub(crate) name: String,
     pub(crate) documents: Documents,
 }
 
-/// Every step of every case of every source, in order.
+/// Returns every step of every case of every source, in order.
 pub(crate) fn steps() -> Vec<Step> {
     SOURCES.iter().flat_map(|source| steps_of(*source)).collect()
 }
 
-/// The steps of one case: `case("statuspage", "outage")`.
+/// Returns the steps of one case: `case("statuspage", "outage")`.
 pub(crate) fn case(source: &str, case: &str) -> Vec<Step> {
     let prefix = format!("{source}/{case}/");
     let steps: Vec<Step> =
@@ -82,12 +82,12 @@ pub(crate) fn case(source: &str, case: &str) -> Vec<Step> {
     steps
 }
 
-/// Documents that are not what their source reads.
+/// Returns documents that their source must reject.
 pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
     let mut out = Vec::new();
     for source in SOURCES {
         for path in entries(&root().join(source.name()).join("broken")) {
-            // A role in front names the address: `posts-null.json`.
+            // A role as prefix determines the URL: `posts-null.json`.
             let file = file_name(&path);
             let role = FIRST.iter().find(|(role, _)| file.starts_with(&format!("{role}-")));
             let url = role.unwrap_or(&FIRST[0]).1;
@@ -102,7 +102,7 @@ pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
     out
 }
 
-/// The folder of the real captures, where it is there.
+/// Returns the folder of the real captures, if available.
 #[expect(clippy::print_stdout, reason = "a test that checks nothing says so")]
 pub(crate) fn shared() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -116,7 +116,7 @@ pub(crate) fn shared() -> Option<PathBuf> {
     found
 }
 
-/// The files of a folder, sorted; none where there is no folder.
+/// Returns the files of a folder, sorted; empty if there is no folder.
 pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut out: Vec<PathBuf> =
         fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();

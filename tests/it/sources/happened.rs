@@ -1,29 +1,27 @@
-//! What happened in the sequences among the real captures: every event, worked out from the files
-//! by a script of its own, not by this program.
+//! The events in the captured sequences, derived from the files by an independent script.
 
 /// One event: step (from 1), incident, update, revision, status.
-pub(crate) type Told = (usize, &'static str, &'static str, u32, &'static str);
+pub(crate) type Reported = (usize, &'static str, &'static str, u32, &'static str);
 
-/// Successive answers of one address, and what is to be told of them: at the first step the newest
-/// update of what is open (`first_run: active`), then everything that is new, in the order of time
-/// within an incident.
+/// Successive answers of one URL, and the expected reports: at the first step the newest update of
+/// what is open (`first_run: active`), then everything new, ordered by time within an incident.
 pub(crate) struct Sequence {
     pub(crate) source: &'static str,
     pub(crate) url: &'static str,
-    /// Below the folder of captures; `NN` stands for the step.
+    /// Path below the folder of captures; `NN` is the step.
     pub(crate) files: &'static str,
     pub(crate) steps: usize,
-    pub(crate) told: &'static [Told],
+    pub(crate) expected: &'static [Reported],
 }
 
-/// All of them.
+/// All sequences.
 pub(crate) const SEQUENCES: &[Sequence] = &[
     Sequence {
         source: "slack",
         url: "https://slack-status.com/api/v2.0.0/current",
         files: "slack/slack-current-seq-1157-NN.json",
         steps: 9,
-        told: &[
+        expected: &[
             (1, "1157", "2022-11-24T03:58:17Z", 1, "investigating"),
             (2, "1157", "2022-11-24T04:28:40Z", 1, "update"),
             (3, "1157", "2022-11-24T04:51:59Z", 1, "update"),
@@ -63,7 +61,7 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         url: "https://slack-status.com/api/v2.0.0/current",
         files: "slack/slack-current-seq-1083-NN.json",
         steps: 5,
-        told: &[
+        expected: &[
             (1, "1083", "2022-04-20T03:46:43Z", 1, "investigating"),
             (3, "1083", "2022-04-20T04:51:28Z", 1, "update"),
             (3, "1083", "2022-04-20T05:34:31Z", 1, "update"),
@@ -81,7 +79,7 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         url: "https://status.cloud.google.com/incidents.json",
         files: "gcp/gcp-incidents-seq-3BvH3LVGcupoYqV6F4Nw-NN.json",
         steps: 5,
-        told: &[
+        expected: &[
             (1, "3BvH3LVGcupoYqV6F4Nw", "2026-07-16T04:41:44Z", 1, "update"),
             (2, "3BvH3LVGcupoYqV6F4Nw", "2026-07-16T03:30:59Z", 2, "investigating"),
             (2, "3BvH3LVGcupoYqV6F4Nw", "2026-07-16T04:17:44Z", 2, "update"),
@@ -101,14 +99,14 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         url: "https://status.cloud.google.com/incidents.json",
         files: "gcp/gcp-incidents-mass-edit-NN.json",
         steps: 2,
-        told: &[],
+        expected: &[],
     },
     Sequence {
         source: "aws",
         url: "https://status.aws.amazon.com/data.json",
         files: "aws/aws-data-seq-kinesis-1606314960-NN.json",
         steps: 4,
-        told: &[
+        expected: &[
             (1, "kinesis-us-east-1-1606314960", "2020-11-25T16:52:00Z", 1, "update"),
             (1, "cloudwatch-us-east-1-1606316400", "2020-11-25T16:40:00Z", 1, "update"),
             (1, "cognito-us-east-1-1606316820", "2020-11-25T16:31:00Z", 1, "update"),

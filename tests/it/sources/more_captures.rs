@@ -1,4 +1,4 @@
-//! Captures of platforms whose page is read itself, and of monitors.
+//! Captures of platforms whose HTML page is read, and of monitors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,7 +25,7 @@ fn read(root: &Path, source: &str, file: &str) -> Snapshot {
 }
 
 #[test]
-fn pagerduty_says_what_its_script_holds() {
+fn pagerduty_reads_the_data_of_its_script() {
     let Some(root) = shared() else { return };
     for (file, open) in
         [("pagerduty/pagerduty-page-good.html", 0), ("pagerduty/pagerduty-page-minor.html", 1)]

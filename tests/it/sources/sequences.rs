@@ -1,4 +1,4 @@
-//! The sequences among the captures, read one after the other and compared as the ledger does it.
+//! Parses the captured sequences in order and compares them as the ledger does.
 
 use std::collections::HashMap;
 use std::fs;
@@ -29,13 +29,13 @@ fn read(root: &Path, sequence: &Sequence, step: usize) -> Snapshot {
 }
 
 #[test]
-fn sequences_give_exactly_what_happened() {
+fn sequences_yield_exactly_the_expected_events() {
     let Some(root) = shared() else { return };
     let now: Time = parse_time("2026-11-01T00:00:00Z").unwrap();
     for sequence in SEQUENCES {
         let mut known: HashMap<String, (ItemState, Vec<SeenVersion>)> = HashMap::new();
         for step in 1..=sequence.steps {
-            let mut told = Vec::new();
+            let mut reported = Vec::new();
             for incident in &read(&root, sequence, step).incidents {
                 let context = Context {
                     provider: "acme",
@@ -52,7 +52,7 @@ fn sequences_give_exactly_what_happened() {
                 let outcome = reconcile(item.as_ref(), &seen, incident, context);
                 for draft in outcome.drafts {
                     assert!(draft.kind == incident.kind && draft.message.is_some());
-                    told.push((
+                    reported.push((
                         incident.id.clone(),
                         draft.update_id.unwrap(),
                         draft.revision,
@@ -62,26 +62,26 @@ fn sequences_give_exactly_what_happened() {
                 seen.extend(outcome.seen);
                 known.insert(incident.id.clone(), (outcome.item, seen));
             }
-            let expected = sequence.told.iter().filter(|row| row.0 == step);
+            let expected = sequence.expected.iter().filter(|row| row.0 == step);
             let mut expected: Vec<_> = expected
                 .map(|(_, id, update, revision, status)| {
                     ((*id).to_owned(), (*update).to_owned(), *revision, (*status).to_owned())
                 })
                 .collect();
-            // Between incidents there is no order to be held.
+            // The order between incidents is undefined.
             expected.sort_by(|a, b| a.0.cmp(&b.0));
-            told.sort_by(|a, b| a.0.cmp(&b.0));
-            assert_eq!(told, expected, "{} step {step}", sequence.files);
+            reported.sort_by(|a, b| a.0.cmp(&b.0));
+            assert_eq!(reported, expected, "{} step {step}", sequence.files);
         }
     }
 }
 
-/// What the notes beside the captures say of single files.
+/// The contents of single captures according to their notes.
 #[test]
-fn single_captures_say_what_they_hold() {
+fn single_captures_are_read_as_noted() {
     let Some(root) = shared() else { return };
     let one = |source: &'static str, url: &'static str, files: &'static str| {
-        read(&root, &Sequence { source, url, files, steps: 1, told: &[] }, 1)
+        read(&root, &Sequence { source, url, files, steps: 1, expected: &[] }, 1)
     };
     let aws = one(
         "aws",
@@ -143,13 +143,13 @@ fn single_captures_say_what_they_hold() {
         "https://status.heroku.com/api/v4/current-status",
         "heroku/heroku-current-status.json",
     );
-    let told: Vec<_> = heroku
+    let reported: Vec<_> = heroku
         .incidents
         .iter()
         .map(|i| (i.id.as_str(), i.status.as_str(), i.updates.len()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [("2965", "completed", 2), ("2959", "completed", 2)],
         "two ended ones that stand as upcoming"
     );
@@ -187,7 +187,7 @@ fn single_captures_say_what_they_hold() {
 }
 
 #[test]
-fn slack_tells_the_end_in_its_history() {
+fn slack_has_the_end_in_its_history() {
     let Some(root) = shared() else { return };
     let document = |file: &str, url: &str| {
         Document::new(
@@ -202,12 +202,15 @@ fn slack_tells_the_end_in_its_history() {
         document("slack-history-2026.json", "https://slack-status.com/api/v2.0.0/history");
     let documents = Documents { details: vec![("history", history)], ..Documents::only(first) };
     let snapshot = by_name("slack").unwrap().parse(&documents, Limits::default()).unwrap();
-    let told: Vec<_> = snapshot
+    let reported: Vec<_> = snapshot
         .incidents
         .iter()
         .map(|i| (i.id.as_str(), i.status.as_str(), i.updates.len()))
         .collect();
-    assert_eq!(told, [("1571", "resolved", 3), ("1568", "resolved", 6), ("1570", "resolved", 3)]);
+    assert_eq!(
+        reported,
+        [("1571", "resolved", 3), ("1568", "resolved", 6), ("1570", "resolved", 3)]
+    );
     let last = snapshot.incidents[0].updates.last().unwrap();
     assert_eq!(last.published_at, parse_time("2026-06-26T10:09:39Z"));
     assert!(last.text.starts_with("We've resolved the issue") && !last.text.contains('<'));

@@ -1,4 +1,4 @@
-//! Damage: whatever happens to a document, it is an error and never "all is well".
+//! Damage: a damaged document is an error and never operational.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use statuswatch::source::{Documents, Limits, ParseError, SOURCES, Source};
 
 use super::fixtures::{Step, broken, steps};
 
-/// What a platform leaves out when it is empty, or may leave out: then one cannot tell.
+/// Fields that a platform may omit: their absence is not detectable.
 const MAY_BE_MISSING: &[(&str, &[&str])] = &[
     ("incidentio", &["incidents", "scheduled_maintenances"]),
     ("uptimerobot", &["statistics"]),
@@ -18,7 +18,7 @@ const MAY_BE_MISSING: &[(&str, &[&str])] = &[
     ("cachet", &["included"]),
     ("feed", &["title", "home_page_url", "feed_url", "description"]),
 ];
-/// What may be null.
+/// Fields that may be null.
 const MAY_BE_NULL: &[(&str, &[&str])] = &[
     ("incidentio", &["incidents", "scheduled_maintenances", "components"]),
     ("instatus", &["activeIncidents", "activeMaintenances"]),
@@ -28,9 +28,9 @@ const MAY_BE_NULL: &[(&str, &[&str])] = &[
     ("uptimerobot", &["statistics"]),
     ("datadog", &["incidents", "maintenances"]),
 ];
-/// Details that are a list by themselves, and may be empty.
+/// Details that are plain lists, and may be empty.
 const MAY_BE_EMPTY: &[(&str, &str)] = &[("statuscast", "incidents")];
-/// Fields no source reads: whatever stands there is no damage.
+/// Fields that no source reads.
 const NOT_READ: &[(&str, &[&str])] = &[
     ("openstatus", &["description", "pageComponentGroups"]),
     ("statuspal", &["info_notices", "current_status_type"]),
@@ -50,7 +50,7 @@ const NOT_READ: &[(&str, &[&str])] = &[
     ("cloudflare", &["errors", "messages"]),
 ];
 
-/// Whose first document is an empty list when all is well.
+/// Sources whose first document is an empty list when operational.
 const EMPTY_IS_QUIET: &[&str] = &["salesforce"];
 
 const PAGE: &str = "<!DOCTYPE html><html><head><title>All systems operational</title></head><body>fine</body></html>";
@@ -83,7 +83,7 @@ fn every_source_has_a_quiet_and_an_open_case() {
 }
 
 #[test]
-fn fixtures_are_recognised_by_their_own_source_alone() {
+fn fixtures_are_detected_only_by_their_own_source() {
     for step in steps() {
         let by: Vec<&str> = SOURCES
             .iter()
@@ -104,7 +104,7 @@ fn parsing_is_repeatable() {
 }
 
 #[test]
-fn cut_anywhere_a_document_is_an_error() {
+fn a_truncated_document_is_an_error() {
     for step in steps() {
         each_document(&step, |body, what, check| {
             let whole = body.trim_ascii().len();
@@ -119,7 +119,7 @@ fn cut_anywhere_a_document_is_an_error() {
 }
 
 #[test]
-fn emptied_or_turned_into_a_page_a_document_is_an_error() {
+fn an_empty_document_or_an_html_page_is_an_error() {
     for step in steps() {
         each_document(&step, |_, what, check| {
             for other in ["", " \r\n\t", PAGE, "null", "[]", "{}", "\"ok\"", "0", "OK"] {
@@ -138,7 +138,7 @@ fn emptied_or_turned_into_a_page_a_document_is_an_error() {
 }
 
 #[test]
-fn robbed_of_a_part_a_document_is_an_error() {
+fn a_document_without_a_required_part_is_an_error() {
     for step in steps().iter().filter(|step| step.documents.first.shape() == Shape::Json) {
         let whole: Value = serde_json::from_str(&step.documents.first.text()).unwrap();
         let Some(object) = whole.as_object() else {
@@ -150,29 +150,29 @@ fn robbed_of_a_part_a_document_is_an_error() {
                 .any(|(source, keys)| *source == step.source.name() && keys.contains(&key))
         };
         for key in object.keys().filter(|key| !unread(key)) {
-            let mut robbed = object.clone();
-            robbed.remove(key);
-            check_robbed(step, &Value::Object(robbed), key, MAY_BE_MISSING);
+            let mut stripped = object.clone();
+            stripped.remove(key);
+            check_without_key(step, &Value::Object(stripped), key, MAY_BE_MISSING);
             for (instead, spared) in
                 [(Value::Null, MAY_BE_NULL), (Value::from("none"), &[]), (Value::from(7), &[])]
             {
-                let mut robbed = object.clone();
-                robbed.insert(key.clone(), instead);
-                // A number where a title stood is damage; another title is not.
-                if robbed[key].is_string() && object[key].is_string() {
+                let mut stripped = object.clone();
+                stripped.insert(key.clone(), instead);
+                // A number instead of a title is damage; another title is not.
+                if stripped[key].is_string() && object[key].is_string() {
                     continue;
                 }
-                check_robbed(step, &Value::Object(robbed), key, spared);
+                check_without_key(step, &Value::Object(stripped), key, spared);
             }
         }
     }
 }
 
-fn check_robbed(step: &Step, robbed: &Value, key: &str, spared: &[(&str, &[&str])]) {
-    let name = format!("{} robbed of \"{key}\": {}", step.name, robbed[key]);
+fn check_without_key(step: &Step, stripped: &Value, key: &str, spared: &[(&str, &[&str])]) {
+    let name = format!("{}without \"{key}\": {}", step.name, stripped[key]);
     let before = parse(step.source, &step.documents).unwrap();
     let mut documents = step.documents.clone();
-    documents.first.body = robbed.to_string().into_bytes().into();
+    documents.first.body = stripped.to_string().into_bytes().into();
     let spared =
         spared.iter().any(|(source, keys)| *source == step.source.name() && keys.contains(&key));
     match parse(step.source, &documents) {
@@ -201,7 +201,7 @@ fn lost_incidents(before: &Snapshot, after: &Snapshot) -> bool {
 }
 
 #[test]
-fn broken_documents_are_errors_for_everybody() {
+fn broken_documents_are_errors_for_every_source() {
     let all = broken();
     assert!(!all.is_empty());
     for (own, name, document) in all {
@@ -217,7 +217,7 @@ fn broken_documents_are_errors_for_everybody() {
 }
 
 #[test]
-fn a_flood_is_an_error_and_nesting_is_no_harm() {
+fn too_many_items_are_an_error_and_nesting_is_harmless() {
     for step in steps() {
         let snapshot = parse(step.source, &step.documents).unwrap();
         if snapshot.incidents.len().max(snapshot.components.len()) > 1 {
@@ -229,7 +229,7 @@ fn a_flood_is_an_error_and_nesting_is_no_harm() {
             );
         }
     }
-    // Nothing of a step is left in a bomb: one of each source is enough.
+    // A decompression bomb contains nothing of its step: one per source is enough.
     let bombs: Vec<Bytes> =
         ["[".repeat(200_000), "{\"page\":".repeat(100_000), "<a>".repeat(100_000)]
             .into_iter()
@@ -247,7 +247,7 @@ fn a_flood_is_an_error_and_nesting_is_no_harm() {
 }
 
 #[test]
-fn one_wrong_value_never_makes_all_well() {
+fn one_wrong_value_never_yields_operational() {
     for step in steps().iter().filter(|step| step.documents.first.shape() == Shape::Json) {
         let before = parse(step.source, &step.documents).unwrap();
         let whole: Value = serde_json::from_str(&step.documents.first.text()).unwrap();
@@ -262,7 +262,7 @@ fn one_wrong_value_never_makes_all_well() {
                 Value::Array(vec![]),
                 Value::from(1.5),
             ] {
-                // An emptied list is what a quiet page sends: another answer, no damage.
+                // An emptied list is what a quiet page sends: a valid answer.
                 if wrong.is_array() && whole.pointer(&place).unwrap().is_array() {
                     continue;
                 }
@@ -285,10 +285,10 @@ fn one_wrong_value_never_makes_all_well() {
     }
 }
 
-/// Items of one list are alike: so many of them are damaged.
+/// Items of one list are alike: only this many are damaged.
 const ALIKE: usize = 3;
 
-/// The JSON pointers of everything inside `value`, of long lists of the first items.
+/// Collects the JSON pointers of everything inside `value`; of long lists, only of the first items.
 fn collect(value: &Value, at: String, out: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
@@ -308,7 +308,7 @@ fn collect(value: &Value, at: String, out: &mut Vec<String>) {
 }
 
 #[test]
-fn flipped_bytes_are_survived() {
+fn flipped_bytes_cause_no_panic() {
     let mut random = fastrand::Rng::with_seed(7);
     for step in steps() {
         for _ in 0..10 {
@@ -319,7 +319,7 @@ fn flipped_bytes_are_survived() {
                 body[at] = random.u8(..);
             }
             documents.first.body = body.into();
-            // An error or a snapshot, but neither a panic nor two answers.
+            // An error or a snapshot, but neither a panic nor nondeterminism.
             assert_eq!(
                 parse(step.source, &documents),
                 parse(step.source, &documents),
@@ -333,7 +333,8 @@ fn flipped_bytes_are_survived() {
     }
 }
 
-/// Whether no list of the step's documents has more than `limit` items: the limit is one per list.
+/// Returns whether no list of the step's documents has more than `limit` items: the limit applies
+/// per list.
 fn fits(step: &Step, limit: usize) -> bool {
     let details = step.documents.details.iter().map(|(_, document)| document);
     std::iter::once(&step.documents.first).chain(details).all(|document| {
@@ -348,8 +349,8 @@ fn parse(source: &dyn Source, documents: &Documents) -> Result<Snapshot, ParseEr
     source.parse(documents, Limits::default())
 }
 
-/// Calls `damage` for each document of a step with its bytes, its name, and what judges other bytes
-/// in its place.
+/// Calls `damage` for each document of a step with its bytes, its name, and a function that checks
+/// replacement bytes.
 fn each_document(step: &Step, damage: impl Fn(&[u8], &str, &dyn Fn(Vec<u8>, &str))) {
     let judge = |documents: &Documents, what: &str| {
         if let Ok(snapshot) = parse(step.source, documents) {

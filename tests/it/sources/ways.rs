@@ -1,5 +1,5 @@
-//! Documents are read in one pass where they are flawless, else item by item: both ways say the
-//! same.
+//! Strict and lenient decoding yield the same snapshots: documents are decoded in one pass if
+//! valid, otherwise item by item.
 
 use std::fs;
 
@@ -12,13 +12,13 @@ use url::Url;
 use super::fixtures::{broken, entries, file_name, shared, steps};
 use crate::fuzz::mutate::mutate;
 
-/// The sources that are written for both ways.
-const BOTH_WAYS: &[&str] = &["statuspage", "incidentio"];
+/// The sources that support both strategies.
+const BOTH_STRATEGIES: &[&str] = &["statuspage", "incidentio"];
 
-/// Damaged copies of each fixture.
+/// Number of damaged copies of each fixture.
 const DAMAGED: usize = 12;
 
-/// The documents beside one nobody asks for, so large that all of them are read item by item.
+/// Adds an unrelated document large enough that all are decoded item by item.
 fn item_by_item(documents: &Documents) -> Documents {
     let url = documents.first.url.clone();
     let large = Document::new(url, None, Bytes::from(vec![b' '; (1 << 20) + 1]));
@@ -27,7 +27,7 @@ fn item_by_item(documents: &Documents) -> Documents {
     documents
 }
 
-/// Whether the documents could be read.
+/// Checks that both strategies agree; returns whether the documents could be read.
 fn same(source: &dyn Source, name: &str, documents: &Documents) -> bool {
     let mut read = false;
     for max_items in [Limits::default().max_items, 3] {
@@ -39,27 +39,27 @@ fn same(source: &dyn Source, name: &str, documents: &Documents) -> bool {
     read
 }
 
-fn written_both_ways(source: &dyn Source) -> bool {
-    BOTH_WAYS.contains(&source.name())
+fn supports_both_strategies(source: &dyn Source) -> bool {
+    BOTH_STRATEGIES.contains(&source.name())
 }
 
 #[test]
-fn fixtures_say_the_same_both_ways() {
-    for step in steps().iter().filter(|step| written_both_ways(step.source)) {
+fn fixtures_read_the_same_with_both_strategies() {
+    for step in steps().iter().filter(|step| supports_both_strategies(step.source)) {
         assert!(same(step.source, &step.name, &step.documents), "{}", step.name);
     }
     for (source, name, document) in
-        broken().into_iter().filter(|(source, ..)| written_both_ways(*source))
+        broken().into_iter().filter(|(source, ..)| supports_both_strategies(*source))
     {
         assert!(!same(source, &name, &Documents::only(document)), "{name}");
     }
 }
 
 #[test]
-fn captures_say_the_same_both_ways() {
+fn captures_read_the_same_with_both_strategies() {
     let Some(root) = shared() else { return };
     let mut read = 0;
-    for name in BOTH_WAYS {
+    for name in BOTH_STRATEGIES {
         for path in entries(&root.join(name)) {
             let address = if file_name(&path).contains("incidents") {
                 "incidents.json"
@@ -80,8 +80,9 @@ fn captures_say_the_same_both_ways() {
 }
 
 #[test]
-fn damaged_documents_say_the_same_both_ways() {
-    let steps: Vec<_> = steps().into_iter().filter(|step| written_both_ways(step.source)).collect();
+fn damaged_documents_read_the_same_with_both_strategies() {
+    let steps: Vec<_> =
+        steps().into_iter().filter(|step| supports_both_strategies(step.source)).collect();
     let bodies: Vec<&[u8]> = steps.iter().map(|step| step.documents.first.body.as_ref()).collect();
     let (mut read, mut refused, mut lossy) = (0, 0, 0);
     for (number, step) in steps.iter().enumerate() {
@@ -102,7 +103,7 @@ fn damaged_documents_say_the_same_both_ways() {
             }
         }
     }
-    // Damage of every degree, or nothing was compared.
+    // Both valid and invalid documents must occur.
     assert!(
         read > 20 && refused > 20 && lossy > 5,
         "{read} read, {lossy} of them not whole, {refused} refused"
@@ -110,7 +111,7 @@ fn damaged_documents_say_the_same_both_ways() {
 }
 
 #[test]
-fn what_an_item_may_look_like_means_the_same_both_ways() {
+fn item_variants_read_the_same_with_both_strategies() {
     let id = |source: &str| {
         if source == "statuspage" { "abcdefghij01" } else { "01JABCDEFGHJKMNPQRSTVWXYZ0" }
     };
@@ -139,7 +140,7 @@ fn what_an_item_may_look_like_means_the_same_both_ways() {
         r#"{"id": "g", "name": " The  group", "group": true}"#,
     ];
     let mut whole = 0;
-    for name in BOTH_WAYS {
+    for name in BOTH_STRATEGIES {
         let source = by_name(name).unwrap();
         let page = format!(
             r#""page": {{"id": "{}", "updated_at": "2026-03-08T01:30:00Z"}}, "status": {{"indicator": "none"}}"#,

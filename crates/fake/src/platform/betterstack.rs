@@ -50,7 +50,7 @@ pub(super) fn documents(state: &State) -> Documents {
     Documents::from([(String::new(), html::page(state, "", &[])), ("index.json".to_owned(), index)])
 }
 
-/// A report behind its updates. What is affected is told with each of them.
+/// Appends a report after its updates. Each update lists the affected resources.
 fn report(state: &State, incident: &Incident, included: &mut Vec<Value>) {
     let over = incident.status.is_over();
     let affected = |over: bool| -> Vec<Value> {
@@ -77,7 +77,7 @@ fn report(state: &State, incident: &Incident, included: &mut Vec<Value>) {
         "title": incident.title,
         "report_type": if incident.kind == Kind::Maintenance { "maintenance" } else { "manual" },
         "starts_at": time(incident.window.map_or(incident.created, |(from, _)| from)),
-        // Of incidents it stays null, also when they are over.
+        // For incidents it stays null, even when they are over.
         "ends_at": incident.window.map(|(_, until)| time(until)),
         "affected_resources": affected(over),
         "aggregate_state": if over { "resolved" } else { word(incident.impact) },

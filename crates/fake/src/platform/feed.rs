@@ -1,5 +1,4 @@
-//! Pages that are nothing but a feed: Atom, RSS and JSON Feed, with one entry for each incident
-//! that grows with its updates.
+//! Pages that consist of a feed only: Atom, RSS and JSON Feed, with one growing entry per incident.
 
 use chrono::SecondsFormat;
 use html_escape::encode_text;
@@ -14,17 +13,17 @@ use super::{Document, Documents, html, ids};
 /// Entries of a feed.
 const WINDOW: usize = 25;
 
-/// A page with an Atom feed.
+/// Returns a page with an Atom feed.
 pub(super) fn atom_alone(state: &State) -> Documents {
     alone(state, "application/atom+xml", "history.atom", atom(state))
 }
 
-/// A page with an RSS feed.
+/// Returns a page with an RSS feed.
 pub(super) fn rss_alone(state: &State) -> Documents {
     alone(state, "application/rss+xml", "history.rss", rss(state))
 }
 
-/// A page with a JSON Feed.
+/// Returns a page with a JSON Feed.
 pub(super) fn json_alone(state: &State) -> Documents {
     alone(state, "application/feed+json", "feed.json", json_feed(state))
 }
@@ -36,12 +35,12 @@ fn alone(state: &State, media: &str, path: &str, feed: Document) -> Documents {
     ])
 }
 
-/// The history as Atom.
+/// Returns the history as Atom.
 pub(super) fn atom(state: &State) -> Document {
     atom_with(state, |incident| link(state, incident))
 }
 
-/// The same with other links.
+/// Returns the history as Atom with other links.
 pub(super) fn atom_with(state: &State, link: impl Fn(&Incident) -> String) -> Document {
     let home = html::home(state);
     let host = home.trim_start_matches("https://");
@@ -73,7 +72,7 @@ pub(super) fn atom_with(state: &State, link: impl Fn(&Incident) -> String) -> Do
     Document::new("application/atom+xml; charset=utf-8", out)
 }
 
-/// The history as RSS.
+/// Returns the history as RSS.
 pub(super) fn rss(state: &State) -> Document {
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rss version=\"2.0\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\">\n  <channel>\n    \

@@ -1,4 +1,4 @@
-//! A dashboard of Google's: a bare list of incidents, newest first, over or not.
+//! A Google dashboard: a plain list of incidents, newest first, including ended ones.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use statuswatch_model::event::{Impact, Kind, Time};
 
 use super::{Document, Documents, html, ids};
 
-/// Where the list is.
+/// The path of the list.
 pub(super) const PATH: &str = "incidents.json";
 
 /// Incidents listed.
@@ -17,7 +17,7 @@ pub(super) fn documents(state: &State) -> Documents {
     let shown = state.listed(Kind::Incident, false).take(state.window.unwrap_or(WINDOW));
     let mut list: Vec<Value> = shown.map(|one| incident(state, one)).collect();
     if list.is_empty() {
-        // No history of incidents is empty. Of this one nothing was written.
+        // The history is never empty; this entry has no updates.
         list.push(json!({
             "id": ids::mixed(state, "incident", 0), "number": "1", "begin": "2025-01-01T00:00:00+00:00",
             "end": "2025-01-01T01:00:00+00:00", "external_desc": "Slow start of the year", "updates": [], "service_key": "none",
@@ -73,7 +73,7 @@ fn status(impact: Impact) -> &'static str {
     }
 }
 
-/// More exact than the real one, which has no two updates within a second.
+/// More precise than the real one, which has no two updates within a second.
 fn time(time: Time) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::Millis, false)
 }

@@ -1,4 +1,4 @@
-//! The page for people, and the HTML that feeds wrap their updates in.
+//! The HTML page, and the HTML of updates in feeds.
 
 use std::fmt::Write as _;
 
@@ -9,12 +9,12 @@ use statuswatch_model::event::Status;
 
 use super::Document;
 
-/// The public address such a page would have.
+/// Returns the public URL such a page would have.
 pub(super) fn home(state: &State) -> String {
     format!("https://status.{}.example", state.tenant)
 }
 
-/// The page for people, naming the feeds that go with it as (media type, path).
+/// Returns the HTML page, which links to its feeds given as (media type, path).
 pub(super) fn page(state: &State, generator: &str, feeds: &[(&str, &str)]) -> Document {
     let name = encode_text(&state.name);
     let mut out = format!(
@@ -52,12 +52,12 @@ pub(super) fn page(state: &State, generator: &str, feeds: &[(&str, &str)]) -> Do
     Document::new("text/html; charset=utf-8", out)
 }
 
-/// All updates of an incident, newest first, as Statuspage's feeds write them: no year, no seconds.
+/// Returns all updates of an incident, newest first, as in Statuspage's feeds: no year, no seconds.
 pub(super) fn updates(incident: &Incident) -> String {
     let mut before: Option<Status> = None;
     let mut paragraphs = Vec::with_capacity(incident.updates.len());
     for update in &incident.updates {
-        // Statuspage names a status once; further updates in the same one are called "Update".
+        // Statuspage states a status once; further updates in the same status are labeled "Update".
         let label = if before == Some(update.status) {
             Status::Update.label()
         } else {
@@ -75,7 +75,7 @@ pub(super) fn updates(incident: &Incident) -> String {
     paragraphs.concat()
 }
 
-/// Appends to a string, which cannot fail.
+/// Appends to a string; writing to a string cannot fail.
 pub(super) fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
     let written = out.write_fmt(text);
     debug_assert!(written.is_ok(), "a string takes everything");

@@ -1,36 +1,36 @@
-//! Ids in the shape each platform gives them, derived from the tenant and a number.
+//! Generates ids in the format of each platform, derived from the tenant and a number.
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::state::State;
 
-/// Twelve lower-case letters and digits, as Statuspage has them.
+/// Returns twelve lower-case letters and digits, as used by Statuspage.
 pub(super) fn code(state: &State, what: &str, number: u64) -> String {
     spell(b"0123456789abcdefghijklmnopqrstuvwxyz", 12, hash(state, what, number))
 }
 
-/// A ULID, as incident.io has them.
+/// Returns a ULID, as used by incident.io.
 pub(super) fn ulid(state: &State, what: &str, number: u64) -> String {
     format!("01{}", spell(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ", 24, hash(state, what, number)))
 }
 
-/// Twenty-five letters and digits that begin with a "c", as Instatus has them.
+/// Returns a CUID, twenty-five letters and digits that start with "c", as used by Instatus.
 pub(super) fn cuid(state: &State, what: &str, number: u64) -> String {
     format!("c{}", spell(b"0123456789abcdefghijklmnopqrstuvwxyz", 24, hash(state, what, number)))
 }
 
-/// A decimal number, as Better Stack and Slack have them.
+/// Returns a decimal number, as used by Better Stack and Slack.
 pub(super) fn decimal(state: &State, what: &str, number: u64) -> String {
-    // Without a zero in front: to some it is a number.
+    // No leading zero: some clients parse it as a number.
     (1_000_000_000 + hash(state, what, number) % 1_000_000_000).to_string()
 }
 
-/// Twenty-four hexadecimal digits, as Status.io has them.
+/// Returns twenty-four hexadecimal digits, as used by Status.io.
 pub(super) fn hex(state: &State, what: &str, number: u64) -> String {
     format!("5a{}", spell(b"0123456789abcdef", 22, hash(state, what, number)))
 }
 
-/// Twenty letters and digits, as Google has them.
+/// Returns twenty letters and digits, as used by Google.
 pub(super) fn mixed(state: &State, what: &str, number: u64) -> String {
     spell(
         b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",

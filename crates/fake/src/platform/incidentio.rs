@@ -1,7 +1,7 @@
 //! incident.io: the part of Statuspage's API it imitates, and its own Atom feed.
 //!
-//! It differs where it hurts: empty lists are left out, incidents have no components, ids are
-//! ULIDs, there is no list of past maintenances, and the feed shows the latest update alone.
+//! It differs in error-prone details: empty lists are omitted, incidents have no components, ids
+//! are ULIDs, there is no list of past maintenances, and the feed shows only the latest update.
 
 use chrono::SecondsFormat;
 use html_escape::encode_text;
@@ -18,8 +18,7 @@ use super::{Document, Documents, html, ids};
 const WINDOW: usize = 25;
 
 pub(super) fn documents(state: &State) -> Documents {
-    // More exact than the real one: whatever happens within a second must not leave the page as it
-    // was.
+    // More precise than the real one: a change within the same second must still change the page.
     let dialect = Dialect {
         id: ids::ulid,
         precision: SecondsFormat::Millis,
@@ -43,7 +42,7 @@ pub(super) fn documents(state: &State) -> Documents {
     let components: Vec<Value> = rows
         .map(|(one, place)| dialect.component(state, one, place, state.version).into())
         .collect();
-    // summary.json lists 25 components at most, whatever the page has.
+    // summary.json lists at most 25 components, whatever the page has.
     let first: Vec<&Value> = components.iter().take(25).collect();
     let mut summary = fields(json!({"page": page, "status": status, "components": first}));
     leave_out_empty(&mut summary, "incidents", state.listed(Kind::Incident, true).map(incident));
@@ -116,7 +115,7 @@ fn feed(state: &State) -> Document {
         }
         text.push_str("          </ul>");
         let text = cdata(&text);
-        // The doubled slash is incident.io's own.
+        // The double slash is incident.io's own.
         let link = format!("{home}//incidents/{}", ids::ulid(state, "incident", incident.number));
         push(
             &mut out,

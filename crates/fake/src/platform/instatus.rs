@@ -1,4 +1,4 @@
-//! Instatus: a summary of what is open, the components, and a feed with all that was written.
+//! Instatus: a summary of what is open, the components, and a feed with all updates.
 
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(super) fn documents(state: &State) -> Documents {
     };
     let mut summary =
         fields(json!({"page": {"name": state.name, "url": html::home(state), "status": overall}}));
-    // Lists are left out where they are empty.
+    // Empty lists are omitted.
     for (key, list) in [("activeIncidents", incidents), ("activeMaintenances", maintenances)] {
         if !list.is_empty() {
             summary.insert(key.to_owned(), list.into());
@@ -69,7 +69,7 @@ fn link(state: &State, incident: &Incident) -> String {
     format!("{}/incident/{}", html::home(state), ids::cuid(state, "incident", incident.number))
 }
 
-/// Its words are ours in capitals, without what joins them.
+/// Returns the platform's word for a status: the model's in capitals, without separators.
 fn word(ours: &str) -> String {
     ours.replace('_', "").to_uppercase()
 }

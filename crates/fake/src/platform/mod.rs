@@ -1,5 +1,5 @@
-//! How platforms show a [`State`]: a function from it to documents for each, and a row in the table
-//! below.
+//! Renders a [`State`] as the documents of each platform: a function per platform, and a row in the
+//! table below.
 
 mod betterstack;
 mod feed;
@@ -20,11 +20,11 @@ use bytes::Bytes;
 
 use super::state::State;
 
-/// Makes a native id of a page, of what it is for, and of its number there.
+/// Derives a native id from a page, the purpose of the id, and a number.
 type MakeId = fn(&State, &str, u64) -> String;
 
-/// One row for each platform: how it is called, by which source and from which path it is read, its
-/// documents, its ids, and what can be expected of it (see [`Platform`]).
+/// Defines one row per platform: its name, source and entry path, its documents, its ids, and its
+/// capabilities (see [`Platform`]).
 macro_rules! platforms {
     ($($(#[$meta:meta])* $type:ident {
         name: $name:literal, source: $source:literal, entry: $entry:expr, documents: $documents:path,
@@ -75,7 +75,7 @@ macro_rules! platforms {
             }
         )+
 
-        /// Every platform the world can imitate.
+        /// Every supported platform.
         pub static PLATFORMS: &[&dyn Platform] = &[$(&$type),+];
     };
 }
@@ -86,33 +86,34 @@ platforms! {
         name: "statuspage", source: "statuspage", entry: "", documents: statuspage::documents,
         incident: ids::code, update: Some(ids::code), maintenances: true, past: true, owner: true,
     }
-    /// incident.io: its imitation of that API, and its own feed. Maintenances leave it without a
-    /// word.
+    /// incident.io: its imitation of that API, and its own feed. Maintenances disappear without an
+    /// update.
     IncidentIo {
         name: "incidentio", source: "incidentio", entry: "", documents: incidentio::documents,
         incident: ids::ulid, update: Some(ids::ulid), maintenances: false, past: true, owner: true,
     }
-    /// Instatus. What is over is in its feed alone, which is read when the summary changed.
+    /// Instatus. What is over is only in its feed, which is read when the summary has changed.
     Instatus {
         name: "instatus", source: "instatus", entry: "", documents: instatus::documents,
         incident: ids::cuid, update: None, maintenances: false, past: false, owner: false,
     }
-    /// Better Stack. A maintenance is followed by its window alone.
+    /// Better Stack. A maintenance is followed only by its window.
     BetterStack {
         name: "betterstack", source: "betterstack", entry: "", documents: betterstack::documents,
         incident: ids::decimal, update: Some(ids::decimal), maintenances: false, past: true, owner: true,
     }
-    /// Status.io, which shows what is open and nothing else.
+    /// Status.io, which shows only what is open.
     StatusIo {
         name: "statusio", source: "statusio", entry: statusio::PATH, documents: statusio::documents,
         incident: ids::hex, update: Some(ids::hex), maintenances: false, past: false, owner: false,
     }
-    /// A dashboard of Google's: a history of incidents, no maintenances, no components of its own.
+    /// A Google dashboard: a history of incidents, without maintenances or components of its own.
     Google {
         name: "google", source: "google", entry: google::PATH, documents: google::documents,
         incident: ids::mixed, update: None, maintenances: false, past: true, owner: false,
     }
-    /// Slack. What is over is in its history alone, which is read when something open has gone.
+    /// Slack. What is over is only in its history, which is read when something open has
+    /// disappeared.
     Slack {
         name: "slack", source: "slack", entry: slack::CURRENT, documents: slack::documents,
         incident: ids::decimal, update: None, maintenances: true, past: false, owner: false,
@@ -134,41 +135,42 @@ platforms! {
     }
 }
 
-/// The platform called `name`.
+/// Returns the platform named `name`.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Platform> {
     PLATFORMS.iter().copied().find(|platform| platform.name() == name)
 }
 
-/// One way to publish a page.
+/// A status-page platform.
 pub trait Platform: Sync {
-    /// Its name in this world.
+    /// Returns its name in this crate.
     fn name(&self) -> &'static str;
 
-    /// The source statuswatch reads it with.
+    /// Returns the statuswatch source that reads it.
     fn source(&self) -> &'static str;
 
-    /// The path to name in `providers.yaml`; empty where the page itself is enough.
+    /// Returns the path to configure in `providers.yaml`; empty where the page itself is enough.
     fn entry(&self) -> &'static str;
 
-    /// Every document of the page, by its path below the provider's root, without a leading slash.
+    /// Returns every document of the page, by its path below the provider's root, without a leading
+    /// slash.
     fn documents(&self, state: &State) -> Documents;
 
-    /// The native id of an incident.
+    /// Returns the native id of an incident.
     fn incident_id(&self, state: &State, incident: u64) -> String;
 
-    /// The native id of an update, where updates have one.
+    /// Returns the native id of an update, where updates have one.
     fn update_id(&self, state: &State, update: u64) -> Option<String>;
 
-    /// Whether maintenances can be followed to their end.
+    /// Returns whether maintenances can be followed to their end.
     fn shows_maintenances(&self) -> bool;
 
-    /// Whether everything that was published can be read for long, however seldom somebody looks.
-    /// Elsewhere the last words of an incident, or all of one that was short, may be gone before
-    /// anybody has seen them.
+    /// Returns whether everything published stays readable for a long time, however rarely it is
+    /// polled. On other platforms the last update of an incident, or all of a short one, may
+    /// disappear unseen.
     fn keeps_past(&self) -> bool;
 
-    /// Whether its first document says whose page it is.
+    /// Returns whether its first document identifies the owner of the page.
     fn names_owner(&self) -> bool;
 }
 
@@ -181,7 +183,7 @@ impl fmt::Debug for dyn Platform {
 /// Documents by path.
 pub type Documents = BTreeMap<String, Document>;
 
-/// Something served.
+/// A served document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// The `Content-Type`.
@@ -191,7 +193,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// A document of these bytes.
+    /// Creates a document of these bytes.
     #[must_use]
     pub fn new(content_type: &str, body: impl Into<Bytes>) -> Self {
         Self { content_type: content_type.to_owned(), body: body.into() }

@@ -1,4 +1,4 @@
-//! Slack: what is open, and a history of what is over.
+//! Slack: what is open, and the history.
 
 use chrono::{FixedOffset, SecondsFormat};
 use html_escape::encode_text;
@@ -9,13 +9,13 @@ use statuswatch_model::event::{Impact, Kind, Status, Time};
 
 use super::{Document, Documents, html, ids};
 
-/// Where the list of what is open is.
+/// The path of the list of what is open.
 pub(super) const CURRENT: &str = "api/v2.0.0/current";
 
-/// Where the history is.
+/// The path of the history.
 const HISTORY: &str = "api/v2.0.0/history";
 
-/// Incidents of the history.
+/// Number of incidents in the history.
 const WINDOW: usize = 37;
 
 pub(super) fn documents(state: &State) -> Documents {
@@ -25,7 +25,7 @@ pub(super) fn documents(state: &State) -> Documents {
     let mut history: Vec<Value> =
         newest().take(state.window.unwrap_or(WINDOW)).map(|one| incident(state, one)).collect();
     if history.is_empty() {
-        // No history is empty. Of this one nothing was written.
+        // The history is never empty; this entry has no updates.
         history.push(json!({
             "id": 1, "title": "Slow start of the year", "type": "notice", "status": "resolved", "url": html::home(state),
             "date_created": "2025-01-01T00:00:00-07:00", "date_updated": "2025-01-01T01:00:00-07:00", "services": [], "notes": [],
@@ -77,7 +77,8 @@ fn class(incident: &Incident) -> &'static str {
     }
 }
 
-/// In its own zone, and more exact than the real one, which has hardly two notes within a second.
+/// In the platform's zone, and more precise than the real one, which rarely has two notes within a
+/// second.
 fn time(time: Time) -> String {
     let zone = FixedOffset::west_opt(7 * 3600);
     zone.map_or_else(String::new, |zone| {

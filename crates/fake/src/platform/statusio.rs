@@ -1,4 +1,4 @@
-//! Status.io: the answer of its API, which lists what is open and no more.
+//! Status.io: the answer of its API, which lists only what is open.
 
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use statuswatch_model::event::{Impact, Kind, Status, Time};
 
 use super::{Document, Documents, html, ids};
 
-/// Where the API is, with the id of the page.
+/// The path of the API, with the id of the page.
 pub(super) const PATH: &str = "1.0/status/5a0000000000000000000001";
 
 pub(super) fn documents(state: &State) -> Documents {

@@ -9,7 +9,7 @@ use statuswatch_model::event::{Impact, Kind, Status};
 use super::v2::{Dialect, fields};
 use super::{Document, Documents, feed, html, ids};
 
-/// Entries of the API's lists; older ones cannot be had.
+/// Number of entries in the API's lists; older ones are unavailable.
 const WINDOW: usize = 50;
 
 pub(super) fn documents(state: &State) -> Documents {
@@ -56,7 +56,7 @@ pub(super) fn documents(state: &State) -> Documents {
     documents
 }
 
-/// `affected` is what each update of an incident says of its components.
+/// Returns the dialect; `affected` is the list of components in each update.
 fn dialect(affected: &[Value]) -> Dialect {
     let affected = if affected.is_empty() { Value::Null } else { affected.into() };
     Dialect {

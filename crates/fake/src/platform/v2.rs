@@ -1,5 +1,5 @@
-//! The `/api/v2` contract that Statuspage made and others imitate: what its dialects have in
-//! common.
+//! The `/api/v2` format that Statuspage defined and others imitate: the common parts of its
+//! dialects.
 
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
@@ -9,30 +9,30 @@ use statuswatch_model::event::Time;
 
 use super::MakeId;
 
-/// How one platform speaks it.
+/// The dialect of one platform.
 pub(super) struct Dialect {
-    /// Its ids.
+    /// Derives its ids.
     pub(super) id: MakeId,
-    /// How exactly it gives times.
+    /// The precision of its times.
     pub(super) precision: SecondsFormat,
-    /// When a component was made, whatever it is.
+    /// The creation time of all components.
     pub(super) made: &'static str,
-    /// What each of its updates has beside the common fields.
+    /// The additional fields of each update.
     pub(super) update: Value,
 }
 
 impl Dialect {
-    /// A time as it writes it.
+    /// Formats a time.
     pub(super) fn time(&self, time: Time) -> String {
         time.to_rfc3339_opts(self.precision, true)
     }
 
-    /// The id of the page.
+    /// Returns the id of the page.
     pub(super) fn page(&self, state: &State) -> String {
         (self.id)(state, "page", 0)
     }
 
-    /// A component in its place.
+    /// Returns a component at its position.
     pub(super) fn component(
         &self,
         state: &State,
@@ -51,7 +51,7 @@ impl Dialect {
         }))
     }
 
-    /// An incident or maintenance, its updates newest first.
+    /// Returns an incident or maintenance, its updates newest first.
     pub(super) fn incident(&self, state: &State, incident: &Incident) -> Map<String, Value> {
         let id = (self.id)(state, "incident", incident.number);
         let updates: Vec<Value> = incident
@@ -92,7 +92,7 @@ impl Dialect {
     }
 }
 
-/// The fields of an object.
+/// Returns the fields of an object.
 pub(super) fn fields(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,

@@ -1,4 +1,4 @@
-//! The words of Adobe's events: in the event itself, or by a token in `messages.<language>`.
+//! The texts of Adobe's events: in the event itself, or by token in `messages.<language>`.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -9,18 +9,18 @@ use serde_json::value::RawValue;
 use crate::support::{fields, lenient, prose};
 use statuswatch_model::event::{Time, format_time};
 
-/// Bytes that tokens may name in one document. Each of its entries may name the same long text, so
-/// the document's own size is no bound.
+/// Maximum size, in bytes, that the tokens of one document may expand to. Every entry may reference
+/// the same long text, so the size of the document is no limit.
 const MOST_NAMED: usize = 16 << 20;
 
-/// Texts by token, not looked at yet.
+/// Texts by token, not decoded yet.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     by_language: BTreeMap<String, BTreeMap<String, Box<RawValue>>>,
     named: Cell<usize>,
 }
 
-/// One text: with markup, plain, or both.
+/// One text: HTML, plain, or both.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Message {
@@ -31,19 +31,19 @@ struct Message {
 }
 
 impl Messages {
-    /// Of the `messages` of an event list; there are none where they have another shape.
+    /// Reads the `messages` of an event list; there are none where they have another shape.
     pub(super) fn new(raw: Option<&RawValue>) -> Self {
         let by_language = raw.and_then(|raw| lenient::read(raw.get()).ok()).unwrap_or_default();
         Self { by_language, named: Cell::new(0) }
     }
 
-    /// Whether tokens have named more than a document may hold: then texts are missing.
+    /// Returns whether the limit was exceeded, in which case texts are missing.
     pub(super) fn is_exhausted(&self) -> bool {
         self.named.get() > MOST_NAMED
     }
 
-    /// The text of a token as paragraphs, in English where it is written in English; empty where
-    /// the token names none.
+    /// Returns the text of a token as paragraphs, in English if available; empty for an unknown
+    /// token.
     pub(super) fn text(&self, token: &str) -> String {
         let Some(raw) = in_english(&self.by_language).and_then(|texts| texts.get(token)) else {
             return String::new();
@@ -66,7 +66,7 @@ impl Messages {
     }
 }
 
-/// A text, or the English one of several.
+/// Returns a text, or the English one of several.
 pub(super) fn written(raw: Option<&RawValue>) -> String {
     let Some(raw) = raw.map(RawValue::get) else {
         return String::new();
@@ -83,7 +83,7 @@ fn in_english<T>(by_language: &BTreeMap<String, T>) -> Option<&T> {
     english.or_else(|| by_language.iter().next()).map(|(_, value)| value)
 }
 
-/// `text` with the window in the places kept for it: `{startDateTime}` and `{endDateTime}`.
+/// Fills the placeholders `{startDateTime}` and `{endDateTime}` of `text`.
 pub(super) fn with_window(text: &str, from: Option<Time>, until: Option<Time>) -> String {
     let mut text = text.to_owned();
     for (place, time) in [("{startDateTime}", from), ("{endDateTime}", until)] {

@@ -1,10 +1,10 @@
 //! The `data.json` that AWS published until 2023: `current` and `archive`, each event with one
 //! growing HTML text.
 //!
-//! The entries of a text have a time of day in Pacific time and a date only where the day is
-//! another one: the date of the event and the order of the entries give the rest. An event in the
-//! archive is over, whatever number stands beside it: moved there, it often gets back the one it
-//! had at its worst.
+//! The entries of a text have a time of day in Pacific time, and a date only if it differs from the
+//! previous one: the date of the event and the order of the entries supply the rest. An event in
+//! the archive is over, whatever its status number: once archived, it often has the number of its
+//! worst time again.
 
 use chrono::{Datelike as _, Duration, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 use serde::Deserialize;
@@ -20,8 +20,8 @@ use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{Incident, Listing, Snapshot, component};
 use statuswatch_model::text::one_line;
 
-/// What opens the time of an entry.
-const MARK: &str = "<span class=\"yellowfg\">";
+/// The markup before the time of an entry.
+const TIME_TAG: &str = "<span class=\"yellowfg\">";
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -62,7 +62,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
             if seen.insert(incident.id.clone()) {
                 incidents.push(incident);
             } else {
-                items.reject(what, &format!("the event {} stands twice", incident.id));
+                items.reject(what, &format!("the event {} is duplicated", incident.id));
             }
         }
     }
@@ -80,8 +80,8 @@ fn incident(event: &Event, archived: bool) -> Incident {
     let now = if over { ComponentStatus::Operational } else { state(level) };
     Incident {
         status: if over { Status::Resolved } else { Status::Investigating },
-        // An event that has just ended has the number 0, and in the archive the one it had: no
-        // news.
+        // An event that has just ended has the number 0, and in the archive its previous one, which
+        // is no change.
         impact: if level == "0" { Impact::Unknown } else { impact(level) },
         url: None,
         started_at: began,
@@ -96,11 +96,11 @@ fn incident(event: &Event, archived: bool) -> Incident {
     }
 }
 
-/// The entries of a text. One without a time that can be read is known by its words.
+/// Returns the entries of a text. An entry without a readable time is identified by its text.
 fn entries(description: &str, began: Option<Time>) -> Vec<RawUpdate> {
     let mut before: Option<NaiveDateTime> = None;
     let mut out: Vec<RawUpdate> = Vec::new();
-    for part in description.split(MARK).skip(1) {
+    for part in description.split(TIME_TAG).skip(1) {
         let (time, text) = part.split_once("</span>").unwrap_or(("", part));
         let at = written_at(time, began, before);
         if at.is_none() && !time.trim().is_empty() {
@@ -119,7 +119,7 @@ fn entries(description: &str, began: Option<Time>) -> Vec<RawUpdate> {
     out
 }
 
-/// ` 6:36 AM PST` or `Nov 26, 12:03 AM PST`, as local time and zone.
+/// Parses ` 6:36 AM PST` or `Nov 26, 12:03 AM PST` as local time and zone.
 fn written_at(
     text: &str,
     began: Option<Time>,
@@ -144,7 +144,7 @@ fn written_at(
         let month =
             MONTHS.iter().zip(1..).find(|(name, _)| **name == month).map(|(_, number)| number)?;
         let date = NaiveDate::from_ymd_opt(began.year(), month, day.trim().parse().ok()?)?;
-        // An event of December may go on in January.
+        // An event of December may continue in January.
         let date = if began.date() - date > Duration::days(180) {
             date.with_year(began.year() + 1)?
         } else {
@@ -156,7 +156,7 @@ fn written_at(
     let same_day = near.date().and_time(clock);
     let local = match before {
         Some(before) if same_day < before => same_day + Duration::days(1),
-        // The first entry may be older than the event says, by a little.
+        // The first entry may be slightly older than the event's start.
         None if near - same_day > Duration::hours(12) => same_day + Duration::days(1),
         None if same_day - near > Duration::hours(12) => same_day - Duration::days(1),
         _ => same_day,
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_readable_time_keeps_its_words() {
+    fn entries_without_a_readable_time_are_identified_by_text() {
         let read = entries(&entry("some time"), parse_time("2020-12-31T08:05:00Z"));
         assert_eq!((read[0].at, read[0].text.as_str()), (None, "Text."));
         assert_eq!(entries("Plain text.", None)[0].text, "Plain text.");

@@ -1,11 +1,11 @@
-//! AWS: `/public/currentevents`, UTF-16 with a byte order mark; and the `data.json` of before 2023
+//! AWS: `/public/currentevents`, UTF-16 with a byte order mark; and the `data.json` used until 2023
 //! ([`legacy`]).
 //!
-//! The list holds open events alone. How one ended is told by the history of the dashboard, a file
-//! of a year, of which the events that have left the list are read and no more: which ones they are
-//! stands in the fragment of its address, which is never sent. Its shape is known from programs
-//! that read it, not from a capture. Log entries have no ids: the time of one recognises it. The
-//! RSS feeds do not say which event an item belongs to; `feed` reads them.
+//! The list contains open events only. How an event ended is in the dashboard's history, a file
+//! that covers a year, from which only the events that left the list are read; their ids are in the
+//! fragment of its URL, which is never sent. Its shape is known from programs that read it, not
+//! from a capture. Log entries have no ids and are identified by time. The RSS feeds do not say
+//! which event an item belongs to; `feed` reads them.
 
 mod legacy;
 
@@ -27,14 +27,14 @@ use statuswatch_model::text::one_line;
 const NAME: &str = "aws";
 const HOST: &str = "health.aws.amazon.com";
 const PATH: &str = "public/currentevents";
-/// Where the dashboard itself has its history from.
+/// The URL from which the dashboard itself loads its history.
 const HISTORY_URL: &str =
     "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json";
 const HISTORY: &str = "history";
-/// Events asked for in the history at once, at most.
+/// Maximum number of events looked up in the history at once.
 const MAX_ASKED: usize = 50;
 const PAGE: &str = "https://health.aws.amazon.com/health/status";
-/// Events that reach more services than this are critical.
+/// Events that affect more services than this are critical.
 const MANY_SERVICES: usize = 50;
 /// Longest title or name, in characters.
 const MAX_NAME: usize = 300;
@@ -44,7 +44,7 @@ const MAX_NAME: usize = 300;
 pub(super) struct Aws;
 
 #[derive(Debug, Deserialize)]
-struct Mark {
+struct Arn {
     arn: String,
     #[serde(rename = "event_log")]
     _log: List,
@@ -95,7 +95,7 @@ impl Source for Aws {
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
-        // One company has such a page: nobody else's host is asked for it.
+        // Only one company has such a page; other hosts are never asked for it.
         if !matches!(page.host_str(), Some(HOST | "status.aws.amazon.com")) {
             return Vec::new();
         }
@@ -113,7 +113,7 @@ impl Source for Aws {
         }
         let list = sniff::<List>(document)?;
         let known = match list.first() {
-            Some(first) => lenient::read::<Mark>(first.get()).ok()?.arn.starts_with("arn:aws"),
+            Some(first) => lenient::read::<Arn>(first.get()).ok()?.arn.starts_with("arn:aws"),
             None => is_quiet(document) && document.url.path().ends_with(PATH),
         };
         known.then(|| "the document is a list of events as AWS has it".to_owned())
@@ -136,7 +136,7 @@ impl Source for Aws {
             if arns.insert(event.arn.clone()) {
                 incidents.push(incident(&mut items, event)?);
             } else {
-                items.reject("events", &format!("the arn {} stands twice", event.arn));
+                items.reject("events", &format!("the arn {} is duplicated", event.arn));
             }
         }
         if let Some(document) = documents.detail(HISTORY) {
@@ -147,22 +147,22 @@ impl Source for Aws {
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         let listed = |id: &str| snapshot.incidents.iter().any(|incident| incident.id == id);
-        let gone = known
+        let absent = known
             .open
             .iter()
             .map(|(_, id)| id.as_str())
             .filter(|id| id.starts_with("arn:aws") && !listed(id));
-        let gone: Vec<&str> = gone.take(MAX_ASKED).collect();
-        if gone.is_empty() || legacy::is_one(first) {
+        let absent: Vec<&str> = absent.take(MAX_ASKED).collect();
+        if absent.is_empty() || legacy::is_one(first) {
             return Vec::new();
         }
-        let url = Url::parse(&format!("{HISTORY_URL}#{}", gone.join(",")));
+        let url = Url::parse(&format!("{HISTORY_URL}#{}", absent.join(",")));
         url.ok().map(|url| Detail { role: HISTORY, url, optional: true }).into_iter().collect()
     }
 }
 
-/// Of the history, which lists events by service, those that were asked for and are not in the
-/// list.
+/// Returns the requested events from the history, which lists events by service, unless they are
+/// still in the list.
 fn ended(
     items: &mut Items,
     document: &Document,
@@ -179,9 +179,9 @@ fn ended(
     let mut found = HashSet::new();
     let mut incidents = Vec::new();
     for raw in services.values().flatten() {
-        // A year of events is long: what was not asked for is not looked at any closer, nor is it
+        // A year of events is long: events that were not requested are neither decoded nor
         // rejected.
-        let Ok(Mark { arn, .. }) = lenient::read::<Mark>(raw.get()) else {
+        let Ok(Arn { arn, .. }) = lenient::read::<Arn>(raw.get()) else {
             continue;
         };
         if !asked.contains(arn.as_str()) || listed.contains(&Id(arn.clone())) || !found.insert(arn)
@@ -198,8 +198,8 @@ fn ended(
     Ok(incidents)
 }
 
-/// An empty list in UTF-16: what AWS answers when nothing is open. Any other empty list is somebody
-/// else's.
+/// Returns whether the document is an empty list in UTF-16, which AWS answers when nothing is open.
+/// Any other empty list belongs to another platform.
 fn is_quiet(document: &Document) -> bool {
     let by_header = document
         .content_type
@@ -237,7 +237,7 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
     let entries: Vec<Entry> = items.nested("event_log", &event.log)?;
     let level = event.status.as_ref().map_or("", Id::as_str);
     let (resolved, title) = title(&event.summary);
-    // The history keeps the worst level of an event: there the newest entry alone says that it is
+    // The history keeps the worst level of an event, so only the newest entry shows that it is
     // over.
     let newest = entries.iter().max_by_key(|entry| seconds(entry.timestamp.as_ref()));
     let recovered =
@@ -252,7 +252,7 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
         .count();
     let impact = match impact(level) {
         Impact::Minor | Impact::Major if reached > MANY_SERVICES => Impact::Critical,
-        // What it was is not known any more.
+        // The previous level is unknown.
         _ if level == "0" => Impact::Unknown,
         impact => impact,
     };
@@ -278,7 +278,7 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
     })
 }
 
-/// The services an event names, its own where it names none. The region is their group.
+/// Returns the services an event names, or its own where it names none. The region is their group.
 fn components(event: &Event, region: Option<&String>, over: bool) -> Vec<Component> {
     let one = |id: &str, name: &str, level: &str| {
         let name = if name.trim().is_empty() { id } else { name };
@@ -297,7 +297,7 @@ fn components(event: &Event, region: Option<&String>, over: bool) -> Vec<Compone
     vec![one(&event.service, &event.service_name, event.status.as_ref().map_or("", Id::as_str))]
 }
 
-/// Whether the title says that it is over, and the title without that.
+/// Returns whether the title says that the event is over, and the title without that marker.
 fn title(summary: &str) -> (bool, String) {
     let summary = summary.trim();
     match summary.strip_prefix("[RESOLVED]") {

@@ -1,9 +1,9 @@
 //! Cachet: the incidents with their updates, the components and the schedules of its API.
 //!
-//! Version 2 answers below `/api/v1/` ([`v2`]), version 3 below `/api/` ([`v3`]). Made from
-//! Cachet's documentation and source, not from a capture. Times are written without a zone, in that
-//! of the installation, and taken as UTC. The message an incident was opened with has no status of
-//! its own: by then it has that of the newest update.
+//! Version 2 answers below `/api/v1/` ([`v2`]), version 3 below `/api/` ([`v3`]). Based on Cachet's
+//! documentation and source, not on a capture. Times have no zone; they are in that of the
+//! installation and taken as UTC. The message an incident was opened with has no status of its own:
+//! the document shows that of the newest update.
 
 mod v2;
 mod v3;
@@ -25,9 +25,9 @@ use statuswatch_model::text::one_line;
 const NAME: &str = "cachet";
 const COMPONENTS: &str = "components";
 const SCHEDULES: &str = "schedules";
-/// The updates of one incident, where the list does not hold them.
+/// The updates of one incident, where the list does not contain them.
 const UPDATES: &str = "updates";
-/// Incidents whose updates are asked for one by one, at most.
+/// Maximum number of incidents whose updates are requested one by one.
 const MAX_ASKED: usize = 5;
 /// Without these version 2 lists the oldest incidents.
 const NEWEST: &str = "sort=id&order=desc&per_page=50";
@@ -42,7 +42,7 @@ struct Notice {
     id: String,
     name: String,
     message: String,
-    /// Where it stands by now.
+    /// The present status.
     status: Status,
     kind: Kind,
     link: String,
@@ -51,7 +51,7 @@ struct Notice {
     window: (Option<Time>, Option<Time>),
     components: Vec<String>,
     updates: Vec<RawUpdate>,
-    /// Whether the list told its updates, none included.
+    /// Whether the list contained its updates, even if there are none.
     complete: bool,
 }
 
@@ -66,7 +66,7 @@ impl Source for Cachet {
     }
 
     fn detect(&self, document: &Document) -> Option<String> {
-        // Both versions call the list so: what stands elsewhere need not be read to be sure.
+        // Both versions use this name, so other documents need not be parsed.
         let version = if !document.url.path().trim_end_matches('/').ends_with("/incidents") {
             return None;
         } else if v3::is_one(document) {
@@ -138,8 +138,8 @@ impl Source for Cachet {
         let schedules = format!("schedules?{NEWEST}");
         let mut details =
             wanted(&first.url, &[(COMPONENTS, "components?per_page=500"), (SCHEDULES, &schedules)]);
-        if !v2::tells_updates(first) {
-            // Of one that was open until now the last update is still to be told.
+        if !v2::has_updates(first) {
+            // The last update of an incident that was open until now is still to be reported.
             let was_open = |id: &String| known.open.iter().any(|(_, open)| open == id);
             let asked = snapshot
                 .incidents
@@ -156,8 +156,7 @@ impl Source for Cachet {
         details
     }
 
-    /// An update that leaves the status of its incident as it was does not show in a list without
-    /// updates.
+    /// An update that does not change its incident's status is invisible in a list without updates.
     fn is_sidecar(&self, role: &str, snapshot: &Snapshot) -> bool {
         role != UPDATES || snapshot.open().any(|one| one.kind == Kind::Incident)
     }
@@ -172,7 +171,7 @@ fn wanted(first: &Url, files: &[(&'static str, &str)]) -> Vec<Detail> {
         .collect()
 }
 
-/// An incident with the states of its components as the page has them now.
+/// Returns an incident with the present status of its components.
 fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
     let kind = notice.kind;
     let mut incident = Incident::new(kind, notice.id, one_line(&notice.name, MAX_NAME));
@@ -202,7 +201,7 @@ fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
             id: Some("opening".to_owned()),
             ..RawUpdate::new(status, notice.opened_at, text)
         };
-        // With updates beside it, the time of the last change belongs to them.
+        // If there are updates, the time of the last change belongs to them.
         written.insert(
             0,
             RawUpdate { edited_at: notice.edited_at.filter(|_| written.is_empty()), ..opening },
@@ -212,7 +211,7 @@ fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
     incident
 }
 
-/// The states of incidents: scheduled, investigating, identified, watching, fixed.
+/// Maps the incident statuses: scheduled, investigating, identified, watching, fixed.
 fn status(code: &str) -> Status {
     const CODES: &[(&str, Status)] = &[
         ("0", Status::Scheduled),
@@ -224,14 +223,14 @@ fn status(code: &str) -> Status {
     vocabulary::lookup(code, CODES).unwrap_or(Status::Update)
 }
 
-/// Those of schedules: upcoming, in progress, complete.
+/// Maps the schedule statuses: upcoming, in progress, complete.
 fn plan(code: &str) -> Status {
     const CODES: &[(&str, Status)] =
         &[("0", Status::Scheduled), ("1", Status::InProgress), ("2", Status::Completed)];
     vocabulary::lookup(code, CODES).unwrap_or(Status::Update)
 }
 
-/// Those of components: operational, performance issues, partial outage, major outage.
+/// Maps the component statuses: operational, performance issues, partial outage, major outage.
 fn state(code: &str) -> ComponentStatus {
     const CODES: &[(&str, ComponentStatus)] = &[
         ("1", ComponentStatus::Operational),

@@ -31,7 +31,7 @@ struct Pagination {
     _links: Links,
 }
 
-/// Both are there, null on the only page.
+/// Both are present, null on the only page.
 #[derive(Debug, Deserialize)]
 struct Links {
     #[serde(rename = "next_page", deserialize_with = "fields::or_default")]
@@ -45,7 +45,7 @@ struct Incident {
     id: Id,
     name: String,
     status: Id,
-    // Demanded as a mark: lists of things with a name and a status are many.
+    // Required as a signature: lists of things with a name and a status are common.
     #[serde(rename = "human_status")]
     _human: String,
     #[serde(default, deserialize_with = "fields::optional_id")]
@@ -112,7 +112,7 @@ struct Part {
     status: Id,
 }
 
-/// Whether a document is a list of incidents of this version.
+/// Returns whether a document is a list of incidents of this version.
 pub(super) fn is_one(document: &Document) -> bool {
     let Some(answer) = sniff::<Answer>(document) else {
         return false;
@@ -123,15 +123,15 @@ pub(super) fn is_one(document: &Document) -> bool {
     }
 }
 
-/// Whether the list holds the updates of its incidents.
-pub(super) fn tells_updates(document: &Document) -> bool {
+/// Returns whether the list contains the updates of its incidents.
+pub(super) fn has_updates(document: &Document) -> bool {
     let items = sniff::<Answer>(document).map(|answer| answer.data).unwrap_or_default();
     items
         .iter()
         .all(|raw| lenient::read::<Incident>(raw.get()).map_or(true, |one| one.updates.is_some()))
 }
 
-/// The incidents, with the updates that were asked for one by one.
+/// Returns the incidents, with the updates that were requested one by one.
 pub(super) fn incidents(
     documents: &Documents,
     items: &mut Items,
@@ -144,7 +144,9 @@ pub(super) fn incidents(
         .windows(2)
         .any(|pair| matches!(pair, [above, below] if number(above) < number(below)));
     if more && rising {
-        let reason = "the list begins with the oldest incidents: it has to be asked for with \"sort=id&order=desc\"".to_owned();
+        let reason =
+            "the list starts with the oldest incidents; request it with \"sort=id&order=desc\""
+                .to_owned();
         return Err(ParseError::NotThis { source_name: NAME, reason });
     }
     let places: HashMap<String, usize> = incidents
@@ -182,7 +184,7 @@ fn notice(items: &mut Items, wire: Incident) -> Result<Notice, String> {
         opened_at: wire.occurred_at.or(wire.created_at),
         edited_at: wire.updated_at,
         window: (wire.scheduled_at, None),
-        // 0 stands for none.
+        // 0 means none.
         components: wire.component_id.into_iter().map(|id| id.0).filter(|id| id != "0").collect(),
         updates: updates.into_iter().map(written).collect(),
         complete,
@@ -197,7 +199,7 @@ fn written(update: Update) -> RawUpdate {
     }
 }
 
-/// The components with their states.
+/// Returns the components with their status.
 pub(super) fn components(
     document: &Document,
     items: &mut Items,
@@ -216,7 +218,7 @@ pub(super) fn components(
     })
 }
 
-/// The schedules, newest first.
+/// Returns the schedules, newest first.
 pub(super) fn schedules(document: &Document, items: &mut Items) -> Result<Vec<Notice>, ParseError> {
     let answer: Answer = json(document, NAME)?;
     items.build(
@@ -227,7 +229,7 @@ pub(super) fn schedules(document: &Document, items: &mut Items) -> Result<Vec<No
                 .nested("components of a schedule", &wire.components)
                 .map_err(|error| error.to_string())?;
             Ok(Notice {
-                // Incidents count from 1, too.
+                // Incidents are numbered from 1, too.
                 id: format!("schedule-{}", wire.id),
                 name: wire.name,
                 message: wire.message,

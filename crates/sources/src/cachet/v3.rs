@@ -1,5 +1,5 @@
-//! Version 3: JSON:API; a status is a pair of number and word, and so is a time, of which the first
-//! half is prose.
+//! Version 3: JSON:API; a status is a pair of number and word, and a time a pair whose first half
+//! is prose.
 
 use std::collections::BTreeMap;
 
@@ -107,7 +107,7 @@ struct Part {
     status: Box<RawValue>,
 }
 
-/// Whether a document is a list of incidents of this version.
+/// Returns whether a document is a list of incidents of this version.
 pub(super) fn is_one(document: &Document) -> bool {
     let Some(answer) = sniff::<Answer>(document) else {
         return false;
@@ -117,7 +117,7 @@ pub(super) fn is_one(document: &Document) -> bool {
         && first.is_none_or(|first| lenient::read::<Item>(first.get()).is_ok())
 }
 
-/// The incidents, newest first.
+/// Returns the incidents, newest first.
 pub(super) fn incidents(document: &Document, items: &mut Items) -> Result<Vec<Notice>, ParseError> {
     listed(document, items, "incidents", |wire, updates| {
         let given = wire.attributes;
@@ -144,12 +144,12 @@ pub(super) fn incidents(document: &Document, items: &mut Items) -> Result<Vec<No
     })
 }
 
-/// The schedules.
+/// Returns the schedules.
 pub(super) fn schedules(document: &Document, items: &mut Items) -> Result<Vec<Notice>, ParseError> {
     listed(document, items, "schedules", |wire, updates| {
         let given = wire.attributes;
         Notice {
-            // Incidents count from 1, too.
+            // Incidents are numbered from 1, too.
             id: format!("schedule-{}", wire.id),
             name: given.name,
             message: given.message,
@@ -216,7 +216,7 @@ fn written(id: &str, update: &Update) -> RawUpdate {
     }
 }
 
-/// The components with their states.
+/// Returns the components with their status.
 pub(super) fn components(
     document: &Document,
     items: &mut Items,
@@ -224,7 +224,7 @@ pub(super) fn components(
     let answer: Answer = json(document, NAME)?;
     let read = |_: &mut Items, thing: Thing<Part>| {
         let raw = thing.attributes.status.get();
-        // A number, or number and word, by release.
+        // A number, or number and word, depending on the release.
         let code =
             lenient::read::<Code>(raw).map(|code| code.value).or_else(|_| lenient::read::<Id>(raw));
         let state = code.map_or(ComponentStatus::Unknown, |code| state(code.as_str()));

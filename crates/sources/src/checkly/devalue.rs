@@ -1,36 +1,37 @@
-//! What a page made with Nuxt carries along: one list of values, in which the members of a list or
-//! an object are the places of other values (the format is devalue's).
+//! Decodes the payload of a Nuxt page: one list of values, in which the members of lists and
+//! objects are indexes of other values (the devalue format).
 
 use serde_json::{Map, Value};
 
 use crate::support::lenient;
 
-/// Deeper values are nobody's.
+/// Maximum depth of a value.
 const MAX_DEPTH: usize = 32;
-/// A value may stand in several places; so many times the length of the list may be read in all.
+/// A value may be referenced several times; in total, at most this many times the length of the
+/// list is read.
 const MAX_FACTOR: usize = 16;
 
-/// The list, and how much of it may still be read.
+/// The list, and how many values may still be read.
 pub(super) struct Carried {
     list: Vec<Value>,
     left: usize,
 }
 
 impl Carried {
-    /// The list as it stands in the script.
+    /// Parses the list in a script.
     pub(super) fn new(script: &str) -> Result<Self, String> {
         let list: Vec<Value> = lenient::read(script).map_err(|error| error.to_string())?;
         Ok(Self { list, left: script.len().saturating_mul(MAX_FACTOR) })
     }
 
-    /// What was fetched for the page under a key that begins with `prefix`.
+    /// Returns the data fetched for the page under a key that starts with `prefix`.
     pub(super) fn fetched(&mut self, prefix: &str) -> Result<Option<Value>, String> {
         let data = match self.list.first() {
             Some(Value::Object(root)) => root.get("data").and_then(place),
             _ => None,
         };
         let Some(mut at) = data else { return Ok(None) };
-        // The object with the keys is wrapped, once or twice.
+        // The object with the keys is wrapped once or twice.
         for _ in 0..MAX_DEPTH {
             match self.list.get(at) {
                 Some(Value::Array(wrapped)) => match wrapped.as_slice() {
@@ -86,7 +87,7 @@ impl Carried {
         }
     }
 
-    /// Below zero stand the values that JSON has not: undefined and its like.
+    /// Negative indexes stand for values that JSON lacks, such as undefined.
     fn member(&mut self, inner: &Value, depth: usize) -> Result<Value, String> {
         place(inner).map_or(Ok(Value::Null), |at| self.value(at, depth))
     }
@@ -120,7 +121,7 @@ mod tests {
         assert!(read("{}").is_err());
         assert!(read(r#"[{"data": 1}, {"page-a": 2}, [2]]"#).unwrap_err().contains("in itself"));
         let doubled: Vec<String> = (3..30).map(|at| format!("[{at}, {at}]")).collect();
-        let bomb = format!(r#"[{{"data": 1}}, {{"page-a": 2}}, {}, "x"]"#, doubled.join(", "));
-        assert!(read(&bomb).unwrap_err().contains("too often"));
+        let expanding = format!(r#"[{{"data": 1}}, {{"page-a": 2}}, {}, "x"]"#, doubled.join(", "));
+        assert!(read(&expanding).unwrap_err().contains("too often"));
     }
 }

@@ -1,28 +1,28 @@
-//! Incidents, and the events of each day of a service, which are the same ones from another side.
+//! Incidents, and the daily events of a service, which are the same incidents from another view.
 
 use std::collections::HashMap;
 
-use super::wire::{Day, Item, Service, Told};
+use super::wire::{Day, Item, Service, WireUpdate};
 use crate::ParseError;
 use crate::support::{Items, Order, RawUpdate, order_updates, vocabulary};
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{Incident, Update, UpdateId, component};
 
-/// The incidents, to which the events of the services are added.
+/// The incidents, to which the events of the services are merged.
 pub(super) struct Events {
     pub(super) incidents: Vec<Incident>,
     places: HashMap<String, usize>,
 }
 
 impl Events {
-    /// With those that are open.
+    /// Starts with the open incidents.
     pub(super) fn of(incidents: &mut Vec<Incident>) -> Self {
         let incidents = std::mem::take(incidents);
         let places = incidents.iter().enumerate().map(|(at, one)| (one.id.clone(), at)).collect();
         Self { incidents, places }
     }
 
-    /// The service as a component; its events go to the incidents they belong to.
+    /// Returns the service as a component; its events are merged into their incidents.
     pub(super) fn of_service(
         &mut self,
         items: &mut Items,
@@ -69,15 +69,15 @@ impl Events {
         Ok(one)
     }
 
-    /// Whether something is open that no service shows.
+    /// Returns whether something is open that no service shows.
     pub(super) fn open_nowhere(&self) -> bool {
         self.incidents.iter().any(|one| !one.status.is_over() && one.components.is_empty())
     }
 }
 
-/// An incident, or the event of a day.
+/// Converts an incident, or the event of a day.
 pub(super) fn incident(items: &mut Items, wire: Item) -> Result<Incident, String> {
-    let told: Vec<Told> =
+    let list: Vec<WireUpdate> =
         items.nested("updates", &wire.incident_updates).map_err(|error| error.to_string())?;
     let word =
         if wire.last_update_status.is_empty() { &wire.status } else { &wire.last_update_status };
@@ -85,16 +85,16 @@ pub(super) fn incident(items: &mut Items, wire: Item) -> Result<Incident, String
     incident.status = vocabulary::status(word);
     incident.impact = impact(&wire.severity);
     incident.started_at = wire.created.or(wire.created_at);
-    if told.is_empty() {
+    if list.is_empty() {
         incident.updates =
             latest(incident.status, wire.updated_at, wire.description).into_iter().collect();
     } else {
-        let written = told.into_iter().map(|told| RawUpdate {
-            id: told.id.map(|id| id.0),
+        let written = list.into_iter().map(|wire| RawUpdate {
+            id: wire.id.map(|id| id.0),
             ..RawUpdate::new(
-                vocabulary::status(&told.status),
-                told.public_incident_update_date.or(told.created),
-                told.description,
+                vocabulary::status(&wire.status),
+                wire.public_incident_update_date.or(wire.created),
+                wire.description,
             )
         });
         incident.updates = order_updates(written, Order::MostlyNewestFirst);
@@ -102,7 +102,7 @@ pub(super) fn incident(items: &mut Items, wire: Item) -> Result<Incident, String
     Ok(incident)
 }
 
-/// The one update that is shown, which the next one replaces.
+/// Returns the one displayed update, which the next one replaces.
 pub(super) fn latest(status: Status, at: Option<Time>, text: String) -> Option<Update> {
     (at.is_some() || !text.is_empty()).then_some(Update {
         id: if at.is_some() { UpdateId::Latest } else { UpdateId::Content },
@@ -114,7 +114,7 @@ pub(super) fn latest(status: Status, at: Option<Time>, text: String) -> Option<U
     })
 }
 
-/// Checkly's severities are for people who are called out of bed; medium is no outage.
+/// Maps Checkly's severities, which grade alerts; medium is not an outage.
 pub(super) fn impact(severity: &str) -> Impact {
     const SEVERITIES: &[(&str, Impact)] = &[
         ("MINOR", Impact::Minor),
@@ -125,7 +125,7 @@ pub(super) fn impact(severity: &str) -> Impact {
     vocabulary::lookup(severity, SEVERITIES).unwrap_or(Impact::Unknown)
 }
 
-/// What an incident of that impact does to a service.
+/// Returns the component status that an incident of that impact implies.
 pub(super) fn state(impact: Impact) -> ComponentStatus {
     match impact {
         Impact::Minor => ComponentStatus::DegradedPerformance,

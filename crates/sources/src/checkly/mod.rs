@@ -1,15 +1,14 @@
-//! Checkly's status pages: the data that the page carries along, or its summary in JSON.
+//! Checkly's status pages: the payload of the page, or its JSON summary.
 //!
-//! The data in the page (`__NUXT_DATA__`) is known from a program that reads it
-//! (raycast/extensions, `extensions/is-it-alive/src/adapters/checkly.ts`, July 2026): no capture
-//! was found. The summary and what it says of an incident are known from a trimmed answer in the
-//! tests of AstroQore/vibe-bar (September 2026), which does not say where it was found; so it is
-//! read where the user names its address and is looked for nowhere. Severities, states and the
-//! updates of an incident are those of Checkly's documentation. No maintenance was seen in either.
+//! The payload (`__NUXT_DATA__`) is known from a program that reads it (raycast/extensions,
+//! `extensions/is-it-alive/src/adapters/checkly.ts`, July 2026): no capture was found. The summary
+//! and its incidents are known from a trimmed answer in the tests of AstroQore/vibe-bar (September
+//! 2026), which does not say where it was found; so it is read where the user names its address and
+//! never guessed. Severities, statuses and the updates of an incident follow Checkly's
+//! documentation. Neither contains a maintenance.
 //!
-//! A component is a service, and its group is the card it stands on. Its state is the worst
-//! severity of what is open there; where something is open that no service shows, no state is
-//! known.
+//! A component is a service, and its group is its card. Its status follows the worst severity of
+//! what is open there; if something is open that no service shows, the statuses are unknown.
 
 mod devalue;
 mod events;
@@ -37,7 +36,7 @@ const SCRIPT: &str = "__NUXT_DATA__";
 #[derive(Debug)]
 pub(super) struct Checkly;
 
-/// What the page carries.
+/// The payload of the page.
 struct Data {
     page: Head,
     unresolved: Unresolved,
@@ -53,7 +52,7 @@ impl Source for Checkly {
         "text/html, application/json;q=0.9"
     }
 
-    /// The page itself, which is asked for in any case.
+    /// The page itself, which is requested in any case.
     fn locate(&self, _: &Url) -> Vec<Url> {
         Vec::new()
     }
@@ -140,7 +139,7 @@ impl Source for Checkly {
     }
 }
 
-/// The data of the page; `None` where it is another page.
+/// Returns the payload of the page; `None` for another page.
 fn carried(html: &str) -> Result<Option<Data>, String> {
     fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
         lenient::read(&value.to_string()).map_err(|error| error.to_string())

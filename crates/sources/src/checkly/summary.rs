@@ -1,4 +1,4 @@
-//! The summary in JSON: what is open, each with its latest state alone.
+//! The JSON summary: what is open, each with its latest status only.
 
 use serde::Deserialize;
 
@@ -56,7 +56,7 @@ struct Service {
     group: String,
 }
 
-/// Instatus answers with the same lists and writes the words without the underscore.
+/// Instatus answers with the same lists and writes the words without underscores.
 fn overall(word: &str) -> Option<Impact> {
     match word {
         "OPERATIONAL" => Some(Impact::None),
@@ -65,12 +65,12 @@ fn overall(word: &str) -> Option<Impact> {
     }
 }
 
-/// Whether a document has the marks of the summary.
+/// Returns whether a document has the signature of the summary.
 pub(super) fn is_summary(document: &Document) -> bool {
     sniff::<Summary>(document).is_some_and(|summary| overall(&summary.page.status).is_some())
 }
 
-/// Reads the summary.
+/// Parses the summary.
 pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
     let summary: Summary = json(document, NAME)?;
     let Some(sum) = overall(&summary.page.status) else {

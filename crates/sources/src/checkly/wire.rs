@@ -1,4 +1,4 @@
-//! What the page carries, as serde reads it.
+//! The payload of the page as serde types.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::support::List;
 use crate::support::fields::{self, Id};
 use statuswatch_model::event::Time;
 
-/// Which page an address is.
+/// The page of an address.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Resolved {
@@ -95,7 +95,7 @@ pub(super) struct Item {
 /// An update.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Told {
+pub(super) struct WireUpdate {
     #[serde(default, deserialize_with = "fields::optional_id")]
     pub(super) id: Option<Id>,
     #[serde(default, deserialize_with = "fields::or_default")]

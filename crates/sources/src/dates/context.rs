@@ -1,9 +1,9 @@
-//! What surrounds a date while a document is being read: the zone its local times are in, the order
-//! of its numbers, and an account of the dates that could not be read.
+//! The context for parsing dates in a document: the zone of local times, the order of day and
+//! month, and a count of unreadable dates.
 //!
-//! Dates are read deep within deserialization, which hands nothing down. So the context belongs to
-//! the thread, for as long as [`within`] runs, and one document is read on one thread. Without a
-//! context local times are UTC and nothing is counted.
+//! Dates are parsed deep inside deserialization, which cannot pass parameters down. The context is
+//! therefore thread-local while [`within`] runs, and a document is read on one thread. Without a
+//! context, local times are UTC and nothing is counted.
 
 use std::cell::RefCell;
 
@@ -17,14 +17,14 @@ use statuswatch_model::zone::Zone;
 /// Longest excerpt of a date in a report, in characters.
 const EXCERPT: usize = 60;
 
-/// Different examples that are kept.
+/// Number of distinct examples that are kept.
 const EXAMPLES: usize = 3;
 
 #[derive(Default)]
 struct Context {
-    /// Configured for the provider.
+    /// The zone configured for the provider.
     zone: Zone,
-    /// Stated by the page.
+    /// The zone stated by the page.
     page_zone: Option<Zone>,
     order: Option<Order>,
     evidence: Evidence,
@@ -35,7 +35,7 @@ thread_local! {
     static CONTEXT: RefCell<Option<Context>> = const { RefCell::new(None) };
 }
 
-/// Puts the former context back, whatever becomes of the reading.
+/// Restores the previous context on drop, also after a panic.
 struct Restore(Option<Context>);
 
 impl Drop for Restore {
@@ -45,9 +45,8 @@ impl Drop for Restore {
     }
 }
 
-/// Runs `read` where local times are in `zone`, and again where the first
-/// pass shows in which order the document writes numbers it met before. Also answers which times
-/// could not be read.
+/// Runs `read` with local times in `zone`, and once more if the first pass shows the order of day
+/// and month for dates parsed before it was known. Also returns the unreadable times.
 pub(crate) fn within<T>(zone: Zone, read: impl Fn() -> T) -> (T, UnreadTimes) {
     let (value, first) = once(zone, None, &read);
     if first.evidence.either.is_empty() {
@@ -67,17 +66,17 @@ fn once<T>(zone: Zone, order: Option<Order>, read: &impl Fn() -> T) -> (T, Conte
     (value, CONTEXT.with(RefCell::take).unwrap_or_default())
 }
 
-/// Does `what` with the context, where there is one.
+/// Runs `what` with the context, if there is one.
 fn with<T>(what: impl FnOnce(&mut Context) -> T) -> Option<T> {
     CONTEXT.with(|context| context.borrow_mut().as_mut().map(what))
 }
 
-/// The zone of local times: what the page states, else what is configured, else UTC.
+/// Returns the zone of local times: as stated by the page, else as configured, else UTC.
 pub(super) fn zone() -> Zone {
     with(|context| context.page_zone.unwrap_or(context.zone)).unwrap_or_default()
 }
 
-/// The page states the zone of its local times, by a name or an offset; others are ignored.
+/// Sets the zone stated by the page, a name or an offset; anything else is ignored.
 pub(crate) fn page_zone(name: &str) {
     if name.len() <= EXCERPT
         && let Some(zone) = Zone::named(name)
@@ -86,12 +85,12 @@ pub(crate) fn page_zone(name: &str) {
     }
 }
 
-/// A date of which there is no doubt.
+/// Records an unambiguous date.
 pub(super) fn clear(date: NaiveDate) {
     with(|context| keep(&mut context.evidence.clear, date));
 }
 
-/// Day and month out of two numbers; `None` where they are neither, or nothing tells them apart.
+/// Returns day and month from two numbers; `None` where they are neither, or ambiguous.
 pub(super) fn day_and_month(first: u32, second: u32, year: Option<i32>) -> Option<(u32, u32)> {
     let year = year?;
     let day_first = NaiveDate::from_ymd_opt(year, second, first);
@@ -125,7 +124,7 @@ fn keep<T>(list: &mut Vec<T>, item: T) {
     }
 }
 
-/// A text stands where a time should and cannot be read.
+/// Records a text in place of a time that cannot be read.
 pub(crate) fn unread(text: &str) {
     with(|context| {
         context.unread.count += 1;

@@ -1,4 +1,4 @@
-//! How people and programs write dates: from tokens to parts, in one pass with bounded look-ahead.
+//! The grammar of dates: from tokens to parts, in one pass with bounded look-ahead.
 
 use super::lex::{self, Class, Token};
 use super::names::{self, Meaning};
@@ -6,13 +6,13 @@ use super::parts::Parts;
 use crate::support::fold::fold;
 use statuswatch_model::zone::Zone;
 
-/// No date is longer, in characters; what is, is prose.
+/// Longest date, in characters; anything longer is prose.
 pub(super) const MAX_CHARS: usize = 96;
 
-/// The one word that is a month in some languages and a day of the week in others.
+/// The one word that is a month in some languages and a weekday in others.
 const MONTH_OR_DAY: &str = "mar";
 
-/// Reads the parts of a date; `None` where something in it is no part of a date.
+/// Parses the parts of a date; returns `None` where anything in it is not part of a date.
 pub(super) fn read(text: &str) -> Option<Parts> {
     if text.len() > 4 * MAX_CHARS || text.chars().count() > MAX_CHARS {
         return None;
@@ -24,12 +24,12 @@ pub(super) fn read(text: &str) -> Option<Parts> {
     Some(reader.parts)
 }
 
-/// Goes through the tokens of a date; what begins with a number is read in [`super::numbers`].
+/// Parses the tokens of a date; numbers are handled in [`super::numbers`].
 pub(super) struct Reader<'t> {
     tokens: &'t [Token<'t>],
     at: usize,
     pub(super) parts: Parts,
-    /// Whether the month may turn out to be a day of the week.
+    /// Whether the month may turn out to be a weekday.
     weak_month: bool,
 }
 
@@ -53,7 +53,7 @@ impl<'t> Reader<'t> {
         self.token(ahead).filter(|token| token.class == Class::Word).map(|token| token.text)
     }
 
-    /// The number that stands there without a blank before it.
+    /// Returns the number at this position if no space precedes it.
     pub(super) fn glued_number(&self, ahead: usize) -> Option<&'t str> {
         let token = self.token(ahead)?;
         (token.glued && token.class == Class::Number).then_some(token.text)
@@ -66,13 +66,13 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Goes on behind so many tokens; `None` where there are fewer.
+    /// Skips this many tokens; returns `None` where there are fewer.
     pub(super) fn take(&mut self, tokens: usize) -> Option<()> {
         self.at = Some(self.at + tokens).filter(|at| *at <= self.tokens.len())?;
         Some(())
     }
 
-    /// Whether `a.m.` or `p. m.` begins there.
+    /// Returns whether `a.m.` or `p. m.` starts at this position.
     pub(super) fn is_half(&self, ahead: usize) -> bool {
         let dot = usize::from(matches!(
             self.token(ahead + 1),
@@ -94,7 +94,7 @@ impl<'t> Reader<'t> {
                     _ => Some(()),
                 };
             }
-            // The monotonic clock that Go appends.
+            // The monotonic clock reading that Go appends.
             "m" if self.glued_sign(1) == Some('=') => {
                 return self.take(self.tokens.len() - self.at);
             }
@@ -142,14 +142,14 @@ impl<'t> Reader<'t> {
                 if zone == Zone::UTC && self.offset_follows() {
                     return self.offset();
                 }
-                // "+0200 CEST" says it twice.
+                // "+0200 CEST" states the zone twice.
                 self.parts.zone = self.parts.zone.or(Some(zone));
             }
         }
         Some(())
     }
 
-    /// `Europe/Berlin`, `America/Argentina/Buenos_Aires`, `Etc/GMT+2`.
+    /// Parses `Europe/Berlin`, `America/Argentina/Buenos_Aires`, `Etc/GMT+2`.
     fn place(&mut self) -> Option<()> {
         let glued = self.tokens.get(self.at + 1..)?.iter().take_while(|token| {
             token.glued
@@ -181,7 +181,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Whether what comes next is `+02:00`, `-0800`, `+3`, and no dash before something else.
+    /// Returns whether an offset follows: `+02:00`, `-0800`, `+3`, as opposed to a dash.
     fn offset_follows(&self) -> bool {
         let Some(Token { class: Class::Sign('+' | '-'), glued, .. }) = self.token(0) else {
             return false;
@@ -212,8 +212,8 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
-    /// Something in brackets: a zone or a day of the week; else a name for the zone, in whatever
-    /// language, which may be passed over where its offset is known.
+    /// Parses brackets: a zone or a weekday; otherwise a zone name in any language, which may be
+    /// skipped if the offset is known.
     fn bracket(&mut self, close: char) -> Option<()> {
         let rest = self.tokens.get(self.at + 1..)?;
         let end = rest.iter().position(|token| token.class == Class::Sign(close))?;

@@ -1,9 +1,9 @@
-//! A date as a row of numbers, words and signs.
+//! Splits a date into numbers, words and symbols.
 
 use super::names;
 use crate::support::fold::{is_unspaced, unspaced_word};
 
-/// What a token is made of.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// ASCII digits.
@@ -14,19 +14,19 @@ pub(super) enum Class {
     Sign(char),
 }
 
-/// A piece of a date.
+/// A token of a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token<'t> {
     pub(super) class: Class,
     pub(super) text: &'t str,
-    /// Whether nothing stands between it and the one before.
+    /// Whether it directly follows the previous token.
     pub(super) glued: bool,
 }
 
-/// Longest word of a script that does not put blanks between words, in characters.
+/// Longest word of a script without spaces between words, in characters.
 const LONGEST_RUN: usize = 8;
 
-/// The tokens of a folded text.
+/// Returns the tokens of a folded text.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut out = Vec::new();
     let mut rest = text;
@@ -64,7 +64,7 @@ mod tests {
     use crate::support::fold::fold;
 
     #[test]
-    fn texts_fall_into_numbers_words_and_signs() {
+    fn texts_are_split_into_numbers_words_and_symbols() {
         let text = fold("２０２６年10月24日（土） À 8H28 −05:00 Août");
         let read: Vec<&str> = tokens(&text).iter().map(|token| token.text).collect();
         assert_eq!(

@@ -1,9 +1,9 @@
-//! Dates and times as pages and feeds write them: RFC 3339, RFC 2822 and their abuses, dates for
-//! people in eight languages, unix times.
+//! Parses dates and times as pages and feeds write them: RFC 3339, RFC 2822 and their variants,
+//! prose dates in eight languages, Unix times.
 //!
-//! The usual forms come first and cost next to nothing. Everything else is read token by token
-//! ([`grammar`]) with the words of `words.tsv`. What cannot be read is counted and named
-//! ([`context`]), so that nobody takes the time of observation for the provider's.
+//! Common formats come first and cost almost nothing. Everything else is parsed token by token
+//! ([`grammar`]) with the vocabulary of `words.tsv`. What cannot be read is counted and reported
+//! ([`context`]), so that the time of observation is not mistaken for the provider's.
 
 mod context;
 mod grammar;
@@ -23,7 +23,7 @@ pub(crate) use parts::Parts;
 use statuswatch_model::event::{Time, expressible, parse_time};
 use statuswatch_model::zone::Zone;
 
-/// What programs and people write where there is no time.
+/// Placeholders for a missing time.
 const UNSAID: &[&str] = &[
     "null",
     "nil",
@@ -46,17 +46,17 @@ const UNSAID: &[&str] = &[
     "invalid date",
 ];
 
-/// Reads a time. One without a zone is in that of the page, see [`within`]. Nothing, or a word for
-/// nothing, is `None`; so is what cannot be read, which is counted as well.
+/// Parses a time. Without a zone it is in that of the page, see [`within`]. Returns `None` for an
+/// empty text, a placeholder, or an unreadable text; the latter is also counted.
 pub(crate) fn read(text: &str) -> Option<Time> {
     read_in(None, text)
 }
 
-/// Like [`read`], where a time without a zone is in this one, if there is one.
+/// Like [`read`], with a default zone for a time without one.
 pub(crate) fn read_in(zone: Option<Zone>, text: &str) -> Option<Time> {
     let text = text.trim();
     match parse(zone, text) {
-        // Programs write the beginning of their calendar where there is no time.
+        // Programs write their epoch for a missing time.
         Some(time) if time.year() <= 1970 => None,
         Some(time) => {
             context::clear(time.date_naive());
@@ -71,7 +71,7 @@ pub(crate) fn read_in(zone: Option<Zone>, text: &str) -> Option<Time> {
     }
 }
 
-/// Whether a text says that there is no time.
+/// Returns whether a text means that there is no time.
 fn says_nothing(text: &str) -> bool {
     text.is_empty()
         || UNSAID.iter().any(|word| word.eq_ignore_ascii_case(text))
@@ -85,8 +85,8 @@ fn parse(zone: Option<Zone>, text: &str) -> Option<Time> {
         .or_else(|| Parts::read(text)?.in_zone(zone).instant())
 }
 
-/// `Tue, 03 Mar 2026 21:09:04 GMT` or `+0100`, as nearly every RSS feed has it, without an
-/// allocation. `None`: not spelt so.
+/// Parses `Tue, 03 Mar 2026 21:09:04 GMT` or `+0100`, the format of most RSS feeds, without
+/// allocating. Returns `None` for any other format.
 fn rfc_2822(text: &str) -> Option<Time> {
     let bytes = text.as_bytes();
     let rest = match bytes {
@@ -166,11 +166,11 @@ const fn two(tens: u8, ones: u8) -> u32 {
     (tens.wrapping_sub(b'0') as u32) * 10 + ones.wrapping_sub(b'0') as u32
 }
 
-/// Time since 1970 in seconds, which have had ten digits since 2001, or in thousandths, millionths
-/// or billionths of them; also as `@1772572144` and `/Date(1772572144250+0100)/`.
+/// Parses a Unix time in seconds, which have had ten digits since 2001, or in milli-, micro- or
+/// nanoseconds; also as `@1772572144` and `/Date(1772572144250+0100)/`.
 fn unix(text: &str) -> Option<Time> {
     let text = match text.strip_prefix("/Date(").and_then(|text| text.strip_suffix(")/")) {
-        // The offset says where the server stands, not another instant.
+        // The offset is that of the server and does not change the instant.
         Some(inner) => inner
             .get(1..)
             .and_then(|rest| rest.find(['+', '-']))

@@ -1,4 +1,4 @@
-//! The words of dates: `words.tsv` as a table in memory.
+//! The vocabulary of dates: `words.tsv` as an in-memory table.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -7,19 +7,19 @@ use statuswatch_model::zone::Zone;
 
 const DATA: &str = include_str!("words.tsv");
 
-/// Words in the longest name of the table.
+/// Longest name in the table, in words.
 pub(super) const LONGEST: usize = 4;
 
-/// What a word of a date means.
+/// The meaning of a word in a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// A month, 1 to 12.
     Month(u32),
-    /// A day of the week, which is never believed: feeds get it wrong.
+    /// A weekday, which is ignored: feeds get it wrong.
     Weekday,
-    /// Before noon (`false`) or after.
+    /// AM (`false`) or PM.
     Half(bool),
-    /// Nothing.
+    /// No meaning.
     Filler,
     /// A time zone.
     Zone(Zone),
@@ -34,7 +34,7 @@ static WORDS: LazyLock<HashMap<&'static str, Meaning>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What a word, or several with blanks between them, means in a date.
+/// Returns the meaning of a word, or of several separated by spaces, in a date.
 pub(super) fn lookup(word: &str) -> Option<Meaning> {
     WORDS.get(word).copied()
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_means_something_and_no_word_two_things() {
+    fn every_row_has_a_meaning_and_no_word_has_two() {
         let mut seen = HashSet::new();
         for line in DATA.lines().filter(|line| !line.starts_with('#')) {
             let columns: Vec<&str> = line.split('\t').collect();

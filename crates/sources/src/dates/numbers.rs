@@ -1,4 +1,4 @@
-//! Dates and times that begin with a number.
+//! Parses the parts of dates that start with a number.
 
 use chrono::{Datelike as _, NaiveDate, Weekday};
 
@@ -37,7 +37,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A number with its unit behind it: `10月`, `8h28`, `8 PM`. Says whether it was one.
+    /// Parses a number followed by its unit: `10月`, `8h28`, `8 PM`. Returns whether it was one.
     fn unit(&mut self, digits: &str, unit: &str) -> Option<bool> {
         let value = number(digits)?;
         match unit {
@@ -74,7 +74,7 @@ impl<'t> Reader<'t> {
         Some(true)
     }
 
-    /// `21:09`, `21:09:04.123`.
+    /// Parses `21:09`, `21:09:04.123`.
     fn clock(&mut self, hour: &str) -> Option<()> {
         self.parts.hour = Some(short(hour)?);
         self.parts.minute = short(self.glued_number(2)?)?;
@@ -95,8 +95,8 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
-    /// Numbers and names joined by one sign: `2026-03-03`, `24.10.2026`, `24/Oct/2026`, `8.28`.
-    /// Says whether it was such a date.
+    /// Parses numbers and names joined by one symbol: `2026-03-03`, `24.10.2026`, `24/Oct/2026`,
+    /// `8.28`. Returns whether it was such a date.
     fn joined(&mut self, first: &str, sign: char) -> Option<bool> {
         let second = self.token(2)?;
         let third = (self.glued_sign(3) == Some(sign)).then(|| self.glued_number(4)).flatten();
@@ -142,7 +142,7 @@ impl<'t> Reader<'t> {
                 }
                 self.take(5)?;
             }
-            // `8.28` is a time where the day is known, as in "24. Oktober 2026, 8.28 Uhr".
+            // `8.28` is a time if the day is known, as in "24. Oktober 2026, 8.28 Uhr".
             (1 | 2, 2, None) if sign == '.' && self.parts.day.is_some() => {
                 self.parts.hour = Some(short(first)?);
                 self.parts.minute = short(second.text)?;
@@ -153,7 +153,7 @@ impl<'t> Reader<'t> {
         Some(true)
     }
 
-    /// `2026-W43-6` behind its year.
+    /// Parses `2026-W43-6` after its year.
     fn week(&mut self, year: &str) -> Option<()> {
         let digits = self.glued_number(2)?;
         let (week, day) = digits.split_at_checked(2)?;
@@ -172,7 +172,7 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
-    /// `20260303`, also with the time behind it.
+    /// Parses `20260303`, also followed by the time.
     fn compact_date(&mut self, digits: &str) -> Option<()> {
         let (date, time) = digits.split_at_checked(8)?;
         let (year, day) = date.split_at_checked(4)?;
@@ -182,7 +182,7 @@ impl<'t> Reader<'t> {
         if time.is_empty() { Some(()) } else { self.digits_of_clock(time) }
     }
 
-    /// `2109`, `210904`, `21`.
+    /// Parses `2109`, `210904`, `21`.
     pub(super) fn compact_clock(&mut self, digits: &str) -> Option<()> {
         self.digits_of_clock(digits)?;
         self.take(1)
@@ -199,8 +199,8 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
-    /// One or two digits alone: a day, else the year, else an hour in a language that has its half
-    /// of the day before it.
+    /// Parses one or two digits: a day, else the year, else an hour in a language that puts AM or
+    /// PM first.
     fn short(&mut self, digits: &str) -> Option<()> {
         let value = number(digits)?;
         if self.parts.day.is_none() && self.parts.either.is_none() {
@@ -230,12 +230,12 @@ fn number(digits: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// A number of one or two digits.
+/// Returns a number of one or two digits.
 fn short(digits: &str) -> Option<u32> {
     (digits.len() <= 2).then(|| number(digits)).flatten()
 }
 
-/// A year of four digits, or of two: RFC 2822 has those below 50 in this century.
+/// Returns a year of four digits, or of two: in RFC 2822, those below 50 are in this century.
 fn year(digits: &str) -> Option<i32> {
     let year = number(digits)? as i32;
     match digits.len() {

@@ -1,11 +1,11 @@
-//! Which of two numbers is the day: `10/11/2026` says it only beside other dates.
+//! Decides which of two numbers is the day: `10/11/2026` is ambiguous without other dates.
 
 use chrono::NaiveDate;
 
-/// Dates that are kept as evidence, of each kind.
+/// Number of dates kept as evidence, of each kind.
 pub(super) const KEPT: usize = 64;
 
-/// How a document writes a date of numbers.
+/// The order of day and month in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     /// 24/10/2026
@@ -14,20 +14,20 @@ pub(super) enum Order {
     MonthFirst,
 }
 
-/// What the dates of a document say about the order of its numbers.
+/// What the dates of a document imply about that order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Evidence {
-    /// Dates that can only be read with the day first.
+    /// Number of dates that are only valid with the day first.
     pub(super) day_first: usize,
-    /// Dates that can only be read with the month first.
+    /// Number of dates that are only valid with the month first.
     pub(super) month_first: usize,
-    /// Dates that can be read both ways, with the day first and with the month first.
+    /// Dates valid in both orders: with the day first and with the month first.
     pub(super) either: Vec<(NaiveDate, NaiveDate)>,
-    /// Dates of which there is no doubt.
+    /// Unambiguous dates.
     pub(super) clear: Vec<NaiveDate>,
 }
 
-/// The order that the evidence speaks for; `None` where it speaks for neither.
+/// Returns the order that the evidence supports; `None` if inconclusive.
 pub(super) fn decide(evidence: &Evidence) -> Option<Order> {
     match (evidence.day_first, evidence.month_first) {
         (0, 0) => by_distance(evidence).or_else(|| by_sequence(&evidence.either)),
@@ -37,7 +37,7 @@ pub(super) fn decide(evidence: &Evidence) -> Option<Order> {
     }
 }
 
-/// What is clear lies near to what is not: nearer by half in one order.
+/// Compares the distances to unambiguous dates: one order must be at most half as far as the other.
 fn by_distance(evidence: &Evidence) -> Option<Order> {
     if evidence.clear.is_empty() {
         return None;
@@ -56,7 +56,7 @@ fn by_distance(evidence: &Evidence) -> Option<Order> {
     }
 }
 
-/// Documents list by time: three different dates or more are in a row in one order alone.
+/// Uses the order of the list: three or more distinct dates are monotonic in one order only.
 fn by_sequence(either: &[(NaiveDate, NaiveDate)]) -> Option<Order> {
     let mut different = either.to_vec();
     different.dedup();

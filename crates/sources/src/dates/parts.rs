@@ -1,4 +1,4 @@
-//! What a date says, part by part; what it leaves out is not guessed here.
+//! The parts of a date; missing ones are not guessed here.
 
 use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta};
 
@@ -18,15 +18,15 @@ pub(crate) struct Parts {
     pub(super) nanos: u32,
     /// The zone, where one is written.
     pub(super) zone: Option<Zone>,
-    /// Of a clock with twelve hours: whether it is after noon.
+    /// For a twelve-hour clock: whether it is PM.
     pub(super) pm: Option<bool>,
-    /// Two numbers of which one is the day and the other the month.
+    /// Two numbers, one of which is the day and the other the month.
     pub(super) either: Option<(u32, u32)>,
 }
 
 impl Parts {
-    /// Takes a date apart; `None` where a word is no part of a date. Day and month that cannot be
-    /// told apart stay unset until the other dates of the document decide.
+    /// Parses a date; returns `None` where a word is not part of a date. Ambiguous day and month
+    /// stay unset until the other dates of the document decide.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let mut parts = grammar::read(text)?;
         if let Some((first, second)) = parts.either {
@@ -37,17 +37,17 @@ impl Parts {
         Some(parts)
     }
 
-    /// In this zone, where none is written.
+    /// Sets the zone if none is written.
     pub(super) fn in_zone(self, zone: Option<Zone>) -> Self {
         Self { zone: self.zone.or(zone), ..self }
     }
 
-    /// The instant, if all of it is written.
+    /// Returns the instant, if all parts are present.
     pub(super) fn instant(self) -> Option<Time> {
         self.in_year(self.year?)
     }
 
-    /// The instant, if it is one in this year.
+    /// Returns the instant in this year, if it is valid.
     pub(crate) fn in_year(self, year: i32) -> Option<Time> {
         if !(1970..=9999).contains(&year) {
             return None;
@@ -57,8 +57,7 @@ impl Parts {
         expressible(self.zone.unwrap_or_else(context::zone).instant(local)?)
     }
 
-    /// The instant, in the year that is written or else in the one that brings it nearest to
-    /// `near`.
+    /// Returns the instant, in the written year or else in the one closest to `near`.
     pub(crate) fn near(self, near: Time) -> Option<Time> {
         if let Some(year) = self.year {
             return self.in_year(year);
@@ -67,7 +66,7 @@ impl Parts {
         candidates.min_by_key(|time| (*time - near).abs())
     }
 
-    /// The instant, in the year that is written or else in the last one in which it is not after
+    /// Returns the instant, in the written year or else in the last one in which it is not after
     /// `latest`.
     pub(crate) fn before(self, latest: Time) -> Option<Time> {
         if let Some(year) = self.year {
@@ -78,19 +77,19 @@ impl Parts {
         candidates.into_iter().find(|time| *time <= latest)
     }
 
-    /// Takes the zone of `other` where none is written here.
+    /// Inherits the zone of `other` if none is written.
     pub(crate) fn inherit_zone(&mut self, other: Self) {
         self.zone = self.zone.or(other.zone);
     }
 
-    /// Takes year, month and day of `other` where they are not written here.
+    /// Inherits year, month and day of `other` if they are not written.
     pub(crate) fn inherit_date(&mut self, other: Self) {
         self.year = self.year.or(other.year);
         self.month = self.month.or(other.month);
         self.day = self.day.or(other.day);
     }
 
-    /// The time of day; 24:00 is the end of it.
+    /// Returns the time of day; 24:00 is the end of it.
     fn since_midnight(self) -> Option<TimeDelta> {
         let hour = match (self.hour.unwrap_or(0), self.pm) {
             (12, Some(false)) => 0,
@@ -101,7 +100,7 @@ impl Parts {
         if (hour > 23 && !whole_day) || self.minute > 59 || self.second > 60 {
             return None;
         }
-        // A leap second is told as the one before it: readers of events know sixty.
+        // A leap second becomes the second before it: consumers of events expect sixty.
         let seconds = hour * 3600 + self.minute * 60 + self.second.min(59);
         TimeDelta::new(i64::from(seconds), self.nanos)
     }

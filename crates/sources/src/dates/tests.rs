@@ -7,7 +7,7 @@ fn shown(text: &str) -> String {
     parse(None, text).map(format_time).unwrap_or_default()
 }
 
-/// What programs write: by standard, by language, by habit.
+/// Formats of programs: by standard, by language, by convention.
 #[test]
 fn what_programs_write_is_read() {
     for (text, time) in [
@@ -43,7 +43,7 @@ fn what_programs_write_is_read() {
         ("2026-10-24 08:28:00 Europe/Berlin", "2026-10-24T06:28:00Z"),
         ("2026-10-24 08:28 America/Port-au-Prince", "2026-10-24T12:28:00Z"),
         ("2026-10-24T08:28:00 (UTC)", "2026-10-24T08:28:00Z"),
-        // RFC 822 to 2822, and what feeds make of them.
+        // RFC 822 to 2822, and the variants in feeds.
         ("Sat, 24 Oct 2026 08:28:00 GMT", "2026-10-24T08:28:00Z"),
         ("Sat, 24 Oct 2026 08:28:00 +0200", "2026-10-24T06:28:00Z"),
         ("24 Oct 2026 08:28:00 Z", "2026-10-24T08:28:00Z"),
@@ -64,7 +64,7 @@ fn what_programs_write_is_read() {
         ("Sat, 31 Dec 2016 23:59:60 GMT", "2016-12-31T23:59:59Z"),
         ("Saturday, 24-Oct-26 08:28:00 GMT", "2026-10-24T08:28:00Z"),
         ("Sat, 24-Oct-2026 08:28:00 GMT", "2026-10-24T08:28:00Z"),
-        // The clocks of languages and tools.
+        // The default formats of languages and tools.
         ("Sat Oct 24 08:28:00 2026", "2026-10-24T08:28:00Z"),
         ("Sat Oct  4 08:28:00 UTC 2025", "2025-10-04T08:28:00Z"),
         ("Sat Oct 24 08:28:00 CEST 2026", "2026-10-24T06:28:00Z"),
@@ -102,7 +102,7 @@ fn what_programs_write_is_read() {
     }
 }
 
-/// What people write, in the languages that status pages are written in.
+/// Formats of people, in the languages of status pages.
 #[test]
 fn what_people_write_is_read() {
     for (text, time) in [
@@ -216,7 +216,7 @@ fn local_times_are_in_the_zone_that_is_stated_or_configured() {
 }
 
 #[test]
-fn the_other_dates_of_a_document_tell_day_and_month_apart() {
+fn other_dates_of_a_document_resolve_day_and_month() {
     let all = |texts: &[&str]| {
         let (times, unread) = within(Zone::UTC, || {
             texts.iter().map(|text| read(text).map(format_time)).collect::<Vec<_>>()
@@ -227,18 +227,18 @@ fn the_other_dates_of_a_document_tell_day_and_month_apart() {
             .collect();
         (times.join(" "), unread.count)
     };
-    // One date that has only one reading, wherever it stands.
+    // One unambiguous date, wherever it is.
     assert_eq!(all(&["10/11/2026", "24/10/2026"]), ("2026-11-10 2026-10-24".into(), 0));
     assert_eq!(all(&["10/11/2026", "10/24/2026"]), ("2026-10-11 2026-10-24".into(), 0));
-    // Dates of which there is no doubt, nearby.
+    // Unambiguous dates nearby.
     let feed = "Wed, 11 Nov 2026 10:00:00 GMT";
     assert_eq!(all(&["10/11/2026", feed]), ("2026-11-10 2026-11-11".into(), 0));
     let feed = "Sun, 11 Oct 2026 10:00:00 GMT";
     assert_eq!(all(&["10/11/2026", feed]), ("2026-10-11 2026-10-11".into(), 0));
-    // The order of the list: in one reading alone they go back in time.
+    // The order of the list: in only one order they are descending.
     let list = ["02/12/2026", "10/11/2026", "09/11/2026"];
     assert_eq!(all(&list), ("2026-12-02 2026-11-10 2026-11-09".into(), 0));
-    // Nothing says which, or both are said: not read, and counted.
+    // Inconclusive or contradictory: not read, and counted.
     assert_eq!(all(&["10/11/2026"]), (String::new(), 1));
     assert_eq!(
         all(&["10/11/2026", "24/10/2026", "10/24/2026"]),
@@ -318,7 +318,7 @@ proptest! {
         let _ = within(Zone::named("America/New_York").unwrap(), || read(&text));
     }
 
-    /// The quick way and the slow one agree.
+    /// The fast path and the grammar agree.
     #[test]
     fn rfc_2822_is_read_alike(seconds in 0_i64..4_000_000_000, hours in -14_i32..=14) {
         let zone = chrono::FixedOffset::east_opt(hours * 3600).unwrap();

@@ -1,4 +1,4 @@
-//! What an address and its HTML give away.
+//! Hints from an address and its HTML.
 
 use url::Url;
 
@@ -6,9 +6,9 @@ use super::Found;
 use crate::support::html_title;
 use statuswatch_model::document::Document;
 
-/// HTML is looked at up to here; what matters stands in its head.
+/// How much HTML is examined, in bytes; the relevant parts are in its head.
 const MAX_HTML: usize = 256 * 1024;
-/// Feeds of one page that are tried.
+/// Maximum number of feeds of one page that are tried.
 pub(super) const MAX_FEEDS: usize = 4;
 
 /// Hosts that belong to a platform.
@@ -53,8 +53,8 @@ const HOSTS: &[(&str, &str)] = &[
     ("status.slack.com", "slack"),
 ];
 
-/// What the HTML of a platform's pages holds and that of others does not.
-const MARKS: &[(&str, &str)] = &[
+/// HTML signatures of platforms.
+const SIGNATURES: &[(&str, &str)] = &[
     ("dka575ofm4ao0.cloudfront.net", "statuspage"),
     ("statuspage-production", "statuspage"),
     ("powered by statuspage", "statuspage"),
@@ -79,52 +79,53 @@ const MARKS: &[(&str, &str)] = &[
     ("gatus", "gatus"),
 ];
 
-/// Why this HTML page is no use, where it is one of the known dead ends.
+/// Returns why this HTML page is a known dead end, if it is one.
 pub(super) fn refusal(asked: &Url, document: &Document) -> Option<String> {
     let title = html_title(&document.text())?;
     if title.ends_with("- Page Inactive") {
-        return Some(format!("the page was switched off by its owner (\"{title}\")"));
+        return Some(format!("the owner has deactivated the page (\"{title}\")"));
     }
     let its_own = asked
         .host_str()
         .is_some_and(|host| host == "atlassian.com" || host.ends_with(".atlassian.com"));
     if title == "Statuspage | Atlassian" && !its_own {
         return Some(
-            "nobody has claimed this Statuspage address: it shows Statuspage's advertisement"
+            "this Statuspage address is unclaimed: it shows Statuspage's own advertisement"
                 .to_owned(),
         );
     }
     None
 }
 
-/// The sources that hosts or HTML hint at.
+/// Returns the sources that hosts or HTML hint at.
 pub(super) fn hinted(pages: &[Url], html: &str) -> Vec<&'static str> {
     let lower = head(html).to_ascii_lowercase();
     let hosts = pages.iter().filter_map(Url::host_str);
     let by_host = hosts
         .flat_map(|host| HOSTS.iter().filter(move |(end, _)| host.ends_with(end)))
         .map(|(_, name)| *name);
-    let by_mark = MARKS.iter().filter(|(mark, _)| lower.contains(mark)).map(|(_, name)| *name);
-    by_host.chain(by_mark).collect()
+    let by_signature =
+        SIGNATURES.iter().filter(|(signature, _)| lower.contains(signature)).map(|(_, name)| *name);
+    by_host.chain(by_signature).collect()
 }
 
-/// Whether a feed found at `found` belongs to a status page: by its address, its title or that of
-/// the page that led to it.
+/// Returns whether a feed found at `found` belongs to a status page, judging by its address, its
+/// title or the title of the page that links to it.
 pub(super) fn is_about_status(found: &Found, html: Option<&Document>) -> bool {
-    speaks_of_status(found.url.as_str())
-        || found.page_name.as_deref().is_some_and(speaks_of_status)
+    mentions_status(found.url.as_str())
+        || found.page_name.as_deref().is_some_and(mentions_status)
         || html
             .and_then(|document| html_title(&document.text()))
-            .is_some_and(|title| speaks_of_status(&title))
+            .is_some_and(|title| mentions_status(&title))
 }
 
-/// The feeds a page names by `<link rel="alternate">`, as far as they look like those of a status
-/// page: a home page names the feed of a blog just so.
+/// Returns the feeds a page links to with `<link rel="alternate">` that look like those of a status
+/// page: a home page links to its blog's feed the same way.
 pub(super) fn feeds(page: &Url, html: &str) -> Vec<Url> {
     let head = head(html);
     let lower = head.to_ascii_lowercase();
-    let about_status = speaks_of_status(page.as_str())
-        || html_title(head).is_some_and(|title| speaks_of_status(&title));
+    let about_status = mentions_status(page.as_str())
+        || html_title(head).is_some_and(|title| mentions_status(&title));
     let mut feeds = Vec::new();
     let mut at = 0;
     while let Some(start) =
@@ -139,7 +140,7 @@ pub(super) fn feeds(page: &Url, html: &str) -> Vec<Url> {
         let Some(tag) = head.get(start..end) else {
             break;
         };
-        if !is_feed_link(tag) || !(about_status || speaks_of_status(tag)) {
+        if !is_feed_link(tag) || !(about_status || mentions_status(tag)) {
             continue;
         }
         let Some(url) = attribute(tag, "href").and_then(|href| page.join(&href).ok()) else {
@@ -168,13 +169,13 @@ fn is_feed_link(tag: &str) -> bool {
         })
 }
 
-/// Whether a text is about the state of a service.
-fn speaks_of_status(text: &str) -> bool {
+/// Returns whether a text is about the status of a service.
+fn mentions_status(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     ["status", "incident", "outage", "uptime", "health"].iter().any(|word| lower.contains(word))
 }
 
-/// An attribute's value, quoted or not, entities decoded.
+/// Returns an attribute's value, quoted or not, with entities decoded.
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let lower = tag.to_ascii_lowercase();
     let mut at = 0;
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_page_is_no_harm() {
+    fn a_malformed_page_yields_no_feeds() {
         for html in [
             "<link",
             "<link rel",
@@ -257,13 +258,13 @@ mod tests {
 
     #[test]
     fn hints_name_sources_that_exist() {
-        for (mark, name) in HOSTS.iter().chain(MARKS) {
-            assert!(crate::by_name(name).is_some(), "{mark} hints at {name}");
+        for (signature, name) in HOSTS.iter().chain(SIGNATURES) {
+            assert!(crate::by_name(name).is_some(), "{signature} hints at {name}");
         }
     }
 
     #[test]
-    fn hosts_and_marks_hint_at_sources() {
+    fn hosts_and_signatures_hint_at_sources() {
         let page = [Url::parse("https://acme.statuspage.io/").unwrap()];
         assert_eq!(hinted(&page, "<a>Powered by incident.io</a>"), ["statuspage", "incidentio"]);
     }

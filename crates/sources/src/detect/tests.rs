@@ -1,4 +1,4 @@
-//! Recognition against a made-up web.
+//! Detection against a simulated web.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -67,7 +67,7 @@ async fn a_page_is_recognised_below_its_path_and_below_its_root() {
 #[tokio::test]
 async fn the_newer_platforms_are_recognised_from_a_bare_address() {
     let fixture = |path: &str| {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
         std::fs::read_to_string(root.join(path)).unwrap()
     };
     let shell = "<!doctype html><html><title>Acme | Datadog</title><div id=\"root\"></div></html>";
@@ -123,7 +123,7 @@ async fn a_host_that_answers_everything_is_no_status_page() {
     assert_eq!(
         error.to_string(),
         format!(
-            "no status page was recognised at https://acme.example/: an HTML page, \"Acme shop\"; \
+            "no status page was detected at https://acme.example/: an HTML page, \"Acme shop\"; \
              nor at {places} other places there; name its feed or API document as url"
         )
     );
@@ -146,7 +146,7 @@ fn every_place_is_within_the_requests_allowed() {
 }
 
 #[tokio::test]
-async fn marks_alone_do_not_count() {
+async fn a_signature_alone_does_not_count() {
     let broken = SUMMARY.replace("\"incidents\": []", "\"incidents\": [{}]");
     let web = Web::default().page("https://acme.example/api/v2/summary.json", &broken);
     let error = web.detect("https://acme.example/").await.unwrap_err().to_string();
@@ -179,21 +179,21 @@ async fn a_guess_that_leads_to_another_site_does_not_count_and_a_page_that_moved
 }
 
 #[tokio::test]
-async fn dead_ends_are_told_at_once() {
+async fn dead_ends_are_reported_immediately() {
     let inactive = "<html><title>Acme Status - Page Inactive</title>";
     let web = Web { catch_all: Some(inactive), ..Web::default() };
     let error = web.detect("https://acme.statuspage.io/").await.unwrap_err();
-    assert!(error.reason.as_deref().unwrap().contains("switched off"), "{error}");
+    assert!(error.reason.as_deref().unwrap().contains("deactivated"), "{error}");
     assert_eq!(web.asked.borrow().len(), 1);
 
     let web =
         Web { catch_all: Some("<html><title>Statuspage | Atlassian</title>"), ..Web::default() };
     let error = web.detect("https://acme.statuspage.io/").await.unwrap_err();
-    assert!(error.to_string().contains("nobody has claimed"), "{error}");
+    assert!(error.to_string().contains("is unclaimed"), "{error}");
 }
 
 #[tokio::test]
-async fn what_failed_is_told_in_one_clean_line_each() {
+async fn each_failure_is_reported_on_one_line() {
     let web = Web { catch_all: Some("<html><title>a\u{1b}[31m\nb</title>"), ..Web::default() };
     let error = web.detect("https://acme.example/").await.unwrap_err();
     assert!(error.tried.iter().all(|(_, answer)| !answer.contains(['\n', '\u{1b}'])), "{error}");
@@ -216,7 +216,7 @@ async fn the_feed_a_status_page_names_is_found_and_that_of_a_blog_is_not() {
         .page("https://acme.example/", SHOP)
         .page("https://acme.example/feed", FEED_BODY);
     let error = web.detect("https://acme.example/").await.unwrap_err().to_string();
-    assert!(error.contains("https://acme.example/feed: a feed, but nothing says"), "{error}");
+    assert!(error.contains("https://acme.example/feed: a feed, but nothing indicates"), "{error}");
     assert_eq!(
         web.detect("https://acme.example/feed").await.unwrap().source,
         "feed",

@@ -1,9 +1,9 @@
-//! Character data that every XML parser takes, out of what providers write.
+//! Escapes the character data of providers so that every XML parser accepts it.
 
 use statuswatch_model::text::decode_entities;
 
-/// Appends character data in which every `&` begins a reference XML knows: bare ones are escaped,
-/// those of HTML decoded, those to characters XML forbids replaced.
+/// Appends character data in which every `&` starts a reference XML knows: bare ones are escaped,
+/// HTML references are decoded, and references to characters XML forbids are replaced.
 pub(super) fn escape(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some(at) = rest.find(['&', '"', '<']) {
@@ -37,7 +37,7 @@ pub(super) fn escape(text: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// Appends the reference `&name;` in a form every XML parser takes.
+/// Appends the reference `&name;` in a form every XML parser accepts.
 fn reference(name: &str, out: &mut String) {
     if matches!(name, "amp" | "lt" | "gt" | "quot" | "apos") {
         out.push('&');

@@ -1,4 +1,4 @@
-//! The forms of `status_words.tsv` as a table in memory.
+//! The forms of `status_words.tsv` as an in-memory table.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -7,21 +7,21 @@ use statuswatch_model::event::{Kind, Status};
 
 const DATA: &str = include_str!("status_words.tsv");
 
-/// Longest form of a script without blanks between words, in characters.
+/// Longest form of a script without spaces between words, in characters.
 pub(super) const LONGEST_RUN: usize = 16;
 
 /// What a form means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Where an incident stands, and where the form counts beside being a label.
+    /// An incident status, and where the form counts besides being a label.
     Status { status: Status, start: bool, end: bool, phrase: bool },
-    /// Nothing beside a label, but perhaps which kind it is of.
+    /// Neutral next to a label, but possibly specific to one kind.
     Filler(Option<Kind>),
-    /// Takes back an end.
+    /// Negates an end.
     Guard(Reach),
 }
 
-/// Where a guard stands to the phrase it takes back.
+/// The position of a guard relative to the phrase it negates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// The word before.
@@ -34,14 +34,14 @@ pub(super) enum Reach {
     Title,
 }
 
-/// A form: its words, and what they mean.
+/// A form: its words and its meaning.
 #[derive(Debug, Clone)]
 pub(super) struct Form {
     pub(super) words: Vec<&'static str>,
     pub(super) meaning: Meaning,
 }
 
-/// The forms by their first word, longest first.
+/// The forms by first word, longest first.
 static FORMS: LazyLock<HashMap<&'static str, Vec<Form>>> = LazyLock::new(|| {
     let mut forms: HashMap<&'static str, Vec<Form>> = HashMap::new();
     for form in rows().filter_map(|columns| read(&columns)) {
@@ -55,7 +55,7 @@ static FORMS: LazyLock<HashMap<&'static str, Vec<Form>>> = LazyLock::new(|| {
     forms
 });
 
-/// The longest form at the start of `words`, given one by one.
+/// Returns the longest form at the start of `words`.
 pub(super) fn at<'t>(words: &(impl Iterator<Item = &'t str> + Clone)) -> Option<&'static Form> {
     let list = FORMS.get(words.clone().next()?)?;
     list.iter().find(|form| {
@@ -64,7 +64,7 @@ pub(super) fn at<'t>(words: &(impl Iterator<Item = &'t str> + Clone)) -> Option<
     })
 }
 
-/// Whether a form of one word is spelt so.
+/// Returns whether `word` is a form of one word.
 pub(super) fn is_word(word: &str) -> bool {
     FORMS.get(word).is_some_and(|list| list.iter().any(|form| form.words.len() == 1))
 }

@@ -1,5 +1,5 @@
-//! Entries that grow: Statuspage and those who write like it keep one entry for an incident and all
-//! its updates within.
+//! Growing entries: Statuspage and feeds modeled on it keep one entry per incident, with all
+//! updates in it.
 //!
 //! ```text
 //! <p><small>Mar <var data-var='date'> 3</var>, <var data-var='time'>21:09</var> UTC</small><br>
@@ -15,23 +15,23 @@ use statuswatch_model::event::{Status, Time};
 use statuswatch_model::snapshot::{Update, UpdateId};
 use statuswatch_model::text::{html_to_text, one_line};
 
-/// How much later than the update above it an older one may claim to be: times can be set by hand.
+/// How much later than the update above it an older one may be dated: times can be set by hand.
 const DISORDER: TimeDelta = TimeDelta::days(11);
 
-/// One update as the entry shows it.
+/// One update as it is in the entry.
 struct Block<'a> {
     written: Parts,
     label: String,
     body: &'a str,
 }
 
-/// The updates within an entry, oldest first; empty where it is not written like that.
+/// Returns the updates in an entry, oldest first; empty where the entry has another form.
 pub(crate) fn updates(item: &Item) -> Vec<Update> {
     let mut blocks = blocks(&item.body);
     let times = times(&blocks, item.published.or(item.updated));
     let mut dated: Vec<(Option<Time>, Block<'_>)> =
         times.into_iter().zip(blocks.drain(..)).collect();
-    // Newest first is the rule; whoever writes the other way round is read so.
+    // Newest first is the rule, but the reverse order is detected, too.
     let steps =
         dated.iter().zip(dated.iter().skip(1)).filter(|((above, _), (below, _))| above != below);
     let (up, down): (Vec<_>, Vec<_>) = steps.partition(|((above, _), (below, _))| above < below);
@@ -42,12 +42,13 @@ pub(crate) fn updates(item: &Item) -> Vec<Update> {
     let mut former = Status::Update;
     let mut places: std::collections::HashMap<Time, u32> = std::collections::HashMap::new();
     for (time, block) in dated {
-        // "Update" names no status: the former one still holds, whichever that is.
+        // "Update" states no status: the previous one still holds, whichever it is.
         let stated = titles::label(&block.label);
         let status = stated.unwrap_or(former);
         former = status;
         let id = time.map_or(UpdateId::Content, |time| {
-            // Counted from the oldest, so that a newer one in the same minute moves nobody.
+            // Counted from the oldest, so that a newer update in the same minute does not change
+            // the identity of the others.
             let place = places.entry(time).or_insert(0);
             *place += 1;
             UpdateId::Timed(time, *place - 1)
@@ -64,15 +65,15 @@ pub(crate) fn updates(item: &Item) -> Vec<Update> {
     updates
 }
 
-/// Whether a text is written in this way, without taking it apart.
+/// Returns whether an entry has this form, without parsing it.
 pub(super) fn is_growing(item: &Item) -> bool {
     !blocks(&item.body).is_empty()
 }
 
-/// The window that a maintenance announces above its updates.
+/// Returns the window that a maintenance announces above its updates.
 pub(super) fn window(item: &Item) -> (Option<Time>, Option<Time>) {
-    const MARK: &str = "THIS IS A SCHEDULED EVENT";
-    let Some((_, rest)) = item.body.split_once(MARK) else {
+    const MARKER: &str = "THIS IS A SCHEDULED EVENT";
+    let Some((_, rest)) = item.body.split_once(MARKER) else {
         return (None, None);
     };
     let rest = rest.split("</").next().unwrap_or_default();
@@ -83,7 +84,7 @@ pub(super) fn window(item: &Item) -> (Option<Time>, Option<Time>) {
     let (Some(mut from), Some(mut until)) = (Parts::read(from), Parts::read(until)) else {
         return (None, None);
     };
-    // "Mar 3, 21:00 - 23:00 UTC": what one side leaves out stands on the other.
+    // "Mar 3, 21:00 - 23:00 UTC": each side may omit what the other states.
     from.inherit_zone(until);
     until.inherit_date(from);
     let near = item.published.or(item.updated);
@@ -96,8 +97,8 @@ fn text(body: &str) -> String {
     text.trim_start_matches(['-', '–', '—']).trim_start().to_owned()
 }
 
-/// The instants of the blocks in the order of the document: each in the year that its neighbour
-/// above, or for the first one the entry's own date, asks for.
+/// Returns the times of the blocks in document order. Each is in the year that is closest to its
+/// neighbor above; the first, to the entry's own date.
 fn times(blocks: &[Block<'_>], entry: Option<Time>) -> Vec<Option<Time>> {
     let mut above: Option<Time> = None;
     let mut times = Vec::with_capacity(blocks.len());
@@ -113,10 +114,10 @@ fn times(blocks: &[Block<'_>], entry: Option<Time>) -> Vec<Option<Time>> {
     times
 }
 
-/// The blocks in the order of the document.
+/// Returns the blocks in document order.
 fn blocks(html: &str) -> Vec<Block<'_>> {
     let lower = html.to_ascii_lowercase();
-    // Lower-casing ASCII moves no byte, so places in one are places in the other.
+    // ASCII lower-casing preserves byte offsets.
     let heads: Vec<(usize, usize, Parts, String)> =
         memchr::memmem::find_iter(lower.as_bytes(), b"<small>")
             .filter_map(|at| header(html, &lower, at))
@@ -131,8 +132,8 @@ fn blocks(html: &str) -> Vec<Block<'_>> {
         .collect()
 }
 
-/// The header at `at`: where its text begins, its date and its label. `None` if it is small print
-/// of another kind.
+/// Returns the header at `at`: the offset of its text, its date and its label. Returns `None` for
+/// other small print.
 fn header(html: &str, lower: &str, at: usize) -> Option<(usize, usize, Parts, String)> {
     let from = at + "<small>".len();
     let date_end = from + find_within(lower, from, 400, b"</small>")?;
@@ -152,8 +153,8 @@ fn header(html: &str, lower: &str, at: usize) -> Option<(usize, usize, Parts, St
     Some((at, start + label_len + "</strong>".len(), written, label))
 }
 
-/// Where `needle` stands behind `from`, if within `window` bytes: looking on to the end would take
-/// quadratic time.
+/// Returns the offset of `needle` after `from`, if within `window` bytes: searching to the end
+/// would take quadratic time.
 fn find_within(text: &str, from: usize, window: usize, needle: &[u8]) -> Option<usize> {
     let bytes = text.as_bytes().get(from..)?;
     memchr::memmem::find(bytes.get(..window).unwrap_or(bytes), needle)

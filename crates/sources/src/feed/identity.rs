@@ -1,4 +1,4 @@
-//! What an item is recognised by.
+//! The identity of a feed item.
 
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -6,11 +6,11 @@ use url::Url;
 use super::read::Item;
 use statuswatch_model::event::format_time;
 
-/// Longer ids are kept as a hash.
+/// Longest id in bytes; longer ones are replaced by a hash.
 const LONGEST: usize = 512;
 
-/// The native id of an item: its own id, else its link, else a hash of title and date. `None` where
-/// it has none of these.
+/// Returns the native id of an item: its own id, else its link, else a hash of title and date.
+/// Returns `None` where it has none of these.
 pub(super) fn of(item: &Item) -> Option<String> {
     let own = normalized(&item.id);
     if !own.is_empty() {
@@ -26,7 +26,7 @@ pub(super) fn of(item: &Item) -> Option<String> {
     Some(hashed(&format!("{}\n{}", item.title, date.map(format_time).unwrap_or_default())))
 }
 
-/// What stands for a text that cannot be an id itself.
+/// Returns the hash that replaces a text unusable as an id.
 fn hashed(text: &str) -> String {
     let digest = Sha256::digest(text);
     let number =
@@ -34,8 +34,8 @@ fn hashed(text: &str) -> String {
     format!("{number:032x}")
 }
 
-/// An id in the one form that all spellings of it share: no white space, and for addresses https, a
-/// host in lower case, single slashes, none at the end, no tracking parameters.
+/// Returns the canonical form of an id: no white space; for URLs https, host in lower case, single
+/// slashes, no trailing slash, no tracking parameters.
 pub(super) fn normalized(id: &str) -> String {
     let id: String = id.chars().filter(|c| !c.is_whitespace()).collect();
     let id = statuswatch_model::text::safe(&id);
@@ -61,7 +61,7 @@ pub(super) fn normalized(id: &str) -> String {
     text.strip_suffix('/').map(str::to_owned).unwrap_or(text)
 }
 
-/// The code in `…/incidents/<code>`, which the platform's API knows the incident by.
+/// Returns the code in `…/incidents/<code>`, the incident's id in the platform's API.
 pub(super) fn code(link: &str) -> Option<&str> {
     let path = link.split(['?', '#']).next()?.trim_end_matches('/');
     let (before, code) = path.rsplit_once('/')?;

@@ -1,10 +1,9 @@
-//! JSON Feed 1 and 1.1. Read here and not by feed-rs, which refuses the whole feed for one numeric
-//! id.
+//! JSON Feed 1 and 1.1. Parsed here because feed-rs rejects the whole feed for one numeric id.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::marks::{Mark, Marks};
+use super::metadata::{Field, ItemMetadata};
 use super::read::{Feed, Item, TITLE, escape};
 use crate::support::{List, lenient};
 use crate::{Limits, ParseError, dates};
@@ -42,13 +41,13 @@ struct JsonItem {
     tags: Option<Box<RawValue>>,
 }
 
-/// Whether a JSON document calls itself a JSON Feed.
+/// Returns whether a JSON document claims to be a JSON Feed.
 pub(super) fn is_feed(text: &str) -> bool {
     memchr::memmem::find(text.as_bytes(), b"jsonfeed.org/version/").is_some()
         || text.contains("jsonfeed.org\\/version\\/")
 }
 
-/// Reads a JSON Feed.
+/// Parses a JSON Feed.
 pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
     let malformed = |error: &serde_json::Error| ParseError::Malformed {
         format: "JSON",
@@ -58,7 +57,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
     if !is_feed(text) {
         return Err(ParseError::NotThis {
             source_name: "feed",
-            reason: "JSON that is no JSON Feed".to_owned(),
+            reason: "JSON that is not a JSON Feed".to_owned(),
         });
     }
     let feed: JsonFeed = lenient::read(text).map_err(|error| malformed(&error))?;
@@ -77,7 +76,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Feed, ParseError> {
     let mut items = Vec::new();
     let mut lost = 0;
     for raw in feed.items {
-        // One item with a wrong type is told and left out; the others are as good as before.
+        // An item with a wrong type is reported and skipped; the others stay valid.
         match lenient::read::<JsonItem>(raw.get()) {
             Ok(json) => items.push(item(json)),
             Err(_) => lost += 1,
@@ -112,21 +111,21 @@ fn item(json: JsonItem) -> Item {
         body,
         published: json.date_published.as_deref().and_then(dates::read),
         updated: json.date_modified.as_deref().and_then(dates::read),
-        marks: sniff(json.tags.as_deref()),
+        metadata: metadata(json.tags.as_deref()),
     }
 }
 
-/// Tags say what categories do; anything that is no list of texts says nothing.
-fn sniff(tags: Option<&RawValue>) -> Marks {
+/// Tags are equivalent to categories; anything but a list of strings is ignored.
+fn metadata(tags: Option<&RawValue>) -> ItemMetadata {
     let tags: Vec<String> = tags.and_then(|raw| lenient::read(raw.get()).ok()).unwrap_or_default();
-    let mut marks = Marks::default();
+    let mut metadata = ItemMetadata::default();
     for tag in &tags {
-        marks.add(Mark::Label, tag);
+        metadata.add(Field::Label, tag);
     }
-    marks
+    metadata
 }
 
-/// An id as written: numbers keep all their digits; `null`, lists and objects are none.
+/// Returns an id as written: numbers keep all digits; `null`, lists and objects become empty.
 fn id(raw: &str) -> String {
     if raw.starts_with('"') {
         return lenient::read(raw).unwrap_or_default();

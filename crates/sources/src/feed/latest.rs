@@ -1,4 +1,4 @@
-//! Entries that are replaced: incident.io shows the latest update of an incident alone.
+//! Replaced entries: incident.io shows only the latest update of an incident.
 //!
 //! ```text
 //! <b>Status: Monitoring</b><br/><br/>A fix is in place.<br/><br/>
@@ -11,28 +11,28 @@ use statuswatch_model::event::{Component, Status};
 use statuswatch_model::snapshot::component;
 use statuswatch_model::text::{html_to_text, one_line};
 
-/// The longest list of components that is read.
+/// Longest list of components that is read.
 const MAX_COMPONENTS: usize = 1000;
 
-/// What such an entry says.
+/// The content of such an entry.
 pub(super) struct Latest {
     pub(super) status: Status,
     pub(super) text: String,
     pub(super) components: Vec<Component>,
 }
 
-/// Reads an entry; `None` where it is not written like that.
+/// Parses an entry; returns `None` where it has another form.
 pub(super) fn read(item: &Item) -> Option<Latest> {
     let rest = item.body.trim_start().strip_prefix("<b>Status:")?;
     let (label, rest) = rest.split_once("</b>")?;
     let (text, components) = rest.split_once("<b>Affected components</b>").unwrap_or((rest, ""));
-    // Paragraphs are empty lines here, which HTML would fold.
+    // Paragraphs are separated by empty lines here, which HTML would collapse.
     let text = text.replace("\r\n", "\n").replace("\n\n", "<br><br>");
     let status = titles::label(&one_line(&html_to_text(label), 60)).unwrap_or(Status::Update);
     Some(Latest { status, text: html_to_text(&text), components: listed(components) })
 }
 
-/// The components of `<li>Name (State)</li>`.
+/// Returns the components of `<li>Name (State)</li>`.
 fn listed(html: &str) -> Vec<Component> {
     let items = html
         .split("<li>")

@@ -1,10 +1,10 @@
-//! The markup of XML, as far as it must be told apart before a parser may see it.
+//! Scans XML markup before a parser sees it.
 
 use memchr::memmem;
 
 use statuswatch_model::text::one_line;
 
-/// The formats in XML.
+/// The XML feed formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Root {
     /// `<feed>`
@@ -15,7 +15,8 @@ pub(super) enum Root {
     Rdf,
 }
 
-/// The root element of a document, without reading further; the name of another one as the error.
+/// Returns the root element of a document without reading further; the error is the name of another
+/// root.
 pub(super) fn root(text: &str) -> Result<(Root, String), String> {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
@@ -37,12 +38,13 @@ pub(super) fn root(text: &str) -> Result<(Root, String), String> {
     Err("no element at all".to_owned())
 }
 
-/// The name behind a prefix.
+/// Returns a name without its prefix.
 pub(super) fn local(name: &str) -> &str {
     name.rsplit_once(':').map_or(name, |(_, local)| local)
 }
 
-/// What follows a comment, an instruction or a DTD at the start of `from`; `None` if there is none.
+/// Returns what follows a comment, an instruction or a DTD at the start of `from`; `None` if there
+/// is none.
 pub(super) fn prolog(from: &str) -> Result<Option<&str>, &'static str> {
     if let Some(comment) = from.strip_prefix("<!--") {
         let end = memmem::find(comment.as_bytes(), b"-->").ok_or("a comment is not closed")?;
@@ -59,7 +61,8 @@ pub(super) fn prolog(from: &str) -> Result<Option<&str>, &'static str> {
     Ok(None)
 }
 
-/// What follows a `<!DOCTYPE …>`, with or without declarations within. They are never obeyed.
+/// Returns what follows a `<!DOCTYPE …>`, with or without internal declarations, which are never
+/// evaluated.
 fn behind_dtd(from: &str) -> Option<&str> {
     let mut depth = 0_usize;
     let mut quote = None;
@@ -89,7 +92,7 @@ fn behind_dtd(from: &str) -> Option<&str> {
     None
 }
 
-/// The inside of the tag at the start of `from` and what follows it.
+/// Returns the content of the tag at the start of `from` and what follows it.
 pub(super) fn tag(from: &str) -> Option<(&str, &str)> {
     let inner = from.get(1..)?;
     let mut quote = None;

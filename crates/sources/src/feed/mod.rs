@@ -1,9 +1,9 @@
-//! Atom, RSS and JSON Feed: the fallback of all platforms.
+//! Atom, RSS and JSON Feed: the fallback for every platform.
 //!
-//! Three kinds of entries are told apart by how they are written, not by who wrote them: those that
-//! grow ([`growing`]), those that are replaced ([`latest`]), and plain ones, of which each is an
-//! incident with one update. A feed lists the newest incidents down to some limit and says nothing
-//! of components, so it covers little.
+//! Three kinds of entries are distinguished by their form, not by their publisher: growing ones
+//! ([`growing`]), replaced ones ([`latest`]), and plain ones, each of which is an incident with one
+//! update. A feed lists the newest incidents up to some limit and has no components, so its
+//! coverage is low.
 
 mod escape;
 mod forms;
@@ -11,8 +11,9 @@ pub(super) mod growing;
 mod identity;
 mod json;
 mod latest;
-mod marks;
+
 mod markup;
+mod metadata;
 pub(super) mod read;
 mod titles;
 mod vocabulary;
@@ -31,10 +32,10 @@ use statuswatch_model::snapshot::{
 };
 use statuswatch_model::text::{html_to_text, one_line};
 
-/// Entries from which on a Statuspage feed is taken as a window of the newest.
+/// From this many entries on, a Statuspage feed is treated as a window of the newest.
 const WINDOW: usize = 5;
 
-/// Bytes of a text that may be one sentence.
+/// Longest text that may be one sentence, in bytes.
 const SENTENCE: usize = 200;
 
 /// The adapter for feeds.
@@ -91,9 +92,9 @@ impl Source for Feed {
 
     fn detect(&self, document: &Document) -> Option<String> {
         match document.shape() {
-            // Its feed means more than others of its kind.
+            // Its feed carries more meaning than others of its kind.
             Shape::Xml if super::azure::is_one(document) => None,
-            // A feed to look at, and components to anybody who knows.
+            // Looks like a feed, but lists components.
             Shape::Xml if super::site24x7::is_component_feed(document) => None,
             Shape::Xml => {
                 let text = document.text();
@@ -179,7 +180,7 @@ fn snapshot(feed: &Read) -> Snapshot {
     }
 }
 
-/// The incident's id: the code of its page where the platform's API uses the same.
+/// Returns the incident's id: the code of its page where the platform's API uses the same.
 fn identity(item: &Item, growing: bool) -> Option<String> {
     let link = item.link.as_deref().or(Some(item.id.as_str()));
     let code = link.and_then(identity::code).filter(|_| growing || latest::read(item).is_some());
@@ -194,9 +195,10 @@ fn page_name(title: &str) -> String {
     short.trim().to_owned()
 }
 
-/// The incident that `items` (one, or several with one id) tell of, in a document made at `made`.
+/// Returns the incident described by `items` (one, or several with one id) in a document generated
+/// at `made`.
 fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident> {
-    // The newest says how it is called and where it stands.
+    // The newest item determines title and status.
     let newest = items
         .iter()
         .copied()
@@ -214,7 +216,7 @@ fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident>
     let kind = if is_maintenance { Kind::Maintenance } else { Kind::Incident };
     let (scheduled_for, scheduled_until) =
         if is_maintenance { growing::window(newest) } else { (None, None) };
-    let scheduled_until = scheduled_until.or(newest.marks.ended.filter(|_| is_maintenance));
+    let scheduled_until = scheduled_until.or(newest.metadata.ended.filter(|_| is_maintenance));
     let title = if newest.title.is_empty() {
         updates.last().map(|update| one_line(&update.text, read::TITLE)).unwrap_or_default()
     } else {
@@ -239,10 +241,11 @@ fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident>
     })
 }
 
-/// Items that share an id and differ: each is an update, known by its words. So was the first one
-/// when it stood alone: a second one beside it does not make it new.
+/// Converts different items with one id to updates identified by their text. The first item is
+/// identified that way even while it is alone, so a second one does not make it new.
 fn several(items: &[&Item], made: Option<Time>, components: &mut Vec<Component>) -> Vec<Update> {
-    // Newest first is the rule in a document: of two with one time the later one stands above.
+    // Newest first is the rule in a document: of two items with one time, the later one comes
+    // first.
     let mut updates: Vec<Update> = items
         .iter()
         .rev()
@@ -252,7 +255,7 @@ fn several(items: &[&Item], made: Option<Time>, components: &mut Vec<Component>)
     updates
 }
 
-/// An item as the one update it shows.
+/// Converts an item to the one update it shows.
 fn update(item: &Item, made: Option<Time>, components: &mut Vec<Component>) -> Update {
     let (status, text) = if let Some(latest) = latest::read(item) {
         *components = latest.components;
@@ -262,14 +265,14 @@ fn update(item: &Item, made: Option<Time>, components: &mut Vec<Component>) -> U
         let written = titles::status(&item.title)
             .or_else(|| vocabulary::leading(&text))
             .or_else(|| sentence(&text).and_then(titles::status));
-        (item.marks.judge(written, made).unwrap_or(Status::Update), text)
+        (item.metadata.judge(written, made).unwrap_or(Status::Update), text)
     };
     let published_at = date(item);
     Update { id: UpdateId::Latest, status, stated: status, published_at, edited_at: None, text }
 }
 
-/// A text that is one short sentence, which says what a title would: "This incident has been
-/// resolved." Longer ones tell of other things as well.
+/// Returns a text that is one short sentence, which states what a title would: "This incident has
+/// been resolved." Longer texts mention other things as well.
 fn sentence(text: &str) -> Option<&str> {
     let whole = text.trim_end().strip_suffix(['.', '!', '。']).unwrap_or(text);
     let short = text.len() <= SENTENCE && !whole.contains(['\n', '。']) && !whole.contains(". ");

@@ -1,35 +1,35 @@
-//! Documents to items: what Atom, RSS and JSON Feed have in common.
+//! Converts documents to items: what Atom, RSS and JSON Feed have in common.
 //!
-//! The only place that knows feed-rs. It panics on some input, so it runs behind the guard of
-//! [`super::xml`] and within `catch_unwind`.
+//! The only module that uses feed-rs, which panics on some input: it runs behind the checks of
+//! [`super::xml`] and inside `catch_unwind`.
 
 use std::panic::catch_unwind;
 
 use feed_rs::model::{Entry, FeedType, Link, Text};
 use feed_rs::parser;
 
-use super::marks::Marks;
+use super::metadata::ItemMetadata;
 use super::{markup, xml};
 use crate::{Limits, ParseError, dates};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::Time;
 use statuswatch_model::text::{html_to_text, one_line};
 
-/// Characters of a title that are kept.
+/// Longest title that is kept, in characters.
 pub(crate) const TITLE: usize = 300;
 
-/// What a feed says.
+/// The content of a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Feed {
     pub(crate) title: String,
     pub(crate) link: Option<String>,
     pub(crate) generator: String,
-    /// When the feed says it changed: Atom `updated`, RSS `pubDate`.
+    /// When the feed last changed: Atom `updated`, RSS `pubDate`.
     pub(crate) version: Option<Time>,
     pub(crate) items: Vec<Item>,
-    /// When the document says it was made; `None` where it does not.
+    /// When the document was generated; `None` where it does not say.
     pub(crate) made: Option<Time>,
-    /// Items that were there and could not be read.
+    /// Number of items that could not be read.
     pub(crate) lost: usize,
 }
 
@@ -41,15 +41,15 @@ pub(crate) struct Item {
     pub(crate) link: Option<String>,
     /// Plain text, one line.
     pub(crate) title: String,
-    /// HTML, or plain text that has been escaped to it.
+    /// HTML, or plain text escaped as HTML.
     pub(crate) body: String,
     pub(crate) published: Option<Time>,
     pub(crate) updated: Option<Time>,
-    /// What stands beside title and text.
-    pub(crate) marks: Marks,
+    /// Status metadata in addition to title and text.
+    pub(crate) metadata: ItemMetadata,
 }
 
-/// Reads a document of any format.
+/// Parses a document of any feed format.
 pub(crate) fn read(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
     match document.shape() {
         Shape::Empty => Err(ParseError::Empty),
@@ -85,7 +85,7 @@ fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
     let source = &prepared.xml;
     let parsed = catch_unwind(|| {
         parser::Builder::new()
-            // An id is taken from the item or made here, never drawn at random.
+            // Ids come from the item or are derived here, never random.
             .id_generator(|_, _, _| String::new())
             .timestamp_parser(dates::read)
             .sanitize_content(false)
@@ -102,11 +102,11 @@ fn read_xml(document: &Document, limits: Limits) -> Result<Feed, ParseError> {
         return Err(malformed(format!("none of {lost} items could be read")));
     }
     let is_rss = parsed.feed_type != FeedType::Atom;
-    // Where an item is missing nobody knows any more whose marks they are.
-    let mut marks = if lost == 0 { prepared.marks } else { Vec::new() }.into_iter();
+    // After a lost item, metadata can no longer be matched to items.
+    let mut metadata = if lost == 0 { prepared.metadata } else { Vec::new() }.into_iter();
     let items = parsed.entries.into_iter().map(|entry| {
-        let marks = marks.next().unwrap_or_default();
-        Item { marks, ..item(entry, is_rss, document) }
+        let metadata = metadata.next().unwrap_or_default();
+        Item { metadata, ..item(entry, is_rss, document) }
     });
     Ok(Feed {
         title: title(parsed.title.as_ref()),
@@ -129,11 +129,11 @@ fn item(entry: Entry, is_rss: bool, document: &Document) -> Item {
         id: entry.id,
         link: link(&entry.links, document),
         title: title(entry.title.as_ref()),
-        // RSS never says what a description is, and everybody writes HTML.
+        // RSS does not declare the type of a description, and in practice it is HTML.
         body: if kind == "text/plain" && !is_rss { escape(&body) } else { body },
         published: entry.published,
         updated: entry.updated,
-        marks: Marks::default(),
+        metadata: ItemMetadata::default(),
     }
 }
 
@@ -148,7 +148,7 @@ fn title(text: Option<&Text>) -> String {
     }
 }
 
-/// The address a person would open, absolute.
+/// Returns the link to the item's page, absolute.
 fn link(links: &[Link], document: &Document) -> Option<String> {
     let alternate = |link: &&Link| {
         link.target.is_none() && matches!(link.rel.as_deref(), None | Some("alternate"))
@@ -156,10 +156,9 @@ fn link(links: &[Link], document: &Document) -> Option<String> {
     absolute(&links.iter().find(alternate)?.href, document)
 }
 
-/// `href` against the document's own address; http(s) alone.
+/// Resolves `href` against the document's URL; http(s) only.
 fn absolute(href: &str, document: &Document) -> Option<String> {
-    // The query of the address we were given may hold a secret: a relative link must not inherit
-    // it.
+    // The query of the configured address may hold a secret: a relative link must not inherit it.
     let mut base = document.url.clone();
     base.set_query(None);
     let url = base.join(href.trim()).ok()?;
@@ -167,7 +166,7 @@ fn absolute(href: &str, document: &Document) -> Option<String> {
         .then(|| url.to_string())
 }
 
-/// Plain text as HTML that reads the same, line breaks included.
+/// Escapes plain text as HTML, preserving line breaks.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('\n', "<br>")
 }

@@ -1,8 +1,9 @@
-//! Where an incident stands, out of its title: a label in any place, or a phrase that says so.
+//! Extracts the status of an incident from its title: a label in any position, or a phrase.
 //!
-//! A title is taken apart into segments (what brackets, colons, dashes, signs separate) of words,
-//! and each word is looked up once among the [`forms`] of many languages. What is not understood is
-//! `None`: a word of a sentence is no label, and an end that the words around it take back is none.
+//! A title is split into segments (separated by brackets, colons, dashes, symbols) of words, and
+//! each word is looked up once among the [`forms`] of many languages. Anything not understood is
+//! `None`: a word within a sentence is not a label, and an end that is negated by the words around
+//! it does not count.
 
 #[cfg(test)]
 mod tests;
@@ -12,10 +13,10 @@ use super::vocabulary;
 use crate::support::fold::{fold, is_unspaced, unspaced_word};
 use statuswatch_model::event::{Kind, Status};
 
-/// Characters of a title that are looked at.
+/// How much of a title is examined, in characters.
 const LOOKED_AT: usize = 300;
 
-/// Words between a guard and what it takes back.
+/// Maximum distance between a guard and what it negates, in words.
 const NEAR: usize = 3;
 
 /// A word of a title.
@@ -25,24 +26,24 @@ struct Word {
     text: String,
     /// Written in capitals.
     capitals: bool,
-    /// The segment it stands in.
+    /// The index of its segment.
     segment: usize,
 }
 
-/// A form that was found.
+/// A form found in the title.
 #[derive(Debug, Clone, Copy)]
 struct Found {
     form: &'static Form,
-    /// The places of its words.
+    /// The range of its words.
     from: usize,
     to: usize,
     segment: usize,
 }
 
-/// How surely a form names the status.
+/// How certain it is that a form names the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Certainty {
-    /// The first or the last words.
+    /// At the start or the end.
     Edge,
     /// A phrase within a sentence.
     Phrase,
@@ -50,7 +51,7 @@ enum Certainty {
     Label,
 }
 
-/// The status that a title names.
+/// Returns the status that a title names.
 pub(super) fn status(title: &str) -> Option<Status> {
     let words = split(title);
     let found = find(&words);
@@ -63,7 +64,7 @@ pub(super) fn status(title: &str) -> Option<Status> {
     Some(of_its_kind(status, segment, &words, &found))
 }
 
-/// The status that a short text names which is nothing but a label.
+/// Returns the status named by a short text that is nothing but a label.
 pub(super) fn label(text: &str) -> Option<Status> {
     let words = split(text);
     let found = find(&words);
@@ -74,7 +75,8 @@ pub(super) fn label(text: &str) -> Option<Status> {
     labels.max_by_key(|status| progress(*status))
 }
 
-/// "Completed" of an incident means resolved, "resolved" of a maintenance completed.
+/// Adapts a status to its kind: "completed" of an incident means resolved, "resolved" of a
+/// maintenance completed.
 fn of_its_kind(status: Status, segment: usize, words: &[Word], found: &[Found]) -> Status {
     let beside = |kind: Kind| {
         found
@@ -96,7 +98,7 @@ fn of_its_kind(status: Status, segment: usize, words: &[Word], found: &[Found]) 
     }
 }
 
-/// How surely a form says where the incident stands; `None` where it is a word like others.
+/// Returns how certain it is that a form names the status; `None` for an ordinary word.
 fn certainty(words: &[Word], found: &[Found], one: Found) -> Option<Certainty> {
     let Meaning::Status { status, start, end, phrase } = one.form.meaning else { return None };
     let whole = one.to - one.from;
@@ -112,7 +114,7 @@ fn certainty(words: &[Word], found: &[Found], one: Found) -> Option<Certainty> {
     if first && goes_on && capitals(0..whole) && !capitals(0..words.len()) {
         return Some(Certainty::Label);
     }
-    if status.is_over() && is_taken_back(words, found, one) {
+    if status.is_over() && is_negated(words, found, one) {
         return None;
     }
     if phrase {
@@ -122,7 +124,7 @@ fn certainty(words: &[Word], found: &[Found], one: Found) -> Option<Certainty> {
     ((first && start) || (last && end)).then_some(Certainty::Edge)
 }
 
-/// Whether a segment is nothing but forms that name a status, fillers and numbers.
+/// Returns whether a segment consists of nothing but status forms, fillers and numbers.
 fn is_label(words: &[Word], found: &[Found], segment: usize) -> bool {
     let known = |place: usize| {
         found.iter().any(|one| {
@@ -136,8 +138,8 @@ fn is_label(words: &[Word], found: &[Found], segment: usize) -> bool {
         .all(|(place, word)| word.text.bytes().all(|byte| byte.is_ascii_digit()) || known(place))
 }
 
-/// Whether the words around a phrase say that it is not so, or not quite, or not yet.
-fn is_taken_back(words: &[Word], found: &[Found], one: Found) -> bool {
+/// Returns whether the words around a phrase negate it: not, not quite, or not yet.
+fn is_negated(words: &[Word], found: &[Found], one: Found) -> bool {
     let same = |place: usize| words.get(place).is_some_and(|word| word.segment == one.segment);
     found.iter().any(|guard| match guard.form.meaning {
         Meaning::Guard(Reach::Title) => true,
@@ -150,7 +152,7 @@ fn is_taken_back(words: &[Word], found: &[Found], one: Found) -> bool {
     })
 }
 
-/// What comes later in the life of an incident: people add it and leave the rest.
+/// Ranks statuses by progress: people add the new status to a title and leave the old one.
 const fn progress(status: Status) -> u8 {
     match status {
         Status::Scheduled => 1,
@@ -166,7 +168,7 @@ const fn progress(status: Status) -> u8 {
     }
 }
 
-/// The forms of a title, the longest at each place, none within another.
+/// Returns the forms of a title, the longest at each position, without overlaps.
 fn find(words: &[Word]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -183,7 +185,7 @@ fn find(words: &[Word]) -> Vec<Found> {
     found
 }
 
-/// The words of a title and the segments they stand in.
+/// Splits a title into words with their segments.
 fn split(title: &str) -> Vec<Word> {
     let end = title.char_indices().nth(LOOKED_AT).map_or(title.len(), |(at, _)| at);
     let title = title.get(..end).unwrap_or(title);
@@ -205,12 +207,13 @@ fn split(title: &str) -> Vec<Word> {
     out.list
 }
 
-/// A combining mark belongs to the letter before it.
+/// Returns whether a character is a combining mark, which belongs to the letter before it.
 const fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{3099}' | '\u{309a}')
 }
 
-/// Whether a sign parts words and not segments: blanks, quotes, what stands within words or numbers.
+/// Returns whether a character separates words but not segments: spaces, quotes, and what occurs
+/// within words or numbers.
 fn is_between_words(c: char, before: char, after: char) -> bool {
     match c {
         '\'' | '’' | '_' | '&' | '+' | '%' | '#' | '"' | '“' | '”' | '„' | '‘' => true,

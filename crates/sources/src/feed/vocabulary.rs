@@ -1,9 +1,9 @@
-//! The words by which feeds say where an incident stands.
+//! The status vocabulary of feeds.
 
 use super::titles;
 use statuswatch_model::event::{ComponentStatus, Kind, Status};
 
-/// Whether only a maintenance can stand there.
+/// Returns the kind that a status is specific to.
 pub(super) const fn kind(status: Status) -> Option<Kind> {
     match status {
         Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed => {
@@ -16,8 +16,8 @@ pub(super) const fn kind(status: Status) -> Option<Kind> {
     }
 }
 
-/// The status at the start of a text: `[RESOLVED] …`, `Service is back: [RESOLVED] …`, `Status: X`,
-/// `Resolved - …`, or the word alone. A word that goes on as a sentence names none:
+/// Returns the status at the start of a text: `[RESOLVED] …`, `Service is back: [RESOLVED] …`,
+/// `Status: X`, `Resolved - …`, or the word alone. A word that continues as a sentence names none:
 /// "Monitoring shows errors".
 pub(super) fn leading(text: &str) -> Option<Status> {
     let line = text.lines().next().unwrap_or_default();
@@ -43,7 +43,7 @@ pub(super) fn leading(text: &str) -> Option<Status> {
     titles::label(start.get(..end)?)
 }
 
-/// The state of a component as feeds write it.
+/// Returns the status of a component as feeds write it.
 pub(super) fn component(word: &str) -> ComponentStatus {
     match word.trim().to_ascii_lowercase().replace(['_', '-'], " ").as_str() {
         "operational" => ComponentStatus::Operational,

@@ -1,27 +1,27 @@
-//! The guard before the feed parser: one pass over the XML that refuses what would cost too much or
-//! is cut, repairs what providers get wrong, and leaves out what nobody reads.
+//! Sanitizes XML before the feed parser: one pass that rejects truncated or excessively costly
+//! documents, repairs common errors of providers, and removes unused parts.
 //!
-//! What comes out is UTF-8 without declaration, DTD, comments and instructions, with balanced tags.
+//! The output is UTF-8 without declaration, DTD, comments and instructions, with balanced tags.
 
 use memchr::memmem;
 
 use super::escape::escape;
-use super::marks::{Marks, Reader};
 use super::markup::{Root, local, prolog, root, tag};
+use super::metadata::{ItemMetadata, Reader};
 use crate::ParseError;
 use statuswatch_model::text::one_line;
 
-/// Deeper than any feed; XHTML content included.
+/// Maximum depth of elements; deeper than any feed, including XHTML content.
 const MAX_DEPTH: usize = 128;
 
-/// Attributes of one element.
+/// Maximum number of attributes of one element.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// Namespace declarations in force at one place.
+/// Maximum number of namespace declarations in scope.
 const MAX_NAMESPACES: usize = 128;
 
-/// `xml:base` is resolved against the one outside: deep chains grow quadratically, so deeper ones
-/// are left out.
+/// Maximum depth of `xml:base`, which is resolved against the outer one: deep chains grow
+/// quadratically, so deeper ones are removed.
 const MAX_BASE_DEPTH: usize = 3;
 const MAX_BASE: usize = 512;
 
@@ -30,10 +30,10 @@ const MAX_BASE: usize = 512;
 pub(super) struct Prepared {
     /// The document.
     pub(super) xml: String,
-    /// How many items or entries it holds.
+    /// The number of items or entries.
     pub(super) items: usize,
-    /// What stands beside the text of each of them.
-    pub(super) marks: Vec<Marks>,
+    /// The status metadata of each item.
+    pub(super) metadata: Vec<ItemMetadata>,
 }
 
 /// Checks and repairs a document.
@@ -50,12 +50,12 @@ pub(super) fn prepare(text: &str, max_items: usize) -> Result<Prepared, ParseErr
         namespaces: 0,
         hidden: None,
         channel: false,
-        marks: Reader::default(),
+        metadata: Reader::default(),
     }
     .run()
 }
 
-/// An element that is not closed yet.
+/// An element that is still open.
 struct Open<'a> {
     name: &'a str,
     namespaces: usize,
@@ -70,11 +70,11 @@ struct Pass<'a> {
     open: Vec<Open<'a>>,
     items: usize,
     namespaces: usize,
-    /// The depth of an element that is being left out.
+    /// The depth of an element that is being removed.
     hidden: Option<usize>,
-    /// Whether the channel of an RSS document has begun.
+    /// Whether the channel of an RSS document has started.
     channel: bool,
-    marks: Reader,
+    metadata: Reader,
 }
 
 impl<'a> Pass<'a> {
@@ -111,17 +111,17 @@ impl<'a> Pass<'a> {
     }
 
     fn prepared(self) -> Prepared {
-        Prepared { xml: self.out, items: self.items, marks: self.marks.into_marks() }
+        Prepared { xml: self.out, items: self.items, metadata: self.metadata.into_metadata() }
     }
 
     fn characters(&mut self, text: &str) {
-        self.marks.text(text, true);
+        self.metadata.text(text, true);
         if self.hidden.is_none() && !self.open.is_empty() {
             escape(text, &mut self.out);
         }
     }
 
-    /// What follows the CDATA section that `from` begins with; `None` where it begins with none.
+    /// Returns what follows the CDATA section at the start of `from`; `None` where there is none.
     fn cdata(&mut self, from: &'a str) -> Result<Option<&'a str>, ParseError> {
         let Some(cdata) = from.strip_prefix("<![CDATA[") else {
             return Ok(None);
@@ -129,7 +129,7 @@ impl<'a> Pass<'a> {
         let end = memmem::find(cdata.as_bytes(), b"]]>")
             .ok_or_else(|| malformed("a CDATA section is not closed"))?;
         let (inner, after) = cdata.split_at(end);
-        self.marks.text(inner, false);
+        self.metadata.text(inner, false);
         if self.hidden.is_none() && !self.open.is_empty() {
             self.out.push_str("<![CDATA[");
             self.out.push_str(inner);
@@ -138,31 +138,31 @@ impl<'a> Pass<'a> {
         Ok(Some(after.get(3..).unwrap_or_default()))
     }
 
-    /// A start tag. Says whether what follows is text in which tags mean nothing.
+    /// Handles a start tag. Returns whether its content is text in which tags have no meaning.
     fn start(&mut self, tag: &'a str) -> Result<bool, ParseError> {
         let (tag, empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
         let name_end = tag.find(char::is_whitespace).unwrap_or(tag.len());
         let (name, attributes) = tag.split_at(name_end);
         if name.is_empty() || name.contains(['"', '\'', '=', '&']) {
-            return Err(malformed(&format!("<{}> is no tag", one_line(name, 40))));
+            return Err(malformed(&format!("<{}> is not a tag", one_line(name, 40))));
         }
         if self.open.len() >= MAX_DEPTH {
-            return Err(malformed(&format!("more than {MAX_DEPTH} elements within one another")));
+            return Err(malformed(&format!("more than {MAX_DEPTH} nested elements")));
         }
         if self.open.last().is_some_and(|open| is_item(self.root, open.name)) {
-            self.marks.begin(local(name), attributes, empty, self.open.len());
+            self.metadata.begin(local(name), attributes, empty, self.open.len());
         }
         if is_item(self.root, name) {
             self.items += 1;
-            self.marks.item();
+            self.metadata.item();
             if self.items > self.max_items {
                 let needle: &[u8] = if self.root == Root::Atom { b"<entry" } else { b"<item" };
                 let count = memmem::find_iter(self.text.as_bytes(), needle).count().max(self.items);
                 return Err(ParseError::TooMany { what: "items", count, limit: self.max_items });
             }
         }
-        // An item behind `</channel>` still belongs to it: the channel's end is written at the end
-        // of the document.
+        // An item after `</channel>` still belongs to it: the channel's end tag is written at the
+        // end of the document.
         let is_channel = self.root == Root::Rss && self.open.len() == 1 && name == "channel";
         let further_channel = is_channel && self.channel;
         self.channel |= is_channel;
@@ -194,14 +194,14 @@ impl<'a> Pass<'a> {
         Ok(markup_as_text)
     }
 
-    /// Writes the attributes again, repaired; the number of namespaces they declare.
+    /// Writes the repaired attributes; returns the number of namespaces they declare.
     fn attributes(&mut self, element: &str, attributes: &str) -> Result<usize, ParseError> {
         let is_root = self.open.is_empty();
         let mut seen: Vec<&str> = Vec::new();
         let mut namespaces = 0;
         let mut rest = attributes.trim_start();
         if is_root && self.root == Root::Rss {
-            // Every version is near enough to 2.0 to be read as that, whatever it calls itself.
+            // Every version is close enough to 2.0 to be parsed as that, whatever it claims.
             self.out.push_str(" version=\"2.0\"");
             seen.push("version");
         }
@@ -239,7 +239,7 @@ impl<'a> Pass<'a> {
                 };
                 value
             } else if is_root && self.root == Root::Atom && name.starts_with("xmlns:") {
-                // A prefixed root names Atom, old or new, behind its prefix.
+                // The prefix of the root is bound to Atom, old or new.
                 self.root_namespace(value)?.unwrap_or(value)
             } else {
                 value
@@ -259,7 +259,7 @@ impl<'a> Pass<'a> {
         Ok(namespaces)
     }
 
-    /// The namespace the parser knows for the one the root declares.
+    /// Returns the namespace the parser knows for the one the root declares.
     fn root_namespace<'v>(&self, value: &'v str) -> Result<Option<&'v str>, ParseError> {
         match self.root {
             Root::Atom if value == "http://purl.org/atom/ns#" => {
@@ -274,7 +274,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// An end tag. Says whether it was the root's.
+    /// Handles an end tag. Returns whether it was the root's.
     fn end(&mut self, name: &str) -> Result<bool, ParseError> {
         let Some(open) = self.open.pop() else {
             return Err(malformed(&format!("</{}> closes nothing", one_line(name, 40))));
@@ -287,7 +287,7 @@ impl<'a> Pass<'a> {
             )));
         }
         self.namespaces -= open.namespaces;
-        self.marks.end(self.open.len());
+        self.metadata.end(self.open.len());
         if let Some(depth) = self.hidden {
             if self.open.len() == depth {
                 self.hidden = None;
@@ -307,8 +307,8 @@ impl<'a> Pass<'a> {
         Ok(is_root)
     }
 
-    /// Up to the end tag of the element just begun, tags are written as text: HTML that was not
-    /// escaped, of which nothing says that it is balanced.
+    /// Writes tags as text up to the end tag of the current element: its HTML was not escaped and
+    /// may be unbalanced.
     fn markup_as_text(&mut self, start: &'a str, text: &'a str) -> Result<&'a str, ParseError> {
         let name = start.split(char::is_whitespace).next().unwrap_or_default();
         let mut rest = text;
@@ -338,8 +338,8 @@ fn is_item(root: Root, name: &str) -> bool {
     matches!((root, local(name)), (Root::Atom, "entry") | (Root::Rss | Root::Rdf, "item"))
 }
 
-/// What is left out: persons, media, categories, which are marks. The parser panics on some of
-/// them.
+/// Returns whether an element is removed: people, media, and categories, which are collected as
+/// metadata. The parser panics on some of them.
 fn is_unread(name: &str) -> bool {
     let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
     matches!(prefix, "itunes" | "media" | "podcast" | "googleplay")
@@ -356,7 +356,7 @@ fn is_unread(name: &str) -> bool {
         )
 }
 
-/// The type of an Atom text as the parser knows it; any other would cost the whole feed.
+/// Returns the type of an Atom text if the parser knows it; any other would fail the whole feed.
 fn text_type<'v>(element: &str, value: &'v str) -> &'v str {
     let lower = value.trim().to_ascii_lowercase();
     match (element, lower.as_str()) {

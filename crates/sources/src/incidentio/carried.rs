@@ -1,4 +1,4 @@
-//! What a global page carries along, as serde reads it once references are settled.
+//! The payload of a global page as serde types, once references are resolved.
 
 use serde::Deserialize;
 
@@ -6,7 +6,7 @@ use crate::support::List;
 use crate::support::fields::{self, Id};
 use statuswatch_model::event::Time;
 
-/// The page and what is going on.
+/// The page and what is open.
 #[derive(Debug, Deserialize)]
 pub(super) struct Summary {
     pub(super) id: Id,
@@ -23,14 +23,14 @@ pub(super) struct Summary {
     pub(super) structure: Structure,
 }
 
-/// What the pages of a customer share.
+/// Data shared by the pages of a customer.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Parent {
     #[serde(default, deserialize_with = "fields::name")]
     pub(super) name: String,
 }
 
-/// What stands on the page, from top to bottom.
+/// The content of the page, from top to bottom.
 #[derive(Debug, Deserialize)]
 pub(super) struct Structure {
     pub(super) items: List,
@@ -63,13 +63,13 @@ pub(super) struct Part {
     pub(super) hidden: bool,
 }
 
-/// A component that something says to be other than well.
+/// A component that is reported as not operational.
 #[derive(Debug, Deserialize)]
 pub(super) struct Affected {
     pub(super) component_id: Id,
     #[serde(default, deserialize_with = "fields::or_default")]
     pub(super) status: String,
-    /// Where it is said, it is the present state, and the other one the worst there was.
+    /// If present, it is the present status, and the other one the worst so far.
     #[serde(default, deserialize_with = "fields::or_default")]
     pub(super) current_status: String,
 }
@@ -95,7 +95,7 @@ pub(super) struct Item {
     pub(super) updates: List,
 }
 
-/// For how long a component was affected.
+/// The period in which a component was affected.
 #[derive(Debug, Deserialize)]
 pub(super) struct Span {
     #[serde(default, deserialize_with = "fields::moment")]
@@ -104,7 +104,7 @@ pub(super) struct Span {
     pub(super) end_at: Option<Time>,
 }
 
-/// What was written.
+/// An update.
 #[derive(Debug, Deserialize)]
 pub(super) struct Update {
     #[serde(default, deserialize_with = "fields::optional_id")]

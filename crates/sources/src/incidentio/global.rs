@@ -1,15 +1,15 @@
-//! incident.io's global pages: one page for each region or product of a customer, below an address
-//! they share. They have no document beside the HTML: the imitation of Statuspage's answers there
-//! without a component. So the data is read that the page carries along.
+//! incident.io's global pages: one page for each region or product of a customer, below a shared
+//! address. They have no document besides the HTML: there, the imitation of Statuspage's API lists
+//! no components. So the payload embedded in the page is read.
 //!
-//! The shape is taken from a page that the project bentleypark/aiwatch captured in July 2026 and
-//! from its tests (issue 1066), in a quiet hour: what an open incident looks like is taken from
-//! those that are over, and the list of ongoing ones is read as the same. Ordinary pages carry the
-//! same data and say that they stand alone (`page_type`); they are left to the summary, which is
-//! made for programs. The page that lists the regions has no components and is refused.
+//! The shape is taken from a page that the project bentleypark/aiwatch captured in July 2026, while
+//! nothing was open, and from its tests (issue 1066): open incidents are assumed to look like those
+//! that are over, and so is the list of ongoing ones. Ordinary pages embed the same data and
+//! declare themselves standalone (`page_type`); they are left to the summary, which is made for
+//! programs. The page that lists the regions has no components and is rejected.
 //!
-//! The page lists some three months, with texts for the newest. A component's state is the worst
-//! that something open says of it.
+//! The page lists about three months, with texts for the newest incidents. A component's status is
+//! the worst that an open incident gives it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -43,7 +43,7 @@ impl Source for Global {
         "text/html"
     }
 
-    /// The page itself, which is asked for in any case: beside it is another region's.
+    /// The page itself, which is requested in any case: next to it is another region's.
     fn locate(&self, _: &Url) -> Vec<Url> {
         Vec::new()
     }
@@ -68,8 +68,8 @@ impl Source for Global {
             payload::find(&payload, "summary", is_global).ok_or_else(|| html::another(&text))?;
         let summary: Summary = read(&summary)?;
         let links = payload::find(&payload, "incident_links", Value::is_array);
-        let told = payload::find(&payload, "incidents", is_told);
-        let (Some(links), Some(told)) = (links, told) else {
+        let texts = payload::find(&payload, "incidents", has_texts);
+        let (Some(links), Some(texts)) = (links, texts) else {
             let reason = "the lists of incidents are missing".to_owned();
             return Err(ParseError::NotThis { source_name: NAME, reason });
         };
@@ -86,7 +86,7 @@ impl Source for Global {
         let mut incidents: Vec<Incident> = Vec::new();
         let mut listed = HashSet::new();
         for (what, list) in [
-            ("incidents", read(&told)?),
+            ("incidents", read(&texts)?),
             ("ongoing incidents", summary.ongoing_incidents),
             ("maintenances", summary.scheduled_maintenances),
             ("links to incidents", read(&links)?),
@@ -100,10 +100,10 @@ impl Source for Global {
                 }
             }
         }
-        // The page writes each but once, and refers to it where it stands again: then it was read.
+        // The page writes each incident once and references it elsewhere, so it was already read.
         let affected = incidents.iter().map(|one: &Incident| one.components.len() + 1);
         if elsewhere > affected.sum() {
-            items.reject("incidents", "some are written where nobody looks");
+            items.reject("incidents", "some are in an unknown place");
         }
         let listing =
             if items.rejected() == of_components { Listing::Recent } else { Listing::Unknown };
@@ -137,7 +137,7 @@ impl Source for Global {
     }
 }
 
-/// A page that stands alone says so.
+/// Returns whether the page is global; a standalone page says so.
 fn is_global(summary: &Value) -> bool {
     let is_list = |key: &str| summary.get(key).is_some_and(Value::is_array);
     is_list("ongoing_incidents")
@@ -149,8 +149,9 @@ fn is_global(summary: &Value) -> bool {
             .is_some_and(|kind| kind != "standalone" && !kind.starts_with('$'))
 }
 
-/// The incidents with their texts, and no other list of that name.
-fn is_told(list: &Value) -> bool {
+/// Returns whether a list contains the incidents with their texts, as opposed to another list of
+/// that name.
+fn has_texts(list: &Value) -> bool {
     let is_one = |one: &Value| one.is_string() || one.get("updates").is_some();
     list.as_array().is_some_and(|list| list.iter().all(is_one))
 }
@@ -162,7 +163,7 @@ fn read<T: DeserializeOwned>(value: &Value) -> Result<T, ParseError> {
     })
 }
 
-/// What is written out in a list, and how many references stand beside it.
+/// Splits a list into its written-out items and the number of references.
 fn readable(list: List) -> (List, usize) {
     let all = list.len();
     let list: List = list.into_iter().filter(|one| one.get() != "null").collect();
@@ -170,7 +171,7 @@ fn readable(list: List) -> (List, usize) {
     (list, references)
 }
 
-/// The components in the order of the page.
+/// Returns the components in page order.
 fn components(
     items: &mut Items,
     list: &List,
@@ -239,9 +240,10 @@ fn incident(
         incident.scheduled_for = began.or(wire.published_at);
         incident.scheduled_until = spans.iter().filter_map(|span| span.end_at).max();
     } else {
-        let worst = affected.iter().map(|one| vocabulary::impact(said(one, status.is_over())));
+        let worst =
+            affected.iter().map(|one| vocabulary::impact(status_word(one, status.is_over())));
         incident.impact = worst.max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
-        // One is often written down when it has lasted for a while.
+        // An incident is often recorded some time after it started.
         incident.started_at = began.into_iter().chain(wire.published_at).min();
     }
     incident.components = affected
@@ -256,9 +258,9 @@ fn incident(
     Ok(incident)
 }
 
-/// Keeps the worst that is said of a component; a word nobody knows is no good news.
+/// Keeps the worst status of a component; an unknown word is not "operational".
 fn worsen(states: &mut HashMap<String, ComponentStatus>, one: &Affected) {
-    let new = vocabulary::component(said(one, false));
+    let new = vocabulary::component(status_word(one, false));
     let state = states.entry(one.component_id.0.clone()).or_insert(new);
     let weight = |state: ComponentStatus| match state {
         ComponentStatus::Operational => 0,
@@ -270,8 +272,8 @@ fn worsen(states: &mut HashMap<String, ComponentStatus>, one: &Affected) {
     }
 }
 
-/// The word for how a component is now, or how it was at its worst.
-fn said(one: &Affected, over: bool) -> &str {
+/// Returns the word for a component's present status, or for its worst one.
+fn status_word(one: &Affected, over: bool) -> &str {
     if over || one.current_status.is_empty() { &one.status } else { &one.current_status }
 }
 

@@ -1,10 +1,10 @@
 //! incident.io: its imitation of Statuspage's `/api/v2/summary.json`, and its Widget API.
 //!
-//! What differs from Statuspage: page ids are ULIDs, empty lists are null or missing, incidents
-//! have neither link nor components, there is no list of maintenances beside the summary, and the
-//! summary shows 25 components that are another 25 next time. `page.updated_at` was not seen to
+//! Differences from Statuspage: page ids are ULIDs, empty lists are null or missing, incidents have
+//! neither link nor components, there is no list of maintenances besides the summary, and the
+//! summary shows 25 components that are a different 25 next time. `page.updated_at` was not seen to
 //! follow the incidents, so it is no version here. The Widget API at `/api/v1/summary` is read
-//! where the address names it.
+//! where the configured URL names it.
 
 mod carried;
 mod global;
@@ -38,7 +38,7 @@ pub(super) struct IncidentIo;
 struct Summary<W: Decode> {
     page: Page,
     status: Overall,
-    /// Demanded, for it is what a summary always has; null is an empty list.
+    /// Required, because every summary has it; null is an empty list.
     #[serde(deserialize_with = "fields::or_default")]
     components: W::List<v2::Component>,
     incidents: Option<W::List<v2::Incident<W>>>,
@@ -90,8 +90,8 @@ impl Source for IncidentIo {
         )
     }
 
-    /// Both, whenever the summary changed: without a version nothing tells whether an incident came
-    /// and went in between.
+    /// Both, whenever the summary changed: without a version, an incident that came and went in
+    /// between would be missed.
     fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
         if widget::is_widget(first) {
             return Vec::new();
@@ -145,7 +145,8 @@ fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, Pa
     })
 }
 
-/// The components, and whether they are all of them: only `components.json` lists more than 25.
+/// Returns the components, and whether they are complete: only `components.json` lists more than
+/// 25.
 fn components<W: Decode>(
     reader: &mut Reader,
     page: &Page,
@@ -158,7 +159,7 @@ fn components<W: Decode>(
     let detail: Components<W> = json(document, NAME)?;
     detail.page.must_be(&page.id, NAME)?;
     let all = reader.components::<W>(detail.components)?;
-    // A full list that is empty beside a summary that is not is no full list.
+    // An empty list next to a non-empty summary is not a full list.
     if all.is_empty() {
         return Ok((reader.components::<W>(shown)?, false));
     }
@@ -173,7 +174,7 @@ fn incidents<W: Decode>(
     impact: Impact,
 ) -> Result<(Vec<Read>, Listing), ParseError> {
     let before = reader.rejected();
-    // A missing list means "none open", but not from a page that says something is wrong.
+    // A missing list means "none open", unless the page reports a problem.
     let said = listed.is_some() || impact == Impact::None;
     let mut read = reader.incidents::<W>(Kind::Incident, listed.unwrap_or_default())?;
     let mut listing = if said { Listing::Open } else { Listing::Unknown };
@@ -195,7 +196,7 @@ fn url_below(page: &str, path: &str) -> Option<String> {
     at(&page, path).map(|url| url.to_string())
 }
 
-/// 26 characters of Crockford's base 32, upper case.
+/// Returns whether an id is a ULID: 26 characters of Crockford's base 32, upper case.
 fn is_ulid(id: &Id) -> bool {
     id.0.len() == 26
         && id.0.bytes().all(|b| {

@@ -1,5 +1,5 @@
-//! The data that a page made with Next.js carries along: pieces of text in its scripts, which
-//! together are rows of React's wire format, `<number>:<JSON>`.
+//! Decodes the payload of a Next.js page: text chunks in its scripts, which together are rows of
+//! React's wire format, `<number>:<JSON>`.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::support::lenient;
 
-/// What each piece stands in.
+/// The call that contains each chunk.
 const PUSH: &str = "self.__next_f.push(";
-/// Wanted values that may turn out broken before the search is given up: each may have to be read
-/// to the end of the page to see it.
+/// Maximum number of malformed candidates before the search ends: each may have to be read to the
+/// end of the page.
 const MAX_BROKEN: usize = 8;
 
-/// The pieces in one.
+/// Returns the concatenated chunks.
 pub(super) fn of_page(html: &str) -> String {
     let mut out = String::new();
     let mut rest = html;
@@ -23,7 +23,7 @@ pub(super) fn of_page(html: &str) -> String {
         match lenient::first::<Vec<Value>>(after) {
             Some((piece, end)) => {
                 rest = after.get(end..).unwrap_or_default();
-                // 1 stands before text; other numbers stand before other things.
+                // 1 precedes text; other numbers precede other data.
                 if let [Value::Number(number), Value::String(text)] = piece.as_slice()
                     && number.as_u64() == Some(1)
                 {
@@ -39,21 +39,21 @@ pub(super) fn of_page(html: &str) -> String {
     out
 }
 
-/// The first value called `key` that `wanted` takes, as plain JSON: a reference to a text is
-/// replaced by it, and any other by null.
+/// Returns the first value under `key` that `wanted` accepts, as plain JSON: a reference to a text
+/// is replaced by the text, any other reference by null.
 pub(super) fn find(payload: &str, key: &str, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
-    // Within a string the quote behind the key would have a backslash before it.
-    let mark = format!("\"{key}\":");
+    // Within a string, the quote after the key would be preceded by a backslash.
+    let marker = format!("\"{key}\":");
     let mut rest = payload;
     let mut broken = 0;
-    while let Some((_, after)) = rest.split_once(&mark) {
+    while let Some((_, after)) = rest.split_once(&marker) {
         rest = after;
         if !after.starts_with(['{', '[']) {
             continue;
         }
         match lenient::first::<Value>(after) {
             Some((mut value, _)) if wanted(&value) => {
-                // A text that many references name is not copied out of all bounds.
+                // Limits the expansion of a text that has many references.
                 Texts { rows: texts(payload), left: payload.len() }.settle(&mut value);
                 return Some(value);
             }
@@ -67,14 +67,14 @@ pub(super) fn find(payload: &str, key: &str, wanted: impl Fn(&Value) -> bool) ->
     None
 }
 
-/// The rows that hold long texts, by number, and how many bytes of them may still be used.
+/// The rows that contain long texts, by number, and how many bytes of them may still be used.
 struct Texts<'p> {
     rows: HashMap<&'p str, &'p str>,
     left: usize,
 }
 
 impl Texts<'_> {
-    /// A dollar sign before a text has a meaning in this format.
+    /// Resolves references; a dollar sign before a text has a meaning in this format.
     fn settle(&mut self, value: &mut Value) {
         match value {
             Value::Array(list) => list.iter_mut().for_each(|one| self.settle(one)),
@@ -96,8 +96,8 @@ impl Texts<'_> {
     }
 }
 
-/// A long text stands in a row of its own, behind the number of its bytes in hexadecimal: `1f:T4a,`;
-/// no line feed ends it. Every other row ends with one.
+/// Finds the long texts. Each is in a row of its own, after its length in bytes in hexadecimal:
+/// `1f:T4a,`; no line feed ends it. Every other row ends with one.
 fn texts(payload: &str) -> HashMap<&str, &str> {
     let mut rows = HashMap::new();
     let mut rest = payload;
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_found_by_its_key_and_its_marks_and_never_within_a_text() {
+    fn a_value_is_found_by_its_key_and_signature_and_never_within_a_text() {
         let payload = r#"1:{"text":"\"data\":{\"id\":1}","data":{"id":2},"b":{"data":{"id":3}}}"#;
         let third = |value: &Value| value["id"] == 3;
         assert_eq!(find(payload, "data", third).unwrap()["id"], 3);

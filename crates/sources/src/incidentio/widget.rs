@@ -1,4 +1,4 @@
-//! The Widget API: open incidents and maintenances, each with its latest update alone.
+//! The Widget API: open incidents and maintenances, each with its latest update only.
 
 use serde::Deserialize;
 
@@ -62,12 +62,12 @@ struct Affected {
     current_status: String,
 }
 
-/// Whether a document has the marks of the Widget API.
+/// Returns whether a document has the signature of the Widget API.
 pub(super) fn is_widget(document: &Document) -> bool {
     sniff::<Widget>(document).is_some()
 }
 
-/// Reads a document of the Widget API.
+/// Parses a document of the Widget API.
 pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, ParseError> {
     let widget: Widget = json(document, super::NAME)?;
     let mut items = Items::new(limits);
@@ -97,7 +97,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     let listing = |rejected: usize| {
         if rejected == 0 { Listing::Open } else { Listing::Unknown }
     };
-    // The widget says "all is well" by listing nothing, and nothing else.
+    // The widget expresses "operational" only by empty lists.
     let impact =
         (ongoing.is_empty() && running.is_empty() && items.rejected() == 0).then_some(Impact::None);
     let name = one_line(&widget.page_title, MAX_NAME);

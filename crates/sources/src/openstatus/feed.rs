@@ -1,8 +1,7 @@
-//! `/feed/json`: every report and maintenance of the page with all that was written about it.
+//! `/feed/json`: every report and maintenance of the page with all updates.
 //!
-//! It has no clock of its own for maintenances but their window, and a source has none either: one
-//! is announced until the feed's own `updatedAt` is past its begin, and over when that is past its
-//! end.
+//! Maintenances have only a window, and a source has no clock: a maintenance is scheduled until the
+//! feed's own `updatedAt` is past its start, and over when that is past its end.
 
 use std::collections::HashMap;
 
@@ -30,7 +29,7 @@ struct Feed {
     status_reports: List,
 }
 
-/// A time that has to be one.
+/// A required time.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 struct Moment(Time);
@@ -200,7 +199,8 @@ fn maintenances(
                 () if at < to => Status::InProgress,
                 () => Status::Completed,
             };
-            // What is written about a maintenance has no word of its own, but its window does.
+            // A text about a maintenance states no status, but its time relative to the window
+            // implies one.
             let word = |update: &Update| update.date.map_or(Status::Update, standing);
             let mut list = written(items, &wire.updates, word)?;
             for update in &mut list {

@@ -1,5 +1,5 @@
-//! `/api/posts`: incidents and maintenances as the newer layout of the page fetches them. It lists
-//! no services, and what it leaves out means nothing: how far back it goes is the asker's choice.
+//! `/api/posts`: incidents and maintenances as fetched by the newer layout of the page. It lists no
+//! services, and an absence has no meaning: how far back it goes is up to the caller.
 
 use serde::Deserialize;
 
@@ -54,7 +54,7 @@ struct Update {
     post_status_enum: Option<Named>,
 }
 
-/// An empty list says nothing of where it comes from, so the address has to.
+/// An empty list has no signature, so the address must have one.
 pub(super) fn is_posts(document: &Document) -> bool {
     document.url.path().ends_with("/api/posts") && sniff::<Posts>(document).is_some()
 }
@@ -99,9 +99,8 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
         }
     });
     let mut updates = order_updates(written, Order::NewestFirst);
-    // The post says where it stands and not how it came there. That it is over was its latest
-    // update's doing; any other word would move on to the next update, and the one before would
-    // look edited.
+    // The post has a status but not its history. An end came with the latest update; any other
+    // status would move on to the next update, and the previous one would look edited.
     if let (Some(latest), Some(now)) = (updates.last_mut(), now.filter(|now| now.is_over()))
         && latest.status == Status::Update
     {

@@ -1,8 +1,8 @@
 //! Site24x7 StatusIQ: `/sp/api/u/summary_details` of a page, or its `/rss`.
 //!
-//! The summary has components in groups with a code each, the open incidents with all that was
-//! written, and days of resolved ones. The feed has one item per component, its state in the title,
-//! and nothing else: it is read where the address names it and the summary is not to be had.
+//! The summary has components in groups with a code each, the open incidents with all updates, and
+//! resolved ones by day. The feed has only one item per component, with its status in the title: it
+//! is read where the configured URL names it and the summary is unavailable.
 
 mod rss;
 
@@ -274,7 +274,7 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
     })
 }
 
-/// The code of a state; 2 is "informational": something is said, and everything works.
+/// Maps the code of a status; 2 is "informational": something is posted, and everything works.
 const fn state(code: u32) -> ComponentStatus {
     match code {
         1 | 2 => ComponentStatus::Operational,

@@ -9,7 +9,8 @@ use statuswatch_model::event::ComponentStatus;
 use statuswatch_model::snapshot::{self, Coverage, Page, Snapshot};
 use statuswatch_model::text::one_line;
 
-/// Whether a document is such a feed: it stands at `/rss`, and every title ends in a state.
+/// Returns whether a document is such a feed: its path is `/rss`, and every title ends with a
+/// status.
 pub(crate) fn is_component_feed(document: &Document) -> bool {
     document.shape() == Shape::Xml
         && document.url.path().ends_with("/rss")
@@ -28,7 +29,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     for item in &feed.items {
         match split(&item.title) {
             Some((title, state)) => {
-                // What a feed calls an id is any text.
+                // An id in a feed may be any text.
                 let id = Some(one_line(&item.id, MAX_NAME)).filter(|id| !id.is_empty());
                 snapshot.components.push(snapshot::component(id, name(title), None, state));
             }

@@ -1,9 +1,9 @@
-//! StatusCast: its page, or `/status.json` with the lists beside it.
+//! StatusCast: its page, or `/status.json` with the related lists.
 //!
-//! The page shows incidents with their texts, several lists of them, each as the owner placed them.
-//! Its history grid shows the worst of each day, which is not the state of now, so no component is
-//! read from it. `/status.json` is read where the address names it: it has the state of the page,
-//! and the lists beside it titles without texts.
+//! The page shows incidents with their texts in several lists, placed by the owner. Its history
+//! grid shows the worst status of each day and not the present one, so no component is read from
+//! it. `/status.json` is read where the configured URL names it: it has the status of the page, and
+//! the related lists have titles without texts.
 
 mod page;
 
@@ -72,7 +72,7 @@ impl Source for StatusCast {
 
     fn locate(&self, page: &Url) -> Vec<Url> {
         let mut page = page.clone();
-        // The catalogue names feeds; the page is above them.
+        // The provider catalog lists feeds; the page is above them.
         if page.path() == "/rss" {
             page.set_path("/");
         }
@@ -150,7 +150,7 @@ impl Source for StatusCast {
             .collect()
     }
 
-    /// The state is that of the page alone.
+    /// The status is only that of the page.
     fn is_sidecar(&self, _: &str, _: &Snapshot) -> bool {
         true
     }
@@ -160,7 +160,7 @@ fn incident(row: Row) -> Incident {
     let (kind, impact) = nature(&row.incident_type);
     let new = Incident::new(kind, row.id.0, name(&row.title));
     Incident {
-        status: standing(&row.status, kind).unwrap_or(if kind == Kind::Maintenance {
+        status: status(&row.status, kind).unwrap_or(if kind == Kind::Maintenance {
             new.status
         } else {
             Status::Investigating
@@ -171,7 +171,7 @@ fn incident(row: Row) -> Incident {
     }
 }
 
-/// Kind and impact by the type of an incident: `serviceunavailable`, `scheduledmaintenance`, …
+/// Maps the type of an incident to kind and impact: `serviceunavailable`, `scheduledmaintenance`, …
 fn nature(word: &str) -> (Kind, Impact) {
     let word = word.to_ascii_lowercase();
     if word.contains("maintenance") {
@@ -189,8 +189,8 @@ fn nature(word: &str) -> (Kind, Impact) {
     (Kind::Incident, impact)
 }
 
-/// Where an incident or update stands; `None` where the word says no more than that it goes on.
-fn standing(word: &str, kind: Kind) -> Option<Status> {
+/// Maps the status of an incident or update; `None` for a word that only says it is open.
+fn status(word: &str, kind: Kind) -> Option<Status> {
     let (over, begun) = match kind {
         Kind::Maintenance => (Status::Completed, Some(Status::InProgress)),
         _ => (Status::Resolved, None),
@@ -211,7 +211,7 @@ fn standing(word: &str, kind: Kind) -> Option<Status> {
     .unwrap_or_else(|| Some(vocabulary::status(word)).filter(|status| *status != Status::Update))
 }
 
-/// The state of a component, by the words StatusCast has for it.
+/// Maps StatusCast's words for the status of a component.
 fn component(word: &str) -> ComponentStatus {
     vocabulary::lookup(
         word,
@@ -220,7 +220,7 @@ fn component(word: &str) -> ComponentStatus {
             ("normal", ComponentStatus::Operational),
             ("informational", ComponentStatus::Operational),
             ("degraded", ComponentStatus::DegradedPerformance),
-            // How far an incident of the component has come, which does not say how bad it is.
+            // The progress of an incident of the component, which does not imply its impact.
             ("investigating", ComponentStatus::DegradedPerformance),
             ("identified", ComponentStatus::DegradedPerformance),
             ("monitored", ComponentStatus::DegradedPerformance),

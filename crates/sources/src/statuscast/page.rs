@@ -1,8 +1,8 @@
-//! The page: rows of incidents, told apart by their class names.
+//! The page: rows of incidents, distinguished by their class names.
 
 use std::collections::HashMap;
 
-use super::{NAME, nature, standing};
+use super::{NAME, nature, status};
 use crate::support::{Order, RawUpdate, bases, fields, html, html_title, name, order_updates};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
@@ -10,21 +10,21 @@ use statuswatch_model::event::{ComponentStatus, Kind, Status};
 use statuswatch_model::snapshot::{self, Basis, Incident, Page, Snapshot, Update};
 use statuswatch_model::text::html_to_text;
 
-/// Stands in every page of the platform.
+/// Present in every page of the platform.
 const MAKER: &str = "content=\"Status Page by StatusCast\"";
-/// Frames a list of incidents; a page without one says nothing of them.
+/// Encloses a list of incidents; a page without one has no information about them.
 const LIST: &str = "widget-incidentlist";
-/// Begins an incident: its type and its status follow.
+/// Starts an incident: its type and its status follow.
 const ROW: &str = "incident-body incident-type-";
-/// What comes after the last row of a list.
+/// What follows the last row of a list.
 const ENDS: [&str; 3] =
     ["incident-list-group-wrapper", "class=\"widget ", "class='row widget-row'"];
-/// Begins a text about an incident.
+/// Starts a text of an incident.
 const UPDATE: &str = "row incident-update-body\"";
-/// Components named for one incident.
+/// Maximum number of components of one incident.
 const MAX_COMPONENTS: usize = 500;
 
-/// Whether a page is one of the platform's and says something of incidents.
+/// Returns whether a page belongs to the platform and lists incidents.
 pub(super) fn is_page(text: &str) -> bool {
     text.contains(MAKER) && text.contains(LIST)
 }
@@ -65,7 +65,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
             snapshot.rejected.push(format!("incidents[{place}]: no link that names it"));
             continue;
         };
-        // The same incident stands in several lists; the longest story of it is told.
+        // The same incident may be in several lists; the one with the most updates wins.
         match places.get(&incident.id).and_then(|&place| snapshot.incidents.get_mut(place)) {
             Some(known) if incident.updates.len() > known.updates.len() => *known = incident,
             Some(_) => {}
@@ -86,7 +86,8 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     Ok(snapshot)
 }
 
-/// "Status Page for Acme | Service Status powered by StatusCast" is Acme's.
+/// Returns the name of the page: "Acme" for "Status Page for Acme | Service Status powered by
+/// StatusCast".
 fn page_name(title: &str) -> Option<String> {
     let name = title.split('|').next()?.trim();
     let name = name.strip_prefix("Status Page for ").unwrap_or(name);
@@ -121,7 +122,7 @@ fn incident(row: &str, home: Option<&url::Url>) -> Option<Incident> {
         );
     let window = kind == Kind::Maintenance;
     let new = Incident::new(kind, id, name(&title));
-    let stated = standing(status_word, kind);
+    let stated = status(status_word, kind);
     let open = if window { new.status } else { Status::Investigating };
     Some(Incident {
         status: stated.unwrap_or(open),
@@ -147,14 +148,14 @@ fn updates(stories: &str, kind: Kind) -> Vec<Update> {
             .split_once("aria-label=\"Incident Post Content\"")
             .and_then(|(_, rest)| rest.split_once('>'));
         let body = body.map(|(_, body)| body).unwrap_or_default();
-        // The word in brackets is no part of the text.
+        // The word in brackets is not part of the text.
         let body = match body.split_once("aria-label=\"Incident Post Status\"") {
             Some((_, rest)) => rest.split_once("</span>").map_or("", |(_, text)| text),
             None => body,
         };
         let word = word.trim().trim_matches(['[', ']']);
         RawUpdate::new(
-            standing(word, kind).unwrap_or(Status::Update),
+            status(word, kind).unwrap_or(Status::Update),
             at,
             html_to_text(whole_tags(body)),
         )
@@ -162,7 +163,7 @@ fn updates(stories: &str, kind: Kind) -> Vec<Update> {
     order_updates(read, Order::NewestFirst)
 }
 
-/// `body` without the start of a tag that was cut at its end.
+/// Returns `body` without a truncated tag at its end.
 fn whole_tags(body: &str) -> &str {
     match body.rfind('<') {
         Some(at) if !body.get(at..).is_some_and(|tag| tag.contains('>')) => {
@@ -172,9 +173,9 @@ fn whole_tags(body: &str) -> &str {
     }
 }
 
-/// What stands between the tag that holds `mark` and `end`.
-fn inner<'t>(text: &'t str, mark: &str, end: &str) -> Option<&'t str> {
-    let (_, after) = text.split_once(mark)?;
+/// Returns the text between the tag that contains `marker` and `end`.
+fn inner<'t>(text: &'t str, marker: &str, end: &str) -> Option<&'t str> {
+    let (_, after) = text.split_once(marker)?;
     let (_, content) = after.split_once('>')?;
     Some(content.split_once(end)?.0.trim())
 }

@@ -1,10 +1,10 @@
-//! The feed of a Status.io page, `/pages/<page id>/rss`: how what has left the API's lists has
+//! The feed of a Status.io page, `/pages/<page id>/rss`: how incidents that left the API's lists
 //! ended.
 //!
-//! An item is an incident or a maintenance with all that was written, oldest first, in blocks as
-//! Statuspage writes them, and has the id that the API gives. `status.io` has the feed of every
-//! page; the page's own host has it, too, and is not known here. Made from programs that read such
-//! feeds, not from a capture.
+//! An item is an incident or a maintenance with all updates, oldest first, in blocks as Statuspage
+//! writes them, and has the id that the API uses. `status.io` has the feed of every page; the
+//! page's own host has it, too, and is not known here. Based on programs that read such feeds, not
+//! on a capture.
 
 use std::collections::HashSet;
 
@@ -19,15 +19,15 @@ use statuswatch_model::document::Document;
 use statuswatch_model::event::Kind;
 use statuswatch_model::snapshot::{Incident, Update, UpdateId};
 
-/// Ids that are asked for, at most.
+/// Maximum number of ids that are looked up.
 const MAX_ASKED: usize = 50;
-/// The hosts of the API, and the one that has the page of each.
+/// The hosts of the API, each of which also serves the pages.
 const API: [&str; 2] = ["status.io", "hostedstatus.com"];
 const PAGES: &str = "https://status.io/";
 
-/// Where the page of an API's address has its feed. The ids that are looked for stand in the
-/// fragment, which is never sent.
-pub(super) fn place<'a>(first: &Url, gone: impl Iterator<Item = &'a str>) -> Option<Url> {
+/// Returns the feed's URL for a URL of the API. The ids to look up are in the fragment, which is
+/// never sent.
+pub(super) fn place<'a>(first: &Url, absent: impl Iterator<Item = &'a str>) -> Option<Url> {
     let (above, id) = first.path().rsplit_once("1.0/status/")?;
     let id = id.split('/').next().filter(|id| is_page_id(id))?;
     let of_api = |host: &str| {
@@ -39,12 +39,12 @@ pub(super) fn place<'a>(first: &Url, gone: impl Iterator<Item = &'a str>) -> Opt
         first.join(above).ok()?
     };
     let mut url = at(&base, &format!("pages/{id}/rss"))?;
-    url.set_fragment(Some(&gone.take(MAX_ASKED).collect::<Vec<_>>().join(",")));
+    url.set_fragment(Some(&absent.take(MAX_ASKED).collect::<Vec<_>>().join(",")));
     Some(url)
 }
 
-/// Those that were asked for and are over by now. Of what was written nothing but the end is taken:
-/// the rest was told from the API, where it is recognised by other marks.
+/// Returns the requested incidents that are over. Only the end is taken: the rest was reported from
+/// the API, where updates have a different identity.
 pub(super) fn ended(document: &Document, limits: Limits) -> Result<Vec<Incident>, ParseError> {
     let feed = read::read(document, limits)?;
     let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
@@ -59,14 +59,13 @@ pub(super) fn ended(document: &Document, limits: Limits) -> Result<Vec<Incident>
 fn incident(item: Item) -> Option<Incident> {
     let is_maintenance = item.link.as_deref().is_some_and(|link| link.contains("/maintenance/"));
     let kind = if is_maintenance { Kind::Maintenance } else { Kind::Incident };
-    // It writes bold where Statuspage writes strong.
+    // It uses `<b>` where Statuspage uses `<strong>`.
     let body = item.body.replace("<b>", "<strong>").replace("</b>", "</strong>");
     let blocks = growing::updates(&Item { body, ..item.clone() });
-    // What follows the end is over as well; so is nothing where the last word is another.
+    // What follows the end is over as well; nothing is over if the last status is another.
     let place = blocks.iter().rposition(|block| !block.status.is_over()).map_or(0, |last| last + 1);
     let end = blocks.get(place)?;
-    // The blocks give minutes in the zone of the page; the time of the item is that of its last
-    // block.
+    // The blocks give minutes in the zone of the page; the item's time is that of its last block.
     let newest = item.published.filter(|_| place + 1 == blocks.len());
     let update =
         Update { id: UpdateId::Content, published_at: newest.or(end.published_at), ..end.clone() };

@@ -1,8 +1,8 @@
 //! Status.io: `/1.0/status/<page id>` of its API, which lists what is open, and the page's feed
 //! ([`feed`]) when something may have ended.
 //!
-//! A component has containers (regions, data centres), each with a state; the same container may
-//! stand in every component.
+//! A component has containers (regions, data centers), each with a status; the same container may
+//! belong to every component.
 
 mod feed;
 
@@ -103,8 +103,8 @@ impl Source for StatusIo {
         "application/json, application/rss+xml;q=0.9"
     }
 
-    /// The page id is needed, and stands in addresses of the API and of the page's own posts and
-    /// feeds alone.
+    /// The page id is required, and occurs only in URLs of the API and of the page's own posts and
+    /// feeds.
     fn locate(&self, page: &Url) -> Vec<Url> {
         let id = page.path_segments().and_then(|mut parts| parts.find(|part| is_page_id(part)));
         let place = id.map(|id| format!("https://api.status.io/1.0/status/{id}"));
@@ -181,16 +181,16 @@ impl Source for StatusIo {
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
         let listed: HashSet<&str> =
             snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
-        let mut gone = known
+        let mut absent = known
             .open
             .iter()
             .map(|(_, id)| id.as_str())
             .filter(|id| !listed.contains(id))
             .peekable();
-        if gone.peek().is_none() {
+        if absent.peek().is_none() {
             return Vec::new();
         }
-        feed::place(&first.url, gone)
+        feed::place(&first.url, absent)
             .map(|url| Detail { role: FEED, url, optional: true })
             .into_iter()
             .collect()
@@ -201,7 +201,7 @@ fn is_page_id(text: &str) -> bool {
     text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Each container of each component, or the component where it has one alone.
+/// Returns each container of each component, or the component itself where it has only one.
 fn components(items: &mut Items, list: &List) -> Result<(Vec<Component>, bool), ParseError> {
     let before = items.rejected();
     let read = items.build(
@@ -230,7 +230,8 @@ fn components(items: &mut Items, list: &List) -> Result<(Vec<Component>, bool), 
     Ok((out, items.rejected() == before))
 }
 
-/// `planned` is where a maintenance of this list stands; `None` for incidents.
+/// Converts a notice; `planned` is the status of the maintenances in this list, `None` for
+/// incidents.
 fn notice(
     items: &mut Items,
     wire: Notice,
@@ -255,7 +256,7 @@ fn notice(
         incident.impact = code.map_or(Impact::Unknown, impact);
         incident.started_at = wire.datetime_open;
     } else {
-        // Whoever does not start it by hand leaves it among the upcoming ones.
+        // A maintenance that is not started by hand stays among the upcoming ones.
         incident.basis = Basis::Begin;
         incident.scheduled_for = wire.datetime_planned_start;
         incident.scheduled_until = wire.datetime_planned_end;
@@ -274,7 +275,7 @@ fn notice(
     Ok(incident)
 }
 
-/// An affected component with the worst state that one of its containers has.
+/// Returns an affected component with the worst status of its containers.
 fn affects(part: &Part, components: &[Component]) -> Component {
     let below = format!("{}/", part.id);
     let own = |one: &&Component| {

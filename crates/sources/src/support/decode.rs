@@ -1,24 +1,26 @@
-//! Two ways to read the lists of a document: in one pass, or item by item.
+//! Two strategies for decoding the lists of a document: in one pass, or item by item.
 //!
-//! Nearly every document is flawless. Decoding it straight into its types looks at each byte once
-//! and copies nothing twice, but one broken item would cost all of it. So a source is written once
-//! for both ways, and [`quickly`] takes the slow one only where the quick one has failed, for
-//! whatever reason: that one then says what is wrong, and keeps the rest.
+//! Almost every document is well-formed. Decoding it straight into its types visits each byte once
+//! and copies nothing, but one invalid item would fail the whole document. A source is therefore
+//! written once, generic over [`Decode`], and [`strict_then_lenient`] decodes leniently only when
+//! strict decoding fails for any reason. The lenient pass then reports the error and keeps the
+//! valid items.
 
 use serde::de::DeserializeOwned;
 
 use super::{Items, List};
 use crate::{Documents, ParseError};
 
-/// Larger documents are read item by item: until a list is known to be too long it has to be held.
+/// Documents above this size, in bytes, are decoded item by item: in one pass, a list that exceeds
+/// the limit would have to be held in memory before it is rejected.
 const LARGEST: usize = 1 << 20;
 
-/// How lists are read.
+/// A strategy for decoding lists.
 pub trait Decode {
-    /// A list as this way holds it between the document and [`Decode::read`].
+    /// The list as this strategy holds it between deserialization and [`Decode::read`].
     type List<T: DeserializeOwned>: DeserializeOwned + Default;
 
-    /// The items of a list, as [`Items::read`] has them.
+    /// Returns the items of a list; see [`Items::read`].
     ///
     /// # Errors
     /// See [`Items::read`].
@@ -28,7 +30,7 @@ pub trait Decode {
         list: Self::List<T>,
     ) -> Result<Vec<T>, ParseError>;
 
-    /// The items of a list inside an item, as [`Items::nested`] has them.
+    /// Returns the items of a list nested in an item; see [`Items::nested`].
     ///
     /// # Errors
     /// See [`Items::nested`].
@@ -39,11 +41,11 @@ pub trait Decode {
     ) -> Result<Vec<T>, ParseError>;
 }
 
-/// All at once: one item that cannot be read costs the document.
+/// Decodes in one pass: one invalid item fails the document.
 #[derive(Debug)]
 pub struct Strict;
 
-/// One broken item costs itself alone, and is named.
+/// Decodes item by item: an invalid item is rejected and reported, the others are kept.
 #[derive(Debug)]
 pub struct Lenient;
 
@@ -88,11 +90,11 @@ impl Decode for Lenient {
     }
 }
 
-/// What `one_pass` makes of the documents; where it fails, or they are large, what `item_by_item`
-/// does.
+/// Returns the result of `one_pass`, or of `item_by_item` where `one_pass` fails or a document is
+/// larger than 1 MiB.
 ///
 /// # Errors
-/// Those of the slow way.
+/// Returns the error of `item_by_item`.
 pub fn strict_then_lenient<T>(
     documents: &Documents,
     one_pass: impl FnOnce() -> Result<T, ParseError>,
@@ -114,7 +116,7 @@ mod tests {
     use statuswatch_model::document::Document;
 
     #[test]
-    fn the_slow_way_is_taken_where_the_quick_one_fails_or_the_document_is_large() {
+    fn lenient_decoding_is_used_where_strict_decoding_fails_or_the_document_is_large() {
         let error = || ParseError::Empty;
         let documents = |size: usize| {
             Documents::only(Document::new(

@@ -1,8 +1,8 @@
-//! Fields that platforms spell in more than one way.
+//! Types and serde helpers for fields that platforms spell in more than one way.
 //!
-//! Use the types as they are (`id: Id`) and the functions with `#[serde(default, deserialize_with =
-//! "fields::or_default")]`. A value of a wrong type is an error: it costs the item it stands in,
-//! see [`super::Items`].
+//! Use the types directly (`id: Id`) and the functions with `#[serde(default, deserialize_with =
+//! "fields::or_default")]`. A value of the wrong type is an error and rejects the item that
+//! contains it; see [`super::Items`].
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ use super::lenient;
 use crate::dates;
 use statuswatch_model::event::Time;
 
-/// Ids longer than this are nobody's.
+/// Longest id accepted, in bytes.
 const MAX_ID: usize = 512;
 
-/// An id: a string, or a whole number kept digit by digit.
+/// An id: a string, or an integer kept as its digits so that it is never rounded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(pub String);
 
 impl Id {
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -42,23 +42,22 @@ impl<'de> Deserialize<'de> for Id {
             Some(plain) if !plain.contains('\\') => plain.trim().to_owned(),
             Some(_) => lenient::read::<String>(text).map_err(de::Error::custom)?.trim().to_owned(),
             None if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') => text.to_owned(),
-            None => return Err(de::Error::custom("an id is a string or a whole number")),
+            None => return Err(de::Error::custom("an id must be a string or an integer")),
         };
-        // Ids stand in lines that people see: one that hides or turns text is nobody's.
+        // Ids are printed on terminals, so control and bidirectional characters are rejected.
         let printable = id.bytes().all(|byte| (b' '..=b'~').contains(&byte))
             || (!id.contains('\n') && statuswatch_model::text::safe(&id) == id);
         if id.is_empty() || id.len() > MAX_ID || !printable {
-            return Err(de::Error::custom("an id that is empty, too long or unprintable"));
+            return Err(de::Error::custom("an id is empty, too long or unprintable"));
         }
         Ok(Self(id))
     }
 }
 
-/// What JSON:API calls a relationship to many: the things meant stand beside the list, under their
-/// ids.
+/// A JSON:API to-many relationship: the referenced objects are listed elsewhere, under their ids.
 #[derive(Debug, Default, Deserialize)]
 pub struct References {
-    /// In the order of the document.
+    /// The references, in document order.
     #[serde(default, deserialize_with = "or_default")]
     pub data: Vec<Reference>,
 }
@@ -66,43 +65,43 @@ pub struct References {
 /// One of [`References`].
 #[derive(Debug, Deserialize)]
 pub struct Reference {
-    /// The id of the thing meant.
+    /// The id of the referenced object.
     pub id: Id,
 }
 
-/// `null` means the default; together with `#[serde(default)]` a missing field does, too.
+/// Deserializes `null` as the default; with `#[serde(default)]`, a missing field too.
 pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A time in any spelling of [`moment_of`], as a text. Null, empty and unreadable text mean "not
-/// said": an update is worth more than its date.
+/// Deserializes a time from a string in any format of [`moment_of`]. Null, empty and unreadable
+/// strings become `None`: an unreadable date must not cost the update.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-    said(deserializer, "a time or null", moment_of).map(Option::flatten)
+    visit_string(deserializer, "a time or null", moment_of).map(Option::flatten)
 }
 
-/// A title or a name, see [`super::name`]; null is an empty one.
+/// Deserializes a title or a name, see [`super::name`]; null becomes an empty string.
 pub fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    said(deserializer, "a string", super::name).map(Option::unwrap_or_default)
+    visit_string(deserializer, "a string", super::name).map(Option::unwrap_or_default)
 }
 
-/// What somebody wrote, see [`super::prose`]; null is nothing.
+/// Deserializes text written by the provider, see [`super::prose`]; null becomes an empty string.
 pub fn prose<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    said(deserializer, "a string", super::prose).map(Option::unwrap_or_default)
+    visit_string(deserializer, "a string", super::prose).map(Option::unwrap_or_default)
 }
 
-/// What `read` makes of a text, which it is shown where it stands: a page has hundreds of them.
-/// `None` for null.
-pub fn said<'de, D: Deserializer<'de>, T>(
+/// Deserializes an optional string through `read`, which borrows it from the document: a page has
+/// hundreds of strings. Returns `None` for null.
+pub fn visit_string<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     expected: &'static str,
     read: impl FnOnce(&str) -> T,
 ) -> Result<Option<T>, D::Error> {
-    struct Said<F>(&'static str, F);
+    struct StringVisitor<F>(&'static str, F);
 
-    impl<'de, T, F: FnOnce(&str) -> T> de::Visitor<'de> for Said<F> {
+    impl<'de, T, F: FnOnce(&str) -> T> de::Visitor<'de> for StringVisitor<F> {
         type Value = Option<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,11 +127,11 @@ pub fn said<'de, D: Deserializer<'de>, T>(
             deserializer.deserialize_str(self)
         }
     }
-    deserializer.deserialize_option(Said(expected, read))
+    deserializer.deserialize_option(StringVisitor(expected, read))
 }
 
-/// A time in any spelling of [`moment_of`], as a text or a number; what cannot be read means "not
-/// said".
+/// Deserializes a time from a string in any format of [`moment_of`], or from a number. An
+/// unreadable value becomes `None`.
 pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     let raw = Option::<&RawValue>::deserialize(deserializer)?;
     let Some(text) = raw.map(RawValue::get) else {
@@ -143,21 +142,21 @@ pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>
         return Ok(moment_of(&text));
     }
     if text.starts_with(['{', '[']) || matches!(text, "true" | "false") {
-        return Err(de::Error::custom("a time is a text or a number"));
+        return Err(de::Error::custom("a time must be a string or a number"));
     }
     Ok(moment_of(text))
 }
 
-/// The instant a text means, in any form that programs and people write: see
-/// `dates`. Without a zone it is in that of the page or the provider, else UTC. One
-/// that cannot be read is counted in [`statuswatch_model::snapshot::Snapshot::unread_times`].
+/// Parses a time in any format that programs and people write; see `dates`. A time without a zone
+/// is in the zone of the page, else in that configured for the provider, else UTC. A time that
+/// cannot be read is counted in [`statuswatch_model::snapshot::Snapshot::unread_times`].
 #[must_use]
 pub fn moment_of(text: &str) -> Option<Time> {
     dates::read(text)
 }
 
-/// The zone of the times that follow in this document, as the page states it. A name nobody knows,
-/// null and any other value leave them as they are.
+/// Sets the zone of the times that follow in this document, as stated by the page. Unknown names,
+/// null and other values are ignored.
 pub fn page_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
     let raw = Option::<&RawValue>::deserialize(deserializer)?;
     if let Some(name) = raw.and_then(|raw| lenient::read::<String>(raw.get()).ok()) {
@@ -166,7 +165,7 @@ pub fn page_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Er
     Ok(())
 }
 
-/// An optional id; null and the empty string mean "none".
+/// Deserializes an optional id; null and the empty string become `None`.
 pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
     let raw = Option::<&RawValue>::deserialize(deserializer)?;
     match raw.map(RawValue::get) {
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_strings_or_whole_numbers_and_never_rounded() {
+    fn ids_are_strings_or_integers_and_never_rounded() {
         assert_eq!(
             item(r#"{"id": 123456789012345678901234567890}"#).unwrap().id.as_str(),
             "123456789012345678901234567890"
@@ -233,14 +232,14 @@ mod tests {
         assert_eq!(
             at("2016-12-31T23:59:60Z"),
             at("2016-12-31T23:59:59Z"),
-            "a leap second is told as the one before it"
+            "a leap second is reported as the second before it"
         );
         assert_eq!(at("yesterday"), None);
         assert_eq!(at(""), None);
     }
 
     #[test]
-    fn machines_spell_times_in_many_ways() {
+    fn times_are_read_in_the_formats_that_programs_write() {
         let noon = parse_time("2026-03-01T12:00:00Z");
         for text in [
             "2026-03-01T12:00:00Z",

@@ -1,9 +1,9 @@
-//! Text as it is compared with the words of a table, whatever its case, accents and width.
+//! Case, accent and width folding, for comparing text with a vocabulary.
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// A text in the one form that all spellings of it share: compatibility forms composed (NFKC),
-/// lower case, Latin letters without accents, plain hyphens and apostrophes, nothing invisible.
+/// Returns the canonical form shared by all spellings of a text: NFKC, lower case, Latin letters
+/// without accents, plain hyphens and apostrophes, no invisible characters.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -23,14 +23,15 @@ pub fn fold(text: &str) -> String {
     out
 }
 
-/// Whether a character is of a script that puts no blanks between words: kana, ideographs, Hangul.
+/// Returns whether a character belongs to a script that puts no spaces between words: kana,
+/// ideographs, Hangul.
 #[must_use]
 pub const fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{3005}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
-/// The length in bytes of the longest word at the start of `text` that `known` takes, of at most
-/// `longest` characters; else of its first character.
+/// Returns the length in bytes of the longest word at the start of `text` that `known` accepts, up
+/// to `longest` characters; otherwise the length of its first character.
 #[must_use]
 pub fn unspaced_word(text: &str, longest: usize, known: impl Fn(&str) -> bool) -> usize {
     let mut end_of_word = text.chars().next().map_or(0, char::len_utf8);

@@ -1,7 +1,6 @@
-//! Pages that are read themselves, because nothing else of their platform can be.
+//! Reads HTML pages of platforms that offer no other document.
 //!
-//! Nothing here builds a tree: a page is whole or it is refused, and what is wanted of it is found
-//! by one scan.
+//! No tree is built: a page must be complete, and the needed parts are found in one scan.
 
 use std::borrow::Cow;
 
@@ -9,13 +8,13 @@ use super::html_title;
 use crate::ParseError;
 use statuswatch_model::document::{Document, Shape};
 
-/// Longest start tag that is looked at.
+/// Longest start tag that is examined, in bytes.
 const MAX_TAG: usize = 4096;
 
-/// The text of a whole HTML page: what was cut off on its way is no page.
+/// Returns the text of a complete HTML page. A truncated page is an error.
 ///
 /// # Errors
-/// Anything else.
+/// Returns [`ParseError`] for a document that is not HTML or has no end tag.
 pub fn page<'d>(
     document: &'d Document,
     source_name: &'static str,
@@ -33,23 +32,23 @@ pub fn page<'d>(
     let text = document.text();
     let lower = text.to_ascii_lowercase();
     let whole = lower.rsplit_once("</html>").is_some_and(|(_, rest)| {
-        // Caches sign a page behind its end.
+        // Caches append comments after the end tag.
         let rest = rest.trim();
         rest.is_empty() || (rest.starts_with("<!--") && rest.ends_with("-->"))
     });
     if whole {
         return Ok(text);
     }
-    Err(ParseError::Malformed { format: "HTML", reason: "the page is cut off".to_owned() })
+    Err(ParseError::Malformed { format: "HTML", reason: "the page is truncated".to_owned() })
 }
 
-/// The error for a page that is another one than expected.
+/// Returns the error for a page other than the expected one.
 #[must_use]
 pub fn another(text: &str) -> ParseError {
     ParseError::Html { title: html_title(text) }
 }
 
-/// What stands in `<script id="…">`.
+/// Returns the content of `<script id="…">`.
 #[must_use]
 pub fn script<'t>(text: &'t str, id: &str) -> Option<&'t str> {
     let mut rest = text;
@@ -64,7 +63,7 @@ pub fn script<'t>(text: &'t str, id: &str) -> Option<&'t str> {
     None
 }
 
-/// The attributes of a tag, and what follows it; `after` begins behind its name.
+/// Returns the attributes of a tag and the text after it; `after` starts after the tag's name.
 #[must_use]
 pub fn start_tag(after: &str) -> Option<(&str, &str)> {
     let mut quote = None;
@@ -79,7 +78,7 @@ pub fn start_tag(after: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// The value of a quoted attribute, entities decoded.
+/// Returns the value of a quoted attribute, with entities decoded.
 #[must_use]
 pub fn attribute<'t>(tag: &'t str, name: &str) -> Option<Cow<'t, str>> {
     let mut rest = tag;

@@ -10,36 +10,37 @@ use super::lenient;
 use crate::{Limits, ParseError};
 use statuswatch_model::text::one_line;
 
-/// A list whose items are not looked at yet: `incidents: List`.
+/// A list whose items have not been decoded yet: `incidents: List`.
 pub type List = Vec<Box<RawValue>>;
 
-/// Rejected items named one by one; further ones are counted.
+/// Rejected items that are reported individually; further ones are only counted.
 const MAX_NAMED: usize = 20;
 
-/// Decodes the lists of one poll and remembers what it had to reject, for
+/// Decodes the lists of one poll and records the rejected items for
 /// [`statuswatch_model::snapshot::Snapshot::rejected`].
 #[derive(Debug)]
 pub struct Items {
     limits: Limits,
     named: Vec<String>,
     count: usize,
-    /// A list inside an item was too long: [`Items::build`] says so, whatever became of the item.
+    /// Set when a nested list exceeds the limit; [`Items::build`] returns it even if the item was
+    /// rejected.
     overflow: Option<ParseError>,
 }
 
 impl Items {
-    /// With the bounds of the provider.
+    /// Creates a decoder with the limits of the provider.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, named: Vec::new(), count: 0, overflow: None }
     }
 
-    /// The items of `list` that are a `T`; the others are rejected and named. `what` is the plural:
-    /// "incidents".
+    /// Decodes the items of `list` that are a `T`; the others are rejected and recorded. `what` is
+    /// the plural noun for messages: "incidents".
     ///
     /// # Errors
-    /// More items than allowed, or a list of which not one item can be read: then the format is
-    /// another one and what is left would look like "all is well".
+    /// Returns an error for more items than the limit, or for a non-empty list without a single
+    /// valid item: its format has changed, and an empty result would look like "no incidents".
     pub fn read<T: DeserializeOwned>(
         &mut self,
         what: &'static str,
@@ -55,11 +56,11 @@ impl Items {
         }
     }
 
-    /// Like [`Items::read`], where what was read has still to prove itself: `build` says why an
-    /// item is no use, and an id that `id` has seen before costs the later item.
+    /// Like [`Items::read`], with a conversion: `build` returns why it rejects an item, and an item
+    /// whose `id` is already taken is rejected.
     ///
     /// # Errors
-    /// Those of [`Items::read`]; a list of which every item is no use is one of them.
+    /// Those of [`Items::read`]; a list whose items are all rejected by `build` is an error, too.
     pub fn build<T: DeserializeOwned, U>(
         &mut self,
         what: &'static str,
@@ -74,7 +75,7 @@ impl Items {
         for item in read {
             match build(self, item) {
                 Ok(item) if seen.insert(id(&item).to_owned()) => built.push(item),
-                Ok(item) => self.reject(what, &format!("the id {} stands twice", id(&item))),
+                Ok(item) => self.reject(what, &format!("the id {} is duplicated", id(&item))),
                 Err(why) => {
                     self.reject(what, &why);
                     first_error.get_or_insert(why);
@@ -91,10 +92,10 @@ impl Items {
         }
     }
 
-    /// Like [`Items::read`] for a list inside an item, which may lose all of its items.
+    /// Like [`Items::read`] for a list nested in an item; all of its items may be rejected.
     ///
     /// # Errors
-    /// More items than allowed.
+    /// Returns an error for more items than the limit.
     pub fn nested<T: DeserializeOwned>(
         &mut self,
         what: &'static str,
@@ -103,7 +104,7 @@ impl Items {
         Ok(self.decode(what, list)?.0)
     }
 
-    /// Notes that something was left out.
+    /// Records that something was rejected.
     pub fn reject(&mut self, what: &str, why: &str) {
         self.count += 1;
         if self.named.len() < MAX_NAMED {
@@ -111,14 +112,13 @@ impl Items {
         }
     }
 
-    /// How much was rejected so far: a list that lost items can no longer say what is missing from
-    /// it.
+    /// Returns the number of rejections so far. A list that lost items no longer proves an absence.
     #[must_use]
     pub fn rejected(&self) -> usize {
         self.count
     }
 
-    /// What was rejected.
+    /// Returns the recorded rejections.
     #[must_use]
     pub fn into_rejected(self) -> Vec<String> {
         let Self { mut named, count, .. } = self;
@@ -128,7 +128,7 @@ impl Items {
         named
     }
 
-    /// An error where a list has more items than allowed.
+    /// Returns an error if a list has more items than the limit.
     pub(super) fn bounded(&mut self, what: &'static str, count: usize) -> Result<(), ParseError> {
         let limit = self.limits.max_items;
         if count <= limit {
@@ -161,7 +161,7 @@ impl Items {
     }
 }
 
-/// What a broken item calls itself, as far as it can be read.
+/// Returns the id or name of an invalid item, as far as it can be read.
 fn name_of(raw: &RawValue) -> String {
     #[derive(Deserialize)]
     struct Named {
@@ -205,7 +205,7 @@ mod tests {
                 && rejected[0].ends_with("name \"x\""),
             "{rejected:?}"
         );
-        assert!(rejected[1].contains("whole number"), "{rejected:?}");
+        assert!(rejected[1].contains("an integer"), "{rejected:?}");
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod tests {
             (built.map_err(|error| error.to_string()), items.into_rejected())
         };
         let rejected =
-            ["incidents: odd", "incidents: the id 10 stands twice"].map(str::to_owned).to_vec();
+            ["incidents: odd", "incidents: the id 10 is duplicated"].map(str::to_owned).to_vec();
         assert_eq!(build(r#"[{"id": 10}, {"id": 1}, {"id": 10}]"#), (Ok(1), rejected));
         assert_eq!(
             build(r#"[{"id": 1}]"#).0,

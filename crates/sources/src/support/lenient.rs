@@ -1,11 +1,11 @@
-//! JSON as browsers read it, for every source: half of a surrogate pair is U+FFFD, and of a key
-//! that stands twice in one object the last value counts.
+//! Reads JSON as browsers do: a lone surrogate becomes U+FFFD, and of duplicate keys in one object
+//! the last value counts.
 //!
 //! Providers test their pages in browsers, whose `JSON.parse` accepts both (ECMA-262, 25.5.1);
-//! `serde_json` rejects the first and, for a field of a struct, the second. Nearly every text needs
-//! neither: it is read in one pass, and only where that fails for one of these reasons is it
-//! rewritten and read once more. That takes linear time, and objects are followed to a depth of
-//! 128 levels, as deep as `serde_json` reads.
+//! `serde_json` rejects the first and, for a field of a struct, the second. Almost every text needs
+//! neither: it is read in one pass, and only if that fails for one of these reasons is it rewritten
+//! and read again. Rewriting takes linear time and follows objects to a depth of 128 levels, the
+//! limit of `serde_json`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,70 +16,73 @@ use serde_json::value::RawValue;
 
 use statuswatch_model::document::Document;
 
-/// Lists and objects within each other that are looked into. A text that nests deeper is left as it
-/// is.
+/// Deepest nesting of lists and objects that is rewritten. A text that nests deeper is left
+/// unchanged.
 const MAX_DEPTH: usize = 128;
 
-/// The replacement for half of a surrogate pair, as an escape.
+/// The replacement for a lone surrogate, as an escape.
 const REPLACEMENT: &str = "\\ufffd";
 
-/// Reads `text` as a `T`: with [`document`] the only way in which a source reads JSON.
+/// Deserializes `text` as a `T`. Sources read JSON only through this function and [`document`].
 ///
 /// # Errors
-/// Whatever `serde_json` finds wrong beside the two things that are mended.
+/// Returns the error of `serde_json`, except for lone surrogates and duplicate keys.
 pub fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
-    serde_json::from_str(text).or_else(|error| match may_help(&error).then(|| mended(text)) {
-        Some(Some(mended)) => serde_json::from_str(&mended),
-        _ => Err(error),
-    })
-}
-
-/// Reads the value that `text` begins with, whatever follows it. Also says where it ends, in bytes.
-/// `None` where `text` does not begin with a `T`.
-#[must_use]
-pub fn first<T: DeserializeOwned>(text: &str) -> Option<(T, usize)> {
-    // Where a value ends does not depend on what is mended in it.
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
-    let raw = values.next()?.ok()?;
-    Some((read(raw.get()).ok()?, values.byte_offset()))
-}
-
-/// Reads the text of a document as a `T`. It is rewritten once, however many sources ask.
-///
-/// # Errors
-/// See [`read`].
-pub fn document<T: DeserializeOwned>(document: &Document) -> serde_json::Result<T> {
-    serde_json::from_str(&document.text()).or_else(|error| {
-        match may_help(&error).then(|| document.repaired(mended)) {
-            Some(Some(mended)) => serde_json::from_str(mended),
+    serde_json::from_str(text).or_else(|error| {
+        match rewriting_may_help(&error).then(|| rewritten(text)) {
+            Some(Some(rewritten)) => serde_json::from_str(&rewritten),
             _ => Err(error),
         }
     })
 }
 
-/// Whether mending may help: not where the text ends too early. A value of a wrong type may be one
-/// that does not count.
-fn may_help(error: &serde_json::Error) -> bool {
+/// Deserializes the value at the start of `text`, ignoring what follows. Also returns its length in
+/// bytes. Returns `None` where `text` does not start with a `T`.
+#[must_use]
+pub fn first<T: DeserializeOwned>(text: &str) -> Option<(T, usize)> {
+    // The end of a value does not depend on what is rewritten in it.
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let raw = values.next()?.ok()?;
+    Some((read(raw.get()).ok()?, values.byte_offset()))
+}
+
+/// Deserializes the text of a document as a `T`. The text is rewritten at most once, however many
+/// sources read it.
+///
+/// # Errors
+/// See [`read`].
+pub fn document<T: DeserializeOwned>(document: &Document) -> serde_json::Result<T> {
+    serde_json::from_str(&document.text()).or_else(|error| {
+        match rewriting_may_help(&error).then(|| document.repaired(rewritten)) {
+            Some(Some(rewritten)) => serde_json::from_str(rewritten),
+            _ => Err(error),
+        }
+    })
+}
+
+/// Returns whether rewriting may help: not for truncated text. A value of the wrong type may be a
+/// superseded duplicate.
+fn rewriting_may_help(error: &serde_json::Error) -> bool {
     !error.is_eof()
 }
 
-/// `text` without superseded members and lone surrogates; `None` where it has neither, nests too
-/// deep, or is no JSON.
-fn mended(text: &str) -> Option<String> {
+/// Returns `text` without superseded members and lone surrogates; `None` where it has neither,
+/// nests too deep, or is not JSON.
+fn rewritten(text: &str) -> Option<String> {
     let superseded = superseded(text)?;
     let mut out = String::with_capacity(text.len());
     let mut lone = false;
     let mut from = 0;
     for range in &superseded {
-        lone |= push_paired(&mut out, text.get(from..range.start)?);
+        lone |= push_replacing_lone_surrogates(&mut out, text.get(from..range.start)?);
         from = range.end;
     }
-    lone |= push_paired(&mut out, text.get(from..)?);
+    lone |= push_replacing_lone_surrogates(&mut out, text.get(from..)?);
     (lone || !superseded.is_empty()).then_some(out)
 }
 
 /// Appends `text` with every lone surrogate replaced. Returns whether there was one.
-fn push_paired(out: &mut String, text: &str) -> bool {
+fn push_replacing_lone_surrogates(out: &mut String, text: &str) -> bool {
     let mut lone = false;
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
@@ -95,7 +98,7 @@ fn push_paired(out: &mut String, text: &str) -> bool {
                 rest = escape.get(6..).unwrap_or_default();
                 continue;
             }
-            // Two bytes: the sign behind the backslash may be another backslash.
+            // Two bytes: the character after the backslash may be another backslash.
             (None, _) => 2,
         };
         let (kept, after) = escape.split_at_checked(length).unwrap_or((escape, ""));
@@ -111,7 +114,8 @@ enum Half {
     Low,
 }
 
-/// Which half of a pair the escape at the start of `text` is; `None`: it is another sign.
+/// Returns which half of a surrogate pair the escape at the start of `text` is; `None` for another
+/// character.
 fn surrogate(text: &str) -> Option<Half> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let code = digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(digits)?;
@@ -131,15 +135,15 @@ enum Open<'t> {
 /// The members of an object so far.
 #[derive(Default)]
 struct Members<'t> {
-    /// From the quote of the key to that of the next one, in the order of the text.
+    /// From the opening quote of each key to that of the next, in document order.
     places: Vec<Range<usize>>,
     by_key: HashMap<Cow<'t, str>, usize>,
-    /// Whether the key of the last of them has been read, and a comma not yet.
+    /// Whether the key of the last member has been read, and a comma not yet.
     within: bool,
 }
 
-/// The places of all members whose key stands again later in the same object, in ascending order.
-/// `None` where this is no JSON or nests too deep.
+/// Returns the ranges of all members whose key occurs again later in the same object, in ascending
+/// order. Returns `None` where the text is not JSON or nests too deep.
 fn superseded(text: &str) -> Option<Vec<Range<usize>>> {
     let bytes = text.as_bytes();
     let mut open: Vec<Open<'_>> = Vec::new();
@@ -182,7 +186,8 @@ fn superseded(text: &str) -> Option<Vec<Range<usize>>> {
     open.is_empty().then(|| apart(found))
 }
 
-/// Adds a place, joined to the one before where they touch: a hostile text holds little else.
+/// Adds a range, merged with the previous one where they touch: a hostile text may consist of
+/// little else.
 fn note(found: &mut Vec<Range<usize>>, place: Range<usize>) {
     match found.last_mut() {
         Some(last) if last.end == place.start => last.end = place.end,
@@ -190,7 +195,7 @@ fn note(found: &mut Vec<Range<usize>>, place: Range<usize>) {
     }
 }
 
-/// In ascending order, those within others left out.
+/// Returns the ranges in ascending order, without those nested in others.
 fn apart(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     found.sort_by_key(|range| range.start);
     let mut end = 0;
@@ -202,7 +207,7 @@ fn apart(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     found
 }
 
-/// The place behind the string that begins at `start`.
+/// Returns the index after the string that starts at `start`.
 fn end_of_string(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
@@ -214,13 +219,13 @@ fn end_of_string(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// What a key means: `"n\u0061me"` is `name`.
+/// Returns a key with its escapes decoded: `"n\u0061me"` is `name`.
 fn key(quoted: &str) -> Option<Cow<'_, str>> {
     if !quoted.contains('\\') {
         return Some(Cow::Borrowed(quoted));
     }
     let mut paired = String::with_capacity(quoted.len());
-    push_paired(&mut paired, quoted);
+    push_replacing_lone_surrogates(&mut paired, quoted);
     let plain: String = serde_json::from_str(&paired).ok()?;
     Some(Cow::Owned(format!("\"{plain}\"")))
 }
@@ -295,24 +300,24 @@ mod tests {
     }
 
     #[test]
-    fn a_flawless_text_is_not_rewritten_and_a_deep_one_is_refused() {
-        assert_eq!(mended(r#"{"a": ["\ud83d\ude00"], "b": {"a": 1}}"#), None);
+    fn a_valid_text_is_not_rewritten_and_a_deep_one_is_rejected() {
+        assert_eq!(rewritten(r#"{"a": ["\ud83d\ude00"], "b": {"a": 1}}"#), None);
         let deep = |depth: usize| {
             format!("{}{{\"a\": 1, \"a\": 2}}{}", "[".repeat(depth), "]".repeat(depth))
         };
-        assert!(mended(&deep(MAX_DEPTH - 1)).is_some());
-        assert_eq!(mended(&deep(MAX_DEPTH)), None);
-        assert_eq!(mended(&"[".repeat(1 << 20)), None);
+        assert!(rewritten(&deep(MAX_DEPTH - 1)).is_some());
+        assert_eq!(rewritten(&deep(MAX_DEPTH)), None);
+        assert_eq!(rewritten(&"[".repeat(1 << 20)), None);
     }
 
     #[test]
     fn equal_keys_by_the_thousand_are_one_place() {
         let text = format!("{{{}\"a\": 1}}", r#""a": 1, "b": 2, "#.repeat(10_000));
-        assert_eq!(mended(&text).unwrap(), r#"{"b": 2, "a": 1}"#);
+        assert_eq!(rewritten(&text).unwrap(), r#"{"b": 2, "a": 1}"#);
         assert_eq!(superseded(&text).unwrap().len(), 1);
     }
 
-    /// Members as they are written, and what is left of them.
+    /// Generates members as written, and what is left of them.
     fn object() -> impl Strategy<Value = serde_json::Value> {
         let leaf = prop_oneof![
             Just(serde_json::json!(null)),
@@ -328,7 +333,8 @@ mod tests {
         })
     }
 
-    /// `value` with every member of every object standing twice, first with another value.
+    /// Returns `value` with every member of every object duplicated, the first time with another
+    /// value.
     fn twice(value: &serde_json::Value) -> String {
         match value {
             serde_json::Value::Object(map) => {
@@ -348,16 +354,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_stands_twice_is_read_as_what_stands_last(value in object()) {
+        fn of_duplicate_keys_the_last_counts(value in object()) {
             let text = twice(&value);
-            let mended = mended(&text).unwrap_or(text);
-            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&mended).unwrap(), value);
+            let rewritten = rewritten(&text).unwrap_or(text);
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&rewritten).unwrap(), value);
         }
 
         #[test]
         fn any_text_is_mended_to_itself_or_to_json(text in "[\\[\\]{}:,\"\\\\ud8c0a1 ]{0,60}") {
-            if let Some(mended) = mended(&text) {
-                prop_assert!(mended.len() <= text.len());
+            if let Some(rewritten) = rewritten(&text) {
+                prop_assert!(rewritten.len() <= text.len());
             }
         }
     }

@@ -1,17 +1,17 @@
-//! What sources that read JSON share.
+//! Building blocks shared by the sources.
 //!
-//! * [`json`] turns a document into a type, or says what stands in its place: nothing, an HTML
-//!   page, the provider's own error, something else.
+//! * [`json`] deserializes a document, or reports what was answered instead: nothing, an HTML page,
+//!   an error of the provider, something else.
 //! * [`fields`] are types and serde helpers for fields that platforms spell in more than one way.
-//! * [`lenient`] reads JSON as browsers do; nothing else here reads any.
-//! * [`Items`] decodes a list item by item, so that one broken item costs itself alone, and is
-//!   named.
-//! * [`Decode`] is for platforms with long documents: flawless ones are read in one pass.
-//! * [`vocabulary`] maps the platforms' words to ours; an unknown word never becomes "all is well".
-//! * [`html`] is for pages that are read themselves: one script or attribute of them, by a scan.
-//! * [`at`] and [`candidates`] build addresses below a page.
-//! * [`order_updates`] puts updates in order and gives each its identity.
-//! * [`v2`] is the `/api/v2` contract that Statuspage made and others imitate.
+//! * [`lenient`] reads JSON as browsers do; all JSON is read through it.
+//! * [`Items`] decodes a list item by item, so that an invalid item is rejected and reported alone.
+//! * [`Decode`] is for platforms with long documents: valid ones are decoded in one pass.
+//! * [`vocabulary`] maps the status words of platforms to the model's; an unknown word never
+//!   becomes "operational".
+//! * [`html`] finds one script or attribute in an HTML page by scanning it.
+//! * [`at`] and [`candidates`] build URLs below a page.
+//! * [`order_updates`] orders updates and gives each its identity.
+//! * [`v2`] is the `/api/v2` format that Statuspage defined and others imitate.
 
 mod decode;
 pub mod fields;
@@ -42,23 +42,23 @@ use statuswatch_model::text::one_line;
 
 /// Longest title or name, in characters.
 pub const MAX_NAME: usize = 300;
-/// Longest excerpt of a foreign message in an error of ours.
+/// Longest excerpt of a provider's text in an error message, in characters.
 const MAX_EXCERPT: usize = 200;
-/// Longer links are no use to a person.
+/// Longest link that is kept, in bytes.
 const MAX_LINK: usize = 2000;
-/// An error of the provider is no longer than this: a document that is, is judged by its shape
-/// alone.
+/// Longest document that is examined for an error message of the provider, in bytes; a longer one
+/// is judged by its shape alone.
 const MAX_ERROR_BODY: usize = 16 * 1024;
-/// Where the title of an HTML page is looked for.
+/// How far the title of an HTML page is searched for, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Reads a JSON document of the platform `source_name`.
+/// Deserializes a JSON document of the platform `source_name`.
 ///
-/// Nesting is bounded by `serde_json`; `T` decides what is demanded. Anything that is plainly not
-/// such a document is told apart: an empty body, an HTML page, an error message of the provider.
+/// Nesting is limited by `serde_json`; `T` decides what is required. An empty body, an HTML page
+/// and an error message of the provider are reported as such.
 ///
 /// # Errors
-/// Whatever keeps the document from being a `T`.
+/// Returns an error if the document is not a `T`.
 pub fn json<T: DeserializeOwned>(
     document: &Document,
     source_name: &'static str,
@@ -75,7 +75,7 @@ pub fn json<T: DeserializeOwned>(
             });
         }
         Shape::Other => {
-            let reason = format!("it is not JSON but begins with \"{}\"", begin(&document.text()));
+            let reason = format!("it is not JSON but starts with \"{}\"", begin(&document.text()));
             return Err(ParseError::NotThis { source_name, reason });
         }
         Shape::Json => {}
@@ -93,21 +93,21 @@ pub fn json<T: DeserializeOwned>(
     })
 }
 
-/// Reads a document for its marks alone: `None` where it is not JSON of that shape.
+/// Deserializes the signature of a document; returns `None` where it is not JSON of that shape.
 #[must_use]
 pub fn sniff<T: DeserializeOwned>(document: &Document) -> Option<T> {
     if document.shape() != Shape::Json {
         return None;
     }
     let text = document.text();
-    // Looked for before anything is parsed: a document is shown to every source.
+    // Checked before anything is parsed: detection offers a document to every source.
     if required::required_key::<T>().is_some_and(|key| !required::may_hold(&text, key)) {
         return None;
     }
     lenient::document(document).ok()
 }
 
-/// The title of an HTML page.
+/// Returns the title of an HTML page.
 #[must_use]
 pub fn html_title(html: &str) -> Option<String> {
     let head: String = html.chars().take(MAX_HEAD).collect();
@@ -120,9 +120,9 @@ pub fn html_title(html: &str) -> Option<String> {
     (!title.is_empty()).then_some(title)
 }
 
-/// Text a provider wrote, plain or with markup, as paragraphs of plain text.
+/// Converts text of a provider, plain or HTML, to paragraphs of plain text.
 ///
-/// Line feeds count where a text has no block markup of its own: most platforms render them so.
+/// Line feeds are kept where a text has no block markup, as most platforms render them.
 #[must_use]
 pub fn prose(text: &str) -> String {
     if memchr::memchr(b'<', text.as_bytes()).is_none() {
@@ -139,13 +139,13 @@ pub fn prose(text: &str) -> String {
     statuswatch_model::text::html_to_text(&text.replace('\n', "<br>"))
 }
 
-/// A title or a name as it is shown: one line.
+/// Returns a title or a name as one line.
 #[must_use]
 pub fn name(text: &str) -> String {
     one_line(text, MAX_NAME)
 }
 
-/// A link a person may open: absolute, http or https, of a length that has a use.
+/// Returns a link if it is absolute, http or https, and not excessively long.
 #[must_use]
 pub fn link(text: &str) -> Option<String> {
     let text = text.trim();
@@ -153,7 +153,8 @@ pub fn link(text: &str) -> Option<String> {
     matches!(url.scheme(), "http" | "https").then(|| url.to_string())
 }
 
-/// Whether `lower` holds something like `<b>` or `</p>`; a lone `<` in "p99 < 5 s" is none.
+/// Returns whether `lower` contains something like `<b>` or `</p>`; a lone `<` as in "p99 < 5 s"
+/// does not count.
 fn has_tag(lower: &str) -> bool {
     lower.split('<').skip(1).any(|rest| {
         let name = rest.strip_prefix('/').unwrap_or(rest);
@@ -161,7 +162,7 @@ fn has_tag(lower: &str) -> bool {
     })
 }
 
-/// What an error body says; `None` for a document that is none.
+/// Returns the message of an error body; `None` for any other document.
 fn error_body(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Body {
@@ -171,7 +172,7 @@ fn error_body(text: &str) -> Option<String> {
         message: Option<Box<RawValue>>,
         detail: Option<Box<RawValue>>,
     }
-    // A list of five items would pass for the five fields of the body.
+    // A list of five items would deserialize as the five fields of the body.
     if text.len() > MAX_ERROR_BODY || !is_object(text) {
         return None;
     }
@@ -181,20 +182,21 @@ fn error_body(text: &str) -> Option<String> {
         .as_deref()
         .and_then(|raw| raw.get().trim_matches('"').parse::<u16>().ok())
         .filter(|code| *code >= 400);
-    let said = [&body.error, &body.errors].into_iter().flatten().find_map(|raw| say(raw));
-    if code.is_none() && said.is_none() {
+    let message = [&body.error, &body.errors].into_iter().flatten().find_map(|raw| readable(raw));
+    if code.is_none() && message.is_none() {
         return None;
     }
-    let said = said
-        .or_else(|| [&body.message, &body.detail].into_iter().flatten().find_map(|raw| say(raw)));
-    Some(match (code, said) {
-        (Some(code), Some(said)) => format!("{code} {said}"),
+    let message = message.or_else(|| {
+        [&body.message, &body.detail].into_iter().flatten().find_map(|raw| readable(raw))
+    });
+    Some(match (code, message) {
+        (Some(code), Some(message)) => format!("{code} {message}"),
         (Some(code), None) => code.to_string(),
-        (None, said) => said.unwrap_or_default(),
+        (None, message) => message.unwrap_or_default(),
     })
 }
 
-/// The message of an object that is not the document and has a `message`, as gateways answer.
+/// Returns the `message` of an object that is not the document, as API gateways answer.
 fn lone_message(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Body {
@@ -203,15 +205,15 @@ fn lone_message(text: &str) -> Option<String> {
     if !is_object(text) {
         return None;
     }
-    say(&lenient::read::<Body>(text).ok()?.message)
+    readable(&lenient::read::<Body>(text).ok()?.message)
 }
 
 fn is_object(text: &str) -> bool {
     text.trim_start_matches('\u{feff}').trim_start().starts_with('{')
 }
 
-/// A JSON value as a person reads it; `None` for null, false, empty.
-fn say(raw: &RawValue) -> Option<String> {
+/// Returns a JSON value as readable text; `None` for null, false and empty values.
+fn readable(raw: &RawValue) -> Option<String> {
     let text = raw.get();
     if matches!(text, "null" | "false" | "0" | "[]" | "{}" | "\"\"") {
         return None;
@@ -246,45 +248,45 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_read_and_a_mark_of_byte_order_is_no_harm() {
+    fn a_document_with_a_byte_order_mark_is_read() {
         assert_eq!(read("\u{feff} {\"name\": \"a\"}").unwrap().name, "a");
     }
 
     #[test]
-    fn what_stands_in_place_of_a_document_is_named() {
-        let say = |body: &str| read(body.to_owned()).unwrap_err().to_string();
-        assert_eq!(say(" \n"), "the body is empty");
+    fn an_answer_that_is_not_the_document_is_described() {
+        let message = |body: &str| read(body.to_owned()).unwrap_err().to_string();
+        assert_eq!(message(" \n"), "the body is empty");
         assert_eq!(
-            say("<!DOCTYPE html><html><TITLE lang=en>Acme &amp; Co\n sign in</TITLE>"),
+            message("<!DOCTYPE html><html><TITLE lang=en>Acme &amp; Co\n sign in</TITLE>"),
             "an HTML page was answered: \"Acme & Co sign in\""
         );
         assert_eq!(
-            say(r#"{"status": 500, "error": "Internal Server Error"}"#),
+            message(r#"{"status": 500, "error": "Internal Server Error"}"#),
             "the provider answered with an error: 500 Internal Server Error"
         );
         assert_eq!(
-            say(r#"{"error": {"code": 7}}"#),
+            message(r#"{"error": {"code": 7}}"#),
             "the provider answered with an error: {\"code\": 7}"
         );
         assert_eq!(
-            say(r#"{"errors": ["no such page"]}"#),
+            message(r#"{"errors": ["no such page"]}"#),
             "the provider answered with an error: [\"no such page\"]"
         );
         assert_eq!(
-            say(r#"{"message": "Not Found"}"#),
+            message(r#"{"message": "Not Found"}"#),
             "the provider answered with an error: Not Found"
         );
-        assert_eq!(say("OK"), "not a thing document: it is not JSON but begins with \"OK\"");
-        assert_eq!(say("<rss/>"), "not a thing document: it is XML, not JSON");
-        assert!(say(r#"{"name": "a""#).starts_with("malformed JSON: EOF"));
-        assert!(say(r#"{"nam": "a"}"#).starts_with("not a thing document: missing field"));
+        assert_eq!(message("OK"), "not a thing document: it is not JSON but starts with \"OK\"");
+        assert_eq!(message("<rss/>"), "not a thing document: it is XML, not JSON");
+        assert!(message(r#"{"name": "a""#).starts_with("malformed JSON: EOF"));
+        assert!(message(r#"{"nam": "a"}"#).starts_with("not a thing document: missing field"));
         assert!(matches!(
             read("[".repeat(1_000_000)),
             Err(ParseError::NotThis { .. } | ParseError::Malformed { .. })
         ));
-        let bomb = format!("{{\"name\": {}", "[".repeat(1_000_000));
+        let nested = format!("{{\"name\": {}", "[".repeat(1_000_000));
         assert!(matches!(
-            read(bomb),
+            read(nested),
             Err(ParseError::NotThis { .. } | ParseError::Malformed { .. })
         ));
     }

@@ -1,4 +1,4 @@
-//! Incidents made from the beats of an up/down monitor, which nobody writes anything about.
+//! Incidents derived from the heartbeats of an up/down monitor, which has no written incidents.
 
 use super::{MAX_NAME, Order, RawUpdate, order_updates};
 use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
@@ -12,34 +12,35 @@ const UP: &str = "The monitor reports that this is up again. (Made from the moni
 /// One check of a monitor.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
-    /// When it was made.
+    /// When it was performed.
     pub at: Option<Time>,
-    /// What it found; `None`: neither up nor down for certain.
+    /// The result; `None` where it is neither up nor down for certain.
     pub up: Option<bool>,
 }
 
-/// The outages among `beats`, oldest first, as one incident of the monitor `id`; `None` where there
-/// are none.
+/// Returns the outages among `heartbeats`, oldest first, as one incident of the monitor `id`;
+/// `None` where there are none.
 ///
-/// All outages of a monitor share one incident, each with an update for its begin and its end: the
-/// window of beats slides, and an id made from an outage's begin would be another one as soon as
-/// the begin has left the window.
+/// All outages of a monitor share one incident, with an update for the start and end of each. The
+/// window of heartbeats slides, so an id derived from the start of an outage would change once that
+/// start has left the window.
 #[must_use]
-pub fn outage(id: &str, component: &Component, beats: &[Sample]) -> Option<Incident> {
+pub fn outage(id: &str, component: &Component, heartbeats: &[Sample]) -> Option<Incident> {
     let mut updates = Vec::new();
     let mut former = None;
     let mut began = None;
-    for beat in beats {
-        match (former, beat.up) {
-            // Down in the first beat: since when is not known, so it is no update, only a state.
+    for sample in heartbeats {
+        match (former, sample.up) {
+            // Down in the first heartbeat: the start is unknown, so it is a state and not an
+            // update.
             (Some(true), Some(false)) => {
-                began = beat.at;
-                updates.push(update(beat.at, Status::Investigating, DOWN));
+                began = sample.at;
+                updates.push(update(sample.at, Status::Investigating, DOWN));
             }
-            (Some(false), Some(true)) => updates.push(update(beat.at, Status::Resolved, UP)),
+            (Some(false), Some(true)) => updates.push(update(sample.at, Status::Resolved, UP)),
             _ => {}
         }
-        former = beat.up.or(former);
+        former = sample.up.or(former);
     }
     let is_down = former == Some(false);
     if !is_down && updates.is_empty() {
@@ -68,13 +69,13 @@ mod tests {
     use statuswatch_model::event::ComponentStatus;
     use statuswatch_model::snapshot::component;
 
-    fn told(beats: &[(i64, Option<bool>)]) -> Option<(Status, Vec<(Status, i64)>)> {
-        let beats: Vec<Sample> = beats
+    fn outages(beats: &[(i64, Option<bool>)]) -> Option<(Status, Vec<(Status, i64)>)> {
+        let heartbeats: Vec<Sample> = beats
             .iter()
             .map(|(at, up)| Sample { at: Time::from_timestamp(*at, 0), up: *up })
             .collect();
         let incident =
-            outage("m", &component(None, "API", None, ComponentStatus::Unknown), &beats)?;
+            outage("m", &component(None, "API", None, ComponentStatus::Unknown), &heartbeats)?;
         let updates = incident
             .updates
             .iter()
@@ -83,20 +84,23 @@ mod tests {
     }
 
     #[test]
-    fn every_outage_in_the_window_is_told_and_one_older_than_it_is_a_state() {
+    fn every_outage_in_the_window_is_reported_and_an_older_one_is_a_state() {
         let (up, down) = (Some(true), Some(false));
-        assert_eq!(told(&[(1, up), (2, None), (3, up)]), None);
-        assert_eq!(told(&[]), None);
+        assert_eq!(outages(&[(1, up), (2, None), (3, up)]), None);
+        assert_eq!(outages(&[]), None);
         assert_eq!(
-            told(&[(1, up), (2, down), (3, down)]),
+            outages(&[(1, up), (2, down), (3, down)]),
             Some((Status::Investigating, vec![(Status::Investigating, 2)]))
         );
         assert_eq!(
-            told(&[(2, down), (3, None)]),
+            outages(&[(2, down), (3, None)]),
             Some((Status::Investigating, vec![])),
-            "a pending beat ends nothing"
+            "a pending heartbeat ends no outage"
         );
         let ends = vec![(Status::Resolved, 3), (Status::Investigating, 4), (Status::Resolved, 5)];
-        assert_eq!(told(&[(2, down), (3, up), (4, down), (5, up)]), Some((Status::Resolved, ends)));
+        assert_eq!(
+            outages(&[(2, down), (3, up), (4, down), (5, up)]),
+            Some((Status::Resolved, ends))
+        );
     }
 }

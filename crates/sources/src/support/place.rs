@@ -1,8 +1,9 @@
-//! Addresses below a page.
+//! URLs below a page.
 
 use url::Url;
 
-/// `path` below the directory `base`: its own last segment, query and fragment go.
+/// Returns `path` below the directory of `base`, without the last segment, query and fragment of
+/// `base`.
 #[must_use]
 pub fn at(base: &Url, path: &str) -> Option<Url> {
     let mut base = base.clone();
@@ -11,9 +12,9 @@ pub fn at(base: &Url, path: &str) -> Option<Url> {
     base.join(path.trim_start_matches('/')).ok()
 }
 
-/// The directories a platform may live in: the page's own path, then the root of its host.
+/// Returns the directories a platform may live in: the page's own path, then the root of its host.
 ///
-/// A path that names a file or an `/api/` endpoint is cut back to where the page must be.
+/// A path that names a file or an `/api/` endpoint is cut back to the page it must belong to.
 #[must_use]
 pub fn bases(page: &Url) -> Vec<Url> {
     if !matches!(page.scheme(), "http" | "https") || page.host().is_none() {
@@ -31,13 +32,13 @@ pub fn bases(page: &Url) -> Vec<Url> {
     if own == root { vec![root] } else { vec![own, root] }
 }
 
-/// Each of `paths` below each of [`bases`], own path first.
+/// Returns each of `paths` below each of [`bases`], the page's own path first.
 #[must_use]
 pub fn candidates(page: &Url, paths: &[&str]) -> Vec<Url> {
     bases(page).iter().flat_map(|base| paths.iter().filter_map(|path| at(base, path))).collect()
 }
 
-/// Another file in the directory of `document`.
+/// Returns the URL of another file in the directory of `document`.
 #[must_use]
 pub fn sibling(document: &Url, file: &str) -> Option<Url> {
     at(document, file)

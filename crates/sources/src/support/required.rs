@@ -1,15 +1,15 @@
-//! Which key a type cannot do without, read from the type itself.
+//! Finds a key that a type requires, from the type itself.
 //!
-//! Recognition asks every source about every document. Looking for one key is a scan at the speed of
-//! memory; reading the document for each of some forty types would be a parse for each.
+//! Detection asks every source about every document. Scanning for one key runs at memory speed;
+//! deserializing the document for each of some forty types would parse it as many times.
 
 use std::fmt;
 
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, Error};
 
-/// The first field, in the order of its declaration, without which a `T` cannot be read. `None`
-/// where `T` is read from something other than an object, or demands nothing.
+/// Returns the first field, in declaration order, without which a `T` cannot be deserialized.
+/// Returns `None` where `T` is not an object or requires nothing.
 pub(super) fn required_key<T: DeserializeOwned>() -> Option<&'static str> {
     let nothing = std::iter::empty::<(&str, &str)>();
     match T::deserialize(MapDeserializer::<_, Missing>::new(nothing)) {
@@ -18,14 +18,14 @@ pub(super) fn required_key<T: DeserializeOwned>() -> Option<&'static str> {
     }
 }
 
-/// Whether `text`, a JSON document, may hold `key`: the key stands somewhere in it.
+/// Returns whether `text`, a JSON document, may contain `key`.
 ///
-/// A key written with escapes would be missed; no platform writes its keys so.
+/// A key written with escapes would be missed; no platform writes its keys that way.
 pub(super) fn may_hold(text: &str, key: &str) -> bool {
     memchr::memmem::find(text.as_bytes(), format!("\"{key}\"").as_bytes()).is_some()
 }
 
-/// The error of reading an empty object: the field that was missed.
+/// The error of deserializing an empty object: the missing field.
 #[derive(Debug)]
 struct Missing(Option<&'static str>);
 

@@ -1,61 +1,61 @@
-//! [`RawUpdate`], an update as a document has it, and [`in_order`], which orders updates and gives
-//! each its identity.
+//! [`RawUpdate`], an update as it is in a document, and [`order_updates`], which orders updates and
+//! gives each its identity.
 
 use std::collections::{HashMap, HashSet};
 
 use statuswatch_model::event::{Status, Time};
 use statuswatch_model::snapshot::{Update, UpdateId};
 
-/// An update as a platform writes it down.
+/// An update as it is in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawUpdate {
     /// The platform's own id, where it has one.
     pub id: Option<String>,
     /// The status it gives the incident.
     pub status: Status,
-    /// The status that is written in it, see [`Update::stated`].
+    /// The status written in the update itself, see [`Update::stated`].
     pub stated: Status,
-    /// When it was written, which orders updates and identifies those without an id.
+    /// When it was written; orders updates and identifies those without an id.
     pub at: Option<Time>,
-    /// The time shown to people, where it is another one.
+    /// The displayed time, if different.
     pub shown_at: Option<Time>,
-    /// When it was last edited, where the platform says so reliably.
+    /// When it was last edited, if the platform reports that reliably.
     pub edited_at: Option<Time>,
     /// Plain text.
     pub text: String,
 }
 
 impl RawUpdate {
-    /// An update that states `status`, of which no more is known than its time.
+    /// Creates an update that states `status` and has only a time.
     #[must_use]
     pub fn new(status: Status, at: Option<Time>, text: String) -> Self {
         Self { id: None, status, stated: status, at, shown_at: None, edited_at: None, text }
     }
 
-    /// An update that states no status; `status` is concluded from its place in the list, from its
-    /// time, or from what stands beside it.
+    /// Creates an update that states no status; `status` is inferred from its position in the list,
+    /// its time or its context.
     #[must_use]
     pub fn concluded(status: Status, at: Option<Time>, text: String) -> Self {
         Self { stated: Status::Update, ..Self::new(status, at, text) }
     }
 }
 
-/// How a platform lists updates, which decides between those of the same time.
+/// The order in which a platform lists updates; decides between updates of the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The oldest stands first.
+    /// Oldest first.
     OldestFirst,
-    /// The newest stands first.
+    /// Newest first.
     NewestFirst,
-    /// Documents of the platform do both: the first and the last time tell which. Where these are
-    /// equal, the newest stands first, as in most.
+    /// Either order occurs: the first and the last time decide. Where these are equal, newest first
+    /// is assumed.
     MostlyNewestFirst,
-    /// Likewise, but where they are equal, the oldest stands first.
+    /// Either order occurs, and where the first and the last time are equal, oldest first is
+    /// assumed.
     MostlyOldestFirst,
 }
 
-/// The list as it would be with the oldest first: what has the same time stays in the order of the
-/// platform.
+/// Returns the list oldest first; updates of the same time keep the platform's order.
 #[must_use]
 pub fn oldest_first<T>(mut list: Vec<T>, order: Order, at: impl Fn(&T) -> Option<Time>) -> Vec<T> {
     let (first, last) = (list.first().and_then(&at), list.last().and_then(&at));
@@ -71,10 +71,10 @@ pub fn oldest_first<T>(mut list: Vec<T>, order: Order, at: impl Fn(&T) -> Option
     list
 }
 
-/// The updates oldest first: recognised by id, else by time and place among those of the same time,
-/// else by their words.
+/// Returns the updates oldest first, each with its identity: its id, else its time and position
+/// among those of the same time, else its text.
 ///
-/// One without a time stays behind the one it was written after. A second one with the same id is
+/// An update without a time stays after its predecessor. A second update with the same id is
 /// dropped.
 #[must_use]
 pub fn order_updates(list: impl IntoIterator<Item = RawUpdate>, order: Order) -> Vec<Update> {
@@ -106,18 +106,18 @@ pub fn order_updates(list: impl IntoIterator<Item = RawUpdate>, order: Order) ->
     updates
 }
 
-/// For platforms that say when an incident ended and not which update said so: those from then on
-/// are the end of it, whatever they state, and where there is none yet, the end itself is told
-/// without words.
+/// Marks the end of an incident, for platforms that report when an incident ended but not which
+/// update ended it. Updates from that time on get the final status; where there is none yet, an
+/// update without text is added.
 pub fn end_at(list: &mut Vec<RawUpdate>, over: Status, at: Option<Time>) {
     let Some(at) = at else { return };
-    let mut told = false;
+    let mut identities = false;
     for written in list.iter_mut().filter(|written| written.at.is_some_and(|written| written >= at))
     {
         written.status = over;
-        told = true;
+        identities = true;
     }
-    if !told {
+    if !identities {
         list.push(RawUpdate::new(over, Some(at), String::new()));
     }
 }
@@ -138,12 +138,12 @@ mod tests {
         RawUpdate { id: Some(id.to_owned()), ..one(seconds, text) }
     }
 
-    fn told(updates: Vec<Update>) -> Vec<(UpdateId, String)> {
+    fn identities(updates: Vec<Update>) -> Vec<(UpdateId, String)> {
         updates.into_iter().map(|update| (update.id, update.text)).collect()
     }
 
     #[test]
-    fn an_update_is_recognised_by_id_else_by_time_and_place_else_by_its_words() {
+    fn an_update_is_identified_by_id_else_by_time_and_position_else_by_text() {
         let list = [
             one(None, "a"),
             native("b", Some(5), "b"),
@@ -160,7 +160,7 @@ mod tests {
             (UpdateId::Content, "e"),
         ];
         assert_eq!(
-            told(order_updates(list, Order::OldestFirst)),
+            identities(order_updates(list, Order::OldestFirst)),
             expected.map(|(id, text)| (id, text.to_owned()))
         );
     }
@@ -174,18 +174,18 @@ mod tests {
             one(None, "d"),
             one(Some(3), "e"),
         ];
-        let oldest_first = told(order_updates(list.clone(), Order::OldestFirst));
+        let oldest_first = identities(order_updates(list.clone(), Order::OldestFirst));
         assert_eq!(
             oldest_first.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
             ["a", "b", "c", "d", "e"]
         );
-        assert_eq!(told(order_updates(list.clone(), Order::MostlyNewestFirst)), oldest_first);
+        assert_eq!(identities(order_updates(list.clone(), Order::MostlyNewestFirst)), oldest_first);
         let ids: Vec<UpdateId> = oldest_first.into_iter().map(|(id, _)| id).collect();
         let timed = |seconds, place| UpdateId::Timed(at(seconds), place);
         assert_eq!(ids, [timed(1, 0), timed(2, 0), timed(2, 1), UpdateId::Content, timed(3, 0)]);
         let reversed = [one(Some(3), "e"), one(Some(2), "c"), one(Some(2), "b"), one(Some(1), "a")];
         for order in [Order::NewestFirst, Order::MostlyNewestFirst, Order::MostlyOldestFirst] {
-            let read = told(order_updates(reversed.clone(), order));
+            let read = identities(order_updates(reversed.clone(), order));
             assert_eq!(
                 read.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
                 ["a", "b", "c", "e"]
@@ -206,7 +206,7 @@ mod tests {
             (Order::NewestFirst, ["b", "a"]),
             (Order::MostlyNewestFirst, ["b", "a"]),
         ] {
-            let read = told(order_updates(list.clone(), order));
+            let read = identities(order_updates(list.clone(), order));
             assert_eq!(read.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), expected);
         }
     }
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn without_times_the_order_of_the_document_is_kept() {
-        let read = told(order_updates([one(None, "b"), one(None, "a")], Order::NewestFirst));
+        let read = identities(order_updates([one(None, "b"), one(None, "a")], Order::NewestFirst));
         assert_eq!(
             read,
             [(UpdateId::Content, "a".to_owned()), (UpdateId::Content, "b".to_owned())]
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_told_once_whether_or_not_an_update_tells_it() {
+    fn an_end_is_reported_once_whether_or_not_an_update_states_it() {
         let end = Some(at(9));
         let mut list = vec![RawUpdate { status: Status::Investigating, ..one(Some(1), "a") }];
         end_at(&mut list, Status::Resolved, end);

@@ -1,12 +1,12 @@
-//! The platforms' words and ours. A word nobody knows becomes `update` or `unknown`, never "all is
-//! well".
+//! Maps the status words of platforms to the model's. An unknown word becomes `update` or
+//! `unknown`, never "operational".
 
 use statuswatch_model::event::{ComponentStatus, Impact, Status};
 
-/// Looks `word` up in a table, without regard to case, blanks, dashes and underscores.
+/// Looks up `word` in a table, ignoring case, spaces, dashes and underscores.
 #[must_use]
 pub fn lookup<T: Copy>(word: &str, table: &[(&str, T)]) -> Option<T> {
-    // Nearly always it is spelt as in the table, and this is asked for every component of every
+    // Almost always the spelling is that of the table, and this runs for every component of every
     // page.
     let exact = table.iter().find(|(name, _)| *name == word);
     exact
@@ -14,25 +14,25 @@ pub fn lookup<T: Copy>(word: &str, table: &[(&str, T)]) -> Option<T> {
         .map(|(_, value)| *value)
 }
 
-/// The status of an incident or of an update; [`Status::Update`] where the word says nothing.
+/// Returns the status of an incident or an update; [`Status::Update`] for an unknown word.
 #[must_use]
 pub fn status(word: &str) -> Status {
     lookup(word, STATUS).unwrap_or(Status::Update)
 }
 
-/// How bad something is; [`Impact::Unknown`] where the word says nothing.
+/// Returns the impact; [`Impact::Unknown`] for an unknown word.
 #[must_use]
 pub fn impact(word: &str) -> Impact {
     lookup(word, IMPACT).unwrap_or(Impact::Unknown)
 }
 
-/// The state of a component; [`ComponentStatus::Unknown`] where the word says nothing.
+/// Returns the status of a component; [`ComponentStatus::Unknown`] for an unknown word.
 #[must_use]
 pub fn component(word: &str) -> ComponentStatus {
     lookup(word, COMPONENT).unwrap_or(ComponentStatus::Unknown)
 }
 
-/// Words for a status that several platforms share.
+/// Status words shared by several platforms.
 pub const STATUS: &[(&str, Status)] = &[
     ("investigating", Status::Investigating),
     ("identified", Status::Identified),
@@ -49,8 +49,7 @@ pub const STATUS: &[(&str, Status)] = &[
     ("maintenance_complete", Status::Completed),
 ];
 
-/// Words for an impact that several platforms share; states of a component count as what they do to
-/// people.
+/// Impact words shared by several platforms; component statuses count as their effect on users.
 pub const IMPACT: &[(&str, Impact)] = &[
     ("none", Impact::None),
     ("minor", Impact::Minor),
@@ -65,7 +64,7 @@ pub const IMPACT: &[(&str, Impact)] = &[
     ("under_maintenance", Impact::Maintenance),
 ];
 
-/// Words for a component's state that several platforms share.
+/// Component status words shared by several platforms.
 pub const COMPONENT: &[(&str, ComponentStatus)] = &[
     ("operational", ComponentStatus::Operational),
     ("degraded_performance", ComponentStatus::DegradedPerformance),
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_words_mean_themselves() {
+    fn the_words_of_the_model_map_to_themselves() {
         for (word, value) in STATUS.iter().take(10) {
             assert_eq!(value.as_str(), *word);
         }
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn spelling_does_not_matter_and_an_unknown_word_is_never_good_news() {
+    fn spelling_is_ignored_and_an_unknown_word_is_never_operational() {
         assert_eq!(status("In progress"), Status::InProgress);
         assert_eq!(status("IN-PROGRESS"), Status::InProgress);
         assert_eq!(component("full_outage"), ComponentStatus::MajorOutage);

@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Position by position, with what people put around it.
+/// Every position, with the punctuation that people use.
 #[test]
-fn a_status_is_found_wherever_it_stands() {
+fn a_status_is_found_in_any_position() {
     use Status::{
         Completed, Identified, InProgress, Investigating, Monitoring, Postmortem, Resolved,
         Scheduled, Withdrawn,
@@ -114,7 +114,7 @@ fn a_status_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn a_word_of_a_sentence_is_no_status() {
+fn a_word_of_a_sentence_is_not_a_status() {
     for title in [
         "",
         "Ferry late",
@@ -185,7 +185,7 @@ proptest! {
         let _ = (status(&title), label(&title));
     }
 
-    /// A label stands out whatever surrounds it.
+    /// A label is found whatever surrounds it.
     #[test]
     fn a_label_in_brackets_is_found_in_any_title(words in "[a-z]{1,8}( [a-z]{1,8}){0,6}") {
         let with = format!("{words} [Resolved]");

@@ -1,7 +1,7 @@
-//! The `/api/v2` contract: made by Statuspage, imitated by others.
+//! The `/api/v2` format: defined by Statuspage, imitated by others.
 //!
-//! [`Reader`] turns its lists into ours. What a page must hold, and what an absence means, is each
-//! source's own business; what the fields mean is settled here.
+//! [`Reader`] converts its lists to the model. What a page must contain, and what an absence means,
+//! is decided by each source; what the fields mean is decided here.
 
 mod wire;
 
@@ -16,31 +16,31 @@ use crate::{Limits, ParseError};
 use statuswatch_model::event::{self, ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{self, UpdateId};
 
-/// An incident with what is needed to unite it with its double in another document.
+/// An incident with the data needed to merge it with its duplicate in another document.
 #[derive(Debug)]
 pub struct Read {
-    /// Without its updates.
+    /// The incident without its updates.
     incident: snapshot::Incident,
     changed: Option<Time>,
     updates: Vec<Dated>,
 }
 
 impl Read {
-    /// The incident read, still without its updates.
+    /// Returns the incident, still without its updates.
     #[must_use]
     pub fn incident(&self) -> &snapshot::Incident {
         &self.incident
     }
 
-    /// Where a person reads about it, should the document not say.
+    /// Sets the link to the incident, if the document has none.
     pub fn set_url(&mut self, url: Option<String>) {
         if self.incident.url.is_none() {
             self.incident.url = url;
         }
     }
 
-    /// The other document's view of the same incident joins this one: the later one is right about
-    /// the incident, and each update is taken as last edited.
+    /// Merges another document's view of the same incident: the later view wins for the incident,
+    /// and the last edit wins for each update.
     fn join(&mut self, other: Self) {
         let later = other.changed > self.changed;
         if later {
@@ -54,7 +54,7 @@ impl Read {
         );
     }
 
-    /// The whole incident, updates oldest first.
+    /// Returns the complete incident, updates oldest first.
     #[must_use]
     pub fn finish(mut self) -> snapshot::Incident {
         self.updates.sort_by_key(|dated| dated.created);
@@ -63,17 +63,17 @@ impl Read {
     }
 }
 
-/// An update with the time it was written, which orders it: the time shown can be set by hand.
+/// An update with the time it was written, which orders it: the displayed time can be set by hand.
 #[derive(Debug)]
 struct Dated {
     created: Option<Time>,
     update: snapshot::Update,
 }
 
-/// Each update once, in the place where its id stands first, as last edited.
+/// Returns each update once, at the position where its id occurs first, as last edited.
 fn as_last_edited(list: Vec<Dated>) -> Vec<Dated> {
     let mut places: HashMap<&str, usize> = HashMap::with_capacity(list.len());
-    // The place of each in the list.
+    // The index of each id's latest version.
     let mut chosen: Vec<usize> = Vec::with_capacity(list.len());
     let edited = |place: usize| list.get(place).and_then(|dated| dated.update.edited_at);
     for (at, dated) in list.iter().enumerate() {
@@ -109,26 +109,26 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// With the bounds of the provider.
+    /// Creates a reader with the limits of the provider.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { items: Items::new(limits), groups: HashMap::new() }
     }
 
-    /// How many items were rejected so far.
+    /// Returns the number of items rejected so far.
     #[must_use]
     pub fn rejected(&self) -> usize {
         self.items.rejected()
     }
 
-    /// What was rejected.
+    /// Returns the recorded rejections.
     #[must_use]
     pub fn into_rejected(self) -> Vec<String> {
         self.items.into_rejected()
     }
 
-    /// The components with the names of their groups; rows that are groups themselves are left out.
-    /// Read before the incidents, which name groups by id.
+    /// Returns the components with the names of their groups; rows that are groups themselves are
+    /// left out. Must be called before reading incidents, which name groups by id.
     ///
     /// # Errors
     /// See [`Items::read`].
@@ -150,7 +150,7 @@ impl Reader {
         let mut components = Vec::with_capacity(read.len());
         for (place, component) in read.into_iter().enumerate().filter(|(_, row)| !row.group) {
             if again.contains(&place) {
-                self.items.reject("components", &format!("the id {} stands twice", component.id));
+                self.items.reject("components", &format!("the id {} is duplicated", component.id));
             } else {
                 components.push(self.component(component));
             }
@@ -158,8 +158,8 @@ impl Reader {
         Ok(components)
     }
 
-    /// The incidents of a list. `kind` is what the list is for; a maintenance put among the
-    /// incidents is one all the same.
+    /// Returns the incidents of a list. `kind` is the kind the list is for; a maintenance listed
+    /// among the incidents stays a maintenance.
     ///
     /// # Errors
     /// See [`Items::read`].
@@ -187,7 +187,7 @@ impl Reader {
             .map(|row| self.component(row))
             .collect();
         let wire_updates = W::nested(&mut self.items, "incident_updates", wire.updates)?;
-        // Written newest first; of equal times the later place is the older update.
+        // Listed newest first; of equal times the later position is the older update.
         let updates = as_last_edited(wire_updates.into_iter().rev().map(update).collect());
         let maintenance = kind == Kind::Maintenance;
         let incident = snapshot::Incident {
@@ -220,7 +220,7 @@ impl Reader {
     }
 }
 
-/// The incidents of both lists, each once, in the order they are first listed.
+/// Returns the incidents of both lists, each once, in order of first appearance.
 #[must_use]
 pub fn unite(first: Vec<Read>, second: Vec<Read>) -> Vec<Read> {
     let all: Vec<Read> = first.into_iter().chain(second).collect();

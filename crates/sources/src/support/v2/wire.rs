@@ -1,5 +1,4 @@
-//! What the documents of `/api/v2` hold, as it is written there; words, names and texts are ours
-//! already.
+//! The documents of `/api/v2` as serde types; status words, names and texts are already converted.
 
 use serde::{Deserialize, Deserializer};
 
@@ -9,27 +8,27 @@ use statuswatch_model::event::{ComponentStatus, Impact, Status, Time};
 use statuswatch_model::snapshot;
 use statuswatch_model::text::one_line;
 
-/// Whose page it is.
+/// The page of a document.
 #[derive(Debug, Deserialize)]
 pub struct Page {
     /// The platform's id of the page.
     pub id: Id,
-    /// What the page calls itself.
+    /// The name of the page.
     #[serde(default, deserialize_with = "fields::or_default")]
     pub name: String,
-    /// The page a person would open.
+    /// The URL of the page.
     #[serde(default, deserialize_with = "fields::or_default")]
     pub url: String,
-    /// The zone of times without one, if any were.
+    /// The zone of times without an offset, if any.
     #[serde(default, rename = "time_zone", deserialize_with = "fields::page_zone")]
     pub zone: (),
-    /// When something on it last changed.
+    /// When the page last changed.
     #[serde(default, deserialize_with = "fields::time")]
     pub updated_at: Option<Time>,
 }
 
 impl Page {
-    /// As a snapshot shows it; its version is for the source to judge.
+    /// Returns the page as it is in a snapshot; the source decides on its version.
     #[must_use]
     pub fn to_page(&self) -> snapshot::Page {
         let name = one_line(&self.name, MAX_NAME);
@@ -43,10 +42,10 @@ impl Page {
         }
     }
 
-    /// An error unless `id` is the id of the first document's page, too.
+    /// Returns an error unless `id` is the id of the first document's page.
     ///
     /// # Errors
-    /// A detail of another page: the answers of a mix-up do not belong together.
+    /// A detail that belongs to another page.
     pub fn must_be(&self, id: &Id, source_name: &'static str) -> Result<(), ParseError> {
         if self.id == *id {
             return Ok(());
@@ -59,7 +58,7 @@ impl Page {
     }
 }
 
-/// How a page sums itself up.
+/// The overall status of a page.
 #[derive(Debug, Deserialize)]
 pub struct Overall {
     /// `none`, `minor`, `major`, `critical`, `maintenance`.
@@ -126,17 +125,17 @@ pub(super) struct Update {
 }
 
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
-    fields::said(deserializer, "a string", vocabulary::status)
+    fields::visit_string(deserializer, "a string", vocabulary::status)
 }
 
 fn impact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Impact>, D::Error> {
-    fields::said(deserializer, "a string", vocabulary::impact)
+    fields::visit_string(deserializer, "a string", vocabulary::impact)
 }
 
 fn state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ComponentStatus>, D::Error> {
-    fields::said(deserializer, "a string", vocabulary::component)
+    fields::visit_string(deserializer, "a string", vocabulary::component)
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    fields::said(deserializer, "a string", link).map(Option::flatten)
+    fields::visit_string(deserializer, "a string", link).map(Option::flatten)
 }

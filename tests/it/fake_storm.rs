@@ -1,4 +1,4 @@
-//! The universe and its storms: the same for the same seed, and all over in the end.
+//! The universe and its storms: reproducible, and finished at the end.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ async fn play(seed: u64) -> Universe {
     universe
 }
 
-/// Where an address leads: the listener and the path.
+/// Returns the listener and the path of a URL.
 fn place(url: &str) -> (std::net::SocketAddr, String) {
     let rest = url.strip_prefix("http://").unwrap();
     let (address, path) = rest.split_once('/').unwrap();

@@ -1,4 +1,4 @@
-//! Each fault of the fake world does on the wire what its name says.
+//! Each fault does on the wire what its documentation says.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::support::provider::{Raw, alone, provider};
 
 const SUMMARY: &str = "/api/v2/summary.json";
 
-async fn troubled(fault: Fault) -> (Provider, Server) {
+async fn with_fault(fault: Fault) -> (Provider, Server) {
     let provider = provider("northwind", &Statuspage);
     let server = alone(&provider).await;
     provider.fault(fault);
@@ -26,7 +26,7 @@ async fn troubled(fault: Fault) -> (Provider, Server) {
 }
 
 async fn answer_to(fault: Fault) -> Raw {
-    let (_provider, server) = troubled(fault).await;
+    let (_provider, server) = with_fault(fault).await;
     Raw::get(server.address(), SUMMARY, &[]).await
 }
 
@@ -103,7 +103,7 @@ async fn slow_answers_take_their_time_and_are_whole() {
         [Fault::SlowHeaders(Duration::from_millis(2)), Fault::SlowBody(Duration::from_millis(2))]
     {
         let begin = std::time::Instant::now();
-        let (provider, server) = troubled(fault.clone()).await;
+        let (provider, server) = with_fault(fault.clone()).await;
         provider.set_document("short", "application/json", "[1,2,3]");
         let raw = Raw::get(server.address(), "/short", &[]).await;
         assert_eq!((raw.status(), raw.text().as_str()), (200, "[1,2,3]"));
@@ -132,9 +132,9 @@ async fn other_documents_take_the_place_of_the_right_one() {
     let items = answer_to(Fault::ManyItems(501)).await.json();
     assert_eq!(items["incidents"].as_array().unwrap().len(), 501);
 
-    let (_provider, server) = troubled(Fault::WrongTenant).await;
+    let (_provider, server) = with_fault(Fault::WrongTenant).await;
     let other = Raw::get(server.address(), SUMMARY, &[]).await.json();
-    let (provider, server) = troubled(Fault::Stale).await;
+    let (provider, server) = with_fault(Fault::Stale).await;
     provider.open_incident("Slow", Impact::Minor, &[], "Slow.");
     let stale = Raw::get(server.address(), SUMMARY, &[]).await.json();
     provider.clear_faults();
@@ -186,7 +186,7 @@ async fn other_charsets_are_announced_rightly() {
 
 #[tokio::test]
 async fn validators_lie() {
-    let (provider, server) = troubled(Fault::Unexpected304).await;
+    let (provider, server) = with_fault(Fault::Unexpected304).await;
     let bare = Raw::get(server.address(), SUMMARY, &[]).await;
     assert_eq!((bare.status(), bare.body().len()), (304, 0));
     provider.clear_faults();
@@ -224,7 +224,7 @@ async fn connections_end_with_and_without_a_word() {
 #[tokio::test]
 async fn redirects_lead_somewhere_or_nowhere() {
     let (provider, server) =
-        troubled(Fault::Redirect { to: "/api/v2/status.json".to_owned(), code: 301 }).await;
+        with_fault(Fault::Redirect { to: "/api/v2/status.json".to_owned(), code: 301 }).await;
     let moved = Raw::get(server.address(), SUMMARY, &[]).await;
     assert_eq!(
         (moved.status(), moved.header("Location").as_deref()),
@@ -251,14 +251,14 @@ async fn a_closed_listener_refuses_and_comes_back_at_the_same_place() {
     open.write_all(format!("GET {SUMMARY} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
     server.wait_answered("northwind", 1).await;
     provider.fault(Fault::Closed);
-    // The kept-alive connection ends, which also tells that the listener is gone.
+    // The end of the kept-alive connection also shows that the listener is closed.
     let mut rest = Vec::new();
     let ended = open.read_to_end(&mut rest).await;
     assert!(ended.is_err() || rest.starts_with(b"HTTP/1.1 200"));
     let refused = TcpStream::connect(server.address()).await.unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     provider.clear_faults();
-    // Reopening takes a moment; until then it is refused.
+    // Reopening takes a moment; until then connections are refused.
     let again = loop {
         match TcpStream::connect(server.address()).await {
             Ok(mut stream) => break Raw::over(&mut stream, SUMMARY, &[]).await,

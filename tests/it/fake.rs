@@ -1,4 +1,4 @@
-//! The fake outside world does what its scripts say: everything else is tested by its word.
+//! The fake cluster behaves as scripted; the other tests rely on it.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ fn every_platform_renders_documents_that_parse() {
         provider.import(3);
         story(&provider);
         let documents = provider.documents();
-        assert!(documents.contains_key(""), "{}: the page for people", platform.name());
+        assert!(documents.contains_key(""), "{}: the HTML page", platform.name());
         assert!(documents.contains_key(platform.entry()), "{}", platform.name());
         for (path, document) in documents.iter() {
             match document.content_type.split(';').next().unwrap() {
@@ -291,7 +291,7 @@ async fn two_requests_at_once_are_seen() {
 
 #[tokio::test]
 async fn a_common_client_understands_it() {
-    // The first caller wins; whoever that was, a provider is installed.
+    // The first caller wins; either way, a provider is installed.
     drop(rustls::crypto::ring::default_provider().install_default());
     let client = reqwest::Client::builder().build().unwrap();
     let provider = provider("northwind", &Statuspage);
@@ -331,7 +331,7 @@ async fn one_request_after_the_other_is_never_taken_for_two_at_once() {
     let provider = provider("northwind", &Statuspage);
     let server = alone(&provider).await;
     drop(rustls::crypto::ring::default_provider().install_default());
-    // A connection for each, so that nothing but the log's own care keeps them apart.
+    // One connection per request, so that only the log itself keeps them apart.
     let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
     for _ in 0..300 {
         let answer = client

@@ -1,5 +1,4 @@
-//! The world's pages are read by the real sources, as the real ones are: quiet, open, updated,
-//! edited, resolved.
+//! The real sources parse the fake pages: quiet, open, updated, edited, resolved.
 
 use chrono::Utc;
 use statuswatch::document::Document;
@@ -14,17 +13,16 @@ use crate::support::provider::provider;
 
 const TITLE: &str = "Slow uploads";
 
-/// Platforms that show no maintenance at all.
+/// Platforms without maintenances.
 const NO_PLANS: [&str; 1] = ["google"];
 
-/// Those of which nothing can be read once it is over.
+/// Platforms that do not show ended incidents.
 const NO_END: [&str; 1] = ["statusio"];
 
-/// Those that show no state of a component beside the incidents.
+/// Platforms without component statuses outside incidents.
 const NO_STATES: [&str; 5] = ["google", "slack", "atom", "rss", "json-feed"];
 
-/// What the source makes of the page, with the details it asks for when it sees the page for the
-/// first time.
+/// Parses the page with the details requested on a first poll.
 fn read(provider: &Provider) -> Snapshot {
     let platform = provider.platform();
     let source =
@@ -36,7 +34,7 @@ fn read(provider: &Provider) -> Snapshot {
         Some(Document::new(root.join(path).unwrap(), Some(&shown.content_type), shown.body.clone()))
     };
     let first = if platform.entry().is_empty() {
-        // From the bare address alone.
+        // From the root URL only.
         let located = source.locate(&root);
         located
             .iter()
@@ -69,8 +67,8 @@ fn read(provider: &Provider) -> Snapshot {
     said(source.parse(&Documents { details: details.collect(), ..alone }, Limits::default()))
 }
 
-/// Status, impact and texts of the one incident, where it is shown.
-fn trouble(provider: &Provider, incident: u64) -> Option<(Status, Impact, Vec<String>)> {
+/// Returns status, impact and texts of an incident, if it is shown.
+fn visible(provider: &Provider, incident: u64) -> Option<(Status, Impact, Vec<String>)> {
     let snapshot = read(provider);
     let mut found = snapshot.incidents.iter().filter(|incident| incident.title == TITLE);
     let one = found.next()?;
@@ -96,7 +94,7 @@ fn tell_a_story(platform: &'static dyn Platform) {
     let posted =
         provider.open_incident(TITLE, Impact::Major, &["Object storage"], "Uploads are slow.");
     provider.set_component("Object storage", ComponentStatus::PartialOutage).unwrap();
-    let (status, impact, texts) = trouble(&provider, posted.incident).unwrap();
+    let (status, impact, texts) = visible(&provider, posted.incident).unwrap();
     assert_eq!(
         (status, texts),
         (Status::Investigating, vec!["Uploads are slow.".to_owned()]),
@@ -104,7 +102,7 @@ fn tell_a_story(platform: &'static dyn Platform) {
     );
     assert_eq!(impact, if gives_impacts { Impact::Major } else { Impact::Unknown }, "{name}");
     assert_eq!(read(&provider).open().count(), 1, "{name}");
-    // Some have one word for a component that is partly and one that is wholly down.
+    // Some platforms have one word for partly and completely unavailable components.
     assert!(read(&provider).impact().rank() >= impact.rank(), "{name}");
     let shown = read(&provider);
     let state = shown
@@ -124,7 +122,7 @@ fn tell_a_story(platform: &'static dyn Platform) {
 
     let second =
         provider.update(posted.incident, Status::Identified, "A disk failed & burns.").unwrap();
-    let (status, _, texts) = trouble(&provider, posted.incident).unwrap();
+    let (status, _, texts) = visible(&provider, posted.incident).unwrap();
     assert!(
         matches!(status, Status::Identified | Status::Investigating | Status::Update),
         "{name}: {status}"
@@ -132,14 +130,14 @@ fn tell_a_story(platform: &'static dyn Platform) {
     assert_eq!(texts, ["Uploads are slow.", "A disk failed & burns."], "{name}");
     provider.edit(second, "Two disks failed.").unwrap();
     assert_eq!(
-        trouble(&provider, posted.incident).unwrap().2,
+        visible(&provider, posted.incident).unwrap().2,
         ["Uploads are slow.", "Two disks failed."],
         "{name}"
     );
 
     provider.resolve(posted.incident, "All is well.").unwrap();
     provider.set_component("Object storage", ComponentStatus::Operational).unwrap();
-    let end = trouble(&provider, posted.incident).map(|(status, _, texts)| (status, texts));
+    let end = visible(&provider, posted.incident).map(|(status, _, texts)| (status, texts));
     let texts =
         ["Uploads are slow.", "Two disks failed.", "All is well."].map(str::to_owned).to_vec();
     assert_eq!(end, (!NO_END.contains(&name)).then_some((Status::Resolved, texts)), "{name}");

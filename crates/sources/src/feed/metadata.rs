@@ -1,40 +1,40 @@
-//! What stands beside an item's text and says where it stands: categories, status elements, the
-//! end. Read in the pass before the parser, which panics on some of them.
+//! Status metadata of feed items: categories, status elements, end times. Collected in the pass
+//! before the parser, which panics on some of them.
 
 use super::titles;
 use crate::dates;
 use statuswatch_model::event::{Kind, Status, Time};
 use statuswatch_model::text::{decode_entities, one_line};
 
-/// Marks of one item that are kept.
+/// Maximum number of labels kept for one item.
 const KEPT: usize = 8;
 
-/// Characters of one mark.
+/// Longest label, in characters.
 const LONGEST: usize = 100;
 
-/// Characters of an element's text that are looked at.
+/// How much text of an element is examined, in characters.
 const MAX_TEXT: usize = 400;
 
-/// What is said beside one item's title and text.
+/// The metadata of one item, in addition to its title and text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Marks {
-    /// Categories and words of status, plain text.
+pub(crate) struct ItemMetadata {
+    /// Categories and status words, as plain text.
     labels: Vec<String>,
-    /// When it ended, or will have.
+    /// When it ended, or is to end.
     pub(crate) ended: Option<Time>,
 }
 
-/// What an element within an item says.
+/// The meaning of an element in an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// A category, or a word of status.
+pub(super) enum Field {
+    /// A category or a status word.
     Label,
-    /// When it ends.
+    /// The end time.
     End,
 }
 
-impl Mark {
-    /// The mark that the element of this local name is.
+impl Field {
+    /// Returns the meaning of the element with this local name.
     pub(super) fn of(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         match name.as_str() {
@@ -48,38 +48,37 @@ impl Mark {
     }
 }
 
-/// Gathers the marks of all items in the one pass over a document.
+/// Collects the metadata of all items in the one pass over a document.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    marks: Vec<Marks>,
-    /// The mark within whose element we are: its depth, and its text so far.
-    open: Option<(Mark, usize, String)>,
+    metadata: Vec<ItemMetadata>,
+    /// The current element: its meaning, its depth, and its text so far.
+    open: Option<(Field, usize, String)>,
 }
 
 impl Reader {
-    /// An item begins.
+    /// Starts an item.
     pub(super) fn item(&mut self) {
-        self.marks.push(Marks::default());
+        self.metadata.push(ItemMetadata::default());
     }
 
-    /// An element begins within an item, `depth` others around it. Atom has what it says in an
-    /// attribute.
+    /// Starts an element in an item, at `depth`. Atom puts the value in an attribute.
     pub(super) fn begin(&mut self, name: &str, attributes: &str, empty: bool, depth: usize) {
-        let Some(mark) = Mark::of(name).filter(|_| self.open.is_none()) else {
+        let Some(field) = Field::of(name).filter(|_| self.open.is_none()) else {
             return;
         };
         let term = attributes
             .split_once("term=")
             .and_then(|(_, rest)| rest.split(['"', '\'']).nth(1))
-            .filter(|_| mark == Mark::Label);
-        match (term, self.marks.last_mut()) {
-            (Some(term), Some(marks)) => marks.add(mark, &decode_entities(term)),
-            _ if !empty => self.open = Some((mark, depth, String::new())),
+            .filter(|_| field == Field::Label);
+        match (term, self.metadata.last_mut()) {
+            (Some(term), Some(metadata)) => metadata.add(field, &decode_entities(term)),
+            _ if !empty => self.open = Some((field, depth, String::new())),
             _ => {}
         }
     }
 
-    /// Text, with references in it where it is no CDATA.
+    /// Adds text; `references` is false for CDATA.
     pub(super) fn text(&mut self, text: &str, references: bool) {
         if let Some((_, _, so_far)) = &mut self.open
             && so_far.len() < MAX_TEXT
@@ -89,54 +88,54 @@ impl Reader {
         }
     }
 
-    /// The element with `depth` others around it ends.
+    /// Ends the element at `depth`.
     pub(super) fn end(&mut self, depth: usize) {
         let ended = self.open.take_if(|(_, at, _)| *at == depth);
-        if let (Some((mark, _, text)), Some(marks)) = (ended, self.marks.last_mut()) {
-            marks.add(mark, &text);
+        if let (Some((field, _, text)), Some(metadata)) = (ended, self.metadata.last_mut()) {
+            metadata.add(field, &text);
         }
     }
 
-    /// The marks of each item, in the order of the document.
-    pub(super) fn into_marks(self) -> Vec<Marks> {
-        self.marks
+    /// Returns the metadata of each item, in document order.
+    pub(super) fn into_metadata(self) -> Vec<ItemMetadata> {
+        self.metadata
     }
 }
 
-impl Marks {
-    /// Takes note of what an element says.
-    pub(super) fn add(&mut self, mark: Mark, text: &str) {
+impl ItemMetadata {
+    /// Records the value of an element.
+    pub(super) fn add(&mut self, field: Field, text: &str) {
         let text = one_line(text, LONGEST);
-        match mark {
-            Mark::Label if self.labels.len() < KEPT && !text.is_empty() => self.labels.push(text),
-            Mark::Label => {}
-            Mark::End => self.ended = self.ended.or_else(|| dates::read(&text)),
+        match field {
+            Field::Label if self.labels.len() < KEPT && !text.is_empty() => self.labels.push(text),
+            Field::Label => {}
+            Field::End => self.ended = self.ended.or_else(|| dates::read(&text)),
         }
     }
 
-    /// The status that a label names; an end where one of them says so.
+    /// Returns the status that a label names; an end takes precedence.
     fn status(&self) -> Option<Status> {
         let mut named = self.labels.iter().filter_map(|label| titles::label(label));
         let first = named.next()?;
         Some(named.find(|status| status.is_over()).filter(|_| !first.is_over()).unwrap_or(first))
     }
 
-    /// Where an item stands of which title and text say `written`. `by` is how far the document's
-    /// own time had come: an end after it is announced, not reached.
+    /// Returns the status of an item whose title and text state `written`. `by` is the newest time
+    /// in the document: an end after it is announced, not reached.
     pub(super) fn judge(&self, written: Option<Status>, by: Option<Time>) -> Option<Status> {
         let named = self.status();
-        let told = match (written, named) {
+        let stated = match (written, named) {
             (Some(written), Some(named)) if named.is_over() && !written.is_over() => Some(named),
             (written, named) => written.or(named),
         };
         let over = self.ended.is_some_and(|ended| by.is_some_and(|by| ended <= by));
-        match told {
+        match stated {
             Some(status) if status.is_over() => Some(status),
             Some(status) if over && super::vocabulary::kind(status) == Some(Kind::Maintenance) => {
                 Some(Status::Completed)
             }
             _ if over => Some(Status::Resolved),
-            told => told,
+            stated => stated,
         }
     }
 }

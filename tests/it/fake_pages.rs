@@ -1,4 +1,4 @@
-//! What operators do to a fake page shows in its documents.
+//! Changes to a fake page are visible in its documents.
 
 use chrono::{Duration, Utc};
 use serde_json::Value;
