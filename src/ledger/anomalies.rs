@@ -50,16 +50,14 @@ pub(super) fn distrust(state: &ProviderState, snapshot: &Snapshot, now: Time) ->
     {
         doubt.foreign = doubt.foreign.saturating_add(1);
         let verdict = Verdict::WrongTenant { expected: expected.clone(), found: found.clone() };
-        let reason = format!(
-            "the answer is another page's (its id is {found}, this provider's is {expected})"
-        );
+        let reason = format!("the response is from another page (id {found}, expected {expected})");
         (lately || doubt.foreign < TENANT_BELIEVED).then_some(Doubted { doubt, verdict, reason })
     } else if let (Some(version), Some(known)) = (version, known)
         && version < known
     {
         doubt.stale = doubt.stale.saturating_add(1);
         let reason = format!(
-            "the answer is older than one before it ({} by the page's own clock, after {})",
+            "the response is older than an earlier one (page time {}, previously {})",
             format_time(version),
             format_time(known)
         );
