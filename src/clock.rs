@@ -1,8 +1,8 @@
-//! The wall clock and the monotonic one, in one place.
+//! The wall clock and the monotonic clock, in one place.
 //!
 //! Schedules run on the monotonic clock; times in events and in the ledger are wall times. An
-//! [`Anchor`] is one moment read on both, so that a wall clock set back or forward later moves
-//! no schedule.
+//! [`Anchor`] is one moment read on both, so later adjustments of the wall clock do not move any
+//! schedule.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -13,14 +13,16 @@ use tokio::time::Instant;
 
 use crate::event::Time;
 
-/// Farther than this nothing is planned; it also keeps instants within what the system can express.
+/// Nothing is scheduled farther ahead than this. The limit also keeps instants within what the
+/// system can represent.
 const FARTHEST: Duration = Duration::from_hours(24 * 365);
 
-/// Names a file that holds by how many seconds the wall clock is to be wrong. Set by tests of what
-/// a wrong clock does, which write the file while the program runs; of no use to anybody else.
+/// Names a file that contains the offset, in seconds, to add to the wall clock. For tests of clock
+/// errors only; they write the file while the program runs.
 const VARIABLE: &str = "STATUSWATCH_TEST_CLOCK";
 
-/// The wall clock, to the millisecond. The only place that reads it.
+/// Returns the wall-clock time, to the millisecond. This is the only place that reads the wall
+/// clock.
 #[must_use]
 pub fn now() -> Time {
     let time = Utc::now().trunc_subsecs(3);
@@ -28,7 +30,7 @@ pub fn now() -> Time {
     time.checked_add_signed(error).unwrap_or(time)
 }
 
-/// By how much the wall clock is to be wrong, where a test says so.
+/// Returns the wall-clock error that a test has set, if any.
 fn error() -> Option<TimeDelta> {
     static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let file = FILE.get_or_init(|| std::env::var_os(VARIABLE).map(PathBuf::from)).as_ref()?;
@@ -38,21 +40,21 @@ fn error() -> Option<TimeDelta> {
 /// One moment, read on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {
-    /// On the wall clock.
+    /// The wall-clock time.
     pub wall: Time,
-    /// On the monotonic clock.
+    /// The monotonic instant.
     pub mono: Instant,
 }
 
 impl Anchor {
-    /// This moment.
+    /// Reads both clocks now.
     #[must_use]
     pub fn now() -> Self {
         Self { wall: now(), mono: Instant::now() }
     }
 
-    /// The instant of a wall time, at most a year from the anchor. A time before the boot of the
-    /// machine becomes the anchor's own instant: both are long past.
+    /// Converts a wall time to an instant, at most a year from the anchor. A time before the
+    /// machine booted becomes the anchor's own instant: both are long past.
     #[must_use]
     pub fn instant_at(&self, time: Time) -> Instant {
         let ahead = time.signed_duration_since(self.wall);
@@ -65,7 +67,7 @@ impl Anchor {
         }
     }
 
-    /// The wall time of an instant, by the wall clock as it stood at the anchor.
+    /// Converts an instant to the wall time that the anchor's wall clock would show.
     #[must_use]
     pub fn time_at(&self, instant: Instant) -> Time {
         let (span, later) = match instant.checked_duration_since(self.mono) {
@@ -107,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_wall_clock_moves_no_schedule() {
-        // Read on a wall clock that was a day ahead: what was an hour away stays an hour away.
+        // The wall clock was a day ahead when it was read: a delay of one hour remains one hour.
         let true_now = Anchor::now();
         let ahead = Anchor { wall: true_now.wall + TimeDelta::days(1), mono: true_now.mono };
         let due = ahead.instant_at(ahead.wall + TimeDelta::hours(1));

@@ -1,10 +1,10 @@
-//! The dead-man beat: an address of the user's is called while watching works. Whoever stands
-//! behind it raises an alarm when the calls stop, whatever the reason: a dead process, a dead
-//! machine, a network without an exit.
+//! The heartbeat (a dead man's switch): calls a user-supplied URL while polling works. The service
+//! behind that URL raises an alarm when the calls stop, whether the process, the machine or the
+//! network failed.
 //!
-//! A call says that a provider was read since the one before and is still fresh; a program that
-//! merely runs does not beat. It has a task of its own: a service that does not answer delays
-//! nobody.
+//! A call is made only if a provider was read since the previous call and its data is still fresh;
+//! a process that merely runs sends no heartbeat. The heartbeat runs in its own task, so an
+//! unresponsive service delays nothing else.
 
 use std::time::Duration;
 
@@ -14,21 +14,22 @@ use crate::config::Heartbeat;
 use crate::fetch::Client;
 use crate::ledger::{LastRead, Ledger};
 
-/// How often it is looked whether a provider has been read since the last call.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often to check whether a provider has been read since the last call.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// A call may take so long at most.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest time a call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Beats until it is dropped.
-pub async fn keep_beating(beat: Heartbeat, client: Client, ledger: Ledger) {
-    // The path is what keeps others from beating in our place: only the host is named.
-    let host = beat.url.host_str().unwrap_or_default().to_owned();
+/// Sends heartbeats until the future is dropped.
+pub async fn send_heartbeats(heartbeat: Heartbeat, client: Client, ledger: Ledger) {
+    // The path acts as a secret that prevents others from sending our heartbeat, so only the host
+    // is logged.
+    let host = heartbeat.url.host_str().unwrap_or_default().to_owned();
     let mut last: Option<Instant> = None;
     let mut failing = false;
     loop {
-        tokio::time::sleep(LOOK).await;
-        if last.is_some_and(|last| last.elapsed() + LOOK / 2 < beat.every) {
+        tokio::time::sleep(CHECK_EVERY).await;
+        if last.is_some_and(|last| last.elapsed() + CHECK_EVERY / 2 < heartbeat.every) {
             continue;
         }
         let read = ledger.ask(LastRead).await.ok().flatten().map(Instant::from_std);
@@ -36,15 +37,17 @@ pub async fn keep_beating(beat: Heartbeat, client: Client, ledger: Ledger) {
             continue;
         }
         last = Some(Instant::now());
-        match client.call(&beat.url, beat.every.min(PATIENCE)).await {
+        match client.call(&heartbeat.url, heartbeat.every.min(CALL_TIMEOUT)).await {
             Ok(()) if std::mem::take(&mut failing) => {
-                tracing::warn!(host, "the beat is heard again");
+                tracing::warn!(host, "heartbeat calls succeed again");
             }
             Ok(()) => tracing::debug!(host, "beat"),
             Err(failure) if std::mem::replace(&mut failing, true) => {
-                tracing::debug!(host, reason = failure.message, "the beat is still not heard");
+                tracing::debug!(host, reason = failure.message, "the heartbeat call still fails");
             }
-            Err(failure) => tracing::warn!(host, reason = failure.message, "the beat is not heard"),
+            Err(failure) => {
+                tracing::warn!(host, reason = failure.message, "the heartbeat call failed");
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
-//! statuswatch watches the official status pages of everything you depend on and tells every
-//! update once, at once, and never goes blind unnoticed.
+//! statuswatch polls the official status pages of the services you depend on, reports each update
+//! exactly once and as soon as it is seen, and raises an event when a page cannot be read.
 //!
-//! The flow, from `providers.yaml` to a line in the event log:
+//! The data flow, from `providers.yaml` to a line in the event log:
 //!
 //! ```text
 //! providers.yaml -> config -> supervisor -> poller: due -> fetch -> unchanged?
@@ -9,7 +9,7 @@
 //!    -> sink: read from its cursor -> deliver -> move the cursor
 //! ```
 //!
-//! ARCHITECTURE.md names where everything lives and which invariants hold.
+//! ARCHITECTURE.md lists the modules and the invariants they maintain.
 
 pub mod backoff;
 pub mod catalog;

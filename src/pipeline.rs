@@ -1,5 +1,4 @@
-//! The whole pipeline put together from a configuration: what `run` runs, and `demo` and `chaos`
-//! too.
+//! Assembles the whole pipeline from a configuration; used by `run`, `demo` and `chaos`.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -15,63 +14,63 @@ use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
 use crate::poller::PollerContext;
 use crate::poller::admission::Admission;
-use crate::poller::filters::Compared;
+use crate::poller::filters::ComparedFilters;
 use crate::poller::parse_pool::ParsePool;
 use crate::record::Recorder;
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
 use crate::supervisor::actor::SinkFactory;
 use crate::supervisor::{Ending, Options, Shutdown, Supervisor};
 
-/// Events, and what was seen of incidents no longer listed, are kept so long: longer than any page
-/// lists them.
+/// How long events, and observations of incidents that are no longer listed, are kept: longer than
+/// any page lists them.
 const KEEP: Duration = Duration::from_hours(400 * 24);
 
-/// Documents parsed at once: parsing is work for a processor, and each holds a body in memory.
+/// Documents parsed in parallel. Parsing is CPU-bound, and each document holds a body in memory.
 const PARSERS: usize = 2;
 
-/// At the end the recording is waited for so long.
+/// How long shutdown waits for the recorder to finish.
 const RECORDED_WITHIN: Duration = Duration::from_millis(500);
 
-/// Makes a writer for the console, also again after its sink crashed.
+/// Creates a writer for the console; called again whenever the console sink restarts.
 pub type ConsoleWriter = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
 
-/// How to run it, beside the configuration.
+/// Run options that do not come from the configuration file.
 pub struct RunOptions {
-    /// Poll every provider once and say so.
+    /// Poll every provider once and report each one on [`Pipeline::polled`].
     pub once: bool,
-    /// What the console shows, instead of the configuration's.
+    /// What the console shows; overrides the configuration.
     pub console: Console,
-    /// Where the console writes.
+    /// Creates the writer that console output goes to.
     pub console_writer: ConsoleWriter,
-    /// Whether the console is coloured.
+    /// Whether console output is colored.
     pub color: bool,
-    /// Called every second while the supervisor's loop turns.
+    /// Called every second while the supervisor's event loop is running.
     pub alive: Box<dyn FnMut() + Send>,
 }
 
-/// A pipeline at work.
+/// A running pipeline.
 pub struct Pipeline {
-    /// Its supervisor.
+    /// The supervisor actor.
     pub supervisor: Addr<Supervisor>,
-    /// Says why it cannot go on.
+    /// Receives the reason when the pipeline cannot continue.
     pub fatal: mpsc::UnboundedReceiver<String>,
-    /// Says when pollers and sinks run.
+    /// Resolves once pollers and sinks are running.
     pub ready: oneshot::Receiver<()>,
-    /// With [`RunOptions::once`]: who has been polled.
+    /// With [`RunOptions::once`]: which providers have been polled.
     pub polled: Polled,
-    beat: Option<tokio::task::JoinHandle<()>>,
+    heartbeat: Option<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
     _lock: StateLock,
 }
 
-/// Who has been polled once.
+/// Tracks which providers have been polled once.
 pub struct Polled {
     receiver: mpsc::UnboundedReceiver<String>,
     waiting: HashSet<String>,
 }
 
 impl Polled {
-    /// Waits until every provider has been.
+    /// Waits until every provider has been polled.
     pub async fn all(&mut self) {
         while !self.waiting.is_empty() {
             match self.receiver.recv().await {
@@ -85,20 +84,20 @@ impl Polled {
 /// Why the pipeline did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The state directory is another's, or cannot be used.
+    /// The state directory is locked by another process or cannot be used.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be built.
     #[error("cannot prepare HTTP requests")]
     Client(#[from] fetch::BuildError),
 }
 
 impl Pipeline {
-    /// Starts it. Must be called inside an actix system.
-    pub fn start(config: &Config, lock: StateLock, how: RunOptions) -> Result<Self, StartError> {
+    /// Starts the pipeline. Must be called inside an actix system.
+    pub fn start(config: &Config, lock: StateLock, run: RunOptions) -> Result<Self, StartError> {
         let (fatal_sender, fatal) = mpsc::unbounded_channel();
         let (ready_sender, ready) = oneshot::channel();
         let (once_sender, polled) = mpsc::unbounded_channel();
@@ -108,8 +107,8 @@ impl Pipeline {
             fatal: fatal_sender.clone(),
         };
         let mut first = LedgerActor::open(ledger_options.clone())?;
-        adopt(&mut first, config);
-        let (reading, died) = ParsePool::open(&config.state_dir, PARSERS);
+        recover_ledger(&mut first, config);
+        let (parse_pool, died) = ParsePool::open(&config.state_dir, PARSERS);
         let recorder =
             config.record.as_ref().map(|record| Recorder::start(record, &config.providers));
         let client = Client::new(client_options(config))?;
@@ -120,29 +119,29 @@ impl Pipeline {
         let shared = Arc::new(PollerContext {
             client,
             ledger: Ledger::default(),
-            reading,
-            work: Admission::default(),
-            filters: Compared::default(),
+            parse_pool,
+            admission: Admission::default(),
+            filters: ComparedFilters::default(),
             anchor: Anchor::now(),
-            once: how.once.then_some(once_sender),
+            once: run.once.then_some(once_sender),
         });
         let options = Options {
             state_dir: config.state_dir.clone(),
             supervision: config.supervision.clone(),
             providers: config.providers.clone(),
             ledger_options,
-            sinks: sinks(config, &how),
+            sinks: sinks(config, &run),
             shared,
             died,
-            lanes: std::thread::available_parallelism().map_or(1, usize::from).min(2),
+            workers: std::thread::available_parallelism().map_or(1, usize::from).min(2),
             fatal: fatal_sender,
             ready: Some(ready_sender),
-            alive: how.alive,
+            alive: run.alive,
         };
-        let beat = config.beat.clone().map(|beat| {
+        let heartbeat = config.beat.clone().map(|heartbeat| {
             let shared = &options.shared;
-            actix::spawn(crate::heartbeat::keep_beating(
-                beat,
+            actix::spawn(crate::heartbeat::send_heartbeats(
+                heartbeat,
                 shared.client.clone(),
                 shared.ledger.clone(),
             ))
@@ -154,16 +153,17 @@ impl Pipeline {
             fatal,
             ready,
             polled: Polled { receiver: polled, waiting },
-            beat,
+            heartbeat,
             recorder,
             _lock: lock,
         })
     }
 
-    /// Ends it in order: no more polls, what is recorded is delivered.
+    /// Shuts the pipeline down in order: polling stops, then recorded events are delivered. Waits
+    /// at most `within`.
     pub async fn shutdown(&self, within: Duration) -> Ending {
-        if let Some(beat) = &self.beat {
-            beat.abort();
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.abort();
         }
         let ending = self
             .supervisor
@@ -176,7 +176,7 @@ impl Pipeline {
         ending
     }
 
-    /// The providers after the configuration was read again, for whoever keeps a list of them.
+    /// Passes the providers of a reloaded configuration to the recorder.
     pub fn declare(&self, providers: &[Arc<Provider>]) {
         if let Some(recorder) = &self.recorder {
             recorder.declare(providers);
@@ -184,8 +184,9 @@ impl Pipeline {
     }
 }
 
-/// Brings a ledger that was restored or begun anew up to what the event log holds.
-fn adopt(ledger: &mut LedgerActor, config: &Config) {
+/// Adds events that are in the event log but not in the ledger, which happens after the ledger was
+/// restored from a backup or recreated.
+fn recover_ledger(ledger: &mut LedgerActor, config: &Config) {
     if config.event_log.format == LogFormat::Text {
         return;
     }
@@ -194,18 +195,18 @@ fn adopt(ledger: &mut LedgerActor, config: &Config) {
         Ok(events) => {
             tracing::warn!(
                 events,
-                "took over events of the event log that the ledger did not know: it was restored or begun anew"
+                "imported events from the event log that were missing from the ledger, which was restored or recreated"
             );
         }
         Err(error) => {
-            tracing::error!(%error, "cannot compare the ledger with the event log; events may be told once more");
+            tracing::error!(%error, "cannot compare the ledger with the event log; events may be reported twice");
         }
     }
 }
 
 fn client_options(config: &Config) -> ClientOptions {
-    // A connection is worth keeping while a provider is asked again soon; servers close idle ones
-    // after some 5 to 75 s.
+    // Keeping a connection open pays off only while the provider is polled again soon; servers
+    // close idle connections after some 5 to 75 s.
     let shortest = config
         .providers
         .iter()
@@ -217,18 +218,18 @@ fn client_options(config: &Config) -> ClientOptions {
     } else {
         Duration::from_secs(1)
     };
-    // One host a provider, and a few for redirects: each place in the session cache takes memory
-    // from the start.
+    // One host per provider plus some for redirects. Each slot of the session cache is allocated up
+    // front.
     let max_hosts = (config.providers.len() + config.providers.len() / 8).max(128);
     ClientOptions { max_hosts, keep_alive, ..ClientOptions::default() }
 }
 
-/// One row for each sink the configuration turns on.
-fn sinks(config: &Config, how: &RunOptions) -> Vec<(String, SinkFactory)> {
+/// Builds one row for each sink that the configuration enables.
+fn sinks(config: &Config, run: &RunOptions) -> Vec<(String, SinkFactory)> {
     let mut sinks: Vec<(String, SinkFactory)> = Vec::new();
-    if how.console.format != ConsoleFormat::Off {
+    if run.console.format != ConsoleFormat::Off {
         let (format, color, writer) =
-            (how.console.format, how.color, Arc::clone(&how.console_writer));
+            (run.console.format, run.color, Arc::clone(&run.console_writer));
         sinks.push((
             "console".to_owned(),
             Arc::new(move || {

@@ -1,10 +1,9 @@
-//! What the program says about itself: tracing to a rotated file through tracing-appender, and
-//! warnings to standard error.
+//! Diagnostics: tracing to a rotated file through tracing-appender, and warnings to standard error.
 //!
-//! Promises: [`start`] returns an error and never panics; a value of a stranger cannot forge a line
-//! or reach a terminal as a command; a slow or full disk costs lines of this log, never the
-//! program's progress. Events are not told here: they have a log of their own
-//! that loses nothing.
+//! Guarantees: [`start`] returns an error and never panics; untrusted values can neither forge a
+//! line nor send escape sequences to a terminal; a slow or full disk costs lines of this log but
+//! never delays the program. Events are not logged here: they have their own log, which loses
+//! nothing.
 
 mod human;
 
@@ -22,26 +21,25 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{Diagnostics, Rotation};
 
-/// First part of the files' names. Old files are removed by this prefix, so no other file may share
-/// it.
+/// Prefix of the files' names. Old files are removed by this prefix, so no other file may have it.
 pub const FILE_PREFIX: &str = "statuswatch";
-/// Last part of the files' names.
+/// Suffix of the files' names.
 pub const FILE_SUFFIX: &str = "log";
-/// tracing-appender keeps one file less than asked for when it starts, and with 1 removes today's.
+/// tracing-appender keeps one file less than requested when it starts, and with 1 removes today's.
 const LEAST_KEPT: usize = 3;
-/// Lines waiting for the disk before further ones are dropped.
+/// Lines that may wait for the disk before further ones are dropped.
 const WAITING_LINES: usize = 16_384;
 
-/// Whether warnings go to standard error as well.
+/// Whether warnings also go to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stderr {
     /// One line for each warning and error.
     Warnings,
-    /// Nothing: the terminal shows keys and a state line of its own.
+    /// None: the terminal shows the interactive view.
     Off,
 }
 
-/// Keeps the diagnostics alive; dropping it writes what still waits.
+/// Keeps diagnostics alive; writes pending lines on drop.
 #[derive(Debug)]
 pub struct Guard {
     dropped: ErrorCounter,
@@ -49,22 +47,22 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Lines that were not written because the disk was too slow.
+    /// Returns how many lines were dropped because the disk was too slow.
     #[must_use]
     pub fn dropped_lines(&self) -> usize {
         self.dropped.dropped_lines()
     }
 }
 
-/// Why there are no diagnostics.
+/// Why diagnostics could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The directory cannot be made.
-    #[error("cannot make the diagnostics directory {}", .path.display())]
+    /// The directory cannot be created.
+    #[error("cannot create the diagnostics directory {}", .path.display())]
     Directory {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -73,30 +71,31 @@ pub enum TelemetryError {
     File {
         /// Its directory.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: rolling::InitError,
     },
-    /// The configuration asks for what tracing-appender cannot do.
-    #[error("the diagnostics log cannot rotate by size")]
+    /// The configuration asks for a rotation that tracing-appender does not support.
+    #[error("the diagnostics log does not support rotation by size")]
     RotationBySize,
-    /// Somebody else has set the process's subscriber.
-    #[error("diagnostics have been started already")]
+    /// The process already has a tracing subscriber.
+    #[error("diagnostics are already running")]
     Started,
 }
 
 /// Starts the diagnostics of this process.
 ///
 /// # Errors
-/// Why there are none; nothing is started then.
+///
+/// Returns why diagnostics could not be started; nothing is running then.
 pub fn start(settings: &Diagnostics, stderr: Stderr) -> Result<Guard, TelemetryError> {
     let (dispatch, guard) = build(settings, stderr)?;
     tracing::dispatcher::set_global_default(dispatch).map_err(|_| TelemetryError::Started)?;
     Ok(guard)
 }
 
-/// Makes panics one line of the diagnostics instead of many on standard error: they are contained,
-/// counted and told by the supervisor.
+/// Turns panics into one line of diagnostics instead of many on standard error: the supervisor
+/// contains, counts and reports them.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
@@ -113,7 +112,7 @@ fn build(settings: &Diagnostics, stderr: Stderr) -> Result<(Dispatch, Guard), Te
         .buffered_lines_limit(WAITING_LINES)
         .finish(appender);
     let dropped = writer.error_counter();
-    // Libraries are heard when something is wrong; their details are nobody's concern below trace.
+    // Libraries are logged from warnings up; their details only at trace.
     let libraries =
         if settings.level == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
     let file = tracing_subscriber::fmt::layer()
@@ -127,7 +126,7 @@ fn build(settings: &Diagnostics, stderr: Stderr) -> Result<(Dispatch, Guard), Te
     Ok((Dispatch::new(subscriber), Guard { dropped, _worker: worker }))
 }
 
-/// Our own warnings, for people.
+/// Formats our own warnings for people.
 fn warnings<S, F, W>(writer: F) -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
@@ -165,7 +164,7 @@ fn appender(settings: &Diagnostics) -> Result<RollingFileAppender, TelemetryErro
         .map_err(|source| TelemetryError::File { path: settings.dir.clone(), source })
 }
 
-/// Makes the directory, for its owner and group alone. One that is there keeps its mode.
+/// Creates the directory, accessible to its owner and group only. An existing one keeps its mode.
 fn make_directory(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -174,7 +173,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes writers that turn each record into exactly one line without control characters.
+/// Creates writers that turn each record into exactly one line without control characters.
 struct OneLine<F>(F);
 
 impl<F, W> OneLine<F>
@@ -198,15 +197,14 @@ where
     }
 }
 
-/// The formatter hands in a whole record at once; what it holds but the last line feed is
-/// neutralised.
+/// The formatter passes a whole record at once; everything but the last line feed is escaped.
 struct OneLineWriter<W>(W);
 
 impl<W: Write> Write for OneLineWriter<W> {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(record);
-        // One write: the non-blocking writer may drop a message, and half a line would glue itself
-        // to the next.
+        // One write: the non-blocking writer may drop a message, and half a line would merge with
+        // the next.
         self.0.write_all(one_line(text.trim_end_matches('\n')).as_bytes())?;
         Ok(record.len())
     }
@@ -216,8 +214,8 @@ impl<W: Write> Write for OneLineWriter<W> {
     }
 }
 
-/// `record` as one safe line: a line feed inside is shown as `\n`, what a terminal would obey is
-/// left out.
+/// Returns `record` as one safe line: inner line feeds are shown as `\n`, control characters are
+/// removed.
 fn one_line(record: &str) -> String {
     let mut line = crate::text::safe(&record.replace('\n', "\\n"));
     line.push('\n');
@@ -232,7 +230,7 @@ mod tests {
         Diagnostics { dir: dir.to_owned(), level: Level::INFO, rotation: Rotation::Daily, keep: 7 }
     }
 
-    /// What the files of `dir` hold after `say` ran.
+    /// Returns what the files of `dir` contain after `say` has run.
     fn written(dir: &Path, say: impl FnOnce()) -> (Vec<String>, String) {
         let (dispatch, guard) = build(&settings(dir), Stderr::Off).unwrap();
         tracing::dispatcher::with_default(&dispatch, say);
@@ -250,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_value_is_one_line_and_no_command() {
+    fn hostile_values_are_escaped_to_one_line() {
         let dir = tempfile::tempdir().unwrap();
         let (files, text) = written(&dir.path().join("logs"), || {
             let title = "x\n2026-01-01T00:00:00Z ERROR forged\u{1b}[2J\u{202e}\r\u{9b}1m";
@@ -271,7 +269,7 @@ mod tests {
         );
     }
 
-    /// Where a test's lines for people go.
+    /// Collects the lines that would go to standard error.
     #[derive(Clone, Default)]
     struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
@@ -286,12 +284,12 @@ mod tests {
     }
 
     #[test]
-    fn people_read_sentences() {
+    fn warnings_are_sentences() {
         let kept = Kept::default();
         let writer = kept.clone();
         let subscriber = tracing_subscriber::registry().with(warnings(move || writer.clone()));
         tracing::subscriber::with_default(subscriber, || {
-            let target = "the connection ended before the body did";
+            let target = "the connection closed before the end of the body";
             tracing::warn!(target: "statuswatch::a", provider = "larkspur", reason = target, "cannot be read");
             tracing::warn!(target: "statuswatch::a", provider = "larkspur", "can be read again");
             let error = io::Error::other("no\nspace\u{1b}[2J\u{202e}");
@@ -304,7 +302,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "warning: larkspur cannot be read: the connection ended before the body did",
+                "warning: larkspur cannot be read: the connection closed before the end of the body",
                 "warning: larkspur can be read again",
                 "error: event_log.json: ended: no\\nspace[2J (count=3, ok=true)",
             ]
@@ -318,7 +316,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_directory_is_not_for_everybody() {
+    fn the_directory_is_private() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let logs = dir.path().join("a/b");
@@ -339,7 +337,7 @@ mod tests {
 
     /// Old files are removed by prefix: the event log's must not match.
     #[test]
-    fn old_files_go_and_other_peoples_stay() {
+    fn old_files_are_removed_and_others_kept() {
         let dir = tempfile::tempdir().unwrap();
         for name in [
             "events.2026-01-01.jsonl",

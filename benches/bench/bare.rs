@@ -1,8 +1,8 @@
-//! The yardstick: the same HTTP library with the same settings fetching the same documents, and
+//! The baseline: the same HTTP library with the same settings fetches the same documents and does
 //! nothing else.
 //!
 //! `bare PORT COUNT SECONDS ROUNDS PEM-FILE` polls `COUNT` providers evenly spread over each of
-//! `ROUNDS` intervals, and prints the processor time of the last one.
+//! `ROUNDS` intervals, and prints the CPU time of the last one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::measure;
 
-/// A client with the settings of statuswatch's.
+/// Returns a client with statuswatch's settings.
 pub(crate) fn client(pem: &str, hosts: usize, keep_alive: Duration) -> Client {
     let mut roots = rustls::RootCertStore::empty();
     if !pem.is_empty() {
@@ -41,7 +41,7 @@ pub(crate) fn client(pem: &str, hosts: usize, keep_alive: Duration) -> Client {
         .unwrap()
 }
 
-/// One request; the body is read and thrown away.
+/// Sends one request; reads and discards the body.
 pub(crate) async fn fetch(
     client: &Client,
     url: &str,

@@ -1,4 +1,4 @@
-//! Pages in the real platforms' shapes, grown to a wanted size.
+//! Pages in the format of real platforms, grown to a given size.
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -9,7 +9,7 @@ use statuswatch::fake::{Opening, Posted, State};
 const TEXT: &str = "We are seeing elevated error rates for a part of requests in the European regions. Our engineers have found \
                     the cause in a routing change, are rolling it back, and will tell more within half an hour. Requests that failed may be repeated.";
 
-/// Components until the platform's first document has about `bytes`, then past incidents where
+/// Adds components until the platform's first document has about `bytes`, then past incidents if
 /// components do not help.
 pub(crate) fn grown(platform: &dyn Platform, path: &str, bytes: usize) -> State {
     let length = |state: &State| {
@@ -36,7 +36,7 @@ pub(crate) fn grown(platform: &dyn Platform, path: &str, bytes: usize) -> State 
     }
     let each = (length(&make(10, 12)) - length(&few)) as f64 / 10.0;
     if each < 1.0 {
-        // A document that lists neither: it is as long as it is.
+        // A document that lists neither keeps its size.
         return few;
     }
     make(10, (bytes as f64 / each) as usize)
@@ -51,8 +51,8 @@ fn open(state: &mut State, n: usize) -> Posted {
     )
 }
 
-/// What a fake provider of one size says at each of its versions. All providers of a size share the
-/// bytes.
+/// The documents of a fake provider of one size, version by version. All providers of a size share
+/// the bytes.
 pub(crate) struct Story {
     state: State,
     incident: Option<Posted>,
@@ -68,7 +68,7 @@ pub(crate) struct Version {
 }
 
 impl Story {
-    /// Of a Statuspage whose summary has about `bytes`.
+    /// Creates a Statuspage whose summary has about `bytes`.
     pub(crate) fn new(bytes: usize) -> Self {
         let platform = &statuswatch::fake::platform::Statuspage;
         let mut state = grown(platform, "api/v2/summary.json", bytes);
@@ -89,8 +89,8 @@ impl Story {
         });
     }
 
-    /// At version `number`: each one opens an incident or writes one update, the fourth ends the
-    /// incident.
+    /// Returns version `number`: each one opens an incident or adds an update, and every fourth
+    /// ends the incident.
     pub(crate) fn at(&mut self, number: usize) -> &Version {
         while self.told.len() <= number {
             let n = self.told.len();

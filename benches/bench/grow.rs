@@ -1,4 +1,4 @@
-//! Fixtures of the sources, grown to a wanted size by repeating their own items.
+//! Grows the sources' fixtures to a given size by repeating their own items.
 
 use serde_json::Value;
 use statuswatch::document::{Document, Shape};
@@ -7,9 +7,9 @@ use statuswatch::source::{Documents, Limits, Source};
 
 use crate::fixtures::Step;
 
-/// Bounds that no grown document meets.
+/// Limits that no grown document reaches.
 pub(crate) const LIMITS: Limits = Limits { max_items: 1_000_000 };
-/// Fields that tell one item from the next.
+/// Fields that identify an item.
 const NAMES: &[&str] = &[
     "id",
     "_id",
@@ -32,13 +32,13 @@ const NAMES: &[&str] = &[
     "incident_id",
     "serviceName",
 ];
-/// What begins an item of a page that is read as HTML.
+/// The start of an item in a page that is parsed as HTML.
 const ROW: &str = "<div class=\"row no-gutters mb-3 incident-row\"";
-/// What feeds wrap an item in.
+/// The elements that wrap an item in feeds.
 const ITEMS: [(&str, &str); 2] = [("<item", "</item>"), ("<entry", "</entry>")];
 
-/// A document of `source` of about `bytes`, and what is read from it: the richest of its fixtures
-/// that can be grown, else the largest as it is.
+/// Returns a document of `source` of about `bytes` and its contents: the richest of the source's
+/// fixtures that can be grown, else the largest one unchanged.
 pub(crate) fn grown(source: &dyn Source, steps: &[Step], bytes: usize) -> (Documents, Snapshot) {
     let mut own: Vec<&Step> =
         steps.iter().filter(|step| step.source.name() == source.name()).collect();
@@ -50,7 +50,7 @@ pub(crate) fn grown(source: &dyn Source, steps: &[Step], bytes: usize) -> (Docum
         };
         for body in bodies(first, bytes) {
             let document = Document::new(first.url.clone(), first.content_type.as_deref(), body);
-            // Recognised and read in full, or this was no list to be grown.
+            // It must be detected and read in full, or the list was not one that can be grown.
             let documents = Documents::only(document);
             if source.detect(&documents.first).is_none() {
                 continue;
@@ -71,13 +71,13 @@ pub(crate) fn grown(source: &dyn Source, steps: &[Step], bytes: usize) -> (Docum
     (documents, snapshot)
 }
 
-/// How much is told: incidents, their updates, components.
+/// Counts incidents, their updates and components.
 pub(crate) fn said(snapshot: &Snapshot) -> usize {
     let updates: usize = snapshot.incidents.iter().map(|incident| 1 + incident.updates.len()).sum();
     updates + snapshot.components.len()
 }
 
-/// The document with each of its lists grown by itself, the heaviest list first.
+/// Returns the document with each of its lists grown separately, the heaviest list first.
 fn bodies(document: &Document, bytes: usize) -> Vec<Vec<u8>> {
     let text = document.text();
     let wide = document.body.starts_with(b"\xfe\xff");
@@ -88,7 +88,7 @@ fn bodies(document: &Document, bytes: usize) -> Vec<Vec<u8>> {
             text.into_bytes()
         }
     };
-    // Two bytes a character.
+    // Two bytes per character.
     let bytes = if wide { bytes / 2 } else { bytes };
     match document.shape() {
         Shape::Json => json(&text, bytes).into_iter().map(encode).collect(),
@@ -97,7 +97,7 @@ fn bodies(document: &Document, bytes: usize) -> Vec<Vec<u8>> {
             .filter_map(|(open, close)| xml(&text, open, close, bytes))
             .map(encode)
             .collect(),
-        // Pages that hold their data as JSON.
+        // Pages that embed their data as JSON.
         Shape::Html => html(&text, bytes).into_iter().map(encode).collect(),
         _ => Vec::new(),
     }
@@ -137,7 +137,7 @@ fn json(text: &str, bytes: usize) -> Vec<String> {
     lists.into_iter().filter_map(grow).collect()
 }
 
-/// Every list of objects, and every table of objects by number, with its weight in bytes.
+/// Collects every list of objects, and every map of objects by number, with its weight in bytes.
 fn collect(value: &Value, at: &str, out: &mut Vec<(usize, String)>) {
     match value {
         Value::Object(object) => {
@@ -163,7 +163,7 @@ fn collect(value: &Value, at: &str, out: &mut Vec<(usize, String)>) {
     }
 }
 
-/// The item under other names, so that it is another one.
+/// Returns the item under other names, which makes it a distinct item.
 fn renamed(item: &Value, round: usize) -> Value {
     let mut item = item.clone();
     rename(&mut item, round);
@@ -190,7 +190,7 @@ fn rename(value: &mut Value, round: usize) {
     }
 }
 
-/// A feed with its first item repeated under other ids and links.
+/// Returns a feed with its first item repeated under other ids and links.
 fn xml(text: &str, open: &str, close: &str, bytes: usize) -> Option<String> {
     let start = text.find(open)?;
     let end = start + text[start..].find(close)? + close.len();
@@ -207,7 +207,7 @@ fn xml(text: &str, open: &str, close: &str, bytes: usize) -> Option<String> {
     Some(out)
 }
 
-/// A page with one of the JSON texts in it grown.
+/// Returns a page with one of its JSON texts grown.
 fn html(text: &str, bytes: usize) -> Vec<String> {
     let mut out: Vec<String> = rows(text, bytes).into_iter().collect();
     for (at, _) in text.match_indices('>') {
@@ -226,7 +226,7 @@ fn html(text: &str, bytes: usize) -> Vec<String> {
     out
 }
 
-/// A page with its first row repeated, of which the number stands in its link.
+/// Returns a page with its first row repeated; the row's number is in its link.
 fn rows(text: &str, bytes: usize) -> Option<String> {
     let places: Vec<usize> = text.match_indices(ROW).map(|(at, _)| at).collect();
     let (&start, &end) = (places.first()?, places.get(1)?);

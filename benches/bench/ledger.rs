@@ -1,4 +1,4 @@
-//! The ledger: events recorded per second, results grouped over pollers and each synced alone.
+//! The ledger: events recorded per second, with polls committed in groups and one at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +63,7 @@ async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Durat
         let ledger = ledger.clone();
         async move { ledger.send(record).await.unwrap().unwrap() }
     };
-    // The baseline is not what is measured.
+    // Excludes the baseline from the measurement.
     futures::stream::iter(0..count)
         .map(|n| send(n, 0))
         .buffer_unordered(256)

@@ -1,4 +1,4 @@
-//! What statuswatch costs. One binary, one subcommand a question:
+//! Measures what statuswatch costs. One binary with one subcommand per question:
 //!
 //! ```text
 //! cargo bench -- parse                 bytes to events, each source, 50 KB and 200 KB
@@ -11,8 +11,8 @@
 //! cargo bench -- views                 `history` over 1,000,000 events, `status` with 10,000 providers
 //! ```
 //!
-//! Everything is loopback and made up. Costs are processor time wherever possible, and comparisons
-//! are made in turn within one run, so that other work on the machine falls on both sides.
+//! Everything is local and synthetic. Costs are CPU time wherever possible, and comparisons
+//! alternate within one run, so that other load affects both sides equally.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -48,7 +48,7 @@ mod views;
 mod watched;
 
 fn main() {
-    // cargo bench hands `--bench` to every benchmark.
+    // cargo bench passes `--bench` to every benchmark.
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();

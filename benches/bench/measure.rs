@@ -1,35 +1,35 @@
-//! Processor time, memory and other figures of a process, as the kernel counts them.
+//! CPU time, memory and other figures of a process, as counted by the kernel.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Processor time of this process so far, all threads.
+/// Returns the CPU time of this process so far, over all threads.
 pub(crate) fn cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Wall and processor time of `work`.
+/// Returns the wall and CPU time of `work`.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration, Duration) {
     let (wall, before) = (Instant::now(), cpu());
     let value = work();
     (value, wall.elapsed(), cpu() - before)
 }
 
-/// What is left of the middle once the noise at both ends is cut off.
+/// Returns the median.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The value below which `share` of all lie.
+/// Returns the value below which the given `share` of all values lies.
 pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let place = (values.len() as f64 * share) as usize;
     values.get(place.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
-/// A look at another process.
+/// A measurement of another process.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Look {
     pub(crate) cpu: Duration,
@@ -42,7 +42,7 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// At the process of this id.
+    /// Measures the process with this id.
     pub(crate) fn at(pid: u32) -> Self {
         let root = Path::new("/proc").join(pid.to_string());
         let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap_or_default();
@@ -51,7 +51,7 @@ impl Look {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
         };
-        // After the name in parentheses: user and system time are the 12th and 13th field, in
+        // After the name in parentheses, user and system time are the 12th and 13th field, in
         // hundredths of a second.
         let times: Vec<u64> = stat
             .rsplit(')')

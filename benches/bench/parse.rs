@@ -1,4 +1,4 @@
-//! From the bytes of a document to events: parsed, compared, numbered and rendered.
+//! From the bytes of a document to events: parsing, comparing, numbering and rendering.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::fixtures::steps;
 use crate::grow;
 use crate::measure::timed;
 
-/// Prints the tables: pages of the made-up world, then a row for each source.
+/// Prints the tables: synthetic pages first, then one row per source.
 pub(crate) fn run() {
     pages();
     sources();
 }
 
-/// The fixtures of each source, grown by repeating their items. What cannot be grown is measured as
-/// it is.
+/// Measures the fixtures of each source, grown by repeating their items. Those that cannot be grown
+/// are measured as they are.
 fn sources() {
     println!(
         "\n| source | document | incidents | components | parse | MB/s |\n|---|---|---|---|---|---|"
@@ -45,7 +45,7 @@ fn sources() {
     }
 }
 
-/// Processor time of one reading, of some 10 MB in all.
+/// Returns the CPU time per parse, over some 10 MB in total.
 fn each(source: &dyn Source, documents: &Documents, limits: Limits) -> Duration {
     let rounds = (10_000_000 / documents.first.body.len()).clamp(20, 20_000);
     let ((), _, cpu) = timed(|| {
@@ -66,7 +66,7 @@ fn pages() {
             for path in std::iter::once(path).chain(extra) {
                 let state = grown(*platform, path, size);
                 let documents = platform.documents(&state);
-                // Not every page with such a summary has such a history.
+                // Not every page with such a summary has a history.
                 let Some(shown) = documents.get(path) else {
                     continue;
                 };

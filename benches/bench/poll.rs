@@ -1,5 +1,5 @@
-//! One poll beside a bare fetch of the same documents, in turn in one run: processor time of this
-//! process, the fake providers being in another.
+//! Compares a poll with a bare fetch of the same documents, alternating in one run. Measures the
+//! CPU time of this process; the fake providers run in another one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use statuswatch::ledger::{self, Ledger, LedgerActor, Record, Unchanged, Watch};
 use statuswatch::poller::PollerContext;
 use statuswatch::poller::admission::Admission;
 use statuswatch::poller::cycle::{self, PollOutcome, Start};
-use statuswatch::poller::filters::Compared;
+use statuswatch::poller::filters::ComparedFilters;
 use statuswatch::poller::parse_pool::ParsePool;
 use statuswatch::sink::actor::SinkActor;
 use statuswatch::sink::{EventLogSink, LogFileFormat};
@@ -28,14 +28,14 @@ use crate::watched::provider;
 
 const HOSTS: usize = 2_000;
 const AT_ONCE: usize = 8;
-/// Changed pages wait for the ledger's disk together, as they do in a storm.
+/// Changed pages wait for the ledger's disk together, as in a burst of incidents.
 const AT_ONCE_CHANGED: usize = 64;
 const ROUNDS: usize = 15;
 
-/// A host is asked again no sooner than the politeness between two requests to it.
+/// The minimum time between two requests to one host.
 const APART: Duration = Duration::from_millis(260);
 
-/// Prints the table; `only`: the rows whose name contains it.
+/// Prints the table. `only` selects the rows whose name contains it.
 pub(crate) fn run(only: Option<&str>) {
     println!(
         "\n| poll of a 50 KB page | bare fetch | statuswatch | ratio (median of {ROUNDS}, least to most) |\n|---|---|---|---|"
@@ -63,7 +63,7 @@ async fn compare(name: &str, tls: bool, keep: bool, changing: bool) {
     let mut etags: Vec<Option<HeaderValue>> = vec![None; hosts];
     let urls: Vec<String> = (0..hosts).map(|n| server.url(n)).collect();
     let mut watch = Watching::start(&urls, &server.pem, keep_alive).await;
-    // Connections, sessions, baselines.
+    // Establishes connections, sessions and baselines.
     fetch_all(&client, &urls, &mut etags, false).await;
     watch.round(256).await;
     server.changing(changing);
@@ -87,7 +87,7 @@ async fn compare(name: &str, tls: bool, keep: bool, changing: bool) {
             "the same requests: {requests} and {bare_requests}"
         );
         let bare_spent = middle - before;
-        // Where an incident ends, a document more is asked for: counted as what it is, a fetch.
+        // The end of an incident requires one more document, which is counted as a fetch.
         let fair = requests as f64 / bare_requests as f64;
         let (bare, our) = (
             bare_spent.as_secs_f64() * fair / hosts as f64 * 1e6,
@@ -123,7 +123,7 @@ async fn fetch_all(
         .await;
 }
 
-/// The pipeline without its timers: fetch, compare, read, record, deliver.
+/// The pipeline without its timers: fetch, compare, parse, record, deliver.
 struct Watching {
     shared: Arc<PollerContext>,
     pollers: Vec<(Arc<Provider>, Start)>,
@@ -158,9 +158,9 @@ impl Watching {
         let shared = Arc::new(PollerContext {
             client: statuswatch::fetch::Client::new(options).unwrap(),
             ledger: ledger.clone(),
-            reading: ParsePool::open(dir.path(), 2).0,
-            work: Admission::default(),
-            filters: Compared::default(),
+            parse_pool: ParsePool::open(dir.path(), 2).0,
+            admission: Admission::default(),
+            filters: ComparedFilters::default(),
             anchor: Anchor::now(),
             once: None,
         });
@@ -215,8 +215,8 @@ impl Drop for Watching {
 
 async fn poll(shared: &PollerContext, provider: &Arc<Provider>, start: &mut Start) {
     let now = chrono::Utc::now();
-    let place = shared.work.place().await;
-    match cycle::poll(shared, provider, start, place).await {
+    let permit = shared.admission.acquire().await;
+    match cycle::poll(shared, provider, start, permit).await {
         PollOutcome::Unchanged { validators, .. } => {
             shared.ledger.hint(Unchanged {
                 provider: provider.id.clone(),

@@ -1,5 +1,5 @@
-//! A recording replayed: 10,000 answers of 50 KB pages, as many as a hundred providers give in some
-//! days.
+//! Replays a recording of 10,000 responses from pages of 50 KB, as many as a hundred providers send
+//! in some days.
 
 use std::io::Write as _;
 
@@ -32,7 +32,7 @@ pub(crate) fn run() {
     for version in 0..VERSIONS {
         let shown = story.at(version).clone();
         let mut documents = vec![("summary.json", shown.summary)];
-        // Where something has ended, the lists say how.
+        // When something has ended, the lists say how.
         if version % 4 == 0 {
             documents.push(("incidents.json", shown.incidents));
             documents.push(("scheduled-maintenances.json", shown.maintenances));

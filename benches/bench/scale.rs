@@ -1,5 +1,5 @@
-//! The release binary against N fake providers over TLS, and the bare fetch loop at the same pace
-//! against the same.
+//! Measures the release binary against N fake providers over TLS, and the bare fetch loop at the
+//! same rate against the same providers.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,12 +15,12 @@ use crate::server::Server;
 /// Pages that change within a second: this many, or a tenth of all.
 const STORM: usize = 1_000;
 
-/// Where cargo puts the program this benchmark belongs to.
+/// Returns the path of the program that this benchmark belongs to.
 fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_statuswatch"))
 }
 
-/// Measures `count` providers at an interval of `seconds`, and prints the table.
+/// Measures `count` providers at an interval of `seconds` and prints the table.
 pub(crate) fn run(count: usize, seconds: u64) {
     let mut server = Server::start(count, true, None);
     let dir = tempfile::tempdir().unwrap();
@@ -32,7 +32,8 @@ pub(crate) fn run(count: usize, seconds: u64) {
 
     let (child, ready) = start(dir.path(), &config, &pem);
     row("start to ready, new ledger", format!("{:.0} ms", ready.as_secs_f64() * 1e3));
-    // Everything is read once: two intervals, so that no first poll falls into what is measured.
+    // Two intervals: every page has been read once, and no first poll is included in the
+    // measurement.
     wait(Duration::from_secs(seconds * 2 + 2));
     let baseline = Look::at(child.id());
     server.stats();
@@ -100,7 +101,7 @@ pub(crate) fn wait(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-/// The configuration of `count` providers, with everything below `dir`.
+/// Returns the configuration of `count` providers, with everything below `dir`.
 pub(crate) fn configure(dir: &Path, server: &Server, count: usize, interval: Duration) -> PathBuf {
     let interval = format!("{}ms", interval.as_millis());
     let mut text = format!(
@@ -126,7 +127,8 @@ fn command(config: &Path, pem: &Path) -> Command {
     command
 }
 
-/// Starts it and waits until it says so to the service manager, which is us.
+/// Starts the program and waits until it reports readiness to the service manager, which is this
+/// process.
 pub(crate) fn start(dir: &Path, config: &Path, pem: &Path) -> (Child, Duration) {
     let path = dir.join("notify");
     drop(std::fs::remove_file(&path));
@@ -149,28 +151,28 @@ pub(crate) fn start(dir: &Path, config: &Path, pem: &Path) -> (Child, Duration) 
     }
 }
 
-/// Asks it to end, and waits.
+/// Asks the process to exit, and waits.
 pub(crate) fn stop(mut child: Child) {
     let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     child.wait().unwrap();
 }
 
-/// Reads the event log as it grows.
+/// Follows the event log.
 pub(crate) struct Tail {
     path: PathBuf,
     offset: u64,
 }
 
 impl Tail {
-    /// Of the log below `dir`, from its present end on.
+    /// Starts at the current end of the log below `dir`.
     pub(crate) fn end_of(dir: &Path) -> Self {
         let path = dir.join("log/events.jsonl");
         let offset = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         Self { path, offset }
     }
 
-    /// The providers of the lines that have come since the last look.
+    /// Returns the providers of the lines added since the last call.
     pub(crate) fn providers(&mut self) -> Vec<String> {
         let Ok(mut file) = std::fs::File::open(&self.path) else {
             return Vec::new();
@@ -189,7 +191,7 @@ impl Tail {
     }
 }
 
-/// Changes many pages within a second and waits for each of them in the event log.
+/// Changes many pages within a second and waits until each appears in the event log.
 fn storm(
     server: &mut Server,
     pid: u32,

@@ -1,8 +1,8 @@
-//! Fake providers in a process of their own: `server COUNT plain|tls`, each with an address of its
-//! own in 127.0.0.0/8.
+//! Fake providers in a separate process: `server COUNT plain|tls`, each with its own address in
+//! 127.0.0.0/8.
 //!
-//! It is spoken to over its standard input, a line a wish, and answers each with one line:
-//! `publish FROM COUNT`, `changing on|off`, `stats` (then counts anew), end of input ends it.
+//! Commands on standard input, one per line, are answered with one line each: `publish FROM COUNT`,
+//! `changing on|off`, `stats` (which resets the counters). It exits at the end of input.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
@@ -20,16 +20,17 @@ use tokio::net::TcpListener;
 use crate::documents::{Story, Version};
 use crate::measure::percentile;
 
-/// Bytes of the first document of a provider, in turn: 10 to 60 KB, one in twenty 200 KB.
+/// Sizes in bytes of the providers' first documents, in rotation: 10 to 60 KB, one in twenty 200
+/// KB.
 const SIZES: [usize; 5] = [10_000, 20_000, 35_000, 50_000, 60_000];
 const LARGE: usize = 200_000;
 
-/// The address of provider `n`.
+/// Returns the address of provider `n`.
 pub(crate) fn address(n: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 1 + (n / 62_500) as u8, (n / 250 % 250) as u8, 1 + (n % 250) as u8)
 }
 
-/// What the server says of the requests since it was last asked.
+/// The server's counters since they were last requested.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Stats {
     pub(crate) requests: u64,
@@ -40,19 +41,19 @@ pub(crate) struct Stats {
     pub(crate) gap_p99_ms: f64,
 }
 
-/// The server's process, seen from outside.
+/// A handle to the server process.
 pub(crate) struct Server {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     pub(crate) port: u16,
     pub(crate) tls: bool,
-    /// Its authority's certificate; empty without TLS.
+    /// The PEM certificate of its authority; empty without TLS.
     pub(crate) pem: String,
 }
 
 impl Server {
-    /// Starts it with `count` providers; `size`: all of this size.
+    /// Starts the server with `count` providers; `size` sets the size of all documents.
     pub(crate) fn start(count: usize, tls: bool, size: Option<usize>) -> Self {
         let program = std::env::current_exe().unwrap();
         let kind = if tls { "tls" } else { "plain" };
@@ -86,17 +87,17 @@ impl Server {
         self.ask(&format!("publish {from} {count}"));
     }
 
-    /// From now on each request for a first document finds it changed.
+    /// Makes every request for a first document find it changed.
     pub(crate) fn changing(&mut self, on: bool) {
         self.ask(if on { "changing on" } else { "changing off" });
     }
 
-    /// What happened since it was last asked.
+    /// Returns and resets the counters.
     pub(crate) fn stats(&mut self) -> Stats {
         serde_json::from_str(&self.ask("stats")).unwrap()
     }
 
-    /// The first document of provider `n`.
+    /// Returns the address of provider `n`'s first document.
     pub(crate) fn url(&self, n: usize) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://{}:{}/api/v2/summary.json", address(n), self.port)
@@ -174,7 +175,7 @@ impl Hosts {
                 let (from, count): (usize, usize) = (from.parse().unwrap(), count.parse().unwrap());
                 for host in self.hosts.iter_mut().skip(from).take(count) {
                     host.version += 1;
-                    // Rendered now: the reader should not wait for the writer.
+                    // Rendered now, so that readers need not wait for the writer.
                     self.stories[host.story].at(host.version);
                 }
                 "{}".to_owned()
@@ -201,7 +202,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// Serves until standard input ends.
+/// Serves until the end of standard input.
 pub(crate) fn run(arguments: &[&str]) {
     let count: usize = arguments[0].parse().unwrap();
     let tls = arguments[1] == "tls";
@@ -295,7 +296,7 @@ async fn talk(
     }
 }
 
-/// A throw-away authority with a certificate for each address, all on one key.
+/// A temporary authority with a certificate for each address, all sharing one key.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     key: KeyPair,

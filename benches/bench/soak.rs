@@ -1,5 +1,5 @@
-//! The release binary at fifty times the normal pace for an hour, while pages change: what it uses
-//! must not grow.
+//! Runs the release binary at fifty times the normal rate for an hour while pages change: its
+//! resource usage must not grow.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use crate::measure::Look;
 use crate::scale::{Tail, configure, start, stop, wait};
 use crate::server::Server;
 
-/// A minute at the normal pace.
+/// A minute at the normal rate.
 const INTERVAL: Duration = Duration::from_millis(1200);
 
-/// Pages that change together, and how often.
+/// How many pages change together, and how often.
 const CHANGING: usize = 10;
 const EVERY: Duration = Duration::from_secs(30);
 
-/// Watches `count` providers for so many minutes and prints a row for each twelfth of that.
+/// Polls `count` providers for `minutes` and prints a row after each twelfth of that.
 pub(crate) fn run(count: usize, minutes: u64) {
     let mut server = Server::start(count, true, None);
     let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,4 @@
-//! `history` over a million events and `status` with ten thousand providers: the commands as people
-//! run them.
+//! `history` over a million events and `status` with ten thousand providers, run as commands.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -75,10 +74,10 @@ pub(crate) fn run() {
     }
 }
 
-/// A million events over the last hundred days.
+/// Inserts a million events over the last hundred days.
 fn fill(path: &std::path::Path) {
     let mut db = rusqlite::Connection::open(path).unwrap();
-    // Half a gigabyte of random ids: with the usual cache their index alone would take hours.
+    // Half a gigabyte of random ids: with the default cache, their index alone would take hours.
     db.pragma_update(None, "cache_size", -1_000_000).unwrap();
     db.pragma_update(None, "synchronous", "OFF").unwrap();
     let transaction = db.transaction().unwrap();

@@ -1,4 +1,4 @@
-//! Made-up providers, events and snapshots.
+//! Synthetic providers, events and snapshots.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use statuswatch::snapshot::{Incident, Page, Snapshot, Update, UpdateId};
 
 const TEXT: &str = "We are seeing elevated error rates for a part of requests in the European regions and are looking into it.";
 
-/// A provider at `url`.
+/// Returns a provider at `url`.
 pub(crate) fn provider(id: String, url: &str) -> Arc<Provider> {
     Arc::new(Provider {
         name: id.clone(),
@@ -24,7 +24,7 @@ pub(crate) fn provider(id: String, url: &str) -> Arc<Provider> {
     })
 }
 
-/// A page with one open incident that has `updates` updates.
+/// Returns a page with one open incident that has `updates` updates.
 pub(crate) fn snapshot(updates: usize, now: Time) -> Snapshot {
     let mut incident = Incident::new(Kind::Incident, "incident-1", "Elevated error rates");
     incident.status = Status::Investigating;
@@ -42,7 +42,7 @@ pub(crate) fn snapshot(updates: usize, now: Time) -> Snapshot {
     Snapshot { page: Page::default(), incidents: vec![incident], ..Snapshot::default() }
 }
 
-/// An event as it would be recorded.
+/// Returns an event as it would be recorded.
 pub(crate) fn event(seq: u64, provider: &str, at: Time) -> Recorded {
     let event = StatusEvent {
         seq,

@@ -16,7 +16,7 @@ use crate::poller::PollError;
 use crate::poller::PollerContext;
 use crate::poller::admission::Admission;
 use crate::poller::cycle::{Examined, examine};
-use crate::poller::filters::Compared;
+use crate::poller::filters::ComparedFilters;
 use crate::poller::parse_pool::ParsePool;
 
 /// Providers read at once.
@@ -34,9 +34,9 @@ pub(super) fn all(
     let shared = PollerContext {
         client,
         ledger: Ledger::default(),
-        reading: ParsePool::unmarked(2),
-        work: Admission::default(),
-        filters: Compared::default(),
+        parse_pool: ParsePool::without_markers(2),
+        admission: Admission::default(),
+        filters: ComparedFilters::default(),
         anchor: Anchor::now(),
         once: None,
     };

@@ -288,7 +288,7 @@ mod tests {
             tried: tried
                 .map(|(path, answer)| (format!("https://acme.example/{path}"), answer.to_owned()))
                 .to_vec(),
-            ..PollError::word(
+            ..PollError::document(
                 "unrecognised",
                 "no status page was detected at https://acme.example/",
             )
@@ -303,7 +303,7 @@ mod tests {
             ]
         );
         assert!(lines.len() == 4 && lines[3].starts_with("help: "), "{lines:?}");
-        let trouble = PollError::word("not_found", "404 Not Found");
+        let trouble = PollError::document("not_found", "404 Not Found");
         assert_eq!(in_short(&url, &trouble), "https://acme.example/: 404 Not Found");
     }
 

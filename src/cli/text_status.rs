@@ -125,7 +125,7 @@ fn trouble(provider: &ProviderView) -> String {
             let until = provider.unconditional_until.as_ref();
             let until = until.map(|until| format!("; asked for in full until {until}"));
             format!(
-                "its server said \"not modified\" of a page that had changed, last at {at}{}",
+                "the server answered 304 (Not Modified) although the page had changed, last at {at}{}",
                 until.unwrap_or_default()
             )
         }),

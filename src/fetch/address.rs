@@ -1,11 +1,11 @@
-//! Which addresses a stranger may lead us to.
+//! Decides which addresses names and redirects may lead to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// Whether the address belongs to the machine, its network or no one: never to be reached by a
-/// name or a redirect of somebody else.
+/// Returns whether the address is private, local or not globally routable; names and redirects from
+/// elsewhere must never lead to it.
 pub(super) fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => is_private_v4(v4),
@@ -15,8 +15,8 @@ pub(super) fn is_private(ip: IpAddr) -> bool {
 
 fn is_private_v4(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
-    // Beyond what std names: this network, carrier-grade NAT, protocol assignments, benchmarking,
-    // 6to4 relays, and everything from multicast up.
+    // Beyond what std provides: this network, carrier-grade NAT, protocol assignments,
+    // benchmarking, 6to4 relays, and everything from multicast up.
     ip.is_private()
         || ip.is_loopback()
         || ip.is_link_local()
@@ -42,30 +42,30 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
         // Documentation, Teredo and the other ranges for protocols.
         [0x2001, next, ..] => next == 0xdb8 || next < 0x200,
         [0x3fff, next, ..] => next < 0x1000,
-        // Nothing else is handed out.
+        // No other ranges are allocated.
         [first, ..] => first & 0xe000 != 0x2000,
     }
 }
 
-/// Whether the host is, by what is written, this machine or its network: a literal loopback or
-/// private address, or `localhost`. What a name leads to is not looked up.
+/// Returns whether the URL's host is, as written, this machine or its network: a literal loopback
+/// or private address, or `localhost`. Names are not resolved.
 #[must_use]
 pub fn is_local(url: &Url) -> bool {
     target(url) != Target::Other
 }
 
-/// What the host of an address is, as far as can be told without asking for its name.
+/// The kind of host in a URL, as far as can be determined without resolving it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// A literal address of this machine or network.
+    /// A literal private or loopback address.
     PrivateLiteral,
-    /// `localhost`, by its name.
+    /// The name `localhost`.
     Localhost,
-    /// A public literal address, or a name: the resolver judges.
+    /// A literal public address, or a name, which is checked when it is resolved.
     Other,
 }
 
-/// Judges the host of an address.
+/// Classifies the host of a URL.
 pub(super) fn target(url: &Url) -> Target {
     match url.host() {
         Some(Host::Ipv4(v4)) if is_private_v4(v4) => Target::PrivateLiteral,
@@ -80,13 +80,13 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Host and port alike.
+/// Returns whether host and port are the same.
 pub(super) fn same_authority(a: &Url, b: &Url) -> bool {
     a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
 }
 
-/// Whether what was said to `from` may be said to `to`: the same authority, or the same host moved
-/// from the usual http port to the usual https port.
+/// Returns whether headers sent to `from` may be sent to `to`: the same authority, or the same host
+/// moved from the default http port to the default https port.
 pub(super) fn same_party(from: &Url, to: &Url) -> bool {
     same_authority(from, to)
         || (from.host() == to.host()

@@ -1,10 +1,9 @@
-//! Bodies: read piece by piece, counted after decompression, and never more of them in memory
-//! than the budget of the process allows.
+//! Reads bodies chunk by chunk. Their size is counted after decompression, and all of them together
+//! stay within the memory budget of the process.
 //!
-//! A body that waits for its share is not the only thing that waits: behind it stand the piece that
-//! was just read and what the HTTP library has read ahead, as much again as it found waiting in the
-//! socket. So a large body also needs a turn before more of it is read, while what is behind it is
-//! still small.
+//! A body that waits for memory also holds the chunk just read and whatever the HTTP library has
+//! read ahead, as much again as was waiting in the socket. So a large body also needs a reader slot
+//! before more of it is read, while its buffers are still small.
 
 use std::io;
 use std::sync::Arc;
@@ -19,30 +18,31 @@ use super::coding::{Coding, Decoder};
 use super::failure::{Phase, of_body, of_coding};
 use super::{Failure, FailureKind};
 
-/// What every body may take without asking: an ordinary page, so that it never waits behind large
-/// ones.
+/// What every body may use without a reservation: an ordinary page, so that it never waits behind
+/// large ones.
 const FREE: usize = 64 << 10;
-/// Decoded at once, so that a small piece of a bomb never becomes a large one in memory.
+/// Decoded in steps of this size, so that a small chunk of a decompression bomb never expands in
+/// memory at once.
 const PART: usize = 16 << 10;
-/// The budget is counted in so many bytes.
+/// The unit of the budget in bytes.
 const UNIT: usize = 4 << 10;
 
-/// Bodies beyond what is free that are read at once.
+/// Number of large bodies read in parallel.
 const READERS: usize = 16;
-/// A body whose turn has lasted so long leaves it to others and goes on without: a host that
-/// dribbles costs nobody a turn for long, and has little in its buffers.
+/// How long a body may keep its reader slot; after that it continues without one. A slow host thus
+/// blocks no slot for long, and has little in its buffers.
 const TURN: Duration = Duration::from_secs(1);
-/// What comes makes the turn longer: so much for each KiB, which is a mebibyte a second.
+/// Received data extends the slot: this much per KiB, which is one mebibyte per second.
 const TURN_PER_KIB: Duration = Duration::from_micros(977);
 
-/// Memory for bodies beyond what each may take without asking.
+/// Memory for bodies beyond what each may use without a reservation.
 #[derive(Debug)]
 pub(super) struct Budget {
     units: Arc<Semaphore>,
     total: u32,
     readers: Semaphore,
-    /// For the one body that may go beyond the total, so that bodies that each have a part and want
-    /// more never wait for each other.
+    /// For the one body that may exceed the total, so that bodies that each hold a part and need
+    /// more cannot deadlock.
     beyond: Arc<Semaphore>,
 }
 
@@ -58,23 +58,23 @@ impl Budget {
     }
 }
 
-/// The turn of a large body.
+/// The reader slot of a large body.
 struct BodySlot<'a> {
     permit: Option<SemaphorePermit<'a>>,
     until: Instant,
 }
 
 impl<'a> BodySlot<'a> {
-    /// Waits until few others are read.
+    /// Waits for a reader slot.
     async fn wait(budget: &'a Budget, phase: &mut Phase) -> Self {
         *phase = Phase::Room;
-        // It is never closed; without it there would only be more at once.
+        // The semaphore is never closed; if it were, the only effect would be more parallelism.
         let permit = budget.readers.acquire().await.ok();
         *phase = Phase::Body;
         Self { permit, until: Instant::now() + TURN }
     }
 
-    /// The next piece; a turn that has become too long ends.
+    /// Reads the next chunk; gives the slot up once it has been held too long.
     async fn next(&mut self, response: &mut Response) -> reqwest::Result<Option<Bytes>> {
         if self.permit.is_some() {
             if let Ok(piece) = timeout_at(self.until, response.chunk()).await {
@@ -92,7 +92,7 @@ impl<'a> BodySlot<'a> {
     }
 }
 
-/// A body's memory and its share of the budget, given back together.
+/// A body's memory and its share of the budget, released together.
 struct Kept {
     buffer: Vec<u8>,
     share: Share,
@@ -102,12 +102,12 @@ struct Kept {
 struct Share {
     permit: Option<OwnedSemaphorePermit>,
     units: u32,
-    /// Held by the one that needs no units any more.
+    /// Held by the body that needs no more units.
     beyond: Option<OwnedSemaphorePermit>,
 }
 
 impl Share {
-    /// Waits for so many units more, or for the right to do without.
+    /// Waits for further units, or for the right to exceed the budget.
     async fn more(&mut self, missing: u32, budget: &Budget) -> Option<()> {
         if self.beyond.is_some() {
             return Some(());
@@ -135,8 +135,7 @@ impl AsRef<[u8]> for Kept {
 }
 
 impl Kept {
-    /// Appends a part where at most `most` bytes are wanted in all; `expected`: how long the whole
-    /// may become.
+    /// Appends a part; the whole may be at most `most` bytes. `expected`: the likely final length.
     async fn append(
         &mut self,
         part: &[u8],
@@ -154,7 +153,7 @@ impl Kept {
         Ok(())
     }
 
-    /// Room for `length` bytes in all, of the budget and of the system.
+    /// Reserves room for `length` bytes in total, both in the budget and from the allocator.
     async fn room(
         &mut self,
         length: usize,
@@ -166,7 +165,7 @@ impl Kept {
             return Ok(());
         }
         let capacity = length.max(self.buffer.capacity().saturating_mul(2)).min(most);
-        // One body alone may always have all there is, and no more is asked for than that.
+        // A single body may always have the whole budget, and never asks for more than that.
         let wanted = u32::try_from(capacity.saturating_sub(FREE).div_ceil(UNIT))
             .unwrap_or(u32::MAX)
             .min(budget.total);
@@ -184,9 +183,9 @@ impl Kept {
     }
 }
 
-/// Reads the whole body of at most `most` bytes, counted after decoding; the coded body may be no
-/// longer than that and a little. The memory is given back to the budget when the last reference to
-/// the bytes goes.
+/// Reads a whole body of at most `most` bytes, counted after decoding; the encoded body may be only
+/// slightly longer than that. The memory returns to the budget when the last reference to the bytes
+/// is dropped.
 pub(super) async fn read(
     response: &mut Response,
     coding: Coding,
@@ -234,7 +233,7 @@ pub(super) async fn read(
             if coded > FREE && turn.is_none() {
                 turn = Some(BodySlot::wait(budget, phase).await);
             }
-            // What is announced is a hint alone: a stranger's number reserves no more than is free.
+            // The announced length is only a hint: it reserves no more than the free allowance.
             kept.append(&piece, announced.min(FREE), most, budget, phase).await?;
         }
         if ended {
@@ -243,7 +242,7 @@ pub(super) async fn read(
     }
 }
 
-/// The next decoded part; `None`: at the end, or for want of input.
+/// Decodes the next part. `None` at the end, or when more input is needed.
 fn decode<'a>(decoder: &mut Decoder, part: &'a mut [u8]) -> Result<Option<&'a [u8]>, Failure> {
     match decoder.read(part) {
         Ok(0) => Ok(None),
@@ -253,7 +252,7 @@ fn decode<'a>(decoder: &mut Decoder, part: &'a mut [u8]) -> Result<Option<&'a [u
     }
 }
 
-/// The beginning of a body nobody will use but to tell what it is.
+/// Reads the beginning of a body, only to determine what it is.
 pub(super) async fn peek(response: &mut Response, most: usize) -> Vec<u8> {
     let mut seen = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {

@@ -1,4 +1,4 @@
-//! Calls to an address of the user's own, of which nothing but the success is of interest.
+//! Calls to a user-supplied URL of which only success matters.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::failure::{Phase, of_head};
 use super::{Client, Failure, FailureKind, dial};
 
 impl Client {
-    /// One GET: any 2xx is a success, the body is not read, redirects are not followed. The address
-    /// is the user's own and may lead to a private one. Failures do not repeat it.
+    /// Sends one GET. Any 2xx is a success; the body is not read and redirects are not followed.
+    /// The URL is the user's own and may be private. Error messages do not contain it.
     pub async fn call(&self, url: &Url, within: Duration) -> Result<(), Failure> {
         let library = self.inner.library(false)?;
         let (sent, _) = timeout(within, dial::within(within, library.get(url.clone()).send()))
@@ -22,7 +22,7 @@ impl Client {
         }
         Err(Failure::new(
             FailureKind::Status,
-            format!("the answer is {}", response.status().as_u16()),
+            format!("the response is {}", response.status().as_u16()),
         ))
     }
 }

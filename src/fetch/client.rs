@@ -1,4 +1,4 @@
-//! The client of the process: its connections, its memory for bodies, its manners.
+//! The HTTP client of the process: its connections, its memory for bodies, and its rate limits.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -18,25 +18,25 @@ use super::proxy::{self, Proxies};
 use super::resolve::{Names, Resolver};
 use super::{Failure, FailureKind, Fetched, Polled, Request, Tap, retry, tls};
 
-/// Larger HTTP/2 header lists are refused; HTTP/1 ends at about 400 KiB and 100 headers.
+/// Larger HTTP/2 header lists are rejected; HTTP/1 is limited to about 400 KiB and 100 headers.
 const HEADER_LIST: u32 = 64 << 10;
 
-/// How the client is made.
+/// Options for building the client.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    /// Who we say we are: product, version, contact.
+    /// The `User-Agent` header: product, version, contact.
     pub user_agent: String,
-    /// With so many hosts TLS sessions are resumed.
+    /// Number of hosts with which TLS sessions can be resumed.
     pub max_hosts: usize,
-    /// Memory for all bodies in flight, beyond 64 KiB for each; one body more may go beyond it.
+    /// Memory for all bodies in flight, beyond 64 KiB for each; one body at a time may exceed it.
     pub body_budget: usize,
-    /// How long an unused connection is kept for the next request; zero: not at all.
+    /// How long an idle connection is kept for the next request; zero disables reuse.
     pub keep_alive: Duration,
-    /// Root certificates (DER) trusted beside the system's.
+    /// Root certificates (DER) trusted in addition to the system's.
     pub extra_roots: Vec<Vec<u8>>,
-    /// Names answered from here instead of by the system, as a hosts file would.
+    /// Names resolved from this map instead of by the system, like a hosts file.
     pub names: HashMap<String, Vec<IpAddr>>,
-    /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are obeyed.
+    /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are honored.
     pub proxy_from_environment: bool,
 }
 
@@ -59,18 +59,18 @@ impl Default for ClientOptions {
     }
 }
 
-/// The client cannot be made.
+/// Why the client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// Roots or protocol versions.
-    #[error("TLS cannot be set up: {0}")]
+    /// Root certificates or protocol versions.
+    #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
     /// The user agent or a proxy.
-    #[error("the HTTP client cannot be set up: {0}")]
+    #[error("cannot set up the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
 }
 
-/// Fetches for the whole process. A clone is the same client.
+/// Fetches documents for the whole process. Clones share one client.
 #[derive(Clone)]
 pub struct Client {
     pub(super) inner: Arc<Inner>,
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// What the clones share.
+/// The state that clones share.
 pub(super) struct Inner {
     pub(super) gate: HostGate,
     pub(super) budget: Budget,
@@ -95,7 +95,7 @@ pub(super) struct Inner {
     recipe: Recipe,
 }
 
-/// What an inner client is made from; both share names and TLS sessions.
+/// What an inner client is built from; both inner clients share names and TLS sessions.
 struct Recipe {
     user_agent: HeaderValue,
     keep_alive: Duration,
@@ -130,8 +130,8 @@ impl Recipe {
 }
 
 impl Inner {
-    /// The inner client that leads, or does not lead, to private addresses by name. The second is
-    /// made when it is first needed.
+    /// Returns the inner client that blocks private addresses, or the one that allows them. The
+    /// second is built when first needed.
     pub(super) fn library(&self, guarded: bool) -> Result<&reqwest::Client, Failure> {
         if guarded {
             return Ok(&self.guarded);
@@ -142,13 +142,14 @@ impl Inner {
         let made = self
             .recipe
             .make(false)
-            .map_err(|_| Failure::new(FailureKind::Resource, "the HTTP client cannot be set up"))?;
+            .map_err(|_| Failure::new(FailureKind::Resource, "cannot set up the HTTP client"))?;
         Ok(self.open.get_or_init(|| made))
     }
 }
 
 impl Client {
-    /// A client; one per process, since connections, sessions and turns are shared through it.
+    /// Creates a client. Use one per process: connections, sessions and rate limits are shared
+    /// through it.
     pub fn new(options: ClientOptions) -> Result<Self, BuildError> {
         let tls = tls::config(&options.extra_roots, options.max_hosts)?;
         let Proxies { proxies, hosts } = if options.proxy_from_environment {
@@ -181,29 +182,29 @@ impl Client {
         Ok(Self { inner: Arc::new(inner), tap: None })
     }
 
-    /// The same client with `tap` beside it.
+    /// Returns the same client with `tap` attached.
     #[must_use]
     pub fn with_tap(self, tap: Arc<dyn Tap>) -> Self {
         Self { tap: Some(tap), ..self }
     }
 
-    /// A poll of `provider` begins; for whoever stands beside the client.
+    /// Notifies the tap that a poll of `provider` begins.
     pub fn began(&self, provider: &str) {
         if let Some(tap) = &self.tap {
             tap.began(provider);
         }
     }
 
-    /// The poll of `provider` has ended; for whoever stands beside the client.
+    /// Notifies the tap that the poll of `provider` has ended.
     pub fn ended(&self, provider: &str, poll: Polled<'_>) {
         if let Some(tap) = &self.tap {
             tap.ended(provider, poll);
         }
     }
 
-    /// Fetches. Waits for the host's turn first, which the deadline does not cover; dropping the
-    /// future ends the wait or the request. A host that asked to be left alone is not asked: the
-    /// failure says for how long.
+    /// Sends a request. Waits for the host's rate limit first, which the deadline does not cover;
+    /// dropping the future cancels the wait or the request. If the host has asked for a pause, no
+    /// request is sent and the failure says how long the pause lasts.
     pub fn get<'a>(
         &'a self,
         mut request: Request<'a>,
@@ -213,7 +214,7 @@ impl Client {
         if answer.is_none() && request.validators.is_some() && unknown() {
             request.validators = None;
         }
-        // Every poll that waits for its host carries this about: it holds no request twice.
+        // Every poll waiting for its host holds this future, so the request is stored only once.
         async move {
             if let Some(answer) = answer {
                 return *answer;
@@ -245,21 +246,20 @@ impl Client {
         result
     }
 
-    /// Until when the address is not to be asked, as it or its host wishes, by someone who waits no
-    /// longer than `most`.
+    /// Returns until when the address may not be requested, for a caller that waits at most `most`.
     #[must_use]
     pub fn blocked_until(&self, url: &Url, most: Duration) -> Option<Instant> {
         self.inner.gate.blocked_until(url, most)
     }
 
-    /// Leaves the address alone until then, as it asked before a restart.
+    /// Blocks the address until then, as it requested before a restart.
     pub fn block(&self, url: &Url, until: Instant) {
         self.inner.gate.block(url, until);
     }
 }
 
 impl Inner {
-    /// Fails while the host wants to be left alone.
+    /// Fails while the host has asked for a pause.
     pub(super) fn unblocked(&self, url: &Url, most: Duration) -> Result<(), Failure> {
         self.gate.blocked_until(url, most).map_or(Ok(()), |until| Err(left_alone(url, until)))
     }
@@ -271,7 +271,7 @@ fn left_alone(url: &Url, until: Instant) -> Failure {
     let left = retry::spoken(Duration::from_secs(wait.as_secs().max(1)));
     Failure {
         kind: FailureKind::RateLimited,
-        message: format!("not polled: {host} asked for a pause, {left} are left"),
+        message: format!("not polled: {host} asked for a pause, {left} remaining"),
         retry_after: Some(wait),
         asked_by: Some(host.to_owned()),
     }

@@ -1,8 +1,8 @@
-//! Content codings: gzip with any number of members, and deflate in both of its forms.
+//! Content codings: gzip with any number of members, and both forms of deflate.
 //!
-//! Only gzip is asked for. `x-gzip` is its former name (RFC 9110, section 8.4.1.3), and some servers
-//! send `deflate` unasked: as zlib data (RFC 1950), which the standard means, or raw (RFC 1951),
-//! which browsers read as well.
+//! Only gzip is requested. `x-gzip` is its former name (RFC 9110, section 8.4.1.3), and some
+//! servers send `deflate` unrequested: as zlib data (RFC 1950), which the standard means, or raw
+//! (RFC 1951), which browsers accept as well.
 
 use std::io::{self, BufRead, Read};
 
@@ -15,13 +15,13 @@ use super::{Failure, FailureKind};
 
 /// The first two bytes of each gzip member.
 pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// How much of a coding's name is repeated in a message.
+/// How much of an unknown coding's name is quoted in a message.
 const LONGEST_NAME: usize = 24;
 
-/// How a body is coded.
+/// How a body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
-    /// As it is.
+    /// Not encoded.
     Identity,
     /// gzip.
     Gzip,
@@ -29,7 +29,8 @@ pub(super) enum Coding {
     Deflate,
 }
 
-/// The coding the headers declare; several at once, or one that is not known, are a failure.
+/// Returns the coding that the headers declare. Several codings at once and unknown ones are
+/// failures.
 pub(super) fn declared(headers: &HeaderMap) -> Result<Coding, Failure> {
     let mut coding = Coding::Identity;
     for value in headers.get_all(CONTENT_ENCODING) {
@@ -42,7 +43,7 @@ pub(super) fn declared(headers: &HeaderMap) -> Result<Coding, Failure> {
                 other => return Err(broken(&format!("the server sent \"{}\"", shown(other)))),
             };
             if coding != Coding::Identity {
-                return Err(broken("the server compressed the body more than once"));
+                return Err(broken("the server applied several compressions"));
             }
             coding = next;
         }
@@ -55,27 +56,24 @@ fn shown(name: &str) -> String {
 }
 
 fn broken(why: &str) -> Failure {
-    Failure::new(
-        FailureKind::Encoding,
-        format!("unreadable compression: {why}, gzip was asked for"),
-    )
+    Failure::new(FailureKind::Encoding, format!("invalid compression: {why}; gzip was requested"))
 }
 
-/// Decodes a body piece by piece: [`push`](Self::push), then [`read`](Self::read) until it wants
-/// more. Holds the compressed pieces not yet decoded and a window of 32 KiB.
+/// Decodes a body chunk by chunk: [`push`](Self::push), then [`read`](Self::read) until it needs
+/// more input. Holds the compressed chunks not yet decoded and a window of 32 KiB.
 pub(super) struct Decoder {
     input: Input,
     stage: Stage,
 }
 
 enum Stage {
-    /// Nothing but its kind is known.
+    /// Only the coding is known.
     Start(Coding),
     Gzip(Box<GzDecoder<Input>>),
-    /// Behind a whole gzip member: another one, or something to be ignored.
+    /// After a complete gzip member: another one follows, or trailing data to ignore.
     Between,
     Deflate(Box<Decompress>),
-    /// Whatever follows is ignored, as browsers do.
+    /// Trailing data is ignored, as browsers do.
     Done,
 }
 
@@ -84,7 +82,7 @@ impl Decoder {
         Self { input: Input::default(), stage: Stage::Start(coding) }
     }
 
-    /// Appends compressed bytes; `None`: the body has ended.
+    /// Appends compressed bytes; `None` at the end of the body.
     pub(super) fn push(&mut self, piece: Option<Bytes>) {
         let input = match &mut self.stage {
             Stage::Gzip(decoder) => decoder.get_mut(),
@@ -96,14 +94,14 @@ impl Decoder {
         }
     }
 
-    /// Decodes into `out`; 0: the end. An error of the kind `WouldBlock` asks for more input.
+    /// Decodes into `out`; 0 at the end. An error of kind `WouldBlock` requests more input.
     pub(super) fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
             match &mut self.stage {
                 Stage::Start(coding) => {
                     self.stage = match coding {
                         Coding::Identity => return self.input.read(out),
-                        // An empty body is an empty body, whatever its headers say.
+                        // An empty body is empty, whatever its headers declare.
                         _ if self.input.fill_buf()?.is_empty() => Stage::Done,
                         Coding::Gzip => gzip(&mut self.input),
                         Coding::Deflate => {
@@ -140,12 +138,12 @@ fn gzip(input: &mut Input) -> Stage {
     Stage::Gzip(Box::new(GzDecoder::new(std::mem::take(input))))
 }
 
-/// Whether deflate data begins with the header of RFC 1950: method 8, and a multiple of 31.
+/// Returns whether deflate data begins with the header of RFC 1950: method 8, and a multiple of 31.
 fn is_zlib([first, second]: [u8; 2]) -> bool {
     first & 0x0f == 8 && u16::from_be_bytes([first, second]).is_multiple_of(31)
 }
 
-/// How much was decoded, and whether that was the end.
+/// Returns how much was decoded, and whether that was the end.
 fn inflate(
     decoder: &mut Decompress,
     input: &mut Input,
@@ -171,7 +169,7 @@ fn more() -> io::Error {
     io::ErrorKind::WouldBlock.into()
 }
 
-/// What came and is not decoded yet.
+/// Received input that is not decoded yet.
 #[derive(Default)]
 struct Input {
     bytes: Bytes,
@@ -183,12 +181,12 @@ impl Input {
         self.bytes = if self.bytes.is_empty() {
             piece.clone()
         } else {
-            // A byte or two of a header at most.
+            // At most a byte or two of a header.
             [self.bytes.as_ref(), piece.as_ref()].concat().into()
         };
     }
 
-    /// The first two bytes, not consumed; `None`: there are not so many.
+    /// Returns the first two bytes without consuming them; `None` if there are fewer.
     fn two(&self) -> io::Result<Option<[u8; 2]>> {
         match self.bytes.first_chunk() {
             None if !self.ended => Err(more()),
@@ -243,7 +241,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// Decodes what comes in pieces of this size.
+    /// Decodes input that arrives in chunks of this size.
     fn decoded(coding: Coding, bytes: &[u8], piece: usize) -> io::Result<Vec<u8>> {
         let mut decoder = Decoder::new(coding);
         let mut pieces = bytes.chunks(piece).map(Bytes::copy_from_slice);

@@ -1,7 +1,7 @@
-//! New connections: a time limit of each request's own, and whether there was one at all.
+//! New connections: a connect timeout per request, and whether a new connection was needed.
 //!
-//! The HTTP library knows one connect timeout per client, providers have one each. The limit
-//! travels beside the request as a task local, and the layer round the connector reads it there.
+//! The HTTP library has one connect timeout per client, but each provider has its own. The limit is
+//! passed along as a task-local, which the layer around the connector reads.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -16,14 +16,14 @@ tokio::task_local! {
     static DIAL: Dial;
 }
 
-/// What is known of the connection of one hop.
+/// What is known about the connection of one hop.
 struct Dial {
     limit: Duration,
     dialled: Cell<bool>,
 }
 
-/// Runs a request whose connection, if it needs a new one, must stand within `limit`. Tells
-/// beside the outcome whether a new connection was begun.
+/// Runs a request; if it needs a new connection, that must be established within `limit`. Also
+/// returns whether a new connection was started.
 pub(super) async fn within<F: Future>(limit: Duration, request: F) -> (F::Output, bool) {
     let mut request = pin!(DIAL.scope(Dial { limit, dialled: Cell::new(false) }, request));
     let outcome = request.as_mut().await;
@@ -31,12 +31,12 @@ pub(super) async fn within<F: Future>(limit: Duration, request: F) -> (F::Output
     (outcome, dialled)
 }
 
-/// Name, connection or handshake took too long.
+/// Name lookup, connection or handshake took too long.
 #[derive(Debug, thiserror::Error)]
-#[error("no connection within {0:?}")]
+#[error("cannot connect within {0:?}")]
 pub(super) struct DialTimeout(pub(super) Duration);
 
-/// Puts the limit round every new connection.
+/// Applies the limit to every new connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LimitLayer;
 
@@ -48,7 +48,7 @@ impl<S> Layer<S> for LimitLayer {
     }
 }
 
-/// A connector within the limit of the request that needs it.
+/// A connector that obeys the limit of its request.
 #[derive(Debug, Clone)]
 pub(super) struct Limited<S> {
     inner: S,
@@ -76,8 +76,7 @@ where
         });
         let connecting = self.inner.call(request);
         Box::pin(async move {
-            // Without a request beside it there is no limit to keep: the request's own deadline
-            // holds.
+            // Outside of a request there is no connect timeout; the request's own deadline applies.
             let Ok(limit) = limit else {
                 return connecting.await;
             };

@@ -1,4 +1,4 @@
-//! From the library's errors to a kind and a sentence.
+//! Converts the HTTP library's errors to a kind and a sentence.
 
 use std::error::Error;
 use std::io;
@@ -14,17 +14,17 @@ use url::Url;
 use super::{Failure, FailureKind};
 use crate::redact::redact;
 
-/// Out of descriptors in this process, in the system; out of memory.
+/// Out of file descriptors, in this process or the system; out of memory.
 const OURS: [Errno; 3] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
 
 impl Failure {
-    /// A failure without a wish to be left alone.
+    /// Creates a failure that does not ask for a pause.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), retry_after: None, asked_by: None }
     }
 
-    /// Behind a redirect the old and the new address are part of what happened.
+    /// After a redirect, adds the old and the new address to the message.
     #[must_use]
     pub(super) fn behind(mut self, asked: &Url, led_to: Option<&Url>) -> Self {
         if let Some(led_to) = led_to {
@@ -36,7 +36,7 @@ impl Failure {
 }
 
 impl FailureKind {
-    /// What a status other than 200 and 304 stands for.
+    /// Returns the kind of failure for a status other than 200 and 304.
     #[must_use]
     pub const fn of_status(code: u16) -> Self {
         match code {
@@ -54,31 +54,36 @@ impl FailureKind {
 /// How far the request was when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Before the response's headers.
+    /// Before the end of the response headers.
     Head,
-    /// Within the body.
+    /// In the body.
     Body,
-    /// Within the body, waiting for room in memory.
+    /// In the body, waiting for memory.
     Room,
 }
 
 impl Phase {
-    /// The deadline passed in this phase.
+    /// Returns the failure for a deadline that passed in this phase.
     pub(super) fn timeout(self, limit: Duration) -> Failure {
         match self {
-            Self::Head => Failure::new(FailureKind::Timeout, format!("no answer within {limit:?}")),
-            Self::Body => {
-                Failure::new(FailureKind::Timeout, format!("the body did not end within {limit:?}"))
+            Self::Head => {
+                Failure::new(FailureKind::Timeout, format!("no response within {limit:?}"))
             }
+            Self::Body => Failure::new(
+                FailureKind::Timeout,
+                format!("the body was not complete within {limit:?}"),
+            ),
             Self::Room => Failure::new(
                 FailureKind::Resource,
-                format!("no memory for the body within {limit:?}: too many large bodies at once"),
+                format!(
+                    "no memory for the body within {limit:?}: too many large bodies in parallel"
+                ),
             ),
         }
     }
 }
 
-/// What went wrong before the headers were whole.
+/// Converts an error that occurred before the end of the headers.
 pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
     for cause in causes(error) {
         if let Some(failure) = of_connection(cause) {
@@ -86,10 +91,7 @@ pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
         }
         if let Some(http) = cause.downcast_ref::<hyper::Error>() {
             if http.is_parse_too_large() {
-                return Failure::new(
-                    FailureKind::HeadersTooLarge,
-                    "more header bytes than are read",
-                );
+                return Failure::new(FailureKind::HeadersTooLarge, "the headers are too large");
             }
             if http.is_parse() {
                 return Failure::new(
@@ -98,10 +100,10 @@ pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
                 );
             }
             if http.is_incomplete_message() || http.is_closed() {
-                return incomplete("the connection ended before the headers did");
+                return incomplete("the connection closed before the end of the headers");
             }
         }
-        // An I/O error that wraps another one says nothing by itself: the other one is next.
+        // An I/O error that wraps another one has no message of its own: look at the inner one.
         if let Some(io) =
             cause.downcast_ref::<io::Error>().filter(|io| !io.get_ref().is_some_and(wraps))
         {
@@ -120,52 +122,53 @@ pub(super) fn of_head(error: &reqwest::Error, https: bool) -> Failure {
                 _ if error.is_connect() => {
                     return Failure::new(
                         FailureKind::Connect,
-                        format!("no connection: {}", plain(io)),
+                        format!("cannot connect: {}", plain(io)),
                     );
                 }
                 io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::BrokenPipe => {
-                    return incomplete("the connection ended before the headers did");
+                    return incomplete("the connection closed before the end of the headers");
                 }
                 _ => {}
             }
         }
     }
     if !error.is_connect() && causes(error).any(<dyn Error>::is::<hyper::Error>) {
-        // A stream reset or a connection given up over HTTP/2, perhaps with headers on their way.
+        // A stream reset or a closed HTTP/2 connection, possibly with headers in flight.
         return Failure::new(
             FailureKind::IncompleteBody,
-            format!("the server ended the request: {}", last(error)),
+            format!("the server aborted the request: {}", last(error)),
         );
     }
     let kind = if error.is_connect() { FailureKind::Connect } else { FailureKind::Protocol };
     Failure::new(kind, last(error))
 }
 
-/// What went wrong within the body.
+/// Converts an error that occurred in the body.
 pub(super) fn of_body(error: &reqwest::Error) -> Failure {
     for cause in causes(error) {
         if let Some(failure) = of_connection(cause) {
             return failure;
         }
         if cause.is::<hyper::Error>() {
-            return incomplete("the connection ended before the body did");
+            return incomplete("the connection closed before the end of the body");
         }
     }
-    Failure::new(FailureKind::Protocol, format!("the body cannot be received: {}", last(error)))
+    Failure::new(FailureKind::Protocol, format!("cannot receive the body: {}", last(error)))
 }
 
-/// What went wrong in decoding a body that came whole.
+/// Converts an error in decoding a complete body.
 pub(super) fn of_coding(error: &io::Error) -> Failure {
     let what = match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+        io::ErrorKind::UnexpectedEof => "unexpected end of data".to_owned(),
         _ => plain(error),
     };
-    Failure::new(FailureKind::Encoding, format!("unreadable compression: {what}"))
+    Failure::new(FailureKind::Encoding, format!("invalid compression: {what}"))
 }
 
-/// Whether the connection died before a byte of an answer came: it may have been dead before.
+/// Returns whether the connection failed before the first byte of the response: it may have been
+/// closed already.
 pub(super) fn died_unanswered(error: &reqwest::Error) -> bool {
     causes(error).any(|cause| {
         cause
@@ -177,7 +180,7 @@ pub(super) fn died_unanswered(error: &reqwest::Error) -> bool {
     })
 }
 
-/// What may happen to a connection at any time.
+/// Recognizes errors that can occur on a connection at any time.
 fn of_connection(cause: &(dyn Error + 'static)) -> Option<Failure> {
     if let Some(limit) = cause.downcast_ref::<DialTimeout>() {
         return Some(Failure::new(FailureKind::Timeout, limit.to_string()));
@@ -220,20 +223,22 @@ fn of_tls(error: &rustls::Error) -> String {
                 "certificate expired".to_owned()
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "certificate not valid yet (is the clock of this machine right?)".to_owned()
+                "certificate not valid yet (check this machine's clock)".to_owned()
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "certificate for a wrong name".to_owned()
+                "certificate for another name".to_owned()
             }
-            CertificateError::UnknownIssuer => "certificate of an unknown authority".to_owned(),
+            CertificateError::UnknownIssuer => {
+                "certificate signed by an unknown authority".to_owned()
+            }
             CertificateError::Revoked => "certificate revoked".to_owned(),
-            other => format!("certificate not accepted: {}", clean(&format!("{other:?}"))),
+            other => format!("invalid certificate: {}", clean(&format!("{other:?}"))),
         },
         other => format!("TLS handshake: {}", plain(other)),
     }
 }
 
-/// The error, its causes, and the errors inside I/O errors, which `source` leaves out.
+/// Yields the error, its causes, and the errors inside I/O errors, which `source` leaves out.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let mut next = Some(error);
     std::iter::from_fn(move || {
@@ -244,16 +249,16 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
         };
         Some(cause)
     })
-    // No real chain is longer; one that runs in a circle ends.
+    // No real chain is longer, and a circular one must end.
     .take(32)
 }
 
-/// Whether it is worth looking at on its own.
+/// Returns whether the inner error is worth examining on its own.
 fn wraps(inner: &(dyn Error + Send + Sync + 'static)) -> bool {
     inner.is::<io::Error>() || inner.is::<rustls::Error>() || inner.source().is_some()
 }
 
-/// The innermost cause, which names no address.
+/// Formats the innermost cause, which contains no address.
 fn last(error: &reqwest::Error) -> String {
     causes(error)
         .last()
@@ -263,11 +268,11 @@ fn last(error: &reqwest::Error) -> String {
 
 fn plain(error: &(impl Error + ?Sized)) -> String {
     let text = error.to_string();
-    // The number says what the words before it say.
+    // The number repeats what the text before it says.
     clean(text.split_once(" (os error ").map_or(text.as_str(), |(words, _)| words))
 }
 
-/// Without control characters and at most 200 characters long.
+/// Removes control characters and truncates to 200 characters.
 fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
@@ -296,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_does_not_resolve_is_said_once() {
+    fn an_unresolvable_name_appears_once_in_the_message() {
         let said = |error: io::Error| {
             let error = NoAddress { name: "status.acme.example".to_owned(), error };
             of_connection(&error).unwrap().message
@@ -308,7 +313,7 @@ mod tests {
         );
         assert_eq!(
             said(lookup("Temporary failure in name resolution")),
-            "no name server answers for status.acme.example"
+            "no name server answered for status.acme.example"
         );
         assert_eq!(
             plain(&io::Error::from_raw_os_error(Errno::CONNREFUSED.raw_os_error())),

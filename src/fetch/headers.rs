@@ -1,4 +1,4 @@
-//! What response headers say: validators, how long an answer is fresh.
+//! Reads response headers: validators, and how long a response is fresh.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use reqwest::header::{AsHeaderName, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue,
 
 use super::Validators;
 
-/// A longer validator is not kept: it would be stored and sent with every poll.
+/// Longer validators are dropped: they would be stored and sent with every poll.
 const LONGEST_VALIDATOR: usize = 8 << 10;
 
-/// The validators of an answer, byte for byte.
+/// Returns the validators of a response, byte for byte.
 pub(super) fn validators(headers: &HeaderMap) -> Validators {
     Validators { etag: latin1(headers, ETAG), last_modified: latin1(headers, LAST_MODIFIED) }
 }
@@ -24,7 +24,7 @@ fn latin1(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     })
 }
 
-/// The header that says exactly these bytes, or none.
+/// Returns a header value of exactly these bytes, if they are valid.
 pub(super) fn exact(value: Option<&String>) -> Option<HeaderValue> {
     let value = value?;
     if value.is_empty() || value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']) {
@@ -37,7 +37,7 @@ pub(super) fn exact(value: Option<&String>) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&bytes?).ok()
 }
 
-/// `Cache-Control: max-age`, unless the answer may not be kept at all.
+/// Returns `Cache-Control: max-age`, unless the response must not be stored at all.
 pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let mut found = None;
     for value in headers.get_all(CACHE_CONTROL) {
@@ -59,7 +59,7 @@ pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
     found
 }
 
-/// Digits alone; more than fit are as many as fit.
+/// Parses digits only; saturates on overflow.
 pub(super) fn seconds(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::from(u32::MAX)).min(u64::from(u32::MAX)))

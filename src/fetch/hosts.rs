@@ -1,11 +1,12 @@
-//! Politeness to hosts: whose turn it is, and who asked to be left alone.
+//! Rate limits per host: which request is next, and which hosts have asked for a pause.
 //!
-//! Per authority (host and port) at most two requests run at once, each starts its own pace after the
-//! start before it, and those who wait are served in the order they came. A host that is alone with
-//! its provider costs one lock and no timer.
+//! Per authority (host and port) at most two requests run at once, each starts at least its own
+//! pace after the previous start, and waiting requests are served in order of arrival. A host with
+//! a single provider costs one lock and no timer.
 //!
-//! A path that answered 429 or 503 with `Retry-After` is not asked before that time. Its neighbours on
-//! the host are held for a minute at most: then one of them finds out whether the host means them too.
+//! A path that answered 429 or 503 with `Retry-After` is not requested before that time. Other
+//! paths on the host are blocked for a minute at most; then one of them finds out whether the host
+//! means them too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,14 +17,14 @@ use tokio::time::Instant;
 use url::Url;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-/// Requests to one authority at once.
+/// Parallel requests to one authority.
 const AT_ONCE: usize = 2;
-/// The other paths of a host are held no longer than this by what one path asked for.
+/// The longest time that a pause requested by one path blocks the host's other paths.
 const NEIGHBOURS: Duration = Duration::from_mins(1);
-/// Below so many entries nothing is cleared away.
+/// Below this many entries nothing is evicted.
 const FEWEST: usize = 256;
 
-/// Turns at every host, and the hosts that want none.
+/// Rate limits and requested pauses of all hosts.
 #[derive(Debug, Default)]
 pub struct HostGate {
     hosts: Mutex<Hosts>,
@@ -31,23 +32,23 @@ pub struct HostGate {
 
 #[derive(Debug, Default)]
 struct Hosts {
-    /// By the hash of the authority: no text is kept, and none is made to look one up.
+    /// Keyed by a hash of the authority: no text is stored, nor built for a lookup.
     map: HashMap<u128, Host>,
-    /// By the hash of authority and path.
+    /// Keyed by a hash of authority and path.
     paths: HashMap<u128, Hold>,
-    /// At so many entries those without recent use are cleared away.
+    /// At this many entries, unused ones are evicted.
     clear_at: usize,
 }
 
 #[derive(Debug)]
 struct Host {
     slots: Arc<Semaphore>,
-    /// The last start, and the pause it asked for.
+    /// The last start, and the pace it requested.
     last_start: Option<(Instant, Duration)>,
     hold: Option<Hold>,
 }
 
-/// A time in which something is not asked.
+/// A period in which something must not be requested.
 #[derive(Debug, Clone, Copy)]
 struct Hold {
     since: Instant,
@@ -55,13 +56,13 @@ struct Hold {
 }
 
 impl Hold {
-    /// Until when it lasts for someone who waits no longer than `most`.
+    /// Returns when it ends for a caller that waits at most `most`.
     fn until(self, most: Duration, now: Instant) -> Option<Instant> {
         Some(self.until.min(self.since + most)).filter(|until| *until > now)
     }
 }
 
-/// The hold that lasts longer.
+/// Returns the hold that lasts longer.
 fn longer(known: Option<Hold>, new: Hold) -> Hold {
     known.filter(|known| known.until >= new.until).unwrap_or(new)
 }
@@ -71,7 +72,7 @@ impl Host {
         Self { slots: Arc::new(Semaphore::new(AT_ONCE)), last_start: None, hold: None }
     }
 
-    /// Whether forgetting it would change anything.
+    /// Returns whether the entry still has an effect.
     fn in_use(&self, now: Instant) -> bool {
         Arc::strong_count(&self.slots) > 1
             || self.last_start.is_some_and(|(last, pace)| last + pace > now)
@@ -79,16 +80,16 @@ impl Host {
     }
 }
 
-/// A turn at a host; dropping it ends the turn.
+/// Permission to send a request to a host; released on drop.
 #[derive(Debug)]
 pub struct HostPermit {
     _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl HostGate {
-    /// Waits for a turn at the address's authority; an error: until when it is held, where the
-    /// caller waits no longer than `most`. Dropping the future gives the place up. `pace`: how long
-    /// after the start before it this one may be.
+    /// Waits for permission to send a request to the URL's authority. The error is the time until
+    /// which it is blocked, for a caller that waits at most `most`. Dropping the future leaves the
+    /// queue. `pace`: the least time since the previous start.
     pub async fn turn(
         &self,
         url: &Url,
@@ -101,7 +102,7 @@ impl HostGate {
         }
         let (slots, slot) = self.with(key, Instant::now(), |host, now| {
             match Arc::clone(&host.slots).try_acquire_owned() {
-                // The semaphore hands freed slots to those who wait, so nobody is overtaken here.
+                // The semaphore hands freed slots to waiting requests, so none is overtaken here.
                 Ok(slot) => (None, Some((slot, host.reserve(now, pace)))),
                 Err(_) => (Some(Arc::clone(&host.slots)), None),
             }
@@ -110,7 +111,7 @@ impl HostGate {
         let (slot, start) = match (slot, slots) {
             (Some((slot, start)), _) => (Some(slot), start),
             (None, Some(slots)) => {
-                // The semaphore is never closed: an error cannot come, and would let the request
+                // The semaphore is never closed; an error is impossible, and would let the request
                 // pass.
                 let slot = slots.acquire_owned().await.ok();
                 (slot, self.with(key, Instant::now(), |host, now| host.reserve(now, pace)))
@@ -120,7 +121,7 @@ impl HostGate {
         if let Some(start) = start {
             tokio::time::sleep_until(start).await;
         }
-        // Those who waited behind the request that was told to stay away stay away as well.
+        // Requests that queued behind the one that was asked to pause are blocked as well.
         if (waits || start.is_some())
             && let Some(until) = self.blocked_until(url, most)
         {
@@ -129,7 +130,7 @@ impl HostGate {
         Ok(HostPermit { _slot: slot })
     }
 
-    /// Until when the address is not to be asked by someone who waits no longer than `most`.
+    /// Returns until when the URL must not be requested, for a caller that waits at most `most`.
     #[must_use]
     pub fn blocked_until(&self, url: &Url, most: Duration) -> Option<Instant> {
         self.blocked_at(url, most, Instant::now())
@@ -142,8 +143,8 @@ impl HostGate {
         host.into_iter().chain(path).filter_map(|hold| hold.until(most, now)).max()
     }
 
-    /// Leaves the address alone until then, and the rest of its authority for a minute of that at
-    /// most; never shortens what was asked before.
+    /// Blocks the URL until then, and the rest of its authority for at most a minute of that. Never
+    /// shortens an earlier block.
     pub fn block(&self, url: &Url, until: Instant) {
         let now = Instant::now();
         let (path, neighbours) =
@@ -157,14 +158,14 @@ impl HostGate {
         hosts.paths.insert(path_key(url), longer(known, path));
     }
 
-    /// How many authorities are remembered.
+    /// Returns how many authorities are stored.
     #[must_use]
     pub fn remembered(&self) -> usize {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).map.len()
     }
 
     fn with<T>(&self, key: u128, now: Instant, act: impl FnOnce(&mut Host, Instant) -> T) -> T {
-        // No code under this lock can leave a host half changed.
+        // No code under this lock can leave a host half-updated.
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if hosts.map.len() >= hosts.clear_at.max(FEWEST) {
             hosts.map.retain(|_, host| host.in_use(now));
@@ -176,7 +177,7 @@ impl HostGate {
 }
 
 impl Host {
-    /// Takes the next start; `None`: right now.
+    /// Reserves the next start; `None` means now.
     fn reserve(&mut self, now: Instant, pace: Duration) -> Option<Instant> {
         let start = self.last_start.map_or(now, |(last, _)| now.max(last + pace));
         self.last_start = Some((start, pace));
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_who_gives_up_leaves_no_hole() {
+    async fn a_canceled_wait_frees_its_slot() {
         let gate = HostGate::default();
         let a = url("http://a.example/");
         let held =
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn one_path_holds_its_neighbours_for_a_minute_and_nobody_beyond_his_limit() {
+    fn one_path_blocks_its_host_for_a_minute_at_most() {
         let gate = HostGate::default();
         let (a, b, now) = (url("http://a.example/a"), url("http://a.example/b"), Instant::now());
         gate.block(&a, now + 24 * HOUR);
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_where_no_pace_is_asked_for() {
+    fn no_pace_means_no_wait() {
         let (mut host, now) = (Host::new(), Instant::now());
         for _ in 0..100 {
             assert_eq!(host.reserve(now, Duration::ZERO), None);
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_behind_a_block_is_kept_away_too() {
+    async fn requests_queued_behind_a_block_are_blocked_too() {
         let gate = HostGate::default();
         let a = url("http://a.example/");
         let until = Instant::now() + Duration::from_secs(30);

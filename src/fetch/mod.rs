@@ -1,5 +1,6 @@
-//! Fetching: one request under one deadline, conditional, bounded, polite to its host, and never
-//! led to a private address by a name or a redirect. The only module that knows the HTTP library.
+//! Fetching: each request has a deadline and size limits, is conditional where possible, obeys the
+//! host's rate limit, and cannot be led to a private address by a name or a redirect. The only
+//! module that uses the HTTP library.
 
 mod address;
 mod body;
@@ -33,33 +34,34 @@ pub use tap::{Polled, Tap};
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
-    /// What to fetch.
+    /// The URL to fetch.
     pub url: &'a Url,
-    /// The id of the provider it is made for, where it is part of a poll: see [`Tap`].
+    /// The id of the provider, if the request is part of a poll: see [`Tap`].
     pub provider: Option<&'a str>,
     /// The `Accept` header.
     pub accept: &'a str,
-    /// Sent back exactly as they came; `None`: unconditional.
+    /// Validators, sent back exactly as received; `None` makes the request unconditional.
     pub validators: Option<&'a Validators>,
-    /// The whole request: waiting for the host's turn excluded; name, connection, TLS, headers,
-    /// redirects and body included.
+    /// Deadline for the whole request: name lookup, connection, TLS, headers, redirects and body,
+    /// but not the wait for the host's rate limit.
     pub timeout: Duration,
-    /// Name and connection, each hop.
+    /// Deadline for name lookup and connection, per hop.
     pub connect_timeout: Duration,
-    /// Bytes after decompression; one more is a failure.
+    /// Maximum body size in bytes, after decompression.
     pub max_body: usize,
     /// Whether names and redirects may lead to loopback and private addresses.
     pub allow_private: bool,
-    /// How long after the start of the request before it this one starts at the earliest, at one
-    /// host and port.
+    /// The earliest start of this request after the start of the previous one to the same host and
+    /// port.
     pub pace: Duration,
-    /// The longest wait the host may impose by `Retry-After`.
+    /// The longest wait that the host may impose through `Retry-After`.
     pub max_wait: Duration,
-    /// Whether `url` may itself name a private address: it stands in the user's own file.
+    /// Whether `url` itself may be a private address because it comes from the user's own file.
     pub written: bool,
 }
 
-/// What makes the next request conditional. Opaque bytes, as Latin-1 so that any byte survives.
+/// Validators, which make the next request conditional. Opaque bytes, kept as Latin-1 so that any
+/// byte survives.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Validators {
     /// The `ETag` header.
@@ -69,53 +71,53 @@ pub struct Validators {
 }
 
 impl Validators {
-    /// Whether there is none: a request with these is no conditional one.
+    /// Returns whether there are none, so that a request with them is unconditional.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
     }
 }
 
-/// A usable answer.
+/// A usable response.
 #[derive(Debug, Clone)]
 pub enum Fetched {
-    /// 304 to a conditional request.
+    /// A 304 to a conditional request.
     NotModified {
-        /// Validators the 304 itself carried, if any: they replace the former ones.
+        /// Validators in the 304 itself, if any: they replace the previous ones.
         validators: Option<Validators>,
         /// `Cache-Control: max-age`, if any.
         max_age: Option<Duration>,
     },
-    /// 200 with a whole body.
+    /// A 200 with a complete body.
     Body(Box<Answer>),
 }
 
-/// A whole body.
+/// A response with a complete body.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The document.
     pub document: Document,
-    /// To be sent next time.
+    /// Validators for the next request.
     pub validators: Validators,
-    /// Of the body: equal hashes mean equal bytes (128 bit).
+    /// 128-bit hash of the body: equal hashes mean equal bytes.
     pub body_hash: u128,
     /// `Cache-Control: max-age`, if any.
     pub max_age: Option<Duration>,
-    /// Where a chain of 301/308 leads for good, if the whole chain was permanent.
+    /// The target of a chain of 301/308 redirects, if all of them were permanent.
     pub moved_to: Option<Url>,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// The kind, a word of its own for counting: `timeout`, `dns`, …
+    /// The kind, a code for counting: `timeout`, `dns`, …
     pub kind: FailureKind,
-    /// What happened, for a person: no secrets (no user info, no query), no control characters.
+    /// What happened, for people: no secrets (user info, query), no control characters.
     pub message: String,
-    /// How long the host is left alone: what it asked for, within [`Request::max_wait`].
+    /// How long the host is left alone: what it asked for, capped at [`Request::max_wait`].
     pub retry_after: Option<Duration>,
-    /// Who asked for that, in words for a person; `None`: nobody.
+    /// Which host asked for that, for people; `None` if none did.
     pub asked_by: Option<String>,
 }
 
@@ -125,25 +127,25 @@ pub struct Failure {
 pub enum FailureKind {
     /// The name does not resolve.
     Dns,
-    /// No connection.
+    /// No connection could be established.
     Connect,
     /// The deadline passed.
     Timeout,
-    /// The certificate or the handshake.
+    /// The certificate or the handshake failed.
     Tls,
     /// The connection ended within headers or body.
     IncompleteBody,
-    /// 200 with nothing in it.
+    /// A 200 with an empty body.
     EmptyBody,
-    /// More than `max_body`.
+    /// The body exceeds `max_body`.
     BodyTooLarge,
     /// Broken or unknown compression.
     Encoding,
-    /// More header bytes than allowed.
+    /// The headers exceed their limits.
     HeadersTooLarge,
     /// Too many redirects, or one without a usable target.
     Redirect,
-    /// https to http.
+    /// A redirect from https to http.
     InsecureRedirect,
     /// A loopback or private address.
     BlockedAddress,
@@ -161,12 +163,12 @@ pub enum FailureKind {
     RateLimited,
     /// 5xx.
     ServerError,
-    /// Any other status that is no answer (204, 206, 4xx).
+    /// Any other status that is not a usable response (204, 206, 4xx).
     Status,
-    /// 304 to an unconditional request.
+    /// A 304 to an unconditional request.
     Unexpected304,
-    /// No descriptors, no memory: ours, not the provider's.
+    /// No descriptors or memory: our machine's fault, not the provider's.
     Resource,
-    /// Broken HTTP.
+    /// Invalid HTTP.
     Protocol,
 }

@@ -1,23 +1,23 @@
-//! Proxies, where the environment asks for them.
+//! Proxies configured through the environment.
 
 use std::collections::HashSet;
 
 use reqwest::{NoProxy, Proxy};
 use url::Url;
 
-/// Never reached through a proxy: what is on this machine is not beyond it.
+/// Hosts never reached through a proxy: this machine itself.
 const NEVER: &str = "localhost,127.0.0.0/8,::1";
 
 /// The proxies to use.
 #[derive(Default)]
 pub(super) struct Proxies {
-    /// In the order they are asked.
+    /// In the order in which they are tried.
     pub(super) proxies: Vec<Proxy>,
     /// Their host names.
     pub(super) hosts: HashSet<String>,
 }
 
-/// Reads `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in small or capital letters.
+/// Reads `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
 pub(super) fn from_environment(
     variable: impl Fn(&str) -> Option<String>,
 ) -> reqwest::Result<Proxies> {

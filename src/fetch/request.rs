@@ -1,4 +1,4 @@
-//! One request: from hop to hop within the rules, and what the answer is worth.
+//! One request: follows redirects within the rules and classifies the response.
 
 use std::time::Duration;
 
@@ -20,14 +20,14 @@ use crate::clock;
 use crate::document::Document;
 use crate::redact::redact;
 
-/// Redirects followed.
+/// Maximum number of redirects.
 const HOPS: usize = 5;
-/// A longer content type is no content type.
+/// Longer content types are ignored.
 const LONGEST_TYPE: usize = 256;
 /// How much of an error page is read to tell a challenge from a refusal, and for how long.
 const PEEK: usize = 16 << 10;
 const PEEK_FOR: Duration = Duration::from_millis(500);
-/// What pages that ask for a browser say.
+/// Text found in pages that require a browser.
 const CHALLENGES: [&[u8]; 6] = [
     b"challenge-platform",
     b"cf-chl",
@@ -38,7 +38,7 @@ const CHALLENGES: [&[u8]; 6] = [
 ];
 
 impl Inner {
-    /// Follows redirects until there is an answer. `led_to`: where they have led so far.
+    /// Follows redirects until there is a response. `led_to`: the last redirect target so far.
     pub(super) async fn fetch(
         &self,
         request: &Request<'_>,
@@ -67,7 +67,7 @@ impl Inner {
                 StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT
             );
             if !same_party(url, &next) {
-                // What one host gave us is not told to another.
+                // Validators from one host are not sent to another.
                 validators = None;
             }
             moved = Some(next);
@@ -76,7 +76,7 @@ impl Inner {
         Err(Failure::new(FailureKind::Redirect, format!("more than {HOPS} redirects")))
     }
 
-    /// One hop. Sent a second time if a kept connection turns out to have died meanwhile.
+    /// Sends one hop; retries once if a reused connection turns out to be dead.
     async fn send(
         &self,
         request: &Request<'_>,
@@ -115,8 +115,8 @@ impl Inner {
         })
     }
 
-    /// What the last response of the chain is worth. `sent`: what made it conditional; `moved`:
-    /// where redirects led, and whether for good.
+    /// Classifies the last response of the chain. `sent`: the validators that were sent; `moved`:
+    /// where redirects led, and whether permanently.
     async fn judge(
         &self,
         request: &Request<'_>,
@@ -149,7 +149,7 @@ impl Inner {
         if body.starts_with(&coding::GZIP) {
             return Err(Failure::new(
                 FailureKind::Encoding,
-                "a gzip body that is not declared as one",
+                "a gzip body without a Content-Encoding header",
             ));
         }
         let content_type =
@@ -159,8 +159,8 @@ impl Inner {
         let moved_to =
             moved.as_ref().filter(|(_, permanent)| *permanent).map(|(url, _)| url.clone());
         let mut url = moved.map_or_else(|| request.url.clone(), |(url, _)| url);
-        // It is not sent: whoever asked finds there what it was asked for, wherever the answer came
-        // from.
+        // Fragments are not sent: the caller finds the requested one here, wherever the response
+        // came from.
         url.set_fragment(request.url.fragment());
         Ok(Fetched::Body(Box::new(Answer {
             validators: headers::validators(response.headers()),
@@ -172,7 +172,8 @@ impl Inner {
     }
 }
 
-/// Whether the hop may be made at all; if so, whether its name may lead to public addresses alone.
+/// Returns whether the hop is allowed at all and, if so, whether its name may resolve to public
+/// addresses only.
 fn allowed(request: &Request<'_>, url: &Url, first: bool) -> Result<bool, Failure> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Failure::new(
@@ -183,7 +184,7 @@ fn allowed(request: &Request<'_>, url: &Url, first: bool) -> Result<bool, Failur
     if request.allow_private {
         return Ok(false);
     }
-    // The user's own file may name this machine, and that machine may send us round within itself.
+    // The user's own file may name this machine, and redirects within that machine are allowed.
     let own = request.written && (first || same_authority(request.url, url));
     match target(url) {
         Target::Other => Ok(true),
@@ -200,7 +201,7 @@ fn allowed(request: &Request<'_>, url: &Url, first: bool) -> Result<bool, Failur
     }
 }
 
-/// Where the response leads; `None`: it is the answer.
+/// Returns where the response redirects to; `None` if it is final.
 fn next_hop(
     url: &Url,
     response: &Response,
@@ -221,11 +222,10 @@ fn next_hop(
     next.set_fragment(None);
     if url.scheme() == "https" && next.scheme() == "http" {
         *led_to = Some(next);
-        return Err(Failure::new(FailureKind::InsecureRedirect, "it is not encrypted any more"));
+        return Err(Failure::new(FailureKind::InsecureRedirect, "redirect from https to http"));
     }
     if matches!(next.scheme(), "http" | "https") {
-        // Credentials in a stranger's address are not ours; our own go with us within one origin
-        // alone.
+        // Credentials in a redirect target are not ours; our own are sent within one origin only.
         let (user, password) = if next.origin() == url.origin() {
             (url.username(), url.password())
         } else {
@@ -251,7 +251,7 @@ fn not_modified(sent: Option<&Validators>, headers: &HeaderMap) -> Result<Fetche
     })
 }
 
-/// The failure a status stands for.
+/// Returns the failure for an error status.
 async fn refusal(response: &mut Response, url: &Url, max_wait: Duration) -> Failure {
     let status = response.status();
     let wish = retry::after(response.headers(), clock::now());
@@ -265,13 +265,13 @@ async fn refusal(response: &mut Response, url: &Url, max_wait: Duration) -> Fail
         message.push_str(reason);
     }
     if kind == FailureKind::Challenge {
-        message.push_str(": the host asks for a browser");
+        message.push_str(": the host requires a browser");
     }
     let asked_by = wish.map(|wish| retry::asked_by(url, &message, wish, max_wait));
     Failure { kind, message, retry_after: wish.map(|wish| wish.min(max_wait)), asked_by }
 }
 
-/// Whether the host wants proof of a browser: by its headers, else by the page.
+/// Returns whether the host requires a browser, judged by its headers, else by the page.
 async fn is_challenge(response: &mut Response) -> bool {
     let headers = response.headers();
     let says = |name: &str, words: &[&[u8]]| {
@@ -289,8 +289,7 @@ async fn is_challenge(response: &mut Response) -> bool {
     if !html {
         return false;
     }
-    // A page that does not come is no proof of anything, and must not cost the request its own
-    // failure.
+    // A page that does not arrive proves nothing, and must not replace the actual failure.
     let page = timeout(PEEK_FOR, body::peek(response, PEEK)).await.unwrap_or_default();
     CHALLENGES.iter().any(|mark| memchr::memmem::find(&page, mark).is_some())
 }

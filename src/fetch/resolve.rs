@@ -1,5 +1,5 @@
-//! Names to addresses: asked of the system on few threads, remembered briefly, and without the
-//! addresses nobody may be led to.
+//! Name resolution: a few threads ask the system resolver, answers are cached briefly, and blocked
+//! addresses are filtered out.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -13,19 +13,19 @@ use tokio::time::Instant;
 
 use super::address::is_private;
 
-/// How long an answer is used again: providers of one host ask once, and a name that moves is
+/// How long an answer is cached: providers on one host share a lookup, and a name that moves is
 /// followed soon.
 const FRESH: Duration = Duration::from_secs(30);
-/// Questions to the system at once; each holds a thread until it is answered.
+/// Parallel lookups; each holds a thread until it is answered.
 const AT_ONCE: usize = 32;
-/// At so many names the stale ones are cleared away.
+/// At this many names, stale ones are evicted.
 const CLEAR_AT: usize = 1024;
-/// Addresses kept of one name.
+/// Maximum number of addresses kept per name.
 const MOST: usize = 16;
 
-/// The names of one process.
+/// The name cache of the process.
 pub(super) struct Names {
-    /// Answered from here, as a hosts file would.
+    /// Answered from this map, like a hosts file.
     fixed: HashMap<String, Vec<IpAddr>>,
     fresh: Mutex<Fresh>,
     asking: Arc<Semaphore>,
@@ -42,24 +42,24 @@ struct Fresh {
 #[error("{}", unresolved(name, error))]
 pub(super) struct NoAddress {
     pub(super) name: String,
-    /// Not a source: what it says beyond this is how the system puts it.
+    /// Not a `source`: its text beyond this message is system-specific.
     pub(super) error: io::Error,
 }
 
-/// What the resolver's answer means for a person: the name is wrong, or nobody could be asked.
+/// Explains the resolver's error: the name is wrong, or no name server could be reached.
 fn unresolved(name: &str, error: &io::Error) -> String {
     let text = error.to_string();
-    // The words of getaddrinfo, which are all that is handed on of its code; musl's, then glibc's.
+    // The text of getaddrinfo is all that remains of its error code; musl's, then glibc's.
     if ["Try again", "Temporary failure"].iter().any(|words| text.contains(words)) {
-        format!("no name server answers for {name}")
+        format!("no name server answered for {name}")
     } else {
         format!("the name {name} does not resolve")
     }
 }
 
-/// The name leads to private addresses alone.
+/// The name resolves to private addresses only.
 #[derive(Debug, thiserror::Error)]
-#[error("the name leads to the private address {0}")]
+#[error("the name resolves to the private address {0}")]
 pub(super) struct LeadsInside(IpAddr);
 
 impl Names {
@@ -67,7 +67,7 @@ impl Names {
         Arc::new(Self { fixed, fresh: Mutex::default(), asking: Arc::new(Semaphore::new(AT_ONCE)) })
     }
 
-    /// Asks again next time: the address did not answer.
+    /// Drops a cached answer, because the address did not respond.
     pub(super) fn forget(&self, name: &str) {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner).map.remove(name);
     }
@@ -84,13 +84,13 @@ impl Names {
             .acquire_owned()
             .await
             .map_err(|_| failed(io::ErrorKind::Other.into()))?;
-        // Another request may have asked meanwhile.
+        // Another request may have looked it up meanwhile.
         if let Some(known) = self.known(name) {
             return Ok(known);
         }
         let asked = name.to_owned();
-        // The permit goes with the thread: one who gives up waiting does not make room for a
-        // further thread.
+        // The permit moves to the thread: a caller that gives up must not make room for another
+        // thread.
         let found = tokio::task::spawn_blocking(move || {
             let found = (asked.as_str(), 0)
                 .to_socket_addrs()
@@ -123,11 +123,11 @@ impl Names {
 /// The resolver of one inner client.
 #[derive(Clone)]
 pub(super) struct Resolver {
-    /// Shared by all.
+    /// The shared name cache.
     pub(super) names: Arc<Names>,
-    /// Whether private addresses are left out.
+    /// Whether private addresses are filtered out.
     pub(super) guarded: bool,
-    /// The user's own proxies, which may well be private.
+    /// The user's own proxies, which may be private.
     pub(super) exempt: Arc<HashSet<String>>,
 }
 

@@ -1,7 +1,7 @@
 //! `Retry-After`: how long a host asks to be left alone.
 //!
-//! The header is written by applications, by what stands before them, and by clocks that are wrong.
-//! What cannot be understood asks for nothing; the caller bounds what can.
+//! The header is written by applications, by proxies in front of them, and by wrong clocks.
+//! Unparsable values are ignored; the caller caps the rest.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use url::Url;
 use super::headers::seconds;
 use crate::event::Time;
 
-/// A wait until a date that is longer is one of two clocks that do not agree, as far as another
-/// reading gives a shorter one.
+/// A longer wait until a date indicates that two clocks disagree, if another reading gives a
+/// shorter one.
 const PLAUSIBLE: Duration = Duration::from_hours(24);
 
-/// How long the host asks for, unbounded; of several headers or values in one the longest. `now`: by
-/// our own clock.
+/// Returns how long the host asks for, uncapped; the longest of several headers or values. `now`:
+/// the time by our own clock.
 pub(super) fn after(headers: &HeaderMap, now: Time) -> Option<Duration> {
     let date = values(headers, DATE).find_map(http_date);
     values(headers, RETRY_AFTER).flat_map(|value| waits(value, date, now)).max()
@@ -27,7 +27,7 @@ fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok())
 }
 
-/// What one header says: a date, which has a comma in it, or numbers of seconds between commas.
+/// Parses one header: a date, which contains a comma, or numbers of seconds separated by commas.
 fn waits(value: &str, date: Option<Time>, now: Time) -> Vec<Duration> {
     if let Some(until) = http_date(value) {
         return vec![wait_until(until, date, now)];
@@ -35,15 +35,15 @@ fn waits(value: &str, date: Option<Time>, now: Time) -> Vec<Duration> {
     value.split(',').filter_map(|part| seconds(part.trim())).map(Duration::from_secs).collect()
 }
 
-/// How far away a date is: by the server's own clock, since it named the date; by ours, where the
-/// server's says what no server means. A date that is over asks for nothing.
+/// Returns how far away a date is: by the server's own clock, as it named the date, or by ours if
+/// the server's is implausible. A past date asks for nothing.
 fn wait_until(until: Time, date: Option<Time>, now: Time) -> Duration {
     let from = |clock: Time| until.signed_duration_since(clock).to_std().unwrap_or_default();
     let (theirs, ours) = (from(date.unwrap_or(now)), from(now));
     if !theirs.is_zero() && theirs <= PLAUSIBLE {
         return theirs;
     }
-    // Both clocks may be wrong, and the header may mean it: the shorter of what is left.
+    // Both clocks may be wrong, or the header may mean it: use the shorter wait.
     match (theirs.is_zero(), ours.is_zero()) {
         (false, false) => theirs.min(ours),
         (true, false) if ours <= PLAUSIBLE => ours,
@@ -51,7 +51,7 @@ fn wait_until(until: Time, date: Option<Time>, now: Time) -> Duration {
     }
 }
 
-/// The three forms of RFC 9110.
+/// Parses the three date forms of RFC 9110.
 fn http_date(text: &str) -> Option<Time> {
     let text = text.trim();
     if let Ok(date) = DateTime::parse_from_rfc2822(text) {
@@ -63,7 +63,7 @@ fn http_date(text: &str) -> Option<Time> {
         .map(|date| date.and_utc())
 }
 
-/// Who asked for the wait, and what was made of it.
+/// Describes which host asked for the wait and how it was capped.
 pub(super) fn asked_by(url: &Url, answer: &str, wish: Duration, most: Duration) -> String {
     let host = url.host_str().unwrap_or("the host");
     if wish > most {
@@ -73,7 +73,7 @@ pub(super) fn asked_by(url: &Url, answer: &str, wish: Duration, most: Duration) 
     }
 }
 
-/// A duration in the two largest of its units: `1h 30m`, `24d`, `7s`.
+/// Formats a duration in its two largest units: `1h 30m`, `24d`, `7s`.
 pub(super) fn spoken(duration: Duration) -> String {
     let mut rest = duration.as_secs();
     let mut parts = Vec::new();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn said_twice_it_is_the_longest() {
+    fn the_longest_of_several_values_applies() {
         assert_eq!(wait(&[("retry-after", "5"), ("retry-after", "60")]), Some(60));
         assert_eq!(wait(&[("retry-after", "60, 60")]), Some(60));
         assert_eq!(wait(&[("retry-after", "soon"), ("retry-after", "60")]), Some(60));
@@ -150,7 +150,7 @@ mod tests {
                 "{wrong}"
             );
         }
-        // The server's clock is wrong throughout, and its own difference right.
+        // The server's clock is wrong throughout, but the difference is right.
         let (sent, until) = ("Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 1970 00:01:00 GMT");
         assert_eq!(wait(&[("date", sent), ("retry-after", until)]), Some(60));
         // Two days that both clocks agree on are meant.
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_who_asked() {
+    fn the_host_that_asked_is_named() {
         let url = Url::parse("https://status.acme.example/x").unwrap();
         let hour = Duration::from_hours(1);
         assert_eq!(
@@ -174,7 +174,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever stands there, no value is longer than what any reading of it allows.
+        /// No value yields a longer wait than some reading of it allows.
         #[test]
         fn any_value_is_read_or_ignored(values in prop::collection::vec("[ -~]{0,40}", 0..4), sent in "[ -~]{0,40}") {
             let mut headers = HeaderMap::new();
@@ -192,7 +192,7 @@ mod tests {
             prop_assert_eq!(read, meant.min(u64::from(u32::MAX)));
         }
 
-        /// A server that means so many seconds is understood by its own clock, right or wrong.
+        /// The wait that a server means is found by its own clock, right or wrong.
         #[test]
         fn dates_are_differences(clock in 0_i64..4_000_000_000, seconds in 1_i64..86_400) {
             let sent = DateTime::from_timestamp(clock, 0).unwrap();
@@ -201,7 +201,7 @@ mod tests {
             prop_assert_eq!(read, Some(seconds as u64));
         }
 
-        /// A right date is understood by our clock, where the server's is wrong by more than a day.
+        /// A correct date is read by our clock if the server's is wrong by more than a day.
         #[test]
         fn dates_survive_a_server_without_a_clock(off in 2_i64..20_000, early: bool, seconds in 1_i64..86_400) {
             let wrong = if early { now() - TimeDelta::days(off) } else { now() + TimeDelta::days(off) };

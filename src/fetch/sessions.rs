@@ -1,8 +1,8 @@
-//! TLS sessions to resume, one a host.
+//! TLS sessions for resumption, one per host.
 //!
-//! A provider is asked over one connection at a time, so its newest ticket is the only one of use.
-//! The library's own store sets room for eight aside for each host, a kilobyte that ten thousand
-//! hosts never need.
+//! A provider is polled over one connection at a time, so only its newest ticket is useful. The
+//! library's own store reserves room for eight per host, a kilobyte that ten thousand hosts never
+//! need.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 
-/// The newest session of each host, of at most `most` hosts.
+/// The newest session of each host, for at most `most` hosts.
 #[derive(Debug)]
 pub(super) struct Sessions {
     most: usize,
@@ -21,7 +21,7 @@ pub(super) struct Sessions {
 #[derive(Debug, Default)]
 struct Session {
     group: Option<NamedGroup>,
-    // Boxed: of each host there is one of the two, if any.
+    // Boxed: each host has at most one of the two.
     tls12: Option<Box<Tls12ClientSessionValue>>,
     tls13: Option<Box<Tls13ClientSessionValue>>,
 }
@@ -38,7 +38,7 @@ impl Sessions {
     fn put(&self, host: ServerName<'static>, put: impl FnOnce(&mut Session)) {
         let mut hosts = self.hosts();
         if hosts.len() >= self.most && !hosts.contains_key(&host) {
-            // Whose it is does not matter: it costs that host one full handshake.
+            // Which host is evicted does not matter: it costs that host one full handshake.
             let other = hosts.keys().next().cloned();
             other.and_then(|other| hosts.remove(&other));
         }
@@ -74,7 +74,7 @@ impl ClientSessionStore for Sessions {
     }
 
     fn take_tls13_ticket(&self, host: &ServerName<'_>) -> Option<Tls13ClientSessionValue> {
-        // Each is used once: whoever sees two connections cannot tell that they are of one client.
+        // Each ticket is used once, so an observer cannot link two connections to one client.
         self.hosts()
             .get_mut(&host.to_owned())
             .and_then(|session| session.tls13.take())

@@ -1,31 +1,31 @@
-//! A place beside the client: whoever stands there sees each request of a poll and what came of
-//! it, or answers it instead of the network. A recorder does the one, a replay the other.
+//! A hook in the client that sees each request of a poll with its result, or answers it in place of
+//! the network. Recording uses the first, replay the second.
 
 use url::Url;
 
 use super::{Failure, Fetched, Request};
 
-/// Sees the requests of polls, or answers them.
+/// Observes the requests of polls, or answers them.
 ///
-/// Called on the pollers' threads: nothing in here may block or take long.
+/// Called on the pollers' threads: implementations must not block or take long.
 pub trait Tap: Send + Sync {
-    /// A poll of `provider` begins. What a former one left unfinished is void.
+    /// Called when a poll of `provider` begins. Discards what an unfinished poll left.
     fn began(&self, _provider: &str) {}
 
-    /// The answer to `request` where it does not come from the network.
+    /// Returns the answer to `request` if it does not come from the network.
     fn answer(&self, _request: &Request<'_>) -> Option<Result<Fetched, Failure>> {
         None
     }
 
-    /// Whether a body is needed, so that `request` has to be sent without its validators.
+    /// Returns whether a body is needed, so that `request` must be sent without validators.
     fn needs_body(&self, _request: &Request<'_>) -> bool {
         false
     }
 
-    /// What the network answered to `request`.
+    /// Called with the network's answer to `request`.
     fn came(&self, _request: &Request<'_>, _result: &Result<Fetched, Failure>) {}
 
-    /// The poll of `provider` has ended.
+    /// Called when the poll of `provider` has ended.
     fn ended(&self, _provider: &str, _poll: Polled<'_>) {}
 }
 
@@ -34,13 +34,13 @@ pub trait Tap: Send + Sync {
 pub enum Polled<'a> {
     /// Nothing was new; nothing was parsed.
     Unchanged,
-    /// A snapshot was made of it.
+    /// The document was parsed into a snapshot.
     Read {
-        /// By this source.
+        /// The source that parsed it.
         source: &'a str,
-        /// From this first document.
+        /// The first document.
         document: &'a Url,
     },
-    /// Nothing usable.
+    /// No usable result.
     Failed,
 }

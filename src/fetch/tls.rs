@@ -1,4 +1,4 @@
-//! Whom to trust, and sessions to resume.
+//! TLS configuration: trusted roots and session resumption.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::sessions::Sessions;
 use crate::clock;
 
-/// The clock by which certificates are judged is that of everything else.
+/// Certificates are checked against the program's own clock.
 #[derive(Debug)]
 struct Clock;
 
@@ -24,17 +24,18 @@ impl TimeProvider for Clock {
     }
 }
 
-/// A TLS configuration that trusts the system's roots (those of `SSL_CERT_FILE` where it is set),
-/// else the built-in ones, and `extra`; and resumes sessions with up to `max_hosts` hosts.
+/// Builds a TLS configuration that trusts the system's roots (those in `SSL_CERT_FILE` if it is
+/// set), else the built-in ones, and `extra`, and that resumes sessions with up to `max_hosts`
+/// hosts.
 pub(super) fn config(extra: &[Vec<u8>], max_hosts: usize) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
-        tracing::warn!(%error, "some root certificates of the system cannot be read");
+        tracing::warn!(%error, "cannot read some of the system's root certificates");
     }
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        tracing::info!("no root certificates found on this system: using the built-in ones");
+        tracing::info!("no root certificates found on this system; using the built-in ones");
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     for der in extra {
@@ -45,7 +46,7 @@ pub(super) fn config(extra: &[Vec<u8>], max_hosts: usize) -> Result<ClientConfig
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-    // A configuration given to the HTTP library is taken as it is: without this there is no HTTP/2.
+    // The HTTP library uses this configuration as it is; without ALPN there would be no HTTP/2.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.resumption = Resumption::store(Arc::new(Sessions::new(max_hosts.clamp(32, 100_000))));
     Ok(config)

@@ -58,9 +58,7 @@ pub(super) fn detect_anomaly(
     {
         streak.foreign = streak.foreign.saturating_add(1);
         let verdict = Verdict::WrongTenant { expected: expected.clone(), found: found.clone() };
-        let reason = format!(
-            "the answer is another page's (its id is {found}, this provider's is {expected})"
-        );
+        let reason = format!("the response is from another page (id {found}, expected {expected})");
         (lately || streak.foreign < TENANT_BELIEVED).then_some(Anomaly { streak, verdict, reason })
     } else if let (Some(version), Some(known)) = (version, known)
         && version < known

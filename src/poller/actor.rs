@@ -1,4 +1,4 @@
-//! The poller actor: what has to be kept between two polls of one provider, and its timer.
+//! The poller actor: the state kept between two polls of one provider, and its timer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,57 +20,56 @@ use crate::ledger::{
     Checkpoint, Failed, LedgerError, Loaded, Polled, Record, Recorded, Unchanged, Verdict,
 };
 
-/// A poll may wait so long for its place where everybody has something new at once.
+/// How long a poll may wait for its permit when many providers change at once.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Watches one provider.
+/// Polls one provider.
 pub struct Poller {
     shared: Arc<PollerContext>,
     provider: Arc<Provider>,
     generation: u64,
     slot: Slot,
     progress: Arc<Progress>,
-    /// Shared with the poll that runs; changed only between polls.
+    /// Shared with the running poll; changed only between polls.
     start: Arc<Start>,
     active: bool,
     failures: u32,
-    /// Not before this, whatever the slot says.
+    /// Earliest time of the next poll, whatever the slot says.
     not_before: Option<Time>,
-    /// The next poll, as planned before a restart.
+    /// The next poll, as scheduled before a restart.
     planned: Option<Time>,
-    /// When the window of a maintenance begins or ends: the next poll from then on asks for
-    /// everything.
+    /// When a maintenance window begins or ends: the first poll after it is unconditional.
     window_at: Option<Time>,
-    /// When the poll was due that comes next.
+    /// When the next poll is due.
     due: Time,
-    /// It was so late that it was put off to its slot.
+    /// Whether the next poll was so late that it was postponed to its slot.
     put_off: bool,
-    /// Where the address leads for good, as it was told.
+    /// The permanent redirect that was last reported.
     moved_to: Option<url::Url>,
     timer: Option<SpawnHandle>,
-    /// How often its host lets it be polled, where that is less often than was asked for.
+    /// How often the host's rate limit allows polls, if that is less often than configured.
     real_interval: Option<Duration>,
 }
 
-/// No later than so long from now, by the wall clock.
+/// Caps `at` at `wait` from now, by the wall clock.
 fn at_most(at: Option<Time>, wait: Duration) -> Option<Time> {
     let latest = crate::clock::now()
         .checked_add_signed(chrono::Duration::from_std(wait).unwrap_or(chrono::Duration::MAX));
     at.map(|at| latest.map_or(at, |latest| at.min(latest)))
 }
 
-/// What the chaos command and the tests do to a poller.
+/// Faults that the `chaos` command and tests inject into a poller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub enum Sabotage {
-    /// Panics in the handler.
+    /// Panics in the message handler.
     Panic,
-    /// Never polls again.
+    /// Stops polling.
     Stall,
 }
 
 impl Poller {
-    /// A poller of this generation that goes on where the ledger says.
+    /// Creates a poller of this generation from the state that the ledger has stored.
     #[must_use]
     pub fn new(
         shared: Arc<PollerContext>,
@@ -83,21 +82,22 @@ impl Poller {
         let mut loaded = loaded;
         let planned = loaded.checkpoint.next_poll_at;
         let retry_until = loaded.checkpoint.retry_until;
-        // What an older version, another configuration or another clock wrote is bounded, too.
+        // Times written by an older version, under another configuration or by a wrong clock are
+        // capped too.
         loaded.checkpoint.retry_until = at_most(retry_until, provider.settings.max_wait);
         let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
         if !loaded.components.is_empty() && shared.filters.is_due(&provider) {
-            shared.tell_unmatched(&provider, unmatched_in(&provider.filter, &loaded.components));
+            shared.warn_unmatched(&provider, unmatched_in(&provider.filter, &loaded.components));
         }
         let network = shared.ledger.network();
         let (backoff, planned) = if loaded.checkpoint.failures > 0 {
             network.resume(&provider.id);
-            // What kept us from the host was our own network: it has not been asked at all.
+            // The failure was our own network's: the host never received a request.
             (planned.filter(|_| !network.is_offline()), None)
         } else {
             (None, planned)
         };
-        // A backoff that is the wait asked for is bounded with it.
+        // A backoff that equals the requested wait is capped with it.
         let backoff = backoff.filter(|_| backoff != retry_until);
         let backoff = at_most(backoff, schedule::longest_wait(&provider.settings));
         Self {
@@ -106,8 +106,8 @@ impl Poller {
                 .flatten()
                 .chain(backoff)
                 .max()
-                .map(|at| shared.by_the_anchor(at)),
-            planned: planned.map(|at| shared.by_the_anchor(at)),
+                .map(|at| shared.wall_clock_to_anchor(at)),
+            planned: planned.map(|at| shared.wall_clock_to_anchor(at)),
             due: Time::MAX_UTC,
             put_off: false,
             moved_to: None,
@@ -140,7 +140,7 @@ impl Poller {
         self.timer = Some(context.run_later(instant - now, Self::poll));
     }
 
-    /// The document asked for next.
+    /// Returns the document that the next poll requests.
     fn address(&self) -> &url::Url {
         self.start
             .checkpoint
@@ -149,7 +149,7 @@ impl Poller {
             .map_or(&self.provider.url, |binding| &binding.document_url)
     }
 
-    /// What the last poll was about.
+    /// Returns which provider and host the last poll was about.
     fn polled(&self) -> Polled<'_> {
         let binding = self.start.checkpoint.binding.as_ref();
         let source = binding.and_then(|binding| crate::source::by_name(&binding.source));
@@ -163,8 +163,8 @@ impl Poller {
     fn poll(&mut self, context: &mut Context<Self>) {
         let most = self.provider.settings.max_wait;
         if let Some(until) = self.shared.client.blocked_until(self.address(), most) {
-            // The host has asked to be left alone, perhaps through another of its providers: no
-            // fault of this one.
+            // The host asked for a pause, possibly in answer to another of its providers: not a
+            // failure of this one.
             if self.shared.once.is_some() {
                 tracing::warn!(
                     provider = self.provider.id,
@@ -187,8 +187,8 @@ impl Poller {
             && self.is_overdue(began)
             && !std::mem::replace(&mut self.put_off, true)
         {
-            // The process was stopped and goes on: everybody is due at this moment. Once only, or a
-            // busy machine never polls.
+            // The process was suspended and resumed, so every provider is due at once. Postpone
+            // only once, or a busy machine would never poll.
             return self.schedule(
                 schedule::first(self.slot, &provider.settings, self.active, began, None, None),
                 context,
@@ -197,15 +197,16 @@ impl Poller {
         self.put_off = false;
         self.progress.expect(&shared.anchor, Instant::now() + PATIENCE);
         let progress = Arc::clone(&self.progress);
-        // Where a host has too many providers, the queue for its turns is as long as that.
+        // Where a host has too many providers, a poll may queue that long for the host's rate
+        // limit.
         let crowd = self.real_interval.unwrap_or_default() * 2;
         let cycle = async move {
-            let place = shared.work.place().await;
-            // The first document and its details, each with its deadline, and the waits for the
-            // host's turn.
+            let permit = shared.admission.acquire().await;
+            // Covers the first document and its details, each with its own deadline, plus the waits
+            // for the host's rate limit.
             let patience = provider.settings.timeout * 4 + crowd;
             progress.expect(&shared.anchor, Instant::now() + patience);
-            cycle::poll(&shared, &provider, &start, place).await
+            cycle::poll(&shared, &provider, &start, permit).await
         };
         context.spawn(cycle.into_actor(self).then(move |outcome, poller, _| {
             let report = poller.report(outcome, began);
@@ -215,7 +216,7 @@ impl Poller {
         }));
     }
 
-    /// Decides whether the validators are to be used at the next poll.
+    /// Decides whether the next poll uses validators.
     fn judge_validators(&mut self) {
         let (verify, distrust) = self.start.judged(&self.provider, crate::clock::now());
         if (verify, distrust) != (self.start.verify, self.start.distrust) {
@@ -224,32 +225,33 @@ impl Poller {
         }
     }
 
-    /// Whether its time has been over for longer than an interval.
+    /// Returns whether the poll is late by more than an interval.
     fn is_overdue(&self, now: Time) -> bool {
         (now - self.due).to_std().is_ok_and(|late| late > self.provider.settings.interval)
     }
 
-    /// Tells the ledger what came of the poll, and waits where it must not be lost.
+    /// Reports the outcome of a poll to the ledger, and awaits the answer where the result must not
+    /// be lost.
     fn report(&self, outcome: PollOutcome, began: Time) -> impl Future<Output = Done> + use<> {
         let (shared, provider, generation) =
             (Arc::clone(&self.shared), Arc::clone(&self.provider), self.generation);
-        // As far as it can be said before the ledger has answered.
-        let next = shared.on_the_wall(self.next(began, shared.time()));
+        // The best estimate before the ledger has answered.
+        let next = shared.anchor_to_wall_clock(self.next(began, shared.time()));
         let trusted = self.start.trust(false, crate::clock::now());
         let found_out = self.start.trust(true, crate::clock::now());
         async move {
             match outcome {
-                PollOutcome::Unchanged { validators, companions, full } => {
-                    Done::Unchanged { validators, companions, full }
+                PollOutcome::Unchanged { validators, sidecars, full } => {
+                    Done::Unchanged { validators, sidecars, full }
                 }
-                PollOutcome::Failed(trouble) => Done::Failed(trouble),
+                PollOutcome::Failed(error) => Done::Failed(error),
                 PollOutcome::Read {
                     snapshot,
                     mut checkpoint,
                     complete,
                     moved_to,
                     denied,
-                    turn,
+                    parse_permit,
                 } => {
                     checkpoint.next_poll_at = Some(next);
                     checkpoint.full_at = Some(crate::clock::now());
@@ -259,7 +261,7 @@ impl Poller {
                         tracing::info!(
                             provider = provider.id,
                             rejected,
-                            "an item could not be used"
+                            "skipped an unusable item"
                         );
                     }
                     if let Some(warning) = snapshot.unread_times.warning() {
@@ -276,7 +278,7 @@ impl Poller {
                         observed_at,
                     };
                     let answer = shared.ledger.ask(record).await;
-                    drop(turn);
+                    drop(parse_permit);
                     match answer {
                         Ok(recorded) => {
                             Done::Recorded { recorded, checkpoint, moved_to, unmatched, denied }
@@ -288,16 +290,16 @@ impl Poller {
         }
     }
 
-    /// Takes over what was learned and plans the next poll.
+    /// Applies what the poll learned and schedules the next one.
     fn settle(&mut self, done: Done, began: Time, context: &mut Context<Self>) {
         let now = self.shared.time();
         match done {
-            Done::Unchanged { validators, companions, full } => {
+            Done::Unchanged { validators, sidecars, full } => {
                 if full {
                     Arc::make_mut(&mut self.start).checkpoint.full_at = Some(crate::clock::now());
                 }
-                if self.start.checkpoint.companions != companions {
-                    Arc::make_mut(&mut self.start).checkpoint.companions = companions;
+                if self.start.checkpoint.companions != sidecars {
+                    Arc::make_mut(&mut self.start).checkpoint.companions = sidecars;
                 }
                 if let Some(validators) =
                     validators.as_ref().filter(|validators| !validators.is_empty())
@@ -310,7 +312,7 @@ impl Poller {
                     provider: self.provider.id.clone(),
                     generation: self.generation,
                     at: crate::clock::now(),
-                    next_poll_at: self.shared.on_the_wall(next_poll_at),
+                    next_poll_at: self.shared.anchor_to_wall_clock(next_poll_at),
                     validators,
                     full,
                 };
@@ -321,14 +323,13 @@ impl Poller {
                 recorded: Recorded { verdict: Verdict::WrongTenant { expected, found }, .. },
                 ..
             } => {
-                let reason = format!(
-                    "the answer is another page's (its id is {found}, this provider's is {expected})"
-                );
-                self.fail(PollError::word("wrong_tenant", reason), now, context);
+                let reason =
+                    format!("the response is from another page (id {found}, expected {expected})");
+                self.fail(PollError::document("wrong_tenant", reason), now, context);
             }
             Done::Recorded { recorded: Recorded { verdict: Verdict::Stale, .. }, .. } => {
-                // It was answered, so the next poll is due as always; nothing of it counts, neither
-                // what the page has nor that it can be read again.
+                // The host answered, so the next poll is due as usual. A stale answer proves
+                // neither what the page contains nor that it is readable again.
                 self.failures = 0;
                 self.not_before = None;
                 self.finished();
@@ -339,13 +340,13 @@ impl Poller {
                 if denied {
                     self.settle_denial(&recorded.verdict, &mut checkpoint);
                 }
-                self.shared.tell_unmatched(&self.provider, unmatched);
+                self.shared.warn_unmatched(&self.provider, unmatched);
                 if moved_to.is_some() && moved_to != self.moved_to {
                     let to = moved_to.as_ref().map(crate::redact::redact);
                     tracing::warn!(
                         provider = self.provider.id,
                         to,
-                        "the address has moved for good: please change providers.yaml"
+                        "the address redirects permanently: update it in providers.yaml"
                     );
                     self.moved_to = moved_to;
                 }
@@ -360,31 +361,31 @@ impl Poller {
                 self.schedule(next, context);
             }
             Done::Unrecorded(LedgerError::Superseded) => {
-                // A newer poller has taken over: this one is only waiting to be dropped.
+                // A newer poller has taken over; this one is about to be dropped.
                 tracing::debug!(provider = self.provider.id, "superseded");
             }
             Done::Unrecorded(error) => {
-                // Not the provider's fault: the checkpoint stays, the document is fetched again
-                // soon. In full: what was seen and not recorded may be over by then, and the page
-                // look as it did before.
+                // Not the provider's fault: keep the checkpoint and fetch again soon. The request
+                // is unconditional because what was seen but not recorded may be over by then,
+                // leaving the page as it was before.
                 Arc::make_mut(&mut self.start).unconditional = true;
                 self.shared.ledger.network().answered(self.polled());
                 tracing::debug!(provider = self.provider.id, %error, "not recorded");
                 let wait = self.provider.settings.interval.min(Duration::from_secs(2));
                 self.schedule(now + chrono::Duration::from_std(wait).unwrap_or_default(), context);
             }
-            Done::Failed(trouble) => self.fail(trouble, now, context),
+            Done::Failed(error) => self.fail(error, now, context),
         }
     }
 
-    /// A change that the server denies is reported, as far as it brought something new: where only
-    /// the bytes differ, "not modified" is no lie.
+    /// Reports a change that the server denies with a 304, provided that it changed something: if
+    /// only the bytes differ, the 304 was not wrong.
     fn settle_denial(&self, verdict: &Verdict, checkpoint: &mut Checkpoint) {
         if *verdict == Verdict::Changed {
             tracing::warn!(
                 provider = self.provider.id,
                 until = checkpoint.unconditional_until.map(crate::event::format_time),
-                "its server said \"not modified\" of a page that had changed: it is asked for in full"
+                "the server answered 304 (Not Modified) although the page had changed; using unconditional requests"
             );
         } else {
             (checkpoint.false_304_at, checkpoint.unconditional_until) =
@@ -402,7 +403,7 @@ impl Poller {
             fastrand::f64(),
         );
         if self.start.unconditional {
-            // Something is missing: the second look should not take a whole interval.
+            // Data is missing, so the second attempt should not wait a whole interval.
             next.min(
                 now + chrono::Duration::from_std(self.provider.settings.incident_interval)
                     .unwrap_or_default(),
@@ -422,41 +423,43 @@ impl Poller {
         self.finished();
     }
 
-    fn fail(&mut self, trouble: PollError, now: Time, context: &mut Context<Self>) {
+    fn fail(&mut self, error: PollError, now: Time, context: &mut Context<Self>) {
         self.failures = self.failures.saturating_add(1);
-        let forget = Arc::make_mut(&mut self.start).failed(&trouble);
+        let forget = Arc::make_mut(&mut self.start).failed(&error);
         tracing::debug!(
             provider = self.provider.id,
-            reason = trouble.reason,
+            reason = error.reason,
             failures = self.failures,
             "a poll failed"
         );
         let network = self.shared.ledger.network();
-        network.failed(self.polled(), trouble.cause(), &trouble.reason);
+        network.failed(self.polled(), error.cause(), &error.reason);
         let mut next = schedule::after_failure(
             &self.provider.settings,
-            trouble.kind,
+            error.kind,
             self.failures,
-            trouble.retry_after,
+            error.retry_after,
             now,
             &mut fastrand::Rng::new(),
         );
-        if trouble.cause().is_some() && network.is_offline() {
-            // Nobody is spared by waiting: what we ask reaches no host.
+        if error.cause().is_some() && network.is_offline() {
+            // Waiting spares no server: our requests reach no host.
             next = next.min(schedule::while_offline(&self.provider.settings, now));
         }
-        let next_poll_at = self.shared.on_the_wall(next);
+        let next_poll_at = self.shared.anchor_to_wall_clock(next);
         let message = Failed {
             provider: Arc::clone(&self.provider),
             generation: self.generation,
             at: crate::clock::now(),
-            kind: trouble.word,
-            reason: trouble.reason,
+            kind: error.code,
+            reason: error.reason,
             next_poll_at,
-            retry_until: trouble.retry_after.map(|wait| {
-                self.shared.on_the_wall(now + chrono::Duration::from_std(wait).unwrap_or_default())
+            retry_until: error.retry_after.map(|wait| {
+                self.shared.anchor_to_wall_clock(
+                    now + chrono::Duration::from_std(wait).unwrap_or_default(),
+                )
             }),
-            asked_by: trouble.asked_by,
+            asked_by: error.asked_by,
             failures: self.failures,
             forget_validators: forget,
         };
@@ -464,11 +467,11 @@ impl Poller {
         context.spawn(
             async move {
                 if let Err(error) = ledger.ask(message).await {
-                    tracing::debug!(%error, "a failed poll could not be written down");
+                    tracing::debug!(%error, "cannot record a failed poll");
                 }
             }
             .into_actor(self)
-            // Whoever waits for this one poll ends the program: not before it is written down.
+            // With `--once`, this report may end the program, so it must come after the write.
             .map(|(), poller, _| poller.finished()),
         );
         self.schedule(next, context);
@@ -476,17 +479,17 @@ impl Poller {
 
     fn finished(&self) {
         if let Some(once) = &self.shared.once {
-            // Whoever started us with --once and has gone does not wait any more.
+            // The receiver may have stopped waiting for `--once` already.
             drop(once.send(self.provider.id.clone()));
         }
     }
 }
 
-/// What came of a poll, once the ledger knows.
+/// The outcome of a poll, once the ledger has answered.
 enum Done {
     Unchanged {
         validators: Option<crate::fetch::Validators>,
-        companions: Vec<crate::ledger::Sidecar>,
+        sidecars: Vec<crate::ledger::Sidecar>,
         full: bool,
     },
     Recorded {
@@ -506,9 +509,10 @@ impl Actor for Poller {
     fn started(&mut self, context: &mut Self::Context) {
         let now = self.shared.time();
         let waits = self.not_before.filter(|&at| at > now);
-        let asked = self.start.checkpoint.retry_until.map(|at| self.shared.by_the_anchor(at));
+        let asked =
+            self.start.checkpoint.retry_until.map(|at| self.shared.wall_clock_to_anchor(at));
         if let Some(until) = asked.filter(|&at| at > now) {
-            // Asked before a restart: still to be honoured, for the whole host.
+            // Requested before a restart: still honored, for the whole host.
             self.shared.client.block(self.address(), self.shared.anchor.instant_at(until));
         }
         let first = if self.shared.once.is_some() {
@@ -516,7 +520,7 @@ impl Actor for Poller {
                 tracing::warn!(
                     provider = self.provider.id,
                     until = crate::event::format_time(until),
-                    "not asked: it is to be left alone until then"
+                    "not polled: the host asked for a pause"
                 );
                 self.finished();
             }

@@ -1,4 +1,4 @@
-//! What all pollers share, and the two clocks between which they translate.
+//! State shared by all pollers, and conversions between the two clocks.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::admission::Admission;
-use super::filters::{Compared, Unmatched};
+use super::filters::{ComparedFilters, Unmatched};
 use super::parse_pool::ParsePool;
 use crate::clock::Anchor;
 use crate::config::Provider;
@@ -14,47 +14,47 @@ use crate::event::Time;
 use crate::fetch::Client;
 use crate::ledger::Ledger;
 
-/// What all pollers share.
+/// State shared by all pollers.
 pub struct PollerContext {
     /// The HTTP client.
     pub client: Client,
-    /// Where results go.
+    /// Receives the results of polls.
     pub ledger: Ledger,
-    /// Where documents are parsed.
-    pub reading: ParsePool,
-    /// How much may be in memory at once.
-    pub work: Admission,
+    /// Parses documents.
+    pub parse_pool: ParsePool,
+    /// Limits how much is in memory at once.
+    pub admission: Admission,
     /// Which filters have been compared with their pages.
-    pub filters: Compared,
+    pub filters: ComparedFilters,
     /// One moment on both clocks: schedules follow it, whatever the wall clock does later.
     pub anchor: Anchor,
-    /// `run --once`: poll at once, one time, and say so here.
+    /// With `run --once`: poll immediately, once, and send the provider's id here afterwards.
     pub once: Option<mpsc::UnboundedSender<String>>,
 }
 
 impl PollerContext {
-    /// Says what a filter names and the page does not have, each once.
-    pub(super) fn tell_unmatched(&self, provider: &Arc<Provider>, found: Vec<Unmatched>) {
+    /// Warns of filter patterns that match nothing on the page, once each.
+    pub(super) fn warn_unmatched(&self, provider: &Arc<Provider>, found: Vec<Unmatched>) {
         for pattern in self.filters.note(provider, found) {
-            tracing::warn!(provider = provider.id, reason = %pattern, "please check its filter");
+            tracing::warn!(provider = provider.id, reason = %pattern, "check the provider's filter");
         }
     }
 
-    /// The wall time by the anchor.
+    /// Returns the current wall time according to the anchor.
     #[must_use]
     pub fn time(&self) -> Time {
         self.anchor.time_at(Instant::now())
     }
 
-    /// What the wall clock will show at a time by the anchor: for those who read it there, and for
-    /// the next process.
-    pub(super) fn on_the_wall(&self, at: Time) -> Time {
+    /// Converts a time by the anchor to what the wall clock will show, for readers of the ledger
+    /// and for the next process.
+    pub(super) fn anchor_to_wall_clock(&self, at: Time) -> Time {
         let now = crate::clock::now();
         now.checked_add_signed(at - self.time()).unwrap_or(now)
     }
 
-    /// The way back.
-    pub(super) fn by_the_anchor(&self, at: Time) -> Time {
+    /// Converts a wall-clock time to a time by the anchor; the inverse of [`Self::anchor_to_wall_clock`].
+    pub(super) fn wall_clock_to_anchor(&self, at: Time) -> Time {
         let now = self.time();
         now.checked_add_signed(at - crate::clock::now()).unwrap_or(now)
     }

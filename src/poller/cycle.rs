@@ -1,5 +1,5 @@
-//! One poll: recognise if need be, fetch, unchanged or parse, fetch the details, and say what came
-//! of it.
+//! One poll: detect the source if necessary, fetch, compare, parse, fetch the details, and return
+//! the outcome.
 
 use std::pin::pin;
 
@@ -7,7 +7,7 @@ use url::Url;
 
 use super::admission::{ParsePermit, Permit};
 use super::context::PollerContext;
-use super::detection::{Held, Recognised, recognise};
+use super::detection::{Detected, Held, detect_source};
 use super::error::{PollError, not_offered};
 use super::host_load;
 use super::sidecars::{self, Asked, FetchedSidecar};
@@ -19,45 +19,45 @@ use crate::ledger::{Binding, Checkpoint, Sidecar};
 use crate::snapshot::Snapshot;
 use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source, detect};
 
-/// Failed readings in a row after which the address is asked again what it is.
-const RECOGNISE_AFTER: u32 = 2;
+/// Consecutive unreadable documents after which source detection runs again.
+const DETECT_AGAIN_AFTER: u32 = 2;
 
-/// The further requests of a poll wait for this part of the host's pace.
+/// Follow-up requests of a poll use the host's pace divided by this.
 const FOLLOWING: u32 = 5;
 
-/// What one poll came to.
+/// The outcome of one poll.
 #[derive(Debug)]
 pub enum PollOutcome {
-    /// 304, or the same bytes: nothing was parsed.
+    /// A 304 or identical bytes: nothing was parsed.
     Unchanged {
-        /// Validators the answer itself carried, where they may be others than those sent.
+        /// Validators from this response, if they may differ from those sent.
         validators: Option<Validators>,
-        /// The documents beside the first, none of which has changed.
-        companions: Vec<Sidecar>,
-        /// Whether the page was asked for in full, to see whether its validators mean something.
+        /// The sidecar documents, all of them unchanged.
+        sidecars: Vec<Sidecar>,
+        /// Whether the request was unconditional in order to verify the validators.
         full: bool,
     },
-    /// A snapshot, and the checkpoint that goes with it.
+    /// A snapshot and its checkpoint.
     Read {
-        /// What the poll says.
+        /// The page's content.
         snapshot: Box<Snapshot>,
-        /// Binding, validators and hash; the times are the caller's.
+        /// Binding, validators and hash; the caller sets the times.
         checkpoint: Box<Checkpoint>,
-        /// Whether every detail asked for was read.
+        /// Whether every requested detail was read.
         complete: bool,
-        /// Where the address leads for good, if it says so.
+        /// The target of a permanent redirect, if any.
         moved_to: Option<Url>,
-        /// Whether the server says "not modified" of what the snapshot comes from.
+        /// Whether the server answers 304 although the page has changed.
         denied: bool,
-        /// To be held as long as the snapshot is.
-        turn: ParsePermit,
+        /// Must be held as long as the snapshot is.
+        parse_permit: ParsePermit,
     },
-    /// Nothing usable.
+    /// No usable result.
     Failed(PollError),
 }
 
 impl PollOutcome {
-    /// In a word, for whoever stands beside the client.
+    /// Returns a summary for the client's tap.
     fn polled(&self) -> Polled<'_> {
         match self {
             Self::Unchanged { .. } => Polled::Unchanged,
@@ -72,66 +72,67 @@ impl PollOutcome {
     }
 }
 
-/// What a poll starts from.
+/// The state that a poll starts from.
 #[derive(Debug, Clone, Default)]
 pub struct Start {
-    /// Where the last good poll left off.
+    /// Where the last successful poll left off.
     pub checkpoint: Checkpoint,
     /// What is open and how far details were read.
     pub known: Known,
-    /// Ask for everything, whatever has changed.
+    /// Fetch everything unconditionally.
     pub unconditional: bool,
-    /// Ask without conditions, to see whether the validators mean something.
+    /// Send an unconditional request to verify the validators.
     pub verify: bool,
-    /// Ask without conditions: the validators mean nothing.
+    /// Send an unconditional request because the validators are unreliable.
     pub distrust: bool,
-    /// Documents in a row that could not be read.
+    /// Consecutive documents that could not be parsed.
     pub unread: u32,
 }
 
-/// A provider read once, for whoever asks what is there: `probe`, `check --online`, `add`.
+/// The result of reading a provider once, for `probe`, `check --online` and `add`.
 #[derive(Debug)]
 pub struct Examined {
-    /// The source that reads it.
+    /// The name of the source that reads it.
     pub source: &'static str,
-    /// Its first document.
+    /// The address of its first document.
     pub document_url: Url,
-    /// How it was recognised.
+    /// How the source was detected.
     pub reason: String,
-    /// What it says.
+    /// The page's content.
     pub snapshot: Box<Snapshot>,
-    /// Where the address leads for good, if it says so.
+    /// The target of a permanent redirect, if any.
     pub moved_to: Option<Url>,
 }
 
-/// Recognises and reads a provider once, whatever is known of it.
+/// Detects a provider's source and reads it once, without any stored state.
 pub async fn examine(shared: &PollerContext, provider: &Provider) -> Result<Examined, PollError> {
     let held = Held::default();
-    let Recognised { source, url, answer, reason } =
-        recognise(shared, provider, true, &held).await?;
-    let place = held.into_place();
-    let first = First { url: url.clone(), answer, brought: None, denied: false };
-    match read(shared, provider, &Start::default(), source, first, place).await? {
+    let Detected { source, url, answer, reason } =
+        detect_source(shared, provider, true, &held).await?;
+    let permit = held.into_permit();
+    let first = First { url: url.clone(), answer, sidecar: None, denied: false };
+    match read(shared, provider, &Start::default(), source, first, permit).await? {
         PollOutcome::Read { mut snapshot, moved_to, .. } => {
             snapshot.settle(crate::clock::now());
             Ok(Examined { source: source.name(), document_url: url, reason, snapshot, moved_to })
         }
-        PollOutcome::Failed(trouble) => Err(trouble),
+        PollOutcome::Failed(error) => Err(error),
         PollOutcome::Unchanged { .. } => {
-            Err(PollError::word("unchanged", "a first answer cannot be unchanged"))
+            Err(PollError::document("unchanged", "a first answer cannot be unchanged"))
         }
     }
 }
 
-/// Polls once, in this place. Does not touch the ledger.
+/// Polls once, holding the permit. Does not access the ledger.
 pub async fn poll(
     shared: &PollerContext,
     provider: &Provider,
     start: &Start,
-    place: Permit,
+    permit: Permit,
 ) -> PollOutcome {
     shared.client.began(&provider.id);
-    let outcome = attempt(shared, provider, start, place).await.unwrap_or_else(PollOutcome::Failed);
+    let outcome =
+        attempt(shared, provider, start, permit).await.unwrap_or_else(PollOutcome::Failed);
     shared.client.ended(&provider.id, outcome.polled());
     outcome
 }
@@ -140,29 +141,30 @@ async fn attempt(
     shared: &PollerContext,
     provider: &Provider,
     start: &Start,
-    mut place: Permit,
+    mut permit: Permit,
 ) -> Result<PollOutcome, PollError> {
     let bound =
-        start.checkpoint.binding.as_ref().filter(|_| start.unread < RECOGNISE_AFTER).and_then(
+        start.checkpoint.binding.as_ref().filter(|_| start.unread < DETECT_AGAIN_AFTER).and_then(
             |binding| {
                 let source = source::by_name(&binding.source)?;
                 (source.version() == binding.version).then_some((source, &binding.document_url))
             },
         );
-    // What is seldom gone through stands on the heap: every poll would carry its size about.
+    // Rare branches are boxed, or every poll's future would have their size.
     if let Some((source, url)) = bound {
         let in_full = start.unconditional || start.verify || start.distrust;
         let validators = (!in_full && start.checkpoint.body_hash.is_some())
             .then_some(&start.checkpoint.validators);
         let validators = validators.filter(|validators| !validators.is_empty());
-        // By reference: handed over, it would be there twice as long as the host is waited for.
+        // By reference: moved, the request would be stored twice for as long as the host takes to
+        // answer.
         let request = request(provider, url, source.accept(), validators);
-        let fetched = place.asking(pin!(shared.client.get(request))).await;
+        let fetched = permit.while_waiting(pin!(shared.client.get(request))).await;
         let fetched = fetched.map_err(|failure| PollError::from(failure).at(&provider.url, url))?;
         let (same, carried) = match fetched {
             Fetched::NotModified { validators: carried, .. } => {
                 let sent = &start.checkpoint.validators;
-                // Nearly always they are the ones we sent: nobody has to take those over.
+                // Nearly always these are the ones we sent, and nothing has to be updated.
                 (None, carried.filter(|carried| carried != sent && same_version(sent, carried)))
             }
             Fetched::Body(answer)
@@ -180,77 +182,77 @@ async fn attempt(
                         source,
                         url,
                         &start.checkpoint.validators,
-                        &mut place,
+                        &mut permit,
                     ))
                     .await;
-                let first = First { url: url.clone(), answer: *answer, brought: None, denied };
-                return Box::pin(read(shared, provider, start, source, first, place)).await;
+                let first = First { url: url.clone(), answer: *answer, sidecar: None, denied };
+                return Box::pin(read(shared, provider, start, source, first, permit)).await;
             }
         };
-        let companions = start.checkpoint.companions.clone();
-        let asked = if companions.is_empty() {
-            Asked::Unchanged(companions)
+        let sidecars = start.checkpoint.companions.clone();
+        let asked = if sidecars.is_empty() {
+            Asked::Unchanged(sidecars)
         } else {
-            Box::pin(sidecars::ask(shared, provider, source, companions, in_full, &mut place)).await
+            Box::pin(sidecars::ask(shared, provider, source, sidecars, in_full, &mut permit)).await
         };
-        let brought = match asked {
-            Asked::Unchanged(companions) => {
+        let sidecar = match asked {
+            Asked::Unchanged(sidecars) => {
                 let full = start.verify;
-                return Ok(PollOutcome::Unchanged { validators: carried, companions, full });
+                return Ok(PollOutcome::Unchanged { validators: carried, sidecars, full });
             }
-            Asked::Changed(brought) => brought,
+            Asked::Changed(sidecar) => sidecar,
         };
-        // Only all documents together are a snapshot; of the first one, nothing but the hash was
-        // kept.
+        // A snapshot needs all documents, and only the hash of the first was kept.
         let answer = match same {
             Some(answer) => *answer,
-            None => Box::pin(whole(shared, provider, source, url, &mut place)).await?,
+            None => Box::pin(whole(shared, provider, source, url, &mut permit)).await?,
         };
-        let denied = brought.denied;
-        let first = First { url: url.clone(), answer, brought: Some(brought), denied };
-        return Box::pin(read(shared, provider, start, source, first, place)).await;
+        let denied = sidecar.denied;
+        let first = First { url: url.clone(), answer, sidecar: Some(sidecar), denied };
+        return Box::pin(read(shared, provider, start, source, first, permit)).await;
     }
     let held = Held::default();
-    let recognising = Box::pin(recognise(shared, provider, start.unread >= RECOGNISE_AFTER, &held));
-    let Recognised { source, url, answer, reason } = place.asking(recognising).await?;
-    place.join(held.into_place());
+    let detecting =
+        Box::pin(detect_source(shared, provider, start.unread >= DETECT_AGAIN_AFTER, &held));
+    let Detected { source, url, answer, reason } = permit.while_waiting(detecting).await?;
+    permit.join(held.into_permit());
     tracing::info!(provider = provider.id, source = source.name(), document = %crate::redact::redact(&url), reason, "recognised");
     Box::pin(read(
         shared,
         provider,
         start,
         source,
-        First { url, answer, brought: None, denied: false },
-        place,
+        First { url, answer, sidecar: None, denied: false },
+        permit,
     ))
     .await
 }
 
-/// The first document, whatever was known of it.
+/// Fetches the first document unconditionally.
 async fn whole(
     shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
     url: &Url,
-    place: &mut Permit,
+    permit: &mut Permit,
 ) -> Result<Answer, PollError> {
     let request = following(request(provider, url, source.accept(), None));
-    match place.asking(shared.client.get(request)).await? {
+    match permit.while_waiting(shared.client.get(request)).await? {
         Fetched::Body(answer) => Ok(*answer),
         Fetched::NotModified { .. } => {
-            Err(PollError::word("unexpected_304", "304 to a request without conditions"))
+            Err(PollError::document("unexpected_304", "304 to an unconditional request"))
         }
     }
 }
 
-/// Whether the validators a 304 carries are of the version we have. A server that changes between
-/// its comparison and its answer names a version whose body we have never seen: taken over, its
-/// changes would never be fetched.
+/// Returns whether the validators of a 304 are of the version that we have. A server whose page
+/// changes between comparison and response sends the validators of a body that we have never seen;
+/// storing them would hide that change forever.
 fn same_version(sent: &Validators, carried: &Validators) -> bool {
     opaque(sent).is_some() && opaque(sent) == opaque(carried)
 }
 
-/// The version, whether or not it is said to be the same byte for byte.
+/// Returns the `ETag` without its weakness flag.
 fn opaque(validators: &Validators) -> Option<&str> {
     validators.etag.as_deref().map(|etag| etag.trim_start_matches("W/"))
 }
@@ -273,33 +275,34 @@ pub(super) fn request<'a>(
         max_wait: settings.max_wait,
         max_body: settings.max_body,
         allow_private: settings.allow_private_addresses,
-        // What recognition derives from a written address stays on its host and port.
+        // Addresses derived from a configured one stay on its host and port.
         written: provider.url_written
             && url.host() == provider.url.host()
             && url.port_or_known_default() == provider.url.port_or_known_default(),
     }
 }
 
-/// A further request of a poll that has its first answer: what has changed should be told at once.
+/// Turns a request into a follow-up to the first response of a poll: it uses a shorter pace,
+/// because changes should be reported without delay.
 pub(super) fn following(mut request: Request<'_>) -> Request<'_> {
     request.pace /= FOLLOWING;
     request
 }
 
-/// Reads the first document, fetches what else it takes, and reads all of it. What goes wrong says
-/// where the first document came from, if not from where it was asked for.
+/// Reads the first document, fetches the further documents it needs, and parses them all. Errors
+/// name the redirect target if the first document came from elsewhere.
 async fn read(
     shared: &PollerContext,
     provider: &Provider,
     start: &Start,
     source: &'static dyn Source,
     first: First,
-    place: Permit,
+    permit: Permit,
 ) -> Result<PollOutcome, PollError> {
     let asked = first.url.clone();
     let led_to = detect::led_to(&asked, &first.answer.document.url);
-    let read = read_documents(shared, provider, start, source, first, place).await;
-    read.map_err(|trouble| trouble.behind(&asked, led_to.as_ref()))
+    let read = read_documents(shared, provider, start, source, first, permit).await;
+    read.map_err(|error| error.behind(&asked, led_to.as_ref()))
 }
 
 async fn read_documents(
@@ -308,19 +311,19 @@ async fn read_documents(
     start: &Start,
     source: &'static dyn Source,
     first: First,
-    mut place: Permit,
+    mut permit: Permit,
 ) -> Result<PollOutcome, PollError> {
-    let First { url: document_url, answer, brought, denied } = first;
+    let First { url: document_url, answer, sidecar, denied } = first;
     let limits = Limits { max_items: provider.settings.max_items };
     let Answer { document, validators, body_hash, moved_to, .. } = answer;
     let known = start.known.clone();
     let description = provider.json.clone();
-    shared.work.weigh(&mut place, document.body.len());
-    let turn = shared.work.turn(place).await;
+    shared.admission.weigh(&mut permit, document.body.len());
+    let parse_permit = shared.admission.acquire_parse(permit).await;
     let described = description.clone();
     let time_zone = provider.settings.time_zone;
     let (first, read, details) = shared
-        .reading
+        .parse_pool
         .read(&provider.id, move || {
             if let Some(details) = source.prefetch(&document, &known) {
                 return Ok::<_, ParseError>((document, None, details));
@@ -333,28 +336,29 @@ async fn read_documents(
         })
         .await
         .map_err(PollError::from)??;
-    let Whole { snapshot, complete, companions, turn } = if let Some(snapshot) =
+    let Whole { snapshot, complete, sidecars, parse_permit } = if let Some(snapshot) =
         read.filter(|_| details.is_empty())
     {
-        Whole { snapshot, complete: true, companions: Vec::new(), turn }
+        Whole { snapshot, complete: true, sidecars: Vec::new(), parse_permit }
     } else {
-        // Hosts may keep us waiting: the document is kept meanwhile, which is small, and not what
-        // was parsed of it.
+        // Hosts may delay their answers: meanwhile only the document is kept, which is small
+        // compared with what was parsed from it.
         let alone = Documents { description, time_zone, ..Documents::only(first) };
-        read_with_details(shared, provider, source, alone, (details, brought), turn.pause()).await?
+        read_with_details(shared, provider, source, alone, (details, sidecar), parse_permit.pause())
+            .await?
     };
-    // What the page says now is told at once; without its details it is asked for in full again
-    // next time.
+    // An incomplete snapshot is reported immediately; the next poll is unconditional to get the
+    // missing details.
     let (validators, body_hash) =
         if complete { (validators, Some(body_hash)) } else { (Validators::default(), None) };
-    let companions = if complete { companions } else { Vec::new() };
+    let sidecars = if complete { sidecars } else { Vec::new() };
     let binding =
         Binding { source: source.name().to_owned(), version: source.version(), document_url };
     let checkpoint = Checkpoint {
         binding: Some(binding),
         validators,
         body_hash,
-        companions,
+        companions: sidecars,
         ..Checkpoint::default()
     };
     Ok(PollOutcome::Read {
@@ -363,56 +367,56 @@ async fn read_documents(
         complete,
         moved_to,
         denied,
-        turn,
+        parse_permit,
     })
 }
 
-/// A first document that is to be read.
+/// The first document of a poll.
 struct First {
-    /// What was asked for: the next poll starts there again, wherever it redirected to.
+    /// The requested address, not the redirect target: the next poll starts here again.
     url: Url,
     answer: Answer,
-    /// The document beside it that has changed, where that is why.
-    brought: Option<Box<FetchedSidecar>>,
-    /// Whether its server says "not modified" of it, or of the document beside it.
+    /// The sidecar document whose change triggered this read, if any.
+    sidecar: Option<Box<FetchedSidecar>>,
+    /// Whether the server answers 304 although this document, or its sidecar, has changed.
     denied: bool,
 }
 
-/// All documents of a poll, read.
+/// All documents of a poll, parsed.
 struct Whole {
     snapshot: Snapshot,
-    /// Whether no detail that was asked for is missing.
+    /// Whether every requested detail was read.
     complete: bool,
-    companions: Vec<Sidecar>,
-    turn: ParsePermit,
+    sidecars: Vec<Sidecar>,
+    parse_permit: ParsePermit,
 }
 
-/// Fetches the details and reads all documents together; without the details, where those cannot be
-/// read.
+/// Fetches the details and parses all documents together; falls back to the first document alone if
+/// the details cannot be parsed.
 async fn read_with_details(
     shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
     alone: Documents,
-    (details, mut brought): (Vec<Detail>, Option<Box<FetchedSidecar>>),
-    mut place: Permit,
+    (details, mut sidecar): (Vec<Detail>, Option<Box<FetchedSidecar>>),
+    mut permit: Permit,
 ) -> Result<Whole, PollError> {
     let limits = Limits { max_items: provider.settings.max_items };
-    let (mut documents, mut complete, mut companions) = (alone.clone(), true, Vec::new());
+    let (mut documents, mut complete, mut sidecars) = (alone.clone(), true, Vec::new());
     for detail in details {
         let request = following(request(provider, &detail.url, source.accept(), None));
-        let fetched = match brought.take_if(|brought| brought.url == detail.url) {
-            Some(brought) => Ok(Fetched::Body(Box::new(brought.answer))),
-            None => place.asking(shared.client.get(request)).await,
+        let fetched = match sidecar.take_if(|sidecar| sidecar.url == detail.url) {
+            Some(sidecar) => Ok(Fetched::Body(Box::new(sidecar.answer))),
+            None => permit.while_waiting(shared.client.get(request)).await,
         };
         match fetched {
-            // A host that answers every path with its page does not offer the detail.
+            // A host that answers every path with an HTML page does not offer the detail.
             Ok(Fetched::Body(answer)) if answer.document.shape() == Shape::Html => {}
             Ok(Fetched::Body(answer)) => {
-                shared.work.weigh(&mut place, answer.document.body.len());
-                let (document, companion) = sidecars::of(detail.url, *answer);
+                shared.admission.weigh(&mut permit, answer.document.body.len());
+                let (document, sidecar) = sidecars::of(detail.url, *answer);
                 documents.details.push((detail.role, document));
-                companions.push((detail.role, companion));
+                sidecars.push((detail.role, sidecar));
             }
             Ok(Fetched::NotModified { .. }) => complete = false,
             Err(failure) if detail.optional && not_offered(failure.kind) => {}
@@ -421,30 +425,30 @@ async fn read_with_details(
                     provider = provider.id,
                     detail = detail.role,
                     reason = failure.message,
-                    "a detail could not be fetched"
+                    "cannot fetch a detail document"
                 );
                 complete = false;
             }
         }
     }
-    let turn = shared.work.turn(place).await;
+    let parse_permit = shared.admission.acquire_parse(permit).await;
     let with_details = !documents.details.is_empty();
     match parse(shared, provider, source, documents, limits).await {
         Ok(snapshot) => {
-            companions.retain(|(role, _)| source.is_sidecar(role, &snapshot));
-            let companions = companions.into_iter().map(|(_, companion)| companion).collect();
-            Ok(Whole { snapshot, complete, companions, turn })
+            sidecars.retain(|(role, _)| source.is_sidecar(role, &snapshot));
+            let sidecars = sidecars.into_iter().map(|(_, sidecar)| sidecar).collect();
+            Ok(Whole { snapshot, complete, sidecars, parse_permit })
         }
-        Err(trouble) if with_details => {
+        Err(error) if with_details => {
             tracing::info!(
                 provider = provider.id,
-                reason = trouble.reason,
-                "the details could not be read"
+                reason = error.reason,
+                "cannot parse the detail documents"
             );
             let snapshot = parse(shared, provider, source, alone, limits).await?;
-            Ok(Whole { snapshot, complete: false, companions: Vec::new(), turn })
+            Ok(Whole { snapshot, complete: false, sidecars: Vec::new(), parse_permit })
         }
-        Err(trouble) => Err(trouble),
+        Err(error) => Err(error),
     }
 }
 
@@ -456,7 +460,7 @@ async fn parse(
     limits: Limits,
 ) -> Result<Snapshot, PollError> {
     Ok(shared
-        .reading
+        .parse_pool
         .read(&provider.id, move || source::read(source, &documents, limits))
         .await??)
 }
@@ -469,7 +473,7 @@ mod tests {
     use crate::fetch::{Client, ClientOptions};
     use crate::ledger::Ledger;
     use crate::poller::admission::Admission;
-    use crate::poller::filters::Compared;
+    use crate::poller::filters::ComparedFilters;
     use crate::poller::parse_pool::ParsePool;
 
     #[tokio::test]
@@ -477,9 +481,9 @@ mod tests {
         let shared = PollerContext {
             client: Client::new(ClientOptions::default()).unwrap(),
             ledger: Ledger::default(),
-            reading: ParsePool::unmarked(1),
-            work: Admission::default(),
-            filters: Compared::default(),
+            parse_pool: ParsePool::without_markers(1),
+            admission: Admission::default(),
+            filters: ComparedFilters::default(),
             anchor: Anchor::now(),
             once: None,
         };
@@ -494,13 +498,13 @@ mod tests {
             json: None,
         };
         let start = Start::default();
-        let polling = poll(&shared, &provider, &start, shared.work.place().await);
+        let polling = poll(&shared, &provider, &start, shared.admission.acquire().await);
         let size = size_of_val(&polling);
         assert!(size < 4096, "{size} bytes for each poll that waits for its host");
     }
 
     #[test]
-    fn a_304_that_names_another_version_is_not_believed_about_it() {
+    fn a_304_for_another_version_does_not_update_validators() {
         let etag = |etag: &str| Validators { etag: Some(etag.to_owned()), last_modified: None };
         assert!(same_version(&etag("\"a\""), &etag("W/\"a\"")));
         assert!(!same_version(&etag("\"a\""), &etag("\"b\"")));

@@ -1,8 +1,8 @@
-//! Why a poll failed: one word for counting, one sentence for a person.
+//! Why a poll failed: a code for counting, and a sentence for people.
 
 use url::Url;
 
-use super::parse_pool::Unread;
+use super::parse_pool::ParseAborted;
 use crate::fetch::{Failure, FailureKind};
 use crate::ledger::Cause;
 use crate::redact::redact;
@@ -12,23 +12,23 @@ use crate::source::detect::NotFound;
 /// Why a poll failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollError {
-    /// The transport's kind; `None`: the document could not be read.
+    /// The kind of transport failure; `None` if the document could not be read.
     pub kind: Option<FailureKind>,
-    /// One word for counting.
-    pub word: String,
-    /// What happened, for a person.
+    /// A code for counting.
+    pub code: String,
+    /// What happened, for people.
     pub reason: String,
-    /// How long the host is left alone, as it asked, within `max_wait`.
+    /// How long the host asked to be left alone, capped at `max_wait`.
     pub retry_after: Option<std::time::Duration>,
-    /// Who asked for that, for a person.
+    /// Which host asked for the wait, for people.
     pub asked_by: Option<String>,
-    /// Where a status page was looked for in vain, without secrets, and what each place answered.
+    /// Addresses that were tried in vain, redacted, and what each one answered.
     pub tried: Vec<(String, String)>,
 }
 
 impl PollError {
-    /// Why the host gave no answer; `None`: it did, or a connection broke on the way, which says
-    /// nothing about anybody's network.
+    /// Returns why the host gave no answer. `None` if it did answer, or if the connection broke on
+    /// the way, which says nothing about either network.
     pub(crate) const fn cause(&self) -> Option<Cause> {
         match self.kind {
             Some(FailureKind::Dns) => Some(Cause::Name),
@@ -40,11 +40,11 @@ impl PollError {
         }
     }
 
-    /// Of a document, not of the transport.
-    pub(crate) fn word(word: &str, reason: impl Into<String>) -> Self {
+    /// Creates an error about a document rather than the transport.
+    pub(crate) fn document(code: &str, reason: impl Into<String>) -> Self {
         Self {
             kind: None,
-            word: word.to_owned(),
+            code: code.to_owned(),
             reason: reason.into(),
             retry_after: None,
             asked_by: None,
@@ -52,7 +52,7 @@ impl PollError {
         }
     }
 
-    /// Of a document that came from elsewhere: the old and the new address are part of what happened.
+    /// Adds the redirect to the reason if the document came from elsewhere.
     pub(super) fn behind(mut self, asked: &Url, led_to: Option<&Url>) -> Self {
         if let Some(led_to) = led_to {
             self.reason =
@@ -61,12 +61,13 @@ impl PollError {
         self
     }
 
-    /// Of a document that is not at the address the user knows: its own is named.
+    /// Adds the document's address to the reason if it differs from the one that the user
+    /// configured.
     pub(super) fn at(mut self, provider: &Url, asked: &Url) -> Self {
         use FailureKind::{Forbidden, Gone, NotFound, Status, Unauthorized};
         let answered =
             matches!(self.kind, Some(NotFound | Gone | Forbidden | Unauthorized | Status));
-        // Behind a redirect both addresses are named already.
+        // After a redirect both addresses are in the reason already.
         if answered && provider != asked && !self.reason.contains("://") {
             self.reason = format!("{} at {}", self.reason, redact(asked));
         }
@@ -77,18 +78,18 @@ impl PollError {
 impl From<NotFound> for PollError {
     fn from(not_found: NotFound) -> Self {
         let tried = not_found.tried.iter().map(|(url, answer)| (redact(url), answer.clone()));
-        Self { tried: tried.collect(), ..Self::word("unrecognised", not_found.to_string()) }
+        Self { tried: tried.collect(), ..Self::document("unrecognised", not_found.to_string()) }
     }
 }
 
 impl From<Failure> for PollError {
     fn from(failure: Failure) -> Self {
-        let word = serde_json::to_value(failure.kind)
+        let code = serde_json::to_value(failure.kind)
             .ok()
             .and_then(|word| word.as_str().map(str::to_owned));
         Self {
             kind: Some(failure.kind),
-            word: word.unwrap_or_else(|| "failed".to_owned()),
+            code: code.unwrap_or_else(|| "failed".to_owned()),
             reason: failure.message,
             retry_after: failure.retry_after,
             asked_by: failure.asked_by,
@@ -99,7 +100,7 @@ impl From<Failure> for PollError {
 
 impl From<ParseError> for PollError {
     fn from(error: ParseError) -> Self {
-        let word = match &error {
+        let code = match &error {
             ParseError::Empty => "empty_body",
             ParseError::Html { .. } | ParseError::NotThis { .. } => "not_a_feed",
             ParseError::ErrorBody { .. } => "error_body",
@@ -107,21 +108,21 @@ impl From<ParseError> for PollError {
             ParseError::Malformed { .. } => "malformed",
             ParseError::TooMany { .. } => "too_many_items",
         };
-        Self::word(word, error.to_string())
+        Self::document(code, error.to_string())
     }
 }
 
-impl From<Unread> for PollError {
-    fn from(unread: Unread) -> Self {
-        let word = match unread {
-            Unread::Panicked(_) => "defect",
-            Unread::TooLong => "too_slow",
+impl From<ParseAborted> for PollError {
+    fn from(aborted: ParseAborted) -> Self {
+        let code = match aborted {
+            ParseAborted::Panicked(_) => "defect",
+            ParseAborted::TimedOut => "too_slow",
         };
-        Self::word(word, unread.to_string())
+        Self::document(code, aborted.to_string())
     }
 }
 
-/// Whether a failure means that the page does not have such a document.
+/// Returns whether a failure means that the page does not offer such a document.
 pub(super) fn not_offered(kind: FailureKind) -> bool {
     matches!(
         kind,

@@ -1,9 +1,9 @@
-//! Filters that match nothing on their provider's page: most likely a name was misspelt, or the
-//! page has changed.
+//! Finds filter patterns that match nothing on their provider's page, usually because a name is
+//! misspelled or the page has changed.
 //!
-//! Only a page that lists all of its components can tell. A filter that is new since the page was
-//! last read is compared with what the ledger knows of it: nobody is asked for a page that has not
-//! changed.
+//! Only a page that lists all of its components allows the comparison. A filter that is newer than
+//! the last read is compared with what the ledger knows of the page, so an unchanged page is not
+//! requested again.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -14,19 +14,19 @@ use crate::event::Component;
 use crate::ledger::filter::{matches_component, matches_region};
 use crate::snapshot::Snapshot;
 
-/// Names offered for one that matches nothing.
+/// Number of suggestions for a pattern that matches nothing.
 const NEAREST: usize = 3;
 
-/// Names less alike than this are not meant.
+/// Names less similar than this are not suggested.
 const LIKENESS: f64 = 0.75;
 
-/// A pattern of a filter that matches nothing on the page.
+/// A filter pattern that matches nothing on the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmatched {
     /// `component` or `region`.
     what: &'static str,
     pattern: String,
-    /// The names most like it, best first.
+    /// The most similar names, best first.
     nearest: Vec<String>,
 }
 
@@ -36,16 +36,16 @@ impl fmt::Display for Unmatched {
         let Some((last, others)) = self.nearest.split_last() else {
             return Ok(());
         };
-        f.write_str("; is ")?;
+        f.write_str("; did you mean ")?;
         for (place, name) in others.iter().enumerate() {
             write!(f, "{}\"{name}\"", if place == 0 { "" } else { ", " })?;
         }
-        write!(f, "{}\"{last}\" meant?", if others.is_empty() { "" } else { " or " })
+        write!(f, "{}\"{last}\"?", if others.is_empty() { "" } else { " or " })
     }
 }
 
-/// The patterns of `filter` that match nothing on this page; none where it does not list all it
-/// has.
+/// Returns the patterns of `filter` that match nothing on this page; empty if the page does not
+/// list all of its components.
 #[must_use]
 pub fn unmatched(filter: &Filter, snapshot: &Snapshot) -> Vec<Unmatched> {
     if snapshot.coverage.all_components {
@@ -55,7 +55,8 @@ pub fn unmatched(filter: &Filter, snapshot: &Snapshot) -> Vec<Unmatched> {
     }
 }
 
-/// The patterns of `filter` that match none of these, which are all there are.
+/// Returns the patterns of `filter` that match none of these components, which must be all of the
+/// page's.
 #[must_use]
 pub fn unmatched_in(filter: &Filter, components: &[Component]) -> Vec<Unmatched> {
     if components.is_empty() {
@@ -65,7 +66,7 @@ pub fn unmatched_in(filter: &Filter, components: &[Component]) -> Vec<Unmatched>
     let mut found = lacking("component", &filter.components, components, matches_component, || {
         components.iter().map(|component| component.name.as_str()).chain(groups()).collect()
     });
-    // Where nothing is grouped, regions decide nothing.
+    // Without groups, a region pattern cannot be judged.
     if groups().next().is_some() {
         found.extend(lacking("region", &filter.regions, components, matches_region, || {
             groups().collect()
@@ -95,7 +96,7 @@ fn lacking<'a>(
         .collect()
 }
 
-/// The names most like a pattern, best first.
+/// Returns the names most similar to a pattern, best first.
 fn nearest(pattern: &str, names: &[&str]) -> Vec<String> {
     let wanted = pattern.to_lowercase().replace(['*', '?'], "");
     if wanted.trim().is_empty() {
@@ -107,56 +108,56 @@ fn nearest(pattern: &str, names: &[&str]) -> Vec<String> {
         .filter(|name| seen.insert(**name))
         .map(|&name| {
             let lower = name.to_lowercase();
-            // Part of a name is a better hint than likeness as a whole.
+            // A substring match is a better hint than overall similarity.
             let within = lower.contains(&wanted) || (!lower.is_empty() && wanted.contains(&lower));
             (if within { 1.0 } else { strsim::jaro_winkler(&wanted, &lower) }, name)
         })
         .filter(|(score, _)| *score > LIKENESS)
         .collect();
-    // The sort is stable: of equals, the page's own order.
+    // The sort is stable: equal scores keep the page's order.
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.into_iter().take(NEAREST).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// Which filters have been compared with their pages in this process, and what was told of them. It
-/// outlives pollers: each pattern is told once for each provider and configuration.
+/// Which filters have been compared with their pages in this process, and which patterns were
+/// reported. Outlives the pollers, so each pattern is reported once per provider and configuration.
 #[derive(Debug, Default)]
-pub struct Compared(Mutex<HashMap<String, Entry>>);
+pub struct ComparedFilters(Mutex<HashMap<String, Entry>>);
 
-/// One provider's filter, as it was compared, and the patterns told.
+/// One provider's filter as it was compared, and the patterns reported.
 #[derive(Debug)]
 struct Entry {
     provider: Arc<Provider>,
-    told: HashSet<String>,
+    reported: HashSet<String>,
 }
 
-impl Compared {
-    /// Whether this filter, if it names anything, has still to be compared with the page.
+impl ComparedFilters {
+    /// Returns whether this filter names something and has not been compared with the page yet.
     #[must_use]
     pub fn is_due(&self, provider: &Provider) -> bool {
         provider.filter.names_something()
             && self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&provider.id).is_none_or(
                 |entry| {
-                    // Another configuration: to be told again.
+                    // The filter has changed: report again.
                     entry.provider.filter != provider.filter
                 },
             )
     }
 
-    /// Notes what the comparison with the page came to; answers what has not been told yet.
+    /// Records the result of a comparison and returns the patterns that have not been reported yet.
     pub fn note(&self, provider: &Arc<Provider>, found: Vec<Unmatched>) -> Vec<Unmatched> {
         let due = self.is_due(provider);
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if due {
             entries.insert(
                 provider.id.clone(),
-                Entry { provider: Arc::clone(provider), told: HashSet::new() },
+                Entry { provider: Arc::clone(provider), reported: HashSet::new() },
             );
         }
         let Some(entry) = entries.get_mut(&provider.id) else {
             return Vec::new();
         };
-        found.into_iter().filter(|one| entry.told.insert(one.to_string())).collect()
+        found.into_iter().filter(|one| entry.reported.insert(one.to_string())).collect()
     }
 }
 
@@ -182,7 +183,7 @@ mod tests {
         }
     }
 
-    fn told(components: &[&str], regions: &[&str], page: &Snapshot) -> Vec<String> {
+    fn reported(components: &[&str], regions: &[&str], page: &Snapshot) -> Vec<String> {
         let owned =
             |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect();
         let filter =
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn names_ids_groups_and_globs_match_and_slips_are_told_with_what_is_meant() {
+    fn names_ids_groups_and_globs_match_and_typos_get_suggestions() {
         let page = page(&[
             ("a1", "Actions", None),
             ("a2", "API Requests", Some("Core")),
@@ -199,35 +200,35 @@ mod tests {
             ("a4", "API Keys", None),
         ]);
         assert_eq!(
-            told(&["actions", "A2", "core", "core/api*", "Pag?s", "*"], &[], &page),
+            reported(&["actions", "A2", "core", "core/api*", "Pag?s", "*"], &[], &page),
             [""; 0]
         );
         assert_eq!(
-            told(&["Acitons", "API", "Quux*", "Git*"], &[], &page),
+            reported(&["Acitons", "API", "Quux*", "Git*"], &[], &page),
             [
-                "no component matches \"Acitons\"; is \"Actions\" meant?",
-                "no component matches \"API\"; is \"API Requests\" or \"API Keys\" meant?",
+                "no component matches \"Acitons\"; did you mean \"Actions\"?",
+                "no component matches \"API\"; did you mean \"API Requests\" or \"API Keys\"?",
                 "no component matches \"Quux*\"",
                 "no component matches \"Git*\"",
             ]
         );
         assert_eq!(
-            told(&[], &["Cora", "c*"], &page),
-            ["no region matches \"Cora\"; is \"Core\" meant?"]
+            reported(&[], &["Cora", "c*"], &page),
+            ["no region matches \"Cora\"; did you mean \"Core\"?"]
         );
     }
 
     #[test]
-    fn a_list_that_is_not_whole_says_nothing() {
+    fn incomplete_lists_are_not_compared() {
         let mut some = page(&[("a1", "Actions", None)]);
-        assert_eq!(told(&[], &["eu-*"], &some), [""; 0], "nothing is grouped");
+        assert_eq!(reported(&[], &["eu-*"], &some), [""; 0], "nothing is grouped");
         some.coverage.all_components = false;
-        assert_eq!(told(&["Pages"], &[], &some), [""; 0]);
-        assert_eq!(told(&["Pages"], &[], &page(&[])), [""; 0]);
+        assert_eq!(reported(&["Pages"], &[], &some), [""; 0]);
+        assert_eq!(reported(&["Pages"], &[], &page(&[])), [""; 0]);
     }
 
     #[test]
-    fn each_pattern_is_told_once_for_each_configuration() {
+    fn each_pattern_is_reported_once_per_configuration() {
         let provider = |patterns: &[&str]| {
             Arc::new(Provider {
                 id: "acme".to_owned(),
@@ -243,18 +244,18 @@ mod tests {
                 json: None,
             })
         };
-        let compared = Compared::default();
+        let compared = ComparedFilters::default();
         let page = page(&[("a1", "Actions", None)]);
-        let told = |provider: &Arc<Provider>| {
+        let reported = |provider: &Arc<Provider>| {
             compared.note(provider, unmatched(&provider.filter, &page)).len()
         };
         assert!(!compared.is_due(&provider(&[])));
         let first = provider(&["Pages"]);
         assert!(compared.is_due(&first));
-        assert_eq!((told(&first), told(&first)), (1, 0));
+        assert_eq!((reported(&first), reported(&first)), (1, 0));
         assert!(!compared.is_due(&first));
         let second = provider(&["Pages", "Copilot"]);
         assert!(compared.is_due(&second));
-        assert_eq!((told(&second), told(&second)), (2, 0));
+        assert_eq!((reported(&second), reported(&second)), (2, 0));
     }
 }

@@ -1,8 +1,8 @@
-//! Whether a host has room for all the polls that were asked of it. Pure.
+//! Checks whether each host can take all the polls configured for it. Pure.
 //!
-//! Polls at one host and port start `host_pace` apart. Where the paces of its providers need more than
-//! their intervals have, each interval is stretched by the same factor: a hundred providers every 2 s,
-//! 250 ms apart, are polled every 25 s.
+//! Polls of one host and port start at least `host_pace` apart. If its providers need more time
+//! than their intervals allow, each interval is stretched by the same factor: a hundred providers
+//! every 2 s, 250 ms apart, are polled every 25 s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,41 +13,41 @@ use url::Url;
 use crate::config::{Provider, Settings};
 use crate::fetch::is_local;
 
-/// Between starts at a host, where nobody says otherwise.
+/// Default time between the starts of two requests to a host.
 pub const DEFAULT_PACE: Duration = Duration::from_millis(250);
 
-/// How long after the start before it a poll of `url` starts: `host_pace`; by default nothing at a
-/// loopback or private address, which belongs to whoever watches.
+/// Returns the minimum time between the starts of two polls of `url`'s host: `host_pace`, which
+/// defaults to zero for loopback and private addresses, as these belong to the user.
 #[must_use]
 pub fn pace(settings: &Settings, url: &Url) -> Duration {
     let default = || if is_local(url) { Duration::ZERO } else { DEFAULT_PACE };
     settings.host_pace.unwrap_or_else(default)
 }
 
-/// A host that cannot be polled as often as was asked for.
+/// A host that cannot be polled as often as configured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OverloadedHost {
-    /// Host, and port where one is written.
+    /// The host, with the port if the URL names one.
     pub host: String,
-    /// By how much each interval is stretched; more than 1.
+    /// The factor by which each interval is stretched; more than 1.
     pub factor: f64,
     /// Its providers, in the order given.
     pub providers: Vec<Stretched>,
 }
 
-/// A provider that is polled less often than was asked for.
+/// A provider that is polled less often than configured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stretched {
-    /// Its id.
+    /// The provider's id.
     pub id: String,
-    /// The interval that was asked for.
+    /// The configured interval.
     pub asked: Duration,
-    /// The shortest that can be kept.
+    /// The shortest interval that can be kept.
     pub real: Duration,
 }
 
 impl OverloadedHost {
-    /// One sentence for a person: what is too much, what it comes to, what to do.
+    /// Returns one sentence for people: the problem, its effect and the remedy.
     #[must_use]
     pub fn sentence(&self) -> String {
         let range = |of: fn(&Stretched) -> Duration| {
@@ -61,8 +61,8 @@ impl OverloadedHost {
         let count = self.providers.len();
         let them = if count == 1 { "it is" } else { "they are" };
         format!(
-            "{} has {count} provider{} to be polled every {}, which host_pace does not allow: {them} \
-             polled every {}; raise interval or lower host_pace",
+            "{}: host_pace does not allow polling {count} provider{} every {}; {them} polled every {} \
+             instead (raise interval or lower host_pace)",
             self.host,
             if count == 1 { "" } else { "s" },
             range(|provider| provider.asked),
@@ -71,7 +71,7 @@ impl OverloadedHost {
     }
 }
 
-/// An interval for people, with as much of it as matters.
+/// Formats an interval for people, rounded to a useful precision.
 #[must_use]
 pub fn shown(interval: Duration) -> String {
     let step = match interval.as_secs() {
@@ -83,7 +83,7 @@ pub fn shown(interval: Duration) -> String {
     crate::config::render_duration(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
 }
 
-/// The hosts of these providers that have more to do than they can, by name.
+/// Returns the overloaded hosts of these providers, by name.
 #[must_use]
 pub fn overloaded(providers: &[Arc<Provider>]) -> Vec<OverloadedHost> {
     let mut hosts: BTreeMap<(String, u16), Vec<&Provider>> = BTreeMap::new();
@@ -101,7 +101,7 @@ fn overload(providers: &[&Provider]) -> Option<OverloadedHost> {
         pace(settings, &provider.url).as_secs_f64() / settings.interval.as_secs_f64()
     };
     let factor: f64 = providers.iter().map(needed).sum();
-    // A rounding error is no overload.
+    // Ignores rounding errors.
     if factor <= 1.001 {
         return None;
     }
@@ -156,8 +156,8 @@ mod tests {
         assert_eq!(found[0].providers[7].real.as_millis().div_ceil(1000), 25);
         assert_eq!(
             found[0].sentence(),
-            "status.acme.example has 100 providers to be polled every 2s, which host_pace does not \
-             allow: they are polled every 25s; raise interval or lower host_pace"
+            "status.acme.example: host_pace does not allow polling 100 providers every 2s; they are \
+             polled every 25s instead (raise interval or lower host_pace)"
         );
     }
 

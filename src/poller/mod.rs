@@ -1,20 +1,21 @@
-//! Pollers: one actor a provider. Due, fetch, unchanged? parse, record, due again.
+//! Pollers: one actor per provider. Each poll is due, fetches, compares, parses, records and
+//! schedules the next one.
 //!
-//! * [`schedule`] is pure: when the next poll is due.
-//! * [`cycle`] is one poll: which documents, unchanged or read or failed and why.
-//! * `companions` asks for the documents that change while the first one does not.
-//! * [`parse_pool`] parses away from the actors' threads, with a deadline, and remembers on disk which
-//!   provider's document was being read, should it take the whole process with it.
-//! * `verify` asks in full now and then, to see whether "not modified" means something.
-//! * [`admission`] bounds how many documents and snapshots of all polls are in memory at once.
-//! * [`host_load`] finds hosts that cannot be polled as often as was asked for, pure.
-//! * [`filters`] finds names in filters that the page does not have.
-//! * `shared` is what all of them share; `trouble` is why a poll failed; `progress` is how one gets
-//!   on, seen from outside.
-//! * [`actor`] holds the little that has to be kept between polls.
+//! * [`schedule`] computes when the next poll is due. Pure.
+//! * [`cycle`] is one poll: which documents to fetch, and whether they are unchanged, read or
+//!   failed.
+//! * `sidecars` fetches documents that change while the first one does not.
+//! * [`parse_pool`] parses outside the actors' threads, with a deadline, and notes on disk which
+//!   provider's document is being parsed in case it takes the process down.
+//! * `verify` sends an unconditional request now and then to check that 304 can be trusted.
+//! * [`admission`] limits how many documents and snapshots are in memory at once.
+//! * [`host_load`] finds hosts that cannot be polled as often as configured. Pure.
+//! * [`filters`] finds filter patterns that match nothing on the page.
+//! * `context` is the state shared by all pollers; `error` is why a poll failed; `progress` shows
+//!   the supervisor how a poller is getting on.
+//! * [`actor`] holds the little state that is kept between polls.
 //!
-//! A poller never has two requests under way. Nothing of a document is kept between polls but its
-//! hash.
+//! A poller never has two requests in flight. Between polls, only the hash of a document is kept.
 
 pub mod actor;
 pub mod admission;

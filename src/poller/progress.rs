@@ -1,4 +1,4 @@
-//! How a poller gets on, seen from outside.
+//! Lets the supervisor see from outside how a poller is getting on.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::clock::Anchor;
 
-/// How a poller gets on, for the supervisor to look at from outside.
+/// A poller's progress, as the supervisor sees it.
 #[derive(Debug)]
 pub struct Progress {
-    /// By when something has to happen, in milliseconds since the anchor.
+    /// When the next sign of progress is due, in milliseconds since the anchor.
     due: AtomicU64,
 }
 
@@ -26,7 +26,7 @@ impl Progress {
         self.due.store(millis, Ordering::Relaxed);
     }
 
-    /// How long something has been overdue.
+    /// Returns how long progress has been overdue.
     #[must_use]
     pub fn overdue(&self, anchor: &Anchor, now: Instant) -> Duration {
         let now = now.saturating_duration_since(anchor.mono).as_millis() as u64;

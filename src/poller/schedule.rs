@@ -1,10 +1,11 @@
-//! When the next poll is due. Pure: times and chance are passed in.
+//! Computes when the next poll is due. Pure: times and random numbers are passed in.
 //!
-//! A provider has a slot: its place within the period, the same after every restart. Polls keep to
-//! the slots, give or take the jitter, so neither slow answers nor restarts bunch requests up. The
-//! period is so much shorter than the interval that the jitter never leads beyond it: between two
-//! polls lies an interval at most, and at least an interval less the jitter where both are at their
-//! slots. Times are those of the anchor's wall clock, which no later jump of the real one moves.
+//! A provider has a slot: its fixed offset within the period, the same after every restart. Polls
+//! keep to the slots, give or take the jitter, so neither slow responses nor restarts bunch
+//! requests up. The period is shorter than the interval by enough that jitter never exceeds the
+//! interval: two polls are at most one interval apart, and at least an interval less the jitter if
+//! both are at their slots. Times are those of the anchor's wall clock, which later clock changes
+//! do not move.
 
 use std::time::Duration;
 
@@ -13,29 +14,29 @@ use crate::config::Settings;
 use crate::event::Time;
 use crate::fetch::FailureKind;
 
-/// Polls with intervals from here on are due at full ticks, so that one wake-up serves several.
+/// Polls with at least this interval are aligned to ticks, so that one wake-up serves several.
 const COARSE_FROM: Duration = Duration::from_secs(10);
 
-/// The tick of such polls.
+/// The tick for such polls.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Between the end of a poll and the next one lies this part of the interval at least, wherever the
-/// slot is.
+/// The time between the end of a poll and the next one is at least the interval divided by this,
+/// wherever the slot is.
 const REST: u32 = 4;
 
-/// A page that is gone for good is looked at this often.
+/// How often a page that answers 410 (Gone) is polled.
 const GONE_EVERY: Duration = Duration::from_hours(24);
 
-/// While our own network is down nobody is asked more often than this.
+/// Shortest time between polls while our own network is down.
 const OFFLINE_EVERY: Duration = Duration::from_secs(30);
 
-/// The place of one provider within any interval, from 0.0 up to 1.0.
+/// The offset of a provider within any interval, from 0.0 up to 1.0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slot(pub f64);
 
-/// Spreads providers evenly over the interval, in the order of a stable hash of their ids: no
-/// second gets more than its share, and a provider keeps its place as long as the configuration
-/// names the same ones.
+/// Spreads providers evenly over the interval, ordered by a stable hash of their ids. No second
+/// gets more than its share, and a provider keeps its slot as long as the set of providers stays
+/// the same.
 #[must_use]
 pub fn slots(ids: &[&str]) -> Vec<Slot> {
     let mut order: Vec<usize> = (0..ids.len()).collect();
@@ -51,9 +52,9 @@ pub fn slots(ids: &[&str]) -> Vec<Slot> {
     slots
 }
 
-/// The first poll: at the provider's slot, at most one interval away; later if it is serving a
-/// wait. What was planned before a restart holds, so that a restart brings no poll sooner than it
-/// was due.
+/// Returns the time of the first poll: at the provider's slot, at most one interval away, or later
+/// if a wait is pending. A time scheduled before a restart is kept, so a restart never brings a
+/// poll forward.
 #[must_use]
 pub fn first(
     slot: Slot,
@@ -65,12 +66,13 @@ pub fn first(
 ) -> Time {
     let wait = not_before.filter(|&at| at > now).map(|at| at.min(now + delta(GONE_EVERY)));
     let interval = interval(settings, active);
-    // Farther away it was planned for another interval, or by another clock.
+    // A time farther ahead was scheduled for another interval or by another clock.
     let planned = planned.filter(|&at| at > now && at <= now + delta(interval));
     wait.or(planned).unwrap_or_else(|| next_slot(slot, period(interval, settings), now))
 }
 
-/// The poll after a good one that began at `began`. `chance` is from 0.0 up to 1.0.
+/// Returns the time of the poll after a successful one that began at `began`. `chance` is from 0.0
+/// up to 1.0.
 #[must_use]
 pub fn after_success(
     slot: Slot,
@@ -81,13 +83,13 @@ pub fn after_success(
     chance: f64,
 ) -> Time {
     let interval = interval(settings, active);
-    // Not sooner than half an interval after the last: a slot just ahead belongs to the poll that
-    // was late.
+    // At least half an interval after the last one: a slot just ahead belongs to the poll that was
+    // late.
     let earliest = now.max(began + delta(interval / 2));
     let slot = next_slot(slot, period(interval, settings), earliest);
     let coarse = interval >= COARSE_FROM;
-    // Half of it after the slot, half of it before, twice so between two polls; a full tick may
-    // take up to one of it.
+    // Half of the jitter applies before the slot and half after, which doubles between two polls;
+    // alignment may take up to one tick.
     let range = interval.mul_f64(settings.jitter / 2.0).saturating_sub(if coarse {
         TICK
     } else {
@@ -95,8 +97,8 @@ pub fn after_success(
     });
     let jitter = range.mul_f64((chance - 0.5).abs());
     let mut at = if chance < 0.5 { slot - delta(jitter) } else { slot + delta(jitter) };
-    // A poll that was not at its slot (a retry, the last of an incident) does not wait for the one
-    // after the next. A host that took long to answer has some rest.
+    // A poll that was off its slot (a retry, the last of an incident) does not skip to the slot
+    // after next. A slow host gets some rest.
     let latest = (began + delta(interval)).max(now + delta(interval / REST));
     if at > latest {
         at = latest - delta(interval.mul_f64(settings.jitter * chance));
@@ -104,7 +106,7 @@ pub fn after_success(
     (if coarse { full_tick(at) } else { at }).max(now)
 }
 
-/// The poll after `failures` failed ones in a row, the last of them of this kind.
+/// Returns the time of the poll after `failures` consecutive failures, the last of this kind.
 #[must_use]
 pub fn after_failure(
     settings: &Settings,
@@ -114,39 +116,39 @@ pub fn after_failure(
     now: Time,
     rng: &mut fastrand::Rng,
 ) -> Time {
-    let growing = ExponentialBackoff::new(settings.backoff.initial, settings.backoff.max);
+    let backoff = ExponentialBackoff::new(settings.backoff.initial, settings.backoff.max);
     let delay = match kind {
         Some(FailureKind::Gone) => GONE_EVERY.min(settings.max_wait).max(settings.backoff.max),
-        // Nothing there: it may come back, but nobody is waiting for us.
+        // Not found: the page may come back, but there is no hurry.
         Some(FailureKind::NotFound) => settings.backoff.max,
-        // Asked to slow down without a time: at least two intervals, and growing.
+        // Rate-limited without a time: at least two intervals, and backoff.
         Some(FailureKind::RateLimited) if retry_after.is_none() => {
             let floor = settings.interval * 2;
-            growing
+            backoff
                 .delay(failures.saturating_sub(1), rng)
                 .max(floor.saturating_mul(1 << failures.min(5).saturating_sub(1)))
                 .min(settings.backoff.max.max(floor))
         }
-        _ => growing.delay(failures.saturating_sub(1), rng),
+        _ => backoff.delay(failures.saturating_sub(1), rng),
     };
     now + delta(delay.max(retry_after.unwrap_or_default().min(settings.max_wait)))
 }
 
-/// The longest wait after a failed poll.
+/// Returns the longest possible wait after a failed poll.
 #[must_use]
 pub fn longest_wait(settings: &Settings) -> Duration {
-    // The jitter of a backoff may add a fifth to it.
+    // Backoff jitter may add a fifth.
     settings.max_wait.max(settings.backoff.max.mul_f64(1.25)).max(settings.interval * 2)
 }
 
-/// The poll after a failed one while our own network is down: an interval later at most, or half a
-/// minute where that is longer.
+/// Returns the time of the poll after a failed one while our own network is down: at most an
+/// interval later, or half a minute if that is longer.
 #[must_use]
 pub fn while_offline(settings: &Settings, now: Time) -> Time {
     now + delta(settings.interval.max(OFFLINE_EVERY))
 }
 
-/// From slot to slot: the middle of what may lie between two polls.
+/// Returns the distance between slots: the middle of the range allowed between two polls.
 fn period(interval: Duration, settings: &Settings) -> Duration {
     interval.mul_f64(1.0 - settings.jitter / 2.0)
 }
@@ -155,7 +157,7 @@ fn interval(settings: &Settings, active: bool) -> Duration {
     if active { settings.incident_interval.min(settings.interval) } else { settings.interval }
 }
 
-/// The first time after `now` that lies at the slot of a period counted from 1970.
+/// Returns the first time after `now` that is at the slot, with periods counted from 1970.
 fn next_slot(slot: Slot, period: Duration, now: Time) -> Time {
     let period = (period.as_millis() as i64).max(1);
     let offset = (slot.0 * period as f64) as i64;
@@ -164,7 +166,7 @@ fn next_slot(slot: Slot, period: Duration, now: Time) -> Time {
     Time::from_timestamp_millis(next).unwrap_or(Time::MAX_UTC)
 }
 
-/// The last full tick that is not after `at`.
+/// Rounds `at` down to a tick.
 fn full_tick(at: Time) -> Time {
     let (millis, tick) = (at.timestamp_millis(), TICK.as_millis() as i64);
     Time::from_timestamp_millis(millis.div_euclid(tick) * tick).unwrap_or(at)
@@ -229,7 +231,7 @@ mod tests {
             }
         }
 
-        /// Wherever the last poll was, and however long it took.
+        /// Holds wherever the last poll was and however long it took.
         #[test]
         fn no_gap_is_longer_than_the_interval(
             (slot, chance, off) in (0.0..1.0f64, 0.0..1.0f64, 0.0..60.0f64),

@@ -1,5 +1,5 @@
-//! Documents that change while the first one stays as it is: each is asked for beside it, with
-//! validators of its own.
+//! Sidecar documents change while the first document stays the same: each is requested along with
+//! it, using its own validators.
 
 use url::Url;
 
@@ -14,67 +14,68 @@ use crate::fetch::{Answer, Fetched};
 use crate::ledger::Sidecar;
 use crate::source::Source;
 
-/// What the companions of an unchanged document answered.
+/// The result of requesting the sidecar documents of an unchanged first document.
 pub(super) enum Asked {
-    /// Nothing new; the validators may be.
+    /// No document has changed, though validators may have.
     Unchanged(Vec<Sidecar>),
-    /// One has changed; those behind it were not asked.
+    /// One has changed; the ones after it were not requested.
     Changed(Box<FetchedSidecar>),
 }
 
-/// A document that is there already when it is asked for as a detail.
+/// A sidecar document that was fetched before it is needed as a detail.
 pub(super) struct FetchedSidecar {
-    /// Where it was asked for.
+    /// The requested address.
     pub(super) url: Url,
-    /// What came.
+    /// The response.
     pub(super) answer: Answer,
-    /// Whether its server says "not modified" of it.
+    /// Whether its server answers 304 although it has changed.
     pub(super) denied: bool,
 }
 
-/// Asks for each companion until one has changed. One that cannot be had now is asked for next
-/// time: the first document was read, so the provider is not failing. `in_full`: without conditions.
+/// Requests each sidecar document until one has changed. One that is unavailable now is requested
+/// again next time: the first document was read, so the provider is not failing. With `in_full`,
+/// requests are unconditional.
 pub(super) async fn ask(
     shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
-    mut companions: Vec<Sidecar>,
+    mut sidecars: Vec<Sidecar>,
     in_full: bool,
-    place: &mut Permit,
+    permit: &mut Permit,
 ) -> Asked {
-    for companion in &mut companions {
+    for sidecar in &mut sidecars {
         let validators =
-            Some(&companion.validators).filter(|validators| !in_full && !validators.is_empty());
-        let request = following(request(provider, &companion.url, source.accept(), validators));
-        match place.asking(shared.client.get(request)).await {
+            Some(&sidecar.validators).filter(|validators| !in_full && !validators.is_empty());
+        let request = following(request(provider, &sidecar.url, source.accept(), validators));
+        match permit.while_waiting(shared.client.get(request)).await {
             Ok(Fetched::NotModified { .. }) => {}
-            Ok(Fetched::Body(answer)) if answer.body_hash == companion.body_hash => {
-                companion.validators = answer.validators;
+            Ok(Fetched::Body(answer)) if answer.body_hash == sidecar.body_hash => {
+                sidecar.validators = answer.validators;
             }
-            // A page in its place, of errors or for human beings, says nothing of the document.
+            // An HTML page in its permit, such as an error page, says nothing about the document.
             Ok(Fetched::Body(answer)) if answer.document.shape() == Shape::Html => {}
             Ok(Fetched::Body(answer)) => {
-                let (url, known) = (&companion.url, &companion.validators);
+                let (url, known) = (&sidecar.url, &sidecar.validators);
                 let denied = in_full
-                    && verify::denies_change(shared, provider, source, url, known, place).await;
+                    && verify::denies_change(shared, provider, source, url, known, permit).await;
                 return Asked::Changed(Box::new(FetchedSidecar {
-                    url: companion.url.clone(),
+                    url: sidecar.url.clone(),
                     answer: *answer,
                     denied,
                 }));
             }
             Err(failure) if not_offered(failure.kind) => {}
             Err(failure) => {
-                let document = crate::redact::redact(&companion.url);
-                tracing::info!(provider = provider.id, %document, reason = failure.message, "not asked for the documents beside the first");
+                let document = crate::redact::redact(&sidecar.url);
+                tracing::info!(provider = provider.id, %document, reason = failure.message, "cannot fetch a sidecar document");
                 break;
             }
         }
     }
-    Asked::Unchanged(companions)
+    Asked::Unchanged(sidecars)
 }
 
-/// What is to be kept of a detail, should it be a companion.
+/// Splits a detail into its document and what to store if it is a sidecar.
 pub(super) fn of(url: Url, answer: Answer) -> (Document, Sidecar) {
     let Answer { document, validators, body_hash, .. } = answer;
     (document, Sidecar { url, validators, body_hash })

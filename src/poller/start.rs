@@ -1,5 +1,5 @@
-//! What the end of a poll means for the start of the next one. Pure: a poller and a replay do the
-//! same.
+//! Derives the start of the next poll from the end of the last one. Pure: pollers and replays share
+//! it.
 
 use super::cycle::Start;
 use super::error::PollError;
@@ -9,8 +9,8 @@ use crate::event::Time;
 use crate::fetch::{FailureKind, Validators};
 
 impl Start {
-    /// Whether a poll at this time is in full, to see whether the validators mean something, and
-    /// whether it is because they mean nothing.
+    /// Returns whether a poll at this time is unconditional in order to verify the validators, and
+    /// whether it is because they are known to be unreliable.
     #[must_use]
     pub fn judged(&self, provider: &Provider, now: Time) -> (bool, bool) {
         let interval = provider.settings.interval;
@@ -20,8 +20,8 @@ impl Start {
         )
     }
 
-    /// What is known of false "not modified" after a poll at this time: when the last one was, and
-    /// until when the page is asked for in full. `denied`: the poll has found one out.
+    /// Returns when the last false 304 was seen and until when requests are unconditional, after a
+    /// poll at this time. `denied`: this poll has seen a false 304.
     #[must_use]
     pub fn trust(&self, denied: bool, now: Time) -> (Option<Time>, Option<Time>) {
         let former = &self.checkpoint;
@@ -32,11 +32,11 @@ impl Start {
         }
     }
 
-    /// A poll has failed. Answers whether the next request must not be conditional: what was
-    /// answered could not be read, and a 304 to it must not pass for a good answer.
-    pub fn failed(&mut self, trouble: &PollError) -> bool {
-        let forget = trouble.kind.is_none();
-        if forget || matches!(trouble.kind, Some(FailureKind::NotFound | FailureKind::Gone)) {
+    /// Applies a failed poll. Returns whether the next request must be unconditional: the document
+    /// could not be read, and a 304 to it must not pass for a good answer.
+    pub fn failed(&mut self, error: &PollError) -> bool {
+        let forget = error.kind.is_none();
+        if forget || matches!(error.kind, Some(FailureKind::NotFound | FailureKind::Gone)) {
             self.unread = self.unread.saturating_add(1);
             self.checkpoint.validators = Validators::default();
             self.checkpoint.body_hash = None;
@@ -56,15 +56,15 @@ mod tests {
             checkpoint: crate::ledger::Checkpoint { body_hash: Some(7), ..Default::default() },
             ..Start::default()
         };
-        for (trouble, forget, unread) in [
-            (PollError::word("malformed", "cut"), true, 1),
+        for (error, forget, unread) in [
+            (PollError::document("malformed", "cut"), true, 1),
             (Failure::new(FailureKind::NotFound, "404").into(), false, 1),
             (Failure::new(FailureKind::Timeout, "no answer").into(), false, 0),
         ] {
             let mut start = good.clone();
-            assert_eq!(start.failed(&trouble), forget, "{trouble:?}");
-            assert_eq!(start.unread, unread, "{trouble:?}");
-            assert_eq!(start.checkpoint.body_hash.is_none(), unread == 1, "{trouble:?}");
+            assert_eq!(start.failed(&error), forget, "{error:?}");
+            assert_eq!(start.unread, unread, "{error:?}");
+            assert_eq!(start.checkpoint.body_hash.is_none(), unread == 1, "{error:?}");
         }
     }
 }

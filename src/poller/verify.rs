@@ -1,9 +1,9 @@
-//! Whether a server's "not modified" (304) still means something.
+//! Checks whether a server's 304 (Not Modified) can be trusted.
 //!
-//! Some servers answer 304 to any condition: a file whose time is that of the build, a cache in front
-//! of the page that has lost what is behind it. Once in a while a page is therefore asked for in full.
-//! Where it has changed, one more request with the former validators says whether the server would
-//! have kept that from us; if so, the page is asked for in full for a while.
+//! Some servers answer 304 to any condition: a file whose modification time is that of the build,
+//! or a cache that has lost its origin. Therefore some requests are unconditional. If the page has
+//! changed, one more request with the old validators shows whether the server would have hidden the
+//! change; if so, requests stay unconditional for a while.
 
 use std::time::Duration;
 
@@ -17,67 +17,71 @@ use crate::ledger::Checkpoint;
 use crate::source::Source;
 use url::Url;
 
-/// One poll in so many is in full, give or take a quarter.
+/// One poll in this many is unconditional, give or take a quarter.
 const ONE_IN: u32 = 50;
-/// However often a page is polled, it is not asked for in full more often than this.
+/// Shortest time between unconditional requests, however often a page is polled.
 const SHORTEST: Duration = Duration::from_secs(20);
-/// A page that is seldom polled is asked for in full at least this often.
+/// Longest time between unconditional requests, however seldom a page is polled.
 const LONGEST: Duration = Duration::from_hours(6);
-/// How long a page is asked for in full once its server was found out; the second time for a week.
+/// How long requests stay unconditional after a server's first false 304; after the second, for a
+/// week.
 const FIRST_TIME: Duration = Duration::from_hours(24);
 const AGAIN: Duration = Duration::from_hours(7 * 24);
 
-/// Whether the next request for this provider's page is to be unconditional, to see whether the
-/// validators mean something. Pages without any are asked for in full anyway.
+/// Returns whether the next request for this page is to be unconditional in order to verify the
+/// validators. Pages without validators are always requested in full.
 pub(super) fn is_due(id: &str, checkpoint: &Checkpoint, interval: Duration, now: Time) -> bool {
     let conditional = checkpoint.body_hash.is_some()
         && (!checkpoint.validators.is_empty()
-            || checkpoint.companions.iter().any(|companion| !companion.validators.is_empty()));
+            || checkpoint.companions.iter().any(|sidecar| !sidecar.validators.is_empty()));
     conditional
         && checkpoint.full_at.is_none_or(|last| {
-            // A clock that was set back makes nothing due, but not for ever.
+            // A clock that was set back makes nothing due, but not forever.
             let age = (now - last).abs().to_std().unwrap_or(Duration::MAX);
             age >= spread(id, last, (interval * ONE_IN).clamp(SHORTEST, LONGEST))
         })
 }
 
-/// Three to five quarters of the period, by a hash: pages that were first read together are not
-/// asked for in full together.
+/// Returns three to five quarters of the period, by a hash, so that pages first read together are
+/// not verified together.
 fn spread(id: &str, last: Time, period: Duration) -> Duration {
     let seed = last.timestamp_millis().cast_unsigned();
     let hash = xxhash_rust::xxh3::xxh3_64_with_seed(id.as_bytes(), seed);
     period.mul_f64(0.75 + 0.5 * (hash as f64 / u64::MAX as f64))
 }
 
-/// Whether the page is asked for in full because its server was found out.
+/// Returns whether requests are unconditional because the server sent a false 304.
 pub(super) fn is_distrusted(checkpoint: &Checkpoint, now: Time) -> bool {
     checkpoint.unconditional_until.is_some_and(|until| {
-        // Farther away than anything that is written: by a clock that was wrong.
+        // A time farther ahead than any that is ever stored was written by a wrong clock.
         until > now && (until - now).to_std().is_ok_and(|left| left <= AGAIN)
     })
 }
 
-/// Until when a page is asked for in full whose server was found out now.
+/// Returns until when requests stay unconditional after a false 304 seen now.
 pub(super) fn distrust_until(checkpoint: &Checkpoint, now: Time) -> Time {
     let span = if checkpoint.false_304_at.is_none() { FIRST_TIME } else { AGAIN };
     now + chrono::Duration::from_std(span).unwrap_or_default()
 }
 
-/// Whether the server answers "not modified" to these validators, of a body that is known to differ
-/// from the one they came with.
+/// Returns whether the server answers 304 to these validators although the body is known to have
+/// changed.
 pub(super) async fn denies_change(
     shared: &PollerContext,
     provider: &Provider,
     source: &'static dyn Source,
     url: &Url,
     validators: &Validators,
-    place: &mut Permit,
+    permit: &mut Permit,
 ) -> bool {
     if validators.is_empty() {
         return false;
     }
     let request = following(request(provider, url, source.accept(), Some(validators)));
-    matches!(place.asking(shared.client.get(request)).await, Ok(Fetched::NotModified { .. }))
+    matches!(
+        permit.while_waiting(shared.client.get(request)).await,
+        Ok(Fetched::NotModified { .. })
+    )
 }
 
 #[cfg(test)]
@@ -138,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn distrust_lasts_longer_the_second_time_and_not_for_ever() {
+    fn distrust_lasts_longer_the_second_time_but_not_forever() {
         let first = checkpoint(Some(start()));
         let until = distrust_until(&first, start());
         assert_eq!(until, at(24 * 60));

@@ -1,19 +1,20 @@
-//! How a recording names an address: without its secrets, and still apart from others.
+//! How a recording names an address: without its secrets, but still distinct from others.
 
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::redact::redact;
 
-/// Addresses without a query and up to this length are shown whole.
+/// Addresses without a query and up to this length are shown in full.
 const SHOWN_WHOLE: usize = 150;
 
-/// The name of `url` among those asked for a provider whose own address is `page`.
+/// Returns the name of `url` among the addresses requested for a provider whose own address is
+/// `page`.
 ///
-/// [`redact`] takes out the values of the query. Two addresses that differ in nothing else, such
-/// as the pages of a list, are told apart by 12 bits of a hash behind `#`: enough for that, and too
-/// few to find out a value. What stands in the query of `page` itself is what the user wrote, and is
-/// not part of the hash.
+/// [`redact`] removes the values of the query. Two addresses that differ only there, such as the
+/// pages of a list, are distinguished by 12 bits of a hash after `#`: enough for that purpose, and
+/// too few to recover a value. The query of `page` itself was written by the user and is not part
+/// of the hash.
 #[must_use]
 pub fn label(url: &Url, page: &Url) -> String {
     let shown = redact(url);
@@ -31,8 +32,8 @@ pub fn label(url: &Url, page: &Url) -> String {
     format!("{shown}#{:03x}", hash & 0xfff)
 }
 
-/// The name of an address as it stands in a line: one that was written by hand may be an ordinary
-/// address.
+/// Returns the name of an address as it appears in a line; in lines written by hand it may be an
+/// ordinary URL.
 #[must_use]
 pub fn written(text: &str, page: &Url) -> String {
     match Url::parse(text) {
@@ -41,8 +42,9 @@ pub fn written(text: &str, page: &Url) -> String {
     }
 }
 
-/// What may not appear in a recording: the values in the query of a provider's address, as written
-/// and decoded. Shorter ones than 6 bytes are no secrets and occur by chance.
+/// Returns what must not appear in a recording: the values in the query of a provider's address,
+/// raw and decoded. Values shorter than 6 bytes are not treated as secrets, as they occur by
+/// chance.
 #[must_use]
 pub(super) fn secrets(page: &Url) -> Vec<Vec<u8>> {
     const SHORTEST: usize = 6;
@@ -61,7 +63,7 @@ pub(super) fn secrets(page: &Url) -> Vec<Vec<u8>> {
     all
 }
 
-/// `body` with each secret replaced by as many `x`; `None`: there is none in it.
+/// Returns `body` with each secret replaced by as many `x`; `None` if it contains none.
 #[must_use]
 pub(super) fn without(secrets: &[Vec<u8>], body: &[u8]) -> Option<Vec<u8>> {
     let mut clean: Option<Vec<u8>> = None;
@@ -100,7 +102,7 @@ mod tests {
         let third = label(&url("https://status.acme.example/api?token=s3cr3t-value&page=3"), &page);
         assert!(second.starts_with("https://status.acme.example/api?token=…&page=…#"), "{second}");
         assert_ne!(second, third);
-        // The configuration of a recording has no secret, and leads to the same names.
+        // The configuration of a recording contains no secrets and yields the same names.
         let known = url("https://status.acme.example/api?token=…");
         assert_eq!(label(&known, &known), label(&page, &page));
         assert_eq!(label(&url("https://status.acme.example/api?token=…&page=2"), &known), second);

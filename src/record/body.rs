@@ -1,4 +1,4 @@
-//! Bodies on disk: one gzip file each, named by a hash of what it holds.
+//! Bodies on disk: one gzip file each, named by a hash of its contents.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
@@ -10,13 +10,13 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Where bodies are, below the directory of an index.
+/// The folder of bodies, below the directory of an index.
 pub(super) const FOLDER: &str = "bodies";
 
-/// A body under construction.
+/// The name of a body while it is written.
 const UNFINISHED: &str = "unfinished";
 
-/// No body is larger: the most that `max_body` may be.
+/// Upper limit for a body: the largest value of `max_body`.
 const LARGEST: u64 = 64 << 20;
 
 /// Why a body cannot be used.
@@ -25,34 +25,34 @@ pub enum BodyError {
     /// It is not below the directory of the index.
     #[error("{0} is not a file of the recording")]
     Outside(String),
-    /// It is not there, or cut, or no gzip file.
-    #[error("{name} cannot be read: {error}")]
+    /// It is missing, truncated or not a gzip file.
+    #[error("cannot read {name}: {error}")]
     Unreadable {
-        /// The file, as the line names it.
+        /// The file name, as the line gives it.
         name: String,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
     /// It is too large.
-    #[error("{0} holds more than 64 MiB")]
+    #[error("{0} is larger than 64 MiB")]
     TooLarge(String),
-    /// It holds something else than its name says.
-    #[error("{0} is damaged: it does not hold what its name says")]
+    /// Its contents do not match its name.
+    #[error("{0} is damaged: its contents do not match its name")]
     Damaged(String),
 }
 
-/// The file of a body with this hash, below the directory of the index.
+/// Returns the file name of a body with this hash, relative to the directory of the index.
 pub(super) fn name(hash: u128) -> String {
     format!("{FOLDER}/{hash:032x}.gz")
 }
 
-/// The hash in the name of a body that was written by a recorder.
+/// Returns the hash in the name of a body that a recorder wrote.
 pub(super) fn hash_in(name: &str) -> Option<u128> {
     let digits = name.strip_prefix(FOLDER)?.strip_prefix('/')?.strip_suffix(".gz")?;
     (digits.len() == 32).then(|| u128::from_str_radix(digits, 16).ok()).flatten()
 }
 
-/// Writes a body; whole or not at all. Answers the bytes it takes on disk.
+/// Writes a body atomically. Returns its size on disk in bytes.
 pub(super) fn write(dir: &Path, hash: u128, body: &[u8]) -> io::Result<u64> {
     let unfinished = dir.join(FOLDER).join(UNFINISHED);
     let written = File::create(&unfinished).and_then(|file| {
@@ -64,13 +64,13 @@ pub(super) fn write(dir: &Path, hash: u128, body: &[u8]) -> io::Result<u64> {
         Ok(size)
     });
     if written.is_err() {
-        // It may not have been made at all.
+        // It may not have been created at all.
         drop(fs::remove_file(&unfinished));
     }
     written
 }
 
-/// The bytes a file takes on disk; 0 where it is not there.
+/// Returns the size of a file on disk in bytes; 0 if it does not exist.
 pub(super) fn size(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     fs::symlink_metadata(path).map_or(0, |metadata| metadata.blocks() * 512)
@@ -79,8 +79,9 @@ pub(super) fn size(path: &Path) -> u64 {
 /// Reads the body `name` of the index in `dir`.
 ///
 /// # Errors
-/// It is not there, not whole, too large, or outside of `dir`: a recording may come from a
-/// stranger.
+///
+/// Returns an error if the body is missing, incomplete, too large, or outside of `dir`: a recording
+/// may come from an untrusted source.
 pub fn read(dir: &Path, name: &str) -> Result<Bytes, BodyError> {
     let unreadable = |error| BodyError::Unreadable { name: name.to_owned(), error };
     let relative = Path::new(name);
@@ -88,7 +89,7 @@ pub fn read(dir: &Path, name: &str) -> Result<Bytes, BodyError> {
     let path = dir.join(relative);
     let inside = || -> io::Result<bool> {
         let (path, dir) = (path.canonicalize()?, dir.canonicalize()?);
-        // Not a pipe, which would never end, nor a device.
+        // Neither a pipe, which might never end, nor a device.
         Ok(path.starts_with(dir) && fs::metadata(&path)?.is_file())
     };
     if !plain || !inside().map_err(unreadable)? {

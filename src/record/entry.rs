@@ -1,5 +1,4 @@
-//! How a provider was configured, as an entry of `providers.yaml`: what a replay needs of it, and
-//! no secret.
+//! A provider's configuration as an entry of `providers.yaml`: what a replay needs, and no secrets.
 
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -8,7 +7,7 @@ use crate::config::{Filter, FirstRun, MaintenanceFilter, Provider, Settings, ren
 use crate::redact::redact;
 use crate::source::{JsonMap, Word};
 
-/// Keys of a provider that say how it is asked: a replay asks nobody.
+/// Keys that only affect requests: a replay sends none.
 #[cfg(test)]
 const OF_THE_NETWORK: &[&str] = &[
     "timeout",
@@ -22,7 +21,7 @@ const OF_THE_NETWORK: &[&str] = &[
     "enabled",
 ];
 
-/// The entry of `provider`. Its address is without its secrets.
+/// Returns the entry of `provider`, with secrets removed from its address.
 #[must_use]
 pub fn of(provider: &Provider) -> Value {
     let Settings {
@@ -71,7 +70,7 @@ pub fn of(provider: &Provider) -> Value {
     Value::Object(entry)
 }
 
-/// The least a replay needs of a provider of which nothing was written down.
+/// Returns the minimal entry for a provider whose configuration was not recorded.
 #[must_use]
 pub fn guessed(id: &str, url: &str, source: Option<&str>) -> Value {
     let mut entry = json!({"id": id, "url": url, "first_run": word(&FirstRun::Active)});
@@ -81,13 +80,13 @@ pub fn guessed(id: &str, url: &str, source: Option<&str>) -> Value {
     escaped(entry)
 }
 
-/// Without its secrets, and as long as it is: it is asked for.
+/// Removes secrets from the address but never shortens it, because it is requested.
 fn address(url: &Url) -> String {
     let short = redact(url);
     if url.query().is_none() {
         let mut plain = url.clone();
         plain.set_fragment(None);
-        // There is no user name in it: the configuration refuses one.
+        // It contains no user name: the configuration rejects one.
         return if plain.username().is_empty() && plain.password().is_none() {
             plain.into()
         } else {
@@ -138,7 +137,7 @@ fn description(map: &JsonMap) -> Value {
     Value::Object(entry)
 }
 
-/// A dollar sign in the file begins a variable, unless there are two.
+/// A dollar sign in the file starts a variable unless it is doubled.
 fn escaped(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(text.replace('$', "$$")),

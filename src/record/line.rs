@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::event::Time;
 use crate::fetch::FailureKind;
 
-/// The version of the format that is written, and the newest that is read.
+/// The version of the format that is written, and the newest one that can be read.
 pub const VERSION: u32 = 1;
 
-/// A line as it stands in the index; what kind it is follows from the fields it has (see the
-/// [module](super)). Absent fields are left out. A field nobody knows is an error: a misspelt one
-/// would change what a recording says.
+/// A line of the index; its kind follows from its fields (see the [module](super)). Absent fields
+/// are left out. An unknown field is an error: a misspelled one would change the meaning of a
+/// recording.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
@@ -20,26 +20,26 @@ pub struct Line {
     /// Head: the program that wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// Head: the program was started, and knew of no poll before.
+    /// Head: the program was started and had no earlier polls.
     #[serde(default, skip_serializing_if = "is_false")]
     pub begin: bool,
-    /// When it happened: RFC 3339.
+    /// When it happened, in RFC 3339 format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
-    /// An entry of `providers.yaml`: how a provider was configured from here on.
+    /// An entry of `providers.yaml`: the provider's configuration from here on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<serde_json::Value>,
     /// The provider's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// When the poll began; lines in a row with the same one belong together. Left out: `at`.
+    /// When the poll began; consecutive lines with the same value belong together. Defaults to
+    /// `at`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll: Option<Time>,
-    /// The address that was asked for, without its secrets.
+    /// The requested address, without its secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The HTTP status; left out where there was none, and in an answer with a body, where it is
-    /// 200.
+    /// The HTTP status; left out if there was none, and in a response with a body, where it is 200.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// `Content-Type`.
@@ -54,39 +54,38 @@ pub struct Line {
     /// `Cache-Control: max-age`, seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<u64>,
-    /// Where redirects led.
+    /// The target of redirects.
     #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
     pub final_url: Option<String>,
-    /// Where redirects led for good.
+    /// The target of permanent redirects.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<String>,
     /// The source that read it as the first document of a poll.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The body: a file below the directory of the index, gzip where it ends in `.gz`.
+    /// The body: a file below the directory of the index, compressed if its name ends in `.gz`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// It was asked for in full though its validators were known: to see whether they mean
-    /// something.
+    /// The request was unconditional in order to verify known validators.
     #[serde(default, skip_serializing_if = "is_false")]
     pub in_full: bool,
-    /// A conditional request is answered 304, whatever has changed: for a server that is wrong
-    /// about that.
+    /// Conditional requests are answered with 304 whatever has changed: for a server that does so
+    /// wrongly.
     #[serde(default, skip_serializing_if = "is_false")]
     pub always_304: bool,
-    /// The kind of failure. Left out: what the status stands for.
+    /// The kind of failure; left out if it follows from the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureKind>,
-    /// The failure in words.
+    /// The failure's message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// How long the host asked to be left alone, seconds.
+    /// How long the host asked to be left alone, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<f64>,
-    /// A poll that was answered as the one before, and read once more.
+    /// A poll with the same response as the one before, which was read again.
     #[serde(default, skip_serializing_if = "is_false")]
     pub again: bool,
-    /// So many polls since the provider's last line brought nothing new, the last of them now.
+    /// This many polls since the provider's last line brought nothing new; the last of them is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unchanged: Option<u64>,
     /// The program stopped in order.
@@ -100,7 +99,7 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl Line {
-    /// The head of an index.
+    /// Returns the head of an index.
     #[must_use]
     pub fn head(at: Time, begin: bool) -> Self {
         Self {
@@ -112,7 +111,7 @@ impl Line {
         }
     }
 
-    /// The line with its line feed.
+    /// Returns the line including its line feed.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = serde_json::to_string(self).unwrap_or_default();

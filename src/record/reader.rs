@@ -1,5 +1,5 @@
-//! Reading a recording: its lines in order, polls put together, and what cannot be used skipped
-//! with a warning.
+//! Reads a recording: returns its lines in order, grouped into polls, and skips unusable ones with
+//! a warning.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -14,16 +14,16 @@ use crate::text::one_line;
 /// Longer lines are skipped.
 const LONGEST: u64 = 1 << 20;
 
-/// What a recording says, in order.
+/// The entries of a recording, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
-    /// The program was started: nobody was watched before.
+    /// The program was started: nothing was polled before.
     Begin(Time),
-    /// How a provider was configured from here on.
+    /// A provider's configuration from here on.
     Declared(serde_json::Value),
     /// A poll.
     Poll(Poll),
-    /// So many polls that brought nothing new, the last of them then.
+    /// Polls that brought nothing new; the last of them at `at`.
     Unchanged {
         /// The provider's id.
         provider: String,
@@ -36,38 +36,38 @@ pub enum Entry {
     End(Time),
 }
 
-/// A poll, and the answers that were others than before.
+/// A poll, with the responses that differ from the previous ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Poll {
     /// The provider's id.
     pub provider: String,
-    /// When its last answer was there.
+    /// When its last response arrived.
     pub at: Time,
-    /// The answers, in order.
+    /// The responses, in order.
     pub answers: Vec<Line>,
-    /// Where their bodies are.
+    /// The directory of their bodies.
     pub dir: Arc<Path>,
 }
 
-/// The id of a provider where a line does not say.
+/// The id of a provider if a line does not name one.
 pub const ANONYMOUS: &str = "page";
 
 /// Why a recording cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// The directory or an index.
-    #[error("{path} cannot be read: {error}")]
+    /// The directory or an index cannot be read.
+    #[error("cannot read {path}: {error}")]
     Unreadable {
-        /// Which.
+        /// The path.
         path: String,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
     /// There is no index.
-    #[error("{0} is not a recording: there is no index.jsonl in it or in a directory below it")]
+    #[error("{0} is not a recording: neither it nor its subdirectories contain an index.jsonl")]
     None(String),
-    /// Written by a newer program.
-    #[error("{path} has version {found} of the format; this program knows {VERSION}")]
+    /// It was written by a newer program.
+    #[error("{path} uses format version {found}; this program supports up to {VERSION}")]
     Newer {
         /// The index.
         path: String,
@@ -76,7 +76,7 @@ pub enum RecordingError {
     },
 }
 
-/// Reads a recording, or one segment of it.
+/// Reads a recording or one of its segments.
 pub struct Reader {
     segments: std::vec::IntoIter<PathBuf>,
     current: Option<Index>,
@@ -92,10 +92,11 @@ struct Index {
 }
 
 impl Reader {
-    /// Opens the recording in `dir`: either an index is there, or it is in directories below.
+    /// Opens the recording in `dir`, which contains either an index or directories with one.
     ///
     /// # Errors
-    /// Nothing there can be read.
+    ///
+    /// Returns an error if there is nothing readable.
     pub fn open(dir: &Path) -> Result<Self, RecordingError> {
         let segments = if dir.join(INDEX).is_file() {
             vec![dir.to_owned()]
@@ -112,15 +113,17 @@ impl Reader {
         Self { segments: segments.into_iter(), current: None, ahead: None, warnings: Vec::new() }
     }
 
-    /// What could not be used since this was last asked: a line each.
+    /// Returns the warnings since the last call, one line each.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
 
-    /// The next entry.
+    /// Returns the next entry.
     ///
     /// # Errors
-    /// An index cannot be read, or is of a newer format. A line that cannot be read is a warning.
+    ///
+    /// Returns an error if an index cannot be read or has a newer format. An unreadable line is a
+    /// warning.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, RecordingError> {
         loop {
             let Some(line) = self.next_line()? else { return Ok(None) };
@@ -156,7 +159,7 @@ impl Reader {
             return Ok(Some(Entry::Unchanged { provider, polls, at }));
         }
         if !is_of_poll(&line) {
-            self.warn("it says nothing: neither \"url\" nor \"again\" is there");
+            self.warn("neither \"url\" nor \"again\" is given");
             return Ok(None);
         }
         let began = line.poll.unwrap_or(at);
@@ -180,7 +183,7 @@ impl Reader {
         Ok(Some(Entry::Poll(poll)))
     }
 
-    /// The next line of the index in `dir` alone: a poll does not go on in another.
+    /// Returns the next line of the index in `dir` only: a poll does not continue in another one.
     fn next_of(&mut self, dir: &Arc<Path>) -> Result<Option<Line>, RecordingError> {
         match &self.current {
             Some(index) if Arc::ptr_eq(&index.dir, dir) => self.line_here(),
@@ -206,7 +209,7 @@ impl Reader {
         }
     }
 
-    /// The next line of this index that can be read.
+    /// Returns the next readable line of this index.
     fn line_here(&mut self) -> Result<Option<Line>, RecordingError> {
         loop {
             let Some(index) = &mut self.current else { return Ok(None) };
@@ -221,7 +224,7 @@ impl Reader {
             if !whole && bytes.len() as u64 == LONGEST {
                 let failed = |source| unreadable(&index.dir.join(INDEX), source);
                 skip_line(&mut index.file).map_err(failed)?;
-                self.warn("it is longer than 1 MiB");
+                self.warn("longer than 1 MiB");
                 continue;
             }
             if bytes.trim_ascii().is_empty() {
@@ -229,7 +232,7 @@ impl Reader {
             }
             match serde_json::from_slice(&bytes) {
                 Ok(line) => return Ok(Some(line)),
-                Err(_) if !whole => self.warn("it is cut: the program was killed there"),
+                Err(_) if !whole => self.warn("truncated: the program was killed at this point"),
                 Err(error) => self.warn(&error.to_string()),
             }
         }
@@ -242,7 +245,7 @@ impl Reader {
     }
 }
 
-/// Reads up to the next line feed, whatever is there.
+/// Skips to the next line feed, whatever the data.
 fn skip_line(file: &mut impl BufRead) -> std::io::Result<()> {
     loop {
         let buffer = file.fill_buf()?;
@@ -355,9 +358,9 @@ mod tests {
             reasons[3..],
             [
                 "\"at\" is missing",
-                "it says nothing: neither \"url\" nor \"again\" is there",
-                "it is longer than 1 MiB",
-                "it is cut: the program was killed there"
+                "neither \"url\" nor \"again\" is given",
+                "longer than 1 MiB",
+                "truncated: the program was killed at this point"
             ]
         );
         assert!(!warnings.iter().any(|warning| warning.chars().any(char::is_control)));

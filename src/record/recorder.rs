@@ -1,5 +1,5 @@
-//! The recorder: beside the client, on the pollers' threads. It compares, and hands what is news to
-//! its writer.
+//! The recorder: hooks into the client, on the pollers' threads, compares responses and passes new
+//! ones to its writer.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::entry;
 use super::line::Line;
 use super::reader::{Entry, Reader};
 use super::segment;
-use super::state::{Addresses, Seen, What, Written};
+use super::state::{Addresses, IndexedLine, Seen, What};
 use super::writer::{self, Group, Job};
 use crate::clock;
 use crate::config::{Provider, Recording};
@@ -28,18 +28,18 @@ const QUEUE: usize = 1024;
 /// Bytes of bodies that may wait to be written.
 const WAITING: u64 = 64 << 20;
 
-/// Records what pollers are answered. It never keeps one waiting.
+/// Records the responses that pollers receive. Never delays a poll.
 pub struct Recorder {
     shared: Arc<Shared>,
     jobs: SyncSender<Job>,
 }
 
-/// What the recorder and its writer share.
+/// State shared by the recorder and its writer.
 pub(super) struct Shared {
     state: Mutex<HashMap<String, Watched>>,
-    /// Counts segments: what was written in an older one is written once more.
+    /// Counts segments: what was written in an older one is written again.
     pub(super) segment: AtomicU64,
-    /// Bytes of bodies that wait.
+    /// Bytes of bodies waiting to be written.
     pub(super) waiting: AtomicU64,
     /// Polls that were left out.
     pub(super) lost: AtomicU64,
@@ -50,12 +50,12 @@ struct Watched {
     page: Url,
     secrets: Arc<Vec<Vec<u8>>>,
     addresses: Addresses,
-    /// The poll that runs.
+    /// The poll in progress.
     poll: Vec<Seen>,
     began: Time,
-    /// What tells the lines of the last poll that was written from the next.
+    /// Distinguishes the lines of the last written poll from the next ones.
     key: Time,
-    /// Polls since its last line that brought nothing new, and when the last one was.
+    /// Polls since the last line that brought nothing new, and when the last one was.
     unchanged: u64,
     unchanged_at: Time,
 }
@@ -74,11 +74,11 @@ impl Watched {
         }
     }
 
-    /// When the poll of `lines` began, where that has to be said: there are several lines, or the
-    /// poll before was within the same millisecond.
-    fn key_of(&mut self, lines: &[Written]) -> Option<Time> {
+    /// Returns when the poll of `lines` began, if that must be stated: there are several lines, or
+    /// the previous poll was within the same millisecond.
+    fn key_of(&mut self, lines: &[IndexedLine]) -> Option<Time> {
         let single = match lines {
-            [Written { line, .. }] => line.at,
+            [IndexedLine { line, .. }] => line.at,
             _ => None,
         };
         let mut key = single.unwrap_or(self.began);
@@ -90,7 +90,7 @@ impl Watched {
         (same || single.is_none()).then_some(key)
     }
 
-    /// The line for the polls that brought nothing new, if there were any.
+    /// Returns the line for the polls that brought nothing new, if there were any.
     fn quiet(&mut self, provider: &str) -> Option<Line> {
         let polls = std::mem::take(&mut self.unchanged);
         (polls > 0).then(|| Line {
@@ -107,12 +107,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What could not be written counts as never seen.
+    /// What could not be written is treated as never seen.
     pub(super) fn give_up(&self, group: &Group) {
         self.lost.fetch_add(1, Ordering::Relaxed);
         let mut state = self.lock();
         let Some(watched) = state.get_mut(&group.provider) else { return };
-        for Written { line, .. } in &group.lines {
+        for IndexedLine { line, .. } in &group.lines {
             if let Some(label) = &line.url {
                 watched.addresses.forget(label);
             }
@@ -139,12 +139,12 @@ impl Recorder {
             .name("recorder".to_owned())
             .spawn(move || writer::run(options, &shared, &queue));
         if let Err(error) = begun {
-            tracing::warn!(%error, "nothing is recorded: a thread cannot be started");
+            tracing::warn!(%error, "recording disabled: cannot start its thread");
         }
         recorder
     }
 
-    /// The providers of the configuration, at the start and after it was read again.
+    /// Sets the providers of the configuration, at the start and after a reload.
     pub fn declare(&self, providers: &[Arc<Provider>]) {
         let mut state = self.shared.lock();
         let mut former = std::mem::take(&mut *state);
@@ -157,7 +157,7 @@ impl Recorder {
         self.send(Job::Declare(clock::now(), entries));
     }
 
-    /// Takes over what the newest segment in `dir` knows of addresses: a 304 is enough then.
+    /// Loads what the newest segment in `dir` knows about addresses, so that a 304 is sufficient.
     fn restore(&self, dir: &std::path::Path) {
         let newest = segment::all(dir).unwrap_or_default().pop();
         let Some(mut reader) = newest.map(|path| Reader::of(vec![PathBuf::from(&path)])) else {
@@ -175,20 +175,20 @@ impl Recorder {
         }
     }
 
-    /// Writes what is held back and ends the recording; waits for that so long at most.
+    /// Writes pending lines and ends the recording; waits at most `within`.
     pub fn finish(&self, within: Duration) {
         let mut state = self.shared.lock();
         let quiet = state.iter_mut().filter_map(|(id, watched)| watched.quiet(id)).collect();
         drop(state);
         let (sender, done): (_, Receiver<()>) = sync_channel(1);
         self.send(Job::Finish(clock::now(), quiet, sender));
-        // It is good up to where it is.
+        // The recording is valid up to what was written.
         if done.recv_timeout(within).is_err() {
-            tracing::debug!("the recording was not ended in order");
+            tracing::debug!("the recording was not finished in time");
         }
     }
 
-    /// Polls that were left out so far.
+    /// Returns how many polls have been left out so far.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::Relaxed)
@@ -208,7 +208,9 @@ impl Recorder {
             self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
             if let Job::Group(group) = job {
                 if self.shared.lost.load(Ordering::Relaxed) == 0 {
-                    tracing::warn!("the recording cannot keep up: some answers are left out of it");
+                    tracing::warn!(
+                        "the recording cannot keep up; some responses are missing from it"
+                    );
                 }
                 self.shared.give_up(&group);
             }
@@ -277,10 +279,10 @@ impl Tap for Recorder {
                 return;
             }
             let line = Line { at: Some(now), again: true, ..Line::default() };
-            lines.push(Written { line, body: None });
+            lines.push(IndexedLine { line, body: None });
         }
         let poll = watched.key_of(&lines);
-        for Written { line, .. } in &mut lines {
+        for IndexedLine { line, .. } in &mut lines {
             line.provider = Some(provider.to_owned());
             line.poll = poll;
         }

@@ -1,4 +1,4 @@
-//! The directories of a recording: one for each start and each day, each complete in itself.
+//! The directories of a recording: one for each start and each day, each self-contained.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use crate::event::Time;
 /// The index in each directory.
 pub(super) const INDEX: &str = "index.jsonl";
 
-/// How the time a segment was begun stands in its name.
+/// The format of the start time in a segment's name.
 const STAMP: &str = "%Y-%m-%dT%H%M%SZ";
 
 /// A segment that is being written.
@@ -19,16 +19,15 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) begun: Time,
     index: File,
-    /// Length of the index up to its last whole line.
+    /// Length of the index up to its last complete line.
     good: u64,
-    /// A part of a line may stand behind that.
+    /// Whether part of a line may follow.
     torn: bool,
     bodies: u64,
 }
 
 impl Segment {
-    /// Begins a segment in `dir` that sorts behind all others there, with `head` as its first
-    /// lines.
+    /// Begins a segment in `dir` that sorts after all others there, with `head` as its first lines.
     pub(super) fn begin(dir: &Path, at: Time, head: &str) -> io::Result<Self> {
         let path = dir.join(name(dir, at));
         fs::create_dir_all(path.join(body::FOLDER))?;
@@ -50,17 +49,17 @@ impl Segment {
         begun
     }
 
-    /// Bytes on disk.
+    /// Returns the size on disk in bytes.
     pub(super) const fn size(&self) -> u64 {
         self.good + self.bodies
     }
 
-    /// Whether the body is here.
+    /// Returns whether the body is in this segment.
     pub(super) fn has(&self, hash: u128) -> bool {
         self.path.join(body::name(hash)).exists()
     }
 
-    /// Writes a body, unless it is here.
+    /// Writes a body unless it exists.
     pub(super) fn put_body(&mut self, hash: u128, bytes: &[u8]) -> io::Result<()> {
         if !self.has(hash) {
             self.bodies += body::write(&self.path, hash, bytes)?;
@@ -68,7 +67,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Takes a body over from one of `others`, the newest first. Answers whether it is here now.
+    /// Copies a body from one of `others`, newest first. Returns whether it is in this segment now.
     pub(super) fn take_over(&mut self, hash: u128, others: &[PathBuf]) -> bool {
         if self.has(hash) {
             return true;
@@ -89,7 +88,7 @@ impl Segment {
         taken
     }
 
-    /// Appends whole lines. A part that was written is taken back.
+    /// Appends complete lines. A partial write is taken back.
     pub(super) fn append(&mut self, lines: &str) -> io::Result<()> {
         if self.torn {
             self.index.write_all(b"\n")?;
@@ -105,8 +104,8 @@ impl Segment {
     }
 }
 
-/// A name for a segment begun at `at`. The wall clock may have been set back: the order of the
-/// names is that of writing all the same.
+/// Returns a name for a segment begun at `at`. Names sort in the order of writing even if the wall
+/// clock was set back.
 fn name(dir: &Path, at: Time) -> String {
     let name = at.format(STAMP).to_string();
     let newest = all(dir)
@@ -123,14 +122,14 @@ fn name(dir: &Path, at: Time) -> String {
     format!("{base}_{:06}", count + 1)
 }
 
-/// When the segment was begun, by its name.
+/// Returns when the segment was begun, from its name.
 pub(super) fn begun(path: &Path) -> Option<Time> {
     let name = path.file_name()?.to_str()?;
     let stamp = name.split_once('_').map_or(name, |(stamp, _)| stamp);
     chrono::NaiveDateTime::parse_from_str(stamp, STAMP).ok().map(|time| time.and_utc())
 }
 
-/// The segments in `dir`, the oldest first. Nothing else that may lie there counts.
+/// Returns the segments in `dir`, oldest first. Anything else there is ignored.
 pub(super) fn all(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -143,13 +142,13 @@ pub(super) fn all(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Bytes a segment takes on disk.
+/// Returns the size of a segment on disk in bytes.
 pub(super) fn size(path: &Path) -> u64 {
     let bodies = fs::read_dir(path.join(body::FOLDER)).into_iter().flatten().flatten();
     body::size(&path.join(INDEX)) + bodies.map(|entry| body::size(&entry.path())).sum::<u64>()
 }
 
-/// A line's text for each of `lines`.
+/// Returns the text of `lines`.
 pub(super) fn text(lines: &[Line]) -> String {
     lines.iter().map(Line::text).collect()
 }

@@ -1,4 +1,4 @@
-//! What the recorder knows of each address, and what follows from an answer: whether it is news.
+//! What the recorder knows about each address, and whether a response is new.
 
 use std::collections::HashMap;
 
@@ -10,37 +10,37 @@ use crate::event::Time;
 use crate::fetch::{Answer, Failure, FailureKind, Fetched, Validators};
 use crate::redact::redact;
 
-/// What an address answered last, and the last body it gave.
+/// The last response of an address, and its last body.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
-    /// Of the last answer: what counts of it.
+    /// Hash of the relevant parts of the last response.
     mark: u128,
     /// The segment in which it was written.
     segment: u64,
-    /// The last answer with a body: what a 304 stands for.
+    /// The last response with a body, which a 304 refers to.
     whole: Option<Whole>,
 }
 
-/// An answer with a body.
+/// A response with a body.
 #[derive(Debug, Clone)]
 struct Whole {
     line: Line,
     hash: u128,
 }
 
-/// An answer to one request.
+/// The response to one request.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) label: String,
     pub(super) at: Time,
-    /// Redirects led to another address.
+    /// Whether redirects led to another address.
     pub(super) elsewhere: bool,
-    /// The request was conditional.
+    /// Whether the request was conditional.
     pub(super) conditional: bool,
     pub(super) what: What,
 }
 
-/// What came.
+/// The kind of response.
 #[derive(Debug)]
 pub(super) enum What {
     Body(Box<Answer>),
@@ -58,38 +58,38 @@ impl What {
     }
 }
 
-/// A line to be written, and the body it names.
+/// A line to be written, and the body that it names.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct IndexedLine {
     pub(super) line: Line,
     pub(super) body: Option<Body>,
 }
 
-/// A body that a line names. Without bytes it has been written before.
+/// A body that a line names. Without bytes if it has been written before.
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) hash: u128,
     pub(super) bytes: Option<Bytes>,
 }
 
-/// What is known of all addresses of one provider.
+/// What is known about all addresses of one provider.
 #[derive(Debug, Default)]
 pub(super) struct Addresses(HashMap<String, Known>);
 
 impl Addresses {
-    /// Whether a 304 from this address would say something.
+    /// Returns whether a 304 from this address would be meaningful.
     pub(super) fn knows_body(&self, label: &str) -> bool {
         self.0.get(label).is_some_and(|known| known.whole.is_some())
     }
 
-    /// What could not be written is not known any more: the next answer is news.
+    /// What could not be written is forgotten, so the next response counts as new.
     pub(super) fn forget(&mut self, label: &str) {
         self.0.remove(label);
     }
 
-    /// Takes an answer over. The line for it where it is news, or was last written in a segment
+    /// Stores a response. Returns its line if it is new, or if it was last written in a segment
     /// other than `segment`.
-    pub(super) fn take(&mut self, seen: Seen, segment: u64) -> Option<Written> {
+    pub(super) fn take(&mut self, seen: Seen, segment: u64) -> Option<IndexedLine> {
         let Seen { label, at, elsewhere, conditional, what } = seen;
         let known = self.0.entry(label).or_default();
         let (mark, mut line, body) = match what {
@@ -122,10 +122,10 @@ impl Addresses {
         }
         (known.mark, known.segment) = (mark, segment);
         line.at = Some(at);
-        Some(Written { line, body })
+        Some(IndexedLine { line, body })
     }
 
-    /// Takes over a line that was written by another process, so that a 304 to it says something.
+    /// Loads a line that an earlier process wrote, so that a 304 to it is meaningful.
     pub(super) fn restore(&mut self, label: String, line: &Line) {
         let Some(hash) = line.body.as_deref().and_then(super::body::hash_in) else { return };
         let mut line = line.clone();
@@ -136,12 +136,13 @@ impl Addresses {
 }
 
 impl Whole {
-    /// Whether a request could be conditional.
+    /// Returns whether a request could be conditional.
     const fn validates(&self) -> bool {
         self.line.etag.is_some() || self.line.last_modified.is_some()
     }
 
-    /// Of what counts: validators alone are no news, some servers make new ones for each answer.
+    /// Hashes the relevant parts. Validators alone are not: some servers generate new ones for each
+    /// response.
     fn mark(&self) -> u128 {
         let Line { content_type, final_url, moved_to, .. } = &self.line;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -187,7 +188,7 @@ fn of_failure(failure: &Failure) -> Line {
     }
 }
 
-/// The HTTP status of a failure that is one: its message begins with it.
+/// Returns the HTTP status of a failure whose message begins with one.
 fn status(failure: &Failure) -> Option<u16> {
     use FailureKind::{
         Challenge, Forbidden, Gone, NotFound, RateLimited, ServerError, Status, Unauthorized,

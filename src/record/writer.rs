@@ -1,5 +1,5 @@
-//! The recorder's writer, on a thread of its own: bodies, lines, segments, and what is too old or
-//! too much.
+//! The recorder's writer thread: writes bodies, lines and segments, and deletes what exceeds the
+//! limits on age and size.
 
 use std::collections::HashSet;
 use std::fs;
@@ -18,25 +18,25 @@ use super::body;
 use super::line::Line;
 use super::recorder::Shared;
 use super::segment::{self, Segment};
-use super::state::{Body, Written};
+use super::state::{Body, IndexedLine};
 use crate::config::Recording;
 use crate::event::Time;
 
-/// Segments are at most this part of what a recording may take, so that removing the oldest does
+/// A segment takes at most this fraction of the recording's limit, so that removing the oldest does
 /// not remove half of it.
 const PART: u64 = 8;
 
-/// On a full disk short lines may fit where bodies do not: only after so long without a failure it
-/// can be written again.
+/// On a full disk short lines may fit where bodies do not: recovery is reported only after this
+/// long without a failure.
 const CALM: Duration = Duration::from_mins(1);
 
-/// What the writer is asked for.
+/// Requests to the writer.
 pub(super) enum Job {
     /// A poll.
     Group(Box<Group>),
     /// The providers, as entries of `providers.yaml`.
     Declare(Time, Vec<Value>),
-    /// The end, with the lines that are held back.
+    /// The end, with the lines that are still pending.
     Finish(Time, Vec<Line>, SyncSender<()>),
 }
 
@@ -45,13 +45,13 @@ pub(super) struct Group {
     pub(super) provider: String,
     pub(super) at: Time,
     pub(super) quiet: Option<Line>,
-    pub(super) lines: Vec<Written>,
-    /// What may not appear in bodies.
+    pub(super) lines: Vec<IndexedLine>,
+    /// What must not appear in bodies.
     pub(super) secrets: Arc<Vec<Vec<u8>>>,
 }
 
 impl Job {
-    /// Bytes of bodies it holds.
+    /// Returns the size of its bodies in bytes.
     pub(super) fn bytes(&self) -> u64 {
         let Self::Group(group) = self else { return 0 };
         let bodies = group.lines.iter().filter_map(|written| written.body.as_ref()?.bytes.as_ref());
@@ -59,7 +59,7 @@ impl Job {
     }
 }
 
-/// Writes until the recorder is gone or says that it is the end.
+/// Runs until the recorder is dropped or finishes.
 pub(super) fn run(options: Recording, shared: &Shared, jobs: &Receiver<Job>) {
     let mut writer = Writer {
         options,
@@ -92,13 +92,10 @@ pub(super) fn run(options: Recording, shared: &Shared, jobs: &Receiver<Job>) {
                 writer.say(written.as_ref().err());
                 let lost = shared.lost.load(Ordering::Relaxed);
                 if lost > 0 {
-                    tracing::warn!(
-                        polls = lost,
-                        "the recording lacks polls that could not be written"
-                    );
+                    tracing::warn!(polls = lost, "some polls could not be recorded");
                 }
                 if done.send(()).is_err() {
-                    tracing::debug!("nobody waits for the end of the recording");
+                    tracing::debug!("nothing waits for the end of the recording");
                 }
                 return;
             }
@@ -112,34 +109,34 @@ struct Writer<'a> {
     shared: &'a Shared,
     entries: Vec<Value>,
     current: Option<Segment>,
-    /// Segments that are not written any more, the oldest first, with the bytes they take.
+    /// Completed segments, oldest first, with their sizes in bytes.
     older: Vec<(PathBuf, u64)>,
-    /// A segment of this process has been begun.
+    /// Whether this process has begun a segment.
     begun: bool,
-    /// When something could not be written the last time, until that is over.
+    /// When a write last failed; `None` after recovery.
     failed: Option<Instant>,
 }
 
 impl Writer<'_> {
-    /// What is there from before.
+    /// Finds existing segments.
     fn look(&mut self) {
         let found = segment::all(&self.options.dir).unwrap_or_default();
         self.older = found.into_iter().map(|path| (path.clone(), segment::size(&path))).collect();
     }
 
-    /// Says once that nothing can be written, and once that it can be again.
+    /// Reports once that nothing can be written, and once that writing works again.
     fn say(&mut self, error: Option<&io::Error>) {
         match error {
             Some(_) if self.failed.is_some() => self.failed = Some(Instant::now()),
             Some(error) => {
                 self.failed = Some(Instant::now());
                 let dir = self.options.dir.display();
-                tracing::warn!(%dir, reason = %error, "the recording cannot be written; polls go on without it");
+                tracing::warn!(%dir, reason = %error, "cannot write the recording; polling continues without it");
             }
             None if self.failed.is_some_and(|failed| failed.elapsed() >= CALM) => {
                 self.failed = None;
                 let lost = self.shared.lost.load(Ordering::Relaxed);
-                tracing::warn!(lost, "the recording can be written again");
+                tracing::warn!(lost, "recording works again");
             }
             None => {}
         }
@@ -159,7 +156,7 @@ impl Writer<'_> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let older: Vec<PathBuf> = self.older.iter().map(|(path, _)| path.clone()).collect();
         let mut lines: Vec<Line> = group.quiet.iter().cloned().collect();
-        for Written { line, body } in &group.lines {
+        for IndexedLine { line, body } in &group.lines {
             let mut line = line.clone();
             if let Some(Body { hash, bytes }) = body {
                 let hash = match bytes {
@@ -173,7 +170,7 @@ impl Writer<'_> {
                     None if current.take_over(*hash, &older) => *hash,
                     None => {
                         let what =
-                            "the body of an unchanged answer is not in the recording any more";
+                            "the body of an unchanged response is no longer in the recording";
                         return Err(io::Error::new(io::ErrorKind::NotFound, what));
                     }
                 };
@@ -184,8 +181,7 @@ impl Writer<'_> {
         current.append(&segment::text(&lines))
     }
 
-    /// Sees to it that there is a segment for what happens at this time, and not too much of older
-    /// ones.
+    /// Ensures that a segment exists for this time and that older ones stay within the limits.
     fn segment(&mut self, at: Time) -> io::Result<()> {
         let max = self.options.max;
         let over = |current: &Segment| {
@@ -200,7 +196,7 @@ impl Writer<'_> {
         if let Ok(next) = next {
             if let Some(former) = self.current.replace(next) {
                 self.older.push((former.path.clone(), former.size()));
-                // From here on what is known has to be written once more.
+                // From here on, known responses have to be written again.
                 self.shared.segment.fetch_add(1, Ordering::Relaxed);
             }
             self.begun = true;
@@ -211,14 +207,14 @@ impl Writer<'_> {
         next.map(|_| ())
     }
 
-    /// Removes the oldest segments that are too old or too much.
+    /// Removes the oldest segments that exceed the limits on age or size.
     fn prune(&mut self, now: Time) {
         let keep = chrono::Duration::from_std(self.options.keep).unwrap_or(chrono::Duration::MAX);
         let before = now.checked_sub_signed(keep).unwrap_or(Time::MIN_UTC);
         let current = self.current.as_ref();
         let mut size: u64 = current.map_or(0, Segment::size)
             + self.older.iter().map(|(_, size)| *size).sum::<u64>();
-        // What is begun next may take its part, too.
+        // Leaves room for the segment that is begun next.
         let most = self.options.max.saturating_sub(self.options.max / PART);
         while let Some((path, bytes)) = self.older.first() {
             let next = self.older.get(1).map(|(path, _)| path.as_path());
@@ -228,7 +224,7 @@ impl Writer<'_> {
                 break;
             }
             if let Err(error) = fs::remove_dir_all(path) {
-                tracing::debug!(%error, "a part of the recording cannot be removed");
+                tracing::debug!(%error, "cannot remove a segment of the recording");
                 break;
             }
             size -= *bytes;

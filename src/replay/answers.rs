@@ -1,4 +1,4 @@
-//! What each address answers at the present moment of a replay.
+//! What each address answers at the current time of a replay.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -14,10 +14,10 @@ use crate::fetch::{Answer, Failure, FailureKind, Fetched, Request, Tap, Validato
 use crate::record::{self, BodyError, Line};
 use crate::text::one_line;
 
-/// Longest message of a failure that is taken from a recording, characters.
+/// The longest failure message taken from a recording, in characters.
 const LONGEST_MESSAGE: usize = 600;
 
-/// Stands beside the client and answers from a recording.
+/// Attached to the client, answers requests from a recording.
 #[derive(Default)]
 pub(super) struct Answers(Mutex<HashMap<String, Page>>);
 
@@ -28,7 +28,7 @@ struct Page {
     missing: BTreeSet<String>,
 }
 
-/// What an address answers until further notice.
+/// The current response of an address.
 struct Stands {
     line: Line,
     body: Option<Body>,
@@ -46,7 +46,7 @@ impl Answers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The address of a provider, or its new one.
+    /// Sets the address of a provider.
     pub(super) fn declare(&self, provider: &str, url: &Url) {
         let mut pages = self.lock();
         let page = pages.entry(provider.to_owned()).or_insert_with(|| Page {
@@ -57,7 +57,7 @@ impl Answers {
         page.url = url.clone();
     }
 
-    /// From now on an address answers as `line` says.
+    /// Sets the response of an address from `line`.
     pub(super) fn stand(&self, provider: &str, line: Line, dir: &Path) -> Result<(), BodyError> {
         let body = line.body.as_deref().map(|name| record::read_body(dir, name)).transpose()?;
         let body = body.map(|bytes| Body { hash: xxh3_128(&bytes), bytes });
@@ -70,21 +70,21 @@ impl Answers {
         Ok(())
     }
 
-    /// Whether an address has an answer.
+    /// Returns whether an address has a response.
     pub(super) fn has(&self, provider: &str, url: &Url) -> bool {
         self.lock()
             .get(provider)
             .is_some_and(|page| page.answers.contains_key(&record::label(url, &page.url)))
     }
 
-    /// The hash of the body an address answers with.
+    /// Returns the hash of an address's current body.
     pub(super) fn hash(&self, provider: &str, url: &Url) -> Option<u128> {
         let pages = self.lock();
         let page = pages.get(provider)?;
         page.answers.get(&record::label(url, &page.url))?.body.as_ref().map(|body| body.hash)
     }
 
-    /// Addresses that were asked for and are not in the recording.
+    /// Returns addresses that were requested but are not in the recording.
     pub(super) fn missing(&self) -> Vec<String> {
         let pages = self.lock();
         let missing = pages
@@ -111,7 +111,7 @@ impl Tap for Answers {
 }
 
 fn not_recorded() -> Failure {
-    Failure::new(FailureKind::NotFound, "404 Not Found: it is not in the recording")
+    Failure::new(FailureKind::NotFound, "404 Not Found: not in the recording")
 }
 
 impl Stands {
@@ -148,7 +148,7 @@ impl Stands {
         let Line { status, failure, message, retry_after, .. } = &self.line;
         let by_status = || match status {
             Some(200) => (FailureKind::EmptyBody, "200 with an empty body".to_owned()),
-            Some(304) => (FailureKind::Unexpected304, "304 to a first request".to_owned()),
+            Some(304) => (FailureKind::Unexpected304, "304 to an unconditional request".to_owned()),
             Some(code) => (FailureKind::of_status(*code), code.to_string()),
             None => (FailureKind::Connect, "no answer".to_owned()),
         };

@@ -1,8 +1,8 @@
-//! What a replay reports beside what was reported then. Pure.
+//! Compares what a replay reports with what was reported originally. Pure.
 //!
-//! Two events are the same fact where their ids are equal. Numbers that count what happened before
-//! are part of some ids (changes of components, outages of a provider): of a recording that was
-//! begun in the middle those are others, so what is left is matched by what it says.
+//! Two events are the same fact if their ids are equal. Some ids contain counters of earlier events
+//! (component changes, a provider's outages), which differ if the recording was begun in the
+//! middle; the remaining events are therefore matched by their content.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,40 +10,40 @@ use serde_json::Value;
 
 use crate::event::{StatusEvent, Time};
 
-/// An event that is reported otherwise than then.
+/// An event that is reported differently.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Difference {
-    /// Reported then and not now.
+    /// Reported originally but not by the replay.
     Missing(Box<StatusEvent>),
-    /// Reported now and not then.
+    /// Reported by the replay but not originally.
     Extra(Box<StatusEvent>),
-    /// Reported both times, and not in the same words.
+    /// Reported both times, with different content.
     Different {
-        /// What was reported then.
+        /// The original event.
         then: Box<StatusEvent>,
-        /// What is reported now.
+        /// The replayed event.
         now: Box<StatusEvent>,
         /// The fields in which they differ.
         fields: Vec<String>,
     },
 }
 
-/// What the comparison came to.
+/// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Compared {
-    /// The differences, in the order of the times at which they were observed.
+    /// The differences, ordered by observation time.
     pub differences: Vec<Difference>,
     /// Events that are the same.
     pub same: usize,
-    /// Events that were reported before the recording began, such as what was open right then.
+    /// Events reported before the recording began, such as what was already open then.
     pub before: usize,
 }
 
-/// Fields that say when and as which number something was reported, not what.
+/// Fields about when, and under which number, something was reported.
 const NOT_COMPARED: &[&str] = &["seq", "id", "observed_at"];
 
-/// Compares `now` with `then`: `then` holds everything reported of the same providers, also before
-/// the recording. What was observed from `begin` up to `end` is expected.
+/// Compares `now` with `then`, which contains everything reported for the same providers, including
+/// events from before the recording. Events observed from `begin` up to `end` are expected.
 #[must_use]
 pub fn compare(then: Vec<StatusEvent>, now: Vec<StatusEvent>, begin: Time, end: Time) -> Compared {
     let mut compared = Compared::default();
@@ -77,7 +77,7 @@ pub fn compare(then: Vec<StatusEvent>, now: Vec<StatusEvent>, begin: Time, end: 
 }
 
 impl Difference {
-    /// When it was observed.
+    /// Returns when it was observed.
     #[must_use]
     pub fn observed_at(&self) -> Time {
         match self {
@@ -89,7 +89,7 @@ impl Difference {
 
 type Pairs = Vec<(StatusEvent, StatusEvent)>;
 
-/// Pairs of events with equal keys, in order, and what is left of both.
+/// Returns pairs of events with equal keys, in order, and the remaining events of both.
 fn matched(
     then: Vec<StatusEvent>,
     now: Vec<StatusEvent>,
@@ -113,7 +113,7 @@ fn matched(
     (pairs, left, others)
 }
 
-/// What an event says, without the numbers that depend on what was before.
+/// Returns the content of an event, without counters of earlier events.
 fn fact(event: &StatusEvent) -> String {
     let words = [
         event.provider.as_str(),
@@ -127,7 +127,8 @@ fn fact(event: &StatusEvent) -> String {
     format!("{words:?} {own:?}")
 }
 
-/// The fields in which two events differ. A time that is the one of the poll differs with it.
+/// Returns the fields in which two events differ. A time that equals the time of the poll is
+/// treated like that.
 fn fields(then: &StatusEvent, now: &StatusEvent) -> Vec<String> {
     let of = |event: &StatusEvent| -> BTreeMap<String, Value> {
         let value = serde_json::to_value(event).unwrap_or_default();
@@ -146,7 +147,7 @@ fn fields(then: &StatusEvent, now: &StatusEvent) -> Vec<String> {
     then.into_iter()
         .filter(|(key, value)| now.get(key) != Some(value))
         .map(|(key, _)| key)
-        // Derived from the same numbers as the id.
+        // Derived from the same counters as the id.
         .filter(|key| !(counted && matches!(key.as_str(), "update_id" | "revision")))
         .collect()
 }

@@ -1,5 +1,5 @@
-//! The driver: goes through a recording, polls at its times, and carries from poll to poll what a
-//! poller carries.
+//! The driver: goes through a recording, polls at its times, and keeps the state that a poller
+//! keeps between polls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,25 +17,25 @@ use crate::ledger::{Binding, Ledger, LedgerError, ScratchLedger};
 use crate::poller::PollerContext;
 use crate::poller::admission::Admission;
 use crate::poller::cycle::Start;
-use crate::poller::filters::Compared;
+use crate::poller::filters::ComparedFilters;
 use crate::poller::parse_pool::ParsePool;
 use crate::record::{self, Entry, Line, Poll, Reader, RecordingError};
 use crate::source;
 use crate::text::one_line;
 
-/// Warnings kept; more of them say nothing new.
+/// Maximum number of warnings kept.
 const WARNINGS: usize = 50;
 
-/// Why a recording cannot be played.
+/// Why a recording cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// It cannot be read.
+    /// The recording cannot be read.
     #[error(transparent)]
     Recording(#[from] RecordingError),
     /// The scratch database.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The client, which asks nobody.
+    /// The HTTP client, which sends no requests.
     #[error("cannot prepare the replay: {0}")]
     Client(#[from] BuildError),
     /// The runtime for parsing.
@@ -43,11 +43,12 @@ pub enum ReplayError {
     Runtime(#[from] std::io::Error),
 }
 
-/// Plays the recording in `dir`. `configured`: the providers to be played and how they are
-/// configured; `None`: all of them, as they were recorded. `on_poll` is called after each poll.
+/// Replays the recording in `dir`. `configured`: the providers to replay with their configuration;
+/// `None` replays all of them as they were recorded. `on_poll` is called after each poll.
 ///
 /// # Errors
-/// It cannot be read at all. What is damaged in it is a warning.
+///
+/// Returns an error if the recording cannot be read at all. Damaged parts are warnings.
 pub fn play(
     dir: &Path,
     configured: Option<&[Arc<Provider>]>,
@@ -63,9 +64,9 @@ pub fn play(
     let shared = PollerContext {
         client: client.with_tap(Arc::clone(&answers) as _),
         ledger: Ledger::default(),
-        reading: ParsePool::unmarked(1),
-        work: Admission::default(),
-        filters: Compared::default(),
+        parse_pool: ParsePool::without_markers(1),
+        admission: Admission::default(),
+        filters: ComparedFilters::default(),
         anchor: Anchor::now(),
         once: None,
     };
@@ -91,16 +92,15 @@ pub fn play(
     player.finish()
 }
 
-/// A provider, and what its poller carries from poll to poll.
+/// A provider, with the state that its poller keeps between polls.
 pub(super) struct Watched {
     pub(super) provider: Arc<Provider>,
     pub(super) start: Start,
-    /// The next poll is in full, as it was then.
+    /// Whether the next poll is unconditional, as it was originally.
     pub(super) in_full: bool,
-    /// When the window of a maintenance begins or ends: the next poll from then on asks for
-    /// everything.
+    /// When a maintenance window begins or ends: the first poll after it is unconditional.
     pub(super) window_at: Option<Time>,
-    /// The last good poll, or when it was first watched.
+    /// The last successful poll, or when polling began.
     pub(super) fresh: Time,
     /// The last poll.
     pub(super) polled: Time,
@@ -116,9 +116,9 @@ pub(super) struct Player<'a> {
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) ledger: ScratchLedger,
     pub(super) watched: BTreeMap<String, Watched>,
-    /// Providers whose last poll failed, or was not believed.
+    /// Providers whose last poll failed or was rejected.
     pub(super) failing: BTreeSet<String>,
-    /// Providers of the recording that are not to be played.
+    /// Providers in the recording that are not replayed.
     skipped: BTreeSet<String>,
     pub(super) summary: Summary,
     warnings: Vec<String>,
@@ -134,7 +134,7 @@ impl Player<'_> {
             Entry::Begin(at) => {
                 self.reach(at)?;
                 for watched in self.watched.values_mut() {
-                    // Nobody watched meanwhile; what a poller keeps in memory is gone.
+                    // Nothing was polled meanwhile, and the in-memory state of pollers was lost.
                     watched.fresh = watched.fresh.max(at);
                     watched.start.unconditional = false;
                     watched.start.unread = 0;
@@ -156,7 +156,7 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Time goes on: who has not been read for too long is reported.
+    /// Advances the time: providers that have not been read for too long are reported.
     pub(super) fn reach(&mut self, at: Time) -> Result<(), ReplayError> {
         self.summary.begin.get_or_insert(at);
         self.summary.end = self.summary.end.max(Some(at));
@@ -182,7 +182,7 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// A provider as it was configured from here on.
+    /// Applies a provider's configuration from here on.
     fn declare(&mut self, entry: &Value) {
         let id = entry.get("id").and_then(Value::as_str).unwrap_or_default();
         if let Some(configured) = self.configured {
@@ -222,14 +222,14 @@ impl Player<'_> {
         self.watched.insert(provider.id.clone(), watched);
     }
 
-    /// Takes over the answers of a poll. Answers whether it can be done.
+    /// Loads the responses of a poll. Returns whether the poll can be replayed.
     fn prepare(&mut self, poll: &Poll) -> Result<bool, ReplayError> {
         let id = &poll.provider;
         if self.skipped.contains(id) {
             return Ok(false);
         }
         if !self.watched.contains_key(id) {
-            // Nothing was written down of it, as where a person has written the recording.
+            // Its configuration was not recorded, as in a recording written by hand.
             let first = poll.answers.first();
             let url = first.and_then(|line| line.url.as_deref()).unwrap_or_default();
             let source = first.and_then(|line| line.source.as_deref());
@@ -258,8 +258,8 @@ impl Player<'_> {
         Ok(true)
     }
 
-    /// A recording that was begun in the middle does not say how the page was recognised: what read
-    /// it then reads it now.
+    /// A recording begun in the middle does not say how the page was detected: use the source that
+    /// read it then.
     fn bind(&mut self, poll: &Poll) {
         let Some(watched) = self.watched.get_mut(&poll.provider) else { return };
         if watched.start.checkpoint.binding.is_some()
@@ -290,7 +290,7 @@ impl Player<'_> {
         }
         for id in std::mem::take(&mut self.skipped) {
             if self.configured.is_some() {
-                self.warn(&format!("{id} is in the recording and not in the configuration"));
+                self.warn(&format!("{id} is in the recording but not in the configuration"));
             }
         }
         let missing = self.answers.missing();
@@ -304,12 +304,12 @@ impl Player<'_> {
     }
 }
 
-/// The provider of an entry of `providers.yaml`.
+/// Parses an entry of `providers.yaml`.
 fn provider(entry: &Value) -> Result<Arc<Provider>, String> {
     let text = serde_json::json!({"providers": [entry]}).to_string();
     let config = match config::parse(Path::new("entry"), &text, &|_| None) {
         Ok(loaded) => loaded.config,
         Err(error) => return Err(one_line(&error.to_string(), 300)),
     };
-    config.providers.into_iter().next().ok_or_else(|| "it is not enabled".to_owned())
+    config.providers.into_iter().next().ok_or_else(|| "the provider is not enabled".to_owned())
 }

@@ -1,4 +1,4 @@
-//! One poll of a replay, and what is carried from it to the next.
+//! One poll of a replay, and the state kept for the next one.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use crate::ledger::{Failed, Record, Recorded, Unchanged, Verdict};
 use crate::poller::PollError;
 use crate::poller::cycle::{self, PollOutcome, Start};
 
-/// Of a row of unchanged polls at most so many are looked at again, where the present program would
-/// have found something in them.
+/// In a run of unchanged polls, at most this many are replayed if the current program may find
+/// something in them.
 const LOOKS: u64 = 100;
 
 impl Player<'_> {
-    /// A row of polls that brought nothing new. Where the present program is not done with what it
-    /// has, such as a second look at what is missing, it has them.
+    /// Replays a run of unchanged polls. If the current program still has work to do, such as a
+    /// second attempt at missing data, it gets them.
     pub(super) fn quiet(&mut self, id: &str, polls: u64, at: Time) -> Result<(), ReplayError> {
         let Some(watched) = self.watched.get(id) else { return self.reach(at) };
         let (from, looks) = (watched.polled, polls.min(LOOKS));
@@ -35,8 +35,8 @@ impl Player<'_> {
         self.reach(at)
     }
 
-    /// Whether a further poll up to then would bring nothing as long as nothing is answered
-    /// otherwise.
+    /// Returns whether further polls up to `until` would bring nothing as long as the responses
+    /// stay the same.
     fn is_settled(&self, watched: &Watched, until: Time) -> bool {
         let Start { checkpoint, unconditional, .. } = &watched.start;
         let Some(binding) = &checkpoint.binding else { return false };
@@ -56,15 +56,15 @@ impl Player<'_> {
         let in_full = std::mem::take(&mut watched.in_full);
         (watched.start.verify, watched.start.distrust) = (verify || in_full, distrust);
         let outcome = self.runtime.block_on(async {
-            let place = self.shared.work.place().await;
-            cycle::poll(&self.shared, &provider, &watched.start, place).await
+            let permit = self.shared.admission.acquire().await;
+            cycle::poll(&self.shared, &provider, &watched.start, permit).await
         });
         self.summary.polls += 1;
         watched.polled = at;
         match outcome {
-            PollOutcome::Unchanged { validators, companions, full } => {
+            PollOutcome::Unchanged { validators, sidecars, full } => {
                 let checkpoint = &mut watched.start.checkpoint;
-                checkpoint.companions = companions;
+                checkpoint.companions = sidecars;
                 if full {
                     checkpoint.full_at = Some(at);
                 }
@@ -82,7 +82,9 @@ impl Player<'_> {
                 watched.succeeded(at);
                 self.failing.remove(&provider.id);
             }
-            PollOutcome::Read { snapshot, mut checkpoint, complete, denied, turn, .. } => {
+            PollOutcome::Read {
+                snapshot, mut checkpoint, complete, denied, parse_permit, ..
+            } => {
                 checkpoint.full_at = Some(at);
                 (checkpoint.false_304_at, checkpoint.unconditional_until) =
                     watched.start.trust(denied, at);
@@ -95,13 +97,13 @@ impl Player<'_> {
                     observed_at: at,
                 };
                 let (recorded, doubted) = self.ledger.record(&record)?;
-                drop(turn);
+                drop(parse_permit);
                 let Recorded { verdict, known, recheck, window_at, .. } = recorded;
                 if let Verdict::WrongTenant { expected, found } = verdict {
                     let reason = format!(
-                        "the answer is another page's (its id is {found}, this provider's is {expected})"
+                        "the response is from another page (id {found}, expected {expected})"
                     );
-                    return self.fail(id, &PollError::word("wrong_tenant", reason), at);
+                    return self.fail(id, &PollError::document("wrong_tenant", reason), at);
                 }
                 if denied && verdict != Verdict::Changed {
                     let checkpoint = &mut record.checkpoint;
@@ -109,7 +111,7 @@ impl Player<'_> {
                         watched.start.trust(false, at);
                 }
                 if verdict == Verdict::Stale {
-                    // It was answered, and nothing of it counts.
+                    // The provider answered, but the answer is ignored.
                     watched.failures = 0;
                     watched.last_error = doubted;
                     self.failing.insert(provider.id.clone());
@@ -122,24 +124,24 @@ impl Player<'_> {
                 watched.succeeded(at);
                 self.failing.remove(&provider.id);
             }
-            PollOutcome::Failed(trouble) => return self.fail(id, &trouble, at),
+            PollOutcome::Failed(error) => return self.fail(id, &error, at),
         }
         Ok(())
     }
 
-    fn fail(&mut self, id: &str, trouble: &PollError, at: Time) -> Result<(), ReplayError> {
+    fn fail(&mut self, id: &str, error: &PollError, at: Time) -> Result<(), ReplayError> {
         let Some(watched) = self.watched.get_mut(id) else { return Ok(()) };
         self.summary.failed += 1;
         watched.failures = watched.failures.saturating_add(1);
-        let forget = watched.start.failed(trouble);
-        watched.last_error = Some(trouble.reason.clone());
+        let forget = watched.start.failed(error);
+        watched.last_error = Some(error.reason.clone());
         self.failing.insert(id.to_owned());
         self.ledger.failed(&Failed {
             provider: Arc::clone(&watched.provider),
             generation: 0,
             at,
-            kind: trouble.word.clone(),
-            reason: trouble.reason.clone(),
+            kind: error.code.clone(),
+            reason: error.reason.clone(),
             next_poll_at: at,
             retry_until: None,
             asked_by: None,

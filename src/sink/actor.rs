@@ -1,8 +1,8 @@
-//! The actor that drives a sink: reads the ledger behind the sink's cursor, delivers, and tells how
-//! far it got.
+//! The actor that drives a sink: reads events after the sink's cursor from the ledger, delivers
+//! them and reports its progress.
 //!
-//! It lives on a thread of its own, because sinks block: on a disk, or on whoever does not read our
-//! standard output.
+//! It runs on its own thread because sinks block, on a disk or on a reader of standard output that
+//! falls behind.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,39 +15,39 @@ use super::{Cursor, Recorded, Sink, SinkError};
 use crate::backoff::ExponentialBackoff;
 use crate::ledger::{AddSink, Delivered, Ledger, Reader, SinkHealth, Wake};
 
-/// Events handed to a sink at once.
+/// Maximum number of events handed to a sink at once.
 const BATCH: usize = 1000;
 
-/// How often the place of delivery is looked at, and events are looked for although no nudge came.
-const TEND: Duration = Duration::from_secs(1);
+/// How often the sink is maintained and events are looked for, even without a wake-up.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(1);
 
-/// Looks at the place of delivery at once: it may have been moved (SIGHUP, SIGUSR1).
+/// Checks the sink's files at once, as they may have been moved (SIGHUP, SIGUSR1).
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Reopen;
 
-/// The ledger was restarted: its new actor has to know us.
+/// The ledger was restarted: registers with its new actor.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Reconnect;
 
-/// Delivers everything there is. Answers whether that succeeded.
+/// Delivers all pending events. Returns whether that succeeded.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "bool")]
 pub struct Drain;
 
-/// Panics: what the chaos command and the tests do to it.
+/// Makes the actor panic, for the `chaos` command and tests.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Crash;
 
-/// Delivers from the ledger to one sink.
+/// Delivers events from the ledger to one sink.
 pub struct SinkActor {
     sink: Box<dyn Sink>,
     ledger: Ledger,
     state_dir: PathBuf,
     reader: Option<Reader>,
-    /// As the ledger stores it; `None`: not asked yet.
+    /// The cursor as the ledger stores it; `None` until it is loaded.
     cursor: Option<Cursor>,
     open: bool,
     connecting: bool,
@@ -57,7 +57,7 @@ pub struct SinkActor {
 }
 
 impl SinkActor {
-    /// An actor for `sink`; `state_dir` is where the ledger is read.
+    /// Creates an actor for `sink`; `state_dir` is where the ledger is read.
     #[must_use]
     pub fn new(sink: Box<dyn Sink>, ledger: Ledger, state_dir: PathBuf) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl SinkActor {
         }));
     }
 
-    /// Delivers what there is, a batch; comes back by itself for the next.
+    /// Delivers one batch of pending events and schedules itself for the next.
     fn pump(&mut self, context: &mut Context<Self>) {
         if self.cursor.is_none() {
             return self.connect(context);
@@ -104,14 +104,14 @@ impl SinkActor {
         match self.step() {
             Ok(0) => {}
             Ok(_) => {
-                self.tell_cursor(context);
+                self.report_cursor(context);
                 context.notify(Wake);
             }
             Err(error) => self.failed(&error),
         }
     }
 
-    /// Opens if need be and delivers one batch. Answers how many events.
+    /// Opens the sink if necessary and delivers one batch. Returns the number of events.
     fn step(&mut self) -> Result<usize, SinkError> {
         let Some(mut cursor) = self.cursor.clone() else {
             return Ok(0);
@@ -136,7 +136,7 @@ impl SinkActor {
         self.cursor = Some(delivered);
         self.failures = 0;
         if std::mem::take(&mut self.down) {
-            tracing::warn!(sink = self.sink.id(), "delivers again");
+            tracing::warn!(sink = self.sink.id(), "can deliver again");
         }
         Ok(count)
     }
@@ -152,23 +152,23 @@ impl SinkActor {
             tracing::warn!(
                 sink = self.sink.id(),
                 reason,
-                "cannot deliver: events are kept and delivered once it works again"
+                "cannot deliver; events are kept and delivered later"
             );
             self.ledger.notify(SinkHealth { id: self.sink.id().to_owned(), trouble: Some(reason) });
         }
     }
 
-    fn tell_cursor(&self, context: &mut Context<Self>) {
+    fn report_cursor(&self, context: &mut Context<Self>) {
         let Some(cursor) = self.cursor.clone() else {
             return;
         };
         let (ledger, id) = (self.ledger.clone(), self.sink.id().to_owned());
         context.spawn(
             async move {
-                // If it is not stored, the file itself proves at the next start how far it was
-                // written.
+                // If the cursor is not stored, the file itself proves at the next start how far it
+                // was written.
                 if let Err(error) = ledger.ask(Delivered { id, cursor }).await {
-                    tracing::debug!(%error, "a cursor could not be stored");
+                    tracing::debug!(%error, "cannot store a cursor");
                 }
             }
             .into_actor(self),
@@ -181,7 +181,7 @@ impl SinkActor {
                 Ok(None) => {}
                 Ok(Some(cursor)) => {
                     self.cursor = Some(cursor);
-                    self.tell_cursor(context);
+                    self.report_cursor(context);
                 }
                 Err(error) => self.failed(&error),
             }
@@ -194,7 +194,7 @@ fn ledger_error(error: crate::ledger::LedgerError) -> SinkError {
     SinkError::Ledger(error.into_text())
 }
 
-/// An error and what caused it, in one line.
+/// Formats an error and its causes in one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -210,7 +210,7 @@ impl Actor for SinkActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.run_interval(TEND, |actor, context| actor.maintain(false, context));
+        context.run_interval(MAINTAIN_EVERY, |actor, context| actor.maintain(false, context));
         self.pump(context);
     }
 }
@@ -262,7 +262,7 @@ impl Handler<Drain> for SinkActor {
                 if let Some(cursor) = cursor
                     && let Err(error) = ledger.ask(Delivered { id, cursor }).await
                 {
-                    tracing::debug!(%error, "a cursor could not be stored");
+                    tracing::debug!(%error, "cannot store a cursor");
                 }
                 delivered
             }

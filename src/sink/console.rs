@@ -1,6 +1,6 @@
-//! The console sink: a block or a JSON line per event, each in one write, at least once. What has
-//! been written to a terminal or a pipe cannot be taken back, so a restart after a crash may show
-//! an event again.
+//! The console sink: one block or JSON line per event, each in one write. Delivery is
+//! at-least-once: terminal or pipe output cannot be undone, so a restart after a crash may repeat
+//! an event.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use super::{Cursor, Recorded, Sink, SinkError};
 use crate::config::ConsoleFormat;
 use crate::event::{render_block, render_block_colored};
 
-/// Shows events on a writer, usually standard output.
+/// Writes events to a writer, usually standard output.
 pub struct ConsoleSink {
     format: ConsoleFormat,
     writer: Box<dyn Write + Send>,
@@ -18,7 +18,7 @@ pub struct ConsoleSink {
 }
 
 impl ConsoleSink {
-    /// On `writer`; `color` only for a terminal without `NO_COLOR`.
+    /// Creates a sink on `writer`. `color` is only for terminals, and not with `NO_COLOR`.
     #[must_use]
     pub fn new(format: ConsoleFormat, writer: Box<dyn Write + Send>, color: bool) -> Self {
         Self { format, writer, color, seq: 0 }
@@ -48,8 +48,8 @@ impl Sink for ConsoleSink {
         cursor: &Cursor,
         _after: &mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
     ) -> Result<Cursor, SinkError> {
-        // What an earlier attempt of this process showed need not be shown again, whether its
-        // cursor was stored or not.
+        // What this process has already written is not repeated, whether or not its cursor was
+        // stored.
         self.seq = self.seq.max(cursor.seq);
         Ok(self.cursor())
     }

@@ -1,17 +1,17 @@
-//! The event log: each event exactly once, in order, whatever the moment of a crash, a kill or a
-//! power loss.
+//! The event log sink: writes each event exactly once and in order, whenever a crash, a kill or a
+//! power loss occurs.
 //!
-//! Lines are written, synced, and only then acknowledged; after any interruption the file itself is
-//! asked what it holds (see `resume`). What is already visible is never written again, and nothing
-//! is cut that this sink cannot prove to have written. The cursor of one `deliver` must be stored
-//! before the next one.
+//! Lines are written, synced, and only then acknowledged; after an interruption the file itself
+//! shows what it contains (see `resume`). Visible lines are never written again, and nothing is
+//! truncated unless this sink can prove that it wrote it. The cursor returned by `deliver` must be
+//! stored before the next call.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::lock::Lock;
-use super::log_file::{LogFile, Place, ends_as_known, make_dir, read_tail};
+use super::log_file::{FileState, LogFile, ends_as_known, make_dir, read_tail};
 use super::resume::{Expected, encode, find, holds_foreign, prove};
 use super::rotate::{self, LogFileFormat};
 use super::tail::{Memory, tail_hash};
@@ -19,10 +19,10 @@ use super::{Cursor, Recorded, Sink, SinkError};
 use crate::config::Rotation;
 use crate::event::Time;
 
-/// Tells the time lines are written at; decides rotation by hour and day alone.
+/// Returns the time at which lines are written; used only for hourly and daily rotation.
 pub type WriteClock = Box<dyn Fn() -> Time + Send>;
 
-/// Writes events to a file, and begins new ones.
+/// Writes events to a file and rotates it.
 pub struct EventLogSink {
     dir: PathBuf,
     path: PathBuf,
@@ -33,11 +33,11 @@ pub struct EventLogSink {
     lock: Option<Lock>,
     /// `None` until opened, and after a failure.
     active: Option<Active>,
-    /// A sync failed: what was not synced before must be written once more.
+    /// A sync failed: what was not synced before must be rewritten.
     distrust: bool,
 }
 
-/// The file being written and what is known of it.
+/// The file being written and what is known about it.
 struct Active {
     file: LogFile,
     seq: u64,
@@ -58,7 +58,8 @@ impl Active {
 }
 
 impl EventLogSink {
-    /// In `dir`, which is made when it is not there. `keep` rotated files stay; 0: all.
+    /// Creates a sink in `dir`, which is created if missing. `keep` rotated files are kept; 0 keeps
+    /// all.
     #[must_use]
     pub fn new(
         dir: impl Into<PathBuf>,
@@ -72,7 +73,7 @@ impl EventLogSink {
         Self { dir, path, format, rotation, keep, clock, lock: None, active: None, distrust: false }
     }
 
-    /// With another clock, for tests.
+    /// Uses another clock, for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: WriteClock) -> Self {
         self.clock = clock;
@@ -95,7 +96,7 @@ impl EventLogSink {
         Ok(())
     }
 
-    /// Opens the file by its name, makes the name durable where it is new.
+    /// Opens the file by its name; if it is new, makes the name durable.
     fn open_file(&self) -> Result<LogFile, SinkError> {
         let (file, made) = LogFile::open(&self.path)?;
         if made {
@@ -104,9 +105,9 @@ impl EventLogSink {
         Ok(file)
     }
 
-    /// Follows a rotation that was not acknowledged: proves events in rotated files, from the
-    /// stored offset on. Returns the generation of the file behind them, and whether there was such
-    /// a rotation at all.
+    /// Follows a rotation that was not acknowledged: finds events in rotated files, from the stored
+    /// offset on. Returns the generation of the file after them, and whether there was such a
+    /// rotation.
     fn follow_rotation(
         &self,
         memory: &Memory,
@@ -123,7 +124,7 @@ impl EventLogSink {
             }
             let failed =
                 |source| SinkError::Io { action: "read", path: rotated.path.clone(), source };
-            // Something of another kind under our name is not read.
+            // Something else under our name is not read.
             if !fs::metadata(&rotated.path).is_ok_and(|metadata| metadata.is_file()) {
                 continue;
             }
@@ -140,8 +141,8 @@ impl EventLogSink {
         Ok((generation, followed))
     }
 
-    /// Nothing is remembered: the process may have died before its first cursor was stored. Where
-    /// the next event stands in a rotated file, that is what would be remembered.
+    /// Handles a missing memory: the process may have died before its first cursor was stored. If
+    /// the next event is in a rotated file, returns what the memory would be.
     fn begun(&self, expected: &mut Expected<'_>) -> Result<Option<Memory>, SinkError> {
         let Some(bytes) = expected.next()? else {
             return Ok(None);
@@ -168,8 +169,8 @@ impl EventLogSink {
         Ok(None)
     }
 
-    /// A rename made of two steps may have stopped with two names for one file: takes the old name
-    /// away.
+    /// Completes a two-step rename that stopped with two names for one file, by removing the old
+    /// name.
     fn finish_rename(&self, rotated: &Path) -> Result<(), SinkError> {
         let (Ok(active), Ok(rotated)) =
             (fs::symlink_metadata(&self.path), fs::symlink_metadata(rotated))
@@ -182,8 +183,8 @@ impl EventLogSink {
         Ok(())
     }
 
-    /// Finds out what the active file holds, completes an event that breaks off, and makes all of
-    /// it durable.
+    /// Determines what the active file contains, completes a torn event, and makes everything
+    /// durable.
     fn resume(&self, cursor: &Cursor, expected: &mut Expected<'_>) -> Result<Active, SinkError> {
         let memory = match Memory::parse(cursor.memory.as_deref()) {
             Some(memory) => Some(memory),
@@ -210,9 +211,9 @@ impl EventLogSink {
             known
         } else {
             if memory.is_some() {
-                tracing::warn!(file = %self.path.display(), "the event log was changed from outside; nothing in it is touched");
+                tracing::warn!(file = %self.path.display(), "another process changed the event log; leaving its contents untouched");
             }
-            // The exact bytes of the next event are ours, wherever they stand.
+            // The exact bytes of the next event are ours, wherever they are.
             match expected.next()? {
                 Some(bytes) => find(file.bytes(), bytes).map_err(self.failed("read"))?,
                 None => None,
@@ -230,10 +231,10 @@ impl EventLogSink {
                 let foreign = holds_foreign(file.bytes(), proof.end, file.size(), expected)?
                     .map_err(self.failed("read"))?;
                 if known.is_some() && !foreign {
-                    tracing::warn!(file = %self.path.display(), bytes = file.size() - proof.end, "cut what a crash left half written");
+                    tracing::warn!(file = %self.path.display(), bytes = file.size() - proof.end, "truncated a partial write left by a crash");
                     file.cut(proof.end)?;
                 } else {
-                    tracing::warn!(file = %self.path.display(), "kept lines of another writer in the event log");
+                    tracing::warn!(file = %self.path.display(), "kept lines from another writer in the event log");
                 }
             }
         }
@@ -248,29 +249,29 @@ impl EventLogSink {
         Ok(Active { file, seq: expected.proven(), generation, first_write })
     }
 
-    /// Looks whether the file is still where and what it was. Returns whether the cursor changed.
+    /// Checks that the file is still in place and unchanged. Returns whether the cursor changed.
     fn watch(&self, active: &mut Active, reopen: bool) -> Result<bool, SinkError> {
         let lock_in_place = self.lock.as_ref().is_some_and(Lock::is_in_place);
-        match active.file.place()? {
-            Place::Unchanged if lock_in_place && !reopen => Ok(false),
-            Place::Unchanged if lock_in_place => {
+        match active.file.state()? {
+            FileState::Unchanged if lock_in_place && !reopen => Ok(false),
+            FileState::Unchanged if lock_in_place => {
                 active.file = self.open_file()?;
                 Ok(false)
             }
-            Place::Resized | Place::Unchanged => {
+            FileState::Resized | FileState::Unchanged => {
                 let before = active.file.size();
                 active.file.settle()?;
                 active.file.end_line()?;
                 if active.file.size() < before {
-                    tracing::warn!(file = %self.path.display(), "the event log was shortened from outside; going on at its end");
+                    tracing::warn!(file = %self.path.display(), "another process truncated the event log; continuing at its end");
                 } else if active.file.size() > before {
-                    tracing::warn!(file = %self.path.display(), "another writer added to the event log; going on at its end");
+                    tracing::warn!(file = %self.path.display(), "another process appended to the event log; continuing at its end");
                 }
                 active.first_write = active.first_write.filter(|_| active.file.size() > 0);
                 Ok(true)
             }
-            Place::Replaced => {
-                tracing::warn!(file = %self.path.display(), "the event log was moved or deleted from outside; opened again by its name");
+            FileState::Replaced => {
+                tracing::warn!(file = %self.path.display(), "another process moved or deleted the event log; reopened it");
                 let mut file = self.open_file()?;
                 file.end_line()?;
                 active.first_write = file.changed_at();
@@ -281,7 +282,7 @@ impl EventLogSink {
         }
     }
 
-    /// Closes the file under its rotated name and begins a new one.
+    /// Closes the file under its rotated name and starts a new one.
     fn rotate(&self, active: Active, now: Time) -> Result<Active, SinkError> {
         active.file.sync()?;
         if self.keep > 0 {
@@ -298,7 +299,7 @@ impl EventLogSink {
         Ok(Active { file, seq, generation: generation + 1, first_write: None })
     }
 
-    /// Writes as many of `events` as go into one file.
+    /// Writes as many of `events` as fit into one file.
     fn write(&mut self, mut active: Active, events: &[Recorded]) -> Result<Active, SinkError> {
         let now = (self.clock)();
         let mut buffer = Vec::new();
@@ -358,11 +359,11 @@ impl Sink for EventLogSink {
     }
 
     fn deliver(&mut self, events: &[Recorded]) -> Result<Cursor, SinkError> {
-        // Taken out: after an error the file is closed, and `open` asks it what it holds.
+        // Taken out: after an error the file stays closed, and `open` examines it.
         let mut active = self
             .active
             .take()
-            .ok_or_else(|| self.failed("write to")(std::io::Error::other("it is not open")))?;
+            .ok_or_else(|| self.failed("write to")(std::io::Error::other("not open")))?;
         if !self.lock.as_ref().is_some_and(Lock::is_in_place) {
             self.hold_lock()?;
         }

@@ -1,4 +1,4 @@
-//! The lock beside the event log: a second writer is refused, whatever process it lives in.
+//! The lock file beside the event log: refuses a second writer, in this process or any other.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::SinkError;
 
-/// A held lock; let go when dropped.
+/// A held lock; released on drop.
 pub(super) struct Lock {
     path: PathBuf,
     file: File,
@@ -14,14 +14,14 @@ pub(super) struct Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone lets go only when no copy of the descriptor is left, and a process that is
-        // being started by another thread has one for a moment.
+        // Closing alone releases the lock only once no copy of the descriptor is left, and a
+        // process that another thread is just spawning briefly has one.
         self.file.unlock().ok();
     }
 }
 
 impl Lock {
-    /// Takes the lock of the file at `path`, without waiting.
+    /// Locks the file at `path` without waiting.
     pub(super) fn take(path: &Path) -> Result<Self, SinkError> {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
@@ -45,8 +45,8 @@ impl Lock {
         Ok(Self { path, file })
     }
 
-    /// Whether the lock file is still the one at its place: a directory that was moved away takes
-    /// it along.
+    /// Returns whether the lock file is still in place: moving the directory moves the lock file
+    /// too.
     pub(super) fn is_in_place(&self) -> bool {
         match (self.file.metadata(), std::fs::symlink_metadata(&self.path)) {
             (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
@@ -64,7 +64,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
         let lock = Lock::take(&path).unwrap();
-        // What a child has between its fork and its exec.
+        // As in a child between fork and exec.
         let copy = lock.file.try_clone().unwrap();
         assert!(matches!(Lock::take(&path), Err(SinkError::Locked { .. })));
         drop(lock);

@@ -1,5 +1,5 @@
-//! The file being written: opened for appending, checked against its name, extended and synced. It
-//! knows where it ends, so that anything beyond is seen to be another's.
+//! The file being written: opened for appending, compared with its name, extended and synced. It
+//! knows its own end, so anything beyond that is recognized as another writer's.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::SinkError;
 use super::tail::{TAIL, tail_hash};
 
-/// Never wait for the other end of a pipe that stands where the file should.
+/// Never blocks on the other end of a pipe that has taken the file's place.
 pub(super) const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 
 /// An open event log file.
@@ -20,22 +20,23 @@ pub(super) struct LogFile {
     tail: Vec<u8>,
 }
 
-/// How the file compares with what was known of it.
+/// How the file compares with its last known state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Its name leads to it and it ends where it was left.
+pub(super) enum FileState {
+    /// The name still refers to it and its size is unchanged.
     Unchanged,
-    /// Something was added or cut from outside.
+    /// Data was added or removed by another process.
     Resized,
-    /// Its name is gone or leads to another file.
+    /// The name is missing or refers to another file.
     Replaced,
 }
 
 impl LogFile {
-    /// Opens or makes the file at `path`, and its directory. Says whether the file was made.
+    /// Opens or creates the file at `path`, and its directory. Also returns whether the file was
+    /// created.
     pub(super) fn open(path: &Path) -> Result<(Self, bool), SinkError> {
         let failed = |action, source| SinkError::Io { action, path: path.to_owned(), source };
-        // A pipe or a device may act on being opened: look first.
+        // Opening a pipe or a device may have side effects: check first.
         let made = match fs::metadata(path) {
             Ok(metadata) if !metadata.is_file() => return Err(failed("open", not_a_file())),
             Ok(_) => false,
@@ -63,22 +64,22 @@ impl LogFile {
         Ok((log, made))
     }
 
-    /// Where it ends, as far as this process knows.
+    /// Returns the file's size as far as this process knows.
     pub(super) const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Hash of its end.
+    /// Returns the hash of the file's end.
     pub(super) fn tail_hash(&self) -> String {
         tail_hash(&self.tail)
     }
 
-    /// The bytes themselves, for reading at an offset.
+    /// Returns the file itself, for reading at an offset.
     pub(super) const fn bytes(&self) -> &File {
         &self.file
     }
 
-    /// When it was last changed, in seconds since 1970; null for an empty file.
+    /// Returns the last modification time in seconds since 1970; `None` for an empty file.
     pub(super) fn changed_at(&self) -> Option<i64> {
         if self.size == 0 {
             None
@@ -87,7 +88,7 @@ impl LogFile {
         }
     }
 
-    /// Takes the present end of the file as the end that is known.
+    /// Accepts the current size of the file as the known one.
     pub(super) fn settle(&mut self) -> Result<(), SinkError> {
         let size = self.file.metadata().map_err(|error| self.failed("read", error))?.len();
         self.tail = read_tail(&self.file, size).map_err(|error| self.failed("read", error))?;
@@ -95,7 +96,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// Appends all of `bytes`. After an error nothing is known of the end.
+    /// Appends all of `bytes`. After an error the end of the file is unknown.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
         (&self.file).write_all(bytes).map_err(|error| self.failed("write to", error))?;
         self.size = self.size.saturating_add(bytes.len() as u64);
@@ -106,7 +107,8 @@ impl LogFile {
         Ok(())
     }
 
-    /// Makes the file end in a line feed, so that a torn line of another's does not run into ours.
+    /// Makes the file end in a line feed, so that another writer's torn line does not merge with
+    /// ours.
     pub(super) fn end_line(&mut self) -> Result<(), SinkError> {
         if self.tail.last().is_some_and(|last| *last != b'\n') {
             self.append(b"\n")
@@ -115,21 +117,21 @@ impl LogFile {
         }
     }
 
-    /// Cuts everything beyond `size`.
+    /// Truncates the file to `size`.
     pub(super) fn cut(&mut self, size: u64) -> Result<(), SinkError> {
         self.file.set_len(size).map_err(|error| self.failed("cut", error))?;
         self.settle()
     }
 
-    /// Makes what was written durable. After an error the descriptor is not to be trusted any more.
+    /// Makes what was written durable. After an error the descriptor is no longer reliable.
     pub(super) fn sync(&self) -> Result<(), SinkError> {
         self.file.sync_data().map_err(|error| self.failed("sync", error))
     }
 
-    /// Writes the bytes between `from` and `to` once more, at their place. A failed sync leaves
-    /// pages that count as written and are not; a follower sees no difference.
+    /// Rewrites the bytes between `from` and `to` in place. A failed sync can leave pages marked as
+    /// clean that never reached the disk; a process following the file sees no difference.
     pub(super) fn rewrite(&self, from: u64, to: u64) -> Result<(), SinkError> {
-        // A descriptor for appending would write at the end.
+        // A descriptor opened for appending would write at the end.
         let writer = OpenOptions::new()
             .write(true)
             .open(&self.path)
@@ -150,18 +152,18 @@ impl LogFile {
         writer.sync_data().map_err(|error| self.failed("sync", error))
     }
 
-    /// Compares the open file with the one its name leads to.
-    pub(super) fn place(&self) -> Result<Place, SinkError> {
-        let held = self.file.metadata().map_err(|error| self.failed("look at", error))?;
+    /// Compares the open file with the one that its name refers to.
+    pub(super) fn state(&self) -> Result<FileState, SinkError> {
+        let held = self.file.metadata().map_err(|error| self.failed("inspect", error))?;
         match fs::metadata(&self.path) {
             Ok(named)
                 if (named.dev(), named.ino()) == (held.dev(), held.ino()) && held.nlink() > 0 =>
             {
-                Ok(if held.len() == self.size { Place::Unchanged } else { Place::Resized })
+                Ok(if held.len() == self.size { FileState::Unchanged } else { FileState::Resized })
             }
-            Ok(_) => Ok(Place::Replaced),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Place::Replaced),
-            Err(error) => Err(self.failed("look at", error)),
+            Ok(_) => Ok(FileState::Replaced),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FileState::Replaced),
+            Err(error) => Err(self.failed("inspect", error)),
         }
     }
 
@@ -170,14 +172,14 @@ impl LogFile {
     }
 }
 
-/// Makes the directory of the event log, with its mode whatever the umask. One that is there keeps
-/// its mode.
+/// Creates the directory of the event log, with its mode regardless of the umask. An existing
+/// directory keeps its mode.
 pub(super) fn make_dir(dir: &Path) -> Result<(), SinkError> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
     }
     let failed =
-        |source| SinkError::Io { action: "make the directory", path: dir.to_owned(), source };
+        |source| SinkError::Io { action: "create the directory", path: dir.to_owned(), source };
     if let Some(parent) = dir.parent() {
         make_dir(parent)?;
     }
@@ -188,12 +190,12 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), SinkError> {
     }
 }
 
-/// Whether the bytes before `offset` are those the hash was made of.
+/// Returns whether the bytes before `offset` match the hash.
 pub(super) fn ends_as_known(file: &File, offset: u64, hash: &str) -> io::Result<bool> {
     Ok(file.metadata()?.len() >= offset && tail_hash(&read_tail(file, offset)?) == hash)
 }
 
-/// Up to [`TAIL`] bytes before `offset`.
+/// Reads up to [`TAIL`] bytes before `offset`.
 pub(super) fn read_tail(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     let length = usize::try_from(offset).map_or(TAIL, |offset| offset.min(TAIL));
     let mut bytes = vec![0; length];
@@ -202,5 +204,5 @@ pub(super) fn read_tail(file: &File, offset: u64) -> io::Result<Vec<u8>> {
 }
 
 fn not_a_file() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
 }

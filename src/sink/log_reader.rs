@@ -1,9 +1,9 @@
-//! Reads the event log across its rotated files, oldest first, and goes on with what is written
+//! Reads the event log across its rotated files, oldest first, and continues with lines written
 //! meanwhile.
 //!
-//! [`LogReader::next`] gives each line once, also when the file is rotated under it; `None` means
-//! nothing more for now, and asking again later is how one follows. Memory is bounded by the
-//! longest line.
+//! [`LogReader::next`] returns each line once, even if the file is rotated during reading. `None`
+//! means that there is nothing more for now; call it again later to follow the log. Memory is
+//! bounded by the longest line.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -18,17 +18,17 @@ use super::log_file::NONBLOCK;
 use super::rotate::{LogFileFormat, list};
 use crate::event::StatusEvent;
 
-/// A longer line is passed over.
+/// Longer lines are skipped.
 const LONGEST: usize = 16 << 20;
-/// How much is read at a time.
+/// How many bytes are read at a time.
 const CHUNK: usize = 1 << 16;
 
 /// A line of the event log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// As it stands in the file, without the line feed.
+    /// The text of the line, without the line feed.
     pub line: String,
-    /// What it says; `None` for a line that is no event of ours.
+    /// The parsed event; `None` if the line is not an event of ours.
     pub event: Option<StatusEvent>,
 }
 
@@ -37,7 +37,7 @@ pub struct LogReader {
     dir: PathBuf,
     format: LogFileFormat,
     current: Option<Open>,
-    /// The newest rotated file that was read to its end.
+    /// The newest rotated file that was read completely.
     passed: u64,
     ready: VecDeque<LogLine>,
 }
@@ -46,36 +46,37 @@ pub struct LogReader {
 struct Open {
     file: File,
     path: PathBuf,
-    /// `None`: the file being written.
+    /// `None` for the file being written.
     generation: Option<u64>,
-    /// Where the next byte is read.
+    /// The offset of the next read.
     at: u64,
-    /// A line whose end is not there yet.
+    /// A line that is still incomplete.
     partial: Vec<u8>,
-    /// The partial line is too long and passed over.
+    /// Whether the partial line is too long and is being skipped.
     skipping: bool,
     /// The end of the last line that was an event.
     last_event: u64,
 }
 
 impl LogReader {
-    /// Of the JSON Lines in `dir`, from the first line on. A directory that is not there yet holds
-    /// none.
+    /// Creates a reader of the JSON Lines in `dir`, from the first line on. A missing directory
+    /// counts as empty.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self::with_format(dir, LogFileFormat::Json)
     }
 
-    /// Of the files of `format`; lines of text blocks carry no event.
+    /// Creates a reader of the files of `format`; lines of text blocks carry no event.
     #[must_use]
     pub fn with_format(dir: impl Into<PathBuf>, format: LogFileFormat) -> Self {
         Self { dir: dir.into(), format, current: None, passed: 0, ready: VecDeque::new() }
     }
 
-    /// The next line; `None`: no more for now.
+    /// Returns the next line; `None` if there are no more for now.
     ///
     /// # Errors
-    /// Where a file cannot be read; asking again tries again.
+    ///
+    /// Returns an error if a file cannot be read; the next call retries.
     #[expect(
         clippy::should_implement_trait,
         reason = "an iterator that ends is fused by its users; this one goes on"
@@ -92,8 +93,7 @@ impl LogReader {
                 }
                 continue;
             };
-            // Looked at before reading: what is there when it has been replaced is all it will ever
-            // hold.
+            // Checked before reading: once the file has been replaced, it grows no more.
             let closed = current.generation.is_some() || current.is_replaced();
             if current
                 .read_more(&mut self.ready)
@@ -108,7 +108,7 @@ impl LogReader {
         }
     }
 
-    /// The current file is read and closed: goes on behind it.
+    /// Closes the current file, which was read completely, and moves on to the next one.
     fn leave_current(&mut self) -> Result<(), SinkError> {
         let Some(mut current) = self.current.take() else {
             return Ok(());
@@ -131,7 +131,7 @@ impl LogReader {
         Ok(())
     }
 
-    /// The oldest file behind those read, the one being written last.
+    /// Opens the oldest file not yet read; the one being written comes last.
     fn open_next(&mut self) -> Result<Option<Open>, SinkError> {
         loop {
             let rotated =
@@ -139,7 +139,7 @@ impl LogReader {
             if let Some(next) = rotated.into_iter().find(|file| file.generation > self.passed) {
                 match open(&next.path) {
                     Ok(file) => return Ok(Some(Open::new(file, next.path, Some(next.generation)))),
-                    // Deleted since: it was the oldest.
+                    // Deleted meanwhile: it was the oldest.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         self.passed = next.generation;
                         continue;
@@ -153,7 +153,7 @@ impl LogReader {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(source) => return Err(io_error(&path, source)),
             };
-            // A rotation between the list and the opening would hide a file.
+            // A rotation between listing and opening would hide a file.
             let rotated =
                 list(&self.dir, self.format).map_err(|source| io_error(&self.dir, source))?;
             if rotated.last().is_none_or(|newest| newest.generation <= self.passed) {
@@ -168,7 +168,7 @@ impl Open {
         Self { file, path, generation, at: 0, partial: Vec::new(), skipping: false, last_event: 0 }
     }
 
-    /// Whether the name leads elsewhere by now.
+    /// Returns whether the name refers to another file by now.
     fn is_replaced(&self) -> bool {
         match (self.file.metadata(), fs::metadata(&self.path)) {
             (Ok(held), Ok(named)) => (held.dev(), held.ino()) != (named.dev(), named.ino()),
@@ -176,11 +176,12 @@ impl Open {
         }
     }
 
-    /// Reads a chunk and adds its whole lines; false at the end of the file.
+    /// Reads a chunk and adds its complete lines; returns false at the end of the file.
     fn read_more(&mut self, ready: &mut VecDeque<LogLine>) -> io::Result<bool> {
         let size = self.file.metadata()?.len();
         if size < self.at {
-            // Cut: back to what still stands, or to the start where everything is new.
+            // The file was truncated: go back to what remains, or to the start if everything is
+            // new.
             let line_start = self.at - self.partial.len() as u64;
             self.at = if size >= line_start && !self.skipping {
                 line_start
@@ -222,13 +223,13 @@ impl Open {
     }
 }
 
-/// Opens a regular file; nothing else, and without waiting.
+/// Opens a regular file, and nothing else, without blocking.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
     }
 }
 
@@ -236,7 +237,7 @@ fn io_error(path: &Path, source: io::Error) -> SinkError {
     SinkError::Io { action: "read", path: path.to_owned(), source }
 }
 
-/// What a line says.
+/// Parses a line.
 pub(super) fn parse(bytes: &[u8]) -> LogLine {
     let line = String::from_utf8_lossy(bytes).into_owned();
     let event = if line.starts_with('{') {
@@ -247,8 +248,7 @@ pub(super) fn parse(bytes: &[u8]) -> LogLine {
     LogLine { line, event }
 }
 
-/// Lines of other versions: a key that is left out means null, and neither lists nor flags need be
-/// there.
+/// Parses lines of other versions: a missing key means null, and lists and flags are optional.
 fn parse_leniently(line: &str) -> Option<StatusEvent> {
     let mut object: Map<String, Value> = serde_json::from_str(line).ok()?;
     for key in ["started_at", "scheduled_for", "scheduled_until"] {

@@ -1,5 +1,5 @@
-//! Sinks: they pull events from the ledger, each with a cursor of its own, and deliver them.
-//! The ledger never waits for them.
+//! Sinks pull events from the ledger, each with its own cursor, and deliver them. The ledger never
+//! waits for them.
 
 pub mod actor;
 mod console;
@@ -20,54 +20,56 @@ pub use rotate::LogFileFormat;
 
 use crate::event::StatusEvent;
 
-/// An event as a sink gets it: numbered, stored, with the bytes of its line fixed at commit.
+/// An event as a sink receives it: numbered and stored, with the bytes of its line fixed at commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// The event.
     pub event: StatusEvent,
-    /// Its JSON object without a line feed: exactly these bytes are the line, on every attempt.
+    /// The event as a JSON object without a line feed: every attempt writes exactly these bytes.
     pub line: String,
 }
 
-/// How far a sink has delivered, kept by the ledger.
+/// How far a sink has delivered; stored by the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cursor {
-    /// The last event delivered; 0: none.
+    /// The last event delivered; 0 if none.
     pub seq: u64,
-    /// What the sink wants to remember beside it (the event log: file offset and tail hash), as
-    /// JSON.
+    /// What the sink needs to remember besides (the event log: file offset and tail hash), as JSON.
     pub memory: Option<String>,
 }
 
-/// Something events are delivered to. Runs on a thread of its own: it may block.
+/// A receiver of events. Runs on its own thread and may block.
 pub trait Sink: Send {
-    /// Its id in the ledger: `console`, `event_log`.
+    /// Returns its id in the ledger: `console`, `event_log`.
     fn id(&self) -> &str;
 
-    /// Called once before the first delivery, and again after a failure: finds out what has been
-    /// delivered, given the stored cursor and a reader of the events behind it. Returns the true
-    /// cursor.
+    /// Called once before the first delivery and again after a failure. Determines what has been
+    /// delivered, given the stored cursor and a reader of the events after it, and returns the
+    /// actual cursor.
     ///
     /// # Errors
-    /// Where the place of delivery cannot be opened.
+    ///
+    /// Returns an error if the destination cannot be opened.
     fn open(
         &mut self,
         cursor: &Cursor,
         after: &mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
     ) -> Result<Cursor, SinkError>;
 
-    /// Delivers `events` in order and durably, as far as the sink can. Returns the cursor to store:
-    /// it may stop short of the last event, which is then handed in again.
+    /// Delivers `events` in order and as durably as the sink can. Returns the cursor to store. It
+    /// may be before the last event; the remaining ones are then passed in again.
     ///
     /// # Errors
-    /// Nothing is known of what was delivered: `open` is called before the next attempt.
+    ///
+    /// After an error it is unknown what was delivered: `open` is called before the next attempt.
     fn deliver(&mut self, events: &[Recorded]) -> Result<Cursor, SinkError>;
 
-    /// Called every second and at SIGHUP/SIGUSR1 (`reopen`): checks that the place of delivery is
-    /// still there.
+    /// Called every second and at SIGHUP/SIGUSR1 (`reopen`): checks that the destination still
+    /// exists.
     ///
     /// # Errors
-    /// As [`Sink::deliver`].
+    ///
+    /// As for [`Sink::deliver`].
     fn maintain(&mut self, reopen: bool) -> Result<Option<Cursor>, SinkError> {
         let _ = reopen;
         Ok(None)
@@ -80,11 +82,11 @@ pub enum SinkError {
     /// Input or output failed.
     #[error("cannot {action} {}", .path.display())]
     Io {
-        /// What was tried: `write`, `open`, …
+        /// What was attempted: `write`, `open`, …
         action: &'static str,
-        /// On which file.
+        /// The file.
         path: std::path::PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },

@@ -1,6 +1,6 @@
-//! What the event log holds beyond a ledger: the state directory was restored from a backup or
-//! begun anew, while the log was left as it is. The ledger takes such events over before anything
-//! is polled, so that nothing is written a second time under another number.
+//! Recovers events that the event log contains but the ledger does not, because the state directory
+//! was restored from a backup or recreated while the log was kept. The ledger imports them before
+//! anything is polled, so that no event is written again under another number.
 
 use std::fs::File;
 use std::io;
@@ -14,10 +14,10 @@ use super::rotate::{LogFileFormat, list};
 use super::tail::{Memory, TAIL, tail_hash};
 use super::{LogLine, LogReader, SinkError};
 
-/// So much of a file's end is searched for its last event.
+/// How many bytes at the end of a file are searched for its last event.
 const END: u64 = 4 << 20;
 
-/// The JSON event log, held by its lock, with something in it that the ledger does not know.
+/// The locked JSON event log, which contains events that the ledger does not know.
 pub struct LogRecovery {
     reader: LogReader,
     dir: PathBuf,
@@ -25,10 +25,11 @@ pub struct LogRecovery {
 }
 
 impl LogRecovery {
-    /// The log in `dir`, where its last event has a number above `seq`.
+    /// Opens the log in `dir`; `None` unless its last event has a number above `seq`.
     ///
     /// # Errors
-    /// Where the log cannot be read, or is another process's.
+    ///
+    /// Returns an error if the log cannot be read or is locked by another process.
     pub fn open(dir: &Path, seq: u64) -> Result<Option<Self>, SinkError> {
         if last_event(dir)?.is_none_or(|last| last <= seq) {
             return Ok(None);
@@ -37,18 +38,20 @@ impl LogRecovery {
         Ok(Some(Self { reader: LogReader::new(dir), dir: dir.to_owned(), _lock: lock }))
     }
 
-    /// Its next line, from the first one on.
+    /// Returns the next line, from the first one on.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    ///
+    /// Returns an error if the log cannot be read.
     pub fn next_line(&mut self) -> Result<Option<LogLine>, SinkError> {
         self.reader.next()
     }
 
-    /// What the event log's sink has to remember to go on behind the last whole line.
+    /// Returns the memory with which the event log's sink continues after the last complete line.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    ///
+    /// Returns an error if the log cannot be read.
     pub fn memory(&self) -> Result<Option<String>, SinkError> {
         let path = self.dir.join(LogFileFormat::Json.file_name());
         let failed = |source| SinkError::Io { action: "read", path: path.clone(), source };
@@ -74,7 +77,7 @@ impl LogRecovery {
     }
 }
 
-/// The number of the last event in the newest file that holds one.
+/// Returns the number of the last event in the newest file that contains one.
 fn last_event(dir: &Path) -> Result<Option<u64>, SinkError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -88,7 +91,7 @@ fn last_event(dir: &Path) -> Result<Option<u64>, SinkError> {
         };
         let size = file.metadata().map_err(failed(&path))?.len();
         let (_, end) = read_end(&file, size).map_err(failed(&path))?;
-        // Behind the last line feed stands nothing or a torn line.
+        // After the last line feed there is nothing or a torn line.
         let whole = end.get(..memchr::memrchr(b'\n', &end).unwrap_or(0)).unwrap_or_default();
         if let Some(event) = whole.rsplit(|byte| *byte == b'\n').find_map(|line| parse(line).event)
         {
@@ -98,7 +101,7 @@ fn last_event(dir: &Path) -> Result<Option<u64>, SinkError> {
     Ok(None)
 }
 
-/// A file that is there and is one: the sink says what is wrong with others.
+/// Opens a regular file, if there is one: the sink reports other kinds.
 fn open(path: &Path) -> io::Result<Option<File>> {
     match super::log_reader::open(path) {
         Ok(file) => Ok(Some(file)),
@@ -111,7 +114,7 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// The last bytes of a file, and where they begin.
+/// Returns the last bytes of a file, and their offset.
 fn read_end(file: &File, size: u64) -> io::Result<(u64, Vec<u8>)> {
     let start = size.saturating_sub(END.max(TAIL as u64));
     let mut bytes = vec![0; usize::try_from(size - start).unwrap_or(0)];

@@ -1,9 +1,9 @@
-//! What of the ledger's events already stands in a file, proven byte by byte.
+//! Determines which of the ledger's events a file already contains, proven byte by byte.
 //!
-//! Bytes behind the stored offset are ours where they equal what the ledger says must stand there;
-//! where such bytes break off at the end of the file, the rest is still to be written. Only damage
-//! of our own writing may be cut: a whole line of text that the ledger does not know belongs to
-//! somebody else and stays.
+//! Bytes after the stored offset are ours if they equal what the ledger says must be there; if such
+//! bytes break off at the end of the file, the rest still has to be written. Only damage from our
+//! own writes may be truncated: a complete line that the ledger does not know belongs to another
+//! writer and stays.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
@@ -16,12 +16,12 @@ use super::rotate::LogFileFormat;
 use super::{Recorded, SinkError};
 use crate::event::render_block;
 
-/// A longer piece without a line feed is not judged but kept.
+/// A longer stretch without a line feed is kept without being examined.
 const PIECE: u64 = 16 << 20;
-/// How much is read at a time.
+/// How many bytes are read at a time.
 const CHUNK: usize = 1 << 18;
 
-/// The bytes of an event in a file of `format`.
+/// Returns the bytes of an event in a file of `format`.
 pub(super) fn encode(format: LogFileFormat, recorded: &Recorded) -> Vec<u8> {
     match format {
         LogFileFormat::Json => {
@@ -34,7 +34,7 @@ pub(super) fn encode(format: LogFileFormat, recorded: &Recorded) -> Vec<u8> {
     }
 }
 
-/// The events that may stand in the file, read from the ledger as far as needed.
+/// The events that may be in the file, read from the ledger as needed.
 pub(super) struct Expected<'a> {
     format: LogFileFormat,
     after: &'a mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
@@ -44,7 +44,7 @@ pub(super) struct Expected<'a> {
 }
 
 impl<'a> Expected<'a> {
-    /// Those behind `seq`.
+    /// Creates an iterator over the events after `seq`.
     pub(super) fn new(
         format: LogFileFormat,
         seq: u64,
@@ -53,12 +53,12 @@ impl<'a> Expected<'a> {
         Self { format, after, queue: VecDeque::new(), read_to: seq, proven: seq }
     }
 
-    /// The last event known to be in a file.
+    /// Returns the last event known to be in a file.
     pub(super) const fn proven(&self) -> u64 {
         self.proven
     }
 
-    /// The bytes of the next event.
+    /// Returns the bytes of the next event.
     pub(super) fn next(&mut self) -> Result<Option<&[u8]>, SinkError> {
         if self.queue.is_empty() {
             self.read()?;
@@ -66,14 +66,14 @@ impl<'a> Expected<'a> {
         Ok(self.queue.front().map(|(_, bytes)| bytes.as_slice()))
     }
 
-    /// The next event is in the file.
+    /// Marks the next event as found in the file.
     pub(super) fn advance(&mut self) {
         if let Some((seq, _)) = self.queue.pop_front() {
             self.proven = seq;
         }
     }
 
-    /// Reads a page of events; says whether there was one.
+    /// Reads a page of events; returns whether there was one.
     fn read(&mut self) -> Result<bool, SinkError> {
         let before = self.read_to;
         for recorded in (self.after)(before)? {
@@ -85,7 +85,7 @@ impl<'a> Expected<'a> {
         Ok(self.read_to > before)
     }
 
-    /// The lines of the events that could stand in the next `bytes` bytes.
+    /// Returns the lines of those events that fit into the next `bytes` bytes.
     fn lines(&mut self, bytes: u64) -> Result<BTreeSet<Vec<u8>>, SinkError> {
         while self.queue.iter().map(|(_, line)| line.len() as u64).sum::<u64>() <= bytes
             && self.read()?
@@ -98,7 +98,7 @@ impl<'a> Expected<'a> {
     }
 }
 
-/// How far a file agrees with what was expected.
+/// How far a file matches the expected events.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Proof {
     /// Up to here every byte is ours.
@@ -107,7 +107,7 @@ pub(super) struct Proof {
     pub(super) rest: Vec<u8>,
 }
 
-/// Walks the file from `from` as long as it holds the expected events.
+/// Walks the file from `from` as long as it contains the expected events.
 pub(super) fn prove(
     file: &File,
     from: u64,
@@ -132,13 +132,14 @@ pub(super) fn prove(
     Ok(Ok(Proof { end, rest: Vec::new() }))
 }
 
-/// Where `bytes` stand in the file as whole lines, or begin and break off at its end.
+/// Finds where the file contains `bytes` as complete lines, or begins them and breaks off at its
+/// end.
 pub(super) fn find(file: &File, bytes: &[u8]) -> io::Result<Option<u64>> {
     let size = file.metadata()?.len();
     let finder = memmem::Finder::new(bytes);
     let mut at = 0;
-    // One byte more in front, to see whether a match begins a line, and enough behind to see a
-    // match that is cut here.
+    // One more byte in front shows whether a match begins a line; the overlap at the end catches a
+    // match that this chunk cuts off.
     while at < size {
         let front = u64::from(at > 0);
         let window = read_up_to(file, at - front, CHUNK + bytes.len())?;
@@ -164,9 +165,9 @@ pub(super) fn find(file: &File, bytes: &[u8]) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
-/// Whether anything from `from` on could be somebody else's. Zeros and binary rubbish are what a
-/// power cut leaves of our own writing; expected lines are ours wherever they stand; a torn line of
-/// JSON is no use to anybody.
+/// Returns whether anything from `from` on could belong to another writer. Zeros and binary garbage
+/// are what a power failure leaves of our own writes; expected lines are ours wherever they are; a
+/// torn JSON line is of no use.
 pub(super) fn holds_foreign(
     file: &File,
     from: u64,
@@ -192,7 +193,7 @@ fn judge(
         }
         let whole = piece.last() == Some(&b'\n');
         let clean = std::str::from_utf8(&piece)
-            .is_ok_and(|text| !text.trim_end_matches(['\r', '\n']).contains(is_rubbish));
+            .is_ok_and(|text| !text.trim_end_matches(['\r', '\n']).contains(is_garbage));
         let blank = piece.iter().all(u8::is_ascii_whitespace);
         let is_ours = if whole {
             ours.contains(&piece)
@@ -209,18 +210,18 @@ fn judge(
     }
 }
 
-fn is_rubbish(c: char) -> bool {
+fn is_garbage(c: char) -> bool {
     c.is_control() && c != '\t'
 }
 
-/// Reads at most `length` bytes at `at`: fewer at the end of the file.
+/// Reads at most `length` bytes at `at`; fewer at the end of the file.
 fn read_up_to(file: &File, at: u64, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     At { file, at }.take(length as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Reads a file from a place of its own, without moving the descriptor's.
+/// Reads a file at its own offset, without moving the descriptor's.
 struct At<'a> {
     file: &'a File,
     at: u64,

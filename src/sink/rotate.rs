@@ -1,6 +1,5 @@
-//! Rotation of the event log: the names of rotated files, when a new file is due, the rename that
-//! never overwrites, and the deletion of the oldest. Only files that carry exactly our names are
-//! ever touched.
+//! Rotation of the event log: names of rotated files, when a new file is due, a rename that never
+//! overwrites, and deletion of the oldest. Only files whose names match exactly are ever touched.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,10 +10,10 @@ use chrono::DateTime;
 use crate::config::Rotation;
 use crate::event::Time;
 
-/// How often another stamp is tried where a rotated name is taken.
+/// How many stamps are tried if a rotated name is taken.
 const NAME_ATTEMPTS: i64 = 1000;
 
-/// A format of the event log, and with it the name of its file.
+/// A format of the event log, which determines the file name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFileFormat {
     /// JSON Lines: `events.jsonl`.
@@ -24,7 +23,7 @@ pub enum LogFileFormat {
 }
 
 impl LogFileFormat {
-    /// The name of the file being written.
+    /// Returns the name of the file being written.
     #[must_use]
     pub const fn file_name(self) -> &'static str {
         match self {
@@ -44,18 +43,18 @@ impl LogFileFormat {
 /// A rotated file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rotated {
-    /// Counts the files; the order in which they are read.
+    /// Numbers the files in the order in which they are read.
     pub(super) generation: u64,
-    /// Where it is.
+    /// Its path.
     pub(super) path: PathBuf,
 }
 
-/// The name of a rotated file: `events.20260223T000000Z.000007.jsonl`.
+/// Returns the name of a rotated file: `events.20260223T000000Z.000007.jsonl`.
 fn rotated_name(format: LogFileFormat, stamp: Time, generation: u64) -> String {
     format!("events.{}.{generation:06}.{}", stamp.format("%Y%m%dT%H%M%SZ"), format.extension())
 }
 
-/// The generation in a name, where it is exactly a name of ours.
+/// Returns the generation in a name, if it is exactly a name of ours.
 fn parse_name(format: LogFileFormat, name: &str) -> Option<u64> {
     let rest = name.strip_prefix("events.")?.strip_suffix(format.extension())?.strip_suffix('.')?;
     let (stamp, generation) = rest.split_once('.')?;
@@ -69,7 +68,7 @@ fn parse_name(format: LogFileFormat, name: &str) -> Option<u64> {
     if shape_fits && digits { generation.parse().ok() } else { None }
 }
 
-/// The rotated files in `dir`, oldest first. A directory that is not there holds none.
+/// Lists the rotated files in `dir`, oldest first. A missing directory counts as empty.
 pub(super) fn list(dir: &Path, format: LogFileFormat) -> io::Result<Vec<Rotated>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -89,8 +88,8 @@ pub(super) fn list(dir: &Path, format: LogFileFormat) -> io::Result<Vec<Rotated>
     Ok(found)
 }
 
-/// Whether a file of `size` bytes, begun at `first_write`, must be closed before `line` bytes are
-/// added at `now`.
+/// Returns whether a file of `size` bytes, begun at `first_write`, must be closed before `line`
+/// bytes are added at `now`.
 pub(super) fn is_due(
     rotation: Rotation,
     size: u64,
@@ -104,13 +103,13 @@ pub(super) fn is_due(
     match rotation {
         Rotation::Never => false,
         Rotation::Size(limit) => size.saturating_add(line) > limit,
-        // A clock that was set back does not begin a file.
+        // A clock that was set back does not start a new file.
         Rotation::Hourly | Rotation::Daily => first_write
             .is_some_and(|first| period(rotation, now.timestamp()) > period(rotation, first)),
     }
 }
 
-/// The start of the period `at` lies in; `at` itself where files have no period.
+/// Returns the start of the period that `at` is in; `at` itself without periods.
 const fn period(rotation: Rotation, at: i64) -> i64 {
     match rotation {
         Rotation::Hourly => at - at.rem_euclid(3600),
@@ -119,7 +118,7 @@ const fn period(rotation: Rotation, at: i64) -> i64 {
     }
 }
 
-/// The time a rotated file is named by: the start of its period, or now.
+/// Returns the time in a rotated file's name: the start of its period, or now.
 pub(super) fn stamp(rotation: Rotation, first_write: Option<i64>, now: Time) -> Time {
     match rotation {
         Rotation::Hourly | Rotation::Daily => first_write
@@ -129,8 +128,8 @@ pub(super) fn stamp(rotation: Rotation, first_write: Option<i64>, now: Time) -> 
     }
 }
 
-/// Gives the file at `active` its rotated name. A name that is taken is left alone: the stamp moves
-/// on by a second.
+/// Renames the file at `active` to its rotated name. A name that is taken is left alone: the stamp
+/// moves on by a second.
 pub(super) fn rename_away(
     active: &Path,
     format: LogFileFormat,
@@ -145,7 +144,7 @@ pub(super) fn rename_away(
             done => return done.map(|()| target),
         }
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "every name for the rotated file is taken"))
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "all names for the rotated file are taken"))
 }
 
 fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
@@ -154,17 +153,17 @@ fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         use rustix::io::Errno;
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // File systems without the flag, and kernels without the call.
+            // Fall back on file systems without the flag and kernels without the call.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
             done => return done.map_err(io::Error::from),
         }
     }
-    // A crash in between leaves two names for one file: `open` of the sink takes the old one away.
+    // A crash in between leaves two names for one file; the sink's `open` removes the old one.
     fs::hard_link(from, to)?;
     fs::remove_file(from)
 }
 
-/// Deletes the oldest files until at most `leave` are left.
+/// Deletes the oldest files until at most `leave` remain.
 pub(super) fn prune(dir: &Path, format: LogFileFormat, leave: usize) -> io::Result<()> {
     let files = list(dir, format)?;
     let surplus = files.len().saturating_sub(leave);

@@ -1,4 +1,4 @@
-//! The supervisor actor: its children, their ends and their new beginnings.
+//! The supervisor actor: its children, their exits and restarts.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -19,42 +19,44 @@ use crate::poller::PollerContext;
 use crate::poller::schedule::{Slot, slots};
 use crate::sink::Sink;
 
-/// How often children are looked at.
+/// How often children are checked.
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// How often the heartbeat file is written.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// Makes a sink, also again after it crashed.
+/// Creates a sink; called again after a crash.
 pub type SinkFactory = Arc<dyn Fn() -> Result<Box<dyn Sink>, String> + Send + Sync>;
 
 /// What the supervisor runs.
 pub struct Options {
-    /// Where the ledger is.
+    /// The state directory, which holds the ledger.
     pub state_dir: PathBuf,
-    /// How crashed actors come back.
+    /// How crashed actors are restarted.
     pub supervision: Supervision,
-    /// Whom to watch.
+    /// The providers to poll.
     pub providers: Vec<Arc<Provider>>,
-    /// To open it again.
+    /// Options to reopen the ledger.
     pub ledger_options: ledger::LedgerOptions,
-    /// Where to deliver.
+    /// The sinks to deliver to, by id.
     pub sinks: Vec<(String, SinkFactory)>,
-    /// What all pollers share.
+    /// State shared by all pollers.
     pub shared: Arc<PollerContext>,
-    /// Providers whose document was being read when the process last died.
+    /// Providers whose document was being parsed when the process last died.
     pub died: Vec<String>,
-    /// Threads for pollers.
-    pub lanes: usize,
-    /// Where it says that it cannot go on: the process has to end with status 1.
+    /// Number of worker threads for pollers.
+    pub workers: usize,
+    /// Receives the reason when the supervisor cannot continue: the process must exit with status
+    /// 1.
     pub fatal: mpsc::UnboundedSender<String>,
-    /// Is told once, when pollers and sinks run.
+    /// Completed once pollers and sinks are running.
     pub ready: Option<tokio::sync::oneshot::Sender<()>>,
-    /// Called every second while the supervisor's loop turns: the service manager's watchdog.
+    /// Called every second while the supervisor's event loop is running; feeds the service
+    /// manager's watchdog.
     pub alive: Box<dyn FnMut() + Send>,
 }
 
-/// Spawns, watches and restarts everything.
+/// Spawns, monitors and restarts all other actors.
 pub struct Supervisor {
     pub(super) options: Options,
     pub(super) ledger: Ledger,
@@ -62,31 +64,31 @@ pub struct Supervisor {
     pub(super) ledger_arbiter: Arbiter,
     pub(super) ledger_restarts: Restarts,
     pub(super) ledger_since: Instant,
-    pub(super) lanes: Vec<Worker>,
+    pub(super) workers: Vec<Worker>,
     pub(super) pollers: HashMap<String, PollerChild>,
     pub(super) sinks: HashMap<String, SinkChild>,
     pub(super) generation: u64,
     pub(super) last_heartbeat: Option<Instant>,
-    /// When children were last looked at.
+    /// When children were last checked.
     pub(super) looked: Instant,
-    /// From when on a poller without progress counts as stalled.
+    /// A poller without progress counts as stalled only from this moment on.
     pub(super) judged_from: Instant,
     pub(super) stopping: bool,
 }
 
 impl Supervisor {
-    /// A supervisor that starts everything once it is started itself.
+    /// Creates a supervisor that starts its children once it is started itself.
     #[must_use]
     pub fn new(mut options: Options, first: LedgerActor) -> Self {
-        options.lanes = options.lanes.max(1);
-        let lanes = (0..options.lanes).map(|_| Worker::new()).collect();
+        options.workers = options.workers.max(1);
+        let workers = (0..options.workers).map(|_| Worker::new()).collect();
         Self {
             ledger: options.shared.ledger.clone(),
             ledger_first: Some(first),
             ledger_arbiter: Arbiter::new(),
             ledger_restarts: Restarts::default(),
             ledger_since: Instant::now(),
-            lanes,
+            workers,
             pollers: HashMap::new(),
             sinks: HashMap::new(),
             generation: 0,
@@ -104,11 +106,11 @@ impl Supervisor {
     }
 
     pub(super) fn fatal(&self, reason: String) {
-        // Nobody is left to act on it if the receiver is gone: the process is ending already.
+        // If the receiver is gone, the process is ending already.
         drop(self.options.fatal.send(reason));
     }
 
-    /// Replaces pollers that make no progress, and threads that do not.
+    /// Replaces stalled pollers and threads.
     fn look_after(&mut self, context: &mut Context<Self>) {
         let anchor = self.options.shared.anchor;
         let now = Instant::now();
@@ -116,12 +118,12 @@ impl Supervisor {
         let stood_still =
             now.saturating_duration_since(std::mem::replace(&mut self.looked, now)) > TICK * 5;
         if stood_still {
-            // The process was stopped or the machine asleep: nobody could make progress, and
-            // everybody has the whole time again.
+            // The process was stopped or the machine asleep: no poller could make progress, so each
+            // gets the full limit again.
             self.judged_from = now + limit;
         }
-        for lane in &mut self.lanes {
-            lane.look_after(anchor.mono, now, stood_still);
+        for worker in &mut self.workers {
+            worker.look_after(anchor.mono, now, stood_still);
         }
         let stalled: Vec<(String, u64)> = self
             .pollers
@@ -139,8 +141,8 @@ impl Supervisor {
             }
             self.poller_ended(id, generation, "stall".to_owned(), context);
         }
-        if self.options.shared.reading.exhausted() {
-            self.fatal("too many documents never finished being read".to_owned());
+        if self.options.shared.parse_pool.exhausted() {
+            self.fatal("too many documents never finished parsing".to_owned());
         }
     }
 
@@ -182,13 +184,13 @@ impl Supervisor {
                 tracing::error!(
                     provider = provider.id,
                     deaths = loaded.deaths,
-                    "its document ended the whole process: it is not read for a while"
+                    "polling is paused: parsing its document ended the whole process"
                 );
             }
             self.add_poller(provider, slot, loaded, context);
         }
         if self.options.ready.take().is_some_and(|ready| ready.send(()).is_err()) {
-            tracing::debug!("nobody waits for us to be ready any more");
+            tracing::debug!("nothing waits for readiness any more");
         }
     }
 
@@ -236,7 +238,7 @@ impl Actor for Supervisor {
     }
 }
 
-/// Lets an actor future be spawned at the end of a chain.
+/// Spawns an actor future at the end of a method chain.
 pub(super) trait SpawnOn<A: Actor<Context = Context<A>>> {
     fn spawn(self, context: &mut Context<A>);
 }

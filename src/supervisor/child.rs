@@ -1,8 +1,8 @@
-//! Running one actor so that its end is always noticed.
+//! Runs one actor so that its end is always noticed.
 //!
-//! actix drops a panic on the floor: the task ends and nobody hears of it. So the context's future
-//! is run here by hand, its panic is caught before it is dropped, and a note that sends itself when
-//! it goes out of scope tells the supervisor, even if the whole thread dies.
+//! actix discards a panic: the task ends silently. So the context's future is driven here, its
+//! panic is caught before it is dropped, and a note that sends itself on drop informs the
+//! supervisor, even if the whole thread dies.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,10 +13,10 @@ use futures::future::{AbortHandle, Abortable};
 
 use crate::ledger::actor::panic_text;
 
-/// Messages an actor may have waiting.
+/// Mailbox capacity of an actor.
 const MAILBOX: usize = 64;
 
-/// Sends how an actor ended, whatever happens to its thread.
+/// Reports on drop how an actor ended, whatever happens to its thread.
 struct ExitNote<F: FnOnce(String)> {
     send: Option<F>,
     why: Option<String>,
@@ -30,8 +30,8 @@ impl<F: FnOnce(String)> Drop for ExitNote<F> {
     }
 }
 
-/// Builds an actor on `arbiter` and runs it there. `exited` is called once, with the cause, when it
-/// ends in any way but through the returned handle.
+/// Builds an actor on `arbiter` and runs it there. `exited` is called once, with the cause, when
+/// the actor ends other than through the returned handle.
 pub(super) fn spawn<A, B, E>(arbiter: &ArbiterHandle, build: B, exited: E) -> (Addr<A>, AbortHandle)
 where
     A: Actor<Context = Context<A>>,
@@ -41,9 +41,9 @@ where
     let (sender, receiver) = channel::channel(MAILBOX);
     let address = Addr::new(sender);
     let (abort, registration) = AbortHandle::new_pair();
-    let note = ExitNote { send: Some(exited), why: Some("its thread has ended".to_owned()) };
+    let note = ExitNote { send: Some(exited), why: Some("the thread ended".to_owned()) };
     let job = move || {
-        // Taken as a whole, not field by field: its drop is what counts.
+        // Captured as a whole, not field by field: its drop is what matters.
         let mut note = note;
         // The factory may panic too.
         let actor = match catch_unwind(AssertUnwindSafe(build)) {
@@ -60,7 +60,7 @@ where
         actix::spawn(async move {
             let mut note = note;
             let mut running = Box::pin(Context::with_receiver(receiver).into_future(actor));
-            // Caught before the future is dropped: dropping it while unwinding would run the
+            // Caught before the future is dropped: dropping it during unwinding would run the
             // actor's code again.
             let ended =
                 Abortable::new(AssertUnwindSafe(&mut running).catch_unwind(), registration).await;
@@ -70,11 +70,11 @@ where
                 Ok(Err(panic)) => note.why = Some(format!("panic: {}", panic_text(&*panic))),
             }
             if catch_unwind(AssertUnwindSafe(move || drop(running))).is_err() {
-                tracing::error!("an actor panicked once more while it was taken down");
+                tracing::error!("an actor panicked again while it was dropped");
             }
         });
     };
-    // Refused only by an arbiter that has ended: the note in the job tells so as it is dropped.
+    // Only an arbiter that has ended refuses; the note in the job then reports the exit on drop.
     if !arbiter.spawn_fn(job) {
         tracing::error!("an arbiter has ended");
     }

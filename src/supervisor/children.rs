@@ -1,4 +1,4 @@
-//! The children: how each kind is started, and what its end leads to.
+//! The children: how each kind is started, and how the supervisor reacts when it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::poller::schedule::Slot;
 use crate::poller::{Poller, Progress, host_load};
 use crate::sink::actor::{Reconnect, SinkActor};
 
-/// A provider and its poller, which may be between two lives.
+/// A provider and its poller, which may be waiting for a restart.
 pub(super) struct PollerChild {
     pub(super) provider: Arc<Provider>,
     pub(super) slot: Slot,
@@ -26,7 +26,7 @@ pub(super) struct PollerChild {
     pub(super) progress: Arc<Progress>,
 }
 
-/// A sink, likewise, on a thread of its own.
+/// A sink, which may be waiting for a restart, on its own thread.
 pub(super) struct SinkChild {
     pub(super) factory: SinkFactory,
     pub(super) arbiter: Arbiter,
@@ -35,16 +35,16 @@ pub(super) struct SinkChild {
     pub(super) restarts: Restarts,
 }
 
-/// An actor that runs.
+/// A running actor.
 pub(super) struct Running<A: Actor> {
     pub(super) address: Addr<A>,
     pub(super) abort: AbortHandle,
     pub(super) since: Instant,
 }
 
-/// Who it is about.
+/// Which child a message concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Who {
+pub(super) enum ChildId {
     Poller(String),
     Sink(String),
     Ledger,
@@ -54,7 +54,7 @@ pub(super) enum Who {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Exited {
-    pub(super) who: Who,
+    pub(super) who: ChildId,
     pub(super) generation: u64,
     pub(super) why: String,
 }
@@ -69,7 +69,7 @@ impl Supervisor {
             Some(ledger) => Ok(ledger),
             None => LedgerActor::open(options).map_err(|error| error.to_string()),
         };
-        let exited = report(context.address(), Who::Ledger, generation);
+        let exited = report(context.address(), ChildId::Ledger, generation);
         let (address, _) = child::spawn(&self.ledger_arbiter.handle(), build, exited);
         self.ledger.replace(address);
         self.ledger_since = Instant::now();
@@ -83,10 +83,10 @@ impl Supervisor {
             &mut fastrand::Rng::new(),
         );
         match decision {
-            // A core actor that cannot be kept alive: let whoever supervises the process act.
+            // A core actor that keeps failing: leave it to whatever supervises the process.
             Decision::Park(_) => self.fatal(format!("the ledger keeps failing: {why}")),
             Decision::After(delay) => {
-                tracing::error!(why, ?delay, "the ledger ended and is started again");
+                tracing::error!(why, ?delay, "restarting the ledger after an unexpected exit");
                 context.run_later(delay, |supervisor, context| {
                     supervisor.start_ledger(context);
                     supervisor
@@ -99,7 +99,8 @@ impl Supervisor {
                             for running in
                                 supervisor.sinks.values().filter_map(|sink| sink.running.as_ref())
                             {
-                                // One that is too busy for it asks again by itself within a second.
+                                // A sink that is too busy for it reconnects by itself within a
+                                // second.
                                 drop(running.address.try_send(Reconnect));
                             }
                         })
@@ -109,10 +110,10 @@ impl Supervisor {
         }
     }
 
-    /// Warns of hosts that cannot be polled as often as was asked for.
+    /// Warns of hosts that cannot be polled as often as configured.
     pub(super) fn warn_of_overload(&self) {
         for host in host_load::overloaded(&self.options.providers) {
-            tracing::warn!(reason = host.sentence(), "too much for one host");
+            tracing::warn!(reason = host.sentence(), "a host has more polls than host_pace allows");
         }
     }
 
@@ -139,7 +140,7 @@ impl Supervisor {
         };
         let factory = Arc::clone(&sink.factory);
         let build = move || factory().map(|made| SinkActor::new(made, ledger, state_dir));
-        let exited = report(context.address(), Who::Sink(id.to_owned()), generation);
+        let exited = report(context.address(), ChildId::Sink(id.to_owned()), generation);
         let (address, abort) = child::spawn(&sink.arbiter.handle(), build, exited);
         sink.generation = generation;
         sink.running = Some(Running { address, abort, since: Instant::now() });
@@ -165,7 +166,12 @@ impl Supervisor {
         ) {
             Decision::Park(_) => self.fatal(format!("the sink {id} keeps failing: {why}")),
             Decision::After(delay) => {
-                tracing::error!(sink = id, why, ?delay, "a sink ended and is started again");
+                tracing::error!(
+                    sink = id,
+                    why,
+                    ?delay,
+                    "restarting the sink after an unexpected exit"
+                );
                 context.run_later(delay, move |supervisor, context| {
                     supervisor.start_sink(&id, context);
                 });
@@ -196,12 +202,12 @@ impl Supervisor {
 
     fn start_poller(&mut self, id: &str, loaded: Loaded, context: &mut Context<Self>) {
         let generation = self.next_generation();
-        let lane = self
-            .lanes
-            .get(generation as usize % self.lanes.len())
-            .map(|lane| lane.arbiter.handle());
+        let worker = self
+            .workers
+            .get(generation as usize % self.workers.len())
+            .map(|worker| worker.arbiter.handle());
         let shared = Arc::clone(&self.options.shared);
-        let (Some(child), Some(lane)) = (self.pollers.get_mut(id), lane) else {
+        let (Some(child), Some(worker)) = (self.pollers.get_mut(id), worker) else {
             return;
         };
         child.generation = generation;
@@ -209,12 +215,12 @@ impl Supervisor {
         let (provider, slot, progress) =
             (Arc::clone(&child.provider), child.slot, Arc::clone(&child.progress));
         let build = move || Ok(Poller::new(shared, provider, generation, slot, progress, loaded));
-        let exited = report(context.address(), Who::Poller(id.to_owned()), generation);
-        let (address, abort) = child::spawn(&lane, build, exited);
+        let exited = report(context.address(), ChildId::Poller(id.to_owned()), generation);
+        let (address, abort) = child::spawn(&worker, build, exited);
         child.running = Some(Running { address, abort, since: Instant::now() });
     }
 
-    /// Takes the old poller down for good and starts a new one from where the ledger stands.
+    /// Stops the old poller for good and starts a new one from the ledger's state.
     fn resume_poller(&mut self, id: String, context: &mut Context<Self>) {
         let Some(child) = self.pollers.get_mut(&id) else {
             return;
@@ -226,7 +232,7 @@ impl Supervisor {
                 move |answer, supervisor, context| match answer {
                     Ok(loaded) => supervisor.start_poller(&id, loaded, context),
                     Err(error) => {
-                        tracing::debug!(provider = id, %error, "a poller waits for the ledger");
+                        tracing::debug!(provider = id, %error, "poller waits for the ledger");
                         context.run_later(TICK, move |supervisor, context| {
                             supervisor.resume_poller(id, context);
                         });
@@ -247,8 +253,8 @@ impl Supervisor {
         else {
             return;
         };
-        // One that was given up for a stall also tells its end once it is aborted: that is not
-        // another one.
+        // A poller that was abandoned for a stall also reports its end when aborted; that does not
+        // count again.
         let Some(running) = child.running.take() else {
             return;
         };
@@ -260,7 +266,12 @@ impl Supervisor {
         );
         let (delay, parked) = match decision {
             Decision::After(delay) => {
-                tracing::warn!(provider = id, why, ?delay, "a poller ended and is started again");
+                tracing::warn!(
+                    provider = id,
+                    why,
+                    ?delay,
+                    "restarting the poller after an unexpected exit"
+                );
                 (delay, false)
             }
             Decision::Park(delay) => {
@@ -268,7 +279,7 @@ impl Supervisor {
                     provider = id,
                     why,
                     ?delay,
-                    "a poller keeps failing: it is parked and tried again later"
+                    "poller keeps failing; parked and retried later"
                 );
                 (delay, true)
             }
@@ -283,15 +294,15 @@ impl Supervisor {
     }
 }
 
-/// Sends the end of a child to the supervisor.
+/// Reports the end of a child to the supervisor.
 fn report(
     supervisor: Addr<Supervisor>,
-    who: Who,
+    who: ChildId,
     generation: u64,
 ) -> impl FnOnce(String) + Send + 'static {
     move |why| {
-        // The mailbox has no limit; refused only where the supervisor is gone, which the command
-        // notices.
+        // The mailbox is unbounded; sending fails only if the supervisor has ended, which the
+        // command notices.
         drop(supervisor.try_send(Exited { who, generation, why }));
     }
 }

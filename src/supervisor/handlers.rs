@@ -1,4 +1,4 @@
-//! What the supervisor is asked and told.
+//! The messages that the supervisor handles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,57 +6,57 @@ use std::time::Duration;
 use actix::{ActorFutureExt, Handler, Message, ResponseActFuture, WrapFuture};
 
 use super::actor::Supervisor;
-use super::children::{Exited, Who};
+use super::children::{ChildId, Exited};
 use super::reload;
 use crate::config::Provider;
 use crate::ledger::{self, Flush};
 use crate::poller::Sabotage;
 use crate::sink::actor::{Crash, Drain, Reopen};
 
-/// Starts, stops and changes pollers so that these providers are watched.
+/// Starts, stops and replaces pollers so that exactly these providers are polled.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<reload::Changes, ledger::LedgerError>")]
 pub struct Reload(pub Vec<Arc<Provider>>);
 
-/// The sinks look at their places of delivery at once.
+/// Makes all sinks check their files immediately.
 impl Handler<Reopen> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, message: Reopen, _: &mut Self::Context) {
         for running in self.sinks.values().filter_map(|sink| sink.running.as_ref()) {
             if running.address.try_send(message).is_err() {
-                tracing::debug!("a sink is too busy to look at its files");
+                tracing::debug!("sink is too busy to check its files");
             }
         }
     }
 }
 
-/// Ends everything in order.
+/// Shuts everything down in order.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Ending")]
 pub struct Shutdown {
-    /// How long that may take.
+    /// How long the shutdown may take.
     pub within: Duration,
 }
 
-/// How the end went.
+/// The result of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, actix::MessageResponse)]
 pub struct Ending {
-    /// Every sink has everything.
+    /// Whether every sink has delivered all events.
     pub delivered: bool,
-    /// The ledger has everything.
+    /// Whether the ledger has written everything.
     pub written: bool,
 }
 
-/// What the chaos command and the tests break.
+/// Faults that the `chaos` command and tests inject.
 #[derive(Debug, Clone, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub enum WhatToBreak {
-    /// A poller.
+pub enum InjectedFault {
+    /// A fault in a poller.
     Poller(String, Sabotage),
-    /// A sink panics.
+    /// A panic in a sink.
     Sink(String),
-    /// The ledger's actor panics.
+    /// A panic in the ledger actor.
     Ledger,
 }
 
@@ -68,9 +68,9 @@ impl Handler<Exited> for Supervisor {
             return;
         }
         match message.who {
-            Who::Poller(id) => self.poller_ended(id, message.generation, message.why, context),
-            Who::Sink(id) => self.sink_ended(id, message.generation, &message.why, context),
-            Who::Ledger => self.ledger_ended(&message.why, context),
+            ChildId::Poller(id) => self.poller_ended(id, message.generation, message.why, context),
+            ChildId::Sink(id) => self.sink_ended(id, message.generation, &message.why, context),
+            ChildId::Ledger => self.ledger_ended(&message.why, context),
         }
     }
 }
@@ -94,20 +94,20 @@ impl Handler<Reload> for Supervisor {
     }
 }
 
-impl Handler<WhatToBreak> for Supervisor {
+impl Handler<InjectedFault> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, message: WhatToBreak, _: &mut Self::Context) {
+    fn handle(&mut self, message: InjectedFault, _: &mut Self::Context) {
         let broken = match &message {
-            WhatToBreak::Poller(id, sabotage) => {
+            InjectedFault::Poller(id, sabotage) => {
                 let running = self.pollers.get(id).and_then(|child| child.running.as_ref());
                 running.is_some_and(|running| running.address.try_send(*sabotage).is_ok())
             }
-            WhatToBreak::Sink(id) => {
+            InjectedFault::Sink(id) => {
                 let running = self.sinks.get(id).and_then(|sink| sink.running.as_ref());
                 running.is_some_and(|running| running.address.try_send(Crash).is_ok())
             }
-            WhatToBreak::Ledger => {
+            InjectedFault::Ledger => {
                 self.ledger.address().is_some_and(|ledger| ledger.try_send(ledger::Crash).is_ok())
             }
         };
@@ -139,7 +139,7 @@ impl Handler<Shutdown> for Supervisor {
                         futures::future::join_all(sinks.iter().map(|sink| sink.send(Drain))).await;
                     let delivered =
                         all_run && drained.into_iter().all(|answer| answer.unwrap_or(false));
-                    // Once more, for how far the sinks have come.
+                    // Flush again to store how far the sinks have come.
                     let written = written && ledger.ask(Flush).await.is_ok();
                     Ending { delivered, written }
                 };

@@ -1,13 +1,12 @@
-//! The supervisor: spawns pollers, sinks and the ledger, watches them, and replaces what panics,
-//! stops or stalls.
+//! The supervisor: spawns pollers, sinks and the ledger, monitors them, and replaces those that
+//! panic, stop or stall.
 //!
-//! * [`actor`] begins, looks after everything each second, and holds the children; `children`
-//!   starts each kind and decides what its end leads to; `lane` is a thread of pollers; `handlers`
-//!   is what others may ask.
-//! * `child` runs one actor so that no panic, wherever it happens, goes unnoticed or takes more
-//!   with it.
-//! * [`restart`] is pure: after which delay, or parked.
-//! * [`reload`] is pure: which providers start, stop or change.
+//! * [`actor`] checks everything each second and holds the children; `children` starts each kind
+//!   and handles its end; `worker` is a thread that runs pollers; `handlers` holds the messages that
+//!   others may send.
+//! * `child` runs one actor so that every panic is noticed and affects only that actor.
+//! * [`restart`] decides whether a child is restarted after a delay or parked. Pure.
+//! * [`reload`] decides which providers start, stop or change. Pure.
 //!
 //! actix's own supervisor does not survive a panic and reuses the old value; here every child is
 //! built anew.
@@ -21,4 +20,4 @@ pub mod restart;
 mod worker;
 
 pub use actor::{Options, Supervisor};
-pub use handlers::{Ending, Reload, Shutdown, WhatToBreak};
+pub use handlers::{Ending, InjectedFault, Reload, Shutdown};

@@ -1,4 +1,4 @@
-//! What a new configuration changes. Pure.
+//! Computes what a new configuration changes. Pure.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use crate::config::Provider;
 /// Which providers start, stop or change.
 #[derive(Debug, Default, PartialEq)]
 pub struct Changes {
-    /// Ids to stop.
+    /// Ids of providers to stop.
     pub stop: Vec<String>,
-    /// To start.
+    /// Providers to start.
     pub start: Vec<Arc<Provider>>,
-    /// To replace by a poller with the new entry.
+    /// Providers whose poller is replaced by one with the new entry.
     pub change: Vec<Arc<Provider>>,
-    /// How many stay as they are.
+    /// How many stay the same.
     pub same: usize,
 }
 
-/// Compares the providers that run with those that should.
+/// Compares the running providers with the wanted ones.
 #[must_use]
 pub fn changes(running: &[Arc<Provider>], wanted: &[Arc<Provider>]) -> Changes {
     let wanted_ids: std::collections::HashSet<&str> =

@@ -1,4 +1,4 @@
-//! When a child that ended is started again. Pure: the time is passed in.
+//! Decides when a child that ended is restarted. Pure: the time is passed in.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::backoff::ExponentialBackoff;
 use crate::config::Supervision;
 
-/// The restarts of one child.
+/// The recent restarts of one child.
 #[derive(Debug, Default, Clone)]
 pub struct Restarts {
     recent: VecDeque<Instant>,
@@ -18,9 +18,9 @@ pub struct Restarts {
 /// What to do about a child that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Start it again after this.
+    /// Restart it after this delay.
     After(Duration),
-    /// More restarts than the intensity allows: start it again after the longest delay, and tell.
+    /// More restarts than the intensity allows: restart it after the longest delay, and report it.
     Park(Duration),
 }
 
@@ -80,7 +80,7 @@ mod tests {
         let parked =
             restarts.ended(start + Duration::from_secs(6), Duration::ZERO, &policy, &mut rng);
         assert_eq!(parked, Decision::Park(Duration::from_mins(5)));
-        // A long good run makes up for it.
+        // A long healthy run resets the backoff.
         let after = restarts.ended(
             start + Duration::from_mins(15),
             Duration::from_mins(10),

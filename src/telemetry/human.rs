@@ -1,5 +1,5 @@
-//! One line for people on standard error: `[2026-11-21 03:05:44 UTC] warning: larkspur cannot be
-//! read: the reason`.
+//! The human format, one line on standard error: `[2026-11-21 03:05:44 UTC] warning: larkspur
+//! cannot be read: the reason`.
 
 use std::fmt::{self, Debug, Write as _};
 
@@ -9,13 +9,13 @@ use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Names under which whoever logs says why.
+/// Fields that carry the reason.
 const REASONS: [&str; 3] = ["reason", "error", "why"];
 
-/// Names of whom a line is about.
+/// Fields that name the subject.
 const SUBJECTS: [&str; 2] = ["provider", "sink"];
 
-/// The format: time, level, whom it is about, what happened, why, and the rest as `key=value`.
+/// The format: time, level, subject, message, reason, and the rest as `key=value`.
 #[derive(Debug)]
 pub(super) struct HumanFormat;
 
@@ -30,8 +30,8 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut said = Said::default();
-        event.record(&mut said);
+        let mut line = Line::default();
+        event.record(&mut line);
         let level = match *event.metadata().level() {
             Level::ERROR => "error",
             Level::WARN => "warning",
@@ -41,26 +41,26 @@ where
         };
         writeln!(
             writer,
-            "[{}] {level}: {said}",
+            "[{}] {level}: {line}",
             crate::clock::now().format("%Y-%m-%d %H:%M:%S UTC")
         )
     }
 }
 
-/// The fields of one event, each in its place.
+/// The fields of one event, sorted by role.
 #[derive(Default)]
-struct Said {
+struct Line {
     subject: Option<String>,
     message: String,
     reason: Option<String>,
     rest: String,
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(subject) = &self.subject {
-            // "larkspur cannot be read" is a sentence; "larkspur: a poller ended" has one of its
-            // own.
+            // "larkspur cannot be read" is one sentence; "larkspur: the poller ended" needs the
+            // colon.
             let is_predicate = ["can ", "cannot ", "delivers ", "looks "]
                 .iter()
                 .any(|verb| self.message.starts_with(verb));
@@ -74,7 +74,7 @@ impl fmt::Display for Said {
     }
 }
 
-impl Said {
+impl Line {
     fn put(&mut self, name: &str, value: String) {
         if name == "message" {
             self.message = value;
@@ -90,7 +90,7 @@ impl Said {
     }
 }
 
-impl Visit for Said {
+impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field.name(), value.to_owned());
     }

@@ -1,4 +1,4 @@
-//! A wall clock that is wrong, set back or set forward under the real program: it moves no
+//! A wall clock that is wrong, set back or set forward while the program runs: it moves no
 //! schedule, hides no update and removes nothing.
 
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::support::wait::{until, until_true, within};
 
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// What the program takes the offset of its clock from.
+/// The variable that sets the program's clock offset.
 const VARIABLE: &str = "STATUSWATCH_TEST_CLOCK";
 
 fn set(bench: &Bench, seconds: i64) {
@@ -27,7 +27,7 @@ fn set(bench: &Bench, seconds: i64) {
     std::fs::rename(new, bench.path("clock")).unwrap();
 }
 
-/// Starts the program by the bench's own clock.
+/// Starts the program with the bench's clock.
 fn start(bench: &Bench, more: &[(&str, &Path)]) -> Run {
     bench.write();
     let mut command = bench.command();
@@ -35,7 +35,7 @@ fn start(bench: &Bench, more: &[(&str, &Path)]) -> Run {
     Run::start(&mut command)
 }
 
-/// One provider in `status`, asked by the same clock.
+/// Returns one provider from `status`, run with the same clock.
 fn status(bench: &Bench, id: &str) -> Value {
     let output = bench
         .command()
@@ -53,7 +53,7 @@ fn status(bench: &Bench, id: &str) -> Value {
         .clone()
 }
 
-/// Whether `value` is a time within a minute of the real one moved by `seconds`.
+/// Returns whether `value` is within a minute of the real time shifted by `seconds`.
 fn is_by_the_clock(value: &Value, seconds: i64) -> bool {
     let time = value.as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
     time.is_some_and(|time| {
@@ -77,21 +77,20 @@ async fn watched() -> (Provider, Server, Bench, Posted) {
     (acme, server, bench, posted)
 }
 
-/// The next polls keep their distance, whatever the clock does meanwhile.
+/// Checks that the next polls keep their distance, whatever the clock does meanwhile.
 async fn keeps_its_pace(server: &Server, what: &str) {
     let before = server.requests_of("acme").len();
     within("polls after the change", server.wait_answered("acme", before + 5)).await;
     let polls: Vec<_> = server.requests_of("acme").split_off(before - 1);
     let gaps: Vec<Duration> = polls.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
-    // The further documents of a changed page follow their first one at once, and are not counted.
+    // Further documents of a changed page follow the first one immediately and are not counted.
     let of_polls = polls
         .iter()
         .zip(std::iter::once(&INTERVAL).chain(&gaps))
         .filter(|(poll, _)| poll.path.ends_with("summary.json"));
     let gaps: Vec<Duration> = of_polls.map(|(_, gap)| *gap).collect();
     assert!(gaps.iter().all(|gap| *gap > INTERVAL / 3), "{what}: a burst: {gaps:?}");
-    // The machine may be busy with other tests: a late poll is no broken schedule, a long silence
-    // is.
+    // Other tests may load the machine: a late poll is no broken schedule, a long gap is.
     assert!(gaps.iter().all(|gap| *gap < INTERVAL * 10), "{what}: a pause: {gaps:?}");
 }
 
@@ -108,7 +107,7 @@ async fn a_clock_set_back_or_forward_moves_no_schedule_and_hides_no_update() {
         keeps_its_pace(&server, what).await;
         acme.update(posted.incident, Status::Identified, &format!("Update {told}.")).unwrap();
         told += 1;
-        // A day ahead is another day's file.
+        // A day ahead, the log continues in another day's file.
         let events = until("the update", || {
             Some(lines(&bench.path("logs"))).filter(|lines| lines.len() == told)
         })
@@ -116,7 +115,7 @@ async fn a_clock_set_back_or_forward_moves_no_schedule_and_hides_no_update() {
         let last: Value = serde_json::from_str(&events[told - 1]).unwrap();
         assert_eq!(last["message"], format!("Update {}.", told - 1));
         assert!(is_by_the_clock(&last["observed_at"], seconds), "{what}: {last}");
-        // Written down with the next unchanged poll.
+        // Stored with the next unchanged poll.
         let row = until("a poll by the new clock", || {
             Some(status(&bench, "acme")).filter(|row| {
                 is_by_the_clock(&row["last_success"], seconds)
@@ -132,8 +131,8 @@ async fn a_clock_set_back_or_forward_moves_no_schedule_and_hides_no_update() {
     }
     let ended = run.stop().await;
     assert_eq!((ended.code(), ended.err.as_str()), (Some(0), ""));
-    // What was seen last lies far ahead of this clock: nobody knows how old it is, so it is not
-    // shown as the present state.
+    // The last poll is far ahead of this clock, so its age is unknown and it is not shown as the
+    // current state.
     assert_eq!(status(&bench, "acme")["freshness"], "fresh");
     set(&bench, -Utc::now().timestamp() - 86_400 * 30);
     let row = status(&bench, "acme");
@@ -161,7 +160,7 @@ async fn a_start_with_a_clock_that_is_ahead_removes_no_history_and_waits_for_not
         set(&bench, seconds);
         let run = start(&bench, &[]);
         keeps_its_pace(&server, what).await;
-        // The first look for what is too old is over within the first second.
+        // The first pruning happens within the first second.
         until_true("the heartbeat", || {
             std::fs::read_to_string(bench.path("state/heartbeat"))
                 .is_ok_and(|text| is_by_the_clock(&text.trim().into(), seconds))
@@ -170,7 +169,7 @@ async fn a_start_with_a_clock_that_is_ahead_removes_no_history_and_waits_for_not
         run.stop().await;
         assert_eq!(remembered(), before, "{what} ahead");
     }
-    // Right again: nothing is told a second time, and what is new is told.
+    // Correct again: nothing is reported twice, and new updates are reported.
     set(&bench, 0);
     let run = start(&bench, &[]);
     keeps_its_pace(&server, "right again").await;
@@ -204,7 +203,7 @@ async fn certificates_seen_in_1970_are_refused_with_a_hint_at_the_clock() {
     run.wait_err("acme cannot be read: ").await;
     assert!(run.err().contains("clock"), "{}", run.err());
     assert!(server.requests().is_empty());
-    // The clock is set right while it runs.
+    // The clock is corrected while the program runs.
     set(&bench, 0);
     run.wait_err("acme can be read again").await;
     bench.wait_events(1).await;

@@ -1,4 +1,4 @@
-//! Standard output that is closed, broken, or read by nobody: the others go on.
+//! Standard output that is closed, broken or not read: everything else continues.
 
 use std::fs::File;
 use std::io::{PipeReader, Read as _};
@@ -13,7 +13,7 @@ use crate::support::binary::{Bench, Run};
 use crate::support::provider::{alone, provider};
 use crate::support::wait::{until, until_true};
 
-/// More than a pipe holds.
+/// Exceeds the capacity of a pipe.
 const TEXT: usize = 4000;
 
 async fn acme() -> (Provider, Server, Bench, Posted) {
@@ -47,7 +47,7 @@ fn console(bench: &Bench) -> Option<serde_json::Value> {
     bench.status()?["sinks"].as_array()?.iter().find(|sink| sink["id"] == "console").cloned()
 }
 
-/// Reads until it has seen `what`, in a thread of its own, and goes on reading.
+/// Reads until `what` appears, in a separate thread, and continues reading.
 fn read_all(mut pipe: PipeReader) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let mut text = String::new();
@@ -71,7 +71,7 @@ async fn a_console_nobody_reads_delays_only_itself() {
     assert!(behind["seq"].as_u64() < Some(41), "{behind}");
     let asked = server.requests_of("acme").len();
     until_true("further polls", || server.requests_of("acme").len() > asked + 3).await;
-    // Read again: it goes on where it was, in order and once.
+    // Once it is read again, output continues in order and without repetition.
     let text = read_all(reader);
     until_true("the rest", || console(&bench).is_some_and(|sink| sink["behind"] == 0)).await;
     assert_eq!(run.stop().await.code(), Some(0));
@@ -98,7 +98,7 @@ async fn a_console_nobody_reads_delays_the_end_no_longer_than_allowed_and_a_seco
         .await;
         run.signal(Signal::TERM);
         if second {
-            // Told apart from the first only once that has been heard.
+            // Cannot be told apart from the first one until that was logged.
             until_true("the end to begin", || bench.diagnostics().contains("stopping")).await;
             run.signal(Signal::TERM);
         }
@@ -158,7 +158,7 @@ async fn a_closed_console_is_none() {
     bench.wait_events(1).await;
     let ended = run.stop().await;
     assert_eq!((ended.code(), ended.err.as_str()), (Some(0), ""));
-    // Nothing of the program's own was opened in its place and written over.
+    // None of the program's own files was opened in its place and overwritten.
     assert_eq!(bench.events().len(), 1);
     assert!(bench.status().is_some());
 }

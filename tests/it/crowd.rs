@@ -1,5 +1,4 @@
-//! A thousand providers: a restart is quick, and brings none of them a request sooner than it was
-//! due.
+//! A thousand providers: a restart is fast and polls none of them before it is due.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use crate::support::wait::{until_true, within};
 const COUNT: usize = 1000;
 const INTERVAL: Duration = Duration::from_secs(20);
 
-/// Descriptors for a listener each, and for their connections.
+/// Descriptors for one listener each, and for their connections.
 fn enough_descriptors() -> bool {
     let wanted = COUNT as u64 * 4;
     let limit = getrlimit(Resource::Nofile);
@@ -53,7 +52,7 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
             .await;
         let ready = began.elapsed();
         println!("ready after {ready:?}, round {round}");
-        // Ten times what a debug build takes on a machine with other things to do.
+        // Ten times what a debug build takes on a busy machine.
         assert!(ready < Duration::from_mins(1), "{ready:?}");
         within(
             "some polls",
@@ -75,7 +74,8 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
         {
             polls.push((request.at, place(&request.provider)));
         }
-        // 50 are due in each second; a burst is a thousand. A busy machine may be late with many.
+        // 50 are due in each second; a burst would be a thousand. A busy machine may be late with
+        // many.
         for (from, _) in &polls {
             let near = polls
                 .iter()

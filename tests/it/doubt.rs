@@ -91,17 +91,17 @@ async fn what_is_not_believed_is_said_once_shown_and_never_operational() {
 
         let odd = page(id, seconds, Some("Theirs"));
         let (said, shown) = watched.once(&odd).await;
-        assert_eq!(said.matches("the answer is").count(), 1, "{said}");
+        assert_eq!(said.matches("the response is").count(), 1, "{said}");
         assert_eq!((&shown["freshness"], &shown["status"]), (&json!("doubted"), &json!("unknown")));
         assert_eq!(shown["last_success"], read, "it is no success");
         assert_eq!(shown["last_error"].is_string(), is_failure);
         let (began, why) = (shown["doubt_since"].clone(), shown["doubt"].as_str().unwrap());
-        assert!(why.starts_with("the answer is"), "{why}");
+        assert!(why.starts_with("the response is"), "{why}");
 
         // A failed poll waits; the clock of the test does not.
         if !is_failure {
             let (said, shown) = watched.once(&odd).await;
-            assert!(!said.contains("the answer is"), "said twice: {said}");
+            assert!(!said.contains("the response is"), "said twice: {said}");
             assert_eq!(shown["doubt_since"], began, "it has lasted since the first");
         }
         let (_, text, _) = watched.bench.output(&["status"]);

@@ -1,4 +1,4 @@
-//! Fetching from servers that answer exactly what a script says, byte for byte.
+//! Fetching from servers that respond with exactly the bytes that a script specifies.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,15 +19,15 @@ mod redirects;
 mod statuses;
 mod tls;
 
-/// The heads of the requests a server saw, in order.
+/// The heads of the requests that a server received, in order.
 type Seen = Arc<Mutex<Vec<String>>>;
 
-/// A server on a port of its own.
+/// A server on its own port.
 struct Server {
     address: SocketAddr,
-    /// Requests, one entry each.
+    /// The requests received.
     seen: Seen,
-    /// Connections accepted.
+    /// The number of accepted connections.
     accepted: Arc<Mutex<usize>>,
 }
 
@@ -45,7 +45,7 @@ impl Server {
     }
 }
 
-/// A server that runs the script for each connection with its number.
+/// Starts a server that runs the script for each connection, passing the connection's number.
 async fn serve<F, Fut>(script: F) -> Server
 where
     F: Fn(TcpStream, usize, Seen) -> Fut + Send + Sync + 'static,
@@ -54,7 +54,7 @@ where
     serve_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(), script)
 }
 
-/// The same on a listener that is there.
+/// Does the same on an existing listener.
 fn serve_on<F, Fut>(listener: TcpListener, script: F) -> Server
 where
     F: Fn(TcpStream, usize, Seen) -> Fut + Send + Sync + 'static,
@@ -79,7 +79,7 @@ where
     server
 }
 
-/// Reads one request's head; `None` when the client has gone.
+/// Reads the head of one request; `None` once the client has disconnected.
 async fn head<S: AsyncRead + Unpin>(stream: &mut S, seen: &Seen) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -90,22 +90,22 @@ async fn head<S: AsyncRead + Unpin>(stream: &mut S, seen: &Seen) -> Option<Strin
     Some(head)
 }
 
-/// Answers every request on the connection with these bytes, then closes.
+/// Answers every request on the connection with these bytes, then closes it.
 async fn reply<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, seen: Seen, answer: Vec<u8>) {
     if head(&mut stream, &seen).await.is_some() {
-        // The client may have gone before the end: that is its right.
+        // The client may disconnect before the end.
         stream.write_all(&answer).await.ok();
         stream.shutdown().await.ok();
     }
 }
 
-/// A server that answers every request the same, one per connection.
+/// Starts a server that answers every request identically, one per connection.
 async fn fixed(answer: impl Into<Vec<u8>>) -> Server {
     let answer = answer.into();
     serve(move |stream, _, seen| reply(stream, seen, answer.clone())).await
 }
 
-/// A whole response with its length.
+/// Builds a complete response with its length.
 fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len())
         .into_bytes();
@@ -121,7 +121,7 @@ fn client() -> Client {
     Client::new(options()).unwrap()
 }
 
-/// A guarded request for an address the user wrote.
+/// Builds a request for an address from the configuration, with private redirects blocked.
 fn request(url: &Url) -> Request<'_> {
     Request {
         url,
@@ -151,14 +151,14 @@ async fn failure(client: &Client, request: Request<'_>) -> Failure {
     failure
 }
 
-/// The kind of failure a fixed answer leads to.
+/// Returns the kind of failure that a fixed response leads to.
 async fn kind_of(answer: impl Into<Vec<u8>>) -> FailureKind {
     let server = fixed(answer).await;
     failure(&client(), request(&server.url("/"))).await.kind
 }
 
 #[tokio::test]
-async fn an_answer_and_what_was_asked() {
+async fn response_and_request_headers() {
     let server = fixed(response(
         "200 OK",
         "ETag: \"a\"\r\nContent-Type: application/json\r\nCache-Control: max-age=7\r\nSet-Cookie: a=b\r\n",
@@ -232,7 +232,7 @@ async fn validators_go_back_exactly_and_304_is_an_answer() {
 
 #[tokio::test]
 async fn deadlines_hold_from_the_start() {
-    // One byte every 20 ms, in the headers and in the body: each read alone is quick enough.
+    // One byte every 20 ms in the headers and in the body: each read by itself is fast enough.
     for answer in [
         response("200 OK", &format!("X: {}\r\n", "x".repeat(500)), b"{}"),
         response("200 OK", "", &[b'x'; 500]),
@@ -281,7 +281,7 @@ async fn a_handshake_that_never_ends_meets_the_connect_timeout() {
     .await;
     assert_eq!(
         (failed.kind, failed.message.as_str()),
-        (FailureKind::Timeout, "no connection within 200ms")
+        (FailureKind::Timeout, "cannot connect within 200ms")
     );
 }
 
@@ -300,7 +300,7 @@ async fn a_kept_connection_that_died_costs_one_silent_retry() {
         head(&mut stream, &seen).await;
         stream.write_all(&response("200 OK", "", b"{}")).await.ok();
         if number == 0 {
-            // Takes the second request, and dies without a word.
+            // Accepts the second request and closes without a response.
             head(&mut stream, &seen).await;
         }
     })
@@ -325,7 +325,7 @@ async fn a_new_connection_that_dies_is_not_tried_again() {
     assert_eq!(server.connections(), 1);
 }
 
-/// One family of a name answers, whichever it is and however the addresses are ordered.
+/// One address family of a name responds, whichever it is and however the addresses are ordered.
 #[tokio::test]
 async fn a_name_with_two_families_of_which_one_answers() {
     let (four, six) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
@@ -346,7 +346,7 @@ async fn a_name_with_two_families_of_which_one_answers() {
                 Url::parse(&format!("http://{name}:{}/", server.address.port())).unwrap(),
                 Instant::now(),
             );
-            // Not every machine knows `localhost` by both.
+            // Not every machine resolves `localhost` to both families.
             if name == "localhost"
                 && !(name, 0).to_socket_addrs().unwrap().any(|address| address.ip() == family)
             {
@@ -361,7 +361,7 @@ async fn a_name_with_two_families_of_which_one_answers() {
             };
             body(&client, patient).await;
             println!("{name} by {family} alone: {:.1?}", began.elapsed());
-            // 0.5 s says the case; whoever waits for the family that does not answer takes minutes.
+            // The case allows 0.5 s; a client that waits for the silent family takes minutes.
             assert!(
                 began.elapsed() < Duration::from_secs(40),
                 "{name} by {family}: {:?}",
@@ -373,8 +373,7 @@ async fn a_name_with_two_families_of_which_one_answers() {
     }
 }
 
-/// A listener of one family, and a socket that keeps anybody else from listening at the same port
-/// of the other.
+/// Returns a listener of one family, and a socket that reserves the same port of the other family.
 async fn one_family(family: IpAddr) -> Option<(TcpListener, Option<TcpSocket>)> {
     for _ in 0..20 {
         let listener = TcpListener::bind((family, 0)).await.ok()?;
@@ -388,7 +387,7 @@ async fn one_family(family: IpAddr) -> Option<(TcpListener, Option<TcpSocket>)> 
         };
         match socket.bind((other, port).into()) {
             Ok(()) => return Some((listener, Some(socket))),
-            // Somebody's already: the next port.
+            // In use already: try the next port.
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
             Err(_) => return Some((listener, None)),
         }

@@ -143,7 +143,7 @@ async fn a_redirect_to_another_host_with_another_platform() {
     let incident = story.posted.incident;
     let (told, err) = story.end(&elsewhere, incident, true).await;
     assert_eq!(told[1..], AFTERWARDS, "{err}");
-    assert!(err.contains("the address has moved for good"), "{err}");
+    assert!(err.contains("the address redirects permanently"), "{err}");
 }
 
 #[tokio::test]

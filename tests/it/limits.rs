@@ -1,4 +1,4 @@
-//! What the machine does not give: descriptors, memory, file sizes, a network.
+//! Resources that the machine refuses: descriptors, memory, file sizes, a network.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -31,8 +31,7 @@ fn bench(server: &Server, providers: &[Provider], interval: &str) -> Bench {
     bench
 }
 
-/// Starts `run` with a limit that `prlimit` sets, and without the diagnostics of a search for
-/// mistakes.
+/// Starts `run` under a limit set by `prlimit`, at the default log level.
 fn start_limited(bench: &Bench, limit: &str) -> Run {
     bench.write();
     let text = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
@@ -59,20 +58,20 @@ fn pid(run: &Run) -> Pid {
     Pid::from_raw(run.pid().cast_signed()).unwrap()
 }
 
-/// A line of `/proc/<pid>/status`, in KiB or as a number.
+/// Returns a value from `/proc/<pid>/status`, in KiB or as a number.
 fn of_process(run: &Run, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// What providers wrote.
+/// Returns the updates written by providers.
 fn updates(bench: &Bench) -> Vec<String> {
     let events = bench.events().into_iter().filter(|event| event["kind"] != "provider");
     events.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Whom the other events are about.
+/// Returns the subjects of all other events.
 fn others(bench: &Bench) -> Vec<String> {
     let events = bench.events().into_iter().filter(|event| event["kind"] == "provider");
     events.map(|event| event["provider"].as_str().unwrap().to_owned()).collect()
@@ -97,7 +96,7 @@ async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
         Some(named).filter(|named| *named >= 50)
     };
     until("many that say what they lack", short).await;
-    // The shortest pause between two attempts of one provider is 0.45 s, and it grows to 2 s.
+    // The shortest wait between two attempts of one provider is 0.45 s, and it grows to 2 s.
     let attempts = || {
         let status = bench.status().unwrap();
         let rows = status["providers"].as_array().unwrap().clone();
@@ -114,12 +113,12 @@ async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (more, took) = (attempts().saturating_sub(earlier), before.elapsed());
-    // A loop that spins tries thousands of times.
+    // A busy loop tries thousands of times.
     assert!(more as f64 <= 3.0 + took.as_secs_f64() / 0.45, "{more} attempts in {took:?}");
     assert!(run.is_running());
     prlimit(Some(pid(&run)), Resource::Nofile, Rlimit { current: Some(2000), maximum: Some(2000) })
         .unwrap();
-    // Beside them stands at most that we could reach nobody, and that we can again.
+    // Other events may only say that no host could be reached, and that hosts are reachable again.
     until_true("each update", || updates(&bench).len() == 200).await;
     let (updates, others) = (updates(&bench), others(&bench));
     assert!(updates.iter().all(|message| message.starts_with("Told while")), "{updates:?}");
@@ -136,7 +135,7 @@ async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_is_bounded_by_what_goes_on_at_once_and_not_by_providers() {
     let (providers, server) = many(200).await;
-    // Nearly as much as may be read, all different, and not smaller on the way.
+    // Close to the size limit, all different, and incompressible.
     for (n, provider) in providers.iter().enumerate() {
         let page = provider.documents()[SUMMARY].body.clone();
         let page = std::str::from_utf8(&page).unwrap().trim_end();
@@ -145,10 +144,10 @@ async fn memory_is_bounded_by_what_goes_on_at_once_and_not_by_providers() {
         provider.set_document(SUMMARY, "application/json", body);
         provider.behave(|behaviour| (behaviour.gzip, behaviour.not_modified) = (false, false));
     }
-    // Nobody fails for having waited for its turn on a machine that has no time.
+    // The timeout must not expire while a poll waits its turn on a busy machine.
     let bench = bench(&server, &providers, "20s").default("timeout", "20s");
     let mut run = bench.start(&["run", "--hosted"]);
-    // In steps, each with its own patience: without optimisation a mebibyte takes a while.
+    // In steps, each with its own timeout: without optimization a mebibyte takes a while.
     for share in 1..=4 {
         until_true("everybody to be read", || {
             let rows = bench
@@ -163,8 +162,8 @@ async fn memory_is_bounded_by_what_goes_on_at_once_and_not_by_providers() {
     assert!(run.is_running());
     let peak = of_process(&run, "VmHWM") / 1024;
     println!("{peak} MiB at most for {} documents of 1 MiB", providers.len());
-    // 128 MiB says the case, and an idle machine needs 90; a busy one reads ahead more. Without a
-    // bound it would be three times the documents.
+    // The case allows 128 MiB, and an idle machine needs 90; a busy one reads ahead more. Without a
+    // limit it would be three times the documents.
     assert!(peak < 192, "{peak} MiB");
     run.stop().await;
 }
@@ -230,7 +229,7 @@ async fn a_limit_on_the_size_of_files_is_an_error_and_no_death_by_signal() {
     for provider in &providers {
         provider.change(|state, _| state.window = Some(usize::MAX));
     }
-    // The database alone, its log, the event log: whichever is too long first.
+    // The database, its WAL or the event log: whichever reaches the limit first.
     for (round, limit) in [60_000, 120_000, 200_000].into_iter().enumerate() {
         write(round * 30);
         let mut run = start_limited(&bench, &format!("--fsize={limit}"));
@@ -243,7 +242,7 @@ async fn a_limit_on_the_size_of_files_is_an_error_and_no_death_by_signal() {
         assert!(matches!(end.code(), Some(0 | 1)), "ended by a signal: {end:?}");
         assert!(!end.err.contains("panic"), "{}", end.err);
     }
-    // Without the limit: everything, once.
+    // Without the limit, everything is reported once.
     let run = bench.start(&["run"]);
     let events = bench.wait_events(90).await;
     let texts: std::collections::HashSet<&str> =

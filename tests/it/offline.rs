@@ -98,7 +98,7 @@ async fn an_outage_of_ours_is_one_event_at_each_end_also_across_a_restart() {
     assert_eq!(events[1]["started_at"], events[0]["started_at"], "the gap");
     let message = events[2]["message"].as_str().unwrap();
     assert!(message.ends_with("\nThe other 5 providers are read."), "{message}");
-    run.wait_err("p0 cannot be read: no connection: ").await;
+    run.wait_err("p0 cannot be read: cannot connect: ").await;
     let (output, out, _) = bench.output(&["status", "--check"]);
     assert_eq!(output.status.code(), Some(0), "{out}");
     let ended = run.stop().await;

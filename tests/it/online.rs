@@ -121,7 +121,7 @@ async fn what_is_astray_is_said() {
         ("html", "no status page was detected at http://127.0.0.1:"),
         ("missing", "404 Not Found"),
         ("failing", "503 Service Unavailable"),
-        ("filtered", "no component matches \"Comptue\"; is \"Compute\" meant?"),
+        ("filtered", "no component matches \"Comptue\"; did you mean \"Compute\"?"),
     ] {
         assert!(row(&out, id).contains(says), "{id}: {out}");
     }

@@ -1,5 +1,5 @@
-//! What a provider's transport may do to the program as a whole: refuse, go for good, move, repeat
-//! itself, be slow; and what the program does to providers when it was stopped itself.
+//! How failures of one provider's transport affect the whole program: refused, gone, moved,
+//! repeated or slow; and what happens to providers when the program itself was suspended.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::support::wait::{until_true, within};
 
 const SUMMARY: &str = "api/v2/summary.json";
 
-/// `acme` and one that has nothing to do with it.
+/// Starts `acme` and an unrelated provider.
 async fn two() -> (Provider, Server, Bench) {
     let (acme, beside) = (provider("acme", &Statuspage), provider("beside", &Statuspage));
     let server = Server::start_each(World::new([acme.clone(), beside])).await.unwrap();
@@ -46,7 +46,7 @@ async fn an_outage_is_told_at_both_ends_and_what_happened_meanwhile_is_told_once
     bench.wait_events(1).await;
     polls(&server, "acme", 2).await;
     acme.fault(Fault::Closed);
-    run.wait_err("acme cannot be read: no connection").await;
+    run.wait_err("acme cannot be read: cannot connect").await;
     acme.update(posted.incident, Status::Identified, "Update 1.").unwrap();
     polls(&server, "beside", 8).await;
     acme.clear_faults();
@@ -91,14 +91,14 @@ async fn an_address_that_has_moved_is_followed_and_told_once() {
     }
     bench.wait_events(4).await;
     let ended = run.stop().await;
-    assert_eq!(ended.err.matches("has moved for good").count(), 1, "{}", ended.err);
+    assert_eq!(ended.err.matches("redirects permanently").count(), 1, "{}", ended.err);
     assert!(ended.err.contains(SUMMARY), "{}", ended.err);
     assert_eq!(
         std::fs::read(bench.path("providers.yaml")).unwrap(),
         before,
         "the file is the user's"
     );
-    // Each poll begins at the address that stands in the file.
+    // Each poll starts at the configured address.
     let targets: Vec<String> =
         server.requests_of("acme").into_iter().map(|request| request.target).collect();
     assert!(
@@ -120,7 +120,7 @@ async fn the_same_bytes_without_validators_are_not_read_again() {
     let polls: Vec<Request> =
         server.requests_of("acme").into_iter().filter(|request| request.path == SUMMARY).collect();
     assert!(polls.iter().all(|request| request.status == Some(200)));
-    // What is read brings further documents with it; nothing but the first poll did.
+    // Reading requests further documents; only the first poll read anything.
     let further =
         server.requests_of("acme").iter().filter(|request| request.path != SUMMARY).count();
     let bound =
@@ -174,8 +174,8 @@ async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() 
         within("first polls", server.wait_answered(provider.id(), 4)).await;
     }
     run.signal(Signal::STOP);
-    // Longer than the interval, than what makes a provider stale, and than the ledger takes for its
-    // own silence.
+    // Longer than the interval, than the staleness limit, and than the ledger's own silence
+    // threshold.
     tokio::time::sleep(Duration::from_secs(8)).await;
     let (began, asked) = (Instant::now(), server.requests().len());
     run.signal(Signal::CONT);
@@ -186,7 +186,7 @@ async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() 
     }
     let after = server.requests().split_off(asked);
     let at_once = after.iter().filter(|request| request.at < began + interval / 5).count();
-    // A burst is all of them. How evenly they come is up to the machine, too.
+    // A burst would be all of them. How evenly they are spread also depends on the machine.
     assert!(at_once <= 25, "{at_once} of 30 within a fifth of the interval");
     for provider in &providers {
         let mine: Vec<Instant> = after
@@ -202,9 +202,9 @@ async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() 
     }
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
-    // What was on its way when the process was stopped has had its time.
+    // Requests in flight when the process was suspended have exceeded their timeout.
     let of_requests = |line: &str| {
-        line.contains("cannot be read: no answer within") || line.ends_with("can be read again")
+        line.contains("cannot be read: no response within") || line.ends_with("can be read again")
     };
     assert!(ended.err.lines().all(of_requests), "{}", ended.err);
     assert!(bench.events().is_empty(), "the silence was ours: {:?}", bench.events());

@@ -1,5 +1,5 @@
-//! What providers see of us: headers, conditional requests, waits, order; and that no provider
-//! costs another its turn.
+//! What providers observe: headers, conditional requests, waits and order. No provider delays
+//! another.
 
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ async fn one_request_is_for_everything_and_all_others_for_what_is_new() {
     let polled = |requests: &[Request]| {
         requests.iter().filter(|request| request.path == SUMMARY).cloned().collect::<Vec<_>>()
     };
-    // A host is asked four times a second at most, so a thousand take some minutes.
+    // A host receives at most four requests per second, so a thousand take some minutes.
     let polls = std::env::var("STATUSWATCH_POLLS").map_or(12, |text| text.parse().unwrap());
     let patience = Duration::from_secs(20 + polls as u64);
     let enough = server.wait_until(|requests| polled(requests).len() >= polls);
@@ -104,15 +104,15 @@ async fn a_page_that_cannot_be_reached_is_not_searched_for_elsewhere_on_its_host
     run.stop().await;
     let paths: Vec<_> =
         server.requests_of("acme").into_iter().map(|request| request.path).collect();
-    // The address itself in vain, again after its backoff, and only then where a page like this has
-    // its document.
+    // The address itself fails, also after the backoff; only then the usual place of such a page is
+    // tried.
     assert_eq!(paths[..2], ["", ""], "{paths:?}");
     assert_eq!(paths[2], SUMMARY, "{paths:?}");
 }
 
 #[tokio::test]
 async fn a_host_that_asks_for_peace_has_it_and_others_go_on() {
-    // Two providers on one host, and one elsewhere.
+    // Two providers on one host, and one on another.
     let shared = [provider("limited", &Statuspage), provider("neighbour", &Statuspage)];
     let other = provider("other", &Statuspage);
     let host = Server::start(World::new(shared.clone())).await.unwrap();
@@ -145,8 +145,8 @@ async fn a_host_that_asks_for_peace_has_it_and_others_go_on() {
         .skip(refused + 1)
         .filter(|request| request.at < at + Duration::from_millis(2900))
         .collect();
-    // One of the neighbour may have been on its way. How long the wait is at most is a matter of the
-    // pure tests in `fetch`.
+    // A request to the other path may have been in flight. The pure tests in `fetch` cover how long
+    // the wait may be.
     assert!(early.len() <= 1, "{early:#?}");
     assert!(elsewhere.requests().len() >= before + 5, "another host has nothing to do with it");
     run.stop().await;
@@ -157,7 +157,7 @@ async fn first_polls_are_spread_over_the_interval() {
     let providers: Vec<Provider> =
         (0..20).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
     let mut nearest = Vec::new();
-    // What else the machine does for a while spoils some attempts, a flaw of ours all of them.
+    // Other load on the machine spoils some attempts; a bug of ours would spoil all.
     for _ in 0..WINDOWS {
         let server = Server::start_each(World::new(providers.clone())).await.unwrap();
         let mut bench = Bench::new().default("interval", "2s").default("incident_interval", "2s");
@@ -177,7 +177,7 @@ async fn first_polls_are_spread_over_the_interval() {
             firsts.iter().filter(|at| half_a_second.contains(*at)).count()
         };
         nearest.push(firsts.iter().map(near).max().unwrap());
-        // 20 in 2 s: one each 100 ms; in any 500 ms there would be five.
+        // 20 in 2 s is one per 100 ms; in any 500 ms there would be five.
         if nearest.last().is_some_and(|near| *near <= 9) {
             return;
         }
@@ -185,7 +185,7 @@ async fn first_polls_are_spread_over_the_interval() {
     panic!("of 20 first polls came within half a second, attempt by attempt: {nearest:?}");
 }
 
-/// Every way of misbehaving that needs no particular place, some of them endless.
+/// Every kind of fault that does not depend on a position, some of them endless.
 fn faults() -> Vec<Fault> {
     let slow = Duration::from_millis(500);
     vec![
@@ -222,25 +222,24 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
-/// Gaps between polls of a provider, without the first: until then everybody is met for the first
-/// time.
+/// Returns the time between polls of a provider, without the first one, during which all providers
+/// are new.
 fn gaps(server: &Server, id: &str) -> Vec<Duration> {
     let polls: Vec<_> =
         server.requests_of(id).into_iter().filter(|request| request.path == SUMMARY).collect();
     polls.windows(2).skip(1).map(|pair| pair[1].at - pair[0].at).collect()
 }
 
-/// Gaps of each provider that are looked at together.
+/// Number of gaps per provider that are examined together.
 const WINDOW: usize = 4;
-/// Windows that are waited for: what else the machine does for a while spoils some, a flaw of ours
-/// all of them.
+/// Number of attempts: other load on the machine spoils some; a bug of ours would spoil all.
 const WINDOWS: usize = 6;
 
-/// The gaps of these providers in the window of that number, shortest first, once it is over.
+/// Returns the gaps of these providers in the given window, shortest first, once it is over.
 async fn window(server: &Server, providers: &[Provider], number: usize) -> Vec<Duration> {
     let mut all = Vec::new();
     for provider in providers {
-        // Two polls more than gaps, one of them the first.
+        // Two more polls than gaps, one of which is the first.
         let polls = WINDOW * (number + 1) + 2;
         let polled = |requests: &[Request]| {
             requests
@@ -256,13 +255,13 @@ async fn window(server: &Server, providers: &[Provider], number: usize) -> Vec<D
     all
 }
 
-/// How many of the gaps are half as long again as the interval, of a hundred.
+/// Returns the percentage of gaps that exceed the interval by half.
 fn late(gaps: &[Duration], interval: Duration) -> usize {
     gaps.iter().filter(|gap| **gap > interval.mul_f64(1.5)).count() * 100 / gaps.len()
 }
 
-/// Whether the machine keeps up is no business of this test: twenty others are watched by a run
-/// that has nobody else.
+/// Does not depend on the speed of the machine: a run with twenty healthy providers alone is the
+/// baseline.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
     let named = |name: &str, count: usize| {
@@ -306,7 +305,7 @@ async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
         kept,
         "polls of a hundred that were late, beside those of the ones with nobody beside them: {seen:?}"
     );
-    // Of those that hang, this side learns too late that nobody waits any more.
+    // For requests that hang, the server learns too late that the client has disconnected.
     let of_healthy = |request: &Request| !request.provider.starts_with("bad");
     assert!(
         server
@@ -328,7 +327,7 @@ async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
     assert!(!ended.err.contains("panic"), "{}", ended.err);
 }
 
-/// The promise in its own numbers, at an interval that leaves a busy machine its time.
+/// Tests the documented numbers at an interval that suits a busy machine.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eighty_of_a_hundred_that_misbehave_leave_the_others_their_pace() {
     let named = |name: &str, count: usize| {
@@ -357,7 +356,7 @@ async fn eighty_of_a_hundred_that_misbehave_leave_the_others_their_pace() {
     let (alone, beside) = (bench(&mut control.iter()), bench(&mut good.iter().chain(&bad)));
     let (quiet, run) = (alone.start(&["run"]), beside.start(&["run"]));
     let p99 = |gaps: Vec<Duration>| gaps[gaps.len() * 99 / 100];
-    // On a machine that cannot keep the pace, the run that watches nobody else is the measure.
+    // On a machine that cannot keep up, the run with healthy providers alone is the baseline.
     let kept = |(p99, unavoidable): (Duration, Duration)| {
         p99 <= interval.mul_f64(1.5) || p99 <= unavoidable.mul_f64(1.25)
     };

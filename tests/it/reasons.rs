@@ -95,15 +95,17 @@ async fn the_document_that_is_missing_is_named_where_it_is_not_the_users_address
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_is_said_once() {
+async fn an_unresolvable_name_appears_once_in_the_message() {
     let bench = Bench::new().provider("nowhere", "https://status.nowhere.invalid/", "");
     let ended = bench.start(&["run", "--once"]).ended().await;
     let line = ended.err.lines().find(|line| line.contains("cannot be read")).unwrap().to_owned();
     let said = reason(&bench, "nowhere").await;
     let name = "status.nowhere.invalid";
     // Without a network nobody can be asked.
-    let either =
-        [format!("the name {name} does not resolve"), format!("no name server answers for {name}")];
+    let either = [
+        format!("the name {name} does not resolve"),
+        format!("no name server answered for {name}"),
+    ];
     assert!(either.contains(&said), "{said}");
     assert!(line.ends_with(&format!("nowhere cannot be read: {said}")), "{line}");
 }

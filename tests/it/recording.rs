@@ -1,5 +1,5 @@
-//! `run --record` and `replay`: what is recorded is what is reported once more, nothing secret is
-//! in it, and neither damage nor a full disk costs more than a warning.
+//! `run --record` and `replay`: a replay reports what was recorded, recordings contain no secrets,
+//! and neither damage nor a full disk causes more than a warning.
 
 mod recorder;
 
@@ -23,7 +23,7 @@ fn fixtures(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)
 }
 
-/// Every file below, with its bytes; gzip files decompressed.
+/// Returns every file below with its bytes; gzip files are decompressed.
 fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut out = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
@@ -48,7 +48,7 @@ fn lines(out: &str) -> Vec<Value> {
     out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// What an event says, but for its number and the time of the poll.
+/// Returns the content of events, without their numbers and the time of the poll.
 fn facts(events: &[Value]) -> Vec<String> {
     let mut facts: Vec<String> = events
         .iter()
@@ -83,7 +83,7 @@ fn a_recording_written_by_hand_is_replayed() {
         told,
         [
             "2026-03-01T12:05:00Z incident investigating We are looking into it.",
-            // Ten minutes after the last good poll, to the millisecond.
+            // Ten minutes after the last successful poll, to the millisecond.
             "2026-03-01T12:15:00Z provider unreachable 503",
             "2026-03-01T12:21:00Z incident identified A disk is full.",
             "2026-03-01T12:21:00Z provider reachable -",
@@ -94,7 +94,7 @@ fn a_recording_written_by_hand_is_replayed() {
     assert_eq!((summary.answers, summary.polls, summary.failed), (5, 7, 2));
 }
 
-/// A page on which something happens: told and recorded by a `run` of its own.
+/// Starts a page on which something happens, and reports and records it with a separate `run`.
 async fn watched(bench: &Bench, acme: &Provider, server: &Server, args: &[&str]) -> String {
     let polled =
         |count: usize| within("polls", server.wait_until(move |requests| requests.len() >= count));
@@ -128,7 +128,7 @@ async fn acme() -> (Provider, Server, Bench) {
 }
 
 #[tokio::test]
-async fn what_is_recorded_is_reported_once_more_and_holds_no_secret() {
+async fn a_replay_reports_the_same_and_recordings_contain_no_secrets() {
     let (acme, server, bench) = acme().await;
     watched(&bench, &acme, &server, &["run", "--hosted", "--record", "tape"]).await;
     let before = (files(&bench.path("state")).len(), files(&bench.path("logs")));
@@ -141,7 +141,7 @@ async fn what_is_recorded_is_reported_once_more_and_holds_no_secret() {
     assert_eq!(facts(&lines(&out)), facts(&bench.events()), "{err}");
     let seqs: Vec<u64> = lines(&out).iter().map(|event| event["seq"].as_u64().unwrap()).collect();
     assert_eq!(seqs, [1, 2, 3, 4, 5, 6]);
-    // Through the configuration of today, which leaves components out.
+    // Uses the current configuration, which leaves components out.
     let text = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
     std::fs::write(
         bench.path("other.yaml"),
@@ -161,7 +161,7 @@ async fn what_is_recorded_is_reported_once_more_and_holds_no_secret() {
         assert!(!name.contains(SECRET), "{name}");
         assert!(memchr::memmem::find(&bytes, SECRET.as_bytes()).is_none(), "{name}");
     }
-    // Every body once, and a line for what changed alone.
+    // Every body once, and lines only for changes.
     let index = files(&bench.path("tape"))
         .into_iter()
         .find(|(path, _)| path.ends_with("index.jsonl"))
@@ -176,7 +176,7 @@ async fn what_is_recorded_is_reported_once_more_and_holds_no_secret() {
 async fn a_difference_is_shown_and_ends_with_1() {
     let (acme, server, bench) = acme().await;
     watched(&bench, &acme, &server, &["run", "--hosted", "--record", "tape"]).await;
-    // The history of a program that missed an update and invented another.
+    // The history of a program that missed one update and made another one up.
     let database = rusqlite::Connection::open(bench.path("state/ledger.db")).unwrap();
     let changed = database
         .execute("DELETE FROM event WHERE line LIKE '%A disk is full.%'", [])
@@ -201,7 +201,7 @@ async fn a_difference_is_shown_and_ends_with_1() {
 }
 
 #[tokio::test]
-async fn a_killed_recording_is_good_up_to_there_and_goes_on() {
+async fn a_killed_recording_is_valid_and_can_be_continued() {
     let (acme, server, bench) = acme().await;
     let args = ["run", "--hosted", "--record", "tape"];
     let mut run = bench.start(&args);
@@ -231,7 +231,7 @@ async fn a_killed_recording_is_good_up_to_there_and_goes_on() {
     let (output, out, err) = bench.output(&["replay", "tape", "--against", "history"]);
     assert_eq!((output.status.code(), out.as_str()), (Some(0), ""), "{err}");
 
-    // As a kill within a line and within a body leaves it.
+    // As left by a kill within a line and within a body.
     let index = files(&bench.path("tape"))
         .into_iter()
         .rev()
@@ -248,17 +248,17 @@ async fn a_killed_recording_is_good_up_to_there_and_goes_on() {
     std::fs::write(&body, &bytes[..bytes.len() / 2]).unwrap();
     let (output, _, err) = bench.output(&["replay", "tape"]);
     assert_eq!(output.status.code(), Some(0), "{err}");
-    assert!(err.contains("skipped: it is cut: the program was killed there"), "{err}");
-    assert!(err.contains("was skipped: bodies/"), "{err}");
+    assert!(err.contains("skipped: truncated: the program was killed at this point"), "{err}");
+    assert!(err.contains("was skipped: cannot read bodies/"), "{err}");
 }
 
 #[tokio::test]
-async fn a_recording_that_cannot_be_written_is_said_once_and_costs_no_poll() {
+async fn an_unwritable_recording_is_reported_once_and_delays_no_poll() {
     let (acme, server, bench) = acme().await;
     std::fs::write(bench.path("tape"), "a file, not a directory").unwrap();
     let err = watched(&bench, &acme, &server, &["run", "--hosted", "--record", "tape"]).await;
-    assert_eq!(err.matches("the recording cannot be written").count(), 1, "{err}");
-    assert!(err.contains("lacks polls"), "{err}");
+    assert_eq!(err.matches("cannot write the recording").count(), 1, "{err}");
+    assert!(err.contains("some polls could not be recorded"), "{err}");
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn the_configuration_says_where_and_a_restart_asks_for_nothing_in_full() {
     assert_eq!(whole, 0, "the recorder knows the body from before the restart");
     acme.resolve(incident.incident, "It is over.").unwrap();
 
-    // The newest segment alone is a recording.
+    // The newest segment is a recording by itself.
     let mut segments: Vec<PathBuf> =
         std::fs::read_dir(bench.path("kept")).unwrap().map(|entry| entry.unwrap().path()).collect();
     segments.sort();
@@ -294,7 +294,7 @@ async fn the_configuration_says_where_and_a_restart_asks_for_nothing_in_full() {
 }
 
 #[test]
-fn garbage_is_skipped_whatever_it_is() {
+fn garbage_is_skipped() {
     let original = fixtures("recordings/by-hand");
     let mut rng = fastrand::Rng::with_seed(7);
     for round in 0..60 {
@@ -362,7 +362,7 @@ fn a_change_under_an_old_validator_is_found_as_it_was_then() {
     assert_eq!(statuses(false), ["investigating"], "a conditional request was answered 304");
 }
 
-/// The folders of cases, and where the page of each is polled.
+/// The folders of cases, and the address at which each page is polled.
 const CASES: &[(&str, &str)] = &[("old-item-slides-back", "rss.xml"), ("always-304", "rss.xml")];
 
 #[test]

@@ -152,7 +152,7 @@ async fn watch(histories: impl Iterator<Item = &History>) -> Vec<Value> {
     let unread: Vec<&str> = ended
         .err
         .lines()
-        .filter(|line| line.contains("cannot be read") && !line.contains("another page's"))
+        .filter(|line| line.contains("cannot be read") && !line.contains("from another page"))
         .collect();
     assert_eq!(unread, [""; 0]);
     events

@@ -224,7 +224,7 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
         "{status:#}"
     );
     let told = String::from_utf8(said[0].1.clone()).unwrap();
-    assert_eq!(told.matches("the beat is not heard").count(), 1, "{told}");
+    assert_eq!(told.matches("the heartbeat call failed").count(), 1, "{told}");
     for file in files(dir.path()) {
         said.push((file.display().to_string(), std::fs::read(&file).unwrap()));
     }
@@ -452,7 +452,7 @@ async fn the_beat_is_heard_while_a_provider_is_read_and_not_otherwise() {
     listener.fault(Fault::Status(500, None));
     let before = server.requests_of("acme").len();
     let (_, err) = run(dir.path(), &["run", "--duration", "4s"]);
-    assert_eq!(err.matches("the beat is not heard: the answer is 500").count(), 1, "{err}");
+    assert_eq!(err.matches("the heartbeat call failed: the response is 500").count(), 1, "{err}");
     assert!(server.requests_of("acme").len() > before + 2);
 
     // Nothing is read: nothing is said to be well.

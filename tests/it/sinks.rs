@@ -1,4 +1,4 @@
-//! Delivery: each event once, in order, whatever happens between two calls.
+//! Delivery: each event once and in order, whatever happens between two calls.
 
 mod console;
 mod disk;
@@ -47,7 +47,7 @@ fn recorded(seq: u64) -> Recorded {
     Recorded { event, line }
 }
 
-/// What the ledger would be: the events and the stored cursor.
+/// Stands in for the ledger: the events and the stored cursor.
 struct Ledger {
     events: Vec<Recorded>,
     cursor: Cursor,
@@ -60,7 +60,7 @@ impl Ledger {
 
     fn open(&mut self, sink: &mut EventLogSink) -> Result<(), SinkError> {
         let events = &self.events;
-        // Pages of three: a proof has to go over page ends.
+        // Pages of three, so that proofs cross page boundaries.
         let mut after =
             |seq: u64| Ok(events.iter().filter(|r| r.event.seq > seq).take(3).cloned().collect());
         self.cursor = sink.open(&self.cursor, &mut after)?;
@@ -71,7 +71,7 @@ impl Ledger {
         self.events.iter().filter(|r| r.event.seq > self.cursor.seq).take(count).cloned().collect()
     }
 
-    /// Delivers everything there is.
+    /// Delivers all pending events.
     fn drain(&mut self, sink: &mut EventLogSink) {
         loop {
             let batch = self.behind(1000);
@@ -95,7 +95,7 @@ fn append(path: &Path, bytes: &[u8]) {
     OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
 }
 
-/// Every event in the log, in the order of reading.
+/// Returns the numbers of all events in the log, in reading order.
 fn seqs(dir: &Path) -> Vec<u64> {
     let mut reader = LogReader::new(dir);
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Storage that fails under the real binary: full, failing, damaged, taken away.
+//! Storage failures with the real binary: full, failing, damaged or removed.
 
 mod backlog;
 mod locks;
@@ -17,7 +17,7 @@ use crate::support::bench::{Bench, Verdict, Watch, lines};
 use crate::support::namespace::mounts;
 use crate::support::strace;
 
-/// Runs until all is told, and stops: a state to start from.
+/// Runs until everything is reported and stops, which leaves a state to start from.
 fn settled(extra: &str) -> Bench {
     let bench = Bench::new(4, extra);
     bench.publish(1, 30);
@@ -25,7 +25,7 @@ fn settled(extra: &str) -> Bench {
     bench
 }
 
-/// Starts it with standard error kept.
+/// Starts the program and captures standard error.
 fn start_heard(bench: &Bench) -> Watch {
     Watch(bench.command().args(["run", "--hosted"]).stderr(Stdio::piped()).spawn().unwrap())
 }
@@ -55,7 +55,7 @@ fn a_damaged_database_is_refused_and_left_alone() {
         assert!(said.contains("ledger.db") && said.contains("move it away"), "{what}: {said}");
         assert!(fs::read(&path).unwrap() == bad, "{what}: the file is untouched");
     }
-    // Moved away, as it says: nothing is told again, and what is new is.
+    // Moved away, as the message suggests: nothing is reported again, and new updates are reported.
     fs::rename(&path, bench.path("damaged.db")).unwrap();
     bench.publish(2, 5);
     bench.settle();
@@ -121,8 +121,8 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
     if !mounts() {
         return;
     }
-    // Two pages that have a version: an incident that comes and goes between two polls is seen on
-    // those alone.
+    // Two pages that have a version: only there is an incident seen that comes and goes between two
+    // polls.
     let bench = Bench::new(2, "state_dir: disk/state\nevent_log: {dir: disk/logs}");
     fs::create_dir(bench.path("disk")).unwrap();
     let mut command = Command::new("unshare");
@@ -168,7 +168,7 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
     drop(filler);
     bench.wait_until("the rest, without a restart", has_all);
 
-    // The database can only be opened from where the disk is mounted.
+    // The database can only be opened in the namespace in which the disk is mounted.
     let mut history = Command::new("nsenter");
     history
         .args(["-t", &watch.0.id().to_string(), "-U", "-m", "--preserve-credentials"])
@@ -181,7 +181,7 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
     assert_eq!(watch.stop().code(), Some(0));
 }
 
-/// Runs under strace, which lets the `when`-th sync of `file` fail.
+/// Runs under strace, which makes the `when`-th sync of `file` fail.
 fn with_failing_sync(bench: &Bench, file: &str, when: u32) -> Watch {
     let path = bench.path(file).canonicalize().unwrap();
     let inject = format!("inject=fdatasync,fsync:error=EIO:when={when}");
@@ -223,7 +223,7 @@ fn a_failed_sync_of_the_database_ends_the_process_and_loses_nothing() {
         return;
     }
     let bench = settled("");
-    // The WAL is there while somebody has the database open.
+    // The WAL exists while the database is open.
     let holder = rusqlite::Connection::open(bench.path("state/ledger.db")).unwrap();
     holder.query_row("SELECT count(*) FROM event", [], |row| row.get::<_, i64>(0)).unwrap();
     for when in [1, 2, 4] {
@@ -249,7 +249,7 @@ fn a_second_process_and_an_unusable_directory_are_refused() {
     assert_eq!(status.code(), Some(75), "{said}");
     assert!(said.contains(&first.0.id().to_string()), "{said}");
     assert_eq!(first.stop().code(), Some(0));
-    // A directory where the database should be.
+    // A directory in place of the database.
     fs::remove_file(bench.path("state/ledger.db")).unwrap();
     fs::create_dir(bench.path("state/ledger.db")).unwrap();
     let mut third = start_heard(&bench);

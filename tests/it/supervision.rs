@@ -1,5 +1,5 @@
-//! What breaks inside is replaced, counted and told, and nothing is lost or told twice: the
-//! pipeline in this process, with its actors broken on purpose.
+//! Actors that fail are replaced, counted and reported, and no event is lost or reported twice:
+//! runs the pipeline in this process and injects faults into its actors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use statuswatch::fake::{Posted, Provider, Request, Server, World};
 use statuswatch::ledger::StateLock;
 use statuswatch::pipeline::{Pipeline, RunOptions};
 use statuswatch::poller::Sabotage;
-use statuswatch::supervisor::WhatToBreak;
+use statuswatch::supervisor::InjectedFault;
 
 use crate::support::binary::Bench;
 use crate::support::provider::provider;
 use crate::support::wait::{until, until_true, within};
 
-/// A pipeline that watches `acme` and `beside`.
+/// A pipeline that polls `acme` and `beside`.
 struct Story {
     acme: Provider,
     server: Server,
@@ -45,7 +45,7 @@ impl Story {
         Self { acme, server, bench, pipeline }
     }
 
-    fn break_it(&self, what: WhatToBreak) {
+    fn break_it(&self, what: InjectedFault) {
         self.pipeline.supervisor.try_send(what).unwrap();
     }
 
@@ -59,7 +59,7 @@ impl Story {
         self.acme.open_incident("Failed requests", Impact::Major, &["Compute"], "Update 0.")
     }
 
-    /// Waits until `status` shows so many restarts of acme's poller.
+    /// Waits until `status` shows this many restarts of acme's poller.
     async fn restarts(&self, count: u64) -> Value {
         let shown = || {
             self.bench
@@ -86,7 +86,7 @@ fn start(config: &Config) -> Pipeline {
     Pipeline::start(config, StateLock::acquire(&config.state_dir).unwrap(), how).unwrap()
 }
 
-/// The updates told, which are numbered without a gap, each once.
+/// Returns the reported updates, after checking that they are numbered without gaps and unique.
 fn texts(events: &[Value]) -> Vec<String> {
     for (event, seq) in events.iter().zip(1_u64..) {
         assert_eq!(event["seq"], seq, "{events:#?}");
@@ -108,7 +108,7 @@ fn a_poller_that_panics_is_replaced_counted_and_goes_on_where_it_was() {
         let whole =
             story.server.requests_of("acme").iter().filter(|request| is_whole(request)).count();
         let beside = story.server.requests_of("beside").len();
-        story.break_it(WhatToBreak::Poller("acme".to_owned(), Sabotage::Panic));
+        story.break_it(InjectedFault::Poller("acme".to_owned(), Sabotage::Panic));
         let row = story.restarts(1).await;
         assert!(row["last_restart_cause"].as_str().unwrap().starts_with("panic: "), "{row}");
         story.polls("acme", 3).await;
@@ -131,9 +131,10 @@ fn a_poller_that_stalls_is_replaced() {
     System::new().block_on(async {
         let story = Story::begin("short stall").await;
         story.polls("acme", 3).await;
-        // Told between two polls, or it has no timer to lose: so until it hears.
+        // The fault has no effect during a poll, when there is no timer to remove: repeat until it
+        // takes effect.
         let row = until("a stall", || {
-            story.break_it(WhatToBreak::Poller("acme".to_owned(), Sabotage::Stall));
+            story.break_it(InjectedFault::Poller("acme".to_owned(), Sabotage::Stall));
             story.bench.status_of("acme").filter(|row| row["restarts"] != 0)
         })
         .await;
@@ -152,14 +153,14 @@ fn a_poller_that_keeps_dying_is_parked_and_tried_again() {
         for round in 1..=6 {
             let mut told = false;
             until_true("a restart", || {
-                // A replacement that is not there yet hears nothing.
+                // A replacement that has not started yet receives nothing.
                 if !told
                     || story
                         .bench
                         .status_of("acme")
                         .is_some_and(|row| row["restarts"].as_u64() < Some(round))
                 {
-                    story.break_it(WhatToBreak::Poller("acme".to_owned(), Sabotage::Panic));
+                    story.break_it(InjectedFault::Poller("acme".to_owned(), Sabotage::Panic));
                     told = true;
                 }
                 story
@@ -174,7 +175,7 @@ fn a_poller_that_keeps_dying_is_parked_and_tried_again() {
         })
         .await;
         let before = story.server.requests_of("beside").len();
-        // The longest delay of this bench is 2 s: then it polls again.
+        // The longest delay here is 2 s, after which polling continues.
         story.polls("acme", 2).await;
         assert!(story.server.requests_of("beside").len() > before);
         story.end().await;
@@ -192,9 +193,9 @@ fn a_ledger_that_crashes_with_results_in_flight_loses_nothing() {
                 .acme
                 .update(posted.incident, Status::Identified, &format!("Update {round}."))
                 .unwrap();
-            story.break_it(WhatToBreak::Ledger);
+            story.break_it(InjectedFault::Ledger);
             story.polls("acme", 1).await;
-            story.break_it(WhatToBreak::Ledger);
+            story.break_it(InjectedFault::Ledger);
             story.bench.wait_events(1 + round).await;
         }
         story.polls("acme", 2).await;
@@ -214,7 +215,7 @@ fn a_sink_that_crashes_resumes_exactly() {
         let posted = story.trouble();
         for round in 1..=4 {
             story.bench.wait_events(round).await;
-            story.break_it(WhatToBreak::Sink("event_log.json".to_owned()));
+            story.break_it(InjectedFault::Sink("event_log.json".to_owned()));
             story
                 .acme
                 .update(posted.incident, Status::Identified, &format!("Update {round}."))
@@ -237,7 +238,7 @@ fn a_core_actor_that_keeps_crashing_ends_the_process() {
         let supervisor = story.pipeline.supervisor.clone();
         let breaking = async {
             loop {
-                supervisor.try_send(WhatToBreak::Ledger).unwrap();
+                supervisor.try_send(InjectedFault::Ledger).unwrap();
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

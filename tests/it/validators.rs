@@ -9,7 +9,7 @@ use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};
 use crate::support::wait::{until, within};
 
-const REPORT: &str = "its server said \"not modified\" of a page that had changed";
+const REPORT: &str = "the server answered 304 (Not Modified) although the page had changed";
 
 fn is_conditional(request: &Request) -> bool {
     request.header("If-None-Match").or(request.header("If-Modified-Since")).is_some()

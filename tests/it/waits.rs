@@ -79,8 +79,8 @@ async fn too_much_for_one_host_is_said_before_and_while_it_is_watched() {
     bench.write();
     let port = host.address().port();
     let sentence = format!(
-        "127.0.0.1:{port} has 20 providers to be polled every 200ms, which host_pace does not allow: \
-         they are polled every 1s; raise interval or lower host_pace"
+        "127.0.0.1:{port}: host_pace does not allow polling 20 providers every 200ms; they are polled \
+         every 1s instead (raise interval or lower host_pace)"
     );
     let (output, out, err) = bench.output(&["check"]);
     assert!(output.status.success());
@@ -101,7 +101,12 @@ async fn too_much_for_one_host_is_said_before_and_while_it_is_watched() {
     let (_, text, _) = bench.output(&["status", "p3"]);
     assert!(text.contains("polled every 1s, not every 200ms"), "{text}");
     let ended = run.stop().await;
-    assert_eq!(ended.err.matches("too much for one host").count(), 1, "{}", ended.err);
+    assert_eq!(
+        ended.err.matches("a host has more polls than host_pace allows").count(),
+        1,
+        "{}",
+        ended.err
+    );
 
     let roomy = Bench::new().provider("p0", &host.url("p0"), "");
     roomy.write();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::Addr;
 
 use crate::poller::Sabotage;
-use crate::supervisor::{Supervisor, WhatToBreak};
+use crate::supervisor::{InjectedFault, Supervisor};
 
 /// Set by `chaos` for the program it starts; its value is the seed. Of no use to anybody else.
 pub(crate) const VARIABLE: &str = "STATUSWATCH_CHAOS_SEED";
@@ -27,10 +27,10 @@ pub(crate) fn begin(supervisor: &Addr<Supervisor>, providers: &[String]) {
             tokio::time::sleep(Duration::from_millis(rng.u64(20..200))).await;
             let provider = rng.choice(&providers).cloned().unwrap_or_default();
             let what = match rng.u32(0..20) {
-                0..15 => WhatToBreak::Poller(provider, Sabotage::Panic),
-                15..18 => WhatToBreak::Poller(provider, Sabotage::Stall),
-                18 => WhatToBreak::Sink("event_log.json".to_owned()),
-                _ => WhatToBreak::Ledger,
+                0..15 => InjectedFault::Poller(provider, Sabotage::Panic),
+                15..18 => InjectedFault::Poller(provider, Sabotage::Stall),
+                18 => InjectedFault::Sink("event_log.json".to_owned()),
+                _ => InjectedFault::Ledger,
             };
             if supervisor.try_send(what).is_err() {
                 return;

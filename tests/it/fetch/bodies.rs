@@ -1,4 +1,4 @@
-//! Bodies: whole or not at all, bounded, decompressed once.
+//! Bodies are complete or rejected, limited in size, and decompressed once.
 
 use std::io::Write as _;
 
@@ -106,7 +106,7 @@ async fn every_form_of_compression_that_servers_send_is_read() {
 }
 
 #[tokio::test]
-async fn many_members_are_bounded_like_one() {
+async fn gzip_members_share_one_limit() {
     let member = gzip(&vec![b'x'; 300_000]);
     let within = response("200 OK", GZIP, &member.repeat(3));
     assert_eq!(
@@ -117,7 +117,7 @@ async fn many_members_are_bounded_like_one() {
         kind_of(response("200 OK", GZIP, &member.repeat(4))).await,
         FailureKind::BodyTooLarge
     );
-    // Members of nothing: the limit counts what is sent, too.
+    // Empty members: the limit also applies to the compressed size.
     let empty = gzip(b"").repeat((2 << 20) / gzip(b"").len());
     assert_eq!(kind_of(response("200 OK", GZIP, &empty)).await, FailureKind::BodyTooLarge);
 }
@@ -149,7 +149,8 @@ async fn the_limit_is_exact_and_counts_after_decompression() {
 
 #[tokio::test]
 async fn a_bomb_is_left_at_the_limit() {
-    // 64 MiB out of 64 KiB or so; the rest never comes, so only stopping early ends well.
+    // 64 MiB from about 64 KiB. The rest never arrives, so the test ends only if reading stops
+    // early.
     let bomb = gzip(&vec![0; 64 << 20]);
     let server = serve(move |mut stream, _, seen| {
         let bomb = bomb.clone();
@@ -175,7 +176,7 @@ async fn bodies_share_a_budget_until_they_are_dropped() {
     let server = fixed(response("200 OK", "", &vec![b'x'; 1 << 20])).await;
     let client = Client::new(ClientOptions { body_budget: 1 << 20, ..options() }).unwrap();
     let url = server.url("/");
-    // One is within the budget, and one may go beyond it so that what is half read can end.
+    // One body fits the budget, and one may exceed it so that half-read bodies can finish.
     let held = (body(&client, request(&url)).await, body(&client, request(&url)).await);
     let failed =
         failure(&client, Request { timeout: Duration::from_millis(300), ..request(&url) }).await;
@@ -198,7 +199,7 @@ async fn bodies_that_have_a_part_of_the_budget_never_wait_for_each_other() {
 
 #[tokio::test]
 async fn hosts_that_dribble_cost_a_large_body_no_turn_for_long() {
-    // As many as are read at once, and more: each announces a large body and then says nothing.
+    // More bodies than are read in parallel: each announces a large body and then stalls.
     let silent = serve(|mut stream, _, seen| async move {
         head(&mut stream, &seen).await;
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\nxxxx").await.ok();

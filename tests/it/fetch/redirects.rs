@@ -1,4 +1,4 @@
-//! Redirects: followed by hand, within the rules.
+//! Redirects are followed by our own code, within the rules.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn to(status: &str, target: &str) -> Vec<u8> {
     response(status, &format!("Location: {target}\r\n"), b"")
 }
 
-/// A server whose root leads to `/end`, which answers.
+/// Starts a server whose root redirects to `/end`, which responds.
 async fn leading(status: &'static str, target: &'static str) -> Server {
     serve(move |mut stream, _, seen| async move {
         while let Some(head) = head(&mut stream, &seen).await {
@@ -80,7 +80,7 @@ async fn other_ports_of_this_machine_are_blocked_unless_allowed() {
     )
     .await;
     assert_eq!(answer.moved_to, Some(trap.url("/")));
-    // What one host gave is not told to the other.
+    // Headers for one host are not sent to another.
     let told = trap.requests().concat().to_lowercase();
     for header in ["if-none-match", "if-modified-since", "referer", "cookie", "authorization"] {
         assert!(!told.contains(header), "{told}");
@@ -100,7 +100,7 @@ async fn credentials_stay_with_their_origin() {
 }
 
 #[tokio::test]
-async fn a_host_left_alone_is_not_reached_by_a_redirect_either() {
+async fn redirects_respect_pauses_of_the_target_host() {
     let alone = fixed(response("200 OK", "", b"{}")).await;
     let server = fixed(to("302 Found", alone.url("/").as_ref())).await;
     let (client, url) = (client(), server.url("/"));

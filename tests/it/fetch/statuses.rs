@@ -1,4 +1,4 @@
-//! What each status stands for.
+//! How each status is classified.
 
 use super::*;
 
@@ -95,7 +95,7 @@ async fn a_host_that_asks_is_left_alone() {
         assert!(second.retry_after.unwrap() > Duration::from_secs(50));
         assert_eq!(server.connections(), 1);
     }
-    // As restored after a restart; and nobody is obeyed for longer than is allowed.
+    // As restored after a restart, and never longer than allowed.
     let server = fixed(response("404 Not Found", "Retry-After: 99999999\r\n", b"")).await;
     let (client, url) = (client(), server.url("/"));
     assert_eq!(failure(&client, request(&url)).await.retry_after, Some(Duration::from_hours(1)));
@@ -117,10 +117,10 @@ async fn providers_of_one_host_take_turns() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_turn_is_not_part_of_the_deadline() {
+async fn waiting_for_the_host_does_not_count_toward_the_deadline() {
     let server = fixed(response("200 OK", "", b"{}")).await;
     let (client, url) = (client(), server.url("/"));
     let quick = || body(&client, Request { timeout: Duration::from_millis(600), ..request(&url) });
-    // The fourth waits longer than it may take.
+    // The fourth request would exceed its maximum wait.
     futures::join!(quick(), quick(), quick(), quick());
 }

@@ -1,4 +1,4 @@
-//! Certificates, made by the test itself.
+//! TLS, with certificates made by the test itself.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,7 +22,7 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// What it takes to be a TLS server for the names, by the authority.
+/// Builds the acceptor of a TLS server for these names, signed by the authority.
 fn acceptor(
     authority: &CertifiedIssuer<'static, KeyPair>,
     names: &[&str],
@@ -49,7 +49,7 @@ fn acceptor(
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// A TLS server that answers the same to all.
+/// Starts a TLS server that answers every request identically.
 async fn secure(
     authority: &CertifiedIssuer<'static, KeyPair>,
     names: &[&str],
@@ -89,8 +89,8 @@ async fn a_certificate_is_good_or_says_why_not() {
     let wrong = secure(&authority, &["other.test"], 2090, ok.clone()).await;
     for (client, server, reason) in [
         (trusting(&authority), &expired, "certificate expired"),
-        (trusting(&authority), &wrong, "certificate for a wrong name"),
-        (client(), &good, "certificate of an unknown authority"),
+        (trusting(&authority), &wrong, "certificate for another name"),
+        (client(), &good, "certificate signed by an unknown authority"),
     ] {
         let failed = failure(&client, request(&https(server))).await;
         assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::Tls, reason));
@@ -109,13 +109,13 @@ async fn a_server_that_speaks_no_tls() {
     assert!(failed.message.starts_with("TLS handshake: "), "{failed}");
 }
 
-/// A server that knows TLS 1.1 at most: it refuses us, or answers in its own version all the same.
+/// A server that supports TLS 1.1 at most: it rejects us, or responds in its own version anyway.
 #[tokio::test]
 async fn a_server_that_speaks_an_old_tls_alone() {
-    // An alert, fatal: protocol version.
+    // A fatal alert: protocol version.
     let refusal = vec![0x15, 3, 2, 0, 2, 2, 70];
-    // A ServerHello of version 1.1 that chooses TLS_RSA_WITH_AES_128_CBC_SHA, without a session and
-    // without extensions.
+    // A ServerHello of version 1.1 that selects TLS_RSA_WITH_AES_128_CBC_SHA, without session and
+    // extensions.
     let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
     hello.extend([7; 32]);
     hello.extend([0, 0, 0x2f, 0]);
@@ -127,7 +127,7 @@ async fn a_server_that_speaks_an_old_tls_alone() {
                 let read = stream.read(&mut bytes).await.unwrap();
                 bytes.truncate(read);
                 stream.write_all(&answer).await.ok();
-                // What comes afterwards: an alert of the client's, and its end.
+                // The client's alert and the end of the connection follow.
                 stream.read_to_end(&mut bytes).await.ok();
                 seen.lock().unwrap().push(String::from_utf8_lossy(&bytes).into_owned());
             }
@@ -203,8 +203,8 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Reads up to the first request, whose headers are a frame of kind 1. Answers its stream; `None`:
-/// the client has gone.
+/// Reads up to the first request, whose headers are a frame of type 1. Returns its stream; `None`
+/// once the client has disconnected.
 async fn asked(stream: &mut (impl AsyncRead + Unpin)) -> Option<u32> {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.ok()?;
@@ -235,11 +235,11 @@ async fn an_http2_server_that_goes_away_within_an_answer_is_asked_anew() {
                 return;
             };
             seen.lock().unwrap().push(format!("stream {id}"));
-            // Status 200, the first of the static table.
+            // Status 200, which is in the static table.
             let mut answer = [frame(settings, 1, 0, &[]), frame(headers, 4, id, &[0x88])].concat();
             if number == 0 {
-                // The last stream it knows is this one, and there is no error; the rest of the
-                // answer never comes.
+                // This is the last known stream, without an error; the rest of the response never
+                // arrives.
                 let last = [&id.to_be_bytes()[..], &[0; 4]].concat();
                 answer.extend([frame(data, 0, id, b"{"), frame(goaway, 0, 0, &last)].concat());
             } else {

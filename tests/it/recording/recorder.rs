@@ -1,4 +1,4 @@
-//! The recorder itself: what counts as changed, segments, and bounds.
+//! The recorder itself: what counts as a change, segments, and limits.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Tape {
     }
 }
 
-/// Each entry in a word.
+/// Returns each entry in one word.
 fn entries(dir: &Path) -> Vec<String> {
     let mut reader = Reader::open(dir).unwrap();
     let mut out = Vec::new();
@@ -133,14 +133,14 @@ fn only_what_changed_is_written() {
     for _ in 0..17 {
         tape.unchanged();
     }
-    // Read once more: a second look. Another validator alone is no change.
+    // Read again, as in a second attempt. A new validator alone is not a change.
     tape.body("{\"a\": 1}", "\"2\"");
     tape.body("{\"a\": 2}", "\"3\"");
     for _ in 0..2 {
         tape.poll(&Err(Failure::new(FailureKind::ServerError, "503 Service Unavailable")));
     }
-    tape.poll(&Err(Failure::new(FailureKind::Timeout, "no answer within 10s")));
-    // Back, and as it was before the failure.
+    tape.poll(&Err(Failure::new(FailureKind::Timeout, "no response within 10s")));
+    // Recovered, and unchanged from before the failure.
     tape.unchanged();
     tape.unchanged();
     tape.finish();

@@ -10,7 +10,7 @@ use crate::support::provider::{alone, provider};
 
 /// The sentences about filters on standard error.
 fn told(err: &str) -> Vec<&str> {
-    let lines = err.lines().filter(|line| line.contains("please check its filter"));
+    let lines = err.lines().filter(|line| line.contains("check the provider's filter"));
     lines.map(|line| line.split_once("] ").unwrap().1).collect()
 }
 
@@ -23,8 +23,8 @@ async fn a_name_nobody_has_is_told_once_for_each_configuration() {
     let run = bench.start(&["run"]);
     polls(&server, "acme", 3).await;
     let slips = [
-        "warning: acme: please check its filter: no component matches \"Objekt storage\"; is \"Object storage\" meant?",
-        "warning: acme: please check its filter: no component matches \"Data*\"",
+        "warning: acme: check the provider's filter: no component matches \"Objekt storage\"; did you mean \"Object storage\"?",
+        "warning: acme: check the provider's filter: no component matches \"Data*\"",
     ];
     run.wait_err("\"Data*\"").await;
     // Whatever changes on the page, it is not told again.
@@ -48,12 +48,12 @@ async fn a_name_nobody_has_is_told_once_for_each_configuration() {
     assert_eq!(since.iter().filter(whole).count(), 0);
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
-    let again = "warning: acme: please check its filter: no component matches \"Objects\"; is \"Object storage\" meant?";
+    let again = "warning: acme: check the provider's filter: no component matches \"Objects\"; did you mean \"Object storage\"?";
     assert_eq!(told(&ended.err), [slips[0], slips[1], again]);
     let diagnostics =
         std::fs::read_dir(bench.path("diagnostics")).unwrap().next().unwrap().unwrap().path();
     let diagnostics = std::fs::read_to_string(diagnostics).unwrap();
-    assert_eq!(diagnostics.matches("please check its filter").count(), 3, "{diagnostics}");
+    assert_eq!(diagnostics.matches("check the provider's filter").count(), 3, "{diagnostics}");
 }
 
 /// At the next start the page is as it was: it is compared all the same.
@@ -65,10 +65,10 @@ async fn a_restart_compares_an_unchanged_page() {
     bench.remove("acme");
     bench.add("acme", &server.url("acme"), ", components: [Computer]");
     let ended = bench.start(&["run", "--once"]).ended().await;
-    let slip = "no component matches \"Computer\"; is \"Compute\" meant?";
+    let slip = "no component matches \"Computer\"; did you mean \"Compute\"?";
     assert_eq!(
         (ended.code(), told(&ended.err)),
-        (Some(0), vec![&*format!("warning: acme: please check its filter: {slip}")])
+        (Some(0), vec![&*format!("warning: acme: check the provider's filter: {slip}")])
     );
     let ended = bench.start(&["check", "--online"]).ended().await;
     assert_eq!((ended.code(), ended.err.as_str()), (Some(0), ""));

@@ -1,4 +1,4 @@
-//! The console.
+//! The console sink.
 
 use statuswatch::config::ConsoleFormat;
 use statuswatch::sink::ConsoleSink;

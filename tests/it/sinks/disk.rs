@@ -1,11 +1,11 @@
-//! The event log on a file system that is full.
+//! The event log on a full file system.
 
 use super::*;
 
-/// Set in the process that runs on a small file system of its own.
+/// Set in the child process, which has its own small file system.
 const SMALL_DISK: &str = "STATUSWATCH_TEST_SMALL_DISK";
 
-/// A disk that fills and is freed: nothing missing, nothing twice, nothing torn.
+/// A disk that fills up and is freed: no line is missing, repeated or torn.
 #[test]
 fn a_full_disk_delays_and_loses_nothing() {
     let Some(dir) = std::env::var_os(SMALL_DISK).map(PathBuf::from) else {

@@ -1,4 +1,4 @@
-//! The event log: its file as it is found, moved, shortened or continued.
+//! The event log's file: found, moved, truncated or continued.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -22,7 +22,7 @@ fn modes_hold_and_a_second_writer_is_refused() {
     assert_eq!(fs::read_to_string(active(&dir)).unwrap(), expected.join("\n") + "\n");
 }
 
-/// The log of an earlier life is neither cut nor mixed with ours, torn end or not.
+/// An existing log is neither truncated nor mixed with ours, whether or not its end is torn.
 #[test]
 fn a_foreign_file_is_continued_at_its_end() {
     for content in ["{\"seq\":9}\n", "{\"seq\":9}\n{\"seq\":10,\"id", "\0\0\0"] {
@@ -41,10 +41,9 @@ fn a_foreign_file_is_continued_at_its_end() {
     }
 }
 
-/// A power cut can leave later pages written and earlier ones zero: nothing of it is somebody
-/// else's.
+/// A power failure can leave later pages written and earlier ones zero; all of it is ours.
 #[test]
-fn what_a_power_cut_left_is_cut_and_written_anew() {
+fn data_torn_by_a_power_failure_is_rewritten() {
     let line = |seq: u64| format!("{}\n", recorded(seq).line);
     let tails = [
         "\0".repeat(700),
@@ -70,7 +69,7 @@ fn what_a_power_cut_left_is_cut_and_written_anew() {
     }
 }
 
-/// A ledger from a backup knows less than the file: the file keeps its lines.
+/// A ledger restored from a backup knows less than the file, which keeps its lines.
 #[test]
 fn lines_the_ledger_does_not_know_are_kept() {
     let dir = tempfile::tempdir().unwrap();
@@ -123,7 +122,7 @@ fn a_moved_deleted_or_shortened_file_is_noticed() {
     OpenOptions::new().write(true).open(active(dir.path())).unwrap().set_len(0).unwrap();
     ledger.drain(&mut sink);
     assert_eq!(seqs(dir.path()), [7, 8, 9]);
-    // The whole directory is gone, lock and all.
+    // The whole directory is removed, including the lock.
     fs::remove_dir_all(dir.path()).unwrap();
     assert!(sink.maintain(false).unwrap().is_some());
     ledger.events.push(recorded(10));

@@ -1,4 +1,4 @@
-//! The event log through any order of deliveries, crashes and restarts.
+//! The event log under any sequence of deliveries, crashes and restarts.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ enum Step {
         count: usize,
     },
     /// The process dies after the write; the cursor is not stored, and this much of what was
-    /// written stays.
+    /// written remains.
     Crash {
         count: usize,
         keep: f64,
@@ -54,8 +54,8 @@ proptest! {
                     let before = fs::metadata(active(dir.path())).unwrap().len();
                     sink.deliver(&ledger.behind(count)).unwrap();
                     drop(sink);
-                    // Synced bytes do not go away; those of this delivery may, when it died before
-                    // the sync.
+                    // Synced bytes remain; those of this delivery may be lost if the process died
+                    // before the sync.
                     let base = if rotated(dir.path()).len() > files { 0 } else { before };
                     let size = fs::metadata(active(dir.path())).unwrap().len();
                     let kept = base + ((size - base) as f64 * keep) as u64;
@@ -63,7 +63,7 @@ proptest! {
                     if rubbish && kept < size {
                         append(&active(dir.path()), &vec![0; (size - kept) as usize]);
                     } else if kept == 0 && base == 0 {
-                        // Died between the rename and the new file.
+                        // Died between the rename and the creation of the new file.
                         fs::remove_file(active(dir.path())).unwrap();
                     }
                     sink = json(dir.path(), rotation);

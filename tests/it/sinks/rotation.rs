@@ -1,4 +1,4 @@
-//! The event log over more than one file.
+//! The event log across several files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -65,7 +65,7 @@ fn one_file_holds_one_day() {
     assert_eq!(seqs(dir.path()), (1..=60).collect::<Vec<_>>());
 }
 
-/// Killed before its first cursor was stored, when it had already begun another file.
+/// Killed before its first cursor was stored, after another file was begun.
 #[test]
 fn a_first_file_that_was_rotated_is_found_without_a_cursor() {
     let dir = tempfile::tempdir().unwrap();
@@ -86,7 +86,7 @@ fn a_first_file_that_was_rotated_is_found_without_a_cursor() {
     assert_eq!(seqs(dir.path()), (1..=20).collect::<Vec<_>>());
 }
 
-/// A rename of two steps that stopped after the first left two names for one file.
+/// A two-step rename that stopped after the first step left two names for one file.
 #[test]
 fn a_half_done_rename_is_finished() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,22 +1,22 @@
-//! Many events that no sink has had yet.
+//! Many events that no sink has delivered yet.
 //!
-//! `STATUSWATCH_EVENTS=100000 cargo test --test it storage::backlog -- --nocapture` is the size of
-//! the case.
+//! The documented case is `STATUSWATCH_EVENTS=100000 cargo test --test it storage::backlog --
+//! --nocapture`.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::support::bench::{Bench, Watch, parse};
 
-/// The most memory a process had, in KiB.
+/// Returns the peak memory of a process in KiB.
 fn most(watch: &Watch) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", watch.0.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Runs until the log has so many lines. Answers when it was first asked for a page, and the most
-/// memory it had.
+/// Runs until the log has `lines` lines. Returns when the page was first requested, and the peak
+/// memory.
 fn run_until(bench: &Bench, lines: usize) -> (Duration, u64) {
     let (asked, began) = (bench.requests(), Instant::now());
     let mut watch = bench.start();
@@ -38,7 +38,7 @@ fn many_undelivered_events_delay_no_start_and_take_no_memory() {
     let before = bench.lines();
     let (_, usual) = run_until(&bench, before.len());
     let db = rusqlite::Connection::open(bench.path("state/ledger.db")).unwrap();
-    // The newest event again and again, each with a number and an id of its own.
+    // Copies of the newest event, each with its own number and id.
     db.execute_batch(&format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {many})
          INSERT INTO event SELECT seq + i, randomblob(16), provider, kind, impact, observed_at,
@@ -59,7 +59,7 @@ fn many_undelivered_events_delay_no_start_and_take_no_memory() {
         "{many} undelivered events: first request after {ready:.1?}, {} KiB more memory than without",
         peak.saturating_sub(usual)
     );
-    // Ten times what it takes on a machine that does something else, too.
+    // Ten times what it takes on a busy machine.
     assert!(ready < Duration::from_mins(1), "{ready:?}");
     assert!(peak.saturating_sub(usual) < 50 << 10, "{peak} KiB, {usual} without");
 }

@@ -1,4 +1,4 @@
-//! Others at the same database: who reads for long, who writes, who copies it; and a sink that is
+//! Other processes at the same database: long reads, writes and copies; and a sink that lags
 //! behind.
 
 use std::fs::{self, File};
@@ -9,8 +9,8 @@ use rusqlite::Connection;
 
 use crate::support::bench::{Bench, Watch, parse};
 
-/// Two pages that have a version: an incident that comes and goes between two polls is seen on
-/// those alone.
+/// Two pages that have a version: only there is an incident seen that comes and goes between two
+/// polls.
 fn settled() -> Bench {
     let bench = Bench::new(2, "");
     bench.publish(1, 30);
@@ -62,7 +62,7 @@ fn a_reader_that_holds_on_is_told_once_and_so_is_its_end() {
     bench.wait_until("the warning", || told("write-ahead log grows") == 1);
     let size = || fs::metadata(bench.path("state/ledger.db-wal")).unwrap().len();
     assert!(size() > 64 << 20, "{}", size());
-    // Writing goes on meanwhile.
+    // Writing continues meanwhile.
     bench.publish(3, 20);
     bench.wait_until_told();
     reader.execute_batch("COMMIT").unwrap();
@@ -88,7 +88,7 @@ fn a_write_lock_held_by_another_is_waited_for() {
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let (before, began) = (bench.lines().len(), Instant::now());
     bench.publish(2, 30);
-    // Longer than the program waits for a lock at once.
+    // Exceeds the time that the program waits for a lock in one go.
     let asked = bench.requests();
     bench.wait_until("a lock held for long", || began.elapsed() > Duration::from_secs(3));
     assert!(bench.requests() > asked, "providers are asked meanwhile");
@@ -111,8 +111,8 @@ fn a_copy_made_while_it_runs_starts_elsewhere_and_repeats_nothing() {
     database(&bench)
         .execute("VACUUM INTO ?1", [copied.path().join("state/ledger.db").to_str().unwrap()])
         .unwrap();
-    // What the copy knows to be in the log: it cannot know of what was delivered and not yet
-    // written down.
+    // What the copy knows to be in the log; it cannot know about deliveries that were not stored
+    // yet.
     let delivered: u64 = {
         let copy = Connection::open(copied.path().join("state/ledger.db")).unwrap();
         let cursor = "SELECT seq FROM sink WHERE id = 'event_log.json'";
@@ -151,7 +151,7 @@ fn a_copy_made_while_it_runs_starts_elsewhere_and_repeats_nothing() {
     assert!(lines.iter().all(|line| !known.contains(&id(line))), "something old was told");
 }
 
-/// Runs with this console until `so`.
+/// Runs with this console until `so` holds.
 fn run_with(bench: &Bench, out: Stdio, what: &str, so: impl Fn() -> bool) {
     let mut watch = Watch(
         bench.command().args(["run", "--hosted", "--format", "json"]).stdout(out).spawn().unwrap(),
@@ -174,7 +174,7 @@ fn what_a_sink_has_not_delivered_is_kept_beyond_the_retention() {
     run_with(&bench, full.into(), "the removal of what is old", || {
         count(&database(&bench), "event") == all - delivered
     });
-    // The console works again and gets everything it has not had.
+    // The console works again and receives everything it missed.
     let shown = File::create(bench.path("shown")).unwrap();
     let lines = || {
         fs::read_to_string(bench.path("shown"))

@@ -1,4 +1,4 @@
-//! Disks too small, without room for another file, and directories that may not be written.
+//! Disks that are too small or have no room for another file, and read-only directories.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,10 +10,10 @@ use super::said;
 use crate::support::bench::{Bench, Verdict, Watch, lines};
 use crate::support::namespace::{mounts, works};
 
-/// A user who owns nothing.
+/// A user that owns nothing.
 const NOBODY: u32 = 65_534;
 
-/// Runs on a file system made with these options, mounted at `disk`.
+/// Runs on a file system created with these options and mounted at `disk`.
 fn start_on(bench: &Bench, options: &str) -> Watch {
     fs::create_dir_all(bench.path("disk")).unwrap();
     let mut command = Command::new("unshare");
@@ -26,7 +26,7 @@ fn start_on(bench: &Bench, options: &str) -> Watch {
     )
 }
 
-/// The disk as the process sees it.
+/// Returns the disk as the process sees it.
 fn disk(bench: &Bench, watch: &Watch) -> PathBuf {
     Path::new("/proc")
         .join(watch.0.id().to_string())
@@ -103,7 +103,7 @@ fn a_disk_without_room_for_another_file_loses_nothing_and_needs_no_restart() {
     assert_eq!(verdict.problems, Vec::<String>::new());
 }
 
-/// A bench that belongs to nobody, where this test may give things away.
+/// Returns a bench that belongs to another user, if this test may change owners.
 fn of_nobody(extra: &str) -> Option<Bench> {
     let bench = Bench::new(2, extra);
     let given = std::os::unix::fs::chown(bench.dir.path(), Some(NOBODY), Some(NOBODY));
@@ -139,7 +139,7 @@ fn mode(path: &Path, mode: u32) {
 #[test]
 fn a_state_directory_that_may_not_be_written_is_named_at_the_start_and_does_no_harm_later() {
     let Some(bench) = of_nobody("") else { return };
-    // Neither a directory that cannot be made, nor one that is there.
+    // First a directory that cannot be created, then an existing one.
     mode(bench.dir.path(), 0o555);
     let mut watch = start(&bench);
     assert_eq!(watch.end(Duration::from_mins(1)).code(), Some(1));
@@ -149,7 +149,7 @@ fn a_state_directory_that_may_not_be_written_is_named_at_the_start_and_does_no_h
     let mut watch = start(&bench);
     bench.publish(1, 10);
     bench.wait_until_told();
-    // Taken away while it runs: the files that are open stay so.
+    // Permission is removed at run time: open files remain open.
     mode(&bench.path("state"), 0o555);
     bench.publish(2, 10);
     bench.wait_until_told();
