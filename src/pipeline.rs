@@ -37,7 +37,7 @@ pub type ConsoleWriter = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
 
 /// How to run it, beside the configuration.
 pub struct RunOptions {
-    /// Poll every provider once and say so.
+    /// Poll every provider immediately, and only once.
     pub once: bool,
     /// What the console shows, instead of the configuration's.
     pub console: Console,
@@ -57,28 +57,45 @@ pub struct Pipeline {
     pub fatal: mpsc::UnboundedReceiver<String>,
     /// Says when pollers and sinks run.
     pub ready: oneshot::Receiver<()>,
-    /// With [`RunOptions::once`]: who has been polled.
+    /// Reports the end of each provider's first poll.
     pub polled: Polled,
     beat: Option<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
     _lock: StateLock,
 }
 
-/// Who has been polled once.
+/// The first polls that have not ended yet.
 pub struct Polled {
     receiver: mpsc::UnboundedReceiver<String>,
     waiting: HashSet<String>,
 }
 
 impl Polled {
-    /// Waits until every provider has been.
-    pub async fn all(&mut self) {
+    /// Waits for these providers only. Without any, no first poll is reported.
+    pub fn only(&mut self, ids: impl IntoIterator<Item = String>) {
+        self.waiting = ids.into_iter().collect();
+        if self.waiting.is_empty() {
+            self.receiver.close();
+        }
+    }
+
+    /// Waits for the end of another first poll. Returns how many are left; never resolves once
+    /// there are none.
+    pub async fn next(&mut self) -> usize {
         while !self.waiting.is_empty() {
             match self.receiver.recv().await {
-                Some(id) => self.waiting.remove(&id),
-                None => return,
-            };
+                Some(id) if self.waiting.remove(&id) => return self.waiting.len(),
+                Some(_) => {}
+                None => break,
+            }
         }
+        std::future::pending().await
+    }
+
+    /// How many first polls have not ended yet.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.waiting.len()
     }
 }
 
@@ -101,7 +118,7 @@ impl Pipeline {
     pub fn start(config: &Config, lock: StateLock, how: RunOptions) -> Result<Self, StartError> {
         let (fatal_sender, fatal) = mpsc::unbounded_channel();
         let (ready_sender, ready) = oneshot::channel();
-        let (once_sender, polled) = mpsc::unbounded_channel();
+        let (polled_sender, polled) = mpsc::unbounded_channel();
         let ledger_options = ledger::LedgerOptions {
             state_dir: config.state_dir.clone(),
             keep: KEEP,
@@ -124,7 +141,8 @@ impl Pipeline {
             work: Admission::default(),
             filters: Compared::default(),
             anchor: Anchor::now(),
-            once: how.once.then_some(once_sender),
+            once: how.once,
+            polled: Some(polled_sender),
         });
         let options = Options {
             state_dir: config.state_dir.clone(),

@@ -162,7 +162,8 @@ impl Watching {
             work: Admission::default(),
             filters: Compared::default(),
             anchor: Anchor::now(),
-            once: None,
+            once: false,
+            polled: None,
         });
         let providers: Vec<_> = urls
             .iter()

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::telemetry::progress;
 use crate::text;
 
 /// The reader of standard output went away. Nobody is left to tell: the command ends quietly.
@@ -24,8 +25,11 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn write(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+    let written = progress::around(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    });
+    written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => anyhow::Error::new(Closed),
         _ => anyhow::Error::new(error).context("cannot write to standard output"),
     })
@@ -60,7 +64,11 @@ struct Filtered<W>(W);
 impl<W: Write> Write for Filtered<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        self.0.write_all(text::safe_colored(&text).as_bytes())?;
+        // Flushed here: the line of progress is written again behind it, on another stream.
+        progress::around(|| {
+            self.0.write_all(text::safe_colored(&text).as_bytes())?;
+            self.0.flush()
+        })?;
         Ok(bytes.len())
     }
 
@@ -84,8 +92,7 @@ pub fn shown(path: &Path) -> String {
 /// Writes a message for people to standard error, without anything a terminal would obey. A standard
 /// error that is gone is no reason to fail.
 pub fn note(text: &str) {
-    let mut err = io::stderr().lock();
-    let _gone = writeln!(err, "{}", text::safe(text));
+    let _gone = progress::around(|| writeln!(io::stderr().lock(), "{}", text::safe(text)));
 }
 
 /// Whether standard output may be coloured: a terminal, and no `NO_COLOR`.

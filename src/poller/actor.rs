@@ -45,6 +45,12 @@ pub struct Poller {
     due: Time,
     /// It was so late that it was put off to its slot.
     put_off: bool,
+    /// The provider has never been polled, by this process or an earlier one.
+    never_polled: bool,
+    /// The next good poll is the first one: the one after it spreads the providers again.
+    never_read: bool,
+    /// The end of this poller's first poll has been reported.
+    reported: bool,
     /// Where the address leads for good, as it was told.
     moved_to: Option<url::Url>,
     timer: Option<SpawnHandle>,
@@ -85,6 +91,11 @@ impl Poller {
         let retry_until = loaded.checkpoint.retry_until;
         // What an older version, another configuration or another clock wrote is bounded, too.
         loaded.checkpoint.retry_until = at_most(retry_until, provider.settings.max_wait);
+        let checkpoint = &loaded.checkpoint;
+        let never_polled = planned.is_none()
+            && retry_until.is_none()
+            && checkpoint.failures == 0
+            && checkpoint.binding.is_none();
         let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
         if !loaded.components.is_empty() && shared.filters.is_due(&provider) {
             shared.tell_unmatched(&provider, unmatched_in(&provider.filter, &loaded.components));
@@ -110,6 +121,9 @@ impl Poller {
             planned: planned.map(|at| shared.by_the_anchor(at)),
             due: Time::MAX_UTC,
             put_off: false,
+            never_polled,
+            never_read: never_polled,
+            reported: false,
             moved_to: None,
             failures: loaded.checkpoint.failures,
             start: Arc::new(Start {
@@ -165,7 +179,7 @@ impl Poller {
         if let Some(until) = self.shared.client.blocked_until(self.address(), most) {
             // The host has asked to be left alone, perhaps through another of its providers: no
             // fault of this one.
-            if self.shared.once.is_some() {
+            if self.shared.once {
                 tracing::warn!(
                     provider = self.provider.id,
                     host = self.address().host_str(),
@@ -183,10 +197,7 @@ impl Poller {
         let (shared, provider, start) =
             (Arc::clone(&self.shared), Arc::clone(&self.provider), Arc::clone(&self.start));
         let began = shared.time();
-        if shared.once.is_none()
-            && self.is_overdue(began)
-            && !std::mem::replace(&mut self.put_off, true)
-        {
+        if !shared.once && self.is_overdue(began) && !std::mem::replace(&mut self.put_off, true) {
             // The process was stopped and goes on: everybody is due at this moment. Once only, or a
             // busy machine never polls.
             return self.schedule(
@@ -306,6 +317,7 @@ impl Poller {
                 }
                 self.succeeded();
                 let next_poll_at = self.next(began, now);
+                self.never_read = false;
                 let hint = Unchanged {
                     provider: self.provider.id.clone(),
                     generation: self.generation,
@@ -357,6 +369,7 @@ impl Poller {
                 self.active = recorded.active;
                 self.succeeded();
                 let next = self.next(began, now);
+                self.never_read = false;
                 self.schedule(next, context);
             }
             Done::Unrecorded(LedgerError::Superseded) => {
@@ -393,6 +406,10 @@ impl Poller {
     }
 
     fn next(&self, began: Time, now: Time) -> Time {
+        if self.never_read {
+            let active = self.active || self.start.unconditional;
+            return schedule::after_first(self.slot, &self.provider.settings, active, began, now);
+        }
         let next = schedule::after_success(
             self.slot,
             &self.provider.settings,
@@ -474,10 +491,13 @@ impl Poller {
         self.schedule(next, context);
     }
 
-    fn finished(&self) {
-        if let Some(once) = &self.shared.once {
-            // Whoever started us with --once and has gone does not wait any more.
-            drop(once.send(self.provider.id.clone()));
+    /// Reports the end of this poller's first poll.
+    fn finished(&mut self) {
+        if let Some(polled) = &self.shared.polled
+            && !std::mem::replace(&mut self.reported, true)
+        {
+            // The receiver is closed where nothing waits for first polls.
+            drop(polled.send(self.provider.id.clone()));
         }
     }
 }
@@ -511,7 +531,7 @@ impl Actor for Poller {
             // Asked before a restart: still to be honoured, for the whole host.
             self.shared.client.block(self.address(), self.shared.anchor.instant_at(until));
         }
-        let first = if self.shared.once.is_some() {
+        let first = if self.shared.once {
             if let Some(until) = waits {
                 tracing::warn!(
                     provider = self.provider.id,
@@ -521,6 +541,9 @@ impl Actor for Poller {
                 self.finished();
             }
             waits.unwrap_or(now)
+        } else if self.never_polled {
+            // A new provider does not wait for its slot.
+            waits.unwrap_or_else(|| schedule::never_polled(self.slot, &self.provider.settings, now))
         } else {
             schedule::first(
                 self.slot,

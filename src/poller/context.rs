@@ -28,8 +28,10 @@ pub struct PollerContext {
     pub filters: Compared,
     /// One moment on both clocks: schedules follow it, whatever the wall clock does later.
     pub anchor: Anchor,
-    /// `run --once`: poll at once, one time, and say so here.
-    pub once: Option<mpsc::UnboundedSender<String>>,
+    /// `run --once`: poll immediately, and only once.
+    pub once: bool,
+    /// Receives the id of each provider whose first poll has ended.
+    pub polled: Option<mpsc::UnboundedSender<String>>,
 }
 
 impl PollerContext {

@@ -481,7 +481,8 @@ mod tests {
             work: Admission::default(),
             filters: Compared::default(),
             anchor: Anchor::now(),
-            once: None,
+            once: false,
+            polled: None,
         };
         let provider = Provider {
             id: "acme".to_owned(),

@@ -67,7 +67,8 @@ pub fn play(
         work: Admission::default(),
         filters: Compared::default(),
         anchor: Anchor::now(),
-        once: None,
+        once: false,
+        polled: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let mut player = Player {
