@@ -8,7 +8,7 @@ use super::view_status::{
     Freshness, OpenView, ProviderView, SinkView, StatusView, severity, summary, view,
 };
 use super::when;
-use crate::event::{ComponentStatus, Kind, Status, Time};
+use crate::event::{ComponentStatus, Kind, Status, Time, parse_time};
 use crate::ledger::{OpenItem, ProviderRow, SinkRow};
 use crate::poller::host_load::shown;
 
@@ -118,15 +118,16 @@ pub fn present(rows: &[ProviderRow], open: &[OpenItem], now: Time) -> String {
         out.push_str("Open now, worst first:\n");
     }
     for (provider, item) in items.iter().take(LISTED) {
-        let since = item.started_at.as_ref().map(|since| format!(", since {since}"));
-        out.push_str(&safe_line(&format!(
-            "  {:<11}  {}: {} ({}{})",
-            item.impact.as_str(),
+        let began = item.started_at.as_deref().and_then(parse_time);
+        let began = began.map(|began| format!(", began {}", when::relative(began, now)));
+        let what = format!(
+            "{}: {} ({}{})",
             provider.name,
             title(item),
             status_label(item).to_lowercase(),
-            since.unwrap_or_default()
-        )));
+            began.unwrap_or_default()
+        );
+        out.push_str(&format!("  {:<11}  {}\n", item.impact.as_str(), one_line(&what)));
     }
     if items.len() > LISTED {
         out.push_str(&format!("  and {} more\n", items.len() - LISTED));
@@ -348,7 +349,7 @@ mod tests {
         4 providers: 2 operational, 1 major outage, 1 unknown
 
         PROVIDER  STATUS        OPEN  FRESHNESS  LAST POLL  NEXT POLL  RESTARTS
-        BROKEN    Major outage  -     fresh      1m ago     -          -
+        BROKEN    Major outage  -     fresh      60s ago    -          -
         NEVER     Unknown       -     never      never      -          -
         2 other providers are fine.
         ");
@@ -373,9 +374,9 @@ mod tests {
         ];
         insta::assert_snapshot!(present(&rows, &open, now()), @"
         Open now, worst first:
-          critical     OTHER: Slow answers (investigating, since 2026-02-23T11:00:00Z)
-          minor        ACME: Slow answers (monitoring, since 2026-02-23T11:00:00Z)
-          maintenance  ACME: Slow answers (in progress, since 2026-02-23T11:00:00Z)
+          critical     OTHER: Slow answers (investigating, began 60m ago)
+          minor        ACME: Slow answers (monitoring, began 60m ago)
+          maintenance  ACME: Slow answers (in progress, began 60m ago)
         2 providers: 1 degraded, 1 major outage
         ");
     }

@@ -2,7 +2,8 @@
 //! that fails alone, one for all that fail with their host or platform, none of its own for one
 //! that fails because we are offline. Pure: the present is an argument.
 //!
-//! A line is held back until somebody else was asked: whether the others can be read decides what
+//! Lines of the first round of polls wait for its end: they are one list. Later, a line is held back
+//! until somebody else was asked: whether the others can be read decides what
 //! it says.
 
 mod groups;
@@ -18,6 +19,12 @@ const ALONE_AFTER: Duration = Duration::from_secs(10);
 
 /// A line waits no longer for the rest of a group, one of which fails already.
 const GROUP_AFTER: Duration = Duration::from_secs(90);
+
+/// Lines wait no longer for the first poll of every provider.
+const FIRST_ROUND: Duration = Duration::from_secs(10);
+
+/// So many providers that fail at the same time become one list; fewer have a line each.
+const FEWEST_LISTED: usize = 4;
 
 /// Fewer providers of one host or platform are no group.
 const FEWEST_MEMBERS: usize = 3;
@@ -96,6 +103,13 @@ pub(super) enum Line {
         provider: String,
         /// Why, and whether the others are read.
         reason: String,
+    },
+    /// Several providers cannot be read, for reasons of their own.
+    SeveralFailing {
+        /// `5 of 142 providers`.
+        providers: String,
+        /// `a, b: the reason; c: another reason`.
+        reasons: String,
     },
     /// It can be read again.
     Back {
