@@ -114,7 +114,7 @@ fn row(provider: &Provider, result: &Result<Examined, PollError>) -> Row {
 /// Where the page is not, or is not what, it is said to be.
 fn astray(provider: &Provider, found: &Examined) -> Vec<String> {
     let mut warnings = Vec::new();
-    let says = if provider.url_written { "providers.yaml" } else { "the catalogue" };
+    let says = if provider.url_written { "providers.yaml" } else { "the catalog" };
     if let Some(moved_to) = &found.moved_to {
         let todo = if provider.url_written {
             "please change it"

@@ -242,7 +242,7 @@ pub(super) fn unknown(word: &str) -> String {
         || "search with `statuswatch catalog QUERY`".to_owned(),
         |near| format!("is \"{near}\" meant?"),
     );
-    format!("\"{}\" is not in the catalogue; {hint}", one_line(word))
+    format!("\"{}\" is not in the catalog; {hint}", one_line(word))
 }
 
 /// Why an address could not be read, without saying the same of each place: first what it came to,
@@ -317,7 +317,7 @@ mod tests {
         assert!(parse("ftp://x.example").is_err());
         assert_eq!(
             parse("gihtub").unwrap_err(),
-            "\"gihtub\" is not in the catalogue; is \"github\" meant?"
+            "\"gihtub\" is not in the catalog; is \"github\" meant?"
         );
         assert_eq!(parse("localhost:8080").unwrap().as_str(), "https://localhost:8080/");
         assert_eq!(free("acme".to_owned(), &|id| id != "acme-4"), "acme-4");

@@ -79,9 +79,11 @@ pub fn render(
     }
     match all - providers.len() {
         0 => {}
-        hidden if providers.is_empty() => out.push_str(&format!("All {hidden} are fine.\n")),
+        hidden if providers.is_empty() => {
+            out.push_str(&["All ", &hidden.to_string(), " are fine.\n"].concat())
+        }
         1 => out.push_str("1 other provider is fine.\n"),
-        hidden => out.push_str(&format!("{hidden} other providers are fine.\n")),
+        hidden => out.push_str(&[&hidden.to_string(), " other providers are fine.\n"].concat()),
     }
     for (_, provider) in &providers {
         for item in &provider.open {
@@ -127,10 +129,11 @@ pub fn present(rows: &[ProviderRow], open: &[OpenItem], now: Time) -> String {
             status_label(item).to_lowercase(),
             began.unwrap_or_default()
         );
-        out.push_str(&format!("  {:<11}  {}\n", item.impact.as_str(), one_line(&what)));
+        let line = format!("  {:<11}  {}\n", item.impact.as_str(), one_line(&what));
+        out.push_str(&line);
     }
     if items.len() > LISTED {
-        out.push_str(&format!("  and {} more\n", items.len() - LISTED));
+        out.push_str(&["  and ", &(items.len() - LISTED).to_string(), " more\n"].concat());
     }
     out + &summary(&view.providers) + "\n"
 }

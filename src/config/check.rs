@@ -40,7 +40,7 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings alone.
     pub warnings: Vec<Diagnostic>,
-    /// Where the catalogue itself is not sure of an address: worth a look, and nothing to be
+    /// Where the catalog itself is not sure of an address: worth a look, and nothing to be
     /// corrected.
     pub doubts: Vec<Diagnostic>,
 }
@@ -72,19 +72,21 @@ pub fn parse_with(
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::new(path.display().to_string(), text, sources);
     let config = config(&mut reader, path, text, env);
-    let Reader { mut mistakes, doubts, .. } = reader;
-    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    let Reader { mut diagnostics, doubts, .. } = reader;
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
     match config {
-        Some(config) if mistakes.iter().all(|mistake| mistake.severity == Severity::Warning) => {
-            Ok(Loaded { config, warnings: mistakes, doubts })
+        Some(config)
+            if diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning) =>
+        {
+            Ok(Loaded { config, warnings: diagnostics, doubts })
         }
-        _ => Err(ConfigError::Invalid(mistakes)),
+        _ => Err(ConfigError::Invalid(diagnostics)),
     }
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
     let plain = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => visible(&error.to_string()),
     };
@@ -130,7 +132,7 @@ fn config(
         reader.error(
             root.at,
             None,
-            complaint.help("begin it with \"providers:\" and put the list below"),
+            complaint.help("start with \"providers:\" followed by the list"),
         );
         return None;
     }
@@ -181,7 +183,7 @@ fn fill_in(
                     format!("set it, or give a default: \"${{{name}:-value}}\"")
                 }
                 Problem::Unclosed | Problem::BadName(_) => {
-                    "write \"$$\" where a dollar sign is meant".to_owned()
+                    "write \"$$\" for a literal dollar sign".to_owned()
                 }
             };
             reader.error(
@@ -221,11 +223,7 @@ fn beat(
     set(&mut every, reader.duration(section, "every", &keys::EVERY));
     if let Some(at) = at.filter(|_| !section.has("url")) {
         let complaint = DiagnosticBuilder::new("\"beat\" has no \"url\"");
-        reader.error(
-            at,
-            None,
-            complaint.help("write the address to be called: \"url: https://...\""),
-        );
+        reader.error(at, None, complaint.help("add the URL to call: \"url: https://...\""));
     }
     let url = reader.value(section, "url", "an address", providers::read_url)?;
     Some(Heartbeat { url, every })

@@ -7,7 +7,7 @@ pub(super) enum Problem {
     #[error("the environment variable \"{0}\" is not set")]
     Unset(String),
     /// `${` without its `}`.
-    #[error("\"${{\" without a closing \"}}\"")]
+    #[error("\"${{\" is missing a closing \"}}\"")]
     Unclosed,
     /// `${not a name}`.
     #[error("\"{0}\" is not the name of an environment variable")]

@@ -42,12 +42,12 @@ pub struct Provider {
     pub id: String,
     /// For people.
     pub name: String,
-    /// As written, or the catalogue's.
+    /// As written, or the catalog's.
     pub url: Url,
-    /// The source named in the file or known to the catalogue; `None`: recognise it.
+    /// The source named in the file or known to the catalog; `None`: recognise it.
     pub source: Option<String>,
     /// Whether the address stands in the user's file. It may be private then; one from the
-    /// catalogue may not.
+    /// catalog may not.
     pub url_written: bool,
     /// Intervals, limits and waits.
     pub settings: Settings,

@@ -264,13 +264,13 @@ with_settings! {
 }
 
 with_settings! {
-    /// A provider of the catalogue with values of its own.
+    /// A provider of the catalog with values of its own.
     Overrides {
-        /// For people. Default: the catalogue's.
+        /// For people. Default: the catalog's.
         name: String,
-        /// Another address than the catalogue's.
+        /// Another address than the catalog's.
         url: String,
-        /// The source that reads it. Default: the catalogue's.
+        /// The source that reads it. Default: the catalog's.
         source: String,
         /// Whether it is watched. Default true.
         enabled: bool,
@@ -322,7 +322,7 @@ with_settings! {
 }
 
 with_settings! {
-    /// Many providers of the catalogue at once.
+    /// Many providers of the catalog at once.
     Group {
         /// A tier (`tier1`) or a category (`ai`).
         catalog: String,
@@ -336,11 +336,11 @@ with_settings! {
 #[schemars(untagged)]
 #[expect(dead_code, reason = "the shape alone is used")]
 enum Entry {
-    /// A slug of the catalogue.
+    /// A slug of the catalog.
     Slug(String),
     Provider(Box<Provider>),
     Group(Box<Group>),
-    /// A slug of the catalogue with values of its own.
+    /// A slug of the catalog with values of its own.
     Overrides(BTreeMap<String, Option<Overrides>>),
 }
 

@@ -144,7 +144,7 @@ impl Resolved {
             "interval",
             wrong,
             (*incident_interval, *interval),
-            "incidents are watched less closely than calm",
+            "providers are polled less often during incidents",
         );
         let wrong = self.stale_after_written && interval > stale_after;
         fight(
@@ -152,7 +152,7 @@ impl Resolved {
             "stale_after",
             wrong,
             (*interval, *stale_after),
-            "the provider is called unreachable between two polls",
+            "the provider becomes unreachable between polls",
         );
     }
 }
@@ -185,10 +185,10 @@ pub(super) fn backoff(
     let Some(inner) = reader.section(node, &format!("\"{key}\""), keys::BACKOFF) else {
         return base;
     };
-    let before = reader.mistakes.len();
+    let before = reader.diagnostics.len();
     let initial = reader.duration(&inner, "initial", &keys::BACKOFF_DELAY).unwrap_or(base.initial);
     let max = reader.duration(&inner, "max", &keys::BACKOFF_DELAY).unwrap_or(base.max);
-    if initial > max && reader.mistakes.len() == before {
+    if initial > max && reader.diagnostics.len() == before {
         let (a, b) = (render_duration(initial), render_duration(max));
         let at = place(&inner, "initial").unwrap_or(node.at);
         let complaint =

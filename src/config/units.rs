@@ -13,10 +13,10 @@ pub enum UnitError {
     #[error("a number is missing")]
     NoNumber,
     /// A unit nobody knows.
-    #[error("its unit is unknown")]
+    #[error("unknown unit")]
     UnknownUnit,
     /// `5s1h`, `1m1m`.
-    #[error("its units do not go from the largest to the smallest")]
+    #[error("units must go from largest to smallest")]
     Order,
     /// Beyond what can be counted.
     #[error("the number is too large")]

@@ -299,7 +299,7 @@ fn files_that_cannot_be_read_are_named() {
     let binary = dir.path().join("binary.yaml");
     std::fs::write(&binary, b"a: b\nc: \xff\n").unwrap();
     for (path, why) in [
-        (dir.path().join("missing.yaml"), "there is no such file"),
+        (dir.path().join("missing.yaml"), "no such file"),
         (dir.path().to_owned(), "it is a directory"),
         (large, "larger than 4 MiB"),
         (binary, "not UTF-8 text (line 2)"),
