@@ -47,7 +47,7 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
             &open,
             &sinks,
             now,
-            output::colour(),
+            output::color(),
             text_status::Shown::All,
         );
         output::print(&text)?;

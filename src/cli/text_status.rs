@@ -32,7 +32,7 @@ pub fn render(
     open: &[OpenItem],
     sinks: &[SinkRow],
     now: Time,
-    colour: bool,
+    color: bool,
     shown: Shown,
 ) -> String {
     if rows.is_empty() {
@@ -75,7 +75,7 @@ pub fn render(
     }
     if !table.is_empty() {
         out.push('\n');
-        out.push_str(&table.render(colour));
+        out.push_str(&table.render(color));
     }
     match all - providers.len() {
         0 => {}

@@ -1,7 +1,7 @@
-//! `status`: from what the ledger knows to what is shown of it. Pure: the present is an argument.
+//! `status`: builds the view from the ledger's rows. Pure: the current time is an argument.
 //!
-//! A provider that has not been read within its `stale_after` is shown as unknown, whatever was
-//! last seen: not knowing is never shown as operational.
+//! A provider that was not read within its `stale_after` is shown as unknown, whatever its last known
+//! state: an unknown state is never shown as operational.
 
 use serde::Serialize;
 
@@ -10,17 +10,17 @@ use crate::event::{ComponentStatus, Impact, Kind, Status, Time, format_time};
 use crate::ledger::{OpenItem, OwnNetwork, ProviderRow, SinkRow};
 use crate::snapshot::UnreadTimes;
 
-/// How far what is known may be trusted.
+/// How current a provider's state is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Freshness {
     /// Read within `stale_after`.
     Fresh,
-    /// The last answer was not believed: see `doubt`.
+    /// The last response was rejected: see `doubt`.
     Doubted,
     /// Not read for longer.
     Stale,
-    /// Not read for longer, and `unreachable` has been told.
+    /// Not read for longer, and reported as `unreachable`.
     Unreachable,
     /// Never read.
     Never,
@@ -155,9 +155,9 @@ pub struct ProviderView {
     pub dropped_events: u32,
     /// Times of its documents that could not be read, and some of them.
     pub unread_times: UnreadTimes,
-    /// Why its last answer was not believed.
+    /// Why its last response was rejected.
     pub doubt: Option<String>,
-    /// Since when its answers have not been believed.
+    /// Since when its responses have been rejected.
     pub doubt_since: Option<String>,
 }
 

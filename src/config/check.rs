@@ -1,4 +1,4 @@
-//! The whole file: read, checked from top to bottom, and turned into a [`Config`].
+//! Reads and validates the whole file and builds the [`Config`].
 
 use std::fs::File;
 use std::io::Read as _;
@@ -33,26 +33,25 @@ const LEVELS: &[(&str, tracing::Level)] = &[
     ("trace", tracing::Level::TRACE),
 ];
 
-/// A valid configuration, and what is worth a look in it.
+/// A valid configuration and its warnings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// Warnings alone.
+    /// Warnings only.
     pub warnings: Vec<Diagnostic>,
-    /// Where the catalog itself is not sure of an address: worth a look, and nothing to be
-    /// corrected.
+    /// Doubtful addresses in the catalog, which are no errors of the user.
     pub doubts: Vec<Diagnostic>,
 }
 
-/// Reads the configuration in `path`; `env` answers for the variables in it.
+/// Loads the configuration at `path`; `env` resolves its variables.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let text = read_text(path)
         .map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
     parse(path, &text, env)
 }
 
-/// Checks `text`, which stands in `path`, against the sources there are.
+/// Validates `text`, the content of `path`, against the built-in sources.
 pub fn parse(
     path: &Path,
     text: &str,
@@ -62,7 +61,7 @@ pub fn parse(
     parse_with(path, text, env, &sources)
 }
 
-/// Checks `text` where `sources` are the names a `source` may have.
+/// Validates `text` against the given names of sources.
 pub fn parse_with(
     path: &Path,
     text: &str,

@@ -1,6 +1,6 @@
 //! `${VAR}`, `${VAR:-default}` and `$$` in the values of `providers.yaml`.
 
-/// Why a value could not be filled in.
+/// A variable could not be substituted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Problem {
     /// A variable that is not set.
@@ -14,7 +14,7 @@ pub(super) enum Problem {
     BadName(String),
 }
 
-/// Fills in the variables of `text`. A `$` before anything else than `{` or `$` is itself.
+/// Substitutes the variables in `text`. A `$` that is not followed by `{` or `$` is literal.
 pub(super) fn interpolate(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,

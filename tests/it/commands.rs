@@ -222,7 +222,7 @@ fn add_keeps_what_is_there() {
     assert_eq!(after, before.replace("# first\n", "# first\n  - github\n"));
 
     for (args, says) in
-        [(["add", "githbu"], "is \"github\" meant?"), (["add", "../x"], "is not in the catalog")]
+        [(["add", "githbu"], "did you mean \"github\"?"), (["add", "../x"], "is not in the catalog")]
     {
         let (output, out, err) = run(dir.path(), &args);
         assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));

@@ -437,7 +437,7 @@ proptest::proptest! {
         let text = format!("{before}{put}{after}");
         match read(&text) {
             Ok(loaded) => proptest::prop_assert!(!loaded.config.providers.is_empty()),
-            Err(error) => proptest::prop_assert!(error.to_string().contains("mistake")),
+            Err(error) => proptest::prop_assert!(error.to_string().contains("error")),
         }
         if let Ok(edited) = add_provider(&text, "openai") {
             proptest::prop_assert!(edited.len() > text.len());

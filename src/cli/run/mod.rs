@@ -1,4 +1,4 @@
-//! `run`: watch until stopped.
+//! `run`: watches until stopped.
 
 mod keys;
 mod welcome;
@@ -24,7 +24,7 @@ use crate::telemetry;
 /// The present state is shown after this time at the latest, whatever has not been read by then.
 const FIRST_ROUND: Duration = Duration::from_secs(30);
 
-/// Runs until stopped; answers how it ended.
+/// Runs until stopped and returns the exit status.
 ///
 /// # Errors
 /// What could not be started or written.
@@ -68,7 +68,7 @@ fn keep_from_others() {
     rustix::process::umask(given | Mode::WGRP | Mode::RWXO);
 }
 
-/// Why the watch ends.
+/// Why the run ends.
 enum End {
     Asked(&'static str),
     Once,
@@ -95,7 +95,7 @@ async fn watch(
         once: args.once,
         console: Console { format },
         console_writer: Arc::new(output::writer),
-        color: !hosted && output::colour(),
+        color: !hosted && output::color(),
         alive: Box::new(watchdog()),
     };
     let mut pipeline = Pipeline::start(&config, lock, how)?;
@@ -123,7 +123,7 @@ async fn watch(
         version = env!("CARGO_PKG_VERSION"),
         "watching"
     );
-    tell_manager(&[sd_notify::NotifyState::Ready]);
+    notify_manager(&[sd_notify::NotifyState::Ready]);
     let ids: Vec<String> = config.providers.iter().map(|provider| provider.id.clone()).collect();
     super::chaos::sabotage::begin(&pipeline.supervisor, &ids);
     let attended =
@@ -147,7 +147,7 @@ async fn watch(
     .await;
     telemetry::progress::clear();
     tracing::info!("stopping");
-    tell_manager(&[sd_notify::NotifyState::Stopping]);
+    notify_manager(&[sd_notify::NotifyState::Stopping]);
     drop(keys);
     let ending = tokio::select! {
         ending = pipeline.shutdown(config.shutdown_timeout) => ending,
@@ -164,7 +164,7 @@ async fn watch(
             }
             if !ending.delivered {
                 output::note(
-                    "statuswatch: not everything could be delivered; it is kept and delivered by the next run",
+                    "statuswatch: some events could not be delivered; the next run will deliver them",
                 );
                 return Ok(Exit::Failed);
             }
@@ -306,13 +306,13 @@ fn reopen(pipeline: &Pipeline) {
     }
 }
 
-/// Reads the configuration again: an invalid one changes nothing and says why.
+/// Reloads the configuration. Reports an invalid one and keeps the previous one.
 async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pipeline) {
     let fresh = match context::read(common) {
         Ok(loaded) => loaded.config,
         Err(error) => {
             output::note(&format!("{error}"));
-            tracing::error!("the new configuration is not valid: the former one goes on");
+            tracing::error!("the new configuration is invalid: the previous one stays in effect");
             return;
         }
     };
@@ -343,12 +343,12 @@ async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pip
             unchanged = changes.same,
             "the configuration was reloaded"
         ),
-        Ok(Err(error)) => tracing::error!(%error, "the new configuration could not be taken over"),
+        Ok(Err(error)) => tracing::error!(%error, "the new configuration could not be applied"),
         Err(error) => tracing::error!(%error, "the supervisor does not answer"),
     }
 }
 
-/// The signals `run` listens to.
+/// The signals that `run` handles.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -389,10 +389,10 @@ impl Signals {
     }
 }
 
-/// Tells the service manager, where there is one.
-fn tell_manager(state: &[sd_notify::NotifyState<'_>]) {
+/// Notifies the service manager, if any.
+fn notify_manager(state: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "the service manager was not told");
+        tracing::debug!(%error, "cannot notify the service manager");
     }
 }
 
@@ -405,7 +405,7 @@ fn watchdog() -> impl FnMut() + Send {
             && last.is_none_or(|last| last.elapsed() + Duration::from_secs(1) > period)
         {
             last = Some(std::time::Instant::now());
-            tell_manager(&[sd_notify::NotifyState::Watchdog]);
+            notify_manager(&[sd_notify::NotifyState::Watchdog]);
         }
     }
 }

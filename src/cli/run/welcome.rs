@@ -1,5 +1,5 @@
-//! What a person at a terminal sees beside the events: banner, present state, last known update,
-//! answers to keys.
+//! What a terminal shows besides the events: banner, current state, last known update, replies to
+//! keys.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -88,7 +88,7 @@ pub(super) fn present(state_dir: &Path) -> Result<String, LedgerError> {
     Ok(text_status::present(&rows, &reader.open_items(None)?, crate::clock::now()))
 }
 
-/// What `--once` says when nothing is new.
+/// Renders the output of `--once` without new updates.
 pub(super) fn nothing_new(reader: &Reader) -> Result<String, LedgerError> {
     let mut text = "No new updates.\n".to_owned();
     if let Some(last) = reader.last()? {
@@ -129,7 +129,7 @@ fn history(state_dir: &Path) -> Result<String, LedgerError> {
     Ok(if events.is_empty() {
         "No events yet.\n".to_owned()
     } else {
-        view_history::render(&events, output::colour())
+        view_history::render(&events, output::color())
     })
 }
 
@@ -141,7 +141,7 @@ fn status(state_dir: &Path) -> Result<String, LedgerError> {
         &reader.open_items(None)?,
         &reader.sinks()?,
         crate::clock::now(),
-        output::colour(),
+        output::color(),
         text_status::Shown::NotFine,
     );
     Ok(match view_status::offline_in_one_line(&reader.network()?) {
