@@ -80,7 +80,7 @@ pub fn render(
     match all - providers.len() {
         0 => {}
         hidden if providers.is_empty() => {
-            out.push_str(&["All ", &hidden.to_string(), " are fine.\n"].concat())
+            out.push_str(&["All ", &hidden.to_string(), " are fine.\n"].concat());
         }
         1 => out.push_str("1 other provider is fine.\n"),
         hidden => out.push_str(&[&hidden.to_string(), " other providers are fine.\n"].concat()),

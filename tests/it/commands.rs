@@ -221,9 +221,10 @@ fn add_keeps_what_is_there() {
     let after = std::fs::read_to_string(&path).unwrap();
     assert_eq!(after, before.replace("# first\n", "# first\n  - github\n"));
 
-    for (args, says) in
-        [(["add", "githbu"], "did you mean \"github\"?"), (["add", "../x"], "is not in the catalog")]
-    {
+    for (args, says) in [
+        (["add", "githbu"], "did you mean \"github\"?"),
+        (["add", "../x"], "is not in the catalog"),
+    ] {
         let (output, out, err) = run(dir.path(), &args);
         assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
         assert!(err.contains(says), "{err}");

@@ -221,7 +221,7 @@ async fn a_page_is_added_once_and_ids_are_told_apart() {
         ended.out
     );
     let ended = bench.start_as_is(&["probe", "gihtub"]).ended().await;
-    let says = "statuswatch: \"gihtub\" is not in the catalog; is \"github\" meant?\n";
+    let says = "statuswatch: \"gihtub\" is not in the catalog; did you mean \"github\"?\n";
     assert_eq!((ended.code(), ended.err.as_str()), (Some(2), says));
 }
 
