@@ -36,7 +36,7 @@ pub type ConsoleWriter = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
 
 /// Run options that do not come from the configuration file.
 pub struct RunOptions {
-    /// Poll every provider once and report each one on [`Pipeline::polled`].
+    /// Poll every provider immediately, and only once.
     pub once: bool,
     /// What the console shows; overrides the configuration.
     pub console: Console,
@@ -56,28 +56,45 @@ pub struct Pipeline {
     pub fatal: mpsc::UnboundedReceiver<String>,
     /// Resolves once pollers and sinks are running.
     pub ready: oneshot::Receiver<()>,
-    /// With [`RunOptions::once`]: which providers have been polled.
+    /// Reports the end of each provider's first poll.
     pub polled: Polled,
     heartbeat: Option<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
     _lock: StateLock,
 }
 
-/// Tracks which providers have been polled once.
+/// The first polls that have not ended yet.
 pub struct Polled {
     receiver: mpsc::UnboundedReceiver<String>,
     waiting: HashSet<String>,
 }
 
 impl Polled {
-    /// Waits until every provider has been polled.
-    pub async fn all(&mut self) {
+    /// Waits for these providers only. Without any, no first poll is reported.
+    pub fn only(&mut self, ids: impl IntoIterator<Item = String>) {
+        self.waiting = ids.into_iter().collect();
+        if self.waiting.is_empty() {
+            self.receiver.close();
+        }
+    }
+
+    /// Waits for the end of another first poll. Returns how many are left; never resolves once
+    /// there are none.
+    pub async fn next(&mut self) -> usize {
         while !self.waiting.is_empty() {
             match self.receiver.recv().await {
-                Some(id) => self.waiting.remove(&id),
-                None => return,
-            };
+                Some(id) if self.waiting.remove(&id) => return self.waiting.len(),
+                Some(_) => {}
+                None => break,
+            }
         }
+        std::future::pending().await
+    }
+
+    /// How many first polls have not ended yet.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.waiting.len()
     }
 }
 
@@ -100,7 +117,7 @@ impl Pipeline {
     pub fn start(config: &Config, lock: StateLock, run: RunOptions) -> Result<Self, StartError> {
         let (fatal_sender, fatal) = mpsc::unbounded_channel();
         let (ready_sender, ready) = oneshot::channel();
-        let (once_sender, polled) = mpsc::unbounded_channel();
+        let (polled_sender, polled) = mpsc::unbounded_channel();
         let ledger_options = ledger::LedgerOptions {
             state_dir: config.state_dir.clone(),
             keep: KEEP,
@@ -123,7 +140,8 @@ impl Pipeline {
             admission: Admission::default(),
             filters: ComparedFilters::default(),
             anchor: Anchor::now(),
-            once: run.once.then_some(once_sender),
+            once: run.once,
+            polled: Some(polled_sender),
         });
         let options = Options {
             state_dir: config.state_dir.clone(),

@@ -6,6 +6,7 @@
 //! nothing.
 
 mod human;
+pub mod progress;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -121,7 +122,7 @@ fn build(settings: &Diagnostics, stderr: Stderr) -> Result<(Dispatch, Guard), Te
         .with_filter(
             Targets::new().with_default(libraries).with_target(FILE_PREFIX, settings.level),
         );
-    let warnings = (stderr == Stderr::Warnings).then(|| warnings(io::stderr));
+    let warnings = (stderr == Stderr::Warnings).then(|| warnings(|| progress::Stderr));
     let subscriber = tracing_subscriber::registry().with(file).with(warnings);
     Ok((Dispatch::new(subscriber), Guard { dropped, _worker: worker }))
 }

@@ -162,7 +162,8 @@ impl Watching {
             admission: Admission::default(),
             filters: ComparedFilters::default(),
             anchor: Anchor::now(),
-            once: None,
+            once: false,
+            polled: None,
         });
         let providers: Vec<_> = urls
             .iter()

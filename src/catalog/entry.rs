@@ -1,4 +1,4 @@
-//! One line of the catalogue, and what is to be fetched for it.
+//! One line of the catalog, and what is to be fetched for it.
 
 use serde::{Serialize, Serializer};
 
@@ -8,7 +8,7 @@ use crate::source;
 /// How the platforms are called as sources, where the words differ.
 const PLATFORM_SOURCES: &[(&str, &str)] = &[("gcp", "google"), ("uptime-kuma", "uptimekuma")];
 
-/// APIs whose address says by itself which source reads them, where the catalogue knows no
+/// APIs whose address says by itself which source reads them, where the catalog knows no
 /// platform.
 const API_SOURCES: &[(&str, &str)] = &[("https://api.onlineornot.com/", "onlineornot")];
 
@@ -67,7 +67,7 @@ pub struct Target<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// Reads one line of the catalogue.
+    /// Reads one line of the catalog.
     pub(super) fn from_line(line: &'a str) -> Option<Self> {
         let mut fields = line.split('\t');
         let mut next = || fields.next();

@@ -1,6 +1,6 @@
 //! Who says so: the public lists and programs that an entry's address was found in.
 
-/// What the catalogue calls each, and the repository at GitHub.
+/// What the catalog calls each, and the repository at GitHub.
 const WITNESSES: &[(&str, &str)] = &[
     ("aistatusdashboard", "khalidsaidi/aistatusdashboard"),
     ("aiwatch", "bentleypark/aiwatch"),
@@ -26,7 +26,7 @@ const WITNESSES: &[(&str, &str)] = &[
     ("w6w", "w6w-io/w6w-apps"),
 ];
 
-/// The repository behind the name in the catalogue.
+/// The repository behind the name in the catalog.
 pub(super) fn repository(code: &str) -> Option<&'static str> {
     WITNESSES.iter().find(|(known, _)| *known == code).map(|(_, repository)| *repository)
 }

@@ -1,5 +1,4 @@
-//! `add SLUG...`: the file is changed as a whole or not at all, and never into one that is not
-//! valid.
+//! `add`: changes the file atomically, and never into an invalid one.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -14,10 +13,11 @@ use super::{output, probe};
 use crate::catalog;
 use crate::config::{self, ConfigError, Loaded};
 
-/// How a file begins that was not there.
-const BEGINNING: &str = "# What statuswatch watches. Everything that may stand here: `statuswatch schema`.\nproviders:\n";
+/// The beginning of a new file.
+const BEGINNING: &str =
+    "# Providers watched by statuswatch. For all options, see `statuswatch schema`.\nproviders:\n";
 
-/// Puts providers of the catalogue into the configuration.
+/// Adds providers to the configuration.
 ///
 /// # Errors
 /// The file could not be read or written.
@@ -28,7 +28,7 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => BEGINNING.to_owned(),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
-    // One with mistakes may lack nothing but a provider: what it becomes decides.
+    // An invalid file may only lack a provider, so the result is validated instead.
     let mut known: Vec<(String, Option<Url>)> = parse(path, &before)
         .map(|loaded| {
             loaded
@@ -41,7 +41,7 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
         .unwrap_or_default();
     let mut text = before.clone();
     for what in &args.what {
-        // A page of the catalogue is better watched under its slug.
+        // A page that is in the catalog is added by its slug.
         let url = probe::parse(what).ok();
         let slug = url.as_ref().and_then(catalog::at).map_or(what.as_str(), |entry| entry.slug);
         if let Some((id, _)) =
@@ -49,7 +49,7 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
         {
             let is = if id == what { String::new() } else { format!(", as {id}") };
             output::note(&format!(
-                "statuswatch: {} is there already{is}",
+                "statuswatch: {} is already configured{is}",
                 super::table::one_line(what)
             ));
             continue;
@@ -80,7 +80,9 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
     let providers = match parse(path, &text) {
         Ok(loaded) => loaded.config.providers.len(),
         Err(error) => {
-            output::note(&format!("{error}\nstatuswatch: nothing was added; correct this first"));
+            output::note(&format!(
+                "{error}\nstatuswatch: nothing was added; fix the errors above first"
+            ));
             return Ok(Exit::Usage);
         }
     };
@@ -93,7 +95,7 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The entry for a slug of the catalogue, or for what is behind an address.
+/// Returns the entry for a catalog slug or for the page at a URL.
 fn entry(
     what: &str,
     taken: &dyn Fn(&str) -> bool,
@@ -120,7 +122,7 @@ fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
     config::parse(path, text, &|name| std::env::var(name).ok())
 }
 
-/// Puts `text` in the place of `path` at once, with the mode of the old file; a link stays a link.
+/// Replaces `path` atomically. Keeps the mode of the old file and follows symbolic links.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = target.file_name().unwrap_or_default().to_owned();

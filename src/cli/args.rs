@@ -1,4 +1,4 @@
-//! The command line: every command and flag of the contract, with the help people read.
+//! Defines the command line: every command and flag, with its help text.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,50 +9,49 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::filter::FilterArgs;
 
-const ABOUT: &str =
-    "Watches the official status pages of everything you depend on and tells every update once";
+const ABOUT: &str = "Watch the official status pages of everything you depend on and report every update exactly once";
 
 const LONG_ABOUT: &str = "\
-Watches the official status pages of everything you depend on and tells every update once.
+Watch the official status pages of everything you depend on and report every update exactly once.
 
-Every provider of providers.yaml is polled by an actor of its own; what is new goes to the console and to \
-the event log, exactly once and in order, also across crashes and restarts.
+Each provider in providers.yaml is polled by its own actor. Updates are written to the console and to the event log, \
+in order and exactly once, even across crashes and restarts.
 
-Results go to standard output, everything else to standard error. Whatever prints a table prints JSON with \
---json. `status`, `history` and `logs` work beside a running watch and after it, without network.";
+Results go to standard output, everything else to standard error. Commands that print a table print JSON with --json. \
+`status`, `history` and `logs` need no network and work while `run` is active and after it has stopped.";
 
-/// The numbers are those of [`super::exit::Exit`].
+/// The exit statuses of [`super::exit::Exit`].
 pub const EXIT_STATUSES: &str = "\
 Exit status:
-  0   done
-  1   something went wrong while running, storage included
-  2   wrong usage or an invalid configuration
+  0   success
+  1   runtime error, including storage errors
+  2   invalid arguments or configuration
   75  the state directory is in use by another run";
 
-/// `replay` has one more way to end with 1.
+/// `replay` also exits with 1 on differences.
 const REPLAY_EXIT_STATUSES: &str = "\
 Exit status:
-  0   done; with --against history: no difference
-  1   the recording or the ledger cannot be read; with --against history: there are differences
-  2   wrong usage or an invalid configuration";
+  0   success; with --against history: no differences
+  1   the recording or the ledger cannot be read; with --against history: differences were found
+  2   invalid arguments or configuration";
 
 const AFTER_HELP: &str = "\
-Start:
-  statuswatch catalog cloud              which providers are known by name
-  statuswatch add openai                 put one into providers.yaml
-  statuswatch check                      every mistake of the file at once
-  statuswatch status                     the present state of every provider
-  statuswatch history --since 7d         what happened this week
+Examples:
+  statuswatch catalog cloud              Search the catalog of known providers
+  statuswatch add openai                 Add a provider to providers.yaml
+  statuswatch check                      Validate providers.yaml
+  statuswatch status                     Show the current state of every provider
+  statuswatch history --since 7d         Show the events of the past week
 
 Environment:
-  STATUSWATCH_CONFIG, STATUSWATCH_STATE  as --config and --state
-  HOSTED_MODE=true                       as --hosted: never read standard input
-  NO_COLOR                               no colour
+  STATUSWATCH_CONFIG, STATUSWATCH_STATE  Same as --config and --state
+  HOSTED_MODE=true                       Same as --hosted
+  NO_COLOR                               Disable colors
 
 Exit status:
-  0   done
-  1   something went wrong while running, storage included
-  2   wrong usage or an invalid configuration
+  0   success
+  1   runtime error, including storage errors
+  2   invalid arguments or configuration
   75  the state directory is in use by another run";
 
 /// The whole command line.
@@ -68,10 +67,10 @@ Exit status:
     max_term_width = 110
 )]
 pub struct Cli {
-    /// What every command takes.
+    /// Options shared by all commands.
     #[command(flatten)]
     pub common: Common,
-    /// `statuswatch` alone is `statuswatch run`, with its flags.
+    /// Options of `run`, which is the default command.
     #[command(flatten)]
     pub run: RunArgs,
     /// The command.
@@ -79,10 +78,10 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-/// Reads the command line; also answers whether `--config` stands there, whatever its default.
+/// Parses the command line. Also returns whether `--config` was given explicitly.
 ///
 /// # Errors
-/// Wrong usage, or a wish for help.
+/// Invalid arguments, or a request for help or the version.
 pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<(Cli, bool), clap::Error> {
     let matches = Cli::command().try_get_matches_from(line)?;
     let cli = Cli::from_arg_matches(&matches)?;
@@ -94,10 +93,10 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<(Cli, bool), cl
     Ok((cli, given))
 }
 
-/// What every command takes.
+/// Options shared by all commands.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// The file that says what to watch
+    /// Path to the configuration file
     #[arg(
         short,
         long,
@@ -108,7 +107,7 @@ pub struct Common {
         hide_env_values = true
     )]
     pub config: PathBuf,
-    /// Where the ledger's database lives [default: the file's `state_dir`, else ./state]
+    /// Directory of the ledger database [default: `state_dir` of the configuration, or ./state]
     #[arg(
         long,
         global = true,
@@ -122,75 +121,74 @@ pub struct Common {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch until stopped (also what `statuswatch` alone does)
+    /// Watch all providers until stopped (default command)
     #[command(long_about = "\
-Watch every provider of providers.yaml until stopped; this is also what `statuswatch` alone does.
+Watch all providers in providers.yaml until stopped. This is the default command.
 
-New updates go to standard output and to the event log. SIGINT and SIGTERM end it in order within `shutdown_timeout`, a second \
-one at once. SIGHUP reads providers.yaml again and reopens the logs, SIGUSR1 reopens the logs. At a terminal the keys \
-are h (history), s (status) and q (quit).
+Updates are written to standard output and to the event log. Providers that were never polled are polled immediately. \
+SIGINT and SIGTERM shut down gracefully, within `shutdown_timeout`; a second signal exits immediately. SIGHUP reloads \
+providers.yaml and reopens the logs, SIGUSR1 reopens the logs. On a terminal, press h for history, s for status and \
+q to quit.
 
   statuswatch run
   statuswatch run --once --format json | jq .title
   statuswatch run --duration 5m
   HOSTED_MODE=true statuswatch run", after_help = EXIT_STATUSES)]
     Run(RunArgs),
-    /// Validate the configuration: every mistake at once, with file, line, column and a hint
+    /// Validate the configuration
     #[command(long_about = "\
-Validate the configuration: every mistake at once, with file, line and column, and a hint for a misspelt key.
+Validate the configuration.
 
-Nothing is started and nothing is written. Mistakes go to standard error, one line that sums up to standard \
-output. An invalid file ends with exit status 2.", after_help = EXIT_STATUSES)]
+All errors are reported together, each with file, line, column and a suggested fix. Nothing is started or written. \
+Errors go to standard error, a one-line summary to standard output. Exits with status 2 if the file is invalid.", after_help = EXIT_STATUSES)]
     Check(CheckArgs),
-    /// The present state of every provider, from the state directory, without network
+    /// Show the current state of every provider
     #[command(long_about = "\
-The present state of every provider, from the state directory, without network.
+Show the current state of every provider. Reads the state directory; needs no network.
 
-Shows for each provider: where it stands, how fresh that is (fresh, stale, unreachable, never), open incidents \
-and maintenances, the last successful poll, restarts with their last cause, the next poll and the last error. \
+A summary comes first. For each provider, the table shows its status, the freshness of that status (fresh, doubted, \
+stale, unreachable, never), open incidents and maintenances, the last and next poll, restarts and the last error. \
 A state that is not fresh is shown as unknown, never as operational.
 
   statuswatch status
   statuswatch status github openai
   statuswatch status --json | jq '.providers[] | select(.freshness != \"fresh\")'
-  statuswatch status --check        for health checks: exit status 1 when no provider was read in time, or our own network is down", after_help = EXIT_STATUSES)]
+  statuswatch status --check        For health checks", after_help = EXIT_STATUSES)]
     Status(StatusArgs),
-    /// Past events from the ledger
+    /// Show past events from the ledger
     #[command(long_about = "\
-Past events from the ledger, oldest first; the newest 50 unless --limit says otherwise.
+Show past events from the ledger, oldest first, limited to the newest 50 by default.
 
   statuswatch history
   statuswatch history --provider github --since 7d
   statuswatch history --since 2026-02-01 --kind incident --impact major+ --limit 0
-  statuswatch history --json          one JSON object a line, as in the event log", after_help = EXIT_STATUSES)]
+  statuswatch history --json          One JSON object per line, as in the event log", after_help = EXIT_STATUSES)]
     History(HistoryArgs),
-    /// What is behind an address: the platform, how it was recognised, the snapshot it gives, the
-    /// entry for providers.yaml
+    /// Inspect a status page and print its entry for providers.yaml
     #[command(long_about = "\
-What is behind an address: the platform, how it was recognised, the snapshot it gives with its components by name, \
-and the entry for providers.yaml.
+Inspect a status page. Prints the detected platform and how it was detected, the current snapshot with its component \
+names, and the entry for providers.yaml.
 
   statuswatch probe status.acme.example
-  statuswatch probe github           a slug of the catalogue
+  statuswatch probe github           A slug from the catalog
   statuswatch probe https://status.acme.example/history.atom --json", after_help = EXIT_STATUSES)]
     Probe(ProbeArgs),
-    /// Read the event log across its rotated files, oldest first
+    /// Print the event log across rotated files
     #[command(long_about = "\
-Read the event log across its rotated files, oldest first. With -f it goes on as events are written, across a \
-rotation too, until interrupted.
+Print the event log across rotated files, oldest first. With -f, follow it across rotations until interrupted.
 
   statuswatch logs --since 24h
   statuswatch logs -f --provider openai
   statuswatch logs --json | jq -r '.title'", after_help = EXIT_STATUSES)]
     Logs(LogsArgs),
-    /// Run a recording through the present parsers, ledger and filters, without network
+    /// Replay a recording through the current parsers, ledger and filters
     #[command(long_about = "\
-Run a recording of `run --record` through the present parsers, ledger and filters, with the times of the recording and \
-as fast as it goes, and print what would be reported. It works offline, and touches neither state nor logs.
+Replay a recording made by `run --record` through the current parsers, ledger and filters, and print the events that \
+would be reported. Uses the timestamps of the recording but runs at full speed. Needs no network and touches neither \
+state nor logs.
 
-The providers are configured as they were when it was recorded; with --config, as in that file. With --against history \
-it prints what differs from what was reported then, by the ledger of the state directory: events that are missing, extra \
-or different.
+Providers are configured as they were when recorded, or as in the file given by --config. With --against history, print \
+the differences from the events in the ledger instead: missing, extra and changed events.
 
   statuswatch run --record recordings
   statuswatch replay recordings
@@ -198,59 +196,59 @@ or different.
   statuswatch replay recordings --config other.yaml
   statuswatch replay recordings --against history", after_help = REPLAY_EXIT_STATUSES)]
     Replay(ReplayArgs),
-    /// Put a provider into providers.yaml, keeping its comments and order
+    /// Add providers to providers.yaml
     #[command(long_about = "\
-Put a provider into providers.yaml, keeping its comments and order. A file that is not there is begun. An address is \
-read once to recognise what is there; a page of the catalogue is added by its slug.
+Add providers to providers.yaml. Comments and order are kept; the file is created if it does not exist. A URL is \
+fetched once to detect its platform. A page that is in the catalog is added by its slug.
 
-  statuswatch add openai github              known by name: see `statuswatch catalog`
+  statuswatch add openai github
   statuswatch add https://status.acme.example", after_help = EXIT_STATUSES)]
     Add(AddArgs),
-    /// The providers known by name
+    /// Search the catalog of known providers
     #[command(long_about = "\
-The providers known by name: what may stand in providers.yaml as a bare slug.
+Search the catalog of known providers, which can be listed in providers.yaml by slug alone.
 
-  statuswatch catalog                all of them
-  statuswatch catalog tier1          a tier; likewise a category, such as ai
-  statuswatch catalog google cloud   those whose slug or name begins with it, has it in it or resembles it", after_help = EXIT_STATUSES)]
+  statuswatch catalog                All providers
+  statuswatch catalog tier1          A tier or a category, such as ai
+  statuswatch catalog google cloud   Slugs and names that start with, contain or resemble the query", after_help = EXIT_STATUSES)]
     Catalog(CatalogArgs),
-    /// A small universe of fake providers on loopback: something to see within seconds, without a
-    /// network
+    /// Watch fake providers on loopback
     #[command(long_about = "\
-A small universe of fake providers on loopback, watched by the real pipeline over real HTTP: incidents, maintenances, \
-component changes and broken pages play in about a minute. State and logs go to a temporary directory that is named at the start.
+Watch fake providers on loopback with the real pipeline over real HTTP. Simulates incidents, maintenances, component \
+changes and broken pages for about a minute. State and logs go to a temporary directory, which is printed at startup.
 
   statuswatch demo
   statuswatch demo --duration 20s --seed 7", after_help = EXIT_STATUSES)]
     Demo(DemoArgs),
-    /// The demo's world with pollers, sinks and the process itself killed at random; prints what
-    /// was lost or told twice
+    /// Kill pollers, sinks and the process at random, and verify that no event is lost
     #[command(long_about = "\
-The demo's world, with pollers, sinks, the ledger and the process itself (SIGKILL) killed at random while incidents play. \
-Prints what was published, recorded, delivered, lost, told twice or torn; exit status 1 on any of the last three.
+Watch fake providers while pollers, sinks, the ledger and the process itself (SIGKILL) are killed at random. Prints how \
+many updates were published, recorded, delivered, lost, duplicated or torn. Exits with status 1 if any were lost, \
+duplicated or torn.
 
   statuswatch chaos
   statuswatch chaos --duration 5m --seed 42 --json", after_help = EXIT_STATUSES)]
     Chaos(ChaosArgs),
-    /// JSON Schema of providers.yaml
+    /// Print the JSON Schema of providers.yaml
     #[command(long_about = "\
-JSON Schema of providers.yaml, for editors that complete and check while one types.
+Print the JSON Schema of providers.yaml, for completion and validation in editors.
 
   statuswatch schema > providers.schema.json
-  then, as the first line of providers.yaml:
+
+Then add this as the first line of providers.yaml:
   # yaml-language-server: $schema=providers.schema.json")]
     Schema,
-    /// Shell completions
+    /// Generate shell completions
     #[command(long_about = "\
-Shell completions, to standard output.
+Generate shell completions on standard output.
 
   statuswatch completions bash > ~/.local/share/bash-completion/completions/statuswatch
   statuswatch completions zsh  > ~/.zfunc/_statuswatch
   statuswatch completions fish > ~/.config/fish/completions/statuswatch.fish")]
     Completions(CompletionsArgs),
-    /// Manual page
+    /// Generate the manual page
     #[command(long_about = "\
-Manual page, to standard output.
+Generate the manual page on standard output.
 
   statuswatch man > ~/.local/share/man/man1/statuswatch.1
   statuswatch man | man -l -")]
@@ -260,38 +258,37 @@ Manual page, to standard output.
 /// Flags of `run`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct RunArgs {
-    /// Poll every provider once, deliver what is new, exit
+    /// Poll every provider once, report new updates, then exit
     #[arg(long, conflicts_with = "duration")]
     pub once: bool,
-    /// Stop in order after this time: 90s, 5m, 1h30m
+    /// Stop after this duration, for example 90s, 5m or 1h30m
     #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
     pub duration: Option<std::time::Duration>,
-    /// Never read standard input, no keys, no colour: for services and containers
+    /// Disable keys, colors and progress; for services and containers
     #[arg(long, env = "HOSTED_MODE", value_parser = FalseyValueParser::new(), hide_env_values = true)]
     pub hosted: bool,
-    /// What the console shows [default: the file's `console.format`]
+    /// Console output format [default: `console.format` of the configuration]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// Record every changed answer in this directory, for `statuswatch replay` [default: the file's
-    /// `record.dir`]
+    /// Record every changed response in this directory, for `replay` [default: `record.dir` of the
+    /// configuration]
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
 }
 
-/// What the console shows.
+/// Console output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Blocks for people.
+    /// Human-readable blocks.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 /// Flags of `check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
-    /// Also fetch every provider once and print a table of what was found; exit status 1 when one
-    /// could not be read
+    /// Also fetch every provider once; exit with status 1 if any cannot be read
     #[arg(long)]
     pub online: bool,
     /// Print JSON
@@ -302,14 +299,14 @@ pub struct CheckArgs {
 /// Arguments of `status`.
 #[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
-    /// Only these, by id
+    /// Show only these providers
     #[arg(value_name = "PROVIDER")]
     pub providers: Vec<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Exit with 1 when no provider was read within its `stale_after`, or our own network is down:
-    /// for health checks of containers
+    /// Exit with status 1 if no provider was read within its `stale_after`, or if the local network is
+    /// down
     #[arg(long)]
     pub check: bool,
 }
@@ -317,16 +314,16 @@ pub struct StatusArgs {
 /// Arguments of `history`.
 #[derive(Debug, Clone, Args)]
 pub struct HistoryArgs {
-    /// Which events.
+    /// Filters.
     #[command(flatten)]
     pub filter: FilterArgs,
-    /// The newest N; 0: all
+    /// Show only the newest N events; 0 shows all
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
-    /// Also what the filters of providers.yaml kept from being told: it has no number
+    /// Include updates suppressed by filters; they have no sequence number
     #[arg(long)]
     pub all: bool,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -334,16 +331,16 @@ pub struct HistoryArgs {
 /// Arguments of `logs`.
 #[derive(Debug, Clone, Args)]
 pub struct LogsArgs {
-    /// Which events.
+    /// Filters.
     #[command(flatten)]
     pub filter: FilterArgs,
-    /// The newest N; 0: all
+    /// Show only the newest N events; 0 shows all
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub limit: usize,
-    /// Go on as events are written, until interrupted
+    /// Print new events as they are written, until interrupted
     #[arg(short, long)]
     pub follow: bool,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -351,7 +348,7 @@ pub struct LogsArgs {
 /// Arguments of `probe`.
 #[derive(Debug, Clone, Args)]
 pub struct ProbeArgs {
-    /// A status page, a feed or an API document
+    /// URL of a status page, feed or API document, or a catalog slug
     #[arg(value_name = "URL")]
     pub url: String,
     /// Print JSON
@@ -362,28 +359,28 @@ pub struct ProbeArgs {
 /// Arguments of `replay`.
 #[derive(Debug, Clone, Args)]
 pub struct ReplayArgs {
-    /// A recording, or one of the directories in it
+    /// A recording directory, or a single run in it
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Print what differs from what was reported then; exit status 1 where anything does
+    /// Compare with the reported events; exit with status 1 if they differ
     #[arg(long, value_name = "WHAT")]
     pub against: Option<Against>,
-    /// Print one JSON object a line, as in the event log
+    /// Print one JSON object per line, as in the event log
     #[arg(long)]
     pub json: bool,
 }
 
-/// What a replay is compared with.
+/// What to compare a replay with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Against {
-    /// The events in the ledger of the state directory.
+    /// Events in the ledger.
     History,
 }
 
 /// Arguments of `add`.
 #[derive(Debug, Clone, Args)]
 pub struct AddArgs {
-    /// Slugs of the catalogue, or addresses of status pages
+    /// Catalog slugs or status page URLs
     #[arg(value_name = "SLUG|URL", required = true)]
     pub what: Vec<String>,
 }
@@ -391,7 +388,7 @@ pub struct AddArgs {
 /// Arguments of `catalog`.
 #[derive(Debug, Clone, Args)]
 pub struct CatalogArgs {
-    /// A slug, a name, or a part of one
+    /// Slug, name, tier or category
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
     /// Print JSON
@@ -402,13 +399,13 @@ pub struct CatalogArgs {
 /// Arguments of `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Stop after this time
+    /// Stop after this duration
     #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
     pub duration: Option<std::time::Duration>,
-    /// How many fake providers
+    /// Number of fake providers
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=400))]
     pub providers: u16,
-    /// The same number gives the same story
+    /// Seed of the simulation
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 }
@@ -416,13 +413,13 @@ pub struct DemoArgs {
 /// Arguments of `chaos`.
 #[derive(Debug, Clone, Args)]
 pub struct ChaosArgs {
-    /// How long the world is shaken
+    /// Duration of the simulation
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = super::filter::parse_duration)]
     pub duration: std::time::Duration,
-    /// How many fake providers
+    /// Number of fake providers
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=400))]
     pub providers: u16,
-    /// The same number gives the same story; when each kill strikes is up to the machine
+    /// Seed of the simulation; the timing of kills still varies
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Print JSON
@@ -433,7 +430,7 @@ pub struct ChaosArgs {
 /// Arguments of `completions`.
 #[derive(Debug, Clone, Args)]
 pub struct CompletionsArgs {
-    /// For which shell
+    /// Shell to generate completions for
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
 }

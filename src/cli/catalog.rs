@@ -1,4 +1,4 @@
-//! `catalog [QUERY]`.
+//! `catalog`: searches the known providers.
 
 use super::args::CatalogArgs;
 use super::exit::Exit;
@@ -6,7 +6,7 @@ use super::output;
 use super::table::{Table, one_line};
 use crate::catalog::{self, Entry};
 
-/// Shows the providers known by name.
+/// Lists the matching providers.
 ///
 /// # Errors
 /// Standard output could not be written.
@@ -17,11 +17,11 @@ pub fn run(args: &CatalogArgs) -> anyhow::Result<Exit> {
         output::print_json(&found)?;
     } else if found.is_empty() {
         output::note(&format!(
-            "statuswatch: no provider is known as \"{}\". Any page can be watched by its address: `statuswatch add ADDRESS`",
+            "statuswatch: no provider matches \"{}\". Any status page can be added by its URL: `statuswatch add URL`",
             one_line(&query)
         ));
     } else {
-        output::print(&render(&found, output::colour()))?;
+        output::print(&render(&found, output::color()))?;
         if let Some(entry) = catalog::find(&query.trim().to_lowercase()) {
             output::print(&format!("\n{}\n", evidence(&entry)))?;
         }
@@ -52,7 +52,7 @@ fn evidence(entry: &Entry<'_>) -> String {
     format!("{}: {sure}{found}{part}", entry.slug)
 }
 
-fn render(found: &[Entry<'_>], colour: bool) -> String {
+fn render(found: &[Entry<'_>], color: bool) -> String {
     let mut table = Table::new(&["SLUG", "NAME", "CATEGORY", "TIER", "PLATFORM", "PAGE"]);
     for entry in found {
         let tier = entry.tier.map_or_else(|| "-".to_owned(), |tier| tier.to_string());
@@ -60,5 +60,5 @@ fn render(found: &[Entry<'_>], colour: bool) -> String {
             [entry.slug, entry.name, entry.category, &tier, entry.platform, entry.status_page];
         table.row(cells.map(Into::into));
     }
-    table.render(colour)
+    table.render(color)
 }

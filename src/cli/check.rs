@@ -15,9 +15,10 @@ struct Report<'a> {
     valid: bool,
     /// Providers watched; null for an invalid file.
     providers: Option<usize>,
-    mistakes: Vec<Told<'a>>,
-    /// Where the catalogue itself is not sure of an address.
-    doubts: Vec<Told<'a>>,
+    /// Errors and warnings; the name of the field is stable.
+    mistakes: Vec<ReportedDiagnostic<'a>>,
+    /// Where the catalog itself is not sure of an address.
+    doubts: Vec<ReportedDiagnostic<'a>>,
     /// Hosts that cannot be polled as often as was asked for.
     overloaded_hosts: Vec<Overload>,
 }
@@ -55,9 +56,9 @@ impl From<&OverloadedHost> for Overload {
     }
 }
 
-/// One mistake.
+/// An error or a warning.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ReportedDiagnostic<'a> {
     file: &'a str,
     line: usize,
     column: usize,
@@ -66,8 +67,7 @@ struct Told<'a> {
     hint: Option<&'a str>,
 }
 
-/// Validates the configuration: mistakes to standard error, one line that sums up to standard
-/// output.
+/// Validates the configuration: errors go to standard error, a one-line summary to standard output.
 ///
 /// # Errors
 /// Standard output could not be written.
@@ -80,12 +80,12 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
         };
     }
     let mut overloaded = Vec::new();
-    let (mistakes, doubts, providers, unreadable) = match context::read(common) {
+    let (diagnostics, doubts, providers, unreadable) = match context::read(common) {
         Ok(loaded) => {
             overloaded = host_load::overloaded(&loaded.config.providers);
             (loaded.warnings, loaded.doubts, Some(loaded.config.providers.len()), None)
         }
-        Err(ConfigError::Invalid(mistakes)) => (mistakes, Vec::new(), None, None),
+        Err(ConfigError::Invalid(diagnostics)) => (diagnostics, Vec::new(), None, None),
         Err(error @ ConfigError::Unreadable { .. }) => (Vec::new(), Vec::new(), None, Some(error)),
     };
     if args.json {
@@ -93,14 +93,14 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
             file: file.clone(),
             valid: providers.is_some(),
             providers,
-            mistakes: mistakes.iter().map(told).collect(),
-            doubts: doubts.iter().map(told).collect(),
+            mistakes: diagnostics.iter().map(reported).collect(),
+            doubts: doubts.iter().map(reported).collect(),
             overloaded_hosts: overloaded.iter().map(Overload::from).collect(),
         };
         output::print_json(&report)?;
     } else {
-        for mistake in mistakes.iter().chain(&doubts) {
-            output::note(&format!("{mistake}\n"));
+        for diagnostic in diagnostics.iter().chain(&doubts) {
+            output::note(&format!("{diagnostic}\n"));
         }
         for host in &overloaded {
             output::note(&format!("warning: {}\n", host.sentence()));
@@ -109,15 +109,17 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
     if let Some(error) = &unreadable {
         output::note(&format!("statuswatch: {error}"));
     } else if !args.json {
-        let found = if mistakes.is_empty() { "no mistakes".to_owned() } else { count(&mistakes) };
+        let found =
+            if diagnostics.is_empty() { "no errors".to_owned() } else { count(&diagnostics) };
         let watched = providers
             .map(|n| format!("{n} provider{}, ", if n == 1 { "" } else { "s" }))
             .unwrap_or_default();
-        let doubtful = if doubts.is_empty() { "" } else { ", but the catalogue has doubts" };
+        let doubtful =
+            if doubts.is_empty() { "" } else { ", but some catalog addresses are doubtful" };
         let crowded = match overloaded.len() {
             0 => String::new(),
-            1 => ", but too much for one host".to_owned(),
-            more => format!(", but too much for {more} hosts"),
+            1 => ", but one host is overloaded".to_owned(),
+            more => format!(", but {more} hosts are overloaded"),
         };
         output::print(&format!(
             "{}: {watched}{found}{doubtful}{crowded}\n",
@@ -127,13 +129,13 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
     Ok(if providers.is_some() { Exit::Done } else { Exit::Usage })
 }
 
-fn told(mistake: &Diagnostic) -> Told<'_> {
-    Told {
-        file: &mistake.file,
-        line: mistake.line,
-        column: mistake.column,
-        severity: if mistake.severity == Severity::Error { "error" } else { "warning" },
-        message: &mistake.message,
-        hint: mistake.hint.as_deref(),
+fn reported(diagnostic: &Diagnostic) -> ReportedDiagnostic<'_> {
+    ReportedDiagnostic {
+        file: &diagnostic.file,
+        line: diagnostic.line,
+        column: diagnostic.column,
+        severity: if diagnostic.severity == Severity::Error { "error" } else { "warning" },
+        message: &diagnostic.message,
+        hint: diagnostic.hint.as_deref(),
     }
 }

@@ -1,4 +1,4 @@
-//! What commands need first: the configuration, or where the state directory is without one.
+//! Loads what commands need first: the configuration, or the state directory if there is none.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use super::exit::Exit;
 use super::output;
 use crate::config::{self, ConfigError, Loaded};
 
-/// Where `--config` points unless it is said otherwise.
+/// The default of `--config`.
 pub const DEFAULT_CONFIG: &str = "providers.yaml";
-/// Where the ledger is without `--state` and without a configuration.
+/// The state directory without `--state` and without a configuration.
 const DEFAULT_STATE: &str = "state";
 
-/// Reads the configuration, with the variables of the environment.
+/// Reads the configuration and substitutes environment variables.
 ///
 /// # Errors
 /// As [`config::load`].
@@ -20,10 +20,10 @@ pub fn read(common: &Common) -> Result<Loaded, ConfigError> {
     config::load(&common.config, &|name| std::env::var(name).ok())
 }
 
-/// Reads the configuration; tells its mistakes and warnings on standard error.
+/// Reads the configuration and reports errors and warnings on standard error.
 ///
 /// # Errors
-/// [`Exit::Usage`]: it has been said why.
+/// [`Exit::Usage`] once the errors have been reported.
 pub fn load(common: &Common) -> Result<Loaded, Exit> {
     let loaded = read(common).map_err(|error| refuse(&error))?;
     for warning in &loaded.warnings {
@@ -32,11 +32,11 @@ pub fn load(common: &Common) -> Result<Loaded, Exit> {
     Ok(loaded)
 }
 
-/// The state directory: `--state`, else the configuration's, else `./state` where there is no
-/// configuration at all.
+/// Returns the state directory: `--state`, else the one configured, else `./state` if there is no
+/// configuration.
 ///
 /// # Errors
-/// [`Exit::Usage`]: the configuration that would say it is not valid, which has been said.
+/// [`Exit::Usage`] if the configuration is invalid, once the errors have been reported.
 pub fn state_dir(common: &Common) -> Result<PathBuf, Exit> {
     if let Some(dir) = &common.state {
         return Ok(dir.clone());
@@ -47,14 +47,14 @@ pub fn state_dir(common: &Common) -> Result<PathBuf, Exit> {
         Err(error) => {
             let exit = refuse(&error);
             output::note(
-                "statuswatch: without a valid configuration the state directory must be named: --state DIR",
+                "statuswatch: the configuration is invalid; use --state DIR to name the state directory",
             );
             Err(exit)
         }
     }
 }
 
-/// Whether nobody has named a configuration and there is none in its usual place.
+/// Returns whether no configuration was given and the default file does not exist.
 #[must_use]
 pub fn is_absent(common: &Common) -> bool {
     common.config.as_os_str() == DEFAULT_CONFIG && !common.config.exists()
@@ -63,7 +63,7 @@ pub fn is_absent(common: &Common) -> bool {
 fn refuse(error: &ConfigError) -> Exit {
     output::note(&format!("{error}"));
     if let ConfigError::Unreadable { .. } = error {
-        output::note("help: begin one with `statuswatch add SLUG`, or name it with --config FILE");
+        output::note("help: create one with `statuswatch add SLUG`, or use --config FILE");
     }
     Exit::Usage
 }

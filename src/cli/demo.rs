@@ -1,5 +1,4 @@
-//! `demo`: a small universe of fake providers on loopback, watched by the real pipeline over real
-//! HTTP.
+//! `demo`: watches fake providers on loopback with the real pipeline over real HTTP.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,8 +26,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     let sky = FakeCluster::start(usize::from(args.providers))?;
     let config = write_config(&dir, &sky.universe)?;
     output::note(&format!(
-        "A universe of {0} fake providers on loopback: incidents, maintenances and broken pages for {1} s (q or Ctrl-C ends it).\n\
-         Meanwhile and afterwards, in another terminal:\n  statuswatch -c {2} status\n  statuswatch -c {2} history\n  statuswatch -c {2} logs -f\n",
+        "Watching {0} fake providers on loopback for {1} s: incidents, maintenances and broken pages (press q or Ctrl-C to stop).\n\
+         In another terminal, during or after the demo:\n  statuswatch -c {2} status\n  statuswatch -c {2} history\n  statuswatch -c {2} logs -f\n",
         args.providers,
         play.as_secs(),
         output::shown(&config),
@@ -43,7 +42,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         &RunArgs { duration: Some(play + AFTERWARDS), ..RunArgs::default() },
     )?;
     output::note(&format!(
-        "\nThe demo is over. What it left is in {} and may be removed.",
+        "\nThe demo is over. Its files are in {} and can be removed.",
         output::shown(&dir)
     ));
     Ok(watched)

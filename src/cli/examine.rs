@@ -38,7 +38,8 @@ pub(super) fn all(
         admission: Admission::default(),
         filters: ComparedFilters::default(),
         anchor: Anchor::now(),
-        once: None,
+        once: false,
+        polled: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut results: Vec<(usize, Result<Examined, PollError>)> = runtime.block_on(async {

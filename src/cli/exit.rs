@@ -1,22 +1,22 @@
-//! Exit statuses as a type: what a script may branch on.
+//! Exit statuses, which scripts may rely on.
 
 use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: done.
+    /// 0: success.
     Done,
-    /// 1: something went wrong while running, storage included.
+    /// 1: runtime error, including storage errors.
     Failed,
-    /// 2: wrong usage or an invalid configuration.
+    /// 2: invalid arguments or configuration.
     Usage,
     /// 75: the state directory is in use by another `run` (`EX_TEMPFAIL`: try again later).
     Busy,
 }
 
 impl Exit {
-    /// The number the shell sees.
+    /// Returns the exit status of the process.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {

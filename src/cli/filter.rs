@@ -12,33 +12,33 @@ use crate::event::{Impact, Kind, StatusEvent, Time, parse_time};
 /// Flags shared by `history` and `logs`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FilterArgs {
-    /// Only of these providers, by id; may be repeated or separated by commas
+    /// Show only these providers (repeatable or comma-separated)
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub provider: Vec<String>,
-    /// Seen at or after: 7d, 2h, 1h30m ago, or a time such as 2026-02-23 or 2026-02-23T10:00:00Z
-    /// (UTC)
+    /// Show events observed since a duration ago (7d, 2h, 1h30m) or a UTC time (2026-02-23,
+    /// 2026-02-23T10:00:00Z)
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     pub since: Option<Since>,
-    /// Only of this kind: incident, maintenance, component, provider; may be repeated or separated
-    /// by commas
+    /// Show only these kinds: incident, maintenance, component, provider (repeatable or
+    /// comma-separated)
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub kind: Vec<Kind>,
-    /// Only with this impact: none, minor, major, critical, maintenance, unknown; `major+` is that
-    /// and worse
+    /// Show only these impacts: none, minor, major, critical, maintenance, unknown; `major+` includes
+    /// worse ones
     #[arg(long, value_name = "IMPACT", value_delimiter = ',', value_parser = parse_impact)]
     pub impact: Vec<ImpactIs>,
 }
 
-/// A point in time as written: it becomes an instant when the present is known.
+/// A point in time as given, resolved against the current time later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
-    /// So long before now.
+    /// This long before now.
     Ago(Duration),
     /// At this time.
     At(Time),
 }
 
-/// What is asked of an impact.
+/// A condition on the impact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImpactIs {
     /// This one.
@@ -47,12 +47,12 @@ pub enum ImpactIs {
     AtLeast(Impact),
 }
 
-/// The flags, with the present known. What is empty lets everything pass.
+/// The resolved filter. An empty list matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Ids of providers.
+    /// Provider ids.
     pub providers: BTreeSet<String>,
-    /// Seen at or after.
+    /// Observed at or after.
     pub since: Option<Time>,
     /// Kinds.
     pub kinds: Vec<Kind>,
@@ -61,7 +61,7 @@ pub struct Wanted {
 }
 
 impl FilterArgs {
-    /// What they ask for at `now`.
+    /// Resolves the flags at `now`.
     #[must_use]
     pub fn at(&self, now: Time) -> Wanted {
         Wanted {
@@ -78,7 +78,7 @@ impl FilterArgs {
 }
 
 impl Since {
-    /// The instant at `now`; `None` where it lies before the beginning of time.
+    /// Returns the instant relative to `now`, or `None` if it is out of range.
     fn instant(self, now: Time) -> Option<Time> {
         match self {
             Self::Ago(ago) => {
@@ -99,7 +99,7 @@ impl ImpactIs {
 }
 
 impl Wanted {
-    /// Whether `event` is asked for.
+    /// Returns whether `event` matches.
     #[must_use]
     pub fn takes(&self, event: &StatusEvent) -> bool {
         (self.providers.is_empty() || self.providers.contains(&event.provider))
@@ -109,16 +109,16 @@ impl Wanted {
     }
 }
 
-/// Reads a duration as it is written in `providers.yaml`: `90s`, `5m`, `1h30m`, `7d`.
+/// Parses a duration as written in `providers.yaml`: `90s`, `5m`, `1h30m`, `7d`.
 ///
 /// # Errors
-/// Words for a person.
+/// A message for the user.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     config::parse_duration(text)
-        .map_err(|error| format!("{error}: write it like 90s, 5m, 1h30m or 7d"))
+        .map_err(|error| format!("{error}: use a form such as 90s, 5m, 1h30m or 7d"))
 }
 
-/// Reads a duration before now, a date, or a time.
+/// Parses a duration before now, a date, or a time.
 fn parse_since(text: &str) -> Result<Since, String> {
     if let Some(time) = parse_time(text) {
         return Ok(Since::At(time));
@@ -133,18 +133,18 @@ fn parse_since(text: &str) -> Result<Since, String> {
         }
     }
     parse_duration(text).map(Since::Ago).map_err(|_| {
-        format!("\"{text}\" is no time: write it like 7d, 2h, 2026-02-23 or 2026-02-23T10:00:00Z")
+        format!("\"{text}\" is not a time: use a form such as 7d, 2h, 2026-02-23 or 2026-02-23T10:00:00Z")
     })
 }
 
-/// Reads `major` or `major+`.
+/// Parses `major` or `major+`.
 fn parse_impact(text: &str) -> Result<ImpactIs, String> {
     let (word, make): (&str, fn(Impact) -> ImpactIs) = match text.strip_suffix('+') {
         Some(word) => (word, ImpactIs::AtLeast),
         None => (text, ImpactIs::Exactly),
     };
     word.parse().map(make).map_err(|error: crate::event::UnknownWord| {
-        format!("{error}: one of none, minor, major, critical, maintenance, unknown")
+        format!("{error}: expected one of none, minor, major, critical, maintenance, unknown")
     })
 }
 
@@ -173,7 +173,7 @@ mod tests {
         for text in ["", "h", "5x", "-1s", "2026-13-01", "é"] {
             assert!(parse_since(text).is_err(), "{text}");
         }
-        assert!(parse_since("yesterday").unwrap_err().contains("\"yesterday\" is no time"));
+        assert!(parse_since("yesterday").unwrap_err().contains("\"yesterday\" is not a time"));
         assert_eq!(Since::Ago(Duration::from_secs(u64::MAX)).instant(now), None);
     }
 

@@ -1,4 +1,4 @@
-//! `history`.
+//! `history`: past events from the ledger.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ pub fn run(state_dir: &Path, args: &HistoryArgs) -> anyhow::Result<Exit> {
         }
     } else {
         let events: Vec<StatusEvent> = events.into_iter().map(|recorded| recorded.event).collect();
-        output::print(&view_history::render(&events, output::colour()))?;
+        output::print(&view_history::render(&events, output::color()))?;
     }
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! `logs`: the event log across its rotated files, and what is written meanwhile.
+//! `logs`: prints the event log across rotated files, and follows it.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use crate::config::LogFormat;
 use crate::event::{render_block, render_block_colored};
 use crate::sink::{LogLine, LogReader};
 
-/// How often the end of the log is looked at.
+/// How often the log is checked for new lines.
 const LOOK: Duration = Duration::from_millis(200);
-/// Where the event log is without a configuration.
+/// The directory of the event log without a configuration.
 const DEFAULT_DIR: &str = "logs";
 
-/// Shows the event log, and with `-f` goes on until interrupted.
+/// Prints the event log, and follows it with `-f` until interrupted.
 ///
 /// # Errors
 /// The log cannot be read.
@@ -35,7 +35,7 @@ pub fn run(common: &Common, args: &LogsArgs) -> anyhow::Result<Exit> {
     let mut view = View {
         wanted: args.filter.at(clock::now()),
         json: args.json,
-        colour: output::colour(),
+        color: output::color(),
         strange: 0,
     };
     let follower = if args.follow { Some(Follower::new()?) } else { None };
@@ -62,7 +62,7 @@ pub fn run(common: &Common, args: &LogsArgs) -> anyhow::Result<Exit> {
     }
     if view.strange > 0 {
         output::note(&format!(
-            "statuswatch: {} lines in {} are no events and were passed over",
+            "statuswatch: {} lines in {} are not events and were skipped",
             view.strange,
             output::shown(&dir)
         ));
@@ -78,7 +78,7 @@ fn directory(common: &Common) -> Result<PathBuf, Exit> {
     let log = context::load(common)?.config.event_log;
     if log.format == LogFormat::Text {
         output::note(
-            "statuswatch: event_log.format is text, which cannot be selected from: use `statuswatch history`",
+            "statuswatch: event_log.format is text, which cannot be filtered: use `statuswatch history`",
         );
         return Err(Exit::Usage);
     }
@@ -132,8 +132,8 @@ impl Follower {
 struct View {
     wanted: Wanted,
     json: bool,
-    colour: bool,
-    /// Lines that are no events.
+    color: bool,
+    /// The number of lines that are not events.
     strange: u64,
 }
 
@@ -146,7 +146,7 @@ impl View {
         if !self.wanted.takes(event) {
             return None;
         }
-        Some(match (self.json, self.colour) {
+        Some(match (self.json, self.color) {
             (true, _) => format!("{}\n", crate::text::safe_json(&line.line)),
             (false, true) => render_block_colored(event),
             (false, false) => render_block(event),

@@ -1,7 +1,7 @@
 //! The command line: arguments, one file for each command, and what they share.
 //!
-//! [`main`] is the program. A command returns how it ended; an error that reaches here is told in
-//! one line with its causes and ends with 1. Nothing in here ends the process by itself.
+//! [`main`] is the program. A command returns its exit status; an error is reported on one line with
+//! its causes and exits with 1. Nothing in here ends the process directly.
 
 pub mod add;
 pub mod args;
@@ -91,7 +91,7 @@ fn with_state(
     }
 }
 
-/// Tells an error that nobody dealt with.
+/// Reports an error returned by a command.
 fn ended(result: anyhow::Result<Exit>) -> Exit {
     match result {
         Ok(exit) => exit,

@@ -20,7 +20,7 @@ use crate::poller::cycle::Examined;
 use crate::poller::filters::unmatched;
 use crate::redact::redact;
 
-/// So many providers are named while they are waited for.
+/// The number of pending providers named in the progress message.
 const FEW: usize = 3;
 
 /// One provider in `--json`.
@@ -38,7 +38,7 @@ struct Row {
     warnings: Vec<String>,
 }
 
-/// Reads every provider once and prints what was found. Exit status 1 where one could not be read.
+/// Reads every provider once and prints the results. Exits with 1 if any cannot be read.
 pub(super) fn run(providers: &[Arc<Provider>], json: bool) -> anyhow::Result<Exit> {
     let progress = ProgressBar::new(providers.len() as u64);
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")
@@ -114,7 +114,7 @@ fn row(provider: &Provider, result: &Result<Examined, PollError>) -> Row {
 /// Where the page is not, or is not what, it is said to be.
 fn astray(provider: &Provider, found: &Examined) -> Vec<String> {
     let mut warnings = Vec::new();
-    let says = if provider.url_written { "providers.yaml" } else { "the catalogue" };
+    let says = if provider.url_written { "providers.yaml" } else { "the catalog" };
     if let Some(moved_to) = &found.moved_to {
         let todo = if provider.url_written {
             "please change it"
@@ -151,5 +151,5 @@ fn table(rows: &[Row]) -> String {
             result,
         ]);
     }
-    table.render(output::colour())
+    table.render(output::color())
 }

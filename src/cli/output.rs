@@ -1,31 +1,34 @@
-//! Standard output and standard error as every command uses them: the one place where text leaves the
-//! program, and where nothing passes that a terminal would obey, whoever wrote it: a provider, a file,
-//! the command line. JSON for programs is escaped, not cut. A reader that went away (`statuswatch
-//! history | head`) is an ordinary end.
+//! Standard output and standard error, as used by every command. All text passes through here, and
+//! terminal control sequences are removed whatever their origin: a provider, a file, the command line.
+//! In JSON they are escaped. A closed pipe (`statuswatch history | head`) is not an error.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
+use crate::telemetry::progress;
 use crate::text;
 
-/// The reader of standard output went away. Nobody is left to tell: the command ends quietly.
+/// The reader of standard output has closed it: the command ends without a message.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output was closed")]
 pub struct Closed;
 
-/// Writes `text` to standard output; of what a terminal would obey, colours alone pass.
+/// Writes `text` to standard output. Of terminal control sequences, only colors pass.
 ///
 /// # Errors
-/// [`Closed`] when nobody reads any more; otherwise why it could not be written.
+/// [`Closed`] if the reader has closed it, otherwise the I/O error.
 pub fn print(text: &str) -> anyhow::Result<()> {
     write(&text::safe_colored(text))
 }
 
 fn write(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+    let written = progress::around(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    });
+    written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => anyhow::Error::new(Closed),
         _ => anyhow::Error::new(error).context("cannot write to standard output"),
     })
@@ -41,7 +44,7 @@ pub fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     write(&text::safe_json(&text))
 }
 
-/// Writes one line of JSON that is there already.
+/// Writes one line of rendered JSON.
 ///
 /// # Errors
 /// As [`print()`].
@@ -49,7 +52,7 @@ pub fn print_line(json: &str) -> anyhow::Result<()> {
     write(&format!("{}\n", text::safe_json(json)))
 }
 
-/// Standard output for whoever writes events to it: filtered as [`print()`] does, a write at a time.
+/// Returns standard output for the console sink, filtered as by [`print()`], one write at a time.
 #[must_use]
 pub fn writer() -> Box<dyn Write + Send> {
     Box::new(Filtered(io::stdout()))
@@ -60,7 +63,11 @@ struct Filtered<W>(W);
 impl<W: Write> Write for Filtered<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        self.0.write_all(text::safe_colored(&text).as_bytes())?;
+        // Flushed here: the line of progress is written again behind it, on another stream.
+        progress::around(|| {
+            self.0.write_all(text::safe_colored(&text).as_bytes())?;
+            self.0.flush()
+        })?;
         Ok(bytes.len())
     }
 
@@ -69,38 +76,36 @@ impl<W: Write> Write for Filtered<W> {
     }
 }
 
-/// Whether nothing in the text could be obeyed by a terminal.
+/// Returns whether the text holds no terminal control sequences but colors.
 #[must_use]
 pub fn is_harmless(text: &str) -> bool {
     matches!(text::safe_colored(text), std::borrow::Cow::Borrowed(_))
 }
 
-/// A path on one line, without anything a terminal would obey.
+/// Renders a path on one line, without terminal control sequences.
 #[must_use]
 pub fn shown(path: &Path) -> String {
     text::one_line(&path.display().to_string(), usize::MAX)
 }
 
-/// Writes a message for people to standard error, without anything a terminal would obey. A standard
-/// error that is gone is no reason to fail.
+/// Writes a message to standard error, without terminal control sequences. Ignores write errors.
 pub fn note(text: &str) {
-    let mut err = io::stderr().lock();
-    let _gone = writeln!(err, "{}", text::safe(text));
+    let _gone = progress::around(|| writeln!(io::stderr().lock(), "{}", text::safe(text)));
 }
 
-/// Whether standard output may be coloured: a terminal, and no `NO_COLOR`.
+/// Returns whether standard output is a terminal and `NO_COLOR` is not set.
 #[must_use]
-pub fn colour() -> bool {
+pub fn color() -> bool {
     let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !forbidden && io::stdout().is_terminal()
 }
 
-/// What a line is coloured with.
+/// The color of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
-    /// Not at all.
+    /// None.
     Plain,
-    /// Headings and what matters less.
+    /// Headings and secondary text.
     Dim,
     /// All is well.
     Green,
@@ -111,7 +116,7 @@ pub enum Paint {
 }
 
 impl Paint {
-    /// `text` in this colour; as it is with `on` false.
+    /// Colors `text`, or returns it unchanged if `on` is false.
     #[must_use]
     pub fn apply(self, text: &str, on: bool) -> String {
         let code = match self {

@@ -1,4 +1,4 @@
-//! `probe URL`: what is behind an address.
+//! `probe`: inspects a status page.
 
 use std::fmt::Write;
 
@@ -150,7 +150,7 @@ fn text(found: &Examined, open: &[Open<'_>], entry: &str) -> String {
                 component.id.as_deref().unwrap_or("-").into(),
             ]);
         }
-        let _infallible = write!(out, "\n{}", table.render(output::colour()));
+        let _infallible = write!(out, "\n{}", table.render(output::color()));
     }
     let _infallible = write!(out, "\nFor providers.yaml:\n\n");
     for (index, line) in entry.lines().enumerate() {
@@ -182,7 +182,7 @@ pub(super) fn entry(
         .context("cannot write the entry")
 }
 
-/// An id made of the page's name, or of its host.
+/// Derives an id from the page's name or host.
 fn id_of(name: &str, url: &Url) -> String {
     let host =
         url.host_str().unwrap_or_default().trim_start_matches("www.").trim_start_matches("status.");
@@ -216,7 +216,7 @@ fn slug(text: &str) -> String {
     out.trim_end_matches('-').to_owned()
 }
 
-/// An address as it may be typed: without a scheme it is https.
+/// Parses a URL as typed by a user; the default scheme is https.
 pub(super) fn parse(text: &str) -> Result<Url, String> {
     let given = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let shown = one_line(text);
@@ -225,24 +225,27 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
     }
     let url = Url::parse(&given).map_err(|error| format!("\"{shown}\" is no address: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("only http and https can be read, not {}", url.scheme()));
+        return Err(format!("only http and https URLs are supported, not {}", url.scheme()));
     }
     if url.host_str().is_none() {
         return Err(format!("\"{shown}\" names no host"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address with a user or a password in it would stand in files and logs: please leave it out".to_owned());
+        return Err(
+            "the URL must not contain a user name or password: it would appear in files and logs"
+                .to_owned(),
+        );
     }
     Ok(url)
 }
 
-/// That a word is neither an address nor known.
+/// Renders that a word is neither a URL nor a known slug.
 pub(super) fn unknown(word: &str) -> String {
     let hint = catalog::nearest(word).map_or_else(
         || "search with `statuswatch catalog QUERY`".to_owned(),
-        |near| format!("is \"{near}\" meant?"),
+        |near| format!("did you mean \"{near}\"?"),
     );
-    format!("\"{}\" is not in the catalogue; {hint}", one_line(word))
+    format!("\"{}\" is not in the catalog; {hint}", one_line(word))
 }
 
 /// Why an address could not be read, without saying the same of each place: first what it came to,
@@ -317,7 +320,7 @@ mod tests {
         assert!(parse("ftp://x.example").is_err());
         assert_eq!(
             parse("gihtub").unwrap_err(),
-            "\"gihtub\" is not in the catalogue; is \"github\" meant?"
+            "\"gihtub\" is not in the catalog; did you mean \"github\"?"
         );
         assert_eq!(parse("localhost:8080").unwrap().as_str(), "https://localhost:8080/");
         assert_eq!(free("acme".to_owned(), &|id| id != "acme-4"), "acme-4");

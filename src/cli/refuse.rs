@@ -1,5 +1,4 @@
-//! What is said where the command line cannot be read, where nobody dealt with an error, and where the
-//! program itself is wrong: one filter for all of it.
+//! Reports usage errors, errors that reach `main`, and panics, all sanitized for terminals.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsString;
@@ -35,7 +34,7 @@ fn harmless(argument: &OsString) -> OsString {
     }
 }
 
-/// An error and its causes on one line, each said once: many repeat what is below them.
+/// Joins an error and its causes on one line. Causes that repeat the ones below are left out.
 pub(super) fn causes(error: &anyhow::Error) -> String {
     let mut said = String::new();
     for cause in error.chain() {
@@ -49,8 +48,7 @@ pub(super) fn causes(error: &anyhow::Error) -> String {
     said
 }
 
-/// Has a panic say what happened on one line of standard error. `run` has it written to its
-/// diagnostics instead.
+/// Reports panics on one line of standard error. `run` writes them to its diagnostics instead.
 pub(super) fn report_panics() {
     std::panic::set_hook(Box::new(|info| {
         let why = one_line(info.payload_as_str().unwrap_or("(no text)"));

@@ -53,7 +53,7 @@ pub fn run(common: &Common, args: &ReplayArgs, configured: bool) -> anyhow::Resu
     for warning in &played.warnings {
         output::note(&format!("warning: {warning}"));
     }
-    let style = if args.json { Style::Json } else { Style::Text { colour: output::colour() } };
+    let style = if args.json { Style::Json } else { Style::Text { color: output::color() } };
     let exit = if let Some(history) = against {
         let compared = against_history(&history, &played)?;
         output::print(&replay_view::differences(&compared, style))?;

@@ -17,8 +17,8 @@ const NAMED: usize = 10;
 pub enum Style {
     /// Blocks for people.
     Text {
-        /// In colour.
-        colour: bool,
+        /// In color.
+        color: bool,
     },
     /// One JSON object a line.
     Json,
@@ -28,13 +28,13 @@ pub enum Style {
 #[must_use]
 pub fn event(recorded: &Recorded, style: Style) -> String {
     match style {
-        Style::Text { colour } => block(&recorded.event, colour),
+        Style::Text { color } => block(&recorded.event, color),
         Style::Json => format!("{}\n", recorded.line),
     }
 }
 
-fn block(event: &StatusEvent, colour: bool) -> String {
-    if colour { render_block_colored(event) } else { render_block(event) }
+fn block(event: &StatusEvent, color: bool) -> String {
+    if color { render_block_colored(event) } else { render_block(event) }
 }
 
 /// The differences from what was reported then.
@@ -44,16 +44,16 @@ pub fn differences(compared: &Compared, style: Style) -> String {
         .differences
         .iter()
         .map(|difference| match style {
-            Style::Text { colour } => text(difference, colour),
+            Style::Text { color } => text(difference, color),
             Style::Json => format!("{}\n", object(difference)),
         })
         .collect()
 }
 
-fn text(difference: &Difference, colour: bool) -> String {
+fn text(difference: &Difference, color: bool) -> String {
     match difference {
-        Difference::Missing(event) => format!("MISSING\n{}", block(event, colour)),
-        Difference::Extra(event) => format!("EXTRA\n{}", block(event, colour)),
+        Difference::Missing(event) => format!("MISSING\n{}", block(event, color)),
+        Difference::Extra(event) => format!("EXTRA\n{}", block(event, color)),
         Difference::Different { then, now, fields } => {
             let mut out = format!("DIFFERENT in {}\n", fields.join(", "));
             let value = |event: &StatusEvent| serde_json::to_value(event).unwrap_or_default();
@@ -65,7 +65,7 @@ fn text(difference: &Difference, colour: bool) -> String {
                 // Writing to a String cannot fail.
                 writeln!(out, "  {field}: {} -> {}", of(&before), of(&after)).ok();
             }
-            out.push_str(&block(now, colour));
+            out.push_str(&block(now, color));
             out
         }
     }

@@ -42,7 +42,15 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
         if let Some(offline) = view_status::offline_in_one_line(&own) {
             output::print(&format!("statuswatch is {offline}\n\n"))?;
         }
-        output::print(&text_status::render(&rows, &open, &sinks, now, output::colour()))?;
+        let text = text_status::render(
+            &rows,
+            &open,
+            &sinks,
+            now,
+            output::color(),
+            text_status::Shown::All,
+        );
+        output::print(&text)?;
     }
     Ok(if args.check && !view.healthy { Exit::Failed } else { Exit::Done })
 }

@@ -1,8 +1,8 @@
-//! Small aligned tables for people. Cells hold text of strangers: control characters never pass.
+//! Aligned tables. Cells hold untrusted text: control characters are removed.
 
 use super::output::Paint;
 
-/// What stands between two columns.
+/// The gap between two columns.
 const GAP: &str = "  ";
 
 /// A table: a heading, and rows of as many cells.
@@ -20,7 +20,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A cell in colour.
+    /// A colored cell.
     #[must_use]
     pub fn painted(text: &str, paint: Paint) -> Self {
         Self { text: one_line(text), paint }
@@ -53,7 +53,7 @@ impl Table {
 
     /// The lines, each ending in a line feed, without trailing blanks.
     #[must_use]
-    pub fn render(&self, colour: bool) -> String {
+    pub fn render(&self, color: bool) -> String {
         let mut widths: Vec<usize> = self.headings.iter().map(|heading| width(heading)).collect();
         for row in &self.rows {
             for (widest, cell) in widths.iter_mut().zip(row) {
@@ -73,7 +73,7 @@ impl Table {
                 let used = width(&cell.text);
                 if used > 0 {
                     out.extend(std::iter::repeat_n(' ', owed));
-                    out.push_str(&cell.paint.apply(&cell.text, colour));
+                    out.push_str(&cell.paint.apply(&cell.text, color));
                     owed = 0;
                 }
                 owed += column.saturating_sub(used);
@@ -84,7 +84,7 @@ impl Table {
     }
 }
 
-/// `text` on one line, without anything a terminal would obey.
+/// Returns `text` on one line, without terminal control sequences.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     crate::text::one_line(text, usize::MAX)

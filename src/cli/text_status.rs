@@ -4,25 +4,49 @@ use std::time::Duration;
 
 use super::output::Paint;
 use super::table::{Cell, Table, one_line};
-use super::view_status::{Freshness, OpenView, ProviderView, SinkView, view};
+use super::view_status::{
+    Freshness, OpenView, ProviderView, SinkView, StatusView, severity, summary, view,
+};
 use super::when;
-use crate::event::{ComponentStatus, Status, Time};
+use crate::event::{ComponentStatus, Kind, Status, Time, parse_time};
 use crate::ledger::{OpenItem, ProviderRow, SinkRow};
 use crate::poller::host_load::shown;
 
-/// The text people read: a table, then what is open, then what is wrong with the watching itself.
+/// Open items listed by [`present`]; the others are counted.
+const LISTED: usize = 20;
+
+/// Which providers are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// All of them, in the order given.
+    All,
+    /// Those that are not fine, worst first; the others are counted.
+    NotFine,
+}
+
+/// Renders the text people read: a summary, a table, what is open, and what is wrong with the
+/// watching itself.
 #[must_use]
 pub fn render(
     rows: &[ProviderRow],
     open: &[OpenItem],
     sinks: &[SinkRow],
     now: Time,
-    colour: bool,
+    color: bool,
+    shown: Shown,
 ) -> String {
     if rows.is_empty() {
         return "No provider is watched.\n".to_owned();
     }
-    let view = view(rows, open, sinks, now);
+    let StatusView { providers, sinks, .. } = view(rows, open, sinks, now);
+    let mut out = summary(&providers) + "\n";
+    let mut providers: Vec<(&ProviderRow, ProviderView)> = rows.iter().zip(providers).collect();
+    let all = providers.len();
+    if shown == Shown::NotFine {
+        providers.retain(|(_, provider)| !is_fine(provider));
+        providers
+            .sort_by_key(|(_, provider)| std::cmp::Reverse(severity(provider.status.impact())));
+    }
     let mut table = Table::new(&[
         "PROVIDER",
         "STATUS",
@@ -32,7 +56,7 @@ pub fn render(
         "NEXT POLL",
         "RESTARTS",
     ]);
-    for (row, provider) in rows.iter().zip(&view.providers) {
+    for (row, provider) in &providers {
         table.row([
             provider.name.as_str().into(),
             Cell::painted(&provider.status.label(), status_paint(provider.status)),
@@ -49,33 +73,100 @@ pub fn render(
                 .into(),
         ]);
     }
-    let mut out = table.render(colour);
-    for provider in &view.providers {
+    if !table.is_empty() {
+        out.push('\n');
+        out.push_str(&table.render(color));
+    }
+    match all - providers.len() {
+        0 => {}
+        hidden if providers.is_empty() => {
+            out.push_str(&["All ", &hidden.to_string(), " are fine.\n"].concat());
+        }
+        1 => out.push_str("1 other provider is fine.\n"),
+        hidden => out.push_str(&[&hidden.to_string(), " other providers are fine.\n"].concat()),
+    }
+    for (_, provider) in &providers {
         for item in &provider.open {
             out.push_str(&open_block(provider, item));
         }
     }
-    let troubles: String =
-        view.providers.iter().map(trouble).chain(view.sinks.iter().map(sink_trouble)).collect();
-    if !troubles.is_empty() {
+    let errors: String = providers
+        .iter()
+        .map(|(_, provider)| provider_errors(provider))
+        .chain(sinks.iter().map(sink_error))
+        .collect();
+    if !errors.is_empty() {
         out.push('\n');
-        out.push_str(&troubles);
+        out.push_str(&errors);
     }
     out
 }
 
+/// Renders the present state in short: what is open, worst first, and the summary.
+#[must_use]
+pub fn present(rows: &[ProviderRow], open: &[OpenItem], now: Time) -> String {
+    let view = view(rows, open, &[], now);
+    let mut items: Vec<(&ProviderView, &OpenView)> = view
+        .providers
+        .iter()
+        .flat_map(|provider| provider.open.iter().map(move |item| (provider, item)))
+        .filter(|(_, item)| !is_only_announced(item))
+        .collect();
+    items.sort_by_key(|(_, item)| {
+        (item.kind == Kind::Maintenance, std::cmp::Reverse(severity(item.impact)))
+    });
+    let mut out = String::new();
+    if !items.is_empty() {
+        out.push_str("Open now, worst first:\n");
+    }
+    for (provider, item) in items.iter().take(LISTED) {
+        let began = item.started_at.as_deref().and_then(parse_time);
+        let began = began.map(|began| format!(", began {}", when::relative(began, now)));
+        let what = format!(
+            "{}: {} ({}{})",
+            provider.name,
+            title(item),
+            status_label(item).to_lowercase(),
+            began.unwrap_or_default()
+        );
+        let line = format!("  {:<11}  {}\n", item.impact.as_str(), one_line(&what));
+        out.push_str(&line);
+    }
+    if items.len() > LISTED {
+        out.push_str(&["  and ", &(items.len() - LISTED).to_string(), " more\n"].concat());
+    }
+    out + &summary(&view.providers) + "\n"
+}
+
+/// Whether there is nothing to say about a provider.
+fn is_fine(provider: &ProviderView) -> bool {
+    provider.status == ComponentStatus::Operational
+        && provider.open.iter().all(is_only_announced)
+        && provider_errors(provider).is_empty()
+}
+
+/// A maintenance that has not begun.
+fn is_only_announced(item: &OpenView) -> bool {
+    item.status == Status::Scheduled.as_str()
+}
+
+fn title(item: &OpenView) -> String {
+    if item.title.trim().is_empty() { "(no title)".to_owned() } else { one_line(&item.title) }
+}
+
+fn status_label(item: &OpenView) -> String {
+    item.status.parse().map_or_else(|_| item.status.clone(), |status: Status| status.label())
+}
+
 fn open_block(provider: &ProviderView, item: &OpenView) -> String {
-    let title = if item.title.trim().is_empty() { "(no title)" } else { &item.title };
-    let status =
-        item.status.parse().map_or_else(|_| item.status.clone(), |status: Status| status.label());
     let facts = [
-        Some(format!("{status}, {}", item.impact)),
+        Some(format!("{}, {}", status_label(item), item.impact)),
         item.started_at.as_ref().map(|since| format!("since {since}")),
         item.scheduled_for.as_ref().map(|from| format!("from {from}")),
         item.scheduled_until.as_ref().map(|until| format!("until {until}")),
     ];
     let lines = [
-        Some(format!("{}: {}", provider.name, one_line(title))),
+        Some(format!("{}: {}", provider.name, title(item))),
         Some(format!("  {}", facts.into_iter().flatten().collect::<Vec<_>>().join(", "))),
         (!item.components.is_empty()).then(|| format!("  affects {}", item.components.join(", "))),
         item.url.as_ref().map(|url| format!("  {url}")),
@@ -86,7 +177,7 @@ fn open_block(provider: &ProviderView, item: &OpenView) -> String {
 }
 
 /// A line for each thing that is wrong with the watching of a provider.
-fn trouble(provider: &ProviderView) -> String {
+fn provider_errors(provider: &ProviderView) -> String {
     let stale = provider.freshness != Freshness::Fresh
         && provider.last_known_status != ComponentStatus::Unknown;
     let times = if provider.failures > 1 {
@@ -156,7 +247,7 @@ fn trouble(provider: &ProviderView) -> String {
         .collect()
 }
 
-fn sink_trouble(sink: &SinkView) -> String {
+fn sink_error(sink: &SinkView) -> String {
     let Some(trouble) = &sink.trouble else {
         return String::new();
     };
@@ -222,7 +313,9 @@ mod tests {
             trouble: Some("disk full".to_owned()),
             delivered_at: None,
         }];
-        insta::assert_snapshot!(render(&rows, &open, &sinks, now(), false), @"
+        insta::assert_snapshot!(render(&rows, &open, &sinks, now(), false, Shown::All), @"
+        2 providers: 1 degraded, 1 unknown
+
         PROVIDER  STATUS                OPEN  FRESHNESS    LAST POLL  NEXT POLL  RESTARTS
         ACME      Degraded performance  1     fresh        2m ago     in 40s     -
         OTHER     Unknown               -     unreachable  2h ago     -          2
@@ -238,6 +331,56 @@ mod tests {
         OTHER: the last poll failed (7 times in a row): connection [31mrefused by peer
         OTHER: restarted last because of: panicked: boom
         event_log: down, 3 events wait: disk full
+        ");
+    }
+
+    #[test]
+    fn what_is_fine_is_only_counted() {
+        let fresh = Some("2026-02-23T11:59:00Z");
+        let fine = |id: &str| row(id, Some(Impact::None), fresh);
+        let rows = [
+            fine("acme"),
+            row("never", None, None),
+            row("broken", Some(Impact::Critical), fresh),
+            fine("other"),
+        ];
+        let announced = incident("other", Status::Scheduled, Impact::Maintenance);
+        let render = |rows: &[ProviderRow]| {
+            render(rows, std::slice::from_ref(&announced), &[], now(), false, Shown::NotFine)
+        };
+        insta::assert_snapshot!(render(&rows), @"
+        4 providers: 2 operational, 1 major outage, 1 unknown
+
+        PROVIDER  STATUS        OPEN  FRESHNESS  LAST POLL  NEXT POLL  RESTARTS
+        BROKEN    Major outage  -     fresh      60s ago    -          -
+        NEVER     Unknown       -     never      never      -          -
+        2 other providers are fine.
+        ");
+        insta::assert_snapshot!(render(&[fine("acme"), fine("other")]), @"
+        2 providers: 2 operational
+        All 2 are fine.
+        ");
+    }
+
+    #[test]
+    fn the_present_state_lists_what_is_open_worst_first() {
+        let fresh = Some("2026-02-23T11:59:00Z");
+        let rows = [row("acme", None, fresh), row("other", Some(Impact::None), fresh)];
+        let open = [
+            incident("acme", Status::Monitoring, Impact::Minor),
+            OpenItem {
+                kind: Kind::Maintenance,
+                ..incident("acme", Status::InProgress, Impact::Maintenance)
+            },
+            incident("other", Status::Investigating, Impact::Critical),
+            incident("other", Status::Scheduled, Impact::Maintenance),
+        ];
+        insta::assert_snapshot!(present(&rows, &open, now()), @"
+        Open now, worst first:
+          critical     OTHER: Slow answers (investigating, began 60m ago)
+          minor        ACME: Slow answers (monitoring, began 60m ago)
+          maintenance  ACME: Slow answers (in progress, began 60m ago)
+        2 providers: 1 degraded, 1 major outage
         ");
     }
 }

@@ -1,16 +1,16 @@
-//! `history`: events as a table, or as the very lines of the event log. Pure.
+//! Renders `history` as a table. Pure.
 
 use super::output::Paint;
 use super::table::{Cell, Table};
 use super::when;
 use crate::event::{Impact, Kind, StatusEvent};
 
-/// Longest title shown: a row should stay on a line.
+/// The longest title shown, so that a row fits on a line.
 const TITLE: usize = 72;
 
 /// The table, in the order given; a line of its own when there is nothing.
 #[must_use]
-pub fn render(events: &[StatusEvent], colour: bool) -> String {
+pub fn render(events: &[StatusEvent], color: bool) -> String {
     if events.is_empty() {
         return "No events.\n".to_owned();
     }
@@ -28,7 +28,7 @@ pub fn render(events: &[StatusEvent], colour: bool) -> String {
             short(&title(event)).into(),
         ]);
     }
-    table.render(colour)
+    table.render(color)
 }
 
 /// What an event is called: a component's title says nothing without its name.

@@ -1,7 +1,7 @@
-//! `status`: from what the ledger knows to what is shown of it. Pure: the present is an argument.
+//! `status`: builds the view from the ledger's rows. Pure: the current time is an argument.
 //!
-//! A provider that has not been read within its `stale_after` is shown as unknown, whatever was
-//! last seen: not knowing is never shown as operational.
+//! A provider that was not read within its `stale_after` is shown as unknown, whatever its last known
+//! state: an unknown state is never shown as operational.
 
 use serde::Serialize;
 
@@ -10,17 +10,17 @@ use crate::event::{ComponentStatus, Impact, Kind, Status, Time, format_time};
 use crate::ledger::{OpenItem, OwnNetwork, ProviderRow, SinkRow};
 use crate::snapshot::UnreadTimes;
 
-/// How far what is known may be trusted.
+/// How current a provider's state is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Freshness {
     /// Read within `stale_after`.
     Fresh,
-    /// The last answer was not believed: see `doubt`.
+    /// The last response was rejected: see `doubt`.
     Doubted,
     /// Not read for longer.
     Stale,
-    /// Not read for longer, and `unreachable` has been told.
+    /// Not read for longer, and reported as `unreachable`.
     Unreachable,
     /// Never read.
     Never,
@@ -155,9 +155,9 @@ pub struct ProviderView {
     pub dropped_events: u32,
     /// Times of its documents that could not be read, and some of them.
     pub unread_times: UnreadTimes,
-    /// Why its last answer was not believed.
+    /// Why its last response was rejected.
     pub doubt: Option<String>,
-    /// Since when its answers have not been believed.
+    /// Since when its responses have been rejected.
     pub doubt_since: Option<String>,
 }
 
@@ -201,33 +201,37 @@ pub fn view(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Tim
     StatusView { at: format_time(now), healthy, offline: None, providers, sinks: sinks.collect() }
 }
 
-/// Everything in one line: `98 operational, 1 partial outage, 1 unknown · 2 open incidents`.
+/// Returns the summary of all providers in one line:
+/// `142 providers: 137 operational, 3 degraded, 2 unknown`.
 #[must_use]
-pub fn in_one_line(rows: &[ProviderRow], open: &[OpenItem], now: Time) -> String {
-    let view = view(rows, open, &[], now);
-    let count = |status: ComponentStatus| {
-        view.providers.iter().filter(|provider| provider.status == status).count()
-    };
-    let states = ComponentStatus::ALL
+pub fn summary(providers: &[ProviderView]) -> String {
+    let count = providers.len();
+    let states: Vec<String> = ComponentStatus::ALL
         .iter()
-        .map(|&status| (count(status), status))
-        .filter(|(count, _)| *count > 0);
-    let states: Vec<String> = states
-        .map(|(count, status)| format!("{count} {}", status.label().to_lowercase()))
+        .filter_map(|&status| {
+            let count = providers.iter().filter(|provider| provider.status == status).count();
+            (count > 0).then(|| format!("{count} {}", short_label(status)))
+        })
         .collect();
-    let open: Vec<&OpenView> = view.providers.iter().flat_map(|provider| &provider.open).collect();
-    let of = |kind: Kind| open.iter().filter(|item| item.kind == kind).count();
-    let mut line = states.join(", ");
-    for (count, what) in
-        [(of(Kind::Incident), "open incident"), (of(Kind::Maintenance), "maintenance")]
-    {
-        if count > 0 {
-            line.push_str(
-                &[" · ", &count.to_string(), " ", what, if count == 1 { "" } else { "s" }].concat(),
-            );
-        }
+    format!("{count} provider{}: {}", if count == 1 { "" } else { "s" }, states.join(", "))
+}
+
+fn short_label(status: ComponentStatus) -> String {
+    match status {
+        ComponentStatus::DegradedPerformance => "degraded".to_owned(),
+        other => other.label().to_lowercase(),
     }
-    line
+}
+
+/// Returns a number to sort by, the worst highest. What is unknown is worse than what is known to
+/// be well, and less than what is known to be broken.
+#[must_use]
+pub const fn severity(impact: Impact) -> u8 {
+    match impact {
+        Impact::None => 0,
+        Impact::Unknown => 1,
+        other => other.rank(),
+    }
 }
 
 /// How far what is known of `row` may be trusted at `now`.
@@ -475,6 +479,21 @@ pub(super) mod tests {
         );
         let online = view(&rows, &[], &[], now()).with_network(&OwnNetwork::default());
         assert!(online.healthy && online.offline.is_none());
+    }
+
+    #[test]
+    fn a_summary_counts_the_providers_by_state() {
+        let fresh = Some("2026-02-23T11:59:00Z");
+        let rows = [
+            row("a", Some(Impact::None), fresh),
+            row("b", Some(Impact::None), None),
+            row("c", Some(Impact::Minor), fresh),
+            row("d", Some(Impact::None), fresh),
+            row("e", Some(Impact::Critical), fresh),
+        ];
+        let of = |rows: &[ProviderRow]| summary(&view(rows, &[], &[], now()).providers);
+        assert_eq!(of(&rows), "5 providers: 2 operational, 1 degraded, 1 major outage, 1 unknown");
+        assert_eq!(of(&rows[..1]), "1 provider: 1 operational");
     }
 
     /// Programs read these names.

@@ -1,8 +1,8 @@
-//! Times as people say them.
+//! Renders times relative to now.
 
 use crate::event::Time;
 
-/// `2m ago`, `in 40s`, `now`.
+/// Renders `2m ago`, `in 40s` or `now`.
 #[must_use]
 pub fn relative(time: Time, now: Time) -> String {
     let seconds = (time - now).num_seconds();
@@ -13,7 +13,7 @@ pub fn relative(time: Time, now: Time) -> String {
     }
 }
 
-/// A span in its largest unit.
+/// Renders a span in its largest unit.
 #[must_use]
 pub fn span(seconds: u64) -> String {
     match seconds {

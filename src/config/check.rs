@@ -1,4 +1,4 @@
-//! The whole file: read, checked from top to bottom, and turned into a [`Config`].
+//! Reads and validates the whole file and builds the [`Config`].
 
 use std::fs::File;
 use std::io::Read as _;
@@ -33,26 +33,25 @@ const LEVELS: &[(&str, tracing::Level)] = &[
     ("trace", tracing::Level::TRACE),
 ];
 
-/// A valid configuration, and what is worth a look in it.
+/// A valid configuration and its warnings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// Warnings alone.
+    /// Warnings only.
     pub warnings: Vec<Diagnostic>,
-    /// Where the catalogue itself is not sure of an address: worth a look, and nothing to be
-    /// corrected.
+    /// Doubtful addresses in the catalog, which are no errors of the user.
     pub doubts: Vec<Diagnostic>,
 }
 
-/// Reads the configuration in `path`; `env` answers for the variables in it.
+/// Loads the configuration at `path`; `env` resolves its variables.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let text = read_text(path)
         .map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
     parse(path, &text, env)
 }
 
-/// Checks `text`, which stands in `path`, against the sources there are.
+/// Validates `text`, the content of `path`, against the built-in sources.
 pub fn parse(
     path: &Path,
     text: &str,
@@ -62,7 +61,7 @@ pub fn parse(
     parse_with(path, text, env, &sources)
 }
 
-/// Checks `text` where `sources` are the names a `source` may have.
+/// Validates `text` against the given names of sources.
 pub fn parse_with(
     path: &Path,
     text: &str,
@@ -72,19 +71,21 @@ pub fn parse_with(
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::new(path.display().to_string(), text, sources);
     let config = config(&mut reader, path, text, env);
-    let Reader { mut mistakes, doubts, .. } = reader;
-    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    let Reader { mut diagnostics, doubts, .. } = reader;
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
     match config {
-        Some(config) if mistakes.iter().all(|mistake| mistake.severity == Severity::Warning) => {
-            Ok(Loaded { config, warnings: mistakes, doubts })
+        Some(config)
+            if diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning) =>
+        {
+            Ok(Loaded { config, warnings: diagnostics, doubts })
         }
-        _ => Err(ConfigError::Invalid(mistakes)),
+        _ => Err(ConfigError::Invalid(diagnostics)),
     }
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
     let plain = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => visible(&error.to_string()),
     };
@@ -130,7 +131,7 @@ fn config(
         reader.error(
             root.at,
             None,
-            complaint.help("begin it with \"providers:\" and put the list below"),
+            complaint.help("start with \"providers:\" followed by the list"),
         );
         return None;
     }
@@ -181,7 +182,7 @@ fn fill_in(
                     format!("set it, or give a default: \"${{{name}:-value}}\"")
                 }
                 Problem::Unclosed | Problem::BadName(_) => {
-                    "write \"$$\" where a dollar sign is meant".to_owned()
+                    "write \"$$\" for a literal dollar sign".to_owned()
                 }
             };
             reader.error(
@@ -221,11 +222,7 @@ fn beat(
     set(&mut every, reader.duration(section, "every", &keys::EVERY));
     if let Some(at) = at.filter(|_| !section.has("url")) {
         let complaint = DiagnosticBuilder::new("\"beat\" has no \"url\"");
-        reader.error(
-            at,
-            None,
-            complaint.help("write the address to be called: \"url: https://...\""),
-        );
+        reader.error(at, None, complaint.help("add the URL to call: \"url: https://...\""));
     }
     let url = reader.value(section, "url", "an address", providers::read_url)?;
     Some(Heartbeat { url, every })

@@ -1,22 +1,22 @@
-//! What is wrong with a configuration, where, and what to do: in words and with the line itself.
+//! Configuration diagnostics: what is wrong, where, the source line, and a suggested fix.
 //!
-//! No secret is shown: user names, passwords and query values of addresses are masked in every
-//! message and line.
+//! Secrets are never shown: user names, passwords and query values of URLs are masked in every message
+//! and source line.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why there is no configuration.
+/// The configuration could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfigError {
     /// The file cannot be read.
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// It has mistakes: all of them, warnings too, in the order of the lines.
+    /// The file has errors. Lists all errors and warnings, in the order of the lines.
     Invalid(Vec<Diagnostic>),
 }
 
@@ -28,47 +28,47 @@ impl fmt::Display for ConfigError {
             Self::Unreadable { path, reason } => {
                 write!(f, "cannot read {}: {reason}", visible(&path.display().to_string()))
             }
-            Self::Invalid(mistakes) => {
-                for mistake in mistakes {
-                    writeln!(f, "{mistake}\n")?;
+            Self::Invalid(diagnostics) => {
+                for diagnostic in diagnostics {
+                    writeln!(f, "{diagnostic}\n")?;
                 }
-                f.write_str(&count(mistakes))
+                f.write_str(&count(diagnostics))
             }
         }
     }
 }
 
-/// How bad a mistake is.
+/// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// Nothing starts.
+    /// The configuration is rejected.
     Error,
-    /// Worth a look.
+    /// The configuration is accepted.
     Warning,
 }
 
-/// One thing that is wrong in the file.
+/// An error or a warning in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The file, as it was named.
+    /// The file, as given by the user.
     pub file: String,
-    /// From 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// Column in characters, from 1.
     pub column: usize,
     /// What is wrong.
     pub message: String,
-    /// The key or value itself, as it stands in the file, masked.
+    /// The offending key or value as written in the file, masked.
     pub offending: Option<String>,
-    /// The whole line it stands in, masked.
+    /// The source line, masked.
     pub source_line: Option<String>,
-    /// What to do about it.
+    /// A suggested fix.
     pub hint: Option<String>,
-    /// Whether it stops the start.
+    /// Whether the configuration is rejected.
     pub severity: Severity,
 }
 
-/// Longer lines are shown as a window round the mistake.
+/// Longer lines are shown as a window around the offending text.
 const WINDOW: usize = 100;
 
 impl fmt::Display for Diagnostic {
@@ -107,18 +107,19 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// `2 mistakes and 1 warning`.
+/// Counts errors and warnings: `2 errors and 1 warning`.
 #[must_use]
-pub fn count(mistakes: &[Diagnostic]) -> String {
-    let errors = mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).count();
-    let warnings = mistakes.len() - errors;
+pub fn count(diagnostics: &[Diagnostic]) -> String {
+    let errors =
+        diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let warnings = diagnostics.len() - errors;
     let plural = |count: usize, word: &str| {
         if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
     };
     match (errors, warnings) {
-        (_, 0) => plural(errors, "mistake"),
+        (_, 0) => plural(errors, "error"),
         (0, _) => plural(warnings, "warning"),
-        _ => format!("{} and {}", plural(errors, "mistake"), plural(warnings, "warning")),
+        _ => format!("{} and {}", plural(errors, "error"), plural(warnings, "warning")),
     }
 }
 

@@ -1,9 +1,8 @@
-//! Adding a provider to the text of `providers.yaml`: comments, order and indentation stay as they
-//! are.
+//! Adds a provider to the text of `providers.yaml`, keeping comments, order and indentation.
 
 use super::document::{self, Node, Value};
 
-/// Why an entry could not be added.
+/// The entry could not be added.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// The text is not YAML.
@@ -22,7 +21,7 @@ pub enum EditError {
     DoesNotFit,
 }
 
-/// Adds `entry` behind the last provider of `text`. The entry is a slug, or lines of YAML as
+/// Adds `entry` after the last provider of `text`. The entry is a slug, or lines of YAML as
 /// [`super::entry_yaml`] writes them.
 pub fn add_provider(text: &str, entry: &str) -> Result<String, EditError> {
     let (bom, body) = text.strip_prefix('\u{feff}').map_or(("", text), |body| ("\u{feff}", body));

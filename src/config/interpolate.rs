@@ -1,20 +1,20 @@
 //! `${VAR}`, `${VAR:-default}` and `$$` in the values of `providers.yaml`.
 
-/// Why a value could not be filled in.
+/// A variable could not be substituted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Problem {
     /// A variable that is not set.
     #[error("the environment variable \"{0}\" is not set")]
     Unset(String),
     /// `${` without its `}`.
-    #[error("\"${{\" without a closing \"}}\"")]
+    #[error("\"${{\" is missing a closing \"}}\"")]
     Unclosed,
     /// `${not a name}`.
     #[error("\"{0}\" is not the name of an environment variable")]
     BadName(String),
 }
 
-/// Fills in the variables of `text`. A `$` before anything else than `{` or `$` is itself.
+/// Substitutes the variables in `text`. A `$` that is not followed by `{` or `$` is literal.
 pub(super) fn interpolate(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,

@@ -152,8 +152,10 @@ fn table(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, Word)> {
                         DiagnosticBuilder::new(format!("\"{}\" is none of our words", short(word)));
                     match nearest(word, known()) {
                         Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
-                        None => complaint
-                            .help(format!("there are: {}", known().collect::<Vec<_>>().join(", "))),
+                        None => complaint.help(format!(
+                            "expected one of: {}",
+                            known().collect::<Vec<_>>().join(", ")
+                        )),
                     }
                 })
             })?;

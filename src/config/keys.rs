@@ -1,4 +1,4 @@
-//! Every key of `providers.yaml`, and the bounds of what may stand there.
+//! The keys of `providers.yaml` and the bounds of their values.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -35,9 +35,9 @@ macro_rules! with_settings {
 
 /// `defaults`.
 pub(super) const DEFAULTS: &[&str] = with_settings!();
-/// What may stand behind `- github:`.
+/// The keys of a `- github:` entry.
 pub(super) const OVERRIDES: &[&str] = with_settings!("name", "url", "source", "enabled");
-/// A provider written in full.
+/// A provider with an id and a URL.
 pub(super) const PROVIDER: &[&str] =
     with_settings!("id", "name", "url", "source", "json", "enabled");
 /// `json` of a provider.
@@ -46,7 +46,7 @@ pub(super) const JSON: &[&str] =
 /// `- catalog: ai`.
 pub(super) const GROUP: &[&str] = with_settings!("catalog", "enabled");
 
-/// The sections in which a key may stand, for a key that stands in the wrong one.
+/// The sections with their keys, for hints on misplaced keys.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("defaults", DEFAULTS),
     ("a provider", PROVIDER),

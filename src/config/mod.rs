@@ -1,4 +1,4 @@
-//! `providers.yaml`: read, checked as a whole, and turned into a [`Config`], or into every mistake
+//! `providers.yaml`: parsed and validated as a whole, into a [`Config`] or into every error
 //! at once with its place and a hint.
 
 mod check;

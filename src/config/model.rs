@@ -1,4 +1,4 @@
-//! The configuration the program runs by: every value present, checked and in its own type.
+//! The validated configuration, with every value present and typed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,28 +10,28 @@ use crate::event::{Impact, Kind};
 use crate::source::JsonMap;
 use crate::zone::Zone;
 
-/// A whole, valid configuration.
+/// A valid configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The file it was read from.
     pub path: PathBuf,
-    /// Where the ledger's database lives.
+    /// Directory of the ledger database.
     pub state_dir: PathBuf,
-    /// How crashed actors come back.
+    /// How crashed actors are restarted.
     pub supervision: Supervision,
-    /// How long an orderly stop may take.
+    /// Time limit of a graceful shutdown.
     pub shutdown_timeout: Duration,
     /// The console sink.
     pub console: Console,
     /// The event log sink.
     pub event_log: EventLog,
-    /// What the program says about itself.
+    /// The diagnostics log of the program itself.
     pub diagnostics: Diagnostics,
-    /// The dead-man beat, if any.
+    /// The heartbeat, if any.
     pub beat: Option<Heartbeat>,
-    /// Where answers are recorded, if they are.
+    /// Where responses are recorded, if at all.
     pub record: Option<Recording>,
-    /// What to watch, in the order of the file, disabled ones left out.
+    /// The enabled providers, in the order of the file.
     pub providers: Vec<Arc<Provider>>,
 }
 
@@ -40,47 +40,47 @@ pub struct Config {
 pub struct Provider {
     /// `[a-z0-9][a-z0-9_-]{0,63}`, unique.
     pub id: String,
-    /// For people.
+    /// Display name.
     pub name: String,
-    /// As written, or the catalogue's.
+    /// As written, or the catalog's.
     pub url: Url,
-    /// The source named in the file or known to the catalogue; `None`: recognise it.
+    /// The source named in the file or the catalog; `None`: detect it.
     pub source: Option<String>,
     /// Whether the address stands in the user's file. It may be private then; one from the
-    /// catalogue may not.
+    /// catalog may not.
     pub url_written: bool,
     /// Intervals, limits and waits.
     pub settings: Settings,
-    /// What is told of it.
+    /// Which events are reported.
     pub filter: Filter,
     /// Where things are in its document, for the source `json`.
     pub json: Option<Arc<JsonMap>>,
 }
 
-/// What may stand in `defaults` and in a provider.
+/// Settings of `defaults` and of a provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Between polls while all is well.
+    /// Interval between polls.
     pub interval: Duration,
-    /// Between polls while something is open.
+    /// Interval between polls during incidents.
     pub incident_interval: Duration,
-    /// One request in all.
+    /// Timeout of a whole request.
     pub timeout: Duration,
-    /// Name and connection.
+    /// Timeout of DNS and connection.
     pub connect_timeout: Duration,
     /// Fraction of the interval, 0.0 to 0.5.
     pub jitter: f64,
-    /// After failed polls.
+    /// Backoff after failed polls.
     pub backoff: Backoff,
-    /// Bytes after decompression.
+    /// Maximum body size in bytes, after decompression.
     pub max_body: usize,
-    /// Items per document.
+    /// Maximum number of items per document.
     pub max_items: usize,
-    /// What is told of a provider never seen.
+    /// Which existing updates to report for a new provider.
     pub first_run: FirstRun,
-    /// Without a good poll for so long: `unreachable`.
+    /// Time without a successful poll until `unreachable`.
     pub stale_after: Duration,
-    /// The longest wait a provider may impose: by `Retry-After`, or by a page that is gone.
+    /// The longest wait a provider may impose by `Retry-After` or status 410.
     pub max_wait: Duration,
     /// From the start of a request at one host and port to that of this provider's next poll there;
     /// `None`: 250 ms, and nothing at a loopback or private address.
@@ -116,16 +116,16 @@ impl Default for Settings {
     }
 }
 
-/// A growing delay.
+/// An exponential backoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     /// The first delay.
     pub initial: Duration,
-    /// The longest.
+    /// The maximum delay.
     pub max: Duration,
 }
 
-/// What is told of a provider seen for the first time.
+/// Which existing updates to report for a new provider.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -141,14 +141,14 @@ pub enum FirstRun {
     All,
 }
 
-/// How crashed actors come back.
+/// How crashed actors are restarted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Supervision {
     /// Delays between restarts.
     pub restart_backoff: Backoff,
-    /// More restarts than this: parked.
+    /// An actor that is restarted more often is parked.
     pub intensity: Intensity,
-    /// A poller without progress for so long is replaced.
+    /// Time without progress after which a poller is replaced.
     pub stall_after: Duration,
 }
 
@@ -165,7 +165,7 @@ impl Default for Supervision {
     }
 }
 
-/// How many restarts within which time are still normal.
+/// The number of restarts tolerated within a time window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Intensity {
     /// Restarts.
@@ -177,11 +177,11 @@ pub struct Intensity {
 /// The console sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Console {
-    /// What it shows.
+    /// Output format.
     pub format: ConsoleFormat,
 }
 
-/// What the console shows.
+/// Console output formats.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -202,9 +202,9 @@ pub struct EventLog {
     pub dir: PathBuf,
     /// JSON Lines, text blocks, or a file of each.
     pub format: LogFormat,
-    /// When a new file is begun.
+    /// When to rotate the file.
     pub rotation: Rotation,
-    /// Rotated files kept; 0: all.
+    /// Number of rotated files to keep; 0 keeps all.
     pub keep: usize,
 }
 
@@ -222,7 +222,7 @@ pub enum LogFormat {
     Both,
 }
 
-/// When a new file is begun.
+/// When to rotate the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {
     /// Never.
@@ -235,12 +235,12 @@ pub enum Rotation {
     Size(u64),
 }
 
-/// What the program says about itself.
+/// The diagnostics log of the program itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
     /// Its directory.
     pub dir: PathBuf,
-    /// The least level written.
+    /// Minimum level to log.
     pub level: tracing::Level,
     /// `Size` is refused here: tracing-appender rotates by time alone.
     pub rotation: Rotation,

@@ -1,4 +1,4 @@
-//! The entries of `providers:`, resolved with the defaults and the catalogue.
+//! The entries of `providers:`, resolved with the defaults and the catalog.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -36,14 +36,10 @@ pub(super) fn read(
     defaults: &Resolved,
 ) -> Vec<Arc<Provider>> {
     let hint =
-        "write a slug of the catalogue, such as \"- openai\"; \"statuswatch catalog\" lists them";
+        "add a slug from the catalog, such as \"- openai\"; \"statuswatch catalog\" lists them";
     let Some(node) = node.filter(|node| !node.is_null()) else {
         let at = node.map_or(Place { line: 1, column: 1 }, |node| node.at);
-        reader.error(
-            at,
-            None,
-            DiagnosticBuilder::new("there are no providers to watch").help(hint),
-        );
+        reader.error(at, None, DiagnosticBuilder::new("no providers to watch").help(hint));
         return Vec::new();
     };
     let Value::List(items) = &node.value else {
@@ -51,22 +47,18 @@ pub(super) fn read(
         reader.error(
             node.at,
             None,
-            DiagnosticBuilder::new(message).help("begin each entry with \"- \""),
+            DiagnosticBuilder::new(message).help("start each entry with \"- \""),
         );
         return Vec::new();
     };
     if items.is_empty() {
-        reader.error(
-            node.at,
-            None,
-            DiagnosticBuilder::new("there are no providers to watch").help(hint),
-        );
+        reader.error(node.at, None, DiagnosticBuilder::new("no providers to watch").help(hint));
         return Vec::new();
     }
     let explicit: HashSet<&str> = items.iter().filter_map(named_slug).collect();
     let mut seen = Seen::default();
     let mut providers = Vec::new();
-    let before = reader.mistakes.len();
+    let before = reader.diagnostics.len();
     for item in items {
         for found in entry(reader, item, defaults, &explicit, &seen) {
             if seen.admit(reader, &found) && found.enabled {
@@ -74,8 +66,8 @@ pub(super) fn read(
             }
         }
     }
-    if providers.is_empty() && reader.mistakes.len() == before {
-        let message = "there are no providers to watch: every entry is disabled";
+    if providers.is_empty() && reader.diagnostics.len() == before {
+        let message = "no providers to watch: all entries are disabled";
         reader.error(
             node.at,
             None,
@@ -91,13 +83,13 @@ impl Seen {
         let Provider { id, url, .. } = &found.provider;
         if let Some(first) = self.ids.get(id) {
             let message = format!(
-                "duplicate id \"{id}\" in line {}: line {} has it already",
+                "duplicate id \"{id}\" in line {}: already used in line {}",
                 found.at.line, first.line
             );
             reader.error(
                 found.at,
                 Some(id),
-                DiagnosticBuilder::new(message).help("give one of the two another \"id\""),
+                DiagnosticBuilder::new(message).help("change one of the ids"),
             );
             return false;
         }
@@ -105,11 +97,11 @@ impl Seen {
         if found.enabled {
             if let Some((other, first)) = self.urls.get(url) {
                 let message =
-                    format!("\"{id}\" has the same address as \"{other}\" in line {}", first.line);
+                    format!("\"{id}\" has the same URL as \"{other}\" in line {}", first.line);
                 reader.warn(
                     found.at,
                     Some(id),
-                    DiagnosticBuilder::new(message).help("every update will be told twice"),
+                    DiagnosticBuilder::new(message).help("every update will be reported twice"),
                 );
             } else {
                 self.urls.insert(url.clone(), (id.clone(), found.at));
@@ -159,7 +151,7 @@ fn entry(
         Value::List(_) => {
             let complaint =
                 DiagnosticBuilder::new("a provider must be a slug or a mapping, not a list");
-            reader.error(item.at, None, complaint.help("is there one \"- \" too many?"));
+            reader.error(item.at, None, complaint.help("remove the extra \"- \""));
             Vec::new()
         }
         Value::Map(pairs) => {
@@ -216,20 +208,16 @@ fn known_slug(slug: &str) -> Result<Entry<'static>, DiagnosticBuilder> {
     }
     if slug.contains("://") {
         let hint = "write \"- id: NAME\" and below it \"url: ADDRESS\"";
-        return Err(
-            DiagnosticBuilder::new("an address alone is no provider: it needs an id").help(hint)
-        );
+        return Err(DiagnosticBuilder::new("a provider needs an id besides its URL").help(hint));
     }
-    let complaint = DiagnosticBuilder::new(format!(
-        "unknown provider \"{}\": it is not in the catalogue",
-        short(slug)
-    ));
+    let complaint =
+        DiagnosticBuilder::new(format!("unknown provider \"{}\": not in the catalog", short(slug)));
     Err(match catalog::nearest(slug) {
-        Some(meant) => complaint
-            .help(format!("did you mean \"{meant}\"? Any other page needs an id and a url")),
-        None => complaint.help(
-            "to watch a page of your own, write \"- id: ...\" and below it \"url: https://...\"",
-        ),
+        Some(meant) => {
+            complaint.help(format!("did you mean \"{meant}\"? Other pages need an id and a url"))
+        }
+        None => complaint
+            .help("to watch another page, write \"- id: ...\" and below it \"url: https://...\""),
     })
 }
 
@@ -241,7 +229,7 @@ fn group(
     explicit: &HashSet<&str>,
     seen: &Seen,
 ) -> Vec<Found> {
-    let Some(section) = reader.section(item, "a catalogue entry", keys::GROUP) else {
+    let Some(section) = reader.section(item, "a catalog entry", keys::GROUP) else {
         return Vec::new();
     };
     let group = reader.value(&section, "catalog", "a tier or a category", |name| {
@@ -255,7 +243,7 @@ fn group(
                 DiagnosticBuilder::new(format!("unknown tier or category \"{}\"", short(name)));
             match nearest(name, names.iter().map(String::as_str)) {
                 Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
-                None => complaint.help(format!("there are: {}", names.join(", "))),
+                None => complaint.help(format!("expected one of: {}", names.join(", "))),
             }
         })
     });
@@ -292,8 +280,7 @@ fn group(
         .filter_map(|found| catalog::find(&found.provider.id));
     let doubtful: Vec<&str> = ids.filter(Entry::is_doubtful).map(|entry| entry.slug).collect();
     if !doubtful.is_empty() {
-        let message =
-            format!("the catalogue is not sure of the addresses of {}", doubtful.join(", "));
+        let message = format!("the catalog is not sure of the URLs of {}", doubtful.join(", "));
         reader.doubt(item.at, None, DiagnosticBuilder::new(message).help(TRY_IT));
     }
     found
@@ -303,7 +290,7 @@ fn group(
 const TRY_IT: &str =
     "\"statuswatch check --online\" tries it; name another page with \"id\" and \"url\"";
 
-/// A provider written in full: `id`, and `url` unless the catalogue knows the id.
+/// A provider written in full: `id`, and `url` unless the catalog knows the id.
 fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Found> {
     let section = reader.section(item, "a provider", keys::PROVIDER)?;
     let Some(id_node) = section.get("id") else {
@@ -311,7 +298,7 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
         reader.error(
             item.at,
             None,
-            DiagnosticBuilder::new("a provider without an \"id\"").help(hint),
+            DiagnosticBuilder::new("provider without an \"id\"").help(hint),
         );
         custom(reader, &section, String::new(), item.at, defaults);
         return None;
@@ -320,8 +307,8 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
         if is_id(id) {
             Ok(id.to_owned())
         } else {
-            Err(DiagnosticBuilder::new(format!("\"{}\" cannot be an id", short(id)))
-                .help("an id has 1 to 64 lower-case letters, digits, \"-\" and \"_\", and begins with a letter or digit"))
+            Err(DiagnosticBuilder::new(format!("\"{}\" is not a valid id", short(id)))
+                .help("an id has 1 to 64 lower-case letters, digits, \"-\" and \"_\", and starts with a letter or digit"))
         }
     });
     let Some(id) = id else {
@@ -335,7 +322,7 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
         _ if section.has("url") => custom(reader, &section, id, id_node.at, defaults),
         _ => {
             let complaint = DiagnosticBuilder::new(format!(
-                "\"{id}\" has no \"url\" and is not in the catalogue"
+                "\"{id}\" has no \"url\" and is not in the catalog"
             ));
             let complaint = match catalog::nearest(&id) {
                 Some(meant) => complaint
@@ -382,7 +369,7 @@ fn custom(
     })
 }
 
-/// A provider of the catalogue, with what `section` says over it.
+/// A provider of the catalog, with what `section` says over it.
 fn from_catalog(
     reader: &mut Reader<'_>,
     known: Entry<'static>,
@@ -456,7 +443,7 @@ fn source(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
         Err(match nearest(name, sources.iter().copied()) {
             Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
             None => complaint.help(format!(
-                "there are: {}; without \"source\" the platform is recognised",
+                "expected one of: {}; omit \"source\" to detect the platform",
                 sources.join(", ")
             )),
         })
@@ -467,26 +454,27 @@ fn source(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
 pub(super) fn read_url(text: &str) -> Result<Url, DiagnosticBuilder> {
     let text = text.trim();
     let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => DiagnosticBuilder::new("the url has no scheme")
-            .help("write it with \"https://\" in front"),
+        url::ParseError::RelativeUrlWithoutBase => {
+            DiagnosticBuilder::new("the url has no scheme").help("add \"https://\" in front")
+        }
         url::ParseError::EmptyHost => DiagnosticBuilder::new("the url has no host"),
         error => DiagnosticBuilder::new(format!("the url is not valid: {error}")),
     })?;
     if !matches!(url.scheme(), "http" | "https") {
-        let complaint = DiagnosticBuilder::new("the url must begin with http:// or https://");
+        let complaint = DiagnosticBuilder::new("the url must start with http:// or https://");
         // `status.example:8080/x` reads as a scheme called `status.example`.
         return Err(if text.contains("://") {
             complaint
         } else {
-            complaint.help("write it with \"https://\" in front")
+            complaint.help("add \"https://\" in front")
         });
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(DiagnosticBuilder::new("the url has no host"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(DiagnosticBuilder::new("the url must not hold a user name or a password")
-            .help("status pages are public: remove what stands before the \"@\""));
+        return Err(DiagnosticBuilder::new("the url must not contain a user name or password")
+            .help("status pages are public: remove everything before the \"@\""));
     }
     Ok(url)
 }

@@ -1,4 +1,4 @@
-//! Takes typed values out of the tree and collects every mistake on the way.
+//! Reads typed values from the document tree and collects every diagnostic on the way.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::units::{
     render_size,
 };
 
-/// Longer lines are not quoted: nobody reads them, and each mistake in them would hold a copy.
+/// Longer lines are not quoted: they are unreadable, and each diagnostic would hold a copy.
 const MAX_LINE: usize = 2000;
 
 /// What a value should have been, and perhaps why it is not.
@@ -48,14 +48,14 @@ impl<'n> Section<'n> {
     }
 }
 
-/// The mistakes found so far, and the text they stand in.
+/// The diagnostics found so far, and the text they refer to.
 pub(super) struct Reader<'a> {
     file: String,
     lines: Vec<&'a str>,
     /// The names a `source` may have.
     pub(super) sources: &'a [&'a str],
-    pub(super) mistakes: Vec<Diagnostic>,
-    /// Addresses of the catalogue that may be wrong: nobody's mistake, and shown to whoever checks.
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// Doubtful catalog addresses. Not errors of the user; shown by `check` only.
     pub(super) doubts: Vec<Diagnostic>,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
             file,
             lines: text.lines().collect(),
             sources,
-            mistakes: Vec::new(),
+            diagnostics: Vec::new(),
             doubts: Vec::new(),
         }
     }
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
         offending: Option<&str>,
         complaint: DiagnosticBuilder,
     ) {
-        self.mistakes.push(self.mistake(Severity::Error, at, offending, complaint));
+        self.diagnostics.push(self.diagnostic(Severity::Error, at, offending, complaint));
     }
 
     pub(super) fn warn(
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         offending: Option<&str>,
         complaint: DiagnosticBuilder,
     ) {
-        self.mistakes.push(self.mistake(Severity::Warning, at, offending, complaint));
+        self.diagnostics.push(self.diagnostic(Severity::Warning, at, offending, complaint));
     }
 
     pub(super) fn doubt(
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
         offending: Option<&str>,
         complaint: DiagnosticBuilder,
     ) {
-        self.doubts.push(self.mistake(Severity::Warning, at, offending, complaint));
+        self.doubts.push(self.diagnostic(Severity::Warning, at, offending, complaint));
     }
 
     pub(super) fn flaw(&mut self, flaw: SyntaxError) {
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         );
     }
 
-    fn mistake(
+    fn diagnostic(
         &self,
         severity: Severity,
         at: Place,
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
                 node.at,
                 None,
                 DiagnosticBuilder::new(message)
-                    .help(format!("write its keys below it, such as \"{example}: ...\"")),
+                    .help(format!("add its keys below, such as \"{example}: ...\"")),
             );
             return None;
         };
@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
         for (key, _) in pairs {
             if let Some(first) = seen.insert(&key.name, key.at) {
                 let message = format!(
-                    "duplicate key \"{}\": it stands in line {} already",
+                    "duplicate key \"{}\": already defined in line {}",
                     short(&key.name),
                     first.line
                 );
@@ -180,9 +180,9 @@ impl<'a> Reader<'a> {
         } else if let Some((section, _)) =
             keys::SECTIONS.iter().find(|(_, keys)| keys.contains(&key.name.as_str()))
         {
-            format!("\"{}\" belongs to {section}: is it indented as meant?", key.name)
+            format!("\"{}\" belongs to {section}: check its indentation", key.name)
         } else {
-            format!("known here: {}", known.join(", "))
+            format!("expected one of: {}", known.join(", "))
         };
         let message = format!("unknown key \"{}\" in {what}", short(&key.name));
         self.error(key.at, Some(&key.name), DiagnosticBuilder::new(message).help(hint));
@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
                 let filled_in = scalar.text.as_deref() != Some(scalar.written.as_str());
                 let complaint = if filled_in {
                     DiagnosticBuilder::new(format!(
-                        "\"{key}\" is not {expected}, with its variables filled in"
+                        "\"{key}\" is not {expected} after variable substitution"
                     ))
                 } else {
                     complaint
@@ -406,7 +406,7 @@ impl<'a> Reader<'a> {
             );
             return None;
         };
-        // One after the other, so that a mistake in the first does not hide one in the second.
+        // One after the other, so that an error in the first does not hide one in the second.
         let values: Vec<Option<T>> = items
             .iter()
             .map(|item| self.scalar(item, key, "a list of single values", &read))
@@ -435,7 +435,7 @@ pub(super) fn read_size(
 }
 
 fn out_of_range(key: &str, least: &str, most: &str) -> String {
-    format!("\"{key}\" is out of range: it may be from {least} to {most}")
+    format!("\"{key}\" is out of range: expected {least} to {most}")
 }
 
 fn pick<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, DiagnosticBuilder> {

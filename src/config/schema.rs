@@ -1,4 +1,4 @@
-//! The JSON Schema of `providers.yaml`, for editors and for whoever writes the file by program.
+//! The JSON Schema of `providers.yaml`, for editors and generators.
 
 use std::collections::BTreeMap;
 
@@ -31,27 +31,27 @@ macro_rules! with_settings {
         shape! {
             $(#[$meta])* $name {
                 $($(#[$field_meta])* $field: $type,)*
-                /// Between polls while all is well. 100ms to 24h; default 60s.
+                /// Interval between polls. 100ms to 24h; default 60s.
                 interval: Duration,
-                /// Between polls while an incident is open or a maintenance is in progress. Default
+                /// Interval between polls while an incident or maintenance is in progress. Default
                 /// 15s.
                 incident_interval: Duration,
-                /// One request in all: name, connection, TLS, body. 100ms to 5m; default 10s.
+                /// Timeout of a whole request: DNS, connection, TLS and body. 100ms to 5m; default 10s.
                 timeout: Duration,
-                /// Name and connection. Default 5s.
+                /// Timeout of DNS and connection. Default 5s.
                 connect_timeout: Duration,
                 /// Share of the interval by which polls are spread, each that much sooner at most,
                 /// none later. 0% to 50%; default 10%.
                 jitter: Fraction,
-                /// Waits after failed polls. Default 5s to 10m.
+                /// Backoff after failed polls. Default 5s to 10m.
                 backoff: Backoff,
-                /// Bytes after decompression; more is a failed poll. 1KiB to 64MiB; default 8MiB.
+                /// Maximum body size after decompression; a larger one fails the poll. 1KiB to 64MiB; default 8MiB.
                 max_body: Size,
-                /// Items per document; more is a failed poll. 1 to 100000; default 5000.
+                /// Maximum number of items per document; more fail the poll. 1 to 100000; default 5000.
                 max_items: Number,
-                /// What is told of a provider never seen before. Default active.
+                /// Which existing updates to report for a new provider. Default active.
                 first_run: FirstRun,
-                /// Without a successful poll for so long, an event says so. Default 10m.
+                /// Time without a successful poll until an `unreachable` event. Default 10m.
                 stale_after: Duration,
                 /// The longest wait a provider may impose: `Retry-After`, a page that is gone. 1s to
                 /// 720h; default 1h.
@@ -62,21 +62,21 @@ macro_rules! with_settings {
                 /// A component state that does not last so long is recorded and not reported. 0s to
                 /// 24h; default 0s: each is reported at once.
                 min_duration: Duration,
-                /// Whether a redirect or a name may lead to a loopback or private address. Default
+                /// Whether redirects and DNS may lead to loopback or private addresses. Default
                 /// false.
                 allow_private_addresses: bool,
                 /// The zone of times that a page writes without one and does not state: a name
                 /// such as `Europe/Berlin` or an offset such as `+02:00`. Default UTC.
                 time_zone: String,
-                /// Names, globs or ids of the components to be told of. Default: all.
+                /// Names, globs or ids of the components to report. Default: all.
                 components: Vec<String>,
-                /// Globs of the regions to be told of. Default: all.
+                /// Globs of the regions to report. Default: all.
                 regions: Vec<String>,
-                /// The least impact told. Default none.
+                /// Minimum impact to report. Default none.
                 min_impact: MinImpact,
-                /// The kinds of events told. Default: all.
+                /// Kinds of events to report. Default: all.
                 kinds: Vec<Kind>,
-                /// What is told of maintenances. Default on.
+                /// Which maintenance updates to report. Default on.
                 maintenance: MaintenanceFilter,
             }
         }
@@ -125,7 +125,7 @@ enum Rotation {
     Bytes(u64),
 }
 
-/// The least impact told.
+/// Minimum impact to report.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 #[expect(dead_code, reason = "the shape alone is used")]
@@ -168,17 +168,17 @@ enum Level {
 }
 
 shape! {
-    /// A growing delay.
+    /// An exponential backoff.
     Backoff {
         /// The first delay.
         initial: Duration,
-        /// The longest.
+        /// The maximum delay.
         max: Duration,
     }
 }
 
 shape! {
-    /// How many restarts within which time are still normal.
+    /// The number of restarts tolerated within a time window.
     Intensity {
         /// 1 to 1000; default 5.
         restarts: Number,
@@ -188,13 +188,13 @@ shape! {
 }
 
 shape! {
-    /// How crashed actors come back.
+    /// How crashed actors are restarted.
     Supervision {
         /// Delays between restarts. Default 500ms to 5m.
         restart_backoff: Backoff,
-        /// More restarts than this: the actor is parked for the longest delay.
+        /// After more restarts than this, the actor is parked for the maximum delay.
         intensity: Intensity,
-        /// A poller that makes no progress for so long is replaced. Default 2m.
+        /// Time without progress after which a poller is replaced. Default 2m.
         stall_after: Duration,
     }
 }
@@ -202,7 +202,7 @@ shape! {
 shape! {
     /// The console.
     Console {
-        /// What it shows. Default text.
+        /// Output format. Default text.
         format: ConsoleFormat,
     }
 }
@@ -214,23 +214,23 @@ shape! {
         dir: String,
         /// JSON Lines, text, or a file of each. Default json.
         format: LogFormat,
-        /// When a new file is begun. Default daily.
+        /// When to rotate the file. Default daily.
         rotation: Rotation,
-        /// Rotated files kept; 0: all. Default 14.
+        /// Number of rotated files to keep; 0 keeps all. Default 14.
         keep: Number,
     }
 }
 
 shape! {
-    /// What the program says about itself.
+    /// The diagnostics log of the program itself.
     Diagnostics {
         /// Its directory. Default logs.
         dir: String,
-        /// The least level written. Default info.
+        /// Minimum level to log. Default info.
         level: Level,
-        /// When a new file is begun. Default daily.
+        /// When to rotate the file. Default daily.
         rotation: TimeRotation,
-        /// Rotated files kept; 0: all. Default 7.
+        /// Number of rotated files to keep; 0 keeps all. Default 7.
         keep: Number,
     }
 }
@@ -239,38 +239,38 @@ shape! {
     /// A dead-man beat: an address called with GET after each round in which at least one provider
     /// was read, for a service that raises an alarm when the calls stop.
     Heartbeat {
-        /// What is called. Http or https; may name a loopback or private address.
+        /// URL to call. Http or https; may be a loopback or private address.
         url: String,
-        /// At least so long from one call to the next. 1s to 24h; default 1m.
+        /// Minimum time between calls. 1s to 24h; default 1m.
         every: Duration,
     }
 }
 
 shape! {
-    /// A recording of every changed answer, for `statuswatch replay`.
+    /// A recording of every changed response, for `statuswatch replay`.
     Record {
         /// Its directory. Default recordings.
         dir: String,
-        /// What is older is removed. 1h to 400d; default 14d.
+        /// Maximum age. 1h to 400d; default 14d.
         keep: Duration,
-        /// What it may take on disk; the oldest is removed first. 1MiB to 1TiB; default 2GiB.
+        /// Maximum size on disk; the oldest files are removed first. 1MiB to 1TiB; default 2GiB.
         max: Size,
     }
 }
 
 with_settings! {
-    /// What holds for every provider that does not say otherwise.
+    /// Defaults of all providers.
     Defaults {}
 }
 
 with_settings! {
-    /// A provider of the catalogue with values of its own.
+    /// A catalog provider with overrides.
     Overrides {
-        /// For people. Default: the catalogue's.
+        /// Display name. Default: the catalog's.
         name: String,
-        /// Another address than the catalogue's.
+        /// URL that replaces the catalog's.
         url: String,
-        /// The source that reads it. Default: the catalogue's.
+        /// Source (parser). Default: the catalog's.
         source: String,
         /// Whether it is watched. Default true.
         enabled: bool,
@@ -282,37 +282,37 @@ shape! {
     Json {
         /// To the list of incidents, from the root; empty where the document itself is the list.
         list: String,
-        /// In an item: what it is recognised by.
+        /// In an item: its id.
         id: String,
         /// In an item: its title.
         title: String,
-        /// In an item: where it stands.
+        /// In an item: its status.
         status: String,
-        /// In an item: what was written last.
+        /// In an item: the text of its latest update.
         text: String,
-        /// In an item: when that was.
+        /// In an item: the time of that update.
         time: String,
-        /// In an item: the page a person would open.
+        /// In an item: the URL of its page.
         url: String,
-        /// In an item: how bad it is.
+        /// In an item: its impact.
         impact: String,
-        /// What it means that an incident has left the list. Default unknown.
+        /// Meaning of an incident's absence from the list. Default unknown.
         absent: Absent,
-        /// The provider's words and ours, of states and of impacts.
+        /// Maps the provider's statuses and impacts to ours.
         words: BTreeMap<String, String>,
     }
 }
 
 with_settings! {
-    /// A provider written in full.
+    /// A provider with an id and a URL.
     Provider {
         /// 1 to 64 lower-case letters, digits, `-` and `_`; unique.
         id: String,
-        /// For people. Default: the id.
+        /// Display name. Default: the id.
         name: String,
         /// The status page, or the document itself. Http or https.
         url: String,
-        /// The source that reads it. Default: recognised.
+        /// Source (parser). Default: detected.
         source: String,
         /// Where things are in its document, for the source `json`.
         json: Json,
@@ -322,7 +322,7 @@ with_settings! {
 }
 
 with_settings! {
-    /// Many providers of the catalogue at once.
+    /// All catalog providers of a tier or category.
     Group {
         /// A tier (`tier1`) or a category (`ai`).
         catalog: String,
@@ -336,38 +336,38 @@ with_settings! {
 #[schemars(untagged)]
 #[expect(dead_code, reason = "the shape alone is used")]
 enum Entry {
-    /// A slug of the catalogue.
+    /// A catalog slug.
     Slug(String),
     Provider(Box<Provider>),
     Group(Box<Group>),
-    /// A slug of the catalogue with values of its own.
+    /// A catalog slug with overrides.
     Overrides(BTreeMap<String, Option<Overrides>>),
 }
 
-/// providers.yaml of statuswatch.
+/// Configuration of statuswatch (providers.yaml).
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "the shape alone is used")]
 struct File {
-    /// Where the ledger's database lives. Default state.
+    /// Directory of the ledger database. Default state.
     state_dir: Option<String>,
-    /// What holds for every provider that does not say otherwise.
+    /// Defaults of all providers.
     defaults: Option<Defaults>,
-    /// How crashed actors come back.
+    /// How crashed actors are restarted.
     supervision: Option<Supervision>,
-    /// How long an orderly stop may take. 100ms to 1m; default 4s.
+    /// Time limit of a graceful shutdown. 100ms to 1m; default 4s.
     shutdown_timeout: Option<Duration>,
     /// The console.
     console: Option<Console>,
     /// The event log.
     event_log: Option<EventLog>,
-    /// What the program says about itself.
+    /// The diagnostics log of the program itself.
     diagnostics: Option<Diagnostics>,
-    /// A dead-man beat. Default: none.
+    /// A heartbeat for a dead man's switch. Default: none.
     beat: Option<Heartbeat>,
-    /// A recording of every changed answer. Default: none.
+    /// A recording of every changed response. Default: none.
     record: Option<Record>,
-    /// What to watch.
+    /// Providers to watch.
     providers: Vec<Entry>,
 }
 

@@ -1,4 +1,4 @@
-//! What may stand in `defaults` and in every provider: settings and filters.
+//! Settings and filters, as in `defaults` and in every provider.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::units::render_duration;
 use crate::event::{Impact, Kind};
 use crate::zone::Zone;
 
-/// Settings as resolved so far, and which of them somebody wrote.
+/// The settings resolved so far, and which of them were set explicitly.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Resolved {
     pub(super) settings: Settings,
@@ -20,7 +20,7 @@ pub(super) struct Resolved {
     connect_timeout_written: bool,
 }
 
-/// Polls that may be missed before the default of `stale_after` applies to a slow provider.
+/// Intervals without a successful poll that the default of `stale_after` tolerates.
 const MISSED_POLLS: u32 = 3;
 
 const FIRST_RUN: &[(&str, FirstRun)] = &[
@@ -48,7 +48,7 @@ const MAINTENANCE: &[(&str, MaintenanceFilter)] = &[
 ];
 
 impl Resolved {
-    /// What `section` says, over what `self` says.
+    /// Overrides the settings with those of `section`.
     pub(super) fn with(&self, reader: &mut Reader<'_>, section: &Section<'_>) -> Self {
         let mut new = self.clone();
         let settings = &mut new.settings;
@@ -113,7 +113,7 @@ impl Resolved {
         settings
     }
 
-    /// Warns of values that fight each other, where one of the two is written.
+    /// Warns of conflicting values if at least one of them was set explicitly.
     fn compare(&self, reader: &mut Reader<'_>, section: &Section<'_>) {
         let Settings { interval, incident_interval, timeout, connect_timeout, stale_after, .. } =
             &self.settings;
@@ -144,7 +144,7 @@ impl Resolved {
             "interval",
             wrong,
             (*incident_interval, *interval),
-            "incidents are watched less closely than calm",
+            "providers are polled less often during incidents",
         );
         let wrong = self.stale_after_written && interval > stale_after;
         fight(
@@ -152,7 +152,7 @@ impl Resolved {
             "stale_after",
             wrong,
             (*interval, *stale_after),
-            "the provider is called unreachable between two polls",
+            "the provider becomes unreachable between polls",
         );
     }
 }
@@ -185,10 +185,10 @@ pub(super) fn backoff(
     let Some(inner) = reader.section(node, &format!("\"{key}\""), keys::BACKOFF) else {
         return base;
     };
-    let before = reader.mistakes.len();
+    let before = reader.diagnostics.len();
     let initial = reader.duration(&inner, "initial", &keys::BACKOFF_DELAY).unwrap_or(base.initial);
     let max = reader.duration(&inner, "max", &keys::BACKOFF_DELAY).unwrap_or(base.max);
-    if initial > max && reader.mistakes.len() == before {
+    if initial > max && reader.diagnostics.len() == before {
         let (a, b) = (render_duration(initial), render_duration(max));
         let at = place(&inner, "initial").unwrap_or(node.at);
         let complaint =

@@ -1,24 +1,24 @@
-//! Durations, sizes and percentages as people write them, and back.
+//! Parses and renders durations, sizes and percentages.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// Why a text is no duration, size or percentage.
+/// The text is not a duration, size or percentage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
-    /// Nothing is there.
+    /// The text is empty.
     #[error("it is empty")]
     Empty,
-    /// No number where one is needed.
+    /// A number is missing.
     #[error("a number is missing")]
     NoNumber,
-    /// A unit nobody knows.
-    #[error("its unit is unknown")]
+    /// The unit is unknown.
+    #[error("unknown unit")]
     UnknownUnit,
     /// `5s1h`, `1m1m`.
-    #[error("its units do not go from the largest to the smallest")]
+    #[error("units must go from largest to smallest")]
     Order,
-    /// Beyond what can be counted.
+    /// The number is too large.
     #[error("the number is too large")]
     TooLarge,
 }
@@ -44,7 +44,7 @@ const SIZE_UNITS: &[(&str, u64)] = &[
     ("B", 1),
 ];
 
-/// Reads `500ms`, `15s`, `5m`, `1h30m`, `0.5s`, `2d` or a bare number of seconds.
+/// Parses `500ms`, `15s`, `5m`, `1h30m`, `0.5s`, `2d` or a bare number of seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let text = text.trim();
     if text.is_empty() {
@@ -74,7 +74,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     Ok(Duration::from_nanos(total))
 }
 
-/// Reads `8MiB`, `64KiB`, `10MB` or a bare number of bytes.
+/// Parses `8MiB`, `64KiB`, `10MB` or a bare number of bytes.
 pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     let text = text.trim();
     if text.is_empty() {
@@ -93,7 +93,7 @@ pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     times(number, bytes)
 }
 
-/// Reads `10%` or `0.1` as a fraction.
+/// Parses `10%` or `0.1` as a fraction.
 pub fn parse_fraction(text: &str) -> Result<f64, UnitError> {
     let text = text.trim();
     if text.is_empty() {
@@ -108,8 +108,7 @@ pub fn parse_fraction(text: &str) -> Result<f64, UnitError> {
     }
 }
 
-/// Writes a duration the way [`parse_duration`] reads it: `1h30m`, `500ms`. What is below a
-/// millisecond is left out.
+/// Renders a duration as [`parse_duration`] parses it: `1h30m`, `500ms`. Truncates to milliseconds.
 #[must_use]
 pub fn render_duration(duration: Duration) -> String {
     let mut rest = duration.as_nanos();
@@ -125,7 +124,7 @@ pub fn render_duration(duration: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
-/// Writes a size the way [`parse_size`] reads it, in the largest unit that divides it.
+/// Renders a size as [`parse_size`] parses it, in the largest unit that divides it.
 #[must_use]
 pub fn render_size(bytes: u64) -> String {
     match SIZE_UNITS.iter().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
@@ -134,7 +133,7 @@ pub fn render_size(bytes: u64) -> String {
     }
 }
 
-/// Writes a fraction as a percentage.
+/// Renders a fraction as a percentage.
 #[must_use]
 pub fn render_fraction(fraction: f64) -> String {
     format!("{}%", (fraction * 10_000.0).round() / 100.0)

@@ -169,6 +169,9 @@ impl Line {
             Self::Failing { provider, reason } => {
                 tracing::warn!(provider, reason, "cannot be read");
             }
+            Self::SeveralFailing { providers, reasons } => {
+                tracing::warn!(reason = reasons, "{providers} cannot be read");
+            }
             Self::Back { provider } => tracing::warn!(provider, "can be read again"),
             Self::GroupFailing { group, reason } => {
                 tracing::warn!(reason, "{group} cannot be read");

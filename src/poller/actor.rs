@@ -44,7 +44,13 @@ pub struct Poller {
     due: Time,
     /// Whether the next poll was so late that it was postponed to its slot.
     put_off: bool,
-    /// The permanent redirect that was last reported.
+    /// The provider has never been polled, by this process or an earlier one.
+    never_polled: bool,
+    /// The next good poll is the first one: the one after it spreads the providers again.
+    never_read: bool,
+    /// The end of this poller's first poll has been reported.
+    reported: bool,
+    /// Where the address leads for good, as it was told.
     moved_to: Option<url::Url>,
     timer: Option<SpawnHandle>,
     /// How often the host's rate limit allows polls, if that is less often than configured.
@@ -85,6 +91,11 @@ impl Poller {
         // Times written by an older version, under another configuration or by a wrong clock are
         // capped too.
         loaded.checkpoint.retry_until = at_most(retry_until, provider.settings.max_wait);
+        let checkpoint = &loaded.checkpoint;
+        let never_polled = planned.is_none()
+            && retry_until.is_none()
+            && checkpoint.failures == 0
+            && checkpoint.binding.is_none();
         let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
         if !loaded.components.is_empty() && shared.filters.is_due(&provider) {
             shared.warn_unmatched(&provider, unmatched_in(&provider.filter, &loaded.components));
@@ -110,6 +121,9 @@ impl Poller {
             planned: planned.map(|at| shared.wall_clock_to_anchor(at)),
             due: Time::MAX_UTC,
             put_off: false,
+            never_polled,
+            never_read: never_polled,
+            reported: false,
             moved_to: None,
             failures: loaded.checkpoint.failures,
             start: Arc::new(Start {
@@ -163,9 +177,9 @@ impl Poller {
     fn poll(&mut self, context: &mut Context<Self>) {
         let most = self.provider.settings.max_wait;
         if let Some(until) = self.shared.client.blocked_until(self.address(), most) {
-            // The host asked for a pause, possibly in answer to another of its providers: not a
-            // failure of this one.
-            if self.shared.once.is_some() {
+            // The host has asked to be left alone, perhaps through another of its providers: no
+            // fault of this one.
+            if self.shared.once {
                 tracing::warn!(
                     provider = self.provider.id,
                     host = self.address().host_str(),
@@ -183,12 +197,9 @@ impl Poller {
         let (shared, provider, start) =
             (Arc::clone(&self.shared), Arc::clone(&self.provider), Arc::clone(&self.start));
         let began = shared.time();
-        if shared.once.is_none()
-            && self.is_overdue(began)
-            && !std::mem::replace(&mut self.put_off, true)
-        {
-            // The process was suspended and resumed, so every provider is due at once. Postpone
-            // only once, or a busy machine would never poll.
+        if !shared.once && self.is_overdue(began) && !std::mem::replace(&mut self.put_off, true) {
+            // The process was stopped and goes on: everybody is due at this moment. Once only, or a
+            // busy machine never polls.
             return self.schedule(
                 schedule::first(self.slot, &provider.settings, self.active, began, None, None),
                 context,
@@ -308,6 +319,7 @@ impl Poller {
                 }
                 self.succeeded();
                 let next_poll_at = self.next(began, now);
+                self.never_read = false;
                 let hint = Unchanged {
                     provider: self.provider.id.clone(),
                     generation: self.generation,
@@ -358,6 +370,7 @@ impl Poller {
                 self.active = recorded.active;
                 self.succeeded();
                 let next = self.next(began, now);
+                self.never_read = false;
                 self.schedule(next, context);
             }
             Done::Unrecorded(LedgerError::Superseded) => {
@@ -394,6 +407,10 @@ impl Poller {
     }
 
     fn next(&self, began: Time, now: Time) -> Time {
+        if self.never_read {
+            let active = self.active || self.start.unconditional;
+            return schedule::after_first(self.slot, &self.provider.settings, active, began, now);
+        }
         let next = schedule::after_success(
             self.slot,
             &self.provider.settings,
@@ -477,10 +494,13 @@ impl Poller {
         self.schedule(next, context);
     }
 
-    fn finished(&self) {
-        if let Some(once) = &self.shared.once {
-            // The receiver may have stopped waiting for `--once` already.
-            drop(once.send(self.provider.id.clone()));
+    /// Reports the end of this poller's first poll.
+    fn finished(&mut self) {
+        if let Some(polled) = &self.shared.polled
+            && !std::mem::replace(&mut self.reported, true)
+        {
+            // The receiver is closed where nothing waits for first polls.
+            drop(polled.send(self.provider.id.clone()));
         }
     }
 }
@@ -515,7 +535,7 @@ impl Actor for Poller {
             // Requested before a restart: still honored, for the whole host.
             self.shared.client.block(self.address(), self.shared.anchor.instant_at(until));
         }
-        let first = if self.shared.once.is_some() {
+        let first = if self.shared.once {
             if let Some(until) = waits {
                 tracing::warn!(
                     provider = self.provider.id,
@@ -525,6 +545,9 @@ impl Actor for Poller {
                 self.finished();
             }
             waits.unwrap_or(now)
+        } else if self.never_polled {
+            // A new provider does not wait for its slot.
+            waits.unwrap_or_else(|| schedule::never_polled(self.slot, &self.provider.settings, now))
         } else {
             schedule::first(
                 self.slot,

@@ -28,8 +28,10 @@ pub struct PollerContext {
     pub filters: ComparedFilters,
     /// One moment on both clocks: schedules follow it, whatever the wall clock does later.
     pub anchor: Anchor,
-    /// With `run --once`: poll immediately, once, and send the provider's id here afterwards.
-    pub once: Option<mpsc::UnboundedSender<String>>,
+    /// `run --once`: poll immediately, and only once.
+    pub once: bool,
+    /// Receives the id of each provider whose first poll has ended.
+    pub polled: Option<mpsc::UnboundedSender<String>>,
 }
 
 impl PollerContext {

@@ -485,7 +485,8 @@ mod tests {
             admission: Admission::default(),
             filters: ComparedFilters::default(),
             anchor: Anchor::now(),
-            once: None,
+            once: false,
+            polled: None,
         };
         let provider = Provider {
             id: "acme".to_owned(),

@@ -24,7 +24,10 @@ const TICK: Duration = Duration::from_millis(50);
 /// wherever the slot is.
 const REST: u32 = 4;
 
-/// How often a page that answers 410 (Gone) is polled.
+/// The first polls of providers that were never polled begin within this time.
+const FIRST_WITHIN: Duration = Duration::from_secs(2);
+
+/// A page that is gone for good is looked at this often.
 const GONE_EVERY: Duration = Duration::from_hours(24);
 
 /// Shortest time between polls while our own network is down.
@@ -52,9 +55,31 @@ pub fn slots(ids: &[&str]) -> Vec<Slot> {
     slots
 }
 
-/// Returns the time of the first poll: at the provider's slot, at most one interval away, or later
-/// if a wait is pending. A time scheduled before a restart is kept, so a restart never brings a
-/// poll forward.
+/// Returns the time of the first poll of a provider that was never polled: now. A long list takes a
+/// moment, so that a resolver or a router is not asked for all of it in the same millisecond.
+#[must_use]
+pub fn never_polled(slot: Slot, settings: &Settings, now: Time) -> Time {
+    now + delta(settings.interval.min(FIRST_WITHIN).mul_f64(slot.0))
+}
+
+/// Returns the time of the second poll, after a first one that began at `began`.
+///
+/// First polls happen at the same moment, at no provider's slot. The second ones lie within the
+/// interval in the order of the slots, and no closer than a quarter of it to the first; the third
+/// ones are at the slots. So no burst repeats itself.
+#[must_use]
+pub fn after_first(slot: Slot, settings: &Settings, active: bool, began: Time, now: Time) -> Time {
+    let interval = interval(settings, active);
+    let rest = interval / REST;
+    let until_slot = next_slot(slot, period(interval, settings), began) - began;
+    let until_slot = until_slot.to_std().unwrap_or_default();
+    let at = began + delta(rest + until_slot * (REST - 1) / REST);
+    at.max(now + delta(rest))
+}
+
+/// The first poll of a provider that was polled before a restart: at its slot, at most one interval
+/// away; later if it is serving a wait. What was planned before the restart holds, so that a restart
+/// brings no poll sooner than it was due.
 #[must_use]
 pub fn first(
     slot: Slot,
@@ -214,6 +239,36 @@ mod tests {
                 0,
                 "the same place in the period after a restart"
             );
+        }
+    }
+
+    #[test]
+    fn second_polls_are_spread_although_first_ones_are_not() {
+        let ids: Vec<String> = (0..100).map(|n| format!("provider-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let now = at(7.3);
+        let mut rounds = [Vec::new(), Vec::new()];
+        for slot in slots(&ids) {
+            let first = never_polled(slot, &settings(), now);
+            assert!(first >= now && first <= now + delta(FIRST_WITHIN));
+            let second = after_first(slot, &settings(), false, first, first);
+            let third = after_success(slot, &settings(), false, second, second, 0.5);
+            for (before, next) in [(first, second), (second, third)] {
+                let gap = (next - before).as_seconds_f64();
+                assert!((15.0..=60.0).contains(&gap), "{gap}");
+            }
+            rounds[0].push(second);
+            rounds[1].push(third);
+        }
+        for due in rounds {
+            for second in 0..180 {
+                let from = now + chrono::Duration::seconds(second);
+                let within = due
+                    .iter()
+                    .filter(|&&due| due >= from && due < from + chrono::Duration::seconds(1))
+                    .count();
+                assert!(within <= 4, "{within} in second {second}");
+            }
         }
     }
 

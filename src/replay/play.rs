@@ -68,7 +68,8 @@ pub fn play(
         admission: Admission::default(),
         filters: ComparedFilters::default(),
         anchor: Anchor::now(),
-        once: None,
+        once: false,
+        polled: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let mut player = Player {

@@ -90,7 +90,7 @@ fn the_manual_is_roff() {
 }
 
 #[test]
-fn the_catalogue_is_searched() {
+fn the_catalog_is_searched() {
     let dir = tempfile::tempdir().unwrap();
     let (output, out, err) = run(dir.path(), &["catalog", "github"]);
     assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
@@ -130,11 +130,11 @@ fn a_valid_configuration_is_0_and_a_line() {
     let (output, out, err) = run(dir.path(), &["check"]);
     assert_eq!(
         (output.status.code(), out.as_str(), err.as_str()),
-        (Some(0), "providers.yaml: 2 providers, no mistakes\n", "")
+        (Some(0), "providers.yaml: 2 providers, no errors\n", "")
     );
 }
 
-/// What the catalogue is not sure of is said by `check` alone, and is no mistake.
+/// What the catalog is not sure of is said by `check` alone, and is no mistake.
 #[test]
 fn doubtful_addresses_are_pointed_out() {
     let dir = tempfile::tempdir().unwrap();
@@ -142,7 +142,10 @@ fn doubtful_addresses_are_pointed_out() {
     std::fs::write(dir.path().join("providers.yaml"), text).unwrap();
     let (output, out, err) = run(dir.path(), &["check"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(out.ends_with(" providers, no mistakes, but the catalogue has doubts\n"), "{out}");
+    assert!(
+        out.ends_with(" providers, no errors, but some catalog addresses are doubtful\n"),
+        "{out}"
+    );
     assert!(
         err.contains(":3:5: warning: \"auth0\": unconfirmed address (7 sources): https://"),
         "{err}"
@@ -152,7 +155,7 @@ fn doubtful_addresses_are_pointed_out() {
         "{err}"
     );
     assert!(
-        err.contains(":6:5: warning: the catalogue is not sure of the addresses of")
+        err.contains(":6:5: warning: the catalog is not sure of the URLs of")
             && err.contains("mistral"),
         "{err}"
     );
@@ -166,11 +169,11 @@ fn doubtful_addresses_are_pointed_out() {
     );
     let own = "providers:\n  - {id: auth0, url: \"https://status.acme.example\"}\n";
     std::fs::write(dir.path().join("providers.yaml"), own).unwrap();
-    assert_eq!(run(dir.path(), &["check"]).1, "providers.yaml: 1 provider, no mistakes\n");
+    assert_eq!(run(dir.path(), &["check"]).1, "providers.yaml: 1 provider, no errors\n");
 }
 
 #[test]
-fn every_mistake_is_told_at_once_and_is_2() {
+fn all_errors_are_reported_together_with_status_2() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(
         dir.path().join("a.yaml"),
@@ -180,7 +183,7 @@ fn every_mistake_is_told_at_once_and_is_2() {
     let (output, out, err) = run(dir.path(), &["check", "-c", "a.yaml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(err.contains("a.yaml:1:1:") && err.contains("a.yaml:5:"), "{err}");
-    assert_eq!(out, "a.yaml: 2 mistakes\n");
+    assert_eq!(out, "a.yaml: 2 errors\n");
     let (output, out, _) = run(dir.path(), &["check", "-c", "a.yaml", "--json"]);
     assert_eq!(output.status.code(), Some(2));
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
@@ -214,13 +217,14 @@ fn add_keeps_what_is_there() {
     std::fs::write(&path, before).unwrap();
     let (output, out, err) = run(dir.path(), &["add", "github", "openai"]);
     assert_eq!((output.status.code(), out.as_str()), (Some(0), "providers.yaml: 2 providers\n"));
-    assert!(err.contains("openai is there already"), "{err}");
+    assert!(err.contains("openai is already configured"), "{err}");
     let after = std::fs::read_to_string(&path).unwrap();
     assert_eq!(after, before.replace("# first\n", "# first\n  - github\n"));
 
-    for (args, says) in
-        [(["add", "githbu"], "is \"github\" meant?"), (["add", "../x"], "is not in the catalogue")]
-    {
+    for (args, says) in [
+        (["add", "githbu"], "did you mean \"github\"?"),
+        (["add", "../x"], "is not in the catalog"),
+    ] {
         let (output, out, err) = run(dir.path(), &args);
         assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
         assert!(err.contains(says), "{err}");

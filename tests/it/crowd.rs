@@ -1,10 +1,12 @@
-//! A thousand providers: a restart is fast and polls none of them before it is due.
+//! A thousand providers: a first start polls all of them at once, a restart is quick and polls none
+//! of them sooner than it is due.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Provider, Server, World};
+use statuswatch::fake::{Provider, Request, Server, World};
 
 use crate::support::binary::Bench;
 use crate::support::provider::provider;
@@ -45,6 +47,7 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
     }
     let mut first: Vec<Option<Instant>> = vec![None; COUNT];
     let place = |id: &str| id[1..].parse::<usize>().unwrap();
+    // The first run polls all of them; the second poll of each keeps its place in the interval.
     for round in 0..2 {
         let (began, asked) = (Instant::now(), server.requests().len());
         let run = bench.start(&["run", "--hosted"]);
@@ -54,16 +57,27 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
         println!("ready after {ready:?}, round {round}");
         // Ten times what a debug build takes on a busy machine.
         assert!(ready < Duration::from_mins(1), "{ready:?}");
-        within(
-            "some polls",
-            server.wait_until(|requests| {
-                requests.len() > asked
-                    && requests[asked..]
-                        .iter()
-                        .any(|request| request.at > requests[asked].at + Duration::from_secs(3))
-            }),
-        )
-        .await;
+        let enough = |requests: &[Request]| {
+            let polls = &requests[asked.min(requests.len())..];
+            if round == 0 {
+                let polled: HashSet<&str> =
+                    polls.iter().map(|request| request.provider.as_str()).collect();
+                polled.len() == COUNT
+            } else {
+                polls.iter().any(|one| one.at > polls[0].at + Duration::from_secs(3))
+            }
+        };
+        within("the polls", server.wait_until(enough)).await;
+        if round == 0 {
+            // A first poll that is cut off before it is recorded is repeated at once.
+            until_true("all to be recorded", || {
+                bench.status().is_some_and(|status| {
+                    let providers = status["providers"].as_array().unwrap();
+                    providers.iter().all(|provider| !provider["last_success"].is_null())
+                })
+            })
+            .await;
+        }
         assert_eq!(run.stop().await.code(), Some(0));
         let mut polls: Vec<(Instant, usize)> = Vec::new();
         for request in server
@@ -74,9 +88,9 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
         {
             polls.push((request.at, place(&request.provider)));
         }
-        // 50 are due in each second; a burst would be a thousand. A busy machine may be late with
-        // many.
-        for (from, _) in &polls {
+        // After a restart at most 67 are due in each second; a burst is a thousand. A busy machine
+        // may be late with many.
+        for (from, _) in polls.iter().filter(|_| round > 0) {
             let near = polls
                 .iter()
                 .filter(|(at, _)| *at >= *from && *at < *from + Duration::from_millis(500))
@@ -86,8 +100,9 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
         assert!(polls.len() > 15, "round {round}: {}", polls.len());
         for (at, who) in polls {
             if let Some(before) = first[who].replace(at) {
+                // After the first poll, a quarter of the interval is the least.
                 assert!(
-                    at - before > INTERVAL / 2,
+                    at - before > INTERVAL / 5,
                     "p{who} was asked again after {:?}",
                     at - before
                 );

@@ -196,13 +196,13 @@ async fn a_page_is_added_once_and_ids_are_told_apart() {
         (
             first.as_str(),
             "",
-            format!("statuswatch: {first} is there already, as northwind-cloud\n"),
+            format!("statuswatch: {first} is already configured, as northwind-cloud\n"),
         ),
         // Of the same name at another address.
         (second.as_str(), "providers.yaml: 2 providers\n", String::new()),
-        // Nobody is asked for a page of the catalogue.
+        // Nobody is asked for a page of the catalog.
         ("https://www.githubstatus.com", "providers.yaml: 3 providers\n", String::new()),
-        ("github", "", "statuswatch: github is there already\n".to_owned()),
+        ("github", "", "statuswatch: github is already configured\n".to_owned()),
     ] {
         let ended = bench.start_as_is(&["add", what]).ended().await;
         assert_eq!((ended.code(), ended.out.as_str(), ended.err), (Some(0), out, err), "{what}");
@@ -221,7 +221,7 @@ async fn a_page_is_added_once_and_ids_are_told_apart() {
         ended.out
     );
     let ended = bench.start_as_is(&["probe", "gihtub"]).ended().await;
-    let says = "statuswatch: \"gihtub\" is not in the catalogue; is \"github\" meant?\n";
+    let says = "statuswatch: \"gihtub\" is not in the catalog; did you mean \"github\"?\n";
     assert_eq!((ended.code(), ended.err.as_str()), (Some(2), says));
 }
 

@@ -85,7 +85,7 @@ async fn too_much_for_one_host_is_said_before_and_while_it_is_watched() {
     let (output, out, err) = bench.output(&["check"]);
     assert!(output.status.success());
     assert!(err.contains(&format!("warning: {sentence}\n")), "{err}");
-    assert!(out.ends_with("no mistakes, but too much for one host\n"), "{out}");
+    assert!(out.ends_with("no errors, but one host is overloaded\n"), "{out}");
     let (_, json, _) = bench.output(&["check", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["overloaded_hosts"][0]["message"], sentence.as_str());

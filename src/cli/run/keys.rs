@@ -1,4 +1,4 @@
-//! Single keys from the terminal, without taking the terminal's own keys (Ctrl-C, Ctrl-Z) away.
+//! Reads single keys from the terminal; Ctrl-C and Ctrl-Z keep working.
 
 use std::io::Read;
 
@@ -6,7 +6,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 use tokio::sync::mpsc;
 
-/// A key that means something.
+/// A key with a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
     /// `h`
@@ -19,14 +19,14 @@ pub(super) enum Key {
     Help,
 }
 
-/// Listens to the terminal; its drop gives the terminal back as it was.
+/// Reads keys from the terminal. Restores the terminal when dropped.
 pub(super) struct Keys {
     keys: mpsc::Receiver<Key>,
     before: Option<Termios>,
 }
 
 impl Keys {
-    /// Begins to listen. A terminal that does not allow it simply has no keys.
+    /// Starts reading. If the terminal does not allow it, no key is ever returned.
     pub(super) fn listen() -> Self {
         let (sender, keys) = mpsc::channel(8);
         let before = if in_foreground() { single_keys() } else { None };
@@ -53,12 +53,12 @@ impl Drop for Keys {
         if let Some(before) = &self.before
             && let Err(error) = tcsetattr(std::io::stdin(), OptionalActions::Now, before)
         {
-            tracing::debug!(%error, "the terminal could not be given back");
+            tracing::debug!(%error, "the terminal could not be restored");
         }
     }
 }
 
-/// Keys without Enter and without echo; answers how the terminal was.
+/// Turns off line buffering and echo; returns the former settings.
 fn single_keys() -> Option<Termios> {
     let before = tcgetattr(std::io::stdin()).ok()?;
     let mut keys = before.clone();

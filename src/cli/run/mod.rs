@@ -1,9 +1,11 @@
-//! `run`: watch until stopped.
+//! `run`: watches until stopped.
 
 mod keys;
 mod welcome;
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +21,10 @@ use crate::sink::actor::Reopen;
 use crate::supervisor::Reload;
 use crate::telemetry;
 
-/// Runs until stopped; answers how it ended.
+/// The present state is shown after this time at the latest, whatever has not been read by then.
+const FIRST_ROUND: Duration = Duration::from_secs(30);
+
+/// Runs until stopped and returns the exit status.
 ///
 /// # Errors
 /// What could not be started or written.
@@ -63,7 +68,7 @@ fn keep_from_others() {
     rustix::process::umask(given | Mode::WGRP | Mode::RWXO);
 }
 
-/// Why the watch ends.
+/// Why the run ends.
 enum End {
     Asked(&'static str),
     Once,
@@ -83,16 +88,20 @@ async fn watch(
         Some(Format::Json) => ConsoleFormat::Json,
         None => config.console.format,
     };
+    let new = never_polled(&config);
     let before =
         Reader::open(&config.state_dir).and_then(|reader| reader.newest_seq()).unwrap_or(0);
     let how = RunOptions {
         once: args.once,
         console: Console { format },
         console_writer: Arc::new(output::writer),
-        color: !hosted && output::colour(),
+        color: !hosted && output::color(),
         alive: Box::new(watchdog()),
     };
     let mut pipeline = Pipeline::start(&config, lock, how)?;
+    if !args.once {
+        pipeline.polled.only(new.iter().cloned());
+    }
     let Pipeline { fatal, ready, .. } = &mut pipeline;
     let begun = tokio::select! {
         ready = ready => ready.map(|()| true).map_err(|_| "the supervisor did not start".to_owned()),
@@ -114,21 +123,31 @@ async fn watch(
         version = env!("CARGO_PKG_VERSION"),
         "watching"
     );
-    tell_manager(&[sd_notify::NotifyState::Ready]);
+    notify_manager(&[sd_notify::NotifyState::Ready]);
     let ids: Vec<String> = config.providers.iter().map(|provider| provider.id.clone()).collect();
     super::chaos::sabotage::begin(&pipeline.supervisor, &ids);
     let attended =
         !hosted && !args.once && std::io::stdout().is_terminal() && format == ConsoleFormat::Text;
     let mut keys = if attended {
-        output::print(&welcome::banner(&config))?;
+        output::print(&welcome::banner(&config, new.len()))?;
         Some(keys::Keys::listen())
     } else {
         None
     };
-    let end =
-        until_the_end(common, args, &config, &mut pipeline, &mut signals, keys.as_mut()).await;
+    let mut round = FirstRound::new(pipeline.polled.left(), hosted, attended);
+    let end = until_the_end(
+        common,
+        args,
+        &config,
+        &mut pipeline,
+        &mut signals,
+        keys.as_mut(),
+        &mut round,
+    )
+    .await;
+    telemetry::progress::clear();
     tracing::info!("stopping");
-    tell_manager(&[sd_notify::NotifyState::Stopping]);
+    notify_manager(&[sd_notify::NotifyState::Stopping]);
     drop(keys);
     let ending = tokio::select! {
         ending = pipeline.shutdown(config.shutdown_timeout) => ending,
@@ -145,7 +164,7 @@ async fn watch(
             }
             if !ending.delivered {
                 output::note(
-                    "statuswatch: not everything could be delivered; it is kept and delivered by the next run",
+                    "statuswatch: some events could not be delivered; the next run will deliver them",
                 );
                 return Ok(Exit::Failed);
             }
@@ -165,6 +184,7 @@ async fn until_the_end(
     pipeline: &mut Pipeline,
     signals: &mut Signals,
     mut keys: Option<&mut keys::Keys>,
+    round: &mut FirstRound,
 ) -> End {
     let duration = args.duration.unwrap_or(Duration::MAX);
     let mut over = std::pin::pin!(async move {
@@ -175,6 +195,7 @@ async fn until_the_end(
         }
     });
     let attended = keys.is_some();
+    let mut round_over = std::pin::pin!(tokio::time::sleep(FIRST_ROUND));
     loop {
         let Pipeline { fatal, polled, .. } = &mut *pipeline;
         let key = async {
@@ -183,23 +204,21 @@ async fn until_the_end(
                 None => std::future::pending().await,
             }
         };
-        let next = if args.once {
-            tokio::select! {
-                reason = fatal.recv() => Next::End(End::Fatal(reason.unwrap_or_else(|| "the supervisor has ended".to_owned()))),
-                what = signals.next() => Next::Signal(what),
-                () = &mut over => Next::End(End::Asked("the time is over")),
-                () = polled.all() => Next::End(End::Once),
-            }
-        } else {
-            tokio::select! {
-                reason = fatal.recv() => Next::End(End::Fatal(reason.unwrap_or_else(|| "the supervisor has ended".to_owned()))),
-                what = signals.next() => Next::Signal(what),
-                () = &mut over => Next::End(End::Asked("the time is over")),
-                key = key => Next::Key(key),
-            }
+        if args.once && polled.left() == 0 {
+            return End::Once;
+        }
+        let next = tokio::select! {
+            reason = fatal.recv() => Next::End(End::Fatal(reason.unwrap_or_else(|| "the supervisor has ended".to_owned()))),
+            what = signals.next() => Next::Signal(what),
+            () = &mut over => Next::End(End::Asked("the time is over")),
+            left = polled.next() => Next::Polled(left),
+            () = &mut round_over, if !args.once && round.is_open() => Next::RoundOver,
+            key = key => Next::Key(key),
         };
         match next {
             Next::End(end) => return end,
+            Next::Polled(0) | Next::RoundOver => round.end(&config.state_dir),
+            Next::Polled(left) => round.show(left),
             Next::Signal(Signalled::Stop) => return End::Asked("a signal"),
             // Not a wish to reload: the terminal is gone, and with it whoever watched.
             Next::Signal(Signalled::Reload) if attended && !std::io::stdin().is_terminal() => {
@@ -216,8 +235,67 @@ async fn until_the_end(
     }
 }
 
+/// The pages read for the first time, as far as a person at a terminal waits for them.
+struct FirstRound {
+    /// How many there are.
+    all: usize,
+    open: bool,
+    /// Standard error is a terminal with a person at it.
+    progress: bool,
+    /// Standard output is one, too.
+    attended: bool,
+}
+
+impl FirstRound {
+    fn new(all: usize, hosted: bool, attended: bool) -> Self {
+        let progress = !hosted && std::io::stderr().is_terminal();
+        let round = Self { all, open: all > 0, progress, attended };
+        round.show(all);
+        round
+    }
+
+    const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Shows how far it is. A single page needs no progress.
+    fn show(&self, left: usize) {
+        if self.open && self.progress && self.all > 1 {
+            telemetry::progress::show(&format!("read {} of {}", self.all - left, self.all));
+        }
+    }
+
+    /// Ends it with the present state.
+    fn end(&mut self, state_dir: &Path) {
+        if !std::mem::take(&mut self.open) {
+            return;
+        }
+        telemetry::progress::clear();
+        if self.attended {
+            welcome::show(welcome::present(state_dir).map(|text| format!("{text}\n")));
+        }
+    }
+}
+
+/// Returns the providers that no earlier run has polled.
+fn never_polled(config: &Config) -> Vec<String> {
+    let rows = Reader::open(&config.state_dir).and_then(|reader| reader.providers());
+    let polled: HashSet<String> = rows
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|row| row.last_poll_at.is_some())
+        .map(|row| row.id)
+        .collect();
+    let ids = config.providers.iter().map(|provider| provider.id.clone());
+    ids.filter(|id| !polled.contains(id)).collect()
+}
+
 enum Next {
     End(End),
+    /// A first poll has ended; so many have not.
+    Polled(usize),
+    /// The first round takes too long to wait for all of it.
+    RoundOver,
     Signal(Signalled),
     Key(keys::Key),
 }
@@ -228,13 +306,13 @@ fn reopen(pipeline: &Pipeline) {
     }
 }
 
-/// Reads the configuration again: an invalid one changes nothing and says why.
+/// Reloads the configuration. Reports an invalid one and keeps the previous one.
 async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pipeline) {
     let fresh = match context::read(common) {
         Ok(loaded) => loaded.config,
         Err(error) => {
             output::note(&format!("{error}"));
-            tracing::error!("the new configuration is not valid: the former one goes on");
+            tracing::error!("the new configuration is invalid: the previous one stays in effect");
             return;
         }
     };
@@ -265,12 +343,12 @@ async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pip
             unchanged = changes.same,
             "the configuration was reloaded"
         ),
-        Ok(Err(error)) => tracing::error!(%error, "the new configuration could not be taken over"),
+        Ok(Err(error)) => tracing::error!(%error, "the new configuration could not be applied"),
         Err(error) => tracing::error!(%error, "the supervisor does not answer"),
     }
 }
 
-/// The signals `run` listens to.
+/// The signals that `run` handles.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -311,10 +389,10 @@ impl Signals {
     }
 }
 
-/// Tells the service manager, where there is one.
-fn tell_manager(state: &[sd_notify::NotifyState<'_>]) {
+/// Notifies the service manager, if any.
+fn notify_manager(state: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "the service manager was not told");
+        tracing::debug!(%error, "cannot notify the service manager");
     }
 }
 
@@ -327,7 +405,7 @@ fn watchdog() -> impl FnMut() + Send {
             && last.is_none_or(|last| last.elapsed() + Duration::from_secs(1) > period)
         {
             last = Some(std::time::Instant::now());
-            tell_manager(&[sd_notify::NotifyState::Watchdog]);
+            notify_manager(&[sd_notify::NotifyState::Watchdog]);
         }
     }
 }

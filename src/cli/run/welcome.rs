@@ -1,5 +1,5 @@
-//! What a person at a terminal sees beside the events: banner, present state, last known update,
-//! answers to keys.
+//! What a terminal shows besides the events: banner, current state, last known update, replies to
+//! keys.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -14,8 +14,9 @@ use crate::ledger::{LedgerError, Query, Reader};
 /// Events shown by the key `h`.
 const HISTORY: usize = 10;
 
-/// The banner, the present state and the last known update.
-pub(super) fn banner(config: &Config) -> String {
+/// Renders the banner: the settings, the present state and the last known update. `new`: how many
+/// providers were never polled before.
+pub(super) fn banner(config: &Config, new: usize) -> String {
     let mut text = String::new();
     let intervals = |of: fn(&crate::config::Settings) -> std::time::Duration| {
         let (mut least, mut most) = (std::time::Duration::MAX, std::time::Duration::ZERO);
@@ -50,16 +51,21 @@ pub(super) fn banner(config: &Config) -> String {
         output::shown(&config.diagnostics.dir),
         output::shown(&config.state_dir)
     );
-    if let Ok(reader) = Reader::open(&config.state_dir) {
+    if new < count
+        && let Ok(reader) = Reader::open(&config.state_dir)
+    {
         let _infallible =
             writeln!(text, "  now: {}", now(&reader).unwrap_or_else(|_| "unknown".to_owned()));
-        match reader.last() {
-            Ok(Some(last)) => {
-                let _infallible = write!(text, "\nLast known update:\n{}", render_block(&last));
-            }
-            _ => text
-                .push_str("\nNo update is known yet: first polls are spread over the interval.\n"),
+        if let Ok(Some(last)) = reader.last() {
+            let _infallible = write!(text, "\nLast known update:\n{}", render_block(&last));
         }
+    }
+    if new > 0 {
+        let _infallible = writeln!(
+            text,
+            "\nReading {new} page{} for the first time.",
+            if new == 1 { "" } else { "s" }
+        );
     }
     text.push_str("Keys: h history · s status · q quit\n\n");
     text
@@ -67,14 +73,22 @@ pub(super) fn banner(config: &Config) -> String {
 
 fn now(reader: &Reader) -> Result<String, LedgerError> {
     let rows: Vec<_> = reader.providers()?.into_iter().filter(|row| row.watched).collect();
-    let now = view_status::in_one_line(&rows, &reader.open_items(None)?, crate::clock::now());
+    let view = view_status::view(&rows, &reader.open_items(None)?, &[], crate::clock::now());
+    let now = view_status::summary(&view.providers);
     Ok(match view_status::offline_in_one_line(&reader.network()?) {
         Some(offline) => format!("{offline} · {now}"),
         None => now,
     })
 }
 
-/// What `--once` says when nothing is new.
+/// Renders what is open, worst first, and the summary.
+pub(super) fn present(state_dir: &Path) -> Result<String, LedgerError> {
+    let reader = Reader::open(state_dir)?;
+    let rows: Vec<_> = reader.providers()?.into_iter().filter(|row| row.watched).collect();
+    Ok(text_status::present(&rows, &reader.open_items(None)?, crate::clock::now()))
+}
+
+/// Renders the output of `--once` without new updates.
 pub(super) fn nothing_new(reader: &Reader) -> Result<String, LedgerError> {
     let mut text = "No new updates.\n".to_owned();
     if let Some(last) = reader.last()? {
@@ -91,6 +105,11 @@ pub(super) fn answer(key: Key, state_dir: &Path) {
         Key::History => history(state_dir),
         Key::Status => status(state_dir),
     };
+    show(text);
+}
+
+/// Prints a text for the person at the terminal, or why there is none.
+pub(super) fn show(text: Result<String, LedgerError>) {
     let shown = match text {
         Ok(text) => output::print(&text),
         Err(error) => {
@@ -99,7 +118,7 @@ pub(super) fn answer(key: Key, state_dir: &Path) {
         }
     };
     if let Err(error) = shown {
-        tracing::debug!(%error, "nobody sees the answer to a key");
+        tracing::debug!(%error, "cannot write to the terminal");
     }
 }
 
@@ -110,7 +129,7 @@ fn history(state_dir: &Path) -> Result<String, LedgerError> {
     Ok(if events.is_empty() {
         "No events yet.\n".to_owned()
     } else {
-        view_history::render(&events, output::colour())
+        view_history::render(&events, output::color())
     })
 }
 
@@ -122,7 +141,8 @@ fn status(state_dir: &Path) -> Result<String, LedgerError> {
         &reader.open_items(None)?,
         &reader.sinks()?,
         crate::clock::now(),
-        output::colour(),
+        output::color(),
+        text_status::Shown::NotFine,
     );
     Ok(match view_status::offline_in_one_line(&reader.network()?) {
         Some(offline) => format!("statuswatch is {offline}\n\n{table}"),

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::groups::{Members, names};
-use super::{ALONE_AFTER, Failures, GROUP_AFTER, Group, Line, Outage, REST_AFTER, Shown};
+use super::{
+    ALONE_AFTER, Entry, FEWEST_LISTED, FIRST_ROUND, Failures, GROUP_AFTER, Group, Line, Outage,
+    REST_AFTER, Shown,
+};
 use crate::ledger::connectivity::FEWEST_HOSTS;
 use crate::ledger::network::NetworkState;
 
@@ -47,24 +50,62 @@ impl Failures {
         if pending.is_empty() {
             return lines;
         }
+        if !last && self.is_first_round(&pending, now) {
+            return lines;
+        }
         let groups = self.groups();
+        let mut alone = Vec::new();
         for id in pending {
             match self.judge(&id, &groups, now, last) {
                 Judged::Wait => {}
                 Judged::Group(group) => lines.extend(self.begin(group)),
                 Judged::Alone => {
-                    let others = self.others(&id);
                     if let Some(failing) =
                         self.entries.get_mut(&id).and_then(|entry| entry.failing.as_mut())
                     {
                         failing.shown = Shown::Alone;
-                        let reason = failing.reason.clone() + &others;
-                        lines.push(Line::Failing { provider: id, reason });
+                        alone.push((id, failing.reason.clone()));
                     }
                 }
             }
         }
+        if alone.len() >= FEWEST_LISTED {
+            lines.push(self.list(&alone));
+        } else {
+            lines.extend(alone.into_iter().map(|(provider, reason)| {
+                let reason = reason + &self.others(&provider);
+                Line::Failing { provider, reason }
+            }));
+        }
         lines
+    }
+
+    /// Whether some provider has not been polled yet, and it is worth waiting for.
+    fn is_first_round(&self, pending: &[String], now: Instant) -> bool {
+        let is_new = |entry: &Entry| entry.read.is_none() && entry.failing.is_none();
+        self.entries.values().any(is_new)
+            && pending
+                .iter()
+                .filter_map(|id| self.entries.get(id)?.failing.as_ref())
+                .all(|failing| now.saturating_duration_since(failing.since) < FIRST_ROUND)
+    }
+
+    /// One line for several providers, grouped by reason, the most frequent reason first.
+    fn list(&self, alone: &[(String, String)]) -> Line {
+        let mut by_reason: Vec<(&str, Vec<String>)> = Vec::new();
+        for (id, reason) in alone {
+            match by_reason.iter_mut().find(|(other, _)| other == reason) {
+                Some((_, ids)) => ids.push(id.clone()),
+                None => by_reason.push((reason, vec![id.clone()])),
+            }
+        }
+        by_reason.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
+        let reasons: Vec<String> =
+            by_reason.iter().map(|(reason, ids)| format!("{}: {reason}", names(ids))).collect();
+        Line::SeveralFailing {
+            providers: format!("{} of {} providers", alone.len(), self.entries.len()),
+            reasons: reasons.join("; "),
+        }
     }
 
     fn judge(

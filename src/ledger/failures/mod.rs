@@ -2,8 +2,9 @@
 //! fails alone, one for all that fail with their host or platform, and none for providers that fail
 //! because we are offline. Pure: the current time is an argument.
 //!
-//! A line is held back until another host was polled: whether the others can be read determines its
-//! text.
+//! Lines of the first round of polls wait for its end: they are one list. Later, a line is held back
+//! until somebody else was asked: whether the others can be read decides what
+//! it says.
 
 mod groups;
 mod lines;
@@ -19,7 +20,13 @@ const ALONE_AFTER: Duration = Duration::from_secs(10);
 /// Maximum wait for the other members of a group after one of them fails.
 const GROUP_AFTER: Duration = Duration::from_secs(90);
 
-/// Minimum number of providers of one host or platform that form a group.
+/// Lines wait no longer for the first poll of every provider.
+const FIRST_ROUND: Duration = Duration::from_secs(10);
+
+/// So many providers that fail at the same time become one list; fewer have a line each.
+const FEWEST_LISTED: usize = 4;
+
+/// Fewer providers of one host or platform are no group.
 const FEWEST_MEMBERS: usize = 3;
 
 /// After most of a group has recovered, wait this long before naming the rest.
@@ -96,6 +103,13 @@ pub(super) enum Line {
         provider: String,
         /// Why, and whether the others can be read.
         reason: String,
+    },
+    /// Several providers cannot be read, for reasons of their own.
+    SeveralFailing {
+        /// `5 of 142 providers`.
+        providers: String,
+        /// `a, b: the reason; c: another reason`.
+        reasons: String,
     },
     /// It can be read again.
     Back {

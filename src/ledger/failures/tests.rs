@@ -73,6 +73,31 @@ fn a_line_waits_for_a_sign_of_life_but_not_for_long() {
 }
 
 #[test]
+fn failures_of_the_first_round_are_one_list() {
+    let mut watch = watch(8);
+    watch.read(0, "feed", 0);
+    (1..6).for_each(|n| watch.fail(n, "feed", 1, None));
+    assert_eq!(watch.lines(2, false), [], "two have not been polled yet");
+    (6..8).for_each(|n| drop(watch.read(n, "feed", 3)));
+    let id = "p3";
+    if let Some(failing) = watch.failures.entries.get_mut(id).unwrap().failing.as_mut() {
+        "other".clone_into(&mut failing.reason);
+    }
+    let list = Line::SeveralFailing {
+        providers: "5 of 8 providers".to_owned(),
+        reasons: "p1, p2, p4, p5: broken; p3: other".to_owned(),
+    };
+    assert_eq!(watch.lines(4, false), [list]);
+    assert_eq!(watch.lines(5, false), []);
+    assert_eq!(watch.read(2, "feed", 60), [back("p2")]);
+    // One that is never polled is not waited for.
+    let mut slow = self::watch(2);
+    slow.fail(0, "feed", 0, None);
+    assert_eq!(slow.lines(9, false), []);
+    assert_eq!(slow.lines(10, false), [failing("p0", "broken")]);
+}
+
+#[test]
 fn while_we_are_offline_nothing_is_said_and_afterwards_only_what_fails_still() {
     let mut watch = watch(4);
     (0..4).for_each(|n| drop(watch.read(n, "feed", 0)));

@@ -81,7 +81,7 @@ pub(crate) fn detect_document(document: &Document) {
     match answer {
         Ok(found) => diagnostic("how it was found", &found.reason),
         Err(not_found) => {
-            diagnostic("why nothing was found", &not_found.reason.unwrap_or_default())
+            diagnostic("why nothing was found", &not_found.reason.unwrap_or_default());
         }
     }
 }

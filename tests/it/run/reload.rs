@@ -70,7 +70,7 @@ async fn an_invalid_reload_changes_nothing_and_says_why() {
     }
     bench.write_text("providers:\n  - {id: added, url: ftp://nowhere.example/}\n");
     run.signal(Signal::HUP);
-    run.wait_err("is not valid").await;
+    run.wait_err("is invalid").await;
     assert!(run.err().contains("providers.yaml:2:"), "{}", run.err());
     for id in &IDS[..3] {
         polls(&server, id, 2).await;

@@ -2,11 +2,15 @@
 
 use std::fs::File;
 use std::io::Seek;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use statuswatch::fake::Fault;
+use statuswatch::fake::platform::Statuspage;
+use statuswatch::fake::{Fault, Server, World};
 
 use super::{acme, polls, trouble};
+use crate::support::binary::{Bench, Run};
+use crate::support::provider::provider;
 use crate::support::wait::until_true;
 
 #[tokio::test]
@@ -180,4 +184,39 @@ async fn what_is_known_can_be_read_while_it_runs_and_afterwards() {
     look();
     run.stop().await;
     look();
+}
+
+#[tokio::test]
+async fn a_first_run_at_a_terminal_shows_its_progress_and_the_present_state() {
+    if Command::new("script").arg("--version").output().is_err() {
+        println!("skipped: script, which makes a terminal, is not here");
+        return;
+    }
+    let one = provider("one", &Statuspage);
+    let two = provider("two", &Statuspage);
+    trouble(&two);
+    let server = Server::start_each(World::new([one, two])).await.unwrap();
+    let mut bench = Bench::new().default("interval", "10m").default("incident_interval", "10m");
+    for id in ["one", "two"] {
+        bench.add(id, &format!("{}api/v2/summary.json", server.url(id)), "");
+    }
+    bench.write();
+    let program = bench.command();
+    let start = |arguments: &str| {
+        let line = format!("{} {arguments}", program.get_program().to_str().unwrap());
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]);
+        command.current_dir(program.get_current_dir().unwrap()).stdin(Stdio::null());
+        Run::start(&mut command)
+    };
+    let summary = "2 providers: 1 operational, 1 partial outage";
+    let first = start("run --duration 5s").ended().await.out;
+    let progress = first.find("read 1 of 2").expect(&first);
+    let open = first.find("Open now, worst first:").expect(&first);
+    assert!(progress < open && first[open..].contains(summary), "{first}");
+    // The pages are known by now.
+    let second = start("run --duration 1s").ended().await.out;
+    assert!(!second.contains("read 0 of") && second.contains(summary), "{second}");
+    let (_, status, _) = bench.output(&["status"]);
+    assert!(status.starts_with(summary), "{status}");
 }
