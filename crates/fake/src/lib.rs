@@ -23,7 +23,7 @@
 //!     let clock = Arc::new(chrono::Utc::now);
 //!     let provider = Provider::new("acme", "Acme", &Statuspage, &["API"], clock);
 //!     let server = Server::start(World::new([provider.clone()])).await?;
-//!     println!("poll {}api/v2/summary.json", server.root("acme"));
+//!     println!("poll {}api/v2/summary.json", server.url("acme"));
 //!
 //!     let posted = provider.open_incident("API down", Impact::Major, &["API"], "We investigate.");
 //!     provider.fault_next(1, Fault::Truncated);
