@@ -6,6 +6,7 @@ use super::args::StatusArgs;
 use super::exit::Exit;
 use super::{output, table, text_status, view_status};
 use crate::clock;
+use crate::config::nearest;
 use crate::ledger::{ProviderRow, Reader, StateLock};
 
 /// Shows the present state of the providers watched, or of those named.
@@ -18,10 +19,10 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
     if let Some(unknown) = args.providers.iter().find(|id| !rows.iter().any(|row| row.id == **id)) {
         let known: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
         output::note(&format!(
-            "statuswatch: no provider \"{}\" in {}; there are: {}",
+            "statuswatch: no provider \"{}\" in {}; {}",
             table::one_line(unknown),
             output::shown(state_dir),
-            known.join(", ")
+            hint(unknown, &known)
         ));
         return Ok(Exit::Usage);
     }
@@ -53,4 +54,31 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
         output::print(&text)?;
     }
     Ok(if args.check && !view.healthy { Exit::Failed } else { Exit::Done })
+}
+
+/// Suggests what to type instead of `unknown`: a short list as it is, of a long one the nearest id.
+fn hint(unknown: &str, known: &[&str]) -> String {
+    const LISTED: usize = 10;
+    if known.len() <= LISTED {
+        return format!("there are: {}", known.join(", "));
+    }
+    let nearest = nearest(unknown, known.iter().copied())
+        .map(|id| format!("did you mean \"{id}\"? "))
+        .unwrap_or_default();
+    format!("{nearest}`statuswatch status` lists all {}", known.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_not_printed_for_a_typo() {
+        let ids: Vec<String> = (0..200).map(|n| format!("provider-{n}")).collect();
+        let many: Vec<&str> = ids.iter().map(String::as_str).chain(["github"]).collect();
+        let found = hint("githb", &many);
+        assert_eq!(found, "did you mean \"github\"? `statuswatch status` lists all 201");
+        assert_eq!(hint("zzzzzzzz", &many), "`statuswatch status` lists all 201");
+        assert_eq!(hint("x", &["acme", "other"]), "there are: acme, other");
+    }
 }

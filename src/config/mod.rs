@@ -15,6 +15,8 @@ mod schema;
 mod settings;
 pub mod units;
 
+pub(crate) use reader::nearest;
+
 pub use check::{Loaded, MAX_FILE, load, parse, parse_with};
 pub use diagnostic::{ConfigError, Diagnostic, Severity, count};
 pub use document::{EntryError, NewEntry, entry_yaml};

@@ -467,7 +467,7 @@ fn choice<T>(words: &[(&str, T)]) -> String {
 }
 
 /// The known word somebody who wrote `word` probably meant.
-pub(super) fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     if word.len() > 64 {
         return None;
     }
