@@ -1,0 +1,29 @@
+//! Notifications about status events.
+//!
+//! * [`Notification`] is what one channel is to deliver: an event, a [`Summary`] of several, or a
+//!   [`Notice`] about this program itself.
+//! * [`Channel`] turns a notification into [`Step`]s, completes each to a [`Request`] with its
+//!   address and credentials, and judges the [`Answer`]. One file per kind in `channel/`, one row
+//!   in [`CHANNELS`].
+//! * [`text`] lays out a notification as plain text, cuts it to a service's limits and escapes it.
+//! * [`values`] describes the keys of a channel, from which configuration, schema and documentation
+//!   follow.
+//!
+//! Nothing in this crate does I/O or reads a clock. Text of providers is hostile: it can neither
+//! mention anybody, nor break out of the markup of a message, nor exceed a limit.
+
+pub mod channel;
+mod exchange;
+mod notification;
+pub mod text;
+pub mod values;
+
+pub use channel::{Audience, CHANNELS, Channel, Form, Limits, Pace, Spec};
+pub use exchange::{
+    Answer, ExecAnswer, ExecRequest, HttpAnswer, HttpRequest, Method, Request, Sending, Step,
+    Verdict, describe, judge_http, retry_after, seconds,
+};
+pub use notification::{
+    Content, Custom, Entry, Notice, Notification, Phase, Reference, Severity, Summary,
+    SummaryReason, delivery_id,
+};

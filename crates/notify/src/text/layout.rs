@@ -1,0 +1,274 @@
+//! Lays out a notification as plain text, which every channel then puts into its service's form.
+
+use std::time::Duration;
+
+use statuswatch_model::event::{Impact, Kind, Status, StatusEvent, Time};
+use statuswatch_model::text::{one_line, plain};
+
+use crate::notification::{Content, Entry, Notice, Notification, Phase, Severity, Summary};
+
+/// Longest title, in characters.
+const TITLE: usize = 200;
+
+/// Most components that are named; the rest is counted.
+const COMPONENTS: usize = 12;
+
+/// A notification as plain text. Nothing in it is escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// One line: `GitHub: Actions delayed`.
+    pub title: String,
+    /// Where it stands, one line: `Identified (major)`. Empty for a summary or notice.
+    pub status: String,
+    /// The text, paragraphs separated by `\n`; may be empty.
+    pub body: String,
+    /// Further facts, one line each: `Components`, `Scheduled`, `Status`, `Impact`.
+    pub facts: Vec<(&'static str, String)>,
+    /// What has to be known about the message itself, one sentence each: late, edited, skipped.
+    pub remarks: Vec<String>,
+    /// The page a person would open; `http` or `https`.
+    pub url: Option<String>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether it says that something is over.
+    pub over: bool,
+    /// When it was published.
+    pub at: Time,
+}
+
+impl Layout {
+    /// Lays out a notification.
+    #[must_use]
+    pub fn new(notification: &Notification<'_>) -> Self {
+        let mut layout = match notification.content {
+            Content::Event(event) => Self::event(event),
+            Content::Summary(summary) => Self::summary(summary, notification),
+            Content::Notice(notice) => Self::notice(notice),
+        };
+        layout.severity = notification.severity();
+        layout.over = notification.is_over();
+        layout.remarks = remarks(notification);
+        if let Some(title) = &notification.custom.title {
+            layout.title = one_line(title, TITLE);
+        }
+        if let Some(body) = &notification.custom.body {
+            layout.body = plain(body);
+            layout.facts.clear();
+        }
+        layout
+    }
+
+    fn empty(title: String, at: Time) -> Self {
+        Self {
+            title,
+            status: String::new(),
+            body: String::new(),
+            facts: Vec::new(),
+            remarks: Vec::new(),
+            url: None,
+            severity: Severity::Info,
+            over: false,
+            at,
+        }
+    }
+
+    fn event(event: &StatusEvent) -> Self {
+        let title = one_line(&event.title, TITLE);
+        let provider = provider_name(event);
+        let title = match event.kind {
+            // Its title names the provider already.
+            Kind::Provider => title,
+            _ if title.is_empty() => provider,
+            _ => format!("{provider}: {title}"),
+        };
+        let mut layout = Self::empty(title, event.published_at);
+        layout.status = match event.impact {
+            Impact::Unknown => event.status.label(),
+            impact => format!("{} ({impact})", event.status.label()),
+        };
+        layout.body = event.message.as_deref().map(plain).unwrap_or_default();
+        layout.facts = facts(event);
+        layout.url = event.url.as_deref().and_then(web_address);
+        layout
+    }
+
+    fn summary(summary: &Summary, notification: &Notification<'_>) -> Self {
+        let open = summary.entries.iter().filter(|entry| entry.open).count();
+        let over = summary.entries.len() - open;
+        let title = match (open, over) {
+            (0, 1) => "1 incident has ended".to_owned(),
+            (0, over) => format!("{over} incidents have ended"),
+            (open, 0) => format!("{} open", incidents(open)),
+            (open, over) => format!("{} open, {over} ended", incidents(open)),
+        };
+        let mut layout = Self::empty(title, notification.now);
+        let mut lines = vec![plain(&summary.intro)];
+        lines.extend(summary.entries.iter().map(entry));
+        if summary.omitted > 0 {
+            lines.push(format!("And {} more: see \"statuswatch history\".", summary.omitted));
+        }
+        layout.body = lines.join("\n");
+        layout
+    }
+
+    fn notice(notice: &Notice) -> Self {
+        let mut layout = Self::empty(one_line(&notice.title, TITLE), notice.at);
+        layout.body = plain(&notice.message);
+        layout
+    }
+
+    /// Returns a sign for where it stands, for services that show emoji.
+    #[must_use]
+    pub const fn sign(&self) -> &'static str {
+        match (self.over, self.severity) {
+            (true, _) => "✅",
+            (false, Severity::Critical) => "🔴",
+            (false, Severity::Major) => "🟠",
+            (false, Severity::Minor) => "🟡",
+            (false, Severity::Info) => "🔵",
+        }
+    }
+
+    /// Returns the color of a bar beside the message, as `0xRRGGBB`.
+    #[must_use]
+    pub const fn color(&self) -> u32 {
+        match (self.over, self.severity) {
+            (true, _) => 0x2e_7d32,
+            (false, Severity::Critical) => 0xc6_2828,
+            (false, Severity::Major) => 0xef_6c00,
+            (false, Severity::Minor) => 0xf9_a825,
+            (false, Severity::Info) => 0x15_65c0,
+        }
+    }
+
+    /// Returns everything but title and link as lines of plain text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut lines = Vec::new();
+        if !self.status.is_empty() {
+            lines.push(self.status.clone());
+        }
+        if !self.body.is_empty() {
+            lines.push(self.body.clone());
+        }
+        lines.extend(self.facts.iter().map(|(name, value)| format!("{name}: {value}")));
+        lines.extend(self.remarks.iter().cloned());
+        lines.join("\n")
+    }
+}
+
+fn incidents(count: usize) -> String {
+    if count == 1 { "1 incident".to_owned() } else { format!("{count} incidents") }
+}
+
+fn provider_name(event: &StatusEvent) -> String {
+    let name = one_line(&event.provider_name, TITLE);
+    if name.is_empty() { one_line(&event.provider, TITLE) } else { name }
+}
+
+/// Returns an address a person may open: `http` or `https` and nothing else.
+fn web_address(url: &str) -> Option<String> {
+    let parsed = url::Url::parse(url).ok()?;
+    matches!(parsed.scheme(), "http" | "https").then(|| parsed.to_string())
+}
+
+fn facts(event: &StatusEvent) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let names: Vec<String> = event
+        .components
+        .iter()
+        .map(|component| one_line(&component.name, 80))
+        .filter(|name| !name.is_empty())
+        .collect();
+    if event.kind != Kind::Component && !names.is_empty() {
+        let more = names.len().saturating_sub(COMPONENTS);
+        let mut listed = names.iter().take(COMPONENTS).cloned().collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            listed.push_str(" and ");
+            listed.push_str(&more.to_string());
+            listed.push_str(" more");
+        }
+        facts.push(("Components", listed));
+    }
+    if let Some(from) = event.scheduled_for {
+        let window = event
+            .scheduled_until
+            .map_or_else(|| label(from), |until| format!("{} to {}", label(from), label(until)));
+        facts.push(("Scheduled", window));
+    }
+    let before = event.previous_status.filter(|before| *before != event.status);
+    if let Some(before) = before.filter(|before| *before != Status::Update) {
+        facts.push(("Status", format!("{} → {}", before.label(), event.status.label())));
+    }
+    if let Some(before) = event.previous_impact.filter(|before| *before != event.impact) {
+        facts.push(("Impact", format!("{before} → {}", event.impact)));
+    }
+    facts
+}
+
+fn entry(entry: &Entry) -> String {
+    let status = if entry.first == entry.last {
+        entry.last.label()
+    } else {
+        format!("{} → {}", entry.first.label(), entry.last.label())
+    };
+    let impact = match entry.impact {
+        Impact::Unknown | Impact::None => String::new(),
+        impact => format!(", {impact}"),
+    };
+    let updates = match entry.updates {
+        0 | 1 => String::new(),
+        updates => format!(", {updates} updates"),
+    };
+    let sign = if entry.open { "•" } else { "✓" };
+    let title = one_line(&entry.title, TITLE);
+    let provider = one_line(&entry.provider, TITLE);
+    let mut line = format!("{sign} {provider}: {title} ({status}{impact}{updates})");
+    if let Some(url) = entry.url.as_deref().and_then(web_address) {
+        line.push(' ');
+        line.push_str(&url);
+    }
+    line
+}
+
+fn remarks(notification: &Notification<'_>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if let Content::Event(event) = notification.content {
+        if event.revision > 1 {
+            remarks.push("The provider edited this update.".to_owned());
+        }
+        if event.backfill && notification.phase == Phase::Open {
+            remarks.push("Published before statuswatch began to watch this page.".to_owned());
+        }
+    }
+    if let Some(late) = notification.late {
+        remarks.push(format!("Delivered {} late.", duration(late)));
+    }
+    match notification.skipped {
+        0 => {}
+        1 => remarks.push("1 earlier update was not sent.".to_owned()),
+        skipped => remarks.push(format!("{skipped} earlier updates were not sent.")),
+    }
+    remarks
+}
+
+/// Formats a time for people: `2026-02-23 10:20 UTC`.
+#[must_use]
+pub fn label(time: Time) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Formats a duration in its two largest units at most: `3 h`, `2 d 4 h`, `12 min`.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, 0, _) => format!("{days} d"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
