@@ -6,6 +6,7 @@
 //!   address and credentials, and judges the [`Answer`]. One file per kind in `channel/`, one row
 //!   in [`CHANNELS`].
 //! * [`text`] lays out a notification as plain text, cuts it to a service's limits and escapes it.
+//! * [`route`] decides which channels an event goes to, [`Policy`] how a channel is served.
 //! * [`values`] describes the keys of a channel, from which configuration, schema and documentation
 //!   follow.
 //!
@@ -15,6 +16,8 @@
 pub mod channel;
 mod exchange;
 mod notification;
+mod policy;
+pub mod route;
 pub mod text;
 pub mod values;
 
@@ -27,3 +30,5 @@ pub use notification::{
     Content, Custom, Entry, Notice, Notification, Phase, Reference, Severity, Summary,
     SummaryReason, delivery_id,
 };
+pub use policy::{Digest, Policy, QuietHours};
+pub use route::{Matcher, Routes, Rule};
