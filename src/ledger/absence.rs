@@ -6,7 +6,7 @@ use super::filter::suppressed_by;
 use super::messages::Record;
 use super::numbering::Numbering;
 use super::reconcile::ItemState;
-use super::store::{self, Open};
+use super::sqlite::{self, Open};
 use crate::event::{Draft, Fingerprint, IncidentKey, Kind, Status, UpdateKey, event_id};
 use crate::snapshot::{Incident, Listing, Snapshot};
 
@@ -26,12 +26,12 @@ pub(super) fn missing_items(
     let (mut events, mut recheck) = (0, false);
     let mut gone = HashSet::new();
     for &Open { key, kind, .. } in open.iter().filter(|open| !listed.contains(&open.key)) {
-        let Some(item) = store::item(db, &provider.id, key)? else {
+        let Some(item) = sqlite::item(db, &provider.id, key)? else {
             continue;
         };
         let missing = item.missing + 1;
         if missing < 2 {
-            store::miss_item(db, &provider.id, key, missing, true, None)?;
+            sqlite::miss_item(db, &provider.id, key, missing, true, None)?;
             recheck = true;
             continue;
         }
@@ -53,7 +53,7 @@ pub(super) fn missing_items(
         }
         // Whether it was removed or only left the list, it is no longer open, even if no event
         // reports its end.
-        store::miss_item(db, &provider.id, key, missing, false, end)?;
+        sqlite::miss_item(db, &provider.id, key, missing, false, end)?;
         gone.insert(key);
     }
     open.retain(|open| !gone.contains(&open.key));

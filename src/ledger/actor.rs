@@ -16,10 +16,10 @@ use tokio::sync::mpsc;
 use super::group::Job;
 use super::messages::{Hints, Loaded, Unchanged, Wake, Watch};
 use super::recovery::RecoveryError;
-use super::wal::Wal;
+use super::sqlite::{self, migrate, wal::Wal};
 use super::{
-    LedgerError, Network, load, migrate, min_duration, offline, provider_events, recovery,
-    retention, staleness, store,
+    LedgerError, Network, load, min_duration, offline, provider_events, recovery, retention,
+    staleness,
 };
 use crate::clock;
 use crate::config::Provider;
@@ -85,7 +85,7 @@ impl LedgerActor {
     /// Opens the database.
     pub fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
         let db = migrate::open_writer(&options.state_dir)?;
-        let seq = store::newest_seq(&db)?;
+        let seq = sqlite::newest_seq(&db)?;
         let file = file_identity(&options.state_dir);
         Ok(Self {
             db,
@@ -252,7 +252,7 @@ impl LedgerActor {
         let keep = chrono::Duration::from_std(self.options.keep).unwrap_or(chrono::Duration::MAX);
         let pruned = retention::reached(&self.db, clock::now(), passed).and_then(|now| {
             now.checked_sub_signed(keep)
-                .map_or(Ok(0), |before| store::prune(&self.db, before, 5000))
+                .map_or(Ok(0), |before| sqlite::prune(&self.db, before, 5000))
         });
         match pruned {
             Ok(0) => {}
@@ -275,7 +275,7 @@ impl LedgerActor {
             [serde_json::to_string(&message.providers.iter().map(|provider| &provider.id).collect::<Vec<_>>()).unwrap_or_default()],
         )?;
         for id in &message.died {
-            store::count_death(&transaction, id, now)?;
+            sqlite::count_death(&transaction, id, now)?;
         }
         load::declare(&transaction, &message.providers, &message.real_intervals, now)?;
         let loaded = load::all(&transaction, &message.providers)?;
@@ -283,7 +283,7 @@ impl LedgerActor {
             .prepare("SELECT id FROM provider WHERE unreachable = 1")?
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        let held_since = store::all_held_since(&transaction)?;
+        let held_since = sqlite::all_held_since(&transaction)?;
         transaction.commit()?;
         self.network.watch(&message.providers);
         let mut former = std::mem::take(&mut self.watched);

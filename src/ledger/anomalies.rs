@@ -3,7 +3,7 @@
 
 use super::messages::Verdict;
 use super::provider_time::plausible;
-use super::store::ProviderState;
+use super::sqlite::ProviderState;
 use crate::event::{Time, format_time};
 use crate::snapshot::Snapshot;
 

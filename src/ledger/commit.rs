@@ -19,8 +19,8 @@ use super::provider_events::{emit_move, reachability};
 use super::provider_time::plausible;
 use super::reconcile::{self, Context, Reconciled, reconcile};
 use super::rematch;
+use super::sqlite::{self, ItemSummary, Open, ProviderState};
 use super::staleness::{self, Warning};
-use super::store::{self, ItemSummary, Open, ProviderState};
 use super::vanished;
 use super::windows;
 use crate::config::FirstRun;
@@ -69,7 +69,7 @@ pub(super) fn record(
     let provider = &message.provider;
     let now = message.observed_at;
     let snapshot = &*message.snapshot;
-    let state = store::provider_state(db, &provider.id)?;
+    let state = sqlite::provider_state(db, &provider.id)?;
 
     let source = message.source();
     let new_source = state.source.as_deref().is_some_and(|former| former != source)
@@ -80,13 +80,13 @@ pub(super) fn record(
         anomaly.as_ref().is_some_and(|anomaly| anomaly.streak.foreign >= rematch::ANEW_AFTER)
             && rematch::is_known_page(db, &provider.id, &snapshot.incidents)?;
     if let Some(Anomaly { streak, verdict, reason }) = anomaly.filter(|_| !anew) {
-        let should_log = store::put_doubt(db, message, &state, streak, &reason)?;
+        let should_log = sqlite::put_doubt(db, message, &state, streak, &reason)?;
         post_commit.anomaly = Some(reason.clone());
         // The poller reports a wrong-tenant response itself: it counts as a failed poll.
         post_commit
             .warnings
             .extend((should_log && verdict == Verdict::Stale).then_some(Warning::Anomaly(reason)));
-        let open = store::open_items(db, &provider.id)?;
+        let open = sqlite::open_items(db, &provider.id)?;
         let window_at = window_at(&open, now);
         let (known, active) = known_now(open, &state, None);
         return Ok(Recorded { verdict, events: 0, known, active, window_at, recheck: false });
@@ -100,7 +100,7 @@ pub(super) fn record(
     let incidents = merged.as_deref().unwrap_or(&snapshot.incidents);
     let keys: Vec<_> =
         incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
-    let summaries = store::item_summaries(db, &provider.id, keys.iter().copied())?;
+    let summaries = sqlite::item_summaries(db, &provider.id, keys.iter().copied())?;
     let listed: HashSet<IncidentKey> = keys.iter().copied().collect();
     let back = summaries.iter().flatten().filter(|summary| summary.retired).count();
     let still = summaries.iter().flatten().count() - back;
@@ -121,12 +121,12 @@ pub(super) fn record(
             && *open != incident.status.is_over()
         {
             if *missing > 0 || now.timestamp_millis() - last_listed > LISTED_EVERY_MS {
-                store::touch_item(db, &provider.id, key, now)?;
+                sqlite::touch_item(db, &provider.id, key, now)?;
             }
             continue;
         }
         let (mut known, seen) = if summary.is_some() {
-            (store::item(db, &provider.id, key)?, store::seen(db, key)?)
+            (sqlite::item(db, &provider.id, key)?, sqlite::seen(db, key)?)
         } else {
             (None, Vec::new())
         };
@@ -157,7 +157,7 @@ pub(super) fn record(
         let outcome = reconcile(known.as_ref(), &seen, incident, context);
         let former = elsewhere.map(|elsewhere| elsewhere.former);
         if let Some(former) = former.filter(|former| !listed.contains(former)) {
-            store::retire_item(db, &provider.id, former)?;
+            sqlite::retire_item(db, &provider.id, former)?;
         }
         changed.push(Changed { key, incident, outcome, is_new, former });
     }
@@ -168,25 +168,25 @@ pub(super) fn record(
     }
     let mut events = emit(numbering, message, &mut changed)?;
     for Changed { key, incident, outcome, former, .. } in &changed {
-        store::put_item(db, &provider.id, *key, &outcome.item, incident, now)?;
+        sqlite::put_item(db, &provider.id, *key, &outcome.item, incident, now)?;
         if let Some(former) = former {
-            store::unite(db, &provider.id, *key, *former)?;
+            sqlite::unite(db, &provider.id, *key, *former)?;
         }
         for seen in &outcome.seen {
-            store::put_seen(db, *key, seen, now)?;
+            sqlite::put_seen(db, *key, seen, now)?;
         }
     }
     if rematched.moved {
         // Items not listed under a new id are out of sight, not over: no event is emitted for them.
         for open in
-            store::open_items(db, &provider.id)?.iter().filter(|open| !listed.contains(&open.key))
+            sqlite::open_items(db, &provider.id)?.iter().filter(|open| !listed.contains(&open.key))
         {
-            store::retire_item(db, &provider.id, open.key)?;
+            sqlite::retire_item(db, &provider.id, open.key)?;
         }
         let known = incidents.len() - rematched.unmatched;
         events += usize::from(emit_move(numbering, message, &state, known, rematched.unmatched)?);
     }
-    let mut open = store::open_items(db, &provider.id)?;
+    let mut open = sqlite::open_items(db, &provider.id)?;
     let (withdrawn, mut recheck) = missing_items(numbering, message, &listed, &mut open)?;
     if let Some(before) = vanished::known_before(db, message)? {
         let (gone, again) = vanished::vanished(numbering, message, &state, &before)?;
@@ -198,7 +198,7 @@ pub(super) fn record(
     let compared = state.components_digest.filter(|_| !due);
     events += withdrawn + components(numbering, message, first_run, compared, rematched.moved)?;
     if !min.is_zero() || post_commit.held_since.is_some() {
-        post_commit.held_since = store::provider_held_since(db, &provider.id)?;
+        post_commit.held_since = sqlite::provider_held_since(db, &provider.id)?;
     }
     if state.unreachable {
         events += usize::from(reachability(numbering, provider, &state, true, None, now)?);
@@ -209,7 +209,7 @@ pub(super) fn record(
         (false, false) => Verdict::Same,
     };
     let impact = staleness::impact(snapshot, state.usual, now);
-    store::put_success(db, message, &state, verdict != Verdict::Same, impact)?;
+    sqlite::put_success(db, message, &state, verdict != Verdict::Same, impact)?;
     post_commit.warnings.extend(staleness::count(db, message, state.usual)?);
     let window_at = window_at(&open, now);
     if first_run {
@@ -296,7 +296,7 @@ fn suppress_resurfaced(
         if !is_feed && listing != Listing::Recent {
             continue;
         }
-        let (here, gone): (Vec<_>, Vec<_>) = store::newer_items(db, provider, kind, newest)?
+        let (here, gone): (Vec<_>, Vec<_>) = sqlite::newer_items(db, provider, kind, newest)?
             .into_iter()
             .partition(|key| listed.contains(key));
         let past = changed.iter().filter(|changed| is_past(changed)).count();

@@ -9,7 +9,7 @@ use super::identify::{identify, number};
 use super::messages::Record;
 use super::min_duration::{self, Decision};
 use super::numbering::Numbering;
-use super::store::{self, ComponentState};
+use super::sqlite::{self, ComponentState};
 use crate::config::Provider;
 use crate::event::{
     Component, ComponentStatus, Draft, Fingerprint, IncidentKey, Kind, Status, Time, UpdateKey,
@@ -52,7 +52,7 @@ pub(super) fn components(
         // The common case: skip reading the long list of stored components.
         return Ok(0);
     }
-    let mut known = store::components(db, &provider.id)?;
+    let mut known = sqlite::components(db, &provider.id)?;
     let min = provider.settings.min_duration;
     let page = message.snapshot.page.url.as_deref();
     let observation = Observation { provider, source: message.source(), page, now };
@@ -123,7 +123,7 @@ pub(super) fn components(
         }
     }
     min_duration::forget_unlisted(&mut known, &listed);
-    store::put_components(db, &provider.id, known, &listed, Some(digest))?;
+    sqlite::put_components(db, &provider.id, known, &listed, Some(digest))?;
     Ok(events)
 }
 

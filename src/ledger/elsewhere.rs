@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::Connection;
 
 use super::reconcile::{self, ItemState, SeenVersion};
-use super::store;
+use super::sqlite;
 use crate::event::{Fingerprint, IncidentKey, Status, Time};
 use crate::snapshot::Incident;
 
@@ -37,11 +37,11 @@ pub(super) fn elsewhere(
 ) -> rusqlite::Result<Option<Elsewhere>> {
     let keys: Vec<IncidentKey> = match (matched, retired_at) {
         (Some(former), _) => {
-            let twins = store::twins(db, provider, former)?.into_iter().map(|twin| twin.key);
+            let twins = sqlite::twins(db, provider, former)?.into_iter().map(|twin| twin.key);
             std::iter::once(former).chain(twins).collect()
         }
         (None, Some(retired_at)) => {
-            let twins = store::twins(db, provider, key)?;
+            let twins = sqlite::twins(db, provider, key)?;
             // It was last listed under this id: it disappeared and came back.
             let newer = twins.first().is_some_and(|twin| twin.last_listed >= retired_at);
             twins.into_iter().filter(|_| newer).map(|twin| twin.key).collect()
@@ -51,10 +51,10 @@ pub(super) fn elsewhere(
     let Some(&former) = keys.first() else {
         return Ok(None);
     };
-    let Some(item) = store::item(db, provider, former)? else {
+    let Some(item) = sqlite::item(db, provider, former)? else {
         return Ok(None);
     };
-    let seen = keys.iter().map(|key| store::seen(db, *key)).collect::<Result<_, _>>()?;
+    let seen = keys.iter().map(|key| sqlite::seen(db, *key)).collect::<Result<_, _>>()?;
     Ok(Some(Elsewhere { former, item, seen, same_source }))
 }
 

@@ -15,7 +15,7 @@ use super::messages::{
 };
 use super::numbering::{Dropped, Numbering};
 use super::offline::{self, NetworkChange};
-use super::{LedgerError, commit, connectivity, min_duration, provider_events, store};
+use super::{LedgerError, commit, connectivity, min_duration, provider_events, sqlite};
 use crate::clock;
 use crate::event::Time;
 
@@ -119,7 +119,7 @@ impl LedgerActor {
         let Self { db, seq, watched, .. } = self;
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for touch in touched.values() {
-            store::touch_provider(&transaction, touch)?;
+            sqlite::touch_provider(&transaction, touch)?;
         }
         let run = |statement: &str| match savepoints {
             Savepoints::None => Ok(0),
@@ -294,12 +294,14 @@ impl Job {
                 if let Some(watched) = watched.get_mut(&message.provider.id) {
                     watched.last_error = Some(message.reason.clone());
                 }
-                Done::Unit(store::fail(numbering.db, message).map_err(LedgerError::from))
+                Done::Unit(sqlite::fail(numbering.db, message).map_err(LedgerError::from))
             }
             Self::Delivered(message, _) => {
-                Done::Unit(store::put_cursor(numbering.db, message).map_err(LedgerError::from))
+                Done::Unit(sqlite::put_cursor(numbering.db, message).map_err(LedgerError::from))
             }
-            Self::Restarted(message) => Done::unanswered(store::put_restart(numbering.db, message)),
+            Self::Restarted(message) => {
+                Done::unanswered(sqlite::put_restart(numbering.db, message))
+            }
             Self::SinkHealth(message) => {
                 let written = numbering
                     .db
@@ -342,7 +344,7 @@ impl Job {
             let why = entry.last_error.as_deref().unwrap_or("no poll has finished");
             Some(others.map_or_else(|| why.to_owned(), |others| format!("{why}\n{others}")))
         };
-        let emitted = store::provider_state(numbering.db, id).and_then(|state| {
+        let emitted = sqlite::provider_state(numbering.db, id).and_then(|state| {
             if state.unreachable != reachable {
                 // Another job of this transaction, or the last poll, has already reported it.
                 return Ok(false);

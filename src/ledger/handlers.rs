@@ -11,7 +11,7 @@ use super::messages::{
     AddSink, Attach, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded,
     Restarted, Resume, SinkHealth, Watch,
 };
-use super::{LedgerError, load, offline, store};
+use super::{LedgerError, load, offline, sqlite};
 use crate::clock;
 use crate::sink::Cursor;
 
@@ -115,7 +115,7 @@ impl Handler<AddSink> for LedgerActor {
     fn handle(&mut self, message: AddSink, _: &mut Self::Context) -> Self::Result {
         // This is a separate transaction: after a failed sync the process ends here, too, instead
         // of syncing again.
-        let added = store::add_sink(&self.db, &message.id, self.seq, clock::now())
+        let added = sqlite::add_sink(&self.db, &message.id, self.seq, clock::now())
             .map_err(LedgerError::from);
         let cursor = added.inspect_err(|error| self.report_error(error))?;
         self.sinks.insert(message.id, message.nudge);

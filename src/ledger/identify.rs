@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::store::{Components, key_of_name, ordinal};
+use super::sqlite::{Components, key_of_name, ordinal};
 use crate::event::Component;
 
 /// A component's name and group, without its id.

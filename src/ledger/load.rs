@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Params};
 
 use super::messages::Loaded;
-use super::{commit, store, windows};
+use super::{commit, sqlite, windows};
 use crate::config::Provider;
 use crate::event::{Component, Time};
 use crate::source::Known;
@@ -52,13 +52,13 @@ fn read<P: Params + Copy>(
         };
         let known = Known {
             open: Vec::new(),
-            version: store::time(row.get("complete_version")?),
+            version: sqlite::time(row.get("complete_version")?),
             baseline: row.get("baseline")?,
         };
-        let quarantined_until = store::time(row.get("quarantined_until")?);
-        let checkpoint = store::checkpoint(row, provider)?;
+        let quarantined_until = sqlite::time(row.get("quarantined_until")?);
+        let checkpoint = sqlite::checkpoint(row, provider)?;
         let compared = provider.filter.names_something() && row.get("lists_all")?;
-        if let Some(at) = store::time(row.get("read_at")?) {
+        if let Some(at) = sqlite::time(row.get("read_at")?) {
             read_at.insert(id.clone(), at);
         }
         let components = if compared { components(db, &id)? } else { Vec::new() };
@@ -89,10 +89,10 @@ fn read<P: Params + Copy>(
             continue;
         };
         let window =
-            (store::time(row.get("scheduled_for")?), store::time(row.get("scheduled_until")?));
+            (sqlite::time(row.get("scheduled_for")?), sqlite::time(row.get("scheduled_until")?));
         let read_at = read_at.get(provider).copied().unwrap_or(Time::MIN_UTC);
-        let kind = store::word(row, "kind")?;
-        loaded.active |= commit::keeps_active(kind, store::word(row, "status")?);
+        let kind = sqlite::word(row, "kind")?;
+        loaded.active |= commit::keeps_active(kind, sqlite::word(row, "status")?);
         let edge = windows::next([(kind, window.0, window.1)], read_at);
         loaded.window_at = loaded.window_at.into_iter().chain(edge).min();
         loaded.known.open.push((kind, row.get("native_id")?));
@@ -101,7 +101,7 @@ fn read<P: Params + Copy>(
 }
 
 fn components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
-    let known = store::components(db, provider)?.into_iter();
+    let known = sqlite::components(db, provider)?.into_iter();
     Ok(known.filter(|(_, known)| !known.absent).map(|(key, known)| known.shown(key)).collect())
 }
 
@@ -116,10 +116,10 @@ pub(super) fn declare(
         "SELECT id, name, url, interval_ms, stale_after_ms, real_interval_ms, retry_until IS NOT NULL FROM provider WHERE watched = 1",
     )?;
     let mut rows = statement.query([])?;
-    let mut written: HashMap<String, store::Declared> = HashMap::with_capacity(providers.len());
+    let mut written: HashMap<String, sqlite::Declared> = HashMap::with_capacity(providers.len());
     let mut waiting: HashSet<String> = HashSet::new();
     while let Some(row) = rows.next()? {
-        let declared = store::Declared {
+        let declared = sqlite::Declared {
             name: row.get(1)?,
             url: row.get(2)?,
             interval_ms: row.get(3)?,
@@ -133,12 +133,12 @@ pub(super) fn declare(
     }
     for provider in providers {
         let real_interval = real_intervals.get(&provider.id).copied();
-        let declared = store::Declared::of(provider, real_interval);
+        let declared = sqlite::Declared::of(provider, real_interval);
         if written.get(&provider.id) != Some(&declared) {
-            store::watch_provider(db, &provider.id, &declared, now)?;
+            sqlite::watch_provider(db, &provider.id, &declared, now)?;
         }
         if waiting.contains(&provider.id) {
-            store::bound_wait(db, provider, now)?;
+            sqlite::bound_wait(db, provider, now)?;
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::components::{Observation, change_of};
 use super::filter::suppressed_by;
 use super::numbering::Numbering;
-use super::store::{self, ComponentState, Components};
+use super::sqlite::{self, ComponentState, Components};
 use crate::config::Provider;
 use crate::event::{Component, ComponentStatus, Time};
 
@@ -61,7 +61,7 @@ pub(super) fn decide(
 
 /// Returns whether a change has been held back for long enough.
 pub(super) fn is_over(held: &Held, min: Duration, now: Time) -> bool {
-    is_due(store::time(Some(held.since)), min, now)
+    is_due(sqlite::time(Some(held.since)), min, now)
 }
 
 /// Returns whether the oldest held-back change is due at a successful poll at `now`.
@@ -166,8 +166,8 @@ pub(super) fn settle(
     provider: &Provider,
     now: Time,
 ) -> Sql<Option<Time>> {
-    let state = store::provider_state(numbering.db, &provider.id)?;
-    let mut known = store::components(numbering.db, &provider.id)?;
+    let state = sqlite::provider_state(numbering.db, &provider.id)?;
+    let mut known = sqlite::components(numbering.db, &provider.id)?;
     let source = state.source.as_deref().unwrap_or("unknown");
     let observation = Observation { provider, source, page: state.page_url.as_deref(), now };
     let mut settled = false;
@@ -178,10 +178,16 @@ pub(super) fn settle(
             settled = true;
         }
     }
-    let since = store::held_since(&known);
+    let since = sqlite::held_since(&known);
     if settled {
         let listed = known.keys().cloned().collect();
-        store::put_components(numbering.db, &provider.id, known, &listed, state.components_digest)?;
+        sqlite::put_components(
+            numbering.db,
+            &provider.id,
+            known,
+            &listed,
+            state.components_digest,
+        )?;
     }
     Ok(since)
 }

@@ -8,7 +8,7 @@
 //! * `recovery` imports events from the event log after the database was restored or recreated.
 //! * [`ScratchLedger`] is an in-process ledger without an actor or a clock, for replaying
 //!   recordings.
-//! * `store` and `migrate` contain the SQL. [`Reader`] gives other processes read access while
+//! * `sqlite` contains the SQL. [`Reader`] gives other processes read access while
 //!   `run` is writing.
 //!
 //! Guarantees: events, seen versions and checkpoints change in one transaction; `seq` has no gaps;
@@ -32,24 +32,21 @@ mod identify;
 mod load;
 mod lock;
 mod messages;
-mod migrate;
 mod min_duration;
 mod network;
 mod numbering;
 mod offline;
 mod provider_events;
 mod provider_time;
-mod read;
 pub mod reconcile;
 mod recovery;
 mod rematch;
 mod retention;
 mod scratch;
+mod sqlite;
 mod staleness;
-mod store;
 mod vanished;
 mod versions;
-mod wal;
 mod windows;
 
 pub use actor::{LedgerActor, LedgerOptions};
@@ -61,11 +58,11 @@ pub use messages::{
     AddSink, Binding, Checkpoint, Crash, Delivered, Failed, Flush, LastRead, Loaded, Record,
     Recorded, Restarted, Resume, Sidecar, SinkHealth, Unchanged, Verdict, Wake, Watch,
 };
-pub use migrate::{DATABASE, open_writer};
 pub use network::{Network, Polled};
 pub use offline::OwnNetwork;
-pub use read::{OpenItem, ProviderRow, Query, Reader, SinkRow};
 pub use scratch::ScratchLedger;
+pub use sqlite::migrate::{DATABASE, open_writer};
+pub use sqlite::read::{OpenItem, ProviderRow, Query, Reader, SinkRow};
 
 /// The version of the SQLite library in use.
 #[must_use]

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::offline::OURSELVES;
-use super::store::{self, EventRow};
+use super::sqlite::{self, EventRow};
 use crate::config::Provider;
 use crate::event::{Draft, EventId, StatusEvent, Time};
 
@@ -104,14 +104,14 @@ impl<'a> Numbering<'a> {
             line: &line,
         };
         if let Some(suppressed_by) = suppressed_by {
-            store::put_filtered(self.db, &row, suppressed_by)?;
+            sqlite::put_filtered(self.db, &row, suppressed_by)?;
             return Ok(false);
         }
-        let new = store::put_event(self.db, &row)?;
+        let new = sqlite::put_event(self.db, &row)?;
         if new {
             self.seq = seq;
-        } else if !store::was_adopted(self.db, id)? {
-            store::count_dropped(self.db, provider.id)?;
+        } else if !sqlite::was_adopted(self.db, id)? {
+            sqlite::count_dropped(self.db, provider.id)?;
             self.dropped.push(Dropped { provider: provider.id.to_owned(), id, title: event.title });
         }
         Ok(new)
@@ -121,7 +121,7 @@ impl<'a> Numbering<'a> {
     fn make_unique(&self, draft: &mut Draft) -> Sql<()> {
         let id = draft.id;
         for n in 2..MOST_AGAIN {
-            if !store::is_known_event(self.db, draft.id)? {
+            if !sqlite::is_known_event(self.db, draft.id)? {
                 break;
             }
             draft.id = id.again(n);

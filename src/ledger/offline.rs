@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::network::Transition;
 use super::numbering::{Numbering, Subject};
-use super::store;
+use super::sqlite;
 use crate::event::{
     Draft, Fingerprint, IncidentKey, Kind, Status, StatusEvent, Time, UpdateKey, event_id,
     format_time,
@@ -84,7 +84,7 @@ pub(super) fn load(db: &Connection) -> Sql<OwnNetwork> {
         .prepare_cached("SELECT offline_since, seen, outages FROM network")?
         .query_row([], |row| {
             Ok(OwnNetwork {
-                offline_since: store::time(row.get(0)?),
+                offline_since: sqlite::time(row.get(0)?),
                 seen: row.get(1)?,
                 outages: row.get(2)?,
             })
@@ -98,7 +98,7 @@ fn put(db: &Connection, own: &OwnNetwork) -> Sql<()> {
         "INSERT INTO network(only, offline_since, seen, outages) VALUES(1, ?1, ?2, ?3)
          ON CONFLICT(only) DO UPDATE SET offline_since = ?1, seen = ?2, outages = ?3",
     )?
-    .execute(params![store::millis(own.offline_since), own.seen, own.outages])?;
+    .execute(params![sqlite::millis(own.offline_since), own.seen, own.outages])?;
     Ok(())
 }
 
@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
     use crate::event::parse_time;
-    use crate::ledger::migrate;
+    use crate::ledger::sqlite::migrate;
 
     fn time(second: i64) -> Time {
         parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::seconds(second)

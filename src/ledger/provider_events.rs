@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::messages::Record;
 use super::numbering::Numbering;
-use super::store::ProviderState;
+use super::sqlite::ProviderState;
 use crate::config::Provider;
 use crate::event::{
     Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id,

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::identify;
-use super::store::{self, ComponentState, EventRow, millis};
+use super::sqlite::{self, ComponentState, EventRow, millis};
 use super::{LedgerError, offline};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
 use crate::sink::{LogLine, LogRecovery, SinkError};
@@ -83,14 +83,14 @@ pub(super) fn adopt(
             observed_at: event.observed_at,
             line: &line,
         };
-        if !store::put_event(db, &row)? {
+        if !sqlite::put_event(db, &row)? {
             return Err(RecoveryError::Foreign { seq: event.seq });
         }
         remember(db, &event)?;
         adopted = Recovered { seq: event.seq, events: adopted.events + 1 };
     }
     if adopted.events > 0 {
-        store::put_adopted(db, adopted.seq)?;
+        sqlite::put_adopted(db, adopted.seq)?;
         let memory = log.memory()?;
         for sink in UP_TO_DATE_SINKS {
             let memory = memory.as_ref().filter(|_| sink != "console");
@@ -157,14 +157,14 @@ fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<
     let Some(component) = event.components.first() else {
         return Ok(());
     };
-    let mut known = store::components(db, &event.provider)?;
+    let mut known = sqlite::components(db, &event.provider)?;
     let key = identify::one(&known, component);
     let changes = past(known.get(&key).map_or(0, |known| known.changes), event);
     known.insert(
         key.clone(),
         ComponentState::new(component, Some(event.status), changes, event.observed_at),
     );
-    store::put_components(db, &event.provider, known, &HashSet::from([key]), None)
+    sqlite::put_components(db, &event.provider, known, &HashSet::from([key]), None)
 }
 
 /// Returns a counter that no earlier change had: no subject has more changes than there are events.
@@ -177,7 +177,7 @@ fn remember_incident(db: &Connection, event: &StatusEvent) -> rusqlite::Result<(
         return Ok(());
     };
     let key = IncidentKey::new(&event.provider, native_id);
-    let known = store::item(db, &event.provider, key)?;
+    let known = sqlite::item(db, &event.provider, key)?;
     let before = known.as_ref().map_or(0, |known| known.changes);
     // An update does not count as a change.
     let is_change = event.message.is_none();
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn each_provider_event_counter_continues_after_the_log() {
         let dir = tempfile::tempdir().unwrap();
-        let db = super::super::migrate::open_writer(dir.path()).unwrap();
+        let db = super::super::sqlite::migrate::open_writer(dir.path()).unwrap();
         let notice = |seq: u64, update: &str, status: &str| -> StatusEvent {
             let at = "2026-03-01T12:00:00Z";
             serde_json::from_value(json!({

@@ -10,8 +10,8 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::Connection;
 
 use super::reconcile::ItemState;
+use super::sqlite;
 use super::staleness::Warning;
-use super::store;
 use crate::event::{IncidentKey, Time};
 use crate::snapshot::Incident;
 
@@ -117,13 +117,13 @@ pub(super) fn changed_ids(
         // Count the previously known window only if almost nothing of this one is known; usually
         // this is skipped.
         if known.still * 5 >= known.listed
-            || !ids_changed(known.listed, known.still, store::listed_items(db, provider)?.len())
+            || !ids_changed(known.listed, known.still, sqlite::listed_items(db, provider)?.len())
         {
             return Ok(Rematch::default());
         }
     }
     let mut rematch = match_items(db, provider, incidents, listed)?;
-    let before = store::listed_items(db, provider)?.len();
+    let before = sqlite::listed_items(db, provider)?.len();
     rematch.moved =
         new_source || back || (rematch.matched.len() + known.back) * 2 >= known.listed.min(before);
     if !rematch.moved {
@@ -144,15 +144,15 @@ fn match_items(
 ) -> rusqlite::Result<Rematch> {
     let keys: Vec<_> =
         incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
-    let summaries = store::item_summaries(db, provider, keys.iter().copied())?;
+    let summaries = sqlite::item_summaries(db, provider, keys.iter().copied())?;
     // An incident that is back under its former id already has its match.
     let mut taken = HashSet::new();
     for (key, summary) in keys.iter().zip(&summaries) {
         if summary.as_ref().is_some_and(|summary| summary.retired) {
-            taken.extend(store::twins(db, provider, *key)?.into_iter().map(|twin| twin.key));
+            taken.extend(sqlite::twins(db, provider, *key)?.into_iter().map(|twin| twin.key));
         }
     }
-    let mut candidates = store::recent_items(db, provider, CANDIDATES)?;
+    let mut candidates = sqlite::recent_items(db, provider, CANDIDATES)?;
     let times = candidates.iter().filter_map(|one| one.item.newest_at.or(one.began));
     let mut rematch = Rematch { oldest: times.min(), ..Rematch::default() };
     candidates

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::store;
+use super::sqlite;
 use crate::event::Time;
 
 /// Its key in the table `meta`.
@@ -19,7 +19,7 @@ pub(super) fn reached(db: &Connection, now: Time, passed: Duration) -> rusqlite:
     let stored = db
         .query_row("SELECT value FROM meta WHERE key = ?1", [KEY], |row| row.get(0))
         .optional()?;
-    let former = store::time(stored.flatten());
+    let former = sqlite::time(stored.flatten());
     let step = chrono::Duration::from_std(passed * 2).unwrap_or_default();
     let most = former.map_or(now, |former| former.checked_add_signed(step).unwrap_or(former));
     // Never move back: a clock that is behind is no reason to start over.
@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn a_wrong_clock_moves_it_little() {
         let dir = tempfile::tempdir().unwrap();
-        let db = super::super::migrate::open_writer(dir.path()).unwrap();
+        let db = super::super::sqlite::migrate::open_writer(dir.path()).unwrap();
         let day = |n: i64| Time::from_timestamp_millis(1_760_000_000_000 + n * 86_400_000).unwrap();
         let hour = Duration::from_hours(1);
         assert_eq!(reached(&db, day(0), Duration::ZERO).unwrap(), day(0));

@@ -9,8 +9,8 @@ use rusqlite::Connection;
 use super::commit::PostCommit;
 use super::messages::{Failed, Record, Recorded, Unchanged};
 use super::numbering::{Dropped, Numbering};
-use super::read::Reader;
-use super::{LedgerError, commit, load, migrate, min_duration, provider_events, store};
+use super::sqlite::{self, migrate, read::Reader};
+use super::{LedgerError, commit, load, min_duration, provider_events};
 use crate::config::Provider;
 use crate::event::Time;
 
@@ -67,7 +67,7 @@ impl ScratchLedger {
             min_duration::settle(&mut numbering, provider, message.at)?;
             self.seq = numbering.seq;
         }
-        Ok(store::touch_provider(&self.db, message)?)
+        Ok(sqlite::touch_provider(&self.db, message)?)
     }
 
     /// Records a failed poll.
@@ -75,7 +75,7 @@ impl ScratchLedger {
     /// # Errors
     /// As [`ScratchLedger::open`].
     pub fn failed(&mut self, message: &Failed) -> Result<(), LedgerError> {
-        Ok(store::fail(&self.db, message)?)
+        Ok(sqlite::fail(&self.db, message)?)
     }
 
     /// Reports that a provider became unreachable or reachable again.
@@ -89,7 +89,7 @@ impl ScratchLedger {
         why: Option<String>,
         now: Time,
     ) -> Result<(), LedgerError> {
-        let state = store::provider_state(&self.db, &provider.id)?;
+        let state = sqlite::provider_state(&self.db, &provider.id)?;
         if state.unreachable != reachable {
             // The last poll has already reported it.
             return Ok(());

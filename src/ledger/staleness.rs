@@ -6,7 +6,7 @@ use rusqlite::{Connection, named_params, params};
 
 use super::abandoned;
 use super::messages::Record;
-use super::store::{Usual, millis, time};
+use super::sqlite::{Usual, millis, time};
 use crate::event::{Impact, Kind, Time};
 use crate::snapshot::{Listing, Snapshot};
 
@@ -189,7 +189,8 @@ pub(super) mod tests {
     use super::*;
     use crate::config::{Filter, Provider, Settings};
     use crate::event::{ComponentStatus, parse_time};
-    use crate::ledger::{Checkpoint, load, migrate, store};
+    use crate::ledger::sqlite::migrate;
+    use crate::ledger::{Checkpoint, load, sqlite};
     use crate::snapshot::{Coverage, Incident, Snapshot, component};
 
     fn at(day: i64) -> Time {
@@ -246,7 +247,7 @@ pub(super) mod tests {
     fn a_halved_list_is_suspicious_until_restored_or_accepted() {
         let (_dir, db) = open();
         let after = |incidents, components, day| {
-            let usual = store::provider_state(&db, "acme").unwrap().usual;
+            let usual = sqlite::provider_state(&db, "acme").unwrap().usual;
             let warning = count(&db, &record(incidents, components, day), usual).unwrap();
             let shrunk = shrunk(&db);
             let begins = usual.shrunk_since.is_none();
@@ -278,7 +279,7 @@ pub(super) mod tests {
         let shown = |components, day| {
             let mut record = record(None, components, day);
             record.snapshot.page.impact = Some(Impact::None);
-            let usual = store::provider_state(&db, "acme").unwrap().usual;
+            let usual = sqlite::provider_state(&db, "acme").unwrap().usual;
             count(&db, &record, usual).unwrap();
             (impact(&record.snapshot, usual, at(day)), shrunk(&db).is_some())
         };
@@ -359,7 +360,7 @@ pub(super) mod tests {
                 reread: false,
             };
             let known = crate::ledger::reconcile::reconcile(None, &[], &incident, context).item;
-            store::put_item(&db, "acme", key, &known, &incident, at(0)).unwrap();
+            sqlite::put_item(&db, "acme", key, &known, &incident, at(0)).unwrap();
         };
         // An incident every 150 days: 400 days of silence are unusual, 100 are not.
         for day in [-700, -550, -400] {

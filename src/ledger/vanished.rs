@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::filter::{matches_component, matches_region};
 use super::messages::Record;
 use super::numbering::Numbering;
-use super::store::{self, ProviderState};
+use super::sqlite::{self, ProviderState};
 use crate::config::Filter;
 use crate::event::{
     Component, Draft, Fingerprint, Impact, IncidentKey, Kind, Status, UpdateKey, event_id,
@@ -145,8 +145,8 @@ pub(super) fn known_before(db: &Connection, message: &Record) -> Sql<Option<Vec<
     {
         return Ok(None);
     }
-    let known = store::components(db, &provider.id)?.into_iter();
-    let component = |(key, known): (String, store::ComponentState)| known.shown(key);
+    let known = sqlite::components(db, &provider.id)?.into_iter();
+    let component = |(key, known): (String, sqlite::ComponentState)| known.shown(key);
     Ok(Some(known.map(component).collect()))
 }
 

@@ -381,7 +381,7 @@ pub(in crate::ledger) fn fail(db: &Connection, message: &Failed) -> Sql<()> {
 mod tests {
     use super::*;
     use crate::event::parse_time;
-    use crate::ledger::migrate;
+    use crate::ledger::sqlite::migrate;
 
     fn times(db: &Connection) -> (i64, i64, bool) {
         let sql = "SELECT coalesce(quiet.at, last_success_at), coalesce(quiet.next_at, next_poll_at), quiet.at IS NOT NULL

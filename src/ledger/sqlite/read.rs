@@ -5,8 +5,9 @@ use std::path::Path;
 use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::{LedgerError, OwnNetwork, migrate, offline, store};
+use super::{migrate, time};
 use crate::event::{Component, Impact, Kind, StatusEvent, Time};
+use crate::ledger::{LedgerError, OwnNetwork, offline, provider_events, staleness};
 use crate::sink::Recorded;
 use crate::snapshot::UnreadTimes;
 
@@ -143,7 +144,7 @@ pub struct Query {
 
 impl Reader {
     /// Reads a ledger that no other process has open.
-    pub(super) const fn of(db: Connection) -> Self {
+    pub(in crate::ledger) const fn of(db: Connection) -> Self {
         Self { db }
     }
 
@@ -171,7 +172,7 @@ impl Reader {
 
     /// Returns the components a provider lists, by group and name.
     pub fn components(&self, provider: &str) -> Result<Vec<Component>, LedgerError> {
-        let known = store::components(&self.db, provider)?.into_iter();
+        let known = super::components(&self.db, provider)?.into_iter();
         let mut known: Vec<_> = known.filter(|(_, known)| !known.absent).collect();
         known.sort_by(|(_, one), (_, other)| {
             (&one.group, &one.name).cmp(&(&other.group, &other.name))
@@ -186,7 +187,7 @@ impl Reader {
 
     /// Returns every sink.
     pub fn sinks(&self) -> Result<Vec<SinkRow>, LedgerError> {
-        let newest = store::newest_seq(&self.db)?;
+        let newest = super::newest_seq(&self.db)?;
         let mut statement = self
             .db
             .prepare_cached("SELECT id, seq, trouble, delivered_at FROM sink ORDER BY id")?;
@@ -197,7 +198,7 @@ impl Reader {
                 seq,
                 behind: newest.saturating_sub(seq),
                 trouble: row.get(2)?,
-                delivered_at: store::time(row.get(3)?),
+                delivered_at: time(row.get(3)?),
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -205,7 +206,7 @@ impl Reader {
 
     /// Returns the sequence number of the newest event.
     pub fn newest_seq(&self) -> Result<u64, LedgerError> {
-        Ok(store::newest_seq(&self.db)?)
+        Ok(super::newest_seq(&self.db)?)
     }
 
     /// Returns the events after `seq`, oldest first, at most `most` of them and about 4 MiB.
@@ -312,7 +313,7 @@ impl Columns<'_, '_> {
     }
 
     fn time(&mut self) -> rusqlite::Result<Option<Time>> {
-        self.take().map(store::time)
+        self.take().map(time)
     }
 }
 
@@ -343,8 +344,8 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
         last_restart_cause: columns.take()?,
         parked: columns.take()?,
         quarantined_until: columns.time()?,
-        suspect: super::staleness::sentence(columns.take()?, columns.time()?)
-            .or(super::provider_events::flapping(columns.take()?)),
+        suspect: staleness::sentence(columns.take()?, columns.time()?)
+            .or(provider_events::flapping(columns.take()?)),
         dropped_events: columns.take()?,
         retry_until: columns.time()?,
         retry_by: columns.take()?,
@@ -370,9 +371,9 @@ fn open_item(row: &Row<'_>) -> rusqlite::Result<OpenItem> {
         status: row.get("status")?,
         impact: row.get_ref("impact")?.as_str()?.parse().unwrap_or(Impact::Unknown),
         url: row.get("url")?,
-        started_at: store::time(row.get("started_at")?),
-        scheduled_for: store::time(row.get("scheduled_for")?),
-        scheduled_until: store::time(row.get("scheduled_until")?),
+        started_at: time(row.get("started_at")?),
+        scheduled_for: time(row.get("scheduled_for")?),
+        scheduled_until: time(row.get("scheduled_until")?),
         components: serde_json::from_str(&components).unwrap_or_default(),
     })
 }

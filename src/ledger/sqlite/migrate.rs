@@ -10,7 +10,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{LedgerError, wal};
+use super::wal;
+use crate::ledger::LedgerError;
 
 /// The database's file name in the state directory.
 pub const DATABASE: &str = "ledger.db";
@@ -274,7 +275,7 @@ fn look_into(path: &Path) -> Result<(), LedgerError> {
 
 /// Opens a temporary database: SQLite keeps it in memory and in an unnamed file, which disappears
 /// with the process however it ends.
-pub(super) fn open_scratch() -> rusqlite::Result<Connection> {
+pub(in crate::ledger) fn open_scratch() -> rusqlite::Result<Connection> {
     let mut connection = Connection::open("")?;
     keep_plans(&connection)?;
     connection.pragma_update(None, "synchronous", "OFF")?;

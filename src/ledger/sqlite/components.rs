@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn components_out_of_sight_are_remembered_up_to_a_bound() {
         let dir = tempfile::tempdir().unwrap();
-        let db = crate::ledger::migrate::open_writer(dir.path()).unwrap();
+        let db = crate::ledger::sqlite::migrate::open_writer(dir.path()).unwrap();
         let at = |n: i64| Time::from_timestamp_millis(n).unwrap();
         let shown =
             component(Some("shown".to_owned()), "Shown", None, ComponentStatus::Operational);

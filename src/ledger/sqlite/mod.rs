@@ -5,9 +5,12 @@ mod components;
 mod doubt;
 mod events;
 mod items;
+pub(super) mod migrate;
 mod providers;
 mod prune;
+pub(super) mod read;
 mod twins;
+pub(super) mod wal;
 
 use rusqlite::{Row, RowIndex};
 

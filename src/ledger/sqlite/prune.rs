@@ -65,7 +65,8 @@ mod tests {
     use crate::ledger::commit::{self, PostCommit};
     use crate::ledger::messages::{Checkpoint, Record};
     use crate::ledger::numbering::Numbering;
-    use crate::ledger::{load, migrate, staleness, store};
+    use crate::ledger::sqlite::migrate;
+    use crate::ledger::{load, sqlite, staleness};
     use crate::snapshot::{Coverage, Incident, Listing, Snapshot, Update, UpdateId, component};
 
     /// How long history is kept, in days.
@@ -163,7 +164,7 @@ mod tests {
             page.remove(0);
             page.push(incident("new", Kind::Incident, false, KEEP * 3));
             assert_eq!(world.poll(page.clone(), listing, KEEP * 3), 1, "{listing:?}");
-            assert_eq!(store::components(&world.db, "acme").unwrap().len(), 1);
+            assert_eq!(sqlite::components(&world.db, "acme").unwrap().len(), 1);
             // Items that left the list are removed in time, and nothing else.
             assert_eq!(world.prune(KEEP * 5), (ids(&page), 30));
         }
