@@ -208,7 +208,7 @@ fn recover_ledger(ledger: &mut LedgerActor, config: &Config) {
     if config.event_log.format == LogFormat::Text {
         return;
     }
-    match ledger.adopt(&config.event_log.dir) {
+    match ledger.import(&config.event_log.dir) {
         Ok(0) => {}
         Ok(events) => {
             tracing::warn!(

@@ -248,10 +248,10 @@ fn provider_errors(provider: &ProviderView) -> String {
 }
 
 fn sink_error(sink: &SinkView) -> String {
-    let Some(trouble) = &sink.trouble else {
+    let Some(failure) = &sink.trouble else {
         return String::new();
     };
-    safe_line(&format!("{}: down, {} events wait: {trouble}", sink.id, sink.behind))
+    safe_line(&format!("{}: down, {} events wait: {failure}", sink.id, sink.behind))
 }
 
 /// A line with its line feed; what indents it stays.
@@ -310,7 +310,7 @@ mod tests {
             id: "event_log".to_owned(),
             seq: 7,
             behind: 3,
-            trouble: Some("disk full".to_owned()),
+            failure: Some("disk full".to_owned()),
             delivered_at: None,
         }];
         insta::assert_snapshot!(render(&rows, &open, &sinks, now(), false, Shown::All), @"

@@ -195,7 +195,7 @@ pub fn view(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Tim
         id: sink.id.clone(),
         seq: sink.seq,
         behind: sink.behind,
-        trouble: sink.trouble.clone(),
+        trouble: sink.failure.clone(),
         delivered_at: sink.delivered_at.map(format_time),
     });
     StatusView { at: format_time(now), healthy, offline: None, providers, sinks: sinks.collect() }

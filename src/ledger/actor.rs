@@ -15,12 +15,9 @@ use tokio::sync::mpsc;
 
 use super::group::Job;
 use super::messages::{Hints, Loaded, Unchanged, Wake, Watch};
-use super::recovery::RecoveryError;
-use super::sqlite::{self, migrate, wal::Wal};
-use super::{
-    LedgerError, Network, load, min_duration, offline, provider_events, recovery, retention,
-    staleness,
-};
+use super::sqlite::import::{self, RecoveryError};
+use super::sqlite::{self, load, migrate, wal::Wal};
+use super::{LedgerError, Network, min_duration, offline, provider_events, retention, staleness};
 use crate::clock;
 use crate::config::Provider;
 use crate::event::Time;
@@ -111,7 +108,7 @@ impl LedgerActor {
 
     /// Imports the events that the event log in `dir` contains beyond this ledger. Must run before
     /// the first poll. Returns the number of imported events.
-    pub fn adopt(&mut self, dir: &Path) -> Result<u64, RecoveryError> {
+    pub fn import(&mut self, dir: &Path) -> Result<u64, RecoveryError> {
         let Some(mut log) = LogRecovery::open(dir, self.seq)? else {
             return Ok(0);
         };
@@ -120,10 +117,10 @@ impl LedgerActor {
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(LedgerError::from)?;
-        let adopted = recovery::adopt(&transaction, before, &mut log)?;
+        let recovered = import::import(&transaction, before, &mut log)?;
         transaction.commit().map_err(LedgerError::from)?;
-        self.seq = adopted.seq;
-        Ok(adopted.events)
+        self.seq = recovered.seq;
+        Ok(recovered.events)
     }
 
     /// Accepts or refuses results of a poller generation. A newer generation takes over.

@@ -307,7 +307,7 @@ impl Job {
                     .db
                     .prepare_cached("UPDATE sink SET trouble = ?2 WHERE id = ?1")
                     .and_then(|mut statement| {
-                        statement.execute(params![message.id, message.trouble])
+                        statement.execute(params![message.id, message.failure])
                     });
                 Done::unanswered(written.map(|_| ()))
             }

@@ -11,7 +11,7 @@ use super::messages::{
     AddSink, Attach, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded,
     Restarted, Resume, SinkHealth, Watch,
 };
-use super::{LedgerError, load, offline, sqlite};
+use super::{LedgerError, offline, sqlite};
 use crate::clock;
 use crate::sink::Cursor;
 
@@ -36,7 +36,7 @@ impl Handler<Resume> for LedgerActor {
     fn handle(&mut self, message: Resume, _: &mut Self::Context) -> Self::Result {
         self.admit(&message.provider.id, message.generation)?;
         self.flush();
-        Ok(load::one(&self.db, &message.provider)?)
+        Ok(sqlite::load::one(&self.db, &message.provider)?)
     }
 }
 

@@ -49,7 +49,7 @@ pub struct Checkpoint {
     /// Hash of the last body that was read in full and recorded.
     pub body_hash: Option<u128>,
     /// Sidecar documents to request while the first document is unchanged.
-    pub companions: Vec<Sidecar>,
+    pub sidecars: Vec<Sidecar>,
     /// When the page last answered with a full body, either because it was requested
     /// unconditionally or because it had changed.
     pub full_at: Option<Time>,
@@ -299,7 +299,7 @@ pub struct SinkHealth {
     /// The sink.
     pub id: String,
     /// Why the sink is down; `None` if it is up.
-    pub trouble: Option<String>,
+    pub failure: Option<String>,
 }
 
 /// Returns when any provider that is still fresh was last read; `None` if none is fresh.

@@ -5,7 +5,7 @@
 //!   and returns the new events.
 //! * `commit` applies one poll result: it runs reconciliation and writes the outcome to the open
 //!   transaction.
-//! * `recovery` imports events from the event log after the database was restored or recreated.
+//! * `sqlite::import` imports events from the event log after the database was restored or recreated.
 //! * [`ScratchLedger`] is an in-process ledger without an actor or a clock, for replaying
 //!   recordings.
 //! * `sqlite` contains the SQL. [`Reader`] gives other processes read access while
@@ -29,7 +29,6 @@ mod group;
 mod handle;
 mod handlers;
 mod identify;
-mod load;
 mod lock;
 mod messages;
 mod min_duration;
@@ -39,7 +38,6 @@ mod offline;
 mod provider_events;
 mod provider_time;
 pub mod reconcile;
-mod recovery;
 mod rematch;
 mod retention;
 mod scratch;

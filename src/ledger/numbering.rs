@@ -110,7 +110,7 @@ impl<'a> Numbering<'a> {
         let new = sqlite::put_event(self.db, &row)?;
         if new {
             self.seq = seq;
-        } else if !sqlite::was_adopted(self.db, id)? {
+        } else if !sqlite::was_imported(self.db, id)? {
             sqlite::count_dropped(self.db, provider.id)?;
             self.dropped.push(Dropped { provider: provider.id.to_owned(), id, title: event.title });
         }

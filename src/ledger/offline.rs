@@ -167,7 +167,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> S
 }
 
 /// Imports an event from the event log.
-pub(super) fn adopt(db: &Connection, event: &StatusEvent) -> Sql<()> {
+pub(super) fn import(db: &Connection, event: &StatusEvent) -> Sql<()> {
     let own = load(db)?;
     let outages = event
         .update_id
@@ -288,7 +288,7 @@ mod tests {
         let third = tempfile::tempdir().unwrap();
         let db = migrate::open_writer(third.path()).unwrap();
         for event in &first {
-            adopt(&db, event).unwrap();
+            import(&db, event).unwrap();
         }
         let own = load(&db).unwrap();
         assert_eq!((own.offline_since, own.outages), (Some(time(200)), 2));

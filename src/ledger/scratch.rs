@@ -9,8 +9,8 @@ use rusqlite::Connection;
 use super::commit::PostCommit;
 use super::messages::{Failed, Record, Recorded, Unchanged};
 use super::numbering::{Dropped, Numbering};
-use super::sqlite::{self, migrate, read::Reader};
-use super::{LedgerError, commit, load, min_duration, provider_events};
+use super::sqlite::{self, load, migrate, read::Reader};
+use super::{LedgerError, commit, min_duration, provider_events};
 use crate::config::Provider;
 use crate::event::Time;
 

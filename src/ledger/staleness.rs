@@ -189,8 +189,8 @@ pub(super) mod tests {
     use super::*;
     use crate::config::{Filter, Provider, Settings};
     use crate::event::{ComponentStatus, parse_time};
-    use crate::ledger::sqlite::migrate;
-    use crate::ledger::{Checkpoint, load, sqlite};
+    use crate::ledger::sqlite::{load, migrate};
+    use crate::ledger::{Checkpoint, sqlite};
     use crate::snapshot::{Coverage, Incident, Snapshot, component};
 
     fn at(day: i64) -> Time {

@@ -309,8 +309,8 @@ impl Poller {
                 if full {
                     Arc::make_mut(&mut self.start).checkpoint.full_at = Some(crate::clock::now());
                 }
-                if self.start.checkpoint.companions != sidecars {
-                    Arc::make_mut(&mut self.start).checkpoint.companions = sidecars;
+                if self.start.checkpoint.sidecars != sidecars {
+                    Arc::make_mut(&mut self.start).checkpoint.sidecars = sidecars;
                 }
                 if let Some(validators) =
                     validators.as_ref().filter(|validators| !validators.is_empty())

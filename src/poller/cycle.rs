@@ -189,7 +189,7 @@ async fn attempt(
                 return Box::pin(read(shared, provider, start, source, first, permit)).await;
             }
         };
-        let sidecars = start.checkpoint.companions.clone();
+        let sidecars = start.checkpoint.sidecars.clone();
         let asked = if sidecars.is_empty() {
             Asked::Unchanged(sidecars)
         } else {
@@ -358,7 +358,7 @@ async fn read_documents(
         binding: Some(binding),
         validators,
         body_hash,
-        companions: sidecars,
+        sidecars,
         ..Checkpoint::default()
     };
     Ok(PollOutcome::Read {

@@ -33,7 +33,7 @@ const AGAIN: Duration = Duration::from_hours(7 * 24);
 pub(super) fn is_due(id: &str, checkpoint: &Checkpoint, interval: Duration, now: Time) -> bool {
     let conditional = checkpoint.body_hash.is_some()
         && (!checkpoint.validators.is_empty()
-            || checkpoint.companions.iter().any(|sidecar| !sidecar.validators.is_empty()));
+            || checkpoint.sidecars.iter().any(|sidecar| !sidecar.validators.is_empty()));
     conditional
         && checkpoint.full_at.is_none_or(|last| {
             // A clock that was set back makes nothing due, but not forever.

@@ -64,7 +64,7 @@ impl Player<'_> {
         match outcome {
             PollOutcome::Unchanged { validators, sidecars, full } => {
                 let checkpoint = &mut watched.start.checkpoint;
-                checkpoint.companions = sidecars;
+                checkpoint.sidecars = sidecars;
                 if full {
                     checkpoint.full_at = Some(at);
                 }

@@ -154,7 +154,7 @@ impl SinkActor {
                 reason,
                 "cannot deliver; events are kept and delivered later"
             );
-            self.ledger.notify(SinkHealth { id: self.sink.id().to_owned(), trouble: Some(reason) });
+            self.ledger.notify(SinkHealth { id: self.sink.id().to_owned(), failure: Some(reason) });
         }
     }
 

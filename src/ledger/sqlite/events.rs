@@ -56,23 +56,23 @@ pub(in crate::ledger) fn is_known_event(db: &Connection, id: EventId) -> Sql<boo
 }
 
 /// The key in `meta` of the newest sequence number imported from the event log.
-const ADOPTED: &str = "adopted";
+const IMPORTED: &str = "adopted";
 
 /// Records that events up to `seq` may have been imported from the event log, which does not
 /// include the seen versions of incidents.
-pub(in crate::ledger) fn put_adopted(db: &Connection, seq: u64) -> Sql<()> {
+pub(in crate::ledger) fn put_imported(db: &Connection, seq: u64) -> Sql<()> {
     db.execute(
         "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
-        params![ADOPTED, seq.cast_signed()],
+        params![IMPORTED, seq.cast_signed()],
     )?;
     Ok(())
 }
 
 /// Returns whether the event with this id may have been imported from the event log.
-pub(in crate::ledger) fn was_adopted(db: &Connection, id: EventId) -> Sql<bool> {
-    let adopted =
+pub(in crate::ledger) fn was_imported(db: &Connection, id: EventId) -> Sql<bool> {
+    let imported =
         "SELECT 1 FROM event WHERE id = ?1 AND seq <= (SELECT value FROM meta WHERE key = ?2)";
-    db.prepare_cached(adopted)?.exists(params![id.as_bytes(), ADOPTED])
+    db.prepare_cached(imported)?.exists(params![id.as_bytes(), IMPORTED])
 }
 
 /// Counts a new event of a provider whose id was already taken.

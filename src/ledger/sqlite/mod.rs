@@ -4,7 +4,9 @@
 mod components;
 mod doubt;
 mod events;
+pub(super) mod import;
 mod items;
+pub(super) mod load;
 pub(super) mod migrate;
 mod providers;
 mod prune;
@@ -20,8 +22,8 @@ pub(super) use components::{
 };
 pub(super) use doubt::put_doubt;
 pub(super) use events::{
-    EventRow, add_sink, count_dropped, is_known_event, newest_seq, put_adopted, put_cursor,
-    put_event, put_filtered, was_adopted,
+    EventRow, add_sink, count_dropped, is_known_event, newest_seq, put_cursor, put_event,
+    put_filtered, put_imported, was_imported,
 };
 pub(super) use items::{
     ItemSummary, Open, item, item_summaries, listed_items, miss_item, newer_items, open_items,

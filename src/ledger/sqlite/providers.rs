@@ -115,7 +115,7 @@ pub(in crate::ledger) fn checkpoint(row: &Row<'_>, provider: &Provider) -> Sql<C
         binding,
         validators: Validators { etag: row.get("etag")?, last_modified: row.get("last_modified")? },
         body_hash: row.get::<_, Option<[u8; 16]>>("body_hash")?.map(u128::from_be_bytes),
-        companions: row
+        sidecars: row
             .get::<_, Option<String>>("companions")?
             .and_then(|list| serde_json::from_str(&list).ok())
             .unwrap_or_default(),
@@ -294,7 +294,7 @@ pub(in crate::ledger) fn put_success(
         binding,
         validators,
         body_hash,
-        companions,
+        sidecars,
         next_poll_at,
         retry_until,
         full_at,
@@ -333,7 +333,7 @@ pub(in crate::ledger) fn put_success(
         validators.etag,
         validators.last_modified,
         body_hash.map(u128::to_be_bytes),
-        (!companions.is_empty()).then(|| serde_json::to_string(companions).ok()).flatten(),
+        (!sidecars.is_empty()).then(|| serde_json::to_string(sidecars).ok()).flatten(),
         millis(*next_poll_at),
         millis(*retry_until),
         snapshot.page.id,

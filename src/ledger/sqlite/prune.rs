@@ -65,8 +65,8 @@ mod tests {
     use crate::ledger::commit::{self, PostCommit};
     use crate::ledger::messages::{Checkpoint, Record};
     use crate::ledger::numbering::Numbering;
-    use crate::ledger::sqlite::migrate;
-    use crate::ledger::{load, sqlite, staleness};
+    use crate::ledger::sqlite::{load, migrate};
+    use crate::ledger::{sqlite, staleness};
     use crate::snapshot::{Coverage, Incident, Listing, Snapshot, Update, UpdateId, component};
 
     /// How long history is kept, in days.

@@ -122,7 +122,7 @@ pub struct SinkRow {
     /// Number of undelivered events.
     pub behind: u64,
     /// Why it is down.
-    pub trouble: Option<String>,
+    pub failure: Option<String>,
     /// Its last delivery.
     pub delivered_at: Option<Time>,
 }
@@ -197,7 +197,7 @@ impl Reader {
                 id: row.get(0)?,
                 seq,
                 behind: newest.saturating_sub(seq),
-                trouble: row.get(2)?,
+                failure: row.get(2)?,
                 delivered_at: time(row.get(3)?),
             })
         })?;

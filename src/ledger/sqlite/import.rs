@@ -8,10 +8,9 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::identify;
-use super::sqlite::{self, ComponentState, EventRow, millis};
-use super::{LedgerError, offline};
+use super::{ComponentState, EventRow, millis};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
+use crate::ledger::{LedgerError, identify, offline};
 use crate::sink::{LogLine, LogRecovery, SinkError};
 
 /// Sinks that have delivered everything the event log contains; others deliver it again, under the
@@ -20,11 +19,11 @@ const UP_TO_DATE_SINKS: [&str; 2] = ["event_log.json", "console"];
 
 /// The result of an import.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Recovered {
+pub(in crate::ledger) struct Recovered {
     /// The newest sequence number.
-    pub(super) seq: u64,
+    pub(in crate::ledger) seq: u64,
     /// Number of imported events.
-    pub(super) events: u64,
+    pub(in crate::ledger) events: u64,
 }
 
 /// Why events could not be imported.
@@ -53,12 +52,12 @@ impl From<rusqlite::Error> for RecoveryError {
 }
 
 /// Imports the events after `newest`, as long as their numbers are consecutive.
-pub(super) fn adopt(
+pub(in crate::ledger) fn import(
     db: &Connection,
     newest: u64,
     log: &mut LogRecovery,
 ) -> Result<Recovered, RecoveryError> {
-    let mut adopted = Recovered { seq: newest, events: 0 };
+    let mut recovered = Recovered { seq: newest, events: 0 };
     while let Some(LogLine { line, event }) = log.next_line()? {
         let Some(event) = event else { continue };
         if event.seq <= newest {
@@ -69,8 +68,8 @@ pub(super) fn adopt(
             continue;
         }
         // The oldest files may have been removed: an empty ledger starts with what is left.
-        let begins = adopted.seq == 0;
-        let Some(id) = parse_id(&event.id).filter(|_| begins || event.seq == adopted.seq + 1)
+        let begins = recovered.seq == 0;
+        let Some(id) = parse_id(&event.id).filter(|_| begins || event.seq == recovered.seq + 1)
         else {
             return Err(RecoveryError::Foreign { seq: event.seq });
         };
@@ -83,14 +82,14 @@ pub(super) fn adopt(
             observed_at: event.observed_at,
             line: &line,
         };
-        if !sqlite::put_event(db, &row)? {
+        if !super::put_event(db, &row)? {
             return Err(RecoveryError::Foreign { seq: event.seq });
         }
         remember(db, &event)?;
-        adopted = Recovered { seq: event.seq, events: adopted.events + 1 };
+        recovered = Recovered { seq: event.seq, events: recovered.events + 1 };
     }
-    if adopted.events > 0 {
-        sqlite::put_adopted(db, adopted.seq)?;
+    if recovered.events > 0 {
+        super::put_imported(db, recovered.seq)?;
         let memory = log.memory()?;
         for sink in UP_TO_DATE_SINKS {
             let memory = memory.as_ref().filter(|_| sink != "console");
@@ -99,14 +98,14 @@ pub(super) fn adopt(
                  ON CONFLICT(id) DO UPDATE SET seq = ?2, memory = ?3",
                 params![
                     sink,
-                    adopted.seq.cast_signed(),
+                    recovered.seq.cast_signed(),
                     memory,
                     crate::clock::now().timestamp_millis()
                 ],
             )?;
         }
     }
-    Ok(adopted)
+    Ok(recovered)
 }
 
 fn stored_line(db: &Connection, seq: u64) -> rusqlite::Result<Option<String>> {
@@ -122,7 +121,7 @@ fn parse_id(text: &str) -> Option<EventId> {
 /// Updates the stored state of the event's subject.
 fn remember(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
     if event.kind == Kind::Provider && matches!(event.status, Status::Offline | Status::Online) {
-        return offline::adopt(db, event);
+        return offline::import(db, event);
     }
     db.prepare_cached(
         "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, first_watched_at) VALUES(?1, ?2, '', 0, 0, 0, ?3)
@@ -157,14 +156,14 @@ fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<
     let Some(component) = event.components.first() else {
         return Ok(());
     };
-    let mut known = sqlite::components(db, &event.provider)?;
+    let mut known = super::components(db, &event.provider)?;
     let key = identify::one(&known, component);
     let changes = past(known.get(&key).map_or(0, |known| known.changes), event);
     known.insert(
         key.clone(),
         ComponentState::new(component, Some(event.status), changes, event.observed_at),
     );
-    sqlite::put_components(db, &event.provider, known, &HashSet::from([key]), None)
+    super::put_components(db, &event.provider, known, &HashSet::from([key]), None)
 }
 
 /// Returns a counter that no earlier change had: no subject has more changes than there are events.
@@ -177,7 +176,7 @@ fn remember_incident(db: &Connection, event: &StatusEvent) -> rusqlite::Result<(
         return Ok(());
     };
     let key = IncidentKey::new(&event.provider, native_id);
-    let known = sqlite::item(db, &event.provider, key)?;
+    let known = super::item(db, &event.provider, key)?;
     let before = known.as_ref().map_or(0, |known| known.changes);
     // An update does not count as a change.
     let is_change = event.message.is_none();
@@ -224,7 +223,7 @@ mod tests {
     #[test]
     fn each_provider_event_counter_continues_after_the_log() {
         let dir = tempfile::tempdir().unwrap();
-        let db = super::super::sqlite::migrate::open_writer(dir.path()).unwrap();
+        let db = super::super::migrate::open_writer(dir.path()).unwrap();
         let notice = |seq: u64, update: &str, status: &str| -> StatusEvent {
             let at = "2026-03-01T12:00:00Z";
             serde_json::from_value(json!({

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Params};
 
-use super::messages::Loaded;
-use super::{commit, sqlite, windows};
+use super::{checkpoint, time, word};
 use crate::config::Provider;
 use crate::event::{Component, Time};
+use crate::ledger::messages::Loaded;
+use crate::ledger::{commit, windows};
 use crate::source::Known;
 
 type Sql<T> = rusqlite::Result<T>;
 
 /// Loads the state of one provider's poller.
-pub(super) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded> {
+pub(in crate::ledger) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded> {
     let mut loaded = HashMap::new();
     let declared = HashMap::from([(provider.id.as_str(), provider)]);
     read(db, &declared, "id = ?1", "provider = ?1 AND", [&provider.id], &mut loaded)?;
@@ -22,7 +23,7 @@ pub(super) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded> {
 }
 
 /// Loads the state of all these pollers, in the same order.
-pub(super) fn all(db: &Connection, providers: &[Arc<Provider>]) -> Sql<Vec<Loaded>> {
+pub(in crate::ledger) fn all(db: &Connection, providers: &[Arc<Provider>]) -> Sql<Vec<Loaded>> {
     let mut loaded = HashMap::with_capacity(providers.len());
     let declared = providers.iter().map(|provider| (provider.id.as_str(), &**provider)).collect();
     read(db, &declared, "watched = 1", "", [], &mut loaded)?;
@@ -52,13 +53,13 @@ fn read<P: Params + Copy>(
         };
         let known = Known {
             open: Vec::new(),
-            version: sqlite::time(row.get("complete_version")?),
+            version: time(row.get("complete_version")?),
             baseline: row.get("baseline")?,
         };
-        let quarantined_until = sqlite::time(row.get("quarantined_until")?);
-        let checkpoint = sqlite::checkpoint(row, provider)?;
+        let quarantined_until = time(row.get("quarantined_until")?);
+        let checkpoint = checkpoint(row, provider)?;
         let compared = provider.filter.names_something() && row.get("lists_all")?;
-        if let Some(at) = sqlite::time(row.get("read_at")?) {
+        if let Some(at) = time(row.get("read_at")?) {
             read_at.insert(id.clone(), at);
         }
         let components = if compared { components(db, &id)? } else { Vec::new() };
@@ -88,11 +89,10 @@ fn read<P: Params + Copy>(
         let Some(loaded) = loaded.get_mut(provider) else {
             continue;
         };
-        let window =
-            (sqlite::time(row.get("scheduled_for")?), sqlite::time(row.get("scheduled_until")?));
+        let window = (time(row.get("scheduled_for")?), time(row.get("scheduled_until")?));
         let read_at = read_at.get(provider).copied().unwrap_or(Time::MIN_UTC);
-        let kind = sqlite::word(row, "kind")?;
-        loaded.active |= commit::keeps_active(kind, sqlite::word(row, "status")?);
+        let kind = word(row, "kind")?;
+        loaded.active |= commit::keeps_active(kind, word(row, "status")?);
         let edge = windows::next([(kind, window.0, window.1)], read_at);
         loaded.window_at = loaded.window_at.into_iter().chain(edge).min();
         loaded.known.open.push((kind, row.get("native_id")?));
@@ -101,12 +101,12 @@ fn read<P: Params + Copy>(
 }
 
 fn components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
-    let known = sqlite::components(db, provider)?.into_iter();
+    let known = super::components(db, provider)?.into_iter();
     Ok(known.filter(|(_, known)| !known.absent).map(|(key, known)| known.shown(key)).collect())
 }
 
 /// Updates the providers' rows from the configuration; unchanged rows are not written.
-pub(super) fn declare(
+pub(in crate::ledger) fn declare(
     db: &Connection,
     providers: &[Arc<Provider>],
     real_intervals: &HashMap<String, std::time::Duration>,
@@ -116,10 +116,10 @@ pub(super) fn declare(
         "SELECT id, name, url, interval_ms, stale_after_ms, real_interval_ms, retry_until IS NOT NULL FROM provider WHERE watched = 1",
     )?;
     let mut rows = statement.query([])?;
-    let mut written: HashMap<String, sqlite::Declared> = HashMap::with_capacity(providers.len());
+    let mut written: HashMap<String, super::Declared> = HashMap::with_capacity(providers.len());
     let mut waiting: HashSet<String> = HashSet::new();
     while let Some(row) = rows.next()? {
-        let declared = sqlite::Declared {
+        let declared = super::Declared {
             name: row.get(1)?,
             url: row.get(2)?,
             interval_ms: row.get(3)?,
@@ -133,12 +133,12 @@ pub(super) fn declare(
     }
     for provider in providers {
         let real_interval = real_intervals.get(&provider.id).copied();
-        let declared = sqlite::Declared::of(provider, real_interval);
+        let declared = super::Declared::of(provider, real_interval);
         if written.get(&provider.id) != Some(&declared) {
-            sqlite::watch_provider(db, &provider.id, &declared, now)?;
+            super::watch_provider(db, &provider.id, &declared, now)?;
         }
         if waiting.contains(&provider.id) {
-            sqlite::bound_wait(db, provider, now)?;
+            super::bound_wait(db, provider, now)?;
         }
     }
     Ok(())
