@@ -193,7 +193,7 @@ const PURE: &[&str] = &[
     "crates/model/src/snapshot.rs",
     "crates/model/src/document.rs",
     "crates/model/src/redact.rs",
-    "src/ledger/reconcile.rs",
+    "src/ledger/reconcile/",
     "src/ledger/filter.rs",
     "src/ledger/abandoned.rs",
     "src/ledger/connectivity.rs",
