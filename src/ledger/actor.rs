@@ -256,6 +256,9 @@ impl LedgerActor {
             Ok(rows) => tracing::info!(rows, "removed data older than the retention period"),
             Err(error) => self.report_error(&error.into()),
         }
+        if let Err(error) = sqlite::prune_outbox(&self.db, clock::now()) {
+            self.report_error(&error.into());
+        }
         if let Err(error) = staleness::look_for_quiet(&self.db, clock::now()) {
             self.report_error(&error.into());
         }

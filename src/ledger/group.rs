@@ -15,6 +15,7 @@ use super::messages::{
 };
 use super::numbering::{Dropped, Numbering};
 use super::offline::{self, NetworkChange};
+use super::outbox::OutboxChange;
 use super::{LedgerError, commit, connectivity, min_duration, provider_events, sqlite};
 use crate::clock;
 use crate::event::Time;
@@ -27,6 +28,7 @@ pub(super) enum Job {
     Record(Box<Record>, oneshot::Sender<Result<Recorded, LedgerError>>),
     Failed(Box<Failed>, oneshot::Sender<Result<(), LedgerError>>),
     Delivered(Delivered, oneshot::Sender<Result<(), LedgerError>>),
+    Outbox(Vec<OutboxChange>, oneshot::Sender<Result<(), LedgerError>>),
     Restarted(Restarted),
     SinkHealth(SinkHealth),
     Reachable(String),
@@ -193,7 +195,10 @@ impl LedgerActor {
                 // A poller that was replaced in the meantime no longer waits.
                 drop(sender.send(result));
             }
-            (Job::Failed(_, sender) | Job::Delivered(_, sender), Done::Unit(result)) => {
+            (
+                Job::Failed(_, sender) | Job::Delivered(_, sender) | Job::Outbox(_, sender),
+                Done::Unit(result),
+            ) => {
                 drop(sender.send(result));
             }
             (_, Done::Reach(provider, unreachable)) => {
@@ -299,6 +304,12 @@ impl Job {
             Self::Delivered(message, _) => {
                 Done::Unit(sqlite::put_cursor(numbering.db, message).map_err(LedgerError::from))
             }
+            Self::Outbox(changes, _) => Done::Unit(
+                changes
+                    .iter()
+                    .try_for_each(|change| sqlite::change_outbox(numbering.db, change))
+                    .map_err(LedgerError::from),
+            ),
             Self::Restarted(message) => {
                 Done::unanswered(sqlite::put_restart(numbering.db, message))
             }
@@ -366,7 +377,9 @@ impl Job {
         let busy = LedgerError::Busy { reason: why.to_owned() };
         match self {
             Self::Record(_, sender) => drop(sender.send(Err(busy))),
-            Self::Failed(_, sender) | Self::Delivered(_, sender) => drop(sender.send(Err(busy))),
+            Self::Failed(_, sender) | Self::Delivered(_, sender) | Self::Outbox(_, sender) => {
+                drop(sender.send(Err(busy)))
+            }
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ use super::messages::{
     AddSink, Attach, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded,
     Restarted, Resume, SinkHealth, Watch,
 };
+use super::outbox::ChangeOutbox;
 use super::{LedgerError, offline, sqlite};
 use crate::clock;
 use crate::sink::Cursor;
@@ -129,6 +130,16 @@ impl Handler<Delivered> for LedgerActor {
     fn handle(&mut self, message: Delivered, context: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         self.enqueue(Job::Delivered(message, sender), context);
+        Box::pin(async { receiver.await.unwrap_or(Err(LedgerError::Away)) })
+    }
+}
+
+impl Handler<ChangeOutbox> for LedgerActor {
+    type Result = ResponseFuture<Result<(), LedgerError>>;
+
+    fn handle(&mut self, message: ChangeOutbox, context: &mut Self::Context) -> Self::Result {
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(Job::Outbox(message.0, sender), context);
         Box::pin(async { receiver.await.unwrap_or(Err(LedgerError::Away)) })
     }
 }

@@ -35,6 +35,7 @@ mod min_duration;
 mod network;
 mod numbering;
 mod offline;
+pub mod outbox;
 mod provider_events;
 mod provider_time;
 pub mod reconcile;
@@ -60,6 +61,8 @@ pub use network::{Network, Polled};
 pub use offline::OwnNetwork;
 pub use scratch::ScratchLedger;
 pub use sqlite::migrate::{DATABASE, open_writer};
+pub use sqlite::outbox::ROUTER;
+pub use sqlite::outbox_control::Control;
 pub use sqlite::read::{OpenItem, ProviderRow, Query, Reader, SinkRow};
 
 /// The version of the SQLite library in use.

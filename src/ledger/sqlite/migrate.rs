@@ -33,7 +33,47 @@ pub(super) const BUSY: Duration = Duration::from_secs(2);
 
 /// Migration steps; the database's `user_version` counts the completed ones. Steps are never
 /// edited, only added.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6];
+
+/// Messages to channels: those that wait, those that were accepted and those that were given up.
+const STEP_6: &str = "
+-- What waits to be sent or is held back. An id is never used again: the order of a thread is that of
+-- its ids.
+CREATE TABLE outbox(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, thread TEXT NOT NULL,
+  seq INTEGER, content TEXT, key TEXT NOT NULL UNIQUE, phase TEXT NOT NULL, urgent INTEGER NOT NULL DEFAULT 0,
+  hold TEXT, due_at INTEGER, created_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+  first_attempt_at INTEGER, next_at INTEGER, in_doubt INTEGER NOT NULL DEFAULT 0, plain INTEGER NOT NULL DEFAULT 0,
+  steps TEXT, skipped INTEGER NOT NULL DEFAULT 0, error TEXT
+);
+CREATE INDEX outbox_waiting ON outbox(channel, urgent DESC, id) WHERE hold IS NULL;
+CREATE INDEX outbox_thread ON outbox(channel, thread, id);
+CREATE INDEX outbox_due ON outbox(due_at) WHERE hold IS NOT NULL;
+-- What a channel was sent of an incident, component or provider, and what the service called it.
+CREATE TABLE notified(
+  channel TEXT NOT NULL, thread TEXT NOT NULL, provider TEXT NOT NULL, first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL, opened_at INTEGER NOT NULL, last_at INTEGER NOT NULL, ended_at INTEGER,
+  worst INTEGER NOT NULL, edited_at INTEGER, delivered INTEGER NOT NULL DEFAULT 0, root TEXT, last TEXT, PRIMARY KEY(channel, thread)
+) WITHOUT ROWID;
+CREATE INDEX notified_opened ON notified(channel, opened_at);
+CREATE INDEX notified_ended ON notified(ended_at);
+CREATE TABLE delivery(
+  seq INTEGER NOT NULL, channel TEXT NOT NULL, at INTEGER NOT NULL, lag_ms INTEGER NOT NULL, PRIMARY KEY(seq, channel)
+) WITHOUT ROWID;
+CREATE INDEX delivery_at ON delivery(channel, at);
+CREATE TABLE dead_letter(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, thread TEXT NOT NULL, seq INTEGER, content TEXT,
+  key TEXT NOT NULL, phase TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, steps TEXT
+);
+CREATE TABLE mute(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, provider TEXT NOT NULL, component TEXT, until INTEGER, reason TEXT,
+  created_at INTEGER NOT NULL, ended_at INTEGER
+);
+CREATE TABLE channel(
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, health TEXT NOT NULL, since INTEGER NOT NULL, last_success_at INTEGER,
+  last_error TEXT, last_error_at INTEGER, probe_at INTEGER
+) WITHOUT ROWID;
+";
 
 /// Persists anomalies, identities and requested delays across restarts.
 const STEP_5: &str = "

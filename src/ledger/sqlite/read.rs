@@ -143,6 +143,10 @@ pub struct Query {
 }
 
 impl Reader {
+    pub(super) const fn db(&self) -> &Connection {
+        &self.db
+    }
+
     /// Reads a ledger that no other process has open.
     pub(in crate::ledger) const fn of(db: Connection) -> Self {
         Self { db }

@@ -1,0 +1,288 @@
+//! Reads the outbox: for the dispatcher, for `channels`, `deadletters`, `mutes` and `status`.
+
+use rusqlite::{OptionalExtension, Row, params};
+use statuswatch_notify::Reference;
+
+use super::outbox::{ROUTER, UNROUTED, phase_of};
+use super::read::Reader;
+use super::time;
+use crate::event::{Impact, Time};
+use crate::ledger::LedgerError;
+use crate::ledger::outbox::{
+    ChannelHealth, ChannelRow, ChannelState, DeadLetter, Delivery, Hold, MuteRow, Notified,
+    Payload, Waiting,
+};
+use crate::sink::Recorded;
+
+type Answer<T> = Result<T, LedgerError>;
+
+/// The columns in the order in which [`waiting`] takes them.
+const WAITING: &str = "id, channel, thread, seq, content, key, phase, urgent, hold, due_at, created_at, attempts, first_attempt_at, \
+     next_at, in_doubt, plain, steps, skipped";
+
+impl Reader {
+    /// Returns the messages of `channel` that wait to be sent, in the order in which they are sent,
+    /// at most `most`.
+    pub fn waiting(&self, channel: &str, most: usize) -> Answer<Vec<Waiting>> {
+        let sql = format!(
+            "SELECT {WAITING} FROM outbox WHERE channel = ?1 AND hold IS NULL ORDER BY urgent DESC, id LIMIT ?2"
+        );
+        let mut statement = self.db().prepare_cached(&sql)?;
+        let rows = statement.query_map(params![channel, most as i64], waiting)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the messages of a thread in `channel`, held back or not, in the order of routing.
+    pub fn waiting_of_thread(&self, channel: &str, thread: &str) -> Answer<Vec<Waiting>> {
+        let sql =
+            format!("SELECT {WAITING} FROM outbox WHERE channel = ?1 AND thread = ?2 ORDER BY id");
+        let mut statement = self.db().prepare_cached(&sql)?;
+        let rows = statement.query_map([channel, thread], waiting)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the messages whose hold is over at `now`, in the order of routing, at most `most`.
+    pub fn due(&self, now: Time, most: usize) -> Answer<Vec<Waiting>> {
+        let sql = format!(
+            "SELECT {WAITING} FROM outbox WHERE hold IS NOT NULL AND due_at <= ?1 ORDER BY channel, hold, id LIMIT ?2"
+        );
+        let mut statement = self.db().prepare_cached(&sql)?;
+        let rows = statement.query_map(params![now.timestamp_millis(), most as i64], waiting)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the messages of `channel` held back for `reason`, in the order of routing.
+    pub fn held(&self, channel: &str, reason: &str, most: usize) -> Answer<Vec<Waiting>> {
+        let sql = format!(
+            "SELECT {WAITING} FROM outbox WHERE channel = ?1 AND hold = ?2 ORDER BY id LIMIT ?3"
+        );
+        let mut statement = self.db().prepare_cached(&sql)?;
+        let rows = statement.query_map(params![channel, reason, most as i64], waiting)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns when the next held message is due.
+    pub fn next_due(&self) -> Answer<Option<Time>> {
+        let due = self
+            .db()
+            .prepare_cached("SELECT min(due_at) FROM outbox WHERE hold IS NOT NULL")?
+            .query_row([], |row| row.get(0))?;
+        Ok(time(due))
+    }
+
+    /// Returns what `channel` knows of a thread.
+    pub fn notified(&self, channel: &str, thread: &str) -> Answer<Option<Notified>> {
+        let row = self
+            .db()
+            .prepare_cached(
+                "SELECT thread, first_seq, last_seq, opened_at, last_at, ended_at, delivered, root, last, worst, edited_at
+                 FROM notified WHERE channel = ?1 AND thread = ?2",
+            )?
+            .query_row([channel, thread], notified)
+            .optional()?;
+        Ok(row)
+    }
+
+    /// Returns the threads of `channel` that are open, or ended after `since`, oldest first.
+    pub fn open_threads(&self, channel: &str, since: Time) -> Answer<Vec<Notified>> {
+        let mut statement = self.db().prepare_cached(
+            "SELECT thread, first_seq, last_seq, opened_at, last_at, ended_at, delivered, root, last, worst, edited_at
+             FROM notified WHERE channel = ?1 AND (ended_at IS NULL OR ended_at > ?2) ORDER BY opened_at",
+        )?;
+        let rows = statement.query_map(params![channel, since.timestamp_millis()], notified)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns how many providers opened a thread in `channel` after `since`.
+    pub fn openings(&self, channel: &str, since: Time) -> Answer<u32> {
+        let count = self
+            .db()
+            .prepare_cached(
+                "SELECT count(DISTINCT provider) FROM notified WHERE channel = ?1 AND opened_at > ?2",
+            )?
+            .query_row(params![channel, since.timestamp_millis()], |row| row.get(0))?;
+        Ok(count)
+    }
+
+    /// Returns how many messages `channel` accepted after `since`.
+    pub fn delivered_since(&self, channel: &str, since: Time) -> Answer<u32> {
+        let count = self
+            .db()
+            .prepare_cached("SELECT count(*) FROM delivery WHERE channel = ?1 AND at > ?2")?
+            .query_row(params![channel, since.timestamp_millis()], |row| row.get(0))?;
+        Ok(count)
+    }
+
+    /// Returns the event with this sequence number.
+    pub fn event(&self, seq: u64) -> Answer<Option<Recorded>> {
+        Ok(self.after(seq.saturating_sub(1), 1)?.into_iter().find(|found| found.event.seq == seq))
+    }
+
+    /// Returns the sequence number up to which events are routed; `None` if none ever was.
+    pub fn routed(&self) -> Answer<Option<u64>> {
+        let seq: Option<i64> = self
+            .db()
+            .prepare_cached("SELECT seq FROM sink WHERE id = ?1")?
+            .query_row([ROUTER], |row| row.get(0))
+            .optional()?;
+        Ok(seq.map(i64::cast_unsigned))
+    }
+
+    /// Returns how many events no rule sent anywhere.
+    pub fn unrouted(&self) -> Answer<u64> {
+        let count: Option<i64> = self
+            .db()
+            .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+            .query_row([UNROUTED], |row| row.get(0))
+            .optional()?;
+        Ok(count.unwrap_or(0).cast_unsigned())
+    }
+
+    /// Returns every channel that is or was configured, by id.
+    pub fn channels(&self, now: Time) -> Answer<Vec<ChannelRow>> {
+        let day = now.timestamp_millis() - 24 * 3600 * 1000;
+        let mut statement = self.db().prepare_cached(
+            "SELECT id, kind, health, since, last_error, probe_at, last_success_at, last_error_at,
+               (SELECT count(*) FROM outbox WHERE channel = channel.id AND hold IS NULL),
+               (SELECT min(created_at) FROM outbox WHERE channel = channel.id AND hold IS NULL),
+               (SELECT count(*) FROM outbox WHERE channel = channel.id AND hold IS NOT NULL),
+               (SELECT count(*) FROM dead_letter WHERE channel = channel.id),
+               (SELECT count(*) FROM delivery WHERE channel = channel.id AND at > ?1)
+             FROM channel ORDER BY health = 'removed', id",
+        )?;
+        let rows = statement.query_map([day], |row| {
+            let health: String = row.get(2)?;
+            Ok(ChannelRow {
+                state: ChannelState {
+                    id: row.get(0)?,
+                    kind: row.get(1)?,
+                    health: ChannelHealth::of(&health),
+                    since: time(row.get(3)?).unwrap_or(Time::UNIX_EPOCH),
+                    last_error: row.get(4)?,
+                    probe_at: time(row.get(5)?),
+                },
+                last_success_at: time(row.get(6)?),
+                last_error_at: time(row.get(7)?),
+                waiting: row.get::<_, i64>(8)?.cast_unsigned(),
+                oldest_at: time(row.get(9)?),
+                held: row.get::<_, i64>(10)?.cast_unsigned(),
+                dead: row.get::<_, i64>(11)?.cast_unsigned(),
+                delivered_today: row.get::<_, i64>(12)?.cast_unsigned(),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the messages that were given up, newest first, at most `most`.
+    pub fn dead_letters(&self, channel: Option<&str>, most: usize) -> Answer<Vec<DeadLetter>> {
+        let mut statement = self.db().prepare_cached(
+            "SELECT id, channel, thread, seq, content, reason, at, steps FROM dead_letter
+             WHERE ?1 IS NULL OR channel = ?1 ORDER BY id DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![channel, most as i64], |row| {
+            Ok(DeadLetter {
+                id: row.get(0)?,
+                channel: row.get(1)?,
+                thread: row.get(2)?,
+                payload: payload(row.get(3)?, row.get(4)?),
+                reason: row.get(5)?,
+                at: time(row.get(6)?).unwrap_or(Time::UNIX_EPOCH),
+                steps: steps(row.get(7)?),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns who was notified of these events, and when.
+    pub fn deliveries(&self, seqs: &[u64]) -> Answer<Vec<Delivery>> {
+        let mut statement = self.db().prepare_cached(
+            "SELECT seq, channel, at, lag_ms FROM delivery WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq, at",
+        )?;
+        let rows =
+            statement.query_map([serde_json::to_string(seqs).unwrap_or_default()], |row| {
+                Ok(Delivery {
+                    seq: row.get::<_, i64>(0)?.cast_unsigned(),
+                    channel: row.get(1)?,
+                    at: time(row.get(2)?).unwrap_or(Time::UNIX_EPOCH),
+                    lag_ms: row.get(3)?,
+                })
+            })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the mutes in effect, or all that are remembered, oldest first.
+    pub fn mutes(&self, all: bool) -> Answer<Vec<MuteRow>> {
+        let mut statement = self.db().prepare_cached(
+            "SELECT id, provider, component, until, reason, created_at, ended_at FROM mute
+             WHERE ended_at IS NULL OR ?1 ORDER BY id",
+        )?;
+        let rows = statement.query_map([all], |row| {
+            Ok(MuteRow {
+                id: row.get(0)?,
+                provider: row.get(1)?,
+                component: row.get(2)?,
+                until: time(row.get(3)?),
+                reason: row.get(4)?,
+                created_at: time(row.get(5)?).unwrap_or(Time::UNIX_EPOCH),
+                ended_at: time(row.get(6)?),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn payload(seq: Option<i64>, content: Option<String>) -> Payload {
+    match seq {
+        Some(seq) => Payload::Event(seq.cast_unsigned()),
+        None => Payload::Text(content.unwrap_or_default()),
+    }
+}
+
+fn steps(json: Option<String>) -> Option<Vec<statuswatch_notify::Step>> {
+    json.and_then(|json| serde_json::from_str(&json).ok())
+}
+
+fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
+    let reason: Option<String> = row.get(8)?;
+    let until = time(row.get(9)?);
+    Ok(Waiting {
+        id: row.get(0)?,
+        channel: row.get(1)?,
+        thread: row.get(2)?,
+        payload: payload(row.get(3)?, row.get(4)?),
+        key: row.get(5)?,
+        phase: phase_of(row.get_ref(6)?.as_str()?),
+        urgent: row.get(7)?,
+        hold: reason.zip(until).map(|(reason, until)| Hold { reason, until }),
+        at: time(row.get(10)?).unwrap_or(Time::UNIX_EPOCH),
+        attempts: row.get(11)?,
+        first_attempt_at: time(row.get(12)?),
+        next_at: time(row.get(13)?),
+        in_doubt: row.get(14)?,
+        plain: row.get(15)?,
+        steps: steps(row.get(16)?),
+        skipped: row.get(17)?,
+    })
+}
+
+fn notified(row: &Row<'_>) -> rusqlite::Result<Notified> {
+    let root: Option<String> = row.get(7)?;
+    let last: Option<String> = row.get(8)?;
+    let worst: u8 = row.get(9)?;
+    Ok(Notified {
+        thread: row.get(0)?,
+        first_seq: row.get::<_, i64>(1)?.cast_unsigned(),
+        last_seq: row.get::<_, i64>(2)?.cast_unsigned(),
+        opened_at: time(row.get(3)?).unwrap_or(Time::UNIX_EPOCH),
+        last_at: time(row.get(4)?).unwrap_or(Time::UNIX_EPOCH),
+        ended_at: time(row.get(5)?),
+        worst: Impact::ALL
+            .iter()
+            .copied()
+            .find(|impact| impact.rank() == worst)
+            .unwrap_or(Impact::Unknown),
+        edited_at: time(row.get(10)?),
+        delivered: row.get(6)?,
+        reference: root.map(|root| Reference { root, last }),
+    })
+}
