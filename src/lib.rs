@@ -26,7 +26,9 @@ pub mod replay;
 pub mod sink;
 pub mod supervisor;
 pub mod telemetry;
+pub mod transport;
 
 pub use statuswatch_fake as fake;
 pub use statuswatch_model::{document, event, redact, snapshot, text, zone};
+pub use statuswatch_notify as notify;
 pub use statuswatch_sources as source;

@@ -107,6 +107,15 @@ struct Recipe {
 
 impl Recipe {
     fn make(&self, guarded: bool) -> reqwest::Result<reqwest::Client> {
+        self.pooled(guarded, self.keep_alive, usize::from(!self.keep_alive.is_zero()))
+    }
+
+    fn pooled(
+        &self,
+        guarded: bool,
+        keep_alive: Duration,
+        idle: usize,
+    ) -> reqwest::Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
             .user_agent(self.user_agent.clone())
             .tls_backend_preconfigured(self.tls.clone())
@@ -120,8 +129,8 @@ impl Recipe {
             .referer(false)
             .no_proxy()
             .http2_max_header_list_size(HEADER_LIST)
-            .pool_max_idle_per_host(usize::from(!self.keep_alive.is_zero()))
-            .pool_idle_timeout(self.keep_alive);
+            .pool_max_idle_per_host(idle)
+            .pool_idle_timeout(keep_alive);
         for proxy in &self.proxies {
             builder = builder.proxy(proxy.clone());
         }
@@ -144,6 +153,22 @@ impl Inner {
             .make(false)
             .map_err(|_| Failure::new(FailureKind::Resource, "cannot set up the HTTP client"))?;
         Ok(self.open.get_or_init(|| made))
+    }
+
+    /// Builds a client with connections of its own, which allows private addresses.
+    pub(super) fn sending(
+        &self,
+        keep_alive: Duration,
+        idle: usize,
+    ) -> reqwest::Result<reqwest::Client> {
+        self.recipe.pooled(false, keep_alive, idle)
+    }
+
+    /// Returns the TLS configuration, for connections that do not speak HTTP.
+    pub(super) fn tls(&self) -> ClientConfig {
+        let mut tls = self.recipe.tls.clone();
+        tls.alpn_protocols.clear();
+        tls
     }
 }
 
@@ -186,6 +211,13 @@ impl Client {
     #[must_use]
     pub fn with_tap(self, tap: Arc<dyn Tap>) -> Self {
         Self { tap: Some(tap), ..self }
+    }
+
+    /// Returns the TLS configuration of the process, without ALPN, for connections that do not speak
+    /// HTTP.
+    #[must_use]
+    pub fn tls(&self) -> ClientConfig {
+        self.inner.tls()
     }
 
     /// Notifies the tap that a poll of `provider` begins.

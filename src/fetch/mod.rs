@@ -15,6 +15,7 @@ mod proxy;
 mod request;
 mod resolve;
 mod retry;
+mod send;
 mod sessions;
 mod tap;
 mod tls;
@@ -29,6 +30,7 @@ use crate::document::Document;
 pub use address::is_local;
 pub use client::{BuildError, Client, ClientOptions};
 pub use hosts::{HostGate, HostPermit};
+pub use send::{Outgoing, Received, SendFailure, Sender};
 pub use tap::{Polled, Tap};
 
 /// One request.

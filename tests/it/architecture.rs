@@ -56,6 +56,10 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("heartbeat", &["config", "fetch", "ledger"]),
+    // Sends what a channel has written: it needs an HTTP client and TLS, and knows no event.
+    ("transport", &["fetch", "notify"]),
+    // What channels say of events; whoever sends it is above.
+    ("notify", &["event", "text", "zone"]),
     (
         "pipeline",
         &[
@@ -161,7 +165,14 @@ const CRATES: &[(&str, &[&str])] = &[
         "unicode_normalization",
         &["crates/model/src/event/identity.rs", "crates/sources/src/support/fold.rs"],
     ),
-    ("sha2", &["crates/model/src/event/identity.rs", "crates/sources/src/"]),
+    (
+        "sha2",
+        &[
+            "crates/model/src/event/identity.rs",
+            "crates/sources/src/",
+            "crates/notify/src/notification.rs",
+        ],
+    ),
     ("schemars", &["src/config/", "crates/model/src/event/"]),
 ];
 
@@ -190,6 +201,7 @@ const PURE: &[&str] = &[
     "crates/model/src/text/",
     "crates/model/src/event/",
     "crates/sources/src/",
+    "crates/notify/src/",
     "crates/model/src/snapshot.rs",
     "crates/model/src/document.rs",
     "crates/model/src/redact.rs",
@@ -220,8 +232,12 @@ struct Code {
 
 /// The crates beside the program, and the module that each of them is to it. What they may use is
 /// kept by Cargo; the rules within them are kept here.
-const MEMBERS: &[(&str, Option<&str>)] =
-    &[("model", None), ("sources", Some("source")), ("fake", Some("fake"))];
+const MEMBERS: &[(&str, Option<&str>)] = &[
+    ("model", None),
+    ("sources", Some("source")),
+    ("notify", Some("notify")),
+    ("fake", Some("fake")),
+];
 
 /// A file of one of [`MEMBERS`], or of the program.
 fn of_member(path: &str, text: &str) -> (String, String) {
@@ -235,6 +251,7 @@ fn of_member(path: &str, text: &str) -> (String, String) {
         }
     };
     let text = text.replace("statuswatch_model::", "crate::");
+    let text = text.replace("statuswatch_notify::", "crate::notify::");
     (module, text.replace("statuswatch_sources::", "crate::source::"))
 }
 

@@ -133,7 +133,7 @@ impl Channel for Webhook {
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Http(answer) => judge_http(answer),
-            Answer::Exec(_) => Verdict::delivered(),
+            _ => Verdict::delivered(),
         }
     }
 
