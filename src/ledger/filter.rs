@@ -2,7 +2,7 @@
 //! names the reason.
 
 use crate::config::{Filter, MaintenanceFilter};
-use crate::event::{Component, Draft, Impact, Kind, Status};
+use crate::event::{Draft, Impact, Kind, Status};
 
 /// Returns the filter that suppresses the event; `None` if it is emitted.
 ///
@@ -34,16 +34,13 @@ pub fn suppressed_by(filter: &Filter, draft: &Draft, emitted_before: bool) -> Op
     }
     if !filter.components.is_empty()
         && !draft.components.is_empty()
-        && !draft
-            .components
-            .iter()
-            .any(|component| matches_component(&filter.components, component))
+        && !draft.components.iter().any(|component| component.matches(&filter.components))
     {
         return Some("components");
     }
     if !filter.regions.is_empty()
         && draft.components.iter().any(|component| component.group.is_some())
-        && !draft.components.iter().any(|component| matches_region(&filter.regions, component))
+        && !draft.components.iter().any(|component| component.is_in_region(&filter.regions))
     {
         return Some("regions");
     }
@@ -56,78 +53,4 @@ pub fn suppressed_by(filter: &Filter, draft: &Draft, emitted_before: bool) -> Op
         return Some("min_impact");
     }
     None
-}
-
-/// Returns whether a pattern matches the component by id, name, group, or `group/name`.
-#[must_use]
-pub fn matches_component(patterns: &[String], component: &Component) -> bool {
-    let qualified = component.group.as_ref().map(|group| format!("{group}/{}", component.name));
-    [Some(&component.name), component.id.as_ref(), component.group.as_ref(), qualified.as_ref()]
-        .into_iter()
-        .flatten()
-        .any(|text| any_glob(patterns, text))
-}
-
-/// Returns whether a pattern matches the component's region: its group, or its own name.
-#[must_use]
-pub fn matches_region(patterns: &[String], component: &Component) -> bool {
-    [Some(&component.name), component.group.as_ref()]
-        .into_iter()
-        .flatten()
-        .any(|text| any_glob(patterns, text))
-}
-
-fn any_glob(patterns: &[String], text: &str) -> bool {
-    patterns.iter().any(|pattern| glob(pattern, text))
-}
-
-/// Matches a glob: `*` is any text, `?` any character; case-insensitive. Backtracks to one position
-/// only, so it is linear in practice.
-fn glob(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
-    let text: Vec<char> = text.to_lowercase().chars().collect();
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(&c) if c == '?' || text.get(t) == Some(&c) => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|&c| c == '*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn globs() {
-        for (pattern, text, matches) in [
-            ("API*", "api requests", true),
-            ("*requests", "API Requests", true),
-            ("a?i", "API", true),
-            ("*", "", true),
-            ("Actions", "Actions", true),
-            ("Actions", "GitHub Actions", false),
-            ("*a*b*c", "xxaxxbxxcx", false),
-            ("eu-*", "eu-west-1", true),
-        ] {
-            assert_eq!(glob(pattern, text), matches, "{pattern} {text}");
-        }
-    }
 }

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::filter::{matches_component, matches_region};
 use super::messages::Record;
 use super::numbering::Numbering;
 use super::sqlite::{self, ProviderState};
@@ -46,11 +45,11 @@ pub(super) struct Found {
 }
 
 /// A name of a filter: its kind, its pattern, and the function that matches a component.
-type Name<'a> = (&'static str, &'a String, fn(&[String], &Component) -> bool);
+type Name<'a> = (&'static str, &'a String, fn(&Component, &[String]) -> bool);
 
 fn names(filter: &Filter) -> impl Iterator<Item = Name<'_>> {
-    let component = |pattern| ("component", pattern, matches_component as fn(&_, &_) -> _);
-    let region = |pattern| ("region", pattern, matches_region as fn(&_, &_) -> _);
+    let component = |pattern| ("component", pattern, Component::matches as fn(&_, &_) -> _);
+    let region = |pattern| ("region", pattern, Component::is_in_region as fn(&_, &_) -> _);
     filter.components.iter().map(component).chain(filter.regions.iter().map(region))
 }
 
@@ -65,7 +64,7 @@ pub(super) fn compare(
     let mut missing = BTreeMap::new();
     for (what, pattern, matches) in names(filter) {
         let is_in = |components: &[Component]| {
-            components.iter().any(|component| matches(std::slice::from_ref(pattern), component))
+            components.iter().any(|component| matches(component, std::slice::from_ref(pattern)))
         };
         if is_in(listed) || !is_in(known) {
             continue;

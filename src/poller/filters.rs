@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::{Filter, Provider};
 use crate::event::Component;
-use crate::ledger::filter::{matches_component, matches_region};
 use crate::snapshot::Snapshot;
 
 /// Number of suggestions for a pattern that matches nothing.
@@ -63,14 +62,19 @@ pub fn unmatched_in(filter: &Filter, components: &[Component]) -> Vec<Unmatched>
         return Vec::new();
     }
     let groups = || components.iter().filter_map(|component| component.group.as_deref());
-    let mut found = lacking("component", &filter.components, components, matches_component, || {
-        components.iter().map(|component| component.name.as_str()).chain(groups()).collect()
-    });
+    let mut found =
+        lacking("component", &filter.components, components, Component::matches, || {
+            components.iter().map(|component| component.name.as_str()).chain(groups()).collect()
+        });
     // Without groups, a region pattern cannot be judged.
     if groups().next().is_some() {
-        found.extend(lacking("region", &filter.regions, components, matches_region, || {
-            groups().collect()
-        }));
+        found.extend(lacking(
+            "region",
+            &filter.regions,
+            components,
+            Component::is_in_region,
+            || groups().collect(),
+        ));
     }
     found
 }
@@ -79,11 +83,11 @@ fn lacking<'a>(
     what: &'static str,
     patterns: &[String],
     components: &[Component],
-    matches: fn(&[String], &Component) -> bool,
+    matches: fn(&Component, &[String]) -> bool,
     names: impl Fn() -> Vec<&'a str>,
 ) -> Vec<Unmatched> {
     let is_lacking = |pattern: &&String| {
-        !components.iter().any(|component| matches(std::slice::from_ref(pattern), component))
+        !components.iter().any(|component| matches(component, std::slice::from_ref(pattern)))
     };
     patterns
         .iter()

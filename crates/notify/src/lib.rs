@@ -6,7 +6,8 @@
 //!   address and credentials, and judges the [`Answer`]. One file per kind in `channel/`, one row
 //!   in [`CHANNELS`].
 //! * [`text`] lays out a notification as plain text, cuts it to a service's limits and escapes it.
-//! * [`route`] decides which channels an event goes to, [`Policy`] how a channel is served.
+//! * [`route`] decides which channels an event goes to, [`Policy`] how a channel is served, and
+//!   [`hold`] what is sent now, later, or in a summary.
 //! * [`values`] describes the keys of a channel, from which configuration, schema and documentation
 //!   follow.
 //!
@@ -15,6 +16,7 @@
 
 pub mod channel;
 mod exchange;
+pub mod hold;
 mod notification;
 mod policy;
 pub mod route;
@@ -31,4 +33,4 @@ pub use notification::{
     SummaryReason, delivery_id,
 };
 pub use policy::{Digest, Policy, QuietHours};
-pub use route::{Matcher, Routes, Rule};
+pub use route::{Decision, Matcher, Nobody, Outcome, Reason, Routes, Rule};

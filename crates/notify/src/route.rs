@@ -1,6 +1,15 @@
 //! Which channels an event goes to: ordered rules, the first match wins unless it says `continue`.
+//!
+//! A channel that was notified of a thread gets the rest of it up to its end, whatever the rules say
+//! by then: the impact may have fallen, or the rules may have changed.
 
-use statuswatch_model::event::{Impact, Kind, Status};
+use std::fmt;
+
+use statuswatch_model::event::{Component, Impact, Kind, Status, StatusEvent};
+use statuswatch_model::text::{any_glob, one_line};
+
+use crate::channel::Audience;
+use crate::hold::{ends, impact_of, is_end, reaches};
 
 /// The rules in the order of the file. Without rules everything goes to every channel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,7 +42,8 @@ pub struct Matcher {
     pub kinds: Vec<Kind>,
     /// Statuses.
     pub statuses: Vec<Status>,
-    /// The least impact, before or after the event, so that an all-clear passes as well.
+    /// The least impact, before or after the event, so that an all-clear passes as well. An unknown
+    /// impact is below all others; a page that cannot be read counts as major.
     pub min_impact: Option<Impact>,
     /// Globs of component names or ids.
     pub components: Vec<String>,
@@ -41,4 +51,266 @@ pub struct Matcher {
     pub regions: Vec<String>,
     /// A part of the title or message, without regard to case.
     pub text: Option<String>,
+}
+
+/// Which channels an event goes to, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The channels in the order of the configuration.
+    pub to: Vec<Chosen>,
+    /// Pagers that a rule names but that have nothing to end: they were not notified of the thread.
+    pub without_page: Vec<String>,
+    /// What became of each rule, in the order of the file.
+    pub trace: Vec<Trial>,
+}
+
+/// A channel that gets the event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its id.
+    pub channel: String,
+    /// Why it gets the event.
+    pub reason: Reason,
+}
+
+/// Why a channel gets an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A rule says so: its number from 1 and its line in the file.
+    Rule {
+        /// Its number, from 1.
+        number: usize,
+        /// Its line in the file.
+        line: usize,
+    },
+    /// It was notified of this thread, which has not ended.
+    Sticky,
+    /// There are no rules.
+    NoRoutes,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule { number, line } => write!(f, "rule {number} (line {line})"),
+            Self::Sticky => f.write_str("it was notified of an earlier update"),
+            Self::NoRoutes => f.write_str("there are no routes"),
+        }
+    }
+}
+
+/// What became of one rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// Its number, from 1.
+    pub number: usize,
+    /// Its line in the file.
+    pub line: usize,
+    /// Whether it matched.
+    pub outcome: Outcome,
+}
+
+/// Whether a rule matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It matched.
+    Matched {
+        /// Its channels; empty: nobody, on purpose.
+        to: Vec<String>,
+        /// Whether the rules after it were looked at as well.
+        continues: bool,
+    },
+    /// It did not match: the first key that did not, and why.
+    Mismatch {
+        /// The key as written in the file.
+        key: &'static str,
+        /// Why, in one line: `the impact is minor, below major`.
+        why: String,
+    },
+    /// A rule before it matched.
+    NotReached,
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rule {} (line {}): ", self.number, self.line)?;
+        match &self.outcome {
+            Outcome::Matched { to, continues } => {
+                match to.as_slice() {
+                    [] => f.write_str("matches: nobody, on purpose")?,
+                    to => write!(f, "matches: {}", to.join(", "))?,
+                }
+                f.write_str(if *continues { ", and continues" } else { "" })
+            }
+            Outcome::Mismatch { key, why } => write!(f, "does not match: {key}: {why}"),
+            Outcome::NotReached => f.write_str("not reached"),
+        }
+    }
+}
+
+/// Why nobody gets an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nobody {
+    /// No rule matched: probably a mistake, to be counted and shown.
+    NoMatch,
+    /// A rule says so.
+    OnPurpose,
+    /// It ends what no pager was notified of.
+    NothingToEnd,
+    /// There are no channels.
+    NoChannels,
+}
+
+impl Decision {
+    /// Returns why nobody gets the event; `None` if somebody does.
+    #[must_use]
+    pub fn nobody(&self) -> Option<Nobody> {
+        if !self.to.is_empty() {
+            return None;
+        }
+        if !self.without_page.is_empty() {
+            return Some(Nobody::NothingToEnd);
+        }
+        let is_match = |trial: &Trial| matches!(trial.outcome, Outcome::Matched { .. });
+        Some(match self.trace.as_slice() {
+            [] => Nobody::NoChannels,
+            trace if trace.iter().any(is_match) => Nobody::OnPurpose,
+            _ => Nobody::NoMatch,
+        })
+    }
+}
+
+impl Routes {
+    /// Decides which of `channels`, ids and who reads them, an event goes to.
+    ///
+    /// `tags` are those of the event's provider. `notified` returns whether a channel was sent an
+    /// event of this thread since it last opened, or holds one for it.
+    #[must_use]
+    pub fn decide(
+        &self,
+        event: &StatusEvent,
+        tags: &[String],
+        channels: &[(String, Audience)],
+        notified: &dyn Fn(&str) -> bool,
+    ) -> Decision {
+        let trace = self.trace(event, tags);
+        let had_ended = event.previous_status.is_some_and(ends);
+        let mut decision = Decision { to: Vec::new(), without_page: Vec::new(), trace };
+        for (channel, audience) in channels {
+            let is_notified = notified(channel);
+            let reason = if self.rules.is_empty() {
+                Some(Reason::NoRoutes)
+            } else {
+                decision.rule_for(channel).or_else(|| {
+                    // What ended before begins anew, and goes by the rules.
+                    (is_notified && !had_ended).then_some(Reason::Sticky)
+                })
+            };
+            let Some(reason) = reason else { continue };
+            if *audience == Audience::Pager && is_end(event) && !is_notified {
+                decision.without_page.push(channel.clone());
+            } else {
+                decision.to.push(Chosen { channel: channel.clone(), reason });
+            }
+        }
+        decision
+    }
+
+    fn trace(&self, event: &StatusEvent, tags: &[String]) -> Vec<Trial> {
+        let mut is_decided = false;
+        let trial = |(at, rule): (usize, &Rule)| {
+            let outcome = if is_decided {
+                Outcome::NotReached
+            } else if let Some((key, why)) = rule.matcher.mismatch(event, tags) {
+                Outcome::Mismatch { key, why }
+            } else {
+                is_decided = !rule.continues;
+                Outcome::Matched { to: rule.to.clone(), continues: rule.continues }
+            };
+            Trial { number: at + 1, line: rule.line, outcome }
+        };
+        self.rules.iter().enumerate().map(trial).collect()
+    }
+}
+
+impl Decision {
+    fn rule_for(&self, channel: &str) -> Option<Reason> {
+        self.trace.iter().find_map(|trial| match &trial.outcome {
+            Outcome::Matched { to, .. } if to.iter().any(|id| id == channel) => {
+                Some(Reason::Rule { number: trial.number, line: trial.line })
+            }
+            _ => None,
+        })
+    }
+}
+
+impl Matcher {
+    /// Returns whether an event of a provider with these tags matches.
+    #[must_use]
+    pub fn matches(&self, event: &StatusEvent, tags: &[String]) -> bool {
+        self.mismatch(event, tags).is_none()
+    }
+
+    /// Returns the first key that does not match and why; `None` if all do.
+    fn mismatch(&self, event: &StatusEvent, tags: &[String]) -> Option<(&'static str, String)> {
+        if !self.providers.is_empty() && !any_glob(&self.providers, &event.provider) {
+            return Some(("providers", format!("the provider is {}", event.provider)));
+        }
+        if !self.tags.is_empty() && !tags.iter().any(|tag| self.tags.contains(tag)) {
+            return Some((
+                "tags",
+                match tags {
+                    [] => "the provider has no tags".to_owned(),
+                    tags => format!("the provider has the tags {}", tags.join(", ")),
+                },
+            ));
+        }
+        if !self.kinds.is_empty() && !self.kinds.contains(&event.kind) {
+            return Some(("kinds", format!("the kind is {}", event.kind)));
+        }
+        if !self.statuses.is_empty() && !self.statuses.contains(&event.status) {
+            return Some(("statuses", format!("the status is {}", event.status)));
+        }
+        let impact = impact_of(event);
+        if let Some(least) = self.min_impact.filter(|least| !reaches(impact, *least)) {
+            return Some(("min_impact", format!("the impact is {impact}, below {least}")));
+        }
+        let named = |what: &str| match event.components.as_slice() {
+            [] => "the event names no component".to_owned(),
+            all => {
+                let names: Vec<String> =
+                    all.iter().take(NAMED).map(|one| one_line(&one.name, 80)).collect();
+                let more = if all.len() > NAMED { ", …" } else { "" };
+                format!("the {what} is {}{more}", names.join(", "))
+            }
+        };
+        let any = |matches: &dyn Fn(&Component) -> bool| event.components.iter().any(matches);
+        if !self.components.is_empty() && !any(&|one| one.matches(&self.components)) {
+            return Some(("components", named("component")));
+        }
+        if !self.regions.is_empty() && !any(&|one| is_in_region(one, &self.regions)) {
+            return Some(("regions", named("component")));
+        }
+        if let Some(text) = &self.text {
+            let text = text.to_lowercase();
+            let holds = |part: &str| part.to_lowercase().contains(&text);
+            if !holds(&event.title) && !event.message.as_deref().is_some_and(holds) {
+                return Some(("text", "neither title nor message contains it".to_owned()));
+            }
+        }
+        None
+    }
+}
+
+/// Most components named in an explanation.
+const NAMED: usize = 5;
+
+/// Returns whether a glob matches a region: the component's group, its name, or a part of its name
+/// in brackets, as in `EC2 (us-east-1)`.
+fn is_in_region(component: &Component, globs: &[String]) -> bool {
+    let mut bracketed = component.name.split(['(', '[']).skip(1);
+    component.is_in_region(globs)
+        || bracketed.any(|part| {
+            part.split([')', ']']).next().is_some_and(|region| any_glob(globs, region.trim()))
+        })
 }

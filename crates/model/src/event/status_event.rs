@@ -5,6 +5,7 @@ use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, TimeDelta, Timelike, 
 use serde::{Deserialize, Serialize};
 
 use super::{ComponentStatus, Impact, Kind, Status};
+use crate::text::any_glob;
 
 /// An instant in UTC.
 pub type Time = DateTime<Utc>;
@@ -20,6 +21,27 @@ pub struct Component {
     pub group: Option<String>,
     /// Its state; `unknown` if the provider does not say.
     pub status: ComponentStatus,
+}
+
+impl Component {
+    /// Returns whether a glob matches its id, name, group, or `group/name`.
+    #[must_use]
+    pub fn matches(&self, globs: &[String]) -> bool {
+        let qualified = self.group.as_ref().map(|group| format!("{group}/{}", self.name));
+        [Some(&self.name), self.id.as_ref(), self.group.as_ref(), qualified.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|text| any_glob(globs, text))
+    }
+
+    /// Returns whether a glob matches its region: its group, or its own name.
+    #[must_use]
+    pub fn is_in_region(&self, globs: &[String]) -> bool {
+        [Some(&self.name), self.group.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|text| any_glob(globs, text))
+    }
 }
 
 /// An event without a sequence number. Only the ledger turns it into a [`StatusEvent`].

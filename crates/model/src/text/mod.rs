@@ -6,11 +6,13 @@
 
 mod cut;
 mod entities;
+mod glob;
 mod html;
 mod safe;
 
 pub use cut::cut;
 pub use entities::decode_entities;
+pub use glob::{any_glob, glob};
 pub use html::html_to_text;
 pub use safe::{one_line, plain, safe, safe_colored, safe_json};
 

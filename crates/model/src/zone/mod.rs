@@ -114,6 +114,13 @@ impl Zone {
             .find_map(|offset| at(offset).filter(|utc| self.rule.offset_at(*utc) == offset))
             .or_else(|| at(standard))
     }
+
+    /// Converts an instant to local time, which is never ambiguous.
+    #[must_use]
+    pub fn local(self, at: DateTime<Utc>) -> NaiveDateTime {
+        let offset = TimeDelta::seconds(i64::from(self.rule.offset_at(at)));
+        at.naive_utc().checked_add_signed(offset).unwrap_or(at.naive_utc())
+    }
 }
 
 /// Parses an offset such as `+02:00`, `-0330` or `+9`.
@@ -197,6 +204,24 @@ mod tests {
             ("Etc/GMT+5", "2026-07-01 12:00", "2026-07-01 17:00"),
         ] {
             assert_eq!(utc(zone, local), expected, "{zone} {local}");
+        }
+    }
+
+    #[test]
+    fn instants_become_local_times() {
+        for (zone, utc, expected) in [
+            ("+05:30", "2026-07-01 12:00", "2026-07-01 17:30"),
+            ("Europe/Berlin", "2026-03-29 00:59", "2026-03-29 01:59"),
+            ("Europe/Berlin", "2026-03-29 01:00", "2026-03-29 03:00"),
+            ("Europe/Berlin", "2026-10-25 00:30", "2026-10-25 02:30"),
+            ("Europe/Berlin", "2026-10-25 01:30", "2026-10-25 02:30"),
+            ("America/New_York", "2026-11-01 06:00", "2026-11-01 01:00"),
+            ("Australia/Lord_Howe", "2026-04-04 14:59", "2026-04-05 01:59"),
+            ("Australia/Lord_Howe", "2026-04-04 15:00", "2026-04-05 01:30"),
+        ] {
+            let utc = NaiveDateTime::parse_from_str(utc, "%Y-%m-%d %H:%M").unwrap().and_utc();
+            let local = Zone::named(zone).unwrap().local(utc);
+            assert_eq!(local.format("%Y-%m-%d %H:%M").to_string(), expected, "{zone} {utc}");
         }
     }
 

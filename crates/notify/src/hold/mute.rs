@@ -1,0 +1,62 @@
+//! Mutes: what a person does not want to hear about for a time.
+
+use serde::{Deserialize, Serialize};
+use statuswatch_model::event::{Kind, StatusEvent, Time};
+
+/// A mute. It is stored in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mute {
+    /// Its number in the ledger.
+    pub id: i64,
+    /// The id of a provider.
+    pub provider: String,
+    /// A glob of the name, id or group of components; `None`: everything of the provider.
+    pub component: Option<String>,
+    /// When it ends; `None`: when nothing that it covers is open.
+    pub until: Option<Time>,
+    /// Why, in the words of whoever set it; may be empty.
+    pub reason: String,
+    /// When it was set.
+    pub created_at: Time,
+}
+
+/// How long an event is muted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Muted {
+    /// Until this time, exclusive.
+    Until(Time),
+    /// Until nothing that the mute covers is open.
+    UntilResolved,
+}
+
+impl Mute {
+    /// Returns whether it covers an event, whatever the time.
+    ///
+    /// The mute of a component covers changes of its state, and incidents that name it and no other
+    /// component.
+    #[must_use]
+    pub fn covers(&self, event: &StatusEvent) -> bool {
+        if self.provider != event.provider {
+            return false;
+        }
+        let Some(component) = &self.component else { return true };
+        let globs = std::slice::from_ref(component);
+        event.kind != Kind::Provider
+            && !event.components.is_empty()
+            && event.components.iter().all(|component| component.matches(globs))
+    }
+
+    /// Returns whether it is over; `open` is whether anything that it covers is.
+    #[must_use]
+    pub fn is_over(&self, now: Time, open: bool) -> bool {
+        self.until.map_or(!open, |until| until <= now)
+    }
+}
+
+/// Returns how long an event is muted, by the mute that lasts longest; `None` if none of `mutes`,
+/// of which none that ends when nothing is open may be over, covers it.
+#[must_use]
+pub fn muted(mutes: &[Mute], event: &StatusEvent, now: Time) -> Option<Muted> {
+    let covering = mutes.iter().filter(|mute| !mute.is_over(now, true) && mute.covers(event));
+    covering.map(|mute| mute.until.map_or(Muted::UntilResolved, Muted::Until)).max()
+}

@@ -1,0 +1,313 @@
+//! What is sent in place of messages that were held: the present state, not a replay of the past.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use statuswatch_model::event::{StatusEvent, Time};
+use statuswatch_model::text::one_line;
+
+use super::place::{CALM, UNSTABLE_CHANGES, window_end};
+use super::thread::{ends, is_end};
+use super::{Held, HoldReason, Scope};
+use crate::notification::{Entry, Severity, Summary, SummaryReason};
+use crate::policy::{Policy, QuietHours};
+use crate::text::duration;
+
+/// Most threads in one summary; further ones are counted.
+pub const MAX_ENTRIES: usize = 50;
+
+/// Longest title of an entry, in characters.
+const TITLE: usize = 200;
+
+/// The end of a hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Due<'a> {
+    /// Why the rows were held.
+    pub reason: HoldReason,
+    /// The id of the channel.
+    pub channel: &'a str,
+    /// How the channel is served.
+    pub policy: &'a Policy,
+    /// The quiet hours of the configuration.
+    pub quiet_hours: &'a [QuietHours],
+    /// When the rows were due.
+    pub due_at: Time,
+    /// When this program was last not running, from and to.
+    pub not_running: Option<(Time, Time)>,
+    /// The present.
+    pub now: Time,
+}
+
+/// A thread at the time of a release.
+#[derive(Debug, Clone, Copy)]
+pub struct Present<'a> {
+    /// The latest event of the thread that was placed for the channel, whatever became of it.
+    pub event: &'a StatusEvent,
+    /// The sequence number of the latest event of the thread that the channel was sent, by itself or
+    /// in a summary; `None`: it was sent none. The message that a state is unstable does not count.
+    pub sent: Option<u64>,
+}
+
+/// What is sent in place of held rows, and what becomes of each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Release {
+    /// The messages; none if there is nothing that the reader does not know.
+    pub messages: Vec<Message>,
+    /// The fate of each row, by sequence number, in ascending order.
+    pub fates: Vec<(u64, Fate)>,
+}
+
+/// One message of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// An event: the present state of its thread.
+    One {
+        /// The latest event of the thread.
+        event: Box<StatusEvent>,
+        /// The number of held rows it stands for, besides itself.
+        skipped: u32,
+    },
+    /// Several threads.
+    Summary(Summary),
+}
+
+/// What became of a held row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is sent.
+    Sent,
+    /// It is part of a summary.
+    Summarized,
+    /// A later event of the same thread is or was sent.
+    Superseded {
+        /// The sequence number of that event.
+        by: u64,
+    },
+    /// The state is again what the reader knows: there is nothing to send.
+    Returned,
+}
+
+/// Decides what is sent in place of `held`: rows of one channel with the reason of `due`; all of
+/// them or those of one thread, see [`HoldReason::scope`]. `present` returns the state of a thread.
+#[must_use]
+pub fn release<'a>(
+    due: &Due<'_>,
+    held: &'a [Held],
+    present: &dyn Fn(&str) -> Option<Present<'a>>,
+) -> Release {
+    let mut threads: BTreeMap<&str, Vec<&'a StatusEvent>> = BTreeMap::new();
+    for row in held {
+        threads.entry(&row.thread).or_default().push(&row.event);
+    }
+    let mut release = Release::default();
+    let mut entries = Vec::new();
+    for (id, mut rows) in threads {
+        rows.sort_by_key(|event| event.seq);
+        let thread = present(id);
+        let sent = thread.and_then(|thread| thread.sent);
+        let mut unsent = Vec::new();
+        for event in rows {
+            match sent.filter(|sent| *sent >= event.seq) {
+                Some(by) => release.fates.push((event.seq, Fate::Superseded { by })),
+                None => unsent.push(event),
+            }
+        }
+        let (Some(first), Some(last)) = (unsent.first(), unsent.last()) else { continue };
+        let latest = thread.map(|thread| thread.event).filter(|event| event.seq > last.seq);
+        let thread = Thread {
+            first,
+            latest: latest.unwrap_or(last),
+            is_known: sent.is_some(),
+            rows: &unsent,
+        };
+        if due.reason.scope(due.policy.audience) == Scope::Channel {
+            release.fates.extend(unsent.iter().map(|event| (event.seq, Fate::Summarized)));
+            entries.push(thread.entry());
+        } else if thread.is_back(due.reason) {
+            release.fates.extend(unsent.iter().map(|event| (event.seq, Fate::Returned)));
+        } else {
+            release.messages.push(thread.one());
+            release.fates.extend(thread.fates());
+        }
+    }
+    if !entries.is_empty() {
+        let summary = summary(due.reason.summary(), due.intro(), entries);
+        release.messages.push(Message::Summary(summary));
+    }
+    release.fates.sort_by_key(|(seq, _)| *seq);
+    release
+}
+
+/// Returns the message that the state of a component or provider is unstable, sent once in place of
+/// `event` and the changes after it.
+#[must_use]
+pub fn unstable(event: &StatusEvent) -> Summary {
+    let thread = Thread { first: event, latest: event, is_known: true, rows: &[] };
+    let entry = Entry {
+        first: event.previous_status.unwrap_or(event.status),
+        updates: UNSTABLE_CHANGES as u32,
+        open: true,
+        ..thread.entry()
+    };
+    let intro = format!(
+        "The state changed {UNSTABLE_CHANGES} times within an hour. The next message follows when it has not changed for {}.",
+        duration(CALM)
+    );
+    summary(SummaryReason::Unstable, intro, vec![entry])
+}
+
+fn summary(reason: SummaryReason, intro: String, mut entries: Vec<Entry>) -> Summary {
+    entries.sort_by(|one, other| {
+        let key = |entry: &Entry| {
+            (!entry.open, std::cmp::Reverse(Severity::of(entry.impact)), entry.provider.clone())
+        };
+        key(one).cmp(&key(other)).then(one.at.cmp(&other.at))
+    });
+    let omitted = entries.len().saturating_sub(MAX_ENTRIES);
+    entries.truncate(MAX_ENTRIES);
+    Summary { reason, intro, entries, omitted: omitted as u32 }
+}
+
+/// The rows of one thread that the reader does not know yet.
+struct Thread<'a> {
+    first: &'a StatusEvent,
+    /// The present state: the last row or a later event.
+    latest: &'a StatusEvent,
+    /// Whether the channel was ever sent anything of the thread.
+    is_known: bool,
+    rows: &'a [&'a StatusEvent],
+}
+
+impl Thread<'_> {
+    /// Returns whether there is nothing to send since the state is what the reader knows.
+    fn is_back(&self, reason: HoldReason) -> bool {
+        let (before, now) = (self.first.previous_status, self.latest.status);
+        match reason {
+            HoldReason::Unstable | HoldReason::Edits => false,
+            HoldReason::Settle => before.map_or_else(|| ends(now), |before| before == now),
+            _ => {
+                let was_open = self.is_known && before.is_some_and(|before| !ends(before));
+                // What began before or was added after the end is worth a message.
+                let came = self.rows.iter().any(|event| !is_end(event));
+                came && is_end(self.latest) && !was_open
+            }
+        }
+    }
+
+    fn one(&self) -> Message {
+        let others = self.rows.iter().filter(|event| event.seq != self.latest.seq).count();
+        Message::One { event: Box::new(self.latest.clone()), skipped: others as u32 }
+    }
+
+    fn fates(&self) -> impl Iterator<Item = (u64, Fate)> {
+        let by = self.latest.seq;
+        self.rows.iter().map(move |event| {
+            (event.seq, if event.seq == by { Fate::Sent } else { Fate::Superseded { by } })
+        })
+    }
+
+    fn entry(&self) -> Entry {
+        let latest = self.latest;
+        let name = one_line(&latest.provider_name, TITLE);
+        let mut title = one_line(&latest.title, TITLE);
+        if let Some(lasted) = self.lasted() {
+            title = format!("{title}, lasted {}", duration(lasted));
+        }
+        Entry {
+            provider: if name.is_empty() { latest.provider.clone() } else { name },
+            title,
+            kind: latest.kind,
+            first: self.first.status,
+            last: latest.status,
+            impact: latest.impact,
+            updates: self.rows.len() as u32,
+            open: !is_end(latest),
+            at: latest.published_at,
+            url: latest.url.clone(),
+        }
+    }
+
+    /// How long something lasted that began and ended while it was held.
+    fn lasted(&self) -> Option<Duration> {
+        let began = self.first.previous_status.is_none_or(ends) && !is_end(self.first);
+        (began && is_end(self.latest)).then_some(())?;
+        let end = self.rows.iter().find(|event| is_end(event)).map_or(self.latest, |end| end);
+        let from = self.latest.started_at.unwrap_or(self.first.published_at);
+        (end.published_at - from).to_std().ok()
+    }
+}
+
+impl Due<'_> {
+    /// Says why the messages were held, and until when.
+    fn intro(&self) -> String {
+        let mut intro = match self.reason {
+            HoldReason::QuietHours => self.quiet_hours_ended(),
+            HoldReason::Storm => self.policy.storm.map_or_else(
+                || "Many providers reported a problem at once.".to_owned(),
+                |most| {
+                    format!(
+                        "More than {most} providers reported a problem within {}. This message is about the further ones.",
+                        duration(Policy::STORM_WITHIN)
+                    )
+                },
+            ),
+            HoldReason::Cap => self.policy.cap.map_or_else(
+                || "Too many messages within an hour.".to_owned(),
+                |cap| {
+                    format!(
+                        "This channel is sent {cap} messages per hour. This message is about the further ones."
+                    )
+                },
+            ),
+            HoldReason::Digest => self.policy.digest.map_or_else(
+                || "Collected updates.".to_owned(),
+                |digest| {
+                    let last = self.due_at - TimeDelta::seconds(1);
+                    let every = TimeDelta::from_std(digest.every).unwrap_or_default();
+                    // A window that was cut at midnight began later than a whole one.
+                    let from = [self.due_at - every, last.with_time(chrono::NaiveTime::MIN).single().unwrap_or(last)]
+                        .into_iter()
+                        .find(|from| window_end(*from, digest.every) == self.due_at)
+                        .unwrap_or(self.due_at - every);
+                    format!("Updates from {}.", self.range(from, self.due_at))
+                },
+            ),
+            HoldReason::Mute | HoldReason::Unstable | HoldReason::Settle | HoldReason::Edits => {
+                "Messages were held back.".to_owned()
+            }
+        };
+        if let Some((from, to)) = self.not_running
+            && from <= self.due_at
+            && self.due_at <= to
+        {
+            let range = self.range(from, to);
+            intro.push_str(&format!(" Delayed: statuswatch was not running from {range}."));
+        }
+        intro
+    }
+
+    fn quiet_hours_ended(&self) -> String {
+        let before = self.due_at - TimeDelta::seconds(1);
+        let ended = self
+            .quiet_hours
+            .iter()
+            .filter(|quiet| quiet.concern(self.channel, self.policy.audience))
+            .find(|quiet| quiet.end(before) == Some(self.due_at));
+        ended.map_or_else(
+            || "Quiet hours have ended.".to_owned(),
+            |quiet| {
+                let local = quiet.zone.local(self.due_at).format("%H:%M");
+                format!("Quiet hours ended at {local} ({}).", quiet.zone)
+            },
+        )
+    }
+
+    /// `10:00 to 10:15 UTC`, with the dates unless both are of today.
+    fn range(&self, from: Time, to: Time) -> String {
+        let today = self.now.date_naive();
+        let is_today = from.date_naive() == today && to.date_naive() == today;
+        let form = if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+        format!("{} to {} UTC", from.format(form), to.format(form))
+    }
+}

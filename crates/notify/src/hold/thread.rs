@@ -1,0 +1,128 @@
+//! What an event belongs to, and its place in that.
+
+use sha2::{Digest, Sha256};
+use statuswatch_model::event::{Impact, IncidentKey, Kind, Status, StatusEvent};
+
+use crate::notification::Phase;
+
+/// The provider of events about this program.
+const OURSELVES: &str = "statuswatch";
+
+/// Returns the thread of an event, 32 hexadecimal digits: the same for all events about one
+/// incident, maintenance, component or provider.
+#[must_use]
+pub fn thread_of(event: &StatusEvent) -> String {
+    let provider = event.provider.as_str();
+    match event.kind {
+        Kind::Incident | Kind::Maintenance => {
+            // Every one has an id; without one, its title keeps two of them apart.
+            let id = event.incident_id.as_deref().unwrap_or(&event.title);
+            IncidentKey::new(provider, id).to_string()
+        }
+        Kind::Component => {
+            let component = event.components.first();
+            match component.and_then(|component| component.id.as_deref()) {
+                Some(id) => hash(&["component", provider, "id", id]),
+                None => {
+                    let group = component.and_then(|component| component.group.as_deref());
+                    let name = component.map_or(event.title.as_str(), |one| one.name.as_str());
+                    hash(&["component", provider, "name", group.unwrap_or_default(), name])
+                }
+            }
+        }
+        Kind::Provider if is_about_ourselves(event) => hash(&["network"]),
+        Kind::Provider => hash(&["provider", provider, "reachability"]),
+    }
+}
+
+/// Returns whether the event is about the network of this program.
+#[must_use]
+pub(super) fn is_about_ourselves(event: &StatusEvent) -> bool {
+    event.kind == Kind::Provider
+        && (event.provider == OURSELVES || matches!(event.status, Status::Offline | Status::Online))
+}
+
+/// Returns whether a status ends a thread: resolved, completed, withdrawn, postmortem, operational,
+/// reachable, online.
+#[must_use]
+pub const fn ends(status: Status) -> bool {
+    status.is_over() || matches!(status, Status::Operational | Status::Reachable | Status::Online)
+}
+
+/// Returns whether the thread has ended with this event.
+#[must_use]
+pub const fn is_end(event: &StatusEvent) -> bool {
+    ends(event.status)
+}
+
+/// Returns the place of an event in its thread, for a channel that was `notified` of the thread
+/// before or not.
+#[must_use]
+pub const fn phase_of(event: &StatusEvent, notified: bool) -> Phase {
+    if is_end(event) {
+        Phase::End
+    } else if notified {
+        Phase::Update
+    } else {
+        Phase::Open
+    }
+}
+
+/// Returns whether the thread opens with this event: for a storm, of which announced maintenances
+/// are no part.
+#[must_use]
+pub fn opens(event: &StatusEvent) -> bool {
+    event.kind != Kind::Maintenance
+        && event.status != Status::UnderMaintenance
+        && event.revision == 1
+        && !is_end(event)
+        && event.previous_status.is_none_or(ends)
+}
+
+/// Returns whether the event changes the state of a component, or makes a provider reachable or
+/// unreachable: what can flap. A written update is none, nor is a page that has moved.
+#[must_use]
+pub fn is_state_change(event: &StatusEvent) -> bool {
+    match event.kind {
+        Kind::Component => event.previous_status != Some(event.status),
+        Kind::Provider => match event.status {
+            Status::Unreachable => true,
+            Status::Reachable => event.previous_status == Some(Status::Unreachable),
+            _ => false,
+        },
+        Kind::Incident | Kind::Maintenance => false,
+    }
+}
+
+/// Returns the worse of the impacts before and after an event, so that an all-clear counts as much
+/// as what it ends. A page that cannot be read counts as major: it hides an impact of any size.
+#[must_use]
+pub fn impact_of(event: &StatusEvent) -> Impact {
+    let hides = |status| matches!(status, Status::Unreachable | Status::Offline);
+    if event.kind == Kind::Provider {
+        let hidden = hides(event.status) || event.previous_status.is_some_and(hides);
+        return if hidden { Impact::Major } else { event.impact };
+    }
+    match event.previous_impact {
+        Some(before) if before.rank() > event.impact.rank() => before,
+        _ => event.impact,
+    }
+}
+
+/// Returns whether an impact is known to be at least `least`.
+#[must_use]
+pub const fn reaches(impact: Impact, least: Impact) -> bool {
+    impact.rank() >= least.rank()
+}
+
+/// SHA-256 over length-prefixed parts, cut to 128 bits.
+fn hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in ["thread"].iter().chain(parts) {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let number =
+        hasher.finalize().iter().take(16).fold(0u128, |n, byte| (n << 8) | u128::from(*byte));
+    format!("{number:032x}")
+}
