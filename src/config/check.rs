@@ -5,16 +5,20 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::channels;
 use super::diagnostic::{ConfigError, Diagnostic, Severity, visible};
 use super::document::{self, Scalar};
 use super::interpolate::{Problem, interpolate};
 use super::keys;
+use super::mask::Hidden;
 use super::model::{
     Config, Console, ConsoleFormat, Diagnostics, EventLog, Heartbeat, Intensity, LogFormat,
     Recording, Rotation, Supervision,
 };
 use super::providers;
+use super::quiet_hours;
 use super::reader::{DiagnosticBuilder, Reader, Section, read_size};
+use super::routes;
 use super::settings::{Resolved, backoff, set};
 use crate::source;
 
@@ -114,12 +118,14 @@ fn config(
     let mut root = match document::read(text) {
         Ok(root) => root,
         Err(flaws) => {
+            reader.hidden = Hidden::of_text(text);
             for flaw in flaws {
                 reader.flaw(flaw);
             }
             return None;
         }
     };
+    reader.hidden = Hidden::of_document(&root);
     root.each_scalar(&mut |scalar, at| fill_in(reader, scalar, at, env));
     if root.is_null() {
         providers::read(reader, None, &Resolved::default());
@@ -151,6 +157,9 @@ fn config(
     let diagnostics_section = sub(reader, "diagnostics", keys::DIAGNOSTICS);
     let mut shutdown_timeout = Duration::from_secs(4);
     set(&mut shutdown_timeout, reader.duration(&top, "shutdown_timeout", &keys::SHUTDOWN));
+    let providers = providers::read(reader, top.get("providers"), &defaults);
+    let channels = channels::read(reader, top.get("channels"), env);
+    let watched = providers.iter().map(AsRef::as_ref);
     Some(Config {
         path: path.to_owned(),
         state_dir: directory(reader, &top, "state_dir", "state"),
@@ -164,7 +173,10 @@ fn config(
         beat: sub(reader, "beat", keys::BEAT)
             .and_then(|section| beat(reader, &section, top.get("beat").map(|node| node.at))),
         record: sub(reader, "record", keys::RECORD).map(|section| record(reader, &section)),
-        providers: providers::read(reader, top.get("providers"), &defaults),
+        routes: routes::read(reader, top.get("routes"), &channels, watched),
+        quiet_hours: quiet_hours::read(reader, top.get("quiet_hours"), &channels),
+        channels: channels.into_enabled(),
+        providers,
     })
 }
 
@@ -177,7 +189,9 @@ fn fill_in(
     match interpolate(&scalar.written, env) {
         Ok(text) => scalar.text = Some(text),
         Err(problem) => {
+            let is_hidden = reader.hidden.contains(at);
             let hint = match &problem {
+                Problem::Unset(_) if is_hidden => "set it to the secret".to_owned(),
                 Problem::Unset(name) => {
                     format!("set it, or give a default: \"${{{name}:-value}}\"")
                 }
@@ -185,11 +199,15 @@ fn fill_in(
                     "write \"$$\" for a literal dollar sign".to_owned()
                 }
             };
-            reader.error(
-                at,
-                Some(&scalar.written),
-                DiagnosticBuilder::new(problem.to_string()).help(hint),
-            );
+            let message = match &problem {
+                // It is a part of the secret.
+                Problem::BadName(_) if is_hidden => {
+                    "what stands between \"${\" and \"}\" is not the name of an environment variable"
+                        .to_owned()
+                }
+                _ => problem.to_string(),
+            };
+            reader.error(at, Some(&scalar.written), DiagnosticBuilder::new(message).help(hint));
             scalar.text = None;
         }
     }

@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::{channels, quiet_hours, routes};
+
 pub(super) const TOP: &[&str] = &[
     "state_dir",
     "defaults",
@@ -13,6 +15,9 @@ pub(super) const TOP: &[&str] = &[
     "diagnostics",
     "beat",
     "record",
+    "channels",
+    "routes",
+    "quiet_hours",
     "providers",
 ];
 pub(super) const SUPERVISION: &[&str] = &["restart_backoff", "intensity", "stall_after"];
@@ -28,7 +33,7 @@ macro_rules! with_settings {
     ($($first:literal),*) => {
         &[
             $($first,)* "interval", "incident_interval", "timeout", "connect_timeout", "jitter", "backoff", "max_body", "max_items",
-            "first_run", "stale_after", "min_duration", "max_wait", "host_pace", "allow_private_addresses", "time_zone", "components", "regions", "min_impact", "kinds", "maintenance",
+            "first_run", "stale_after", "min_duration", "max_wait", "host_pace", "allow_private_addresses", "time_zone", "tags", "components", "regions", "min_impact", "kinds", "maintenance",
         ]
     };
 }
@@ -58,6 +63,12 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("intensity", INTENSITY),
     ("backoff", BACKOFF),
     ("json", JSON),
+    ("a channel", channels::KEYS),
+    ("\"digest\" of a channel", channels::DIGEST),
+    ("\"template\" of a channel", channels::TEMPLATE),
+    ("a route", routes::KEYS),
+    ("\"match\" of a route", routes::MATCH),
+    ("\"quiet_hours\"", quiet_hours::KEYS),
 ];
 
 type Durations = RangeInclusive<Duration>;

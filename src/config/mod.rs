@@ -1,6 +1,7 @@
 //! `providers.yaml`: parsed and validated as a whole, into a [`Config`] or into every error
 //! at once with its place and a hint.
 
+mod channels;
 mod check;
 mod diagnostic;
 mod document;
@@ -8,15 +9,20 @@ mod edit;
 mod interpolate;
 mod json_map;
 mod keys;
+mod mask;
 mod model;
 mod providers;
+mod quiet_hours;
 mod reader;
+mod routes;
 mod schema;
 mod settings;
 pub mod units;
+mod words;
 
 pub(crate) use reader::nearest;
 
+pub use channels::{ChannelConfig, Fingerprint, Template, TemplateText};
 pub use check::{Loaded, MAX_FILE, load, parse, parse_with};
 pub use diagnostic::{ConfigError, Diagnostic, Severity, count};
 pub use document::{EntryError, NewEntry, entry_yaml};

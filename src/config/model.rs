@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use statuswatch_notify::{QuietHours, Routes};
 use url::Url;
 
+use super::channels::ChannelConfig;
 use crate::event::{Impact, Kind};
 use crate::source::JsonMap;
 use crate::zone::Zone;
@@ -31,6 +33,12 @@ pub struct Config {
     pub beat: Option<Heartbeat>,
     /// Where responses are recorded, if at all.
     pub record: Option<Recording>,
+    /// The enabled channels, in the order of the file.
+    pub channels: Vec<Arc<ChannelConfig>>,
+    /// Which channels an event goes to; each that a rule names is in `channels`.
+    pub routes: Routes,
+    /// When messages are held back; each channel named is in `channels`.
+    pub quiet_hours: Vec<QuietHours>,
     /// The enabled providers, in the order of the file.
     pub providers: Vec<Arc<Provider>>,
 }
@@ -92,6 +100,8 @@ pub struct Settings {
     pub allow_private_addresses: bool,
     /// The zone of times that a page writes without one and does not state.
     pub time_zone: Zone,
+    /// Words that routes select by: `[a-z0-9_-]+`, each once.
+    pub tags: Vec<String>,
 }
 
 impl Default for Settings {
@@ -112,6 +122,7 @@ impl Default for Settings {
             min_duration: Duration::ZERO,
             allow_private_addresses: false,
             time_zone: Zone::UTC,
+            tags: Vec::new(),
         }
     }
 }

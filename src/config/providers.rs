@@ -15,6 +15,9 @@ use crate::catalog::{self, Entry};
 /// Characters of a name.
 const MAX_NAME: usize = 200;
 
+/// What [`is_id`] requires, for people.
+pub(super) const ID_RULE: &str = "an id has 1 to 64 lower-case letters, digits, \"-\" and \"_\", and starts with a letter or digit";
+
 /// A provider and where it was named.
 struct Found {
     provider: Provider,
@@ -308,7 +311,7 @@ fn whole(reader: &mut Reader<'_>, item: &Node, defaults: &Resolved) -> Option<Fo
             Ok(id.to_owned())
         } else {
             Err(DiagnosticBuilder::new(format!("\"{}\" is not a valid id", short(id)))
-                .help("an id has 1 to 64 lower-case letters, digits, \"-\" and \"_\", and starts with a letter or digit"))
+                .help(ID_RULE))
         }
     });
     let Some(id) = id else {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::diagnostic::{Diagnostic, Severity, masked};
 use super::document::{Key, Node, Place, SyntaxError, Value};
 use super::keys;
+use super::mask::Hidden;
 use super::units::{
     UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction,
     render_size,
@@ -52,6 +53,8 @@ impl<'n> Section<'n> {
 pub(super) struct Reader<'a> {
     file: String,
     lines: Vec<&'a str>,
+    /// Where secrets stand in the text.
+    pub(super) hidden: Hidden,
     /// The names a `source` may have.
     pub(super) sources: &'a [&'a str],
     pub(super) diagnostics: Vec<Diagnostic>,
@@ -64,10 +67,17 @@ impl<'a> Reader<'a> {
         Self {
             file,
             lines: text.lines().collect(),
+            hidden: Hidden::default(),
             sources,
             diagnostics: Vec::new(),
             doubts: Vec::new(),
         }
+    }
+
+    /// The number of errors so far.
+    pub(super) fn errors(&self) -> usize {
+        let errors = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error;
+        self.diagnostics.iter().filter(errors).count()
     }
 
     pub(super) fn error(
@@ -117,12 +127,19 @@ impl<'a> Reader<'a> {
             line: at.line,
             column: at.column,
             message: masked(&complaint.message),
-            offending: offending.map(|word| masked(word.lines().next().unwrap_or_default())),
+            offending: offending.map(|word| {
+                let word = word.lines().next().unwrap_or_default();
+                if self.hidden.contains(at) {
+                    "*".repeat(word.chars().count())
+                } else {
+                    masked(word)
+                }
+            }),
             source_line: self
                 .lines
                 .get(at.line.saturating_sub(1))
                 .filter(|line| line.len() <= MAX_LINE)
-                .map(|line| masked(line)),
+                .map(|line| masked(&self.hidden.apply(at.line, line))),
             hint: complaint.hint.map(|hint| masked(&hint)),
             severity,
         }
@@ -384,7 +401,8 @@ impl<'a> Reader<'a> {
         self.list(section, key, |text| pick(key, text, words))
     }
 
-    fn list<T>(
+    /// A list of what `read` understands.
+    pub(super) fn list<T>(
         &mut self,
         section: &Section<'_>,
         key: &str,

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
+use super::channels::ChannelSchema;
 use super::model::{ConsoleFormat, FirstRun, LogFormat, MaintenanceFilter};
+use super::quiet_hours::Quiet;
+use super::routes::Route;
 use crate::event::Kind;
 
 /// The schema of the whole file.
@@ -16,14 +19,16 @@ pub fn schema() -> serde_json::Value {
 /// A mapping in the file. The checker reads the file, because it knows places: these types lend
 /// their shape alone.
 macro_rules! shape {
-    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+    ($(#[$meta:meta])* $vis:vis $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(JsonSchema)]
         #[schemars(deny_unknown_fields)]
         #[expect(dead_code, reason = "the shape alone is used")]
-        struct $name { $($(#[$field_meta])* $field: Option<$type>,)* }
+        $vis struct $name { $($(#[$field_meta])* $field: Option<$type>,)* }
     };
 }
+
+pub(super) use shape;
 
 /// [`shape`] with everything that may stand in `defaults` and in each provider.
 macro_rules! with_settings {
@@ -68,6 +73,8 @@ macro_rules! with_settings {
                 /// The zone of times that a page writes without one and does not state: a name
                 /// such as `Europe/Berlin` or an offset such as `+02:00`. Default UTC.
                 time_zone: String,
+                /// Tags, which routes can select: lower-case letters, digits, `-` and `_`. Default: none.
+                tags: Vec<String>,
                 /// Names, globs or ids of the components to report. Default: all.
                 components: Vec<String>,
                 /// Globs of the regions to report. Default: all.
@@ -87,7 +94,7 @@ macro_rules! with_settings {
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 #[expect(dead_code, reason = "the shape alone is used")]
-enum Duration {
+pub(super) enum Duration {
     Text(String),
     Seconds(u64),
 }
@@ -129,8 +136,18 @@ enum Rotation {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 #[expect(dead_code, reason = "the shape alone is used")]
-enum MinImpact {
+pub(super) enum MinImpact {
     None,
+    Minor,
+    Major,
+    Critical,
+}
+
+/// The impact from which on a message is sent at once.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the shape alone is used")]
+pub(super) enum Urgent {
     Minor,
     Major,
     Critical,
@@ -367,6 +384,12 @@ struct File {
     beat: Option<Heartbeat>,
     /// A recording of every changed response. Default: none.
     record: Option<Record>,
+    /// Where notifications are sent, by id. Default: nowhere.
+    channels: Option<BTreeMap<String, ChannelSchema>>,
+    /// Which channels an event goes to. Default: every event goes to every channel.
+    routes: Option<Vec<Route>>,
+    /// When messages are held back. Default: never.
+    quiet_hours: Option<Vec<Quiet>>,
     /// Providers to watch.
     providers: Vec<Entry>,
 }
@@ -375,7 +398,7 @@ struct File {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::keys;
+    use super::super::{channels, keys, quiet_hours, routes};
     use super::*;
 
     fn keys_of(schema: &serde_json::Value) -> BTreeSet<&str> {
@@ -400,6 +423,12 @@ mod tests {
             ("Diagnostics", keys::DIAGNOSTICS),
             ("Heartbeat", keys::BEAT),
             ("Record", keys::RECORD),
+            ("Channel", channels::KEYS),
+            ("Digest", channels::DIGEST),
+            ("Template", channels::TEMPLATE),
+            ("Route", routes::KEYS),
+            ("Match", routes::MATCH),
+            ("Quiet", quiet_hours::KEYS),
         ] {
             assert_eq!(keys_of(&schema["$defs"][name]), known.iter().copied().collect(), "{name}");
         }

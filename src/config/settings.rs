@@ -7,7 +7,8 @@ use super::keys;
 use super::model::{Backoff, Filter, FirstRun, MaintenanceFilter, Settings};
 use super::reader::{DiagnosticBuilder, Reader, Section, nearest, short};
 use super::units::render_duration;
-use crate::event::{Impact, Kind};
+use super::words::MIN_IMPACT;
+use crate::event::Kind;
 use crate::zone::Zone;
 
 /// The settings resolved so far, and which of them were set explicitly.
@@ -28,12 +29,6 @@ const FIRST_RUN: &[(&str, FirstRun)] = &[
     ("active", FirstRun::Active),
     ("latest", FirstRun::Latest),
     ("all", FirstRun::All),
-];
-const MIN_IMPACT: &[(&str, Impact)] = &[
-    ("none", Impact::None),
-    ("minor", Impact::Minor),
-    ("major", Impact::Major),
-    ("critical", Impact::Critical),
 ];
 const KINDS: &[(&str, Kind)] = &[
     ("incident", Kind::Incident),
@@ -82,7 +77,8 @@ impl Resolved {
             reader.duration(section, "min_duration", &keys::MIN_DURATION),
         );
         set(&mut settings.allow_private_addresses, reader.flag(section, "allow_private_addresses"));
-        set(&mut settings.time_zone, time_zone(reader, section));
+        set(&mut settings.time_zone, time_zone(reader, section, "time_zone"));
+        set(&mut settings.tags, tags(reader, section));
         let filter = &mut new.filter;
         set(&mut filter.components, reader.texts(section, "components"));
         set(&mut filter.regions, reader.texts(section, "regions"));
@@ -158,8 +154,8 @@ impl Resolved {
 }
 
 /// A zone of the IANA database, or an offset.
-fn time_zone(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Zone> {
-    reader.value(section, "time_zone", "a time zone", |name| {
+pub(super) fn time_zone(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<Zone> {
+    reader.value(section, key, "a time zone", |name| {
         Zone::named(name).ok_or_else(|| {
             let complaint =
                 DiagnosticBuilder::new(format!("unknown time zone \"{}\"", short(name)));
@@ -170,6 +166,26 @@ fn time_zone(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Zone> {
             })
         })
     })
+}
+
+/// Tags, each once.
+fn tags(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Vec<String>> {
+    let mut tags = reader.list(section, "tags", tag)?;
+    let mut seen = std::collections::HashSet::new();
+    tags.retain(|tag| seen.insert(tag.clone()));
+    Some(tags)
+}
+
+/// `[a-z0-9_-]+`, at most 64 characters.
+pub(super) fn tag(text: &str) -> Result<String, DiagnosticBuilder> {
+    let text = text.trim();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    if (1..=64).contains(&text.len()) && text.chars().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("\"{}\" is not a valid tag", short(text));
+    let hint = "a tag has 1 to 64 lower-case letters, digits, \"-\" and \"_\"";
+    Err(DiagnosticBuilder::new(message).help(hint))
 }
 
 /// A backoff over `base`.

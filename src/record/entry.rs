@@ -7,7 +7,7 @@ use crate::config::{Filter, FirstRun, MaintenanceFilter, Provider, Settings, ren
 use crate::redact::redact;
 use crate::source::{JsonMap, Word};
 
-/// Keys that only affect requests: a replay sends none.
+/// Keys that only affect requests and notifications: a replay sends none.
 #[cfg(test)]
 const OF_THE_NETWORK: &[&str] = &[
     "timeout",
@@ -19,6 +19,7 @@ const OF_THE_NETWORK: &[&str] = &[
     "host_pace",
     "allow_private_addresses",
     "enabled",
+    "tags",
 ];
 
 /// Returns the entry of `provider`, with secrets removed from its address.

@@ -42,7 +42,7 @@ pub enum Shape {
     Secret,
     /// An `http` or `https` address.
     Url,
-    /// An address that is a secret in itself. It can also be given as `NAME_file: PATH`.
+    /// An `http` or `https` address that is a secret in itself. It can also be given as `NAME_file: PATH`.
     SecretUrl,
     /// A list of texts.
     List,
@@ -180,6 +180,17 @@ impl Values {
     pub fn with_url(self, key: &'static str, value: &str) -> Result<Self, ValueError> {
         let url = Url::parse(value).map_err(|error| ValueError::at(key, error.to_string()))?;
         Ok(self.with(key, Value::Url(Secret::new(url))))
+    }
+
+    /// Returns a value of any shape.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    /// Returns every value with its key, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(key, value)| (*key, value))
     }
 
     /// Returns whether a key is given.

@@ -29,6 +29,12 @@ pub trait Channel: Send + Sync + fmt::Debug {
 
     /// Returns the service's limits.
     fn limits(&self) -> Limits;
+
+    /// Returns whether [`Custom::json`](crate::notification::Custom::json) can be the whole body of
+    /// a request. Configuration refuses a template for it otherwise.
+    fn takes_json(&self) -> bool {
+        false
+    }
 }
 
 /// How rich a message is.

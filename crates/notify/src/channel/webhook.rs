@@ -140,6 +140,10 @@ impl Channel for Webhook {
     fn limits(&self) -> Limits {
         Limits { pace: None, in_flight: 8 }
     }
+
+    fn takes_json(&self) -> bool {
+        true
+    }
 }
 
 /// Returns `v1,` and the Base64 of the HMAC-SHA256.

@@ -1,0 +1,270 @@
+//! The places of secrets in the text of the file, so that no quoted line shows one.
+//!
+//! Of a channel, everything is hidden but the values of keys that are known to be harmless: a
+//! secret under a misspelled key is a secret too.
+
+use statuswatch_notify::CHANNELS;
+use statuswatch_notify::channel::by_kind;
+use statuswatch_notify::values::{Key, Shape};
+
+use super::channels::{self, file_key, kind_of};
+use super::document::{Node, Place, Value};
+use super::keys;
+
+/// Parts of the text that are never shown.
+#[derive(Debug, Default)]
+pub(super) struct Hidden(Vec<(Place, Place)>);
+
+impl Hidden {
+    /// Finds the secrets of a document.
+    pub(super) fn of_document(root: &Node) -> Self {
+        let mut hidden = Self::default();
+        if let Value::Map(pairs) = &root.value {
+            for (key, value) in pairs {
+                if key.name == "channels" {
+                    hidden.channels(value);
+                } else {
+                    hidden.named(&key.name, value);
+                }
+            }
+        }
+        // In the order of the text: a line is searched for often.
+        hidden.0.sort_unstable();
+        hidden
+    }
+
+    /// Finds whatever may be a secret in a text that is not valid YAML, by its lines.
+    pub(super) fn of_text(text: &str) -> Self {
+        let mut hidden = Self::default();
+        let mut is_channel = false;
+        for (index, line) in text.lines().enumerate() {
+            let number = index + 1;
+            let body = line.trim_start_matches([' ', '\t', '-', '{', ',']);
+            let key = body.split(':').next().unwrap_or_default().trim_matches(['"', '\'', ' ']);
+            if line.starts_with(|c: char| !c.is_whitespace() && c != '#') {
+                is_channel = key == "channels";
+            }
+            let rest = body.split_once(':').map(|(_, rest)| rest);
+            let from = match rest {
+                Some(rest) if is_channel && is_harmless(key) && !rest.contains('{') => continue,
+                Some(rest) if is_channel || secret_names().any(|name| name == key) => {
+                    line.chars().count() - rest.chars().count()
+                }
+                None if is_channel => 0,
+                _ => continue,
+            };
+            let end = Place { line: number + 1, column: 1 };
+            hidden.0.push((Place { line: number, column: from + 1 }, end));
+        }
+        hidden
+    }
+
+    /// Returns whether the value at `at` is hidden.
+    pub(super) fn contains(&self, at: Place) -> bool {
+        self.of_line(at.line).any(|(from, to)| *from <= at && at < *to)
+    }
+
+    /// Hides what is secret in a line, character for character. References to variables stay.
+    pub(super) fn apply(&self, number: usize, line: &str) -> String {
+        let mut characters: Vec<char> = line.chars().collect();
+        for (from, to) in self.of_line(number) {
+            let begin = if from.line == number { from.column - 1 } else { 0 };
+            let end = if to.line == number { to.column - 1 } else { characters.len() };
+            let end = match characters.get(end..) {
+                // A comment behind a secret may be its predecessor.
+                Some(rest) if rest.iter().find(|c| !c.is_whitespace()) == Some(&'#') => {
+                    characters.len()
+                }
+                Some(_) => end,
+                None => characters.len(),
+            };
+            hide(characters.get_mut(begin..end).unwrap_or_default());
+        }
+        characters.into_iter().collect()
+    }
+
+    fn of_line(&self, number: usize) -> impl Iterator<Item = &(Place, Place)> {
+        // A value may begin far above, so only what begins below can be skipped.
+        let below = self.0.partition_point(|(from, _)| from.line <= number);
+        let until = self.0.get(..below).unwrap_or_default();
+        until.iter().filter(move |(_, to)| to.line >= number)
+    }
+
+    fn hide(&mut self, node: &Node) {
+        self.0.push((node.at, node.end));
+    }
+
+    fn channels(&mut self, node: &Node) {
+        match &node.value {
+            Value::Map(pairs) => pairs.iter().for_each(|(_, section)| self.channel(section)),
+            Value::List(items) => items.iter().for_each(|item| self.channel(item)),
+            Value::Scalar(_) => self.hide(node),
+        }
+    }
+
+    fn channel(&mut self, section: &Node) {
+        let Value::Map(pairs) = &section.value else {
+            self.hide(section);
+            return;
+        };
+        let spec = kind_of(section).and_then(by_kind);
+        let own =
+            |name: &str| spec.is_some_and(|spec| spec.keys.iter().any(|key| shows(key, name)));
+        for (key, value) in pairs {
+            match (key.name.as_str(), &value.value) {
+                ("digest" | "template", Value::Map(inner)) => {
+                    for (key, value) in inner {
+                        if !is_common(&key.name) {
+                            self.hide(value);
+                        }
+                    }
+                }
+                (name, Value::Scalar(_) | Value::List(_)) if is_common(name) || own(name) => {}
+                _ => self.hide(value),
+            }
+        }
+    }
+
+    /// Finds secrets that stand in the wrong section.
+    fn named(&mut self, name: &str, node: &Node) {
+        if secret_names().any(|secret| secret == name) {
+            self.hide(node);
+            return;
+        }
+        match &node.value {
+            Value::Map(pairs) => pairs.iter().for_each(|(key, value)| self.named(&key.name, value)),
+            Value::List(items) => items.iter().for_each(|item| self.named("", item)),
+            Value::Scalar(_) => {}
+        }
+    }
+}
+
+fn is_common(name: &str) -> bool {
+    [channels::KEYS, channels::DIGEST, channels::TEMPLATE].iter().any(|keys| keys.contains(&name))
+}
+
+/// Returns whether `name` is a form of `key` whose value may be shown.
+fn shows(key: &Key, name: &str) -> bool {
+    if key.shape.is_secret() {
+        // The path of a file is none.
+        name == file_key(key.name)
+    } else {
+        // Header fields are a mapping, and often keys.
+        key.name == name && key.shape != Shape::Map
+    }
+}
+
+/// Returns whether the values of a key may be shown whatever the kind.
+fn is_harmless(name: &str) -> bool {
+    let mut keys = CHANNELS.iter().flat_map(|spec| spec.keys);
+    let is_secret = keys.clone().any(|key| key.name == name && !shows(key, name));
+    !is_secret && (is_common(name) || keys.any(|key| shows(key, name)))
+}
+
+/// The names of secrets that mean nothing else in other sections.
+fn secret_names() -> impl Iterator<Item = &'static str> {
+    let keys = CHANNELS.iter().flat_map(|spec| spec.keys);
+    keys.filter(|key| key.shape.is_secret())
+        .map(|key| key.name)
+        .filter(|name| !keys::SECTIONS.iter().any(|(_, keys)| keys.contains(name)))
+}
+
+fn hide(secret: &mut [char]) {
+    let mut index = 0;
+    while let Some(rest) = secret.get_mut(index..).filter(|rest| !rest.is_empty()) {
+        let shown = reference(rest);
+        if shown > 0 {
+            index += shown;
+            continue;
+        }
+        if let Some(c) = rest.first_mut()
+            && !c.is_whitespace()
+            && !matches!(c, '"' | '\'')
+        {
+            *c = '*';
+        }
+        index += 1;
+    }
+}
+
+/// Returns the length of `${NAME}`, or of `${NAME:-` in front of a default, at the beginning of
+/// `text`; 0 if there is none.
+fn reference(text: &[char]) -> usize {
+    let Some(name) = text.strip_prefix(&['$', '{']) else {
+        return 0;
+    };
+    let length = name.iter().take_while(|c| c.is_ascii_alphanumeric() || **c == '_').count();
+    match name.get(length..) {
+        _ if length == 0 => 0,
+        Some(['}', ..]) => length + 3,
+        Some([':', '-', ..]) => length + 4,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document;
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let hidden = Hidden::of_document(&document::read(text).unwrap());
+        let lines = text.lines().enumerate();
+        lines.map(|(index, line)| hidden.apply(index + 1, line) + "\n").collect()
+    }
+
+    #[test]
+    fn what_may_be_secret_is_hidden() {
+        let text = "\
+token: hunter2
+channels:
+  a: {kind: slack, token: hunter2, channel: C1, tokn: [hunter2, hunter2]}
+  b:
+    kind: slack
+    token: \"hunter2 hunter2\"   # was hunter2
+    channel: C1   # ours
+    webhook_url: ${URL}/${REST:-hunter2}
+    token_file: /run/slack
+    digest: {every: 1m, token: hunter2}
+  c:
+    kind: slack
+    token: >-
+      hunter2
+      hunter2
+    thread: none
+  d:
+    kind: slack
+    token: hunter2
+      hunter2
+    edits: 1m
+  e: hunter2
+  f: {kind: nothing, secret: hunter2, enabled: true}
+providers:
+  - {id: a, url: 'https://a.example', token: hunter2}
+";
+        insta::assert_snapshot!(shown(text), @r"");
+    }
+
+    #[test]
+    fn what_may_be_secret_is_hidden_in_a_text_that_is_not_yaml() {
+        let text = "\
+providers: [
+channels:
+  a: {kind: slack, token: hunter2, channel: C1}
+  b:
+    kind: slack
+    token: \"hunter2
+      hunter2
+    channel: C1
+    - hunter2
+defaults:
+  interval: 5s
+  token: hunter2
+";
+        let hidden = Hidden::of_text(text);
+        let lines = text.lines().enumerate();
+        let shown: String =
+            lines.map(|(index, line)| hidden.apply(index + 1, line) + "\n").collect();
+        insta::assert_snapshot!(shown, @r"");
+    }
+}
