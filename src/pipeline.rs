@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Anchor;
 use crate::config::{Config, Console, ConsoleFormat, LogFormat, Provider};
+use crate::dispatch::Setup;
 use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
 use crate::poller::PollerContext;
@@ -20,6 +21,7 @@ use crate::record::Recorder;
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
 use crate::supervisor::actor::SinkFactory;
 use crate::supervisor::{Ending, Options, Shutdown, Supervisor};
+use crate::transport::Transport;
 
 /// How long events, and observations of incidents that are no longer listed, are kept: longer than
 /// any page lists them.
@@ -143,7 +145,14 @@ impl Pipeline {
             once: run.once,
             polled: Some(polled_sender),
         });
+        let setup = Arc::new(Setup::new(config));
+        if setup.channels.is_empty() {
+            // Channels that are configured later are sent what happens from then on.
+            first.forget_routing()?;
+        }
         let options = Options {
+            transport: Transport::new(&shared.client)?,
+            setup,
             state_dir: config.state_dir.clone(),
             supervision: config.supervision.clone(),
             providers: config.providers.clone(),

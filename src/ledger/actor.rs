@@ -123,6 +123,12 @@ impl LedgerActor {
         Ok(recovered.events)
     }
 
+    /// Forgets up to which event messages to channels were routed: the next dispatcher begins with
+    /// the events that are recorded after its start.
+    pub fn forget_routing(&mut self) -> Result<(), LedgerError> {
+        sqlite::forget_routing(&self.db).map_err(LedgerError::from)
+    }
+
     /// Accepts or refuses results of a poller generation. A newer generation takes over.
     pub(super) fn admit(&mut self, provider: &str, generation: u64) -> Result<(), LedgerError> {
         // Unknown provider: this ledger was just restarted and its providers will be declared

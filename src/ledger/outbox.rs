@@ -134,6 +134,10 @@ pub enum OutboxChange {
         id: MessageId,
         /// Why; `None`: it waits to be sent.
         hold: Option<Hold>,
+        /// Further messages of its thread that it stands for.
+        skipped: u32,
+        /// When; a message that is released counts as late from then on.
+        at: Time,
     },
     /// Removes a message that another one stands for.
     Superseded {

@@ -9,15 +9,17 @@ use actix::{Actor, ActorFutureExt, Arbiter, AsyncContext, Context, WrapFuture};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::children::{PollerChild, SinkChild};
+use super::children::{DispatcherChild, PollerChild, SinkChild};
 use super::reload;
 use super::restart::Restarts;
 use super::worker::Worker;
 use crate::config::{Provider, Supervision};
+use crate::dispatch::Setup;
 use crate::ledger::{self, Ledger, LedgerActor, Loaded};
 use crate::poller::PollerContext;
 use crate::poller::schedule::{Slot, slots};
 use crate::sink::Sink;
+use crate::transport::Transport;
 
 /// How often children are checked.
 pub(super) const TICK: Duration = Duration::from_secs(1);
@@ -40,6 +42,10 @@ pub struct Options {
     pub ledger_options: ledger::LedgerOptions,
     /// The sinks to deliver to, by id.
     pub sinks: Vec<(String, SinkFactory)>,
+    /// What is delivered to channels, and what sends it.
+    pub setup: Arc<Setup>,
+    /// Sends the requests of channels.
+    pub transport: Transport,
     /// State shared by all pollers.
     pub shared: Arc<PollerContext>,
     /// Providers whose document was being parsed when the process last died.
@@ -67,6 +73,7 @@ pub struct Supervisor {
     pub(super) workers: Vec<Worker>,
     pub(super) pollers: HashMap<String, PollerChild>,
     pub(super) sinks: HashMap<String, SinkChild>,
+    pub(super) dispatcher: Option<DispatcherChild>,
     pub(super) generation: u64,
     pub(super) last_heartbeat: Option<Instant>,
     /// When children were last checked.
@@ -91,6 +98,7 @@ impl Supervisor {
             workers,
             pollers: HashMap::new(),
             sinks: HashMap::new(),
+            dispatcher: None,
             generation: 0,
             last_heartbeat: None,
             looked: Instant::now(),
@@ -177,6 +185,7 @@ impl Supervisor {
             self.sinks.insert(id.clone(), child);
             self.start_sink(&id, context);
         }
+        self.deliver(context);
         let providers = self.options.providers.clone();
         let ids: Vec<&str> = providers.iter().map(|provider| provider.id.as_str()).collect();
         for ((provider, slot), loaded) in providers.iter().zip(slots(&ids)).zip(loaded) {

@@ -11,6 +11,7 @@ use super::actor::{SinkFactory, SpawnOn, Supervisor, TICK};
 use super::child;
 use super::restart::{Decision, Restarts};
 use crate::config::Provider;
+use crate::dispatch::actor::{Configure, Dispatcher};
 use crate::ledger::{self, LedgerActor, Loaded, Restarted, Resume, Watch};
 use crate::poller::schedule::Slot;
 use crate::poller::{Poller, Progress, host_load};
@@ -35,6 +36,14 @@ pub(super) struct SinkChild {
     pub(super) restarts: Restarts,
 }
 
+/// The dispatcher, which may be waiting for a restart, on its own thread.
+pub(super) struct DispatcherChild {
+    pub(super) arbiter: Arbiter,
+    pub(super) generation: u64,
+    pub(super) running: Option<Running<Dispatcher>>,
+    pub(super) restarts: Restarts,
+}
+
 /// A running actor.
 pub(super) struct Running<A: Actor> {
     pub(super) address: Addr<A>,
@@ -47,6 +56,7 @@ pub(super) struct Running<A: Actor> {
 pub(super) enum ChildId {
     Poller(String),
     Sink(String),
+    Dispatcher,
     Ledger,
 }
 
@@ -102,6 +112,9 @@ impl Supervisor {
                                 // A sink that is too busy for it reconnects by itself within a
                                 // second.
                                 drop(running.address.try_send(Reconnect));
+                            }
+                            if let Some(dispatcher) = supervisor.dispatcher() {
+                                drop(dispatcher.try_send(Reconnect));
                             }
                         })
                         .spawn(context);
@@ -177,6 +190,70 @@ impl Supervisor {
                 });
             }
         }
+    }
+
+    // --- the dispatcher ---
+
+    /// Returns the dispatcher, if it is running.
+    pub(super) fn dispatcher(&self) -> Option<&Addr<Dispatcher>> {
+        self.dispatcher
+            .as_ref()
+            .and_then(|child| child.running.as_ref())
+            .map(|running| &running.address)
+    }
+
+    /// Starts the dispatcher if there are channels, or passes it the present configuration.
+    pub(super) fn deliver(&mut self, context: &mut Context<Self>) {
+        if let Some(dispatcher) = self.dispatcher() {
+            if dispatcher.try_send(Configure(Arc::clone(&self.options.setup))).is_err() {
+                tracing::warn!("the dispatcher is too busy to be reconfigured");
+            }
+        } else if self.dispatcher.is_none() && !self.options.setup.channels.is_empty() {
+            self.dispatcher = Some(DispatcherChild {
+                arbiter: Arbiter::new(),
+                generation: 0,
+                running: None,
+                restarts: Restarts::default(),
+            });
+            self.start_dispatcher(context);
+        }
+        // One that waits for a restart starts with the present configuration.
+    }
+
+    fn start_dispatcher(&mut self, context: &mut Context<Self>) {
+        let generation = self.next_generation();
+        let (ledger, options) = (self.ledger.clone(), &self.options);
+        let (setup, state_dir, transport) =
+            (Arc::clone(&options.setup), options.state_dir.clone(), options.transport.clone());
+        let Some(child) = &mut self.dispatcher else { return };
+        let build = move || Ok(Dispatcher::new(setup, ledger, state_dir, transport));
+        let exited = report(context.address(), ChildId::Dispatcher, generation);
+        let (address, abort) = child::spawn(&child.arbiter.handle(), build, exited);
+        child.generation = generation;
+        child.running = Some(Running { address, abort, since: Instant::now() });
+    }
+
+    pub(super) fn dispatcher_ended(
+        &mut self,
+        generation: u64,
+        why: &str,
+        context: &mut Context<Self>,
+    ) {
+        let Some(child) = self.dispatcher.as_mut().filter(|child| child.generation == generation)
+        else {
+            return;
+        };
+        let ran = child.running.take().map_or(Duration::ZERO, |running| running.since.elapsed());
+        let decision = child.restarts.ended(
+            Instant::now(),
+            ran,
+            &self.options.supervision,
+            &mut fastrand::Rng::new(),
+        );
+        // It is never given up: the events are recorded, and the event log works without it.
+        let (Decision::Park(delay) | Decision::After(delay)) = decision;
+        tracing::error!(why, ?delay, "restarting the dispatcher after an unexpected exit");
+        context.run_later(delay, |supervisor, context| supervisor.start_dispatcher(context));
     }
 
     // --- pollers ---

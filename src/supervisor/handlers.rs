@@ -9,14 +9,21 @@ use super::actor::Supervisor;
 use super::children::{ChildId, Exited};
 use super::reload;
 use crate::config::Provider;
+use crate::dispatch::Setup;
 use crate::ledger::{self, Flush};
 use crate::poller::Sabotage;
 use crate::sink::actor::{Crash, Drain, Reopen};
 
-/// Starts, stops and replaces pollers so that exactly these providers are polled.
+/// Starts, stops and replaces pollers so that exactly these providers are polled, and delivers to
+/// exactly these channels.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<reload::Changes, ledger::LedgerError>")]
-pub struct Reload(pub Vec<Arc<Provider>>);
+pub struct Reload {
+    /// The providers.
+    pub providers: Vec<Arc<Provider>>,
+    /// What is delivered where.
+    pub setup: Arc<Setup>,
+}
 
 /// Makes all sinks check their files immediately.
 impl Handler<Reopen> for Supervisor {
@@ -56,6 +63,8 @@ pub enum InjectedFault {
     Poller(String, Sabotage),
     /// A panic in a sink.
     Sink(String),
+    /// A panic in the dispatcher.
+    Dispatcher,
     /// A panic in the ledger actor.
     Ledger,
 }
@@ -70,6 +79,9 @@ impl Handler<Exited> for Supervisor {
         match message.who {
             ChildId::Poller(id) => self.poller_ended(id, message.generation, message.why, context),
             ChildId::Sink(id) => self.sink_ended(id, message.generation, &message.why, context),
+            ChildId::Dispatcher => {
+                self.dispatcher_ended(message.generation, &message.why, context);
+            }
             ChildId::Ledger => self.ledger_ended(&message.why, context),
         }
     }
@@ -81,14 +93,16 @@ impl Handler<Reload> for Supervisor {
     fn handle(&mut self, message: Reload, _: &mut Self::Context) -> Self::Result {
         let running: Vec<_> =
             self.pollers.values().map(|child| Arc::clone(&child.provider)).collect();
-        let changes = reload::changes(&running, &message.0);
-        self.options.providers = message.0;
+        let changes = reload::changes(&running, &message.providers);
+        self.options.providers = message.providers;
+        self.options.setup = message.setup;
         self.warn_of_overload();
         let ids: Vec<String> =
             self.options.providers.iter().map(|provider| provider.id.clone()).collect();
         Box::pin(self.watch(Vec::new()).into_actor(self).map(move |answer, supervisor, context| {
             let loaded = ids.into_iter().zip(answer?).collect();
             supervisor.apply(&changes, &loaded, context);
+            supervisor.deliver(context);
             Ok(changes)
         }))
     }
@@ -106,6 +120,9 @@ impl Handler<InjectedFault> for Supervisor {
             InjectedFault::Sink(id) => {
                 let running = self.sinks.get(id).and_then(|sink| sink.running.as_ref());
                 running.is_some_and(|running| running.address.try_send(Crash).is_ok())
+            }
+            InjectedFault::Dispatcher => {
+                self.dispatcher().is_some_and(|dispatcher| dispatcher.try_send(Crash).is_ok())
             }
             InjectedFault::Ledger => {
                 self.ledger.address().is_some_and(|ledger| ledger.try_send(ledger::Crash).is_ok())
@@ -129,16 +146,26 @@ impl Handler<Shutdown> for Supervisor {
             .filter_map(|sink| sink.running.as_ref())
             .map(|sink| sink.address.clone())
             .collect();
-        let all_run = sinks.len() == self.sinks.len();
+        let dispatcher = self.dispatcher().cloned();
+        let all_run =
+            sinks.len() == self.sinks.len() && dispatcher.is_some() == self.dispatcher.is_some();
         let ledger = self.ledger.clone();
         Box::pin(
             async move {
                 let drained = async {
                     let written = ledger.ask(Flush).await.is_ok();
                     let drained =
-                        futures::future::join_all(sinks.iter().map(|sink| sink.send(Drain))).await;
-                    let delivered =
-                        all_run && drained.into_iter().all(|answer| answer.unwrap_or(false));
+                        futures::future::join_all(sinks.iter().map(|sink| sink.send(Drain)));
+                    let channels = async {
+                        match &dispatcher {
+                            Some(dispatcher) => dispatcher.send(Drain).await.unwrap_or(false),
+                            None => true,
+                        }
+                    };
+                    let (drained, channels) = futures::future::join(drained, channels).await;
+                    let delivered = all_run
+                        && channels
+                        && drained.into_iter().all(|answer| answer.unwrap_or(false));
                     // Flush again to store how far the sinks have come.
                     let written = written && ledger.ask(Flush).await.is_ok();
                     Ending { delivered, written }

@@ -15,6 +15,7 @@ use super::args::{Common, Format, RunArgs};
 use super::exit::Exit;
 use super::{context, output, table};
 use crate::config::{Config, Console, ConsoleFormat};
+use crate::dispatch::Setup;
 use crate::ledger::{LockError, Reader, StateLock};
 use crate::pipeline::{Pipeline, RunOptions};
 use crate::sink::actor::Reopen;
@@ -330,12 +331,16 @@ async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pip
     };
     if !same(&fresh) {
         tracing::warn!(
-            "only providers and defaults are reloaded; state_dir, supervision, console, logs, diagnostics, beat and record need a restart"
+            "only providers, defaults, channels, routes and quiet hours are reloaded; state_dir, supervision, console, logs, diagnostics, beat and record need a restart"
         );
     }
     // A provider that is new is recorded from its first poll on.
     pipeline.declare(&fresh.providers);
-    match pipeline.supervisor.send(Reload(fresh.providers)).await {
+    match pipeline
+        .supervisor
+        .send(Reload { setup: Arc::new(Setup::new(&fresh)), providers: fresh.providers })
+        .await
+    {
         Ok(Ok(changes)) => tracing::warn!(
             started = changes.start.len(),
             stopped = changes.stop.len(),

@@ -32,7 +32,7 @@ pub(super) use items::{
     ItemSummary, Open, item, item_summaries, listed_items, miss_item, newer_items, open_items,
     put_item, put_seen, recent_items, retire_item, seen, touch_item,
 };
-pub(super) use outbox::{change_outbox, prune_outbox};
+pub(super) use outbox::{change_outbox, forget_routing, prune_outbox};
 pub(super) use providers::{
     Declared, ProviderState, Usual, bound_wait, checkpoint, count_death, fail, provider_state,
     put_restart, put_success, touch_provider, watch_provider,

@@ -41,10 +41,19 @@ pub(in crate::ledger) fn change_outbox(db: &Connection, change: &OutboxChange) -
     match change {
         OutboxChange::Routed { seq, unrouted } => routed(db, *seq, *unrouted),
         OutboxChange::Add(message) => add(db, message),
-        OutboxChange::Hold { id, hold } => {
+        OutboxChange::Hold { id, hold, skipped, at } => {
             let until = hold.as_ref().map(|hold| hold.until.timestamp_millis());
-            db.prepare_cached("UPDATE outbox SET hold = ?2, due_at = ?3 WHERE id = ?1")?
-                .execute(params![id, hold.as_ref().map(|hold| hold.reason.as_str()), until])?;
+            db.prepare_cached(
+                "UPDATE outbox SET hold = ?2, due_at = ?3, skipped = skipped + ?4,
+                   created_at = iif(?2 IS NULL, ?5, created_at) WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                hold.as_ref().map(|hold| hold.reason.as_str()),
+                until,
+                skipped,
+                at.timestamp_millis()
+            ])?;
             Ok(())
         }
         OutboxChange::Superseded { id } => remove(db, *id),
@@ -56,8 +65,15 @@ pub(in crate::ledger) fn change_outbox(db: &Connection, change: &OutboxChange) -
                    edited_at)
                  VALUES(?1, ?2, ?3, ?4, ?4, ?5, ?5, ?6, ?7, ?8)
                  ON CONFLICT DO UPDATE SET last_seq = max(last_seq, excluded.last_seq), last_at = excluded.last_at,
-                   ended_at = excluded.ended_at, worst = iif(worst > excluded.worst, worst, excluded.worst),
-                   edited_at = coalesce(excluded.edited_at, edited_at)",
+                   ended_at = excluded.ended_at, edited_at = coalesce(excluded.edited_at, edited_at),
+                   -- What has ended and begins anew is a new thread.
+                   worst = iif(worst > excluded.worst AND NOT (ended_at IS NOT NULL AND excluded.ended_at IS NULL), worst,
+                     excluded.worst),
+                   opened_at = iif(ended_at IS NOT NULL AND excluded.ended_at IS NULL, excluded.opened_at, opened_at),
+                   first_seq = iif(ended_at IS NOT NULL AND excluded.ended_at IS NULL, excluded.first_seq, first_seq),
+                   delivered = iif(ended_at IS NOT NULL AND excluded.ended_at IS NULL, 0, delivered),
+                   root = iif(ended_at IS NOT NULL AND excluded.ended_at IS NULL, NULL, root),
+                   last = iif(ended_at IS NOT NULL AND excluded.ended_at IS NULL, NULL, last)",
             )?
             .execute(params![
                 channel,
@@ -214,6 +230,12 @@ fn put_channel(db: &Connection, state: &ChannelState) -> Sql<()> {
         crate::clock::now().timestamp_millis(),
         super::millis(state.probe_at)
     ])?;
+    Ok(())
+}
+
+/// Removes the cursor of the dispatcher.
+pub(in crate::ledger) fn forget_routing(db: &Connection) -> Sql<()> {
+    db.execute("DELETE FROM sink WHERE id = ?1", [ROUTER])?;
     Ok(())
 }
 

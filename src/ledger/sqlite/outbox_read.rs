@@ -21,11 +21,12 @@ const WAITING: &str = "id, channel, thread, seq, content, key, phase, urgent, ho
      next_at, in_doubt, plain, steps, skipped";
 
 impl Reader {
-    /// Returns the messages of `channel` that wait to be sent, in the order in which they are sent,
-    /// at most `most`.
-    pub fn waiting(&self, channel: &str, most: usize) -> Answer<Vec<Waiting>> {
+    /// Returns the messages of `channel` that wait to be sent, in the order of routing, or what is
+    /// urgent first; at most `most`.
+    pub fn waiting(&self, channel: &str, most: usize, urgent_first: bool) -> Answer<Vec<Waiting>> {
+        let order = if urgent_first { "urgent DESC, id" } else { "id" };
         let sql = format!(
-            "SELECT {WAITING} FROM outbox WHERE channel = ?1 AND hold IS NULL ORDER BY urgent DESC, id LIMIT ?2"
+            "SELECT {WAITING} FROM outbox WHERE channel = ?1 AND hold IS NULL ORDER BY {order} LIMIT ?2"
         );
         let mut statement = self.db().prepare_cached(&sql)?;
         let rows = statement.query_map(params![channel, most as i64], waiting)?;
@@ -41,13 +42,48 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Returns the messages whose hold is over at `now`, in the order of routing, at most `most`.
-    pub fn due(&self, now: Time, most: usize) -> Answer<Vec<Waiting>> {
+    /// Returns how many messages of `channel` wait to be sent.
+    pub fn waiting_count(&self, channel: &str) -> Answer<u32> {
+        let count = self
+            .db()
+            .prepare_cached("SELECT count(*) FROM outbox WHERE channel = ?1 AND hold IS NULL")?
+            .query_row([channel], |row| row.get(0))?;
+        Ok(count)
+    }
+
+    /// Returns until when messages of `channel`, or of one of its threads, are held for `reason`.
+    pub fn held_until(
+        &self,
+        channel: &str,
+        reason: &str,
+        thread: Option<&str>,
+    ) -> Answer<Option<Time>> {
+        let until = self
+            .db()
+            .prepare_cached(
+                "SELECT max(due_at) FROM outbox WHERE channel = ?1 AND hold = ?2 AND (?3 IS NULL OR thread = ?3)",
+            )?
+            .query_row(params![channel, reason, thread], |row| row.get(0))?;
+        Ok(time(until))
+    }
+
+    /// Returns whether another connection has changed the ledger since this was last asked.
+    pub fn has_changed(&self) -> Answer<bool> {
+        let version: i64 = self.db().query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        Ok(self.data_version().replace(version) != version)
+    }
+
+    /// Returns the messages of these channels whose hold is over at `now`, in the order of routing,
+    /// at most `most`.
+    pub fn due(&self, now: Time, channels: &[&str], most: usize) -> Answer<Vec<Waiting>> {
         let sql = format!(
-            "SELECT {WAITING} FROM outbox WHERE hold IS NOT NULL AND due_at <= ?1 ORDER BY channel, hold, id LIMIT ?2"
+            "SELECT {WAITING} FROM outbox WHERE hold IS NOT NULL AND due_at <= ?1
+               AND channel IN (SELECT value FROM json_each(?3)) ORDER BY channel, hold, id LIMIT ?2"
         );
+        let channels = serde_json::to_string(channels).unwrap_or_default();
         let mut statement = self.db().prepare_cached(&sql)?;
-        let rows = statement.query_map(params![now.timestamp_millis(), most as i64], waiting)?;
+        let rows =
+            statement.query_map(params![now.timestamp_millis(), most as i64, channels], waiting)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

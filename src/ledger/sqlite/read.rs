@@ -14,6 +14,8 @@ use crate::snapshot::UnreadTimes;
 /// A reader with its own connection. Sees each transaction completely or not at all.
 pub struct Reader {
     db: Connection,
+    /// What SQLite last said of changes by other connections.
+    data_version: std::cell::Cell<i64>,
 }
 
 /// A provider as shown by `status`.
@@ -147,14 +149,18 @@ impl Reader {
         &self.db
     }
 
+    pub(super) const fn data_version(&self) -> &std::cell::Cell<i64> {
+        &self.data_version
+    }
+
     /// Reads a ledger that no other process has open.
     pub(in crate::ledger) const fn of(db: Connection) -> Self {
-        Self { db }
+        Self { db, data_version: std::cell::Cell::new(0) }
     }
 
     /// Opens the ledger in `state_dir` for reading.
     pub fn open(state_dir: &Path) -> Result<Self, LedgerError> {
-        Ok(Self { db: migrate::open_reader(state_dir)? })
+        Ok(Self { db: migrate::open_reader(state_dir)?, data_version: std::cell::Cell::new(0) })
     }
 
     /// Returns every provider ever watched, currently configured ones first, by id.

@@ -1,0 +1,259 @@
+//! The state of one channel between messages: its queue, its rate, its requests under way, and the
+//! delay after failures. Pure: the caller passes the time.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use statuswatch_notify::{Audience, Limits};
+
+use crate::backoff::ExponentialBackoff;
+use crate::config::ChannelConfig;
+use crate::event::Time;
+use crate::ledger::outbox::{ChannelHealth, MessageId, Waiting};
+
+/// Messages read from the outbox at once; bounds what a channel with a long backlog keeps in memory.
+pub(super) const QUEUE: usize = 64;
+
+/// Delay after failures.
+fn backoff() -> ExponentialBackoff {
+    ExponentialBackoff::new(Duration::from_secs(1), Duration::from_mins(10))
+}
+
+/// How often a channel that refuses everything is tried.
+pub(super) const PROBE: Duration = Duration::from_mins(15);
+
+/// One channel.
+pub(super) struct Lane {
+    pub(super) config: Arc<ChannelConfig>,
+    limits: Limits,
+    bucket: Bucket,
+    /// The next messages, in the order in which they are sent.
+    queue: VecDeque<Waiting>,
+    /// Whether the outbox may hold messages that are not in the queue.
+    pub(super) stale: bool,
+    /// Threads with a request under way, and the messages.
+    busy: HashSet<String>,
+    flying: HashSet<MessageId>,
+    failures: u32,
+    not_before: Option<Instant>,
+    pub(super) health: ChannelHealth,
+    /// Since when the channel is in this state.
+    pub(super) since: Time,
+    /// Whether others were sent a notice that it fails.
+    pub(super) announced: bool,
+}
+
+impl Lane {
+    pub(super) fn new(config: Arc<ChannelConfig>, now: Instant, since: Time) -> Self {
+        let limits = config.channel.limits();
+        Self {
+            bucket: Bucket::new(&limits, now),
+            limits,
+            config,
+            queue: VecDeque::new(),
+            stale: true,
+            busy: HashSet::new(),
+            flying: HashSet::new(),
+            failures: 0,
+            not_before: None,
+            health: ChannelHealth::Ok,
+            since,
+            announced: false,
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.config.id
+    }
+
+    /// Replaces the configuration; what is under way is not affected.
+    pub(super) fn configure(&mut self, config: Arc<ChannelConfig>, now: Instant) {
+        if *config == *self.config {
+            return;
+        }
+        self.limits = config.channel.limits();
+        self.bucket = Bucket::new(&self.limits, now);
+        self.config = config;
+        // What failed may have been corrected.
+        self.failures = 0;
+        self.not_before = None;
+        self.stale = true;
+    }
+
+    /// Takes over what was read from the outbox, except what is under way.
+    pub(super) fn refill(&mut self, rows: Vec<Waiting>) {
+        self.stale = rows.len() >= QUEUE;
+        self.queue = rows.into_iter().filter(|row| !self.flying.contains(&row.id)).collect();
+    }
+
+    /// Returns whether more messages should be read from the outbox.
+    pub(super) fn wants_rows(&self) -> bool {
+        self.stale && self.queue.len() < QUEUE / 2 && self.flying.len() < QUEUE
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.flying.is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.flying.is_empty() && !self.stale
+    }
+
+    pub(super) fn is_flying(&self, id: MessageId) -> bool {
+        self.flying.contains(&id)
+    }
+
+    /// Returns whether nothing can be sent before a delay is over.
+    pub(super) fn is_delayed(&self, now: Instant) -> bool {
+        self.not_before.is_some_and(|at| at > now) || self.bucket.wait(now).is_some()
+    }
+
+    /// Takes the next message that can be sent now: its thread has no request under way, and no
+    /// earlier message of its thread waits.
+    pub(super) fn next(&mut self, now: Instant, clock: Time) -> Option<Waiting> {
+        // A program that answers at once can be sent more than are under way, so that they are
+        // stored together.
+        let most = if self.limits.pace.is_some() { self.limits.in_flight } else { QUEUE };
+        // After a failure a single message shows whether the channel works again.
+        let most = if self.failures > 0 { 1 } else { most };
+        if self.flying.len() >= most
+            || self.not_before.is_some_and(|at| at > now)
+            || self.bucket.wait(now).is_some()
+        {
+            return None;
+        }
+        let mut passed: HashSet<&str> = HashSet::new();
+        let place = self.queue.iter().position(|row| {
+            let free = !self.busy.contains(&row.thread)
+                && !passed.contains(row.thread.as_str())
+                && row.next_at.is_none_or(|at| at <= clock);
+            passed.insert(&row.thread);
+            free
+        })?;
+        let row = self.queue.remove(place)?;
+        self.bucket.take(now);
+        self.busy.insert(row.thread.clone());
+        self.flying.insert(row.id);
+        Some(row)
+    }
+
+    /// Gives a message back that was not sent.
+    pub(super) fn put_back(&mut self, row: &Waiting) {
+        self.landed(row.id, &row.thread);
+    }
+
+    /// A request has ended and its outcome is stored.
+    pub(super) fn landed(&mut self, id: MessageId, thread: &str) {
+        self.flying.remove(&id);
+        self.busy.remove(thread);
+        self.stale = true;
+    }
+
+    /// Forgets a message that another one stands for.
+    pub(super) fn forget(&mut self, id: MessageId) {
+        self.queue.retain(|row| row.id != id);
+    }
+
+    /// Sends another message of the same thread in place of one that was taken.
+    pub(super) fn replace(&mut self, taken: &Waiting, by: &Waiting) {
+        self.flying.remove(&taken.id);
+        self.flying.insert(by.id);
+        self.forget(by.id);
+    }
+
+    /// The channel has accepted a message.
+    pub(super) fn succeeded(&mut self) {
+        self.failures = 0;
+        self.not_before = None;
+    }
+
+    /// The channel did not accept a message. Returns when it is tried again.
+    pub(super) fn failed(
+        &mut self,
+        now: Instant,
+        at_least: Option<Duration>,
+        rng: &mut fastrand::Rng,
+    ) -> Duration {
+        let delay = backoff().delay(self.failures, rng).max(at_least.unwrap_or_default());
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = Some(self.not_before.map_or(now + delay, |at| at.max(now + delay)));
+        delay
+    }
+
+    /// The channel refuses everything: a single message tries it again later.
+    pub(super) fn broke(&mut self, now: Instant) -> Duration {
+        self.failures = self.failures.max(1);
+        self.not_before = Some(now + PROBE);
+        PROBE
+    }
+
+    /// Lets a message be sent at once, whatever failed before.
+    pub(super) fn retry_now(&mut self) {
+        self.not_before = None;
+        self.stale = true;
+    }
+
+    /// Returns after which time something can be sent that cannot be sent now; `None` if nothing
+    /// waits or something else must happen first.
+    pub(super) fn wake_after(&self, now: Instant, clock: Time) -> Option<Duration> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let delay = self.not_before.map(|at| at.saturating_duration_since(now));
+        let row = self
+            .queue
+            .iter()
+            .filter(|row| !self.busy.contains(&row.thread))
+            .map(|row| row.next_at.map_or(Duration::ZERO, |at| until(at, clock)))
+            .min()?;
+        let wait =
+            row.max(delay.unwrap_or_default()).max(self.bucket.wait(now).unwrap_or_default());
+        Some(wait.max(Duration::from_millis(10)))
+    }
+
+    pub(super) fn audience(&self) -> Audience {
+        self.config.policy.audience
+    }
+}
+
+/// Returns how long it is from `now` until `at`.
+pub(super) fn until(at: Time, now: Time) -> Duration {
+    (at - now).to_std().unwrap_or_default()
+}
+
+/// A token bucket.
+struct Bucket {
+    pace: Option<(f64, f64)>,
+    tokens: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn new(limits: &Limits, now: Instant) -> Self {
+        let pace = limits
+            .pace
+            .map(|pace| (1.0 / pace.every.as_secs_f64().max(0.001), f64::from(pace.burst.max(1))));
+        Self { pace, tokens: pace.map_or(0.0, |(_, burst)| burst), at: now }
+    }
+
+    fn tokens(&self, now: Instant) -> f64 {
+        let Some((rate, burst)) = self.pace else { return f64::MAX };
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        (self.tokens + passed * rate).min(burst)
+    }
+
+    /// Returns how long to wait for a token; `None`: there is one.
+    fn wait(&self, now: Instant) -> Option<Duration> {
+        let (rate, _) = self.pace?;
+        let missing = 1.0 - self.tokens(now);
+        (missing > 1e-6).then(|| Duration::from_secs_f64(missing / rate))
+    }
+
+    fn take(&mut self, now: Instant) {
+        if self.pace.is_some() {
+            self.tokens = self.tokens(now) - 1.0;
+            self.at = now;
+        }
+    }
+}
