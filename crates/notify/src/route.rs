@@ -275,21 +275,22 @@ impl Matcher {
         if let Some(least) = self.min_impact.filter(|least| !reaches(impact, *least)) {
             return Some(("min_impact", format!("the impact is {impact}, below {least}")));
         }
-        let named = |what: &str| match event.components.as_slice() {
+        let named = || match event.components.as_slice() {
             [] => "the event names no component".to_owned(),
+            [one] => format!("the component is {}", one_line(&one.name, 80)),
             all => {
                 let names: Vec<String> =
                     all.iter().take(NAMED).map(|one| one_line(&one.name, 80)).collect();
                 let more = if all.len() > NAMED { ", …" } else { "" };
-                format!("the {what} is {}{more}", names.join(", "))
+                format!("the components are {}{more}", names.join(", "))
             }
         };
         let any = |matches: &dyn Fn(&Component) -> bool| event.components.iter().any(matches);
         if !self.components.is_empty() && !any(&|one| one.matches(&self.components)) {
-            return Some(("components", named("component")));
+            return Some(("components", named()));
         }
         if !self.regions.is_empty() && !any(&|one| is_in_region(one, &self.regions)) {
-            return Some(("regions", named("component")));
+            return Some(("regions", named()));
         }
         if let Some(text) = &self.text {
             let text = text.to_lowercase();

@@ -13,7 +13,7 @@
 //! | 1 | [mute](HoldReason::Mute) | chats, pagers | everything it covers | its end | the end of a thread the channel was notified of |
 //! | 2 | [quiet hours](HoldReason::QuietHours) | chats; pagers they name | everything | they end | `pass` |
 //! | 3 | [storm](HoldReason::Storm) | chats | threads the channel was not notified of | 2 min after it began | |
-//! | 4 | [unstable](HoldReason::Unstable) | chats | from the third change of a state in an hour | 15 min without a change | a worse impact than the channel was notified of, if it is urgent |
+//! | 4 | [unstable](HoldReason::Unstable) | chats | from the third change of a state in an hour | 15 min without a change | what is urgent, if its impact is worse than what was sent since |
 //! | 5 | [settle](HoldReason::Settle) | chats, pagers | changes of the state of a component, a provider that is reachable again | `settle` after the latest | |
 //! | 6 | [digest](HoldReason::Digest) | chats | everything | the window ends | |
 //! | 7 | [cap](HoldReason::Cap) | chats | everything beyond it | the hour ends | the end of a thread the channel was notified of |
@@ -41,6 +41,9 @@ mod place;
 pub mod quiet;
 mod release;
 mod thread;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;
@@ -206,10 +209,9 @@ pub struct Facts<'a> {
     pub storm_until: Option<Time>,
     /// When the state of this thread changed before, within the last hour: see [`is_state_change`].
     pub changes: &'a [Time],
-    /// When this thread will have been calm or has been, after it was unstable: the latest `until`
-    /// of its rows held by [`HoldReason::Unstable`] in this channel, kept for an hour after the
-    /// release.
-    pub unstable_until: Option<Time>,
+    /// The last time this channel was sent that the state of this thread is unstable, if its
+    /// `until` is at most an hour ago.
+    pub unstable: Option<Instability>,
     /// The quiet hours of the configuration.
     pub quiet_hours: &'a [QuietHours],
 }
@@ -227,7 +229,7 @@ impl Facts<'_> {
             openings: 0,
             storm_until: None,
             changes: &[],
-            unstable_until: None,
+            unstable: None,
             quiet_hours: &[],
         }
     }
@@ -239,6 +241,17 @@ pub struct Notified {
     /// When it was first sent something.
     pub at: Time,
     /// The worst impact it was sent: see [`impact_of`].
+    pub worst: Impact,
+}
+
+/// A state that changes again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instability {
+    /// When it will have been calm for [`CALM`], or has been: the latest `until` of
+    /// [`Placement::Unstable`] and of the holds by [`HoldReason::Unstable`] after it.
+    pub until: Time,
+    /// The worst impact the channel was sent of the thread, in the message that it is unstable or
+    /// after that: see [`impact_of`].
     pub worst: Impact,
 }
 

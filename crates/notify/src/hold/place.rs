@@ -161,19 +161,17 @@ impl<'a> Case<'a> {
             return None;
         }
         let now = self.facts.now;
-        if self.facts.unstable_until.is_some_and(|until| until > now) {
-            let impact = impact_of(self.event);
-            let is_worse =
-                self.facts.notified.is_none_or(|before| impact.rank() > before.worst.rank());
+        if let Some(unstable) = self.facts.unstable.filter(|unstable| unstable.until > now) {
+            let is_worse = impact_of(self.event).rank() > unstable.worst.rank();
             return if is_worse && self.is_urgent() {
                 Some(Placement::Now)
             } else {
                 self.hold(HoldReason::Unstable, CALM)
             };
         }
-        let since = self.facts.unstable_until;
+        let calm = self.facts.unstable.map(|unstable| unstable.until);
         let before = self.facts.changes.iter().filter(|change| {
-            **change <= now && after(**change, HOUR) > now && since.is_none_or(|end| **change > end)
+            **change <= now && after(**change, HOUR) > now && calm.is_none_or(|end| **change > end)
         });
         let digested = self.policy.digest.is_some() && !self.is_urgent();
         // A digest has one line per thread anyway.

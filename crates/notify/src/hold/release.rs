@@ -78,7 +78,11 @@ pub enum Fate {
     /// It is sent.
     Sent,
     /// It is part of a summary.
-    Summarized,
+    Summarized {
+        /// The sequence number of the event whose state the summary gives: the thread is sent up to
+        /// there.
+        state: u64,
+    },
     /// A later event of the same thread is or was sent.
     Superseded {
         /// The sequence number of that event.
@@ -122,7 +126,8 @@ pub fn release<'a>(
             rows: &unsent,
         };
         if due.reason.scope(due.policy.audience) == Scope::Channel {
-            release.fates.extend(unsent.iter().map(|event| (event.seq, Fate::Summarized)));
+            let fate = Fate::Summarized { state: thread.latest.seq };
+            release.fates.extend(unsent.iter().map(|event| (event.seq, fate)));
             entries.push(thread.entry());
         } else if thread.is_back(due.reason) {
             release.fates.extend(unsent.iter().map(|event| (event.seq, Fate::Returned)));
