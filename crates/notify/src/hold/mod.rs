@@ -194,7 +194,8 @@ pub struct Facts<'a> {
     pub now: Time,
     /// Until when the event is muted: see [`mute::muted`].
     pub mute: Option<Muted>,
-    /// What the channel was sent of this thread since it last opened; `None`: nothing.
+    /// What the channel was sent of this thread since it last opened, including that it is unstable;
+    /// `None`: nothing.
     pub notified: Option<Notified>,
     /// When this channel was last sent an edit of this thread.
     pub last_edit_at: Option<Time>,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use statuswatch_model::event::{Impact, Kind, Status, StatusEvent, Time};
 use statuswatch_model::text::{one_line, plain};
 
-use crate::notification::{Content, Entry, Notice, Notification, Phase, Severity, Summary};
+use crate::notification::{
+    Content, Entry, Notice, Notification, Phase, Severity, Summary, SummaryReason,
+};
 
 /// Longest title, in characters.
 const TITLE: usize = 200;
@@ -96,6 +98,7 @@ impl Layout {
         let open = summary.entries.iter().filter(|entry| entry.open).count();
         let over = summary.entries.len() - open;
         let title = match (open, over) {
+            _ if summary.reason == SummaryReason::Unstable => unstable(summary),
             (0, 1) => "1 incident has ended".to_owned(),
             (0, over) => format!("{over} incidents have ended"),
             (open, 0) => format!("{} open", incidents(open)),
@@ -155,6 +158,17 @@ impl Layout {
         lines.extend(self.remarks.iter().cloned());
         lines.join("\n")
     }
+}
+
+/// The title of a message that a state is unstable, which is about one thread.
+fn unstable(summary: &Summary) -> String {
+    summary.entries.first().map_or_else(String::new, |entry| {
+        let (provider, title) = (one_line(&entry.provider, TITLE), one_line(&entry.title, TITLE));
+        match entry.kind {
+            Kind::Provider => format!("{provider} is unstable"),
+            _ => one_line(&format!("{provider}: {title} is unstable"), TITLE),
+        }
+    })
 }
 
 fn incidents(count: usize) -> String {
