@@ -142,7 +142,7 @@ impl fmt::Display for Trial {
                 }
                 f.write_str(if *continues { ", and continues" } else { "" })
             }
-            Outcome::Mismatch { key, why } => write!(f, "does not match: {key}: {why}"),
+            Outcome::Mismatch { key, why } => write!(f, "does not match ({key}): {why}"),
             Outcome::NotReached => f.write_str("not reached"),
         }
     }
@@ -269,7 +269,7 @@ impl Matcher {
             return Some(("kinds", format!("the kind is {}", event.kind)));
         }
         if !self.statuses.is_empty() && !self.statuses.contains(&event.status) {
-            return Some(("statuses", format!("the status is {}", event.status)));
+            return Some(("status", format!("the status is {}", event.status)));
         }
         let impact = impact_of(event);
         if let Some(least) = self.min_impact.filter(|least| !reaches(impact, *least)) {
@@ -315,3 +315,6 @@ fn is_in_region(component: &Component, globs: &[String]) -> bool {
             part.split([')', ']']).next().is_some_and(|region| any_glob(globs, region.trim()))
         })
 }
+
+#[cfg(test)]
+mod tests;
