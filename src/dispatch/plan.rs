@@ -128,7 +128,7 @@ impl Router<'_, '_> {
         }
         let mut involved = HashSet::new();
         for (channel, _) in &audiences {
-            let is_known = known.get(channel).is_some_and(Option::is_some);
+            let is_known = known.get(channel).copied().flatten().is_some_and(|known| !known.ended);
             if is_known || self.is_held(channel, &thread)? {
                 involved.insert(channel.clone());
             }
@@ -156,7 +156,7 @@ impl Router<'_, '_> {
     ) -> Result<(), LedgerError> {
         let Some(config) = self.context.setup.channel(channel).cloned() else { return Ok(()) };
         // What has ended and begins anew is a new thread to its readers.
-        let known = known.filter(|known| !known.ended || is_end(event));
+        let known = known.filter(|known| !known.ended);
         let placement = self.place(event, thread, channel, &config.policy, known)?;
         let now = self.context.now;
         self.plan.touched.insert(channel.to_owned());
@@ -335,6 +335,23 @@ impl Router<'_, '_> {
             hold: None,
             at: now,
         })));
+        // Its readers know of the thread now, but not of the event, which is still held.
+        self.plan.changes.push(OutboxChange::Notify {
+            channel: channel.to_owned(),
+            thread: thread.to_owned(),
+            provider: event.provider.clone(),
+            seq: event.seq.saturating_sub(1),
+            impact: event.impact,
+            ended: false,
+            edit: false,
+            at: now,
+        });
+        let place = (channel.to_owned(), thread.to_owned());
+        let known = self.overlay.notified.get(&place).copied().filter(|known| !known.ended);
+        let worst = known.map_or(event.impact, |known| worse(known.worst, event.impact));
+        let at = known.map_or(now, |known| known.at);
+        let edited_at = known.and_then(|known| known.edited_at);
+        self.overlay.notified.insert(place, Known { at, worst, ended: false, edited_at });
         for row in self.context.reader.waiting_of_thread(channel, thread)? {
             let settles = row.hold.is_some_and(|hold| hold.reason == HoldReason::Settle.as_str());
             if settles {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::TimeDelta;
 use statuswatch_notify::hold::{
-    self, Due, Facts, Fate, Held, HoldReason, Message, Mute, Placement, Present, Scope, is_end,
-    phase_of, place_again, thread_of,
+    self, Due, Facts, Fate, Held, HoldReason, Message, Mute, Placement, Present, Scope, phase_of,
+    place_again, thread_of,
 };
 use statuswatch_notify::{Phase, delivery_id};
 
@@ -112,6 +112,16 @@ fn send(id: i64, skipped: u32, at: Time) -> OutboxChange {
     OutboxChange::Hold { id, hold: None, skipped, at }
 }
 
+/// A thread as its channel knows it.
+struct Known {
+    /// Its latest event that was routed to the channel.
+    event: StatusEvent,
+    /// The latest event that the channel was sent.
+    sent: Option<u64>,
+    /// Whether the channel was sent something and not the end.
+    notified: bool,
+}
+
 /// Rows of one channel that were held for one reason.
 struct Group<'a> {
     context: &'a Context<'a>,
@@ -177,8 +187,10 @@ impl Group<'_> {
             return Ok(());
         };
         let threads = self.threads(&held)?;
-        let present =
-            |thread: &str| threads.get(thread).map(|(event, sent)| Present { event, sent: *sent });
+        let present = |thread: &str| {
+            let Known { event, sent, notified } = threads.get(thread)?;
+            Some(Present { event, sent: *sent, notified: *notified })
+        };
         let due = Due {
             reason: self.reason,
             channel: &self.config.id,
@@ -229,10 +241,18 @@ impl Group<'_> {
         let now = self.context.now;
         let thread = thread_of(event);
         let again = self.again(event, &thread)?;
+        let waiting = self.reader().waiting_of_thread(&self.config.id, &thread)?;
         if let Some(row) = by_seq.get(&event.seq) {
             match again {
                 Some((reason, until)) => plan.changes.push(self.hold(row, reason, until)),
                 None => plan.changes.push(send(row.id, skipped, now)),
+            }
+        } else if let Some(row) =
+            waiting.iter().find(|row| row.payload == Payload::Event(event.seq))
+        {
+            // It is held for another reason, and stays so if that is in force.
+            if again.is_none() {
+                plan.changes.push(send(row.id, skipped, now));
             }
         } else {
             let known = self.reader().notified(&self.config.id, &thread)?;
@@ -267,7 +287,7 @@ impl Group<'_> {
         facts.mute = hold::mute::muted(self.mutes, event, now);
         facts.quiet_hours = &self.context.setup.quiet_hours;
         facts.notified = known
-            .filter(|known| known.ended_at.is_none() || is_end(event))
+            .filter(|known| known.ended_at.is_none())
             .map(|known| hold::Notified { at: known.opened_at, worst: known.worst });
         if self.config.policy.cap.is_some() {
             let hour = now - TimeDelta::hours(1);
@@ -281,11 +301,8 @@ impl Group<'_> {
         })
     }
 
-    /// Returns, for each thread, its latest event and the latest one that the channel was sent.
-    fn threads(
-        &self,
-        held: &[Held],
-    ) -> Result<HashMap<String, (StatusEvent, Option<u64>)>, LedgerError> {
+    /// Returns what the channel knows of each thread.
+    fn threads(&self, held: &[Held]) -> Result<HashMap<String, Known>, LedgerError> {
         let mut latest: BTreeMap<&str, &StatusEvent> = BTreeMap::new();
         for row in held {
             let entry = latest.entry(&row.thread).or_insert(&row.event);
@@ -296,15 +313,26 @@ impl Group<'_> {
         let mut threads = HashMap::new();
         for (thread, event) in latest {
             let known = self.reader().notified(&self.config.id, thread)?;
-            let sent = known
-                .as_ref()
-                .filter(|known| known.ended_at.is_none() || known.last_seq >= event.seq)
-                .map(|known| known.last_seq);
-            let later = match sent.filter(|sent| *sent > event.seq) {
-                Some(sent) => self.reader().event(sent)?.map(|recorded| recorded.event),
+            let sent = known.as_ref().map(|known| known.last_seq);
+            // The present state may have been sent already, or be held for another reason.
+            let held = self.reader().waiting_of_thread(&self.config.id, thread)?;
+            let held = held.iter().filter_map(|row| match row.payload {
+                Payload::Event(seq) => Some(seq),
+                Payload::Text(_) => None,
+            });
+            let later = match held.chain(sent).max().filter(|seq| *seq > event.seq) {
+                Some(seq) => self.reader().event(seq)?.map(|recorded| recorded.event),
                 None => None,
             };
-            threads.insert(thread.to_owned(), (later.unwrap_or_else(|| event.clone()), sent));
+            let later = later.filter(|later| thread_of(later) == thread);
+            threads.insert(
+                thread.to_owned(),
+                Known {
+                    event: later.unwrap_or_else(|| event.clone()),
+                    sent,
+                    notified: known.is_some_and(|known| known.ended_at.is_none()),
+                },
+            );
         }
         Ok(threads)
     }
@@ -329,7 +357,7 @@ impl Group<'_> {
         &self,
         fates: &[(u64, Fate)],
         by_seq: &HashMap<u64, &Waiting>,
-        threads: &HashMap<String, (StatusEvent, Option<u64>)>,
+        threads: &HashMap<String, Known>,
         plan: &mut Plan,
     ) {
         let mut noted = HashSet::new();
@@ -337,7 +365,7 @@ impl Group<'_> {
             let Some(row) = by_seq.get(seq).filter(|_| *fate == Fate::Summarized) else {
                 continue;
             };
-            if let Some((event, _)) = threads.get(&row.thread)
+            if let Some(Known { event, .. }) = threads.get(&row.thread)
                 && noted.insert(row.thread.as_str())
             {
                 // The time of the event and not of the summary: many openings in one summary are

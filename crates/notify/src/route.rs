@@ -9,7 +9,7 @@ use statuswatch_model::event::{Component, Impact, Kind, Status, StatusEvent};
 use statuswatch_model::text::{any_glob, one_line};
 
 use crate::channel::Audience;
-use crate::hold::{ends, impact_of, is_end, reaches};
+use crate::hold::{impact_of, is_end, reaches};
 
 /// The rules in the order of the file. Without rules everything goes to every channel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -184,7 +184,7 @@ impl Routes {
     /// Decides which of `channels`, ids and who reads them, an event goes to.
     ///
     /// `tags` are those of the event's provider. `notified` returns whether a channel was sent an
-    /// event of this thread since it last opened, or holds one for it.
+    /// event of this thread and not its end, or holds one.
     #[must_use]
     pub fn decide(
         &self,
@@ -194,17 +194,13 @@ impl Routes {
         notified: &dyn Fn(&str) -> bool,
     ) -> Decision {
         let trace = self.trace(event, tags);
-        let had_ended = event.previous_status.is_some_and(ends);
         let mut decision = Decision { to: Vec::new(), without_page: Vec::new(), trace };
         for (channel, audience) in channels {
             let is_notified = notified(channel);
             let reason = if self.rules.is_empty() {
                 Some(Reason::NoRoutes)
             } else {
-                decision.rule_for(channel).or_else(|| {
-                    // What ended before begins anew, and goes by the rules.
-                    (is_notified && !had_ended).then_some(Reason::Sticky)
-                })
+                decision.rule_for(channel).or_else(|| is_notified.then_some(Reason::Sticky))
             };
             let Some(reason) = reason else { continue };
             if *audience == Audience::Pager && is_end(event) && !is_notified {

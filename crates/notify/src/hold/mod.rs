@@ -13,7 +13,7 @@
 //! | 1 | [mute](HoldReason::Mute) | chats, pagers | everything it covers | its end | the end of a thread the channel was notified of |
 //! | 2 | [quiet hours](HoldReason::QuietHours) | chats; pagers they name | everything | they end | `pass` |
 //! | 3 | [storm](HoldReason::Storm) | chats | threads the channel was not notified of | 2 min after it began | |
-//! | 4 | [unstable](HoldReason::Unstable) | chats | from the third change of a state in an hour | 15 min without a change | what is urgent, if its impact is worse than what was sent since |
+//! | 4 | [unstable](HoldReason::Unstable) | chats | from the third change of a state in an hour | 15 min without a change | what is urgent, if its impact is worse than all that was sent |
 //! | 5 | [settle](HoldReason::Settle) | chats, pagers | changes of the state of a component, a provider that is reachable again | `settle` after the latest | |
 //! | 6 | [digest](HoldReason::Digest) | chats | everything | the window ends | |
 //! | 7 | [cap](HoldReason::Cap) | chats | everything beyond it | the hour ends | the end of a thread the channel was notified of |
@@ -34,6 +34,12 @@
 //! scope [`Scope::Channel`] is placed again before the release; of scope [`Scope::Thread`] after it,
 //! and only if there is something to send. Rows that an event of the same thread was sent after are
 //! superseded.
+//!
+//! # What a channel was notified of
+//!
+//! A channel was notified of a thread from the first message about it, by itself, in a summary or
+//! that it is unstable, until it was sent the end: not until the thread ends, since the end may be
+//! held. [`Facts::notified`] and [`Present::notified`] say so.
 
 mod coalesce;
 pub mod mute;
@@ -194,8 +200,8 @@ pub struct Facts<'a> {
     pub now: Time,
     /// Until when the event is muted: see [`mute::muted`].
     pub mute: Option<Muted>,
-    /// What the channel was sent of this thread since it last opened, including that it is unstable;
-    /// `None`: nothing.
+    /// What the channel was sent of this thread, including that it is unstable; `None`: nothing, or
+    /// nothing after its end.
     pub notified: Option<Notified>,
     /// When this channel was last sent an edit of this thread.
     pub last_edit_at: Option<Time>,
@@ -208,11 +214,12 @@ pub struct Facts<'a> {
     pub openings: u32,
     /// The end of the storm of this channel: of its rows held by [`HoldReason::Storm`].
     pub storm_until: Option<Time>,
-    /// When the state of this thread changed before, within the last hour: see [`is_state_change`].
+    /// When the state of this thread changed before, in ascending order: see [`is_state_change`].
+    /// An hour is enough; with two, what was unstable before begins anew in more cases.
     pub changes: &'a [Time],
-    /// The last time this channel was sent that the state of this thread is unstable, if its
-    /// `until` is at most an hour ago.
-    pub unstable: Option<Instability>,
+    /// Until when this thread is held as unstable: of its rows held by [`HoldReason::Unstable`] in
+    /// this channel.
+    pub unstable_until: Option<Time>,
     /// The quiet hours of the configuration.
     pub quiet_hours: &'a [QuietHours],
 }
@@ -230,7 +237,7 @@ impl Facts<'_> {
             openings: 0,
             storm_until: None,
             changes: &[],
-            unstable: None,
+            unstable_until: None,
             quiet_hours: &[],
         }
     }
@@ -241,18 +248,7 @@ impl Facts<'_> {
 pub struct Notified {
     /// When it was first sent something.
     pub at: Time,
-    /// The worst impact it was sent: see [`impact_of`].
-    pub worst: Impact,
-}
-
-/// A state that changes again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instability {
-    /// When it will have been calm for [`CALM`], or has been: the latest `until` of
-    /// [`Placement::Unstable`] and of the holds by [`HoldReason::Unstable`] after it.
-    pub until: Time,
-    /// The worst impact the channel was sent of the thread, in the message that it is unstable or
-    /// after that: see [`impact_of`].
+    /// The worst impact it was sent since the thread opened: see [`impact_of`].
     pub worst: Impact,
 }
 

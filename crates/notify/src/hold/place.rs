@@ -70,6 +70,24 @@ pub fn window_end(now: Time, every: Duration) -> Time {
         .unwrap_or(Time::MAX_UTC)
 }
 
+/// Returns whether a state that changed at each of `before` is unstable with a change at `now`:
+/// from the third change within an hour until it did not change for [`CALM`].
+fn is_unstable(before: &[Time], now: Time) -> bool {
+    let mut within_hour: Vec<Time> = Vec::new();
+    let mut is_unstable = false;
+    for change in before.iter().copied().filter(|change| *change <= now).chain([now]) {
+        let last = within_hour.last().copied();
+        if is_unstable && last.is_some_and(|last| after(last, CALM) <= change) {
+            is_unstable = false;
+            within_hour.clear();
+        }
+        within_hour.retain(|earlier| after(*earlier, HOUR) > change);
+        within_hour.push(change);
+        is_unstable |= within_hour.len() >= UNSTABLE_CHANGES;
+    }
+    is_unstable
+}
+
 /// One decision.
 struct Case<'a> {
     event: &'a StatusEvent,
@@ -161,21 +179,19 @@ impl<'a> Case<'a> {
             return None;
         }
         let now = self.facts.now;
-        if let Some(unstable) = self.facts.unstable.filter(|unstable| unstable.until > now) {
-            let is_worse = impact_of(self.event).rank() > unstable.worst.rank();
+        if self.facts.unstable_until.is_some_and(|until| until > now) {
+            let impact = impact_of(self.event);
+            let is_worse =
+                self.facts.notified.is_some_and(|before| impact.rank() > before.worst.rank());
             return if is_worse && self.is_urgent() {
                 Some(Placement::Now)
             } else {
                 self.hold(HoldReason::Unstable, CALM)
             };
         }
-        let calm = self.facts.unstable.map(|unstable| unstable.until);
-        let before = self.facts.changes.iter().filter(|change| {
-            **change <= now && after(**change, HOUR) > now && calm.is_none_or(|end| **change > end)
-        });
-        let digested = self.policy.digest.is_some() && !self.is_urgent();
         // A digest has one line per thread anyway.
-        (before.count() + 1 >= UNSTABLE_CHANGES && !digested)
+        let is_digested = self.policy.digest.is_some() && !self.is_urgent();
+        (!is_digested && is_unstable(self.facts.changes, now))
             .then(|| Placement::Unstable { until: after(now, CALM) })
     }
 

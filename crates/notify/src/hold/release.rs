@@ -47,6 +47,9 @@ pub struct Present<'a> {
     /// The sequence number of the latest event of the thread that the channel was sent, by itself or
     /// in a summary; `None`: it was sent none. The message that a state is unstable does not count.
     pub sent: Option<u64>,
+    /// Whether the channel was sent something of the thread, including that it is unstable, and not
+    /// its end.
+    pub notified: bool,
 }
 
 /// What is sent in place of held rows, and what becomes of each.
@@ -77,12 +80,9 @@ pub enum Message {
 pub enum Fate {
     /// It is sent.
     Sent,
-    /// It is part of a summary.
-    Summarized {
-        /// The sequence number of the event whose state the summary gives: the thread is sent up to
-        /// there.
-        state: u64,
-    },
+    /// It is part of a summary, which gives the present state: the channel is sent the thread up to
+    /// [`Present::event`], or up to the last row if that is newer.
+    Summarized,
     /// A later event of the same thread is or was sent.
     Superseded {
         /// The sequence number of that event.
@@ -122,12 +122,11 @@ pub fn release<'a>(
         let thread = Thread {
             first,
             latest: latest.unwrap_or(last),
-            is_known: sent.is_some(),
+            is_notified: thread.is_some_and(|thread| thread.notified),
             rows: &unsent,
         };
         if due.reason.scope(due.policy.audience) == Scope::Channel {
-            let fate = Fate::Summarized { state: thread.latest.seq };
-            release.fates.extend(unsent.iter().map(|event| (event.seq, fate)));
+            release.fates.extend(unsent.iter().map(|event| (event.seq, Fate::Summarized)));
             entries.push(thread.entry());
         } else if thread.is_back(due.reason) {
             release.fates.extend(unsent.iter().map(|event| (event.seq, Fate::Returned)));
@@ -148,7 +147,7 @@ pub fn release<'a>(
 /// `event` and the changes after it.
 #[must_use]
 pub fn unstable(event: &StatusEvent) -> Summary {
-    let thread = Thread { first: event, latest: event, is_known: true, rows: &[] };
+    let thread = Thread { first: event, latest: event, is_notified: true, rows: &[] };
     let entry = Entry {
         first: event.previous_status.unwrap_or(event.status),
         updates: UNSTABLE_CHANGES as u32,
@@ -179,24 +178,23 @@ struct Thread<'a> {
     first: &'a StatusEvent,
     /// The present state: the last row or a later event.
     latest: &'a StatusEvent,
-    /// Whether the channel was ever sent anything of the thread.
-    is_known: bool,
+    /// Whether the reader believes that it is open.
+    is_notified: bool,
     rows: &'a [&'a StatusEvent],
 }
 
 impl Thread<'_> {
     /// Returns whether there is nothing to send since the state is what the reader knows.
     fn is_back(&self, reason: HoldReason) -> bool {
-        let (before, now) = (self.first.previous_status, self.latest.status);
+        let is_over = is_end(self.latest) && !self.is_notified;
         match reason {
             HoldReason::Unstable | HoldReason::Edits => false,
-            HoldReason::Settle => before.map_or_else(|| ends(now), |before| before == now),
-            _ => {
-                let was_open = self.is_known && before.is_some_and(|before| !ends(before));
-                // What began before or was added after the end is worth a message.
-                let came = self.rows.iter().any(|event| !is_end(event));
-                came && is_end(self.latest) && !was_open
+            HoldReason::Settle if is_end(self.latest) => is_over,
+            HoldReason::Settle => {
+                self.is_notified && self.first.previous_status == Some(self.latest.status)
             }
+            // What began before, or was added after the end, is worth a message.
+            _ => is_over && self.rows.iter().any(|event| !is_end(event)),
         }
     }
 

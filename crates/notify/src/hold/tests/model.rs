@@ -9,8 +9,8 @@ use super::minutes;
 use crate::channel::Audience;
 use crate::hold::mute::muted;
 use crate::hold::{
-    Due, Facts, Fate, Held, HoldReason, Instability, Message, Mute, Notified, Placement, Present,
-    Scope, ends, impact_of, is_end, is_state_change, opens, place, place_again, release, thread_of,
+    Due, Facts, Fate, Held, HoldReason, Message, Mute, Notified, Placement, Present, Scope, ends,
+    impact_of, is_end, is_state_change, opens, place, place_again, release, thread_of,
 };
 use crate::notification::{Entry, Summary};
 use crate::policy::{Policy, QuietHours};
@@ -48,7 +48,6 @@ struct Thread {
     sent: Option<u64>,
     notified: Option<Notified>,
     changes: Vec<Time>,
-    unstable: Option<Instability>,
     last_edit_at: Option<Time>,
 }
 
@@ -98,9 +97,6 @@ impl Model {
         }
         let holds = self.rows.iter().any(|row| row.held.thread == id);
         let thread = self.threads.entry(id.clone()).or_default();
-        if event.previous_status.is_none_or(ends) && !is_end(event) {
-            thread.notified = None;
-        }
         let notified = thread.notified;
         if self.policy.audience == Audience::Pager && is_end(event) && notified.is_none() && !holds
         {
@@ -127,16 +123,10 @@ impl Model {
                 self.ends.insert(event.seq, End::Sent);
             }
             Placement::Hold { reason, until } => {
-                if let (HoldReason::Unstable, Some(unstable), Some(until)) =
-                    (reason, &mut thread.unstable, until)
-                {
-                    unstable.until = until;
-                }
                 self.rows.push(row(reason, until));
             }
             Placement::Unstable { until } => {
                 let impact = impact_of(event);
-                thread.unstable = Some(Instability { until, worst: impact });
                 thread.notified = thread.notified.or(Some(Notified { at: now, worst: impact }));
                 for row in &mut self.rows {
                     if row.held.thread == id && row.reason == HoldReason::Settle {
@@ -207,7 +197,8 @@ impl Model {
         let outcome = {
             let present = |id: &str| {
                 let thread = self.threads.get(id)?;
-                Some(Present { event: thread.placed.as_ref()?, sent: thread.sent })
+                let notified = thread.notified.is_some();
+                Some(Present { event: thread.placed.as_ref()?, sent: thread.sent, notified })
             };
             release(
                 &Due {
@@ -262,6 +253,11 @@ impl Model {
         openings.dedup();
         let current: Vec<Mute> =
             self.mutes.iter().filter(|mute| self.is_in_force(mute)).cloned().collect();
+        let id = thread_of(event);
+        let unstable = self
+            .rows
+            .iter()
+            .filter(|row| row.reason == HoldReason::Unstable && row.held.thread == id);
         let storm = self.rows.iter().filter(|row| row.reason == HoldReason::Storm);
         let facts = Facts {
             now,
@@ -272,7 +268,7 @@ impl Model {
             openings: openings.len() as u32,
             storm_until: storm.filter_map(|row| row.until).max(),
             changes: &thread.changes,
-            unstable: thread.unstable,
+            unstable_until: unstable.filter_map(|row| row.until).max(),
             quiet_hours: &self.quiet_hours,
         };
         then(&facts, &self.policy)
@@ -288,7 +284,7 @@ impl Model {
 
     fn send_event(&mut self, event: &StatusEvent) {
         let id = thread_of(event);
-        self.note(&id, event.seq, impact_of(event));
+        self.note(&id, event.seq, impact_of(event), is_end(event));
         let thread = self.threads.entry(id.clone()).or_default();
         if event.revision > 1 {
             thread.last_edit_at = Some(self.now);
@@ -300,31 +296,32 @@ impl Model {
     fn send_summary(&mut self, summary: &Summary, fates: &[(u64, Fate)], held: &[Held]) {
         let mut states = BTreeMap::new();
         for (seq, fate) in fates {
-            let Fate::Summarized { state } = fate else { continue };
+            if *fate != Fate::Summarized {
+                continue;
+            }
             let held = held.iter().find(|held| held.event.seq == *seq).unwrap();
-            let status = self.threads[&held.thread].placed.as_ref().unwrap().status;
-            states.insert(held.thread.clone(), (*state, status, impact_of(&held.event)));
+            let present = self.threads[&held.thread].placed.as_ref().unwrap();
+            let impact = impact_of(&held.event);
+            states.insert(held.thread.clone(), (present.seq, present.status, impact));
         }
         let open = |entry: &&Entry| entry.open;
         let are_open = states.values().filter(|(_, status, _)| !ends(*status)).count();
         assert_eq!(summary.entries.len() + summary.omitted as usize, states.len());
         assert_eq!(summary.entries.iter().filter(open).count(), are_open);
-        for (thread, (seq, _, impact)) in &states {
-            self.note(thread, *seq, *impact);
+        for (thread, (seq, status, impact)) in &states {
+            self.note(thread, *seq, *impact, ends(*status));
         }
         let states = states.into_iter().map(|(id, (seq, status, _))| (id, seq, status)).collect();
         self.sent.push(Sent { at: self.now, states });
     }
 
-    fn note(&mut self, thread: &str, seq: u64, impact: Impact) {
+    fn note(&mut self, thread: &str, seq: u64, impact: Impact, ended: bool) {
         let thread = self.threads.entry(thread.to_owned()).or_default();
         assert!(thread.sent < Some(seq), "the past is replayed: {seq} after {:?}", thread.sent);
         thread.sent = Some(seq);
         let worst = |before: Impact| if before.rank() > impact.rank() { before } else { impact };
         let before = thread.notified.unwrap_or(Notified { at: self.now, worst: impact });
-        thread.notified = Some(Notified { worst: worst(before.worst), ..before });
-        if let Some(unstable) = &mut thread.unstable {
-            unstable.worst = worst(unstable.worst);
-        }
+        let notified = Notified { worst: worst(before.worst), ..before };
+        thread.notified = (!ended).then_some(notified);
     }
 }

@@ -9,7 +9,7 @@ use statuswatch_model::zone::Zone;
 use super::{chat, component, incident, minutes, provider, start, time};
 use crate::channel::Audience;
 use crate::hold::{CALM, window_end};
-use crate::hold::{Facts, HoldReason, Instability, Muted, Notified, Placement, place, place_again};
+use crate::hold::{Facts, HoldReason, Muted, Notified, Placement, place, place_again};
 use crate::policy::{Digest, Policy, QuietHours};
 
 fn opening(impact: Impact) -> StatusEvent {
@@ -198,9 +198,8 @@ fn the_third_change_within_an_hour_is_unstable_until_it_is_calm() {
     let policy = Policy { settle: Duration::from_mins(2), ..chat() };
     let calm = start() + minutes(15);
     let at = |minute: i64| start() - minutes(minute);
-    let with = |changes: &[Time], until: Option<Time>| {
-        let unstable = until.map(|until| Instability { until, worst: Impact::Minor });
-        let facts = Facts { changes, unstable, notified: notified(), ..facts() };
+    let with = |changes: &[Time], unstable_until: Option<Time>| {
+        let facts = Facts { changes, unstable_until, notified: notified(), ..facts() };
         place(&down(), "ops", &policy, &facts)
     };
     let settles = hold(HoldReason::Settle, start() + minutes(2));
@@ -210,16 +209,22 @@ fn the_third_change_within_an_hour_is_unstable_until_it_is_calm() {
     // From then on it is silent, until it was calm; then it begins anew.
     let silent = hold(HoldReason::Unstable, start() + minutes(15));
     assert_eq!(with(&[at(59), at(30), at(1)], Some(start() + minutes(14))), silent);
-    assert_eq!(with(&[at(59), at(30), at(16)], Some(at(1))), settles);
+    assert_eq!(with(&[at(59), at(40), at(30), at(16)], None), settles);
+    assert_eq!(
+        with(&[at(59), at(40), at(30), at(16), at(2)], None),
+        Placement::Unstable { until: calm }
+    );
     assert_eq!(CALM, Duration::from_mins(15));
     // Worse than all that was sent, and urgent.
     let policy = Policy { digest: digest(Some(Impact::Critical)), ..policy };
-    let unstable = Some(Instability { until: start() + minutes(14), worst: Impact::Minor });
-    let facts = Facts { unstable, ..facts() };
+    let unstable = Facts { unstable_until: Some(start() + minutes(14)), ..facts() };
     let outage = component(8, start(), ComponentStatus::MajorOutage, None);
-    assert_eq!(place(&outage, "ops", &policy, &facts), Placement::Now);
-    let unstable = unstable.map(|before| Instability { worst: Impact::Critical, ..before });
-    assert_eq!(place(&outage, "ops", &policy, &Facts { unstable, ..facts }), silent);
+    let after = |worst| {
+        let notified = Some(Notified { at: start(), worst });
+        place(&outage, "ops", &policy, &Facts { notified, ..unstable })
+    };
+    assert_eq!(after(Impact::Major), Placement::Now);
+    assert_eq!(after(Impact::Critical), silent);
 }
 
 #[test]
