@@ -21,8 +21,14 @@ impl Hidden {
         let mut hidden = Self::default();
         if let Value::Map(pairs) = &root.value {
             for (key, value) in pairs {
+                let is_section = keys::TOP.contains(&key.name.as_str());
+                let is_misplaced =
+                    keys::SECTIONS.iter().any(|(_, keys)| keys.contains(&key.name.as_str()));
                 if key.name == "channels" {
                     hidden.channels(value);
+                } else if !is_section && !is_misplaced {
+                    // It may be a part of a channel that is indented wrongly.
+                    hidden.hide(value);
                 } else {
                     hidden.named(&key.name, value);
                 }
@@ -33,7 +39,9 @@ impl Hidden {
         hidden
     }
 
-    /// Finds whatever may be a secret in a text that is not valid YAML, by its lines.
+    /// Finds whatever may be a secret in a text that is not valid YAML, by its lines: in `channels`
+    /// everything but the values of harmless keys, elsewhere the rest of a line from the name of a
+    /// secret on.
     pub(super) fn of_text(text: &str) -> Self {
         let mut hidden = Self::default();
         let mut is_channel = false;
@@ -41,17 +49,21 @@ impl Hidden {
             let number = index + 1;
             let body = line.trim_start_matches([' ', '\t', '-', '{', ',']);
             let key = body.split(':').next().unwrap_or_default().trim_matches(['"', '\'', ' ']);
-            if line.starts_with(|c: char| !c.is_whitespace() && c != '#') {
+            // Only a section ends another: whatever else is not indented may be a slip.
+            if !line.starts_with(char::is_whitespace) && keys::TOP.contains(&key) {
                 is_channel = key == "channels";
             }
             let rest = body.split_once(':').map(|(_, rest)| rest);
             let from = match rest {
-                Some(rest) if is_channel && is_harmless(key) && !rest.contains('{') => continue,
-                Some(rest) if is_channel || secret_names().any(|name| name == key) => {
-                    line.chars().count() - rest.chars().count()
+                Some(rest) if is_channel && is_harmless(key) && !rest.contains([':', '{']) => {
+                    continue;
                 }
+                Some(rest) if is_channel => line.chars().count() - rest.chars().count(),
                 None if is_channel => 0,
-                _ => continue,
+                _ => match secret_names().filter_map(|name| behind(line, name)).min() {
+                    Some(from) => from,
+                    None => continue,
+                },
             };
             let end = Place { line: number + 1, column: 1 };
             hidden.0.push((Place { line: number, column: from + 1 }, end));
@@ -169,6 +181,18 @@ fn secret_names() -> impl Iterator<Item = &'static str> {
         .filter(|name| !keys::SECTIONS.iter().any(|(_, keys)| keys.contains(name)))
 }
 
+/// Returns the number of characters up to and including the colon behind the key `name`.
+fn behind(line: &str, name: &str) -> Option<usize> {
+    let mut matches = line.match_indices(name);
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    matches.find_map(|(at, _)| {
+        let (before, found) = line.split_at_checked(at)?;
+        let rest = found.strip_prefix(name)?.trim_start_matches(['"', '\'', ' ']);
+        let rest = rest.strip_prefix(':').filter(|_| !before.ends_with(is_part))?;
+        Some(line.chars().count() - rest.chars().count())
+    })
+}
+
 fn hide(secret: &mut [char]) {
     let mut index = 0;
     while let Some(rest) = secret.get_mut(index..).filter(|rest| !rest.is_empty()) {
@@ -217,6 +241,8 @@ mod tests {
     fn what_may_be_secret_is_hidden() {
         let text = "\
 token: hunter2
+tokn: hunter2
+interval: 5s
 channels:
   a: {kind: slack, token: hunter2, channel: C1, tokn: [hunter2, hunter2]}
   b:
@@ -257,9 +283,14 @@ channels:
       hunter2
     channel: C1
     - hunter2
+é: hunter2
+    token: hunter2
 defaults:
   interval: 5s
   token: hunter2
+providers:
+  - {id: token, \"webhook_url\": hunter2
+  - {id: my-token: x, interval: 5s
 ";
         let hidden = Hidden::of_text(text);
         let lines = text.lines().enumerate();

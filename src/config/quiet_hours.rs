@@ -18,14 +18,14 @@ pub(super) const KEYS: &[&str] = &["channels", "from", "to", "days", "zone", "pa
 /// More entries are a mistake.
 const MAX_ENTRIES: usize = 100;
 
-const DAYS: [(&str, Weekday); 7] = [
-    ("mon", Weekday::Mon),
-    ("tue", Weekday::Tue),
-    ("wed", Weekday::Wed),
-    ("thu", Weekday::Thu),
-    ("fri", Weekday::Fri),
-    ("sat", Weekday::Sat),
-    ("sun", Weekday::Sun),
+const DAYS: [Weekday; 7] = [
+    Weekday::Mon,
+    Weekday::Tue,
+    Weekday::Wed,
+    Weekday::Thu,
+    Weekday::Fri,
+    Weekday::Sat,
+    Weekday::Sun,
 ];
 
 shape! {
@@ -175,15 +175,8 @@ fn time(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<Nai
 /// Reads a day or a range of days.
 fn days(text: &str) -> Result<(Weekday, Weekday), DiagnosticBuilder> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let day = |name: &str| {
-        let name = name.trim().to_ascii_lowercase();
-        let full = format!("{name}day");
-        let known = DAYS.iter().find(|(short, day)| {
-            // `Weekday` knows full names as well.
-            name == *short || name.parse::<Weekday>() == Ok(*day) && full.len() > name.len()
-        });
-        known.map(|(_, day)| *day)
-    };
+    // Short and full names, in any case.
+    let day = |name: &str| name.trim().parse::<Weekday>().ok();
     day(first).zip(day(last)).ok_or_else(|| {
         DiagnosticBuilder::new(format!("\"days\": \"{}\" is no day", short(text)))
             .help("write mon, tue, wed, thu, fri, sat or sun, or a range such as mon-fri")
@@ -201,12 +194,40 @@ fn weekdays(ranges: &[(Weekday, Weekday)]) -> Vec<Weekday> {
             chosen.push(day);
         }
     }
-    DAYS.iter().map(|(_, day)| *day).filter(|day| chosen.contains(day)).collect()
+    DAYS.into_iter().filter(|day| chosen.contains(day)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::document;
     use super::*;
+
+    /// Whether the table has such kinds or not.
+    #[test]
+    fn pagers_are_warned_about_and_programs_refused() {
+        let channels = Channels::of(&[
+            ("chat", Audience::Chat),
+            ("pager", Audience::Pager),
+            ("hook", Audience::Machine),
+        ]);
+        let shown = |keys: &str| {
+            let text = format!("- {{from: '22:00', to: '07:00', {keys}}}");
+            let mut reader = Reader::new("x".to_owned(), &text, &[]);
+            let node = document::read(&text).unwrap();
+            read(&mut reader, Some(&node), &channels);
+            reader.diagnostics.iter().map(|found| found.message.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(shown("channels: [chat]"), [""; 0]);
+        assert_eq!(shown("channels: [pager], pass: critical"), [""; 0]);
+        assert_eq!(
+            shown("channels: [pager]"),
+            ["\"pager\" is a pager: even critical alerts are held back"]
+        );
+        assert_eq!(
+            shown("channels: [hook], pass: critical"),
+            ["\"hook\" cannot have quiet hours: a program gets every event as it is"]
+        );
+    }
 
     #[test]
     fn days_are_names_and_ranges() {

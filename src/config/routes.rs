@@ -102,7 +102,8 @@ pub(super) fn read<'p>(
     let named: HashSet<&String> = rules.iter().flat_map(|rule| &rule.to).collect();
     for channel in channels.iter().filter(|channel| channel.enabled) {
         // A mistake in a rule may be the reason.
-        let is_used = named.contains(&channel.id) || channels.is_fallback(&channel.id);
+        let is_used =
+            rules.is_empty() || named.contains(&channel.id) || channels.is_fallback(&channel.id);
         if !is_used && rules.len() == items.len() {
             let message = format!("no route leads to the channel \"{}\"", channel.id);
             let complaint = DiagnosticBuilder::new(message);

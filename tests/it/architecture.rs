@@ -25,7 +25,7 @@ const MODULES: &[(&str, &[&str])] = &[
     // The names of sources, the words of events.
     ("catalog", &["source"]),
     // A name from the file is shown on terminals.
-    ("config", &["catalog", "event", "source", "text", "zone"]),
+    ("config", &["catalog", "event", "notify", "source", "text", "zone"]),
     ("fetch", &["backoff", "clock", "document", "event", "redact"]),
     // A checkpoint holds what fetch and source want back at the next poll; a cursor is a sink's.
     // Types alone: see ITEMS.
@@ -165,14 +165,7 @@ const CRATES: &[(&str, &[&str])] = &[
         "unicode_normalization",
         &["crates/model/src/event/identity.rs", "crates/sources/src/support/fold.rs"],
     ),
-    (
-        "sha2",
-        &[
-            "crates/model/src/event/identity.rs",
-            "crates/sources/src/",
-            "crates/notify/src/notification.rs",
-        ],
-    ),
+    ("sha2", &["crates/model/src/event/identity.rs", "crates/notify/src/", "crates/sources/src/"]),
     ("schemars", &["src/config/", "crates/model/src/event/"]),
 ];
 
@@ -200,8 +193,8 @@ const OUTSIDE: &[&str] = &[
 const PURE: &[&str] = &[
     "crates/model/src/text/",
     "crates/model/src/event/",
-    "crates/sources/src/",
     "crates/notify/src/",
+    "crates/sources/src/",
     "crates/model/src/snapshot.rs",
     "crates/model/src/document.rs",
     "crates/model/src/redact.rs",
@@ -522,7 +515,7 @@ fn layers() -> Vec<(String, usize)> {
     let layers = lines.filter_map(|(number, line)| Some((number, line.strip_prefix("  ")?)));
     layers
         .flat_map(|(number, line)| {
-            let names = line.split("   ").next().unwrap().split(" · ");
+            let names = line.split("  ").next().unwrap().split(" · ");
             names.map(move |name| (name.trim().to_owned(), number)).collect::<Vec<_>>()
         })
         .collect()

@@ -1,16 +1,21 @@
 //! Checks the documentation against the code: commands, sources, keys, modules, files, links.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::CommandFactory as _;
 use statuswatch::cli::args::Cli;
 use statuswatch::config;
+use statuswatch_notify::values::Shape;
+use statuswatch_notify::{Audience, CHANNELS};
 
 const BOOK: &str = "docs/src";
 const CONFIGURATION: &str = "docs/src/configuration.md";
 const COMMANDS: &str = "docs/src/commands.md";
+const CHANNELS_PAGE: &str = "docs/src/channels.md";
 const SOURCES_PAGE: &str = "docs/src/sources.md";
 const EVENTS: &str = "docs/src/events.md";
 const SUMMARY: &str = "docs/src/SUMMARY.md";
@@ -190,10 +195,71 @@ fn properties(schema: &serde_json::Value, into: &mut BTreeSet<String>) {
     }
 }
 
+/// Returns the tables of all kinds of channels.
+fn kinds_of_channels() -> String {
+    let mut page = String::new();
+    for spec in CHANNELS {
+        let audience = match spec.audience {
+            Audience::Chat => "read by people",
+            Audience::Pager => "a pager",
+            Audience::Machine => "read by a program",
+        };
+        let (name, kind) = (spec.name, spec.kind);
+        writeln!(page, "\n### {name}\n\n`kind: {kind}`, {audience}.\n").unwrap();
+        page.push_str("| key | value | meaning |\n|---|---|---|\n");
+        for key in spec.keys {
+            let required = if key.required { ", required" } else { "" };
+            let value = match key.shape {
+                Shape::Text => "text".to_owned(),
+                Shape::Secret => format!("secret, or `{}_file`", key.name),
+                Shape::Url => "URL".to_owned(),
+                Shape::SecretUrl => format!("secret URL, or `{}_file`", key.name),
+                Shape::List => "list".to_owned(),
+                Shape::Flag => "`true` or `false`".to_owned(),
+                Shape::Integer { min, max } => format!("{min} to {max}"),
+                Shape::Duration { min, max } => {
+                    let render = |secs| config::render_duration(Duration::from_secs(secs));
+                    format!("{} to {}", render(min), render(max))
+                }
+                Shape::Word(words) => {
+                    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+                }
+                Shape::Map => "mapping".to_owned(),
+            };
+            let doc = key.doc.replace('|', "\\|");
+            writeln!(page, "| `{}` | {value}{required} | {doc} |", key.name).unwrap();
+        }
+    }
+    page
+}
+
+/// `STATUSWATCH_DOCS=update` writes the tables.
+#[test]
+fn every_kind_of_channel_is_described() {
+    let page = text(CHANNELS_PAGE);
+    let (before, rest) = page.split_once("<!-- kinds -->\n").expect("the begin of the tables");
+    let (tables, after) =
+        rest.split_once("\n<!-- end of kinds -->").expect("the end of the tables");
+    let wanted = kinds_of_channels();
+    if std::env::var("STATUSWATCH_DOCS").is_ok_and(|value| value == "update") {
+        let page = format!("{before}<!-- kinds -->\n{wanted}\n<!-- end of kinds -->{after}");
+        fs::write(root().join(CHANNELS_PAGE), page).unwrap();
+    } else {
+        assert_eq!(
+            tables, wanted,
+            "the tables in {CHANNELS_PAGE}: STATUSWATCH_DOCS=update cargo test --test it -- docs"
+        );
+    }
+}
+
 #[test]
 fn every_key_of_the_configuration_is_shown() {
     let mut keys = BTreeSet::new();
-    properties(&config::schema(), &mut keys);
+    let mut schema = config::schema();
+    // The keys of each kind have a page of their own.
+    let kinds = schema["$defs"]["Channel"].as_object_mut().unwrap().remove("oneOf").unwrap();
+    assert_eq!(kinds.as_array().unwrap().len(), CHANNELS.len());
+    properties(&schema, &mut keys);
     assert!(keys.len() > 30, "{keys:?}");
     let yaml: String = blocks(&text(CONFIGURATION))
         .into_iter()

@@ -137,3 +137,38 @@ pub(super) fn template(reader: &mut Reader<'_>, section: &Section<'_>) -> Templa
     };
     Template { title: read("title"), body: read("body"), json: read("json") }
 }
+
+#[cfg(test)]
+mod tests {
+    use statuswatch_notify::{Channel, values};
+
+    use super::super::super::document;
+    use super::*;
+
+    fn nothing(_: &values::Values) -> Result<Box<dyn Channel>, values::ValueError> {
+        Err(values::ValueError::new("not built"))
+    }
+
+    /// The keys that a channel of an audience may not have.
+    fn refused(audience: Audience, text: &str) -> Vec<usize> {
+        let spec = Spec { kind: "fake", name: "Fake", audience, keys: &[], build: nothing };
+        let node = document::read(text).unwrap();
+        let mut reader = Reader::new("x".to_owned(), text, &[]);
+        let section = reader.section(&node, "x", KEYS).unwrap();
+        policy(&mut reader, &section, &spec);
+        let message = "Fake cannot have ";
+        let found = reader.diagnostics.iter().filter(|found| found.message.starts_with(message));
+        found.map(|found| found.line).collect()
+    }
+
+    #[test]
+    fn programs_are_sent_everything_and_pagers_no_summary() {
+        let all = "digest: {every: 1m}\nstorm: 3\ncap: 3\nsettle: 1m\nedits: 1m\n";
+        assert_eq!(refused(Audience::Machine, all), [1, 2, 3, 4, 5]);
+        assert_eq!(refused(Audience::Pager, all), [1, 2, 3]);
+        assert_eq!(refused(Audience::Chat, all), [0; 0]);
+        // What changes nothing is no mistake.
+        let nothing = "storm: off\ncap: off\nsettle: 0s\nedits: 0\nretry_for: 2h\n";
+        assert_eq!(refused(Audience::Machine, nothing), [0; 0]);
+    }
+}

@@ -50,6 +50,20 @@ pub(super) struct Entry {
 }
 
 impl Channels {
+    /// Returns enabled channels without a kind, for tests.
+    #[cfg(test)]
+    pub(super) fn of(channels: &[(&str, Audience)]) -> Self {
+        let entry = |(id, audience): &(&str, Audience)| Entry {
+            id: (*id).to_owned(),
+            at: Place::default(),
+            audience: Some(*audience),
+            enabled: true,
+            fallback: None,
+            config: None,
+        };
+        Self(channels.iter().map(entry).collect())
+    }
+
     /// Returns the channel `id`.
     pub(super) fn get(&self, id: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.id == id)
@@ -163,7 +177,12 @@ fn entry(reader: &mut Reader<'_>, key: &Key, node: &Node, env: Env<'_>) -> Entry
         };
         reader.error(key.at, Some(&key.name), DiagnosticBuilder::new(message).help(hint));
     }
-    if reader.errors() > before {
+    // A variable that is not set has been reported before.
+    let is_complete = spec
+        .keys
+        .iter()
+        .all(|key| values.get(key.name).is_some() || !values::is_given(&section, key));
+    if reader.errors() > before || !is_complete {
         return entry;
     }
     match (spec.build)(&values) {

@@ -112,12 +112,13 @@ fn secret_url(
 
 /// Reads a mapping of names to texts.
 fn map(reader: &mut Reader<'_>, node: &Node, key: &str) -> Option<Vec<(String, String)>> {
+    if node.is_null() {
+        return Some(Vec::new());
+    }
     let NodeValue::Map(pairs) = &node.value else {
-        if !node.is_null() {
-            let message = format!("\"{key}\" must be a mapping, not {}", node.kind());
-            let complaint = DiagnosticBuilder::new(message);
-            reader.error(node.at, None, complaint.help("write {NAME: \"value\"}"));
-        }
+        let message = format!("\"{key}\" must be a mapping, not {}", node.kind());
+        let complaint = DiagnosticBuilder::new(message);
+        reader.error(node.at, None, complaint.help("write {NAME: \"value\"}"));
         return None;
     };
     let mut seen = std::collections::HashSet::new();
