@@ -6,7 +6,9 @@ use statuswatch_model::event::{
 
 use super::{Channel, Form};
 use crate::exchange::{Answer, HttpAnswer, Request, Sending, Step, Verdict};
-use crate::notification::{Content, Custom, Notification, Phase, Reference};
+use crate::notification::{
+    Content, Custom, Entry, Notice, Notification, Phase, Reference, Summary, SummaryReason,
+};
 
 /// Titles and texts that break naive renderers.
 pub(crate) const HOSTILE: &[&str] = &[
@@ -187,4 +189,52 @@ pub(crate) fn rendered(channel: &dyn Channel, phase: Phase) -> Vec<Step> {
 pub(crate) fn judged(channel: &dyn Channel, op: &str, status: u16, body: &str) -> Verdict {
     let answer = HttpAnswer { status, headers: Vec::new(), body: body.to_owned() };
     channel.judge(&Step::new(op, ""), &Answer::Http(answer))
+}
+
+/// Shows the steps of the ordinary incident when it opens and when it ends: the operation, then the
+/// body, as indented JSON if it is JSON.
+pub(crate) fn shown(channel: &dyn Channel, reference: Option<&Reference>) -> String {
+    let event = incident();
+    let mut shown = Vec::new();
+    for phase in [Phase::Open, Phase::End] {
+        for step in channel.render(&notification(&event, phase, reference), Form::Rich) {
+            let body = serde_json::from_str::<serde_json::Value>(&step.body)
+                .and_then(|value| serde_json::to_string_pretty(&value))
+                .unwrap_or(step.body);
+            shown.push(format!("{phase:?} {}\n{body}", step.op));
+        }
+    }
+    shown.join("\n\n")
+}
+
+/// Returns a summary of one open incident.
+pub(crate) fn summary() -> Summary {
+    Summary {
+        reason: SummaryReason::QuietHours,
+        intro: "Quiet hours ended at 07:00 (Europe/Berlin).".into(),
+        entries: vec![Entry {
+            provider: "Acme Cloud".into(),
+            title: "High errors with parcel labels".into(),
+            kind: Kind::Incident,
+            first: Status::Investigating,
+            last: Status::Identified,
+            impact: Impact::Critical,
+            updates: 3,
+            open: true,
+            at: at(),
+            url: Some("https://status.acme.example/incidents/01ABC".into()),
+        }],
+        omitted: 0,
+    }
+}
+
+/// Returns a notice about a channel that fails.
+pub(crate) fn notice() -> Notice {
+    Notice {
+        title: "Channel \"ops\" does not work".into(),
+        message: "Slack: invalid_auth. Its messages wait.".into(),
+        impact: Impact::Major,
+        over: false,
+        at: at(),
+    }
 }

@@ -3,6 +3,10 @@
 mod slack;
 mod webhook;
 
+mod jsm;
+mod levels;
+mod pagerduty;
+
 #[cfg(test)]
 pub(crate) mod corpus;
 
@@ -97,7 +101,14 @@ pub struct Spec {
 }
 
 /// Every kind of channel, in the order of the documentation.
-pub const CHANNELS: &[Spec] = &[webhook::SPEC, slack::SPEC];
+pub const CHANNELS: &[Spec] = &[
+    webhook::SPEC,
+    slack::SPEC,
+    // Pagers and programs.
+    pagerduty::SPEC,
+    jsm::SPEC,
+    jsm::OPSGENIE,
+];
 
 /// Returns the description of a kind.
 #[must_use]
