@@ -23,7 +23,7 @@ pub mod route;
 pub mod text;
 pub mod values;
 
-pub use channel::{Audience, CHANNELS, Channel, Form, Limits, Pace, Spec};
+pub use channel::{Audience, CHANNELS, Channel, Form, Limits, Pace, REPEAT_ENDED, Spec};
 pub use exchange::{
     Answer, ExecAnswer, ExecRequest, HttpAnswer, HttpRequest, Method, Request, Sending, Step,
     Verdict, describe, judge_http, retry_after, seconds,

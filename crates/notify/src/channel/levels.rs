@@ -1,6 +1,8 @@
 //! What channels for pagers and programs share: the severities in a service's words, the address of
 //! its API, and facts about an event under fixed names.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use statuswatch_model::event::{Component, StatusEvent, Time, format_time};
 use statuswatch_model::text::one_line;
@@ -8,7 +10,7 @@ use url::Url;
 
 use crate::notification::{Content, Notification, Severity};
 use crate::text::{Unit, fit};
-use crate::values::{Key, Shape, ValueError, Values};
+use crate::values::{Key, Secret, Shape, ValueError, Values};
 
 /// The key that overrides a service's words.
 pub(super) const SEVERITY: Key = Key::optional(
@@ -46,6 +48,16 @@ impl Levels {
         Ok(Self(words))
     }
 
+    /// Reads the key `severity` over our own names; any word of one line is allowed.
+    pub(super) fn free(values: &Values) -> Result<Self, ValueError> {
+        let words: Vec<&str> = values.map("severity").iter().map(|(_, word)| &**word).collect();
+        if words.iter().any(|word| word.is_empty() || one_line(word, 50) != *word) {
+            return Err(ValueError::at("severity", "give words of one line"));
+        }
+        let allowed = [words.as_slice(), NAMES.as_slice()].concat();
+        Self::read(values, NAMES, &allowed)
+    }
+
     /// Returns the service's word.
     pub(super) fn word(&self, severity: Severity) -> &str {
         let [critical, major, minor, info] = &self.0;
@@ -55,16 +67,6 @@ impl Levels {
             Severity::Minor => minor,
             Severity::Info => info,
         }
-    }
-}
-
-/// Returns our own name of a severity.
-pub(super) const fn name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "critical",
-        Severity::Major => "major",
-        Severity::Minor => "minor",
-        Severity::Info => "info",
     }
 }
 
@@ -92,6 +94,19 @@ pub(super) fn address(
     match values.url(key) {
         Some(url) => Ok(url.clone()),
         None => Url::parse(default).map_err(|error| ValueError::at(key, error.to_string())),
+    }
+}
+
+/// Returns the value of `authorization` from the keys `token`, or `username` and `password`.
+pub(super) fn authorization(values: &Values) -> Result<Option<Secret<String>>, ValueError> {
+    match (values.secret("token"), values.text("username"), values.secret("password")) {
+        (Some(token), None, None) => Ok(Some(Secret::new(format!("Bearer {}", token.expose())))),
+        (None, Some(username), Some(password)) => {
+            let pair = STANDARD.encode(format!("{username}:{}", password.expose()));
+            Ok(Some(Secret::new(format!("Basic {pair}"))))
+        }
+        (None, None, None) => Ok(None),
+        _ => Err(ValueError::new("give \"token\", or \"username\" and \"password\", or none")),
     }
 }
 
@@ -210,6 +225,18 @@ mod tests {
         assert_eq!(error.to_string(), "\"high\" is not one of critical, major, minor, info");
         let error = levels(&[("minor", "P9")]).unwrap_err();
         assert_eq!(error.to_string(), "\"P9\" is not one of P1, P2, P3, P4, P5");
+    }
+
+    #[test]
+    fn credentials_are_complete_or_absent() {
+        let basic = Values::default().with_text("username", "Aladdin");
+        assert!(authorization(&basic).is_err());
+        let basic = basic.with_secret("password", "open sesame");
+        let value = authorization(&basic).unwrap().unwrap();
+        // From RFC 7617.
+        assert_eq!(value.expose(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert!(authorization(&basic.with_secret("token", "t")).is_err());
+        assert_eq!(authorization(&Values::default()), Ok(None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod slack;
 mod webhook;
 
+mod alertmanager;
 mod jsm;
 mod levels;
 mod pagerduty;
@@ -39,7 +40,20 @@ pub trait Channel: Send + Sync + fmt::Debug {
     fn takes_json(&self) -> bool {
         false
     }
+
+    /// Returns how often the service must be sent the present state, if it forgets what it is not
+    /// sent again.
+    ///
+    /// The caller renders the latest event of every thread that is open, and of every thread that
+    /// has ended within [`REPEAT_ENDED`], once per this time with [`Self::render`], and does not
+    /// store or retry these steps: the next ones replace them.
+    fn repeat(&self) -> Option<Duration> {
+        None
+    }
 }
+
+/// How long a channel with [`Channel::repeat`] is sent what has ended.
+pub const REPEAT_ENDED: Duration = Duration::from_mins(5);
 
 /// How rich a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +122,7 @@ pub const CHANNELS: &[Spec] = &[
     pagerduty::SPEC,
     jsm::SPEC,
     jsm::OPSGENIE,
+    alertmanager::SPEC,
 ];
 
 /// Returns the description of a kind.

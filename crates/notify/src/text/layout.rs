@@ -180,10 +180,22 @@ fn provider_name(event: &StatusEvent) -> String {
     if name.is_empty() { one_line(&event.provider, TITLE) } else { name }
 }
 
-/// Returns an address a person may open: `http` or `https` and nothing else.
+/// Returns an address a person may open: `http` or `https` and nothing else, with every `%` the
+/// start of an escape, which some services insist on (Alertmanager answers 422).
 fn web_address(url: &str) -> Option<String> {
     let parsed = url::Url::parse(url).ok()?;
-    matches!(parsed.scheme(), "http" | "https").then(|| parsed.to_string())
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return None;
+    }
+    let mut address = String::with_capacity(parsed.as_str().len());
+    for (place, part) in parsed.as_str().split('%').enumerate() {
+        if place > 0 {
+            let escape = part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+            address.push_str(if escape { "%" } else { "%25" });
+        }
+        address.push_str(part);
+    }
+    Some(address)
 }
 
 fn facts(event: &StatusEvent) -> Vec<(&'static str, String)> {
