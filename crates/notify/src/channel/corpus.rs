@@ -204,7 +204,8 @@ pub(crate) fn shown(channel: &dyn Channel, reference: Option<&Reference>) -> Str
             shown.push(format!("{phase:?} {}\n{body}", step.op));
         }
     }
-    shown.join("\n\n")
+    // Source files hold no invisible characters.
+    shown.join("\n\n").replace('\u{200b}', "<ZWSP>")
 }
 
 /// Returns a summary of one open incident.

@@ -4,9 +4,12 @@ mod slack;
 mod webhook;
 
 mod alertmanager;
+mod github_issue;
+mod incident_io;
 mod jsm;
 mod levels;
 mod pagerduty;
+mod splunk_on_call;
 
 #[cfg(test)]
 pub(crate) mod corpus;
@@ -123,6 +126,9 @@ pub const CHANNELS: &[Spec] = &[
     jsm::SPEC,
     jsm::OPSGENIE,
     alertmanager::SPEC,
+    incident_io::SPEC,
+    splunk_on_call::SPEC,
+    github_issue::SPEC,
 ];
 
 /// Returns the description of a kind.
