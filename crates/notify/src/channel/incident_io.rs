@@ -115,7 +115,7 @@ impl Channel for IncidentIo {
     }
 
     fn limits(&self) -> Limits {
-        // 1,200 requests a minute and key at most for the whole API; alerts are few.
+        // No limit of alert events is stated; a storm must not look like an attack.
         let pace = Pace { every: Duration::from_secs(1), burst: 20 };
         Limits { pace: Some(pace), in_flight: 4 }
     }

@@ -4,11 +4,14 @@ mod slack;
 mod webhook;
 
 mod alertmanager;
+mod datadog;
 mod github_issue;
 mod incident_io;
 mod jsm;
 mod levels;
 mod pagerduty;
+mod sigv4;
+mod sns;
 mod splunk_on_call;
 
 #[cfg(test)]
@@ -129,6 +132,8 @@ pub const CHANNELS: &[Spec] = &[
     incident_io::SPEC,
     splunk_on_call::SPEC,
     github_issue::SPEC,
+    sns::SPEC,
+    datadog::SPEC,
 ];
 
 /// Returns the description of a kind.
