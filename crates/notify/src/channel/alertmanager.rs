@@ -14,7 +14,6 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use statuswatch_model::event::{Kind, Time, format_time};
 use statuswatch_model::text::one_line;
@@ -133,10 +132,10 @@ impl Channel for Alertmanager {
         if form == Form::Rich
             && let Some(url) = layout.url.filter(|url| url.len() <= LINK)
         {
-            alert["generatorURL"] = json!(url);
+            levels::set(&mut alert, "generatorURL", json!(url));
         }
         if notification.is_over() {
-            alert["endsAt"] = json!(format_time(ends_at));
+            levels::set(&mut alert, "endsAt", json!(format_time(ends_at)));
             return vec![Step::json("resolved", &json!([alert]))];
         }
         vec![Step::json(FIRING, &json!([alert]))]
@@ -239,6 +238,7 @@ mod tests {
     use super::*;
     use crate::channel::corpus::{self, complete, judged, walk};
     use crate::notification::{Phase, Reference};
+    use chrono::TimeDelta;
     use statuswatch_model::event::{Impact, parse_time};
     use std::collections::BTreeSet;
 

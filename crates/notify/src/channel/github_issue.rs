@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 
 use super::{Audience, Channel, Form, Limits, Pace, Spec, levels};
@@ -112,7 +112,7 @@ impl Channel for GitHubIssue {
                 let title = if title.is_empty() { "statuswatch" } else { &title };
                 let mut issue = json!({ "title": title, "body": body });
                 if !self.labels.is_empty() && form == Form::Rich {
-                    issue["labels"] = json!(self.labels);
+                    levels::set(&mut issue, "labels", json!(self.labels));
                 }
                 vec![Step::json("create", &issue)]
             }
@@ -215,6 +215,8 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+
     use crate::channel::corpus::{self, complete, judged, walk};
     use crate::notification::Reference;
     use crate::text::length;
@@ -261,9 +263,9 @@ mod tests {
     fn nothing_becomes_a_mention_a_reference_or_a_link() {
         let escaped =
             escape("@octocat fixes #1, acme/ops#2, GH-3, see www.evil.example\nhttps://x");
-        for (mark, _) in escaped.match_indices(['@', '#', ':']) {
-            assert!(escaped[mark + 1..].starts_with('\u{200b}'), "{escaped}");
-        }
+        let parts = escaped.split(['@', '#', ':']).skip(1);
+        assert!(parts.clone().all(|rest| rest.starts_with('\u{200b}')), "{escaped}");
+        assert_eq!(parts.count(), 4);
         assert!(!escaped.contains("GH-") && !escaped.contains("www."), "{escaped}");
     }
 

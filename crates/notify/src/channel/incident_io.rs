@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 
 use super::levels::{self, Levels};
@@ -89,9 +89,13 @@ impl Channel for IncidentIo {
             "metadata": metadata,
         });
         if form == Form::Rich {
-            body["description"] = json!(markdown(&fit(&layout.text(), TEXT, Unit::Chars)));
+            levels::set(
+                &mut body,
+                "description",
+                json!(markdown(&fit(&layout.text(), TEXT, Unit::Chars))),
+            );
             if let Some(url) = layout.url.filter(|url| url.len() <= LINK) {
-                body["source_url"] = json!(url);
+                levels::set(&mut body, "source_url", json!(url));
             }
         }
         vec![Step::json(status, &body)]
@@ -124,6 +128,8 @@ impl Channel for IncidentIo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+
     use crate::channel::corpus::{self, judged, walk};
     use crate::notification::Reference;
 

@@ -135,7 +135,7 @@ impl Channel for Alerts {
         if notification.is_over() {
             let mut body = json!({ "source": "statuswatch" });
             if !note.is_empty() {
-                body["note"] = json!(note);
+                levels::set(&mut body, "note", json!(note));
             }
             return vec![Step::json(format!("close:{alias}"), &body)];
         }
@@ -227,13 +227,13 @@ impl Alerts {
                 details.insert("url".to_owned(), json!(url));
             }
         }
-        alert["description"] = json!(description);
-        alert["details"] = json!(details);
+        levels::set(&mut alert, "description", json!(description));
+        levels::set(&mut alert, "details", json!(details));
         if let Content::Event(event) = notification.content {
-            alert["entity"] = json!(fit(&event.provider, DETAIL, Unit::Chars));
+            levels::set(&mut alert, "entity", json!(fit(&event.provider, DETAIL, Unit::Chars)));
         }
         if !self.tags.is_empty() {
-            alert["tags"] = json!(self.tags);
+            levels::set(&mut alert, "tags", json!(self.tags));
         }
         alert
     }

@@ -85,6 +85,13 @@ pub(super) fn is_idle(notification: &Notification<'_>) -> bool {
     matches!(notification.content, Content::Summary(_)) && notification.is_over()
 }
 
+/// Sets a value of an object.
+pub(super) fn set(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value);
+    }
+}
+
 /// Returns the address under `key`, or the service's own.
 pub(super) fn address(
     values: &Values,

@@ -98,11 +98,15 @@ impl Channel for PagerDuty {
             Form::Plain if action == "resolve" => {}
             Form::Plain => {
                 let title = Layout::new(notification).title;
-                body["payload"] = json!({
-                    "summary": nonempty(&fit(&title, PLAIN, Unit::Chars)),
-                    "source": "statuswatch",
-                    "severity": severity,
-                });
+                levels::set(
+                    &mut body,
+                    "payload",
+                    json!({
+                        "summary": nonempty(&fit(&title, PLAIN, Unit::Chars)),
+                        "source": "statuswatch",
+                        "severity": severity,
+                    }),
+                );
             }
         }
         vec![Step::json(action, &body)]
@@ -159,17 +163,21 @@ fn rich(body: &mut Value, notification: &Notification<'_>, severity: &str) {
         "custom_details": details,
     });
     if let Content::Event(event) = notification.content {
-        payload["source"] = json!(nonempty(&fit(&event.provider, FIELD, Unit::Chars)));
-        payload["class"] = json!(event.kind.as_str());
+        levels::set(
+            &mut payload,
+            "source",
+            json!(nonempty(&fit(&event.provider, FIELD, Unit::Chars))),
+        );
+        levels::set(&mut payload, "class", json!(event.kind.as_str()));
         let components = levels::components(event, FIELD);
         if !components.is_empty() {
-            payload["component"] = json!(components);
+            levels::set(&mut payload, "component", json!(components));
         }
     }
-    body["payload"] = payload;
-    body["client"] = json!("statuswatch");
+    levels::set(body, "payload", payload);
+    levels::set(body, "client", json!("statuswatch"));
     if let Some(url) = layout.url.filter(|url| url.len() <= LINK) {
-        body["links"] = json!([{ "href": url, "text": "Status page" }]);
+        levels::set(body, "links", json!([{ "href": url, "text": "Status page" }]));
     }
 }
 

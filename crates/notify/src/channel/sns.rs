@@ -64,6 +64,8 @@ struct Sns {
     url: Url,
     topic_arn: String,
     json: bool,
+    /// Whether the topic keeps an order and drops repetitions.
+    fifo: bool,
     signer: Signer,
 }
 
@@ -102,6 +104,7 @@ fn build(values: &Values) -> Result<Box<dyn Channel>, ValueError> {
         url: levels::address(values, "api_url", &host)?,
         topic_arn: topic_arn.to_owned(),
         json: values.text("format") == Some("json"),
+        fifo: topic_arn.strip_suffix(".fifo").is_some(),
         signer: Signer {
             access_key_id: access_key_id.to_owned(),
             secret_access_key: values.need_secret("secret_access_key")?.clone(),
@@ -121,7 +124,7 @@ impl Channel for Sns {
             .append_pair("Version", "2010-03-31")
             .append_pair("TopicArn", &self.topic_arn)
             .append_pair("Message", &self.message(notification, &layout, form));
-        if self.topic_arn.ends_with(".fifo") {
+        if self.fifo {
             pairs
                 .append_pair("MessageGroupId", notification.thread)
                 .append_pair("MessageDeduplicationId", notification.delivery_id);

@@ -1,4 +1,4 @@
-//! Splunk On-Call (VictorOps), generic REST endpoint: one incident per thread.
+//! Splunk On-Call, once Victor Ops: generic REST endpoint: one incident per thread.
 //!
 //! The thread is the `entity_id`: further messages with it belong to the same incident, `RECOVERY`
 //! ends it, and a `RECOVERY` of something unknown does nothing. `CRITICAL` pages, `WARNING` does so
@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 
 use super::levels::{self, Levels};
@@ -96,13 +96,13 @@ impl Channel for SplunkOnCall {
         });
         if form == Form::Rich {
             let (started_at, _) = levels::times(notification);
-            body["state_start_time"] = json!(started_at.timestamp());
-            body["state_message"] = json!(fit(&layout.text(), TEXT, Unit::Chars));
+            levels::set(&mut body, "state_start_time", json!(started_at.timestamp()));
+            levels::set(&mut body, "state_message", json!(fit(&layout.text(), TEXT, Unit::Chars)));
             for (name, fact) in levels::details(notification, FACT) {
-                body[name] = fact;
+                levels::set(&mut body, &name, fact);
             }
             if let Some(url) = layout.url.filter(|url| url.len() <= ANNOTATION) {
-                body["vo_annotate.u.Status page"] = json!(url);
+                levels::set(&mut body, "vo_annotate.u.Status page", json!(url));
             }
         }
         vec![Step::json(if over { "recovery" } else { "alert" }, &body)]
@@ -137,6 +137,8 @@ impl Channel for SplunkOnCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+
     use crate::channel::corpus::{self, complete, judged, rendered, walk};
     use crate::notification::{Phase, Reference};
     use crate::text::length;
