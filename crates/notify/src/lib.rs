@@ -6,6 +6,7 @@
 //!   address and credentials, and judges the [`Answer`]. One file per kind in `channel/`, one row
 //!   in [`CHANNELS`].
 //! * [`text`] lays out a notification as plain text, cuts it to a service's limits and escapes it.
+//! * [`Templates`] replace the built-in texts.
 //! * [`route`] decides which channels an event goes to, [`Policy`] how a channel is served, and
 //!   [`hold`] what is sent now, later, or in a summary.
 //! * [`values`] describes the keys of a channel, from which configuration, schema and documentation
@@ -20,6 +21,7 @@ pub mod hold;
 mod notification;
 mod policy;
 pub mod route;
+mod template;
 pub mod text;
 pub mod values;
 
@@ -34,3 +36,4 @@ pub use notification::{
 };
 pub use policy::{Digest, Policy, QuietHours};
 pub use route::{Decision, Matcher, Nobody, Outcome, Reason, Routes, Rule};
+pub use template::{Rendered, Slot, Sources, TemplateError, Templates};

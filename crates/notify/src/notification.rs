@@ -168,6 +168,17 @@ impl Severity {
             Impact::None | Impact::Maintenance | Impact::Unknown => Self::Info,
         }
     }
+
+    /// Returns its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Minor => "minor",
+            Self::Major => "major",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 impl Notification<'_> {
