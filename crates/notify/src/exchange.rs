@@ -107,6 +107,14 @@ impl HttpRequest {
         }
     }
 
+    /// Creates a POST request whose body is an HTML form.
+    #[must_use]
+    pub fn post_form<'a>(url: Url, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        Self { content_type: "application/x-www-form-urlencoded", ..Self::post_json(url, body) }
+    }
+
     /// Adds a header field.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -120,6 +128,18 @@ impl HttpRequest {
         let value = format!("{scheme} {}", token.expose());
         self.header("authorization", value)
     }
+}
+
+/// Returns `base` with further segments of its path, each percent-encoded, and without the slash
+/// that may end it.
+#[must_use]
+pub fn endpoint(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    // An `http` address always has a path.
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
 }
 
 /// A program to run, without a shell.
@@ -248,6 +268,19 @@ pub fn judge_http(answer: &HttpAnswer) -> Verdict {
         408 | 425 | 429 | 500 | 502..=599 => Verdict::Retry { after: retry_after(answer), reason },
         300..=399 | 401 | 403 | 404 | 405 | 407 | 410 => Verdict::Broken { reason },
         _ => Verdict::Refused { reason },
+    }
+}
+
+/// Judges a response of a service that confirms each message in the body: 2xx without `proof` comes
+/// from something else, such as a proxy's login page, and means that the channel is broken.
+#[must_use]
+pub fn judge_proof(answer: &HttpAnswer, service: &str, proof: Option<Verdict>) -> Verdict {
+    match proof {
+        _ if !(200..=299).contains(&answer.status) => judge_http(answer),
+        Some(verdict) => verdict,
+        None => {
+            Verdict::Broken { reason: format!("not an answer of {service}: {}", describe(answer)) }
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub mod values;
 pub use channel::{Audience, CHANNELS, Channel, Form, Limits, Pace, REPEAT_ENDED, Spec};
 pub use exchange::{
     Answer, ExecAnswer, ExecRequest, HttpAnswer, HttpRequest, Method, Request, Sending, Step,
-    Verdict, describe, judge_http, retry_after, seconds,
+    Verdict, describe, endpoint, judge_http, judge_proof, retry_after, seconds,
 };
 pub use notification::{
     Content, Custom, Entry, Notice, Notification, Phase, Reference, Severity, Summary,

@@ -277,6 +277,18 @@ impl Values {
         self.url(key).ok_or_else(|| ValueError::at(key, format!("\"{key}\" is missing")))
     }
 
+    /// Returns an address, or the official one if it is not given.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the key if `official` is no address.
+    pub fn url_or(&self, key: &'static str, official: &str) -> Result<Url, ValueError> {
+        match self.url(key) {
+            Some(url) => Ok(url.clone()),
+            None => Url::parse(official).map_err(|error| ValueError::at(key, error.to_string())),
+        }
+    }
+
     /// Returns a secret that must be given.
     ///
     /// # Errors

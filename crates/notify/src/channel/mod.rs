@@ -1,6 +1,11 @@
 //! Channels: one file and one row in [`CHANNELS`] per kind.
 
+mod discord;
+mod google_chat;
+mod mattermost;
+mod rocketchat;
 mod slack;
+mod teams;
 mod webhook;
 
 mod alertmanager;
@@ -14,6 +19,8 @@ mod sigv4;
 mod sns;
 mod splunk_on_call;
 
+#[cfg(test)]
+pub(crate) mod checks;
 #[cfg(test)]
 pub(crate) mod corpus;
 
@@ -123,7 +130,13 @@ pub struct Spec {
 /// Every kind of channel, in the order of the documentation.
 pub const CHANNELS: &[Spec] = &[
     webhook::SPEC,
+    // Chats.
     slack::SPEC,
+    teams::SPEC,
+    discord::SPEC,
+    google_chat::SPEC,
+    mattermost::SPEC,
+    rocketchat::SPEC,
     // Pagers and programs.
     pagerduty::SPEC,
     jsm::SPEC,

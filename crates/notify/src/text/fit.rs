@@ -71,6 +71,38 @@ pub fn fit(text: &str, max: usize, unit: Unit) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}{MARK}"))
 }
 
+/// Cuts `text` with [`fit`] so that its escaped form has at most `max` units. The text is cut before
+/// it is escaped, so that no escape is cut in two.
+#[must_use]
+pub fn fit_escaped(text: &str, max: usize, unit: Unit, escape: impl Fn(&str) -> String) -> String {
+    // What is cut off here could not fit in any case, and makes every attempt slower.
+    let text = fit(text, max, unit);
+    let attempt = |room| Some(escape(&fit(&text, room, unit))).filter(|e| length(e, unit) <= max);
+    largest(length(&text, unit), attempt).unwrap_or_default()
+}
+
+/// Returns what `attempt` makes of the largest room up to `most` that it can do with, or of one that
+/// is smaller by at most a 64th of `most`; `None` if there is none. For limits of a whole message: `attempt` cuts a text to the room and returns the message
+/// unless it is too large.
+pub fn largest<T>(most: usize, attempt: impl Fn(usize) -> Option<T>) -> Option<T> {
+    if let Some(whole) = attempt(most) {
+        return Some(whole);
+    }
+    let (mut low, mut high) = (0, most);
+    let mut best = None;
+    while low < high && (best.is_none() || high - low > most / 64) {
+        let middle = low + (high - low) / 2;
+        match attempt(middle) {
+            Some(found) => {
+                best = Some(found);
+                low = middle + 1;
+            }
+            None => high = middle,
+        }
+    }
+    best
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -89,6 +121,16 @@ mod tests {
         assert_eq!(fit("anything", 0, Unit::Bytes), "");
     }
 
+    #[test]
+    fn an_escaped_text_fits_and_no_escape_is_cut() {
+        let escape = |text: &str| text.replace('<', "&lt;");
+        assert_eq!(fit_escaped("a<b", 6, Unit::Chars, escape), "a&lt;b");
+        assert_eq!(fit_escaped("<<<<<<", 10, Unit::Chars, escape), "&lt;&lt;…");
+        assert_eq!(fit_escaped("", 0, Unit::Chars, escape), "");
+        assert_eq!(largest(100, |room| (room <= 57).then_some(room)), Some(57));
+        assert_eq!(largest(100, |_| None::<()>), None);
+    }
+
     proptest! {
         #[test]
         fn always_fits_and_keeps_a_prefix(
@@ -100,6 +142,8 @@ mod tests {
                 prop_assert!(length(&cut, unit) <= max);
                 let kept = cut.strip_suffix(MARK).unwrap_or(&cut);
                 prop_assert!(text.starts_with(kept));
+                let escaped = fit_escaped(&text, max, unit, crate::text::markdown);
+                prop_assert!(length(&escaped, unit) <= max);
             }
         }
     }

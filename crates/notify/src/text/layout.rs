@@ -144,6 +144,13 @@ impl Layout {
         }
     }
 
+    /// Returns sign, title and status, at most 300 characters: what a service cannot refuse.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let title = format!("{} {}", self.sign(), one_line(&self.title, TITLE));
+        if self.status.is_empty() { title } else { format!("{title}\n{}", self.status) }
+    }
+
     /// Returns everything but title and link as lines of plain text.
     #[must_use]
     pub fn text(&self) -> String {
@@ -180,20 +187,33 @@ fn provider_name(event: &StatusEvent) -> String {
     if name.is_empty() { one_line(&event.provider, TITLE) } else { name }
 }
 
-/// Returns an address a person may open: `http` or `https` and nothing else, with every `%` the
-/// start of an escape, which some services insist on (Alertmanager answers 422).
+/// Returns an address a person may open: `http` or `https` and nothing else, without a user name,
+/// which could be taken for the host. What a service could read as a mention or as the end of a link
+/// is percent-encoded, and every `%` starts an escape, on which some services insist (Alertmanager
+/// answers 422).
 fn web_address(url: &str) -> Option<String> {
     let parsed = url::Url::parse(url).ok()?;
-    if !matches!(parsed.scheme(), "http" | "https") {
+    let plain = parsed.username().is_empty() && parsed.password().is_none();
+    if !plain || !matches!(parsed.scheme(), "http" | "https") {
         return None;
     }
     let mut address = String::with_capacity(parsed.as_str().len());
-    for (place, part) in parsed.as_str().split('%').enumerate() {
-        if place > 0 {
-            let escape = part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-            address.push_str(if escape { "%" } else { "%25" });
+    let mut rest = parsed.as_str().chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '%' => {
+                let escape =
+                    rest.clone().take(2).filter(char::is_ascii_hexdigit).count() == 2;
+                address.push_str(if escape { "%" } else { "%25" });
+            }
+            '@' => address.push_str("%40"),
+            '|' => address.push_str("%7C"),
+            '(' => address.push_str("%28"),
+            ')' => address.push_str("%29"),
+            '*' => address.push_str("%2A"),
+            '`' => address.push_str("%60"),
+            c => address.push(c),
         }
-        address.push_str(part);
     }
     Some(address)
 }
@@ -296,5 +316,19 @@ pub fn duration(duration: Duration) -> String {
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
         (days, 0, _) => format!("{days} d"),
         (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_where_it_says_and_mentions_nobody() {
+        let address = |url| web_address(url).unwrap_or_default();
+        assert_eq!(address("https://a.example/@all?b=c|d)"), "https://a.example/%40all?b=c%7Cd%29");
+        assert_eq!(address("https://a.example/#/x"), "https://a.example/#/x");
+        assert_eq!(address("https://github.com@evil.example/"), "");
+        assert_eq!(address("javascript:alert(1)"), "");
     }
 }
