@@ -152,24 +152,28 @@ pub(crate) fn notification<'a>(
     }
 }
 
-/// Renders every event of the corpus in every phase and form and passes each step with its request
-/// to `check`.
+/// Renders every event of the corpus in every phase and form, within a thread and without, and passes
+/// each step with its request to `check`.
 pub(crate) fn walk(
     channel: &dyn Channel,
     reference: &Reference,
     mut check: impl FnMut(&Step, &Request),
 ) {
+    let cases = [
+        (Phase::Open, Form::Rich, None),
+        (Phase::Open, Form::Plain, None),
+        (Phase::Update, Form::Rich, None),
+        (Phase::Update, Form::Rich, Some(reference)),
+        (Phase::Update, Form::Plain, Some(reference)),
+        (Phase::End, Form::Rich, Some(reference)),
+    ];
     for event in events() {
-        for phase in [Phase::Open, Phase::Update, Phase::End] {
-            for form in [Form::Rich, Form::Plain] {
-                for reference in [None, Some(reference)] {
-                    let mut notification = notification(&event, phase, reference);
-                    notification.late = Some(std::time::Duration::from_hours(3));
-                    notification.skipped = 2;
-                    for step in channel.render(&notification, form) {
-                        check(&step, &complete(channel, &step));
-                    }
-                }
+        for (phase, form, reference) in cases {
+            let mut notification = notification(&event, phase, reference);
+            notification.late = Some(std::time::Duration::from_hours(3));
+            notification.skipped = 2;
+            for step in channel.render(&notification, form) {
+                check(&step, &complete(channel, &step));
             }
         }
     }

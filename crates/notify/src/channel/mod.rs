@@ -2,11 +2,19 @@
 
 mod discord;
 mod google_chat;
+mod gotify;
+mod matrix;
 mod mattermost;
+mod ntfy;
+mod pushover;
 mod rocketchat;
+mod signal;
 mod slack;
 mod teams;
+mod telegram;
+mod webex;
 mod webhook;
+mod zulip;
 
 mod alertmanager;
 mod datadog;
@@ -137,6 +145,14 @@ pub const CHANNELS: &[Spec] = &[
     google_chat::SPEC,
     mattermost::SPEC,
     rocketchat::SPEC,
+    telegram::SPEC,
+    matrix::SPEC,
+    webex::SPEC,
+    zulip::SPEC,
+    ntfy::SPEC,
+    gotify::SPEC,
+    pushover::SPEC,
+    signal::SPEC,
     // Pagers and programs.
     pagerduty::SPEC,
     jsm::SPEC,

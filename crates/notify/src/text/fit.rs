@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_segmentation::GraphemeCursor;
 
 /// What a service counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +28,21 @@ pub fn length(text: &str, unit: Unit) -> usize {
     }
 }
 
-fn mark_length(unit: Unit) -> usize {
+const fn char_length(c: char, unit: Unit) -> usize {
     match unit {
-        Unit::Bytes => MARK.len_utf8(),
-        Unit::Chars | Unit::Utf16 => 1,
+        Unit::Bytes => c.len_utf8(),
+        Unit::Chars => 1,
+        Unit::Utf16 => c.len_utf16(),
+    }
+}
+
+/// Returns the start of the grapheme cluster that `at`, a boundary of characters, is in.
+fn cluster_start(text: &str, at: usize) -> usize {
+    let mut cursor = GraphemeCursor::new(at, text.len(), true);
+    // With the whole text at hand the cursor never asks for more.
+    match cursor.is_boundary(text, 0) {
+        Ok(true) => at,
+        _ => cursor.prev_boundary(text, 0).ok().flatten().unwrap_or(0),
     }
 }
 
@@ -45,28 +56,22 @@ pub fn fit(text: &str, max: usize, unit: Unit) -> Cow<'_, str> {
     if length(text, unit) <= max {
         return Cow::Borrowed(text);
     }
-    let Some(room) = max.checked_sub(mark_length(unit)) else {
+    let Some(room) = max.checked_sub(char_length(MARK, unit)) else {
         return Cow::Borrowed("");
     };
-    let (mut used, mut end, mut word, mut paragraph) = (0, 0, None, None);
-    for (at, cluster) in text.grapheme_indices(true) {
-        match cluster {
-            "\n" => paragraph = Some((at, used)),
-            " " => word = Some((at, used)),
-            _ => {}
-        }
-        let next = used + length(cluster, unit);
-        if next > room {
-            break;
-        }
-        used = next;
-        end = at + cluster.len();
-    }
-    let long_enough = |place: Option<(usize, usize)>, least: usize| {
-        place.filter(|(_, before)| *before >= least).map(|(at, _)| at)
+    let mut used = 0;
+    let limit = text.char_indices().find(|&(_, c)| {
+        used += char_length(c, unit);
+        used > room
+    });
+    let end = limit.map_or(text.len(), |(at, _)| cluster_start(text, at));
+    // What follows may be the space or line break that ends the last word.
+    let next = text.get(end..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    let last = |separator: char, least: usize| {
+        let at = text.get(..end + next)?.rfind(separator)?;
+        (length(text.get(..at)?, unit) >= least).then_some(at)
     };
-    let end =
-        long_enough(paragraph, room / 2).or_else(|| long_enough(word, room * 3 / 4)).unwrap_or(end);
+    let end = last('\n', room / 2).or_else(|| last(' ', room * 3 / 4)).unwrap_or(end);
     let kept = text.get(..end).unwrap_or_default().trim_end();
     Cow::Owned(format!("{kept}{MARK}"))
 }
