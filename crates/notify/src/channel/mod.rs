@@ -7,6 +7,7 @@ mod matrix;
 mod mattermost;
 mod ntfy;
 mod pushover;
+mod redact;
 mod rocketchat;
 mod signal;
 mod slack;

@@ -120,22 +120,23 @@ impl Channel for Telegram {
             }
             message
         };
+        let message_in_topic = |chat: &str| match self.topic {
+            Some(topic) => with(message(chat), "message_thread_id", json!(topic)),
+            None => message(chat),
+        };
         let root = notification.reference.and_then(|reference| place(&reference.root));
+        // A message of another chat, such as the one before `chat_id` was changed, is left alone.
+        let root = root.filter(|(chat, _)| self.chat.starts_with('@') || *chat == self.chat);
         let root = root.filter(|_| self.threads && notification.phase != Phase::Open);
         let Some((chat, id)) = root else {
-            let message = message(&self.chat);
-            let message = match self.topic {
-                Some(topic) => with(message, "message_thread_id", json!(topic)),
-                None => message,
-            };
-            return vec![Step::json("sendMessage", &message)];
+            return vec![Step::json("sendMessage", &message_in_topic(&self.chat))];
         };
-        // The edit can be repeated, the reply cannot: it comes last. A reply is in the topic of what
-        // it answers, and is sent even if that is gone.
+        // The edit can be repeated, the reply cannot: it comes last, and is sent even if what it
+        // answers is gone.
         let reply = json!({ "message_id": id, "allow_sending_without_reply": true });
         vec![
             Step::json("editMessageText", &with(message(chat), "message_id", json!(id))),
-            Step::json("sendMessage", &with(message(chat), "reply_parameters", reply)),
+            Step::json("sendMessage", &with(message_in_topic(chat), "reply_parameters", reply)),
         ]
     }
 
@@ -337,8 +338,9 @@ mod tests {
           "text": "🟠 Acme Cloud: High errors with parcel labels\nIdentified (major)"
         }
         "#);
-        let hostile = steps(&*channel(), Phase::Update, Some("../x/17"), Form::Plain);
-        assert_eq!(hostile.len(), 1);
+        for other in ["../x/17", "-1002/17", "-1001/x"] {
+            assert_eq!(steps(&*channel(), Phase::Update, Some(other), Form::Plain).len(), 1);
+        }
         let topic = build(&values().with("topic_id", crate::values::Value::Integer(4))).unwrap();
         let first = steps(&*topic, Phase::Open, None, Form::Plain);
         assert_eq!(json(&first[0])["message_thread_id"], 4);
