@@ -40,7 +40,7 @@ pub(crate) fn show(channel: &dyn Channel, steps: &[Step]) -> String {
         let (method, url) = (request.method.as_str(), request.url.expose());
         format!("{}: {method} {url}\n{body}", step.op)
     });
-    shown.collect::<Vec<_>>().join("\n")
+    shown.collect::<Vec<_>>().join("\n").replace('\u{200b}', "\\u{200b}")
 }
 
 /// Judges answers and compares each verdict, in words, with what is expected of it.

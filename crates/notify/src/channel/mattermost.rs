@@ -167,7 +167,7 @@ mod tests {
             {
               "color": "#ef6c00",
               "fallback": "🟠 Acme Cloud: High errors with parcel labels\nIdentified (major)",
-              "text": "**🟠 Acme Cloud:​ High errors with parcel labels**\nIdentified \\(major\\)\nWe have found the cause.\n\nA fix is being rolled out.\nComponents:​ Labels, Label Printing\nStatus:​ Investigating → Identified\n[Open the status page](<https://status.acme.example/incidents/01ABC>)"
+              "text": "**🟠 Acme Cloud:\u{200b} High errors with parcel labels**\nIdentified \\(major\\)\nWe have found the cause.\n\nA fix is being rolled out.\nComponents:\u{200b} Labels, Label Printing\nStatus:\u{200b} Investigating → Identified\n[Open the status page](<https://status.acme.example/incidents/01ABC>)"
             }
           ],
           "channel": "ops"

@@ -110,15 +110,13 @@ impl Channel for Pushover {
         let empty = Map::new();
         let stored = stored.as_object().unwrap_or(&empty);
         let mut fields = vec![("token", self.token.expose().as_str())];
-        let url = match step.op.strip_prefix("cancel:").filter(|tag| is_tag(tag)) {
-            Some(tag) => {
-                endpoint(&self.api, &["receipts", "cancel_by_tag", &format!("{tag}.json")])
-            }
-            None => {
-                fields.push(("user", self.user.expose()));
-                fields.extend(self.device.as_deref().map(|device| ("device", device)));
-                endpoint(&self.api, &["messages.json"])
-            }
+        let tag = step.op.strip_prefix("cancel:").filter(|tag| is_tag(tag));
+        let url = if let Some(tag) = tag {
+            endpoint(&self.api, &["receipts", "cancel_by_tag", &format!("{tag}.json")])
+        } else {
+            fields.push(("user", self.user.expose()));
+            fields.extend(self.device.as_deref().map(|device| ("device", device)));
+            endpoint(&self.api, &["messages.json"])
         };
         let values =
             stored.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));

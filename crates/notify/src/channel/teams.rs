@@ -60,14 +60,14 @@ impl Channel for Teams {
     fn render(&self, notification: &Notification<'_>, form: Form) -> Vec<Step> {
         let layout = Layout::new(notification);
         let message = if form == Form::Plain {
-            message(&layout, layout.short().lines().map(line).collect(), false)
+            message(&layout, &layout.short().lines().map(line).collect::<Vec<_>>(), false)
         } else {
             largest(layout.body.len().min(MESSAGE), |room| {
-                let message = message(&layout, blocks(&layout, room), true);
+                let message = message(&layout, &blocks(&layout, room), true);
                 (message.to_string().len() <= MESSAGE).then_some(message)
             })
             // Too much besides the body.
-            .unwrap_or_else(|| message(&layout, vec![title(&layout)], false))
+            .unwrap_or_else(|| message(&layout, &[title(&layout)], false))
         };
         vec![Step::json("post", &message)]
     }
@@ -114,7 +114,7 @@ fn judge(answer: &HttpAnswer) -> Verdict {
     }
 }
 
-fn message(layout: &Layout, body: Vec<Value>, with_link: bool) -> Value {
+fn message(layout: &Layout, body: &[Value], with_link: bool) -> Value {
     let mut card = json!({
         "type": "AdaptiveCard",
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",

@@ -157,12 +157,12 @@ mod tests {
     fn what_it_looks_like() {
         let first = steps(&*channel(), Phase::Open, None, Form::Rich);
         insta::assert_snapshot!(show(&*channel(), &first), @r#"
-    post: POST https://webexapis.com/v1/messages
-    {
-      "markdown": "**🟠 Acme Cloud:​ High errors with parcel labels**  \nIdentified \\(major\\)  \nWe have found the cause.  \n  \nA fix is being rolled out.  \nComponents:​ Labels, Label Printing  \nStatus:​ Investigating → Identified  \n[Open the status page](https://status.acme.example/incidents/01ABC)",
-      "roomId": "R1"
-    }
-    "#);
+        post: POST https://webexapis.com/v1/messages
+        {
+          "markdown": "**🟠 Acme Cloud:\u{200b} High errors with parcel labels**  \nIdentified \\(major\\)  \nWe have found the cause.  \n  \nA fix is being rolled out.  \nComponents:\u{200b} Labels, Label Printing  \nStatus:\u{200b} Investigating → Identified  \n[Open the status page](https://status.acme.example/incidents/01ABC)",
+          "roomId": "R1"
+        }
+        "#);
         let update = steps(&*channel(), Phase::Update, Some("M1"), Form::Plain);
         insta::assert_snapshot!(show(&*channel(), &update), @r#"
         reply: POST https://webexapis.com/v1/messages
