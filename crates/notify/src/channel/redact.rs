@@ -78,12 +78,22 @@ impl Channel for Redacted {
     fn limits(&self) -> Limits {
         self.channel.limits()
     }
+
+    fn takes_json(&self) -> bool {
+        self.channel.takes_json()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{by_kind, corpus};
     use super::*;
+
+    #[test]
+    fn a_channel_is_what_it_is_without() {
+        let values = Values::default().with_url("url", "https://hook.example/").unwrap();
+        assert!(by_kind("webhook").unwrap().channel(&values).unwrap().takes_json());
+    }
 
     #[test]
     fn an_answer_that_repeats_the_address_tells_nothing() {
