@@ -92,6 +92,7 @@ pub(super) struct Inner {
     pub(super) names: Arc<Names>,
     guarded: reqwest::Client,
     open: OnceLock<reqwest::Client>,
+    plain_tls: OnceLock<Arc<ClientConfig>>,
     recipe: Recipe,
 }
 
@@ -164,11 +165,14 @@ impl Inner {
         self.recipe.pooled(false, keep_alive, idle)
     }
 
-    /// Returns the TLS configuration, for connections that do not speak HTTP.
-    pub(super) fn tls(&self) -> ClientConfig {
-        let mut tls = self.recipe.tls.clone();
-        tls.alpn_protocols.clear();
-        tls
+    /// Returns the TLS configuration for connections that do not speak HTTP.
+    pub(super) fn tls(&self) -> Arc<ClientConfig> {
+        let made = self.plain_tls.get_or_init(|| {
+            let mut tls = self.recipe.tls.clone();
+            tls.alpn_protocols.clear();
+            Arc::new(tls)
+        });
+        Arc::clone(made)
     }
 }
 
@@ -202,6 +206,7 @@ impl Client {
             names,
             guarded,
             open: OnceLock::new(),
+            plain_tls: OnceLock::new(),
             recipe,
         };
         Ok(Self { inner: Arc::new(inner), tap: None })
@@ -211,13 +216,6 @@ impl Client {
     #[must_use]
     pub fn with_tap(self, tap: Arc<dyn Tap>) -> Self {
         Self { tap: Some(tap), ..self }
-    }
-
-    /// Returns the TLS configuration of the process, without ALPN, for connections that do not speak
-    /// HTTP.
-    #[must_use]
-    pub fn tls(&self) -> ClientConfig {
-        self.inner.tls()
     }
 
     /// Notifies the tap that a poll of `provider` begins.

@@ -158,6 +158,21 @@ pub(super) fn of_body(error: &reqwest::Error) -> Failure {
     Failure::new(FailureKind::Protocol, format!("cannot receive the body: {}", last(error)))
 }
 
+/// Converts an error of a connection that does not speak HTTP.
+pub(super) fn of_stream(error: &(dyn Error + 'static)) -> Failure {
+    if let Some(failure) = causes(error).find_map(of_connection) {
+        return failure;
+    }
+    let io = error.downcast_ref::<io::Error>();
+    match io.map(io::Error::kind) {
+        Some(io::ErrorKind::TimedOut) => {
+            Failure::new(FailureKind::Timeout, "the connection timed out")
+        }
+        Some(io::ErrorKind::UnexpectedEof) => incomplete("the server closed the connection"),
+        _ => Failure::new(FailureKind::Connect, plain(error)),
+    }
+}
+
 /// Converts an error in decoding a complete body.
 pub(super) fn of_coding(error: &io::Error) -> Failure {
     let what = match error.kind() {

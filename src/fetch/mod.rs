@@ -7,6 +7,7 @@ mod body;
 mod call;
 mod client;
 mod coding;
+mod connect;
 mod dial;
 mod failure;
 mod headers;

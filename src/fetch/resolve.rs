@@ -72,7 +72,8 @@ impl Names {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner).map.remove(name);
     }
 
-    async fn addresses(&self, name: &str) -> Result<Arc<[IpAddr]>, NoAddress> {
+    /// Returns the addresses of a name; not empty.
+    pub(super) async fn addresses(&self, name: &str) -> Result<Arc<[IpAddr]>, NoAddress> {
         if let Some(fixed) = self.fixed.get(name) {
             return Ok(Arc::from(fixed.as_slice()));
         }

@@ -57,7 +57,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("heartbeat", &["config", "fetch", "ledger"]),
     // Sends what a channel has written: it needs an HTTP client and TLS, and knows no event.
-    ("transport", &["fetch", "notify"]),
+    ("transport", &["fetch", "notify", "text"]),
     // What channels say of events; whoever sends it is above.
     ("notify", &["event", "text", "zone"]),
     (
@@ -123,7 +123,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("webpki_roots", &["src/fetch/tls.rs"]),
     // The world serves TLS that fetch asks for.
     ("rustls", &["src/fetch/", "crates/fake/src/"]),
-    ("tokio_rustls", &["crates/fake/src/"]),
+    ("tokio_rustls", &["src/fetch/", "crates/fake/src/"]),
+    // The signature of a NATS user.
+    ("ring", &["src/transport/nats.rs"]),
+    ("base64", &["src/transport/", "crates/notify/src/"]),
     ("rcgen", &["crates/fake/src/authority.rs"]),
     ("flate2", &["src/fetch/coding.rs", "src/record/body.rs", "crates/fake/src/"]),
     ("feed_rs", &["crates/sources/src/feed/read.rs"]),

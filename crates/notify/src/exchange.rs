@@ -1,5 +1,7 @@
 //! What is sent and what comes back.
 
+mod server;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,11 @@ use statuswatch_model::event::Time;
 use url::Url;
 
 use crate::values::Secret;
+
+pub use server::{
+    Login, MailAnswer, MailRequest, MailStage, MqttAnswer, MqttRequest, MqttVersion, NatsAnswer,
+    NatsAuth, NatsRequest, Security, Server,
+};
 
 /// A rendered part of a message, without address and credentials: it is stored at the first attempt
 /// and is the same on every later one.
@@ -51,6 +58,12 @@ pub enum Request {
     Http(HttpRequest),
     /// A program.
     Exec(ExecRequest),
+    /// A mail.
+    Mail(MailRequest),
+    /// A message for JetStream.
+    Nats(NatsRequest),
+    /// A message for a broker of MQTT.
+    Mqtt(MqttRequest),
 }
 
 /// HTTP methods in use.
@@ -151,7 +164,7 @@ pub struct ExecRequest {
     pub env: Vec<(String, String)>,
     /// Its standard input.
     pub stdin: String,
-    /// After this time its process group is killed.
+    /// After this time its process group is killed; the time of the attempt limits it as well.
     pub timeout: Duration,
 }
 
@@ -162,6 +175,12 @@ pub enum Answer {
     Http(HttpAnswer),
     /// A program has ended.
     Exec(ExecAnswer),
+    /// What a mail server said.
+    Mail(MailAnswer),
+    /// What a NATS server said.
+    Nats(NatsAnswer),
+    /// What a broker of MQTT said.
+    Mqtt(MqttAnswer),
 }
 
 /// An HTTP response.
