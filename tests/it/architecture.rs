@@ -124,8 +124,9 @@ const CRATES: &[(&str, &[&str])] = &[
     // The world serves TLS that fetch asks for.
     ("rustls", &["src/fetch/", "crates/fake/src/"]),
     ("tokio_rustls", &["src/fetch/", "crates/fake/src/"]),
-    // The signature of a NATS user.
-    ("ring", &["src/transport/nats.rs"]),
+    // The signature of a NATS user; the other is the provider of rustls, by the same name.
+    ("ring", &["src/transport/nats.rs", "src/fetch/tls.rs"]),
+    ("lettre", &["crates/notify/src/channel/email.rs", "crates/notify/src/channel/email/"]),
     ("base64", &["src/transport/", "crates/notify/src/"]),
     ("rcgen", &["crates/fake/src/authority.rs"]),
     ("flate2", &["src/fetch/coding.rs", "src/record/body.rs", "crates/fake/src/"]),

@@ -1,32 +1,38 @@
 //! Channels: one file and one row in [`CHANNELS`] per kind.
 
-mod discord;
-mod google_chat;
-mod gotify;
-mod matrix;
-mod mattermost;
-mod ntfy;
-mod pushover;
-mod redact;
-mod rocketchat;
-mod signal;
-mod slack;
-mod teams;
-mod telegram;
-mod webex;
-mod webhook;
-mod zulip;
-
 mod alertmanager;
 mod datadog;
+mod discord;
+mod email;
+mod event_json;
+mod exec;
 mod github_issue;
+mod google_chat;
+mod gotify;
 mod incident_io;
 mod jsm;
 mod levels;
+mod matrix;
+mod mattermost;
+mod mqtt;
+mod nats;
+mod ntfy;
 mod pagerduty;
+mod pushover;
+mod redact;
+mod rocketchat;
+mod server;
+mod signal;
 mod sigv4;
+mod slack;
 mod sns;
 mod splunk_on_call;
+mod teams;
+mod telegram;
+mod topic;
+mod webex;
+mod webhook;
+mod zulip;
 
 #[cfg(test)]
 pub(crate) mod checks;
@@ -164,6 +170,11 @@ pub const CHANNELS: &[Spec] = &[
     github_issue::SPEC,
     sns::SPEC,
     datadog::SPEC,
+    // Mail, programs and brokers.
+    email::SPEC,
+    exec::SPEC,
+    nats::SPEC,
+    mqtt::SPEC,
 ];
 
 /// Returns the description of a kind.

@@ -8,14 +8,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
-use serde_json::json;
 use sha2::Sha256;
-use statuswatch_model::event::format_time;
 use url::Url;
 
+use super::event_json::event_json;
 use super::{Audience, Channel, Form, Limits, Spec};
 use crate::exchange::{Answer, HttpRequest, Request, Sending, Step, Verdict, judge_http};
-use crate::notification::{Content, Notification};
+use crate::notification::Notification;
 use crate::values::{Key, Secret, Shape, ValueError, Values};
 
 /// Describes the kind.
@@ -88,30 +87,11 @@ fn secret(text: &str) -> Result<Secret<Vec<u8>>, ValueError> {
 }
 
 impl Channel for Webhook {
-    fn render(&self, notification: &Notification<'_>, _: Form) -> Vec<Step> {
+    fn render(&self, notification: &Notification<'_>, form: Form) -> Vec<Step> {
         if let Some(json) = &notification.custom.json {
             return vec![Step::new("post", json.clone())];
         }
-        let body = match notification.content {
-            Content::Event(event) => json!({
-                "type": event.kind.as_str(),
-                "timestamp": format_time(event.observed_at),
-                "thread": notification.thread,
-                "phase": notification.phase,
-                "data": event,
-            }),
-            Content::Summary(summary) => json!({
-                "type": "summary",
-                "timestamp": format_time(notification.now),
-                "data": summary,
-            }),
-            Content::Notice(notice) => json!({
-                "type": "notice",
-                "timestamp": format_time(notice.at),
-                "data": notice,
-            }),
-        };
-        vec![Step::json("post", &body)]
+        vec![Step::json("post", &event_json(notification, form))]
     }
 
     fn request(&self, step: &Step, sending: &Sending<'_>) -> Request {
