@@ -264,6 +264,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// An answer that is not one to the channel's requests, which no caller passes.
+    #[must_use]
+    pub fn unexpected() -> Self {
+        Self::Refused { reason: "an answer of another kind of service".to_owned() }
+    }
+
     /// The step was accepted and nothing has to be remembered.
     #[must_use]
     pub const fn delivered() -> Self {

@@ -157,7 +157,7 @@ impl Channel for Alertmanager {
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Http(answer) => judge_http(answer),
-            Answer::Exec(_) => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn json(step: &Step) -> Value {
 pub(crate) fn http(request: &Request) -> &HttpRequest {
     match request {
         Request::Http(request) => request,
-        Request::Exec(_) => panic!("not an HTTP request"),
+        _ => panic!("not an HTTP request"),
     }
 }
 

@@ -112,7 +112,7 @@ impl Channel for Datadog {
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         match answer.status {
             200..=299 if answer.text("/status").as_deref() == Some("ok") => Verdict::delivered(),

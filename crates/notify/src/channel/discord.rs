@@ -143,7 +143,7 @@ impl Channel for Discord {
     fn judge(&self, step: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Http(answer) => judge(step, answer),
-            Answer::Exec(_) => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

@@ -174,7 +174,7 @@ impl Channel for Email {
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Mail(answer) => judge(answer),
-            _ => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

@@ -100,7 +100,7 @@ impl Channel for Exec {
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Exec(answer) => judge(answer, self.timeout),
-            _ => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

@@ -138,7 +138,7 @@ impl Channel for GitHubIssue {
 
     fn judge(&self, step: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         if step.op != "create" {
             return match answer.status {

@@ -92,7 +92,7 @@ impl Channel for GoogleChat {
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         // `spaces/SPACE/messages/MESSAGE`
         let proof = answer.text("/name").map(|_| Verdict::delivered());

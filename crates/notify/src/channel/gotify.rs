@@ -83,7 +83,7 @@ impl Channel for Gotify {
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         let proof = answer.text("/id").map(|_| Verdict::delivered());
         judge_proof(answer, "Gotify", proof)

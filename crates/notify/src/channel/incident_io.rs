@@ -108,7 +108,7 @@ impl Channel for IncidentIo {
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         let body = answer.body.to_ascii_lowercase();
         let large = ["too large", "payload size", "exceeds"].iter().any(|word| body.contains(word));

@@ -177,7 +177,7 @@ impl Channel for Alerts {
 
     fn judge(&self, step: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         match answer.status {
             // Somebody has closed or deleted the alert: there is nothing left to do.

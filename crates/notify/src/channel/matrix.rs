@@ -180,7 +180,7 @@ impl Channel for Matrix {
     fn judge(&self, step: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Http(answer) => self.judge_http(step, answer),
-            Answer::Exec(_) => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

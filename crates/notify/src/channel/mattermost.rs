@@ -93,7 +93,7 @@ impl Channel for Mattermost {
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Http(answer) => judge(answer),
-            Answer::Exec(_) => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

@@ -152,7 +152,7 @@ impl Channel for Mqtt {
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Mqtt(answer) => judge(*answer, self.version),
-            _ => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

@@ -162,7 +162,7 @@ impl Channel for Nats {
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Nats(answer) => judge(answer),
-            _ => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

@@ -123,7 +123,7 @@ impl Channel for PagerDuty {
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         match answer.status {
             429 => Verdict::Retry {

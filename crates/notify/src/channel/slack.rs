@@ -114,7 +114,7 @@ impl Channel for Slack {
 
     fn judge(&self, step: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         match self {
             Self::Webhook { .. } if answer.status == 200 && answer.body.trim() != "ok" => {

@@ -157,7 +157,7 @@ impl Channel for Sns {
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         if answer.status == 200 {
             return match element(&answer.body, "MessageId") {

@@ -114,7 +114,7 @@ impl Channel for SplunkOnCall {
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         let Answer::Http(answer) = answer else {
-            return Verdict::delivered();
+            return Verdict::unexpected();
         };
         if !(200..=299).contains(&answer.status) {
             return judge_http(answer);

@@ -102,7 +102,7 @@ impl Channel for Webex {
     fn judge(&self, step: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Http(answer) => judge(step, answer),
-            Answer::Exec(_) => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

@@ -113,7 +113,7 @@ impl Channel for Webhook {
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
         match answer {
             Answer::Http(answer) => judge_http(answer),
-            _ => Verdict::delivered(),
+            _ => Verdict::unexpected(),
         }
     }
 

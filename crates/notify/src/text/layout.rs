@@ -202,8 +202,7 @@ fn web_address(url: &str) -> Option<String> {
     while let Some(c) = rest.next() {
         match c {
             '%' => {
-                let escape =
-                    rest.clone().take(2).filter(char::is_ascii_hexdigit).count() == 2;
+                let escape = rest.clone().take(2).filter(char::is_ascii_hexdigit).count() == 2;
                 address.push_str(if escape { "%" } else { "%25" });
             }
             '@' => address.push_str("%40"),
