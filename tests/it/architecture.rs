@@ -170,6 +170,8 @@ const CRATES: &[(&str, &[&str])] = &[
         &["crates/model/src/event/identity.rs", "crates/sources/src/support/fold.rs"],
     ),
     ("sha2", &["crates/model/src/event/identity.rs", "crates/notify/src/", "crates/sources/src/"]),
+    // The language of templates must stay replaceable.
+    ("minijinja", &["crates/notify/src/template.rs"]),
     ("schemars", &["src/config/", "crates/model/src/event/"]),
 ];
 

@@ -208,8 +208,6 @@ fn escape(text: &str) -> String {
         .replace('#', "#\u{200b}")
         .replace("GH-", "GH\u{200b}-")
         .replace("gh-", "gh\u{200b}-")
-        .replace("www.", "www\u{200b}.")
-        .replace("WWW.", "WWW\u{200b}.")
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Keeps the secrets of a channel out of what it says about an answer: some servers repeat the path
 //! of a request in an error (`Cannot POST /hooks/...`).
 
+use std::time::Duration;
+
 use super::{Channel, Form, Limits, Spec};
 use crate::exchange::{Answer, Request, Sending, Step, Verdict};
 use crate::notification::Notification;
@@ -82,6 +84,10 @@ impl Channel for Redacted {
     fn takes_json(&self) -> bool {
         self.channel.takes_json()
     }
+
+    fn repeat(&self) -> Option<Duration> {
+        self.channel.repeat()
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +99,8 @@ mod tests {
     fn a_channel_is_what_it_is_without() {
         let values = Values::default().with_url("url", "https://hook.example/").unwrap();
         assert!(by_kind("webhook").unwrap().channel(&values).unwrap().takes_json());
+        let alertmanager = by_kind("alertmanager").unwrap().channel(&values).unwrap();
+        assert_eq!(alertmanager.repeat(), Some(Duration::from_mins(1)));
     }
 
     #[test]

@@ -177,6 +177,10 @@ impl Channel for Sns {
         let pace = Pace { every: Duration::from_millis(50), burst: 50 };
         Limits { pace: Some(pace), in_flight: 4 }
     }
+
+    fn takes_json(&self) -> bool {
+        self.json
+    }
 }
 
 /// Judges an error by its code; its message is not quoted, as it may repeat the string to sign.
@@ -382,6 +386,17 @@ mod tests {
                 assert_eq!(message["data"]["id"], event.id);
             }
         }
+    }
+
+    #[test]
+    fn a_template_is_the_message() {
+        assert!(!channel().takes_json());
+        let channel = build(&values().with_text("format", "json")).unwrap();
+        assert!(channel.takes_json());
+        let event = corpus::incident();
+        let mut notification = corpus::notification(&event, Phase::Open, None);
+        notification.custom.json = Some("{\"a\":1}".into());
+        assert_eq!(pairs(&channel.render(&notification, Form::Rich)[0])["Message"], "{\"a\":1}");
     }
 
     #[test]

@@ -58,7 +58,8 @@ pub fn slack(text: &str) -> String {
 }
 
 /// Escapes text for Markdown: a backslash before every character that any dialect reads as markup,
-/// and a zero-width space after `@`, which some read as a mention even when escaped.
+/// and a zero-width space after `@`, which some read as a mention even when escaped, and within
+/// `http:` and `www.`, of which some make links without any markup.
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
@@ -86,7 +87,7 @@ pub fn markdown(text: &str) -> String {
             line_start = false;
         }
     }
-    out
+    out.replace("www.", "www\u{200b}.")
 }
 
 fn escape(text: &str, replacement: impl Fn(char) -> Option<&'static str>) -> String {
@@ -115,5 +116,6 @@ mod tests {
         let markdown = markdown(hostile);
         assert!(!markdown.contains("](") && !markdown.contains("**") && !markdown.contains('<'));
         assert!(!markdown.contains("@here"));
+        assert!(!super::markdown("see www.evil.example").contains("www."));
     }
 }
