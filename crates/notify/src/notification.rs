@@ -220,8 +220,13 @@ impl Notification<'_> {
 /// Returns the idempotency key of `item`, an event's id or what identifies a summary, at `channel`.
 #[must_use]
 pub fn delivery_id(item: &str, channel: &str) -> String {
+    hash(&["delivery", item, channel])
+}
+
+/// SHA-256 over length-prefixed parts, cut to 128 bits: 32 hexadecimal digits.
+pub(crate) fn hash(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
-    for part in ["delivery", item, channel] {
+    for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

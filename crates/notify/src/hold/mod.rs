@@ -42,6 +42,7 @@
 //! held. [`Facts::notified`] and [`Present::notified`] say so.
 
 mod coalesce;
+mod intro;
 pub mod mute;
 mod place;
 pub mod quiet;

@@ -1,9 +1,8 @@
 //! What an event belongs to, and its place in that.
 
-use sha2::{Digest, Sha256};
 use statuswatch_model::event::{Impact, IncidentKey, Kind, Status, StatusEvent};
 
-use crate::notification::Phase;
+use crate::notification::{Phase, hash};
 
 /// The provider of events about this program.
 const OURSELVES: &str = "statuswatch";
@@ -22,16 +21,23 @@ pub fn thread_of(event: &StatusEvent) -> String {
         Kind::Component => {
             let component = event.components.first();
             match component.and_then(|component| component.id.as_deref()) {
-                Some(id) => hash(&["component", provider, "id", id]),
+                Some(id) => hash(&["thread", "component", provider, "id", id]),
                 None => {
                     let group = component.and_then(|component| component.group.as_deref());
                     let name = component.map_or(event.title.as_str(), |one| one.name.as_str());
-                    hash(&["component", provider, "name", group.unwrap_or_default(), name])
+                    hash(&[
+                        "thread",
+                        "component",
+                        provider,
+                        "name",
+                        group.unwrap_or_default(),
+                        name,
+                    ])
                 }
             }
         }
-        Kind::Provider if is_about_ourselves(event) => hash(&["network"]),
-        Kind::Provider => hash(&["provider", provider, "reachability"]),
+        Kind::Provider if is_about_ourselves(event) => hash(&["thread", "network"]),
+        Kind::Provider => hash(&["thread", "provider", provider, "reachability"]),
     }
 }
 
@@ -113,16 +119,4 @@ pub fn impact_of(event: &StatusEvent) -> Impact {
 #[must_use]
 pub const fn reaches(impact: Impact, least: Impact) -> bool {
     impact.rank() >= least.rank()
-}
-
-/// SHA-256 over length-prefixed parts, cut to 128 bits.
-fn hash(parts: &[&str]) -> String {
-    let mut hasher = Sha256::new();
-    for part in ["thread"].iter().chain(parts) {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
-    }
-    let number =
-        hasher.finalize().iter().take(16).fold(0u128, |n, byte| (n << 8) | u128::from(*byte));
-    format!("{number:032x}")
 }

@@ -1,7 +1,7 @@
 //! Rules in order, `continue`, threads that stay with their channels, and explanations.
 
 use proptest::prelude::*;
-use statuswatch_model::event::ComponentStatus;
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 
 use super::*;
 use crate::channel::corpus;
