@@ -52,7 +52,9 @@ impl Due<'_> {
             && self.due_at <= to
         {
             let range = self.range(from, to);
-            intro.push_str(&format!(" Delayed: statuswatch was not running from {range}."));
+            intro.push_str(" Delayed: statuswatch was not running from ");
+            intro.push_str(&range);
+            intro.push('.');
         }
         intro
     }

@@ -20,21 +20,12 @@ pub fn thread_of(event: &StatusEvent) -> String {
         }
         Kind::Component => {
             let component = event.components.first();
-            match component.and_then(|component| component.id.as_deref()) {
-                Some(id) => hash(&["thread", "component", provider, "id", id]),
-                None => {
-                    let group = component.and_then(|component| component.group.as_deref());
-                    let name = component.map_or(event.title.as_str(), |one| one.name.as_str());
-                    hash(&[
-                        "thread",
-                        "component",
-                        provider,
-                        "name",
-                        group.unwrap_or_default(),
-                        name,
-                    ])
-                }
+            if let Some(id) = component.and_then(|component| component.id.as_deref()) {
+                return hash(&["thread", "component", provider, "id", id]);
             }
+            let group = component.and_then(|component| component.group.as_deref());
+            let name = component.map_or(event.title.as_str(), |one| one.name.as_str());
+            hash(&["thread", "component", provider, "name", group.unwrap_or_default(), name])
         }
         Kind::Provider if is_about_ourselves(event) => hash(&["thread", "network"]),
         Kind::Provider => hash(&["thread", "provider", provider, "reachability"]),

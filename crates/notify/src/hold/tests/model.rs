@@ -25,7 +25,7 @@ pub(super) enum End {
     /// Held and released.
     Released(Fate),
     /// An end without anything that a pager could end.
-    NothingToEnd,
+    Pointless,
 }
 
 /// What the reader learned.
@@ -100,7 +100,7 @@ impl Model {
         let notified = thread.notified;
         if self.policy.audience == Audience::Pager && is_end(event) && notified.is_none() && !holds
         {
-            self.ends.insert(event.seq, End::NothingToEnd);
+            self.ends.insert(event.seq, End::Pointless);
             thread.placed = Some(event.clone());
             return;
         }

@@ -32,12 +32,12 @@ fn pager() -> Policy {
     Policy { settle: Duration::from_mins(2), ..Policy::new(Audience::Pager) }
 }
 
-fn digest(immediate: Option<Impact>) -> Option<Digest> {
-    Some(Digest { every: Duration::from_mins(15), immediate })
+fn digest(immediate: Option<Impact>) -> Digest {
+    Digest { every: Duration::from_mins(15), immediate }
 }
 
-fn notified() -> Option<Notified> {
-    Some(Notified { at: start() - minutes(5), worst: Impact::Minor })
+fn notified() -> Notified {
+    Notified { at: start() - minutes(5), worst: Impact::Minor }
 }
 
 /// Quiet hours from 10:00 to 11:00.
@@ -76,7 +76,7 @@ fn a_mute_holds_all_but_the_end_of_what_was_sent() {
     let until = start() + minutes(120);
     let muted = Facts { mute: Some(Muted::Until(until)), ..facts() };
     let open_end = Facts { mute: Some(Muted::UntilResolved), ..facts() };
-    let known = Facts { notified: notified(), ..muted };
+    let known = Facts { notified: Some(notified()), ..muted };
     let critical = opening(Impact::Critical);
     for policy in [chat(), pager()] {
         assert_eq!(place(&critical, "ops", &policy, &muted), hold(HoldReason::Mute, until));
@@ -94,7 +94,7 @@ fn quiet_hours_hold_what_does_not_pass() {
     let seven = start() + minutes(58);
     let (all, strict) = (quiet(Some(Impact::Major), &[]), quiet(None, &[]));
     let facts = Facts { quiet_hours: &all, ..facts() };
-    let policy = Policy { digest: digest(None), ..chat() };
+    let policy = Policy { digest: Some(digest(None)), ..chat() };
     for (event, expected) in [
         (opening(Impact::Minor), hold(HoldReason::QuietHours, seven)),
         (opening(Impact::Unknown), hold(HoldReason::QuietHours, seven)),
@@ -107,7 +107,7 @@ fn quiet_hours_hold_what_does_not_pass() {
     }
     // They have a threshold of their own.
     let facts = Facts { quiet_hours: &strict, ..facts };
-    let immediate = Policy { digest: digest(Some(Impact::Minor)), ..chat() };
+    let immediate = Policy { digest: Some(digest(Some(Impact::Minor))), ..chat() };
     let critical = opening(Impact::Critical);
     assert_eq!(place(&critical, "ops", &immediate, &facts), hold(HoldReason::QuietHours, seven));
     // A pager is quiet only if it is named, and then its ends are not held.
@@ -115,14 +115,14 @@ fn quiet_hours_hold_what_does_not_pass() {
     let named = quiet(None, &["pager"]);
     let facts = Facts { quiet_hours: &named, ..facts };
     assert_eq!(place(&critical, "pager", &pager(), &facts), hold(HoldReason::QuietHours, seven));
-    let facts = Facts { notified: notified(), ..facts };
+    let facts = Facts { notified: Some(notified()), ..facts };
     assert_eq!(place(&end(Impact::Major), "pager", &pager(), &facts), Placement::Now);
 }
 
 #[test]
 fn a_digest_collects_what_is_not_immediate() {
     let window = time("2026-03-03T10:15:00Z");
-    let policy = Policy { digest: digest(Some(Impact::Major)), ..chat() };
+    let policy = Policy { digest: Some(digest(Some(Impact::Major))), ..chat() };
     let risen = incident(
         2,
         start(),
@@ -165,7 +165,7 @@ fn a_storm_is_one_message() {
     assert_eq!(at(&minor, &begun), hold(HoldReason::Storm, until));
     assert_eq!(at(&end(Impact::Minor), &begun), Placement::Now);
     assert_eq!(at(&end(Impact::Minor), &going_on), hold(HoldReason::Storm, start() + minutes(1)));
-    assert_eq!(at(&minor, &Facts { notified: notified(), ..going_on }), Placement::Now);
+    assert_eq!(at(&minor, &Facts { notified: Some(notified()), ..going_on }), Placement::Now);
     assert_eq!(at(&unreachable(), &begun), Placement::Now);
     assert_eq!(at(&minor, &Facts { storm_until: Some(start()), ..facts() }), Placement::Now);
     assert_eq!(place(&minor, "pager", &pager(), &begun), Placement::Now);
@@ -186,10 +186,10 @@ fn states_settle_and_written_updates_do_not() {
     ] {
         assert_eq!(place(&event, "ops", &policy, &facts()), expected, "{event:?}");
     }
-    let urgent = Policy { digest: digest(Some(Impact::Minor)), ..policy };
+    let urgent = Policy { digest: Some(digest(Some(Impact::Minor))), ..policy };
     assert_eq!(place(&down(), "ops", &urgent, &facts()), Placement::Now);
     assert_eq!(place(&down(), "pager", &pager(), &facts()), hold(HoldReason::Settle, until));
-    let known = Facts { notified: notified(), ..facts() };
+    let known = Facts { notified: Some(notified()), ..facts() };
     assert_eq!(place(&reachable, "pager", &pager(), &known), Placement::Now);
 }
 
@@ -199,7 +199,7 @@ fn the_third_change_within_an_hour_is_unstable_until_it_is_calm() {
     let calm = start() + minutes(15);
     let at = |minute: i64| start() - minutes(minute);
     let with = |changes: &[Time], unstable_until: Option<Time>| {
-        let facts = Facts { changes, unstable_until, notified: notified(), ..facts() };
+        let facts = Facts { changes, unstable_until, notified: Some(notified()), ..facts() };
         place(&down(), "ops", &policy, &facts)
     };
     let settles = hold(HoldReason::Settle, start() + minutes(2));
@@ -216,7 +216,7 @@ fn the_third_change_within_an_hour_is_unstable_until_it_is_calm() {
     );
     assert_eq!(CALM, Duration::from_mins(15));
     // Worse than all that was sent, and urgent.
-    let policy = Policy { digest: digest(Some(Impact::Critical)), ..policy };
+    let policy = Policy { digest: Some(digest(Some(Impact::Critical))), ..policy };
     let unstable = Facts { unstable_until: Some(start() + minutes(14)), ..facts() };
     let outage = component(8, start(), ComponentStatus::MajorOutage, None);
     let after = |worst| {
@@ -235,7 +235,10 @@ fn beyond_the_cap_messages_are_collected_and_ends_pass() {
     let minor = opening(Impact::Minor);
     assert_eq!(at(&minor, &Facts { sent_last_hour: 19, ..facts() }), Placement::Now);
     assert_eq!(at(&minor, &full), hold(HoldReason::Cap, time("2026-03-03T11:00:00Z")));
-    assert_eq!(at(&end(Impact::Minor), &Facts { notified: notified(), ..full }), Placement::Now);
+    assert_eq!(
+        at(&end(Impact::Minor), &Facts { notified: Some(notified()), ..full }),
+        Placement::Now
+    );
     assert_eq!(at(&unreachable(), &full), Placement::Now);
 }
 
@@ -261,7 +264,7 @@ fn edits_of_the_text_alone_are_limited() {
 fn the_stronger_reason_wins() {
     let quiet = quiet(None, &[]);
     let all = Policy {
-        digest: digest(None),
+        digest: Some(digest(None)),
         settle: Duration::from_mins(2),
         storm: Some(0),
         cap: Some(0),
@@ -301,7 +304,7 @@ fn the_stronger_reason_wins() {
 #[test]
 fn when_a_hold_ends_a_stronger_reason_takes_over() {
     let quiet = quiet(None, &[]);
-    let policy = Policy { digest: digest(None), settle: Duration::from_mins(2), ..chat() };
+    let policy = Policy { digest: Some(digest(None)), settle: Duration::from_mins(2), ..chat() };
     let again = |reason, facts: &Facts<'_>| place_again(reason, &down(), "ops", &policy, facts);
     let at_night = Facts { quiet_hours: &quiet, ..facts() };
     let morning = hold(HoldReason::QuietHours, start() + minutes(58));

@@ -198,7 +198,7 @@ fn check(model: &Model, events: u64) -> Result<(), TestCaseError> {
                 prop_assert!(states.keys().any(|state| state >= seq));
             }
             End::Released(Fate::Returned) => {}
-            End::NothingToEnd => prop_assert!(model.policy.audience == Audience::Pager),
+            End::Pointless => prop_assert!(model.policy.audience == Audience::Pager),
         }
     }
     // In the end the reader knows the present state of everything the reader ever heard of, and

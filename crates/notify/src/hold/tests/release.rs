@@ -60,7 +60,7 @@ fn policy() -> Policy {
     }
 }
 
-fn due<'a>(reason: HoldReason, policy: &'a Policy) -> Due<'a> {
+fn due(reason: HoldReason, policy: &Policy) -> Due<'_> {
     Due {
         reason,
         channel: "ops",
