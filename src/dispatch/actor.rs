@@ -9,6 +9,7 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle,
     WrapFuture,
 };
+use statuswatch_notify::Verdict;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::Setup;
@@ -399,12 +400,60 @@ impl Dispatcher {
         }
     }
 
+    /// Sends the present state again to channels that forget.
+    fn repeat(&mut self, context: &mut Context<Self>) {
+        let (mono, now) = (Instant::now(), clock::now());
+        let Some(reader) = &self.reader else { return };
+        let mut ready = Vec::new();
+        for (id, lane) in &mut self.lanes {
+            if !lane.repeats(mono) {
+                continue;
+            }
+            match super::launch::repeat(lane, reader, now) {
+                Ok(messages) => ready.push((id.clone(), Arc::clone(&lane.config), messages)),
+                Err(error) => tracing::debug!(%error, channel = id, "cannot read what is open"),
+            }
+        }
+        for (id, config, messages) in ready {
+            let transport = self.transport.clone();
+            let sent = async move {
+                for steps in messages {
+                    match attempt(&transport, &config.channel, "", &steps).await {
+                        Attempt::Judged(Verdict::Delivered { .. }) => {}
+                        other => return Some(other),
+                    }
+                }
+                None
+            };
+            context.spawn(sent.into_actor(self).map(move |failed, actor, context| {
+                // Nothing is lost: the next time is the same again.
+                let (Some(attempt), Some(lane)) = (failed, actor.lanes.get_mut(&id)) else {
+                    return;
+                };
+                let error = match attempt {
+                    Attempt::Judged(
+                        Verdict::Retry { reason, .. }
+                        | Verdict::Refused { reason }
+                        | Verdict::Broken { reason },
+                    )
+                    | Attempt::Lost { reason, .. } => reason,
+                    Attempt::Judged(Verdict::Delivered { .. } | Verdict::Gone) => return,
+                };
+                let mut news = Vec::new();
+                lane.failed(Instant::now(), None, &mut actor.rng);
+                fails(&actor.setup, lane, &error, false, None, clock::now(), &mut news);
+                actor.outcomes.extend(news);
+                actor.store_outcomes(context);
+            }));
+        }
+    }
+
     /// Takes the outcome of an attempt.
     fn ended(&mut self, id: &str, row: &Waiting, attempt: Attempt) {
         let (mono, now) = (Instant::now(), clock::now());
         let Some(lane) = self.lanes.get_mut(id) else {
             // The channel was removed meanwhile. What was accepted is still noted.
-            if let Attempt::Judged(statuswatch_notify::Verdict::Delivered { reference }) = attempt {
+            if let Attempt::Judged(Verdict::Delivered { reference }) = attempt {
                 self.outcomes.push(delivered(row, reference, now));
             }
             return;
@@ -653,6 +702,7 @@ impl Dispatcher {
                 self.next_due = due;
             }
         }
+        self.repeat(context);
         let is_due = self.next_due.is_some_and(|due| due <= clock::now());
         if changed || is_due || !self.draining.is_empty() {
             self.pump(context);

@@ -42,6 +42,8 @@ pub(super) struct Lane {
     pub(super) since: Time,
     /// Whether others were sent a notice that it fails.
     pub(super) announced: bool,
+    /// When the present state is sent again, to a channel that forgets.
+    repeat_at: Instant,
 }
 
 impl Lane {
@@ -60,6 +62,7 @@ impl Lane {
             health: ChannelHealth::Ok,
             since,
             announced: false,
+            repeat_at: now,
         }
     }
 
@@ -210,6 +213,16 @@ impl Lane {
         let wait =
             row.max(delay.unwrap_or_default()).max(self.bucket.wait(now).unwrap_or_default());
         Some(wait.max(Duration::from_millis(10)))
+    }
+
+    /// Returns whether the present state is to be sent again, and if so counts it as sent.
+    pub(super) fn repeats(&mut self, now: Instant) -> bool {
+        let Some(every) = self.config.channel.repeat() else { return false };
+        let due = self.repeat_at <= now && !self.is_delayed(now);
+        if due {
+            self.repeat_at = now + every;
+        }
+        due
     }
 
     pub(super) fn audience(&self) -> Audience {

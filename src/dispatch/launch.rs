@@ -185,7 +185,7 @@ fn render(
         (None, Some(Stored::Notice(notice))) => Content::Notice(notice),
         (None, None) => return Ok(None),
     };
-    let notification = Notification {
+    let mut notification = Notification {
         delivery_id: &row.key,
         thread: &row.thread,
         content,
@@ -197,5 +197,41 @@ fn render(
         now,
     };
     let form = if row.plain { Form::Plain } else { Form::Rich };
+    if let Some(templates) = &lane.config.templates {
+        let rendered = templates.render(&notification);
+        for error in rendered.errors {
+            tracing::warn!(channel = lane.id(), %error, "a template failed; the built-in text is sent");
+        }
+        notification.custom = rendered.custom;
+    }
     Ok(Some(lane.config.channel.render(&notification, form)))
+}
+
+/// Renders what a channel that forgets is sent again: the latest event of every thread that is open
+/// or has ended a moment ago.
+pub(super) fn repeat(
+    lane: &Lane,
+    reader: &Reader,
+    now: Time,
+) -> Result<Vec<Vec<Step>>, LedgerError> {
+    let ended = chrono::TimeDelta::from_std(REPEAT_ENDED).unwrap_or_default();
+    let mut messages = Vec::new();
+    for known in reader.open_threads(lane.id(), now - ended)? {
+        let Some(recorded) = reader.event(known.last_seq)? else { continue };
+        let phase = if known.ended_at.is_some() { Phase::End } else { Phase::Update };
+        let key = delivery_id(&recorded.event.id, lane.id());
+        let notification = Notification {
+            delivery_id: &key,
+            thread: &known.thread,
+            content: Content::Event(&recorded.event),
+            phase,
+            late: None,
+            skipped: 0,
+            reference: known.reference.as_ref(),
+            custom: Custom::default(),
+            now,
+        };
+        messages.push(lane.config.channel.render(&notification, Form::Rich));
+    }
+    Ok(messages)
 }

@@ -139,6 +139,22 @@ fn did_you_mean(name: Option<&str>) -> String {
     name.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default()
 }
 
+impl TemplateError {
+    /// Returns the template at fault.
+    #[must_use]
+    pub const fn slot(&self) -> Slot {
+        match self {
+            Self::Source { slot, .. }
+            | Self::Syntax { slot, .. }
+            | Self::Unknown { slot, .. }
+            | Self::Failed { slot, .. }
+            | Self::Budget { slot, .. }
+            | Self::Output { slot, .. } => *slot,
+            Self::Json { .. } => Slot::Json,
+        }
+    }
+}
+
 /// The texts of the templates of a channel.
 #[derive(Clone, Copy, Default)]
 pub struct Sources<'a> {

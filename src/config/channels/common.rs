@@ -1,11 +1,12 @@
 //! The keys that every channel has.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
-use statuswatch_notify::{Audience, Digest, Policy, Spec};
+use statuswatch_notify::{Audience, Digest, Policy, Sources, Spec, Templates};
 
-use super::super::document::Node;
+use super::super::document::{Node, Value as NodeValue};
 use super::super::reader::{DiagnosticBuilder, Reader, Section};
 use super::super::settings::set;
 use super::super::words::URGENT;
@@ -170,5 +171,41 @@ mod tests {
         // What changes nothing is no mistake.
         let nothing = "storm: off\ncap: off\nsettle: 0s\nedits: 0\nretry_for: 2h\n";
         assert_eq!(refused(Audience::Machine, nothing), [0; 0]);
+    }
+}
+
+/// Compiles and tries the templates; `None` if there are none or one is wrong.
+pub(super) fn compile(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    template: &Template,
+) -> Option<Arc<Templates>> {
+    if template.texts().next().is_none() {
+        return None;
+    }
+    let source = |text: &'_ Option<TemplateText>| text.as_ref().map(|text| text.source.clone());
+    let (title, body, json) =
+        (source(&template.title), source(&template.body), source(&template.json));
+    let sources =
+        Sources { title: title.as_deref(), body: body.as_deref(), json: json.as_deref() };
+    match Templates::compile(sources) {
+        Ok(templates) => Some(Arc::new(templates)),
+        Err(error) => {
+            let node = section.get("template")?;
+            let at = match &node.value {
+                NodeValue::Map(pairs) => pairs
+                    .iter()
+                    .find(|(key, _)| key.name == error.slot().as_str())
+                    .map_or(node.at, |(_, value)| value.at),
+                NodeValue::Scalar(_) | NodeValue::List(_) => node.at,
+            };
+            let complaint = DiagnosticBuilder::new(error.to_string());
+            reader.error(
+                at,
+                None,
+                complaint.help("the page on templates of the documentation lists all names"),
+            );
+            None
+        }
     }
 }

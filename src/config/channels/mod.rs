@@ -164,6 +164,7 @@ fn entry(reader: &mut Reader<'_>, key: &Key, node: &Node, env: Env<'_>) -> Entry
     entry.audience = Some(spec.audience);
     let policy = common::policy(reader, &section, spec);
     let template = common::template(reader, &section);
+    let templates = common::compile(reader, &section, &template);
     let values = values::read(reader, &section, spec, env);
     for missing in
         spec.keys.iter().filter(|wanted| wanted.required && !values::is_given(&section, wanted))
@@ -185,12 +186,13 @@ fn entry(reader: &mut Reader<'_>, key: &Key, node: &Node, env: Env<'_>) -> Entry
     if reader.errors() > before || !is_complete {
         return entry;
     }
-    match (spec.build)(&values) {
+    match spec.channel(&values) {
         Ok(channel) => {
             if !channel.takes_json() {
                 refuse_json(reader, &section, spec);
             }
-            entry.config = Some(configured(&entry.id, spec, channel, &values, policy, template));
+            let config = configured(&entry.id, spec, channel, &values, policy, &template);
+            entry.config = Some(ChannelConfig { templates, ..config });
         }
         Err(error) => refused(reader, key, &section, &values, &error),
     }
@@ -203,7 +205,7 @@ fn configured(
     channel: Box<dyn Channel>,
     values: &Values,
     policy: Policy,
-    template: Template,
+    template: &Template,
 ) -> ChannelConfig {
     let mut hash = Fingerprinter::default();
     hash.part(id);
@@ -214,13 +216,13 @@ fn configured(
         }
     }
     hash.policy(&policy);
-    hash.template(&template);
+    hash.template(template);
     ChannelConfig {
         id: id.to_owned(),
         kind: spec.kind,
         channel: channel.into(),
         policy,
-        template,
+        templates: None,
         fingerprint: hash.finish(),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use statuswatch_notify::values::Value;
-use statuswatch_notify::{Channel, Policy};
+use statuswatch_notify::{Channel, Policy, Templates};
 use xxhash_rust::xxh3::Xxh3;
 
 /// A channel: a place that notifications are sent to. Two are equal if their fingerprints are.
@@ -22,7 +22,7 @@ pub struct ChannelConfig {
     /// channel.
     pub policy: Policy,
     /// Texts in place of the built-in ones.
-    pub template: Template,
+    pub templates: Option<Arc<Templates>>,
     /// Changes with everything that the file says about the channel, its secrets included.
     pub fingerprint: Fingerprint,
 }

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod binary;
 pub(crate) mod namespace;
 pub(crate) mod provider;
+pub(crate) mod receiver;
 pub(crate) mod recording;
 pub(crate) mod strace;
 pub(crate) mod wait;
