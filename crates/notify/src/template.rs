@@ -147,7 +147,7 @@ impl TemplateError {
             Self::Source { slot, .. }
             | Self::Syntax { slot, .. }
             | Self::Unknown { slot, .. }
-            | Self::Failed { slot, .. }
+            | Self::Run { slot, .. }
             | Self::Budget { slot, .. }
             | Self::Output { slot, .. } => *slot,
             Self::Json { .. } => Slot::Json,

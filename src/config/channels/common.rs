@@ -186,8 +186,7 @@ pub(super) fn compile(
     let source = |text: &'_ Option<TemplateText>| text.as_ref().map(|text| text.source.clone());
     let (title, body, json) =
         (source(&template.title), source(&template.body), source(&template.json));
-    let sources =
-        Sources { title: title.as_deref(), body: body.as_deref(), json: json.as_deref() };
+    let sources = Sources { title: title.as_deref(), body: body.as_deref(), json: json.as_deref() };
     match Templates::compile(sources) {
         Ok(templates) => Some(Arc::new(templates)),
         Err(error) => {
