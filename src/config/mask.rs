@@ -268,7 +268,35 @@ channels:
 providers:
   - {id: a, url: 'https://a.example', token: hunter2}
 ";
-        insta::assert_snapshot!(shown(text), @r"");
+        insta::assert_snapshot!(shown(text), @r#"
+        token: *******
+        tokn: *******
+        interval: 5s
+        channels:
+          a: {kind: slack, token: *******, channel: C1, tokn: ********* ********}
+          b:
+            kind: slack
+            token: "******* *******"   * *** *******
+            channel: C1   # ours
+            webhook_url: ${URL}*${REST:-********
+            token_file: /run/slack
+            digest: {every: 1m, token: *******}
+          c:
+            kind: slack
+            token: >-
+              *******
+              *******
+            thread: none
+          d:
+            kind: slack
+            token: *******
+              *******
+            edits: 1m
+          e: *******
+          f: {kind: nothing, secret: *******, enabled: true}
+        providers:
+          - {id: a, url: 'https://a.example', token: *******}
+        "#);
     }
 
     #[test]
@@ -296,6 +324,24 @@ providers:
         let lines = text.lines().enumerate();
         let shown: String =
             lines.map(|(index, line)| hidden.apply(index + 1, line) + "\n").collect();
-        insta::assert_snapshot!(shown, @r"");
+        insta::assert_snapshot!(shown, @r#"
+        providers: [
+        channels:
+          a: ****** ****** ****** ******** ******** ***
+          b:
+            kind: slack
+            token: "*******
+              *******
+            channel: C1
+            * *******
+        é: *******
+            token: *******
+        defaults:
+          interval: 5s
+          token: *******
+        providers:
+          - {id: token, "webhook_url": *******
+          - {id: my-token: x, interval: 5s
+        "#);
     }
 }

@@ -364,6 +364,7 @@ enum Entry {
 /// Configuration of statuswatch (providers.yaml).
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[expect(clippy::zero_sized_map_values, reason = "the shape alone is used")]
 #[expect(dead_code, reason = "the shape alone is used")]
 struct File {
     /// Directory of the ledger database. Default state.

@@ -47,8 +47,8 @@ pub(super) fn policy(reader: &mut Reader<'_>, section: &Section<'_>, spec: &Spec
         policy.digest = digest(reader, node);
     }
     set(&mut policy.settle, reader.duration(section, "settle", &SETTLE));
-    set(&mut policy.storm, count(reader, section, "storm", &STORM));
-    set(&mut policy.cap, count(reader, section, "cap", &CAP));
+    count(reader, section, "storm", &STORM, &mut policy.storm);
+    count(reader, section, "cap", &CAP, &mut policy.cap);
     set(&mut policy.edits, reader.duration(section, "edits", &EDITS));
     set(&mut policy.retry_for, reader.duration(section, "retry_for", &RETRY_FOR));
     refuse(reader, section, spec, &policy);
@@ -89,15 +89,16 @@ fn digest(reader: &mut Reader<'_>, node: &Node) -> Option<Digest> {
     Some(Digest { every: every?, immediate })
 }
 
-/// Reads a number, or `off`.
+/// Sets `slot` to a number, or to `None` for `off`.
 fn count(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
     key: &str,
     range: &RangeInclusive<u64>,
-) -> Option<Option<u32>> {
+    slot: &mut Option<u32>,
+) {
     let expected = format!("a whole number from {} to {}, or off", range.start(), range.end());
-    reader.value(section, key, &expected, |text| match text.trim() {
+    let value = reader.value(section, key, &expected, |text| match text.trim() {
         "off" => Ok(None),
         text => match text.parse::<u32>() {
             Ok(number) if range.contains(&u64::from(number)) => Ok(Some(number)),
@@ -110,7 +111,8 @@ fn count(
                 })
             }
         },
-    })
+    });
+    set(slot, value);
 }
 
 /// Reads the templates, as they are written.

@@ -117,7 +117,9 @@ impl Fingerprinter {
             Value::Url(url) => self.part(url.expose().as_str()),
             Value::List(list) => {
                 self.part(&list.len().to_string());
-                list.iter().for_each(|item| self.part(item));
+                for item in list {
+                    self.part(item);
+                }
             }
             Value::Flag(flag) => self.part(if *flag { "true" } else { "false" }),
             Value::Integer(number) => self.part(&number.to_string()),
