@@ -18,6 +18,7 @@ pub mod clock;
 pub mod config;
 pub mod dispatch;
 pub mod fetch;
+pub mod gate;
 pub mod heartbeat;
 pub mod ledger;
 pub mod pipeline;

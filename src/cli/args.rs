@@ -18,7 +18,7 @@ Each provider in providers.yaml is polled by its own actor. Updates are written 
 in order and exactly once, even across crashes and restarts.
 
 Results go to standard output, everything else to standard error. Commands that print a table print JSON with --json. \
-`status`, `history` and `logs` need no network and work while `run` is active and after it has stopped.";
+`status`, `history`, `logs` and `gate` need no network and work while `run` is active and after it has stopped.";
 
 /// The exit statuses of [`super::exit::Exit`].
 pub const EXIT_STATUSES: &str = "\
@@ -34,6 +34,15 @@ Exit status:
   0   success; with --against history: no differences
   1   the recording or the ledger cannot be read; with --against history: differences were found
   2   invalid arguments or configuration";
+
+/// `gate` has two of its own.
+const GATE_EXIT_STATUSES: &str = "\
+Exit status:
+  0   pass: no need has an impact of --min-impact or worse
+  1   the ledger cannot be read
+  2   invalid arguments, or a need that names nothing or several things
+  10  hold: at least one need has such an impact
+  11  unknown: nothing holds, but the state of at least one need is unknown";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -52,6 +61,8 @@ Exit status:
   0   success
   1   runtime error, including storage errors
   2   invalid arguments or configuration
+  10  gate: hold
+  11  gate: unknown
   75  the state directory is in use by another run";
 
 /// The whole command line.
@@ -164,6 +175,24 @@ Show past events from the ledger, oldest first, limited to the newest 50 by defa
   statuswatch history --since 2026-02-01 --kind incident --impact major+ --limit 0
   statuswatch history --json          One JSON object per line, as in the event log", after_help = EXIT_STATUSES)]
     History(HistoryArgs),
+    /// Decide whether a deployment may go ahead, by the state of what it needs
+    #[command(long_about = "\
+Decide whether a deployment may go ahead, by the state of the providers and components it needs. Reads the state \
+directory; needs no network and asks no provider. Works while `run` is active.
+
+A need is PROVIDER or PROVIDER#COMPONENT. Each is an id, or a name in lower case with dashes: github#actions, \
+google-cloud. A component may be preceded by its group (aws#us-east-1-ec2), and a group stands for all of its \
+components. A need holds if its component, or an incident or maintenance in progress that affects it, has an impact of \
+--min-impact or worse. Incidents that name no components affect all of them.
+
+A need is unknown if its provider is not watched, unreachable, stale, or was last read before --max-age, or if its page \
+does not state the impact.
+
+  statuswatch gate --needs github#actions,npm
+  statuswatch gate --needs openai --min-impact minor --max-age 5m
+  statuswatch gate --needs aws --wait 15m && ./deploy
+  statuswatch gate --needs npm --json | jq -r .reason", after_help = GATE_EXIT_STATUSES)]
+    Gate(GateArgs),
     /// Inspect a status page and print its entry for providers.yaml
     #[command(long_about = "\
 Inspect a status page. Prints the detected platform and how it was detected, the current snapshot with its component \
@@ -311,6 +340,51 @@ pub struct StatusArgs {
     pub check: bool,
 }
 
+/// Arguments of `gate`.
+#[derive(Debug, Clone, Args)]
+pub struct GateArgs {
+    /// Providers and components needed (repeatable or comma-separated)
+    #[arg(long, value_name = "PROVIDER[#COMPONENT]", required = true)]
+    pub needs: Vec<String>,
+    /// Hold at this impact or worse
+    #[arg(long, value_name = "IMPACT", default_value = "major")]
+    pub min_impact: GateImpact,
+    /// Treat a state older than this as unknown [default: `stale_after` of each provider]
+    #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
+    pub max_age: Option<std::time::Duration>,
+    /// Keep reading the state directory until all needs pass, for at most this long
+    #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
+    pub wait: Option<std::time::Duration>,
+    /// Treat unknown needs as passing or holding, instead of exiting with status 11
+    #[arg(long, value_name = "VERDICT")]
+    pub on_unknown: Option<GateUnknown>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Impacts at which `gate` can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GateImpact {
+    /// Maintenance in progress, or anything worse.
+    Maintenance,
+    /// Minor, or anything worse.
+    Minor,
+    /// Major or critical.
+    Major,
+    /// Critical.
+    Critical,
+}
+
+/// What `gate` makes of an unknown need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GateUnknown {
+    /// It passes.
+    Pass,
+    /// It holds.
+    Hold,
+}
+
 /// Arguments of `history`.
 #[derive(Debug, Clone, Args)]
 pub struct HistoryArgs {
@@ -444,6 +518,7 @@ mod tests {
         Cli::command().debug_assert();
         for command in [
             RunArgs::augment_args(clap::Command::new("run")),
+            GateArgs::augment_args(clap::Command::new("gate")),
             ProbeArgs::augment_args(clap::Command::new("probe")),
             DemoArgs::augment_args(clap::Command::new("demo")),
             ChaosArgs::augment_args(clap::Command::new("chaos")),

@@ -11,6 +11,10 @@ pub enum Exit {
     Failed,
     /// 2: invalid arguments or configuration.
     Usage,
+    /// 10: `gate` holds.
+    Hold,
+    /// 11: `gate` does not know.
+    Unknown,
     /// 75: the state directory is in use by another `run` (`EX_TEMPFAIL`: try again later).
     Busy,
 }
@@ -23,6 +27,8 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Usage => 2,
+            Self::Hold => 10,
+            Self::Unknown => 11,
             Self::Busy => 75,
         }
     }
@@ -42,8 +48,9 @@ mod tests {
     #[test]
     fn numbers_are_the_contracts() {
         assert_eq!(
-            [Exit::Done, Exit::Failed, Exit::Usage, Exit::Busy].map(Exit::code),
-            [0, 1, 2, 75]
+            [Exit::Done, Exit::Failed, Exit::Usage, Exit::Hold, Exit::Unknown, Exit::Busy]
+                .map(Exit::code),
+            [0, 1, 2, 10, 11, 75]
         );
     }
 }

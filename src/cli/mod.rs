@@ -14,6 +14,7 @@ pub mod demo;
 mod examine;
 pub mod exit;
 pub mod filter;
+pub mod gate;
 pub mod history;
 pub mod logs;
 pub mod man;
@@ -69,6 +70,7 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
+        Command::Gate(args) => with_state(&common, |dir| gate::run(dir, &args)),
         Command::Probe(args) => probe::run(&args),
         Command::Logs(args) => logs::run(&common, &args),
         Command::Replay(args) => replay::run(&common, &args, configured),

@@ -25,7 +25,7 @@ fn statuswatch(dir: &Path) -> Command {
     command
 }
 
-fn run(dir: &Path, args: &[&str]) -> (Output, String, String) {
+pub(crate) fn run(dir: &Path, args: &[&str]) -> (Output, String, String) {
     let output = statuswatch(dir).args(args).output().unwrap();
     let (out, err) = (
         String::from_utf8(output.stdout.clone()).unwrap(),
@@ -270,7 +270,7 @@ fn a_reader_that_goes_away_is_an_ordinary_end() {
 
 /// A state directory with one provider that has an open incident of a title that would harm a
 /// terminal.
-fn watched() -> tempfile::TempDir {
+pub(crate) fn watched() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let provider = Arc::new(Provider {
         id: "acme".to_owned(),

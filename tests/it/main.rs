@@ -39,6 +39,7 @@ mod feed;
 mod fetch;
 mod first_look;
 mod fuzz;
+mod gate;
 mod healing;
 mod ledger;
 mod limits;
