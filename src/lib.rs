@@ -16,6 +16,7 @@ pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod discover;
 pub mod dispatch;
 pub mod fetch;
 pub mod gate;

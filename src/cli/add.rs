@@ -23,11 +23,7 @@ const BEGINNING: &str =
 /// The file could not be read or written.
 pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
     let path = common.config.as_path();
-    let before = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => BEGINNING.to_owned(),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
+    let before = original(path)?;
     // An invalid file may only lack a provider, so the result is validated instead.
     let mut known: Vec<(String, Option<Url>)> = parse(path, &before)
         .map(|loaded| {
@@ -39,7 +35,7 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
                 .collect()
         })
         .unwrap_or_default();
-    let mut text = before.clone();
+    let mut entries = Vec::new();
     for what in &args.what {
         // A page that is in the catalog is added by its slug.
         let url = probe::parse(what).ok();
@@ -54,28 +50,56 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
             ));
             continue;
         }
-        let entry = match entry(slug, &|id| known.iter().any(|(known, _)| known == id)) {
-            Ok(Ok(entry)) => entry,
+        match entry(slug, &|id| known.iter().any(|(known, _)| known == id)) {
+            Ok(Ok(entry)) => entries.push(entry),
             Ok(Err((exit, why))) => {
                 output::note(&format!("statuswatch: {why}\nstatuswatch: nothing was added"));
                 return Ok(exit);
             }
             Err(error) => return Err(error),
-        };
-        text = match config::add_provider(&text, &entry) {
-            Ok(text) => text,
-            Err(error) => {
-                output::note(&format!(
-                    "statuswatch: {}: {error}",
-                    super::table::one_line(&path.display().to_string())
-                ));
-                return Ok(Exit::Usage);
-            }
-        };
+        }
         known.push((slug.to_owned(), url));
     }
-    if text == before {
+    if entries.is_empty() {
         return Ok(Exit::Done);
+    }
+    match extend(path, &before, &entries)? {
+        Edited::Written(providers) => {
+            output::print(&done(path, providers))?;
+            Ok(Exit::Done)
+        }
+        Edited::Refused => Ok(Exit::Usage),
+    }
+}
+
+/// What became of the file.
+pub(super) enum Edited {
+    /// It was written and has this number of providers.
+    Written(usize),
+    /// It is as it was; the reason has been reported.
+    Refused,
+}
+
+/// Returns the text of the configuration, or that of a new one if it does not exist.
+pub(super) fn original(path: &Path) -> anyhow::Result<String> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BEGINNING.to_owned()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Adds entries to the text `before` and replaces the file, unless the result is invalid.
+pub(super) fn extend(path: &Path, before: &str, entries: &[String]) -> anyhow::Result<Edited> {
+    let mut text = before.to_owned();
+    for entry in entries {
+        text = match config::add_provider(&text, entry) {
+            Ok(text) => text,
+            Err(error) => {
+                output::note(&format!("statuswatch: {}: {error}", output::shown(path)));
+                return Ok(Edited::Refused);
+            }
+        };
     }
     let providers = match parse(path, &text) {
         Ok(loaded) => loaded.config.providers.len(),
@@ -83,16 +107,17 @@ pub fn run(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
             output::note(&format!(
                 "{error}\nstatuswatch: nothing was added; fix the errors above first"
             ));
-            return Ok(Exit::Usage);
+            return Ok(Edited::Refused);
         }
     };
     replace(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(Edited::Written(providers))
+}
+
+/// `providers.yaml: 3 providers`, with a line feed.
+pub(super) fn done(path: &Path, providers: usize) -> String {
     let plural = if providers == 1 { "" } else { "s" };
-    output::print(&format!(
-        "{}: {providers} provider{plural}\n",
-        super::table::one_line(&path.display().to_string())
-    ))?;
-    Ok(Exit::Done)
+    format!("{}: {providers} provider{plural}\n", output::shown(path))
 }
 
 /// Returns the entry for a catalog slug or for the page at a URL.

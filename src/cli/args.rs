@@ -44,6 +44,13 @@ Exit status:
   10  hold: at least one need has such an impact
   11  unknown: nothing holds, but the state of at least one need is unknown";
 
+/// `discover` also exits with 1 if a dependency is not watched.
+const DISCOVER_EXIT_STATUSES: &str = "\
+Exit status:
+  0   success
+  1   the directory cannot be read; with --check: a dependency is not watched
+  2   invalid arguments or configuration";
+
 const AFTER_HELP: &str = "\
 Examples:
   statuswatch catalog cloud              Search the catalog of known providers
@@ -233,6 +240,19 @@ fetched once to detect its platform. A page that is in the catalog is added by i
   statuswatch add openai github
   statuswatch add https://status.acme.example", after_help = EXIT_STATUSES)]
     Add(AddArgs),
+    /// Find the providers that a repository depends on
+    #[command(long_about = "\
+Find the providers that a repository depends on, and print their entries for providers.yaml. Reads workflows and \
+pipelines, Terraform, manifests and lock files, container images, configurations of platforms, host names, and the \
+names of variables in .env files, never their values. Needs no network and executes nothing.
+
+Each entry names the file and line it is based on. Providers that are only possible are commented out. Skips \
+node_modules, vendor, target, .git, files over 5 MB, and symbolic links.
+
+  statuswatch discover               Print what the current directory needs
+  statuswatch discover ../shop --write
+  statuswatch discover --check       Exit with status 1 if a dependency is not watched", after_help = DISCOVER_EXIT_STATUSES)]
+    Discover(DiscoverArgs),
     /// Search the catalog of known providers
     #[command(long_about = "\
 Search the catalog of known providers, which can be listed in providers.yaml by slug alone.
@@ -459,6 +479,23 @@ pub struct AddArgs {
     pub what: Vec<String>,
 }
 
+/// Arguments of `discover`.
+#[derive(Debug, Clone, Args)]
+pub struct DiscoverArgs {
+    /// The directory to scan
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Add the providers found to providers.yaml, except those that are only possible
+    #[arg(long)]
+    pub write: bool,
+    /// Exit with status 1 if a provider found is not in providers.yaml
+    #[arg(long, conflicts_with = "write")]
+    pub check: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `catalog`.
 #[derive(Debug, Clone, Args)]
 pub struct CatalogArgs {
@@ -519,6 +556,7 @@ mod tests {
         for command in [
             RunArgs::augment_args(clap::Command::new("run")),
             GateArgs::augment_args(clap::Command::new("gate")),
+            DiscoverArgs::augment_args(clap::Command::new("discover")),
             ProbeArgs::augment_args(clap::Command::new("probe")),
             DemoArgs::augment_args(clap::Command::new("demo")),
             ChaosArgs::augment_args(clap::Command::new("chaos")),

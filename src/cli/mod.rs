@@ -11,6 +11,7 @@ pub mod check;
 pub mod completions;
 pub mod context;
 pub mod demo;
+pub mod discover;
 mod examine;
 pub mod exit;
 pub mod filter;
@@ -75,6 +76,7 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
         Command::Logs(args) => logs::run(&common, &args),
         Command::Replay(args) => replay::run(&common, &args, configured),
         Command::Add(args) => add::run(&common, &args),
+        Command::Discover(args) => discover::run(&common, &args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use statuswatch_notify::hold::{self, COALESCE_AFTER, coalesce};
-use statuswatch_notify::{Audience, Content, Custom, Form, Notification, Phase, Reference, Step};
+use statuswatch_notify::{
+    Audience, Content, Custom, Form, Notification, Phase, REPEAT_ENDED, Reference, Step,
+    delivery_id,
+};
 
 use super::lane::{Lane, until};
 use super::notice::Stored;

@@ -76,12 +76,14 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     // The ledger's rows, names of the catalog, and suggestions for misspelt ones.
     ("gate", &["catalog", "config", "event", "ledger", "text"]),
+    ("discover", &["catalog", "text"]),
     (
         "cli",
         &[
             "catalog",
             "clock",
             "config",
+            "discover",
             "event",
             "fetch",
             "gate",
@@ -221,6 +223,16 @@ const PURE: &[&str] = &[
     "src/poller/start.rs",
     "src/replay/compare.rs",
     "src/gate/",
+    "src/discover/scan.rs",
+    "src/discover/collect.rs",
+    "src/discover/ci.rs",
+    "src/discover/terraform.rs",
+    "src/discover/packages.rs",
+    "src/discover/images.rs",
+    "src/discover/platforms.rs",
+    "src/discover/environment.rs",
+    "src/discover/hosts.rs",
+    "src/discover/json_keys.rs",
 ];
 
 /// A file of the crate without comments, strings and tests.

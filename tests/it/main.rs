@@ -25,6 +25,7 @@ mod crash;
 mod crowd;
 mod deploy;
 mod described;
+mod discover;
 mod dispatch;
 mod docs;
 mod doubt;
