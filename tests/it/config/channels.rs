@@ -38,7 +38,7 @@ fn a_channel_has_defaults_and_settings() {
     let [ops] = config.channels.as_slice() else { panic!("{:?}", config.channels) };
     assert_eq!((ops.id.as_str(), ops.kind, ops.policy.audience), ("ops", "slack", Audience::Chat));
     assert_eq!(ops.policy, statuswatch_notify::Policy::new(Audience::Chat));
-    assert_eq!(ops.template.texts().count(), 0);
+    assert!(ops.templates.is_none());
     let text = format!(
         "channels:\n  ops:\n    {}\n    digest: {{every: 15m, immediate: major}}\n    settle: 2m\n    \
          storm: off\n    cap: 20\n    edits: 1m\n    fallback: hook\n    retry_for: 2h\n    \
@@ -56,14 +56,8 @@ fn a_channel_has_defaults_and_settings() {
     assert_eq!((policy.cap, policy.edits), (Some(20), Duration::from_mins(1)));
     assert_eq!(policy.fallback.as_deref(), Some("hook"));
     assert_eq!(policy.retry_for, Duration::from_hours(2));
-    let texts: Vec<(&str, &str)> = config.channels[0]
-        .template
-        .texts()
-        .map(|(key, text)| (key, text.source.as_str()))
-        .collect();
-    assert_eq!(texts, [("title", "Hello"), ("body", "One\ntwo\n")]);
-    let line = text.lines().position(|line| line.contains("title:")).unwrap() + 1;
-    assert_eq!(config.channels[0].template.title.as_ref().unwrap().line, line);
+    let templates = config.channels[0].templates.as_ref().unwrap();
+    assert_eq!(format!("{templates:?}"), "Templates { slots: [Title, Body], .. }");
 }
 
 #[test]
