@@ -43,19 +43,26 @@ fn what_passes_is_tried_again_with_the_same_key_and_bytes() {
 fn a_refused_message_is_dead_and_the_next_is_sent() {
     let receiver = Receiver::start();
     let bench = Bench::new(1, &hook(&receiver));
-    // The rich form and the plain one.
-    receiver.script("/hook", [Reply::status(400), Reply::status(413)]);
+    receiver.always("/hook", Reply::status(413));
     let mut watch = bench.start();
-    bench.publish(3, 4);
+    bench.publish(3, 2);
     bench.wait_until_told();
-    let told = bench.lines().len();
-    bench.wait_until("the others", || receiver.accepted("/hook").len() == told - 1);
-    bench.wait_until("the dead letter", || {
-        query::<i64>(&bench, "SELECT count(*) FROM dead_letter") == 1
+    let dead = bench.lines().len() as i64;
+    assert!(dead > 0);
+    bench.wait_until("the dead letters", || {
+        query::<i64>(&bench, "SELECT count(*) FROM dead_letter") == dead
     });
+    // Each was tried in its rich form and in its plain one.
+    assert_eq!(receiver.at("/hook").len() as i64, 2 * dead);
+    receiver.always("/hook", Reply::ok(""));
+    bench.publish(5, 3);
+    bench.wait_until_told();
+    let told = bench.lines().len() as i64;
+    bench.wait_until("the others", || receiver.accepted("/hook").len() as i64 == told - dead);
     assert_eq!(watch.stop().code(), Some(0));
-    let reason: String = query(&bench, "SELECT reason FROM dead_letter");
+    let reason: String = query(&bench, "SELECT DISTINCT reason FROM dead_letter");
     assert_eq!(reason, "HTTP 413");
+    assert_eq!(query::<String>(&bench, "SELECT health FROM channel"), "ok");
 }
 
 #[test]
@@ -77,8 +84,8 @@ fn a_broken_channel_keeps_its_messages_and_another_says_so() {
         query::<i64>(&bench, "SELECT count(*) FROM outbox WHERE channel = 'hook'") == told
     });
     assert_eq!(query::<String>(&bench, "SELECT health FROM channel WHERE id = 'hook'"), "broken");
-    // One attempt showed it; the others wait.
-    assert_eq!(receiver.at("/hook").len(), 1);
+    // What was under way at once showed it; the others wait.
+    assert!(receiver.at("/hook").len() <= 8);
     let notice = receiver.accepted("/slack").remove(0).body;
     assert!(notice.contains("does not accept messages"), "{notice}");
     assert!(!notice.contains(url.as_str()), "the address is a secret: {notice}");
@@ -139,11 +146,10 @@ fn a_redirect_is_not_followed() {
     let elsewhere = format!("{}/elsewhere", receiver.url);
     receiver.always("/hook", Reply::Answer(302, vec![("location", elsewhere)], String::new()));
     let mut watch = bench.start();
-    bench.publish(3, 1);
+    bench.publish(3, 4);
+    bench.wait_until_told();
     bench.wait_until("the channel is broken", || {
-        let db = Connection::open(bench.path("state/ledger.db")).unwrap();
-        db.query_row("SELECT health FROM channel", [], |row| row.get::<_, String>(0))
-            .is_ok_and(|health| health == "broken")
+        query::<String>(&bench, "SELECT health FROM channel") == "broken"
     });
     assert_eq!(watch.stop().code(), Some(0));
     assert!(receiver.at("/elsewhere").is_empty());

@@ -45,10 +45,6 @@ impl Received {
     pub(crate) fn key(&self) -> String {
         self.headers.get("webhook-id").cloned().unwrap_or_default()
     }
-
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
 }
 
 #[derive(Default)]
