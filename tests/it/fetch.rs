@@ -17,14 +17,14 @@ use url::Url;
 mod bodies;
 mod redirects;
 mod statuses;
-mod tls;
+pub(crate) mod tls;
 
 /// The heads of the requests that a server received, in order.
-type Seen = Arc<Mutex<Vec<String>>>;
+pub(crate) type Seen = Arc<Mutex<Vec<String>>>;
 
 /// A server on its own port.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     /// The requests received.
     seen: Seen,
     /// The number of accepted connections.
@@ -32,21 +32,21 @@ struct Server {
 }
 
 impl Server {
-    fn url(&self, path: &str) -> Url {
+    pub(crate) fn url(&self, path: &str) -> Url {
         Url::parse(&format!("http://{}{path}", self.address)).unwrap()
     }
 
-    fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 
-    fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         *self.accepted.lock().unwrap()
     }
 }
 
 /// Starts a server that runs the script for each connection, passing the connection's number.
-async fn serve<F, Fut>(script: F) -> Server
+pub(crate) async fn serve<F, Fut>(script: F) -> Server
 where
     F: Fn(TcpStream, usize, Seen) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
@@ -80,7 +80,7 @@ where
 }
 
 /// Reads the head of one request; `None` once the client has disconnected.
-async fn head<S: AsyncRead + Unpin>(stream: &mut S, seen: &Seen) -> Option<String> {
+pub(crate) async fn head<S: AsyncRead + Unpin>(stream: &mut S, seen: &Seen) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -106,14 +106,14 @@ async fn fixed(answer: impl Into<Vec<u8>>) -> Server {
 }
 
 /// Builds a complete response with its length.
-fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len())
         .into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }
 
-fn options() -> ClientOptions {
+pub(crate) fn options() -> ClientOptions {
     ClientOptions { proxy_from_environment: false, ..ClientOptions::default() }
 }
 

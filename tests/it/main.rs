@@ -64,6 +64,7 @@ mod sources;
 mod storage;
 mod supervision;
 mod support;
+mod transport;
 mod upgrade;
 mod validators;
 mod waits;

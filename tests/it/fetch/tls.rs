@@ -16,14 +16,14 @@ use tokio_rustls::rustls::{HandshakeKind, ServerConfig};
 
 use super::*;
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// Builds the acceptor of a TLS server for these names, signed by the authority.
-fn acceptor(
+pub(crate) fn acceptor(
     authority: &CertifiedIssuer<'static, KeyPair>,
     names: &[&str],
     until: i32,
@@ -68,7 +68,7 @@ async fn secure(
     .await
 }
 
-fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> Client {
+pub(crate) fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> Client {
     Client::new(ClientOptions { extra_roots: vec![authority.der().to_vec()], ..options() }).unwrap()
 }
 
