@@ -17,6 +17,11 @@ lint:
 test *ARGS:
     if command -v cargo-nextest >/dev/null; then cargo nextest run {{ARGS}}; else cargo test {{ARGS}}; fi
 
+# Send to real receivers: needs mosquitto, nats-server, prometheus-alertmanager, and a Python with
+# aiosmtpd and standardwebhooks. STATUSWATCH_RECEIVERS names a directory that is searched first.
+receivers:
+    cargo test --test it -- --ignored receivers
+
 # Accept changed snapshots. Read the diff afterwards.
 accept *ARGS:
     INSTA_UPDATE=always cargo test {{ARGS}}

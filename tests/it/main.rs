@@ -53,6 +53,7 @@ mod outages;
 mod politeness;
 mod power;
 mod reasons;
+mod receivers;
 mod recording;
 mod replay;
 mod restored;

@@ -5,6 +5,7 @@ pub(crate) mod binary;
 pub(crate) mod namespace;
 pub(crate) mod provider;
 pub(crate) mod receiver;
+pub(crate) mod receivers;
 pub(crate) mod recording;
 pub(crate) mod strace;
 pub(crate) mod wait;

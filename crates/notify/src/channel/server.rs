@@ -1,6 +1,6 @@
 //! Addresses of servers that do not speak HTTP, as the configuration writes them.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
