@@ -176,11 +176,12 @@ fn judge(answer: &NatsAnswer) -> Verdict {
     match answer {
         NatsAnswer::Ack(json) => {
             let ack: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
-            let error = &ack["error"];
-            match error["code"].as_u64() {
+            let number = |place| ack.pointer(place).and_then(serde_json::Value::as_u64);
+            let text = |place| ack.pointer(place).and_then(serde_json::Value::as_str);
+            match number("/error/code") {
                 // The request itself is wrong; anything else is the state of the cluster.
                 Some(code) => {
-                    let description = error["description"].as_str().unwrap_or_default();
+                    let description = text("/error/description").unwrap_or_default();
                     let reason = reason(&format!("JetStream error {code}: {description}"));
                     if code == 400 {
                         Verdict::Refused { reason }
@@ -188,7 +189,9 @@ fn judge(answer: &NatsAnswer) -> Verdict {
                         Verdict::Retry { after: None, reason }
                     }
                 }
-                None if ack["stream"].is_string() && ack["seq"].is_u64() => Verdict::delivered(),
+                None if text("/stream").is_some() && number("/seq").is_some() => {
+                    Verdict::delivered()
+                }
                 None => Verdict::Broken {
                     reason: "something other than JetStream answers on this subject".to_owned(),
                 },
