@@ -2,36 +2,33 @@
 
 use std::collections::HashSet;
 
+use super::book::{Book, Change};
+use super::error::Result;
 use super::filter::suppressed_by;
+use super::known::Open;
 use super::messages::Record;
-use super::numbering::Numbering;
 use super::reconcile::ItemState;
-use super::sqlite::{self, Open};
 use crate::event::{Draft, Fingerprint, IncidentKey, Kind, Status, UpdateKey, event_id};
 use crate::snapshot::{Incident, Listing, Snapshot};
-
-type Sql<T> = rusqlite::Result<T>;
 
 /// Processes open items that are not listed, and removes the ones that are absent for good from
 /// `open`. Returns the number of events emitted and whether the page must be read again.
 pub(super) fn missing_items(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     message: &Record,
     listed: &HashSet<IncidentKey>,
     open: &mut Vec<Open>,
-) -> Sql<(usize, bool)> {
-    let db = numbering.db;
-    let provider = &message.provider;
+) -> Result<(usize, bool)> {
     let snapshot = &message.snapshot;
     let (mut events, mut recheck) = (0, false);
     let mut gone = HashSet::new();
     for &Open { key, kind, .. } in open.iter().filter(|open| !listed.contains(&open.key)) {
-        let Some(item) = sqlite::item(db, &provider.id, key)? else {
+        let Some(item) = book.item(key)? else {
             continue;
         };
         let missing = item.missing + 1;
         if missing < 2 {
-            sqlite::miss_item(db, &provider.id, key, missing, true, None)?;
+            book.put(Change::Missing { key, documents: missing, open: true, emitted: None })?;
             recheck = true;
             continue;
         }
@@ -49,11 +46,11 @@ pub(super) fn missing_items(
         // An end is reported only once.
         let end = end.filter(|_| item.emitted_status.is_some_and(|emitted| !emitted.is_over()));
         if let Some(status) = end {
-            events += usize::from(emit_end(numbering, message, key, &item, status)?);
+            events += usize::from(emit_end(book, message, key, &item, status)?);
         }
         // Whether it was removed or only left the list, it is no longer open, even if no event
         // reports its end.
-        sqlite::miss_item(db, &provider.id, key, missing, false, end)?;
+        book.put(Change::Missing { key, documents: missing, open: false, emitted: end })?;
         gone.insert(key);
     }
     open.retain(|open| !gone.contains(&open.key));
@@ -74,12 +71,12 @@ fn within_window(item: &ItemState, snapshot: &Snapshot) -> bool {
 
 /// Emits the end of an item that is no longer listed; its absence is the only evidence.
 fn emit_end(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     message: &Record,
     key: IncidentKey,
     item: &ItemState,
     status: Status,
-) -> Sql<bool> {
+) -> Result<bool> {
     let update = UpdateKey::change(key, status.as_str(), &[&item.changes.to_string()]);
     let id = event_id(update, item.kind, Fingerprint::new(status, ""));
     let draft = Draft {
@@ -95,5 +92,5 @@ fn emit_end(
         ..Draft::new(id, item.kind, item.title.clone(), status, message.observed_at)
     };
     let suppression = suppressed_by(&message.provider.filter, &draft, true);
-    numbering.store(&message.provider, message.source(), draft, suppression, message.observed_at)
+    book.emit(message.event(draft, suppression))
 }

@@ -4,24 +4,23 @@
 //! with the load. If one result cannot be written, each gets its own savepoint, so that none
 //! affects the others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
-use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
+use super::error::{LedgerError, RecoveryError, Result};
 use super::group::Job;
 use super::messages::{Hints, Loaded, Unchanged, Wake, Watch};
-use super::sqlite::import::{self, RecoveryError};
-use super::sqlite::{self, load, migrate, wal::Wal};
-use super::{LedgerError, Network, min_duration, offline, provider_events, retention, staleness};
+use super::sqlite::SqliteStore;
+use super::store::{Store, Watching};
+use super::{Network, min_duration, offline, provider_events, retention, staleness};
 use crate::clock;
 use crate::config::Provider;
 use crate::event::Time;
-use crate::sink::LogRecovery;
 
 /// How often freshness is checked and buffered writes are flushed.
 const TICK: Duration = Duration::from_secs(1);
@@ -42,10 +41,8 @@ pub struct LedgerOptions {
 
 /// The ledger's actor.
 pub struct LedgerActor {
-    pub(super) db: Connection,
+    pub(super) store: Box<dyn Store>,
     pub(super) options: LedgerOptions,
-    pub(super) file: (u64, u64),
-    pub(super) seq: u64,
     pub(super) jobs: Vec<Job>,
     pub(super) flushing: bool,
     pub(super) hints: Hints,
@@ -61,7 +58,6 @@ pub struct LedgerActor {
     pub(super) offline_since: Option<Instant>,
     /// When this actor started.
     pub(super) begun: Instant,
-    wal: Wal,
 }
 
 /// A provider of the current configuration.
@@ -80,15 +76,11 @@ pub(super) struct Watched {
 
 impl LedgerActor {
     /// Opens the database.
-    pub fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
-        let db = migrate::open_writer(&options.state_dir)?;
-        let seq = sqlite::newest_seq(&db)?;
-        let file = file_identity(&options.state_dir);
+    pub fn open(options: LedgerOptions) -> Result<Self> {
+        let store = Box::new(SqliteStore::open(&options.state_dir)?);
         Ok(Self {
-            db,
+            store,
             options,
-            file,
-            seq,
             jobs: Vec::new(),
             flushing: false,
             hints: Hints::default(),
@@ -102,35 +94,23 @@ impl LedgerActor {
             network: Network::default(),
             offline_since: None,
             begun: Instant::now(),
-            wal: Wal::default(),
         })
     }
 
     /// Imports the events that the event log in `dir` contains beyond this ledger. Must run before
     /// the first poll. Returns the number of imported events.
     pub fn import(&mut self, dir: &Path) -> Result<u64, RecoveryError> {
-        let Some(mut log) = LogRecovery::open(dir, self.seq)? else {
-            return Ok(0);
-        };
-        let before = self.seq;
-        let transaction = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(LedgerError::from)?;
-        let recovered = import::import(&transaction, before, &mut log)?;
-        transaction.commit().map_err(LedgerError::from)?;
-        self.seq = recovered.seq;
-        Ok(recovered.events)
+        self.store.import(dir)
     }
 
     /// Forgets up to which event messages to channels were routed: the next dispatcher begins with
     /// the events that are recorded after its start.
-    pub fn forget_routing(&mut self) -> Result<(), LedgerError> {
-        sqlite::forget_routing(&self.db).map_err(LedgerError::from)
+    pub fn forget_routing(&mut self) -> Result<()> {
+        self.store.forget_routing()
     }
 
     /// Accepts or refuses results of a poller generation. A newer generation takes over.
-    pub(super) fn admit(&mut self, provider: &str, generation: u64) -> Result<(), LedgerError> {
+    pub(super) fn admit(&mut self, provider: &str, generation: u64) -> Result<()> {
         // Unknown provider: this ledger was just restarted and its providers will be declared
         // shortly.
         let watched = self.watched.get_mut(provider).ok_or(LedgerError::Away)?;
@@ -185,15 +165,10 @@ impl LedgerActor {
     fn tick(&mut self, context: &mut Context<Self>) {
         let late = self.last_tick.elapsed() > TICK * 5;
         self.last_tick = Instant::now();
-        if file_identity(&self.options.state_dir) != self.file {
-            let reason = format!(
-                "the database {} was removed or replaced while running",
-                self.options.state_dir.join(migrate::DATABASE).display()
-            );
-            drop(self.options.fatal.send(reason));
+        if let Err(error) = self.store.check() {
+            drop(self.options.fatal.send(error.to_string()));
             return;
         }
-        self.wal.check(&self.db, &self.options.state_dir);
         self.take_hints();
         let holds = self.evaluate_network(false);
         let mut unreachable = Vec::new();
@@ -253,44 +228,29 @@ impl LedgerActor {
         let passed =
             self.last_prune.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
         let keep = chrono::Duration::from_std(self.options.keep).unwrap_or(chrono::Duration::MAX);
-        let pruned = retention::reached(&self.db, clock::now(), passed).and_then(|now| {
-            now.checked_sub_signed(keep)
-                .map_or(Ok(0), |before| sqlite::prune(&self.db, before, 5000))
+        let (store, now) = (&mut *self.store, clock::now());
+        let pruned = retention::reached(store, now, passed).and_then(|now| {
+            now.checked_sub_signed(keep).map_or(Ok(0), |before| store.prune(before, 5000))
         });
         match pruned {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "removed data older than the retention period"),
-            Err(error) => self.report_error(&error.into()),
+            Err(error) => self.report_error(&error),
         }
-        if let Err(error) = sqlite::prune_outbox(&self.db, clock::now()) {
-            self.report_error(&error.into());
+        if let Err(error) = self.store.prune_outbox(clock::now()) {
+            self.report_error(&error);
         }
-        if let Err(error) = staleness::look_for_quiet(&self.db, clock::now()) {
-            self.report_error(&error.into());
+        if let Err(error) = staleness::look_for_quiet(&mut *self.store, clock::now()) {
+            self.report_error(&error);
         }
-        if let Err(error) = provider_events::forget_flapping(&self.db, clock::now()) {
-            self.report_error(&error.into());
+        if let Err(error) = provider_events::forget_flapping(&mut *self.store, clock::now()) {
+            self.report_error(&error);
         }
     }
 
-    pub(super) fn watch(&mut self, message: &Watch) -> Result<Vec<Loaded>, LedgerError> {
-        let now = clock::now();
-        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute(
-            "UPDATE provider SET watched = 0 WHERE watched = 1 AND id NOT IN (SELECT value FROM json_each(?1))",
-            [serde_json::to_string(&message.providers.iter().map(|provider| &provider.id).collect::<Vec<_>>()).unwrap_or_default()],
-        )?;
-        for id in &message.died {
-            sqlite::count_death(&transaction, id, now)?;
-        }
-        load::declare(&transaction, &message.providers, &message.real_intervals, now)?;
-        let loaded = load::all(&transaction, &message.providers)?;
-        let unreachable: HashSet<String> = transaction
-            .prepare("SELECT id FROM provider WHERE unreachable = 1")?
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        let held_since = sqlite::all_held_since(&transaction)?;
-        transaction.commit()?;
+    pub(super) fn watch(&mut self, message: &Watch) -> Result<Vec<Loaded>> {
+        let watching = self.store.watch(message, clock::now())?;
+        let Watching { loaded, unreachable, held_since } = watching;
         self.network.watch(&message.providers);
         let mut former = std::mem::take(&mut self.watched);
         for provider in &message.providers {
@@ -310,12 +270,6 @@ impl LedgerActor {
         }
         Ok(loaded)
     }
-}
-
-fn file_identity(state_dir: &std::path::Path) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(state_dir.join(migrate::DATABASE))
-        .map_or((0, 0), |metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Returns the message of a panic.

@@ -1,9 +1,9 @@
 //! Detects responses that belong to another page or are older than an earlier response, and decides
 //! how long they are rejected.
 
+use super::known::ProviderState;
 use super::messages::Verdict;
 use super::provider_time::plausible;
-use super::sqlite::ProviderState;
 use crate::event::{Time, format_time};
 use crate::snapshot::Snapshot;
 
@@ -18,6 +18,9 @@ const TENANT_BELIEVED: u32 = 12;
 /// Minimum duration of an anomaly before it is accepted. Observed cache replays and mix-ups were
 /// shorter, although that covers many polls during an open incident.
 const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
+
+/// Minimum time between two log messages about rejected responses of one provider.
+const SAID_EVERY: chrono::Duration = chrono::Duration::hours(1);
 
 /// A run of rejected responses. It is part of the provider's row in the database, so that it
 /// survives restarts and spans single runs; an accepted response ends it.
@@ -77,6 +80,12 @@ pub(super) fn detect_anomaly(
     } else {
         None
     }
+}
+
+/// Returns whether a rejected response is to be logged: the first of a run, and not too often.
+pub(super) fn is_logged(state: &ProviderState, now: Time) -> bool {
+    let lately = |said: Time| (now - said).abs() < SAID_EVERY;
+    state.anomaly_streak.since.is_none() && !state.doubt_said_at.is_some_and(lately)
 }
 
 #[cfg(test)]

@@ -1,52 +1,26 @@
-//! Applies one poll result: runs reconciliation and writes the outcome to the open transaction.
+//! Judges one poll result: whether it is accepted, what is new in it, and what is recorded of it.
 //!
-//! Everything here runs inside the actor's transaction and may run twice: an error rolls back all
-//! of it.
-
-use std::collections::{HashMap, HashSet};
-
-use rusqlite::Connection;
+//! Everything here happens within one transaction and may happen twice: an error rolls back all of
+//! it. It depends only on the result and the book.
 
 use super::absence::missing_items;
-use super::anomalies::{Anomaly, detect_anomaly};
+use super::anomalies::{self, Anomaly, detect_anomaly};
+use super::book::{Book, Change, Rejected, Success};
+use super::changed::{incidents, merge_repeated};
 use super::components::components;
-use super::elsewhere::elsewhere;
-use super::filter::suppressed_by;
+use super::error::Result;
+use super::known::{Open, ProviderState};
 use super::messages::{Record, Recorded, Verdict};
 use super::min_duration;
-use super::numbering::Numbering;
 use super::provider_events::{emit_move, reachability};
 use super::provider_time::plausible;
-use super::reconcile::{self, Context, Reconciled, reconcile};
-use super::rematch;
-use super::sqlite::{self, ItemSummary, Open, ProviderState};
+use super::rematch::{self, Listed, Rematch};
 use super::staleness::{self, Warning};
 use super::vanished;
 use super::windows;
-use crate::config::FirstRun;
-use crate::event::{Draft, IncidentKey, Kind, Status, Time};
-use crate::snapshot::{Incident, Listing};
+use crate::event::{Kind, Status, Time};
+use crate::snapshot::Listing;
 use crate::source::Known;
-
-type Sql<T> = rusqlite::Result<T>;
-
-/// The source whose single document is both the current list and the history.
-const FEED: &str = "feed";
-
-/// How often a listed item is marked as listed: often enough for retention, rarely enough to cost
-/// nothing.
-const LISTED_EVERY_MS: i64 = 24 * 3600 * 1000;
-
-/// An incident that changed, before its events are ordered and stored.
-struct Changed<'a> {
-    key: IncidentKey,
-    incident: &'a Incident,
-    outcome: Reconciled,
-    /// Whether the incident was never seen before.
-    is_new: bool,
-    /// The key it was last listed under, if that was a different one.
-    former: Option<IncidentKey>,
-}
 
 /// Side effects of a result, applied once the transaction is committed.
 #[derive(Debug, Default)]
@@ -58,312 +32,207 @@ pub(super) struct PostCommit {
     pub(super) held_since: Option<Time>,
 }
 
+/// A poll result, and how it relates to what is known of its provider.
+pub(super) struct Poll<'a> {
+    /// The result, with each maintenance in the status its window implies.
+    pub(super) message: &'a Record,
+    /// What is known of the provider.
+    pub(super) state: &'a ProviderState,
+    /// Whether the provider was read by another source before.
+    pub(super) new_source: bool,
+    /// Whether it was read by another version of the source before.
+    pub(super) reread: bool,
+    /// Whether it is read for the first time.
+    pub(super) first_run: bool,
+    /// When it was first read.
+    pub(super) watched_since: Time,
+}
+
+impl<'a> Poll<'a> {
+    fn of(message: &'a Record, state: &'a ProviderState) -> Self {
+        let source = message.source();
+        let new_source = state.source.as_deref().is_some_and(|former| former != source)
+            && state.baseline_at.is_some();
+        let version = message.checkpoint.binding.as_ref().map(|binding| binding.version);
+        Self {
+            message,
+            state,
+            new_source,
+            reread: !new_source
+                && state.source_version.is_some()
+                && state.source_version != version,
+            first_run: state.baseline_at.is_none(),
+            watched_since: state.baseline_at.unwrap_or(message.observed_at),
+        }
+    }
+}
+
 /// Records one snapshot.
 pub(super) fn record(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     post_commit: &mut PostCommit,
     message: &Record,
-) -> Sql<Recorded> {
+) -> Result<Recorded> {
     let message = &*message.settled();
-    let db = numbering.db;
-    let provider = &message.provider;
-    let now = message.observed_at;
+    let state = &book.state()?;
+    let poll = &Poll::of(message, state);
+    if let Some(anomaly) = anomaly(book, poll)? {
+        return reject(book, post_commit, poll, anomaly);
+    }
     let snapshot = &*message.snapshot;
-    let state = sqlite::provider_state(db, &provider.id)?;
-
-    let source = message.source();
-    let new_source = state.source.as_deref().is_some_and(|former| former != source)
-        && state.baseline_at.is_some();
-    let anomaly = detect_anomaly(&state, snapshot, now).filter(|_| !new_source);
-    // A recreated page has a new id but the incidents it had before.
-    let anew =
-        anomaly.as_ref().is_some_and(|anomaly| anomaly.streak.foreign >= rematch::ANEW_AFTER)
-            && rematch::is_known_page(db, &provider.id, &snapshot.incidents)?;
-    if let Some(Anomaly { streak, verdict, reason }) = anomaly.filter(|_| !anew) {
-        let should_log = sqlite::put_doubt(db, message, &state, streak, &reason)?;
-        post_commit.anomaly = Some(reason.clone());
-        // The poller reports a wrong-tenant response itself: it counts as a failed poll.
-        post_commit
-            .warnings
-            .extend((should_log && verdict == Verdict::Stale).then_some(Warning::Anomaly(reason)));
-        let open = sqlite::open_items(db, &provider.id)?;
-        let window_at = window_at(&open, now);
-        let (known, active) = known_now(open, &state, None);
-        return Ok(Recorded { verdict, events: 0, known, active, window_at, recheck: false });
-    }
-    let version = message.checkpoint.binding.as_ref().map(|binding| binding.version);
-    let reread = !new_source && state.source_version.is_some() && state.source_version != version;
-    let first_run = state.baseline_at.is_none();
-    let watched_since = state.baseline_at.unwrap_or(now);
-    let mut changed = Vec::new();
     let merged = merge_repeated(&snapshot.incidents);
-    let incidents = merged.as_deref().unwrap_or(&snapshot.incidents);
-    let keys: Vec<_> =
-        incidents.iter().map(|incident| IncidentKey::new(&provider.id, &incident.id)).collect();
-    let summaries = sqlite::item_summaries(db, &provider.id, keys.iter().copied())?;
-    let listed: HashSet<IncidentKey> = keys.iter().copied().collect();
-    let back = summaries.iter().flatten().filter(|summary| summary.retired).count();
-    let still = summaries.iter().flatten().count() - back;
-    let ids = rematch::Known { listed: listed.len(), still, back };
-    let rematched = if first_run {
-        rematch::Rematch::default()
+    let listed = merged.as_deref().unwrap_or(&snapshot.incidents);
+    let listed = &Listed::of(book, &message.provider.id, listed)?;
+    let rematch = if poll.first_run {
+        Rematch::default()
     } else {
-        let warnings = &mut post_commit.warnings;
-        rematch::changed_ids(db, &provider.id, new_source, incidents, &listed, ids, warnings)?
+        rematch::changed_ids(book, listed, poll.new_source)?
     };
-    for ((incident, key), summary) in incidents.iter().zip(keys).zip(summaries) {
-        let (listing, history_at) = match incident.kind {
-            Kind::Maintenance => (snapshot.coverage.maintenances, state.recent_maintenances_at),
-            _ => (snapshot.coverage.incidents, state.recent_incidents_at),
-        };
-        if let Some(ItemSummary { digest, missing, open, last_listed, retired: false }) = &summary
-            && *digest == reconcile::digest(incident)
-            && *open != incident.status.is_over()
-        {
-            if *missing > 0 || now.timestamp_millis() - last_listed > LISTED_EVERY_MS {
-                sqlite::touch_item(db, &provider.id, key, now)?;
-            }
-            continue;
-        }
-        let (mut known, seen) = if summary.is_some() {
-            (sqlite::item(db, &provider.id, key)?, sqlite::seen(db, key)?)
-        } else {
-            (None, Vec::new())
-        };
-        let matched = rematched.matched.get(&key).copied();
-        let retired_at =
-            summary.filter(|summary| summary.retired).map(|summary| summary.last_listed);
-        let elsewhere = elsewhere(db, &provider.id, key, matched, retired_at, !new_source)?;
-        let is_new = known.is_none() && elsewhere.is_none() && !rematched.moved;
-        let mut reported = Vec::new();
-        if let Some(elsewhere) = &elsewhere {
-            reported = elsewhere.reported(key, &seen, incident);
-            known = Some(elsewhere.known(known.as_ref(), incident));
-        }
-        let context = Context {
-            provider: &provider.id,
-            now,
-            first_run: first_run.then_some(provider.settings.first_run),
-            watched_since,
-            // A feed shows its history from the first document on; its window only fills up later.
-            // `first_run: all` includes everything. Whatever another platform lists that is older
-            // than everything known is history too.
-            first_history: provider.settings.first_run != FirstRun::All
-                && (listing == Listing::Recent && history_at.is_none() && message.source() != FEED
-                    || rematched.moved && rematched.is_deeper(incident)),
-            reported: &reported,
-            reread,
-        };
-        let outcome = reconcile(known.as_ref(), &seen, incident, context);
-        let former = elsewhere.map(|elsewhere| elsewhere.former);
-        if let Some(former) = former.filter(|former| !listed.contains(former)) {
-            sqlite::retire_item(db, &provider.id, former)?;
-        }
-        changed.push(Changed { key, incident, outcome, is_new, former });
+    post_commit.warnings.extend(rematch.rolled_on.map(|listed| Warning::RolledOn { listed }));
+    let (mut events, changed) = incidents(book, poll, listed, &rematch)?;
+    if rematch.moved {
+        events += record_move(book, poll, listed, &rematch)?;
     }
-    if first_run && provider.settings.first_run == FirstRun::Latest {
-        keep_latest(&mut changed, now);
-    } else if !first_run {
-        suppress_resurfaced(db, message, &listed, &mut changed)?;
-    }
-    let mut events = emit(numbering, message, &mut changed)?;
-    for Changed { key, incident, outcome, former, .. } in &changed {
-        sqlite::put_item(db, &provider.id, *key, &outcome.item, incident, now)?;
-        if let Some(former) = former {
-            sqlite::unite(db, &provider.id, *key, *former)?;
-        }
-        for seen in &outcome.seen {
-            sqlite::put_seen(db, *key, seen, now)?;
-        }
-    }
-    if rematched.moved {
-        // Items not listed under a new id are out of sight, not over: no event is emitted for them.
-        for open in
-            sqlite::open_items(db, &provider.id)?.iter().filter(|open| !listed.contains(&open.key))
-        {
-            sqlite::retire_item(db, &provider.id, open.key)?;
-        }
-        let known = incidents.len() - rematched.unmatched;
-        events += usize::from(emit_move(numbering, message, &state, known, rematched.unmatched)?);
-    }
-    let mut open = sqlite::open_items(db, &provider.id)?;
-    let (withdrawn, mut recheck) = missing_items(numbering, message, &listed, &mut open)?;
-    if let Some(before) = vanished::known_before(db, message)? {
-        let (gone, again) = vanished::vanished(numbering, message, &state, &before)?;
+    let mut open = book.open_items()?;
+    let (ended, mut recheck) = missing_items(book, message, &listed.set, &mut open)?;
+    events += ended;
+    if let Some(before) = vanished::known_before(book, message)? {
+        let (gone, again) = vanished::vanished(book, message, state, &before)?;
         events += gone;
         recheck |= again;
     }
-    let min = provider.settings.min_duration;
-    let due = min_duration::is_due(post_commit.held_since, min, now);
-    let compared = state.components_digest.filter(|_| !due);
-    events += withdrawn + components(numbering, message, first_run, compared, rematched.moved)?;
-    if !min.is_zero() || post_commit.held_since.is_some() {
-        post_commit.held_since = sqlite::provider_held_since(db, &provider.id)?;
-    }
+    events += record_components(book, post_commit, poll, rematch.moved)?;
     if state.unreachable {
-        events += usize::from(reachability(numbering, provider, &state, true, None, now)?);
+        let now = message.observed_at;
+        events += usize::from(reachability(book, &message.provider, state, true, None, now)?);
     }
-    let verdict = match (first_run, events > 0 || !changed.is_empty()) {
+    let verdict = match (poll.first_run, events > 0 || changed) {
         (true, _) => Verdict::Baseline,
         (false, true) => Verdict::Changed,
         (false, false) => Verdict::Same,
     };
-    let impact = staleness::impact(snapshot, state.usual, now);
-    sqlite::put_success(db, message, &state, verdict != Verdict::Same, impact)?;
-    post_commit.warnings.extend(staleness::count(db, message, state.usual)?);
-    let window_at = window_at(&open, now);
-    if first_run {
-        post_commit.warnings.extend(staleness::first_look(db, message)?);
+    book.put(Change::Success(success(poll, verdict != Verdict::Same)))?;
+    post_commit.warnings.extend(staleness::count(book, message, state.usual)?);
+    if poll.first_run {
+        post_commit.warnings.extend(staleness::first_look(book, message)?);
     }
-    let (mut known, active) =
-        known_now(open, &state, plausible(snapshot.page.version, now).filter(|_| message.complete));
+    let version = plausible(snapshot.page.version, message.observed_at);
+    let mut recorded = Recorded {
+        events,
+        recheck,
+        ..recorded(poll, verdict, open, version.filter(|_| message.complete))
+    };
     if recheck {
         // Force the details to be read again, whatever version the page reports.
-        known.version = None;
+        recorded.known.version = None;
     }
-    Ok(Recorded { verdict, events, known, active, window_at, recheck })
+    Ok(recorded)
 }
 
-/// Merges incidents that a document lists more than once; their updates are combined under the
-/// first occurrence. Returns `None` if there are no duplicates.
-fn merge_repeated(incidents: &[Incident]) -> Option<Vec<Incident>> {
-    let mut ids = HashSet::new();
-    if incidents.iter().all(|incident| ids.insert(&incident.id)) {
-        return None;
-    }
-    let mut merged: Vec<Incident> = Vec::with_capacity(incidents.len());
-    let mut places = HashMap::new();
-    for incident in incidents {
-        let place = places.get(&incident.id).copied();
-        if let Some(first) = place.and_then(|place: usize| merged.get_mut(place)) {
-            for update in &incident.updates {
-                if !first.updates.contains(update) {
-                    first.updates.push(update.clone());
-                }
-            }
-            first.updates.sort_by_key(|update| update.published_at);
-        } else {
-            places.insert(incident.id.clone(), merged.len());
-            merged.push(incident.clone());
-        }
-    }
-    Some(merged)
+/// Returns why the result is rejected; `None` if it is accepted.
+fn anomaly(book: &mut dyn Book, poll: &Poll<'_>) -> Result<Option<Anomaly>> {
+    let Poll { message, state, .. } = poll;
+    let found = detect_anomaly(state, &message.snapshot, message.observed_at);
+    let Some(anomaly) = found.filter(|_| !poll.new_source) else {
+        return Ok(None);
+    };
+    // A recreated page has a new id but the incidents it had before.
+    let anew = anomaly.streak.foreign >= rematch::ANEW_AFTER
+        && rematch::is_known_page(book, &message.provider.id, &message.snapshot.incidents)?;
+    Ok(Some(anomaly).filter(|_| !anew))
 }
 
-/// Keeps only the most recently published update of all incidents (`first_run: latest`). Times in
-/// the future do not count.
-fn keep_latest(changed: &mut [Changed<'_>], now: Time) {
-    let newest = changed
-        .iter()
-        .flat_map(|changed| &changed.outcome.drafts)
-        .max_by_key(|draft| plausible(Some(draft.published_at), now))
-        .map(|draft| draft.id);
-    for changed in changed {
-        changed.outcome.drafts.retain(|draft| Some(draft.id) == newest);
+/// Records a rejected result.
+fn reject(
+    book: &mut dyn Book,
+    post_commit: &mut PostCommit,
+    poll: &Poll<'_>,
+    anomaly: Anomaly,
+) -> Result<Recorded> {
+    let Anomaly { streak, verdict, reason } = anomaly;
+    let message = poll.message;
+    let logged = anomalies::is_logged(poll.state, message.observed_at);
+    book.put(Change::Rejected(Rejected { message, streak, reason: &reason, logged }))?;
+    post_commit.anomaly = Some(reason.clone());
+    // The poller reports a wrong-tenant response itself: it counts as a failed poll.
+    post_commit
+        .warnings
+        .extend((logged && verdict == Verdict::Stale).then_some(Warning::Anomaly(reason)));
+    let open = book.open_items()?;
+    Ok(recorded(poll, verdict, open, None))
+}
+
+/// Records that all ids of the page have changed. Returns the number of events emitted.
+fn record_move(
+    book: &mut dyn Book,
+    poll: &Poll<'_>,
+    listed: &Listed<'_>,
+    rematch: &Rematch,
+) -> Result<usize> {
+    // Items not listed under a new id are out of sight, not over: no event is emitted for them.
+    for open in book.open_items()?.iter().filter(|open| !listed.set.contains(&open.key)) {
+        book.put(Change::Retired(open.key))?;
+    }
+    let known = listed.incidents.len() - rematch.unmatched;
+    emit_move(book, poll.message, poll.state, known, rematch.unmatched).map(usize::from)
+}
+
+/// Compares the components, if the list or what is held back can be news. Returns the number of
+/// events emitted.
+fn record_components(
+    book: &mut dyn Book,
+    post_commit: &mut PostCommit,
+    poll: &Poll<'_>,
+    moved: bool,
+) -> Result<usize> {
+    let Poll { message, state, first_run, .. } = poll;
+    let min = message.provider.settings.min_duration;
+    let due = min_duration::is_due(post_commit.held_since, min, message.observed_at);
+    let compared = state.components_digest.filter(|_| !due);
+    let events = components(book, message, *first_run, compared, moved)?;
+    if !min.is_zero() || post_commit.held_since.is_some() {
+        post_commit.held_since = book.held_since()?;
+    }
+    Ok(events)
+}
+
+/// Returns what an accepted result changes in its provider's state.
+fn success<'a>(poll: &Poll<'a>, changed: bool) -> Success<'a> {
+    let Poll { message, state, .. } = poll;
+    let snapshot = &message.snapshot;
+    let now = message.observed_at;
+    let lists_past =
+        |kind: Kind| snapshot.incidents.iter().any(|one| one.kind == kind && one.status.is_over());
+    let first_recent = |listing: Listing, before: Option<Time>| {
+        before.or((listing == Listing::Recent).then_some(now))
+    };
+    let page_version = plausible(snapshot.page.version, now);
+    Success {
+        message,
+        changed,
+        impact: staleness::impact(snapshot, state.usual, now),
+        page_version,
+        complete_version: page_version.filter(|_| message.complete),
+        recent_incidents_at: first_recent(snapshot.coverage.incidents, state.recent_incidents_at),
+        recent_maintenances_at: first_recent(
+            snapshot.coverage.maintenances,
+            state.recent_maintenances_at,
+        ),
+        lists_past_incidents: lists_past(Kind::Incident),
+        lists_past_maintenances: lists_past(Kind::Maintenance),
+        was_quiet: state.quiet,
     }
 }
 
-/// Suppresses old items that reappear at the end of a fixed-length list after newer ones were
-/// removed from it. They are stored without events if there are at most as many of them as were
-/// removed, all are over, all predate our first poll, and all are older than what was known. A feed
-/// item may not state its status: its position alone shows that it is past.
-fn suppress_resurfaced(
-    db: &Connection,
-    message: &Record,
-    listed: &HashSet<IncidentKey>,
-    changed: &mut [Changed<'_>],
-) -> Sql<()> {
-    let (provider, coverage) = (&message.provider.id, &message.snapshot.coverage);
-    let is_feed = message.source() == FEED;
-    for (kind, listing) in
-        [(Kind::Incident, coverage.incidents), (Kind::Maintenance, coverage.maintenances)]
-    {
-        let is_past = |changed: &Changed<'_>| {
-            let Reconciled { item, drafts, .. } = &changed.outcome;
-            changed.is_new
-                && item.kind == kind
-                && (is_feed || item.status.is_over())
-                && drafts.iter().all(|draft| draft.backfill)
-        };
-        let Some(newest) = changed
-            .iter()
-            .filter(|changed| is_past(changed))
-            .filter_map(|changed| changed.outcome.item.newest_at)
-            .max()
-        else {
-            continue;
-        };
-        if !is_feed && listing != Listing::Recent {
-            continue;
-        }
-        let (here, gone): (Vec<_>, Vec<_>) = sqlite::newer_items(db, provider, kind, newest)?
-            .into_iter()
-            .partition(|key| listed.contains(key));
-        let past = changed.iter().filter(|changed| is_past(changed)).count();
-        // Every known item that is still listed is newer; otherwise this is not the end of the
-        // list.
-        let known = listed.len() - changed.iter().filter(|changed| changed.is_new).count();
-        let of_others =
-            message.snapshot.incidents.iter().filter(|incident| incident.kind != kind).count();
-        if !here.is_empty() && past <= gone.len() && here.len() + of_others >= known {
-            changed
-                .iter_mut()
-                .filter(|changed| is_past(changed))
-                .for_each(|changed| changed.outcome.drafts.clear());
-        }
-    }
-    Ok(())
-}
-
-/// Stores the new events of all incidents, ordered by time; events of one incident keep their
-/// order. Returns the number emitted.
-fn emit(
-    numbering: &mut Numbering<'_>,
-    message: &Record,
-    changed: &mut [Changed<'_>],
-) -> Sql<usize> {
-    let mut order: Vec<(Time, usize, Draft)> = Vec::new();
-    for (index, changed) in changed.iter_mut().enumerate() {
-        let mut latest = Time::MIN_UTC;
-        for draft in changed.outcome.drafts.drain(..) {
-            latest = latest.max(draft.published_at);
-            order.push((latest, index, draft));
-        }
-    }
-    order.sort_by_key(|(at, index, _)| (*at, *index));
-    let mut emitted = 0;
-    for (_, index, mut draft) in order {
-        let Some(Changed { outcome: Reconciled { item, .. }, .. }) = changed.get_mut(index) else {
-            continue;
-        };
-        draft.previous_status = item.emitted_status;
-        draft.previous_impact = item.emitted_impact;
-        let suppression =
-            suppressed_by(&message.provider.filter, &draft, item.emitted_status.is_some());
-        let (status, impact) = (draft.status, draft.impact);
-        let source = message.source();
-        if numbering.store(&message.provider, source, draft, suppression, message.observed_at)? {
-            emitted += 1;
-        }
-        if suppression.is_none() {
-            item.emitted_status = Some(status);
-            item.emitted_impact = Some(impact);
-        }
-    }
-    Ok(emitted)
-}
-
-/// Returns when the next maintenance window begins or ends.
-fn window_at(open: &[Open], after: Time) -> Option<Time> {
-    windows::next(open.iter().map(|open| (open.kind, open.window.0, open.window.1)), after)
-}
-
-/// Returns what the next poll starts from, and whether an incident is open or a maintenance is in
-/// progress.
-fn known_now(open: Vec<Open>, state: &ProviderState, version: Option<Time>) -> (Known, bool) {
+/// Returns the reply to a result without events, with what the next poll starts from.
+fn recorded(poll: &Poll<'_>, verdict: Verdict, open: Vec<Open>, version: Option<Time>) -> Recorded {
+    let windows = open.iter().map(|open| (open.kind, open.window.0, open.window.1));
+    let window_at = windows::next(windows, poll.message.observed_at);
     let active = open.iter().any(|open| keeps_active(open.kind, open.status));
     let open = open.into_iter().map(|open| (open.kind, open.native_id)).collect();
-    (Known { open, version: version.or(state.complete_version), baseline: true }, active)
+    let version = version.or(poll.state.complete_version);
+    let known = Known { open, version, baseline: true };
+    Recorded { verdict, events: 0, known, active, window_at, recheck: false }
 }
 
 /// Whether an open item raises its provider's poll frequency.

@@ -4,19 +4,19 @@ use std::collections::HashSet;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::book::{Book, Change};
+use super::component_state::{self, ComponentState};
+use super::error::Result;
 use super::filter::suppressed_by;
 use super::identify::{identify, number};
 use super::messages::Record;
 use super::min_duration::{self, Decision};
-use super::numbering::Numbering;
-use super::sqlite::{self, ComponentState};
+use super::numbering::NewEvent;
 use crate::config::Provider;
 use crate::event::{
     Component, ComponentStatus, Draft, Fingerprint, IncidentKey, Kind, Status, Time, UpdateKey,
     event_id,
 };
-
-type Sql<T> = rusqlite::Result<T>;
 
 /// The poll in which components were observed.
 #[derive(Clone, Copy)]
@@ -28,23 +28,29 @@ pub(super) struct Observation<'a> {
     pub(super) now: Time,
 }
 
+impl<'a> Observation<'a> {
+    /// Returns an event that was observed in this poll.
+    pub(super) fn event(self, draft: Draft, suppressed_by: Option<&'a str>) -> NewEvent<'a> {
+        NewEvent::of(self.provider, self.source, draft, suppressed_by, self.now)
+    }
+}
+
 /// Compares component states and returns the number of events emitted.
 ///
 /// A component seen for the first time is only stored; a missing one has no meaning. `compared` is
 /// the digest of the last list that was compared. If `moved`, all ids of the page may have changed,
 /// so unlisted components are absent.
 pub(super) fn components(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     message: &Record,
     first_run: bool,
     compared: Option<u128>,
     moved: bool,
-) -> Sql<usize> {
+) -> Result<usize> {
     let snapshot = &message.snapshot;
     if snapshot.components.is_empty() {
         return Ok(0);
     }
-    let db = numbering.db;
     let provider = &message.provider;
     let now = message.observed_at;
     let digest = digest(&snapshot.components);
@@ -52,7 +58,7 @@ pub(super) fn components(
         // The common case: skip reading the long list of stored components.
         return Ok(0);
     }
-    let mut known = sqlite::components(db, &provider.id)?;
+    let mut known = book.components()?;
     let min = provider.settings.min_duration;
     let page = message.snapshot.page.url.as_deref();
     let observation = Observation { provider, source: message.source(), page, now };
@@ -67,7 +73,7 @@ pub(super) fn components(
                 before.group.clone_from(&component.group);
                 before.absent = false;
                 if before.held.as_ref().is_some_and(|held| min_duration::is_over(held, min, now)) {
-                    events += min_duration::report(numbering, observation, &key, before)?;
+                    events += min_duration::report(book, observation, &key, before)?;
                 }
                 continue;
             }
@@ -79,28 +85,22 @@ pub(super) fn components(
                 match decision {
                     Decision::Report => {}
                     Decision::Back => {
-                        min_duration::record_back(numbering, observation, &key, component, before)?;
+                        min_duration::record_back(book, observation, &key, component, before)?;
                         let new = seen_again(component, before, changes, now);
                         known.insert(key, new);
                         continue;
                     }
                     Decision::Hold(held) => {
-                        min_duration::record_passed(numbering, observation, &key, before)?;
+                        min_duration::record_passed(book, observation, &key, before)?;
                         let new = seen_again(component, before, changes, now);
                         known.insert(key, ComponentState { held: Some(held), ..new });
                         continue;
                     }
                 }
-                min_duration::record_passed(numbering, observation, &key, before)?;
+                min_duration::record_passed(book, observation, &key, before)?;
                 let draft = change_of(observation, &key, component, before, now);
                 let suppression = suppressed_by(&provider.filter, &draft, before.emitted.is_some());
-                events += usize::from(numbering.store(
-                    provider,
-                    message.source(),
-                    draft,
-                    suppression,
-                    now,
-                )?);
+                events += usize::from(book.emit(observation.event(draft, suppression))?);
                 (
                     if suppression.is_none() {
                         Some(component.status.into())
@@ -123,7 +123,8 @@ pub(super) fn components(
         }
     }
     min_duration::forget_unlisted(&mut known, &listed);
-    sqlite::put_components(db, &provider.id, known, &listed, Some(digest))?;
+    component_state::bound(&mut known, &listed);
+    book.put(Change::Components(known, Some(digest)))?;
     Ok(events)
 }
 

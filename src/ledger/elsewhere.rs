@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::Connection;
-
+use super::book::Book;
+use super::error::Result;
 use super::reconcile::{self, ItemState, SeenVersion};
-use super::sqlite;
 use crate::event::{Fingerprint, IncidentKey, Status, Time};
 use crate::snapshot::Incident;
 
@@ -28,20 +27,19 @@ pub(super) struct Elsewhere {
 /// Returns what is known of the incident listed under `key`, which was `matched` to a former key or
 /// was last listed under this one at `retired_at` (milliseconds). `None` if it has no other id.
 pub(super) fn elsewhere(
-    db: &Connection,
-    provider: &str,
+    book: &mut dyn Book,
     key: IncidentKey,
     matched: Option<IncidentKey>,
     retired_at: Option<i64>,
     same_source: bool,
-) -> rusqlite::Result<Option<Elsewhere>> {
+) -> Result<Option<Elsewhere>> {
     let keys: Vec<IncidentKey> = match (matched, retired_at) {
         (Some(former), _) => {
-            let twins = sqlite::twins(db, provider, former)?.into_iter().map(|twin| twin.key);
+            let twins = book.twins(former)?.into_iter().map(|twin| twin.key);
             std::iter::once(former).chain(twins).collect()
         }
         (None, Some(retired_at)) => {
-            let twins = sqlite::twins(db, provider, key)?;
+            let twins = book.twins(key)?;
             // It was last listed under this id: it disappeared and came back.
             let newer = twins.first().is_some_and(|twin| twin.last_listed >= retired_at);
             twins.into_iter().filter(|_| newer).map(|twin| twin.key).collect()
@@ -51,10 +49,10 @@ pub(super) fn elsewhere(
     let Some(&former) = keys.first() else {
         return Ok(None);
     };
-    let Some(item) = sqlite::item(db, provider, former)? else {
+    let Some(item) = book.item(former)? else {
         return Ok(None);
     };
-    let seen = keys.iter().map(|key| sqlite::seen(db, *key)).collect::<Result<_, _>>()?;
+    let seen = keys.iter().map(|key| book.seen(*key)).collect::<Result<_, _>>()?;
     Ok(Some(Elsewhere { former, item, seen, same_source }))
 }
 

@@ -1,6 +1,11 @@
 //! Errors of the ledger, and whether retrying helps.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::sink::SinkError;
+
+/// The result of a ledger operation.
+pub(super) type Result<T, E = LedgerError> = std::result::Result<T, E>;
 
 /// Why a ledger operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,12 @@ pub enum LedgerError {
         /// What SQLite says.
         reason: String,
     },
+    /// The database's file is another one than the one that was opened, or there is none.
+    #[error("the database {} was removed or replaced while running", .path.display())]
+    Replaced {
+        /// The database.
+        path: PathBuf,
+    },
     /// An I/O error that must not be ignored.
     #[error("the database failed: {reason}")]
     Failed {
@@ -87,57 +98,23 @@ impl LedgerError {
     pub fn into_text(self) -> String {
         self.to_string()
     }
-
-    /// Converts an error that occurred while opening `path`.
-    #[must_use]
-    pub(crate) fn opening(path: &Path, error: &rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
-        let damaged = matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
-        );
-        match Self::from_sqlite(error) {
-            Self::Failed { reason } if damaged => Self::Damaged { path: path.to_owned(), reason },
-            // SQLite's message for a full disk depends on what could not be written, so include the
-            // free space with all of them.
-            Self::Failed { reason } => {
-                Self::Failed { reason: format!("{}: {reason}{}", path.display(), room(path)) }
-            }
-            Self::Busy { reason } => {
-                Self::Busy { reason: format!("{}: {reason}{}", path.display(), room(path)) }
-            }
-            other => other,
-        }
-    }
-
-    fn from_sqlite(error: &rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
-        let reason = error.to_string();
-        match error.sqlite_error_code() {
-            Some(
-                ErrorCode::DiskFull
-                | ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::ReadOnly
-                | ErrorCode::OutOfMemory
-                | ErrorCode::CannotOpen
-                | ErrorCode::PermissionDenied,
-            ) => Self::Busy { reason },
-            _ => Self::Failed { reason },
-        }
-    }
 }
 
-/// Describes the free space where the database is, to explain why it cannot be written.
-fn room(path: &Path) -> String {
-    let volume = path.parent().and_then(|dir| rustix::fs::statvfs(dir).ok());
-    volume.map_or_else(String::new, |volume| {
-        format!(" ({} bytes are free there)", volume.f_bavail.saturating_mul(volume.f_frsize))
-    })
-}
-
-impl From<rusqlite::Error> for LedgerError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::from_sqlite(&error)
-    }
+/// Why events could not be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// The event log cannot be read.
+    #[error(transparent)]
+    Log(#[from] SinkError),
+    /// The ledger cannot be written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The log continues another ledger's events.
+    #[error(
+        "the event log holds other events than the ledger at number {seq}: it belongs to another state directory"
+    )]
+    Foreign {
+        /// The first sequence number that differs.
+        seq: u64,
+    },
 }

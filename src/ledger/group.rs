@@ -5,30 +5,29 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use rusqlite::{TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::actor::{LedgerActor, Watched, panic_text};
+use super::book::{Book, Change};
 use super::commit::PostCommit;
-use super::messages::{
-    Delivered, Failed, Record, Recorded, Restarted, SinkHealth, Unchanged, Wake,
-};
-use super::numbering::{Dropped, Numbering};
-use super::offline::{self, NetworkChange};
+use super::error::{LedgerError, Result};
+use super::messages::{Delivered, Failed, Record, Recorded, Restarted, SinkHealth, Wake};
+use super::offline::{self, NetworkChange, OURSELVES};
 use super::outbox::OutboxChange;
-use super::{LedgerError, commit, connectivity, min_duration, provider_events, sqlite};
+use super::store::Group;
+use super::{commit, connectivity, min_duration, provider_events};
 use crate::clock;
 use crate::event::Time;
 
 /// Why results are refused after an error that ended the transaction.
-const ROLLED_BACK: &str = "the transaction was rolled back";
+pub(super) const ROLLED_BACK: &str = "the transaction was rolled back";
 
 /// A job for the next transaction, with the channel for its reply.
 pub(super) enum Job {
-    Record(Box<Record>, oneshot::Sender<Result<Recorded, LedgerError>>),
-    Failed(Box<Failed>, oneshot::Sender<Result<(), LedgerError>>),
-    Delivered(Delivered, oneshot::Sender<Result<(), LedgerError>>),
-    Outbox(Vec<OutboxChange>, oneshot::Sender<Result<(), LedgerError>>),
+    Record(Box<Record>, oneshot::Sender<Result<Recorded>>),
+    Failed(Box<Failed>, oneshot::Sender<Result<()>>),
+    Delivered(Delivered, oneshot::Sender<Result<()>>),
+    Outbox(Vec<OutboxChange>, oneshot::Sender<Result<()>>),
     Restarted(Restarted),
     SinkHealth(SinkHealth),
     Reachable(String),
@@ -40,48 +39,33 @@ pub(super) enum Job {
 }
 
 /// The outcome of a job.
-enum Done {
-    Record(Result<Recorded, LedgerError>, PostCommit),
-    Unit(Result<(), LedgerError>),
+pub(super) enum Done {
+    Record(Result<Recorded>, PostCommit),
+    Unit(Result<()>),
     Reach(String, bool),
     Network,
     Settled(String, Option<Time>),
     None,
     /// It failed, and no reply is expected.
     Dropped,
-}
-
-/// Whether jobs can be rolled back individually.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Savepoints {
-    /// No savepoints: a failing job rolls back all of them.
-    None,
-    /// One savepoint per job, so that none affects the others.
-    Each,
-}
-
-/// Why a group could not be written.
-struct Stopped {
-    /// A job failed; the others may succeed.
-    by_job: bool,
-    error: LedgerError,
+    /// It panicked, with this message.
+    Panicked(String),
 }
 
 impl LedgerActor {
-    /// Writes all jobs in one transaction and sends their replies.
+    /// Writes all jobs in one transaction and sends their replies. In-memory state is updated after
+    /// the commit, except for the last poll error, which holds either way.
     pub(super) fn flush(&mut self) {
         self.take_hints();
         if self.jobs.is_empty() && self.touched.is_empty() {
             return;
         }
         let jobs = std::mem::take(&mut self.jobs);
-        let before = self.seq;
+        let before = self.store.newest();
         let touched = std::mem::take(&mut self.touched);
-        // Almost always all jobs succeed, and a savepoint copies each changed page.
-        let written = match self.write(&jobs, &touched, Savepoints::None) {
-            Err(Stopped { by_job: true, .. }) => self.write(&jobs, &touched, Savepoints::Each),
-            written => written,
-        };
+        let Self { store, watched, .. } = self;
+        let group = Group { jobs: &jobs, touched: &touched };
+        let written = store.write(&group, &mut |job, book| job.judge(book, watched));
         self.last_flush = Instant::now();
         match written {
             Ok(done) => {
@@ -90,7 +74,7 @@ impl LedgerActor {
                 }
                 jobs.into_iter().zip(done).for_each(|(job, done)| self.answer(job, done));
             }
-            Err(Stopped { error, .. }) => {
+            Err(error) => {
                 // The buffered times are only hints, but still valid.
                 for (provider, touch) in touched {
                     self.touched.entry(provider).or_insert(touch);
@@ -102,71 +86,12 @@ impl LedgerActor {
                 }
             }
         }
-        if self.seq > before {
+        if self.store.newest() > before {
             self.sinks.retain(|_, sink| {
                 // A full mailbox already contains a wake-up; only a closed one is useless.
                 !matches!(sink.try_send(Wake), Err(actix::prelude::SendError::Closed(_)))
             });
         }
-    }
-
-    /// Writes all jobs in one transaction. In-memory state is updated after the commit, except for
-    /// the last poll error, which holds either way.
-    fn write(
-        &mut self,
-        jobs: &[Job],
-        touched: &HashMap<String, Unchanged>,
-        savepoints: Savepoints,
-    ) -> Result<Vec<Done>, Stopped> {
-        let Self { db, seq, watched, .. } = self;
-        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for touch in touched.values() {
-            sqlite::touch_provider(&transaction, touch)?;
-        }
-        let run = |statement: &str| match savepoints {
-            Savepoints::None => Ok(0),
-            Savepoints::Each => transaction
-                .prepare_cached(statement)
-                .and_then(|mut statement| statement.execute([])),
-        };
-        let mut done = Vec::with_capacity(jobs.len());
-        let mut numbering = Numbering::new(&transaction, *seq);
-        for job in jobs {
-            run("SAVEPOINT result")?;
-            let (before, dropped) = (numbering.seq, numbering.dropped.len());
-            let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&mut numbering, watched)));
-            if let Ok(outcome) = &outcome
-                && outcome.is_kept()
-            {
-                run("RELEASE result")?;
-            } else if savepoints == Savepoints::None || transaction.is_autocommit() {
-                // Some errors (full disk, out of memory) roll back the whole transaction at once.
-                // Anything after that would be written outside it, under numbers that are then
-                // assigned again.
-                let reason = outcome
-                    .ok()
-                    .and_then(|done| done.reason())
-                    .unwrap_or_else(|| ROLLED_BACK.to_owned());
-                return Err(Stopped {
-                    by_job: savepoints == Savepoints::None,
-                    error: LedgerError::Busy { reason },
-                });
-            } else {
-                numbering.seq = before;
-                numbering.dropped.truncate(dropped);
-                run("ROLLBACK TO result")?;
-                run("RELEASE result")?;
-            }
-            done.push(outcome.unwrap_or_else(|panic| {
-                tracing::error!(panic = panic_text(&*panic), "cannot record a result");
-                Done::Dropped
-            }));
-        }
-        let Numbering { seq: reached, dropped, .. } = numbering;
-        transaction.commit()?;
-        dropped.iter().for_each(Dropped::warn);
-        *seq = reached;
-        Ok(done)
     }
 
     /// Replies to a job whose transaction is on disk.
@@ -252,38 +177,59 @@ impl LedgerActor {
     }
 }
 
-impl From<rusqlite::Error> for Stopped {
-    fn from(error: rusqlite::Error) -> Self {
-        Self { by_job: false, error: error.into() }
-    }
-}
-
 impl Done {
     /// Whether the job's writes are kept.
-    const fn is_kept(&self) -> bool {
+    pub(super) const fn is_kept(&self) -> bool {
         match self {
             Self::Record(result, _) => result.is_ok(),
             Self::Unit(result) => result.is_ok(),
             Self::Reach(..) | Self::Network | Self::Settled(..) | Self::None => true,
-            Self::Dropped => false,
+            Self::Dropped | Self::Panicked(_) => false,
         }
     }
 
-    fn reason(&self) -> Option<String> {
+    /// Why they are not, if that is known.
+    pub(super) fn reason(&self) -> Option<String> {
         match self {
             Self::Record(Err(error), _) | Self::Unit(Err(error)) => Some(error.reason()),
             _ => None,
         }
     }
 
-    fn unanswered(result: rusqlite::Result<()>) -> Self {
+    /// Logs the panic of a job that will not be judged again.
+    pub(super) fn log_panic(&self) {
+        if let Self::Panicked(panic) = self {
+            tracing::error!(panic, "cannot record a result");
+        }
+    }
+
+    fn unanswered(result: Result<()>) -> Self {
         result.map_or(Self::Dropped, |()| Self::None)
     }
 }
 
 impl Job {
-    /// Writes the job to the open transaction. May be called again after a rollback.
-    fn run(&self, numbering: &mut Numbering<'_>, watched: &mut HashMap<String, Watched>) -> Done {
+    /// Returns the provider whose book the job is judged with: for sinks, the outbox and the
+    /// network, the program itself.
+    pub(super) fn provider(&self) -> &str {
+        match self {
+            Self::Record(message, _) => &message.provider.id,
+            Self::Failed(message, _) => &message.provider.id,
+            Self::Restarted(message) => &message.provider,
+            Self::Reachable(id) | Self::Unreachable(id, _) | Self::Settle(id, _) => id,
+            Self::Delivered(..) | Self::Outbox(..) | Self::SinkHealth(_) | Self::Network(_) => {
+                OURSELVES
+            }
+        }
+    }
+
+    /// Writes the job to the book, and catches a panic. May be called again after a rollback.
+    fn judge(&self, book: &mut dyn Book, watched: &mut HashMap<String, Watched>) -> Done {
+        catch_unwind(AssertUnwindSafe(|| self.run(book, watched)))
+            .unwrap_or_else(|panic| Done::Panicked(panic_text(&*panic)))
+    }
+
+    fn run(&self, book: &mut dyn Book, watched: &mut HashMap<String, Watched>) -> Done {
         match self {
             Self::Record(message, _) => {
                 let known = watched.get(&message.provider.id);
@@ -291,56 +237,42 @@ impl Job {
                     held_since: known.and_then(|watched| watched.held_since),
                     ..PostCommit::default()
                 };
-                let result =
-                    commit::record(numbering, &mut post_commit, message).map_err(LedgerError::from);
+                let result = commit::record(book, &mut post_commit, message);
                 Done::Record(result, post_commit)
             }
             Self::Failed(message, _) => {
                 if let Some(watched) = watched.get_mut(&message.provider.id) {
                     watched.last_error = Some(message.reason.clone());
                 }
-                Done::Unit(sqlite::fail(numbering.db, message).map_err(LedgerError::from))
+                Done::Unit(book.put(Change::Failed(message)))
             }
             Self::Delivered(message, _) => {
-                Done::Unit(sqlite::put_cursor(numbering.db, message).map_err(LedgerError::from))
+                Done::Unit(book.put(Change::Delivered(message, clock::now())))
             }
-            Self::Outbox(changes, _) => Done::Unit(
-                changes
-                    .iter()
-                    .try_for_each(|change| sqlite::change_outbox(numbering.db, change))
-                    .map_err(LedgerError::from),
-            ),
-            Self::Restarted(message) => {
-                Done::unanswered(sqlite::put_restart(numbering.db, message))
+            Self::Outbox(changes, _) => {
+                Done::Unit(changes.iter().try_for_each(|change| book.put(Change::Outbox(change))))
             }
-            Self::SinkHealth(message) => {
-                let written = numbering
-                    .db
-                    .prepare_cached("UPDATE sink SET trouble = ?2 WHERE id = ?1")
-                    .and_then(|mut statement| {
-                        statement.execute(params![message.id, message.failure])
-                    });
-                Done::unanswered(written.map(|_| ()))
-            }
-            Self::Reachable(id) => Self::reach(numbering, watched, id, true, None),
+            Self::Restarted(message) => Done::unanswered(book.put(Change::Restarted(message))),
+            Self::SinkHealth(message) => Done::unanswered(book.put(Change::SinkHealth(message))),
+            Self::Reachable(id) => Self::reach(book, watched, id, true, None),
             Self::Unreachable(id, others) => {
-                Self::reach(numbering, watched, id, false, others.as_deref())
+                Self::reach(book, watched, id, false, others.as_deref())
             }
             Self::Settle(id, at) => {
                 let Some(Watched { provider, .. }) = watched.get(id) else {
                     return Done::None;
                 };
-                min_duration::settle(numbering, provider, *at)
+                min_duration::settle(book, provider, *at)
                     .map_or(Done::Dropped, |since| Done::Settled(id.clone(), since))
             }
             Self::Network(change) => {
-                offline::record(numbering, change).map_or(Done::Dropped, |()| Done::Network)
+                offline::record(book, change).map_or(Done::Dropped, |()| Done::Network)
             }
         }
     }
 
     fn reach(
-        numbering: &mut Numbering<'_>,
+        book: &mut dyn Book,
         watched: &HashMap<String, Watched>,
         id: &str,
         reachable: bool,
@@ -355,13 +287,13 @@ impl Job {
             let why = entry.last_error.as_deref().unwrap_or("no poll has finished");
             Some(others.map_or_else(|| why.to_owned(), |others| format!("{why}\n{others}")))
         };
-        let emitted = sqlite::provider_state(numbering.db, id).and_then(|state| {
+        let emitted = book.state().and_then(|state| {
             if state.unreachable != reachable {
                 // Another job of this transaction, or the last poll, has already reported it.
                 return Ok(false);
             }
             provider_events::reachability(
-                numbering,
+                book,
                 &entry.provider,
                 &state,
                 reachable,
@@ -378,7 +310,7 @@ impl Job {
         match self {
             Self::Record(_, sender) => drop(sender.send(Err(busy))),
             Self::Failed(_, sender) | Self::Delivered(_, sender) | Self::Outbox(_, sender) => {
-                drop(sender.send(Err(busy)))
+                drop(sender.send(Err(busy)));
             }
             _ => {}
         }

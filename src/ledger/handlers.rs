@@ -5,6 +5,7 @@ use std::time::Instant;
 use actix::{Handler, ResponseFuture};
 use tokio::sync::oneshot;
 
+use super::LedgerError;
 use super::actor::{LedgerActor, Watched};
 use super::group::Job;
 use super::messages::{
@@ -12,7 +13,6 @@ use super::messages::{
     Restarted, Resume, SinkHealth, Watch,
 };
 use super::outbox::ChangeOutbox;
-use super::{LedgerError, offline, sqlite};
 use crate::clock;
 use crate::sink::Cursor;
 
@@ -37,7 +37,7 @@ impl Handler<Resume> for LedgerActor {
     fn handle(&mut self, message: Resume, _: &mut Self::Context) -> Self::Result {
         self.admit(&message.provider.id, message.generation)?;
         self.flush();
-        Ok(sqlite::load::one(&self.db, &message.provider)?)
+        self.store.load(&message.provider)
     }
 }
 
@@ -81,7 +81,7 @@ impl Handler<Attach> for LedgerActor {
     type Result = ();
 
     fn handle(&mut self, Attach(network): Attach, _: &mut Self::Context) {
-        match offline::load(&self.db) {
+        match self.store.network() {
             Ok(own) => network.restore(own.offline_since.is_some()),
             // The next transaction reports whatever is wrong with the database.
             Err(error) => tracing::debug!(%error, "cannot read the network state"),
@@ -116,8 +116,7 @@ impl Handler<AddSink> for LedgerActor {
     fn handle(&mut self, message: AddSink, _: &mut Self::Context) -> Self::Result {
         // This is a separate transaction: after a failed sync the process ends here, too, instead
         // of syncing again.
-        let added = sqlite::add_sink(&self.db, &message.id, self.seq, clock::now())
-            .map_err(LedgerError::from);
+        let added = self.store.add_sink(&message.id, clock::now());
         let cursor = added.inspect_err(|error| self.report_error(error))?;
         self.sinks.insert(message.id, message.nudge);
         Ok(cursor)
@@ -159,10 +158,7 @@ impl Handler<Flush> for LedgerActor {
         self.take_hints();
         self.evaluate_network(true);
         self.flush();
-        // Checkpoint the write-ahead log, so that a copy of the database file alone is complete.
-        if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            tracing::debug!(%error, "cannot truncate the write-ahead log");
-        }
+        self.store.complete();
         if self.failing {
             Err(LedgerError::Busy { reason: "it could not be written before shutdown".to_owned() })
         } else {

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::sqlite::{Components, key_of_name, ordinal};
+use super::component_state::{Components, key_of_name, ordinal};
 use crate::event::Component;
 
 /// A component's name and group, without its id.

@@ -8,9 +8,10 @@ use actix::Message;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::numbering::NewEvent;
 use super::{LedgerError, Network};
 use crate::config::Provider;
-use crate::event::{Component, Time};
+use crate::event::{Component, Draft, Time};
 use crate::fetch::Validators;
 use crate::sink::Cursor;
 use crate::snapshot::Snapshot;
@@ -136,6 +137,15 @@ impl Record {
     #[must_use]
     pub fn source(&self) -> &str {
         self.checkpoint.binding.as_ref().map_or("unknown", |binding| binding.source.as_str())
+    }
+
+    /// Returns an event that was observed with this record.
+    pub(super) fn event<'a>(
+        &'a self,
+        draft: Draft,
+        suppressed_by: Option<&'a str>,
+    ) -> NewEvent<'a> {
+        NewEvent::of(&self.provider, self.source(), draft, suppressed_by, self.observed_at)
     }
 
     /// Returns the record with each maintenance in the status its window implies at the time of

@@ -1,6 +1,6 @@
 //! Implements `min_duration`: a component state is reported once it has lasted, and only recorded
-//! if the component returns to its former state sooner. Pure except for [`settle`], which reads and
-//! writes the database.
+//! if the component returns to its former state sooner. Judges with the
+//! book alone.
 //!
 //! The time counts from when the former state was left: a component that keeps changing is reported
 //! too, in its state at that time. Any successful poll, including an unchanged one, shows that a
@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::book::{Book, Change};
+use super::component_state::{self, ComponentState, Components};
 use super::components::{Observation, change_of};
+use super::error::Result;
 use super::filter::suppressed_by;
-use super::numbering::Numbering;
-use super::sqlite::{self, ComponentState, Components};
 use crate::config::Provider;
 use crate::event::{Component, ComponentStatus, Time};
-
-type Sql<T> = rusqlite::Result<T>;
 
 /// The reason a change is not reported, as shown by `history --all`.
 const REASON: &str = "min_duration";
@@ -61,7 +60,7 @@ pub(super) fn decide(
 
 /// Returns whether a change has been held back for long enough.
 pub(super) fn is_over(held: &Held, min: Duration, now: Time) -> bool {
-    is_due(sqlite::time(Some(held.since)), min, now)
+    is_due(Time::from_timestamp_millis(held.since), min, now)
 }
 
 /// Returns whether the oldest held-back change is due at a successful poll at `now`.
@@ -87,63 +86,45 @@ fn held_change(before: &ComponentState, held: &Held) -> (Component, ComponentSta
 
 /// Records a held-back change that did not last.
 pub(super) fn record_passed(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     observation: Observation<'_>,
     id: &str,
     before: &ComponentState,
-) -> Sql<()> {
+) -> Result<()> {
     let Some(held) = &before.held else { return Ok(()) };
     let (component, former) = held_change(before, held);
     let draft = change_of(observation, id, &component, &former, before.seen());
-    numbering.store(
-        observation.provider,
-        observation.source,
-        draft,
-        Some(REASON),
-        observation.now,
-    )?;
+    book.emit(observation.event(draft, Some(REASON)))?;
     Ok(())
 }
 
 /// Records that the former state returned in time.
 pub(super) fn record_back(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     observation: Observation<'_>,
     id: &str,
     component: &Component,
     before: &ComponentState,
-) -> Sql<()> {
-    record_passed(numbering, observation, id, before)?;
+) -> Result<()> {
+    record_passed(book, observation, id, before)?;
     let draft = change_of(observation, id, component, before, observation.now);
-    numbering.store(
-        observation.provider,
-        observation.source,
-        draft,
-        Some(REASON),
-        observation.now,
-    )?;
+    book.emit(observation.event(draft, Some(REASON)))?;
     Ok(())
 }
 
 /// Reports a held-back change that has lasted. Returns the number of events emitted. `published_at`
 /// is when the state was first seen, `observed_at` is now.
 pub(super) fn report(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     observation: Observation<'_>,
     id: &str,
     known: &mut ComponentState,
-) -> Sql<usize> {
+) -> Result<usize> {
     let Some(held) = known.held.take() else { return Ok(0) };
     let (component, former) = held_change(known, &held);
     let draft = change_of(observation, id, &component, &former, known.seen());
     let suppression = suppressed_by(&observation.provider.filter, &draft, known.emitted.is_some());
-    let emitted = numbering.store(
-        observation.provider,
-        observation.source,
-        draft,
-        suppression,
-        observation.now,
-    )?;
+    let emitted = book.emit(observation.event(draft, suppression))?;
     if suppression.is_none() {
         known.emitted = Some(component.status.into());
     }
@@ -161,33 +142,23 @@ pub(super) fn forget_unlisted(known: &mut Components, listed: &HashSet<String>) 
 
 /// Reports changes that have lasted by an unchanged poll at `now`. Returns since when the oldest
 /// remaining change has been held back.
-pub(super) fn settle(
-    numbering: &mut Numbering<'_>,
-    provider: &Provider,
-    now: Time,
-) -> Sql<Option<Time>> {
-    let state = sqlite::provider_state(numbering.db, &provider.id)?;
-    let mut known = sqlite::components(numbering.db, &provider.id)?;
+pub(super) fn settle(book: &mut dyn Book, provider: &Provider, now: Time) -> Result<Option<Time>> {
+    let state = book.state()?;
+    let mut known = book.components()?;
     let source = state.source.as_deref().unwrap_or("unknown");
     let observation = Observation { provider, source, page: state.page_url.as_deref(), now };
     let mut settled = false;
     for (id, component) in &mut known {
         let over = |held: &Held| is_over(held, provider.settings.min_duration, now);
         if component.held.as_ref().is_some_and(over) {
-            report(numbering, observation, id, component)?;
+            report(book, observation, id, component)?;
             settled = true;
         }
     }
-    let since = sqlite::held_since(&known);
+    let since = component_state::held_since(&known);
     if settled {
-        let listed = known.keys().cloned().collect();
-        sqlite::put_components(
-            numbering.db,
-            &provider.id,
-            known,
-            &listed,
-            state.components_digest,
-        )?;
+        // The list keeps its length, so it needs no bound.
+        book.put(Change::Components(known, state.components_digest))?;
     }
     Ok(since)
 }

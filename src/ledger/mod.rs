@@ -1,15 +1,13 @@
-//! The ledger: deduplicates poll results, numbers events and stores both in SQLite.
+//! The ledger: deduplicates poll results, numbers events and stores both.
 //!
 //! * [`actor`] is the only writer. It groups the results of many pollers into one transaction.
 //! * [`reconcile`] is the pure core: it compares the stored state of one incident with a snapshot
 //!   and returns the new events.
-//! * `commit` applies one poll result: it runs reconciliation and writes the outcome to the open
-//!   transaction.
-//! * `sqlite::import` imports events from the event log after the database was restored or recreated.
+//! * `commit` judges one poll result. It sees the state of a provider as a `Book`, and no database.
+//! * `store` is a database as the actor uses it; `sqlite` implements it and contains all SQL.
+//! * [`Reader`] gives other processes read access while `run` is writing.
 //! * [`ScratchLedger`] is an in-process ledger without an actor or a clock, for replaying
 //!   recordings.
-//! * `sqlite` contains the SQL. [`Reader`] gives other processes read access while
-//!   `run` is writing.
 //!
 //! Guarantees: events, seen versions and checkpoints change in one transaction; `seq` has no gaps;
 //! an unchanged poll writes only its time, in batches.
@@ -18,9 +16,13 @@ pub mod abandoned;
 mod absence;
 pub mod actor;
 mod anomalies;
+mod book;
+mod changed;
 mod commit;
+mod component_state;
 mod components;
 mod connectivity;
+mod declared;
 mod elsewhere;
 mod error;
 mod failures;
@@ -29,6 +31,7 @@ mod group;
 mod handle;
 mod handlers;
 mod identify;
+mod known;
 mod lock;
 mod messages;
 mod min_duration;
@@ -41,9 +44,11 @@ mod provider_time;
 pub mod reconcile;
 mod rematch;
 mod retention;
+mod rows;
 mod scratch;
 mod sqlite;
 mod staleness;
+mod store;
 mod vanished;
 mod versions;
 mod windows;
@@ -59,14 +64,6 @@ pub use messages::{
 };
 pub use network::{Network, Polled};
 pub use offline::OwnNetwork;
+pub use rows::{OpenItem, ProviderRow, Query, SinkRow};
 pub use scratch::ScratchLedger;
-pub use sqlite::migrate::{DATABASE, open_writer};
-pub use sqlite::outbox::ROUTER;
-pub use sqlite::outbox_control::Control;
-pub use sqlite::read::{OpenItem, ProviderRow, Query, Reader, SinkRow};
-
-/// The version of the SQLite library in use.
-#[must_use]
-pub fn sqlite_version() -> &'static str {
-    rusqlite::version()
-}
+pub use sqlite::{Control, DATABASE, ROUTER, Reader, open_writer, sqlite_version};

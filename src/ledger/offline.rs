@@ -3,17 +3,14 @@
 
 use std::time::Instant;
 
-use rusqlite::{Connection, OptionalExtension, params};
-
+use super::book::{Book, Change};
+use super::error::Result;
 use super::network::Transition;
-use super::numbering::{Numbering, Subject};
-use super::sqlite;
+use super::numbering::{NewEvent, Subject};
 use crate::event::{
     Draft, Fingerprint, IncidentKey, Kind, Status, StatusEvent, Time, UpdateKey, event_id,
     format_time,
 };
-
-type Sql<T> = rusqlite::Result<T>;
 
 /// The id, name and source of events about this program.
 pub(super) const OURSELVES: &str = "statuswatch";
@@ -27,6 +24,24 @@ pub struct OwnNetwork {
     pub seen: Option<String>,
     /// Number of outages.
     pub outages: u32,
+}
+
+impl OwnNetwork {
+    /// Returns the state after an event that the event log contains.
+    pub(super) fn imported(self, event: &StatusEvent) -> Self {
+        let outages = event
+            .update_id
+            .as_deref()
+            .and_then(|id| id.rsplit_once('-'))
+            .and_then(|(_, count)| count.parse().ok())
+            .unwrap_or(0);
+        let offline = event.status == Status::Offline;
+        Self {
+            offline_since: event.started_at.filter(|_| offline),
+            seen: event.message.clone().filter(|_| offline),
+            outages: self.outages.max(outages),
+        }
+    }
 }
 
 /// A change of our network state, with wall-clock times.
@@ -78,33 +93,9 @@ impl NetworkChange {
     }
 }
 
-/// Loads the state of our network.
-pub(super) fn load(db: &Connection) -> Sql<OwnNetwork> {
-    let row = db
-        .prepare_cached("SELECT offline_since, seen, outages FROM network")?
-        .query_row([], |row| {
-            Ok(OwnNetwork {
-                offline_since: sqlite::time(row.get(0)?),
-                seen: row.get(1)?,
-                outages: row.get(2)?,
-            })
-        })
-        .optional()?;
-    Ok(row.unwrap_or_default())
-}
-
-fn put(db: &Connection, own: &OwnNetwork) -> Sql<()> {
-    db.prepare_cached(
-        "INSERT INTO network(only, offline_since, seen, outages) VALUES(1, ?1, ?2, ?3)
-         ON CONFLICT(only) DO UPDATE SET offline_since = ?1, seen = ?2, outages = ?3",
-    )?
-    .execute(params![sqlite::millis(own.offline_since), own.seen, own.outages])?;
-    Ok(())
-}
-
 /// Records the change and its event, unless it is already known.
-pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> Sql<()> {
-    let own = load(numbering.db)?;
+pub(super) fn record(book: &mut dyn Book, change: &NetworkChange) -> Result<()> {
+    let own = book.network()?;
     if own.offline_since.is_some() == change.is_offline() {
         return Ok(());
     }
@@ -139,7 +130,7 @@ pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> S
             (own, since, "statuswatch is online again", message)
         }
     };
-    put(numbering.db, &own)?;
+    book.put(Change::Network(&own))?;
     let status = if change.is_offline() { Status::Offline } else { Status::Online };
     // The counter distinguishes it from any event of this database, the time from any event of a
     // lost database.
@@ -162,28 +153,14 @@ pub(super) fn record(numbering: &mut Numbering<'_>, change: &NetworkChange) -> S
         started_at: Some(began),
         ..Draft::new(id, Kind::Provider, title.to_owned(), status, change.at)
     };
-    numbering.store_of(Subject::OURSELVES, OURSELVES, draft, None, change.now)?;
+    book.emit(NewEvent {
+        subject: Subject::OURSELVES,
+        source: OURSELVES,
+        draft,
+        suppressed_by: None,
+        observed_at: change.now,
+    })?;
     Ok(())
-}
-
-/// Imports an event from the event log.
-pub(super) fn import(db: &Connection, event: &StatusEvent) -> Sql<()> {
-    let own = load(db)?;
-    let outages = event
-        .update_id
-        .as_deref()
-        .and_then(|id| id.rsplit_once('-'))
-        .and_then(|(_, count)| count.parse().ok())
-        .unwrap_or(0);
-    let offline = event.status == Status::Offline;
-    put(
-        db,
-        &OwnNetwork {
-            offline_since: event.started_at.filter(|_| offline),
-            seen: event.message.clone().filter(|_| offline),
-            outages: own.outages.max(outages),
-        },
-    )
 }
 
 fn capital(text: &str) -> String {
@@ -216,14 +193,15 @@ mod tests {
 
     use super::*;
     use crate::event::parse_time;
-    use crate::ledger::sqlite::migrate;
+    use crate::ledger::open_writer;
+    use crate::ledger::sqlite::testing::{Connection, judge};
 
     fn time(second: i64) -> Time {
         parse_time("2026-03-01T12:00:00Z").unwrap() + chrono::Duration::seconds(second)
     }
 
     /// Records that the network went down at a second, or was back.
-    fn transition(db: &Connection, seq: &mut u64, offline: bool, second: i64) {
+    fn transition(db: &Connection, offline: bool, second: i64) {
         let (instant, before) = (Instant::now(), Duration::from_secs(2));
         let at = instant.checked_sub(before).unwrap();
         let transition = if offline {
@@ -232,9 +210,12 @@ mod tests {
         } else {
             Transition::Online { until: at, failing: (2, 142) }
         };
-        let mut numbering = Numbering::new(db, *seq);
-        record(&mut numbering, &NetworkChange::at(transition, instant, time(second + 2))).unwrap();
-        *seq = numbering.seq;
+        let change = NetworkChange::at(transition, instant, time(second + 2));
+        judge(db, OURSELVES, |book| record(book, &change)).unwrap();
+    }
+
+    fn network(db: &Connection) -> OwnNetwork {
+        judge(db, OURSELVES, |book| book.network()).unwrap()
     }
 
     fn emitted(db: &Connection) -> Vec<StatusEvent> {
@@ -249,15 +230,14 @@ mod tests {
     #[test]
     fn each_outage_is_two_events_whatever_happened_to_the_database() {
         let dir = tempfile::tempdir().unwrap();
-        let db = migrate::open_writer(dir.path()).unwrap();
-        let mut seq = 0;
-        transition(&db, &mut seq, false, 0);
+        let db = open_writer(dir.path()).unwrap();
+        transition(&db, false, 0);
         assert!(emitted(&db).is_empty(), "it was never down");
-        transition(&db, &mut seq, true, 10);
-        transition(&db, &mut seq, true, 11);
-        assert_eq!(load(&db).unwrap().offline_since, Some(time(10)));
-        transition(&db, &mut seq, false, 160);
-        transition(&db, &mut seq, true, 200);
+        transition(&db, true, 10);
+        transition(&db, true, 11);
+        assert_eq!(network(&db).offline_since, Some(time(10)));
+        transition(&db, false, 160);
+        transition(&db, true, 200);
         let first = emitted(&db);
         let short: Vec<_> = first
             .iter()
@@ -281,16 +261,11 @@ mod tests {
         assert_eq!((first[1].provider.as_str(), first[1].started_at), (OURSELVES, Some(time(10))));
         // A database that begins anew counts from the beginning, and makes other ids all the same.
         let other = tempfile::tempdir().unwrap();
-        let db = migrate::open_writer(other.path()).unwrap();
-        transition(&db, &mut 0, true, 500);
+        let db = open_writer(other.path()).unwrap();
+        transition(&db, true, 500);
         assert!(first.iter().all(|event| event.id != emitted(&db)[0].id));
         // And one that takes over the log goes on with its count.
-        let third = tempfile::tempdir().unwrap();
-        let db = migrate::open_writer(third.path()).unwrap();
-        for event in &first {
-            import(&db, event).unwrap();
-        }
-        let own = load(&db).unwrap();
+        let own = first.iter().fold(OwnNetwork::default(), OwnNetwork::imported);
         assert_eq!((own.offline_since, own.outages), (Some(time(200)), 2));
     }
 

@@ -1,16 +1,15 @@
 //! Events about a provider itself: it cannot be read, it can be read again, or its page has moved.
 
-use rusqlite::{Connection, params};
-
+use super::book::{Book, Change};
+use super::error::Result;
+use super::known::ProviderState;
 use super::messages::Record;
-use super::numbering::Numbering;
-use super::sqlite::ProviderState;
+use super::numbering::NewEvent;
+use super::store::Store;
 use crate::config::Provider;
 use crate::event::{
     Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id,
 };
-
-type Sql<T> = rusqlite::Result<T>;
 
 /// A page that changes its ids again within this time is flapping, which is reported once.
 const FLAP_WINDOW: chrono::Duration = chrono::Duration::hours(24);
@@ -23,24 +22,19 @@ pub(super) fn flapping(silent_moves: Option<u32>) -> Option<String> {
 }
 
 /// Clears the flapping state of pages whose ids have been stable for [`FLAP_WINDOW`].
-pub(super) fn forget_flapping(db: &Connection, now: Time) -> Sql<()> {
-    let long_ago = now.checked_sub_signed(FLAP_WINDOW).unwrap_or(Time::MIN_UTC);
-    db.execute(
-        "UPDATE provider SET silent_moves = NULL WHERE silent_moves IS NOT NULL AND moved_at < ?1",
-        [long_ago.timestamp_millis()],
-    )?;
-    Ok(())
+pub(super) fn forget_flapping(store: &mut dyn Store, now: Time) -> Result<()> {
+    store.forget_moves(now.checked_sub_signed(FLAP_WINDOW).unwrap_or(Time::MIN_UTC))
 }
 
 /// Emits an event when all ids of a page have changed, with the evidence. A flapping page is
 /// reported once until it has been stable for a day.
 pub(super) fn emit_move(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     message: &Record,
     state: &ProviderState,
     known: usize,
     new: usize,
-) -> Sql<bool> {
+) -> Result<bool> {
     let provider = &message.provider;
     let (from, to) = (state.source.as_deref().unwrap_or("unknown"), message.source());
     let now = message.observed_at;
@@ -53,17 +47,7 @@ pub(super) fn emit_move(
             between.push(name);
         }
     }
-    let count = if is_flapping {
-        "silent_moves = coalesce(silent_moves, 0) + 1"
-    } else {
-        "silent_moves = NULL, epoch = epoch + 1"
-    };
-    numbering
-        .db
-        .prepare_cached(&format!(
-            "UPDATE provider SET moved_at = ?2, moved_between = ?3, {count} WHERE id = ?1"
-        ))?
-        .execute(params![provider.id, now.timestamp_millis(), between.join(" ")])?;
+    book.put(Change::Moved { at: now, between: between.join(" "), reported: !is_flapping })?;
     if is_flapping {
         return Ok(false);
     }
@@ -87,18 +71,18 @@ pub(super) fn emit_move(
         url: message.snapshot.page.url.clone(),
         ..Draft::new(id, Kind::Provider, title, Status::Reachable, now)
     };
-    numbering.store(provider, to, draft, None, now)
+    book.emit(NewEvent::of(provider, to, draft, None, now))
 }
 
 /// Emits an event when a provider becomes unreachable or reachable again.
 pub(super) fn reachability(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     provider: &Provider,
     state: &ProviderState,
     reachable: bool,
     why: Option<String>,
     now: Time,
-) -> Sql<bool> {
+) -> Result<bool> {
     let key = IncidentKey::new(&provider.id, "provider");
     let outage = if reachable { state.outages } else { state.outages + 1 };
     let status = if reachable { Status::Reachable } else { Status::Unreachable };
@@ -122,9 +106,7 @@ pub(super) fn reachability(
         url: state.page_url.clone().or_else(|| Some(crate::redact::redact(&provider.url))),
         ..Draft::new(id, Kind::Provider, title, status, now)
     };
-    numbering
-        .db
-        .prepare_cached("UPDATE provider SET unreachable = ?2, outages = ?3 WHERE id = ?1")?
-        .execute(params![provider.id, !reachable, outage])?;
-    numbering.store(provider, state.source.as_deref().unwrap_or("unknown"), draft, None, now)
+    book.put(Change::Reachable { reachable, outages: outage })?;
+    let source = state.source.as_deref().unwrap_or("unknown");
+    book.emit(NewEvent::of(provider, source, draft, None, now))
 }

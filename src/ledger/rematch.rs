@@ -7,11 +7,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::Connection;
-
+use super::book::Book;
+use super::error::Result;
+use super::known::ItemSummary;
 use super::reconcile::ItemState;
-use super::sqlite;
-use super::staleness::Warning;
 use crate::event::{IncidentKey, Time};
 use crate::snapshot::Incident;
 
@@ -69,6 +68,9 @@ pub(super) struct Rematch {
     pub(super) unmatched: usize,
     /// Whether the page as a whole uses other ids than at the last poll.
     pub(super) moved: bool,
+    /// Number of listed incidents, if almost none of them is known although the page's ids have not
+    /// changed: its window moved on between polls.
+    pub(super) rolled_on: Option<usize>,
     /// Matches based on the title alone.
     unsure: HashSet<IncidentKey>,
     /// The oldest time of any known item.
@@ -91,72 +93,102 @@ pub(super) fn ids_changed(listed: usize, still_listed: usize, listed_before: usi
     least >= ENOUGH && still_listed * 5 < least
 }
 
-/// How many of the listed incidents are known under their current id.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
-    /// All listed incidents.
-    pub(super) listed: usize,
-    /// Listed under the same id at the last poll.
-    pub(super) still: usize,
-    /// Listed under a different id in the meantime.
-    pub(super) back: usize,
+/// The incidents of a page, with what is known under their ids.
+pub(super) struct Listed<'a> {
+    /// Each of them once.
+    pub(super) incidents: &'a [Incident],
+    /// Their keys, in the same order.
+    keys: Vec<IncidentKey>,
+    /// What is known of them, in the same order.
+    summaries: Vec<Option<ItemSummary>>,
+    /// Their keys.
+    pub(super) set: HashSet<IncidentKey>,
+}
+
+impl<'a> Listed<'a> {
+    /// Looks up the incidents of a provider.
+    pub(super) fn of(
+        book: &mut dyn Book,
+        provider: &str,
+        incidents: &'a [Incident],
+    ) -> Result<Self> {
+        let keys: Vec<_> =
+            incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
+        let summaries = book.summaries(&keys)?;
+        let set = keys.iter().copied().collect();
+        Ok(Self { incidents, keys, summaries, set })
+    }
+
+    /// Returns each incident with its key and what is known of it.
+    pub(super) fn iter(
+        &self,
+    ) -> impl Iterator<Item = (&'a Incident, IncidentKey, Option<&ItemSummary>)> {
+        self.incidents
+            .iter()
+            .zip(&self.keys)
+            .zip(&self.summaries)
+            .map(|((incident, key), summary)| (incident, *key, summary.as_ref()))
+    }
+
+    /// Returns the number of incidents.
+    fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    /// Returns how many were listed under the same id at the last poll, and how many under another
+    /// one in the meantime.
+    fn known(&self) -> (usize, usize) {
+        let back = self.summaries.iter().flatten().filter(|summary| summary.retired).count();
+        (self.summaries.iter().flatten().count() - back, back)
+    }
 }
 
 /// Detects whether the page's ids have changed, and matches the listed incidents to known ones.
 pub(super) fn changed_ids(
-    db: &Connection,
-    provider: &str,
+    book: &mut dyn Book,
+    listed: &Listed<'_>,
     new_source: bool,
-    incidents: &[Incident],
-    listed: &HashSet<IncidentKey>,
-    known: Known,
-    warnings: &mut Vec<Warning>,
-) -> rusqlite::Result<Rematch> {
-    let back = known.back * 2 > known.listed;
-    if !new_source && !back {
+) -> Result<Rematch> {
+    let (still, back) = listed.known();
+    let is_back = back * 2 > listed.len();
+    if !new_source && !is_back {
         // Count the previously known window only if almost nothing of this one is known; usually
         // this is skipped.
-        if known.still * 5 >= known.listed
-            || !ids_changed(known.listed, known.still, sqlite::listed_items(db, provider)?.len())
-        {
+        if still * 5 >= listed.len() || !ids_changed(listed.len(), still, book.listed_items()?) {
             return Ok(Rematch::default());
         }
     }
-    let mut rematch = match_items(db, provider, incidents, listed)?;
-    let before = sqlite::listed_items(db, provider)?.len();
+    let mut rematch = match_items(book, listed, &listed.set)?;
+    let before = book.listed_items()?;
     rematch.moved =
-        new_source || back || (rematch.matched.len() + known.back) * 2 >= known.listed.min(before);
+        new_source || is_back || (rematch.matched.len() + back) * 2 >= listed.len().min(before);
     if !rematch.moved {
         // The window moved on between polls. Certain matches still hold.
         let Rematch { matched, unsure, .. } = &mut rematch;
         matched.retain(|key, _| !unsure.contains(key));
-        warnings.push(Warning::RolledOn { listed: known.listed });
+        rematch.rolled_on = Some(listed.len());
     }
     Ok(rematch)
 }
 
-/// Matches incidents listed under unknown ids to known items.
+/// Matches incidents listed under unknown ids to known items, apart from the `present` ones.
 fn match_items(
-    db: &Connection,
-    provider: &str,
-    incidents: &[Incident],
-    listed: &HashSet<IncidentKey>,
-) -> rusqlite::Result<Rematch> {
-    let keys: Vec<_> =
-        incidents.iter().map(|incident| IncidentKey::new(provider, &incident.id)).collect();
-    let summaries = sqlite::item_summaries(db, provider, keys.iter().copied())?;
+    book: &mut dyn Book,
+    listed: &Listed<'_>,
+    present: &HashSet<IncidentKey>,
+) -> Result<Rematch> {
     // An incident that is back under its former id already has its match.
     let mut taken = HashSet::new();
-    for (key, summary) in keys.iter().zip(&summaries) {
-        if summary.as_ref().is_some_and(|summary| summary.retired) {
-            taken.extend(sqlite::twins(db, provider, *key)?.into_iter().map(|twin| twin.key));
+    for (_, key, summary) in listed.iter() {
+        if summary.is_some_and(|summary| summary.retired) {
+            taken.extend(book.twins(key)?.into_iter().map(|twin| twin.key));
         }
     }
-    let mut candidates = sqlite::recent_items(db, provider, CANDIDATES)?;
+    let mut candidates = book.recent_items(CANDIDATES)?;
     let times = candidates.iter().filter_map(|one| one.item.newest_at.or(one.began));
     let mut rematch = Rematch { oldest: times.min(), ..Rematch::default() };
     candidates
-        .retain(|candidate| !listed.contains(&candidate.key) && !taken.contains(&candidate.key));
+        .retain(|candidate| !present.contains(&candidate.key) && !taken.contains(&candidate.key));
     candidates.sort_by_key(|candidate| candidate.retired);
     let candidates: Vec<(Signature, &Candidate)> =
         candidates.iter().map(|candidate| (Signature::of_known(candidate), candidate)).collect();
@@ -168,10 +200,9 @@ fn match_items(
             links.entry(link).or_default().push(place);
         }
     }
-    let unknown =
-        incidents.iter().zip(&keys).zip(&summaries).filter(|(_, summary)| summary.is_none());
+    let unknown = listed.iter().filter(|(.., summary)| summary.is_none());
     let mut left: Vec<(Signature, IncidentKey)> =
-        unknown.map(|((incident, key), _)| (Signature::of_listed(incident), *key)).collect();
+        unknown.map(|(incident, key, _)| (Signature::of_listed(incident), key)).collect();
     for likeness in Likeness::ALL {
         left.retain(|(signature, key)| {
             let places = match likeness {
@@ -199,11 +230,12 @@ fn match_items(
 /// Whether the listed incidents overlap enough with the known ones for this to be the same
 /// provider's page, whatever its id.
 pub(super) fn is_known_page(
-    db: &Connection,
+    book: &mut dyn Book,
     provider: &str,
     incidents: &[Incident],
-) -> rusqlite::Result<bool> {
-    let rematch = match_items(db, provider, incidents, &HashSet::new())?;
+) -> Result<bool> {
+    let listed = Listed::of(book, provider, incidents)?;
+    let rematch = match_items(book, &listed, &HashSet::new())?;
     let known = incidents.len().saturating_sub(rematch.unmatched);
     Ok(known >= ENOUGH && known >= rematch.unmatched)
 }

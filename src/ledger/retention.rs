@@ -6,29 +6,19 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
-
-use super::sqlite;
+use super::error::Result;
+use super::store::Store;
 use crate::event::Time;
 
-/// Its key in the table `meta`.
-const KEY: &str = "retention";
-
 /// Returns the retention time at `now`, `passed` after the last call; zero after a start.
-pub(super) fn reached(db: &Connection, now: Time, passed: Duration) -> rusqlite::Result<Time> {
-    let stored = db
-        .query_row("SELECT value FROM meta WHERE key = ?1", [KEY], |row| row.get(0))
-        .optional()?;
-    let former = sqlite::time(stored.flatten());
+pub(super) fn reached(store: &mut dyn Store, now: Time, passed: Duration) -> Result<Time> {
+    let former = store.retention()?;
     let step = chrono::Duration::from_std(passed * 2).unwrap_or_default();
     let most = former.map_or(now, |former| former.checked_add_signed(step).unwrap_or(former));
     // Never move back: a clock that is behind is no reason to start over.
     let reached = most.min(now).max(former.unwrap_or(now));
     if Some(reached) != former {
-        db.execute(
-            "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
-            params![KEY, reached.timestamp_millis()],
-        )?;
+        store.put_retention(reached)?;
     }
     Ok(reached.min(now))
 }
@@ -40,23 +30,23 @@ mod tests {
     #[test]
     fn a_wrong_clock_moves_it_little() {
         let dir = tempfile::tempdir().unwrap();
-        let db = super::super::sqlite::migrate::open_writer(dir.path()).unwrap();
+        let mut store = crate::ledger::sqlite::SqliteStore::open(dir.path()).unwrap();
         let day = |n: i64| Time::from_timestamp_millis(1_760_000_000_000 + n * 86_400_000).unwrap();
         let hour = Duration::from_hours(1);
-        assert_eq!(reached(&db, day(0), Duration::ZERO).unwrap(), day(0));
+        assert_eq!(reached(&mut store, day(0), Duration::ZERO).unwrap(), day(0));
         assert_eq!(
-            reached(&db, day(30_000), Duration::ZERO).unwrap(),
+            reached(&mut store, day(30_000), Duration::ZERO).unwrap(),
             day(0),
             "a start in another century"
         );
-        let later = reached(&db, day(30_000), hour).unwrap();
+        let later = reached(&mut store, day(30_000), hour).unwrap();
         assert_eq!(later, day(0) + chrono::Duration::hours(2));
-        assert_eq!(reached(&db, day(-9), hour).unwrap(), day(-9), "a clock that is behind");
-        assert_eq!(reached(&db, later, hour).unwrap(), later, "and right again");
+        assert_eq!(reached(&mut store, day(-9), hour).unwrap(), day(-9), "a clock that is behind");
+        assert_eq!(reached(&mut store, later, hour).unwrap(), later, "and right again");
         // A long pause is caught up with in time.
         for _ in 0..24 * 20 {
-            reached(&db, day(20), hour).unwrap();
+            reached(&mut store, day(20), hour).unwrap();
         }
-        assert_eq!(reached(&db, day(20), hour).unwrap(), day(20));
+        assert_eq!(reached(&mut store, day(20), hour).unwrap(), day(20));
     }
 }

@@ -1,23 +1,19 @@
 //! A ledger without an actor, a file or a clock, for replaying recordings. It uses the same code as
 //! `run` to process polls; all times are supplied by the caller.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
+use super::book::Change;
 use super::commit::PostCommit;
 use super::messages::{Failed, Record, Recorded, Unchanged};
-use super::numbering::{Dropped, Numbering};
-use super::sqlite::{self, load, migrate, read::Reader};
-use super::{LedgerError, commit, min_duration, provider_events};
+use super::sqlite::ScratchStore;
+use super::{LedgerError, Reader, commit, min_duration, provider_events};
 use crate::config::Provider;
 use crate::event::Time;
 
 /// A temporary ledger.
 pub struct ScratchLedger {
-    db: Connection,
-    seq: u64,
+    store: ScratchStore,
 }
 
 impl ScratchLedger {
@@ -26,10 +22,7 @@ impl ScratchLedger {
     /// # Errors
     /// Fails if there is neither memory nor space for temporary files.
     pub fn open() -> Result<Self, LedgerError> {
-        let db = migrate::open_scratch()?;
-        // A single transaction: there are no other readers and nothing is kept.
-        db.execute_batch("BEGIN")?;
-        Ok(Self { db, seq: 0 })
+        Ok(Self { store: ScratchStore::open()? })
     }
 
     /// Declares a provider or updates its configuration.
@@ -37,7 +30,7 @@ impl ScratchLedger {
     /// # Errors
     /// As [`ScratchLedger::open`].
     pub fn watch(&mut self, provider: &Arc<Provider>, now: Time) -> Result<(), LedgerError> {
-        Ok(load::declare(&self.db, std::slice::from_ref(provider), &HashMap::new(), now)?)
+        self.store.watch(provider, now)
     }
 
     /// Records a poll result. Also returns why it was rejected, if it was.
@@ -46,10 +39,9 @@ impl ScratchLedger {
     /// As [`ScratchLedger::open`].
     pub fn record(&mut self, message: &Record) -> Result<(Recorded, Option<String>), LedgerError> {
         let mut post_commit = PostCommit::default();
-        let mut numbering = Numbering::new(&self.db, self.seq);
-        let recorded = commit::record(&mut numbering, &mut post_commit, message)?;
-        self.seq = numbering.seq;
-        numbering.dropped.iter().for_each(Dropped::warn);
+        let recorded = self
+            .store
+            .judge(&message.provider.id, |book| commit::record(book, &mut post_commit, message))?;
         Ok((recorded, post_commit.anomaly))
     }
 
@@ -63,11 +55,10 @@ impl ScratchLedger {
         message: &Unchanged,
     ) -> Result<(), LedgerError> {
         if !provider.settings.min_duration.is_zero() {
-            let mut numbering = Numbering::new(&self.db, self.seq);
-            min_duration::settle(&mut numbering, provider, message.at)?;
-            self.seq = numbering.seq;
+            self.store
+                .judge(&provider.id, |book| min_duration::settle(book, provider, message.at))?;
         }
-        Ok(sqlite::touch_provider(&self.db, message)?)
+        self.store.touch(message)
     }
 
     /// Records a failed poll.
@@ -75,7 +66,7 @@ impl ScratchLedger {
     /// # Errors
     /// As [`ScratchLedger::open`].
     pub fn failed(&mut self, message: &Failed) -> Result<(), LedgerError> {
-        Ok(sqlite::fail(&self.db, message)?)
+        self.store.judge(&message.provider.id, |book| book.put(Change::Failed(message)))
     }
 
     /// Reports that a provider became unreachable or reachable again.
@@ -89,15 +80,14 @@ impl ScratchLedger {
         why: Option<String>,
         now: Time,
     ) -> Result<(), LedgerError> {
-        let state = sqlite::provider_state(&self.db, &provider.id)?;
-        if state.unreachable != reachable {
-            // The last poll has already reported it.
-            return Ok(());
-        }
-        let mut numbering = Numbering::new(&self.db, self.seq);
-        provider_events::reachability(&mut numbering, provider, &state, reachable, why, now)?;
-        self.seq = numbering.seq;
-        Ok(())
+        self.store.judge(&provider.id, |book| {
+            let state = book.state()?;
+            if state.unreachable != reachable {
+                // The last poll has already reported it.
+                return Ok(());
+            }
+            provider_events::reachability(book, provider, &state, reachable, why, now).map(|_| ())
+        })
     }
 
     /// Returns a reader of the reported events.
@@ -105,7 +95,6 @@ impl ScratchLedger {
     /// # Errors
     /// As [`ScratchLedger::open`].
     pub fn into_reader(self) -> Result<Reader, LedgerError> {
-        self.db.execute_batch("COMMIT")?;
-        Ok(Reader::of(self.db))
+        self.store.into_reader()
     }
 }

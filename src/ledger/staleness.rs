@@ -2,15 +2,14 @@
 //! changed for so long that the page may be abandoned. Each finding is logged once; `status` shows
 //! it while it lasts.
 
-use rusqlite::{Connection, named_params, params};
-
 use super::abandoned;
+use super::book::{Book, Change};
+use super::error::Result;
+use super::known::Usual;
 use super::messages::Record;
-use super::sqlite::{Usual, millis, time};
+use super::store::Store;
 use crate::event::{Impact, Kind, Time};
 use crate::snapshot::{Listing, Snapshot};
-
-type Sql<T> = rusqlite::Result<T>;
 
 /// A page on which nothing happens for this long may be unmaintained.
 const QUIET: chrono::Duration = chrono::Duration::days(30);
@@ -74,7 +73,11 @@ pub(super) fn impact(snapshot: &Snapshot, usual: Usual, now: Time) -> Impact {
 
 /// Compares the lengths of the lists with the usual ones, after the snapshot was recorded. Returns
 /// a warning if one has shrunk.
-pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Option<Warning>> {
+pub(super) fn count(
+    book: &mut dyn Book,
+    message: &Record,
+    usual: Usual,
+) -> Result<Option<Warning>> {
     let snapshot = &message.snapshot;
     // Only complete lists can shrink: lists of open incidents come and go.
     let incidents =
@@ -99,8 +102,7 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Opti
         .map(|(listed, before, _, what)| (listed, before, what));
     if let Some((Some(listed), Some(before), what)) = lost.filter(|_| !settled) {
         let shrunk = format!("it lists {listed} {what}, down from {before}");
-        db.prepare_cached("UPDATE provider SET shrunk = ?2, shrunk_since = coalesce(shrunk_since, ?3) WHERE id = ?1")?
-            .execute(params![message.provider.id, shrunk, now.timestamp_millis()])?;
+        book.put(Change::Shrunk { reason: &shrunk, at: now })?;
         return Ok(usual.shrunk_since.is_none().then_some(Warning::Shrunk(shrunk)));
     }
     if usual.shrunk_since.is_some() && !settled && incidents.or(components).is_none() {
@@ -110,67 +112,35 @@ pub(super) fn count(db: &Connection, message: &Record, usual: Usual) -> Sql<Opti
     let changed = incidents.is_some_and(|count| usual.incidents != Some(count))
         || components.is_some_and(|count| usual.components != Some(count));
     if changed || usual.shrunk_since.is_some() {
-        db.prepare_cached(
-            "UPDATE provider SET usual_incidents = coalesce(:incidents, usual_incidents),
-               usual_components = coalesce(:components, usual_components), shrunk = NULL, shrunk_since = NULL WHERE id = :id",
-        )?
-        .execute(named_params! {
-            ":id": message.provider.id, ":incidents": incidents.map(|count| count as i64),
-            ":components": components.map(|count| count as i64),
-        })?;
+        book.put(Change::Usual { incidents, components })?;
     }
     Ok(None)
 }
 
 /// Checks a page that is read for the first time by its own contents.
-pub(super) fn first_look(db: &Connection, message: &Record) -> Sql<Option<Warning>> {
+pub(super) fn first_look(book: &mut dyn Book, message: &Record) -> Result<Option<Warning>> {
     let Some(found) = abandoned::page_silence(&message.snapshot, message.observed_at) else {
         return Ok(None);
     };
-    db.prepare_cached("UPDATE provider SET quiet_since = ?2 WHERE id = ?1")?
-        .execute(params![message.provider.id, found.since.timestamp_millis()])?;
+    book.put(Change::QuietSince(found.since))?;
     Ok(Some(Warning::Silent(found.sentence())))
 }
 
 /// Finds readable providers on which nothing has happened for far longer than is usual for them,
 /// judged by the page's own time, its newest item and the observed changes. Returns the ids of
 /// newly detected providers.
-pub(super) fn look_for_quiet(db: &Connection, now: Time) -> Sql<Vec<String>> {
-    let last = "max(coalesce(page_version, baseline_at, ?1), iif(last_change_at > baseline_at, last_change_at, 0),
-        coalesce((SELECT max(max(coalesce(newest_at, 0), coalesce(started_at, 0), coalesce(scheduled_for, 0))) FROM item WHERE item.provider = provider.id), 0))";
+pub(super) fn look_for_quiet(store: &mut dyn Store, now: Time) -> Result<Vec<String>> {
     let long_ago = now.checked_sub_signed(QUIET).unwrap_or(Time::MIN_UTC);
-    let values = params![now.timestamp_millis(), millis(Some(long_ago))];
-    db.execute(
-        &format!("UPDATE provider SET quiet_since = NULL WHERE {last} > quiet_since"),
-        [now.timestamp_millis()],
-    )?;
-    let mut statement = db.prepare(&format!(
-        "SELECT id, {last} FROM provider
-         WHERE watched = 1 AND quiet_since IS NULL AND {last} < ?2 AND coalesce((SELECT at FROM quiet WHERE provider = id), last_success_at) + stale_after_ms >= ?1"
-    ))?;
-    let quiet: Vec<(String, Option<i64>)> =
-        statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Sql<_>>()?;
     let mut found = Vec::new();
-    for (id, newest) in quiet {
-        let Some(newest) = time(newest) else { continue };
-        if let Some(silence) = abandoned::silence(newest, &item_times(db, &id)?, now) {
-            db.prepare_cached("UPDATE provider SET quiet_since = ?2 WHERE id = ?1")?
-                .execute(params![id, silence.since.timestamp_millis()])?;
+    for (id, newest) in store.quiet(long_ago, now)? {
+        if let Some(silence) = abandoned::silence(newest, &store.item_times(&id)?, now) {
+            store.put_quiet_since(&id, silence.since)?;
             let reason = sentence(None, Some(silence.since));
             tracing::warn!(provider = id, reason, "looks suspect");
             found.push(id);
         }
     }
     Ok(found)
-}
-
-/// Returns the newest item times of a provider, from which its usual pace is derived.
-fn item_times(db: &Connection, provider: &str) -> Sql<Vec<Time>> {
-    let mut statement = db.prepare_cached(
-        "SELECT coalesce(newest_at, started_at) AS at FROM item WHERE provider = ?1 AND at IS NOT NULL ORDER BY at DESC LIMIT 200",
-    )?;
-    let rows = statement.query_map([provider], |row| row.get::<_, Option<i64>>(0))?;
-    rows.filter_map(|row| row.map(time).transpose()).collect()
 }
 
 /// Describes the finding in human-readable form.
@@ -189,8 +159,9 @@ pub(super) mod tests {
     use super::*;
     use crate::config::{Filter, Provider, Settings};
     use crate::event::{ComponentStatus, parse_time};
-    use crate::ledger::sqlite::{load, migrate};
-    use crate::ledger::{Checkpoint, sqlite};
+    use crate::ledger::sqlite::SqliteStore;
+    use crate::ledger::sqlite::testing::{Connection, declare, judge};
+    use crate::ledger::{Checkpoint, DATABASE, open_writer};
     use crate::snapshot::{Coverage, Incident, Snapshot, component};
 
     fn at(day: i64) -> Time {
@@ -212,8 +183,8 @@ pub(super) mod tests {
 
     fn open() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
-        let db = migrate::open_writer(dir.path()).unwrap();
-        load::declare(&db, &[provider()], &std::collections::HashMap::new(), at(0)).unwrap();
+        let db = open_writer(dir.path()).unwrap();
+        declare(&db, &[provider()], &std::collections::HashMap::new(), at(0)).unwrap();
         (dir, db)
     }
 
@@ -239,6 +210,15 @@ pub(super) mod tests {
         }
     }
 
+    /// Looks for quiet pages on the actor's connection.
+    fn look_for_quiet(dir: &tempfile::TempDir, now: Time) -> Vec<String> {
+        super::look_for_quiet(&mut SqliteStore::open(dir.path()).unwrap(), now).unwrap()
+    }
+
+    fn usual(db: &Connection) -> Usual {
+        judge(db, "acme", |book| book.state()).unwrap().usual
+    }
+
     fn shrunk(db: &Connection) -> Option<String> {
         db.query_row("SELECT shrunk FROM provider", [], |row| row.get(0)).unwrap()
     }
@@ -247,8 +227,10 @@ pub(super) mod tests {
     fn a_halved_list_is_suspicious_until_restored_or_accepted() {
         let (_dir, db) = open();
         let after = |incidents, components, day| {
-            let usual = sqlite::provider_state(&db, "acme").unwrap().usual;
-            let warning = count(&db, &record(incidents, components, day), usual).unwrap();
+            let usual = usual(&db);
+            let warning =
+                judge(&db, "acme", |book| count(book, &record(incidents, components, day), usual))
+                    .unwrap();
             let shrunk = shrunk(&db);
             let begins = usual.shrunk_since.is_none();
             assert_eq!(
@@ -279,8 +261,8 @@ pub(super) mod tests {
         let shown = |components, day| {
             let mut record = record(None, components, day);
             record.snapshot.page.impact = Some(Impact::None);
-            let usual = sqlite::provider_state(&db, "acme").unwrap().usual;
-            count(&db, &record, usual).unwrap();
+            let usual = usual(&db);
+            judge(&db, "acme", |book| count(book, &record, usual)).unwrap();
             (impact(&record.snapshot, usual, at(day)), shrunk(&db).is_some())
         };
         assert_eq!(shown(0, 0), (Impact::None, false), "a page that never had one");
@@ -300,21 +282,21 @@ pub(super) mod tests {
 
     #[test]
     fn thirty_quiet_days_are_reported_once() {
-        let (_dir, db) = open();
-        assert!(look_for_quiet(&db, at(90)).unwrap().is_empty(), "never read");
+        let (dir, db) = open();
+        assert!(look_for_quiet(&dir, at(90)).is_empty(), "never read");
         let set = |sql: &str, day: i64| {
             db.execute(&format!("UPDATE provider SET {sql}"), [at(day).timestamp_millis()]).unwrap()
         };
         set("baseline_at = ?1, last_change_at = ?1", 0);
         set("last_success_at = ?1", 29);
-        assert!(look_for_quiet(&db, at(29)).unwrap().is_empty());
-        assert!(look_for_quiet(&db, at(40)).unwrap().is_empty(), "not read any more");
+        assert!(look_for_quiet(&dir, at(29)).is_empty());
+        assert!(look_for_quiet(&dir, at(40)).is_empty(), "not read any more");
         set("last_success_at = ?1", 40);
-        assert_eq!(look_for_quiet(&db, at(40)).unwrap(), ["acme"]);
-        assert!(look_for_quiet(&db, at(40)).unwrap().is_empty(), "reported twice");
+        assert_eq!(look_for_quiet(&dir, at(40)), ["acme"]);
+        assert!(look_for_quiet(&dir, at(40)).is_empty(), "reported twice");
         let since: Option<i64> =
             db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
-        let reported = sentence(None, time(since));
+        let reported = sentence(None, since.and_then(Time::from_timestamp_millis));
         assert_eq!(
             reported.as_deref(),
             Some("the page is readable but has not changed since 2026-03-01")
@@ -322,7 +304,7 @@ pub(super) mod tests {
         // A change clears the finding.
         set("last_change_at = ?1", 41);
         set("last_success_at = ?1", 41);
-        assert!(look_for_quiet(&db, at(41)).unwrap().is_empty());
+        assert!(look_for_quiet(&dir, at(41)).is_empty());
         let since: Option<i64> =
             db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
         assert_eq!(since, None);
@@ -330,16 +312,16 @@ pub(super) mod tests {
 
     #[test]
     fn an_old_page_time_is_suspicious_immediately() {
-        let (_dir, db) = open();
+        let (dir, db) = open();
         let (old, now) = (at(-400).timestamp_millis(), at(0).timestamp_millis());
         let set = "UPDATE provider SET baseline_at = ?2, last_change_at = ?2, last_success_at = ?2, page_version = ?1";
         db.execute(set, [old, now]).unwrap();
-        assert_eq!(look_for_quiet(&db, at(0)).unwrap(), ["acme"]);
+        assert_eq!(look_for_quiet(&dir, at(0)), ["acme"]);
     }
 
     #[test]
     fn what_is_usual_for_the_page_decides_how_long_is_too_long() {
-        let (_dir, db) = open();
+        let (dir, db) = open();
         let (old, now) = (at(-400).timestamp_millis(), at(0).timestamp_millis());
         let set = "UPDATE provider SET baseline_at = ?2, last_change_at = ?2, last_success_at = ?2, page_version = ?1";
         db.execute(set, [old, now]).unwrap();
@@ -360,20 +342,21 @@ pub(super) mod tests {
                 reread: false,
             };
             let known = crate::ledger::reconcile::reconcile(None, &[], &incident, context).item;
-            sqlite::put_item(&db, "acme", key, &known, &incident, at(0)).unwrap();
+            let change = Change::Item { key, item: &known, incident: &incident, at: at(0) };
+            judge(&db, "acme", |book| book.put(change)).unwrap();
         };
         // An incident every 150 days: 400 days of silence are unusual, 100 are not.
         for day in [-700, -550, -400] {
             item(day);
         }
-        assert!(look_for_quiet(&db, at(0)).unwrap().is_empty(), "less than three times as long");
-        assert_eq!(look_for_quiet(&db, at(0)).unwrap(), [""; 0]);
+        assert!(look_for_quiet(&dir, at(0)).is_empty(), "less than three times as long");
+        assert_eq!(look_for_quiet(&dir, at(0)), [""; 0]);
         let later = at(51);
         db.execute("UPDATE provider SET last_success_at = ?1", [later.timestamp_millis()]).unwrap();
-        assert_eq!(look_for_quiet(&db, later).unwrap(), ["acme"]);
-        assert!(look_for_quiet(&db, later).unwrap().is_empty(), "once");
+        assert_eq!(look_for_quiet(&dir, later), ["acme"]);
+        assert!(look_for_quiet(&dir, later).is_empty(), "once");
         item(20);
-        assert!(look_for_quiet(&db, later).unwrap().is_empty());
+        assert!(look_for_quiet(&dir, later).is_empty());
         let since: Option<i64> =
             db.query_row("SELECT quiet_since FROM provider", [], |row| row.get(0)).unwrap();
         assert_eq!(since, None);
@@ -382,11 +365,11 @@ pub(super) mod tests {
     #[test]
     fn secrets_in_the_url_are_not_stored() {
         let (dir, db) = open();
-        load::declare(&db, &[provider()], &std::collections::HashMap::new(), at(1)).unwrap();
+        declare(&db, &[provider()], &std::collections::HashMap::new(), at(1)).unwrap();
         let url: String = db.query_row("SELECT url FROM provider", [], |row| row.get(0)).unwrap();
         assert!(url.starts_with("https://status.acme.example/feed?token=… #"), "{url}");
         db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-        let bytes = std::fs::read(dir.path().join(migrate::DATABASE)).unwrap();
+        let bytes = std::fs::read(dir.path().join(DATABASE)).unwrap();
         assert!(memchr::memmem::find(&bytes, b"s3cret").is_none());
     }
 }

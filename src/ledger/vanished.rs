@@ -8,18 +8,17 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
+use super::book::{Book, Change};
+use super::component_state::ComponentState;
+use super::error::Result;
+use super::known::ProviderState;
 use super::messages::Record;
-use super::numbering::Numbering;
-use super::sqlite::{self, ProviderState};
 use crate::config::Filter;
 use crate::event::{
     Component, Draft, Fingerprint, Impact, IncidentKey, Kind, Status, UpdateKey, event_id,
 };
-
-type Sql<T> = rusqlite::Result<T>;
 
 /// Consecutive documents without it after which it is absent.
 const LOOKS: u32 = 2;
@@ -84,13 +83,13 @@ pub(super) fn compare(
 /// Checks the filter's names against this document. `before` are the components known before it.
 /// Returns the number of events emitted, and whether the page must be read again unconditionally.
 pub(super) fn vanished(
-    numbering: &mut Numbering<'_>,
+    book: &mut dyn Book,
     message: &Record,
     state: &ProviderState,
     before: &[Component],
-) -> Sql<(usize, bool)> {
+) -> Result<(usize, bool)> {
     let provider = &message.provider;
-    let former = load(numbering.db, &provider.id)?;
+    let former = book.vanished()?;
     let Found { mut vanished, newly_absent, recheck } =
         compare(&provider.filter, former.clone(), &message.snapshot.components, before);
     let mut events = 0;
@@ -120,23 +119,20 @@ pub(super) fn vanished(
                 message.observed_at,
             )
         };
-        events += usize::from(numbering.store(
-            provider,
-            message.source(),
-            draft,
-            None,
-            message.observed_at,
-        )?);
+        events += usize::from(book.emit(message.event(draft, None))?);
     }
     if vanished != former {
-        put(numbering.db, &provider.id, &vanished)?;
+        book.put(Change::Vanished(&vanished))?;
     }
     Ok((events, recheck))
 }
 
 /// Returns the known components of a provider if its filter names some and this page lists all of
 /// them.
-pub(super) fn known_before(db: &Connection, message: &Record) -> Sql<Option<Vec<Component>>> {
+pub(super) fn known_before(
+    book: &mut dyn Book,
+    message: &Record,
+) -> Result<Option<Vec<Component>>> {
     let Record { provider, snapshot, .. } = message;
     if !provider.filter.names_something()
         || !snapshot.coverage.all_components
@@ -144,26 +140,9 @@ pub(super) fn known_before(db: &Connection, message: &Record) -> Sql<Option<Vec<
     {
         return Ok(None);
     }
-    let known = sqlite::components(db, &provider.id)?.into_iter();
-    let component = |(key, known): (String, sqlite::ComponentState)| known.shown(key);
+    let known = book.components()?.into_iter();
+    let component = |(key, known): (String, ComponentState)| known.shown(key);
     Ok(Some(known.map(component).collect()))
-}
-
-fn load(db: &Connection, provider: &str) -> Sql<Vanished> {
-    let text: Option<Option<String>> = db
-        .prepare_cached("SELECT vanished FROM provider WHERE id = ?1")?
-        .query_row([provider], |row| row.get(0))
-        .optional()?;
-    let kept = text.flatten().and_then(|text| serde_json::from_str(&text).ok());
-    Ok(kept.unwrap_or_default())
-}
-
-fn put(db: &Connection, provider: &str, vanished: &Vanished) -> Sql<()> {
-    let text = serde_json::to_string(vanished)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-    db.prepare_cached("UPDATE provider SET vanished = ?2 WHERE id = ?1")?
-        .execute(params![provider, text])?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -139,8 +139,8 @@ const CRATES: &[(&str, &[&str])] = &[
     // Deprecated upstream: it must stay replaceable.
     ("serde_yaml", &["src/config/document.rs"]),
     ("saphyr_parser", &["src/config/document.rs"]),
-    // Within the ledger the transaction is handed on, so all of its files see the type.
-    ("rusqlite", &["src/ledger/"]),
+    // Decisions see a book: see `decisions_of_the_ledger_know_no_database`.
+    ("rusqlite", &["src/ledger/sqlite/"]),
     ("tracing_appender", &["src/telemetry.rs"]),
     ("tracing_subscriber", &["src/telemetry.rs", "src/telemetry/"]),
     // Actors, their messages and addresses, and whoever starts a system.
@@ -209,11 +209,33 @@ const PURE: &[&str] = &[
     "crates/model/src/snapshot.rs",
     "crates/model/src/document.rs",
     "crates/model/src/redact.rs",
-    "src/ledger/reconcile/",
-    "src/ledger/filter.rs",
     "src/ledger/abandoned.rs",
+    "src/ledger/absence.rs",
+    "src/ledger/anomalies.rs",
+    "src/ledger/book.rs",
+    "src/ledger/changed.rs",
+    "src/ledger/commit.rs",
+    "src/ledger/component_state.rs",
+    "src/ledger/components.rs",
     "src/ledger/connectivity.rs",
+    "src/ledger/declared.rs",
+    "src/ledger/elsewhere.rs",
     "src/ledger/failures/",
+    "src/ledger/filter.rs",
+    "src/ledger/identify.rs",
+    "src/ledger/known.rs",
+    "src/ledger/min_duration.rs",
+    "src/ledger/numbering.rs",
+    "src/ledger/offline.rs",
+    "src/ledger/provider_events.rs",
+    "src/ledger/provider_time.rs",
+    "src/ledger/reconcile/",
+    "src/ledger/rematch.rs",
+    "src/ledger/retention.rs",
+    "src/ledger/staleness.rs",
+    "src/ledger/vanished.rs",
+    "src/ledger/versions.rs",
+    "src/ledger/windows.rs",
     "src/supervisor/reload.rs",
     "src/poller/schedule.rs",
     "src/cli/text_status.rs",
@@ -483,6 +505,32 @@ fn what_is_pure_touches_nothing_outside() {
         }
     }
     report(&broken);
+}
+
+/// A second database needs a second folder, and no change of a decision.
+#[test]
+fn decisions_of_the_ledger_know_no_database() {
+    let (folder, choosing) = (
+        "src/ledger/sqlite/",
+        ["src/ledger/mod.rs", "src/ledger/actor.rs", "src/ledger/scratch.rs"],
+    );
+    let files = code();
+    let uses = |file: &&Code| {
+        ["super::", "crate::ledger::", "self::"]
+            .iter()
+            .any(|prefix| behind(&file.text, prefix).contains("sqlite"))
+    };
+    let outside = files.iter().filter(|file| {
+        file.module == "ledger" && !file.path.starts_with(folder) && file.path != choosing[0]
+    });
+    let (using, _): (Vec<&Code>, Vec<&Code>) = outside.partition(uses);
+    let broken: Vec<String> = using
+        .iter()
+        .filter(|file| !choosing.contains(&file.path.as_str()))
+        .map(|file| format!("{}: uses {folder}: ask the book or the store", file.path))
+        .collect();
+    report(&broken);
+    assert_eq!(using.len(), 2, "the actor and the scratch ledger choose a database");
 }
 
 #[test]

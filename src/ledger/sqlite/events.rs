@@ -1,25 +1,23 @@
-//! Emitted and suppressed events, and the sinks' cursors.
+//! Emitted and suppressed events.
 
 use rusqlite::{Connection, params};
 
 use super::Sql;
-use crate::clock;
 use crate::event::{EventId, Impact, Kind, Time};
-use crate::ledger::messages::Delivered;
-use crate::sink::Cursor;
 
 /// An event to insert under the next sequence number.
-pub(in crate::ledger) struct EventRow<'a> {
-    pub(in crate::ledger) seq: u64,
-    pub(in crate::ledger) id: EventId,
-    pub(in crate::ledger) provider: &'a str,
-    pub(in crate::ledger) kind: Kind,
-    pub(in crate::ledger) impact: Impact,
-    pub(in crate::ledger) observed_at: Time,
-    pub(in crate::ledger) line: &'a str,
+pub(super) struct EventRow<'a> {
+    pub(super) seq: u64,
+    pub(super) id: EventId,
+    pub(super) provider: &'a str,
+    pub(super) kind: Kind,
+    pub(super) impact: Impact,
+    pub(super) observed_at: Time,
+    pub(super) line: &'a str,
 }
 
-pub(in crate::ledger) fn newest_seq(db: &Connection) -> Sql<u64> {
+/// Returns the number of the newest event; 0 if there is none.
+pub(super) fn newest_seq(db: &Connection) -> Sql<u64> {
     db.prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?
         .query_row([], |row| row.get::<_, i64>(0))
         .map(i64::cast_unsigned)
@@ -27,7 +25,7 @@ pub(in crate::ledger) fn newest_seq(db: &Connection) -> Sql<u64> {
 
 /// Inserts an event unless one with its id was emitted or suppressed before. Returns whether it was
 /// new.
-pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql<bool> {
+pub(super) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql<bool> {
     // A separate query: an INSERT with a SELECT keeps copies of the pages it changes.
     if db.prepare_cached("SELECT 1 FROM filtered WHERE id = ?1")?.exists([event.id.as_bytes()])? {
         return Ok(false);
@@ -50,7 +48,7 @@ pub(in crate::ledger) fn put_event(db: &Connection, event: &EventRow<'_>) -> Sql
 }
 
 /// Returns whether an event with this id was emitted or suppressed before.
-pub(in crate::ledger) fn is_known_event(db: &Connection, id: EventId) -> Sql<bool> {
+pub(super) fn is_known_event(db: &Connection, id: EventId) -> Sql<bool> {
     let known = "SELECT 1 FROM event WHERE id = ?1 UNION ALL SELECT 1 FROM filtered WHERE id = ?1";
     db.prepare_cached(known)?.exists([id.as_bytes()])
 }
@@ -60,7 +58,7 @@ const IMPORTED: &str = "adopted";
 
 /// Records that events up to `seq` may have been imported from the event log, which does not
 /// include the seen versions of incidents.
-pub(in crate::ledger) fn put_imported(db: &Connection, seq: u64) -> Sql<()> {
+pub(super) fn put_imported(db: &Connection, seq: u64) -> Sql<()> {
     db.execute(
         "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
         params![IMPORTED, seq.cast_signed()],
@@ -69,14 +67,14 @@ pub(in crate::ledger) fn put_imported(db: &Connection, seq: u64) -> Sql<()> {
 }
 
 /// Returns whether the event with this id may have been imported from the event log.
-pub(in crate::ledger) fn was_imported(db: &Connection, id: EventId) -> Sql<bool> {
+pub(super) fn was_imported(db: &Connection, id: EventId) -> Sql<bool> {
     let imported =
         "SELECT 1 FROM event WHERE id = ?1 AND seq <= (SELECT value FROM meta WHERE key = ?2)";
     db.prepare_cached(imported)?.exists(params![id.as_bytes(), IMPORTED])
 }
 
 /// Counts a new event of a provider whose id was already taken.
-pub(in crate::ledger) fn count_dropped(db: &Connection, provider: &str) -> Sql<()> {
+pub(super) fn count_dropped(db: &Connection, provider: &str) -> Sql<()> {
     db.prepare_cached(
         "UPDATE provider SET dropped_events = coalesce(dropped_events, 0) + 1 WHERE id = ?1",
     )?
@@ -85,11 +83,7 @@ pub(in crate::ledger) fn count_dropped(db: &Connection, provider: &str) -> Sql<(
 }
 
 /// Inserts a suppressed event unless one with its id is known.
-pub(in crate::ledger) fn put_filtered(
-    db: &Connection,
-    event: &EventRow<'_>,
-    reason: &str,
-) -> Sql<()> {
+pub(super) fn put_filtered(db: &Connection, event: &EventRow<'_>, reason: &str) -> Sql<()> {
     db.prepare_cached(
         "INSERT INTO filtered(id, provider, kind, impact, observed_at, reason, line) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
          WHERE NOT EXISTS(SELECT 1 FROM event WHERE id = ?1) ON CONFLICT DO NOTHING",
@@ -104,28 +98,4 @@ pub(in crate::ledger) fn put_filtered(
         event.line
     ])?;
     Ok(())
-}
-
-pub(in crate::ledger) fn put_cursor(db: &Connection, message: &Delivered) -> Sql<()> {
-    db.prepare_cached(
-        "UPDATE sink SET seq = ?2, memory = ?3, delivered_at = ?4, trouble = NULL WHERE id = ?1",
-    )?
-    .execute(params![
-        message.id,
-        message.cursor.seq.cast_signed(),
-        message.cursor.memory,
-        clock::now().timestamp_millis()
-    ])?;
-    Ok(())
-}
-
-/// Returns a sink's cursor; a new sink starts after `seq`.
-pub(in crate::ledger) fn add_sink(db: &Connection, id: &str, seq: u64, now: Time) -> Sql<Cursor> {
-    db.prepare_cached(
-        "INSERT INTO sink(id, seq, started_at) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
-    )?
-    .execute(params![id, seq.cast_signed(), now.timestamp_millis()])?;
-    db.prepare_cached("SELECT seq, memory FROM sink WHERE id = ?1")?.query_row([id], |row| {
-        Ok(Cursor { seq: row.get::<_, i64>(0)?.cast_unsigned(), memory: row.get(1)? })
-    })
 }

@@ -8,10 +8,16 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{ComponentState, EventRow, millis};
+use super::components::{components, put_components};
+use super::events::{EventRow, put_event, put_imported};
+use super::items::item;
+use super::millis;
+use super::network::{network, put_network};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
-use crate::ledger::{LedgerError, identify, offline};
-use crate::sink::{LogLine, LogRecovery, SinkError};
+use crate::ledger::component_state::{self, ComponentState};
+use crate::ledger::error::RecoveryError;
+use crate::ledger::identify;
+use crate::sink::{LogLine, LogRecovery};
 
 /// Sinks that have delivered everything the event log contains; others deliver it again, under the
 /// same ids.
@@ -19,40 +25,15 @@ const UP_TO_DATE_SINKS: [&str; 2] = ["event_log.json", "console"];
 
 /// The result of an import.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::ledger) struct Recovered {
+pub(super) struct Recovered {
     /// The newest sequence number.
-    pub(in crate::ledger) seq: u64,
+    pub(super) seq: u64,
     /// Number of imported events.
-    pub(in crate::ledger) events: u64,
-}
-
-/// Why events could not be imported.
-#[derive(Debug, thiserror::Error)]
-pub enum RecoveryError {
-    /// The event log cannot be read.
-    #[error(transparent)]
-    Log(#[from] SinkError),
-    /// The ledger cannot be written.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The log continues another ledger's events.
-    #[error(
-        "the event log holds other events than the ledger at number {seq}: it belongs to another state directory"
-    )]
-    Foreign {
-        /// The first sequence number that differs.
-        seq: u64,
-    },
-}
-
-impl From<rusqlite::Error> for RecoveryError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Ledger(error.into())
-    }
+    pub(super) events: u64,
 }
 
 /// Imports the events after `newest`, as long as their numbers are consecutive.
-pub(in crate::ledger) fn import(
+pub(super) fn import(
     db: &Connection,
     newest: u64,
     log: &mut LogRecovery,
@@ -82,14 +63,14 @@ pub(in crate::ledger) fn import(
             observed_at: event.observed_at,
             line: &line,
         };
-        if !super::put_event(db, &row)? {
+        if !put_event(db, &row)? {
             return Err(RecoveryError::Foreign { seq: event.seq });
         }
         remember(db, &event)?;
         recovered = Recovered { seq: event.seq, events: recovered.events + 1 };
     }
     if recovered.events > 0 {
-        super::put_imported(db, recovered.seq)?;
+        put_imported(db, recovered.seq)?;
         let memory = log.memory()?;
         for sink in UP_TO_DATE_SINKS {
             let memory = memory.as_ref().filter(|_| sink != "console");
@@ -121,7 +102,7 @@ fn parse_id(text: &str) -> Option<EventId> {
 /// Updates the stored state of the event's subject.
 fn remember(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
     if event.kind == Kind::Provider && matches!(event.status, Status::Offline | Status::Online) {
-        return offline::import(db, event);
+        return put_network(db, &network(db)?.imported(event));
     }
     db.prepare_cached(
         "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, first_watched_at) VALUES(?1, ?2, '', 0, 0, 0, ?3)
@@ -156,14 +137,15 @@ fn remember_component(db: &Connection, event: &StatusEvent) -> rusqlite::Result<
     let Some(component) = event.components.first() else {
         return Ok(());
     };
-    let mut known = super::components(db, &event.provider)?;
+    let mut known = components(db, &event.provider)?;
     let key = identify::one(&known, component);
     let changes = past(known.get(&key).map_or(0, |known| known.changes), event);
     known.insert(
         key.clone(),
         ComponentState::new(component, Some(event.status), changes, event.observed_at),
     );
-    super::put_components(db, &event.provider, known, &HashSet::from([key]), None)
+    component_state::bound(&mut known, &HashSet::from([key]));
+    put_components(db, &event.provider, known, None)
 }
 
 /// Returns a counter that no earlier change had: no subject has more changes than there are events.
@@ -176,7 +158,7 @@ fn remember_incident(db: &Connection, event: &StatusEvent) -> rusqlite::Result<(
         return Ok(());
     };
     let key = IncidentKey::new(&event.provider, native_id);
-    let known = super::item(db, &event.provider, key)?;
+    let known = item(db, &event.provider, key)?;
     let before = known.as_ref().map_or(0, |known| known.changes);
     // An update does not count as a change.
     let is_change = event.message.is_none();

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Sql, blob, millis, optional_word, time, word};
 use crate::event::{Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey};
+use crate::ledger::known::{ItemSummary, Open};
 use crate::ledger::reconcile::{ItemState, Latest, SeenVersion};
 use crate::ledger::rematch::Candidate;
 use crate::snapshot::Incident;
@@ -16,11 +17,7 @@ macro_rules! known_columns {
     };
 }
 
-pub(in crate::ledger) fn item(
-    db: &Connection,
-    provider: &str,
-    key: IncidentKey,
-) -> Sql<Option<ItemState>> {
+pub(super) fn item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<Option<ItemState>> {
     db.prepare_cached(concat!(
         "SELECT ",
         known_columns!(),
@@ -55,25 +52,23 @@ fn known_item(row: &Row<'_>) -> Sql<ItemState> {
 }
 
 /// Marks an item that is now listed under another id as no longer open, without an event.
-pub(in crate::ledger) fn retire_item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<()> {
+pub(super) fn retire_item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<()> {
     db.prepare_cached("UPDATE item SET open = 0, missing = 2 WHERE provider = ?1 AND key = ?2")?
         .execute(params![provider, key.as_bytes()])?;
     Ok(())
 }
 
-/// Returns the provider's newest items that are not missing: its known window.
-pub(in crate::ledger) fn listed_items(db: &Connection, provider: &str) -> Sql<Vec<IncidentKey>> {
-    db.prepare_cached("SELECT key FROM item WHERE provider = ?1 AND missing = 0 ORDER BY newest_at DESC LIMIT 400")?
-        .query_map([provider], |row| blob(row, "key").map(IncidentKey))?
-        .collect()
+/// Returns how many items are not missing, at most 400: the size of the known window.
+pub(super) fn listed_items(db: &Connection, provider: &str) -> Sql<usize> {
+    db.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM item WHERE provider = ?1 AND missing = 0 LIMIT 400)",
+    )?
+    .query_row([provider], |row| row.get::<_, i64>(0))
+    .map(|count| usize::try_from(count).unwrap_or(0))
 }
 
 /// Returns the provider's most recently listed items, newest first.
-pub(in crate::ledger) fn recent_items(
-    db: &Connection,
-    provider: &str,
-    most: u32,
-) -> Sql<Vec<Candidate>> {
+pub(super) fn recent_items(db: &Connection, provider: &str, most: u32) -> Sql<Vec<Candidate>> {
     db.prepare_cached(concat!(
         "SELECT ",
         known_columns!(),
@@ -92,22 +87,11 @@ pub(in crate::ledger) fn recent_items(
     .collect()
 }
 
-/// The fields needed for an unchanged item.
-pub(in crate::ledger) struct ItemSummary {
-    pub(in crate::ledger) digest: u128,
-    pub(in crate::ledger) missing: u32,
-    pub(in crate::ledger) open: bool,
-    /// Milliseconds since 1970.
-    pub(in crate::ledger) last_listed: i64,
-    /// Whether the incident is now listed under another id, or was at the last poll.
-    pub(in crate::ledger) retired: bool,
-}
-
 /// Returns summaries of these items, in order.
-pub(in crate::ledger) fn item_summaries(
+pub(super) fn item_summaries(
     db: &Connection,
     provider: &str,
-    keys: impl Iterator<Item = IncidentKey>,
+    keys: &[IncidentKey],
 ) -> Sql<Vec<Option<ItemSummary>>> {
     let mut statement = db.prepare_cached(
         "SELECT digest, missing, open, last_listed, same_as IS NOT NULL AND missing >= 2
@@ -115,30 +99,26 @@ pub(in crate::ledger) fn item_summaries(
     )?;
     // Bound once: only the key changes.
     statement.raw_bind_parameter(1, provider)?;
-    keys.map(|key| {
-        statement.raw_bind_parameter(2, key.as_bytes())?;
-        let mut rows = statement.raw_query();
-        let Some(row) = rows.next()? else {
-            return Ok(None);
-        };
-        let digest = u128::from_be_bytes(blob(row, 0)?);
-        Ok(Some(ItemSummary {
-            digest,
-            missing: row.get(1)?,
-            open: row.get(2)?,
-            last_listed: row.get(3)?,
-            retired: row.get(4)?,
-        }))
-    })
-    .collect()
+    keys.iter()
+        .map(|key| {
+            statement.raw_bind_parameter(2, key.as_bytes())?;
+            let mut rows = statement.raw_query();
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            let digest = u128::from_be_bytes(blob(row, 0)?);
+            Ok(Some(ItemSummary {
+                digest,
+                missing: row.get(1)?,
+                open: row.get(2)?,
+                last_listed: row.get(3)?,
+                retired: row.get(4)?,
+            }))
+        })
+        .collect()
 }
 
-pub(in crate::ledger) fn touch_item(
-    db: &Connection,
-    provider: &str,
-    key: IncidentKey,
-    now: Time,
-) -> Sql<()> {
+pub(super) fn touch_item(db: &Connection, provider: &str, key: IncidentKey, now: Time) -> Sql<()> {
     db.prepare_cached(
         "UPDATE item SET last_listed = ?3, missing = 0 WHERE provider = ?1 AND key = ?2",
     )?
@@ -146,7 +126,7 @@ pub(in crate::ledger) fn touch_item(
     Ok(())
 }
 
-pub(in crate::ledger) fn put_item(
+pub(super) fn put_item(
     db: &Connection,
     provider: &str,
     key: IncidentKey,
@@ -193,17 +173,7 @@ pub(in crate::ledger) fn put_item(
     Ok(())
 }
 
-/// An open item of a provider.
-pub(in crate::ledger) struct Open {
-    pub(in crate::ledger) key: IncidentKey,
-    pub(in crate::ledger) kind: Kind,
-    pub(in crate::ledger) native_id: String,
-    pub(in crate::ledger) status: Status,
-    /// Start and end of a maintenance.
-    pub(in crate::ledger) window: (Option<Time>, Option<Time>),
-}
-
-pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<Open>> {
+pub(super) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<Open>> {
     db.prepare_cached(
         "SELECT key, kind, native_id, status, scheduled_for, scheduled_until FROM item WHERE provider = ?1 AND open = 1",
     )?
@@ -221,7 +191,7 @@ pub(in crate::ledger) fn open_items(db: &Connection, provider: &str) -> Sql<Vec<
 
 /// Returns the items of a kind whose newest update is newer than this, without those that are now
 /// listed under another id.
-pub(in crate::ledger) fn newer_items(
+pub(super) fn newer_items(
     db: &Connection,
     provider: &str,
     kind: Kind,
@@ -237,7 +207,7 @@ pub(in crate::ledger) fn newer_items(
     .collect()
 }
 
-pub(in crate::ledger) fn miss_item(
+pub(super) fn miss_item(
     db: &Connection,
     provider: &str,
     key: IncidentKey,
@@ -252,7 +222,7 @@ pub(in crate::ledger) fn miss_item(
     Ok(())
 }
 
-pub(in crate::ledger) fn seen(db: &Connection, item: IncidentKey) -> Sql<Vec<SeenVersion>> {
+pub(super) fn seen(db: &Connection, item: IncidentKey) -> Sql<Vec<SeenVersion>> {
     db.prepare_cached(
         "SELECT update_key, fingerprint, revision, edited_at FROM seen WHERE item = ?1",
     )?
@@ -267,7 +237,7 @@ pub(in crate::ledger) fn seen(db: &Connection, item: IncidentKey) -> Sql<Vec<See
     .collect()
 }
 
-pub(in crate::ledger) fn put_seen(
+pub(super) fn put_seen(
     db: &Connection,
     item: IncidentKey,
     seen: &SeenVersion,

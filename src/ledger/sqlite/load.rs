@@ -1,21 +1,22 @@
 //! Loads the pollers' state at startup, for one provider or for all in one pass over each table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, Params};
 
-use super::{checkpoint, time, word};
+use super::Sql;
+use super::components::components;
+use super::declared::checkpoint;
+use super::{time, word};
 use crate::config::Provider;
 use crate::event::{Component, Time};
 use crate::ledger::messages::Loaded;
 use crate::ledger::{commit, windows};
 use crate::source::Known;
 
-type Sql<T> = rusqlite::Result<T>;
-
 /// Loads the state of one provider's poller.
-pub(in crate::ledger) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded> {
+pub(super) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded> {
     let mut loaded = HashMap::new();
     let declared = HashMap::from([(provider.id.as_str(), provider)]);
     read(db, &declared, "id = ?1", "provider = ?1 AND", [&provider.id], &mut loaded)?;
@@ -23,7 +24,7 @@ pub(in crate::ledger) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded
 }
 
 /// Loads the state of all these pollers, in the same order.
-pub(in crate::ledger) fn all(db: &Connection, providers: &[Arc<Provider>]) -> Sql<Vec<Loaded>> {
+pub(super) fn all(db: &Connection, providers: &[Arc<Provider>]) -> Sql<Vec<Loaded>> {
     let mut loaded = HashMap::with_capacity(providers.len());
     let declared = providers.iter().map(|provider| (provider.id.as_str(), &**provider)).collect();
     read(db, &declared, "watched = 1", "", [], &mut loaded)?;
@@ -62,7 +63,7 @@ fn read<P: Params + Copy>(
         if let Some(at) = time(row.get("read_at")?) {
             read_at.insert(id.clone(), at);
         }
-        let components = if compared { components(db, &id)? } else { Vec::new() };
+        let components = if compared { listed_components(db, &id)? } else { Vec::new() };
         loaded.insert(
             id,
             Loaded {
@@ -100,46 +101,7 @@ fn read<P: Params + Copy>(
     Ok(())
 }
 
-fn components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
-    let known = super::components(db, provider)?.into_iter();
+fn listed_components(db: &Connection, provider: &str) -> Sql<Vec<Component>> {
+    let known = components(db, provider)?.into_iter();
     Ok(known.filter(|(_, known)| !known.absent).map(|(key, known)| known.shown(key)).collect())
-}
-
-/// Updates the providers' rows from the configuration; unchanged rows are not written.
-pub(in crate::ledger) fn declare(
-    db: &Connection,
-    providers: &[Arc<Provider>],
-    real_intervals: &HashMap<String, std::time::Duration>,
-    now: Time,
-) -> Sql<()> {
-    let mut statement = db.prepare(
-        "SELECT id, name, url, interval_ms, stale_after_ms, real_interval_ms, retry_until IS NOT NULL FROM provider WHERE watched = 1",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut written: HashMap<String, super::Declared> = HashMap::with_capacity(providers.len());
-    let mut waiting: HashSet<String> = HashSet::new();
-    while let Some(row) = rows.next()? {
-        let declared = super::Declared {
-            name: row.get(1)?,
-            url: row.get(2)?,
-            interval_ms: row.get(3)?,
-            stale_after_ms: row.get(4)?,
-            real_interval_ms: row.get(5)?,
-        };
-        if row.get(6)? {
-            waiting.insert(row.get(0)?);
-        }
-        written.insert(row.get(0)?, declared);
-    }
-    for provider in providers {
-        let real_interval = real_intervals.get(&provider.id).copied();
-        let declared = super::Declared::of(provider, real_interval);
-        if written.get(&provider.id) != Some(&declared) {
-            super::watch_provider(db, &provider.id, &declared, now)?;
-        }
-        if waiting.contains(&provider.id) {
-            super::bound_wait(db, provider, now)?;
-        }
-    }
-    Ok(())
 }

@@ -1,55 +1,59 @@
-//! The writer's SQL: reads and writes rows, makes no decisions. Times are milliseconds since 1970,
-//! UTC.
+//! The ledger in SQLite: the only place with SQL. It reads and writes rows, and makes no decisions.
+//! Times are milliseconds since 1970, UTC.
+//!
+//! * [`SqliteStore`](store::SqliteStore) is the database as the ledger's actor uses it: one
+//!   transaction per group of results, with a savepoint each if one of them fails.
+//! * [`Reader`](read::Reader) gives sinks and other processes read access while `run` is writing.
+//! * `migrate` creates, examines and upgrades the file.
 
+mod book;
 mod components;
+mod declared;
 mod doubt;
+mod error;
 mod events;
-pub(super) mod import;
+mod import;
 mod items;
-pub(super) mod load;
-pub(super) mod migrate;
-pub(super) mod outbox;
-pub(super) mod outbox_control;
+mod load;
+mod migrate;
+mod network;
+mod outbox;
+mod outbox_control;
 mod outbox_read;
 mod providers;
 mod prune;
-pub(super) mod read;
+mod read;
+mod scratch;
+mod sinks;
+mod store;
 mod twins;
-pub(super) mod wal;
+mod upkeep;
+mod wal;
 
 use rusqlite::{Row, RowIndex};
 
-pub(super) use components::{
-    ComponentState, Components, all_held_since, components, held_since, key_of_name, ordinal,
-    provider_held_since, put_components,
-};
-pub(super) use doubt::put_doubt;
-pub(super) use events::{
-    EventRow, add_sink, count_dropped, is_known_event, newest_seq, put_cursor, put_event,
-    put_filtered, put_imported, was_imported,
-};
-pub(super) use items::{
-    ItemSummary, Open, item, item_summaries, listed_items, miss_item, newer_items, open_items,
-    put_item, put_seen, recent_items, retire_item, seen, touch_item,
-};
-pub(super) use outbox::{change_outbox, forget_routing, prune_outbox};
-pub(super) use providers::{
-    Declared, ProviderState, Usual, bound_wait, checkpoint, count_death, fail, provider_state,
-    put_restart, put_success, touch_provider, watch_provider,
-};
-pub(super) use prune::prune;
-
-pub(super) use twins::{twins, unite};
+pub use migrate::{DATABASE, open_writer};
+pub use outbox::ROUTER;
+pub use outbox_control::Control;
+pub use read::Reader;
+pub(super) use scratch::ScratchStore;
+pub(super) use store::SqliteStore;
 
 use crate::event::Time;
 
 type Sql<T> = rusqlite::Result<T>;
 
-pub(super) fn millis(time: Option<Time>) -> Option<i64> {
+/// Returns the version of the SQLite library in use.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
+fn millis(time: Option<Time>) -> Option<i64> {
     time.map(|time| time.timestamp_millis())
 }
 
-pub(super) fn time(millis: Option<i64>) -> Option<Time> {
+fn time(millis: Option<i64>) -> Option<Time> {
     millis.and_then(Time::from_timestamp_millis)
 }
 
@@ -58,7 +62,7 @@ fn blob<const N: usize>(row: &Row<'_>, column: impl RowIndex) -> Sql<[u8; N]> {
 }
 
 /// Parses a vocabulary word from the database; an unknown one is reported as damage.
-pub(super) fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(
+fn word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(
     row: &Row<'_>,
     column: impl RowIndex,
 ) -> Sql<T> {
@@ -76,5 +80,25 @@ fn optional_word<T: std::str::FromStr<Err = crate::event::UnknownWord>>(
         Ok(None)
     } else {
         word(row, column).map(Some)
+    }
+}
+
+/// What tests of decisions need of a database.
+#[cfg(test)]
+pub(super) mod testing {
+    pub(in crate::ledger) use rusqlite::Connection;
+
+    pub(in crate::ledger) use super::declared::declare;
+    use super::{book, events};
+    use crate::ledger::book::Book;
+
+    /// Judges something with the book of a provider, outside a transaction.
+    pub(in crate::ledger) fn judge<T>(
+        db: &Connection,
+        provider: &str,
+        judge: impl FnOnce(&mut dyn Book) -> T,
+    ) -> T {
+        let mut numbering = book::Numbering::after(events::newest_seq(db).unwrap());
+        judge(&mut book::SqliteBook::new(db, provider, &mut numbering))
     }
 }

@@ -1,60 +1,17 @@
-//! Providers: their configuration, their pollers' checkpoints and the results of their polls.
+//! Providers: what is known of them, and the results of their polls.
 
-use std::time::Duration;
-
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::doubt::no_doubt;
 use super::{Sql, millis, time};
-use crate::config::Provider;
-use crate::event::{Impact, Kind, Time};
-use crate::fetch::Validators;
+use crate::event::Time;
 use crate::ledger::anomalies::AnomalyStreak;
-use crate::ledger::messages::{Binding, Checkpoint, Failed, Record, Restarted, Unchanged};
-use crate::ledger::provider_time::plausible;
-use crate::snapshot::{Listing, UnreadTimes};
-
-/// Number of process deaths over one provider's document after which it is quarantined for a while.
-const DEATHS: u32 = 4;
-
-/// The state of a provider needed by a transaction.
-#[derive(Debug, Clone, Default)]
-pub(in crate::ledger) struct ProviderState {
-    pub(in crate::ledger) epoch: u32,
-    /// When the ids of its page last changed.
-    pub(in crate::ledger) moved_at: Option<Time>,
-    /// The platforms involved in recent changes, by name.
-    pub(in crate::ledger) moved_between: String,
-    pub(in crate::ledger) page_id: Option<String>,
-    pub(in crate::ledger) page_version: Option<Time>,
-    pub(in crate::ledger) complete_version: Option<Time>,
-    pub(in crate::ledger) baseline_at: Option<Time>,
-    pub(in crate::ledger) recent_incidents_at: Option<Time>,
-    pub(in crate::ledger) recent_maintenances_at: Option<Time>,
-    pub(in crate::ledger) unreachable: bool,
-    pub(in crate::ledger) outages: u32,
-    pub(in crate::ledger) page_url: Option<String>,
-    pub(in crate::ledger) source: Option<String>,
-    /// The version of the source that last read it.
-    pub(in crate::ledger) source_version: Option<u32>,
-    pub(in crate::ledger) usual: Usual,
-    /// Digest of the component list last compared, unless the stored components changed otherwise
-    /// since.
-    pub(in crate::ledger) components_digest: Option<u128>,
-    pub(in crate::ledger) anomaly_streak: AnomalyStreak,
-    /// When the log last reported that its responses are rejected.
-    pub(in crate::ledger) doubt_said_at: Option<Time>,
-    /// Whether the last poll is recorded in the separate table.
-    pub(in crate::ledger) quiet: bool,
-}
-
-/// The usual length of the page's lists.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::ledger) struct Usual {
-    pub(in crate::ledger) incidents: Option<usize>,
-    pub(in crate::ledger) components: Option<usize>,
-    pub(in crate::ledger) shrunk_since: Option<Time>,
-}
+use crate::ledger::book::Success;
+use crate::ledger::declared::document_mark;
+use crate::ledger::known::{ProviderState, Usual};
+use crate::ledger::messages::{Checkpoint, Failed, Restarted, Unchanged};
+use crate::ledger::vanished::Vanished;
+use crate::snapshot::UnreadTimes;
 
 pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
     let mut statement = db.prepare_cached(
@@ -94,120 +51,6 @@ pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<Provid
             source_version: row.get(22)?,
         })
     })
-}
-
-/// Reads a poller's checkpoint from its row.
-pub(in crate::ledger) fn checkpoint(row: &Row<'_>, provider: &Provider) -> Sql<Checkpoint> {
-    let address: Option<String> = row.get("document_url")?;
-    let address = address
-        .map(|address| if address.is_empty() { provider.url.as_str().to_owned() } else { address });
-    let binding = match (
-        row.get("source")?,
-        row.get("source_version")?,
-        address.and_then(|address| address.parse().ok()),
-    ) {
-        (Some(source), Some(version), Some(document_url)) => {
-            Some(Binding { source, version, document_url })
-        }
-        _ => None,
-    };
-    Ok(Checkpoint {
-        binding,
-        validators: Validators { etag: row.get("etag")?, last_modified: row.get("last_modified")? },
-        body_hash: row.get::<_, Option<[u8; 16]>>("body_hash")?.map(u128::from_be_bytes),
-        sidecars: row
-            .get::<_, Option<String>>("companions")?
-            .and_then(|list| serde_json::from_str(&list).ok())
-            .unwrap_or_default(),
-        full_at: time(row.get("full_at")?),
-        false_304_at: time(row.get("false_304_at")?),
-        unconditional_until: time(row.get("unconditional_until")?),
-        next_poll_at: time(row.get("next_poll_at")?),
-        retry_until: time(row.get("retry_until")?),
-        failures: row.get("failures")?,
-    })
-}
-
-/// The configuration stored in a provider's row.
-#[derive(PartialEq, Eq)]
-pub(in crate::ledger) struct Declared {
-    pub(in crate::ledger) name: String,
-    pub(in crate::ledger) url: String,
-    pub(in crate::ledger) interval_ms: i64,
-    pub(in crate::ledger) stale_after_ms: i64,
-    pub(in crate::ledger) real_interval_ms: Option<i64>,
-}
-
-impl Declared {
-    pub(in crate::ledger) fn of(provider: &Provider, real_interval: Option<Duration>) -> Self {
-        Self {
-            name: provider.name.clone(),
-            url: address_mark(&provider.url),
-            interval_ms: provider.settings.interval.as_millis() as i64,
-            stale_after_ms: provider.settings.stale_after.as_millis() as i64,
-            real_interval_ms: real_interval.map(|real| real.as_millis() as i64),
-        }
-    }
-}
-
-/// Returns the provider's URL as stored: recognizable, but without the values of its query.
-fn address_mark(url: &url::Url) -> String {
-    if url.query().is_none() {
-        return url.as_str().to_owned();
-    }
-    format!(
-        "{} #{:032x}",
-        crate::redact::redact(url),
-        xxhash_rust::xxh3::xxh3_128(url.as_str().as_bytes())
-    )
-}
-
-/// Returns the first document's URL. The provider's own URL is not stored a second time, because
-/// its query may contain a secret.
-pub(in crate::ledger) fn document_mark<'a>(document: &'a url::Url, provider: &url::Url) -> &'a str {
-    if document == provider { "" } else { document.as_str() }
-}
-
-pub(in crate::ledger) fn watch_provider(
-    db: &Connection,
-    id: &str,
-    declared: &Declared,
-    now: Time,
-) -> Sql<()> {
-    // A changed URL clears what was bound to the former one, but keeps the seen items: it may be
-    // the same page.
-    db.prepare_cached(
-        "INSERT INTO provider(id, name, url, watched, interval_ms, stale_after_ms, real_interval_ms, first_watched_at)
-         VALUES(:id, :name, :url, 1, :interval, :stale, :real, :now)
-         ON CONFLICT(id) DO UPDATE SET
-           source = iif(url = :url, source, NULL), document_url = iif(url = :url, document_url, NULL),
-           etag = iif(url = :url, etag, NULL), last_modified = iif(url = :url, last_modified, NULL),
-           body_hash = iif(url = :url, body_hash, NULL), companions = iif(url = :url, companions, NULL), page_id = iif(url = :url, page_id, NULL),
-           page_version = iif(url = :url, page_version, NULL), complete_version = iif(url = :url, complete_version, NULL),
-           doubt = iif(url = :url, doubt, NULL), doubt_since = iif(url = :url, doubt_since, NULL),
-           doubt_stale = iif(url = :url, doubt_stale, NULL), doubt_foreign = iif(url = :url, doubt_foreign, NULL),
-           failures = iif(url = :url, failures, 0), retry_until = iif(url = :url, retry_until, NULL),
-           full_at = iif(url = :url, full_at, NULL), false_304_at = iif(url = :url, false_304_at, NULL),
-           unconditional_until = iif(url = :url, unconditional_until, NULL),
-           name = :name, url = :url, watched = 1, interval_ms = :interval, stale_after_ms = :stale, real_interval_ms = :real
-         WHERE name <> :name OR url <> :url OR watched <> 1 OR interval_ms <> :interval OR stale_after_ms <> :stale OR real_interval_ms IS NOT :real",
-    )?
-    .execute(named_params! {
-        ":id": id, ":name": declared.name, ":url": declared.url, ":now": now.timestamp_millis(),
-        ":interval": declared.interval_ms, ":stale": declared.stale_after_ms, ":real": declared.real_interval_ms,
-    })?;
-    Ok(())
-}
-
-/// Shortens a delay requested by a provider's host if it exceeds the bound.
-pub(in crate::ledger) fn bound_wait(db: &Connection, provider: &Provider, now: Time) -> Sql<()> {
-    let latest = now.timestamp_millis() + provider.settings.max_wait.as_millis() as i64;
-    db.prepare_cached(
-        "UPDATE provider SET next_poll_at = iif(next_poll_at = retry_until, ?2, next_poll_at), retry_until = ?2
-         WHERE id = ?1 AND retry_until > ?2",
-    )?
-    .execute(params![provider.id, latest])?;
-    Ok(())
 }
 
 /// Records an unchanged poll: in the narrow table, or in the provider's row if that says something
@@ -255,7 +98,7 @@ pub(super) fn forget_quiet(db: &Connection, provider: &str) -> Sql<()> {
     Ok(())
 }
 
-pub(in crate::ledger) fn put_restart(db: &Connection, message: &Restarted) -> Sql<()> {
+pub(super) fn put_restart(db: &Connection, message: &Restarted) -> Sql<()> {
     db.prepare_cached(
         "UPDATE provider SET restarts = restarts + 1, last_restart_at = ?2, last_restart_cause = ?3, parked = ?4 WHERE id = ?1",
     )?
@@ -263,32 +106,8 @@ pub(in crate::ledger) fn put_restart(db: &Connection, message: &Restarted) -> Sq
     Ok(())
 }
 
-/// Counts a process death while this provider's document was being read. After some deaths the
-/// provider is quarantined, longer each time.
-pub(in crate::ledger) fn count_death(db: &Connection, id: &str, now: Time) -> Sql<()> {
-    let deaths: Option<u32> = db
-        .query_row("SELECT deaths FROM provider WHERE id = ?1", [id], |row| row.get(0))
-        .optional()?;
-    let Some(deaths) = deaths.map(|deaths| deaths + 1) else {
-        return Ok(());
-    };
-    // Short at first: killing a process manually can hit an innocent provider this often.
-    let until = (deaths >= DEATHS)
-        .then(|| now + chrono::Duration::seconds(15 << (deaths - DEATHS).min(12)));
-    db.execute(
-        "UPDATE provider SET deaths = ?2, quarantined_until = ?3 WHERE id = ?1",
-        params![id, deaths, millis(until)],
-    )?;
-    Ok(())
-}
-
-pub(in crate::ledger) fn put_success(
-    db: &Connection,
-    message: &Record,
-    state: &ProviderState,
-    changed: bool,
-    impact: Impact,
-) -> Sql<()> {
+pub(super) fn put_success(db: &Connection, success: &Success<'_>) -> Sql<()> {
+    let Success { message, changed, .. } = success;
     let snapshot = &message.snapshot;
     let Checkpoint {
         binding,
@@ -303,12 +122,6 @@ pub(in crate::ledger) fn put_success(
         ..
     } = &message.checkpoint;
     let now = message.observed_at;
-    let lists_past =
-        |kind: Kind| snapshot.incidents.iter().any(|one| one.kind == kind && one.status.is_over());
-    let version = plausible(snapshot.page.version, now);
-    let first_recent = |listing: Listing, before: Option<Time>| {
-        before.or((listing == Listing::Recent).then_some(now))
-    };
     db.prepare_cached(concat!(
         // By index, not by name: names are searched for each time.
         "UPDATE provider SET last_poll_at = ?2, last_success_at = ?2, last_change_at = iif(?3, ?2, last_change_at),
@@ -339,19 +152,19 @@ pub(in crate::ledger) fn put_success(
         snapshot.page.id,
         snapshot.page.name,
         snapshot.page.url,
-        millis(version),
-        millis(version.filter(|_| message.complete)),
-        impact.as_str(),
-        millis(first_recent(snapshot.coverage.incidents, state.recent_incidents_at)),
-        millis(first_recent(snapshot.coverage.maintenances, state.recent_maintenances_at)),
+        millis(success.page_version),
+        millis(success.complete_version),
+        success.impact.as_str(),
+        millis(success.recent_incidents_at),
+        millis(success.recent_maintenances_at),
         millis(*full_at),
         millis(*false_304_at),
         millis(*unconditional_until),
-        lists_past(Kind::Incident),
-        lists_past(Kind::Maintenance),
+        success.lists_past_incidents,
+        success.lists_past_maintenances,
         unread_times(&snapshot.unread_times),
     ])?;
-    if state.quiet { forget_quiet(db, &message.provider.id) } else { Ok(()) }
+    if success.was_quiet { forget_quiet(db, &message.provider.id) } else { Ok(()) }
 }
 
 /// Serializes to JSON, if there are any.
@@ -360,7 +173,7 @@ fn unread_times(unread: &UnreadTimes) -> Option<String> {
 }
 
 /// Records a failed poll. The validators are kept unless the response could not be parsed.
-pub(in crate::ledger) fn fail(db: &Connection, message: &Failed) -> Sql<()> {
+pub(super) fn fail(db: &Connection, message: &Failed) -> Sql<()> {
     db.prepare_cached(
         "UPDATE provider SET last_success_at = coalesce((SELECT quiet.at FROM quiet WHERE provider = :id), last_success_at),
            last_poll_at = :at, last_outcome = :kind, last_error = :reason, next_poll_at = :next, retry_until = :retry, retry_by = :retry_by,
@@ -377,10 +190,96 @@ pub(in crate::ledger) fn fail(db: &Connection, message: &Failed) -> Sql<()> {
     forget_quiet(db, &message.provider.id)
 }
 
+/// Records that the ids of the page have changed.
+pub(super) fn put_move(
+    db: &Connection,
+    provider: &str,
+    at: Time,
+    between: &str,
+    reported: bool,
+) -> Sql<()> {
+    let count = if reported {
+        "silent_moves = NULL, epoch = epoch + 1"
+    } else {
+        "silent_moves = coalesce(silent_moves, 0) + 1"
+    };
+    db.prepare_cached(&format!(
+        "UPDATE provider SET moved_at = ?2, moved_between = ?3, {count} WHERE id = ?1"
+    ))?
+    .execute(params![provider, at.timestamp_millis(), between])?;
+    Ok(())
+}
+
+pub(super) fn put_reachable(
+    db: &Connection,
+    provider: &str,
+    reachable: bool,
+    outages: u32,
+) -> Sql<()> {
+    db.prepare_cached("UPDATE provider SET unreachable = ?2, outages = ?3 WHERE id = ?1")?
+        .execute(params![provider, !reachable, outages])?;
+    Ok(())
+}
+
+/// Records that a list is shorter than usual, at the latest since `at`.
+pub(super) fn put_shrunk(db: &Connection, provider: &str, reason: &str, at: Time) -> Sql<()> {
+    db.prepare_cached(
+        "UPDATE provider SET shrunk = ?2, shrunk_since = coalesce(shrunk_since, ?3) WHERE id = ?1",
+    )?
+    .execute(params![provider, reason, at.timestamp_millis()])?;
+    Ok(())
+}
+
+/// Records that the lists have these lengths, which are the usual ones from now on.
+pub(super) fn put_usual(
+    db: &Connection,
+    provider: &str,
+    incidents: Option<usize>,
+    components: Option<usize>,
+) -> Sql<()> {
+    db.prepare_cached(
+        "UPDATE provider SET usual_incidents = coalesce(:incidents, usual_incidents),
+           usual_components = coalesce(:components, usual_components), shrunk = NULL, shrunk_since = NULL WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": provider, ":incidents": incidents.map(|count| count as i64),
+        ":components": components.map(|count| count as i64),
+    })?;
+    Ok(())
+}
+
+/// Records that nothing on the page is newer than `since`.
+pub(super) fn put_quiet_since(db: &Connection, provider: &str, since: Time) -> Sql<()> {
+    db.prepare_cached("UPDATE provider SET quiet_since = ?2 WHERE id = ?1")?
+        .execute(params![provider, since.timestamp_millis()])?;
+    Ok(())
+}
+
+/// Returns what the filter names and the page no longer lists.
+pub(super) fn vanished(db: &Connection, provider: &str) -> Sql<Vanished> {
+    let text: Option<Option<String>> = db
+        .prepare_cached("SELECT vanished FROM provider WHERE id = ?1")?
+        .query_row([provider], |row| row.get(0))
+        .optional()?;
+    let kept = text.flatten().and_then(|text| serde_json::from_str(&text).ok());
+    Ok(kept.unwrap_or_default())
+}
+
+pub(super) fn put_vanished(db: &Connection, provider: &str, vanished: &Vanished) -> Sql<()> {
+    let text = serde_json::to_string(vanished)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    db.prepare_cached("UPDATE provider SET vanished = ?2 WHERE id = ?1")?
+        .execute(params![provider, text])?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::parse_time;
+    use crate::fetch::Validators;
+    use crate::ledger::declared::Declared;
+    use crate::ledger::sqlite::declared::watch_provider;
     use crate::ledger::sqlite::migrate;
 
     fn times(db: &Connection) -> (i64, i64, bool) {

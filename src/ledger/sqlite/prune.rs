@@ -64,9 +64,10 @@ mod tests {
     use crate::event::{ComponentStatus, Kind, Status, parse_time};
     use crate::ledger::commit::{self, PostCommit};
     use crate::ledger::messages::{Checkpoint, Record};
-    use crate::ledger::numbering::Numbering;
-    use crate::ledger::sqlite::{load, migrate};
-    use crate::ledger::{sqlite, staleness};
+    use crate::ledger::sqlite::components::components;
+    use crate::ledger::sqlite::migrate;
+    use crate::ledger::sqlite::testing::{declare, judge};
+    use crate::ledger::staleness;
     use crate::snapshot::{Coverage, Incident, Listing, Snapshot, Update, UpdateId, component};
 
     /// How long history is kept, in days.
@@ -102,7 +103,6 @@ mod tests {
 
     struct World {
         db: Connection,
-        seq: u64,
         _dir: tempfile::TempDir,
     }
 
@@ -110,12 +110,12 @@ mod tests {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let db = migrate::open_writer(dir.path()).unwrap();
-            load::declare(&db, &[staleness::tests::provider()], &HashMap::new(), at(0)).unwrap();
-            Self { db, seq: 0, _dir: dir }
+            declare(&db, &[staleness::tests::provider()], &HashMap::new(), at(0)).unwrap();
+            Self { db, _dir: dir }
         }
 
         /// Records a document; returns the number of events.
-        fn poll(&mut self, incidents: Vec<Incident>, listing: Listing, day: i64) -> usize {
+        fn poll(&self, incidents: Vec<Incident>, listing: Listing, day: i64) -> usize {
             let api = component(Some("api".into()), "API", None, ComponentStatus::Operational);
             let snapshot = Snapshot {
                 incidents,
@@ -135,11 +135,10 @@ mod tests {
                 complete: true,
                 observed_at: at(day),
             };
-            let mut numbering = Numbering { db: &self.db, seq: self.seq, dropped: Vec::new() };
+            let mut post_commit = PostCommit::default();
             let recorded =
-                commit::record(&mut numbering, &mut PostCommit::default(), &record).unwrap();
-            self.seq = numbering.seq;
-            recorded.events
+                judge(&self.db, "acme", |book| commit::record(book, &mut post_commit, &record));
+            recorded.unwrap().events
         }
 
         /// Counts the incidents and update versions left by retention.
@@ -156,7 +155,7 @@ mod tests {
     #[test]
     fn after_years_without_a_change_the_next_incident_does_not_tell_the_old_history() {
         for listing in [Listing::Recent, Listing::Unknown] {
-            let mut world = World::new();
+            let world = World::new();
             world.poll(history(), listing, 0);
             // Only 304s and equal bodies from here on: nothing is recorded.
             assert_eq!(world.prune(KEEP * 3), (ids(&history()), 30));
@@ -164,7 +163,7 @@ mod tests {
             page.remove(0);
             page.push(incident("new", Kind::Incident, false, KEEP * 3));
             assert_eq!(world.poll(page.clone(), listing, KEEP * 3), 1, "{listing:?}");
-            assert_eq!(sqlite::components(&world.db, "acme").unwrap().len(), 1);
+            assert_eq!(components(&world.db, "acme").unwrap().len(), 1);
             // Items that left the list are removed in time, and nothing else.
             assert_eq!(world.prune(KEEP * 5), (ids(&page), 30));
         }
@@ -172,7 +171,7 @@ mod tests {
 
     #[test]
     fn documents_that_list_what_is_open_alone_do_not_let_the_history_be_forgotten() {
-        let mut world = World::new();
+        let world = World::new();
         world.poll(history(), Listing::Recent, 0);
         // Summaries with changes at every poll, none of which lists items that are over.
         for day in 1..KEEP {
@@ -194,7 +193,7 @@ mod tests {
 
     #[test]
     fn rows_of_an_older_version_are_kept_until_a_document_says_what_is_listed() {
-        let mut world = World::new();
+        let world = World::new();
         world.poll(history(), Listing::Recent, 0);
         let sql = "UPDATE provider SET past_incidents_at = NULL, past_maintenances_at = NULL";
         world.db.execute(sql, []).unwrap();

@@ -4,24 +4,10 @@ use rusqlite::{Connection, params};
 
 use super::{Sql, blob};
 use crate::event::IncidentKey;
-
-/// Maximum number of former ids kept per incident. A page with new ids for each request must not
-/// fill the ledger.
-const MOST: usize = 4;
-
-/// A former id of an incident.
-pub(in crate::ledger) struct Twin {
-    pub(in crate::ledger) key: IncidentKey,
-    /// Milliseconds since 1970.
-    pub(in crate::ledger) last_listed: i64,
-}
+use crate::ledger::known::Twin;
 
 /// Returns the other ids of an incident, most recently listed first.
-pub(in crate::ledger) fn twins(
-    db: &Connection,
-    provider: &str,
-    key: IncidentKey,
-) -> Sql<Vec<Twin>> {
+pub(super) fn twins(db: &Connection, provider: &str, key: IncidentKey) -> Sql<Vec<Twin>> {
     db.prepare_cached(
         "SELECT key, last_listed FROM item WHERE provider = ?1 AND key <> ?2
            AND same_as = (SELECT same_as FROM item WHERE provider = ?1 AND key = ?2)
@@ -33,9 +19,8 @@ pub(in crate::ledger) fn twins(
     .collect()
 }
 
-/// Records that the item `key` is the incident formerly listed under `former`, and removes the
-/// oldest of its ids if there are too many.
-pub(in crate::ledger) fn unite(
+/// Records that the item `key` is the incident formerly listed under `former`.
+pub(super) fn unite(
     db: &Connection,
     provider: &str,
     key: IncidentKey,
@@ -47,10 +32,13 @@ pub(in crate::ledger) fn unite(
          WHERE provider = ?1 AND key IN (?2, ?3)",
     )?
     .execute(params![provider, key.as_bytes(), former.as_bytes()])?;
-    for Twin { key: twin, .. } in twins(db, provider, key)?.into_iter().skip(MOST) {
-        db.prepare_cached("DELETE FROM seen WHERE item = ?1")?.execute([twin.as_bytes()])?;
-        db.prepare_cached("DELETE FROM item WHERE provider = ?1 AND key = ?2")?
-            .execute(params![provider, twin.as_bytes()])?;
-    }
+    Ok(())
+}
+
+/// Removes an item and its seen versions.
+pub(super) fn forget_item(db: &Connection, provider: &str, key: IncidentKey) -> Sql<()> {
+    db.prepare_cached("DELETE FROM seen WHERE item = ?1")?.execute([key.as_bytes()])?;
+    db.prepare_cached("DELETE FROM item WHERE provider = ?1 AND key = ?2")?
+        .execute(params![provider, key.as_bytes()])?;
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(super) const LEFT: i64 = 8 << 20;
 
 /// The state of the write-ahead log.
 #[derive(Debug, Default)]
-pub(in crate::ledger) struct Wal {
+pub(super) struct Wal {
     /// Number of pages moved at the last check, if not all could be.
     stuck: Option<i64>,
     warned: bool,
@@ -29,7 +29,7 @@ pub(in crate::ledger) struct Wal {
 
 impl Wal {
     /// Checks its size. Called every second, and reads only the size while it is small.
-    pub(in crate::ledger) fn check(&mut self, db: &Connection, state_dir: &Path) {
+    pub(super) fn check(&mut self, db: &Connection, state_dir: &Path) {
         let path = state_dir.join(migrate::WAL);
         let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         if size <= LARGE {
