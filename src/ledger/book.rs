@@ -4,6 +4,11 @@
 //! what a book shows, and writes what was put into it, in whatever way suits its database:
 //! statement by statement, or everything of a transaction at once.
 
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod tests;
+
 use super::anomalies::AnomalyStreak;
 use super::component_state::Components;
 use super::error::Result;

@@ -315,7 +315,7 @@ fn look_into(path: &Path) -> Result<(), LedgerError> {
 
 /// Opens a temporary database: SQLite keeps it in memory and in an unnamed file, which disappears
 /// with the process however it ends.
-pub(super) fn open_scratch() -> rusqlite::Result<Connection> {
+pub(in crate::ledger) fn open_scratch() -> rusqlite::Result<Connection> {
     let mut connection = Connection::open("")?;
     keep_plans(&connection)?;
     connection.pragma_update(None, "synchronous", "OFF")?;

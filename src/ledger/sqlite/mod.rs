@@ -89,6 +89,7 @@ pub(super) mod testing {
     pub(in crate::ledger) use rusqlite::Connection;
 
     pub(in crate::ledger) use super::declared::declare;
+    pub(in crate::ledger) use super::migrate::open_scratch;
     use super::{book, events};
     use crate::ledger::book::Book;
 
