@@ -22,14 +22,17 @@ pub mod fetch;
 pub mod gate;
 pub mod heartbeat;
 pub mod ledger;
+pub mod metrics;
 pub mod pipeline;
 pub mod poller;
 pub mod record;
 pub mod replay;
+pub mod server;
 pub mod sink;
 pub mod supervisor;
 pub mod telemetry;
 pub mod transport;
+pub mod view;
 
 pub use statuswatch_fake as fake;
 pub use statuswatch_model::{document, event, redact, snapshot, text, zone};

@@ -13,14 +13,16 @@ use crate::config::{Config, Console, ConsoleFormat, LogFormat, Provider};
 use crate::dispatch::Setup;
 use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
+use crate::metrics::Metrics;
 use crate::poller::PollerContext;
 use crate::poller::admission::Admission;
 use crate::poller::filters::ComparedFilters;
 use crate::poller::parse_pool::ParsePool;
 use crate::record::Recorder;
+use crate::server::{self, Bound, ServerError};
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
 use crate::supervisor::actor::SinkFactory;
-use crate::supervisor::{Ending, Options, Shutdown, Supervisor};
+use crate::supervisor::{Ending, Options, PollSoon, Shutdown, Supervisor};
 use crate::transport::Transport;
 
 /// How long events, and observations of incidents that are no longer listed, are kept: longer than
@@ -46,6 +48,8 @@ pub struct RunOptions {
     pub console_writer: ConsoleWriter,
     /// Whether console output is colored.
     pub color: bool,
+    /// What the HTTP server listens at, if it is on and something has listened already.
+    pub listening: Option<server::Bound>,
     /// Called every second while the supervisor's event loop is running.
     pub alive: Box<dyn FnMut() + Send>,
 }
@@ -60,6 +64,8 @@ pub struct Pipeline {
     pub ready: oneshot::Receiver<()>,
     /// Reports the end of each provider's first poll.
     pub polled: Polled,
+    /// The HTTP server, if it is on.
+    pub server: Option<server::Handle>,
     heartbeat: Option<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
     _lock: StateLock,
@@ -109,6 +115,9 @@ pub enum StartError {
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The HTTP server cannot be started.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// The HTTP client cannot be built.
     #[error("cannot prepare HTTP requests")]
     Client(#[from] fetch::BuildError),
@@ -117,13 +126,29 @@ pub enum StartError {
 impl Pipeline {
     /// Starts the pipeline. Must be called inside an actix system.
     pub fn start(config: &Config, lock: StateLock, run: RunOptions) -> Result<Self, StartError> {
+        let mut run = run;
+        // First of all: an address that is in use ends the start before anything is touched.
+        let bound = match (&config.http, run.listening.take()) {
+            (None, _) => None,
+            (Some(_), Some(bound)) => Some(bound),
+            (Some(http), None) => Some(Bound::listen(http.listen)?),
+        };
         let (fatal_sender, fatal) = mpsc::unbounded_channel();
         let (ready_sender, ready) = oneshot::channel();
         let (polled_sender, polled) = mpsc::unbounded_channel();
+        let metrics = Arc::new(Metrics::default());
         let ledger_options = ledger::LedgerOptions {
             state_dir: config.state_dir.clone(),
             keep: KEEP,
             fatal: fatal_sender.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        if let Some(http) = &config.http {
+            server::check_token(http)?;
+        }
+        let own_page = match &bound {
+            Some(_) => Some(server::own_page_id(&config.state_dir).map_err(ServerError::PageId)?),
+            None => None,
         };
         let mut first = LedgerActor::open(ledger_options.clone())?;
         recover_ledger(&mut first, config);
@@ -143,6 +168,8 @@ impl Pipeline {
             filters: ComparedFilters::default(),
             anchor: Anchor::now(),
             once: run.once,
+            own_page: own_page.clone(),
+            metrics: Arc::clone(&metrics),
             polled: Some(polled_sender),
         });
         let setup = Arc::new(Setup::new(config));
@@ -175,11 +202,26 @@ impl Pipeline {
         });
         let waiting = config.providers.iter().map(|provider| provider.id.clone()).collect();
         let supervisor = Supervisor::new(options, first).start();
+        let server = match (bound, &config.http, own_page) {
+            (Some(bound), Some(http), Some(page_id)) => {
+                let pollers = supervisor.clone();
+                let served = bound.serve(server::Parts {
+                    http: http.clone(),
+                    state_dir: config.state_dir.clone(),
+                    metrics,
+                    poll_now: Arc::new(move |id| pollers.do_send(PollSoon(id.to_owned()))),
+                    page_id,
+                });
+                Some(served?)
+            }
+            _ => None,
+        };
         Ok(Self {
             supervisor,
             fatal,
             ready,
             polled: Polled { receiver: polled, waiting },
+            server,
             heartbeat,
             recorder,
             _lock: lock,
@@ -188,7 +230,7 @@ impl Pipeline {
 
     /// Shuts the pipeline down in order: polling stops, then recorded events are delivered. Waits
     /// at most `within`.
-    pub async fn shutdown(&self, within: Duration) -> Ending {
+    pub async fn shutdown(&mut self, within: Duration) -> Ending {
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.abort();
         }
@@ -197,6 +239,9 @@ impl Pipeline {
             .send(Shutdown { within })
             .await
             .unwrap_or(Ending { delivered: false, written: false });
+        if let Some(server) = &mut self.server {
+            server.stop().await;
+        }
         if let Some(recorder) = &self.recorder {
             recorder.finish(RECORDED_WITHIN);
         }

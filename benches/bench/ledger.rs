@@ -32,8 +32,12 @@ pub(crate) fn run() {
 async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Duration) {
     let dir = tempfile::tempdir().unwrap();
     let (fatal, _keep) = tokio::sync::mpsc::unbounded_channel();
-    let options =
-        LedgerOptions { state_dir: dir.path().to_owned(), keep: Duration::from_hours(24), fatal };
+    let options = LedgerOptions {
+        state_dir: dir.path().to_owned(),
+        keep: Duration::from_hours(24),
+        fatal,
+        metrics: Arc::default(),
+    };
     let arbiter = actix::Arbiter::new();
     let first = LedgerActor::open(options).unwrap();
     let ledger: Addr<LedgerActor> = LedgerActor::start_in_arbiter(&arbiter.handle(), |_| first);

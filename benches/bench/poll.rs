@@ -139,6 +139,7 @@ impl Watching {
             state_dir: dir.path().to_owned(),
             keep: Duration::from_hours(24),
             fatal,
+            metrics: Arc::default(),
         })
         .unwrap();
         let arbiters = [actix::Arbiter::new(), actix::Arbiter::new()];
@@ -163,6 +164,8 @@ impl Watching {
             filters: ComparedFilters::default(),
             anchor: Anchor::now(),
             once: false,
+            own_page: None,
+            metrics: Arc::default(),
             polled: None,
         });
         let providers: Vec<_> = urls

@@ -22,6 +22,7 @@ pub(crate) fn run() {
             state_dir: state,
             keep: Duration::from_hours(24),
             fatal,
+            metrics: std::sync::Arc::default(),
         })
         .unwrap()
         .start();

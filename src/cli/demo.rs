@@ -1,5 +1,6 @@
 //! `demo`: watches fake providers on loopback with the real pipeline over real HTTP.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +12,13 @@ use super::exit::Exit;
 use super::output;
 use crate::clock;
 use crate::fake::{DEFAULT_DURATION, Storm, Universe};
+use crate::server::Bound;
 
 /// How long the demo goes on after the last act, so that its end is seen too.
 const AFTERWARDS: Duration = Duration::from_secs(3);
+
+/// The usual port of the HTTP server.
+const PORT: u16 = 9187;
 
 /// Plays the demo.
 ///
@@ -25,6 +30,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     let play = args.duration.unwrap_or(DEFAULT_DURATION);
     let sky = FakeCluster::start(usize::from(args.providers))?;
     let config = write_config(&dir, &sky.universe)?;
+    let bound = listen(&config)?;
+    output::note(&format!("Serving http://{}/api/v1/status", bound.address()));
     output::note(&format!(
         "Watching {0} fake providers on loopback for {1} s: incidents, maintenances and broken pages (press q or Ctrl-C to stop).\n\
          In another terminal, during or after the demo:\n  statuswatch -c {2} status\n  statuswatch -c {2} history\n  statuswatch -c {2} logs -f\n",
@@ -37,15 +44,26 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     sky.runtime
         .spawn(async move { Storm::play(&universe, seed, play.saturating_sub(AFTERWARDS)).await });
     let common = Common { config: config.clone(), state: None };
-    let watched = super::run::run(
+    let watched = super::run::run_at(
         &common,
         &RunArgs { duration: Some(play + AFTERWARDS), ..RunArgs::default() },
+        Some(bound),
     )?;
     output::note(&format!(
         "\nThe demo is over. Its files are in {} and can be removed.",
         output::shown(&dir)
     ));
     Ok(watched)
+}
+
+/// Turns the HTTP server on: at its usual address, or at any free one where that is in use.
+fn listen(config: &Path) -> anyhow::Result<Bound> {
+    let usual = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, PORT));
+    let any = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
+    let bound = Bound::listen(usual).or_else(|_| Bound::listen(any))?;
+    let mut file = std::fs::OpenOptions::new().append(true).open(config)?;
+    writeln!(file, "http: {{listen: \"{}\", metrics: {{providers: all}}}}", bound.address())?;
+    Ok(bound)
 }
 
 /// A universe on a runtime of its own, as if it were far away.

@@ -39,6 +39,8 @@ pub(super) fn all(
         filters: ComparedFilters::default(),
         anchor: Anchor::now(),
         once: false,
+        own_page: None,
+        metrics: Arc::default(),
         polled: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -32,7 +32,6 @@ pub mod table;
 pub mod text_status;
 pub mod version;
 pub mod view_history;
-pub mod view_status;
 pub mod when;
 
 use std::ffi::OsString;

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::args::StatusArgs;
 use super::exit::Exit;
-use super::{output, table, text_status, view_status};
+use super::{output, table, text_status};
 use crate::clock;
 use crate::config::nearest;
 use crate::ledger::{ProviderRow, Reader, StateLock};
+use crate::view::status as view_status;
 
 /// Shows the present state of the providers watched, or of those named.
 ///

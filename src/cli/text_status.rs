@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::output::Paint;
 use super::table::{Cell, Table, one_line};
-use super::view_status::{
-    Freshness, OpenView, ProviderView, SinkView, StatusView, severity, summary, view,
-};
 use super::when;
 use crate::event::{ComponentStatus, Kind, Status, Time, parse_time};
 use crate::ledger::{OpenItem, ProviderRow, SinkRow};
 use crate::poller::host_load::shown;
+use crate::view::status::{
+    Freshness, OpenView, ProviderView, SinkView, StatusView, severity, summary, view,
+};
 
 /// Open items listed by [`present`]; the others are counted.
 const LISTED: usize = 20;
@@ -282,8 +282,8 @@ const fn freshness_paint(freshness: Freshness) -> Paint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::view_status::tests::{incident, now, row, time};
     use crate::event::Impact;
+    use crate::view::status::tests::{incident, now, row, time};
 
     #[test]
     fn people_read_a_table_what_is_open_and_what_is_wrong() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::channels;
 use super::diagnostic::{ConfigError, Diagnostic, Severity, visible};
 use super::document::{self, Scalar};
+use super::http;
 use super::interpolate::{Problem, interpolate};
 use super::keys;
 use super::mask::Hidden;
@@ -176,6 +177,10 @@ fn config(
         routes: routes::read(reader, top.get("routes"), &channels, watched),
         quiet_hours: quiet_hours::read(reader, top.get("quiet_hours"), &channels),
         channels: channels.into_enabled(),
+        http: sub(reader, "http", http::HTTP).and_then(|section| {
+            let at = top.get("http")?.at;
+            Some(http::http(reader, &section, at, providers.iter().map(AsRef::as_ref)))
+        }),
         providers,
     })
 }

@@ -18,6 +18,7 @@ pub(super) const TOP: &[&str] = &[
     "channels",
     "routes",
     "quiet_hours",
+    "http",
     "providers",
 ];
 pub(super) const SUPERVISION: &[&str] = &["restart_backoff", "intensity", "stall_after"];
@@ -60,6 +61,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("diagnostics", DIAGNOSTICS),
     ("beat", BEAT),
     ("record", RECORD),
+    ("http", super::http::HTTP),
     ("intensity", INTENSITY),
     ("backoff", BACKOFF),
     ("json", JSON),

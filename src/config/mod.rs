@@ -6,6 +6,7 @@ mod check;
 mod diagnostic;
 mod document;
 mod edit;
+mod http;
 mod interpolate;
 mod json_map;
 mod keys;
@@ -27,6 +28,7 @@ pub use check::{Loaded, MAX_FILE, load, parse, parse_with};
 pub use diagnostic::{ConfigError, Diagnostic, Severity, count};
 pub use document::{EntryError, NewEntry, entry_yaml};
 pub use edit::{EditError, add_provider};
+pub use http::{HookToken, Http, ProviderMetrics, PublicSurface};
 pub use model::{
     Backoff, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun, Heartbeat,
     Intensity, LogFormat, MaintenanceFilter, Provider, Recording, Rotation, Settings, Supervision,

@@ -8,6 +8,7 @@ use statuswatch_notify::{QuietHours, Routes};
 use url::Url;
 
 use super::channels::ChannelConfig;
+use super::http::Http;
 use crate::event::{Impact, Kind};
 use crate::source::JsonMap;
 use crate::zone::Zone;
@@ -39,6 +40,8 @@ pub struct Config {
     pub routes: Routes,
     /// When messages are held back; each channel named is in `channels`.
     pub quiet_hours: Vec<QuietHours>,
+    /// The HTTP server, if it is on.
+    pub http: Option<Http>,
     /// The enabled providers, in the order of the file.
     pub providers: Vec<Arc<Provider>>,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::channels::ChannelSchema;
+use super::http::HttpShape;
 use super::model::{ConsoleFormat, FirstRun, LogFormat, MaintenanceFilter};
 use super::quiet_hours::Quiet;
 use super::routes::Route;
@@ -391,6 +392,8 @@ struct File {
     routes: Option<Vec<Route>>,
     /// When messages are held back. Default: never.
     quiet_hours: Option<Vec<Quiet>>,
+    /// The HTTP server. Default: off.
+    http: Option<HttpShape>,
     /// Providers to watch.
     providers: Vec<Entry>,
 }
@@ -430,6 +433,8 @@ mod tests {
             ("Route", routes::KEYS),
             ("Match", routes::MATCH),
             ("Quiet", quiet_hours::KEYS),
+            ("Http", super::super::http::HTTP),
+            ("HttpMetrics", super::super::http::METRICS),
         ] {
             assert_eq!(keys_of(&schema["$defs"][name]), known.iter().copied().collect(), "{name}");
         }

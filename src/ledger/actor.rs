@@ -21,6 +21,7 @@ use super::{Network, min_duration, offline, provider_events, retention, stalenes
 use crate::clock;
 use crate::config::Provider;
 use crate::event::Time;
+use crate::metrics::Metrics;
 
 /// How often freshness is checked and buffered writes are flushed.
 const TICK: Duration = Duration::from_secs(1);
@@ -37,6 +38,8 @@ pub struct LedgerOptions {
     pub keep: Duration,
     /// Receives a fatal error: the process must exit with status 1.
     pub fatal: mpsc::UnboundedSender<String>,
+    /// Counts the transactions.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The ledger's actor.

@@ -65,8 +65,10 @@ impl LedgerActor {
         let touched = std::mem::take(&mut self.touched);
         let Self { store, watched, .. } = self;
         let group = Group { jobs: &jobs, touched: &touched };
+        let begun = Instant::now();
         let written = store.write(&group, &mut |job, book| job.judge(book, watched));
         self.last_flush = Instant::now();
+        self.options.metrics.committed(begun.elapsed(), written.is_ok());
         match written {
             Ok(done) => {
                 if std::mem::take(&mut self.failing) {

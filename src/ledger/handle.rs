@@ -97,6 +97,7 @@ mod tests {
                 state_dir: dir.path().to_owned(),
                 keep: Duration::from_hours(24),
                 fatal,
+                metrics: Arc::default(),
             };
             let ledger = Ledger::default();
             ledger.replace(LedgerActor::open(options).unwrap().start());

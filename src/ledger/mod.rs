@@ -66,4 +66,7 @@ pub use network::{Network, Polled};
 pub use offline::OwnNetwork;
 pub use rows::{OpenItem, ProviderRow, Query, SinkRow};
 pub use scratch::ScratchLedger;
-pub use sqlite::{Control, DATABASE, ROUTER, Reader, open_writer, sqlite_version};
+pub use sqlite::{
+    Control, DATABASE, ItemQuery, ItemRow, LastEvent, ROUTER, Reader, Span, open_writer,
+    sqlite_version,
+};

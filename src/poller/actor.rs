@@ -19,6 +19,7 @@ use crate::event::Time;
 use crate::ledger::{
     Checkpoint, Failed, LedgerError, Loaded, Polled, Record, Recorded, Unchanged, Verdict,
 };
+use crate::metrics::Outcome;
 
 /// How long a poll may wait for its permit when many providers change at once.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -44,6 +45,8 @@ pub struct Poller {
     due: Time,
     /// Whether the next poll was so late that it was postponed to its slot.
     put_off: bool,
+    /// Something asked for a poll while one was under way.
+    again: bool,
     /// The provider has never been polled, by this process or an earlier one.
     never_polled: bool,
     /// The next good poll is the first one: the one after it spreads the providers again.
@@ -121,6 +124,7 @@ impl Poller {
             planned: planned.map(|at| shared.wall_clock_to_anchor(at)),
             due: Time::MAX_UTC,
             put_off: false,
+            again: false,
             never_polled,
             never_read: never_polled,
             reported: false,
@@ -147,6 +151,12 @@ impl Poller {
     }
 
     fn schedule(&mut self, at: Time, context: &mut Context<Self>) {
+        let wanted = std::mem::take(&mut self.again);
+        let at = if wanted && self.failures == 0 && self.not_before.is_none() {
+            at.min(self.shared.time())
+        } else {
+            at
+        };
         let now = Instant::now();
         let instant = self.shared.anchor.instant_at(at).max(now);
         self.progress.expect(&self.shared.anchor, instant);
@@ -264,6 +274,11 @@ impl Poller {
                     denied,
                     parse_permit,
                 } => {
+                    if snapshot.page.id.is_some() && snapshot.page.id == shared.own_page {
+                        // It would report its own reports, each time with another id.
+                        let reason = "the page is this statuswatch's own: it must not watch itself";
+                        return Done::Failed(PollError::document("own_page", reason));
+                    }
                     checkpoint.next_poll_at = Some(next);
                     checkpoint.full_at = Some(crate::clock::now());
                     (checkpoint.false_304_at, checkpoint.unconditional_until) =
@@ -304,6 +319,8 @@ impl Poller {
     /// Applies what the poll learned and schedules the next one.
     fn settle(&mut self, done: Done, began: Time, context: &mut Context<Self>) {
         let now = self.shared.time();
+        let took = (now - began).to_std().unwrap_or_default();
+        self.shared.metrics.polled(done.outcome(), took);
         match done {
             Done::Unchanged { validators, sidecars, full } => {
                 if full {
@@ -442,6 +459,7 @@ impl Poller {
 
     fn fail(&mut self, error: PollError, now: Time, context: &mut Context<Self>) {
         self.failures = self.failures.saturating_add(1);
+        self.shared.metrics.failed(&error.code);
         let forget = Arc::make_mut(&mut self.start).failed(&error);
         tracing::debug!(
             provider = self.provider.id,
@@ -521,6 +539,48 @@ enum Done {
     },
     Unrecorded(LedgerError),
     Failed(PollError),
+}
+
+impl Done {
+    const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Unchanged { .. } => Outcome::Unchanged,
+            Self::Recorded { recorded: Recorded { verdict: Verdict::Stale, .. }, .. } => {
+                Outcome::Stale
+            }
+            Self::Recorded {
+                recorded: Recorded { verdict: Verdict::WrongTenant { .. }, .. },
+                ..
+            }
+            | Self::Failed(_) => Outcome::Failed,
+            Self::Recorded { .. } => Outcome::Read,
+            Self::Unrecorded(_) => Outcome::Unrecorded,
+        }
+    }
+}
+
+/// Asks the poller to poll as soon as politeness allows it.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct PollNow;
+
+impl Handler<PollNow> for Poller {
+    type Result = ();
+
+    fn handle(&mut self, _: PollNow, context: &mut Self::Context) {
+        let now = self.shared.time();
+        // One that its host or a backoff has put off stays put off.
+        if self.not_before.is_some_and(|at| at > now) || self.failures > 0 {
+            return;
+        }
+        if self.due <= now {
+            // A poll is under way, and may have asked before there was something new.
+            self.again = true;
+        } else if let Some(timer) = self.timer.take() {
+            context.cancel_future(timer);
+            self.schedule(now, context);
+        }
+    }
 }
 
 impl Actor for Poller {

@@ -13,6 +13,7 @@ use crate::config::Provider;
 use crate::event::Time;
 use crate::fetch::Client;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 
 /// State shared by all pollers.
 pub struct PollerContext {
@@ -30,6 +31,10 @@ pub struct PollerContext {
     pub anchor: Anchor,
     /// `run --once`: poll immediately, and only once.
     pub once: bool,
+    /// The id of the status page that this process serves itself: a page with it is refused.
+    pub own_page: Option<String>,
+    /// Counts the polls.
+    pub metrics: Arc<Metrics>,
     /// Receives the id of each provider whose first poll has ended.
     pub polled: Option<mpsc::UnboundedSender<String>>,
 }

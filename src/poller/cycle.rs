@@ -486,6 +486,8 @@ mod tests {
             filters: ComparedFilters::default(),
             anchor: Anchor::now(),
             once: false,
+            own_page: None,
+            metrics: std::sync::Arc::default(),
             polled: None,
         };
         let provider = Provider {

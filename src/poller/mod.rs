@@ -32,7 +32,7 @@ mod sidecars;
 mod start;
 mod verify;
 
-pub use actor::{Poller, Sabotage};
+pub use actor::{PollNow, Poller, Sabotage};
 pub use context::PollerContext;
 pub use error::PollError;
 pub use progress::Progress;

@@ -69,6 +69,8 @@ pub fn play(
         filters: ComparedFilters::default(),
         anchor: Anchor::now(),
         once: false,
+        own_page: None,
+        metrics: Arc::default(),
         polled: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

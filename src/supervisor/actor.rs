@@ -159,6 +159,7 @@ impl Supervisor {
             return;
         }
         self.look_after(context);
+        self.options.shared.metrics.turned();
         (self.options.alive)();
         if self.last_heartbeat.is_none_or(|at| at.elapsed() >= HEARTBEAT) {
             self.last_heartbeat = Some(Instant::now());

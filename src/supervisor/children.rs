@@ -13,6 +13,7 @@ use super::restart::{Decision, Restarts};
 use crate::config::Provider;
 use crate::dispatch::actor::{Configure, Dispatcher};
 use crate::ledger::{self, LedgerActor, Loaded, Restarted, Resume, Watch};
+use crate::metrics;
 use crate::poller::schedule::Slot;
 use crate::poller::{Poller, Progress, host_load};
 use crate::sink::actor::{Reconnect, SinkActor};
@@ -86,6 +87,7 @@ impl Supervisor {
     }
 
     pub(super) fn ledger_ended(&mut self, why: &str, context: &mut Context<Self>) {
+        self.options.shared.metrics.restarted(metrics::Restarted::Ledger);
         let decision = self.ledger_restarts.ended(
             Instant::now(),
             self.ledger_since.elapsed(),
@@ -170,6 +172,7 @@ impl Supervisor {
         else {
             return;
         };
+        self.options.shared.metrics.restarted(metrics::Restarted::Sink);
         let ran = sink.running.take().map_or(Duration::ZERO, |running| running.since.elapsed());
         match sink.restarts.ended(
             Instant::now(),
@@ -335,6 +338,7 @@ impl Supervisor {
         let Some(running) = child.running.take() else {
             return;
         };
+        self.options.shared.metrics.restarted(metrics::Restarted::Poller);
         let decision = child.restarts.ended(
             Instant::now(),
             running.since.elapsed(),

@@ -11,7 +11,7 @@ use super::reload;
 use crate::config::Provider;
 use crate::dispatch::Setup;
 use crate::ledger::{self, Flush};
-use crate::poller::Sabotage;
+use crate::poller::{PollNow, Sabotage};
 use crate::sink::actor::{Crash, Drain, Reopen};
 
 /// Starts, stops and replaces pollers so that exactly these providers are polled, and delivers to
@@ -67,6 +67,22 @@ pub enum InjectedFault {
     Dispatcher,
     /// A panic in the ledger actor.
     Ledger,
+}
+
+/// Makes the poller of a provider poll as soon as politeness allows it.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct PollSoon(pub String);
+
+impl Handler<PollSoon> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: PollSoon, _: &mut Self::Context) {
+        let running = self.pollers.get(&message.0).and_then(|child| child.running.as_ref());
+        if running.is_none_or(|running| running.address.try_send(PollNow).is_err()) {
+            tracing::debug!(provider = message.0, "no poller to poll now");
+        }
+    }
 }
 
 impl Handler<Exited> for Supervisor {

@@ -20,4 +20,4 @@ pub mod restart;
 mod worker;
 
 pub use actor::{Options, Supervisor};
-pub use handlers::{Ending, InjectedFault, Reload, Shutdown};
+pub use handlers::{Ending, InjectedFault, PollSoon, Reload, Shutdown};

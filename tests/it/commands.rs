@@ -325,6 +325,7 @@ pub(crate) fn watched() -> tempfile::TempDir {
             state_dir: state,
             keep: Duration::from_hours(400 * 24),
             fatal,
+            metrics: Arc::default(),
         })
         .unwrap()
         .start();

@@ -75,6 +75,7 @@ impl Harness {
             state_dir: dir.path().to_owned(),
             keep: Duration::from_hours(400 * 24),
             fatal,
+            metrics: Arc::default(),
         };
         let ledger = LedgerActor::open(options).unwrap().start();
         ledger

@@ -69,7 +69,7 @@ impl Story {
         until(&format!("{count} restarts"), shown).await
     }
 
-    async fn end(self) {
+    async fn end(mut self) {
         let ending = within("the end", self.pipeline.shutdown(Duration::from_secs(4))).await;
         assert!(ending.delivered && ending.written, "{ending:?}");
     }
@@ -77,6 +77,7 @@ impl Story {
 
 fn start(config: &Config) -> Pipeline {
     let how = RunOptions {
+        listening: None,
         once: false,
         console: Console { format: ConsoleFormat::Off },
         console_writer: Arc::new(|| Box::new(std::io::sink())),

@@ -30,7 +30,7 @@ pub struct Snapshot {
 }
 
 /// Times of a document that could not be parsed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct UnreadTimes {
     /// Number of such times.
     pub count: usize,

@@ -18,6 +18,7 @@ use crate::config::{Config, Console, ConsoleFormat};
 use crate::dispatch::Setup;
 use crate::ledger::{LockError, Reader, StateLock};
 use crate::pipeline::{Pipeline, RunOptions};
+use crate::server::Bound;
 use crate::sink::actor::Reopen;
 use crate::supervisor::Reload;
 use crate::telemetry;
@@ -30,10 +31,18 @@ const FIRST_ROUND: Duration = Duration::from_secs(30);
 /// # Errors
 /// What could not be started or written.
 pub fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
-    actix::System::new().block_on(begin(common, args))
+    run_at(common, args, None)
 }
 
-async fn begin(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
+/// The same, with an HTTP server that listens already, if the configuration has one.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_at(common: &Common, args: &RunArgs, listening: Option<Bound>) -> anyhow::Result<Exit> {
+    actix::System::new().block_on(begin(common, args, listening))
+}
+
+async fn begin(common: &Common, args: &RunArgs, listening: Option<Bound>) -> anyhow::Result<Exit> {
     // First of all: a signal that comes while we start ends us in order, too.
     let signals = Signals::new()?;
     let mut config = match context::load(common) {
@@ -57,7 +66,7 @@ async fn begin(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     };
     let _diagnostics = telemetry::start(&config.diagnostics, telemetry::Stderr::Warnings)?;
     telemetry::log_panics();
-    watch(common, args, config, lock, signals).await
+    watch(common, args, config, lock, signals, listening).await
 }
 
 /// Nothing that is written from here on is for everybody on this machine, whatever the umask we
@@ -82,6 +91,7 @@ async fn watch(
     config: Config,
     lock: StateLock,
     mut signals: Signals,
+    listening: Option<Bound>,
 ) -> anyhow::Result<Exit> {
     let hosted = args.hosted || !std::io::stdin().is_terminal();
     let format = match args.format {
@@ -97,9 +107,15 @@ async fn watch(
         console: Console { format },
         console_writer: Arc::new(output::writer),
         color: !hosted && output::color(),
+        // `demo` has said so itself.
+        listening,
         alive: Box::new(watchdog()),
     };
+    let announced = how.listening.is_some();
     let mut pipeline = Pipeline::start(&config, lock, how)?;
+    if let Some(server) = pipeline.server.as_ref().filter(|_| !announced) {
+        output::note(&format!("statuswatch: serving http://{}/", server.address()));
+    }
     if !args.once {
         pipeline.polled.only(new.iter().cloned());
     }
@@ -318,20 +334,26 @@ async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pip
         }
     };
     let same = |fresh: &Config| {
-        (&fresh.supervision, &fresh.console, &fresh.event_log, &fresh.diagnostics, &fresh.beat)
-            == (
-                &config.supervision,
-                &config.console,
-                &config.event_log,
-                &config.diagnostics,
-                &config.beat,
-            )
-            && (common.state.is_some() || fresh.state_dir == config.state_dir)
+        (
+            &fresh.supervision,
+            &fresh.console,
+            &fresh.event_log,
+            &fresh.diagnostics,
+            &fresh.beat,
+            &fresh.http,
+        ) == (
+            &config.supervision,
+            &config.console,
+            &config.event_log,
+            &config.diagnostics,
+            &config.beat,
+            &config.http,
+        ) && (common.state.is_some() || fresh.state_dir == config.state_dir)
             && (args.record.is_some() || fresh.record == config.record)
     };
     if !same(&fresh) {
         tracing::warn!(
-            "only providers, defaults, channels, routes and quiet hours are reloaded; state_dir, supervision, console, logs, diagnostics, beat and record need a restart"
+            "only providers, defaults, channels, routes and quiet hours are reloaded; state_dir, supervision, console, logs, diagnostics, beat, record and http need a restart"
         );
     }
     // A provider that is new is recorded from its first poll on.

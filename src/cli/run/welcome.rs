@@ -5,11 +5,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::keys::Key;
-use crate::cli::{output, text_status, view_history, view_status};
+use crate::cli::{output, text_status, view_history};
 use crate::config::Config;
 use crate::config::units::render_duration;
 use crate::event::render_block;
 use crate::ledger::{LedgerError, Query, Reader};
+use crate::view::status as view_status;
 
 /// Events shown by the key `h`.
 const HISTORY: usize = 10;

@@ -23,6 +23,7 @@ mod outbox_read;
 mod providers;
 mod prune;
 mod read;
+mod read_items;
 mod scratch;
 mod sinks;
 mod store;
@@ -36,6 +37,7 @@ pub use migrate::{DATABASE, open_writer};
 pub use outbox::ROUTER;
 pub use outbox_control::Control;
 pub use read::Reader;
+pub use read_items::{ItemQuery, ItemRow, LastEvent, Span};
 pub(super) use scratch::ScratchStore;
 pub(super) use store::SqliteStore;
 

@@ -17,7 +17,7 @@ use crate::sink::Recorded;
 
 /// A reader with its own connection. Sees each transaction completely or not at all.
 pub struct Reader {
-    db: Connection,
+    pub(super) db: Connection,
     /// What SQLite last said of changes by other connections.
     data_version: std::cell::Cell<i64>,
 }
@@ -170,7 +170,7 @@ impl Reader {
     }
 }
 
-fn recorded(line: String) -> Result<Recorded, LedgerError> {
+pub(super) fn recorded(line: String) -> Result<Recorded, LedgerError> {
     let event = serde_json::from_str(&line).map_err(|error| LedgerError::Failed {
         reason: format!("a stored event is damaged: {error}"),
     })?;
@@ -249,7 +249,7 @@ fn provider_row(row: &Row<'_>) -> rusqlite::Result<ProviderRow> {
     })
 }
 
-fn open_item(row: &Row<'_>) -> rusqlite::Result<OpenItem> {
+pub(super) fn open_item(row: &Row<'_>) -> rusqlite::Result<OpenItem> {
     let components: String = row.get("components")?;
     Ok(OpenItem {
         provider: row.get("provider")?,

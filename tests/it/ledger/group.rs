@@ -25,6 +25,7 @@ impl Three {
             state_dir: dir.path().to_owned(),
             keep: Duration::from_hours(24),
             fatal,
+            metrics: Arc::default(),
         };
         let ledger = LedgerActor::open(options).unwrap().start();
         ledger

@@ -1,17 +1,20 @@
-//! `status`: builds the view from the ledger's rows. Pure: the current time is an argument.
+//! The present state: builds the view from the ledger's rows. Pure: the current time is an argument.
 //!
 //! A provider that was not read within its `stale_after` is shown as unknown, whatever its last known
 //! state: an unknown state is never shown as operational.
 
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::table::one_line;
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time, format_time};
 use crate::ledger::{OpenItem, OwnNetwork, ProviderRow, SinkRow};
 use crate::snapshot::UnreadTimes;
+use crate::text::one_line;
 
 /// How current a provider's state is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Freshness {
     /// Read within `stale_after`.
@@ -27,7 +30,13 @@ pub enum Freshness {
 }
 
 impl Freshness {
-    pub(super) const fn word(self) -> &'static str {
+    /// All of them.
+    pub const ALL: &[Self] =
+        &[Self::Fresh, Self::Doubted, Self::Stale, Self::Unreachable, Self::Never];
+
+    /// Returns the word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
             Self::Doubted => "doubted",
@@ -39,7 +48,7 @@ impl Freshness {
 }
 
 /// The whole answer of `status`, as `--json` prints it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StatusView {
     /// When it was asked.
     pub at: String,
@@ -54,7 +63,7 @@ pub struct StatusView {
 }
 
 /// An outage of our own network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OfflineView {
     /// Since when.
     pub since: String,
@@ -80,13 +89,13 @@ impl StatusView {
 pub fn offline_in_one_line(own: &OwnNetwork) -> Option<String> {
     let since = format_time(own.offline_since?);
     Some(match &own.seen {
-        Some(seen) => format!("offline since {since}: {}", one_line(seen)),
+        Some(seen) => format!("offline since {since}: {}", one_line(seen, usize::MAX)),
         None => format!("offline since {since}"),
     })
 }
 
 /// One sink.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SinkView {
     /// Its id.
     pub id: String,
@@ -101,7 +110,7 @@ pub struct SinkView {
 }
 
 /// One provider.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ProviderView {
     /// Its id.
     pub id: String,
@@ -162,7 +171,7 @@ pub struct ProviderView {
 }
 
 /// One incident or maintenance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OpenView {
     /// `incident` or `maintenance`.
     pub kind: Kind,
@@ -189,7 +198,14 @@ pub struct OpenView {
 /// Makes the view at `now`.
 #[must_use]
 pub fn view(rows: &[ProviderRow], open: &[OpenItem], sinks: &[SinkRow], now: Time) -> StatusView {
-    let providers: Vec<ProviderView> = rows.iter().map(|row| provider(row, open, now)).collect();
+    let mut by_provider: HashMap<&str, Vec<&OpenItem>> = HashMap::new();
+    for item in open {
+        by_provider.entry(&item.provider).or_default().push(item);
+    }
+    let providers: Vec<ProviderView> = rows
+        .iter()
+        .map(|row| provider(row, by_provider.get(row.id.as_str()).map_or(&[], Vec::as_slice), now))
+        .collect();
     let healthy = providers.iter().any(|provider| provider.freshness == Freshness::Fresh);
     let sinks = sinks.iter().map(|sink| SinkView {
         id: sink.id.clone(),
@@ -251,10 +267,11 @@ pub fn freshness(row: &ProviderRow, now: Time) -> Freshness {
     }
 }
 
-fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
+/// Makes the view of one provider at `now`; `mine` are its open items.
+#[must_use]
+pub fn provider(row: &ProviderRow, mine: &[&OpenItem], now: Time) -> ProviderView {
     let freshness = freshness(row, now);
-    let mine: Vec<&OpenItem> = open.iter().filter(|item| item.provider == row.id).collect();
-    let last_known_status = overall(row.impact, &mine);
+    let last_known_status = overall(row.impact, mine);
     let waits = row.retry_until.filter(|until| *until > now);
     ProviderView {
         id: row.id.clone(),
@@ -267,7 +284,7 @@ fn provider(row: &ProviderRow, open: &[OpenItem], now: Time) -> ProviderView {
         },
         last_known_status,
         freshness,
-        open: mine.into_iter().map(open_view).collect(),
+        open: mine.iter().copied().map(open_view).collect(),
         last_success: row.last_success_at.map(format_time),
         last_success_age: row.last_success_at.map(|last| (now - last).num_seconds().max(0)),
         next_poll: row.next_poll_at.map(format_time),
@@ -326,23 +343,19 @@ fn overall(page: Option<Impact>, open: &[&OpenItem]) -> ComponentStatus {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::event::parse_time;
 
-    pub(in crate::cli) fn time(text: &str) -> Time {
+    pub(crate) fn time(text: &str) -> Time {
         parse_time(text).unwrap()
     }
 
-    pub(in crate::cli) fn now() -> Time {
+    pub(crate) fn now() -> Time {
         time("2026-02-23T12:00:00Z")
     }
 
-    pub(in crate::cli) fn row(
-        id: &str,
-        impact: Option<Impact>,
-        last_success: Option<&str>,
-    ) -> ProviderRow {
+    pub(crate) fn row(id: &str, impact: Option<Impact>, last_success: Option<&str>) -> ProviderRow {
         ProviderRow {
             id: id.to_owned(),
             name: id.to_uppercase(),
@@ -379,7 +392,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::cli) fn incident(provider: &str, status: Status, impact: Impact) -> OpenItem {
+    pub(crate) fn incident(provider: &str, status: Status, impact: Impact) -> OpenItem {
         OpenItem {
             provider: provider.to_owned(),
             kind: Kind::Incident,

@@ -1,0 +1,82 @@
+//! `/api/v1/status` and `/api/v1/providers`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{DEFAULT_LIMIT, Incident, LIMIT};
+use crate::event::Component;
+use crate::server::App;
+use crate::server::answer::{Refusal, json};
+use crate::server::call::Call;
+use crate::server::routes::finish;
+use crate::view::link;
+use crate::view::status::ProviderView;
+
+/// A page of providers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::server) struct ProviderPage<'a> {
+    /// By id.
+    providers: Vec<&'a ProviderView>,
+    /// `after` of the next page; null on the last one.
+    next: Option<&'a str>,
+    /// How many there are in all.
+    total: usize,
+}
+
+/// One provider.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::server) struct ProviderDetail<'a> {
+    /// As in the list.
+    provider: &'a ProviderView,
+    /// The page for people.
+    page_url: Option<&'a str>,
+    /// What it lists, by group and name.
+    components: Vec<Component>,
+    /// What is open, with keys.
+    incidents: Vec<Incident>,
+}
+
+/// `GET /api/v1/status`.
+pub(in crate::server) async fn status(app: Arc<App>, call: Call) -> Response<Body> {
+    let state = app.model.state().await.map_err(Refusal::from);
+    finish(state.map(|state| json(&call.headers, &state.view)))
+}
+
+/// `GET /api/v1/providers`.
+pub(in crate::server) async fn providers(app: Arc<App>, call: Call) -> Response<Body> {
+    finish(page(&app, &call).await)
+}
+
+async fn page(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
+    let limit = call.number("limit", LIMIT, DEFAULT_LIMIT)? as usize;
+    let after = call.parameter("after").unwrap_or_default();
+    let state = app.model.state().await?;
+    let all = &state.view.providers;
+    // The ledger orders them by id.
+    let begin = all.partition_point(|provider| provider.id.as_str() <= after);
+    let providers: Vec<&ProviderView> = all.iter().skip(begin).take(limit).collect();
+    let is_last = begin + providers.len() >= all.len();
+    let next = providers.last().filter(|_| !is_last).map(|last| last.id.as_str());
+    Ok(json(&call.headers, &ProviderPage { next, total: all.len(), providers }))
+}
+
+/// `GET /api/v1/providers/{id}`.
+pub(in crate::server) async fn provider(app: Arc<App>, call: Call) -> Response<Body> {
+    finish(detail(&app, &call).await)
+}
+
+async fn detail(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
+    let id = call.part("id").to_owned();
+    let state = app.model.state().await?;
+    let found = state.view.providers.iter().zip(state.providers()).find(|(one, _)| one.id == id);
+    let (provider, row) = found.ok_or(Refusal::Missing("there is no such provider"))?;
+    let open = state.open().iter().filter(|row| row.item.provider == id);
+    let incidents = open.map(Incident::from).collect();
+    let components = app.model.read(move |reader| reader.components(&id)).await?;
+    let page_url = link(row.page_url.as_deref());
+    Ok(json(&call.headers, &ProviderDetail { provider, page_url, components, incidents }))
+}

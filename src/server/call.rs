@@ -1,0 +1,118 @@
+//! One request as handlers see it.
+
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use url::form_urlencoded;
+
+use super::answer::Refusal;
+use crate::clock;
+use crate::event::{Impact, Kind};
+use crate::view::filter::{Wanted, parse_impact, parse_since};
+
+/// More parameters are refused.
+const MAX_PARAMETERS: usize = 64;
+/// Values of a list, such as `provider=a,b`.
+const MAX_VALUES: usize = 256;
+
+/// One request.
+pub struct Call {
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The variable parts of the path, decoded: name and value.
+    pub(super) path: Vec<(String, String)>,
+    /// The query, decoded.
+    pub(super) query: Vec<(String, String)>,
+    /// The body: empty for GET and HEAD, whatever was sent.
+    pub body: Bytes,
+    /// Ends the connection at once, see [`super::stream`].
+    pub(super) cutoff: Option<super::listen::Cutoff>,
+}
+
+impl Call {
+    pub(super) fn query_of(text: Option<&str>) -> Result<Vec<(String, String)>, Refusal> {
+        let pairs: Vec<(String, String)> =
+            form_urlencoded::parse(text.unwrap_or_default().as_bytes())
+                .take(MAX_PARAMETERS + 1)
+                .map(|(key, value)| (key.into_owned(), value.into_owned()))
+                .collect();
+        if pairs.len() > MAX_PARAMETERS {
+            return Err(Refusal::Bad(format!("more than {MAX_PARAMETERS} parameters")));
+        }
+        Ok(pairs)
+    }
+
+    /// Returns a variable part of the path; without its suffix where the route has one.
+    #[must_use]
+    pub fn part(&self, name: &str) -> &str {
+        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Returns a parameter of the query; the last one where it is repeated.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns a number of the query within `range`, or `default` where it is absent.
+    pub(super) fn number(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64, Refusal> {
+        let Some(text) = self.parameter(name) else {
+            return Ok(default);
+        };
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            Refusal::Bad(format!("\"{name}\" must be a whole number from {least} to {most}"))
+        })
+    }
+
+    /// Returns the values of a list: repeated or separated by commas.
+    fn values<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, Refusal> {
+        let mut values = Vec::new();
+        for (_, list) in self.query.iter().filter(|(key, _)| key == name) {
+            for value in list.split(',').map(str::trim).filter(|value| !value.is_empty()) {
+                if values.len() == MAX_VALUES {
+                    return Err(Refusal::Bad(format!(
+                        "\"{name}\" has more than {MAX_VALUES} values"
+                    )));
+                }
+                let value = read(value);
+                values.push(value.map_err(|reason| Refusal::Bad(format!("\"{name}\": {reason}")))?);
+            }
+        }
+        Ok(values)
+    }
+
+    /// Returns the filter in the query, with the same words as `history`: `provider`, `since`,
+    /// `kind`, `impact`.
+    pub(super) fn wanted(&self) -> Result<Wanted, Refusal> {
+        let since = self.values("since", |text| parse_since(text).map_err(printable))?;
+        let impacts = self.values("impact", |text| parse_impact(text).map_err(printable))?;
+        Ok(Wanted {
+            providers: self.values("provider", |text| Ok(text.to_owned()))?.into_iter().collect(),
+            since: since.last().and_then(|since| since.instant(clock::now())),
+            kinds: self.values("kind", |text| {
+                Kind::from_str(text).map_err(|e| printable(e.to_string()))
+            })?,
+            impacts: Impact::ALL
+                .iter()
+                .copied()
+                .filter(|&impact| impacts.iter().any(|is| is.holds(impact)))
+                .collect(),
+        })
+    }
+}
+
+/// Some messages quote the value.
+fn printable(message: String) -> String {
+    crate::text::one_line(&message, 200)
+}

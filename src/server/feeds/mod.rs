@@ -1,0 +1,152 @@
+//! `/feeds`: the newest events for feed readers, and maintenances for calendars.
+
+mod atom;
+pub(super) use atom::escaped;
+mod calendar;
+mod json;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Response;
+use chrono::TimeDelta;
+
+use super::App;
+use super::answer::{Refusal, content};
+use super::call::Call;
+use super::routes::finish;
+use crate::clock;
+use crate::event::{Kind, StatusEvent};
+use crate::ledger::{ItemQuery, Query};
+
+pub(super) const ATOM: &str = "application/atom+xml; charset=utf-8";
+pub(super) const JSON_FEED: &str = "application/feed+json";
+pub(super) const CALENDAR: &str = "text/calendar; charset=utf-8";
+
+/// Entries of a feed: the newest.
+const ENTRIES: usize = 100;
+/// Maintenances that are over, or withdrawn, stay in the calendar for this long: a calendar program
+/// keeps what it is not told to cancel.
+const KEPT: TimeDelta = TimeDelta::days(30);
+/// What a feed reader may keep without asking.
+const MAX_AGE: u32 = 60;
+
+/// The newest events that the query asks for, newest first.
+async fn newest(app: &App, call: &Call) -> Result<Vec<StatusEvent>, Refusal> {
+    let wanted = call.wanted()?;
+    let query = Query {
+        providers: wanted.providers.into_iter().collect(),
+        since: wanted.since,
+        kinds: wanted.kinds,
+        impacts: wanted.impacts,
+        limit: Some(ENTRIES),
+    };
+    let events = app.model.read(move |reader| reader.events(&query)).await?;
+    Ok(events.into_iter().rev().map(|recorded| recorded.event).collect())
+}
+
+/// `Acme Cloud: Failed requests - Investigating`, one line.
+fn headline(event: &StatusEvent) -> String {
+    let what = match (event.kind, event.title.as_str(), event.components.first()) {
+        (Kind::Component, "", Some(component)) => component.name.as_str(),
+        (_, title, _) => title,
+    };
+    let edited = if event.revision > 1 { " (edited)" } else { "" };
+    format!("{}: {what} - {}{edited}", event.provider_name, event.status.label())
+}
+
+/// The text of an entry.
+fn text(event: &StatusEvent) -> String {
+    let mut text = event.message.clone().unwrap_or_default();
+    if !event.components.is_empty() {
+        let names: Vec<&str> = event.components.iter().map(|one| one.name.as_str()).collect();
+        if !text.is_empty() {
+            text.push_str("\n\n");
+        }
+        text.push_str("Affected components: ");
+        text.push_str(&names.join(", "));
+    }
+    text
+}
+
+/// `GET /feeds/events.atom`.
+pub(super) async fn atom(app: Arc<App>, call: Call) -> Response<Body> {
+    let events = newest(&app, &call).await;
+    finish(
+        events.map(|events| {
+            content(&call.headers, ATOM, atom::render(&app.page_id, &events), MAX_AGE)
+        }),
+    )
+}
+
+/// `GET /feeds/events.json`.
+pub(super) async fn json(app: Arc<App>, call: Call) -> Response<Body> {
+    let events = newest(&app, &call).await;
+    finish(events.map(|events| content(&call.headers, JSON_FEED, json::render(&events), MAX_AGE)))
+}
+
+/// `GET /feeds/maintenances.ics`.
+pub(super) async fn calendar(app: Arc<App>, call: Call) -> Response<Body> {
+    finish(calendar_text(&app, &call).await)
+}
+
+async fn calendar_text(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
+    let wanted = call.wanted()?.providers;
+    let kept = clock::now() - KEPT;
+    let read = app.model.read(move |reader| {
+        let items = reader.items(ItemQuery::Maintenances(kept))?;
+        Ok((items, reader.last_events_of_maintenances()?))
+    });
+    let (items, last) = read.await?;
+    let state = app.model.state().await?;
+    let name = |id: &str| {
+        let found = state.view.providers.iter().find(|provider| provider.id == id);
+        found.map_or_else(|| id.to_owned(), |provider| provider.name.clone())
+    };
+    let planned = items.iter().filter(|row| {
+        let end = row.item.scheduled_until.or(row.item.scheduled_for).or(row.last_listed);
+        (wanted.is_empty() || wanted.contains(&row.item.provider))
+            && (row.open || end.is_none_or(|end| end >= kept))
+    });
+    let planned = planned.map(|row| {
+        let key = (row.item.provider.clone(), row.item.incident_id.clone());
+        calendar::Planned { row, provider: name(&row.item.provider), last: last.get(&key).copied() }
+    });
+    Ok(content(&call.headers, CALENDAR, calendar::render(planned), MAX_AGE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Impact, Status, parse_time};
+
+    /// An event of an incident.
+    pub(super) fn event(title: &str, message: &str) -> StatusEvent {
+        let at = parse_time("2026-02-23T10:00:00Z").unwrap();
+        StatusEvent {
+            seq: 1,
+            id: "0123".to_owned(),
+            kind: Kind::Incident,
+            provider: "acme".to_owned(),
+            provider_name: "Acme".to_owned(),
+            source: "statuspage".to_owned(),
+            incident_id: Some("1".to_owned()),
+            update_id: Some("2".to_owned()),
+            revision: 1,
+            title: title.to_owned(),
+            status: Status::Investigating,
+            previous_status: None,
+            impact: Impact::Major,
+            previous_impact: None,
+            components: Vec::new(),
+            message: Some(message.to_owned()),
+            url: None,
+            started_at: None,
+            published_at: at,
+            observed_at: at,
+            scheduled_for: None,
+            scheduled_until: None,
+            backfill: false,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Whether a request is answered at all: its host, its origin, its token.
+//!
+//! A browser of somebody at this machine is the usual way in for a stranger: a page of theirs whose
+//! name resolves to 127.0.0.1 (DNS rebinding) or that posts a form here. The first has another host,
+//! the second another origin.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, ORIGIN};
+use axum::http::{Method, Request, Response, StatusCode};
+
+use super::App;
+use super::answer::problem;
+use super::listen::MAX_BODY;
+use super::routes::Access;
+use crate::config::PublicSurface;
+
+/// Refuses a request that is addressed to somebody else, comes from another page or is too large.
+pub(super) fn check(app: &App, request: &Request<Body>) -> Result<(), Response<Body>> {
+    let host = host(request)?;
+    if !is_ours(app, host) {
+        let detail = "the server does not go by this name: see http.hosts in the configuration";
+        return Err(problem(StatusCode::MISDIRECTED_REQUEST, detail));
+    }
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if length.is_some_and(|length| length.parse::<usize>().is_ok_and(|length| length > MAX_BODY)) {
+        return Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"));
+    }
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    let from_here = |origin: &HeaderValue| {
+        let origin = origin.to_str().unwrap_or_default();
+        let (scheme, origin) = origin.split_once("://").unwrap_or_default();
+        matches!(scheme, "http" | "https") && origin.eq_ignore_ascii_case(host)
+    };
+    let origin = request.headers().get_all(ORIGIN).iter().all(from_here);
+    let site = request
+        .headers()
+        .get_all("sec-fetch-site")
+        .iter()
+        .all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));
+    if origin && site {
+        Ok(())
+    } else {
+        Err(problem(StatusCode::FORBIDDEN, "the request comes from another page"))
+    }
+}
+
+/// The host the request is addressed to, with its port.
+fn host(request: &Request<Body>) -> Result<&str, Response<Body>> {
+    let bad = || problem(StatusCode::BAD_REQUEST, "the request needs one Host header");
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok()).ok_or_else(bad)?;
+    if hosts.next().is_some() {
+        return Err(bad());
+    }
+    match request.uri().authority() {
+        // `GET http://host/ HTTP/1.1`: it counts in place of the header, RFC 9112, 3.2.2.
+        Some(authority) if !authority.as_str().eq_ignore_ascii_case(host) => Err(bad()),
+        _ => Ok(host),
+    }
+}
+
+fn is_ours(app: &App, host: &str) -> bool {
+    let name = without_port(host);
+    if let Ok(v4) = name.parse::<Ipv4Addr>() {
+        // No name was resolved, so none was rebound.
+        return v4.is_loopback() || !app.http.listen.ip().is_loopback();
+    }
+    if let Some(v6) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        let v6 = v6.parse::<Ipv6Addr>();
+        return v6.is_ok_and(|v6| v6.is_loopback() || !app.http.listen.ip().is_loopback());
+    }
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost") || app.http.hosts.contains(&name)
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Returns whether the request may use a route with this access.
+pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> bool {
+    let Some(token) = &app.token else {
+        return true;
+    };
+    let public = |surface| app.http.public.contains(&surface);
+    let is_public = match access {
+        Access::Everybody => true,
+        Access::Badges => public(PublicSurface::Badges),
+        Access::Feeds => public(PublicSurface::Feeds),
+        Access::Summary => public(PublicSurface::Summary),
+        Access::Token => false,
+    };
+    is_public || bearer(headers).is_some_and(|given| token.is(given))
+}
+
+/// The token of `Authorization: Bearer TOKEN`, RFC 6750, 2.1.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked("bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_no_part_of_the_name() {
+        for (host, name) in [
+            ("localhost:9187", "localhost"),
+            ("localhost", "localhost"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("a:b", "a:b"),
+        ] {
+            assert_eq!(without_port(host), name);
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_compared_without_case() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(bearer(&headers), None);
+        for (value, token) in
+            [("Bearer abc", Some("abc")), ("bearer  abc", Some("abc")), ("Basic abc", None)]
+        {
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+            assert_eq!(bearer(&headers), token.map(str::as_bytes), "{value}");
+        }
+    }
+}

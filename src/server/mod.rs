@@ -1,0 +1,147 @@
+//! The HTTP server: health, metrics, the API with its stream, feeds, badges and hooks.
+//!
+//! * [`listen`] accepts connections, on a thread of its own, and bounds them.
+//! * `guard` decides whether a request is answered at all: host, origin, token.
+//! * [`routes`] is the one table of what is served; the router and the OpenAPI description are made
+//!   from it.
+//! * `model` reads the ledger, read-only, on a few threads of its own. Nothing here waits for an
+//!   actor or makes one wait.
+//!
+//! A new page is a handler, `async fn(Arc<App>, Call) -> Response`, and a row in [`routes::ROUTES`].
+
+mod answer;
+mod api;
+mod badge;
+mod call;
+mod facade;
+mod feeds;
+mod guard;
+mod health;
+mod hooks;
+pub mod listen;
+mod metrics;
+mod model;
+pub mod openapi;
+pub mod routes;
+mod slow;
+mod stream;
+mod token;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use tokio::sync::{Semaphore, watch};
+
+pub use listen::{Bound, Handle, ServerError};
+
+use crate::config::Http;
+use crate::metrics::Metrics;
+use model::Model;
+use token::Token;
+
+/// Open streams.
+pub(crate) const MAX_STREAMS: usize = 64;
+
+/// Asks the poller of a provider to poll soon.
+pub type PollNow = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What the server needs of the rest of the program.
+pub struct Parts {
+    /// The configuration.
+    pub http: Http,
+    /// The directory of the ledger.
+    pub state_dir: PathBuf,
+    /// The numbers of this process.
+    pub metrics: Arc<Metrics>,
+    /// What a hook causes.
+    pub poll_now: PollNow,
+    /// The id of this instance as a status page, see [`own_page_id`].
+    pub page_id: String,
+}
+
+/// What all handlers share.
+pub struct App {
+    pub(crate) http: Http,
+    pub(crate) model: Arc<Model>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) exporter: metrics::Exporter,
+    pub(crate) counts: metrics::Counts,
+    pub(crate) poll_now: PollNow,
+    pub(crate) page_id: String,
+    /// When each hook last caused a poll.
+    pub(crate) hooked: Mutex<HashMap<String, Instant>>,
+    pub(crate) token: Option<Token>,
+    pub(crate) streams: Arc<Semaphore>,
+    /// The newest sequence number, for streams.
+    pub(crate) newest: watch::Sender<u64>,
+    pub(crate) started: Instant,
+}
+
+impl App {
+    fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            token: parts.http.token_file.clone().map(Token::new),
+            model: Arc::new(Model::new(parts.state_dir)),
+            exporter: metrics::Exporter::new(),
+            http: parts.http,
+            metrics: parts.metrics,
+            counts: metrics::Counts::default(),
+            poll_now: parts.poll_now,
+            page_id: parts.page_id,
+            hooked: Mutex::default(),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            newest: watch::Sender::new(0),
+            started: Instant::now(),
+        })
+    }
+}
+
+/// Reads the token once, so that a mistake ends the start and not the first request.
+///
+/// # Errors
+/// The file of the token cannot be read or holds none.
+pub fn check_token(http: &Http) -> Result<(), ServerError> {
+    let Some(path) = &http.token_file else {
+        return Ok(());
+    };
+    Token::new(path.clone()).check().map_err(ServerError::Token)
+}
+
+/// Returns the id of this instance as a status page: twelve letters and digits as Statuspage has
+/// them, made at the first call and kept in the state directory. Our own pollers refuse a page with
+/// it: a statuswatch that watches itself would report its own reports.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn own_page_id(state_dir: &std::path::Path) -> std::io::Result<String> {
+    const LENGTH: usize = 12;
+    let path = state_dir.join("page-id");
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        let id = text.trim();
+        if id.len() == LENGTH && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
+            return Ok(id.to_owned());
+        }
+    }
+    let mut random = fastrand::Rng::new();
+    let id: String =
+        (0..LENGTH).map(|_| char::from_digit(random.u32(0..36), 36).unwrap_or('0')).collect();
+    std::fs::write(&path, format!("{id}\n"))?;
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_the_page_stays_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let id = own_page_id(dir.path()).unwrap();
+        assert_eq!(id.len(), 12);
+        assert_eq!(own_page_id(dir.path()).unwrap(), id);
+        std::fs::write(dir.path().join("page-id"), "../../etc\n").unwrap();
+        assert_ne!(own_page_id(dir.path()).unwrap(), "../../etc");
+    }
+}

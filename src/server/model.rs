@@ -1,0 +1,214 @@
+//! What the server knows of the ledger: read-only connections, and the present state, shared by
+//! everybody who asks within a moment.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+
+use crate::clock;
+use crate::event::Time;
+use crate::ledger::{
+    ItemQuery, ItemRow, LedgerError, OpenItem, OwnNetwork, ProviderRow, Reader, SinkRow, Span,
+};
+use crate::view::status::{self, StatusView};
+
+/// Reads at once. More wait; a slow disk is not helped by more.
+pub(super) const READERS: usize = 4;
+/// The present state is read again after this time at the earliest.
+const FRESH_FOR: Duration = Duration::from_millis(500);
+
+/// Why the ledger could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// The ledger's own reason.
+    #[error("{0}")]
+    Ledger(String),
+    /// The reading thread ended: a defect, or the end of the program.
+    #[error("a read was given up")]
+    Ended,
+}
+
+/// Reads the ledger.
+pub(crate) struct Model {
+    state_dir: PathBuf,
+    idle: Mutex<Vec<Reader>>,
+    readers: Arc<Semaphore>,
+    state: tokio::sync::Mutex<Watched>,
+}
+
+/// The connection that watches for changes, and what it read last.
+#[derive(Default)]
+struct Watched {
+    reader: Option<Reader>,
+    version: Option<i64>,
+    rows: Option<Arc<Rows>>,
+    state: Option<(Instant, Arc<State>)>,
+}
+
+/// The rows of the ledger that make up the present state.
+#[derive(Debug)]
+struct Rows {
+    providers: Vec<ProviderRow>,
+    open: Vec<ItemRow>,
+    sinks: Vec<SinkRow>,
+    /// For each sink when its oldest waiting event was observed.
+    waiting_since: Vec<Option<Time>>,
+    network: OwnNetwork,
+    span: Span,
+}
+
+/// The present state of everything that is watched, at most about a second old. Cheap to share.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// When it was put together.
+    pub(crate) at: Time,
+    /// As `status --json` shows it.
+    pub(crate) view: StatusView,
+    rows: Arc<Rows>,
+}
+
+impl State {
+    /// Returns the providers that are watched, in the order of `view.providers`.
+    #[must_use]
+    pub(crate) fn providers(&self) -> &[ProviderRow] {
+        &self.rows.providers
+    }
+
+    /// Returns what is open.
+    #[must_use]
+    pub(crate) fn open(&self) -> &[ItemRow] {
+        &self.rows.open
+    }
+
+    /// Returns the sinks, each with the time when its oldest waiting event was observed.
+    pub(crate) fn sinks(&self) -> impl Iterator<Item = (&SinkRow, Option<Time>)> {
+        self.rows.sinks.iter().zip(self.rows.waiting_since.iter().copied())
+    }
+
+    /// Returns which events are kept.
+    #[must_use]
+    pub(crate) fn span(&self) -> Span {
+        self.rows.span
+    }
+}
+
+impl Model {
+    pub(super) fn new(state_dir: PathBuf) -> Self {
+        Self {
+            state_dir,
+            idle: Mutex::default(),
+            readers: Arc::new(Semaphore::new(READERS)),
+            state: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Runs `read` with a connection of its own, on a thread that may block.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Reader) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        // The permit stays with the thread: a client that leaves does not make room for another
+        // read while the first one still runs.
+        let permit =
+            Arc::clone(&self.readers).acquire_owned().await.map_err(|_| ReadError::Ended)?;
+        let model = Arc::clone(self);
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let reader = model.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let reader = match reader {
+                Some(reader) => reader,
+                None => Reader::open(&model.state_dir)?,
+            };
+            let found = read(&reader)?;
+            // One that failed is not used again.
+            model.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            Ok(found)
+        });
+        let found = task.await.map_err(|_| ReadError::Ended)?;
+        found.map_err(|error: LedgerError| ReadError::Ledger(error.to_string()))
+    }
+
+    /// Returns the present state. All who ask within half a second share one read, and without a
+    /// change in the ledger nothing is read but a number.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub(crate) async fn state(self: &Arc<Self>) -> Result<Arc<State>, ReadError> {
+        let mut watched = self.state.lock().await;
+        if let Some((_, state)) = watched.state.as_ref().filter(|(at, _)| at.elapsed() < FRESH_FOR)
+        {
+            return Ok(Arc::clone(state));
+        }
+        let mut taken = std::mem::take(&mut *watched);
+        let state_dir = self.state_dir.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let refreshed = taken.refresh(&state_dir);
+            (taken, refreshed)
+        });
+        let (taken, refreshed) = task.await.map_err(|_| ReadError::Ended)?;
+        *watched = taken;
+        refreshed.map_err(|error| ReadError::Ledger(error.to_string()))
+    }
+}
+
+impl Watched {
+    fn refresh(&mut self, state_dir: &std::path::Path) -> Result<Arc<State>, LedgerError> {
+        let result = self.look(state_dir);
+        if result.is_err() {
+            *self = Self::default();
+        }
+        result
+    }
+
+    fn look(&mut self, state_dir: &std::path::Path) -> Result<Arc<State>, LedgerError> {
+        let reader = match &self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert(Reader::open(state_dir)?),
+        };
+        let version = reader.version()?;
+        let rows = match self.rows.take().filter(|_| self.version == Some(version)) {
+            Some(rows) => rows,
+            None => Arc::new(Rows::read(reader)?),
+        };
+        (self.version, self.rows) = (Some(version), Some(Arc::clone(&rows)));
+        let state = Arc::new(State::new(rows, clock::now()));
+        self.state = Some((Instant::now(), Arc::clone(&state)));
+        Ok(state)
+    }
+}
+
+impl Rows {
+    fn read(reader: &Reader) -> Result<Self, LedgerError> {
+        let mut providers = reader.providers()?;
+        providers.retain(|row| row.watched);
+        let sinks = reader.sinks()?;
+        let waiting_since = sinks
+            .iter()
+            .map(|sink| match sink.behind {
+                0 => Ok(None),
+                _ => Ok(reader.after(sink.seq, 1)?.first().map(|next| next.event.observed_at)),
+            })
+            .collect::<Result<_, LedgerError>>()?;
+        Ok(Self {
+            providers,
+            open: reader.items(ItemQuery::Open)?,
+            sinks,
+            waiting_since,
+            network: reader.network()?,
+            span: reader.span()?,
+        })
+    }
+}
+
+impl State {
+    fn new(rows: Arc<Rows>, at: Time) -> Self {
+        let open: Vec<OpenItem> = rows.open.iter().map(|row| row.item.clone()).collect();
+        let view = status::view(&rows.providers, &open, &rows.sinks, at);
+        Self { at, view: view.with_network(&rows.network), rows }
+    }
+}

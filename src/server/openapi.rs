@@ -1,0 +1,95 @@
+//! `/api/v1/openapi.json`: the description of everything in [`ROUTES`], OpenAPI 3.1. Its schemas are
+//! JSON Schema 2020-12 as they are.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::body::Body;
+use axum::http::Response;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::App;
+use super::answer::{JSON, PROBLEM, Problem, content};
+use super::call::Call;
+use super::routes::{Access, Answer, ROUTES, Route};
+
+/// `GET /api/v1/openapi.json`.
+pub(super) async fn get(_: Arc<App>, call: Call) -> Response<Body> {
+    static TEXT: LazyLock<String> = LazyLock::new(|| describe().to_string());
+    content(&call.headers, JSON, TEXT.clone(), 0)
+}
+
+/// Makes the description.
+#[must_use]
+pub fn describe() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut schemas = settings.into_generator();
+    let problem = schemas.subschema_for::<Problem<'_>>().to_value();
+    let mut paths: Map<String, Value> = Map::new();
+    for route in ROUTES {
+        let answer = match route.answer {
+            Answer::Json(schema) => schema(&mut schemas).to_value(),
+            Answer::ForeignJson => json!({"type": "object"}),
+            Answer::Other(_) => json!({"type": "string"}),
+        };
+        let operation = operation(route, &answer, &problem);
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(route.method.as_str().to_ascii_lowercase(), operation);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "statuswatch",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The status pages that this statuswatch watches.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas.take_definitions(true),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    })
+}
+
+fn operation(route: &Route, answer: &Value, problem: &Value) -> Value {
+    let parameters: Vec<Value> = route
+        .parameters
+        .iter()
+        .map(|parameter| {
+            let in_path = route.path.contains(&format!("{{{}}}", parameter.name));
+            json!({
+                "name": parameter.name,
+                "in": if in_path { "path" } else { "query" },
+                "required": in_path,
+                "description": parameter.about,
+                "schema": {"type": parameter.kind},
+            })
+        })
+        .collect();
+    let status = if route.path.starts_with("/hook/") { "202" } else { "200" };
+    // Where no token is set none is needed.
+    let security = match route.access {
+        Access::Everybody => json!([]),
+        _ => json!([{"token": []}, {}]),
+    };
+    json!({
+        "summary": route.about,
+        "parameters": parameters,
+        "security": security,
+        "responses": {
+            status: {
+                "description": "The answer.",
+                "content": {route.media_type(): {"schema": answer}},
+            },
+            "default": {
+                "description": "Why there is none.",
+                "content": {PROBLEM: {"schema": problem}},
+            },
+        },
+    })
+}

@@ -1,0 +1,402 @@
+//! Everything that is served, in one table. The router, the access rules and the OpenAPI
+//! description come from it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::RawPathParams;
+use axum::http::{Method, Request, Response, StatusCode};
+use axum::routing::{MethodFilter, on};
+use schemars::{Schema, SchemaGenerator};
+
+use super::answer::{JSON, Refusal, problem};
+use super::call::Call;
+use super::listen::{Cutoff, MAX_BODY};
+use super::{App, api, badge, facade, feeds, guard, health, hooks, metrics, openapi, stream};
+
+/// Who may use a route where a token is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: it shows nothing, or has a secret of its own.
+    Everybody,
+    /// Everybody, if badges are public.
+    Badges,
+    /// Everybody, if feeds are public.
+    Feeds,
+    /// Everybody, if the summary is public.
+    Summary,
+    /// Who carries the token.
+    Token,
+}
+
+/// A handler.
+pub type Handler = fn(Arc<App>, Call) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// What the body of an answer is.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// JSON with this schema.
+    Json(fn(&mut SchemaGenerator) -> Schema),
+    /// JSON whose format others define.
+    ForeignJson,
+    /// Another media type.
+    Other(&'static str),
+}
+
+/// A parameter of the query, or a variable part of the path.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// `integer` or `string`.
+    pub kind: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+/// One row: a path and what answers there.
+pub struct Route {
+    /// `GET`, which answers HEAD too, or `POST`.
+    pub method: Method,
+    /// As OpenAPI writes it: `/api/v1/providers/{id}`.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// What it gives, in one sentence.
+    pub about: &'static str,
+    /// Its parameters.
+    pub parameters: &'static [Parameter],
+    /// What the answer is.
+    pub answer: Answer,
+    /// What answers.
+    pub handler: Handler,
+}
+
+macro_rules! handler {
+    ($handler:path) => {
+        |app, call| Box::pin($handler(app, call))
+    };
+}
+
+const fn parameter(name: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, kind: "string", about }
+}
+
+const AFTER: Parameter = Parameter {
+    name: "after",
+    kind: "integer",
+    about: "The events after this sequence number. Default 0: from the oldest that is kept.",
+};
+const FILTERS: &[Parameter] = &[
+    parameter("provider", "Only these providers: ids, repeated or separated by commas."),
+    parameter("since", "Only what was observed since a duration ago (7d, 2h) or a UTC time."),
+    parameter("kind", "Only these kinds: incident, maintenance, component, provider."),
+    parameter("impact", "Only these impacts; `major+` includes worse ones."),
+];
+
+const fn get(
+    path: &'static str,
+    access: Access,
+    about: &'static str,
+    parameters: &'static [Parameter],
+    answer: Answer,
+    handler: Handler,
+) -> Route {
+    Route { method: Method::GET, path, access, about, parameters, answer, handler }
+}
+
+/// What is served.
+pub const ROUTES: &[Route] = &[
+    get(
+        "/healthz",
+        Access::Everybody,
+        "200 while the supervisor's loop turns; depends on no provider.",
+        &[],
+        Answer::Json(|schemas| schemas.subschema_for::<health::Health>()),
+        handler!(health::healthz),
+    ),
+    get(
+        "/readyz",
+        Access::Everybody,
+        "503 with the reasons while events may be missed or delayed.",
+        &[],
+        Answer::Json(|schemas| schemas.subschema_for::<health::Readiness>()),
+        handler!(health::readyz),
+    ),
+    get(
+        "/metrics",
+        Access::Token,
+        "The process, in the OpenMetrics text format.",
+        &[],
+        Answer::Other(metrics::MEDIA),
+        handler!(metrics::process),
+    ),
+    get(
+        "/metrics/providers",
+        Access::Token,
+        "The providers, in the OpenMetrics text format; which ones, metrics.providers says.",
+        &[],
+        Answer::Other(metrics::MEDIA),
+        handler!(metrics::providers),
+    ),
+    get(
+        "/api/v1/openapi.json",
+        Access::Token,
+        "This description.",
+        &[],
+        Answer::ForeignJson,
+        handler!(openapi::get),
+    ),
+    get(
+        "/api/v1/status",
+        Access::Token,
+        "The present state of everything, as `statuswatch status --json` prints it.",
+        &[],
+        Answer::Json(|schemas| schemas.subschema_for::<crate::view::status::StatusView>()),
+        handler!(api::status),
+    ),
+    get(
+        "/api/v1/providers",
+        Access::Token,
+        "The providers, by id, a page at a time.",
+        &[
+            parameter("after", "The providers after this id. Default: from the first."),
+            Parameter { name: "limit", kind: "integer", about: "1 to 1000; default 100." },
+        ],
+        Answer::Json(|schemas| schemas.subschema_for::<api::ProviderPage>()),
+        handler!(api::providers),
+    ),
+    get(
+        "/api/v1/providers/{id}",
+        Access::Token,
+        "One provider with its components and what is open.",
+        &[parameter("id", "Its id in providers.yaml.")],
+        Answer::Json(|schemas| schemas.subschema_for::<api::ProviderDetail>()),
+        handler!(api::provider),
+    ),
+    get(
+        "/api/v1/incidents",
+        Access::Token,
+        "The incidents that are open, by provider.",
+        &[parameter("provider", "Only these providers: ids, repeated or separated by commas.")],
+        Answer::Json(|schemas| schemas.subschema_for::<api::IncidentList>()),
+        handler!(api::incidents),
+    ),
+    get(
+        "/api/v1/incidents/{key}",
+        Access::Token,
+        "One incident or maintenance, open or not, with its events.",
+        &[parameter("key", "Its key: 32 hexadecimal digits.")],
+        Answer::Json(|schemas| schemas.subschema_for::<api::IncidentDetail>()),
+        handler!(api::incident),
+    ),
+    get(
+        "/api/v1/events",
+        Access::Token,
+        "Events by sequence number, oldest first, each as the event log has it, byte for byte.",
+        &[AFTER, Parameter { name: "limit", kind: "integer", about: "1 to 1000; default 100." }],
+        Answer::Json(|schemas| schemas.subschema_for::<api::EventPage>()),
+        handler!(api::events),
+    ),
+    get(
+        "/api/v1/maintenances",
+        Access::Token,
+        "Maintenances whose window touches a time span.",
+        &[
+            parameter("from", "UTC time, RFC 3339. Default: now."),
+            parameter("to", "UTC time, RFC 3339. Default: 90 days after `from`."),
+        ],
+        Answer::Json(|schemas| schemas.subschema_for::<api::IncidentList>()),
+        handler!(api::maintenances),
+    ),
+    get(
+        "/api/v1/stream",
+        Access::Token,
+        "Events as they are recorded: server-sent events whose id is the sequence number. Resumes after `Last-Event-ID` or `after`; the event `reset` says that events in between are lost.",
+        &[AFTER],
+        Answer::Other(stream::MEDIA),
+        handler!(stream::get),
+    ),
+    get(
+        "/feeds/events.atom",
+        Access::Feeds,
+        "The newest events as an Atom feed, one entry per update.",
+        FILTERS,
+        Answer::Other(feeds::ATOM),
+        handler!(feeds::atom),
+    ),
+    get(
+        "/feeds/events.json",
+        Access::Feeds,
+        "The newest events as a JSON feed, one item per update.",
+        FILTERS,
+        Answer::ForeignJson,
+        handler!(feeds::json),
+    ),
+    get(
+        "/feeds/maintenances.ics",
+        Access::Feeds,
+        "Maintenances as a calendar.",
+        &[parameter("provider", "Only these providers: ids, repeated or separated by commas.")],
+        Answer::Other(feeds::CALENDAR),
+        handler!(feeds::calendar),
+    ),
+    get(
+        "/badge.svg",
+        Access::Badges,
+        "The worst state of all providers as a picture.",
+        &[],
+        Answer::Other(badge::MEDIA),
+        handler!(badge::all),
+    ),
+    get(
+        "/badge/{id}.svg",
+        Access::Badges,
+        "The state of one provider as a picture.",
+        &[parameter("id", "Its id in providers.yaml.")],
+        Answer::Other(badge::MEDIA),
+        handler!(badge::one),
+    ),
+    get(
+        "/api/v2/summary.json",
+        Access::Summary,
+        "Everything in the format of a Statuspage summary; each provider is a component.",
+        &[],
+        Answer::ForeignJson,
+        handler!(facade::summary),
+    ),
+    get(
+        "/api/v2/status.json",
+        Access::Summary,
+        "The overall status in the format of Statuspage.",
+        &[],
+        Answer::ForeignJson,
+        handler!(facade::status),
+    ),
+    get(
+        "/api/v2/components.json",
+        Access::Summary,
+        "The providers as components of a Statuspage page.",
+        &[],
+        Answer::ForeignJson,
+        handler!(facade::components),
+    ),
+    get(
+        "/api/v2/incidents.json",
+        Access::Summary,
+        "The last incidents in the format of Statuspage.",
+        &[],
+        Answer::ForeignJson,
+        handler!(facade::incidents),
+    ),
+    get(
+        "/api/v2/scheduled-maintenances.json",
+        Access::Summary,
+        "The last maintenances in the format of Statuspage.",
+        &[],
+        Answer::ForeignJson,
+        handler!(facade::maintenances),
+    ),
+    Route {
+        method: Method::POST,
+        path: "/hook/{provider}/{token}",
+        access: Access::Everybody,
+        about: "Polls the provider now, at most every 10 s. The body is ignored.",
+        parameters: &[
+            parameter("provider", "Its id in providers.yaml."),
+            parameter("token", "The token of the provider's hook."),
+        ],
+        answer: Answer::Json(|schemas| schemas.subschema_for::<hooks::Accepted>()),
+        handler: handler!(hooks::post),
+    },
+];
+
+impl Route {
+    /// The path as the router writes it: a variable part is always a whole segment there.
+    fn pattern(&self) -> String {
+        self.path.replace("}.svg", "}")
+    }
+
+    /// What follows the variable part of the last segment.
+    fn suffix(&self) -> &'static str {
+        self.path.rsplit_once('}').map_or("", |(_, suffix)| suffix)
+    }
+
+    fn media(&self) -> &'static str {
+        match self.answer {
+            Answer::Json(_) | Answer::ForeignJson => JSON,
+            Answer::Other(media) => media,
+        }
+    }
+
+    /// Returns the media type of its answer, without parameters.
+    #[must_use]
+    pub fn media_type(&self) -> &'static str {
+        let media = self.media();
+        media.split_once(';').map_or(media, |(media, _)| media)
+    }
+}
+
+/// Makes the router.
+pub(super) fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let filter =
+            if route.method == Method::POST { MethodFilter::POST } else { MethodFilter::GET };
+        let app = Arc::clone(app);
+        let handler = move |params: Result<RawPathParams, _>, request: Request<Body>| {
+            let app = Arc::clone(&app);
+            async move {
+                let Ok(params) = params else {
+                    return problem(StatusCode::BAD_REQUEST, "the path is not UTF-8");
+                };
+                let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+                let path = path.collect();
+                dispatch(route, app, path, request).await.unwrap_or_else(|refused| refused)
+            }
+        };
+        router = router.route(&route.pattern(), on(filter, handler));
+    }
+    router
+        .method_not_allowed_fallback(async || {
+            problem(StatusCode::METHOD_NOT_ALLOWED, "this method is not served here")
+        })
+        .fallback(async || problem(StatusCode::NOT_FOUND, "nothing is served here"))
+}
+
+async fn dispatch(
+    route: &'static Route,
+    app: Arc<App>,
+    mut path: Vec<(String, String)>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Response<Body>> {
+    if !guard::may(&app, route.access, request.headers()) {
+        app.counts.refused("unauthorized");
+        let detail = "this needs the token, as \"Authorization: Bearer TOKEN\"";
+        return Err(problem(StatusCode::UNAUTHORIZED, detail));
+    }
+    if let (suffix @ ".svg", Some((_, last))) = (route.suffix(), path.last_mut()) {
+        let Some(name) = last.strip_suffix(suffix) else {
+            return Err(problem(StatusCode::NOT_FOUND, "nothing is served here"));
+        };
+        *last = name.to_owned();
+    }
+    let (parts, body) = request.into_parts();
+    let body = if route.method == Method::POST {
+        axum::body::to_bytes(body, MAX_BODY)
+            .await
+            .map_err(|_| problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))?
+    } else {
+        Bytes::new()
+    };
+    let query = Call::query_of(parts.uri.query()).map_err(<Response<Body>>::from)?;
+    let cutoff = parts.extensions.get::<Cutoff>().cloned();
+    Ok((route.handler)(app, Call { headers: parts.headers, path, query, body, cutoff }).await)
+}
+
+/// The answer, or why there is none.
+pub(super) fn finish(answer: Result<Response<Body>, Refusal>) -> Response<Body> {
+    answer.unwrap_or_else(Response::from)
+}
