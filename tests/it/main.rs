@@ -59,6 +59,7 @@ mod replay;
 mod restored;
 mod run;
 mod security;
+mod server;
 mod service;
 mod sinks;
 mod sources;

@@ -18,6 +18,7 @@ pub(crate) struct Bench {
     dir: tempfile::TempDir,
     defaults: Vec<(&'static str, String)>,
     providers: Vec<(String, String)>,
+    more: String,
 }
 
 impl Bench {
@@ -34,6 +35,7 @@ impl Bench {
             dir: tempfile::tempdir().unwrap(),
             defaults: defaults.into_iter().map(|(key, value)| (key, value.to_owned())).collect(),
             providers: Vec::new(),
+            more: String::new(),
         }
     }
 
@@ -41,6 +43,12 @@ impl Bench {
     pub(crate) fn default(mut self, key: &'static str, value: &str) -> Self {
         self.defaults.retain(|(set, _)| *set != key);
         self.defaults.push((key, value.to_owned()));
+        self
+    }
+
+    /// Adds a section: a line of YAML.
+    pub(crate) fn section(mut self, line: &str) -> Self {
+        self.more = format!("{}{line}\n", self.more);
         self
     }
 
@@ -68,6 +76,7 @@ impl Bench {
         for (key, value) in &self.defaults {
             writeln!(text, "  {key}: {value}").unwrap();
         }
+        text.push_str(&self.more);
         text.push_str("providers:\n");
         for (_, line) in &self.providers {
             text.push_str(line);
