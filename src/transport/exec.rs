@@ -51,17 +51,15 @@ pub(super) async fn send(request: ExecRequest, timeout: Duration) -> Result<Answ
         }
         ended
     };
-    let code = match ended {
-        Ok(status) => status
-            .map_err(|error| SendError::Unknown {
-                reason: format!("the program cannot be waited for: {error}"),
-            })?
-            .code(),
-        Err(_) => {
-            // It has been killed: this reaps it.
-            child.wait().await.ok();
-            None
-        }
+    let code = if let Ok(status) = ended {
+        let status = status.map_err(|error| SendError::Unknown {
+            reason: format!("the program cannot be waited for: {error}"),
+        })?;
+        status.code()
+    } else {
+        // It has been killed: this reaps it.
+        child.wait().await.ok();
+        None
     };
     Ok(Answer::Exec(ExecAnswer { code, output: tail.into_text() }))
 }

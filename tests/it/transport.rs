@@ -18,7 +18,7 @@ mod exec;
 mod mail;
 
 /// More than a loopback exchange takes on a busy machine.
-const ENOUGH: Duration = Duration::from_secs(60);
+const ENOUGH: Duration = Duration::from_mins(1);
 /// For exchanges that take for ever.
 const SHORT: Duration = Duration::from_millis(500);
 /// A part of each address that no reason may hold.

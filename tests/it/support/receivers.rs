@@ -181,7 +181,6 @@ impl Program {
 
     /// Subscribes to everything at Mosquitto with `mosquitto_sub` and returns what it prints.
     pub(crate) fn subscribe(
-        &self,
         id: &str,
         tls: Option<&Certificates>,
         port: u16,
