@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench -- parse                 bytes to events, each source, 50 KB and 200 KB
 //! cargo bench -- ledger                events recorded per second
+//! cargo bench -- deliver               messages to a webhook: rate, delay, memory of a backlog
 //! cargo bench -- log                   events written to the event log and synced per second
 //! cargo bench -- poll                  an unchanged and a changed poll beside a bare fetch loop
 //! cargo bench -- scale 1000 [SECONDS]  the release binary against 1,000 fake providers over TLS
@@ -30,6 +31,7 @@
 )]
 
 mod bare;
+mod deliver;
 mod documents;
 #[path = "../../tests/it/sources/fixtures.rs"]
 #[expect(dead_code, reason = "the tests take more from it")]
@@ -55,6 +57,7 @@ fn main() {
     match words.as_slice() {
         ["parse"] => parse::run(),
         ["ledger"] => ledger::run(),
+        ["deliver"] => deliver::run(),
         ["log"] => log::run(),
         ["poll", rest @ ..] => poll::run(rest.first().copied()),
         ["replay"] => replay::run(),
@@ -80,6 +83,6 @@ fn main() {
             log::run();
             poll::run(None);
         }
-        _ => eprintln!("parse, ledger, log, poll, replay, scale N [SECONDS], views"),
+        _ => eprintln!("parse, ledger, deliver, log, poll, replay, scale N [SECONDS], views"),
     }
 }
