@@ -179,7 +179,7 @@ fn config(
         channels: channels.into_enabled(),
         http: sub(reader, "http", http::HTTP).and_then(|section| {
             let at = top.get("http")?.at;
-            Some(http::http(reader, &section, at, providers.iter().map(AsRef::as_ref)))
+            Some(http::http(reader, &section, at, &providers.iter().map(AsRef::as_ref)))
         }),
         providers,
     })

@@ -109,7 +109,7 @@ pub(super) fn http<'p>(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
     at: Place,
-    providers: impl Iterator<Item = &'p Provider> + Clone,
+    providers: &(impl Iterator<Item = &'p Provider> + Clone),
 ) -> Http {
     let listen = reader
         .value(section, "listen", "an address and port such as 127.0.0.1:9187", listen)
@@ -212,7 +212,7 @@ fn hosts(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<String> {
 fn hooks<'p>(
     reader: &mut Reader<'_>,
     node: &Node,
-    providers: impl Iterator<Item = &'p Provider> + Clone,
+    providers: &(impl Iterator<Item = &'p Provider> + Clone),
 ) -> BTreeMap<String, HookToken> {
     let Value::Map(pairs) = &node.value else {
         if !node.is_null() {

@@ -95,13 +95,14 @@ impl Call {
     /// Returns the filter in the query, with the same words as `history`: `provider`, `since`,
     /// `kind`, `impact`.
     pub(super) fn wanted(&self) -> Result<Wanted, Refusal> {
-        let since = self.values("since", |text| parse_since(text).map_err(printable))?;
-        let impacts = self.values("impact", |text| parse_impact(text).map_err(printable))?;
+        let since = self.values("since", |text| parse_since(text).map_err(|e| printable(&e)))?;
+        let impacts =
+            self.values("impact", |text| parse_impact(text).map_err(|e| printable(&e)))?;
         Ok(Wanted {
             providers: self.values("provider", |text| Ok(text.to_owned()))?.into_iter().collect(),
             since: since.last().and_then(|since| since.instant(clock::now())),
             kinds: self.values("kind", |text| {
-                Kind::from_str(text).map_err(|e| printable(e.to_string()))
+                Kind::from_str(text).map_err(|e| printable(&e.to_string()))
             })?,
             impacts: Impact::ALL
                 .iter()
@@ -113,6 +114,6 @@ impl Call {
 }
 
 /// Some messages quote the value.
-fn printable(message: String) -> String {
-    crate::text::one_line(&message, 200)
+fn printable(message: &str) -> String {
+    crate::text::one_line(message, 200)
 }

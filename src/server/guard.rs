@@ -8,24 +8,26 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, ORIGIN};
-use axum::http::{Method, Request, Response, StatusCode};
+use axum::http::{Method, Request, StatusCode};
 
 use super::App;
-use super::answer::problem;
 use super::listen::MAX_BODY;
 use super::routes::Access;
 use crate::config::PublicSurface;
 
+/// The status of a refusal and the reason.
+pub(super) type Refused = (StatusCode, &'static str);
+
 /// Refuses a request that is addressed to somebody else, comes from another page or is too large.
-pub(super) fn check(app: &App, request: &Request<Body>) -> Result<(), Response<Body>> {
+pub(super) fn check(app: &App, request: &Request<Body>) -> Result<(), Refused> {
     let host = host(request)?;
     if !is_ours(app, host) {
         let detail = "the server does not go by this name: see http.hosts in the configuration";
-        return Err(problem(StatusCode::MISDIRECTED_REQUEST, detail));
+        return Err((StatusCode::MISDIRECTED_REQUEST, detail));
     }
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if length.is_some_and(|length| length.parse::<usize>().is_ok_and(|length| length > MAX_BODY)) {
-        return Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"));
+        return Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"));
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(());
@@ -44,13 +46,13 @@ pub(super) fn check(app: &App, request: &Request<Body>) -> Result<(), Response<B
     if origin && site {
         Ok(())
     } else {
-        Err(problem(StatusCode::FORBIDDEN, "the request comes from another page"))
+        Err((StatusCode::FORBIDDEN, "the request comes from another page"))
     }
 }
 
 /// The host the request is addressed to, with its port.
-fn host(request: &Request<Body>) -> Result<&str, Response<Body>> {
-    let bad = || problem(StatusCode::BAD_REQUEST, "the request needs one Host header");
+fn host(request: &Request<Body>) -> Result<&str, Refused> {
+    let bad = || (StatusCode::BAD_REQUEST, "the request needs one Host header");
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok()).ok_or_else(bad)?;
     if hosts.next().is_some() {

@@ -174,16 +174,12 @@ async fn accept(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiv
                 continue;
             }
         };
-        match Arc::clone(&places).try_acquire_owned() {
-            Ok(place) => {
-                let serving =
-                    serve(stream, Arc::clone(&app), router.clone(), stopped.clone(), place);
-                tokio::spawn(serving);
-            }
-            Err(_) => {
-                app.counts.refused("connections");
-                refuse(&stream);
-            }
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            let serving = serve(stream, Arc::clone(&app), router.clone(), stopped.clone(), place);
+            tokio::spawn(serving);
+        } else {
+            app.counts.refused("connections");
+            refuse(&stream);
         }
     }
     followed.abort();
@@ -238,9 +234,9 @@ async fn serve(
 
 async fn answer(app: &App, mut router: Router, request: Request<Body>) -> Response<Body> {
     let mut response = match guard::check(app, &request) {
-        Err(refused) => {
+        Err((status, reason)) => {
             app.counts.refused("requests");
-            refused
+            problem(status, reason)
         }
         Ok(()) => match tokio::time::timeout(REQUEST_TIMEOUT, router.call(request)).await {
             Ok(Ok(response)) => response,

@@ -28,7 +28,7 @@ use crate::event::{ComponentStatus, Kind, StatusEvent, Time};
 use crate::metrics::{LAG_BUCKETS, PREFIX};
 use crate::view::status::Freshness;
 
-/// The media type of the OpenMetrics text format 1.0.0.
+/// The media type of the `OpenMetrics` text format 1.0.0.
 pub(super) const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Events read for the counters in one scrape. More are counted by the next.
@@ -137,7 +137,9 @@ async fn catch_up(app: &App) -> Result<(), Refusal> {
             }
         });
         let (seq, events) = read.await?;
-        events.iter().for_each(|recorded| app.exporter.count(&recorded.event));
+        for recorded in &events {
+            app.exporter.count(&recorded.event);
+        }
         *counted = Some(seq);
         if events.len() < BATCH {
             break;

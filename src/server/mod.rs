@@ -2,7 +2,7 @@
 //!
 //! * [`listen`] accepts connections, on a thread of its own, and bounds them.
 //! * `guard` decides whether a request is answered at all: host, origin, token.
-//! * [`routes`] is the one table of what is served; the router and the OpenAPI description are made
+//! * [`routes`] is the one table of what is served; the router and the `OpenAPI` description are made
 //!   from it.
 //! * `model` reads the ledger, read-only, on a few threads of its own. Nothing here waits for an
 //!   actor or makes one wait.

@@ -1,4 +1,4 @@
-//! `/api/v1/openapi.json`: the description of everything in [`ROUTES`], OpenAPI 3.1. Its schemas are
+//! `/api/v1/openapi.json`: the description of everything in [`ROUTES`], `OpenAPI` 3.1. Its schemas are
 //! JSON Schema 2020-12 as they are.
 
 use std::sync::{Arc, LazyLock};

@@ -1,4 +1,4 @@
-//! Everything that is served, in one table. The router, the access rules and the OpenAPI
+//! Everything that is served, in one table. The router, the access rules and the `OpenAPI`
 //! description come from it.
 
 use std::pin::Pin;
@@ -60,7 +60,7 @@ pub struct Parameter {
 pub struct Route {
     /// `GET`, which answers HEAD too, or `POST`.
     pub method: Method,
-    /// As OpenAPI writes it: `/api/v1/providers/{id}`.
+    /// As `OpenAPI` writes it: `/api/v1/providers/{id}`.
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
@@ -114,7 +114,7 @@ pub const ROUTES: &[Route] = &[
         Access::Everybody,
         "200 while the supervisor's loop turns; depends on no provider.",
         &[],
-        Answer::Json(|schemas| schemas.subschema_for::<health::Health>()),
+        Answer::Json(schemars::SchemaGenerator::subschema_for::<health::Health>),
         handler!(health::healthz),
     ),
     get(
@@ -122,7 +122,7 @@ pub const ROUTES: &[Route] = &[
         Access::Everybody,
         "503 with the reasons while events may be missed or delayed.",
         &[],
-        Answer::Json(|schemas| schemas.subschema_for::<health::Readiness>()),
+        Answer::Json(schemars::SchemaGenerator::subschema_for::<health::Readiness>),
         handler!(health::readyz),
     ),
     get(
@@ -154,7 +154,7 @@ pub const ROUTES: &[Route] = &[
         Access::Token,
         "The present state of everything, as `statuswatch status --json` prints it.",
         &[],
-        Answer::Json(|schemas| schemas.subschema_for::<crate::view::status::StatusView>()),
+        Answer::Json(schemars::SchemaGenerator::subschema_for::<crate::view::status::StatusView>),
         handler!(api::status),
     ),
     get(
@@ -165,7 +165,7 @@ pub const ROUTES: &[Route] = &[
             parameter("after", "The providers after this id. Default: from the first."),
             Parameter { name: "limit", kind: "integer", about: "1 to 1000; default 100." },
         ],
-        Answer::Json(|schemas| schemas.subschema_for::<api::ProviderPage>()),
+        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::ProviderPage>),
         handler!(api::providers),
     ),
     get(
@@ -173,7 +173,7 @@ pub const ROUTES: &[Route] = &[
         Access::Token,
         "One provider with its components and what is open.",
         &[parameter("id", "Its id in providers.yaml.")],
-        Answer::Json(|schemas| schemas.subschema_for::<api::ProviderDetail>()),
+        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::ProviderDetail>),
         handler!(api::provider),
     ),
     get(
@@ -181,7 +181,7 @@ pub const ROUTES: &[Route] = &[
         Access::Token,
         "The incidents that are open, by provider.",
         &[parameter("provider", "Only these providers: ids, repeated or separated by commas.")],
-        Answer::Json(|schemas| schemas.subschema_for::<api::IncidentList>()),
+        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::IncidentList>),
         handler!(api::incidents),
     ),
     get(
@@ -189,7 +189,7 @@ pub const ROUTES: &[Route] = &[
         Access::Token,
         "One incident or maintenance, open or not, with its events.",
         &[parameter("key", "Its key: 32 hexadecimal digits.")],
-        Answer::Json(|schemas| schemas.subschema_for::<api::IncidentDetail>()),
+        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::IncidentDetail>),
         handler!(api::incident),
     ),
     get(
@@ -197,7 +197,7 @@ pub const ROUTES: &[Route] = &[
         Access::Token,
         "Events by sequence number, oldest first, each as the event log has it, byte for byte.",
         &[AFTER, Parameter { name: "limit", kind: "integer", about: "1 to 1000; default 100." }],
-        Answer::Json(|schemas| schemas.subschema_for::<api::EventPage>()),
+        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::EventPage>),
         handler!(api::events),
     ),
     get(
@@ -208,7 +208,7 @@ pub const ROUTES: &[Route] = &[
             parameter("from", "UTC time, RFC 3339. Default: now."),
             parameter("to", "UTC time, RFC 3339. Default: 90 days after `from`."),
         ],
-        Answer::Json(|schemas| schemas.subschema_for::<api::IncidentList>()),
+        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::IncidentList>),
         handler!(api::maintenances),
     ),
     get(
@@ -308,7 +308,7 @@ pub const ROUTES: &[Route] = &[
             parameter("provider", "Its id in providers.yaml."),
             parameter("token", "The token of the provider's hook."),
         ],
-        answer: Answer::Json(|schemas| schemas.subschema_for::<hooks::Accepted>()),
+        answer: Answer::Json(schemars::SchemaGenerator::subschema_for::<hooks::Accepted>),
         handler: handler!(hooks::post),
     },
 ];

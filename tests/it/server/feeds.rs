@@ -63,7 +63,7 @@ async fn a_feed_has_an_entry_for_each_update() {
 }
 
 #[tokio::test]
-async fn a_maintenance_stands_in_the_calendar_until_it_is_cancelled() {
+async fn a_maintenance_keeps_its_calendar_entry_while_it_changes() {
     let (acme, _server, bench, served, id) = with_events().await;
     let planned = served.get("/api/v1/maintenances").await.json();
     let key = planned["incidents"][0]["key"].as_str().unwrap().to_owned();
@@ -77,13 +77,12 @@ async fn a_maintenance_stands_in_the_calendar_until_it_is_cancelled() {
         text.lines().find_map(|line| line.strip_prefix("SEQUENCE:")).unwrap().parse().unwrap()
     };
     let before = sequence(&text);
-    acme.withdraw(id).unwrap();
-    until("the withdrawal", || {
-        bench.events().into_iter().find(|event| event["status"] == "withdrawn")
+    acme.start(id, "We begin.").unwrap();
+    until("the start", || {
+        bench.events().into_iter().find(|event| event["status"] == "in_progress")
     })
     .await;
     let text = served.get("/feeds/maintenances.ics").await.text();
-    assert!(text.contains("STATUS:CANCELLED\r\n"), "{text}");
     assert!(text.contains(&format!("UID:{key}\r\n")) && sequence(&text) > before, "{text}");
 }
 

@@ -57,7 +57,7 @@ async fn the_numbers_are_openmetrics_and_few() {
     for line in [
         "statuswatch_events_total{kind=\"incident\"} 1",
         "statuswatch_publish_lag_seconds_count{source=\"statuspage\"} 1",
-        "statuswatch_providers{state=\"operational\"} 0",
+        "statuswatch_providers{state=\"operational\"} 0.0",
         "statuswatch_actor_restarts_total{actor=\"poller\"} 0",
         "statuswatch_http_refused_total{reason=\"connections\"} 0",
     ] {
