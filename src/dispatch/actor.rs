@@ -9,7 +9,7 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle,
     WrapFuture,
 };
-use statuswatch_notify::Verdict;
+use statuswatch_notify::{Audience, Verdict};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::Setup;
@@ -334,12 +334,10 @@ impl Dispatcher {
             return Ok(());
         };
         if lane.wants_rows() {
-            let in_order = reader.waiting(id, super::lane::QUEUE, false)?;
-            let rows = if in_order.len() > BACKLOG {
-                reader.waiting(id, super::lane::QUEUE, true)?
-            } else {
-                in_order
-            };
+            let in_order = reader.waiting(id, now, super::lane::QUEUE, false)?;
+            let is_long = lane.audience() == Audience::Chat && in_order.len() > BACKLOG;
+            let rows =
+                if is_long { reader.waiting(id, now, super::lane::QUEUE, true)? } else { in_order };
             lane.refill(rows);
         }
         let (prepared, changes) = prepare(lane, reader, mono, now)?;

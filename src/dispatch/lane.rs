@@ -270,3 +270,105 @@ impl Bucket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use statuswatch_notify::{Pace, Phase};
+
+    use super::*;
+    use crate::event::parse_time;
+    use crate::ledger::outbox::Payload;
+
+    fn lane(channel: &str) -> Lane {
+        let text = format!("channels:\n  c: {{{channel}}}\nproviders: [github]\n");
+        let loaded =
+            crate::config::parse(std::path::Path::new("t.yaml"), &text, &|_| None).unwrap();
+        let config = Arc::clone(&loaded.config.channels[0]);
+        Lane::new(config, Instant::now(), now())
+    }
+
+    fn now() -> Time {
+        parse_time("2026-11-27T10:00:00Z").unwrap()
+    }
+
+    fn row(id: MessageId, thread: &str) -> Waiting {
+        Waiting {
+            id,
+            channel: "c".into(),
+            thread: thread.into(),
+            payload: Payload::Event(id as u64),
+            key: id.to_string(),
+            phase: Phase::Open,
+            urgent: false,
+            hold: None,
+            at: now(),
+            attempts: 0,
+            first_attempt_at: None,
+            next_at: None,
+            in_doubt: false,
+            plain: false,
+            steps: None,
+            skipped: 0,
+        }
+    }
+
+    const HOOK: &str = "kind: webhook, url: \"http://127.0.0.1:1/\"";
+
+    #[test]
+    fn messages_of_a_thread_follow_one_another_and_others_pass() {
+        let mut lane = lane(HOOK);
+        let mono = Instant::now();
+        lane.refill(vec![row(1, "a"), row(2, "a"), row(3, "b")]);
+        assert_eq!(lane.next(mono, now()).unwrap().id, 1);
+        assert_eq!(lane.next(mono, now()).unwrap().id, 3);
+        assert!(lane.next(mono, now()).is_none());
+        lane.landed(1, "a");
+        assert_eq!(lane.next(mono, now()).unwrap().id, 2);
+    }
+
+    #[test]
+    fn one_that_is_tried_again_later_keeps_its_thread_back_and_no_other() {
+        let mut lane = lane(HOOK);
+        let later = Waiting { next_at: Some(now() + chrono::TimeDelta::minutes(1)), ..row(1, "a") };
+        lane.refill(vec![later, row(2, "a"), row(3, "b")]);
+        assert_eq!(lane.next(Instant::now(), now()).unwrap().id, 3);
+        assert!(lane.next(Instant::now(), now()).is_none());
+        assert_eq!(lane.wake_after(Instant::now(), now()), Some(Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn after_a_failure_a_single_message_shows_whether_it_works_again() {
+        let mut lane = lane(HOOK);
+        let mono = Instant::now();
+        lane.refill(vec![row(1, "a"), row(2, "b"), row(3, "c")]);
+        assert_eq!(lane.next(mono, now()).unwrap().id, 1);
+        let delay = lane.failed(mono, Some(Duration::from_secs(30)), &mut fastrand::Rng::new());
+        assert!(delay >= Duration::from_secs(30));
+        lane.landed(1, "a");
+        assert!(lane.next(mono, now()).is_none());
+        assert_eq!(lane.next(mono + delay, now()).unwrap().id, 2);
+        assert!(lane.next(mono + delay, now()).is_none());
+        lane.succeeded();
+        assert_eq!(lane.next(mono + delay, now()).unwrap().id, 3);
+    }
+
+    #[test]
+    fn the_rate_of_a_service_is_kept() {
+        let mut lane = lane("kind: slack, webhook_url: \"http://127.0.0.1:1/\"");
+        let pace = lane.limits.pace.unwrap();
+        assert_eq!(pace, Pace { every: Duration::from_secs(1), burst: 3 });
+        let begun = Instant::now();
+        lane.refill((1..=10).map(|id| row(id, &id.to_string())).collect());
+        let mut sent = Vec::new();
+        for tenth in 0..100 {
+            let mono = begun + Duration::from_millis(tenth * 100);
+            while let Some(row) = lane.next(mono, now()) {
+                sent.push(tenth);
+                lane.landed(row.id, &row.thread);
+            }
+        }
+        assert_eq!(sent.len(), 10);
+        assert_eq!(sent[..3], [0, 0, 0]);
+        assert!(sent[3..].windows(2).all(|pair| pair[1] - pair[0] == 10), "{sent:?}");
+    }
+}

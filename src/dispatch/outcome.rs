@@ -89,3 +89,75 @@ pub(super) fn outcome(row: &Waiting, policy: &Policy, attempt: Attempt, now: Tim
     }
     if broken { Outcome::Broken { error } } else { Outcome::Retry { after, error, in_doubt } }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use statuswatch_notify::{Audience, Phase};
+
+    use super::*;
+    use crate::event::parse_time;
+    use crate::ledger::outbox::Payload;
+
+    fn row() -> Waiting {
+        let at = parse_time("2026-11-27T10:00:00Z").unwrap();
+        Waiting {
+            id: 1,
+            channel: "ops".into(),
+            thread: "t".into(),
+            payload: Payload::Event(1),
+            key: "k".into(),
+            phase: Phase::Open,
+            urgent: false,
+            hold: None,
+            at,
+            attempts: 0,
+            first_attempt_at: Some(at),
+            next_at: None,
+            in_doubt: false,
+            plain: false,
+            steps: None,
+            skipped: 0,
+        }
+    }
+
+    fn decided(row: &Waiting, audience: Audience, attempt: Attempt, minutes: i64) -> Outcome {
+        outcome(row, &Policy::new(audience), attempt, row.at + TimeDelta::minutes(minutes))
+    }
+
+    fn refused() -> Attempt {
+        Attempt::Judged(Verdict::Refused { reason: "HTTP 400".into() })
+    }
+
+    #[test]
+    fn a_refused_message_is_tried_in_its_plain_form_and_then_dead() {
+        let rich = decided(&row(), Audience::Chat, refused(), 0);
+        assert!(matches!(rich, Outcome::Rerender { plain: true, forget_reference: false, .. }));
+        let plain = Waiting { plain: true, ..row() };
+        let dead = decided(&plain, Audience::Chat, refused(), 0);
+        assert_eq!(dead, Outcome::Dead { reason: "HTTP 400".into(), refused: true });
+    }
+
+    #[test]
+    fn what_gets_no_answer_is_given_up_after_the_time_of_its_audience() {
+        let lost = || Attempt::Lost { reason: "reset".into(), in_doubt: true };
+        let retry = Outcome::Retry { after: None, error: "reset".into(), in_doubt: true };
+        assert_eq!(decided(&row(), Audience::Pager, lost(), 59), retry);
+        let dead = decided(&row(), Audience::Pager, lost(), 60);
+        assert_eq!(
+            dead,
+            Outcome::Dead { reason: "not accepted for 1 h: reset".into(), refused: false }
+        );
+        assert_eq!(decided(&row(), Audience::Chat, lost(), 60), retry);
+    }
+
+    #[test]
+    fn a_service_that_forgets_everything_is_not_asked_for_ever() {
+        let gone = || Attempt::Judged(Verdict::Gone);
+        let first = decided(&row(), Audience::Chat, gone(), 0);
+        assert!(matches!(first, Outcome::Rerender { plain: false, forget_reference: true, .. }));
+        let often = Waiting { attempts: RERENDERED, ..row() };
+        let last = decided(&often, Audience::Chat, gone(), 0);
+        assert!(matches!(last, Outcome::Dead { refused: true, .. }));
+    }
+}

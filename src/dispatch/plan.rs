@@ -294,7 +294,7 @@ impl Router<'_, '_> {
         self.overlay.storm_until.insert(channel.to_owned(), until);
         if is_first {
             let within = TimeDelta::from_std(Policy::STORM_WITHIN).unwrap_or_default();
-            for row in reader.waiting(channel, 1000, false)? {
+            for row in reader.waiting(channel, now, 1000, false)? {
                 let is_opening = row.attempts == 0
                     && row.steps.is_none()
                     && row.phase == statuswatch_notify::Phase::Open

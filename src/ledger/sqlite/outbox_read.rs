@@ -21,16 +21,39 @@ const WAITING: &str = "id, channel, thread, seq, content, key, phase, urgent, ho
      next_at, in_doubt, plain, steps, skipped";
 
 impl Reader {
-    /// Returns the messages of `channel` that wait to be sent, in the order of routing, or what is
-    /// urgent first; at most `most`.
-    pub fn waiting(&self, channel: &str, most: usize, urgent_first: bool) -> Answer<Vec<Waiting>> {
-        let order = if urgent_first { "urgent DESC, id" } else { "id" };
-        let sql = format!(
-            "SELECT {WAITING} FROM outbox WHERE channel = ?1 AND hold IS NULL ORDER BY {order} LIMIT ?2"
-        );
-        let mut statement = self.db().prepare_cached(&sql)?;
-        let rows = statement.query_map(params![channel, most as i64], waiting)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    /// Returns the next message of each thread of `channel`: those that can be sent at `now` in the
+    /// order of routing, or what is urgent first, whatever of its thread waits before it; then those
+    /// that are tried again later. At most `most`.
+    pub fn waiting(
+        &self,
+        channel: &str,
+        now: Time,
+        most: usize,
+        urgent_first: bool,
+    ) -> Answer<Vec<Waiting>> {
+        const FIRST: &str =
+            "id = (SELECT min(id) FROM outbox AS other WHERE other.channel = outbox.channel
+             AND other.thread = outbox.thread AND other.hold IS NULL)";
+        let (first, order) = if urgent_first {
+            (format!("(urgent OR {FIRST})"), "urgent DESC, id")
+        } else {
+            (FIRST.to_owned(), "id")
+        };
+        let mut rows = Vec::new();
+        for (when, order) in
+            [("coalesce(next_at, 0) <= ?2", order), ("next_at > ?2", "next_at, id")]
+        {
+            let sql = format!(
+                "SELECT {WAITING} FROM outbox WHERE channel = ?1 AND hold IS NULL AND {when} AND {first}
+                 ORDER BY {order} LIMIT ?3"
+            );
+            let left = most.saturating_sub(rows.len()) as i64;
+            let mut statement = self.db().prepare_cached(&sql)?;
+            let found =
+                statement.query_map(params![channel, now.timestamp_millis(), left], waiting)?;
+            rows.extend(found.collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(rows)
     }
 
     /// Returns the messages of a thread in `channel`, held back or not, in the order of routing.
