@@ -112,15 +112,24 @@ impl Lane {
         self.not_before.is_some_and(|at| at > now) || self.bucket.wait(now).is_some()
     }
 
+    /// Returns how many messages may be under way at once.
+    fn most(&self) -> usize {
+        if self.failures > 0 {
+            // After a failure a single message shows whether the channel works again.
+            1
+        } else if self.limits.pace.is_some() {
+            self.limits.in_flight
+        } else {
+            // A program that answers at once is sent more than are under way, so that they are
+            // stored together.
+            QUEUE
+        }
+    }
+
     /// Takes the next message that can be sent now: its thread has no request under way, and no
     /// earlier message of its thread waits.
     pub(super) fn next(&mut self, now: Instant, clock: Time) -> Option<Waiting> {
-        // A program that answers at once can be sent more than are under way, so that they are
-        // stored together.
-        let most = if self.limits.pace.is_some() { self.limits.in_flight } else { QUEUE };
-        // After a failure a single message shows whether the channel works again.
-        let most = if self.failures > 0 { 1 } else { most };
-        if self.flying.len() >= most
+        if self.flying.len() >= self.most()
             || self.not_before.is_some_and(|at| at > now)
             || self.bucket.wait(now).is_some()
         {
@@ -200,14 +209,17 @@ impl Lane {
     /// Returns after which time something can be sent that cannot be sent now; `None` if nothing
     /// waits or something else must happen first.
     pub(super) fn wake_after(&self, now: Instant, clock: Time) -> Option<Duration> {
-        if self.queue.is_empty() {
+        // The end of a request is a wake-up of its own.
+        if self.queue.is_empty() || self.flying.len() >= self.most() {
             return None;
         }
         let delay = self.not_before.map(|at| at.saturating_duration_since(now));
+        // What waits behind another message of its thread is not sent before that one.
+        let mut threads = HashSet::new();
         let row = self
             .queue
             .iter()
-            .filter(|row| !self.busy.contains(&row.thread))
+            .filter(|row| threads.insert(&row.thread) && !self.busy.contains(&row.thread))
             .map(|row| row.next_at.map_or(Duration::ZERO, |at| until(at, clock)))
             .min()?;
         let wait =
