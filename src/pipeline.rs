@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Anchor;
 use crate::config::{Config, Console, ConsoleFormat, LogFormat, Provider};
 use crate::dispatch::Setup;
+use crate::dispatch::dry_run::DryRun;
 use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
 use crate::metrics::Metrics;
@@ -42,6 +43,8 @@ pub type ConsoleWriter = Arc<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
 pub struct RunOptions {
     /// Poll every provider immediately, and only once.
     pub once: bool,
+    /// Log which messages channels would be sent, in place of sending them.
+    pub dry_run: bool,
     /// What the console shows; overrides the configuration.
     pub console: Console,
     /// Creates the writer that console output goes to.
@@ -68,6 +71,7 @@ pub struct Pipeline {
     pub server: Option<server::Handle>,
     heartbeat: Option<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
+    dry_run: Option<DryRun>,
     _lock: StateLock,
 }
 
@@ -172,8 +176,12 @@ impl Pipeline {
             metrics: Arc::clone(&metrics),
             polled: Some(polled_sender),
         });
-        let setup = Arc::new(Setup::new(config));
-        if setup.channels.is_empty() {
+        let mut setup = Arc::new(Setup::new(config));
+        let mut dry_run = None;
+        if run.dry_run {
+            let setup = std::mem::take(&mut setup);
+            dry_run = Some(DryRun::start(setup, config.state_dir.clone())?);
+        } else if setup.channels.is_empty() {
             // Channels that are configured later are sent what happens from then on.
             first.forget_routing()?;
         }
@@ -224,6 +232,7 @@ impl Pipeline {
             server,
             heartbeat,
             recorder,
+            dry_run,
             _lock: lock,
         })
     }
@@ -242,10 +251,27 @@ impl Pipeline {
         if let Some(server) = &mut self.server {
             server.stop().await;
         }
+        if let Some(dry_run) = &self.dry_run {
+            dry_run.finish();
+        }
         if let Some(recorder) = &self.recorder {
             recorder.finish(RECORDED_WITHIN);
         }
         ending
+    }
+
+    /// Returns what the supervisor delivers with a reloaded configuration: nothing in a dry run, which
+    /// takes it over.
+    #[must_use]
+    pub fn setup(&self, config: &Config) -> Arc<Setup> {
+        let setup = Arc::new(Setup::new(config));
+        match &self.dry_run {
+            Some(dry_run) => {
+                dry_run.configure(setup);
+                Arc::default()
+            }
+            None => setup,
+        }
     }
 
     /// Passes the providers of a reloaded configuration to the recorder.

@@ -8,6 +8,8 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::filter::FilterArgs;
+use crate::event::{Impact, Kind, Status};
+use crate::view::filter::{Since, parse_since};
 
 const ABOUT: &str = "Watch the official status pages of everything you depend on and report every update exactly once";
 
@@ -103,11 +105,13 @@ pub struct Cli {
 pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<(Cli, bool), clap::Error> {
     let matches = Cli::command().try_get_matches_from(line)?;
     let cli = Cli::from_arg_matches(&matches)?;
-    let below = matches.subcommand().map(|(_, below)| below);
-    let given = [Some(&matches), below]
-        .into_iter()
-        .flatten()
-        .any(|matches| matches.value_source("config") == Some(ValueSource::CommandLine));
+    let below =
+        |matches: &'_ clap::ArgMatches| matches.subcommand().map(|(_, below)| below.clone());
+    let levels = std::iter::successors(Some(matches.clone()), below);
+    let is_given = |matches: clap::ArgMatches| {
+        matches.value_source("config") == Some(ValueSource::CommandLine)
+    };
+    let given = levels.into_iter().any(is_given);
     Ok((cli, given))
 }
 
@@ -151,6 +155,7 @@ q to quit.
   statuswatch run
   statuswatch run --once --format json | jq .title
   statuswatch run --duration 5m
+  statuswatch run --dry-run         Send nothing to channels: log what would be sent
   HOSTED_MODE=true statuswatch run", after_help = EXIT_STATUSES)]
     Run(RunArgs),
     /// Validate the configuration
@@ -200,6 +205,59 @@ does not state the impact.
   statuswatch gate --needs aws --wait 15m && ./deploy
   statuswatch gate --needs npm --json | jq -r .reason", after_help = GATE_EXIT_STATUSES)]
     Gate(GateArgs),
+    /// Show the channels, or test one
+    #[command(long_about = "\
+Show the channels and what they were sent: state, messages that wait, are held back or were given up, messages \
+accepted within 24 hours, the last success and the last error. Reads the state directory; needs no network. A channel \
+that no run has used yet is shown as \"not started\".
+
+  statuswatch channels
+  statuswatch channels --json | jq '.channels[] | select(.state == \"broken\")'
+  statuswatch channels test ops            Send a message that says it is a test
+  statuswatch channels test ops --seq 42   Send the event 42, as it would be sent", after_help = EXIT_STATUSES)]
+    Channels(ChannelsArgs),
+    /// Explain routes, or play past events through them
+    #[command(subcommand, long_about = "\
+Explain where an event goes, or play past events through the routes. Sends nothing and changes nothing.
+
+  statuswatch routes test --provider github --impact major
+  statuswatch routes replay --since 30d
+  statuswatch routes replay --since 30d --config new.yaml", after_help = EXIT_STATUSES)]
+    Routes(RoutesCommand),
+    /// Mute a provider or one of its components
+    #[command(long_about = "\
+Mute a provider or one of its components: chats and pagers are sent nothing about it for a time. The end of what they \
+were notified of is still sent. What is open when the mute ends is sent as one message. Works while `run` is active, \
+which follows within a second. A mute in effect for the same provider and component is replaced.
+
+COMPONENT is the name, id or group of a component, and may be a glob. It covers changes of the component's state and \
+incidents that name no other component.
+
+  statuswatch mute github --for 2h --reason \"planned migration\"
+  statuswatch mute \"aws#us-east-1/*\" --until-resolved", after_help = EXIT_STATUSES)]
+    Mute(MuteArgs),
+    /// End mutes of a provider or one of its components
+    #[command(long_about = "\
+End the mutes of a provider, or the mute of one of its components. Exits with status 1 if there is none. What the mute held \
+back is sent within a second, as one message with the present state.
+
+  statuswatch unmute github
+  statuswatch unmute \"aws#us-east-1/*\"", after_help = EXIT_STATUSES)]
+    Unmute(UnmuteArgs),
+    /// Show mutes
+    #[command(long_about = "\
+Show the mutes in effect; with --all, also those that ended within the last 30 days.", after_help = EXIT_STATUSES)]
+    Mutes(MutesArgs),
+    /// Show, retry or discard messages that were given up
+    #[command(subcommand, long_about = "\
+Show, retry or discard messages that channels could not be sent. Works while `run` is active, which follows within a second.
+
+  statuswatch deadletters list
+  statuswatch deadletters show 3
+  statuswatch deadletters retry 3
+  statuswatch deadletters retry --all --channel ops
+  statuswatch deadletters discard --all", after_help = EXIT_STATUSES)]
+    Deadletters(DeadlettersCommand),
     /// Inspect a status page and print its entry for providers.yaml
     #[command(long_about = "\
 Inspect a status page. Prints the detected platform and how it was detected, the current snapshot with its component \
@@ -316,6 +374,9 @@ pub struct RunArgs {
     /// Disable keys, colors and progress; for services and containers
     #[arg(long, env = "HOSTED_MODE", value_parser = FalseyValueParser::new(), hide_env_values = true)]
     pub hosted: bool,
+    /// Log which messages channels would be sent, in place of sending them
+    #[arg(long)]
+    pub dry_run: bool,
     /// Console output format [default: `console.format` of the configuration]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
@@ -354,8 +415,8 @@ pub struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Exit with status 1 if no provider was read within its `stale_after`, or if the local network is
-    /// down
+    /// Exit with status 1 if no provider was read within its `stale_after`, if the local network is
+    /// down, or if a channel refuses everything
     #[arg(long)]
     pub check: bool,
 }
@@ -403,6 +464,173 @@ pub enum GateUnknown {
     Pass,
     /// It holds.
     Hold,
+}
+
+/// Arguments of `channels`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ChannelsArgs {
+    /// What to do instead.
+    #[command(subcommand)]
+    pub command: Option<ChannelsCommand>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Commands below `channels`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ChannelsCommand {
+    /// Send one message through a channel and show what came back
+    #[command(long_about = "\
+Send one message through a channel and show the request, the answer and what it means. Addresses and credentials are not \
+shown. Without --seq, the message says that it is a test; a pager is sent the end of the test as well. Exits with status 1 if the \
+message was not delivered. Nothing is recorded.", after_help = EXIT_STATUSES)]
+    Test {
+        /// The id of the channel
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Send this event of the ledger
+        #[arg(long, value_name = "N")]
+        seq: Option<u64>,
+    },
+}
+
+/// Commands below `routes`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RoutesCommand {
+    /// Show where an event would go, rule by rule
+    #[command(long_about = "\
+Show where an event would go, rule by rule, and what would hold it back now: quiet hours, mutes, digests and the other \
+reasons. Uses the ledger's mutes and messages if there is one.
+
+  statuswatch routes test --provider github --impact major
+  statuswatch routes test --provider aws --kind component --component \"EC2 (us-east-1)\" --impact critical", after_help = EXIT_STATUSES)]
+    Test(RouteTestArgs),
+    /// Play past events of the ledger through the routes
+    #[command(long_about = "\
+Play past events of the ledger through the routes and count what each channel would have been sent: messages, threads, \
+events held back by reason, and events that a later message stands for. Every message counts as accepted at once, and mutes are \
+not applied.
+
+If --config names a file, its routes are compared with those of STATUSWATCH_CONFIG or ./providers.yaml, if that is \
+another file. The ledger is that of the latter.", after_help = EXIT_STATUSES)]
+    Replay {
+        /// Play events observed since a duration ago (30d, 2h) or a UTC time
+        #[arg(long, value_name = "WHEN", default_value = "30d", value_parser = parse_since)]
+        since: Since,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `routes test`.
+#[derive(Debug, Clone, Args)]
+pub struct RouteTestArgs {
+    /// The provider's id
+    #[arg(long, value_name = "ID")]
+    pub provider: String,
+    /// The impact [default: maintenance for a maintenance, unknown for a provider, else major]
+    #[arg(long, value_name = "IMPACT")]
+    pub impact: Option<Impact>,
+    /// The kind: incident, maintenance, component, provider
+    #[arg(long, value_name = "KIND", default_value = "incident")]
+    pub kind: Kind,
+    /// The status [default: investigating, scheduled, major_outage or unreachable, by kind]
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<Status>,
+    /// Name of an affected component (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub component: Vec<String>,
+    /// The title of the event
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+    /// A tag of the provider besides those of the configuration (repeatable)
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `mute`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("end").required(true).args(["time", "until_resolved"]))]
+pub struct MuteArgs {
+    /// What to mute
+    #[arg(value_name = "PROVIDER[#COMPONENT]")]
+    pub what: String,
+    /// Mute for this long, at most 365d
+    #[arg(long = "for", id = "time", value_name = "TIME", value_parser = super::filter::parse_duration)]
+    pub time: Option<std::time::Duration>,
+    /// Mute until nothing of the provider is open
+    #[arg(long)]
+    pub until_resolved: bool,
+    /// Why, for those who see the mute
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `unmute`.
+#[derive(Debug, Clone, Args)]
+pub struct UnmuteArgs {
+    /// What is muted
+    #[arg(value_name = "PROVIDER[#COMPONENT]")]
+    pub what: String,
+}
+
+/// Arguments of `mutes`.
+#[derive(Debug, Clone, Args)]
+pub struct MutesArgs {
+    /// Include mutes that have ended
+    #[arg(long)]
+    pub all: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Commands below `deadletters`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DeadlettersCommand {
+    /// List messages that were given up, newest first
+    List {
+        /// Only those of this channel
+        #[arg(long, value_name = "NAME")]
+        channel: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a message with the content that was sent
+    Show {
+        /// Its id, as listed
+        #[arg(value_name = "ID")]
+        id: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send messages again, with the same content
+    Retry(ChosenLetters),
+    /// Remove messages for good
+    Discard(ChosenLetters),
+}
+
+/// Which messages that were given up.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["id", "all"]))]
+pub struct ChosenLetters {
+    /// Its id, as listed
+    #[arg(value_name = "ID")]
+    pub id: Option<i64>,
+    /// All of them
+    #[arg(long)]
+    pub all: bool,
+    /// Of all, only those of this channel
+    #[arg(long, value_name = "NAME", conflicts_with = "id")]
+    pub channel: Option<String>,
 }
 
 /// Arguments of `history`.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::args::Common;
 use super::exit::Exit;
 use super::output;
-use crate::config::{self, ConfigError, Loaded};
+use crate::config::{self, Config, ConfigError, Loaded};
 
 /// The default of `--config`.
 pub const DEFAULT_CONFIG: &str = "providers.yaml";
@@ -52,6 +52,12 @@ pub fn state_dir(common: &Common) -> Result<PathBuf, Exit> {
             Err(exit)
         }
     }
+}
+
+/// Returns the state directory: `--state`, else the one of `config`.
+#[must_use]
+pub fn dir(common: &Common, config: &Config) -> PathBuf {
+    common.state.clone().unwrap_or_else(|| config.state_dir.clone())
 }
 
 /// Returns whether no configuration was given and the default file does not exist.

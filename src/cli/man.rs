@@ -26,12 +26,12 @@ fn page() -> anyhow::Result<String> {
     program.render_synopsis_section(&mut text)?;
     program.render_description_section(&mut text)?;
     program.render_options_section(&mut text)?;
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+    for (name, sub) in sections(&command) {
         // Flags that every command takes stand above once.
         let own =
             sub.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
         let man = clap_mangen::Man::new(own);
-        text.extend_from_slice(format!(".SH \"{}\"\n", sub.get_name().to_uppercase()).as_bytes());
+        text.extend_from_slice(format!(".SH \"{}\"\n", name.to_uppercase()).as_bytes());
         let mut body = Vec::new();
         man.render_synopsis_section(&mut body)?;
         man.render_description_section(&mut body)?;
@@ -42,6 +42,19 @@ fn page() -> anyhow::Result<String> {
     program.render_extra_section(&mut text)?;
     program.render_version_section(&mut text)?;
     Ok(keep_examples(&String::from_utf8(text)?))
+}
+
+/// Every command with its name, those below another one after it.
+fn sections(command: &clap::Command) -> Vec<(String, &clap::Command)> {
+    let shown = |command: &'_ &clap::Command| !command.is_hide_set();
+    let mut sections = Vec::new();
+    for sub in command.get_subcommands().filter(shown) {
+        sections.push((sub.get_name().to_owned(), sub));
+        for below in sub.get_subcommands().filter(shown) {
+            sections.push((format!("{} {}", sub.get_name(), below.get_name()), below));
+        }
+    }
+    sections
 }
 
 /// Examples and tables are indented: roff would fill their lines to one paragraph.

@@ -6,10 +6,14 @@
 pub mod add;
 pub mod args;
 pub mod catalog;
+pub mod channel_test;
+pub mod channels;
 pub mod chaos;
 pub mod check;
 pub mod completions;
 pub mod context;
+pub mod deadletters;
+pub mod delivery;
 pub mod demo;
 pub mod discover;
 mod examine;
@@ -19,12 +23,15 @@ pub mod gate;
 pub mod history;
 pub mod logs;
 pub mod man;
+pub mod mutes;
 mod online;
 pub mod output;
 pub mod probe;
 mod refuse;
 pub mod replay;
 pub mod replay_view;
+pub mod route_replay;
+pub mod route_test;
 pub mod run;
 pub mod schema;
 pub mod status;
@@ -70,6 +77,15 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
+        Command::Channels(args) => channels::run(&common, &args),
+        Command::Routes(args::RoutesCommand::Test(args)) => route_test::run(&common, &args),
+        Command::Routes(args::RoutesCommand::Replay { since, json }) => {
+            route_replay::run(&common, since, json, configured)
+        }
+        Command::Mute(args) => with_state(&common, |dir| mutes::mute(dir, &args)),
+        Command::Unmute(args) => with_state(&common, |dir| mutes::unmute(dir, &args)),
+        Command::Mutes(args) => with_state(&common, |dir| mutes::list(dir, &args)),
+        Command::Deadletters(args) => with_state(&common, |dir| deadletters::run(dir, &args)),
         Command::Gate(args) => with_state(&common, |dir| gate::run(dir, &args)),
         Command::Probe(args) => probe::run(&args),
         Command::Logs(args) => logs::run(&common, &args),

@@ -2,13 +2,28 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::args::StatusArgs;
+use super::delivery::{ChannelView, MuteView};
 use super::exit::Exit;
-use super::{output, table, text_status};
+use super::{delivery, output, table, text_status};
 use crate::clock;
 use crate::config::nearest;
+use crate::ledger::outbox::ChannelHealth;
 use crate::ledger::{ProviderRow, Reader, StateLock};
 use crate::view::status as view_status;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    view: &'a view_status::StatusView,
+    /// Channels that notifications are sent to.
+    channels: Vec<ChannelView>,
+    /// Mutes in effect.
+    mutes: Vec<MuteView>,
+}
 
 /// Shows the present state of the providers watched, or of those named.
 ///
@@ -34,9 +49,15 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
     let rows: Vec<ProviderRow> = rows.into_iter().filter(wanted).collect();
     let (open, sinks, now) = (reader.open_items(None)?, reader.sinks()?, clock::now());
     let own = reader.network()?;
+    let (channels, mutes) = (reader.channels(now)?, reader.mutes(false)?);
     let view = view_status::view(&rows, &open, &sinks, now).with_network(&own);
     if args.json {
-        output::print_json(&view)?;
+        let shown = Shown {
+            view: &view,
+            channels: channels.iter().map(ChannelView::of).collect(),
+            mutes: mutes.iter().map(MuteView::of).collect(),
+        };
+        output::print_json(&shown)?;
     } else {
         if !StateLock::is_held(state_dir) {
             output::note("No run is watching this state directory: this is what was known last.\n");
@@ -53,8 +74,13 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
             text_status::Shown::All,
         );
         output::print(&text)?;
+        let lines = delivery::in_short(&channels, &mutes, now);
+        if !lines.is_empty() {
+            output::print(&format!("\n{}\n", lines.join("\n")))?;
+        }
     }
-    Ok(if args.check && !view.healthy { Exit::Failed } else { Exit::Done })
+    let broken = channels.iter().any(|row| row.state.health == ChannelHealth::Broken);
+    Ok(if args.check && (!view.healthy || broken) { Exit::Failed } else { Exit::Done })
 }
 
 /// Suggests what to type instead of `unknown`: a short list as it is, of a long one the nearest id.

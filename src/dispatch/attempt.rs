@@ -9,7 +9,7 @@ use crate::clock;
 use crate::transport::{SendError, Transport};
 
 /// Longest wait for an answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use statuswatch_notify::{
 
 use super::lane::{Lane, until};
 use super::notice::Stored;
+use crate::config::ChannelConfig;
 use crate::event::Time;
 use crate::ledger::outbox::{OutboxChange, Payload, Waiting};
 use crate::ledger::{LedgerError, Reader};
@@ -71,7 +72,8 @@ fn one(
     if let Some(steps) = again {
         return Ok(Prepared::Send { row: Box::new(row), steps });
     }
-    let Some(steps) = render(lane, reader, &row, skipped, late, now)? else {
+    let rendered = render(&lane.config, reader, &row, skipped, now, |_, steps| steps)?;
+    let Some(steps) = rendered else {
         changes.push(OutboxChange::Dead {
             id: row.id,
             reason: "its event is not in the ledger any more".to_owned(),
@@ -159,16 +161,18 @@ fn newest(
     Ok(Ok((chosen, skipped)))
 }
 
-/// Renders a message; `None` if what it says is not stored any more.
-fn render(
-    lane: &Lane,
+/// Renders a message and passes it with its steps to `then`; `None` if what it says is not stored
+/// any more.
+pub(super) fn render<T>(
+    config: &ChannelConfig,
     reader: &Reader,
     row: &Waiting,
     skipped: u32,
-    late: Duration,
     now: Time,
-) -> Result<Option<Vec<Step>>, LedgerError> {
-    let known = reader.notified(lane.id(), &row.thread)?;
+    then: impl FnOnce(&Notification<'_>, Vec<Step>) -> T,
+) -> Result<Option<T>, LedgerError> {
+    let late = until(now, row.at);
+    let known = reader.notified(&config.id, &row.thread)?;
     let reference: Option<Reference> = known.as_ref().and_then(|known| known.reference.clone());
     let delivered = known.is_some_and(|known| known.delivered > 0);
     let phase = if row.phase == Phase::Update && !delivered { Phase::Open } else { row.phase };
@@ -200,14 +204,15 @@ fn render(
         now,
     };
     let form = if row.plain { Form::Plain } else { Form::Rich };
-    if let Some(templates) = &lane.config.templates {
+    if let Some(templates) = &config.templates {
         let rendered = templates.render(&notification);
         for error in rendered.errors {
-            tracing::warn!(channel = lane.id(), %error, "a template failed; the built-in text is sent");
+            tracing::warn!(channel = config.id, %error, "a template failed; the built-in text is sent");
         }
         notification.custom = rendered.custom;
     }
-    Ok(Some(lane.config.channel.render(&notification, form)))
+    let steps = config.channel.render(&notification, form);
+    Ok(Some(then(&notification, steps)))
 }
 
 /// Renders what a channel that forgets is sent again: the latest event of every thread that is open

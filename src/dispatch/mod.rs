@@ -12,18 +12,24 @@
 //! the same key, and with the same bytes once an attempt may have arrived. Messages of one thread
 //! are sent one after the other.
 //!
+//! What these decide can be shown without doing it: `simulate.rs` routes and releases in a copy of the
+//! outbox, for `run --dry-run` (`dry_run.rs`) and `routes`; `trial.rs` sends a single message for `channels test`.
+//!
 //! One lane per channel (`lane.rs`) keeps the rate limit, the requests under way and the delay after
 //! failures. A channel that fails delays no other, and nothing here delays a poll or the event log:
 //! the dispatcher has its own thread and reads the ledger like any sink.
 
 pub mod actor;
 mod attempt;
+pub mod dry_run;
 mod lane;
 mod launch;
 mod notice;
 mod outcome;
 mod plan;
 mod release;
+pub mod simulate;
+pub mod trial;
 
 use std::collections::HashMap;
 use std::sync::Arc;

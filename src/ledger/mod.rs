@@ -67,6 +67,6 @@ pub use offline::OwnNetwork;
 pub use rows::{OpenItem, ProviderRow, Query, SinkRow};
 pub use scratch::ScratchLedger;
 pub use sqlite::{
-    Control, DATABASE, ItemQuery, ItemRow, LastEvent, ROUTER, Reader, Span, open_writer,
-    sqlite_version,
+    Control, DATABASE, ItemQuery, ItemRow, LastEvent, OutboxCopy, ROUTER, Reader, Span,
+    open_writer, sqlite_version,
 };

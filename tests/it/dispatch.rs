@@ -15,6 +15,7 @@ use statuswatch::notify::hold::thread_of;
 use crate::support::bench::{Bench, parse};
 use crate::support::receiver::{Received, Receiver, Reply};
 
+mod commands;
 mod misbehaving;
 mod reload;
 

@@ -79,6 +79,7 @@ fn start(config: &Config) -> Pipeline {
     let how = RunOptions {
         listening: None,
         once: false,
+        dry_run: false,
         console: Console { format: ConsoleFormat::Off },
         console_writer: Arc::new(|| Box::new(std::io::sink())),
         color: false,

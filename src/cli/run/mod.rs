@@ -15,7 +15,6 @@ use super::args::{Common, Format, RunArgs};
 use super::exit::Exit;
 use super::{context, output, table};
 use crate::config::{Config, Console, ConsoleFormat};
-use crate::dispatch::Setup;
 use crate::ledger::{LockError, Reader, StateLock};
 use crate::pipeline::{Pipeline, RunOptions};
 use crate::server::Bound;
@@ -104,6 +103,7 @@ async fn watch(
         Reader::open(&config.state_dir).and_then(|reader| reader.newest_seq()).unwrap_or(0);
     let how = RunOptions {
         once: args.once,
+        dry_run: args.dry_run,
         console: Console { format },
         console_writer: Arc::new(output::writer),
         color: !hosted && output::color(),
@@ -360,7 +360,7 @@ async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pip
     pipeline.declare(&fresh.providers);
     match pipeline
         .supervisor
-        .send(Reload { setup: Arc::new(Setup::new(&fresh)), providers: fresh.providers })
+        .send(Reload { setup: pipeline.setup(&fresh), providers: fresh.providers })
         .await
     {
         Ok(Ok(changes)) => tracing::warn!(

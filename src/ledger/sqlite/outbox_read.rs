@@ -238,18 +238,20 @@ impl Reader {
             "SELECT id, channel, thread, seq, content, reason, at, steps FROM dead_letter
              WHERE ?1 IS NULL OR channel = ?1 ORDER BY id DESC LIMIT ?2",
         )?;
-        let rows = statement.query_map(params![channel, most as i64], |row| {
-            Ok(DeadLetter {
-                id: row.get(0)?,
-                channel: row.get(1)?,
-                thread: row.get(2)?,
-                payload: payload(row.get(3)?, row.get(4)?),
-                reason: row.get(5)?,
-                at: time(row.get(6)?).unwrap_or(Time::UNIX_EPOCH),
-                steps: steps(row.get(7)?),
-            })
-        })?;
+        let rows = statement.query_map(params![channel, most as i64], dead_letter)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns a message that was given up.
+    pub fn dead_letter(&self, id: i64) -> Answer<Option<DeadLetter>> {
+        let letter = self
+            .db()
+            .prepare_cached(
+                "SELECT id, channel, thread, seq, content, reason, at, steps FROM dead_letter WHERE id = ?1",
+            )?
+            .query_row([id], dead_letter)
+            .optional()?;
+        Ok(letter)
     }
 
     /// Returns who was notified of these events, and when.
@@ -288,6 +290,18 @@ impl Reader {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+fn dead_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
+    Ok(DeadLetter {
+        id: row.get(0)?,
+        channel: row.get(1)?,
+        thread: row.get(2)?,
+        payload: payload(row.get(3)?, row.get(4)?),
+        reason: row.get(5)?,
+        at: time(row.get(6)?).unwrap_or(Time::UNIX_EPOCH),
+        steps: steps(row.get(7)?),
+    })
 }
 
 fn payload(seq: Option<i64>, content: Option<String>) -> Payload {

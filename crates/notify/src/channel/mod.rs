@@ -69,6 +69,11 @@ pub trait Channel: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Returns a text without the secrets of the channel, for a person who looks at an exchange.
+    fn redact(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
     /// Returns how often the service must be sent the present state, if it forgets what it is not
     /// sent again.
     ///

@@ -85,6 +85,10 @@ impl Channel for Redacted {
         self.channel.takes_json()
     }
 
+    fn redact(&self, text: &str) -> String {
+        self.clean(text.to_owned())
+    }
+
     fn repeat(&self) -> Option<Duration> {
         self.channel.repeat()
     }
