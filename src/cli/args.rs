@@ -537,7 +537,7 @@ pub struct RouteTestArgs {
     /// The kind: incident, maintenance, component, provider
     #[arg(long, value_name = "KIND", default_value = "incident")]
     pub kind: Kind,
-    /// The status [default: investigating, scheduled, major_outage or unreachable, by kind]
+    /// The status [default: `investigating`, `scheduled`, `major_outage` or `unreachable`, by kind]
     #[arg(long, value_name = "STATUS")]
     pub status: Option<Status>,
     /// Name of an affected component (repeatable)

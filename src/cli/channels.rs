@@ -32,7 +32,7 @@ pub fn run(common: &Common, args: &ChannelsArgs) -> anyhow::Result<Exit> {
         Err(error) => return Err(error.into()),
     };
     let known: Vec<ChannelView> = rows.iter().map(ChannelView::of).collect();
-    let channels = merge(known, &config);
+    let channels = merge(&known, &config);
     if args.json {
         output::print_json(&serde_json::json!({
             "at": format_time(now), "channels": channels, "unrouted_events": unrouted
@@ -49,7 +49,7 @@ pub fn run(common: &Common, args: &ChannelsArgs) -> anyhow::Result<Exit> {
 }
 
 /// Channels in the order of the configuration, then those that were removed from it.
-fn merge(known: Vec<ChannelView>, config: &Config) -> Vec<ChannelView> {
+fn merge(known: &[ChannelView], config: &Config) -> Vec<ChannelView> {
     let view = |channel: &ChannelConfig| {
         let found = known.iter().find(|view| view.id == channel.id && view.kind == channel.kind);
         match found {

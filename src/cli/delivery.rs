@@ -189,6 +189,7 @@ pub fn in_short(channels: &[ChannelRow], mutes: &[MuteRow], now: Time) -> Vec<St
 }
 
 /// Reports wrong usage.
+#[must_use]
 pub fn usage(message: &str) -> Exit {
     output::note(&format!("statuswatch: {message}"));
     Exit::Usage

@@ -42,9 +42,16 @@ pub fn mute(state_dir: &Path, args: &MuteArgs) -> anyhow::Result<Exit> {
         }
         Some(time) => Some(now + TimeDelta::from_std(time).unwrap_or_default()),
     };
+    let reader = Reader::open(state_dir)?;
     if let Some(component) = &component {
-        warn_of_unknown(&Reader::open(state_dir)?, &provider, component)?;
+        warn_of_unknown(&reader, &provider, component)?;
     }
+    if until.is_none() && reader.open_items(Some(&provider))?.is_empty() {
+        output::note(&format!(
+            "warning: nothing of {provider} is open: the mute ends within seconds; use --for"
+        ));
+    }
+    drop(reader);
     Control::open(state_dir)?.mute(&provider, component.as_deref(), until, reason, now)?;
     let end = until.map_or_else(
         || "until nothing of it is open".to_owned(),

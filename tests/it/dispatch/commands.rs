@@ -144,6 +144,8 @@ fn mutes_name_providers_that_exist() {
     assert_eq!(code, Some(0));
     assert!(out.starts_with(&format!("Muted {component} until 20")), "{out}");
     assert!(err.contains("lists no component \"No such thing\" now"), "{err}");
+    let (_, _, err) = say(&bench, &["mute", &id, "--until-resolved"]);
+    assert!(err.starts_with(&format!("warning: nothing of {id} is open")), "{err}");
     // The provider as a whole ends all of them.
     assert_eq!(say(&bench, &["unmute", &id]).0, Some(0));
 }
