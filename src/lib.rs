@@ -31,6 +31,7 @@ pub mod server;
 pub mod sink;
 pub mod supervisor;
 pub mod telemetry;
+pub mod top;
 pub mod transport;
 pub mod view;
 

@@ -20,7 +20,7 @@ Each provider in providers.yaml is polled by its own actor. Updates are written 
 in order and exactly once, even across crashes and restarts.
 
 Results go to standard output, everything else to standard error. Commands that print a table print JSON with --json. \
-`status`, `history`, `logs` and `gate` need no network and work while `run` is active and after it has stopped.";
+`status`, `top`, `history`, `logs` and `gate` need no network and work while `run` is active and after it has stopped.";
 
 /// The exit statuses of [`super::exit::Exit`].
 pub const EXIT_STATUSES: &str = "\
@@ -178,6 +178,18 @@ A state that is not fresh is shown as unknown, never as operational.
   statuswatch status --json | jq '.providers[] | select(.freshness != \"fresh\")'
   statuswatch status --check        For health checks", after_help = EXIT_STATUSES)]
     Status(StatusArgs),
+    /// Show a dashboard on the terminal
+    #[command(long_about = "\
+Show a dashboard on the terminal: what is open and who was notified, providers, events, channels and pollers. Reads the \
+state directory; needs no network. Works while `run` is active, and follows it.
+
+Keys: 1 to 5 and Tab show a list, j and k move, Enter shows details, / filters, R reads again, ? shows all keys, \
+q quits.
+
+  statuswatch top
+  statuswatch top --state /var/lib/statuswatch
+  NO_COLOR=1 statuswatch top", after_help = EXIT_STATUSES)]
+    Top,
     /// Show past events from the ledger
     #[command(long_about = "\
 Show past events from the ledger, oldest first, limited to the newest 50 by default.

@@ -37,9 +37,9 @@ pub mod schema;
 pub mod status;
 pub mod table;
 pub mod text_status;
+pub mod top;
 pub mod version;
 pub mod view_history;
-pub mod when;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -76,6 +76,7 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
         Command::Chaos(args) => chaos::run(&args),
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
+        Command::Top => with_state(&common, top::run),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
         Command::Channels(args) => channels::run(&common, &args),
         Command::Routes(args::RoutesCommand::Test(args)) => route_test::run(&common, &args),

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::when;
 use crate::event::{StatusEvent, render_block, render_block_colored};
 use crate::replay::{Compared, Difference, Summary};
 use crate::sink::Recorded;
+use crate::view::when;
 
 /// Addresses that are not in the recording are named up to this number.
 const NAMED: usize = 10;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::output::Paint;
 use super::table::{Cell, Table, one_line};
-use super::when;
 use crate::event::{ComponentStatus, Kind, Status, Time, parse_time};
 use crate::ledger::{OpenItem, ProviderRow, SinkRow};
 use crate::poller::host_load::shown;
 use crate::view::status::{
     Freshness, OpenView, ProviderView, SinkView, StatusView, severity, summary, view,
 };
+use crate::view::when;
 
 /// Open items listed by [`present`]; the others are counted.
 const LISTED: usize = 20;

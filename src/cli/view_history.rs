@@ -2,8 +2,8 @@
 
 use super::output::Paint;
 use super::table::{Cell, Table};
-use super::when;
 use crate::event::{Impact, Kind, StatusEvent};
+use crate::view::when;
 
 /// The longest title shown, so that a row fits on a line.
 const TITLE: usize = 72;

@@ -2,6 +2,7 @@
 
 pub mod filter;
 pub mod status;
+pub mod when;
 
 /// Returns a provider's address if a browser may be led there: `http` or `https`, nothing that runs
 /// a script.

@@ -327,7 +327,8 @@ fn open_view(item: &OpenItem) -> OpenView {
 /// The worst that the page or an open incident says. A maintenance that is only announced changes
 /// nothing yet. What is not known to be well is unknown: an open incident of unknown impact beside a
 /// page that is well, and an unknown page beside an incident of no impact.
-fn overall(page: Option<Impact>, open: &[&OpenItem]) -> ComponentStatus {
+#[must_use]
+pub fn overall(page: Option<Impact>, open: &[&OpenItem]) -> ComponentStatus {
     let begun = open
         .iter()
         .filter(|item| item.status != Status::Scheduled.as_str())

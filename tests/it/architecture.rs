@@ -109,6 +109,8 @@ const MODULES: &[(&str, &[&str])] = &[
     // The ledger's rows, names of the catalog, and suggestions for misspelt ones.
     ("gate", &["catalog", "config", "event", "ledger", "text"]),
     ("discover", &["catalog", "text"]),
+    // A screen of the ledger.
+    ("top", &["clock", "event", "ledger", "text", "view"]),
     (
         "cli",
         &[
@@ -133,6 +135,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "supervisor",
             "telemetry",
             "text",
+            "top",
             "transport",
             "view",
             "fake",
@@ -212,6 +215,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_complete", &["src/cli/"]),
     ("clap_mangen", &["src/cli/man.rs"]),
     ("indicatif", &["src/cli/"]),
+    ("ratatui", &["src/top/"]),
     ("sd_notify", &["src/cli/run/"]),
     ("encoding_rs", &["crates/model/src/document.rs", "crates/sources/src/feed/"]),
     ("html_escape", &["crates/model/src/text/", "crates/fake/src/"]),
@@ -291,6 +295,13 @@ const PURE: &[&str] = &[
     "src/poller/schedule.rs",
     "src/cli/text_status.rs",
     "src/view/",
+    "src/top/cells.rs",
+    "src/top/detail.rs",
+    "src/top/draw.rs",
+    "src/top/entry.rs",
+    "src/top/input.rs",
+    "src/top/model.rs",
+    "src/top/table.rs",
     "src/server/feeds/atom.rs",
     "src/server/feeds/calendar.rs",
     "src/server/feeds/json.rs",

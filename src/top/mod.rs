@@ -1,0 +1,26 @@
+//! `top`: a dashboard on a terminal, which reads the state directory beside a running `run`.
+//!
+//! Three steps, each replaceable in tests: `facts` reads the ledger, [`Model`] is what is shown of
+//! it and how keys change that, [`draw`] draws it. All but `facts`, `watch` and `run` are pure.
+//! Text of providers passes through [`crate::text::one_line`] or [`crate::text::plain`] before it is
+//! drawn, and is cut by the columns it takes.
+
+mod cells;
+mod detail;
+mod draw;
+mod entry;
+mod facts;
+mod help;
+mod input;
+mod model;
+mod run;
+mod table;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use draw::draw;
+pub use facts::Facts;
+pub use input::Action;
+pub use model::{Effect, Model, Tab};
+pub use run::{TopError, run};

@@ -1,0 +1,235 @@
+//! The terminal: keys, signals, and when to draw.
+
+use std::io;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{EnterAlternateScreen, enable_raw_mode};
+use ratatui::layout::{Position, Rect};
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::time::{Instant, sleep_until};
+
+use super::draw::draw;
+use super::facts::Subject;
+use super::input;
+use super::model::{Effect, Model};
+use super::watch::{Ask, Report, watch};
+use crate::clock;
+use crate::ledger::{LedgerError, Reader};
+
+/// The shortest time between two frames.
+const FRAME: Duration = Duration::from_millis(100);
+/// Ages are drawn again after this time.
+const TICK: Duration = Duration::from_secs(1);
+/// Events of the terminal and reports of the reader that may wait.
+const WAITING: usize = 64;
+
+/// Why the dashboard ended.
+#[derive(Debug, thiserror::Error)]
+pub enum TopError {
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The terminal failed.
+    #[error("cannot use the terminal: {0}")]
+    Terminal(#[from] io::Error),
+    /// A thread ended: a defect.
+    #[error("the thread that reads {0} has ended")]
+    Ended(&'static str),
+}
+
+/// Shows the ledger in `state_dir` until the user quits, or a signal ends it.
+///
+/// # Errors
+/// The ledger cannot be read at the start, or the terminal fails. The terminal is restored before.
+pub fn run(state_dir: &Path, color: bool) -> Result<(), TopError> {
+    // Before the terminal changes: a wrong directory is reported on a normal screen.
+    let reader = Reader::open(state_dir)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (ask, asked) = mpsc::channel();
+    let (report, reports) = channel(WAITING);
+    let dir = state_dir.to_owned();
+    thread::Builder::new()
+        .name("top-ledger".to_owned())
+        .spawn(move || watch(reader, dir, &asked, &report))?;
+    let terminal = ratatui::try_init()?;
+    // After raw mode began: what was typed before belongs to the shell's line discipline.
+    let keys = keys()?;
+    let _restored = Restored;
+    let mut screen = Screen {
+        terminal,
+        model: Model::new(clock::now(), color),
+        ask,
+        subject: None,
+        drawn_seq: None,
+    };
+    runtime.block_on(screen.show(keys, reports))
+}
+
+/// Restores the terminal when it is dropped. A panic restores it through the hook that
+/// `ratatui::try_init` sets.
+struct Restored;
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _gone = ratatui::try_restore();
+    }
+}
+
+/// Reads the terminal on a thread of its own, which ends with the process.
+fn keys() -> io::Result<Receiver<io::Result<Event>>> {
+    let (to, keys) = channel(WAITING);
+    thread::Builder::new().name("top-keys".to_owned()).spawn(move || {
+        loop {
+            let event = event::read();
+            let is_last = event.is_err();
+            if to.blocking_send(event).is_err() || is_last {
+                return;
+            }
+        }
+    })?;
+    Ok(keys)
+}
+
+struct Screen {
+    terminal: DefaultTerminal,
+    model: Model,
+    ask: mpsc::Sender<Ask>,
+    /// The details last asked for.
+    subject: Option<Subject>,
+    /// The newest event when they were.
+    drawn_seq: Option<u64>,
+}
+
+impl Screen {
+    async fn show(
+        &mut self,
+        mut keys: Receiver<io::Result<Event>>,
+        mut reports: Receiver<Report>,
+    ) -> Result<(), TopError> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+        let mut resume = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+        let (mut next_frame, mut next_tick) = (Instant::now(), Instant::now() + TICK);
+        let mut is_dirty = true;
+        loop {
+            let wake = if is_dirty { next_frame.min(next_tick) } else { next_tick };
+            let effect = tokio::select! {
+                // Keys first: nobody waits for a storm of reports to quit.
+                biased;
+                _ = interrupt.recv() => return Ok(()),
+                _ = terminate.recv() => return Ok(()),
+                _ = hangup.recv() => return Ok(()),
+                _ = stop.recv() => Effect::Suspend,
+                // After SIGSTOP, which cannot be caught, the shell may have changed the terminal.
+                _ = resume.recv() => {
+                    self.resume()?;
+                    Effect::Draw
+                }
+                key = keys.recv() => match key {
+                    Some(Ok(Event::Key(key))) => match input::action(self.model.mode, key) {
+                        Some(action) => self.model.apply(action),
+                        None => continue,
+                    },
+                    Some(Ok(_)) => Effect::Draw,
+                    Some(Err(error)) => return Err(error.into()),
+                    None => return Err(TopError::Ended("keys")),
+                },
+                () = sleep_until(wake) => {
+                    if Instant::now() >= next_tick {
+                        self.model.tick(clock::now());
+                        next_tick = Instant::now() + TICK;
+                        is_dirty = true;
+                    }
+                    if is_dirty && Instant::now() >= next_frame {
+                        self.frame()?;
+                        next_frame = Instant::now() + FRAME;
+                        is_dirty = false;
+                    }
+                    continue;
+                }
+                report = reports.recv() => match report {
+                    Some(report) => {
+                        is_dirty |= self.take(report);
+                        continue;
+                    }
+                    None => return Err(TopError::Ended("the ledger")),
+                },
+            };
+            is_dirty = true;
+            match effect {
+                Effect::Quit => return Ok(()),
+                Effect::Suspend => self.suspend()?,
+                Effect::Refresh => {
+                    self.clear()?;
+                    self.subject = None;
+                    let _ended = self.ask.send(Ask::Refresh);
+                }
+                Effect::Draw => {}
+            }
+        }
+    }
+
+    /// Takes what was read. Returns whether it is to be drawn before the next tick.
+    fn take(&mut self, report: Report) -> bool {
+        match report {
+            Report::Facts(facts) => self.model.update(*facts, clock::now()),
+            Report::Details(subject, details) => self.model.detail(subject, details),
+            Report::Failed(error) => self.model.fail(error),
+            Report::Same(running) => {
+                self.model.is_current(clock::now());
+                self.model.set_running(running);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn frame(&mut self) -> Result<(), TopError> {
+        self.terminal.draw(|frame| draw(&mut self.model, frame))?;
+        // Asked for after the frame: the list does not wait for its details.
+        let newest = self.model.facts.events.first().map(|event| event.seq);
+        let subject = self.model.subject();
+        if subject != self.subject || newest != self.drawn_seq {
+            if let Some(subject) = &subject {
+                let _ended = self.ask.send(Ask::Details(subject.clone()));
+            }
+            (self.subject, self.drawn_seq) = (subject, newest);
+        }
+        Ok(())
+    }
+
+    /// Gives the terminal back to the shell and stops, as programs do on Ctrl-Z. The signal that
+    /// continues the process takes the terminal again.
+    fn suspend(&mut self) -> Result<(), TopError> {
+        self.terminal.show_cursor()?;
+        ratatui::try_restore()?;
+        kill_process(getpid(), Signal::STOP).map_err(io::Error::from)?;
+        Ok(())
+    }
+
+    /// Takes the terminal after a stop. Unlike `try_init`, this sets no further panic hook.
+    fn resume(&mut self) -> Result<(), TopError> {
+        enable_raw_mode()?;
+        execute!(self.terminal.backend_mut(), EnterAlternateScreen)?;
+        self.clear()
+    }
+
+    /// Makes the next frame draw everything. `Terminal::clear` would ask the terminal where its
+    /// cursor is, and the answer would go to the thread that reads keys.
+    fn clear(&mut self) -> Result<(), TopError> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))?;
+        Ok(())
+    }
+}
