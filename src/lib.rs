@@ -22,6 +22,7 @@ pub mod fetch;
 pub mod gate;
 pub mod heartbeat;
 pub mod ledger;
+pub mod mcp;
 pub mod metrics;
 pub mod pipeline;
 pub mod poller;

@@ -20,7 +20,7 @@ Each provider in providers.yaml is polled by its own actor. Updates are written 
 in order and exactly once, even across crashes and restarts.
 
 Results go to standard output, everything else to standard error. Commands that print a table print JSON with --json. \
-`status`, `top`, `history`, `logs` and `gate` need no network and work while `run` is active and after it has stopped.";
+`status`, `top`, `history`, `logs`, `gate` and `mcp` need no network and work while `run` is active and after it has stopped.";
 
 /// The exit statuses of [`super::exit::Exit`].
 pub const EXIT_STATUSES: &str = "\
@@ -270,6 +270,14 @@ Show, retry or discard messages that channels could not be sent. Works while `ru
   statuswatch deadletters retry --all --channel ops
   statuswatch deadletters discard --all", after_help = EXIT_STATUSES)]
     Deadletters(DeadlettersCommand),
+    /// Serve agents over the Model Context Protocol
+    #[command(long_about = "\
+Serve agents over the Model Context Protocol, on standard input and output. Reads the state directory; needs no network. \
+All tools only read. Works while `run` is active.
+
+An agent starts it with a configuration such as:
+  {\"mcpServers\": {\"statuswatch\": {\"command\": \"statuswatch\", \"args\": [\"mcp\", \"--state\", \"/var/lib/statuswatch\"]}}}", after_help = EXIT_STATUSES)]
+    Mcp,
     /// Inspect a status page and print its entry for providers.yaml
     #[command(long_about = "\
 Inspect a status page. Prints the detected platform and how it was detected, the current snapshot with its component \

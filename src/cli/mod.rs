@@ -23,6 +23,7 @@ pub mod gate;
 pub mod history;
 pub mod logs;
 pub mod man;
+pub mod mcp;
 pub mod mutes;
 mod online;
 pub mod output;
@@ -76,6 +77,7 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
         Command::Chaos(args) => chaos::run(&args),
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
+        Command::Mcp => with_state(&common, |dir| mcp::run(&common, dir)),
         Command::Top => with_state(&common, top::run),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
         Command::Channels(args) => channels::run(&common, &args),

@@ -109,6 +109,8 @@ const MODULES: &[(&str, &[&str])] = &[
     // The ledger's rows, names of the catalog, and suggestions for misspelt ones.
     ("gate", &["catalog", "config", "event", "ledger", "text"]),
     ("discover", &["catalog", "text"]),
+    // Tools for agents: what they read, and the rules of the configuration.
+    ("mcp", &["config", "event", "gate", "ledger", "notify", "sink", "text", "view"]),
     // A screen of the ledger.
     ("top", &["clock", "event", "ledger", "text", "view"]),
     (
@@ -123,6 +125,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "fetch",
             "gate",
             "ledger",
+            "mcp",
             "notify",
             "pipeline",
             "poller",
@@ -295,6 +298,8 @@ const PURE: &[&str] = &[
     "src/poller/schedule.rs",
     "src/cli/text_status.rs",
     "src/view/",
+    "src/mcp/rpc.rs",
+    "src/mcp/arguments.rs",
     "src/top/cells.rs",
     "src/top/detail.rs",
     "src/top/draw.rs",

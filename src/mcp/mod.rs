@@ -1,0 +1,20 @@
+//! `mcp`: a server of the Model Context Protocol on standard input and output, for agents.
+//!
+//! One JSON-RPC message per line. `rpc` turns a line into its answer, `tools` is the table of
+//! tools, [`serve`] reads and writes lines. All tools read, none changes anything.
+//!
+//! What providers wrote is text of strangers, which may try to instruct whoever reads it. It stands
+//! only in fields named `provider_text`, capped, and never in a description of a tool.
+//!
+//! Facts of the protocol: the source of the crate rmcp 3.11.0 (`model.rs`), which implements the
+//! revisions from 2024-11-05 to 2026-07-28. The crate itself is not used: its transport holds a
+//! line of any length in memory, and nine tools that read need little of it.
+
+mod answers;
+mod arguments;
+mod rpc;
+mod serve;
+mod tools;
+
+pub use serve::serve;
+pub use tools::{Context, Routing};
