@@ -99,16 +99,49 @@ pub enum Restarted {
     Sink,
     /// The ledger.
     Ledger,
+    /// The dispatcher.
+    Dispatcher,
 }
 
 impl Restarted {
-    const ALL: [Self; 3] = [Self::Poller, Self::Sink, Self::Ledger];
+    const ALL: [Self; 4] = [Self::Poller, Self::Sink, Self::Ledger, Self::Dispatcher];
 
     const fn word(self) -> &'static str {
         match self {
             Self::Poller => "poller",
             Self::Sink => "sink",
             Self::Ledger => "ledger",
+            Self::Dispatcher => "dispatcher",
+        }
+    }
+}
+
+/// What an attempt to deliver a message led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// The channel accepted the message.
+    Delivered,
+    /// There was no answer, or one that asks for another attempt later.
+    Retried,
+    /// The channel refuses everything; the message waits.
+    Broken,
+    /// The message is rendered again: in its plain form, or without a reference that is gone.
+    Rerendered,
+    /// The message was given up.
+    Dead,
+}
+
+impl DeliveryOutcome {
+    const ALL: [Self; 5] =
+        [Self::Delivered, Self::Retried, Self::Broken, Self::Rerendered, Self::Dead];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retried => "retried",
+            Self::Broken => "broken",
+            Self::Rerendered => "rerendered",
+            Self::Dead => "dead",
         }
     }
 }
@@ -128,6 +161,17 @@ struct ActorLabel {
     actor: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabel {
+    channel: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChannelLabel {
+    channel: String,
+}
+
 /// The numbers of this process since it started.
 #[derive(Debug)]
 pub struct Metrics {
@@ -136,6 +180,8 @@ pub struct Metrics {
     poll_seconds: Histogram,
     commit_seconds: Histogram,
     restarts: Family<ActorLabel, Counter>,
+    deliveries: Family<DeliveryLabel, Counter>,
+    delivery_lag: Family<ChannelLabel, Histogram, fn() -> Histogram>,
     started: Instant,
     /// Milliseconds from `started` to the last turn of the supervisor's loop.
     turned: AtomicU64,
@@ -151,6 +197,8 @@ impl Default for Metrics {
             poll_seconds: Histogram::new(POLL_BUCKETS),
             commit_seconds: Histogram::new(COMMIT_BUCKETS),
             restarts: Family::default(),
+            deliveries: Family::default(),
+            delivery_lag: Family::new_with_constructor(|| Histogram::new(LAG_BUCKETS)),
             started: Instant::now(),
             turned: AtomicU64::new(0),
             writable: AtomicBool::new(true),
@@ -184,6 +232,33 @@ impl Metrics {
     /// Counts an actor that ended unexpectedly.
     pub fn restarted(&self, actor: Restarted) {
         self.restarts.get_or_create(&ActorLabel { actor: actor.word() }).inc();
+    }
+
+    /// Exports the zeros of a channel of the configuration before its first message.
+    pub fn channel(&self, channel: &str) {
+        for outcome in DeliveryOutcome::ALL {
+            drop(self.deliveries.get_or_create(&delivery_label(channel, outcome)));
+        }
+        drop(self.delivery_lag.get_or_create(&channel_label(channel)));
+    }
+
+    /// Removes the series of a channel that is not in the configuration any more.
+    pub fn forget_channel(&self, channel: &str) {
+        for outcome in DeliveryOutcome::ALL {
+            self.deliveries.remove(&delivery_label(channel, outcome));
+        }
+        self.delivery_lag.remove(&channel_label(channel));
+    }
+
+    /// Counts what an attempt to deliver a message to a channel led to.
+    pub fn attempted(&self, channel: &str, outcome: DeliveryOutcome) {
+        self.deliveries.get_or_create(&delivery_label(channel, outcome)).inc();
+    }
+
+    /// Notes how long a message waited, in milliseconds, until its channel accepted it.
+    pub fn delivered_after(&self, channel: &str, lag_ms: i64) {
+        let seconds = lag_ms.max(0) as f64 / 1000.0;
+        self.delivery_lag.get_or_create(&channel_label(channel)).observe(seconds);
     }
 
     /// Notes a write to the ledger that took so long, and whether it succeeded.
@@ -233,7 +308,25 @@ impl Metrics {
             "Actors that ended unexpectedly and were replaced",
             self.restarts.clone(),
         );
+        registry.register(
+            "deliveries",
+            "Attempts to deliver a message, by channel and outcome",
+            self.deliveries.clone(),
+        );
+        registry.register(
+            "delivery_lag_seconds",
+            "From the routing or release of a message to its acceptance, by channel",
+            self.delivery_lag.clone(),
+        );
     }
+}
+
+fn delivery_label(channel: &str, outcome: DeliveryOutcome) -> DeliveryLabel {
+    DeliveryLabel { channel: channel.to_owned(), outcome: outcome.word() }
+}
+
+fn channel_label(channel: &str) -> ChannelLabel {
+    ChannelLabel { channel: channel.to_owned() }
 }
 
 #[cfg(test)]
@@ -248,6 +341,12 @@ mod tests {
         metrics.polled(Outcome::Failed, Duration::from_millis(300));
         metrics.failed("dns");
         metrics.committed(Duration::from_millis(3), true);
+        for channel in ["ops", "old"] {
+            metrics.channel(channel);
+        }
+        metrics.attempted("ops", DeliveryOutcome::Delivered);
+        metrics.delivered_after("ops", 7_000);
+        metrics.forget_channel("old");
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [
@@ -257,9 +356,14 @@ mod tests {
             "statuswatch_poll_duration_seconds_bucket{le=\"0.5\"} 1",
             "statuswatch_ledger_commit_seconds_count 1",
             "statuswatch_actor_restarts_total{actor=\"sink\"} 0",
+            "statuswatch_deliveries_total{channel=\"ops\",outcome=\"delivered\"} 1",
+            "statuswatch_deliveries_total{channel=\"ops\",outcome=\"dead\"} 0",
+            "statuswatch_delivery_lag_seconds_bucket{le=\"5.0\",channel=\"ops\"} 0",
+            "statuswatch_delivery_lag_seconds_bucket{le=\"10.0\",channel=\"ops\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("\"old\""), "{text}");
         assert!(text.ends_with("# EOF\n"));
     }
 

@@ -435,6 +435,9 @@ pub struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Show how late updates were seen and published within 30 days
+    #[arg(long, conflicts_with = "check")]
+    pub lag: bool,
     /// Exit with status 1 if no provider was read within its `stale_after`, if the local network is
     /// down, or if a channel refuses everything
     #[arg(long)]

@@ -37,6 +37,7 @@ pub mod run;
 pub mod schema;
 pub mod status;
 pub mod table;
+mod text_lag;
 pub mod text_status;
 pub mod top;
 pub mod version;

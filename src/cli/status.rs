@@ -7,11 +7,12 @@ use serde::Serialize;
 use super::args::StatusArgs;
 use super::delivery::{ChannelView, MuteView};
 use super::exit::Exit;
-use super::{delivery, output, table, text_status};
+use super::{delivery, output, table, text_lag, text_status};
 use crate::clock;
 use crate::config::nearest;
 use crate::ledger::outbox::ChannelHealth;
 use crate::ledger::{ProviderRow, Reader, StateLock};
+use crate::view::lag::{self as view_lag, ProviderLag};
 use crate::view::status as view_status;
 
 /// What `--json` prints.
@@ -47,6 +48,10 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
         if args.providers.is_empty() { row.watched } else { args.providers.contains(&row.id) }
     };
     let rows: Vec<ProviderRow> = rows.into_iter().filter(wanted).collect();
+    if args.lag {
+        lag(&reader, &rows, args.json)?;
+        return Ok(Exit::Done);
+    }
     let (open, sinks, now) = (reader.open_items(None)?, reader.sinks()?, clock::now());
     let own = reader.network()?;
     let (channels, mutes) = (reader.channels(now)?, reader.mutes(false)?);
@@ -81,6 +86,23 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
     }
     let broken = channels.iter().any(|row| row.state.health == ChannelHealth::Broken);
     Ok(if args.check && (!view.healthy || broken) { Exit::Failed } else { Exit::Done })
+}
+
+/// Shows how late the updates of these providers were seen and published.
+fn lag(reader: &Reader, rows: &[ProviderRow], json: bool) -> anyhow::Result<()> {
+    let now = clock::now();
+    let mut providers = Vec::with_capacity(rows.len());
+    for row in rows {
+        let times = reader.update_times(&row.id, view_lag::since(now), view_lag::MAX_UPDATES)?;
+        let lag = view_lag::lag(&times, row.first_watched_at);
+        providers.push(ProviderLag { id: row.id.clone(), name: row.name.clone(), lag });
+    }
+    if json {
+        output::print_json(&view_lag::view(providers, now))?;
+    } else {
+        output::print(&text_lag::render(&providers, output::color()))?;
+    }
+    Ok(())
 }
 
 /// Suggests what to type instead of `unknown`: a short list as it is, of a long one the nearest id.

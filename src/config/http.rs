@@ -12,7 +12,7 @@ use super::model::Provider;
 use super::reader::{DiagnosticBuilder, Reader, Section, short};
 
 pub(super) const HTTP: &[&str] =
-    &["listen", "token_file", "auth", "hosts", "public", "metrics", "hooks"];
+    &["listen", "token_file", "write_token_file", "auth", "hosts", "public", "metrics", "hooks"];
 pub(super) const METRICS: &[&str] = &["providers"];
 
 /// The default of `listen`.
@@ -42,6 +42,9 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The file with the token that requests must carry; `None`: none is needed.
     pub token_file: Option<PathBuf>,
+    /// The file with the token that requests which change something must carry; it is good for
+    /// reading too. `None`: the one in `token_file`.
+    pub write_token_file: Option<PathBuf>,
     /// Host names beside the loopback ones by which the server may be addressed, in lower case.
     pub hosts: Vec<String>,
     /// What can be read without a token.
@@ -115,6 +118,7 @@ pub(super) fn http<'p>(
         .value(section, "listen", "an address and port such as 127.0.0.1:9187", listen)
         .unwrap_or(LISTEN);
     let token_file = reader.text(section, "token_file").map(PathBuf::from);
+    let write_token_file = reader.text(section, "write_token_file").map(PathBuf::from);
     let auth = reader.word(section, "auth", AUTH);
     let hosts = hosts(reader, section);
     let at = section.get("listen").map_or(at, |node| node.at);
@@ -162,6 +166,7 @@ pub(super) fn http<'p>(
     Http {
         listen,
         token_file,
+        write_token_file,
         hosts,
         public: reader.words(section, "public", PUBLIC).unwrap_or_default(),
         provider_metrics,
@@ -262,6 +267,9 @@ pub(super) struct HttpShape {
     listen: Option<String>,
     /// File with the token that requests must carry. Default: no token.
     token_file: Option<String>,
+    /// File with the token that requests which change something must carry. Default: the one in
+    /// `token_file`.
+    write_token_file: Option<String>,
     /// Whether requests must carry the token. `none` must be written out where others can reach the
     /// server and there is no token.
     auth: Option<Auth>,

@@ -27,6 +27,7 @@ use crate::ledger::outbox::{
     ChangeOutbox, ChannelHealth, ChannelState, OutboxChange, Payload, Waiting,
 };
 use crate::ledger::{AddSink, Ledger, LedgerError, ROUTER, Reader, Wake};
+use crate::metrics::{DeliveryOutcome, Metrics};
 use crate::sink::actor::{Crash, Drain, Reconnect};
 use crate::transport::Transport;
 
@@ -52,6 +53,7 @@ pub struct Dispatcher {
     ledger: Ledger,
     state_dir: PathBuf,
     transport: Transport,
+    metrics: Arc<Metrics>,
     setup: Arc<Setup>,
     reader: Option<Reader>,
     /// The newest routed event; `None` until it is loaded.
@@ -75,18 +77,20 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Creates a dispatcher; `state_dir` is where the ledger is read.
+    /// Creates a dispatcher; `state_dir` is where the ledger is read, `metrics` what it counts in.
     #[must_use]
     pub fn new(
         setup: Arc<Setup>,
         ledger: Ledger,
         state_dir: PathBuf,
         transport: Transport,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             ledger,
             state_dir,
             transport,
+            metrics,
             setup,
             reader: None,
             cursor: None,
@@ -171,6 +175,7 @@ impl Dispatcher {
         let mut changes = Vec::new();
         let setup = Arc::clone(&self.setup);
         for config in &setup.channels {
+            self.metrics.channel(&config.id);
             let known = before.iter().find(|row| row.state.id == config.id);
             let lane = self
                 .lanes
@@ -203,7 +208,14 @@ impl Dispatcher {
                 }));
             }
         }
-        self.lanes.retain(|id, _| setup.channel(id).is_some());
+        let metrics = &self.metrics;
+        self.lanes.retain(|id, _| {
+            let stays = setup.channel(id).is_some();
+            if !stays {
+                metrics.forget_channel(id);
+            }
+            stays
+        });
         for row in before {
             if setup.channel(&row.state.id).is_some() || row.state.health == ChannelHealth::Removed
             {
@@ -341,6 +353,9 @@ impl Dispatcher {
             lane.refill(rows);
         }
         let (prepared, changes) = prepare(lane, reader, mono, now)?;
+        for _ in changes.iter().filter(|change| matches!(change, OutboxChange::Dead { .. })) {
+            self.metrics.attempted(id, DeliveryOutcome::Dead);
+        }
         if prepared.is_empty() {
             return Ok(());
         }
@@ -458,8 +473,11 @@ impl Dispatcher {
         };
         let policy = lane.config.policy.clone();
         let mut news: Vec<OutboxChange> = Vec::new();
-        match outcome(row, &policy, attempt, now) {
+        let outcome = outcome(row, &policy, attempt, now);
+        self.metrics.attempted(id, counted(&outcome));
+        match outcome {
             Outcome::Delivered { reference } => {
+                self.metrics.delivered_after(id, lag_ms(row, now));
                 news.push(delivered(row, reference, now));
                 lane.succeeded();
                 works(&self.setup, lane, now, &mut news);
@@ -587,11 +605,22 @@ impl Dispatcher {
 }
 
 fn delivered(row: &Waiting, reference: Option<String>, now: Time) -> OutboxChange {
-    OutboxChange::Delivered {
-        id: row.id,
-        reference,
-        at: now,
-        lag_ms: (now - row.at).num_milliseconds().max(0),
+    OutboxChange::Delivered { id: row.id, reference, at: now, lag_ms: lag_ms(row, now) }
+}
+
+/// How long a message has waited since it was routed or released.
+fn lag_ms(row: &Waiting, now: Time) -> i64 {
+    (now - row.at).num_milliseconds().max(0)
+}
+
+/// As what an outcome is counted.
+const fn counted(outcome: &Outcome) -> DeliveryOutcome {
+    match outcome {
+        Outcome::Delivered { .. } => DeliveryOutcome::Delivered,
+        Outcome::Retry { .. } => DeliveryOutcome::Retried,
+        Outcome::Broken { .. } => DeliveryOutcome::Broken,
+        Outcome::Rerender { .. } => DeliveryOutcome::Rerendered,
+        Outcome::Dead { .. } => DeliveryOutcome::Dead,
     }
 }
 

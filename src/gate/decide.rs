@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::judge::{BlockingItem, Judgment, blindness, judge, name};
@@ -33,7 +34,7 @@ pub enum OnUnknown {
 }
 
 /// Whether to go ahead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Go ahead.
@@ -72,7 +73,8 @@ pub struct Facts<'a> {
 }
 
 /// The answer, as `gate --json` prints it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "GateAnswer")]
 pub struct Answer {
     /// The verdict on all needs together.
     pub verdict: Verdict,
@@ -89,7 +91,7 @@ pub struct Answer {
 }
 
 /// The answer to one need.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct NeedAnswer {
     /// As asked.
     pub need: String,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::decide::{Facts, Gate, Verdict};
@@ -14,7 +15,7 @@ use crate::text::one_line;
 const TITLE: usize = 120;
 
 /// An incident or maintenance in progress that affects a need.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BlockingItem {
     /// `incident` or `maintenance`.
     pub kind: Kind,

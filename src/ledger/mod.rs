@@ -64,7 +64,7 @@ pub use messages::{
 };
 pub use network::{Network, Polled};
 pub use offline::OwnNetwork;
-pub use rows::{OpenItem, ProviderRow, Query, SinkRow};
+pub use rows::{OpenItem, ProviderRow, Query, SinkRow, UpdateTimes};
 pub use scratch::ScratchLedger;
 pub use sqlite::{
     Control, DATABASE, ItemQuery, ItemRow, LastEvent, OutboxCopy, ROUTER, Reader, Span,

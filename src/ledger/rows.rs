@@ -128,3 +128,22 @@ pub struct Query {
     /// Keep only this many of the newest events; `None` for all.
     pub limit: Option<usize>,
 }
+
+/// The times of one update: of the provider's clock and ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UpdateTimes {
+    /// What it is about.
+    pub kind: Kind,
+    /// Whether it is the first that was reported of its incident.
+    pub first: bool,
+    /// 1, or more for an edit.
+    pub revision: u32,
+    /// Whether it was published before the provider was first watched.
+    pub backfill: bool,
+    /// When the incident began, as the provider says.
+    pub started_at: Option<Time>,
+    /// The provider's time of the update, or the time of observation if it gives none.
+    pub published_at: Time,
+    /// When it was observed.
+    pub observed_at: Time,
+}

@@ -76,6 +76,17 @@ fn names(list: &str, tag: &str) -> bool {
     list.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
 }
 
+/// Makes an answer of a value as JSON that nobody may keep: it is true at this moment alone.
+pub(super) fn json_now(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let mut response = json(&HeaderMap::new(), value);
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = status;
+    }
+    response.headers_mut().remove(ETAG);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// Makes an answer of a value as JSON.
 pub(super) fn json(headers: &HeaderMap, value: &impl Serialize) -> Response<Body> {
     match serde_json::to_string(value) {
@@ -131,9 +142,15 @@ pub(super) enum Refusal {
     /// Something in the request cannot be understood.
     #[error("{0}")]
     Bad(String),
+    /// The body is of a kind that is not read here.
+    #[error("{0}")]
+    Unsupported(&'static str),
     /// There is no such thing.
     #[error("{0}")]
     Missing(&'static str),
+    /// It could not be done, and may be tried again.
+    #[error("{0}")]
+    Busy(&'static str),
     /// The ledger could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -143,6 +160,8 @@ impl From<Refusal> for Response<Body> {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Bad(detail) => problem(StatusCode::BAD_REQUEST, &detail),
+            Refusal::Unsupported(detail) => problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail),
+            Refusal::Busy(detail) => problem(StatusCode::SERVICE_UNAVAILABLE, detail),
             Refusal::Missing(detail) => problem(StatusCode::NOT_FOUND, detail),
             Refusal::Read(error) => {
                 // The reason names files of this machine.

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use url::form_urlencoded;
 
 use super::answer::Refusal;
@@ -53,6 +54,18 @@ impl Call {
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Reads the body as JSON.
+    pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
+        let media = self.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
+        let media = media.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        // A form of another page can send text, but not this.
+        if !media.eq_ignore_ascii_case(super::answer::JSON) {
+            return Err(Refusal::Unsupported("the body must be application/json"));
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Refusal::Bad(printable(format!("the body: {error}"))))
     }
 
     /// Returns a number of the query within `range`, or `default` where it is absent.

@@ -13,6 +13,7 @@ use axum::http::{Method, Request, StatusCode};
 use super::App;
 use super::listen::MAX_BODY;
 use super::routes::Access;
+use super::token::Token;
 use crate::config::PublicSurface;
 
 /// The status of a refusal and the reason.
@@ -87,19 +88,40 @@ fn without_port(host: &str) -> &str {
 }
 
 /// Returns whether the request may use a route with this access.
-pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> bool {
-    let Some(token) = &app.token else {
-        return true;
-    };
+pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), Response<Body>> {
+    let given = bearer(headers);
+    let carries = |token: &Token| given.is_some_and(|given| token.is(given));
     let public = |surface| app.http.public.contains(&surface);
-    let is_public = match access {
+    let may = match access {
         Access::Everybody => true,
-        Access::Badges => public(PublicSurface::Badges),
-        Access::Feeds => public(PublicSurface::Feeds),
-        Access::Summary => public(PublicSurface::Summary),
-        Access::Token => false,
+        Access::Badges if public(PublicSurface::Badges) => true,
+        Access::Feeds if public(PublicSurface::Feeds) => true,
+        Access::Summary if public(PublicSurface::Summary) => true,
+        Access::Badges | Access::Feeds | Access::Summary | Access::Token => {
+            // The token for changes is good for reading too.
+            app.token.as_ref().is_none_or(carries) || app.write_token.as_ref().is_some_and(carries)
+        }
+        Access::Write => match app.write_token.as_ref().or(app.token.as_ref()) {
+            Some(token) => carries(token),
+            // Whoever shares the machine may mute; whoever reaches it from outside may not.
+            None if is_exposed(app) => {
+                let detail = "changes need write_token_file in the configuration";
+                return Err(problem(StatusCode::FORBIDDEN, detail));
+            }
+            None => true,
+        },
     };
-    is_public || bearer(headers).is_some_and(|given| token.is(given))
+    if may {
+        return Ok(());
+    }
+    app.counts.refused("unauthorized");
+    let detail = "this needs the token, as \"Authorization: Bearer TOKEN\"";
+    Err(problem(StatusCode::UNAUTHORIZED, detail))
+}
+
+/// Whether others than the users of this machine reach the server.
+fn is_exposed(app: &App) -> bool {
+    !app.http.listen.ip().is_loopback() || !app.http.hosts.is_empty()
 }
 
 /// The token of `Authorization: Bearer TOKEN`, RFC 6750, 2.1.

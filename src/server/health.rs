@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::App;
-use super::answer::json;
+use super::answer::json_now;
 use super::call::Call;
 use super::model::State;
 use crate::view::status::Freshness;
@@ -39,17 +39,13 @@ pub(super) struct Readiness {
 }
 
 /// `/healthz`.
-pub(super) async fn healthz(app: Arc<App>, call: Call) -> Response<Body> {
+pub(super) async fn healthz(app: Arc<App>, _: Call) -> Response<Body> {
     let healthy = app.metrics.since_turn() < STUCK_AFTER;
-    let mut response = json(&call.headers, &Health { healthy });
-    if !healthy {
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    }
-    no_store(response)
+    json_now(status(healthy), &Health { healthy })
 }
 
 /// `/readyz`.
-pub(super) async fn readyz(app: Arc<App>, call: Call) -> Response<Body> {
+pub(super) async fn readyz(app: Arc<App>, _: Call) -> Response<Body> {
     let reasons = match app.model.state().await {
         Ok(state) => reasons(&state, app.metrics.is_writable(), app.started.elapsed()),
         Err(error) => {
@@ -58,19 +54,12 @@ pub(super) async fn readyz(app: Arc<App>, call: Call) -> Response<Body> {
         }
     };
     let ready = reasons.is_empty();
-    let mut response = json(&call.headers, &Readiness { ready, reasons });
-    if !ready {
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    }
-    no_store(response)
+    json_now(status(ready), &Readiness { ready, reasons })
 }
 
-/// A probe never wants what was true before.
-fn no_store(mut response: Response<Body>) -> Response<Body> {
-    use axum::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
-    response.headers_mut().remove(ETAG);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+/// A probe reads the status alone.
+const fn status(is_well: bool) -> StatusCode {
+    if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 /// Why events may be missed or late. Names no provider: everybody can read it.

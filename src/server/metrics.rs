@@ -23,8 +23,10 @@ use super::call::Call;
 use super::model::State;
 use super::routes::finish;
 use super::{App, MAX_STREAMS};
+use crate::clock;
 use crate::config::ProviderMetrics;
 use crate::event::{ComponentStatus, Kind, StatusEvent, Time};
+use crate::ledger::outbox::{ChannelHealth, ChannelRow};
 use crate::metrics::{LAG_BUCKETS, PREFIX};
 use crate::view::status::Freshness;
 
@@ -51,6 +53,7 @@ labels! {
     KindLabel { kind: &'static str },
     SourceLabel { source: String },
     SinkLabel { sink: String },
+    ChannelLabel { channel: String },
     ProviderLabel { provider: String },
     ReasonLabel { reason: &'static str },
 }
@@ -201,7 +204,33 @@ async fn process_text(app: &App) -> Result<String, Refusal> {
     registry.register("http_streams", "Open event streams", open);
     let state = app.model.state().await?;
     state_gauges(&mut registry, &state);
+    let channels = app.model.read(|reader| reader.channels(clock::now())).await?;
+    channel_gauges(&mut registry, &channels);
     written(&registry)
+}
+
+/// Channels of the configuration, in the order of the ledger.
+fn channel_gauges(registry: &mut Registry, channels: &[ChannelRow]) {
+    let rows = channels.iter().filter(|row| row.state.health != ChannelHealth::Removed);
+    let label = |row: &ChannelRow| ChannelLabel { channel: row.state.id.clone() };
+    gauges(
+        registry,
+        "channel_healthy",
+        "1 if the channel accepts messages or was never tried, 0 if it fails or is broken",
+        rows.clone().map(|row| (label(row), u8::from(row.state.health == ChannelHealth::Ok))),
+    );
+    gauges(
+        registry,
+        "channel_oldest_waiting_timestamp_seconds",
+        "When the oldest message that waits for the channel was routed or released; 0 if none waits",
+        rows.clone().map(|row| (label(row), seconds(row.oldest_at))),
+    );
+    gauges(
+        registry,
+        "dead_letters",
+        "Messages that were given up and are neither sent again nor discarded, by channel",
+        rows.map(|row| (label(row), row.dead as f64)),
+    );
 }
 
 fn state_gauges(registry: &mut Registry, state: &State) {

@@ -5,7 +5,8 @@
 //! * [`routes`] is the one table of what is served; the router and the `OpenAPI` description are made
 //!   from it.
 //! * `model` reads the ledger, read-only, on a few threads of its own. Nothing here waits for an
-//!   actor or makes one wait.
+//!   actor or makes one wait. `api/mutes.rs` alone writes, as the command `mute` does: one short
+//!   transaction at a time.
 //!
 //! A new page is a handler, `async fn(Arc<App>, Call) -> Response`, and a row in [`routes::ROUTES`].
 
@@ -21,6 +22,7 @@ mod hooks;
 pub mod listen;
 mod metrics;
 mod model;
+mod observe;
 pub mod openapi;
 pub mod routes;
 mod slow;
@@ -73,6 +75,12 @@ pub struct App {
     /// When each hook last caused a poll.
     pub(crate) hooked: Mutex<HashMap<String, Instant>>,
     pub(crate) token: Option<Token>,
+    /// The token for changes, where it is another one.
+    pub(crate) write_token: Option<Token>,
+    /// One change of the ledger at a time.
+    pub(crate) writing: Arc<tokio::sync::Mutex<()>>,
+    /// What others see of the providers, see [`observe`].
+    pub(crate) observed: observe::Observations,
     pub(crate) streams: Arc<Semaphore>,
     /// The newest sequence number, for streams.
     pub(crate) newest: watch::Sender<u64>,
@@ -83,6 +91,9 @@ impl App {
     fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             token: parts.http.token_file.clone().map(Token::new),
+            write_token: parts.http.write_token_file.clone().map(Token::new),
+            writing: Arc::default(),
+            observed: observe::Observations::default(),
             model: Arc::new(Model::new(parts.state_dir)),
             exporter: metrics::Exporter::new(),
             http: parts.http,
@@ -98,15 +109,16 @@ impl App {
     }
 }
 
-/// Reads the token once, so that a mistake ends the start and not the first request.
+/// Reads the tokens once, so that a mistake ends the start and not the first request.
 ///
 /// # Errors
-/// The file of the token cannot be read or holds none.
+/// The file of a token cannot be read or holds none.
 pub fn check_token(http: &Http) -> Result<(), ServerError> {
-    let Some(path) = &http.token_file else {
-        return Ok(());
-    };
-    Token::new(path.clone()).check().map_err(ServerError::Token)
+    let files = http.token_file.iter().chain(&http.write_token_file);
+    for path in files {
+        Token::new(path.clone()).check().map_err(ServerError::Token)?;
+    }
+    Ok(())
 }
 
 /// Returns the id of this instance as a status page: twelve letters and digits as Statuspage has

@@ -104,6 +104,11 @@ impl Model {
         }
     }
 
+    /// Returns the directory of the ledger.
+    pub(super) fn state_dir(&self) -> &std::path::Path {
+        &self.state_dir
+    }
+
     /// Runs `read` with a connection of its own, on a thread that may block.
     ///
     /// # Errors

@@ -4,14 +4,14 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
-use axum::http::Response;
+use axum::http::{Response, StatusCode};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::App;
 use super::answer::{JSON, PROBLEM, Problem, content};
 use super::call::Call;
-use super::routes::{Access, Answer, ROUTES, Route};
+use super::routes::{Access, Answer, DURATION_PATTERN, ROUTES, Route, Values};
 
 /// `GET /api/v1/openapi.json`.
 pub(super) async fn get(_: Arc<App>, call: Call) -> Response<Body> {
@@ -35,7 +35,8 @@ pub fn describe() -> Value {
             Answer::ForeignJson => json!({"type": "object"}),
             Answer::Other(_) => json!({"type": "string"}),
         };
-        let operation = operation(route, &answer, &problem);
+        let body = route.body.map(|schema| schema(&mut schemas).to_value());
+        let operation = operation(route, body, &answer, &problem);
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
             path.insert(route.method.as_str().to_ascii_lowercase(), operation);
@@ -56,7 +57,7 @@ pub fn describe() -> Value {
     })
 }
 
-fn operation(route: &Route, answer: &Value, problem: &Value) -> Value {
+fn operation(route: &Route, body: Option<Value>, answer: &Value, problem: &Value) -> Value {
     let parameters: Vec<Value> = route
         .parameters
         .iter()
@@ -65,31 +66,62 @@ fn operation(route: &Route, answer: &Value, problem: &Value) -> Value {
             json!({
                 "name": parameter.name,
                 "in": if in_path { "path" } else { "query" },
-                "required": in_path,
+                "required": in_path || parameter.required,
                 "description": parameter.about,
-                "schema": {"type": parameter.kind},
+                "schema": values(parameter.value),
             })
         })
         .collect();
-    let status = if route.path.starts_with("/hook/") { "202" } else { "200" };
     // Where no token is set none is needed.
     let security = match route.access {
         Access::Everybody => json!([]),
         _ => json!([{"token": []}, {}]),
     };
-    json!({
+    let mut responses = Map::new();
+    for status in std::iter::once(&route.status).chain(route.also) {
+        let mut content = json!({route.media_type(): {"schema": answer}});
+        if let (true, Some(content)) =
+            (*status == StatusCode::SERVICE_UNAVAILABLE, content.as_object_mut())
+        {
+            content.insert(PROBLEM.to_owned(), json!({"schema": problem}));
+        }
+        let response = json!({"description": "The answer.", "content": content});
+        responses.insert(status.as_str().to_owned(), response);
+    }
+    responses.insert(
+        "default".to_owned(),
+        json!({
+            "description": "Why there is none.",
+            "content": {PROBLEM: {"schema": problem}},
+        }),
+    );
+    let mut operation = json!({
         "summary": route.about,
         "parameters": parameters,
         "security": security,
-        "responses": {
-            status: {
-                "description": "The answer.",
-                "content": {route.media_type(): {"schema": answer}},
-            },
-            "default": {
-                "description": "Why there is none.",
-                "content": {PROBLEM: {"schema": problem}},
-            },
-        },
-    })
+        "responses": responses,
+    });
+    if let (Some(body), Some(operation)) = (body, operation.as_object_mut()) {
+        let body = json!({"required": true, "content": {JSON: {"schema": body}}});
+        operation.insert("requestBody".to_owned(), body);
+    }
+    operation
+}
+
+/// The schema of a parameter.
+fn values(values: Values) -> Value {
+    match values {
+        Values::Text => json!({"type": "string"}),
+        Values::Pattern(pattern) => json!({"type": "string", "pattern": pattern}),
+        Values::Words(words) => json!({"type": "string", "enum": words}),
+        Values::Time => json!({"type": "string", "format": "date-time"}),
+        Values::DurationOrTime => json!({"anyOf": [
+            {"type": "string", "pattern": DURATION_PATTERN},
+            {"type": "string", "format": "date-time"},
+        ]}),
+        Values::Number(least, most) => {
+            json!({"type": "integer", "minimum": least, "maximum": most})
+        }
+        Values::List => json!({"type": "string"}),
+    }
 }

@@ -29,6 +29,8 @@ pub enum Access {
     Summary,
     /// Who carries the token.
     Token,
+    /// Who carries the token for changes; where none is set, users of this machine.
+    Write,
 }
 
 /// A handler.
@@ -50,15 +52,36 @@ pub enum Answer {
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// `integer` or `string`.
-    pub kind: &'static str,
+    /// What its value may be.
+    pub value: Values,
+    /// Whether a request without it is refused. A part of the path always is.
+    pub required: bool,
     /// What it does.
     pub about: &'static str,
 }
 
+/// What the value of a parameter may be.
+#[derive(Debug, Clone, Copy)]
+pub enum Values {
+    /// Text.
+    Text,
+    /// Text that matches this regular expression.
+    Pattern(&'static str),
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// A time, RFC 3339.
+    Time,
+    /// A duration such as 2h, or a time.
+    DurationOrTime,
+    /// A whole number, from the first to the second.
+    Number(u64, u64),
+    /// A list of values, repeated or separated by commas.
+    List,
+}
+
 /// One row: a path and what answers there.
 pub struct Route {
-    /// `GET`, which answers HEAD too, or `POST`.
+    /// `GET`, which answers HEAD too, `POST` or `DELETE`.
     pub method: Method,
     /// As `OpenAPI` writes it: `/api/v1/providers/{id}`.
     pub path: &'static str,
@@ -68,6 +91,12 @@ pub struct Route {
     pub about: &'static str,
     /// Its parameters.
     pub parameters: &'static [Parameter],
+    /// The body of the request, JSON; `None`: it is not read.
+    pub body: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// The status of an answer.
+    pub status: StatusCode,
+    /// Further statuses that have the same content.
+    pub also: &'static [StatusCode],
     /// What the answer is.
     pub answer: Answer,
     /// What answers.
@@ -80,20 +109,50 @@ macro_rules! handler {
     };
 }
 
-const fn parameter(name: &'static str, about: &'static str) -> Parameter {
-    Parameter { name, kind: "string", about }
+const fn parameter(name: &'static str, value: Values, about: &'static str) -> Parameter {
+    Parameter { name, value, required: false, about }
 }
 
-const AFTER: Parameter = Parameter {
-    name: "after",
-    kind: "integer",
-    about: "The events after this sequence number. Default 0: from the oldest that is kept.",
-};
+const fn required(name: &'static str, value: Values, about: &'static str) -> Parameter {
+    Parameter { name, value, required: true, about }
+}
+
+const AFTER: Parameter = parameter(
+    "after",
+    Values::Number(0, i64::MAX.unsigned_abs()),
+    "The events after this sequence number. Default 0: from the oldest that is kept.",
+);
+const LIMIT: Parameter = parameter("limit", Values::Number(1, 1000), "1 to 1000; default 100.");
+const PROVIDERS: Parameter = parameter(
+    "provider",
+    Values::List,
+    "Only these providers: ids, repeated or separated by commas.",
+);
+/// A duration of one unit; the reader takes more, such as 1h30m.
+pub(super) const DURATION_PATTERN: &str = "^[1-9][0-9]{0,3}(s|m|h|d)$";
+const DURATION: Values = Values::Pattern(DURATION_PATTERN);
+const KEY: Values = Values::Pattern("^[0-9a-f]{32}$");
 const FILTERS: &[Parameter] = &[
-    parameter("provider", "Only these providers: ids, repeated or separated by commas."),
-    parameter("since", "Only what was observed since a duration ago (7d, 2h) or a UTC time."),
-    parameter("kind", "Only these kinds: incident, maintenance, component, provider."),
-    parameter("impact", "Only these impacts; `major+` includes worse ones."),
+    PROVIDERS,
+    parameter(
+        "since",
+        Values::DurationOrTime,
+        "Only what was observed since a duration ago (7d, 2h) or a UTC time.",
+    ),
+    parameter(
+        "kind",
+        Values::Pattern(
+            "^(incident|maintenance|component|provider)(,(incident|maintenance|component|provider))*$",
+        ),
+        "Only these kinds, repeated or separated by commas.",
+    ),
+    parameter(
+        "impact",
+        Values::Pattern(
+            "^(none|maintenance|minor|major|critical|unknown)[+]?(,(none|maintenance|minor|major|critical|unknown)[+]?)*$",
+        ),
+        "Only these impacts, repeated or separated by commas; `major+` includes worse ones.",
+    ),
 ];
 
 const fn get(
@@ -104,25 +163,51 @@ const fn get(
     answer: Answer,
     handler: Handler,
 ) -> Route {
-    Route { method: Method::GET, path, access, about, parameters, answer, handler }
+    get_or(&[], path, access, about, parameters, answer, handler)
+}
+
+/// The same with further statuses.
+const fn get_or(
+    also: &'static [StatusCode],
+    path: &'static str,
+    access: Access,
+    about: &'static str,
+    parameters: &'static [Parameter],
+    answer: Answer,
+    handler: Handler,
+) -> Route {
+    Route {
+        method: Method::GET,
+        path,
+        access,
+        about,
+        parameters,
+        body: None,
+        status: StatusCode::OK,
+        also,
+        answer,
+        handler,
+    }
 }
 
 /// What is served.
 pub const ROUTES: &[Route] = &[
-    get(
+    get_or(
+        &[StatusCode::SERVICE_UNAVAILABLE],
         "/healthz",
         Access::Everybody,
         "200 while the supervisor's loop turns; depends on no provider.",
         &[],
-        Answer::Json(schemars::SchemaGenerator::subschema_for::<health::Health>),
+        Answer::Json(SchemaGenerator::subschema_for::<health::Health>),
         handler!(health::healthz),
     ),
-    get(
+    get_or(
+        &[StatusCode::SERVICE_UNAVAILABLE],
         "/readyz",
         Access::Everybody,
         "503 with the reasons while events may be missed or delayed.",
         &[],
-        Answer::Json(schemars::SchemaGenerator::subschema_for::<health::Readiness>),
+        Answer::Json(SchemaGenerator::subschema_for::<health::Readiness>),
         handler!(health::readyz),
     ),
     get(
@@ -152,9 +237,9 @@ pub const ROUTES: &[Route] = &[
     get(
         "/api/v1/status",
         Access::Token,
-        "The present state of everything, as `statuswatch status --json` prints it.",
+        "The present state of everything, as `statuswatch status --json` prints it, with what others see.",
         &[],
-        Answer::Json(schemars::SchemaGenerator::subschema_for::<crate::view::status::StatusView>),
+        Answer::Json(SchemaGenerator::subschema_for::<api::StatusAnswer>),
         handler!(api::status),
     ),
     get(
@@ -162,42 +247,42 @@ pub const ROUTES: &[Route] = &[
         Access::Token,
         "The providers, by id, a page at a time.",
         &[
-            parameter("after", "The providers after this id. Default: from the first."),
-            Parameter { name: "limit", kind: "integer", about: "1 to 1000; default 100." },
+            parameter("after", Values::Text, "The providers after this id. Default: the first."),
+            LIMIT,
         ],
-        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::ProviderPage>),
+        Answer::Json(SchemaGenerator::subschema_for::<api::ProviderPage>),
         handler!(api::providers),
     ),
     get(
         "/api/v1/providers/{id}",
         Access::Token,
         "One provider with its components and what is open.",
-        &[parameter("id", "Its id in providers.yaml.")],
-        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::ProviderDetail>),
+        &[required("id", Values::Text, "Its id in providers.yaml.")],
+        Answer::Json(SchemaGenerator::subschema_for::<api::ProviderDetail>),
         handler!(api::provider),
     ),
     get(
         "/api/v1/incidents",
         Access::Token,
         "The incidents that are open, by provider.",
-        &[parameter("provider", "Only these providers: ids, repeated or separated by commas.")],
-        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::IncidentList>),
+        &[PROVIDERS],
+        Answer::Json(SchemaGenerator::subschema_for::<api::IncidentList>),
         handler!(api::incidents),
     ),
     get(
         "/api/v1/incidents/{key}",
         Access::Token,
         "One incident or maintenance, open or not, with its events.",
-        &[parameter("key", "Its key: 32 hexadecimal digits.")],
-        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::IncidentDetail>),
+        &[required("key", KEY, "Its key: 32 hexadecimal digits.")],
+        Answer::Json(SchemaGenerator::subschema_for::<api::IncidentDetail>),
         handler!(api::incident),
     ),
     get(
         "/api/v1/events",
         Access::Token,
         "Events by sequence number, oldest first, each as the event log has it, byte for byte.",
-        &[AFTER, Parameter { name: "limit", kind: "integer", about: "1 to 1000; default 100." }],
-        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::EventPage>),
+        &[AFTER, LIMIT],
+        Answer::Json(SchemaGenerator::subschema_for::<api::EventPage>),
         handler!(api::events),
     ),
     get(
@@ -205,10 +290,10 @@ pub const ROUTES: &[Route] = &[
         Access::Token,
         "Maintenances whose window touches a time span.",
         &[
-            parameter("from", "UTC time, RFC 3339. Default: now."),
-            parameter("to", "UTC time, RFC 3339. Default: 90 days after `from`."),
+            parameter("from", Values::Time, "UTC time, RFC 3339. Default: now."),
+            parameter("to", Values::Time, "UTC time, RFC 3339. Default: 90 days after `from`."),
         ],
-        Answer::Json(schemars::SchemaGenerator::subschema_for::<api::IncidentList>),
+        Answer::Json(SchemaGenerator::subschema_for::<api::IncidentList>),
         handler!(api::maintenances),
     ),
     get(
@@ -219,6 +304,99 @@ pub const ROUTES: &[Route] = &[
         Answer::Other(stream::MEDIA),
         handler!(stream::get),
     ),
+    get(
+        "/api/v1/channels",
+        Access::Token,
+        "The channels with their health and what waits for them; addresses and secrets are not shown.",
+        &[],
+        Answer::Json(SchemaGenerator::subschema_for::<api::ChannelList>),
+        handler!(api::channels),
+    ),
+    get(
+        "/api/v1/deadletters",
+        Access::Token,
+        "Messages that were given up, newest first.",
+        &[parameter("channel", Values::Text, "Only those of this channel."), LIMIT],
+        Answer::Json(SchemaGenerator::subschema_for::<api::DeadLetterList>),
+        handler!(api::dead_letters),
+    ),
+    get(
+        "/api/v1/mutes",
+        Access::Token,
+        "The mutes in effect, oldest first.",
+        &[parameter("all", Values::Words(&["true", "false"]), "Whether ended ones are included.")],
+        Answer::Json(SchemaGenerator::subschema_for::<api::MuteList>),
+        handler!(api::mutes),
+    ),
+    Route {
+        method: Method::POST,
+        path: "/api/v1/mutes",
+        access: Access::Write,
+        about: "Mutes a provider or one of its components. A mute of the same is replaced.",
+        parameters: &[],
+        body: Some(SchemaGenerator::subschema_for::<api::NewMute>),
+        status: StatusCode::CREATED,
+        also: &[],
+        answer: Answer::Json(SchemaGenerator::subschema_for::<api::Mute>),
+        handler: handler!(api::mute),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/api/v1/mutes",
+        access: Access::Write,
+        about: "Ends the mutes of a provider, or of one of its components; what they held is due.",
+        parameters: &[
+            required("provider", Values::Text, "Its id in providers.yaml."),
+            parameter("component", Values::Text, "Only the mute of this component."),
+        ],
+        body: None,
+        status: StatusCode::OK,
+        also: &[],
+        answer: Answer::Json(SchemaGenerator::subschema_for::<api::Unmuted>),
+        handler: handler!(api::unmute),
+    },
+    get_or(
+        &[StatusCode::CONFLICT, StatusCode::SERVICE_UNAVAILABLE],
+        "/api/v1/gate",
+        Access::Token,
+        "Whether a deployment may go ahead, as `statuswatch gate` decides it: 200 pass, 409 hold, 503 unknown.",
+        &[
+            required(
+                "needs",
+                Values::List,
+                "PROVIDER or PROVIDER#COMPONENT, repeated or separated by commas; up to 100. Write `#` as `%23`.",
+            ),
+            parameter(
+                "min_impact",
+                Values::Words(&["maintenance", "minor", "major", "critical"]),
+                "This impact or a worse one holds. Default major.",
+            ),
+            parameter(
+                "max_age",
+                DURATION,
+                "A state that is older is unknown. Default: `stale_after` of each provider.",
+            ),
+            parameter(
+                "on_unknown",
+                Values::Words(&["pass", "hold"]),
+                "What an unknown need counts as. Default: the answer is 503.",
+            ),
+        ],
+        Answer::Json(SchemaGenerator::subschema_for::<crate::gate::Answer>),
+        handler!(api::gate),
+    ),
+    Route {
+        method: Method::POST,
+        path: "/api/v1/observe",
+        access: Access::Write,
+        about: "Takes the error rate that you see of a provider; it is shown beside the provider's own state for 15 min.",
+        parameters: &[],
+        body: Some(SchemaGenerator::subschema_for::<api::NewObservation>),
+        status: StatusCode::OK,
+        also: &[],
+        answer: Answer::Json(SchemaGenerator::subschema_for::<super::observe::Observed>),
+        handler: handler!(api::observe),
+    },
     get(
         "/feeds/events.atom",
         Access::Feeds,
@@ -239,7 +417,7 @@ pub const ROUTES: &[Route] = &[
         "/feeds/maintenances.ics",
         Access::Feeds,
         "Maintenances as a calendar.",
-        &[parameter("provider", "Only these providers: ids, repeated or separated by commas.")],
+        &[PROVIDERS],
         Answer::Other(feeds::CALENDAR),
         handler!(feeds::calendar),
     ),
@@ -255,7 +433,7 @@ pub const ROUTES: &[Route] = &[
         "/badge/{id}.svg",
         Access::Badges,
         "The state of one provider as a picture.",
-        &[parameter("id", "Its id in providers.yaml.")],
+        &[required("id", Values::Text, "Its id in providers.yaml.")],
         Answer::Other(badge::MEDIA),
         handler!(badge::one),
     ),
@@ -305,10 +483,13 @@ pub const ROUTES: &[Route] = &[
         access: Access::Everybody,
         about: "Polls the provider now, at most every 10 s. The body is ignored.",
         parameters: &[
-            parameter("provider", "Its id in providers.yaml."),
-            parameter("token", "The token of the provider's hook."),
+            required("provider", Values::Text, "Its id in providers.yaml."),
+            required("token", Values::Text, "The token of the provider's hook."),
         ],
-        answer: Answer::Json(schemars::SchemaGenerator::subschema_for::<hooks::Accepted>),
+        body: None,
+        status: StatusCode::ACCEPTED,
+        also: &[],
+        answer: Answer::Json(SchemaGenerator::subschema_for::<hooks::Accepted>),
         handler: handler!(hooks::post),
     },
 ];
@@ -343,8 +524,11 @@ impl Route {
 pub(super) fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        let filter =
-            if route.method == Method::POST { MethodFilter::POST } else { MethodFilter::GET };
+        let filter = match route.method {
+            Method::POST => MethodFilter::POST,
+            Method::DELETE => MethodFilter::DELETE,
+            _ => MethodFilter::GET,
+        };
         let app = Arc::clone(app);
         let handler = move |params: Result<RawPathParams, _>, request: Request<Body>| {
             let app = Arc::clone(&app);
@@ -372,11 +556,7 @@ async fn dispatch(
     mut path: Vec<(String, String)>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Response<Body>> {
-    if !guard::may(&app, route.access, request.headers()) {
-        app.counts.refused("unauthorized");
-        let detail = "this needs the token, as \"Authorization: Bearer TOKEN\"";
-        return Err(problem(StatusCode::UNAUTHORIZED, detail));
-    }
+    guard::may(&app, route.access, request.headers())?;
     if let (suffix @ ".svg", Some((_, last))) = (route.suffix(), path.last_mut()) {
         let Some(name) = last.strip_suffix(suffix) else {
             return Err(problem(StatusCode::NOT_FOUND, "nothing is served here"));

@@ -228,8 +228,9 @@ impl Supervisor {
         let (ledger, options) = (self.ledger.clone(), &self.options);
         let (setup, state_dir, transport) =
             (Arc::clone(&options.setup), options.state_dir.clone(), options.transport.clone());
+        let metrics = Arc::clone(&options.shared.metrics);
         let Some(child) = &mut self.dispatcher else { return };
-        let build = move || Ok(Dispatcher::new(setup, ledger, state_dir, transport));
+        let build = move || Ok(Dispatcher::new(setup, ledger, state_dir, transport, metrics));
         let exited = report(context.address(), ChildId::Dispatcher, generation);
         let (address, abort) = child::spawn(&child.arbiter.handle(), build, exited);
         child.generation = generation;
@@ -246,6 +247,7 @@ impl Supervisor {
         else {
             return;
         };
+        self.options.shared.metrics.restarted(metrics::Restarted::Dispatcher);
         let ran = child.running.take().map_or(Duration::ZERO, |running| running.since.elapsed());
         let decision = child.restarts.ended(
             Instant::now(),

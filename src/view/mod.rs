@@ -1,6 +1,7 @@
 //! What is shown of the ledger, by commands and by the HTTP server alike. Pure.
 
 pub mod filter;
+pub mod lag;
 pub mod status;
 pub mod when;
 

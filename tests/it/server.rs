@@ -1,6 +1,7 @@
 //! The HTTP server of the real binary, asked over bare connections.
 
 mod api;
+mod channels;
 mod feeds;
 mod health;
 mod hooks;

@@ -29,6 +29,7 @@ mod scratch;
 mod sinks;
 mod store;
 mod twins;
+mod update_times;
 mod upkeep;
 mod wal;
 

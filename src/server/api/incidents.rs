@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::channels::Notified;
 use super::events::raw;
 use crate::clock;
 use crate::event::{
@@ -95,6 +96,8 @@ pub(in crate::server) struct IncidentDetail {
     /// Its events, oldest first, at most the newest 1000; each as in the event log, byte for byte.
     #[schemars(with = "Vec<StatusEvent>")]
     events: Box<RawValue>,
+    /// Which channels accepted a message about them, and when; by `seq` and time.
+    notified: Vec<Notified>,
 }
 
 /// `GET /api/v1/incidents`.
@@ -125,10 +128,16 @@ async fn detail(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
             return Ok(None);
         };
         let events = reader.timeline(&row.item.provider, &row.item.incident_id, TIMELINE)?;
-        Ok(Some((row, events)))
+        let seqs: Vec<u64> = events.iter().map(|recorded| recorded.event.seq).collect();
+        let notified = reader.deliveries(&seqs)?;
+        Ok(Some((row, events, notified)))
     });
-    let (row, events) = read.await?.ok_or(NONE)?;
-    let detail = IncidentDetail { incident: Incident::from(&row), events: raw(&events)? };
+    let (row, events, notified) = read.await?.ok_or(NONE)?;
+    let detail = IncidentDetail {
+        incident: Incident::from(&row),
+        events: raw(&events)?,
+        notified: notified.into_iter().map(Notified::from).collect(),
+    };
     Ok(match serde_json::to_string(&detail) {
         Ok(text) => {
             crate::server::answer::content(&call.headers, crate::server::answer::JSON, text, 0)

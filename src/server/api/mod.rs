@@ -1,14 +1,24 @@
 //! `/api/v1`.
 
+mod channels;
 mod events;
+mod gate;
 mod incidents;
+mod mutes;
+mod observe;
 mod providers;
 
+pub(super) use channels::{ChannelList, DeadLetterList, channels, dead_letters};
 pub(super) use events::{EventPage, events};
+pub(super) use gate::gate;
 pub(super) use incidents::{
     Incident, IncidentDetail, IncidentList, incident, incidents, maintenances,
 };
-pub(super) use providers::{ProviderDetail, ProviderPage, provider, providers, status};
+pub(super) use mutes::{Mute, MuteList, NewMute, Unmuted, mute, mutes, unmute};
+pub(super) use observe::{NewObservation, observe};
+pub(super) use providers::{
+    ProviderDetail, ProviderPage, StatusAnswer, provider, providers, status,
+};
 
 /// The least and the most entries of a page.
 const LIMIT: std::ops::RangeInclusive<u64> = 1..=1000;

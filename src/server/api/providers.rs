@@ -1,6 +1,7 @@
 //! `/api/v1/status` and `/api/v1/providers`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::http::Response;
@@ -12,9 +13,11 @@ use crate::event::Component;
 use crate::server::App;
 use crate::server::answer::{Refusal, json};
 use crate::server::call::Call;
+use crate::server::observe::Observed;
 use crate::server::routes::finish;
+use crate::view::lag::{self, Lag};
 use crate::view::link;
-use crate::view::status::ProviderView;
+use crate::view::status::{ProviderView, StatusView};
 
 /// A page of providers.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -38,12 +41,30 @@ pub(in crate::server) struct ProviderDetail<'a> {
     components: Vec<Component>,
     /// What is open, with keys.
     incidents: Vec<Incident>,
+    /// How late its updates are seen, and how late it publishes.
+    lag: Lag,
+    /// What others see of it: the last report within 15 min.
+    observed: Option<Observed>,
+}
+
+/// The present state of everything.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::server) struct StatusAnswer<'a> {
+    #[serde(flatten)]
+    view: &'a StatusView,
+    /// What others see of the providers: the last reports within 15 min.
+    observed: Vec<Observed>,
 }
 
 /// `GET /api/v1/status`.
 pub(in crate::server) async fn status(app: Arc<App>, call: Call) -> Response<Body> {
     let state = app.model.state().await.map_err(Refusal::from);
-    finish(state.map(|state| json(&call.headers, &state.view)))
+    let now = Instant::now();
+    finish(state.map(|state| {
+        let observed = state.view.providers.iter().filter_map(|one| app.observed.of(one, now));
+        let answer = StatusAnswer { view: &state.view, observed: observed.collect() };
+        json(&call.headers, &answer)
+    }))
 }
 
 /// `GET /api/v1/providers`.
@@ -76,7 +97,18 @@ async fn detail(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
     let (provider, row) = found.ok_or(Refusal::Missing("there is no such provider"))?;
     let open = state.open().iter().filter(|row| row.item.provider == id);
     let incidents = open.map(Incident::from).collect();
-    let components = app.model.read(move |reader| reader.components(&id)).await?;
-    let page_url = link(row.page_url.as_deref());
-    Ok(json(&call.headers, &ProviderDetail { provider, page_url, components, incidents }))
+    let since = lag::since(state.at);
+    let read = app.model.read(move |reader| {
+        Ok((reader.components(&id)?, reader.update_times(&id, since, lag::MAX_UPDATES)?))
+    });
+    let (components, times) = read.await?;
+    let detail = ProviderDetail {
+        provider,
+        page_url: link(row.page_url.as_deref()),
+        components,
+        incidents,
+        lag: lag::lag(&times, row.first_watched_at),
+        observed: app.observed.of(provider, Instant::now()),
+    };
+    Ok(json(&call.headers, &detail))
 }

@@ -32,7 +32,10 @@ async fn it_is_healthy_at_once_and_ready_once_everything_was_read() {
 
 #[tokio::test]
 async fn the_numbers_are_openmetrics_and_few() {
+    let receiver = crate::support::receiver::Receiver::start();
     let (acme, _server, bench) = acme(HTTP).await;
+    let channel = format!("channels: {{ops: {{kind: webhook, url: \"{}/ops\"}}}}", receiver.url);
+    let bench = bench.section(&channel);
     let served = Served::start(&bench).await;
     until_true("a first poll", || {
         bench.status_of("acme").is_some_and(|one| one["freshness"] == "fresh")
