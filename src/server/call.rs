@@ -65,7 +65,7 @@ impl Call {
             return Err(Refusal::Unsupported("the body must be application/json"));
         }
         serde_json::from_slice(&self.body)
-            .map_err(|error| Refusal::Bad(printable(format!("the body: {error}"))))
+            .map_err(|error| Refusal::Bad(printable(&format!("the body: {error}"))))
     }
 
     /// Returns a number of the query within `range`, or `default` where it is absent.

@@ -88,7 +88,7 @@ fn without_port(host: &str) -> &str {
 }
 
 /// Returns whether the request may use a route with this access.
-pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), Response<Body>> {
+pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
     let given = bearer(headers);
     let carries = |token: &Token| given.is_some_and(|given| token.is(given));
     let public = |surface| app.http.public.contains(&surface);
@@ -106,7 +106,7 @@ pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), 
             // Whoever shares the machine may mute; whoever reaches it from outside may not.
             None if is_exposed(app) => {
                 let detail = "changes need write_token_file in the configuration";
-                return Err(problem(StatusCode::FORBIDDEN, detail));
+                return Err((StatusCode::FORBIDDEN, detail));
             }
             None => true,
         },
@@ -116,7 +116,7 @@ pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), 
     }
     app.counts.refused("unauthorized");
     let detail = "this needs the token, as \"Authorization: Bearer TOKEN\"";
-    Err(problem(StatusCode::UNAUTHORIZED, detail))
+    Err((StatusCode::UNAUTHORIZED, detail))
 }
 
 /// Whether others than the users of this machine reach the server.

@@ -556,7 +556,8 @@ async fn dispatch(
     mut path: Vec<(String, String)>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Response<Body>> {
-    guard::may(&app, route.access, request.headers())?;
+    guard::may(&app, route.access, request.headers())
+        .map_err(|(status, detail)| problem(status, detail))?;
     if let (suffix @ ".svg", Some((_, last))) = (route.suffix(), path.last_mut()) {
         let Some(name) = last.strip_suffix(suffix) else {
             return Err(problem(StatusCode::NOT_FOUND, "nothing is served here"));
