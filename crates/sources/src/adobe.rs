@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use self::messages::{Messages, with_window, written};
-use super::support::fields::{self, Id};
+use super::support::fields::{self, Id, OrDefault, Text, When};
 use super::support::{Items, List, Order, RawUpdate, json, order_updates, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -75,23 +75,19 @@ struct Product {
 struct Planned {
     id: Id,
     name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    history: BTreeMap<String, Entry>,
+    history: OrDefault<BTreeMap<String, Entry>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(default)]
 struct Entry {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    severity: String,
+    status: Text,
+    severity: Text,
     #[serde(default)]
     message: Option<Box<RawValue>>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title_token: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message_token: String,
+    title_token: Text,
+    message_token: Text,
 }
 
 impl Entry {
@@ -109,16 +105,11 @@ struct WireMaintenance {
     products: Map,
     #[serde(default)]
     message: Option<Box<RawValue>>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    start_time: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    end_time: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    scheduled_date: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    started_on: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    completed_on: Option<Time>,
+    start_time: When,
+    end_time: When,
+    scheduled_date: When,
+    started_on: When,
+    completed_on: When,
 }
 
 impl Source for Adobe {
@@ -256,8 +247,8 @@ fn maintenance(
         component(Some(product.id.0.clone()), one_line(&product.name, MAX_NAME), None, state)
     };
     let components: Vec<Component> = products.iter().map(named).collect();
-    let start = wire.scheduled_date.or(wire.start_time).or(wire.started_on);
-    let end = wire.completed_on.or(wire.end_time);
+    let start = wire.scheduled_date.or(wire.start_time.0).or(wire.started_on.0);
+    let end = wire.completed_on.or(wire.end_time.0);
     let mut updates: BTreeMap<&str, RawUpdate> = BTreeMap::new();
     for (key, entry) in products.iter().flat_map(|product| &product.history) {
         let text = with_window(&entry.text(messages), start, end);

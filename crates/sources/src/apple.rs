@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, Text};
 use super::support::{Items, List, at, json, lenient, prose, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
@@ -49,18 +49,15 @@ struct Service {
 #[serde(rename_all = "camelCase")]
 struct Event {
     message_id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status_type: String,
-    #[serde(rename = "eventStatus", default, deserialize_with = "fields::or_default")]
-    state: String,
+    status_type: Text,
+    #[serde(rename = "eventStatus")]
+    state: Text,
     #[serde(default)]
     epoch_start_date: Option<i64>,
     #[serde(default)]
     epoch_end_date: Option<i64>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    users_affected: String,
+    message: Text,
+    users_affected: Text,
 }
 
 impl Source for Apple {

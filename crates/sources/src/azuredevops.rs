@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, MaybeId};
 use super::support::{Items, List, candidates, json, lenient, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -47,8 +47,7 @@ struct Service {
 #[derive(Debug, Deserialize)]
 struct Geography {
     id: Id,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    health: Option<Id>,
+    health: MaybeId,
 }
 
 impl Source for AzureDevOps {

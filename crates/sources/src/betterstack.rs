@@ -11,7 +11,7 @@ use chrono::{NaiveDate, NaiveTime};
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id, References};
+use super::support::fields::{Id, MaybeId, OrDefault, References, Text, When};
 use super::support::vocabulary::lookup;
 use super::support::{
     Items, List, MAX_NAME, Order, RawUpdate, candidates, json, lenient, link, order_updates, prose,
@@ -65,15 +65,11 @@ struct Data {
 
 #[derive(Debug, Deserialize)]
 struct PageAttributes {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    company_name: String,
+    company_name: Text,
     aggregate_state: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    custom_domain: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    subdomain: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    updated_at: Option<Time>,
+    custom_domain: Text,
+    subdomain: Text,
+    updated_at: When,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,28 +84,25 @@ struct Item<T> {
     attributes: T,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Section {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    name: Text,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Resource {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    public_name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    status_page_section_id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status_history: Vec<Day>,
+    public_name: Text,
+    status: Text,
+    status_page_section_id: MaybeId,
+    status_history: OrDefault<Vec<Day>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Day {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    day: String,
+    day: Text,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,43 +113,35 @@ struct Report {
     relationships: Relationships,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct ReportAttributes {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    report_type: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    starts_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    ends_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    aggregate_state: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    affected_resources: Vec<Affected>,
+    title: Text,
+    report_type: Text,
+    starts_at: When,
+    ends_at: When,
+    aggregate_state: Text,
+    affected_resources: OrDefault<Vec<Affected>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Relationships {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status_updates: References,
+    status_updates: OrDefault<References>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct UpdateAttributes {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    published_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    affected_resources: Vec<Affected>,
+    message: Text,
+    published_at: When,
+    affected_resources: OrDefault<Vec<Affected>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Affected {
     status_page_resource_id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
+    status: Text,
 }
 
 impl Source for BetterStack {
@@ -186,8 +171,8 @@ impl Source for BetterStack {
         let sections: Vec<Item<Section>> =
             items.nested("sections", &lists.remove("status_page_section").unwrap_or_default())?;
         let sections: HashMap<Id, String> =
-            sections.into_iter().map(|item| (item.id, item.attributes.name)).collect();
-        let mut newest = index.data.attributes.updated_at;
+            sections.into_iter().map(|item| (item.id, item.attributes.name.0)).collect();
+        let mut newest = index.data.attributes.updated_at.0;
         let before = items.rejected();
         let components = items.build(
             "resources",
@@ -211,7 +196,7 @@ impl Source for BetterStack {
             items.read("status updates", &lists.remove("status_update").unwrap_or_default())?;
         let updates: HashMap<Id, UpdateAttributes> =
             updates.into_iter().map(|item| (item.id, item.attributes)).collect();
-        newest = newest.max(updates.values().filter_map(|update| update.published_at).max());
+        newest = newest.max(updates.values().filter_map(|update| update.published_at.0).max());
         let mut named = HashSet::new();
         let context = Context {
             components: &components,
@@ -253,7 +238,7 @@ fn page(data: &Data) -> Page {
     let host = if attributes.custom_domain.is_empty() && !attributes.subdomain.is_empty() {
         format!("{}.betteruptime.com", attributes.subdomain)
     } else {
-        attributes.custom_domain.clone()
+        attributes.custom_domain.0.clone()
     };
     Page {
         id: Some(data.id.0.clone()),
@@ -279,7 +264,7 @@ fn sort(items: &mut Items, included: List) -> HashMap<String, List> {
 }
 
 fn resource(item: Item<Resource>, sections: &HashMap<Id, String>) -> Component {
-    let group = item.attributes.status_page_section_id.and_then(|id| sections.get(&id));
+    let group = item.attributes.status_page_section_id.0.and_then(|id| sections.get(&id));
     let group = group.map(|name| one_line(name, MAX_NAME)).filter(|name| !name.is_empty());
     let status = lookup(&item.attributes.status, COMPONENT).unwrap_or(ComponentStatus::Unknown);
     component(Some(item.id.0), one_line(&item.attributes.public_name, MAX_NAME), group, status)
@@ -302,7 +287,7 @@ fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> I
     let words = ours
         .iter()
         .flat_map(|(_, update)| &update.affected_resources)
-        .chain(&attributes.affected_resources);
+        .chain(attributes.affected_resources.iter());
     let impact = words
         .map(|affected| affected.status.as_str())
         .chain([attributes.aggregate_state.as_str()])
@@ -323,9 +308,9 @@ fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> I
     let written = ours.iter().enumerate().map(|(place, (id, update))| {
         let (at, text) = (update.published_at, prose(&update.message));
         let written = match end(kind, update) {
-            Some(end) => RawUpdate::new(end, at, text),
-            None if place == 0 => RawUpdate::concluded(begin(kind), at, text),
-            None => RawUpdate::new(Status::Update, at, text),
+            Some(end) => RawUpdate::new(end, at.0, text),
+            None if place == 0 => RawUpdate::concluded(begin(kind), at.0, text),
+            None => RawUpdate::new(Status::Update, at.0, text),
         };
         RawUpdate { id: Some(id.0.clone()), ..written }
     });
@@ -343,10 +328,10 @@ fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> I
     if kind == Kind::Maintenance {
         // The document may be older than the time at which it is read.
         incident.basis = Basis::Window;
-        incident.scheduled_for = attributes.starts_at;
-        incident.scheduled_until = attributes.ends_at;
+        incident.scheduled_for = attributes.starts_at.0;
+        incident.scheduled_until = attributes.ends_at.0;
     }
-    incident.started_at = attributes.starts_at;
+    incident.started_at = attributes.starts_at.0;
     incident.url = context
         .page
         .and_then(|page| link(&format!("{}/incident/{}", page.trim_end_matches('/'), incident.id)));
@@ -389,9 +374,9 @@ fn stage(
     newest: Option<Time>,
 ) -> Status {
     let passed = |time: Option<Time>| time.zip(newest).is_some_and(|(time, newest)| time <= newest);
-    if over || passed(report.ends_at) {
+    if over || passed(report.ends_at.0) {
         Status::Completed
-    } else if passed(report.starts_at)
+    } else if passed(report.starts_at.0)
         || affected.iter().any(|one| one.status == ComponentStatus::UnderMaintenance)
             && report.starts_at.is_none()
     {

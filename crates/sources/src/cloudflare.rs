@@ -16,11 +16,11 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{self, Id, Name, OrDefault, Prose, Text, When};
 use super::support::{Items, List, MAX_NAME, candidates, json, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Kind, Status};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Snapshot, Update, UpdateId, component,
 };
@@ -53,8 +53,7 @@ struct Summary {
 #[derive(Debug, Deserialize)]
 struct Part {
     id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    name: String,
+    name: Name,
     /// An incident lists its components without a status.
     status: Option<String>,
 }
@@ -62,32 +61,23 @@ struct Part {
 #[derive(Debug, Deserialize)]
 struct Item {
     id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    name: String,
+    name: Name,
     status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    impact: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    starts_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    resolved_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components: List,
+    impact: Text,
+    starts_at: When,
+    created_at: When,
+    resolved_at: When,
+    components: OrDefault<List>,
     last_update: Option<Latest>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Latest {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::prose")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    display_at: Option<Time>,
+    status: Text,
+    message: Prose,
+    created_at: When,
+    display_at: When,
 }
 
 impl Source for Cloudflare {
@@ -155,7 +145,7 @@ fn incident(items: &mut Items, wire: Item, by_id: &ById<'_>) -> Result<Incident,
     };
     // An incident without impact says "none"; a missing impact is unknown.
     incident.impact = vocabulary::impact(&wire.impact);
-    incident.started_at = wire.starts_at.or(wire.created_at);
+    incident.started_at = wire.starts_at.or(wire.created_at.0);
     incident.components = parts.into_iter().map(|part| named(part, by_id)).collect();
     incident.updates = wire
         .last_update
@@ -165,9 +155,9 @@ fn incident(items: &mut Items, wire: Item, by_id: &ById<'_>) -> Result<Incident,
             id: UpdateId::Latest,
             status,
             stated: status,
-            published_at: latest.display_at.or(latest.created_at),
+            published_at: latest.display_at.or(latest.created_at.0),
             edited_at: None,
-            text: latest.message,
+            text: latest.message.0,
         })
         .into_iter()
         .collect();

@@ -11,12 +11,12 @@ use serde::Deserialize;
 use url::Url;
 
 use super::feed::Feed;
-use super::support::fields;
+use super::support::fields::{OrDefault, Text, When};
 use super::support::vocabulary::lookup;
 use super::support::{Items, List, MAX_NAME, at, candidates, json, link, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -54,18 +54,16 @@ struct Index {
     base: String,
     #[serde(rename = "summaryStatus")]
     summary: String,
-    #[serde(rename = "pinnedIssues", default, deserialize_with = "fields::or_default")]
-    pinned: List,
+    #[serde(rename = "pinnedIssues")]
+    pinned: OrDefault<List>,
     systems: List,
 }
 
 #[derive(Debug, Deserialize)]
 struct System {
     name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    category: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
+    category: Text,
+    status: Text,
     #[serde(rename = "unresolvedIssues")]
     issues: List,
 }
@@ -73,18 +71,13 @@ struct System {
 #[derive(Debug, Deserialize)]
 struct Issue {
     permalink: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
-    #[serde(rename = "createdAt", default, deserialize_with = "fields::moment")]
-    created: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    severity: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    resolved: bool,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    informational: bool,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    affected: Vec<String>,
+    title: Text,
+    #[serde(rename = "createdAt")]
+    created: When,
+    severity: Text,
+    resolved: OrDefault<bool>,
+    informational: OrDefault<bool>,
+    affected: OrDefault<Vec<String>>,
 }
 
 impl Source for CState {
@@ -124,7 +117,7 @@ impl Source for CState {
                 status,
             ));
         }
-        for list in systems.iter().map(|system| &system.issues).chain([&index.pinned]) {
+        for list in systems.iter().map(|system| &system.issues).chain([&index.pinned.0]) {
             for issue in items.nested::<Issue>("issues", list)? {
                 match identity(&issue.permalink) {
                     Some(id) => {
@@ -176,14 +169,14 @@ fn identity(permalink: &str) -> Option<String> {
 
 fn incident(id: String, issue: &Issue, snapshot: &Snapshot) -> Incident {
     let mut incident = Incident::new(Kind::Incident, id, one_line(&issue.title, MAX_NAME));
-    incident.status = match (issue.resolved, issue.informational) {
+    incident.status = match (issue.resolved.0, issue.informational.0) {
         (true, _) => Status::Resolved,
         (false, true) => Status::Update,
         (false, false) => Status::Investigating,
     };
     incident.impact = lookup(&issue.severity, IMPACT).unwrap_or(Impact::Unknown);
     incident.url = link(&issue.permalink);
-    incident.started_at = issue.created;
+    incident.started_at = issue.created.0;
     let affects = |name: &&String| {
         snapshot.components.iter().find(|one| one.name == one_line(name, MAX_NAME)).cloned()
     };

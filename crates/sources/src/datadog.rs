@@ -13,14 +13,14 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{self, Id, MaybeId, Name, OrDefault, Prose, Text, When};
 use super::support::{
     Items, List, MAX_NAME, Order, RawUpdate, candidates, json, link, order_updates, sniff,
     vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -51,8 +51,7 @@ struct Config {
 #[derive(Debug, Deserialize)]
 struct Entry {
     id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    name: String,
+    name: Name,
     #[serde(rename = "type")]
     class: String,
     /// For components.
@@ -65,15 +64,11 @@ struct Entry {
 #[serde(rename_all = "camelCase")]
 struct Item {
     id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    title: String,
+    title: Name,
     current_status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    resolved: bool,
-    #[serde(default, deserialize_with = "fields::moment")]
-    published_date: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components_affected: List,
+    resolved: OrDefault<bool>,
+    published_date: When,
+    components_affected: OrDefault<List>,
     timeline: List,
 }
 
@@ -82,40 +77,28 @@ struct Item {
 #[serde(rename_all = "camelCase")]
 struct Planned {
     id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    title: String,
+    title: Name,
     current_status: Option<String>,
     status: Option<String>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    start_date: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    completed_date: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components_affected: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    timeline: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    updates: List,
+    start_date: When,
+    completed_date: When,
+    components_affected: OrDefault<List>,
+    timeline: OrDefault<List>,
+    updates: OrDefault<List>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(default)]
 struct Step {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::prose")]
-    description: String,
+    id: MaybeId,
+    status: Text,
+    description: Prose,
     /// When it happened; `createdAt` is when it was written.
-    #[serde(default, deserialize_with = "fields::moment")]
-    started_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    last_modified_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components_affected: List,
+    started_at: When,
+    created_at: When,
+    last_modified_at: When,
+    components_affected: OrDefault<List>,
 }
 
 impl Source for Datadog {
@@ -219,12 +202,12 @@ fn incident(items: &mut Items, wire: Item) -> Result<Incident, String> {
     let (updates, worst) = timeline(items, &wire.timeline)?;
     let mut incident = Incident::new(Kind::Incident, wire.id.0, wire.title);
     incident.status = match vocabulary::status(&wire.current_status) {
-        Status::Update if wire.resolved => Status::Resolved,
+        Status::Update if wire.resolved.0 => Status::Resolved,
         status => status,
     };
     let present = worst_of(&now).filter(|_| !incident.status.is_over());
     incident.impact = present.or(worst).unwrap_or(Impact::Unknown);
-    incident.started_at = wire.published_date;
+    incident.started_at = wire.published_date.0;
     incident.components = now;
     incident.updates = order_updates(updates, Order::NewestFirst);
     Ok(incident)
@@ -245,8 +228,8 @@ fn maintenance(items: &mut Items, wire: Planned) -> Result<Incident, String> {
     let (updates, _) = timeline(items, list)?;
     let mut incident = Incident::new(Kind::Maintenance, wire.id.0, wire.title);
     incident.status = status;
-    incident.scheduled_for = wire.start_date;
-    incident.scheduled_until = wire.completed_date;
+    incident.scheduled_for = wire.start_date.0;
+    incident.scheduled_until = wire.completed_date.0;
     incident.components = components;
     incident.updates = order_updates(updates, Order::NewestFirst);
     Ok(incident)
@@ -261,12 +244,12 @@ fn timeline(items: &mut Items, list: &List) -> Result<(Vec<RawUpdate>, Option<Im
         let affected = affected(items, &step.components_affected)?;
         worst = worst.into_iter().chain(worst_of(&affected)).max_by_key(|impact| impact.rank());
         updates.push(RawUpdate {
-            id: step.id.map(|id| id.0),
-            edited_at: step.last_modified_at,
+            id: step.id.0.map(|id| id.0),
+            edited_at: step.last_modified_at.0,
             ..RawUpdate::new(
                 vocabulary::status(&step.status),
-                step.started_at.or(step.created_at),
-                step.description,
+                step.started_at.or(step.created_at.0),
+                step.description.0,
             )
         });
     }

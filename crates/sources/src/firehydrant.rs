@@ -9,14 +9,14 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::vocabulary::{self, lookup};
 use super::support::{
     Items, List, MAX_NAME, Order, RawUpdate, candidates, json, order_updates, prose, sniff,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -52,48 +52,41 @@ struct Payload {
 
 #[derive(Debug, Deserialize)]
 struct Config {
-    #[serde(rename = "companyName", default, deserialize_with = "fields::or_default")]
-    company: String,
+    #[serde(rename = "companyName")]
+    company: Text,
     title: String,
 }
 
 #[derive(Debug, Deserialize)]
 struct Part {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    condition: String,
+    name: Text,
+    condition: Text,
 }
 
 #[derive(Debug, Deserialize)]
 struct Wire {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
-    #[serde(rename = "severitySlug", default, deserialize_with = "fields::or_default")]
-    severity: String,
+    title: Text,
+    #[serde(rename = "severitySlug")]
+    severity: Text,
     timestamps: Timestamps,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    timeline: List,
+    components: OrDefault<List>,
+    timeline: OrDefault<List>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Timestamps {
-    #[serde(default, deserialize_with = "fields::moment")]
-    started: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    resolved: Option<Time>,
+    started: When,
+    resolved: When,
 }
 
 #[derive(Debug, Deserialize)]
 struct Entry {
-    #[serde(default, deserialize_with = "fields::moment")]
-    time: Option<Time>,
-    #[serde(rename = "occurredAt", default, deserialize_with = "fields::moment")]
-    occurred: Option<Time>,
+    time: When,
+    #[serde(rename = "occurredAt")]
+    occurred: When,
     details: EntryDetails,
 }
 
@@ -111,10 +104,11 @@ enum Note {
     Inner { note: String },
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Milestone {
-    #[serde(rename = "currentMilestone", default, deserialize_with = "fields::or_default")]
-    current: String,
+    #[serde(rename = "currentMilestone")]
+    current: Text,
 }
 
 impl Source for FireHydrant {
@@ -197,12 +191,12 @@ fn incident(
     let parts: Vec<Part> = items.nested("components of an incident", &wire.components)?;
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
     incident.impact = impact;
-    incident.started_at = wire.timestamps.started;
+    incident.started_at = wire.timestamps.started.0;
     incident.scheduled_for = wire.timestamps.started.filter(|_| kind == Kind::Maintenance);
     incident.components = parts
         .into_iter()
         .map(|part| {
-            let meaning = conditions.get(&part.condition).unwrap_or(&part.condition);
+            let meaning = conditions.get(&part.condition.0).unwrap_or(&part.condition);
             let status = lookup(meaning, CONDITION).unwrap_or(ComponentStatus::Unknown);
             component(Some(part.id.0), one_line(&part.name, MAX_NAME), None, status)
         })
@@ -217,7 +211,7 @@ fn incident(
         .rev()
         .map(|update| update.status)
         .find(|status| *status != Status::Update);
-    incident.status = match (kind, wire.timestamps.resolved) {
+    incident.status = match (kind, wire.timestamps.resolved.0) {
         (Kind::Maintenance, Some(_)) => Status::Completed,
         (_, Some(_)) => Status::Resolved,
         (Kind::Maintenance, None) => stated.unwrap_or(Status::InProgress),
@@ -249,8 +243,8 @@ fn update(kind: Kind, entry: Entry) -> Option<RawUpdate> {
         status
     };
     Some(RawUpdate {
-        shown_at: entry.occurred,
-        ..RawUpdate::new(status, entry.time.or(entry.occurred), text)
+        shown_at: entry.occurred.0,
+        ..RawUpdate::new(status, entry.time.or(entry.occurred.0), text)
     })
 }
 

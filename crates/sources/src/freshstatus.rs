@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, OrDefault};
 use super::support::{Items, List, json, name, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -32,8 +32,7 @@ struct Wire {
     name: String,
     #[serde(default)]
     status: Option<String>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components: List,
+    components: OrDefault<List>,
 }
 
 impl Source for Freshstatus {

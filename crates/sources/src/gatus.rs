@@ -6,11 +6,11 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{self, Id, Text, When};
 use super::support::{Items, List, MAX_NAME, Sample, candidates, json, outage, sniff};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Time};
+use statuswatch_model::event::{Component, ComponentStatus};
 use statuswatch_model::snapshot::{Coverage, Listing, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -24,8 +24,7 @@ pub(super) struct Gatus;
 struct Endpoint {
     key: Id,
     name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    group: String,
+    group: Text,
     #[serde(deserialize_with = "fields::or_default")]
     results: Vec<Outcome>,
 }
@@ -33,8 +32,7 @@ struct Endpoint {
 #[derive(Debug, Deserialize)]
 struct Outcome {
     success: bool,
-    #[serde(default, deserialize_with = "fields::moment")]
-    timestamp: Option<Time>,
+    timestamp: When,
 }
 
 impl Source for Gatus {
@@ -103,7 +101,7 @@ fn read(endpoint: Endpoint) -> (Component, Vec<Sample>) {
     let results = endpoint
         .results
         .iter()
-        .map(|one| Sample { at: one.timestamp, up: Some(one.success) })
+        .map(|one| Sample { at: one.timestamp.0, up: Some(one.success) })
         .collect();
     (component(Some(endpoint.key.0), one_line(&endpoint.name, MAX_NAME), group, state), results)
 }

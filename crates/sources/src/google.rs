@@ -13,14 +13,14 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::{
     Items, List, Order, RawUpdate, bases, candidates, json, lenient, order_updates, prose, sniff,
     vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -48,59 +48,41 @@ struct Signature {
     _updates: List,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct WireIncident {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    number: Option<Id>,
-    #[serde(default, deserialize_with = "fields::time")]
-    begin: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    end: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    external_desc: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    updates: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status_impact: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    severity: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    service_key: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    service_name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    affected_products: Vec<Named>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    currently_affected_locations: Vec<Named>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    previously_affected_locations: Vec<Named>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    uri: String,
+    id: MaybeId,
+    number: MaybeId,
+    begin: When,
+    end: When,
+    external_desc: Text,
+    updates: OrDefault<List>,
+    status_impact: Text,
+    severity: Text,
+    service_key: Text,
+    service_name: Text,
+    affected_products: OrDefault<Vec<Named>>,
+    currently_affected_locations: OrDefault<Vec<Named>>,
+    previously_affected_locations: OrDefault<Vec<Named>>,
+    uri: Text,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Named {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
+    title: Text,
+    id: MaybeId,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct WireUpdate {
-    #[serde(default, deserialize_with = "fields::time")]
-    created: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    modified: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    when: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    text: String,
+    created: When,
+    modified: When,
+    when: When,
+    text: Text,
     /// The status of the service.
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
+    status: Text,
 }
 
 impl Source for Google {
@@ -172,7 +154,7 @@ impl Source for Google {
 }
 
 fn id(wire: &WireIncident) -> Option<String> {
-    match (&wire.id, &wire.number) {
+    match (&wire.id.0, &wire.number.0) {
         (Some(id), _) => Some(id.0.clone()),
         (None, Some(number)) if !wire.service_key.is_empty() => {
             Some(format!("{}-{number}", wire.service_key))
@@ -188,7 +170,7 @@ fn incident(
     document: &Url,
 ) -> Result<Incident, ParseError> {
     let updates: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
-    let time = |update: &WireUpdate| update.created.or(update.when);
+    let time = |update: &WireUpdate| update.created.or(update.when.0);
     let state = updates
         .iter()
         .max_by_key(|update| time(update))
@@ -205,7 +187,7 @@ fn incident(
     let written = updates.iter().map(|update| {
         let status = if time(update) == first { Status::Investigating } else { Status::Update };
         RawUpdate {
-            edited_at: update.modified,
+            edited_at: update.modified.0,
             ..RawUpdate::concluded(status, time(update), prose(&update.text))
         }
     });
@@ -217,7 +199,7 @@ fn incident(
             .ok()
             .filter(|_| !wire.uri.is_empty())
             .map(|url| url.to_string()),
-        started_at: wire.begin,
+        started_at: wire.begin.0,
         components: components(wire, status),
         updates: order_updates(written, Order::NewestFirst),
         ..Incident::new(Kind::Incident, id, one_line(&wire.external_desc, MAX_NAME))

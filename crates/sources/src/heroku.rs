@@ -10,14 +10,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::{
     Items, List, Order, candidates, json, lenient, link, oldest_first, prose, sibling, sniff,
     vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{self, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{self, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -51,43 +51,30 @@ struct System {
 #[derive(Debug, Deserialize)]
 struct WireIncident {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    state: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    resolved: bool,
-    #[serde(default, deserialize_with = "fields::time")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    full_url: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    systems: Vec<Affected>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    tags: Vec<String>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    updates: List,
+    title: Text,
+    state: Text,
+    resolved: OrDefault<bool>,
+    created_at: When,
+    full_url: Text,
+    systems: OrDefault<Vec<Affected>>,
+    tags: OrDefault<Vec<String>>,
+    updates: OrDefault<List>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Affected {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
+    name: Text,
+    status: Text,
 }
 
 #[derive(Debug, Deserialize)]
 struct WireUpdate {
     id: Id,
-    #[serde(default, deserialize_with = "fields::time")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    contents: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    update_type: String,
+    created_at: When,
+    updated_at: When,
+    contents: Text,
+    update_type: Text,
 }
 
 impl Source for Heroku {
@@ -207,7 +194,7 @@ fn read(
 
 fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Incident, ParseError> {
     let read: Vec<WireUpdate> = items.nested("updates", &wire.updates)?;
-    let mut read = oldest_first(read, Order::NewestFirst, |update| update.created_at);
+    let mut read = oldest_first(read, Order::NewestFirst, |update| update.created_at.0);
     read.sort_by_key(|update| update.created_at);
     // The history distinguishes incidents from maintenances only this way.
     let planned =
@@ -222,7 +209,7 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
     let newest = updates.last().map(|update| update.status);
     let status = match (kind, newest) {
         (Kind::Maintenance, _)
-            if wire.resolved || updates.iter().any(|update| update.status.is_over()) =>
+            if wire.resolved.0 || updates.iter().any(|update| update.status.is_over()) =>
         {
             Status::Completed
         }
@@ -232,7 +219,7 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
             _ => Status::InProgress,
         },
         (_, Some(Status::Resolved)) => Status::Resolved,
-        _ if wire.resolved || word(&wire.state) == Some(Status::Resolved) => Status::Resolved,
+        _ if wire.resolved.0 || word(&wire.state) == Some(Status::Resolved) => Status::Resolved,
         (_, Some(status)) if status != Status::Update => status,
         _ => Status::Investigating,
     };
@@ -245,7 +232,7 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
         status,
         impact: if kind == Kind::Maintenance { Impact::Maintenance } else { impact(&wire.systems) },
         url: link(&wire.full_url),
-        started_at: wire.created_at,
+        started_at: wire.created_at.0,
         components: systems
             .map(|system| {
                 component(
@@ -274,8 +261,8 @@ fn update(kind: Kind, wire: WireUpdate) -> Update {
         id: UpdateId::Native(wire.id.0),
         status,
         stated: status,
-        published_at: wire.created_at,
-        edited_at: wire.updated_at,
+        published_at: wire.created_at.0,
+        edited_at: wire.updated_at.0,
         text,
     }
 }

@@ -14,14 +14,12 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::feed::Feed;
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::vocabulary::{self, lookup};
 use super::support::{Items, List, MAX_NAME, at, bases, candidates, json, link, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{
-    Component, ComponentStatus, Impact, Kind, Status, Time, expressible,
-};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, expressible};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -53,30 +51,21 @@ struct Summary {
 
 #[derive(Debug, Deserialize)]
 struct Head {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    id: MaybeId,
+    name: Text,
     url: String,
     status: String,
 }
 
 #[derive(Debug, Deserialize)]
 struct Notice {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    impact: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    url: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    started: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    start: Option<Time>,
+    id: MaybeId,
+    name: Text,
+    status: Text,
+    impact: Text,
+    url: Text,
+    started: When,
+    start: When,
     /// Minutes, as a string or a number.
     duration: Option<Id>,
 }
@@ -89,22 +78,18 @@ struct Components {
 #[derive(Debug, Deserialize)]
 struct Row {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
+    name: Text,
+    status: Text,
     group: Option<Group>,
-    #[serde(rename = "isParent", default, deserialize_with = "fields::or_default")]
-    is_parent: bool,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    children: List,
+    #[serde(rename = "isParent")]
+    is_parent: OrDefault<bool>,
+    children: OrDefault<List>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Group {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    name: Text,
 }
 
 impl Source for Instatus {
@@ -160,7 +145,7 @@ impl Source for Instatus {
         let name = one_line(&summary.page.name, MAX_NAME);
         Ok(Snapshot {
             page: Page {
-                id: summary.page.id.map(|id| id.0),
+                id: summary.page.id.0.map(|id| id.0),
                 name: (!name.is_empty()).then_some(name),
                 url: link(&summary.page.url),
                 version: None,
@@ -242,6 +227,7 @@ fn notice(kind: Kind, wire: Notice) -> Result<Incident, String> {
     let url = link(&wire.url);
     let id = wire
         .id
+        .0
         .map(|id| id.0)
         .or_else(|| last_part(url.as_deref()?))
         .ok_or("neither an id nor an address")?;
@@ -254,7 +240,7 @@ fn notice(kind: Kind, wire: Notice) -> Result<Incident, String> {
     }
     incident.url = url;
     if kind == Kind::Maintenance {
-        let start = wire.start.or(wire.started);
+        let start = wire.start.or(wire.started.0);
         let minutes =
             wire.duration.and_then(|text| text.0.parse().ok()).and_then(TimeDelta::try_minutes);
         incident.scheduled_for = start;
@@ -265,7 +251,7 @@ fn notice(kind: Kind, wire: Notice) -> Result<Incident, String> {
     } else {
         incident.impact = lookup(&wire.impact, &[("MINOROUTAGE", Impact::Major)])
             .unwrap_or_else(|| vocabulary::impact(&wire.impact));
-        incident.started_at = wire.started.or(wire.start);
+        incident.started_at = wire.started.or(wire.start.0);
     }
     Ok(incident)
 }
@@ -297,9 +283,9 @@ fn components(items: &mut Items, document: &Document) -> Result<Vec<Component>, 
         for child in
             items.nested::<Row>("components of a group", &std::mem::take(&mut row.children))?
         {
-            all.push((child, Some(row.name.clone())));
+            all.push((child, Some(row.name.0.clone())));
         }
-        let group = row.group.as_ref().map(|group| group.name.clone());
+        let group = row.group.as_ref().map(|group| group.name.0.clone());
         all.push((row, group));
     }
     // Groups are listed like components.
@@ -307,7 +293,7 @@ fn components(items: &mut Items, document: &Document) -> Result<Vec<Component>, 
         .iter()
         .filter_map(|(row, _)| row.group.as_ref().map(|group| group.id.clone()))
         .collect();
-    skip.extend(all.iter().filter(|(row, _)| row.is_parent).map(|(row, _)| row.id.clone()));
+    skip.extend(all.iter().filter(|(row, _)| row.is_parent.0).map(|(row, _)| row.id.clone()));
     Ok(all
         .into_iter()
         .filter(|(row, _)| skip.insert(row.id.clone()))

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{self, Id, Text};
 use super::support::{Items, List, html_title, lenient, prose, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
@@ -37,36 +37,26 @@ struct Wire {
     id: Id,
     #[serde(rename = "Status__c")]
     status: String,
-    #[serde(rename = "Category__c", default, deserialize_with = "fields::or_default")]
-    category: String,
-    #[serde(
-        rename = "Incident_Title__c",
-        alias = "Title__c",
-        default,
-        deserialize_with = "fields::or_default"
-    )]
-    title: String,
-    #[serde(rename = "Name", default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(rename = "Impacted_Cells__c", default, deserialize_with = "fields::or_default")]
-    cells: String,
-    #[serde(rename = "Service_Feature__c", default, deserialize_with = "fields::or_default")]
-    features: String,
-    #[serde(rename = "Start_Time__c", default, deserialize_with = "fields::or_default")]
-    start_time: String,
-    #[serde(rename = "Start_Date__c", default, deserialize_with = "fields::or_default")]
-    start_date: String,
-    #[serde(
-        rename = "End_Time__c",
-        alias = "End_Date__c",
-        default,
-        deserialize_with = "fields::or_default"
-    )]
-    end: String,
-    #[serde(rename = "Last_Updated__c", default, deserialize_with = "fields::or_default")]
-    updated: String,
-    #[serde(rename = "Log__c", default, deserialize_with = "fields::or_default")]
-    log: String,
+    #[serde(rename = "Category__c")]
+    category: Text,
+    #[serde(rename = "Incident_Title__c", alias = "Title__c")]
+    title: Text,
+    #[serde(rename = "Name")]
+    name: Text,
+    #[serde(rename = "Impacted_Cells__c")]
+    cells: Text,
+    #[serde(rename = "Service_Feature__c")]
+    features: Text,
+    #[serde(rename = "Start_Time__c")]
+    start_time: Text,
+    #[serde(rename = "Start_Date__c")]
+    start_date: Text,
+    #[serde(rename = "End_Time__c", alias = "End_Date__c")]
+    end: Text,
+    #[serde(rename = "Last_Updated__c")]
+    updated: Text,
+    #[serde(rename = "Log__c")]
+    log: Text,
 }
 
 impl Source for Okta {

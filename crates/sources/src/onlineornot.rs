@@ -13,12 +13,12 @@ use serde::Deserialize;
 use url::Url;
 
 use super::feed::Feed;
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::vocabulary::{self, lookup};
 use super::support::{Items, List, MAX_NAME, at, json, link, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -76,8 +76,7 @@ struct Head {
     id: Id,
     name: String,
     subdomain: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    custom_domain: String,
+    custom_domain: Text,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,19 +90,14 @@ struct Part {
 struct Notice {
     id: Id,
     title: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    impact: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    started: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    ended: Option<Time>,
+    impact: Text,
+    started: When,
+    ended: When,
     /// For maintenances.
-    #[serde(default, deserialize_with = "fields::time")]
-    start_date: Option<Time>,
+    start_date: When,
     #[serde(default)]
     duration_minutes: Option<u32>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components: List,
+    components: OrDefault<List>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -282,7 +276,7 @@ fn notice(
     let kind =
         if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
-    incident.status = match (kind, wire.ended) {
+    incident.status = match (kind, wire.ended.0) {
         (Kind::Maintenance, Some(_)) => Status::Completed,
         (_, Some(_)) => Status::Resolved,
         (Kind::Maintenance, None) if planned => {
@@ -296,14 +290,14 @@ fn notice(
     if kind == Kind::Maintenance {
         let length =
             wire.duration_minutes.and_then(|minutes| TimeDelta::try_minutes(minutes.into()));
-        incident.scheduled_for = wire.start_date.or(wire.started);
+        incident.scheduled_for = wire.start_date.or(wire.started.0);
         incident.scheduled_until = incident
             .scheduled_for
             .zip(length)
             .and_then(|(start, length)| start.checked_add_signed(length));
     } else {
         incident.impact = impact;
-        incident.started_at = wire.started;
+        incident.started_at = wire.started.0;
     }
     incident.components = affected
         .into_iter()

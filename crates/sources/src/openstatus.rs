@@ -10,14 +10,14 @@ mod feed;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::{
     Items, List, Order, RawUpdate, bases, candidates, json, link, name, order_updates, prose,
     sniff, vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Kind, Status, Time};
+use statuswatch_model::event::{Kind, Status};
 use statuswatch_model::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
 
 const NAME: &str = "openstatus";
@@ -61,22 +61,17 @@ struct Wire {
     id: Id,
     name: String,
     status: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    scheduled_for: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    scheduled_until: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incident_updates: List,
+    scheduled_for: When,
+    scheduled_until: When,
+    incident_updates: OrDefault<List>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Update {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    body: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    created_at: Option<Time>,
+    status: Text,
+    body: Text,
+    created_at: When,
 }
 
 impl Source for OpenStatus {
@@ -184,7 +179,7 @@ fn read(items: &mut Items, kind: Kind, list: &List) -> Result<Vec<Incident>, Par
             let written = updates.into_iter().map(|update| {
                 RawUpdate::new(
                     vocabulary::status(&update.status),
-                    update.created_at,
+                    update.created_at.0,
                     prose(&update.body),
                 )
             });

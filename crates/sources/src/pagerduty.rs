@@ -12,14 +12,14 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::{
     Items, List, Order, RawUpdate, candidates, html, lenient, name, order_updates, prose,
     vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
 
 const NAME: &str = "pagerduty";
@@ -48,27 +48,22 @@ struct Layout {
 
 #[derive(Debug, Deserialize)]
 struct LayoutSettings {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    name: Text,
     business_services: List,
 }
 
 #[derive(Debug, Deserialize)]
 struct BusinessService {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    grouping_element: bool,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    child_business_services: Vec<Id>,
+    name: Text,
+    grouping_element: OrDefault<bool>,
+    child_business_services: OrDefault<Vec<Id>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Wire {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
+    title: Text,
     updates: List,
     #[serde(default)]
     postmortem: Option<Postmortem>,
@@ -77,39 +72,28 @@ struct Wire {
 #[derive(Debug, Deserialize)]
 struct Postmortem {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    reported_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    updated_at: Option<Time>,
+    message: Text,
+    reported_at: When,
+    updated_at: When,
 }
 
 #[derive(Debug, Deserialize)]
 struct Update {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    severity: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    reported_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    impacted_business_services: List,
+    status: Text,
+    severity: Text,
+    message: Text,
+    created_at: When,
+    reported_at: When,
+    updated_at: When,
+    impacted_business_services: OrDefault<List>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Impacted {
     business_service_id: Id,
     name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    severity: String,
+    severity: Text,
 }
 
 impl Source for PagerDuty {
@@ -209,10 +193,10 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
     let mut updates: Vec<Update> = items.nested("updates of an incident", &wire.updates)?;
     // Listed newest first by the displayed time; the time of writing may differ arbitrarily.
     updates.reverse();
-    updates.sort_by_key(|update| update.reported_at.or(update.created_at));
+    updates.sort_by_key(|update| update.reported_at.or(update.created_at.0));
     let mut impact = Impact::Unknown;
     let mut components = Vec::new();
-    let started_at = updates.first().and_then(|update| update.reported_at.or(update.created_at));
+    let started_at = updates.first().and_then(|update| update.reported_at.or(update.created_at.0));
     if let Some(latest) = updates.last() {
         impact = severity(&latest.severity);
         let impacted: Vec<Impacted> =
@@ -231,15 +215,15 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
     }
     let postmortem = wire.postmortem.map(|postmortem| RawUpdate {
         id: Some(postmortem.id.0),
-        edited_at: postmortem.updated_at,
-        ..RawUpdate::new(Status::Postmortem, postmortem.reported_at, prose(&postmortem.message))
+        edited_at: postmortem.updated_at.0,
+        ..RawUpdate::new(Status::Postmortem, postmortem.reported_at.0, prose(&postmortem.message))
     });
     let written = updates.into_iter().map(|update| RawUpdate {
         id: Some(update.id.0),
-        edited_at: update.updated_at,
+        edited_at: update.updated_at.0,
         ..RawUpdate::new(
             status(&update.status),
-            update.reported_at.or(update.created_at),
+            update.reported_at.or(update.created_at.0),
             prose(&update.message),
         )
     });
@@ -262,7 +246,7 @@ fn components(
 ) -> Result<Vec<Component>, ParseError> {
     let services: Vec<BusinessService> = items.read("business_services", list)?;
     let mut groups: HashMap<&Id, String> = HashMap::new();
-    for group in services.iter().filter(|service| service.grouping_element) {
+    for group in services.iter().filter(|service| service.grouping_element.0) {
         for child in &group.child_business_services {
             groups.insert(child, name(&group.name));
         }
@@ -279,7 +263,7 @@ fn components(
         }
     }
     let rows =
-        services.iter().filter(|service| !service.grouping_element && !service.name.is_empty());
+        services.iter().filter(|service| !service.grouping_element.0 && !service.name.is_empty());
     Ok(rows
         .map(|service| {
             let state =

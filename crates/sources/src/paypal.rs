@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::MaybeId;
 use super::support::{Items, List, bases, candidates, json, lenient, name, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -26,8 +26,7 @@ struct Answer {
 
 #[derive(Debug, Deserialize)]
 struct Wire {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
+    id: MaybeId,
     name: String,
     category: String,
     status: States,

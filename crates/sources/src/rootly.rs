@@ -8,13 +8,14 @@
 use serde::Deserialize;
 use url::Url;
 
+use super::support::fields::{Id, Text, When};
 use super::support::{
-    Items, List, MAX_NAME, Order, RawUpdate, candidates, fields, json, link, order_updates, prose,
-    sniff, vocabulary,
+    Items, List, MAX_NAME, Order, RawUpdate, candidates, json, link, order_updates, prose, sniff,
+    vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Impact, Kind, Status, Time};
+use statuswatch_model::event::{Impact, Kind, Status};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot};
 use statuswatch_model::text::one_line;
 
@@ -38,7 +39,7 @@ struct Head {
     // Required as a signature, as is the absence of an id.
     #[serde(rename = "time_zone")]
     _zone: String,
-    id: Option<fields::Id>,
+    id: Option<Id>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,22 +54,17 @@ struct Item {
     name: String,
     status: String,
     url: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    impact: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    started_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    resolved_at: Option<Time>,
+    impact: Text,
+    started_at: When,
+    resolved_at: When,
     incident_updates: List,
 }
 
 #[derive(Debug, Deserialize)]
 struct Update {
     status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    body: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    created_at: Option<Time>,
+    body: Text,
+    created_at: When,
 }
 
 impl Source for Rootly {
@@ -123,7 +119,7 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     let updates: Vec<Update> =
         items.nested("updates", &wire.incident_updates).map_err(|error| error.to_string())?;
     let written = updates.into_iter().map(|one| {
-        RawUpdate::new(vocabulary::status(&one.status), one.created_at, prose(&one.body))
+        RawUpdate::new(vocabulary::status(&one.status), one.created_at.0, prose(&one.body))
     });
     let updates = order_updates(written, Order::MostlyNewestFirst);
     // The incident's own status is internal: "started", "mitigated". The last published one counts.
@@ -149,12 +145,12 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
         (_, false) => newest.unwrap_or(Status::Investigating),
     };
     if kind == Kind::Maintenance {
-        incident.scheduled_for = wire.started_at;
+        incident.scheduled_for = wire.started_at.0;
         if newest.is_none() {
             incident.basis = Basis::Begin;
         }
     } else {
-        incident.started_at = wire.started_at;
+        incident.started_at = wire.started_at.0;
         incident.impact =
             if wire.impact.is_empty() { Impact::Unknown } else { vocabulary::impact(&wire.impact) };
     }

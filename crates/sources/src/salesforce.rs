@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::{
     Items, List, Order, at, json, lenient, oldest_first, prose, sniff, vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -50,56 +50,39 @@ struct Signature {
 #[serde(rename_all = "camelCase")]
 struct Wire {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    is_core: bool,
-    #[serde(default, deserialize_with = "fields::time")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    planned_start_time: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    planned_end_time: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    instance_keys: Vec<String>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    service_keys: Vec<String>,
-    #[serde(
-        rename = "IncidentImpacts",
-        alias = "MaintenanceImpacts",
-        default,
-        deserialize_with = "fields::or_default"
-    )]
-    impacts: List,
+    name: Text,
+    is_core: OrDefault<bool>,
+    created_at: When,
+    planned_start_time: When,
+    planned_end_time: When,
+    instance_keys: OrDefault<Vec<String>>,
+    service_keys: OrDefault<Vec<String>>,
+    #[serde(rename = "IncidentImpacts", alias = "MaintenanceImpacts")]
+    impacts: OrDefault<List>,
     #[serde(rename = "IncidentEvents", alias = "MaintenanceEvents")]
     events: List,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(default)]
 struct WireImpact {
-    #[serde(default, deserialize_with = "fields::time")]
-    start_time: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    end_time: Option<Time>,
-    #[serde(rename = "type", default, deserialize_with = "fields::or_default")]
-    class: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    severity: String,
+    start_time: When,
+    end_time: When,
+    #[serde(rename = "type")]
+    class: Text,
+    severity: Text,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
     id: Id,
-    #[serde(rename = "type", default, deserialize_with = "fields::or_default")]
-    class: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    updated_at: Option<Time>,
+    #[serde(rename = "type")]
+    class: Text,
+    message: Text,
+    created_at: When,
+    updated_at: When,
 }
 
 impl Source for Salesforce {
@@ -240,14 +223,14 @@ fn read(
 
 fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, ParseError> {
     let events: Vec<Event> = items.nested("events", &wire.events)?;
-    let mut events = oldest_first(events, Order::NewestFirst, |event| event.created_at);
+    let mut events = oldest_first(events, Order::NewestFirst, |event| event.created_at.0);
     let impacts: Vec<WireImpact> = items.nested("impacts", &wire.impacts)?;
     events.sort_by_key(|event| event.created_at);
     let planned = kind == Kind::Maintenance;
     let updates: Vec<Update> = events.into_iter().map(|event| update(kind, event)).collect();
     let newest =
         updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
-    let impact = if planned { Impact::Maintenance } else { worst(&impacts, wire.is_core) };
+    let impact = if planned { Impact::Maintenance } else { worst(&impacts, wire.is_core.0) };
     let status = newest.unwrap_or(if planned { Status::Scheduled } else { Status::Investigating });
     let state = match impact {
         _ if status.is_over() => ComponentStatus::Operational,
@@ -267,7 +250,11 @@ fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, Pars
             if planned { MAINTENANCES } else { INCIDENTS },
             wire.id
         )),
-        started_at: impacts.iter().filter_map(|impact| impact.start_time).min().or(wire.created_at),
+        started_at: impacts
+            .iter()
+            .filter_map(|impact| impact.start_time.0)
+            .min()
+            .or(wire.created_at.0),
         scheduled_for: wire.planned_start_time.filter(|_| planned),
         scheduled_until: wire.planned_end_time.filter(|_| planned),
         components: affected.iter().map(|key| named(key, state)).collect(),
@@ -316,8 +303,8 @@ fn update(kind: Kind, event: Event) -> Update {
         id: UpdateId::Native(event.id.0),
         status,
         stated: status,
-        published_at: event.created_at,
-        edited_at: event.updated_at,
+        published_at: event.created_at.0,
+        edited_at: event.updated_at.0,
         text: prose(&event.message),
     }
 }

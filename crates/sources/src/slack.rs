@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::{
     Items, List, Order, RawUpdate, at, json, link, order_updates, prose, sibling, sniff, vocabulary,
 };
@@ -45,30 +45,22 @@ struct Current {
 #[derive(Debug, Deserialize)]
 struct WireIncident {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
-    #[serde(rename = "type", default, deserialize_with = "fields::or_default")]
-    class: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    url: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    date_created: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    date_updated: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    services: Vec<String>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    notes: List,
+    title: Text,
+    #[serde(rename = "type")]
+    class: Text,
+    status: Text,
+    url: Text,
+    date_created: When,
+    date_updated: When,
+    services: OrDefault<Vec<String>>,
+    notes: OrDefault<List>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Note {
-    #[serde(default, deserialize_with = "fields::time")]
-    date_created: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    body: String,
+    date_created: When,
+    body: Text,
 }
 
 impl Source for Slack {
@@ -176,22 +168,22 @@ fn dated(items: &mut Items, wire: WireIncident, order: Order) -> Result<Dated, P
     let status = status(kind, &wire.status);
     // The first note is written with the incident: others may be inserted before it later, or it
     // may be deleted.
-    let oldest = notes.iter().filter_map(|note| note.date_created).min();
+    let oldest = notes.iter().filter_map(|note| note.date_created.0).min();
     let opening = wire
         .date_created
-        .filter(|created| notes.iter().any(|note| note.date_created == Some(*created)))
+        .filter(|created| notes.iter().any(|note| note.date_created.0 == Some(*created)))
         .or(oldest);
     let begin = if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
     let written = notes.into_iter().map(|note| {
-        let status = if note.date_created == opening { begin } else { Status::Update };
-        RawUpdate::concluded(status, note.date_created, prose(&note.body))
+        let status = if note.date_created.0 == opening { begin } else { Status::Update };
+        RawUpdate::concluded(status, note.date_created.0, prose(&note.body))
     });
     let state = if status.is_over() { ComponentStatus::Operational } else { state(&wire.class) };
     let incident = Incident {
         status,
         impact: impact(&wire.class),
         url: link(&wire.url),
-        started_at: wire.date_created,
+        started_at: wire.date_created.0,
         components: wire
             .services
             .iter()
@@ -200,7 +192,7 @@ fn dated(items: &mut Items, wire: WireIncident, order: Order) -> Result<Dated, P
         updates: order_updates(written, order),
         ..Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME))
     };
-    Ok(Dated { incident, changed: wire.date_updated })
+    Ok(Dated { incident, changed: wire.date_updated.0 })
 }
 
 /// Merges the history. What it calls open and `current` does not list is over by now; the next

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::vocabulary::lookup;
 use super::support::{
     Items, List, MAX_NAME, Order, RawUpdate, candidates, json, link, oldest_first, order_updates,
@@ -17,7 +17,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -58,12 +58,10 @@ struct Answer {
 #[derive(Debug, Deserialize)]
 struct Head {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    name: Text,
     state: String,
     state_text: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    url: String,
+    url: Text,
 }
 
 /// The list of the older API is under `response`.
@@ -93,59 +91,41 @@ struct Components {
 #[derive(Debug, Deserialize)]
 struct Row {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    name: Text,
     state: String,
 }
 
 #[derive(Debug, Deserialize)]
 struct Notice {
     id: Id,
-    #[serde(rename = "type", default, deserialize_with = "fields::or_default")]
-    kind: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    state: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    subject: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    synopsis: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    url: String,
+    #[serde(rename = "type")]
+    kind: Text,
+    state: Text,
+    subject: Text,
+    synopsis: Text,
+    url: Text,
     /// The name used by the older API.
-    #[serde(default, deserialize_with = "fields::or_default")]
-    link: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    began_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    begins_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    ends_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    updates: List,
+    link: Text,
+    began_at: When,
+    begins_at: When,
+    ends_at: When,
+    created_at: When,
+    updated_at: When,
+    components: OrDefault<List>,
+    updates: OrDefault<List>,
     #[serde(default)]
     latest_update: Option<Box<RawValue>>,
     /// The id of the latest update, where the latest itself is omitted.
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    latest_update_id: Option<Id>,
+    latest_update_id: MaybeId,
 }
 
 #[derive(Debug, Deserialize)]
 struct Wire {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    content: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    state: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    updated_at: Option<Time>,
+    content: Text,
+    state: Text,
+    created_at: When,
+    updated_at: When,
 }
 
 impl Source for Sorry {
@@ -275,19 +255,19 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
     let latest = wire.latest_update.filter(|raw| raw.get().starts_with('{'));
     let latest: Vec<Wire> =
         items.nested("latest update", latest.as_slice()).map_err(|error| error.to_string())?;
-    let latest_id = latest.first().map(|update| update.id.clone()).or(wire.latest_update_id);
+    let latest_id = latest.first().map(|update| update.id.clone()).or(wire.latest_update_id.0);
     if latest_id.as_ref().is_none_or(|id| updates.iter().all(|update| update.id != *id)) {
         updates.splice(..0, latest);
     }
     let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.subject, MAX_NAME));
     incident.status = status(&wire.state);
     incident.url = link(&wire.url).or_else(|| link(&wire.link));
-    let begin = wire.began_at.or(wire.begins_at);
+    let begin = wire.began_at.or(wire.begins_at.0);
     if kind == Kind::Maintenance {
-        incident.scheduled_for = wire.begins_at.or(wire.began_at);
-        incident.scheduled_until = wire.ends_at;
+        incident.scheduled_for = wire.begins_at.or(wire.began_at.0);
+        incident.scheduled_until = wire.ends_at.0;
     } else {
-        incident.started_at = begin.or(wire.created_at);
+        incident.started_at = begin.or(wire.created_at.0);
     }
     incident.components = rows.into_iter().map(read).collect();
     let worst = incident
@@ -299,7 +279,7 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
         incident.impact = worst.filter(|impact| *impact != Impact::None).unwrap_or(Impact::Unknown);
     }
     if updates.is_empty() && !wire.synopsis.trim().is_empty() {
-        let at = wire.updated_at.or(wire.created_at);
+        let at = wire.updated_at.or(wire.created_at.0);
         let text = prose(&wire.synopsis);
         incident.updates = vec![Update {
             id: UpdateId::Latest,
@@ -311,13 +291,13 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
         }];
         return Ok(incident);
     }
-    let mut updates = oldest_first(updates, Order::MostlyNewestFirst, |update| update.created_at);
+    let mut updates = oldest_first(updates, Order::MostlyNewestFirst, |update| update.created_at.0);
     // Among several of one time, the page states which is the latest.
     updates.sort_by_key(|update| latest_id.as_ref() == Some(&update.id));
     let written = updates.into_iter().map(|update| RawUpdate {
         id: Some(update.id.0),
-        edited_at: update.updated_at,
-        ..RawUpdate::new(status(&update.state), update.created_at, prose(&update.content))
+        edited_at: update.updated_at.0,
+        ..RawUpdate::new(status(&update.state), update.created_at.0, prose(&update.content))
     });
     incident.updates = order_updates(written, Order::OldestFirst);
     Ok(incident)

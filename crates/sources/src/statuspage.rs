@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, Text};
 use super::support::v2::{self, Overall, Page, Read, Reader};
 use super::support::{
     Decode, Lenient, Strict, candidates, json, sibling, sniff, strict_then_lenient, vocabulary,
@@ -67,8 +67,7 @@ struct Prefetch {
 #[derive(Debug, Deserialize)]
 struct Glimpse {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    impact: String,
+    impact: Text,
 }
 
 impl Source for Statuspage {
@@ -113,7 +112,7 @@ impl Source for Statuspage {
             .chain(&glance.scheduled_maintenances)
             .map(|item| item.id.as_str())
             .collect();
-        let wanted = wanted(&first.url, known, glance.page.updated_at, maintained, &listed);
+        let wanted = wanted(&first.url, known, glance.page.updated_at.0, maintained, &listed);
         (!wanted.is_empty()).then_some(wanted)
     }
 
@@ -167,7 +166,7 @@ fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, Pa
     }
 
     let mut page = summary.page.to_page();
-    page.version = summary.page.updated_at;
+    page.version = summary.page.updated_at.0;
     page.impact = Some(vocabulary::impact(&summary.status.indicator));
     Ok(Snapshot {
         page,
@@ -248,7 +247,7 @@ impl Part {
         detail.must_be(&page.id, NAME)?;
         let mut more = Self::read::<W>(reader, self.kind, list, Listing::Recent)?;
         let read = std::mem::take(&mut self.read);
-        let older = detail.updated_at < page.updated_at;
+        let older = detail.updated_at.0 < page.updated_at.0;
         if older {
             let listed: HashSet<&str> =
                 read.iter().map(|read| read.incident().id.as_str()).collect();
@@ -276,7 +275,7 @@ fn read_incidents_alone<W: Decode>(
     let incidents =
         Part::read::<W>(&mut reader, Kind::Incident, document.incidents, Listing::Recent)?;
     let mut page = document.page.to_page();
-    page.version = document.page.updated_at;
+    page.version = document.page.updated_at.0;
     Ok(Snapshot {
         page,
         coverage: Coverage {

@@ -11,14 +11,14 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{self, Id, MaybeId, OrDefault, Text, When};
 use super::support::{
     Items, List, MAX_NAME, Order, RawUpdate, json, link, order_updates, prose, sibling, sniff,
     vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -47,10 +47,8 @@ struct Summary {
 #[derive(Debug, Deserialize)]
 struct Head {
     subdomain: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    url: String,
+    name: Text,
+    url: Text,
     /// Null when operational, but always present.
     #[serde(deserialize_with = "fields::or_default")]
     current_incident_type: String,
@@ -75,8 +73,7 @@ struct Service {
     name: String,
     #[serde(deserialize_with = "fields::or_default")]
     current_incident_type: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    children: List,
+    children: OrDefault<List>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,31 +82,23 @@ struct Item {
     title: String,
     #[serde(rename = "type", deserialize_with = "fields::or_default")]
     class: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    starts_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    ends_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    url: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    service_ids: Vec<Id>,
+    starts_at: When,
+    ends_at: When,
+    url: Text,
+    service_ids: OrDefault<Vec<Id>>,
     updates: List,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Update {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
-    #[serde(rename = "type", default, deserialize_with = "fields::or_default")]
-    class: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    description: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    posted_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    inserted_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    updated_at: Option<Time>,
+    id: MaybeId,
+    #[serde(rename = "type")]
+    class: Text,
+    description: Text,
+    posted_at: When,
+    inserted_at: When,
+    updated_at: When,
 }
 
 impl Source for StatusPal {
@@ -269,11 +258,11 @@ fn incident(
     let updates: Vec<Update> =
         items.nested("updates", &wire.updates).map_err(|error| error.to_string())?;
     let written = updates.into_iter().map(|update| RawUpdate {
-        id: update.id.map(|id| id.0),
-        edited_at: update.updated_at,
+        id: update.id.0.map(|id| id.0),
+        edited_at: update.updated_at.0,
         ..RawUpdate::new(
             status(kind, &update.class),
-            update.posted_at.or(update.inserted_at),
+            update.posted_at.or(update.inserted_at.0),
             prose(&update.description),
         )
     });
@@ -289,10 +278,10 @@ fn incident(
     incident.status = planned.or(newest).unwrap_or(begin);
     if kind == Kind::Maintenance {
         incident.basis = Basis::Begin;
-        incident.scheduled_for = wire.starts_at;
-        incident.scheduled_until = wire.ends_at;
+        incident.scheduled_for = wire.starts_at.0;
+        incident.scheduled_until = wire.ends_at.0;
     } else {
-        incident.started_at = wire.starts_at;
+        incident.started_at = wire.starts_at.0;
         incident.impact = if wire.class.is_empty() { Impact::Unknown } else { impact(&wire.class) };
     }
     incident.url = link(&wire.url);

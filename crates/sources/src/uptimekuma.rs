@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{self, Id, OrDefault, Text, When};
 use super::support::vocabulary::lookup;
 use super::support::{Items, List, MAX_NAME, Sample, at, bases, json, outage, prose, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
@@ -65,8 +65,7 @@ struct StatusPage {
     /// Until version 1: the pinned one or null.
     incident: Option<Notice>,
     /// Since version 2.
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incidents: List,
+    incidents: OrDefault<List>,
     #[serde(rename = "publicGroupList")]
     groups: List,
     #[serde(rename = "maintenanceList")]
@@ -76,14 +75,12 @@ struct StatusPage {
 #[derive(Debug, Deserialize)]
 struct Config {
     slug: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
+    title: Text,
 }
 
 #[derive(Debug, Deserialize)]
 struct Group {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    name: Text,
     #[serde(rename = "monitorList")]
     monitors: List,
 }
@@ -91,48 +88,41 @@ struct Group {
 #[derive(Debug, Deserialize)]
 struct Monitor {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    name: Text,
 }
 
 #[derive(Debug, Deserialize)]
 struct Notice {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    content: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    style: String,
-    #[serde(rename = "createdDate", default, deserialize_with = "fields::moment")]
-    created: Option<Time>,
-    #[serde(rename = "lastUpdatedDate", default, deserialize_with = "fields::moment")]
-    updated: Option<Time>,
+    title: Text,
+    content: Text,
+    style: Text,
+    #[serde(rename = "createdDate")]
+    created: When,
+    #[serde(rename = "lastUpdatedDate")]
+    updated: When,
 }
 
 #[derive(Debug, Deserialize)]
 struct Maintenance {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    title: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    description: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
+    title: Text,
+    description: Text,
+    status: Text,
     /// The zone in which a window of strategy "single" is written: `getStatus` in the server's
     /// `model/maintenance.js`.
-    #[serde(default, deserialize_with = "fields::or_default")]
-    timezone: String,
-    #[serde(rename = "timeslotList", default, deserialize_with = "fields::or_default")]
-    slots: Vec<Slot>,
+    timezone: Text,
+    #[serde(rename = "timeslotList")]
+    slots: OrDefault<Vec<Slot>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Slot {
-    #[serde(rename = "startDate", default, deserialize_with = "fields::or_default")]
-    start: String,
-    #[serde(rename = "endDate", default, deserialize_with = "fields::or_default")]
-    end: String,
+    #[serde(rename = "startDate")]
+    start: Text,
+    #[serde(rename = "endDate")]
+    end: Text,
 }
 
 impl Source for UptimeKuma {
@@ -273,8 +263,8 @@ fn notice(wire: &Notice) -> Incident {
     );
     let impact = [("danger", Impact::Major), ("warning", Impact::Minor)];
     incident.impact = lookup(&wire.style, &impact).unwrap_or(Impact::Unknown);
-    incident.started_at = wire.created;
-    incident.updates = vec![latest(Status::Update, wire.updated.or(wire.created), &wire.content)];
+    incident.started_at = wire.created.0;
+    incident.updates = vec![latest(Status::Update, wire.updated.or(wire.created.0), &wire.content)];
     incident
 }
 

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id, References};
+use super::support::fields::{self, Id, MaybeId, OrDefault, References, Text, When};
 use super::support::{
     Items, List, Order, RawUpdate, bases, candidates, end_at, json, lenient, name, order_updates,
     prose, sniff, vocabulary,
@@ -49,17 +49,14 @@ struct Attributes {
     #[serde(alias = "title")]
     name: String,
     outage: bool,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    impact: String,
-    #[serde(default, alias = "started_at", deserialize_with = "fields::time")]
-    started_at: Option<Time>,
+    status: Text,
+    impact: Text,
+    #[serde(alias = "started_at")]
+    started_at: When,
     /// Required, because null means that an incident is open.
-    #[serde(alias = "resolved_at", deserialize_with = "fields::time")]
+    #[serde(alias = "resolved_at", deserialize_with = "fields::moment")]
     resolved_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    postmortem: String,
+    postmortem: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,27 +76,24 @@ struct Included {
     attributes: IncludedAttributes,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(default)]
 struct IncludedAttributes {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    description: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, alias = "created_at", deserialize_with = "fields::time")]
-    created_at: Option<Time>,
-    #[serde(default, alias = "updated_at", deserialize_with = "fields::time")]
-    updated_at: Option<Time>,
-    #[serde(default, alias = "service_name", deserialize_with = "fields::or_default")]
-    service_name: String,
-    #[serde(default, alias = "service_id", deserialize_with = "fields::optional_id")]
-    service_id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    outage: bool,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    degradation: bool,
-    #[serde(default, alias = "resolved_at", deserialize_with = "fields::time")]
-    resolved_at: Option<Time>,
+    description: Text,
+    status: Text,
+    #[serde(alias = "created_at")]
+    created_at: When,
+    #[serde(alias = "updated_at")]
+    updated_at: When,
+    #[serde(alias = "service_name")]
+    service_name: Text,
+    #[serde(alias = "service_id")]
+    service_id: MaybeId,
+    outage: OrDefault<bool>,
+    degradation: OrDefault<bool>,
+    #[serde(alias = "resolved_at")]
+    resolved_at: When,
 }
 
 /// The included objects, by kind and id.
@@ -162,6 +156,7 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
         .relationships
         .incident_updates
         .data
+        .0
         .into_iter()
         .filter_map(|reference| {
             let id = reference.id.0.clone();
@@ -170,10 +165,10 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
             let update = beside.remove(&(true, reference.id))?;
             Some(RawUpdate {
                 id: Some(id),
-                edited_at: update.updated_at,
+                edited_at: update.updated_at.0,
                 ..RawUpdate::new(
                     vocabulary::status(&update.status),
-                    update.created_at,
+                    update.created_at.0,
                     prose(&update.description),
                 )
             })
@@ -188,7 +183,7 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
         });
     }
     let updates = order_updates(written, Order::OldestFirst);
-    let services = wire.relationships.incident_services.data.into_iter();
+    let services = wire.relationships.incident_services.data.0.into_iter();
     let components =
         services.filter_map(|reference| service(beside.get(&(false, reference.id))?)).collect();
     let open = match vocabulary::status(&status) {
@@ -202,7 +197,7 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
             Impact::Unknown => Impact::Minor,
             impact => impact,
         },
-        started_at,
+        started_at: started_at.0,
         components,
         updates,
         ..Incident::new(Kind::Incident, wire.id.0, name(&title))
@@ -211,7 +206,7 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
 
 fn service(service: &IncludedAttributes) -> Option<Component> {
     let title = name(&service.service_name);
-    let status = match (service.resolved_at, service.outage, service.degradation) {
+    let status = match (service.resolved_at.0, service.outage.0, service.degradation.0) {
         (Some(_), ..) => ComponentStatus::Operational,
         (None, true, _) => ComponentStatus::MajorOutage,
         (None, false, true) => ComponentStatus::DegradedPerformance,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::support::{fields, lenient, prose};
+use crate::support::fields::Text;
+use crate::support::{lenient, prose};
 use statuswatch_model::event::{Time, format_time};
 
 /// Maximum size, in bytes, that the tokens of one document may expand to. Every entry may reference
@@ -21,13 +22,12 @@ pub(super) struct Messages {
 }
 
 /// One text: HTML, plain, or both.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(default)]
 struct Message {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    html_message: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    text_message: String,
+    html_message: Text,
+    text_message: Text,
 }
 
 impl Messages {

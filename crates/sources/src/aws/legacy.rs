@@ -9,7 +9,7 @@
 use chrono::{Datelike as _, Duration, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 use serde::Deserialize;
 
-use super::super::support::fields::{self, Id};
+use super::super::support::fields::{Id, MaybeId, Text};
 use super::super::support::{
     Items, List, Order, RawUpdate, json, lenient, order_updates, prose, sniff,
 };
@@ -37,10 +37,8 @@ struct Event {
     date: Id,
     summary: String,
     description: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    service_name: String,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    status: Option<Id>,
+    service_name: Text,
+    status: MaybeId,
 }
 
 pub(super) fn is_one(document: &Document) -> bool {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{self, Id, MaybeId, OrDefault, Text};
 use super::support::{
     Items, List, Order, RawUpdate, at, json, lenient, order_updates, prose, sniff, vocabulary,
 };
@@ -53,40 +53,30 @@ struct Arn {
 #[derive(Debug, Deserialize)]
 struct Event {
     arn: Id,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    date: Option<Id>,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    status: Option<Id>,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    end_time: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    service: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    service_name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    summary: String,
+    date: MaybeId,
+    status: MaybeId,
+    end_time: MaybeId,
+    service: Text,
+    service_name: Text,
+    summary: Text,
     #[serde(rename = "event_log")]
     log: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    impacted_services: BTreeMap<String, Service>,
+    impacted_services: OrDefault<BTreeMap<String, Service>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Service {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    service_name: String,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    current: Option<Id>,
+    service_name: Text,
+    current: MaybeId,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Entry {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    status: Option<Id>,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    timestamp: Option<Id>,
+    message: Text,
+    status: MaybeId,
+    timestamp: MaybeId,
 }
 
 impl Source for Aws {

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::{NAME, Notice, UPDATES, plan, state, status};
-use crate::support::fields::{self, Id};
+use crate::support::fields::{self, Id, MaybeId, OrDefault, Text, When};
 use crate::support::{Items, List, MAX_NAME, RawUpdate, json, lenient, prose, sniff};
 use crate::{Documents, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, Kind, Status, Time};
+use statuswatch_model::event::{Component, Kind, Status};
 use statuswatch_model::snapshot::component;
 use statuswatch_model::text::one_line;
 
@@ -48,22 +48,14 @@ struct Incident {
     // Required as a signature: lists of things with a name and a status are common.
     #[serde(rename = "human_status")]
     _human: String,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    latest_status: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    component_id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    permalink: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    occurred_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    scheduled_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    updated_at: Option<Time>,
+    latest_status: MaybeId,
+    message: Text,
+    component_id: MaybeId,
+    permalink: Text,
+    occurred_at: When,
+    scheduled_at: When,
+    created_at: When,
+    updated_at: When,
     #[serde(default)]
     updates: Option<List>,
 }
@@ -73,12 +65,9 @@ struct Update {
     id: Id,
     incident_id: Id,
     status: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    updated_at: Option<Time>,
+    message: Text,
+    created_at: When,
+    updated_at: When,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,18 +75,12 @@ struct Schedule {
     id: Id,
     name: String,
     status: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    scheduled_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    completed_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components: List,
+    message: Text,
+    scheduled_at: When,
+    completed_at: When,
+    created_at: When,
+    updated_at: When,
+    components: OrDefault<List>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,15 +160,15 @@ fn notice(items: &mut Items, wire: Incident) -> Result<Notice, String> {
     Ok(Notice {
         id: wire.id.0,
         name: wire.name,
-        message: wire.message,
+        message: wire.message.0,
         status,
         kind: if status == Status::Scheduled { Kind::Maintenance } else { Kind::Incident },
-        link: wire.permalink,
-        opened_at: wire.occurred_at.or(wire.created_at),
-        edited_at: wire.updated_at,
-        window: (wire.scheduled_at, None),
+        link: wire.permalink.0,
+        opened_at: wire.occurred_at.or(wire.created_at.0),
+        edited_at: wire.updated_at.0,
+        window: (wire.scheduled_at.0, None),
         // 0 means none.
-        components: wire.component_id.into_iter().map(|id| id.0).filter(|id| id != "0").collect(),
+        components: wire.component_id.0.into_iter().map(|id| id.0).filter(|id| id != "0").collect(),
         updates: updates.into_iter().map(written).collect(),
         complete,
     })
@@ -194,8 +177,12 @@ fn notice(items: &mut Items, wire: Incident) -> Result<Notice, String> {
 fn written(update: Update) -> RawUpdate {
     RawUpdate {
         id: Some(update.id.0),
-        edited_at: update.updated_at,
-        ..RawUpdate::new(status(update.status.as_str()), update.created_at, prose(&update.message))
+        edited_at: update.updated_at.0,
+        ..RawUpdate::new(
+            status(update.status.as_str()),
+            update.created_at.0,
+            prose(&update.message),
+        )
     }
 }
 
@@ -232,13 +219,13 @@ pub(super) fn schedules(document: &Document, items: &mut Items) -> Result<Vec<No
                 // Incidents are numbered from 1, too.
                 id: format!("schedule-{}", wire.id),
                 name: wire.name,
-                message: wire.message,
+                message: wire.message.0,
                 status: plan(wire.status.as_str()),
                 kind: Kind::Maintenance,
                 link: String::new(),
-                opened_at: wire.created_at,
-                edited_at: wire.updated_at,
-                window: (wire.scheduled_at, wire.completed_at),
+                opened_at: wire.created_at.0,
+                edited_at: wire.updated_at.0,
+                window: (wire.scheduled_at.0, wire.completed_at.0),
                 components: parts.into_iter().map(|part| part.component_id.0).collect(),
                 updates: Vec::new(),
                 complete: true,

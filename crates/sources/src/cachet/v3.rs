@@ -8,18 +8,17 @@ use serde_json::value::RawValue;
 
 use super::{NAME, Notice, plan, state, status};
 use crate::ParseError;
-use crate::support::fields::{self, Id, References};
+use crate::support::fields::{Id, OrDefault, References, Text, When};
 use crate::support::{Items, List, MAX_NAME, RawUpdate, json, lenient, prose, sniff};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Kind, Status};
 use statuswatch_model::snapshot::component;
 use statuswatch_model::text::one_line;
 
 #[derive(Debug, Deserialize)]
 struct Answer {
     data: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    included: List,
+    included: OrDefault<List>,
     meta: Meta,
     #[serde(rename = "links")]
     _links: BTreeMap<String, Option<String>>,
@@ -37,33 +36,26 @@ struct Meta {
 struct Item {
     id: Id,
     attributes: Attributes,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    relationships: Relationships,
+    relationships: OrDefault<Relationships>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Attributes {
     name: String,
     status: Code,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    occurred: Moment,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    scheduled: Moment,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    completed: Moment,
+    message: Text,
+    occurred: OrDefault<Moment>,
+    scheduled: OrDefault<Moment>,
+    completed: OrDefault<Moment>,
     created: Moment,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    updated: Moment,
+    updated: OrDefault<Moment>,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Relationships {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components: References,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    updates: References,
+    components: OrDefault<References>,
+    updates: OrDefault<References>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,9 +64,10 @@ struct Code {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Moment {
-    #[serde(default, rename = "string", deserialize_with = "fields::moment")]
-    at: Option<Time>,
+    #[serde(rename = "string")]
+    at: When,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,16 +82,14 @@ struct Kindred {
     class: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Update {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
+    message: Text,
     #[serde(default)]
     status: Option<Code>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    created: Moment,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    updated: Moment,
+    created: OrDefault<Moment>,
+    updated: OrDefault<Moment>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,20 +115,14 @@ pub(super) fn incidents(document: &Document, items: &mut Items) -> Result<Vec<No
         Notice {
             id: wire.id.0,
             name: given.name,
-            message: given.message,
+            message: given.message.0,
             status: status(given.status.value.as_str()),
             kind: Kind::Incident,
             link: String::new(),
-            opened_at: given.occurred.at.or(given.created.at),
-            edited_at: given.updated.at,
+            opened_at: given.occurred.at.or(given.created.at.0),
+            edited_at: given.updated.at.0,
             window: (None, None),
-            components: wire
-                .relationships
-                .components
-                .data
-                .into_iter()
-                .map(|one| one.id.0)
-                .collect(),
+            components: wire.relationships.components.ids(),
             updates,
             complete: true,
         }
@@ -152,20 +137,14 @@ pub(super) fn schedules(document: &Document, items: &mut Items) -> Result<Vec<No
             // Incidents are numbered from 1, too.
             id: format!("schedule-{}", wire.id),
             name: given.name,
-            message: given.message,
+            message: given.message.0,
             status: plan(given.status.value.as_str()),
             kind: Kind::Maintenance,
             link: String::new(),
-            opened_at: given.created.at,
-            edited_at: given.updated.at,
-            window: (given.scheduled.at, given.completed.at),
-            components: wire
-                .relationships
-                .components
-                .data
-                .into_iter()
-                .map(|one| one.id.0)
-                .collect(),
+            opened_at: given.created.at.0,
+            edited_at: given.updated.at.0,
+            window: (given.scheduled.at.0, given.completed.at.0),
+            components: wire.relationships.components.ids(),
             updates,
             complete: true,
         }
@@ -211,8 +190,8 @@ fn written(id: &str, update: &Update) -> RawUpdate {
     let status = update.status.as_ref().map_or(Status::Update, |code| status(code.value.as_str()));
     RawUpdate {
         id: Some(id.to_owned()),
-        edited_at: update.updated.at,
-        ..RawUpdate::new(status, update.created.at, prose(&update.message))
+        edited_at: update.updated.at.0,
+        ..RawUpdate::new(status, update.created.at.0, prose(&update.message))
     }
 }
 

@@ -84,17 +84,17 @@ pub(super) fn incident(items: &mut Items, wire: Item) -> Result<Incident, String
     let mut incident = Incident::new(Kind::Incident, wire.id.0, wire.name);
     incident.status = vocabulary::status(word);
     incident.impact = impact(&wire.severity);
-    incident.started_at = wire.created.or(wire.created_at);
+    incident.started_at = wire.created.or(wire.created_at.0);
     if list.is_empty() {
         incident.updates =
-            latest(incident.status, wire.updated_at, wire.description).into_iter().collect();
+            latest(incident.status, wire.updated_at.0, wire.description.0).into_iter().collect();
     } else {
         let written = list.into_iter().map(|wire| RawUpdate {
-            id: wire.id.map(|id| id.0),
+            id: wire.id.0.map(|id| id.0),
             ..RawUpdate::new(
                 vocabulary::status(&wire.status),
-                wire.public_incident_update_date.or(wire.created),
-                wire.description,
+                wire.public_incident_update_date.or(wire.created.0),
+                wire.description.0,
             )
         });
         incident.updates = order_updates(written, Order::MostlyNewestFirst);

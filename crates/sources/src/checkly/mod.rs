@@ -120,7 +120,7 @@ impl Source for Checkly {
         Ok(Snapshot {
             page: Page {
                 id: Some(data.page.id.0),
-                name: (!data.page.name.is_empty()).then_some(data.page.name),
+                name: (!data.page.name.is_empty()).then_some(data.page.name.0),
                 url: domain.and_then(|url| link(&url)).or_else(|| link(&data.page.url)),
                 version: None,
                 impact: None,

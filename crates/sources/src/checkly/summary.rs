@@ -4,11 +4,11 @@ use serde::Deserialize;
 
 use super::NAME;
 use super::events::{impact, latest, state};
-use crate::support::fields::{self, Id};
+use crate::support::fields::{Id, MaybeId, Name, OrDefault, Text, When};
 use crate::support::{Items, List, json, link, sniff, vocabulary};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 
 #[derive(Debug, Deserialize)]
@@ -21,8 +21,7 @@ struct Summary {
 
 #[derive(Debug, Deserialize)]
 struct Head {
-    #[serde(deserialize_with = "fields::name")]
-    name: String,
+    name: Name,
     url: String,
     status: String,
 }
@@ -31,29 +30,20 @@ struct Head {
 #[serde(rename_all = "camelCase")]
 struct Item {
     id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    name: String,
+    name: Name,
     status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    severity: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    started_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    url: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    affected_services: List,
+    severity: Text,
+    started_at: When,
+    updated_at: When,
+    url: Text,
+    affected_services: OrDefault<List>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Service {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
-    #[serde(deserialize_with = "fields::name")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::name")]
-    group: String,
+    id: MaybeId,
+    name: Name,
+    group: OrDefault<Name>,
 }
 
 /// Instatus answers with the same lists and writes the words without underscores.
@@ -87,7 +77,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     Ok(Snapshot {
         page: Page {
             id: None,
-            name: (!summary.page.name.is_empty()).then_some(summary.page.name),
+            name: (!summary.page.name.is_empty()).then_some(summary.page.name.0),
             url: link(&summary.page.url),
             version: None,
             impact: Some(sum),
@@ -115,18 +105,18 @@ fn item(items: &mut Items, wire: Item, kind: Kind) -> Result<Incident, String> {
     };
     if kind == Kind::Incident {
         incident.impact = impact(&wire.severity);
-        incident.started_at = wire.started_at;
+        incident.started_at = wire.started_at.0;
     } else {
-        incident.scheduled_for = wire.started_at;
+        incident.scheduled_for = wire.started_at.0;
     }
     incident.url = link(&wire.url);
     let harm = state(incident.impact);
     let affected = services.into_iter().map(|service| -> Component {
-        let group = (!service.group.is_empty()).then_some(service.group);
-        component(service.id.map(|id| id.0), service.name, group, harm)
+        let group = (!service.group.is_empty()).then_some(service.group.0.0);
+        component(service.id.0.map(|id| id.0), service.name, group, harm)
     });
     incident.components = affected.collect();
     incident.updates =
-        latest(incident.status, wire.updated_at, String::new()).into_iter().collect();
+        latest(incident.status, wire.updated_at.0, String::new()).into_iter().collect();
     Ok(incident)
 }

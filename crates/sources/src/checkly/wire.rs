@@ -4,8 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::support::List;
-use crate::support::fields::{self, Id};
-use statuswatch_model::event::Time;
+use crate::support::fields::{Id, MaybeId, Name, OrDefault, Prose, Text, When};
 
 /// The page of an address.
 #[derive(Debug, Deserialize)]
@@ -19,12 +18,9 @@ pub(super) struct Resolved {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Head {
     pub(super) id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    pub(super) name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) custom_domain: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) url: String,
+    pub(super) name: Name,
+    pub(super) custom_domain: Text,
+    pub(super) url: Text,
 }
 
 /// What is open.
@@ -45,8 +41,7 @@ pub(super) struct Uptime {
 /// Services under one heading.
 #[derive(Debug, Deserialize)]
 pub(super) struct Card {
-    #[serde(deserialize_with = "fields::name")]
-    pub(super) name: String,
+    pub(super) name: Name,
     pub(super) services: List,
 }
 
@@ -54,17 +49,15 @@ pub(super) struct Card {
 #[derive(Debug, Deserialize)]
 pub(super) struct Service {
     pub(super) id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    pub(super) name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) days: List,
+    pub(super) name: Name,
+    pub(super) days: OrDefault<List>,
 }
 
 /// What was open on a day.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Day {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) events: List,
+    pub(super) events: OrDefault<List>,
 }
 
 /// An incident: among those that are open, or as the event of a day, which says less.
@@ -72,38 +65,27 @@ pub(super) struct Day {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Item {
     pub(super) id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    pub(super) name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) severity: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) last_update_status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) status: String,
-    #[serde(default, deserialize_with = "fields::prose")]
-    pub(super) description: String,
-    #[serde(default, rename = "created_at", deserialize_with = "fields::moment")]
-    pub(super) created: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    pub(super) created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    pub(super) updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) incident_updates: List,
+    pub(super) name: Name,
+    pub(super) severity: Text,
+    pub(super) last_update_status: Text,
+    pub(super) status: Text,
+    pub(super) description: Prose,
+    #[serde(rename = "created_at")]
+    pub(super) created: When,
+    pub(super) created_at: When,
+    pub(super) updated_at: When,
+    pub(super) incident_updates: OrDefault<List>,
 }
 
 /// An update.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(default)]
 pub(super) struct WireUpdate {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    pub(super) id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) status: String,
-    #[serde(default, deserialize_with = "fields::prose")]
-    pub(super) description: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    pub(super) public_incident_update_date: Option<Time>,
-    #[serde(default, rename = "created_at", deserialize_with = "fields::moment")]
-    pub(super) created: Option<Time>,
+    pub(super) id: MaybeId,
+    pub(super) status: Text,
+    pub(super) description: Prose,
+    pub(super) public_incident_update_date: When,
+    #[serde(rename = "created_at")]
+    pub(super) created: When,
 }

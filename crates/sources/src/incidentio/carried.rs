@@ -3,31 +3,26 @@
 use serde::Deserialize;
 
 use crate::support::List;
-use crate::support::fields::{self, Id};
-use statuswatch_model::event::Time;
+use crate::support::fields::{Id, MaybeId, Name, OrDefault, Prose, Text, When};
 
 /// The page and what is open.
 #[derive(Debug, Deserialize)]
 pub(super) struct Summary {
     pub(super) id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    pub(super) name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) parent: Parent,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) public_url: String,
+    pub(super) name: Name,
+    pub(super) parent: OrDefault<Parent>,
+    pub(super) public_url: Text,
     pub(super) affected_components: List,
     pub(super) ongoing_incidents: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) scheduled_maintenances: List,
+    pub(super) scheduled_maintenances: OrDefault<List>,
     pub(super) structure: Structure,
 }
 
 /// Data shared by the pages of a customer.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Parent {
-    #[serde(default, deserialize_with = "fields::name")]
-    pub(super) name: String,
+    pub(super) name: OrDefault<Name>,
 }
 
 /// The content of the page, from top to bottom.
@@ -46,10 +41,8 @@ pub(super) struct Entry {
 /// Components under one heading.
 #[derive(Debug, Deserialize)]
 pub(super) struct Group {
-    #[serde(deserialize_with = "fields::name")]
-    pub(super) name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) hidden: bool,
+    pub(super) name: Name,
+    pub(super) hidden: OrDefault<bool>,
     pub(super) components: List,
 }
 
@@ -57,62 +50,48 @@ pub(super) struct Group {
 #[derive(Debug, Deserialize)]
 pub(super) struct Part {
     pub(super) component_id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    pub(super) name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) hidden: bool,
+    pub(super) name: Name,
+    pub(super) hidden: OrDefault<bool>,
 }
 
 /// A component that is reported as not operational.
 #[derive(Debug, Deserialize)]
 pub(super) struct Affected {
     pub(super) component_id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) status: String,
+    pub(super) status: Text,
     /// If present, it is the present status, and the other one the worst so far.
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) current_status: String,
+    pub(super) current_status: Text,
 }
 
 /// An incident or maintenance; a link to one has no texts.
 #[derive(Debug, Deserialize)]
 pub(super) struct Item {
     pub(super) id: Id,
-    #[serde(deserialize_with = "fields::name")]
-    pub(super) name: String,
+    pub(super) name: Name,
     pub(super) status: String,
-    #[serde(default, rename = "type", deserialize_with = "fields::or_default")]
-    pub(super) class: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    pub(super) published_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) permalink: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) affected_components: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) component_impacts: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) updates: List,
+    #[serde(rename = "type")]
+    pub(super) class: Text,
+    pub(super) published_at: When,
+    pub(super) permalink: Text,
+    pub(super) affected_components: OrDefault<List>,
+    pub(super) component_impacts: OrDefault<List>,
+    pub(super) updates: OrDefault<List>,
 }
 
 /// The period in which a component was affected.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Span {
-    #[serde(default, deserialize_with = "fields::moment")]
-    pub(super) start_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    pub(super) end_at: Option<Time>,
+    pub(super) start_at: When,
+    pub(super) end_at: When,
 }
 
 /// An update.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Update {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    pub(super) id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) to_status: String,
-    #[serde(default, deserialize_with = "fields::prose")]
-    pub(super) message_string: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    pub(super) published_at: Option<Time>,
+    pub(super) id: MaybeId,
+    pub(super) to_status: Text,
+    pub(super) message_string: Prose,
+    pub(super) published_at: When,
 }

@@ -88,7 +88,7 @@ impl Source for Global {
         for (what, list) in [
             ("incidents", read(&texts)?),
             ("ongoing incidents", summary.ongoing_incidents),
-            ("maintenances", summary.scheduled_maintenances),
+            ("maintenances", summary.scheduled_maintenances.0),
             ("links to incidents", read(&links)?),
         ] {
             let (list, references) = readable(list);
@@ -188,10 +188,10 @@ fn components(
     };
     for entry in items.read::<Entry>("components", list)? {
         match (entry.component, entry.group) {
-            (Some(part), _) if !part.hidden => all.push(new(part, None)),
-            (None, Some(group)) if !group.hidden => {
+            (Some(part), _) if !part.hidden.0 => all.push(new(part, None)),
+            (None, Some(group)) if !group.hidden.0 => {
                 let parts = items.read::<Part>("components", &group.components)?;
-                let seen = parts.into_iter().filter(|part| !part.hidden);
+                let seen = parts.into_iter().filter(|part| !part.hidden.0);
                 all.extend(seen.map(|part| new(part, Some(&group.name))));
             }
             _ => {}
@@ -224,27 +224,27 @@ fn incident(
     let spans: Vec<Span> = items.nested("impacts", &wire.component_impacts).map_err(why)?;
     let updates: Vec<Update> = items.nested("updates", &wire.updates).map_err(why)?;
     let written = updates.into_iter().map(|update| RawUpdate {
-        id: update.id.map(|id| id.0),
+        id: update.id.0.map(|id| id.0),
         ..RawUpdate::new(
             vocabulary::status(&update.to_status),
-            update.published_at,
-            update.message_string,
+            update.published_at.0,
+            update.message_string.0,
         )
     });
     let mut incident = Incident::new(kind, wire.id.0, wire.name);
     incident.updates = order_updates(written, Order::OldestFirst);
     incident.status = status;
     incident.url = link(&wire.permalink);
-    let began = spans.iter().filter_map(|span| span.start_at).min();
+    let began = spans.iter().filter_map(|span| span.start_at.0).min();
     if planned {
-        incident.scheduled_for = began.or(wire.published_at);
-        incident.scheduled_until = spans.iter().filter_map(|span| span.end_at).max();
+        incident.scheduled_for = began.or(wire.published_at.0);
+        incident.scheduled_until = spans.iter().filter_map(|span| span.end_at.0).max();
     } else {
         let worst =
             affected.iter().map(|one| vocabulary::impact(status_word(one, status.is_over())));
         incident.impact = worst.max_by_key(|impact| impact.rank()).unwrap_or(Impact::Unknown);
         // An incident is often recorded some time after it started.
-        incident.started_at = began.into_iter().chain(wire.published_at).min();
+        incident.started_at = began.into_iter().chain(wire.published_at.0).min();
     }
     incident.components = affected
         .iter()

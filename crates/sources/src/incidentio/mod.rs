@@ -15,7 +15,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub(super) use self::global::Global;
-use super::support::fields::{self, Id};
+use super::support::fields::{self, Id, OrDefault};
 use super::support::v2::{self, Overall, Page, Read, Reader};
 use super::support::{
     Decode, Lenient, Strict, at, candidates, json, sibling, sniff, strict_then_lenient, vocabulary,
@@ -42,8 +42,7 @@ struct Summary<W: Decode> {
     #[serde(deserialize_with = "fields::or_default")]
     components: W::List<v2::Component>,
     incidents: Option<W::List<v2::Incident<W>>>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    scheduled_maintenances: W::List<v2::Incident<W>>,
+    scheduled_maintenances: OrDefault<W::List<v2::Incident<W>>>,
 }
 
 #[derive(Deserialize)]
@@ -121,7 +120,8 @@ fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, Pa
     let (read, listing) =
         incidents::<W>(&mut reader, &summary.page, summary.incidents, documents, impact)?;
     let before = reader.rejected();
-    let maintenances = reader.incidents::<W>(Kind::Maintenance, summary.scheduled_maintenances)?;
+    let maintenances =
+        reader.incidents::<W>(Kind::Maintenance, summary.scheduled_maintenances.0)?;
     let coverage = Coverage {
         incidents: listing,
         maintenances: if reader.rejected() == before { Listing::Open } else { Listing::Unknown },

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::support::fields::{self, Id};
+use crate::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use crate::support::{Items, List, json, link, prose, sniff, vocabulary};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Impact, Kind, Status, Time};
+use statuswatch_model::event::{Impact, Kind, Status};
 use statuswatch_model::snapshot::{
     self, Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId,
 };
@@ -27,39 +27,25 @@ struct Widget {
 #[derive(Debug, Deserialize)]
 struct Item {
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    url: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    current_worst_impact: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    last_update_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    last_update_message: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    started_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    starts_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    scheduled_end_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    ends_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    affected_components: List,
+    name: Text,
+    status: Text,
+    url: Text,
+    current_worst_impact: Text,
+    last_update_at: When,
+    last_update_message: Text,
+    started_at: When,
+    starts_at: When,
+    scheduled_end_at: When,
+    ends_at: When,
+    affected_components: OrDefault<List>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Affected {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
+    id: MaybeId,
     name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    group_name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    current_status: String,
+    group_name: Text,
+    current_status: Text,
 }
 
 /// Returns whether a document has the signature of the Widget API.
@@ -143,7 +129,7 @@ fn incident(
     let components = affected.into_iter().map(|component| {
         let group = one_line(&component.group_name, MAX_NAME);
         snapshot::component(
-            component.id.map(|id| id.0),
+            component.id.0.map(|id| id.0),
             one_line(&component.name, MAX_NAME),
             (!group.is_empty()).then_some(group),
             vocabulary::component(&component.current_status),
@@ -159,7 +145,7 @@ fn incident(
         id: UpdateId::Latest,
         status,
         stated: status,
-        published_at: item.last_update_at,
+        published_at: item.last_update_at.0,
         edited_at: None,
         text,
     });
@@ -174,9 +160,9 @@ fn incident(
             vocabulary::impact(&item.current_worst_impact)
         },
         url: link(&item.url),
-        started_at: item.started_at,
-        scheduled_for: item.starts_at.or(item.started_at).filter(|_| maintenance),
-        scheduled_until: item.ends_at.or(item.scheduled_end_at).filter(|_| maintenance),
+        started_at: item.started_at.0,
+        scheduled_for: item.starts_at.or(item.started_at.0).filter(|_| maintenance),
+        scheduled_until: item.ends_at.or(item.scheduled_end_at.0).filter(|_| maintenance),
         components: components.collect(),
         updates: updates.into_iter().collect(),
         ..new

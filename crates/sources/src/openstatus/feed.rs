@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::{NAME, unique};
-use crate::support::fields::{self, Id};
+use crate::support::fields::{Id, OrDefault, Text, When};
 use crate::support::{
     Items, List, Order, RawUpdate, bases, json, name, order_updates, prose, sniff, vocabulary,
 };
@@ -61,21 +61,17 @@ struct Report {
     title: String,
     status: String,
     status_report_updates: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    page_components: Vec<Id>,
+    page_components: OrDefault<Vec<Id>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(default)]
 struct Update {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    date: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    updated_at: Option<Time>,
+    status: Text,
+    message: Text,
+    date: When,
+    updated_at: When,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,13 +81,10 @@ struct Maintenance {
     name: String,
     from: Moment,
     to: Moment,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
+    message: Text,
     #[serde(rename = "maintenanceUpdates")]
-    updates: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    page_components: Vec<Id>,
+    updates: OrDefault<List>,
+    page_components: OrDefault<Vec<Id>>,
 }
 
 pub(super) fn is_feed(document: &Document) -> bool {
@@ -152,8 +145,8 @@ fn written(
 ) -> Result<Vec<RawUpdate>, ParseError> {
     let updates: Vec<Update> = items.nested("updates", list)?;
     let read = updates.into_iter().map(|update| RawUpdate {
-        edited_at: update.updated_at,
-        ..RawUpdate::new(word(&update), update.date, prose(&update.message))
+        edited_at: update.updated_at.0,
+        ..RawUpdate::new(word(&update), update.date.0, prose(&update.message))
     });
     Ok(read.collect())
 }

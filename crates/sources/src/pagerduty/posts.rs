@@ -4,13 +4,13 @@
 use serde::Deserialize;
 
 use super::{NAME, severity, status};
-use crate::support::fields::{self, Id};
+use crate::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use crate::support::{
     Items, List, Order, RawUpdate, at, bases, json, name, order_updates, prose, sniff,
 };
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Kind, Status, Time};
+use statuswatch_model::event::{Kind, Status};
 use statuswatch_model::snapshot::{Incident, Page, Snapshot};
 
 #[derive(Debug, Deserialize)]
@@ -24,32 +24,28 @@ struct Post {
     title: String,
     #[serde(rename = "post_type")]
     kind: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    first_update_at: Option<Time>,
+    first_update_at: When,
     #[serde(default)]
     current_post_severity_enum: Option<Named>,
     #[serde(default)]
     current_post_status_enum: Option<Named>,
     #[serde(default)]
     latest_update: Option<Update>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    updates: List,
+    updates: OrDefault<List>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Named {
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    name: Text,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Update {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    message: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    reported_at: Option<Time>,
+    id: MaybeId,
+    message: Text,
+    reported_at: When,
     #[serde(default)]
     post_status_enum: Option<Named>,
 }
@@ -94,8 +90,8 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
     let written = updates.into_iter().map(|update| {
         let status = update.post_status_enum.map_or(Status::Update, |word| status(&word.name));
         RawUpdate {
-            id: update.id.map(|id| id.0),
-            ..RawUpdate::new(status, update.reported_at, prose(&update.message))
+            id: update.id.0.map(|id| id.0),
+            ..RawUpdate::new(status, update.reported_at.0, prose(&update.message))
         }
     });
     let mut updates = order_updates(written, Order::NewestFirst);
@@ -113,7 +109,7 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
         url: home(document)
             .and_then(|home| at(&home, &format!("posts/{}", new.id)))
             .map(|url| url.to_string()),
-        started_at: post.first_update_at,
+        started_at: post.first_update_at.0,
         updates,
         ..new
     })

@@ -9,14 +9,14 @@ mod rss;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::{
     Items, List, Order, RawUpdate, bases, candidates, json, lenient, name, order_updates, prose,
     sniff, vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
 
 pub(super) use rss::is_component_feed;
@@ -36,25 +36,20 @@ struct Answer {
 #[derive(Debug, Deserialize)]
 struct Data {
     current_status: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    active_incident_details: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    resolved_incident_details: List,
+    active_incident_details: OrDefault<List>,
+    resolved_incident_details: OrDefault<List>,
 }
 
 /// A component, or a group of them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Row {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    enc_component_id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    display_name: String,
+    enc_component_id: MaybeId,
+    display_name: Text,
     #[serde(default)]
     component_status: Option<u32>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    componentgroup_display_name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    componentgroup_components: List,
+    componentgroup_display_name: Text,
+    componentgroup_components: OrDefault<List>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,37 +61,27 @@ struct Day {
 struct Wire {
     enc_inc_id: Id,
     incident_title: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incident_desc: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incident_severity_id: u32,
-    #[serde(default, deserialize_with = "fields::moment")]
-    incident_began_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    incident_ended_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incident_status_updates: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incident_affected_components: List,
+    incident_desc: Text,
+    incident_severity_id: OrDefault<u32>,
+    incident_began_at: When,
+    incident_ended_at: When,
+    incident_status_updates: OrDefault<List>,
+    incident_affected_components: OrDefault<List>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Update {
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    enc_inc_state_progress_id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incident_status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incident_status_desc: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    status_updated_at: Option<Time>,
+    enc_inc_state_progress_id: MaybeId,
+    incident_status: Text,
+    incident_status_desc: Text,
+    status_updated_at: When,
 }
 
 #[derive(Debug, Deserialize)]
 struct Affected {
     display_name: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    componentgroup_display_name: String,
+    componentgroup_display_name: Text,
 }
 
 impl Source for Site24x7 {
@@ -205,7 +190,7 @@ fn component(items: &mut Items, row: Row, group: Option<&str>) -> Option<Compone
         return None;
     };
     Some(snapshot::component(
-        row.enc_component_id.map(|id| id.0),
+        row.enc_component_id.0.map(|id| id.0),
         title,
         group.map(str::to_owned),
         state(code),
@@ -213,7 +198,7 @@ fn component(items: &mut Items, row: Row, group: Option<&str>) -> Option<Compone
 }
 
 fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, ParseError> {
-    let severity = state(wire.incident_severity_id);
+    let severity = state(wire.incident_severity_id.0);
     let kind = if severity == ComponentStatus::UnderMaintenance {
         Kind::Maintenance
     } else {
@@ -225,10 +210,10 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
     let mut written: Vec<RawUpdate> = updates
         .into_iter()
         .map(|update| RawUpdate {
-            id: update.enc_inc_state_progress_id.map(|id| id.0),
+            id: update.enc_inc_state_progress_id.0.map(|id| id.0),
             ..RawUpdate::new(
                 vocabulary::status(&update.incident_status),
-                update.status_updated_at,
+                update.status_updated_at.0,
                 prose(&update.incident_status_desc),
             )
         })
@@ -236,7 +221,7 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
     if written.is_empty() && !wire.incident_desc.trim().is_empty() {
         written.push(RawUpdate::new(
             Status::Update,
-            wire.incident_began_at,
+            wire.incident_began_at.0,
             prose(&wire.incident_desc),
         ));
     }
@@ -264,8 +249,8 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
     Ok(Incident {
         status,
         basis: if !over && latest.is_none() { Basis::Begin } else { Basis::Stated },
-        impact: if wire.incident_severity_id == 2 { Impact::None } else { severity.impact() },
-        started_at: wire.incident_began_at,
+        impact: if wire.incident_severity_id.0 == 2 { Impact::None } else { severity.impact() },
+        started_at: wire.incident_began_at.0,
         scheduled_for: wire.incident_began_at.filter(|_| window),
         scheduled_until: wire.incident_ended_at.filter(|_| window),
         components: components.collect(),

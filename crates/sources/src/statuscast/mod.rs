@@ -10,7 +10,7 @@ mod page;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, Text};
 use super::support::{
     Items, List, bases, candidates, json, link, name, sibling, sniff, vocabulary,
 };
@@ -51,10 +51,8 @@ struct Row {
     id: Id,
     title: String,
     status: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    short_url: String,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    incident_type: String,
+    short_url: Text,
+    incident_type: Text,
 }
 
 impl Source for StatusCast {

@@ -11,11 +11,11 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use url::Url;
 
-use super::support::fields::{self, Id};
+use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::{Items, List, MAX_NAME, Order, RawUpdate, json, order_updates, prose, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -54,44 +54,35 @@ struct Maintenances {
 struct Part {
     #[serde(alias = "_id")]
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
+    name: Text,
     #[serde(default)]
     status_code: Option<u32>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    containers: List,
+    containers: OrDefault<List>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Notice {
     #[serde(rename = "_id", alias = "id")]
     id: Id,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    name: String,
-    #[serde(default, deserialize_with = "fields::moment")]
-    datetime_open: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    datetime_planned_start: Option<Time>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    datetime_planned_end: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    messages: List,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    components_affected: List,
+    name: Text,
+    datetime_open: When,
+    datetime_planned_start: When,
+    datetime_planned_end: When,
+    messages: OrDefault<List>,
+    components_affected: OrDefault<List>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Message {
-    #[serde(default, rename = "_id", alias = "id", deserialize_with = "fields::optional_id")]
-    id: Option<Id>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    details: String,
+    #[serde(rename = "_id", alias = "id")]
+    id: MaybeId,
+    details: Text,
     #[serde(default)]
     state: Option<u32>,
     #[serde(default)]
     status: Option<u32>,
-    #[serde(default, deserialize_with = "fields::moment")]
-    datetime: Option<Time>,
+    datetime: When,
 }
 
 impl Source for StatusIo {
@@ -254,22 +245,22 @@ fn notice(
     if kind == Kind::Incident {
         let code = messages.iter().rev().find_map(|message| message.status);
         incident.impact = code.map_or(Impact::Unknown, impact);
-        incident.started_at = wire.datetime_open;
+        incident.started_at = wire.datetime_open.0;
     } else {
         // A maintenance that is not started by hand stays among the upcoming ones.
         incident.basis = Basis::Begin;
-        incident.scheduled_for = wire.datetime_planned_start;
-        incident.scheduled_until = wire.datetime_planned_end;
+        incident.scheduled_for = wire.datetime_planned_start.0;
+        incident.scheduled_until = wire.datetime_planned_end.0;
     }
     incident.components = affected.into_iter().map(|part| affects(&part, components)).collect();
     let written = messages.into_iter().enumerate().map(|(place, message)| {
         let (at, text) = (message.datetime, prose(&message.details));
         let written = match (kind, place) {
-            (Kind::Maintenance, 0) => RawUpdate::concluded(Status::Scheduled, at, text),
-            (Kind::Maintenance, _) => RawUpdate::new(Status::Update, at, text),
-            _ => RawUpdate::new(status(message.state), at, text),
+            (Kind::Maintenance, 0) => RawUpdate::concluded(Status::Scheduled, at.0, text),
+            (Kind::Maintenance, _) => RawUpdate::new(Status::Update, at.0, text),
+            _ => RawUpdate::new(status(message.state), at.0, text),
         };
-        RawUpdate { id: message.id.map(|id| id.0), ..written }
+        RawUpdate { id: message.id.0.map(|id| id.0), ..written }
     });
     incident.updates = order_updates(written, Order::OldestFirst);
     Ok(incident)

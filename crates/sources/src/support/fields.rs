@@ -1,10 +1,15 @@
 //! Types and serde helpers for fields that platforms spell in more than one way.
 //!
-//! Use the types directly (`id: Id`) and the functions with `#[serde(default, deserialize_with =
-//! "fields::or_default")]`. A value of the wrong type is an error and rejects the item that
-//! contains it; see [`super::Items`].
+//! A field needs no attribute: `title: Text` may be absent or null, `at: When` may be any time,
+//! `id: Id` is required. A value of the wrong type is an error and rejects the item that contains
+//! it; see [`super::Items`]. The functions are for fields that may be null but not absent, with
+//! `#[serde(deserialize_with = "fields::or_default")]`.
+//!
+//! A type whose fields are all optional needs `#[serde(default)]` if it may be written `[]`, which
+//! is how PHP writes an empty object.
 
 use std::fmt;
+use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
@@ -54,12 +59,155 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
+/// A field that may be absent or null; both are the default of its type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrDefault<T>(pub T);
+
+/// A string that may be absent or null; both are the empty string.
+pub type Text = OrDefault<String>;
+
+impl<T> Deref for OrDefault<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for OrDefault<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        or_default(deserializer).map(Self)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for OrDefault<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+#[expect(clippy::into_iter_without_iter, reason = "`iter` is that of the field, by `Deref`")]
+impl<'a, T> IntoIterator for &'a OrDefault<T>
+where
+    &'a T: IntoIterator,
+{
+    type Item = <&'a T as IntoIterator>::Item;
+    type IntoIter = <&'a T as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// A time as a string in any format of [`moment_of`], or as a number. An absent, null, empty or
+/// unreadable one is `None`: an unreadable date must not cost the update.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct When(pub Option<Time>);
+
+impl Deref for When {
+    type Target = Option<Time>;
+
+    fn deref(&self) -> &Option<Time> {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for When {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        moment(deserializer).map(Self)
+    }
+}
+
+/// An id that may be absent, null or empty; each is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MaybeId(pub Option<Id>);
+
+impl Deref for MaybeId {
+    type Target = Option<Id>;
+
+    fn deref(&self) -> &Option<Id> {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for MaybeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Option::<&RawValue>::deserialize(deserializer)?;
+        match raw.map(RawValue::get) {
+            None | Some("\"\"") => Ok(Self(None)),
+            Some(text) => lenient::read(text).map(Some).map(Self).map_err(de::Error::custom),
+        }
+    }
+}
+
+/// A title or a name as one line, see [`super::name`]. Null is the empty string; use
+/// `OrDefault<Name>` where the field may be absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Name(pub String);
+
+impl Deref for Name {
+    type Target = String;
+
+    fn deref(&self) -> &String {
+        &self.0
+    }
+}
+
+impl From<Name> for String {
+    fn from(Name(name): Name) -> Self {
+        name
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not as an option: serde would accept an absent one.
+        deserializer
+            .deserialize_any(StringVisitor("a string", super::name))
+            .map(|name| Self(name.unwrap_or_default()))
+    }
+}
+
+/// Text written by the provider as paragraphs of plain text, see [`super::prose`]. Absent and null
+/// are the empty string.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prose(pub String);
+
+impl Deref for Prose {
+    type Target = String;
+
+    fn deref(&self) -> &String {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Prose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        visit_string(deserializer, "a string", super::prose)
+            .map(|text| Self(text.unwrap_or_default()))
+    }
+}
+
 /// A JSON:API to-many relationship: the referenced objects are listed elsewhere, under their ids.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct References {
     /// The references, in document order.
-    #[serde(default, deserialize_with = "or_default")]
-    pub data: Vec<Reference>,
+    pub data: OrDefault<Vec<Reference>>,
+}
+
+impl References {
+    /// Returns the ids of the referenced objects.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        self.data.iter().map(|reference| reference.id.0.clone()).collect()
+    }
 }
 
 /// One of [`References`].
@@ -76,22 +224,6 @@ pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Deserializes a time from a string in any format of [`moment_of`]. Null, empty and unreadable
-/// strings become `None`: an unreadable date must not cost the update.
-pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-    visit_string(deserializer, "a time or null", moment_of).map(Option::flatten)
-}
-
-/// Deserializes a title or a name, see [`super::name`]; null becomes an empty string.
-pub fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    visit_string(deserializer, "a string", super::name).map(Option::unwrap_or_default)
-}
-
-/// Deserializes text written by the provider, see [`super::prose`]; null becomes an empty string.
-pub fn prose<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    visit_string(deserializer, "a string", super::prose).map(Option::unwrap_or_default)
-}
-
 /// Deserializes an optional string through `read`, which borrows it from the document: a page has
 /// hundreds of strings. Returns `None` for null.
 pub fn visit_string<'de, D: Deserializer<'de>, T>(
@@ -99,35 +231,34 @@ pub fn visit_string<'de, D: Deserializer<'de>, T>(
     expected: &'static str,
     read: impl FnOnce(&str) -> T,
 ) -> Result<Option<T>, D::Error> {
-    struct StringVisitor<F>(&'static str, F);
-
-    impl<'de, T, F: FnOnce(&str) -> T> de::Visitor<'de> for StringVisitor<F> {
-        type Value = Option<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.0)
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(Some((self.1)(text)))
-        }
-
-        fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_some<D: Deserializer<'de>>(
-            self,
-            deserializer: D,
-        ) -> Result<Self::Value, D::Error> {
-            deserializer.deserialize_str(self)
-        }
-    }
     deserializer.deserialize_option(StringVisitor(expected, read))
+}
+
+/// Reads a string without copying it first; null is `None`.
+struct StringVisitor<F>(&'static str, F);
+
+impl<'de, T, F: FnOnce(&str) -> T> de::Visitor<'de> for StringVisitor<F> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some((self.1)(text)))
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
 }
 
 /// Deserializes a time from a string in any format of [`moment_of`], or from a number. An
@@ -137,9 +268,13 @@ pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>
     let Some(text) = raw.map(RawValue::get) else {
         return Ok(None);
     };
-    if text.starts_with('"') {
-        let text = lenient::read::<String>(text).map_err(de::Error::custom)?;
-        return Ok(moment_of(&text));
+    match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(plain) if !plain.contains('\\') => return Ok(moment_of(plain)),
+        Some(_) => {
+            let text = lenient::read::<String>(text).map_err(de::Error::custom)?;
+            return Ok(moment_of(&text));
+        }
+        None => {}
     }
     if text.starts_with(['{', '[']) || matches!(text, "true" | "false") {
         return Err(de::Error::custom("a time must be a string or a number"));
@@ -165,15 +300,6 @@ pub fn page_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Er
     Ok(())
 }
 
-/// Deserializes an optional id; null and the empty string become `None`.
-pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
-    let raw = Option::<&RawValue>::deserialize(deserializer)?;
-    match raw.map(RawValue::get) {
-        None | Some("\"\"") => Ok(None),
-        Some(text) => lenient::read(text).map(Some).map_err(de::Error::custom),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,12 +308,9 @@ mod tests {
     #[derive(Debug, Deserialize)]
     struct Item {
         id: Id,
-        #[serde(default, deserialize_with = "or_default")]
-        name: String,
-        #[serde(default, deserialize_with = "time")]
-        at: Option<Time>,
-        #[serde(default, deserialize_with = "optional_id")]
-        group: Option<Id>,
+        name: Text,
+        at: When,
+        group: MaybeId,
     }
 
     fn item(text: &str) -> Result<Item, serde_json::Error> {
@@ -213,20 +336,40 @@ mod tests {
         ] {
             assert!(item(bad).is_err(), "{bad}");
         }
-        assert_eq!(item(r#"{"id": 1, "group": 7}"#).unwrap().group, Some(Id("7".to_owned())));
-        assert_eq!(item(r#"{"id": 1, "group": null}"#).unwrap().group, None);
+        assert_eq!(item(r#"{"id": 1, "group": 7}"#).unwrap().group.0, Some(Id("7".to_owned())));
+        assert_eq!(item(r#"{"id": 1, "group": null}"#).unwrap().group.0, None);
+        assert_eq!(item(r#"{"id": 1, "group": ""}"#).unwrap().group.0, None);
     }
 
     #[test]
     fn null_is_the_default_and_a_wrong_type_is_an_error() {
         assert_eq!(item(r#"{"id": 1, "name": null}"#).unwrap().name, "");
+        assert_eq!(item(r#"{"id": 1}"#).unwrap().name, "");
         assert!(item(r#"{"id": 1, "name": 5}"#).is_err());
         assert!(item(r#"{"id": 1, "at": {}}"#).is_err());
     }
 
     #[test]
+    fn a_name_may_be_null_but_not_absent() {
+        #[derive(Debug, Deserialize)]
+        struct Named {
+            name: Name,
+            text: Prose,
+        }
+        let named = |text: &str| serde_json::from_str::<Named>(text);
+        let read = named(r#"{"name": " a\n b ", "text": "<p>c</p>"}"#).unwrap();
+        assert_eq!((read.name.as_str(), read.text.as_str()), ("a b", "c"));
+        let read = named(r#"{"name": null, "text": null}"#).unwrap();
+        assert_eq!((read.name.as_str(), read.text.as_str()), ("", ""));
+        assert!(named(r#"{"name": "a"}"#).is_ok_and(|read| read.text.is_empty()));
+        for bad in ["{}", r#"{"name": 1}"#, r#"{"name": []}"#, r#"{"name": "a", "text": 1}"#] {
+            assert!(named(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn times_are_instants_whatever_the_offset() {
-        let at = |text: &str| item(&format!(r#"{{"id": 1, "at": "{text}"}}"#)).unwrap().at;
+        let at = |text: &str| item(&format!(r#"{{"id": 1, "at": "{text}"}}"#)).unwrap().at.0;
         assert_eq!(at("2026-03-08T01:30:00.000-08:00"), at("2026-03-08T09:30:00Z"));
         assert!(at("2026-03-08T09:30:00Z").is_some());
         assert_eq!(
@@ -257,16 +400,11 @@ mod tests {
         for text in ["", "<no value>", "2026-13-01 12:00:00", "0"] {
             assert_eq!(moment_of(text), None, "{text}");
         }
-        #[derive(Debug, Deserialize)]
-        struct At {
-            #[serde(default, deserialize_with = "moment")]
-            at: Option<Time>,
-        }
-        let at = |text: &str| serde_json::from_str::<At>(text).map(|read| read.at);
-        assert_eq!(at(r#"{"at": 1772366400}"#).unwrap(), noon);
-        assert_eq!(at(r#"{"at": 1772366400000}"#).unwrap(), noon);
-        assert_eq!(at(r#"{"at": null}"#).unwrap(), None);
-        assert_eq!(at("{}").unwrap(), None);
-        assert!(at(r#"{"at": {}}"#).is_err());
+        let at = |value: &str| item(&format!(r#"{{"id": 1, "at": {value}}}"#)).unwrap().at.0;
+        assert_eq!(at("1772366400"), noon);
+        assert_eq!(at("1772366400000"), noon);
+        assert_eq!(at(r#""2026-03-01T12\u003a00:00Z""#), noon);
+        assert_eq!(at("null"), None);
+        assert_eq!(item(r#"{"id": 1}"#).unwrap().at.0, None);
     }
 }

@@ -137,18 +137,18 @@ impl Reader {
         list: W::List<Component>,
     ) -> Result<Vec<event::Component>, ParseError> {
         let read = W::read(&mut self.items, "components", list)?;
-        for group in read.iter().filter(|row| row.group) {
-            self.groups.insert(group.id.clone(), group.name.clone());
+        for group in read.iter().filter(|row| row.group.0) {
+            self.groups.insert(group.id.clone(), group.name.0.0.clone());
         }
         let mut seen = HashSet::with_capacity(read.len());
         let again: HashSet<usize> = read
             .iter()
             .enumerate()
-            .filter(|(_, row)| !row.group && !seen.insert(&row.id))
+            .filter(|(_, row)| !row.group.0 && !seen.insert(&row.id))
             .map(|(place, _)| place)
             .collect();
         let mut components = Vec::with_capacity(read.len());
-        for (place, component) in read.into_iter().enumerate().filter(|(_, row)| !row.group) {
+        for (place, component) in read.into_iter().enumerate().filter(|(_, row)| !row.group.0) {
             if again.contains(&place) {
                 self.items.reject("components", &format!("the id {} is duplicated", component.id));
             } else {
@@ -180,28 +180,29 @@ impl Reader {
     fn incident<W: Decode>(&mut self, kind: Kind, wire: Incident<W>) -> Result<Read, ParseError> {
         let impact = wire.impact.unwrap_or(Impact::Unknown);
         let kind = if impact == Impact::Maintenance { Kind::Maintenance } else { kind };
-        let components = W::nested(&mut self.items, "components of an incident", wire.components)?;
+        let components =
+            W::nested(&mut self.items, "components of an incident", wire.components.0)?;
         let components = components
             .into_iter()
-            .filter(|row| !row.group)
+            .filter(|row| !row.group.0)
             .map(|row| self.component(row))
             .collect();
-        let wire_updates = W::nested(&mut self.items, "incident_updates", wire.updates)?;
+        let wire_updates = W::nested(&mut self.items, "incident_updates", wire.updates.0)?;
         // Listed newest first; of equal times the later position is the older update.
         let updates = as_last_edited(wire_updates.into_iter().rev().map(update).collect());
         let maintenance = kind == Kind::Maintenance;
         let incident = snapshot::Incident {
-            title: wire.name,
+            title: wire.name.0.0,
             status: wire.status.unwrap_or(Status::Update),
             impact,
             url: wire.shortlink,
-            started_at: wire.started_at.or(wire.created_at),
+            started_at: wire.started_at.or(wire.created_at.0),
             scheduled_for: wire.scheduled_for.filter(|_| maintenance),
             scheduled_until: wire.scheduled_until.filter(|_| maintenance),
             components,
             ..snapshot::Incident::new(kind, wire.id.0, "")
         };
-        Ok(Read { incident, changed: wire.updated_at, updates })
+        Ok(Read { incident, changed: wire.updated_at.0, updates })
     }
 
     fn component(&self, wire: Component) -> event::Component {
@@ -213,7 +214,7 @@ impl Reader {
             .cloned();
         snapshot::component(
             Some(wire.id.0),
-            wire.name,
+            wire.name.0,
             group,
             wire.status.unwrap_or(ComponentStatus::Unknown),
         )
@@ -243,14 +244,14 @@ pub fn unite(first: Vec<Read>, second: Vec<Read>) -> Vec<Read> {
 
 fn update(wire: Update) -> Dated {
     Dated {
-        created: wire.created_at.or(wire.display_at),
+        created: wire.created_at.or(wire.display_at.0),
         update: snapshot::Update {
             id: UpdateId::Native(wire.id.0),
             status: wire.status.unwrap_or(Status::Update),
             stated: wire.status.unwrap_or(Status::Update),
-            published_at: wire.display_at.or(wire.created_at),
-            edited_at: wire.updated_at,
-            text: wire.body,
+            published_at: wire.display_at.or(wire.created_at.0),
+            edited_at: wire.updated_at.0,
+            text: wire.body.0,
         },
     }
 }

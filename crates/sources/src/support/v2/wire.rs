@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::super::{Decode, MAX_NAME, fields, fields::Id, link, vocabulary};
+use super::super::fields::{self, Id, MaybeId, Name, OrDefault, Prose, Text, When};
+use super::super::{Decode, MAX_NAME, link, vocabulary};
 use crate::ParseError;
-use statuswatch_model::event::{ComponentStatus, Impact, Status, Time};
+use statuswatch_model::event::{ComponentStatus, Impact, Status};
 use statuswatch_model::snapshot;
 use statuswatch_model::text::one_line;
 
@@ -14,17 +15,14 @@ pub struct Page {
     /// The platform's id of the page.
     pub id: Id,
     /// The name of the page.
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub name: String,
+    pub name: Text,
     /// The URL of the page.
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub url: String,
+    pub url: Text,
     /// The zone of times without an offset, if any.
     #[serde(default, rename = "time_zone", deserialize_with = "fields::page_zone")]
     pub zone: (),
     /// When the page last changed.
-    #[serde(default, deserialize_with = "fields::time")]
-    pub updated_at: Option<Time>,
+    pub updated_at: When,
 }
 
 impl Page {
@@ -69,14 +67,11 @@ pub struct Overall {
 #[derive(Debug, Deserialize)]
 pub struct Component {
     pub(super) id: Id,
-    #[serde(default, deserialize_with = "fields::name")]
-    pub(super) name: String,
+    pub(super) name: OrDefault<Name>,
     #[serde(default, deserialize_with = "state")]
     pub(super) status: Option<ComponentStatus>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) group: bool,
-    #[serde(default, deserialize_with = "fields::optional_id")]
-    pub(super) group_id: Option<Id>,
+    pub(super) group: OrDefault<bool>,
+    pub(super) group_id: MaybeId,
 }
 
 /// An incident or a maintenance.
@@ -84,28 +79,21 @@ pub struct Component {
 #[serde(bound = "")]
 pub struct Incident<W: Decode> {
     pub(super) id: Id,
-    #[serde(default, deserialize_with = "fields::name")]
-    pub(super) name: String,
+    pub(super) name: OrDefault<Name>,
     #[serde(default, deserialize_with = "status")]
     pub(super) status: Option<Status>,
     #[serde(default, deserialize_with = "impact")]
     pub(super) impact: Option<Impact>,
     #[serde(default, deserialize_with = "address")]
     pub(super) shortlink: Option<String>,
-    #[serde(default, deserialize_with = "fields::time")]
-    pub(super) created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    pub(super) started_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    pub(super) updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    pub(super) scheduled_for: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    pub(super) scheduled_until: Option<Time>,
-    #[serde(default, deserialize_with = "fields::or_default")]
-    pub(super) components: W::List<Component>,
-    #[serde(rename = "incident_updates", default, deserialize_with = "fields::or_default")]
-    pub(super) updates: W::List<Update>,
+    pub(super) created_at: When,
+    pub(super) started_at: When,
+    pub(super) updated_at: When,
+    pub(super) scheduled_for: When,
+    pub(super) scheduled_until: When,
+    pub(super) components: OrDefault<W::List<Component>>,
+    #[serde(rename = "incident_updates")]
+    pub(super) updates: OrDefault<W::List<Update>>,
 }
 
 /// An update of an incident.
@@ -114,14 +102,10 @@ pub(super) struct Update {
     pub(super) id: Id,
     #[serde(default, deserialize_with = "status")]
     pub(super) status: Option<Status>,
-    #[serde(default, deserialize_with = "fields::prose")]
-    pub(super) body: String,
-    #[serde(default, deserialize_with = "fields::time")]
-    pub(super) created_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    pub(super) updated_at: Option<Time>,
-    #[serde(default, deserialize_with = "fields::time")]
-    pub(super) display_at: Option<Time>,
+    pub(super) body: Prose,
+    pub(super) created_at: When,
+    pub(super) updated_at: When,
+    pub(super) display_at: When,
 }
 
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
