@@ -117,6 +117,10 @@ impl Source for Adobe {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["status.adobe.com"]
+    }
+
     fn version(&self) -> u32 {
         2
     }

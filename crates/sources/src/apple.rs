@@ -65,6 +65,10 @@ impl Source for Apple {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["apple.com"]
+    }
+
     fn accept(&self) -> &'static str {
         "application/json, application/javascript;q=0.9, text/javascript;q=0.9, */*;q=0.1"
     }

@@ -31,12 +31,21 @@ impl Source for Azure {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &HOSTS
+    }
+
     fn version(&self) -> u32 {
         2
     }
 
     fn accept(&self) -> &'static str {
         Feed.accept()
+    }
+
+    /// It carries more meaning than other feeds.
+    fn claims_feed(&self, feed: &Document) -> bool {
+        is_one(feed)
     }
 
     fn locate(&self, page: &Url) -> Vec<Url> {
@@ -78,7 +87,7 @@ impl Source for Azure {
 }
 
 /// Returns whether this is Azure's feed: an RSS channel of that title that links to Azure's page.
-pub(super) fn is_one(document: &Document) -> bool {
+fn is_one(document: &Document) -> bool {
     if document.shape() != Shape::Xml {
         return false;
     }

@@ -55,6 +55,10 @@ impl Source for AzureDevOps {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["status.dev.azure.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         if page.host_str() == Some(HOST) { candidates(page, &[PATH]) } else { Vec::new() }
     }

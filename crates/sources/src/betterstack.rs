@@ -149,6 +149,14 @@ impl Source for BetterStack {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".betteruptime.com", ".betterstack.com"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["betteruptime.com", "betterstack.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["index.json"])
     }

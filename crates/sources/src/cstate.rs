@@ -85,6 +85,10 @@ impl Source for CState {
         NAME
     }
 
+    fn marks(&self) -> &'static [&'static str] {
+        &["cstate"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["index.json"])
     }

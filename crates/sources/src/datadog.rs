@@ -106,6 +106,14 @@ impl Source for Datadog {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".statuspage.datadoghq.com"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &[" | datadog</title>"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["config.json"])
     }

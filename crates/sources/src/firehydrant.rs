@@ -116,6 +116,10 @@ impl Source for FireHydrant {
         NAME
     }
 
+    fn marks(&self) -> &'static [&'static str] {
+        &["firehydrant"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["data/payload.json"])
     }

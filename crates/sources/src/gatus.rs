@@ -40,6 +40,10 @@ impl Source for Gatus {
         NAME
     }
 
+    fn marks(&self) -> &'static [&'static str] {
+        &["gatus"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["api/v1/endpoints/statuses"])
     }

@@ -90,6 +90,10 @@ impl Source for Google {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".google.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         let host = page.host_str().unwrap_or_default();
         if host != "google.com" && !host.ends_with(".google.com") {

@@ -82,6 +82,10 @@ impl Source for Heroku {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["status.heroku.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         let host = page.host_str().unwrap_or_default();
         if host != "heroku.com" && !host.ends_with(".heroku.com") {

@@ -57,6 +57,14 @@ impl Source for Hyperping {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".hyperping.app", ".hyperping.io"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["hyperping.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["status.json"])
     }

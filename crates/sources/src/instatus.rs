@@ -97,6 +97,14 @@ impl Source for Instatus {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".instatus.com"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["instatus.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["summary.json"])
     }

@@ -160,6 +160,32 @@ pub trait Source: Sync {
         "application/json"
     }
 
+    /// Returns the ends of the names of hosts that serve its pages: `.statuspage.io`, or a whole
+    /// name. Pages there are first asked for its documents.
+    fn hosts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Returns texts of which at least one is in the HTML of its pages, in lower case. Pages that
+    /// contain one are first asked for its documents.
+    fn marks(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Returns why `page`, which answers with an HTML page titled `title`, cannot be read through
+    /// any source, if its platform shows that by the title.
+    fn refusal(&self, page: &Url, title: &str) -> Option<String> {
+        let _ = (page, title);
+        None
+    }
+
+    /// Returns whether a feed is a document of this platform with a meaning of its own, so that the
+    /// source `feed` leaves it alone.
+    fn claims_feed(&self, feed: &Document) -> bool {
+        let _ = feed;
+        false
+    }
+
     /// Returns candidate URLs of the first document for a page at `page`, best guess first. Paths
     /// are tried below the page's own path and below the root of its host. Empty where nothing can
     /// be guessed.

@@ -64,6 +64,10 @@ impl Source for Okta {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["status.okta.com"]
+    }
+
     fn version(&self) -> u32 {
         2
     }

@@ -111,6 +111,10 @@ impl Source for OnlineOrNot {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".onlineornot.com"]
+    }
+
     fn accept(&self) -> &'static str {
         "application/json, application/rss+xml;q=0.9"
     }

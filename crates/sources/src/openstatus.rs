@@ -79,6 +79,14 @@ impl Source for OpenStatus {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".openstatus.dev"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["/api/status/summary.json"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["feed/json", "api/status/summary.json"])
     }

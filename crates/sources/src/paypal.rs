@@ -43,6 +43,10 @@ impl Source for PayPal {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["paypal-status.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["api/v1/components"])
     }

@@ -72,6 +72,10 @@ impl Source for Rootly {
         NAME
     }
 
+    fn marks(&self) -> &'static [&'static str] {
+        &["rootly.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["api/v1/status.json"])
     }

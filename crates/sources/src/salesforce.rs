@@ -90,6 +90,10 @@ impl Source for Salesforce {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["status.salesforce.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         let known = matches!(
             page.host_str(),

@@ -68,6 +68,10 @@ impl Source for Slack {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["slack-status.com", "status.slack.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         // Only one company has such a page; other hosts are never asked for it.
         let host = page.host_str().unwrap_or_default();

@@ -133,6 +133,14 @@ impl Source for Sorry {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".sorryapp.com"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["sorryapp.com"]
+    }
+
     fn version(&self) -> u32 {
         2
     }

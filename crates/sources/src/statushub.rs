@@ -38,6 +38,14 @@ impl Source for StatusHub {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".statushub.io"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["statushub.io"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["api/statuses"])
     }

@@ -75,6 +75,27 @@ impl Source for Statuspage {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".statuspage.io", ".metastatuspage.com", ".status.atlassian.com"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["dka575ofm4ao0.cloudfront.net", "statuspage-production", "powered by statuspage"]
+    }
+
+    fn refusal(&self, page: &Url, title: &str) -> Option<String> {
+        if title.ends_with("- Page Inactive") {
+            return Some(format!("the owner has deactivated the page (\"{title}\")"));
+        }
+        let its_own = page
+            .host_str()
+            .is_some_and(|host| host == "atlassian.com" || host.ends_with(".atlassian.com"));
+        (title == "Statuspage | Atlassian" && !its_own).then(|| {
+            "this Statuspage address is unclaimed: it shows Statuspage's own advertisement"
+                .to_owned()
+        })
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["api/v2/summary.json"])
     }

@@ -106,6 +106,10 @@ impl Source for StatusPal {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["statuspal.io", "statuspal.eu"]
+    }
+
     fn version(&self) -> u32 {
         2
     }

@@ -37,6 +37,10 @@ impl Source for Upptime {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".github.io", "github.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         if page.path().ends_with("/history/summary.json") {
             return vec![page.clone()];

@@ -130,6 +130,10 @@ impl Source for UptimeKuma {
         NAME
     }
 
+    fn marks(&self) -> &'static [&'static str] {
+        &["uptime kuma"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         let mut parts = page
             .path_segments()

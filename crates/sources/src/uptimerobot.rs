@@ -52,6 +52,14 @@ impl Source for UptimeRobot {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["stats.uptimerobot.com"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["getmonitorlist"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         if page.path().contains(PATH) {
             return vec![page.clone()];

@@ -104,6 +104,10 @@ impl Source for Zendesk {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["status.zendesk.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["api/ssp/incidents.json"])
     }

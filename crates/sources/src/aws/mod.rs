@@ -84,6 +84,10 @@ impl Source for Aws {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["health.aws.amazon.com", "status.aws.amazon.com"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         // Only one company has such a page; other hosts are never asked for it.
         if !matches!(page.host_str(), Some(HOST | "status.aws.amazon.com")) {

@@ -60,6 +60,10 @@ impl Source for Cachet {
         NAME
     }
 
+    fn marks(&self) -> &'static [&'static str] {
+        &["cachethq"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         let old = format!("api/v1/incidents?{NEWEST}");
         candidates(page, &[&old, "api/incidents?include=updates,components&per_page=50"])

@@ -48,6 +48,10 @@ impl Source for Checkly {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".checkly-status-page.com"]
+    }
+
     fn accept(&self) -> &'static str {
         "text/html, application/json;q=0.9"
     }

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::Found;
 use crate::support::html_title;
+use crate::{SOURCES, Source};
 use statuswatch_model::document::Document;
 
 /// How much HTML is examined, in bytes; the relevant parts are in its head.
@@ -11,102 +12,21 @@ const MAX_HTML: usize = 256 * 1024;
 /// Maximum number of feeds of one page that are tried.
 pub(super) const MAX_FEEDS: usize = 4;
 
-/// Hosts that belong to a platform.
-const HOSTS: &[(&str, &str)] = &[
-    (".statuspage.io", "statuspage"),
-    (".metastatuspage.com", "statuspage"),
-    (".status.atlassian.com", "statuspage"),
-    (".status.page", "statuscast"),
-    (".site24x7status.com", "site24x7"),
-    (".openstatus.dev", "openstatus"),
-    (".github.io", "upptime"),
-    ("github.com", "upptime"),
-    ("status.zendesk.com", "zendesk"),
-    ("paypal-status.com", "paypal"),
-    ("stats.uptimerobot.com", "uptimerobot"),
-    (".statushub.io", "statushub"),
-    (".instatus.com", "instatus"),
-    (".betteruptime.com", "betterstack"),
-    (".betterstack.com", "betterstack"),
-    (".status.io", "statusio"),
-    (".hostedstatus.com", "statusio"),
-    (".sorryapp.com", "sorry"),
-    ("statuspal.io", "statuspal"),
-    ("statuspal.eu", "statuspal"),
-    (".hyperping.app", "hyperping"),
-    (".hyperping.io", "hyperping"),
-    (".onlineornot.com", "onlineornot"),
-    (".statuspage.datadoghq.com", "datadog"),
-    (".checkly-status-page.com", "checkly"),
-    (".google.com", "google"),
-    ("health.aws.amazon.com", "aws"),
-    ("status.aws.amazon.com", "aws"),
-    ("status.heroku.com", "heroku"),
-    ("apple.com", "apple"),
-    ("status.dev.azure.com", "azuredevops"),
-    ("azure.status.microsoft", "azure"),
-    ("status.azure.com", "azure"),
-    ("status.salesforce.com", "salesforce"),
-    ("status.adobe.com", "adobe"),
-    ("status.okta.com", "okta"),
-    ("slack-status.com", "slack"),
-    ("status.slack.com", "slack"),
-];
-
-/// HTML signatures of platforms.
-const SIGNATURES: &[(&str, &str)] = &[
-    ("dka575ofm4ao0.cloudfront.net", "statuspage"),
-    ("statuspage-production", "statuspage"),
-    ("powered by statuspage", "statuspage"),
-    ("incident.io", "incidentio"),
-    ("statuspages.globals.statuspagedetails", "site24x7"),
-    ("/api/status/summary.json", "openstatus"),
-    ("status page by statuscast", "statuscast"),
-    ("getmonitorlist", "uptimerobot"),
-    ("statushub.io", "statushub"),
-    ("instatus.com", "instatus"),
-    ("betteruptime.com", "betterstack"),
-    ("betterstack.com", "betterstack"),
-    ("statusio_", "statusio"),
-    ("sorryapp.com", "sorry"),
-    ("cachethq", "cachet"),
-    ("rootly.com", "rootly"),
-    ("hyperping.com", "hyperping"),
-    ("cstate", "cstate"),
-    ("firehydrant", "firehydrant"),
-    (" | datadog</title>", "datadog"),
-    ("uptime kuma", "uptimekuma"),
-    ("gatus", "gatus"),
-];
-
 /// Returns why this HTML page is a known dead end, if it is one.
 pub(super) fn refusal(asked: &Url, document: &Document) -> Option<String> {
     let title = html_title(&document.text())?;
-    if title.ends_with("- Page Inactive") {
-        return Some(format!("the owner has deactivated the page (\"{title}\")"));
-    }
-    let its_own = asked
-        .host_str()
-        .is_some_and(|host| host == "atlassian.com" || host.ends_with(".atlassian.com"));
-    if title == "Statuspage | Atlassian" && !its_own {
-        return Some(
-            "this Statuspage address is unclaimed: it shows Statuspage's own advertisement"
-                .to_owned(),
-        );
-    }
-    None
+    SOURCES.iter().find_map(|source| source.refusal(asked, &title))
 }
 
 /// Returns the sources that hosts or HTML hint at.
 pub(super) fn hinted(pages: &[Url], html: &str) -> Vec<&'static str> {
     let lower = head(html).to_ascii_lowercase();
-    let hosts = pages.iter().filter_map(Url::host_str);
-    let by_host = hosts
-        .flat_map(|host| HOSTS.iter().filter(move |(end, _)| host.ends_with(end)))
-        .map(|(_, name)| *name);
-    let by_signature =
-        SIGNATURES.iter().filter(|(signature, _)| lower.contains(signature)).map(|(_, name)| *name);
-    by_host.chain(by_signature).collect()
+    let is_hinted = |source: &&dyn Source| {
+        let mut hosts = pages.iter().filter_map(Url::host_str);
+        hosts.any(|host| source.hosts().iter().any(|end| host.ends_with(end)))
+            || source.marks().iter().any(|mark| lower.contains(mark))
+    };
+    SOURCES.iter().copied().filter(is_hinted).map(Source::name).collect()
 }
 
 /// Returns whether a feed found at `found` belongs to a status page, judging by its address, its
@@ -257,14 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn hints_name_sources_that_exist() {
-        for (signature, name) in HOSTS.iter().chain(SIGNATURES) {
-            assert!(crate::by_name(name).is_some(), "{signature} hints at {name}");
+    fn marks_are_in_lower_case_and_no_hint_is_empty() {
+        for source in SOURCES {
+            for hint in source.hosts().iter().chain(source.marks()) {
+                assert!(!hint.is_empty(), "{}", source.name());
+                assert_eq!(*hint, hint.to_ascii_lowercase(), "{}", source.name());
+            }
         }
     }
 
     #[test]
-    fn hosts_and_signatures_hint_at_sources() {
+    fn hosts_and_marks_hint_at_sources() {
         let page = [Url::parse("https://acme.statuspage.io/").unwrap()];
         assert_eq!(hinted(&page, "<a>Powered by incident.io</a>"), ["statuspage", "incidentio"]);
     }

@@ -24,7 +24,7 @@ use std::collections::HashMap;
 use url::Url;
 
 use self::read::{Feed as Read, Item};
-use super::{Documents, Limits, ParseError, Source};
+use super::{Documents, Limits, ParseError, SOURCES, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{
@@ -32,7 +32,7 @@ use statuswatch_model::snapshot::{
 };
 use statuswatch_model::text::{html_to_text, one_line};
 
-/// From this many entries on, a Statuspage feed is treated as a window of the newest.
+/// From this many entries on, a feed of growing entries is treated as a window of the newest.
 const WINDOW: usize = 5;
 
 /// Longest text that may be one sentence, in bytes.
@@ -92,10 +92,7 @@ impl Source for Feed {
 
     fn detect(&self, document: &Document) -> Option<String> {
         match document.shape() {
-            // Its feed carries more meaning than others of its kind.
-            Shape::Xml if super::azure::is_one(document) => None,
-            // Looks like a feed, but lists components.
-            Shape::Xml if super::site24x7::is_component_feed(document) => None,
+            Shape::Xml if SOURCES.iter().any(|source| source.claims_feed(document)) => None,
             Shape::Xml => {
                 let text = document.text();
                 let (root, tag) = markup::root(&text).ok()?;

@@ -66,6 +66,10 @@ impl Source for IncidentIo {
         NAME
     }
 
+    fn marks(&self) -> &'static [&'static str] {
+        &["incident.io"]
+    }
+
     fn locate(&self, page: &Url) -> Vec<Url> {
         candidates(page, &["api/v2/summary.json", "api/v1/summary"])
     }

@@ -19,7 +19,7 @@ use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
 
-pub(super) use rss::is_component_feed;
+use rss::is_component_feed;
 
 const NAME: &str = "site24x7";
 
@@ -87,6 +87,19 @@ struct Affected {
 impl Source for Site24x7 {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".site24x7status.com"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["statuspages.globals.statuspagedetails"]
+    }
+
+    /// It lists components, not incidents.
+    fn claims_feed(&self, feed: &Document) -> bool {
+        is_component_feed(feed)
     }
 
     fn accept(&self) -> &'static str {

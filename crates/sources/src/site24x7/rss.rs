@@ -11,7 +11,7 @@ use statuswatch_model::text::one_line;
 
 /// Returns whether a document is such a feed: its path is `/rss`, and every title ends with a
 /// status.
-pub(crate) fn is_component_feed(document: &Document) -> bool {
+pub(super) fn is_component_feed(document: &Document) -> bool {
     document.shape() == Shape::Xml
         && document.url.path().ends_with("/rss")
         && read::read(document, Limits::default()).is_ok_and(|feed| {

@@ -60,6 +60,14 @@ impl Source for StatusCast {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".status.page"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["status page by statuscast"]
+    }
+
     fn version(&self) -> u32 {
         2
     }

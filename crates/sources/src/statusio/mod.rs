@@ -90,6 +90,14 @@ impl Source for StatusIo {
         NAME
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &[".status.io", ".hostedstatus.com"]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["statusio_"]
+    }
+
     fn accept(&self) -> &'static str {
         "application/json, application/rss+xml;q=0.9"
     }
