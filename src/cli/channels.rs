@@ -5,11 +5,12 @@ use super::delivery::ChannelView;
 use super::exit::Exit;
 use super::output::{self, Paint};
 use super::table::{Cell, Table};
-use super::{channel_test, context, when};
+use super::{channel_test, context};
 use crate::clock;
 use crate::config::{ChannelConfig, Config};
 use crate::event::{Time, format_time, parse_time};
 use crate::ledger::{LedgerError, Reader, StateLock};
+use crate::view::when;
 
 /// Shows the channels of the configuration and of the ledger, or tests one.
 ///

@@ -6,13 +6,14 @@ use std::path::Path;
 use super::args::{ChosenLetters, DeadlettersCommand};
 use super::delivery::{LetterView, usage};
 use super::exit::Exit;
+use super::output;
 use super::table::{Table, one_line};
-use super::{output, when};
 use crate::clock;
 use crate::config::nearest;
 use crate::event::format_time;
 use crate::ledger::outbox::{DeadLetter, Payload};
 use crate::ledger::{Control, Reader};
+use crate::view::when;
 
 /// The most messages that are listed.
 const MOST: usize = 1000;

@@ -4,10 +4,11 @@ use serde::Serialize;
 use statuswatch_notify::Step;
 
 use super::exit::Exit;
+use super::output;
 use super::table::one_line;
-use super::{output, when};
 use crate::event::{Time, format_time};
 use crate::ledger::outbox::{ChannelHealth, ChannelRow, DeadLetter, MuteRow, Payload};
+use crate::view::when;
 
 /// A mute, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

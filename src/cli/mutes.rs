@@ -8,12 +8,13 @@ use chrono::TimeDelta;
 use super::args::{MuteArgs, MutesArgs, UnmuteArgs};
 use super::delivery::{self, MuteView};
 use super::exit::Exit;
+use super::output;
 use super::table::{Table, one_line};
-use super::{output, when};
 use crate::clock;
 use crate::config::nearest;
 use crate::event::{Time, format_time};
 use crate::ledger::{Control, Reader};
+use crate::view::when;
 
 /// The longest mute: a longer one is a provider that should not be watched.
 const LONGEST: Duration = Duration::from_hours(365 * 24);

@@ -9,7 +9,7 @@ use statuswatch_notify::hold::HoldReason;
 use super::args::{Common, RouteTestArgs};
 use super::exit::Exit;
 use super::table::one_line;
-use super::{context, delivery, output, when};
+use super::{context, delivery, output};
 use crate::clock;
 use crate::config::{Config, nearest};
 use crate::dispatch::Setup;
@@ -19,6 +19,7 @@ use crate::event::{
 };
 use crate::ledger::outbox::Hold;
 use crate::ledger::{LedgerError, OutboxCopy, Reader};
+use crate::view::when;
 
 /// The provider of events about the local network.
 const OURSELVES: &str = "statuswatch";

@@ -7,7 +7,7 @@ use crate::config::render_duration;
 use crate::view::lag::{DAYS, ProviderLag, Spread};
 
 /// Renders a line for each provider, and what the columns are.
-pub fn render(providers: &[ProviderLag], color: bool) -> String {
+pub(super) fn render(providers: &[ProviderLag], color: bool) -> String {
     let headings = [
         "PROVIDER",
         "UPDATES",

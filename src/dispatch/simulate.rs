@@ -244,7 +244,7 @@ impl Simulation {
         let mut sent = Vec::new();
         for config in &setup.channels {
             loop {
-                let rows = self.reader().waiting(&config.id, BATCH, false)?;
+                let rows = self.reader().waiting(&config.id, now, BATCH, false)?;
                 if rows.is_empty() {
                     break;
                 }
