@@ -291,7 +291,8 @@ fn every_key_of_the_configuration_is_shown() {
 #[test]
 fn examples_of_configuration_are_valid() {
     let sources: Vec<&str> = statuswatch::source::names().collect();
-    let environment = |name: &str| name.starts_with("STATUS_").then(|| "x".to_owned());
+    let environment =
+        |name: &str| (name.starts_with("STATUS_") || name == "SLACK_TOKEN").then(|| "x".to_owned());
     // What the pages of channels name: addresses, a secret of Standard Webhooks, and keys.
     let any = |name: &str| {
         let value = match name {
@@ -307,6 +308,10 @@ fn examples_of_configuration_are_valid() {
         for (_, block) in found.iter().filter(|(language, _)| language == "yaml") {
             // A page of a channel shows only what is its own.
             let is_part = document.contains("/channels/") && !block.contains("providers:");
+            // A secret in a file is not there when documents are tested.
+            if is_part && block.contains("_file: /") {
+                continue;
+            }
             let block =
                 if is_part { format!("providers: [github]\n{block}") } else { block.clone() };
             let environment: &dyn Fn(&str) -> Option<String> =
