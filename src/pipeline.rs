@@ -20,7 +20,7 @@ use crate::poller::admission::Admission;
 use crate::poller::filters::ComparedFilters;
 use crate::poller::parse_pool::ParsePool;
 use crate::record::Recorder;
-use crate::server::{self, Bound, ServerError};
+use crate::server::{self, Bound, ServerError, SharedSetup};
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
 use crate::supervisor::actor::SinkFactory;
 use crate::supervisor::{Ending, Options, PollSoon, Shutdown, Supervisor};
@@ -69,6 +69,7 @@ pub struct Pipeline {
     pub polled: Polled,
     /// The HTTP server, if it is on.
     pub server: Option<server::Handle>,
+    setup: SharedSetup,
     heartbeat: Option<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
     dry_run: Option<DryRun>,
@@ -185,6 +186,9 @@ impl Pipeline {
             // Channels that are configured later are sent what happens from then on.
             first.forget_routing()?;
         }
+        // The pages show what is configured, in a dry run too.
+        let shared_setup = SharedSetup::default();
+        shared_setup.set(Arc::new(Setup::new(config)));
         let options = Options {
             transport: Transport::new(&shared.client)?,
             setup,
@@ -217,6 +221,7 @@ impl Pipeline {
                     http: http.clone(),
                     state_dir: config.state_dir.clone(),
                     metrics,
+                    setup: shared_setup.clone(),
                     poll_now: Arc::new(move |id| pollers.do_send(PollSoon(id.to_owned()))),
                     page_id,
                 });
@@ -230,6 +235,7 @@ impl Pipeline {
             ready,
             polled: Polled { receiver: polled, waiting },
             server,
+            setup: shared_setup,
             heartbeat,
             recorder,
             dry_run,
@@ -274,10 +280,11 @@ impl Pipeline {
         }
     }
 
-    /// Passes the providers of a reloaded configuration to the recorder.
-    pub fn declare(&self, providers: &[Arc<Provider>]) {
+    /// Passes a reloaded configuration to the recorder and the HTTP server.
+    pub fn declare(&self, config: &Config) {
+        self.setup.set(Arc::new(Setup::new(config)));
         if let Some(recorder) = &self.recorder {
-            recorder.declare(providers);
+            recorder.declare(&config.providers);
         }
     }
 }

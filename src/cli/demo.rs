@@ -31,7 +31,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     let sky = FakeCluster::start(usize::from(args.providers))?;
     let config = write_config(&dir, &sky.universe)?;
     let bound = listen(&config)?;
-    output::note(&format!("Serving http://{}/api/v1/status", bound.address()));
+    output::note(&format!("Dashboard: http://{}/", bound.address()));
     output::note(&format!(
         "Watching {0} fake providers on loopback for {1} s: incidents, maintenances and broken pages (press q or Ctrl-C to stop).\n\
          In another terminal, during or after the demo:\n  statuswatch -c {2} status\n  statuswatch -c {2} history\n  statuswatch -c {2} logs -f\n",

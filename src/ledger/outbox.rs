@@ -339,6 +339,21 @@ pub struct Delivery {
     pub lag_ms: i64,
 }
 
+/// A message that a channel has not accepted yet, as a page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The channel.
+    pub channel: String,
+    /// What it belongs to.
+    pub thread: String,
+    /// Why it is held back and until when.
+    pub hold: Option<Hold>,
+    /// When it was routed.
+    pub at: Time,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
 /// A mute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MuteRow {

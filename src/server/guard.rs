@@ -9,6 +9,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, ORIGIN};
 use axum::http::{Method, Request, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::App;
 use super::listen::MAX_BODY;
@@ -98,8 +100,12 @@ pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), 
         Access::Feeds if public(PublicSurface::Feeds) => true,
         Access::Summary if public(PublicSurface::Summary) => true,
         Access::Badges | Access::Feeds | Access::Summary | Access::Token => {
-            // The token for changes is good for reading too.
-            app.token.as_ref().is_none_or(carries) || app.write_token.as_ref().is_some_and(carries)
+            // The token for changes is good for reading too. A browser sends a password with whatever
+            // it asks for, whoever made it ask: that is for reading alone.
+            let password = password(headers);
+            let knows = |token: &Token| password.as_ref().is_some_and(|given| token.is(given));
+            let reads = |token: &Token| carries(token) || knows(token);
+            app.token.as_ref().is_none_or(reads) || app.write_token.as_ref().is_some_and(reads)
         }
         Access::Write => match app.write_token.as_ref().or(app.token.as_ref()) {
             Some(token) => carries(token),
@@ -124,6 +130,19 @@ fn is_exposed(app: &App) -> bool {
     !app.http.listen.ip().is_loopback() || !app.http.hosts.is_empty()
 }
 
+/// The password of `Authorization: Basic`, RFC 7617, 2: what a browser asks its reader for. The user's
+/// name does not matter.
+fn password(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let value = headers.get(AUTHORIZATION)?.as_bytes();
+    let (scheme, given) = value.split_at_checked("basic ".len())?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let pair = BASE64.decode(given.trim_ascii()).ok()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    pair.get(colon + 1..).map(<[u8]>::to_vec)
+}
+
 /// The token of `Authorization: Bearer TOKEN`, RFC 6750, 2.1.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
@@ -145,6 +164,21 @@ mod tests {
             ("a:b", "a:b"),
         ] {
             assert_eq!(without_port(host), name);
+        }
+    }
+
+    #[test]
+    fn a_browser_sends_the_token_as_a_password() {
+        let mut headers = HeaderMap::new();
+        for (value, token) in [
+            ("Basic eDphOmI=", Some("a:b")),
+            ("basic OmFiYw==", Some("abc")),
+            ("Basic eA==", None),
+            ("Basic !", None),
+            ("Bearer OmFiYw==", None),
+        ] {
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+            assert_eq!(password(&headers).as_deref(), token.map(str::as_bytes), "{value}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The HTTP server: health, metrics, the API with its stream, feeds, badges and hooks.
+//! The HTTP server: the dashboard, health, metrics, the API with its stream, feeds, badges and hooks.
 //!
 //! * [`listen`] accepts connections, on a thread of its own, and bounds them.
 //! * `guard` decides whether a request is answered at all: host, origin, token.
@@ -8,7 +8,8 @@
 //!   actor or makes one wait. `api/mutes.rs` alone writes, as the command `mute` does: one short
 //!   transaction at a time.
 //!
-//! A new page is a handler, `async fn(Arc<App>, Call) -> Response`, and a row in [`routes::ROUTES`].
+//! What is new is a handler, `async fn(Arc<App>, Call) -> Response`, and a row in [`routes::ROUTES`], or
+//! in `pages::PAGES` if it is a page for people.
 
 mod answer;
 mod api;
@@ -24,6 +25,7 @@ mod metrics;
 mod model;
 mod observe;
 pub mod openapi;
+mod pages;
 pub mod routes;
 mod slow;
 mod stream;
@@ -31,7 +33,7 @@ mod token;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, watch};
@@ -39,6 +41,7 @@ use tokio::sync::{Semaphore, watch};
 pub use listen::{Bound, Handle, ServerError};
 
 use crate::config::Http;
+use crate::dispatch::Setup;
 use crate::metrics::Metrics;
 use model::Model;
 use token::Token;
@@ -48,6 +51,23 @@ pub(crate) const MAX_STREAMS: usize = 64;
 
 /// Asks the poller of a provider to poll soon.
 pub type PollNow = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What is delivered where, as the running configuration says. A reload replaces it. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct SharedSetup(Arc<RwLock<Arc<Setup>>>);
+
+impl SharedSetup {
+    /// Returns what is in use now.
+    #[must_use]
+    pub fn get(&self) -> Arc<Setup> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces it.
+    pub fn set(&self, setup: Arc<Setup>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = setup;
+    }
+}
 
 /// What the server needs of the rest of the program.
 pub struct Parts {
@@ -59,6 +79,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What a hook causes.
     pub poll_now: PollNow,
+    /// Channels, routes and tags.
+    pub setup: SharedSetup,
     /// The id of this instance as a status page, see [`own_page_id`].
     pub page_id: String,
 }
@@ -71,6 +93,7 @@ pub struct App {
     pub(crate) exporter: metrics::Exporter,
     pub(crate) counts: metrics::Counts,
     pub(crate) poll_now: PollNow,
+    pub(crate) setup: SharedSetup,
     pub(crate) page_id: String,
     /// When each hook last caused a poll.
     pub(crate) hooked: Mutex<HashMap<String, Instant>>,
@@ -100,6 +123,7 @@ impl App {
             metrics: parts.metrics,
             counts: metrics::Counts::default(),
             poll_now: parts.poll_now,
+            setup: parts.setup,
             page_id: parts.page_id,
             hooked: Mutex::default(),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::RawPathParams;
-use axum::http::{Method, Request, Response, StatusCode};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::routing::{MethodFilter, on};
 use schemars::{Schema, SchemaGenerator};
 
 use super::answer::{JSON, Refusal, problem};
 use super::call::Call;
 use super::listen::{Cutoff, MAX_BODY};
+pub use super::pages::PAGES;
 use super::{App, api, badge, facade, feeds, guard, health, hooks, metrics, openapi, stream};
 
 /// Who may use a route where a token is set.
@@ -108,12 +110,13 @@ macro_rules! handler {
         |app, call| Box::pin($handler(app, call))
     };
 }
+pub(super) use handler;
 
 const fn parameter(name: &'static str, value: Values, about: &'static str) -> Parameter {
     Parameter { name, value, required: false, about }
 }
 
-const fn required(name: &'static str, value: Values, about: &'static str) -> Parameter {
+pub(super) const fn required(name: &'static str, value: Values, about: &'static str) -> Parameter {
     Parameter { name, value, required: true, about }
 }
 
@@ -190,7 +193,7 @@ const fn get_or(
     }
 }
 
-/// What is served.
+/// What is served to programs. Pages for people are in [`PAGES`].
 pub const ROUTES: &[Route] = &[
     get_or(
         &[StatusCode::SERVICE_UNAVAILABLE],
@@ -494,6 +497,11 @@ pub const ROUTES: &[Route] = &[
     },
 ];
 
+/// Everything that is served.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().chain(PAGES)
+}
+
 impl Route {
     /// The path as the router writes it: a variable part is always a whole segment there.
     fn pattern(&self) -> String {
@@ -523,7 +531,7 @@ impl Route {
 /// Makes the router.
 pub(super) fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in all() {
         let filter = match route.method {
             Method::POST => MethodFilter::POST,
             Method::DELETE => MethodFilter::DELETE,
@@ -556,8 +564,16 @@ async fn dispatch(
     mut path: Vec<(String, String)>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Response<Body>> {
-    guard::may(&app, route.access, request.headers())
-        .map_err(|(status, detail)| problem(status, detail))?;
+    guard::may(&app, route.access, request.headers()).map_err(|(status, detail)| {
+        let mut response = problem(status, detail);
+        if status == StatusCode::UNAUTHORIZED && PAGES.iter().any(|page| std::ptr::eq(page, route)) {
+            // A browser asks its reader for a password then, and sends it with what follows.
+            let challenge = "Basic realm=\"statuswatch: the token is the password\", charset=\"UTF-8\"";
+            let challenge = HeaderValue::from_static(challenge);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    })?;
     if let (suffix @ ".svg", Some((_, last))) = (route.suffix(), path.last_mut()) {
         let Some(name) = last.strip_suffix(suffix) else {
             return Err(problem(StatusCode::NOT_FOUND, "nothing is served here"));

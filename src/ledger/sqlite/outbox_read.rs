@@ -10,7 +10,7 @@ use crate::event::{Impact, Time};
 use crate::ledger::LedgerError;
 use crate::ledger::outbox::{
     ChannelHealth, ChannelRow, ChannelState, DeadLetter, Delivery, Hold, MuteRow, Notified,
-    Payload, Waiting,
+    Payload, Pending, Waiting,
 };
 use crate::sink::Recorded;
 
@@ -268,6 +268,26 @@ impl Reader {
                     lag_ms: row.get(3)?,
                 })
             })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the messages of these threads that wait or are held back, in the order of routing.
+    pub fn pending(&self, threads: &[String]) -> Answer<Vec<Pending>> {
+        let mut statement = self.db().prepare_cached(
+            "SELECT channel, thread, hold, due_at, created_at, attempts FROM outbox
+             WHERE channel IN (SELECT id FROM channel) AND thread IN (SELECT value FROM json_each(?1)) ORDER BY id",
+        )?;
+        let threads = serde_json::to_string(threads).unwrap_or_default();
+        let rows = statement.query_map([threads], |row| {
+            let (reason, until): (Option<String>, _) = (row.get(2)?, time(row.get(3)?));
+            Ok(Pending {
+                channel: row.get(0)?,
+                thread: row.get(1)?,
+                hold: reason.zip(until).map(|(reason, until)| Hold { reason, until }),
+                at: time(row.get(4)?).unwrap_or(Time::UNIX_EPOCH),
+                attempts: row.get(5)?,
+            })
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

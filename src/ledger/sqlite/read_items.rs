@@ -90,6 +90,16 @@ impl Reader {
         Ok(rows)
     }
 
+    /// Returns the incidents and maintenances of one provider, what is open first, then the newest;
+    /// at most `most`.
+    pub fn items_of(&self, provider: &str, most: usize) -> Result<Vec<ItemRow>, LedgerError> {
+        let order = "ORDER BY open DESC, coalesce(newest_at, started_at, first_seen) DESC LIMIT ?2";
+        let mut statement =
+            self.db.prepare_cached(&format!("{ITEMS} WHERE provider = ?1 {order}"))?;
+        let rows = statement.query_map((provider, most as i64), item_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Returns the reported events of one incident, oldest first, at most the newest `most`.
     pub fn timeline(
         &self,

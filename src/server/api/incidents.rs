@@ -146,7 +146,7 @@ async fn detail(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
     })
 }
 
-fn read_key(text: &str) -> Option<IncidentKey> {
+pub(in crate::server) fn read_key(text: &str) -> Option<IncidentKey> {
     let plain = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let number = u128::from_str_radix(text, 16).ok().filter(|_| plain)?;
     Some(IncidentKey(number.to_be_bytes()))
@@ -176,7 +176,7 @@ async fn planned(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
 
 /// Whether its window has a moment between `from` and `to`. Without an end it lasts as long as it
 /// is open; without a begin it counts while it is open.
-fn touches(row: &ItemRow, from: Time, to: Time) -> bool {
+pub(in crate::server) fn touches(row: &ItemRow, from: Time, to: Time) -> bool {
     let begin = row.item.scheduled_for.or(row.item.started_at);
     let end = row.item.scheduled_until.or(if row.open { None } else { begin });
     match begin {

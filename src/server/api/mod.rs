@@ -12,7 +12,7 @@ pub(super) use channels::{ChannelList, DeadLetterList, channels, dead_letters};
 pub(super) use events::{EventPage, events};
 pub(super) use gate::gate;
 pub(super) use incidents::{
-    Incident, IncidentDetail, IncidentList, incident, incidents, maintenances,
+    Incident, IncidentDetail, IncidentList, incident, incidents, maintenances, read_key, touches,
 };
 pub(super) use mutes::{Mute, MuteList, NewMute, Unmuted, mute, mutes, unmute};
 pub(super) use observe::{NewObservation, observe};
