@@ -566,9 +566,11 @@ async fn dispatch(
 ) -> Result<Response<Body>, Response<Body>> {
     guard::may(&app, route.access, request.headers()).map_err(|(status, detail)| {
         let mut response = problem(status, detail);
-        if status == StatusCode::UNAUTHORIZED && PAGES.iter().any(|page| std::ptr::eq(page, route)) {
+        if status == StatusCode::UNAUTHORIZED && PAGES.iter().any(|page| std::ptr::eq(page, route))
+        {
             // A browser asks its reader for a password then, and sends it with what follows.
-            let challenge = "Basic realm=\"statuswatch: the token is the password\", charset=\"UTF-8\"";
+            let challenge =
+                "Basic realm=\"statuswatch: the token is the password\", charset=\"UTF-8\"";
             let challenge = HeaderValue::from_static(challenge);
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }

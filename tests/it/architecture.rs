@@ -70,8 +70,15 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     // What is shown of the ledger, wherever it is shown.
     ("view", &["config", "event", "ledger", "snapshot", "text"]),
-    // Asks nobody, and changes nothing but mutes: what else it causes it is given as a function.
-    ("server", &["clock", "config", "event", "gate", "ledger", "metrics", "sink", "text", "view"]),
+    // Reads, and asks nobody: what it causes it is given as a function. It decides for the gate, and
+    // shows what the dispatcher would do with an event.
+    (
+        "server",
+        &[
+            "clock", "config", "dispatch", "event", "gate", "ledger", "metrics", "notify", "sink",
+            "text", "view",
+        ],
+    ),
     ("telemetry", &["clock", "config", "text"]),
     // The fake providers know nothing of what watches them: they could not be an oracle otherwise.
     ("fake", &["event"]),
@@ -181,7 +188,8 @@ const CRATES: &[(&str, &[&str])] = &[
     // The signature of a NATS user; the other is the provider of rustls, by the same name.
     ("ring", &["src/transport/nats.rs", "src/fetch/tls.rs"]),
     ("lettre", &["crates/notify/src/channel/email.rs", "crates/notify/src/channel/email/"]),
-    ("base64", &["src/transport/", "crates/notify/src/"]),
+    ("base64", &["src/transport/", "src/server/guard.rs", "crates/notify/src/"]),
+    ("maud", &["src/server/pages/"]),
     ("rcgen", &["crates/fake/src/authority.rs"]),
     ("flate2", &["src/fetch/coding.rs", "src/record/body.rs", "crates/fake/src/"]),
     ("feed_rs", &["crates/sources/src/feed/read.rs"]),
@@ -308,6 +316,10 @@ const PURE: &[&str] = &[
     "src/top/model.rs",
     "src/top/table.rs",
     "src/server/feeds/atom.rs",
+    "src/server/pages/days.rs",
+    "src/server/pages/diff.rs",
+    "src/server/pages/layout.rs",
+    "src/server/pages/parts.rs",
     "src/server/feeds/calendar.rs",
     "src/server/feeds/json.rs",
     "src/cli/view_history.rs",

@@ -128,7 +128,8 @@ fn muted(mutes: &[MuteRow], now: Time) -> Markup {
 
 fn given_up(dead: &[DeadLetter], now: Time) -> Markup {
     // Threads of incidents are their keys; those of components lead nowhere.
-    let key = |letter: &DeadLetter| read_key(&letter.thread).map(|key: IncidentKey| key.to_string());
+    let key =
+        |letter: &DeadLetter| read_key(&letter.thread).map(|key: IncidentKey| key.to_string());
     html! {
         ul.rows {
             @for letter in dead {

@@ -149,7 +149,8 @@ mod tests {
         let watched = parse_time("2026-03-04T00:00:00Z");
         let days = days(&events, watched, now);
         assert_eq!(days.len(), DAYS);
-        let last: Vec<_> = days.iter().rev().take(8).map(|day| (day.worst, day.incidents)).collect();
+        let last: Vec<_> =
+            days.iter().rev().take(8).map(|day| (day.worst, day.incidents)).collect();
         assert_eq!(
             last,
             [

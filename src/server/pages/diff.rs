@@ -22,7 +22,8 @@ pub(super) fn diff(old: &str, new: &str) -> Vec<Piece> {
     }
     let lengths = lengths(&before, &after);
     let width = after.len() + 1;
-    let length = |row: usize, column: usize| lengths.get(row * width + column).copied().unwrap_or(0);
+    let length =
+        |row: usize, column: usize| lengths.get(row * width + column).copied().unwrap_or(0);
     let (mut pieces, mut row, mut column) = (Vec::new(), 0, 0);
     loop {
         match (before.get(row), after.get(column)) {
@@ -30,7 +31,9 @@ pub(super) fn diff(old: &str, new: &str) -> Vec<Piece> {
                 push(&mut pieces, Piece::Same((*one).to_owned()));
                 (row, column) = (row + 1, column + 1);
             }
-            (Some(one), other) if other.is_none() || length(row + 1, column) >= length(row, column + 1) => {
+            (Some(one), other)
+                if other.is_none() || length(row + 1, column) >= length(row, column + 1) =>
+            {
                 push(&mut pieces, Piece::Removed((*one).to_owned()));
                 row += 1;
             }
@@ -64,7 +67,8 @@ fn lengths(before: &[&str], after: &[&str]) -> Vec<u16> {
     let mut table = vec![0_u16; (before.len() + 1) * width];
     for (row, one) in before.iter().enumerate().rev() {
         for (column, other) in after.iter().enumerate().rev() {
-            let at = |row: usize, column: usize| table.get(row * width + column).copied().unwrap_or(0);
+            let at =
+                |row: usize, column: usize| table.get(row * width + column).copied().unwrap_or(0);
             let value = if one == other {
                 at(row + 1, column + 1) + 1
             } else {

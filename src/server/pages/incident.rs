@@ -42,12 +42,13 @@ async fn make(app: &App, call: &Call, state: &State) -> Result<Page, Refusal> {
     });
     let story = read.await?.into_iter().next().ok_or(NONE)?;
     let title = parts::title(&story.row.item.title);
+    let anybody = !app.setup.get().channels.is_empty();
     let here = match story.row.item.kind {
         Kind::Maintenance => "/maintenances",
         _ => "/incidents",
     };
     let main = html! {
-        (header(&story, state, &title))
+        (header(&story, state, &title, anybody))
         section #timeline aria-labelledby="timeline-title" {
             h2 #timeline-title { "Updates" span.n { (story.events.len()) } }
             @if story.events.is_empty() { (nothing("No update of it was reported.")) }
@@ -62,7 +63,7 @@ async fn make(app: &App, call: &Call, state: &State) -> Result<Page, Refusal> {
     Ok(Page { title, here, main })
 }
 
-fn header(story: &Story, state: &State, title: &str) -> Markup {
+fn header(story: &Story, state: &State, title: &str, anybody: bool) -> Markup {
     let (item, now) = (&story.row.item, state.at);
     let began = item.started_at.or(story.row.first_seen);
     html! {
@@ -78,7 +79,7 @@ fn header(story: &Story, state: &State, title: &str) -> Markup {
                 @else if let Some(began) = began {
                     div { dt { "Began" } dd { (parts::at(began)) " (" (parts::ago(began, now)) ")" } }
                 }
-                div { dt { "Notified" } dd { (story.notified(now)) } }
+                div { dt { "Notified" } dd { (story.notified(anybody, now)) } }
             }
             @if !item.components.is_empty() {
                 p.parts aria-label="Components" {
@@ -102,7 +103,9 @@ fn header(story: &Story, state: &State, title: &str) -> Markup {
 fn before(events: &[StatusEvent], place: usize) -> Option<&StatusEvent> {
     let event = events.get(place).filter(|event| event.revision > 1)?;
     let earlier = events.get(..place)?.iter().rev();
-    earlier.into_iter().find(|one| one.update_id == event.update_id && one.revision < event.revision)
+    earlier
+        .into_iter()
+        .find(|one| one.update_id == event.update_id && one.revision < event.revision)
 }
 
 fn update(event: &StatusEvent, before: Option<&StatusEvent>, story: &Story, now: Time) -> Markup {

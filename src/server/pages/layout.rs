@@ -70,7 +70,7 @@ pub(super) fn render(page: &Page, state: Option<&State>, protected: bool) -> Mar
                     }
                     div.tools {
                         span #live .live data-state="off" { "Not live" }
-                        button #theme type="button" hidden { "Theme: auto" }
+                        button #theme type="button" hidden { "Auto" }
                         button #help type="button" hidden aria-label="Keys" { "?" }
                     }
                 }

@@ -51,7 +51,8 @@ const fn page(
 
 const ID: &[Parameter] = &[required("id", Values::Text, "Its id in providers.yaml.")];
 const KEY: &[Parameter] = &[required("key", Values::Text, "Its key: 32 hexadecimal digits.")];
-const NAME: &[Parameter] = &[required("name", Values::Text, "Its name, with a hash of the content.")];
+const NAME: &[Parameter] =
+    &[required("name", Values::Text, "Its name, with a hash of the content.")];
 
 /// The pages. They are for people: the OpenAPI description leaves them out.
 pub const PAGES: &[Route] = &[

@@ -54,8 +54,9 @@ impl Story {
         self.events.iter().rev().find(|event| event.message.is_some()).or(self.events.last())
     }
 
-    /// For each channel: what it accepted last, or since when a message waits for it.
-    pub(super) fn notified(&self, now: Time) -> Markup {
+    /// For each channel: what it accepted last, or since when a message waits for it. Says that
+    /// nobody was notified only if there is `anybody`.
+    pub(super) fn notified(&self, anybody: bool, now: Time) -> Markup {
         let mut accepted: BTreeMap<&str, Time> = BTreeMap::new();
         for delivery in &self.deliveries {
             let last = accepted.entry(&delivery.channel).or_insert(delivery.at);
@@ -66,14 +67,14 @@ impl Story {
             waiting.entry(&pending.channel).or_insert(pending);
         }
         accepted.retain(|channel, _| !waiting.contains_key(channel));
+        let is_nobody = accepted.is_empty() && waiting.is_empty();
         html! {
-            ul.told aria-label="Notified" {
+            @if is_nobody && !anybody { span.told { "no channels" } }
+            @else { ul.told aria-label="Notified" {
                 @for (channel, pending) in waiting { (wait(channel, pending, now)) }
                 @for (channel, at) in accepted { (done(channel, at)) }
-                @if self.deliveries.is_empty() && self.pending.is_empty() {
-                    li.nobody { "nobody notified" }
-                }
-            }
+                @if is_nobody { li.nobody { "nobody notified" } }
+            } }
         }
     }
 }

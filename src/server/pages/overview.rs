@@ -58,9 +58,16 @@ async fn make(app: &App, _call: &Call, state: &State) -> Result<Page, Refusal> {
     });
     let (stories, last_event, channels) = read.await?;
     let stuck = app.metrics.since_turn() > STUCK_AFTER;
-    let trust = Trust { state, last_event, channels: &channels, stuck, writable: app.metrics.is_writable() };
+    let trust = Trust {
+        state,
+        last_event,
+        channels: &channels,
+        stuck,
+        writable: app.metrics.is_writable(),
+    };
     let blind: Vec<_> = blind(state);
     let setup = app.setup.get();
+    let anybody = !setup.channels.is_empty();
     let main = html! {
         (trust.render(incidents.len(), blind.len(), coming.len()))
         div #now .now {
@@ -71,7 +78,7 @@ async fn make(app: &App, _call: &Call, state: &State) -> Result<Page, Refusal> {
                     @else { p.nothing.calm { (parts::shape(parts::impact_look(Impact::None))) "Nothing is open." } }
                 } @else {
                     ol.cards .dense[stories.len() > 6] {
-                        @for story in &stories { (card(story, state, now)) }
+                        @for story in &stories { (card(story, state, anybody)) }
                     }
                     @if incidents.len() > stories.len() {
                         p.more { a href="/incidents" {
@@ -237,7 +244,8 @@ pub(super) fn provider_name(state: &State, id: &str) -> String {
     one_line(found.and_then(|at| views.get(at)).map_or(id, |view| &view.name), 80)
 }
 
-fn card(story: &Story, state: &State, now: Time) -> Markup {
+fn card(story: &Story, state: &State, anybody: bool) -> Markup {
+    let now = state.at;
     let (item, look) = (&story.row.item, parts::impact_look(story.row.item.impact));
     let began = item.started_at.or(story.row.first_seen);
     let latest = story.latest();
@@ -256,15 +264,18 @@ fn card(story: &Story, state: &State, now: Time) -> Markup {
                     " " bdi { (one_line(message, EXCERPT)) }
                 }
             }
-            @if !item.components.is_empty() {
-                p.parts {
-                    @for component in item.components.iter().take(COMPONENTS) {
-                        span { bdi { (one_line(&component.name, 60)) } }
+            div.foot {
+                @if !item.components.is_empty() {
+                    p.parts {
+                        @for component in item.components.iter().take(COMPONENTS) {
+                            span { bdi { (one_line(&component.name, 60)) } }
+                        }
+                        @if item.components.len() > COMPONENTS { span { "+" (item.components.len() - COMPONENTS) } }
                     }
-                    @if item.components.len() > COMPONENTS { span { "+" (item.components.len() - COMPONENTS) } }
                 }
+                @if anybody { (story.notified(anybody, now)) }
+                (parts::outside(item.url.as_deref(), "Status page"))
             }
-            div.foot { (story.notified(now)) (parts::outside(item.url.as_deref(), "Status page")) }
         }
     }
 }

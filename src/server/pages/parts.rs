@@ -214,9 +214,14 @@ mod tests {
 
     #[test]
     fn spans_have_one_unit() {
-        for (seconds, text) in
-            [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5_399, "90 min"), (5_400, "2 h"), (200_000, "2 d")]
-        {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (89, "89 s"),
+            (90, "2 min"),
+            (5_399, "90 min"),
+            (5_400, "2 h"),
+            (200_000, "2 d"),
+        ] {
             assert_eq!(span(TimeDelta::seconds(seconds)), text);
             assert_eq!(span(TimeDelta::seconds(-seconds)), text);
         }

@@ -53,7 +53,9 @@ async fn make(app: &App, call: &Call, state: &State) -> Result<Page, Refusal> {
         .filter(|(view, _)| is_in(view, wanted))
         .filter(|(view, _)| tag.is_empty() || setup.tags(&view.id).iter().any(|one| one == tag))
         .filter(|(view, _)| {
-            lower.is_empty() || view.id.contains(&lower) || view.name.to_lowercase().contains(&lower)
+            lower.is_empty()
+                || view.id.contains(&lower)
+                || view.name.to_lowercase().contains(&lower)
         })
         .collect();
     rows.sort_by_key(|(view, _)| std::cmp::Reverse(weight(view)));

@@ -72,7 +72,9 @@ fn imagined(call: &Call, state: &State) -> Result<StatusEvent, Refusal> {
     fn word<T: std::str::FromStr>(call: &Call, name: &str, default: T) -> Result<T, Refusal> {
         match typed(call, name) {
             "" => Ok(default),
-            text => text.parse().map_err(|_| Refusal::Bad(format!("\"{name}\" is none of its words"))),
+            text => {
+                text.parse().map_err(|_| Refusal::Bad(format!("\"{name}\" is none of its words")))
+            }
         }
     }
     let id = typed(call, "provider");
@@ -187,4 +189,3 @@ fn verdict(decision: &Decision) -> Markup {
         }
     }
 }
-

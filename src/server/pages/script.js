@@ -7,13 +7,14 @@
   const $ = (id) => document.getElementById(id);
 
   // The theme, before anything is painted.
-  const themes = ["auto", "light", "dark"];
+  const themes = ["auto", "light", "dark"], names = { auto: "Auto", light: "Light", dark: "Dark" };
+  const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
   const stored = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
   let theme = themes.includes(stored()) ? stored() : "auto";
   const paint = () => {
     if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
     const button = $("theme");
-    if (button) { button.hidden = false; button.textContent = "Theme: " + theme; }
+    if (button) { button.hidden = false; put(button, names[theme]); button.setAttribute("aria-label", "Theme: " + theme); }
   };
   paint();
 
@@ -22,7 +23,6 @@
   const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const span = (s) => s < 90 ? s + " s" : s < 5400 ? Math.floor((s + 30) / 60) + " min"
     : s < 172800 ? Math.floor((s + 1800) / 3600) + " h" : Math.floor((s + 43200) / 86400) + " d";
-  const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
   const times = (within) => {
     const now = Date.now();
     for (const node of within.querySelectorAll("time")) {
@@ -46,7 +46,6 @@
   const judge = () => {
     const old = Date.now() - good > LATE || (cut && Date.now() - cut > 20000);
     const box = $("lost");
-    if (old && box.hidden) { box.textContent = ""; }
     box.hidden = !old;
     if (old) {
       put(box, "Connection lost. What you see is of " + new Date(good).toLocaleTimeString() + ".");
