@@ -1,10 +1,12 @@
 //! The HTTP server of the real binary, asked over bare connections.
 
 mod api;
+mod browser;
 mod channels;
 mod feeds;
 mod health;
 mod hooks;
+mod pages;
 mod safety;
 mod schema;
 mod start;

@@ -1,0 +1,227 @@
+//! The dashboard in a real browser: Debian's chromium, driven by chromedriver over plain HTTP.
+//!
+//! Ignored unless asked for: `cargo test --test it -- --ignored browser`. `chromium` and
+//! `chromedriver` must be in `PATH`; `STATUSWATCH_AXE` names `axe.min.js` of axe-core.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use statuswatch::event::{Impact, Status};
+
+use super::*;
+use crate::support::wait::until_true;
+
+/// A browser with one window.
+struct Browser {
+    driver: Child,
+    address: SocketAddr,
+    session: String,
+    _profile: tempfile::TempDir,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The driver ends its browser when it is told to end; killed, it would leave it behind.
+        let pid = rustix::process::Pid::from_child(&self.driver);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.driver.wait();
+    }
+}
+
+impl Browser {
+    /// Opens a window of this size.
+    async fn open(width: u32, height: u32) -> Self {
+        let mut driver = Command::new("chromedriver")
+            .args(["--port=0", "--log-level=OFF"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("chromedriver of Debian's chromium-driver");
+        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("on port ")?.1.trim_end_matches('.').parse().ok())
+            .expect("the port of chromedriver");
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let profile = tempfile::tempdir().unwrap();
+        let args = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &format!("--user-data-dir={}", profile.path().display()),
+        ];
+        let mut browser = Self { driver, address, session: String::new(), _profile: profile };
+        let metrics = json!({"width": width, "height": height, "pixelRatio": 1, "touch": false});
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {"args": args, "mobileEmulation": {"deviceMetrics": metrics}},
+        }}});
+        let begun = browser.send("POST", "/session", &wanted).await;
+        browser.session = format!("/session/{}", begun["sessionId"].as_str().unwrap());
+        browser
+    }
+
+    async fn send(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let headers = [("Content-Type", "application/json")];
+        let answer =
+            ask(self.address, method, path, "127.0.0.1", &headers, body.as_bytes()).await;
+        assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
+        answer.json()["value"].clone()
+    }
+
+    async fn command(&self, name: &str, body: Value) -> Value {
+        self.send("POST", &format!("{}/{name}", self.session), &body).await
+    }
+
+    async fn go(&self, served: &Served, target: &str) {
+        let url = format!("http://{}{target}", served.address);
+        self.command("url", json!({"url": url})).await;
+    }
+
+    /// Runs a script in the page and returns its result.
+    async fn run(&self, script: &str) -> Value {
+        self.command("execute/sync", json!({"script": script, "args": []})).await
+    }
+
+    async fn press(&self, key: &str) {
+        let keys = json!([{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]);
+        let actions = json!({"actions": [{"type": "key", "id": "keys", "actions": keys}]});
+        self.command("actions", actions).await;
+    }
+
+    /// Waits until a script gives true.
+    async fn until(&self, what: &str, script: &str) {
+        eventually(what, async || self.run(script).await.as_bool().filter(|is| *is)).await;
+    }
+
+    /// What the console has said: errors, and what the policy has blocked.
+    async fn console(&self) -> Value {
+        self.command("se/log", json!({"type": "browser"})).await
+    }
+}
+
+/// A provider with one incident, served.
+async fn with_incident() -> (Provider, Server, Bench, Served) {
+    let (acme, server, bench) = acme(HTTP).await;
+    acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They fail.");
+    let served = Served::start(&bench).await;
+    until_true("the incident", || !bench.events().is_empty()).await;
+    (acme, server, bench, served)
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver: apt-get install chromium chromium-driver"]
+async fn a_new_incident_appears_without_a_reload() {
+    let (acme, _server, bench, served) = with_incident().await;
+    let browser = Browser::open(1280, 900).await;
+    browser.go(&served, "/").await;
+    browser.until("a stream", "return document.querySelector('#live').dataset.state === 'on'").await;
+    browser.run("window.stays = true").await;
+    let posted =
+        acme.open_incident("Slow queries", Impact::Critical, &["Object storage"], "They are slow.");
+    browser
+        .until("the incident", "return document.querySelector('.card h3').textContent === 'Slow queries'")
+        .await;
+    browser.until("the title", "return document.title.startsWith('(2) ')").await;
+    let said = browser.run("return document.querySelector('#news').textContent").await;
+    assert_eq!(said, "New incident: acme: Slow queries, impact critical");
+    acme.update(posted.incident, Status::Resolved, "It is over.");
+    browser.until("its end", "return document.title.startsWith('(1) ')").await;
+    // Still the same document.
+    assert_eq!(browser.run("return window.stays").await, true);
+    assert_eq!(browser.console().await, json!([]));
+    // A server that is gone is noticed: what is shown is not taken for the present.
+    drop((served, bench));
+    browser.until("a lost stream", "return document.querySelector('#live').dataset.state !== 'on'").await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver: apt-get install chromium chromium-driver"]
+async fn a_phone_scrolls_in_one_direction_alone() {
+    let (_acme, _server, _bench, served) = with_incident().await;
+    let key = served.get("/api/v1/incidents").await.json()["incidents"][0]["key"].clone();
+    let incident = format!("/incidents/{}", key.as_str().unwrap());
+    let browser = Browser::open(360, 740).await;
+    for target in
+        ["/", "/providers", "/providers/acme", "/incidents", &incident, "/maintenances", "/channels", "/routes"]
+    {
+        browser.go(&served, target).await;
+        browser.until("the page", "return document.querySelector('#live').dataset.state === 'on'").await;
+        let widths = browser
+            .run("return [document.documentElement.scrollWidth, window.innerWidth]")
+            .await;
+        assert_eq!(widths[0], widths[1], "{target}");
+        let small = "return [...document.querySelectorAll('header a, button, .filter input, .filter select, .tiles a')]
+            .filter((one) => one.offsetParent && one.getBoundingClientRect().height < 44).map((one) => one.outerHTML)";
+        assert_eq!(browser.run(small).await, json!([]), "{target}");
+        assert_eq!(browser.console().await, json!([]), "{target}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver: apt-get install chromium chromium-driver"]
+async fn everything_can_be_reached_with_keys() {
+    let (_acme, _server, _bench, served) = with_incident().await;
+    let browser = Browser::open(1280, 900).await;
+    let ready = "return !document.querySelector('#help').hidden";
+    browser.go(&served, "/").await;
+    browser.until("the script", ready).await;
+    browser.press("j").await;
+    let focused = "return document.activeElement.textContent";
+    assert_eq!(browser.run(focused).await, "Failed requests");
+    browser.press("\u{e007}").await;
+    browser.until("the incident", "return location.pathname.startsWith('/incidents/')").await;
+    browser.until("the script", ready).await;
+    browser.press("?").await;
+    browser.until("the help", "return document.querySelector('#keys').open").await;
+    browser.press("\u{e00c}").await;
+    browser.until("no help", "return !document.querySelector('#keys').open").await;
+    browser.press("/").await;
+    browser.until("the list", "return location.pathname === '/providers'").await;
+    browser.until("the script", ready).await;
+    browser.press("/").await;
+    assert_eq!(browser.run("return document.activeElement.name").await, "q");
+    // What is typed is no command.
+    browser.press("m").await;
+    assert_eq!(browser.run("return document.activeElement.value").await, "m");
+    browser.press("\u{e00c}").await;
+    browser.press("m").await;
+    browser.until("maintenances", "return location.pathname === '/maintenances'").await;
+    // The first stop of the tabulator leads past the navigation.
+    browser.press("\u{e004}").await;
+    assert_eq!(browser.run("return document.activeElement.className").await, "skip");
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver: apt-get install chromium chromium-driver"]
+async fn axe_finds_nothing() {
+    let axe = std::env::var("STATUSWATCH_AXE").expect("STATUSWATCH_AXE: axe.min.js of axe-core");
+    let axe = std::fs::read_to_string(axe).unwrap();
+    let (_acme, _server, _bench, served) = with_incident().await;
+    let key = served.get("/api/v1/incidents").await.json()["incidents"][0]["key"].clone();
+    let incident = format!("/incidents/{}", key.as_str().unwrap());
+    let browser = Browser::open(1280, 900).await;
+    for theme in ["light", "dark"] {
+        for target in
+            ["/", "/providers", "/providers/acme", "/incidents", &incident, "/maintenances", "/channels", "/routes"]
+        {
+            browser.go(&served, target).await;
+            browser.run(&format!("document.documentElement.dataset.theme = '{theme}'")).await;
+            browser.run(&axe).await;
+            let script = "const done = arguments[arguments.length - 1];
+                axe.run().then((found) => done(found.violations.map((one) =>
+                    [one.id, one.help, one.nodes.map((node) => node.html).slice(0, 3)])))";
+            let found =
+                browser.command("execute/async", json!({"script": script, "args": []})).await;
+            assert_eq!(found, json!([]), "{theme} {target}");
+        }
+    }
+}
