@@ -9,7 +9,7 @@ use actix::{Actor, Addr};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Anchor;
-use crate::config::{Config, Console, ConsoleFormat, LogFormat, Provider};
+use crate::config::{Config, Console, ConsoleFormat, LogFormat};
 use crate::dispatch::Setup;
 use crate::dispatch::dry_run::DryRun;
 use crate::fetch::{self, Client, ClientOptions};

@@ -77,15 +77,13 @@ fn finish(
     let (status, page) = match page {
         Ok(page) => (StatusCode::OK, page),
         Err(refusal) => {
-            let (status, text) = match &refusal {
-                Refusal::Bad(detail) => (StatusCode::BAD_REQUEST, detail.clone()),
-                Refusal::Missing(detail) => (StatusCode::NOT_FOUND, (*detail).to_owned()),
-                Refusal::Read(error) => {
-                    tracing::warn!(%error, "the HTTP server cannot read the ledger");
-                    let text = "The ledger cannot be read at present: nothing is known.";
-                    (StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
-                }
+            let text = match &refusal {
+                // The reason names files of this machine.
+                Refusal::Read(_) => "The ledger cannot be read at present.".to_owned(),
+                refusal => refusal.to_string(),
             };
+            // Its status is that of the API, and it is logged there.
+            let status = Response::from(refusal).status();
             (status, failure(status, &text))
         }
     };
