@@ -32,7 +32,7 @@ pub fn describe() -> Value {
     for route in ROUTES {
         let answer = match route.answer {
             Answer::Json(schema) => schema(&mut schemas).to_value(),
-            Answer::ForeignJson => json!({"type": "object"}),
+            Answer::ForeignJson(_) => json!({"type": "object"}),
             Answer::Other(_) => json!({"type": "string"}),
         };
         let body = route.body.map(|schema| schema(&mut schemas).to_value());
@@ -118,6 +118,8 @@ fn values(values: Values) -> Value {
         Values::DurationOrTime => json!({"anyOf": [
             {"type": "string", "pattern": DURATION_PATTERN},
             {"type": "string", "format": "date-time"},
+            // Seconds.
+            {"type": "number", "minimum": 0, "maximum": 1_000_000},
         ]}),
         Values::Number(least, most) => {
             json!({"type": "integer", "minimum": least, "maximum": most})

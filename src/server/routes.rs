@@ -43,8 +43,8 @@ pub type Handler = fn(Arc<App>, Call) -> Pin<Box<dyn Future<Output = Response<Bo
 pub enum Answer {
     /// JSON with this schema.
     Json(fn(&mut SchemaGenerator) -> Schema),
-    /// JSON whose format others define.
-    ForeignJson,
+    /// JSON of this media type whose format others define.
+    ForeignJson(&'static str),
     /// Another media type.
     Other(&'static str),
 }
@@ -234,7 +234,7 @@ pub const ROUTES: &[Route] = &[
         Access::Token,
         "This description.",
         &[],
-        Answer::ForeignJson,
+        Answer::ForeignJson(JSON),
         handler!(openapi::get),
     ),
     get(
@@ -366,7 +366,9 @@ pub const ROUTES: &[Route] = &[
         &[
             required(
                 "needs",
-                Values::List,
+                Values::Pattern(
+                    "^[A-Za-z0-9][^#,\\s]*(#[A-Za-z0-9][^#,\\s]*)?(,[A-Za-z0-9][^#,\\s]*(#[A-Za-z0-9][^#,\\s]*)?)*$",
+                ),
                 "PROVIDER or PROVIDER#COMPONENT, repeated or separated by commas; up to 100. Write `#` as `%23`.",
             ),
             parameter(
@@ -413,7 +415,7 @@ pub const ROUTES: &[Route] = &[
         Access::Feeds,
         "The newest events as a JSON feed, one item per update.",
         FILTERS,
-        Answer::ForeignJson,
+        Answer::ForeignJson(feeds::JSON_FEED),
         handler!(feeds::json),
     ),
     get(
@@ -445,7 +447,7 @@ pub const ROUTES: &[Route] = &[
         Access::Summary,
         "Everything in the format of a Statuspage summary; each provider is a component.",
         &[],
-        Answer::ForeignJson,
+        Answer::ForeignJson(JSON),
         handler!(facade::summary),
     ),
     get(
@@ -453,7 +455,7 @@ pub const ROUTES: &[Route] = &[
         Access::Summary,
         "The overall status in the format of Statuspage.",
         &[],
-        Answer::ForeignJson,
+        Answer::ForeignJson(JSON),
         handler!(facade::status),
     ),
     get(
@@ -461,7 +463,7 @@ pub const ROUTES: &[Route] = &[
         Access::Summary,
         "The providers as components of a Statuspage page.",
         &[],
-        Answer::ForeignJson,
+        Answer::ForeignJson(JSON),
         handler!(facade::components),
     ),
     get(
@@ -469,7 +471,7 @@ pub const ROUTES: &[Route] = &[
         Access::Summary,
         "The last incidents in the format of Statuspage.",
         &[],
-        Answer::ForeignJson,
+        Answer::ForeignJson(JSON),
         handler!(facade::incidents),
     ),
     get(
@@ -477,7 +479,7 @@ pub const ROUTES: &[Route] = &[
         Access::Summary,
         "The last maintenances in the format of Statuspage.",
         &[],
-        Answer::ForeignJson,
+        Answer::ForeignJson(JSON),
         handler!(facade::maintenances),
     ),
     Route {
@@ -515,8 +517,8 @@ impl Route {
 
     fn media(&self) -> &'static str {
         match self.answer {
-            Answer::Json(_) | Answer::ForeignJson => JSON,
-            Answer::Other(media) => media,
+            Answer::Json(_) => JSON,
+            Answer::ForeignJson(media) | Answer::Other(media) => media,
         }
     }
 

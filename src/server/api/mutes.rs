@@ -85,6 +85,7 @@ pub(in crate::server) struct NewMute {
     #[schemars(regex(pattern = "^[1-9][0-9]?(s|m|h|d)$"))]
     duration: Option<String>,
     /// Until when: a UTC time, RFC 3339, in the future. Not together with `for`.
+    #[schemars(extend("format" = "date-time"))]
     until: Option<String>,
     /// Why, on one line.
     #[schemars(length(max = 200))]
