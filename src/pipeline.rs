@@ -222,7 +222,11 @@ impl Pipeline {
                     state_dir: config.state_dir.clone(),
                     metrics,
                     setup: shared_setup.clone(),
-                    poll_now: Arc::new(move |id| pollers.do_send(PollSoon(id.to_owned()))),
+                    poll_now: Arc::new(move |id| {
+                        if pollers.try_send(PollSoon(id.to_owned())).is_err() {
+                            tracing::debug!(provider = id, "the supervisor is too busy for a hook");
+                        }
+                    }),
                     page_id,
                 });
                 Some(served?)

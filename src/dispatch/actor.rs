@@ -558,7 +558,7 @@ impl Dispatcher {
                     tracing::debug!(%error, "cannot store what was delivered");
                     actor.outcomes.splice(0..0, outcomes);
                     actor.landed.splice(0..0, landed);
-                    context.run_later(REFUSED, |actor, context| actor.store_outcomes(context));
+                    context.run_later(REFUSED, Self::store_outcomes);
                 }
             }
         });
@@ -598,8 +598,9 @@ impl Dispatcher {
         }
         let delivered = self.lanes.values().all(Lane::is_empty);
         for sender in self.draining.drain(..) {
-            // Whoever asked may not wait any more.
-            let _: Result<(), bool> = sender.send(delivered);
+            if sender.send(delivered).is_err() {
+                tracing::debug!("nothing waits for the channels any more");
+            }
         }
     }
 }

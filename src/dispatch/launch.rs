@@ -98,7 +98,6 @@ fn one(
 /// Leaves out earlier messages of a thread that a newer one stands for. Returns the message to send
 /// in place of `row` with the number of those left out, or `row` if it is left out itself and
 /// nothing is sent in its place now.
-#[expect(clippy::result_large_err, reason = "both are the message")]
 fn newest(
     lane: &mut Lane,
     reader: &Reader,

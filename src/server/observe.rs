@@ -90,7 +90,7 @@ mod tests {
             assert_eq!(kept.of(acme, begun).unwrap().disagrees, disagrees, "{rate}");
             assert!(!kept.of(down, begun).unwrap().disagrees, "{rate}");
         }
-        assert!(kept.of(acme, begun + KEEP - Duration::from_secs(1)).is_some());
+        assert!(kept.of(acme, begun + (KEEP.saturating_sub(Duration::from_secs(1)))).is_some());
         assert_eq!(kept.of(acme, begun + KEEP), None);
         kept.keep("down", 0.5, now(), begun + KEEP);
         assert_eq!(kept.0.lock().unwrap().len(), 1, "what does not count is not kept");

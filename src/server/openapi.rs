@@ -111,7 +111,7 @@ fn operation(route: &Route, body: Option<Value>, answer: &Value, problem: &Value
 /// The schema of a parameter.
 fn values(values: Values) -> Value {
     match values {
-        Values::Text => json!({"type": "string"}),
+        Values::Text | Values::List => json!({"type": "string"}),
         Values::Pattern(pattern) => json!({"type": "string", "pattern": pattern}),
         Values::Words(words) => json!({"type": "string", "enum": words}),
         Values::Time => json!({"type": "string", "format": "date-time"}),
@@ -124,6 +124,5 @@ fn values(values: Values) -> Value {
         Values::Number(least, most) => {
             json!({"type": "integer", "minimum": least, "maximum": most})
         }
-        Values::List => json!({"type": "string"}),
     }
 }

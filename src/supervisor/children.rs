@@ -258,7 +258,7 @@ impl Supervisor {
         // It is never given up: the events are recorded, and the event log works without it.
         let (Decision::Park(delay) | Decision::After(delay)) = decision;
         tracing::error!(why, ?delay, "restarting the dispatcher after an unexpected exit");
-        context.run_later(delay, |supervisor, context| supervisor.start_dispatcher(context));
+        context.run_later(delay, Self::start_dispatcher);
     }
 
     // --- pollers ---

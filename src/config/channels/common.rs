@@ -141,6 +141,39 @@ pub(super) fn template(reader: &mut Reader<'_>, section: &Section<'_>) -> Templa
     Template { title: read("title"), body: read("body"), json: read("json") }
 }
 
+/// Compiles and tries the templates; `None` if there are none or one is wrong.
+pub(super) fn compile(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    template: &Template,
+) -> Option<Arc<Templates>> {
+    template.texts().next()?;
+    let source = |text: &'_ Option<TemplateText>| text.as_ref().map(|text| text.source.clone());
+    let (title, body, json) =
+        (source(&template.title), source(&template.body), source(&template.json));
+    let sources = Sources { title: title.as_deref(), body: body.as_deref(), json: json.as_deref() };
+    match Templates::compile(sources) {
+        Ok(templates) => Some(Arc::new(templates)),
+        Err(error) => {
+            let node = section.get("template")?;
+            let at = match &node.value {
+                NodeValue::Map(pairs) => pairs
+                    .iter()
+                    .find(|(key, _)| key.name == error.slot().as_str())
+                    .map_or(node.at, |(_, value)| value.at),
+                NodeValue::Scalar(_) | NodeValue::List(_) => node.at,
+            };
+            let complaint = DiagnosticBuilder::new(error.to_string());
+            reader.error(
+                at,
+                None,
+                complaint.help("the page on templates of the documentation lists all names"),
+            );
+            None
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use statuswatch_notify::{Channel, values};
@@ -173,40 +206,5 @@ mod tests {
         // What changes nothing is no mistake.
         let nothing = "storm: off\ncap: off\nsettle: 0s\nedits: 0\nretry_for: 2h\n";
         assert_eq!(refused(Audience::Machine, nothing), [0; 0]);
-    }
-}
-
-/// Compiles and tries the templates; `None` if there are none or one is wrong.
-pub(super) fn compile(
-    reader: &mut Reader<'_>,
-    section: &Section<'_>,
-    template: &Template,
-) -> Option<Arc<Templates>> {
-    if template.texts().next().is_none() {
-        return None;
-    }
-    let source = |text: &'_ Option<TemplateText>| text.as_ref().map(|text| text.source.clone());
-    let (title, body, json) =
-        (source(&template.title), source(&template.body), source(&template.json));
-    let sources = Sources { title: title.as_deref(), body: body.as_deref(), json: json.as_deref() };
-    match Templates::compile(sources) {
-        Ok(templates) => Some(Arc::new(templates)),
-        Err(error) => {
-            let node = section.get("template")?;
-            let at = match &node.value {
-                NodeValue::Map(pairs) => pairs
-                    .iter()
-                    .find(|(key, _)| key.name == error.slot().as_str())
-                    .map_or(node.at, |(_, value)| value.at),
-                NodeValue::Scalar(_) | NodeValue::List(_) => node.at,
-            };
-            let complaint = DiagnosticBuilder::new(error.to_string());
-            reader.error(
-                at,
-                None,
-                complaint.help("the page on templates of the documentation lists all names"),
-            );
-            None
-        }
     }
 }

@@ -61,14 +61,14 @@ impl Reader {
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let line = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            let stored: Stored<'_> = serde_json::from_str(line).map_err(damaged)?;
+            let stored: Stored<'_> = serde_json::from_str(line).map_err(|error| damaged(&error))?;
             found.extend(stored.times());
         }
         Ok(found)
     }
 }
 
-fn damaged(error: serde_json::Error) -> LedgerError {
+fn damaged(error: &serde_json::Error) -> LedgerError {
     LedgerError::Failed { reason: format!("a stored event is damaged: {error}") }
 }
 

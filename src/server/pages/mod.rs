@@ -54,7 +54,7 @@ const KEY: &[Parameter] = &[required("key", Values::Text, "Its key: 32 hexadecim
 const NAME: &[Parameter] =
     &[required("name", Values::Text, "Its name, with a hash of the content.")];
 
-/// The pages. They are for people: the OpenAPI description leaves them out.
+/// The pages. They are for people: the `OpenAPI` description leaves them out.
 pub const PAGES: &[Route] = &[
     page("/", "What can be trusted, what is open, what is coming.", &[], handler!(overview::get)),
     page("/providers", "The providers, filtered.", &[], handler!(providers::get)),

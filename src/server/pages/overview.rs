@@ -366,15 +366,19 @@ fn everything(state: &State, tags: &std::collections::HashMap<String, Vec<String
     }
     let alone = groups.len() == 1;
     html! {
-        @for ((_, tag), mut views) in groups {
+        @for ((_, tag), views) in groups {
             @if !alone { h3.tag { (tag) span.n { (views.len()) } } }
             ul.tiles {
-                // Stable: what is well stays by id.
-                @let _ = views.sort_by_key(|view| std::cmp::Reverse(weight(view)));
-                @for view in views { (tile(view)) }
+                @for view in worst_first(views) { (tile(view)) }
             }
         }
     }
+}
+
+/// Sorts what is broken first; what is well stays by id.
+fn worst_first(mut views: Vec<&ProviderView>) -> Vec<&ProviderView> {
+    views.sort_by_key(|view| std::cmp::Reverse(weight(view)));
+    views
 }
 
 /// What is broken first, then what is unknown.

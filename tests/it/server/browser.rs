@@ -71,8 +71,7 @@ impl Browser {
     async fn send(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = body.to_string();
         let headers = [("Content-Type", "application/json")];
-        let answer =
-            ask(self.address, method, path, "127.0.0.1", &headers, body.as_bytes()).await;
+        let answer = ask(self.address, method, path, "127.0.0.1", &headers, body.as_bytes()).await;
         assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
         answer.json()["value"].clone()
     }
@@ -123,12 +122,17 @@ async fn a_new_incident_appears_without_a_reload() {
     let (acme, _server, bench, served) = with_incident().await;
     let browser = Browser::open(1280, 900).await;
     browser.go(&served, "/").await;
-    browser.until("a stream", "return document.querySelector('#live').dataset.state === 'on'").await;
+    browser
+        .until("a stream", "return document.querySelector('#live').dataset.state === 'on'")
+        .await;
     browser.run("window.stays = true").await;
     let posted =
         acme.open_incident("Slow queries", Impact::Critical, &["Object storage"], "They are slow.");
     browser
-        .until("the incident", "return document.querySelector('.card h3').textContent === 'Slow queries'")
+        .until(
+            "the incident",
+            "return document.querySelector('.card h3').textContent === 'Slow queries'",
+        )
         .await;
     browser.until("the title", "return document.title.startsWith('(2) ')").await;
     let said = browser.run("return document.querySelector('#news').textContent").await;
@@ -140,7 +144,9 @@ async fn a_new_incident_appears_without_a_reload() {
     assert_eq!(browser.console().await, json!([]));
     // A server that is gone is noticed: what is shown is not taken for the present.
     drop((served, bench));
-    browser.until("a lost stream", "return document.querySelector('#live').dataset.state !== 'on'").await;
+    browser
+        .until("a lost stream", "return document.querySelector('#live').dataset.state !== 'on'")
+        .await;
 }
 
 #[tokio::test]
@@ -150,14 +156,22 @@ async fn a_phone_scrolls_in_one_direction_alone() {
     let key = served.get("/api/v1/incidents").await.json()["incidents"][0]["key"].clone();
     let incident = format!("/incidents/{}", key.as_str().unwrap());
     let browser = Browser::open(360, 740).await;
-    for target in
-        ["/", "/providers", "/providers/acme", "/incidents", &incident, "/maintenances", "/channels", "/routes"]
-    {
+    for target in [
+        "/",
+        "/providers",
+        "/providers/acme",
+        "/incidents",
+        &incident,
+        "/maintenances",
+        "/channels",
+        "/routes",
+    ] {
         browser.go(&served, target).await;
-        browser.until("the page", "return document.querySelector('#live').dataset.state === 'on'").await;
-        let widths = browser
-            .run("return [document.documentElement.scrollWidth, window.innerWidth]")
+        browser
+            .until("the page", "return document.querySelector('#live').dataset.state === 'on'")
             .await;
+        let widths =
+            browser.run("return [document.documentElement.scrollWidth, window.innerWidth]").await;
         assert_eq!(widths[0], widths[1], "{target}");
         let small = "return [...document.querySelectorAll('header a, button, .filter input, .filter select, .tiles a')]
             .filter((one) => one.offsetParent && one.getBoundingClientRect().height < 44).map((one) => one.outerHTML)";
@@ -210,9 +224,16 @@ async fn axe_finds_nothing() {
     let incident = format!("/incidents/{}", key.as_str().unwrap());
     let browser = Browser::open(1280, 900).await;
     for theme in ["light", "dark"] {
-        for target in
-            ["/", "/providers", "/providers/acme", "/incidents", &incident, "/maintenances", "/channels", "/routes"]
-        {
+        for target in [
+            "/",
+            "/providers",
+            "/providers/acme",
+            "/incidents",
+            &incident,
+            "/maintenances",
+            "/channels",
+            "/routes",
+        ] {
             browser.go(&served, target).await;
             browser.run(&format!("document.documentElement.dataset.theme = '{theme}'")).await;
             browser.run(&axe).await;

@@ -71,7 +71,9 @@ async fn no_text_of_a_provider_becomes_markup() {
     let key = key_of_first(&served).await;
     let mut targets = targets("acme", &key);
     let query = "%3Cscript%3Ealert(1)%3C/script%3E%22%3E%3Cimg%20src=x%3E";
-    targets.extend(["/providers?q=", "/incidents?q=", "/maintenances?q="].map(|path| format!("{path}{query}")));
+    targets.extend(
+        ["/providers?q=", "/incidents?q=", "/maintenances?q="].map(|path| format!("{path}{query}")),
+    );
     targets.push(format!("/routes?provider={query}&component={query}&text={query}"));
     targets.extend([format!("/providers/{query}"), format!("/incidents/{query}")]);
     let mut shown = 0;
@@ -89,7 +91,10 @@ async fn no_text_of_a_provider_becomes_markup() {
         for attribute in ["src=\"", "rel=\"stylesheet\" href=\"", "action=\""] {
             for (at, _) in text.match_indices(attribute) {
                 let value = &text[at + attribute.len()..];
-                assert!(value.starts_with('/') && !value.starts_with("//"), "{target}: {value:.60}");
+                assert!(
+                    value.starts_with('/') && !value.starts_with("//"),
+                    "{target}: {value:.60}"
+                );
             }
         }
         let policy = answer.header("content-security-policy").unwrap();
@@ -103,10 +108,11 @@ async fn the_first_screen_answers_in_order() {
     let acme = provider("acme", &Statuspage);
     acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They fail.");
     let server = alone(&acme).await;
-    let bench = Bench::new()
-        .section(HTTP)
-        .provider("acme", &server.url("acme"), "")
-        .provider("down", "http://127.0.0.1:1/", "");
+    let bench = Bench::new().section(HTTP).provider("acme", &server.url("acme"), "").provider(
+        "down",
+        "http://127.0.0.1:1/",
+        "",
+    );
     let served = Served::start(&bench).await;
     key_of_first(&served).await;
     until_true("a failure", || {
@@ -120,7 +126,7 @@ async fn the_first_screen_answers_in_order() {
         .collect();
     assert!(order.is_sorted(), "{order:?}");
     assert!(text.contains("<title>(1) Overview · statuswatch</title>"), "{text}");
-    insta::assert_snapshot!(section(&text, "trust"), @r#"
+    insta::assert_snapshot!(section(&text, "trust"), @r##"
     <section class="trust warn" id="trust" aria-label="Trust">
     <div class="verdict">
     <h1>
@@ -150,7 +156,7 @@ async fn the_first_screen_answers_in_order() {
     </a>
     </li>
     </ul>
-    "#);
+    "##);
     insta::assert_snapshot!(section(&text, "everything"), @r#"
     <section id="everything" aria-labelledby="all-title">
     <h2 id="all-title">Everything<span class="n">2</span>
@@ -191,7 +197,8 @@ async fn an_update_shows_when_it_was_published_seen_and_delivered_and_what_an_ed
         bench.status_of("acme").is_some_and(|one| one["last_success"].is_string())
     })
     .await;
-    let posted = acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They often fail.");
+    let posted =
+        acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They often fail.");
     let key = key_of_first(&served).await;
     let target = format!("/incidents/{key}");
     eventually("a delivery", async || {
@@ -208,7 +215,10 @@ async fn an_update_shows_when_it_was_published_seen_and_delivered_and_what_an_ed
         assert!(text.contains(&format!("<dt>{word}</dt>")), "{word}: {text}");
     }
     let overview = served.get("/").await.text();
-    assert!(overview.contains("<li class=\"done\">") || overview.contains("<li class=\"waits\">"), "{overview}");
+    assert!(
+        overview.contains("<li class=\"done\">") || overview.contains("<li class=\"waits\">"),
+        "{overview}"
+    );
     let channels = served.get("/channels").await.text();
     assert!(channels.contains("hook<small>webhook</small>"), "{channels}");
     let hit = served.get("/routes?provider=acme&impact=major").await.text();
@@ -245,7 +255,8 @@ async fn assets_are_kept_forever_under_a_hash() {
 async fn a_page_of_many_providers_is_small_and_is_filtered_here() {
     let mut bench = Bench::new().section(HTTP);
     for number in 0..1000 {
-        bench = bench.provider(&format!("provider-{number}"), "http://127.0.0.1:1/", ", interval: 1h");
+        bench =
+            bench.provider(&format!("provider-{number}"), "http://127.0.0.1:1/", ", interval: 1h");
     }
     let served = Served::start(&bench).await;
     let text = eventually("all of them", async || {
@@ -259,7 +270,10 @@ async fn a_page_of_many_providers_is_small_and_is_filtered_here() {
     assert!(list.len() < MAX_PAGE, "{}", list.len());
     assert_eq!(list.matches("<tr data-row").count(), 11, "{list}");
     let last = served.get("/providers?page=10").await.text();
-    assert!(last.contains("Page 10 of 10") && last.contains("href=\"/providers?page=9\""), "{last}");
+    assert!(
+        last.contains("Page 10 of 10") && last.contains("href=\"/providers?page=9\""),
+        "{last}"
+    );
     assert_eq!(served.get("/providers?page=0").await.status(), 400);
     assert!(served.get("/providers?page=99").await.text().contains("Page 10 of 10"));
 }

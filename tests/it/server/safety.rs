@@ -220,8 +220,7 @@ async fn every_answer_is_safe_to_show_and_holds_no_secret() {
     .await;
     let list = served.get("/api/v1/incidents").await.json();
     let key = list["incidents"][0]["key"].as_str().unwrap().to_owned();
-    let targets =
-        all().filter(|route| route.method == "GET" && route.path != "/api/v1/stream");
+    let targets = all().filter(|route| route.method == "GET" && route.path != "/api/v1/stream");
     let targets = targets.flat_map(|route| {
         ["acme", "down"].map(|id| route.path.replace("{id}", id).replace("{key}", &key))
     });
