@@ -51,7 +51,10 @@ const MODULES: &[(&str, &[&str])] = &[
     // Takes what the ledger recorded to channels; its mailbox takes the messages of sinks.
     (
         "dispatch",
-        &["backoff", "clock", "config", "event", "ledger", "notify", "sink", "text", "transport"],
+        &[
+            "backoff", "clock", "config", "event", "ledger", "metrics", "notify", "sink", "text",
+            "transport",
+        ],
     ),
     (
         "supervisor",
