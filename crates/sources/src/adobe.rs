@@ -15,7 +15,7 @@ use url::Url;
 
 use self::messages::{Messages, with_window, written};
 use super::support::fields::{self, Id, OrDefault, Text, When};
-use super::support::{Items, List, Order, RawUpdate, json, order_updates, sniff, vocabulary};
+use super::support::{Items, List, Order, RawUpdate, json, name, order_updates, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
@@ -204,12 +204,7 @@ fn incident(
         let severity = newest.map_or(Impact::Unknown, |entry| severity(&entry.severity));
         severities.push(severity);
         let state = if over { ComponentStatus::Operational } else { state(severity) };
-        components.push(component(
-            Some(product.id.0.clone()),
-            one_line(&product.name, MAX_NAME),
-            None,
-            state,
-        ));
+        components.push(component(Some(product.id.0.clone()), name(&product.name), None, state));
         for (key, entry) in &product.history {
             let status = match status(&entry.status) {
                 Status::Completed => Status::Resolved,
@@ -247,9 +242,8 @@ fn maintenance(
     } else {
         ComponentStatus::Operational
     };
-    let named = |product: &Planned| {
-        component(Some(product.id.0.clone()), one_line(&product.name, MAX_NAME), None, state)
-    };
+    let named =
+        |product: &Planned| component(Some(product.id.0.clone()), name(&product.name), None, state);
     let components: Vec<Component> = products.iter().map(named).collect();
     let start = wire.scheduled_date.or(wire.start_time.0).or(wire.started_on.0);
     let end = wire.completed_on.or(wire.end_time.0);
@@ -307,7 +301,7 @@ fn title<'a>(
         .filter(|(_, title)| !title.is_empty())
         .max_by_key(|(at, _)| *at);
     if let Some((_, title)) = titled {
-        return one_line(&title, MAX_NAME);
+        return name(&title);
     }
     let named: Vec<&str> =
         components.iter().take(MAX_NAMED).map(|component| component.name.as_str()).collect();

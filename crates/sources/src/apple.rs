@@ -11,7 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::support::fields::{Id, Text};
-use super::support::{Items, List, at, json, lenient, prose, sniff, vocabulary};
+use super::support::{Items, List, at, json, lenient, name, prose, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{
@@ -100,15 +100,12 @@ impl Source for Apple {
         let mut items = Items::new(limits);
         let services: Vec<Service> = items.read("services", &status.services)?;
         if services.is_empty() {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "no service is listed".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "no service is listed"));
         }
         let mut groups: Vec<(Id, Vec<(String, Event)>)> = Vec::new();
         let mut places: HashMap<Id, usize> = HashMap::new();
         for service in services {
-            let name = one_line(&service.name, MAX_NAME);
+            let name = name(&service.name);
             for event in items.nested::<Event>("events", &service.events)? {
                 let id = event.message_id.clone();
                 if let Some((_, events)) = places.get(&id).and_then(|place| groups.get_mut(*place))

@@ -62,10 +62,7 @@ impl Source for Azure {
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         if documents.first.shape() == Shape::Xml && !is_one(&documents.first) {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "it is not called \"Azure Status\"".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "it is not called \"Azure Status\""));
         }
         let mut snapshot = Feed.parse(documents, limits)?;
         for incident in &mut snapshot.incidents {

@@ -8,18 +8,15 @@ use serde::Deserialize;
 use url::Url;
 
 use super::support::fields::{Id, MaybeId};
-use super::support::{Items, List, candidates, json, lenient, sniff, vocabulary};
+use super::support::{Items, List, candidates, json, lenient, name, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::ComponentStatus;
 use statuswatch_model::snapshot::{Coverage, Page, Snapshot, component};
-use statuswatch_model::text::one_line;
 
 const NAME: &str = "azuredevops";
 const HOST: &str = "status.dev.azure.com";
 const PATH: &str = "_apis/status/health";
-/// Longest name, in characters.
-const MAX_NAME: usize = 300;
 
 /// The adapter for Azure DevOps.
 #[derive(Debug)]
@@ -74,10 +71,7 @@ impl Source for AzureDevOps {
         let mut items = Items::new(limits);
         let services: Vec<Service> = items.read("services", &health.services)?;
         if services.is_empty() {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "no service is listed".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "no service is listed"));
         }
         let mut components = Vec::new();
         let mut seen = HashSet::new();
@@ -92,20 +86,17 @@ impl Source for AzureDevOps {
                     .health
                     .as_ref()
                     .map_or(ComponentStatus::Unknown, |health| state(health.as_str()));
-                let group = one_line(geography.id.as_str(), MAX_NAME);
+                let group = name(geography.id.as_str());
                 components.push(component(
                     Some(id),
-                    one_line(service.id.as_str(), MAX_NAME),
+                    name(service.id.as_str()),
                     Some(group),
                     status,
                 ));
             }
         }
         if components.is_empty() {
-            return Err(ParseError::Malformed {
-                format: "JSON",
-                reason: "no geography can be read".to_owned(),
-            });
+            return Err(ParseError::malformed("JSON", "no geography can be read"));
         }
         if components.len() > limits.max_items {
             return Err(ParseError::TooMany {

@@ -171,7 +171,7 @@ impl Source for BetterStack {
         if index.data.kind != "status_page" {
             let reason =
                 format!("its type is \"{}\", not status_page", one_line(&index.data.kind, 40));
-            return Err(ParseError::NotThis { source_name: NAME, reason });
+            return Err(ParseError::not_this(NAME, reason));
         }
         let mut page = page(&index.data);
         let mut items = Items::new(limits);
@@ -219,7 +219,7 @@ impl Source for BetterStack {
             |_, report: Report| Ok(incident(report, &context, &mut named)),
             |incident: &Incident| &incident.id,
         )?;
-        let listing = if items.rejected() == before { Listing::Recent } else { Listing::Unknown };
+        let listing = items.listing(before, Listing::Recent);
         Ok(Snapshot {
             page,
             incidents,

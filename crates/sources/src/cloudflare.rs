@@ -17,14 +17,13 @@ use serde::Deserialize;
 use url::Url;
 
 use super::support::fields::{self, Id, Name, OrDefault, Prose, Text, When};
-use super::support::{Items, List, MAX_NAME, candidates, json, sniff, vocabulary};
+use super::support::{Items, List, candidates, json, name, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Kind, Status};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Snapshot, Update, UpdateId, component,
 };
-use statuswatch_model::text::one_line;
 
 const NAME: &str = "cloudflare";
 
@@ -98,7 +97,7 @@ impl Source for Cloudflare {
         let answer: Answer = json(&documents.first, NAME)?;
         if !answer.success {
             let reason = "it reports that the request did not succeed".to_owned();
-            return Err(ParseError::NotThis { source_name: NAME, reason });
+            return Err(ParseError::not_this(NAME, reason));
         }
         let summary = answer.result;
         let mut items = Items::new(limits);
@@ -168,7 +167,7 @@ fn incident(items: &mut Items, wire: Item, by_id: &ById<'_>) -> Result<Incident,
 fn named(part: Part, by_id: &ById<'_>) -> Component {
     let known = by_id.get(part.id.as_str()).map(|one| (*one).clone());
     known.unwrap_or_else(|| {
-        let name = one_line(&part.name, MAX_NAME);
+        let name = name(&part.name);
         component(Some(part.id.0), name, None, ComponentStatus::Unknown)
     })
 }

@@ -102,7 +102,7 @@ impl Source for CState {
         let index: Index = json(&documents.first, NAME)?;
         if index.is != "index" {
             let reason = format!("it is \"{}\", not an index", one_line(&index.is, 40));
-            return Err(ParseError::NotThis { source_name: NAME, reason });
+            return Err(ParseError::not_this(NAME, reason));
         }
         let mut items = Items::new(limits);
         let systems: Vec<System> = items.read("systems", &index.systems)?;
@@ -141,7 +141,7 @@ impl Source for CState {
         if let Some(document) = documents.detail(FEED) {
             join_feed(&mut issues, &Feed.parse(&Documents::only(document.clone()), limits)?);
         }
-        let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
+        let listing = items.listing(0, Listing::Open);
         snapshot.incidents = issues.into_values().collect();
         snapshot.coverage =
             Coverage { incidents: listing, maintenances: Listing::Unknown, all_components };

@@ -15,8 +15,7 @@ use url::Url;
 
 use super::support::fields::{self, Id, MaybeId, Name, OrDefault, Prose, Text, When};
 use super::support::{
-    Items, List, MAX_NAME, Order, RawUpdate, candidates, json, link, order_updates, sniff,
-    vocabulary,
+    Items, List, Order, RawUpdate, candidates, json, link, name, order_updates, sniff, vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -123,7 +122,7 @@ impl Source for Datadog {
         is_uuid(&config.id).then(|| {
             format!(
                 "the document has the shape of a Datadog status page and the prefix \"{}\"",
-                one_line(&config.domain_prefix, MAX_NAME)
+                name(&config.domain_prefix)
             )
         })
     }
@@ -132,7 +131,7 @@ impl Source for Datadog {
         let config: Config = json(&documents.first, NAME)?;
         if !is_uuid(&config.id) {
             let reason = format!("the page id \"{}\" is no UUID", one_line(&config.id, 40));
-            return Err(ParseError::NotThis { source_name: NAME, reason });
+            return Err(ParseError::not_this(NAME, reason));
         }
         let mut items = Items::new(limits);
         let mut components = Vec::new();
@@ -150,7 +149,7 @@ impl Source for Datadog {
         incidents.extend(items.build("maintenances", &list, maintenance, |one| &one.id)?);
         let of_maintenances = items.rejected() - of_incidents - of_components;
         let recent = |whole: bool| if whole { Listing::Recent } else { Listing::Unknown };
-        let name = one_line(&config.name, MAX_NAME);
+        let name = name(&config.name);
         Ok(Snapshot {
             page: Page {
                 id: Some(config.id),

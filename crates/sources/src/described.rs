@@ -77,7 +77,7 @@ impl Source for Described {
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
-        let broken = |reason: String| ParseError::NotThis { source_name: NAME, reason };
+        let broken = |reason: String| ParseError::not_this(NAME, reason);
         let map: &Arc<JsonMap> = documents
             .description
             .as_ref()
@@ -135,10 +135,10 @@ impl Source for Described {
             snapshot.page.impact = quiet.then_some(Impact::None);
         }
         match snapshot.rejected.first() {
-            Some(first) if snapshot.incidents.is_empty() => Err(ParseError::Malformed {
-                format: "JSON",
-                reason: format!("none of the items can be read: {first}"),
-            }),
+            Some(first) if snapshot.incidents.is_empty() => Err(ParseError::malformed(
+                "JSON",
+                format!("none of the items can be read: {first}"),
+            )),
             _ => Ok(snapshot),
         }
     }

@@ -69,10 +69,7 @@ impl Source for Freshstatus {
             components.push(component);
         })?;
         if components.is_empty() {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "no component has a state".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "no component has a state"));
         }
         if components.len() > limits.max_items {
             return Err(ParseError::TooMany {

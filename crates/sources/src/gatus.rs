@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::support::fields::{self, Id, Text, When};
-use super::support::{Items, List, MAX_NAME, Sample, candidates, json, outage, sniff};
+use super::support::{Items, List, Sample, candidates, json, name, outage, sniff};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus};
@@ -58,10 +58,7 @@ impl Source for Gatus {
         let list: List = json(&documents.first, NAME)?;
         if list.is_empty() {
             // An empty list has no signature.
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "it lists no endpoint".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "it lists no endpoint"));
         }
         let mut items = Items::new(limits);
         let read = items.build(
@@ -100,12 +97,12 @@ fn read(endpoint: Endpoint) -> (Component, Vec<Sample>) {
         Some(Outcome { success: false, .. }) => ComponentStatus::MajorOutage,
         None => ComponentStatus::Unknown,
     };
-    let group = one_line(&endpoint.group, MAX_NAME);
+    let group = name(&endpoint.group);
     let group = (!group.is_empty()).then_some(group);
     let results = endpoint
         .results
         .iter()
         .map(|one| Sample { at: one.timestamp.0, up: Some(one.success) })
         .collect();
-    (component(Some(endpoint.key.0), one_line(&endpoint.name, MAX_NAME), group, state), results)
+    (component(Some(endpoint.key.0), name(&endpoint.name), group, state), results)
 }

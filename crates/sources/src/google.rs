@@ -15,19 +15,16 @@ use url::Url;
 
 use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::{
-    Items, List, Order, RawUpdate, bases, candidates, json, lenient, order_updates, prose, sniff,
-    vocabulary,
+    Items, List, Order, RawUpdate, bases, candidates, json, lenient, name, order_updates, prose,
+    sniff, vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
-use statuswatch_model::text::one_line;
 
 const NAME: &str = "google";
 const FILE: &str = "incidents.json";
-/// Longest title or name, in characters.
-const MAX_NAME: usize = 300;
 
 /// The adapter for Google's dashboards.
 #[derive(Debug)]
@@ -113,7 +110,7 @@ impl Source for Google {
         let list: List = json(first, NAME)?;
         if list.is_empty() {
             let reason = "the list is empty, and a history of incidents never is".to_owned();
-            return Err(ParseError::NotThis { source_name: NAME, reason });
+            return Err(ParseError::not_this(NAME, reason));
         }
         let mut items = Items::new(limits);
         let mut ids = HashSet::new();
@@ -131,10 +128,7 @@ impl Source for Google {
             }
         }
         if incidents.is_empty() {
-            return Err(ParseError::Malformed {
-                format: "JSON",
-                reason: "no incident has an identity".to_owned(),
-            });
+            return Err(ParseError::malformed("JSON", "no incident has an identity"));
         }
         let whole = items.rejected() == 0;
         let quiet = whole && incidents.iter().all(|incident| incident.status.is_over());
@@ -206,7 +200,7 @@ fn incident(
         started_at: wire.begin.0,
         components: components(wire, status),
         updates: order_updates(written, Order::NewestFirst),
-        ..Incident::new(Kind::Incident, id, one_line(&wire.external_desc, MAX_NAME))
+        ..Incident::new(Kind::Incident, id, name(&wire.external_desc))
     })
 }
 
@@ -231,7 +225,7 @@ fn components(wire: &WireIncident, status: Status) -> Vec<Component> {
         _ => None,
     };
     if wire.affected_products.is_empty() {
-        let name = one_line(&wire.service_name, MAX_NAME);
+        let name = name(&wire.service_name);
         return if name.is_empty() {
             Vec::new()
         } else {
@@ -243,7 +237,7 @@ fn components(wire: &WireIncident, status: Status) -> Vec<Component> {
         .map(|product| {
             component(
                 product.id.as_ref().map(|id| id.0.clone()),
-                one_line(&product.title, MAX_NAME),
+                name(&product.title),
                 group.clone(),
                 state,
             )

@@ -10,26 +10,23 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::support::fields::{Id, OrDefault, Text, When};
+use super::support::fields::{Id, Name, OrDefault, Prose, Text, When};
 use super::support::{
-    Items, List, Order, candidates, json, lenient, link, oldest_first, prose, sibling, sniff,
+    Items, List, Order, candidates, json, lenient, link, name, oldest_first, sibling, sniff,
     vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{self, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
-use statuswatch_model::text::one_line;
 
 const NAME: &str = "heroku";
 const INCIDENTS: &str = "incidents";
 const PATH: &str = "api/v4/current-status";
 /// Past incidents requested.
 const HISTORY: &str = "incidents?limit=30";
-/// Longest title or name, in characters.
-const MAX_NAME: usize = 300;
 
 /// The adapter for Heroku's page.
 #[derive(Debug)]
@@ -51,20 +48,20 @@ struct System {
 #[derive(Debug, Deserialize)]
 struct WireIncident {
     id: Id,
-    title: Text,
+    title: OrDefault<Name>,
     state: Text,
     resolved: OrDefault<bool>,
     created_at: When,
     full_url: Text,
     systems: OrDefault<Vec<Affected>>,
-    tags: OrDefault<Vec<String>>,
+    tags: OrDefault<Vec<Name>>,
     updates: OrDefault<List>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Affected {
-    name: Text,
+    name: OrDefault<Name>,
     status: Text,
 }
 
@@ -73,7 +70,7 @@ struct WireUpdate {
     id: Id,
     created_at: When,
     updated_at: When,
-    contents: Text,
+    contents: Prose,
     update_type: Text,
 }
 
@@ -106,10 +103,7 @@ impl Source for Heroku {
         let mut items = Items::new(limits);
         let systems: Vec<System> = items.read("systems", &current.status)?;
         if systems.is_empty() {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "no system is listed".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "no system is listed"));
         }
         let all_components = items.rejected() == 0;
         let mut incidents = read(&mut items, INCIDENTS, Kind::Incident, &current.incidents)?;
@@ -117,46 +111,31 @@ impl Source for Heroku {
         if let Some(document) = documents.detail(INCIDENTS) {
             let history: List = json(document, NAME)?;
             if history.is_empty() {
-                return Err(ParseError::Malformed {
-                    format: "JSON",
-                    reason: "the history is empty".to_owned(),
-                });
+                return Err(ParseError::malformed("JSON", "the history is empty"));
             }
-            let listed: HashSet<String> =
-                incidents.iter().map(|incident| incident.id.clone()).collect();
-            let past = read(&mut items, "history", Kind::Incident, &history)?;
+            let mut past = read(&mut items, "history", Kind::Incident, &history)?;
             // What it calls open and the first document does not list is over by now; the next
             // history shows how.
-            incidents
-                .extend(past.into_iter().filter(|incident| {
-                    incident.status.is_over() && !listed.contains(&incident.id)
-                }));
+            past.retain(|past| past.status.is_over() && incidents.iter().all(|i| i.id != past.id));
+            incidents.extend(past);
             listing = Listing::Recent;
         }
         let before = items.rejected();
         let planned = read(&mut items, "scheduled", Kind::Maintenance, &current.scheduled)?;
-        let whole_plan = items.rejected() == before;
-        incidents.retain(|incident| !planned.iter().any(|other| other.id == incident.id));
+        incidents.retain(|incident| planned.iter().all(|other| other.id != incident.id));
         incidents.extend(planned);
-        let whole = before == 0;
+        let url = documents.first.url.join("/").ok().map(String::from);
+        let part =
+            |system: &System| component(None, name(&system.system), None, color(&system.status).0);
         Ok(Snapshot {
-            page: Page {
-                name: Some("Heroku".to_owned()),
-                url: origin(&documents.first.url),
-                ..Page::default()
-            },
+            page: Page { name: Some("Heroku".to_owned()), url, ..Page::default() },
             coverage: Coverage {
-                incidents: if whole { listing } else { Listing::Unknown },
-                maintenances: if whole_plan { Listing::Open } else { Listing::Unknown },
+                incidents: if before == 0 { listing } else { Listing::Unknown },
+                maintenances: items.listing(before, Listing::Open),
                 all_components,
             },
             incidents,
-            components: systems
-                .iter()
-                .map(|system| {
-                    component(None, one_line(&system.system, MAX_NAME), None, state(&system.status))
-                })
-                .collect(),
+            components: systems.iter().map(part).collect(),
             rejected: items.into_rejected(),
             ..Snapshot::default()
         })
@@ -174,26 +153,15 @@ impl Source for Heroku {
     }
 }
 
-fn origin(url: &Url) -> Option<String> {
-    url.join("/").ok().map(|url| url.to_string())
-}
-
 fn read(
     items: &mut Items,
     what: &'static str,
     kind: Kind,
     list: &[Box<RawValue>],
 ) -> Result<Vec<Incident>, ParseError> {
-    let mut ids = HashSet::new();
-    let mut out = Vec::with_capacity(list.len());
-    for wire in items.read::<WireIncident>(what, list)? {
-        if ids.insert(wire.id.clone()) {
-            out.push(incident(items, kind, wire)?);
-        } else {
-            items.reject(what, &format!("the id {} is duplicated", wire.id));
-        }
-    }
-    Ok(out)
+    let build =
+        |items: &mut Items, wire| incident(items, kind, wire).map_err(|error| error.to_string());
+    items.build(what, list, build, |incident: &Incident| &incident.id)
 }
 
 fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Incident, ParseError> {
@@ -228,32 +196,26 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
         _ => Status::Investigating,
     };
     let group = match wire.tags.as_slice() {
-        [only] => Some(one_line(only, MAX_NAME)),
+        [only] => Some(only.0.clone()),
         _ => None,
     };
-    let systems = wire.systems.iter();
+    // The worst of the systems; unknown where none is named.
+    let impact = Impact::worst(wire.systems.iter().map(|system| color(&system.status).1));
+    let part =
+        |system: Affected| component(None, system.name.0, group.clone(), color(&system.status).0);
     Ok(Incident {
         status,
-        impact: if kind == Kind::Maintenance { Impact::Maintenance } else { impact(&wire.systems) },
+        impact: if kind == Kind::Maintenance { Impact::Maintenance } else { impact },
         url: link(&wire.full_url),
         started_at: wire.created_at.0,
-        components: systems
-            .map(|system| {
-                component(
-                    None,
-                    one_line(&system.name, MAX_NAME),
-                    group.clone(),
-                    state(&system.status),
-                )
-            })
-            .collect::<Vec<event::Component>>(),
+        components: wire.systems.0.into_iter().map(part).collect(),
         updates,
-        ..Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME))
+        ..Incident::new(kind, wire.id.0, wire.title.0)
     })
 }
 
 fn update(kind: Kind, wire: WireUpdate) -> Update {
-    let text = prose(&wire.contents);
+    let text = wire.contents.0;
     let status = match word(&wire.update_type) {
         Some(Status::Resolved) if kind == Kind::Maintenance => Status::Completed,
         // A closing text under the type of the announcement.
@@ -296,27 +258,15 @@ fn word(word: &str) -> Option<Status> {
     vocabulary::lookup(word, WORDS)
 }
 
-fn state(colour: &str) -> ComponentStatus {
-    const COLOURS: &[(&str, ComponentStatus)] = &[
-        ("green", ComponentStatus::Operational),
-        ("yellow", ComponentStatus::DegradedPerformance),
-        ("red", ComponentStatus::MajorOutage),
-        ("blue", ComponentStatus::UnderMaintenance),
+/// Returns what a color means for a system, and for the impact of an incident.
+fn color(word: &str) -> (ComponentStatus, Impact) {
+    const COLORS: &[(&str, (ComponentStatus, Impact))] = &[
+        ("green", (ComponentStatus::Operational, Impact::None)),
+        ("yellow", (ComponentStatus::DegradedPerformance, Impact::Minor)),
+        ("red", (ComponentStatus::MajorOutage, Impact::Major)),
+        ("blue", (ComponentStatus::UnderMaintenance, Impact::Maintenance)),
     ];
-    vocabulary::lookup(colour, COLOURS).unwrap_or(ComponentStatus::Unknown)
-}
-
-/// Returns the worst status of the systems; unknown where none is named.
-fn impact(systems: &[Affected]) -> Impact {
-    const COLOURS: &[(&str, Impact)] = &[
-        ("green", Impact::None),
-        ("yellow", Impact::Minor),
-        ("red", Impact::Major),
-        ("blue", Impact::Maintenance),
-    ];
-    let of =
-        |system: &Affected| vocabulary::lookup(&system.status, COLOURS).unwrap_or(Impact::Unknown);
-    Impact::worst(systems.iter().map(of))
+    vocabulary::lookup(word, COLORS).unwrap_or((ComponentStatus::Unknown, Impact::Unknown))
 }
 
 #[cfg(test)]

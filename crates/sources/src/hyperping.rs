@@ -91,10 +91,7 @@ impl Source for Hyperping {
         let mut page = Page::default();
         let (indicator, components) = if let Some(board) = sniff::<Board>(first) {
             if board.services.is_empty() {
-                return Err(ParseError::NotThis {
-                    source_name: NAME,
-                    reason: "it lists no service".to_owned(),
-                });
+                return Err(ParseError::not_this(NAME, "it lists no service"));
             }
             page.name = Some(name(&board.name)).filter(|name| !name.is_empty());
             page.url = link(&board.url);

@@ -125,7 +125,7 @@ impl Source for Instatus {
                 "the page status \"{}\" is none of Instatus's",
                 one_line(&summary.page.status, 40)
             );
-            return Err(ParseError::NotThis { source_name: NAME, reason });
+            return Err(ParseError::not_this(NAME, reason));
         };
         let mut items = Items::new(limits);
         let (mut incidents, open_incidents) = notices(
@@ -283,7 +283,7 @@ fn components(items: &mut Items, document: &Document) -> Result<Vec<Component>, 
         if bare { json(document, NAME)? } else { json::<Components>(document, NAME)?.components };
     if list.is_empty() {
         let reason = "the list of components is empty".to_owned();
-        return Err(ParseError::NotThis { source_name: NAME, reason });
+        return Err(ParseError::not_this(NAME, reason));
     }
     let rows: Vec<Row> = items.read(COMPONENTS, &list)?;
     let mut all: Vec<(Row, Option<String>)> = Vec::with_capacity(rows.len());

@@ -359,6 +359,20 @@ pub enum ParseError {
     },
 }
 
+impl ParseError {
+    /// Creates a [`ParseError::NotThis`] of the source `source_name`.
+    #[must_use]
+    pub fn not_this(source_name: &'static str, reason: impl Into<String>) -> Self {
+        Self::NotThis { source_name, reason: reason.into() }
+    }
+
+    /// Creates a [`ParseError::Malformed`] of a document in `format`.
+    #[must_use]
+    pub fn malformed(format: &'static str, reason: impl Into<String>) -> Self {
+        Self::Malformed { format, reason: reason.into() }
+    }
+}
+
 /// Runs the examples of the README as doctests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -101,20 +101,14 @@ impl Source for Okta {
             Shape::Html => {}
             Shape::Empty => return Err(ParseError::Empty),
             _ => {
-                return Err(ParseError::NotThis {
-                    source_name: NAME,
-                    reason: "it is not an HTML page".to_owned(),
-                });
+                return Err(ParseError::not_this(NAME, "it is not an HTML page"));
             }
         }
         let Some(incidents) = element(&text, INCIDENTS) else {
             return Err(ParseError::Html { title: html_title(&text) });
         };
         if !text.trim_end().to_ascii_lowercase().ends_with("</html>") {
-            return Err(ParseError::Malformed {
-                format: "HTML",
-                reason: "the page is truncated".to_owned(),
-            });
+            return Err(ParseError::malformed("HTML", "the page is truncated"));
         }
         let mut items = Items::new(limits);
         let mut out = read(&mut items, INCIDENTS, Kind::Incident, &incidents)?;

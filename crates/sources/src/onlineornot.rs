@@ -15,7 +15,7 @@ use url::Url;
 use super::feed::Feed;
 use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::vocabulary::{self, lookup};
-use super::support::{Items, List, MAX_NAME, at, json, link, sniff};
+use super::support::{Items, List, at, json, link, name, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
@@ -180,7 +180,7 @@ impl Source for OnlineOrNot {
                 }
             }
         }
-        let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
+        let listing = items.listing(0, Listing::Open);
         if let Some(document) = documents.detail(FEED) {
             join_feed(&mut incidents, document, limits)?;
         }
@@ -189,7 +189,7 @@ impl Source for OnlineOrNot {
                 .as_ref()
                 .and_then(|home| link(at(home, &format!("incidents/{}", incident.id))?.as_str()));
         }
-        let name = one_line(&result.status_page.name, MAX_NAME);
+        let name = name(&result.status_page.name);
         Ok(Snapshot {
             page: Page {
                 id: Some(result.status_page.id.0),
@@ -255,7 +255,7 @@ fn component_id(part: &Component) -> &str {
 }
 
 fn state_of(part: Part) -> Component {
-    component(Some(part.id.0), one_line(&part.name, MAX_NAME), None, state(&part.status))
+    component(Some(part.id.0), name(&part.name), None, state(&part.status))
 }
 
 fn state(word: &str) -> ComponentStatus {
@@ -279,7 +279,7 @@ fn notice(
         .unwrap_or_else(|| vocabulary::impact(&wire.impact));
     let kind =
         if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
-    let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
+    let mut incident = Incident::new(kind, wire.id.0, name(&wire.title));
     incident.status = match (kind, wire.ended.0) {
         (Kind::Maintenance, Some(_)) => Status::Completed,
         (_, Some(_)) => Status::Resolved,
@@ -308,12 +308,7 @@ fn notice(
         .map(|part| {
             let known = all.iter().find(|one| one.id.as_deref() == Some(part.id.as_str())).cloned();
             known.unwrap_or_else(|| {
-                component(
-                    Some(part.id.0),
-                    one_line(&part.name, MAX_NAME),
-                    None,
-                    ComponentStatus::Unknown,
-                )
+                component(Some(part.id.0), name(&part.name), None, ComponentStatus::Unknown)
             })
         })
         .collect();

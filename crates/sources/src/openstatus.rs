@@ -109,17 +109,14 @@ impl Source for OpenStatus {
         }
         let summary: Summary = json(first, NAME)?;
         if summary.page.id.is_some() {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "the page has an id".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "the page has an id"));
         }
         let mut items = Items::new(limits);
         let components: Vec<Component> = items.read("components", &summary.components)?;
         let all_components = items.rejected() == 0;
         let mut incidents = read(&mut items, Kind::Incident, &summary.incidents)?;
         incidents.extend(read(&mut items, Kind::Maintenance, &summary.scheduled_maintenances)?);
-        let mut listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
+        let mut listing = items.listing(0, Listing::Open);
         let mut rejected = items.into_rejected();
         if let Some(document) = documents.detail(FEED) {
             let history = feed::parse(document, limits)?;

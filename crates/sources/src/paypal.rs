@@ -65,10 +65,7 @@ impl Source for PayPal {
         let mut items = Items::new(limits);
         let read: Vec<Wire> = items.read("components", &answer.result)?;
         if read.is_empty() {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "it lists no components".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "it lists no components"));
         }
         Ok(Snapshot {
             page: Page {

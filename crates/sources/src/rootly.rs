@@ -10,7 +10,7 @@ use url::Url;
 
 use super::support::fields::{Id, Text, When};
 use super::support::{
-    Items, List, MAX_NAME, Order, RawUpdate, candidates, json, link, order_updates, prose, sniff,
+    Items, List, Order, RawUpdate, candidates, json, link, name, order_updates, prose, sniff,
     vocabulary,
 };
 use super::{Documents, Limits, ParseError, Source};
@@ -89,10 +89,7 @@ impl Source for Rootly {
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {
         let answer: Answer = json(&documents.first, NAME)?;
         if answer.page.id.is_some() {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "the page has an id".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "the page has an id"));
         }
         let mut items = Items::new(limits);
         let incidents = items.build(
@@ -101,8 +98,8 @@ impl Source for Rootly {
             |items, wire: Item| incident(items, &wire),
             |one: &Incident| &one.id,
         )?;
-        let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
-        let name = one_line(&answer.page.name, MAX_NAME);
+        let listing = items.listing(0, Listing::Open);
+        let name = name(&answer.page.name);
         Ok(Snapshot {
             page: Page {
                 name: (!name.is_empty()).then_some(name),
@@ -141,7 +138,7 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     } else {
         Kind::Incident
     };
-    let mut incident = Incident::new(kind, id, one_line(&wire.name, MAX_NAME));
+    let mut incident = Incident::new(kind, id, name(&wire.name));
     incident.status = match (kind, wire.resolved_at.is_some() || own == Status::Resolved) {
         (Kind::Maintenance, true) => Status::Completed,
         (_, true) => Status::Resolved,

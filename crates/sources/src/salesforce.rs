@@ -12,7 +12,7 @@ use url::Url;
 
 use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::{
-    Items, List, Order, at, json, lenient, oldest_first, prose, sniff, vocabulary,
+    Items, List, Order, at, json, lenient, name, oldest_first, prose, sniff, vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
@@ -20,7 +20,6 @@ use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status}
 use statuswatch_model::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
-use statuswatch_model::text::one_line;
 
 const NAME: &str = "salesforce";
 const ACTIVE: &str = "/v1/incidents/active";
@@ -29,8 +28,6 @@ const INCIDENTS: &str = "incidents";
 const MAINTENANCES: &str = "maintenances";
 /// Maximum number of instances named in a title.
 const MAX_NAMED: usize = 5;
-/// Longest title or name, in characters.
-const MAX_NAME: usize = 300;
 
 /// The adapter for Salesforce Trust.
 #[derive(Debug)]
@@ -121,7 +118,7 @@ impl Source for Salesforce {
         let list: List = json(&documents.first, NAME)?;
         if list.is_empty() && !is_active_list(&documents.first) {
             let reason = "an empty list that is not the list of active incidents".to_owned();
-            return Err(ParseError::NotThis { source_name: NAME, reason });
+            return Err(ParseError::not_this(NAME, reason));
         }
         let mut items = Items::new(limits);
         let mut incidents = read(&mut items, INCIDENTS, Kind::Incident, &list)?;
@@ -199,10 +196,7 @@ fn history(
 ) -> Result<Vec<Incident>, ParseError> {
     let list: List = json(document, NAME)?;
     if list.is_empty() {
-        return Err(ParseError::Malformed {
-            format: "JSON",
-            reason: format!("the list of past {what} is empty"),
-        });
+        return Err(ParseError::malformed("JSON", format!("the list of past {what} is empty")));
     }
     read(items, what, kind, &list)
 }
@@ -269,14 +263,14 @@ fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, Pars
 
 /// Returns an instance or a service, which has only a key: used as its name and truncated like one.
 fn named(key: &str, state: ComponentStatus) -> Component {
-    let key = one_line(key, MAX_NAME);
+    let key = name(key);
     component(Some(key.clone()), key, None, state)
 }
 
 /// Returns the name of a maintenance; for an incident, its impact and the affected instances.
 fn title(wire: &Wire, impacts: &[WireImpact], affected: &[String]) -> String {
     if !wire.name.is_empty() {
-        return one_line(&wire.name, MAX_NAME);
+        return name(&wire.name);
     }
     // `serviceDisruption` → "Service disruption"
     let mut what = String::new();
@@ -295,7 +289,7 @@ fn title(wire: &Wire, impacts: &[WireImpact], affected: &[String]) -> String {
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let place =
         if named.is_empty() { String::new() } else { format!(": {}{more}", named.join(", ")) };
-    one_line(&format!("{what}{place}"), MAX_NAME)
+    name(&format!("{what}{place}"))
 }
 
 fn update(kind: Kind, event: Event) -> Update {

@@ -98,10 +98,7 @@ impl Source for Slack {
             let history: List = json(document, NAME)?;
             let past = read(&mut items, HISTORY, &history, Order::MostlyOldestFirst)?;
             if past.is_empty() {
-                return Err(ParseError::Malformed {
-                    format: "JSON",
-                    reason: "the history is empty".to_owned(),
-                });
+                return Err(ParseError::malformed("JSON", "the history is empty"));
             }
             listing = Listing::Recent;
             unite(&mut incidents, past);

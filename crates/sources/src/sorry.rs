@@ -12,7 +12,7 @@ use url::Url;
 use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::vocabulary::lookup;
 use super::support::{
-    Items, List, MAX_NAME, Order, RawUpdate, candidates, json, link, oldest_first, order_updates,
+    Items, List, Order, RawUpdate, candidates, json, link, name, oldest_first, order_updates,
     prose, sibling, sniff,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
@@ -169,7 +169,7 @@ impl Source for Sorry {
             let older: Older = json(first, NAME)?;
             if older.response.is_empty() {
                 let reason = "the list of components is empty".to_owned();
-                return Err(ParseError::NotThis { source_name: NAME, reason });
+                return Err(ParseError::not_this(NAME, reason));
             }
             snapshot.components = components(&mut items, &older.response)?;
             snapshot.coverage.all_components = items.rejected() == 0;
@@ -224,7 +224,7 @@ fn is_older(url: &Url) -> bool {
 }
 
 fn page(head: Head) -> Page {
-    let name = one_line(&head.name, MAX_NAME);
+    let name = name(&head.name);
     Page {
         id: Some(head.id.0),
         name: (!name.is_empty()).then_some(name),
@@ -246,7 +246,7 @@ fn components(items: &mut Items, list: &List) -> Result<Vec<Component>, ParseErr
 
 fn read(row: Row) -> Component {
     let status = lookup(&row.state, STATE).unwrap_or(ComponentStatus::Unknown);
-    component(Some(row.id.0), one_line(&row.name, MAX_NAME), None, status)
+    component(Some(row.id.0), name(&row.name), None, status)
 }
 
 fn status(word: &str) -> Status {
@@ -267,7 +267,7 @@ fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {
     if latest_id.as_ref().is_none_or(|id| updates.iter().all(|update| update.id != *id)) {
         updates.splice(..0, latest);
     }
-    let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.subject, MAX_NAME));
+    let mut incident = Incident::new(kind, wire.id.0, name(&wire.subject));
     incident.status = status(&wire.state);
     incident.url = link(&wire.url).or_else(|| link(&wire.link));
     let begin = wire.began_at.or(wire.begins_at.0);

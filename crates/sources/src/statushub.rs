@@ -58,10 +58,7 @@ impl Source for StatusHub {
         let Counters { up, affected, down } = json::<Answer>(&documents.first, NAME)?.counters;
         let state = match (up, affected, down) {
             (0, 0, 0) => {
-                return Err(ParseError::NotThis {
-                    source_name: NAME,
-                    reason: "it counts no services".to_owned(),
-                });
+                return Err(ParseError::not_this(NAME, "it counts no services"));
             }
             (_, 0, 0) => ComponentStatus::Operational,
             (_, _, 0) => ComponentStatus::DegradedPerformance,

@@ -326,7 +326,7 @@ fn check_page_id(id: &Id) -> Result<(), ParseError> {
         return Ok(());
     }
     let reason = format!("the page id \"{id}\" is not twelve lower-case letters and digits");
-    Err(ParseError::NotThis { source_name: NAME, reason })
+    Err(ParseError::not_this(NAME, reason))
 }
 
 #[cfg(test)]

@@ -13,14 +13,13 @@ use url::Url;
 
 use super::support::fields::{self, Id, MaybeId, OrDefault, Text, When};
 use super::support::{
-    Items, List, MAX_NAME, Order, RawUpdate, json, link, order_updates, prose, sibling, sniff,
+    Items, List, Order, RawUpdate, json, link, name, order_updates, prose, sibling, sniff,
     vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
-use statuswatch_model::text::one_line;
 
 const NAME: &str = "statuspal";
 const HISTORY: &str = "history";
@@ -165,7 +164,7 @@ impl Source for StatusPal {
             let build = |items: &mut Items, wire: Item| incident(items, wire, planned, &by_id);
             incidents.extend(items.build(what, list, build, |one: &Incident| &one.id)?);
         }
-        let mut listing = if items.rejected() == before { Listing::Open } else { Listing::Unknown };
+        let mut listing = items.listing(before, Listing::Open);
         if let Some(document) = documents.detail(HISTORY) {
             let history: History = json(document, NAME)?;
             let before = items.rejected();
@@ -182,7 +181,7 @@ impl Source for StatusPal {
                 Listing::Unknown
             };
         }
-        let name = one_line(&summary.status_page.name, MAX_NAME);
+        let name = name(&summary.status_page.name);
         Ok(Snapshot {
             page: Page {
                 id: Some(summary.status_page.subdomain.0),
@@ -225,7 +224,7 @@ fn services(
         return Ok(());
     }
     for service in items.read::<Service>("services", list)? {
-        let name = one_line(&service.name, MAX_NAME);
+        let name = name(&service.name);
         let state = state(&service.current_incident_type);
         out.push(component(Some(service.id.0), name.clone(), group.map(str::to_owned), state));
         services(items, &service.children, Some(&name), depth - 1, out)?;
@@ -270,7 +269,7 @@ fn incident(
             prose(&update.description),
         )
     });
-    let mut incident = Incident::new(kind, wire.id.0, one_line(&wire.title, MAX_NAME));
+    let mut incident = Incident::new(kind, wire.id.0, name(&wire.title));
     incident.updates = order_updates(written, Order::MostlyNewestFirst);
     let newest = incident
         .updates

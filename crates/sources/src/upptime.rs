@@ -72,10 +72,7 @@ impl Source for Upptime {
         let mut items = Items::new(limits);
         let sites: Vec<Site> = items.read("sites", &list)?;
         if sites.is_empty() {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "it lists no sites".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "it lists no sites"));
         }
         let components = sites.into_iter().map(|site| {
             let state = state(&site.status);

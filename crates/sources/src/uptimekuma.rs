@@ -12,14 +12,13 @@ use url::Url;
 
 use super::support::fields::{self, Id, OrDefault, Text, When};
 use super::support::vocabulary::lookup;
-use super::support::{Items, List, MAX_NAME, Sample, at, bases, json, outage, prose, sniff};
+use super::support::{Items, List, Sample, at, bases, json, name, outage, prose, sniff};
 use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
-use statuswatch_model::text::one_line;
 use statuswatch_model::zone::Zone;
 
 const NAME: &str = "uptimekuma";
@@ -171,10 +170,10 @@ impl Source for UptimeKuma {
             names = monitors(&mut items, &page.groups)?;
             let before = items.rejected();
             snapshot.incidents = notices(&mut items, &page)?;
-            let listing = if items.rejected() == before { Listing::Open } else { Listing::Unknown };
+            let listing = items.listing(before, Listing::Open);
             snapshot.coverage =
                 Coverage { incidents: listing, maintenances: listing, all_components: true };
-            let title = one_line(&page.config.title, MAX_NAME);
+            let title = name(&page.config.title);
             let url = documents.first.url.join(&format!("/status/{}", page.config.slug)).ok();
             snapshot.page = Page {
                 name: (!title.is_empty()).then_some(title),
@@ -183,7 +182,7 @@ impl Source for UptimeKuma {
             };
         }
         for (key, wire) in &heartbeats.beats {
-            let id = one_line(key, MAX_NAME);
+            let id = name(key);
             let (name, group) =
                 names.remove(key).unwrap_or_else(|| (format!("Monitor {id}"), None));
             let component = component(Some(id.clone()), name, group, state(wire.last()));
@@ -232,10 +231,10 @@ fn monitors(
 ) -> Result<BTreeMap<String, (String, Option<String>)>, ParseError> {
     let mut names = BTreeMap::new();
     for group in items.read::<Group>("groups", groups)? {
-        let title = one_line(&group.name, MAX_NAME);
+        let title = name(&group.name);
         for monitor in items.read::<Monitor>("monitors", &group.monitors)? {
             let group = (!title.is_empty()).then(|| title.clone());
-            names.insert(monitor.id.0, (one_line(&monitor.name, MAX_NAME), group));
+            names.insert(monitor.id.0, (name(&monitor.name), group));
         }
     }
     Ok(names)
@@ -260,11 +259,8 @@ fn notices(items: &mut Items, page: &StatusPage) -> Result<Vec<Incident>, ParseE
 }
 
 fn notice(wire: &Notice) -> Incident {
-    let mut incident = Incident::new(
-        Kind::Incident,
-        format!("incident-{}", wire.id),
-        one_line(&wire.title, MAX_NAME),
-    );
+    let mut incident =
+        Incident::new(Kind::Incident, format!("incident-{}", wire.id), name(&wire.title));
     let impact = [("danger", Impact::Major), ("warning", Impact::Minor)];
     incident.impact = lookup(&wire.style, &impact).unwrap_or(Impact::Unknown);
     incident.started_at = wire.created.0;
@@ -273,11 +269,8 @@ fn notice(wire: &Notice) -> Incident {
 }
 
 fn maintenance(wire: &Maintenance) -> Incident {
-    let mut incident = Incident::new(
-        Kind::Maintenance,
-        format!("maintenance-{}", wire.id),
-        one_line(&wire.title, MAX_NAME),
-    );
+    let mut incident =
+        Incident::new(Kind::Maintenance, format!("maintenance-{}", wire.id), name(&wire.title));
     let words = [
         ("under-maintenance", Status::InProgress),
         ("ended", Status::Completed),

@@ -121,7 +121,7 @@ impl Source for Aws {
         let list: List = json(first, NAME)?;
         if list.is_empty() && !is_quiet(first) {
             let reason = "an empty list, but not in UTF-16 as AWS writes it".to_owned();
-            return Err(ParseError::NotThis { source_name: NAME, reason });
+            return Err(ParseError::not_this(NAME, reason));
         }
         let mut items = Items::new(limits);
         let mut arns = HashSet::new();
@@ -164,10 +164,7 @@ fn ended(
 ) -> Result<Vec<Incident>, ParseError> {
     let services: BTreeMap<String, List> = json(document, NAME)?;
     if services.is_empty() {
-        return Err(ParseError::Malformed {
-            format: "JSON",
-            reason: "the history is empty".to_owned(),
-        });
+        return Err(ParseError::malformed("JSON", "the history is empty"));
     }
     let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
     let mut found = HashSet::new();

@@ -13,14 +13,13 @@ use std::collections::HashMap;
 use url::Url;
 
 use super::support::{
-    Items, MAX_NAME, Order, RawUpdate, candidates, link, oldest_first, order_updates, prose,
-    sibling, vocabulary,
+    Items, Order, RawUpdate, candidates, link, name, oldest_first, order_updates, prose, sibling,
+    vocabulary,
 };
 use super::{Detail, Documents, Known, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot};
-use statuswatch_model::text::one_line;
 
 const NAME: &str = "cachet";
 const COMPONENTS: &str = "components";
@@ -110,7 +109,7 @@ impl Source for Cachet {
             } else {
                 v2::schedules(document, &mut items)?
             };
-            planned = if items.rejected() == before { Listing::Recent } else { Listing::Unknown };
+            planned = items.listing(before, Listing::Recent);
             notices.extend(listed);
         }
         let by_id =
@@ -178,7 +177,7 @@ fn wanted(first: &Url, files: &[(&'static str, &str)]) -> Vec<Detail> {
 /// Returns an incident with the present status of its components.
 fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
     let kind = notice.kind;
-    let mut incident = Incident::new(kind, notice.id, one_line(&notice.name, MAX_NAME));
+    let mut incident = Incident::new(kind, notice.id, name(&notice.name));
     incident.status = notice.status;
     incident.url = link(&notice.link);
     incident.components =

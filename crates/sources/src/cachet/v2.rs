@@ -6,12 +6,11 @@ use serde::Deserialize;
 
 use super::{NAME, Notice, UPDATES, plan, state, status};
 use crate::support::fields::{self, Id, MaybeId, OrDefault, Text, When};
-use crate::support::{Items, List, MAX_NAME, RawUpdate, json, lenient, prose, sniff};
+use crate::support::{Items, List, RawUpdate, json, lenient, name, prose, sniff};
 use crate::{Documents, ParseError};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, Kind, Status};
 use statuswatch_model::snapshot::component;
-use statuswatch_model::text::one_line;
 
 #[derive(Debug, Deserialize)]
 struct Answer {
@@ -130,7 +129,7 @@ pub(super) fn incidents(
         let reason =
             "the list starts with the oldest incidents; request it with \"sort=id&order=desc\""
                 .to_owned();
-        return Err(ParseError::NotThis { source_name: NAME, reason });
+        return Err(ParseError::not_this(NAME, reason));
     }
     let places: HashMap<String, usize> = incidents
         .iter()
@@ -193,12 +192,7 @@ pub(super) fn components(
 ) -> Result<Vec<Component>, ParseError> {
     let answer: Answer = json(document, NAME)?;
     let read = |_: &mut Items, part: Part| {
-        Ok(component(
-            Some(part.id.0),
-            one_line(&part.name, MAX_NAME),
-            None,
-            state(part.status.as_str()),
-        ))
+        Ok(component(Some(part.id.0), name(&part.name), None, state(part.status.as_str())))
     };
     items.build("components", &answer.data, read, |one: &Component| {
         one.id.as_deref().unwrap_or_default()

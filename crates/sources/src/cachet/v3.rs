@@ -9,11 +9,10 @@ use serde_json::value::RawValue;
 use super::{NAME, Notice, plan, state, status};
 use crate::ParseError;
 use crate::support::fields::{Id, OrDefault, References, Text, When};
-use crate::support::{Items, List, MAX_NAME, RawUpdate, json, lenient, prose, sniff};
+use crate::support::{Items, List, RawUpdate, json, lenient, name, prose, sniff};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Kind, Status};
 use statuswatch_model::snapshot::component;
-use statuswatch_model::text::one_line;
 
 #[derive(Debug, Deserialize)]
 struct Answer {
@@ -207,7 +206,7 @@ pub(super) fn components(
         let code =
             lenient::read::<Code>(raw).map(|code| code.value).or_else(|_| lenient::read::<Id>(raw));
         let state = code.map_or(ComponentStatus::Unknown, |code| state(code.as_str()));
-        Ok(component(Some(thing.id.0), one_line(&thing.attributes.name, MAX_NAME), None, state))
+        Ok(component(Some(thing.id.0), name(&thing.attributes.name), None, state))
     };
     items.build("components", &answer.data, read, |one: &Component| {
         one.id.as_deref().unwrap_or_default()

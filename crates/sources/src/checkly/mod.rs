@@ -22,7 +22,7 @@ use url::Url;
 use self::devalue::Carried;
 use self::events::{Events, incident};
 use self::wire::{Card, Head, Item, Resolved, Service, Unresolved, Uptime};
-use super::support::{Items, MAX_NAME, html, lenient, link};
+use super::support::{Items, html, lenient, link, name};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::ComponentStatus;
@@ -67,10 +67,7 @@ impl Source for Checkly {
                 .then(|| "the document has the shape of the summary of a Checkly page".to_owned());
         }
         let page = carried(&document.text()).ok()??.page;
-        Some(format!(
-            "the HTML carries the data of a Checkly page, \"{}\"",
-            one_line(&page.name, MAX_NAME)
-        ))
+        Some(format!("the HTML carries the data of a Checkly page, \"{}\"", name(&page.name)))
     }
 
     fn parse(&self, documents: &Documents, limits: Limits) -> Result<Snapshot, ParseError> {

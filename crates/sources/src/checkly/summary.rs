@@ -65,7 +65,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     let summary: Summary = json(document, NAME)?;
     let Some(sum) = overall(&summary.page.status) else {
         let reason = "its page has none of Checkly's states".to_owned();
-        return Err(ParseError::NotThis { source_name: NAME, reason });
+        return Err(ParseError::not_this(NAME, reason));
     };
     let mut items = Items::new(limits);
     let build = |kind: Kind| move |items: &mut Items, wire: Item| item(items, wire, kind);

@@ -71,7 +71,7 @@ impl Source for Global {
         let texts = payload::find(&payload, "incidents", has_texts);
         let (Some(links), Some(texts)) = (links, texts) else {
             let reason = "the lists of incidents are missing".to_owned();
-            return Err(ParseError::NotThis { source_name: NAME, reason });
+            return Err(ParseError::not_this(NAME, reason));
         };
         let mut items = Items::new(limits);
         let all = components(&mut items, &summary.structure.items, limits)?;
@@ -105,8 +105,7 @@ impl Source for Global {
         if elsewhere > affected.sum() {
             items.reject("incidents", "some are in an unknown place");
         }
-        let listing =
-            if items.rejected() == of_components { Listing::Recent } else { Listing::Unknown };
+        let listing = items.listing(of_components, Listing::Recent);
         let now = |one: &Component| {
             let id = one.id.as_deref().unwrap_or_default();
             let state = states.get(id).copied().unwrap_or(ComponentStatus::Operational);

@@ -112,7 +112,7 @@ fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, Pa
     let summary: Summary<W> = json(&documents.first, NAME)?;
     if !is_ulid(&summary.page.id) {
         let reason = format!("the page id \"{}\" is not a ULID", summary.page.id);
-        return Err(ParseError::NotThis { source_name: NAME, reason });
+        return Err(ParseError::not_this(NAME, reason));
     }
     let mut page = summary.page.to_page();
     let impact = vocabulary::impact(&summary.status.indicator);
@@ -128,7 +128,7 @@ fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, Pa
         reader.incidents::<W>(Kind::Maintenance, summary.scheduled_maintenances.0)?;
     let coverage = Coverage {
         incidents: listing,
-        maintenances: if reader.rejected() == before { Listing::Open } else { Listing::Unknown },
+        maintenances: reader.listing(before, Listing::Open),
         all_components,
     };
     let mut united = v2::unite(read, maintenances);

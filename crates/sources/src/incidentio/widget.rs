@@ -3,17 +3,13 @@
 use serde::Deserialize;
 
 use crate::support::fields::{Id, MaybeId, OrDefault, Text, When};
-use crate::support::{Items, List, json, link, prose, sniff, vocabulary};
+use crate::support::{Items, List, json, link, name, prose, sniff, vocabulary};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Impact, Kind, Status};
 use statuswatch_model::snapshot::{
     self, Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId,
 };
-use statuswatch_model::text::one_line;
-
-/// Longest title or name, in characters.
-const MAX_NAME: usize = 300;
 
 #[derive(Debug, Deserialize)]
 struct Widget {
@@ -86,7 +82,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     // The widget expresses "operational" only by empty lists.
     let impact =
         (ongoing.is_empty() && running.is_empty() && items.rejected() == 0).then_some(Impact::None);
-    let name = one_line(&widget.page_title, MAX_NAME);
+    let name = name(&widget.page_title);
     Ok(Snapshot {
         page: Page {
             id: None,
@@ -127,10 +123,10 @@ fn incident(
 ) -> Result<Incident, ParseError> {
     let affected: Vec<Affected> = items.nested("affected_components", &item.affected_components)?;
     let components = affected.into_iter().map(|component| {
-        let group = one_line(&component.group_name, MAX_NAME);
+        let group = name(&component.group_name);
         snapshot::component(
             component.id.0.map(|id| id.0),
-            one_line(&component.name, MAX_NAME),
+            name(&component.name),
             (!group.is_empty()).then_some(group),
             vocabulary::component(&component.current_status),
         )
@@ -149,7 +145,7 @@ fn incident(
         edited_at: None,
         text,
     });
-    let new = Incident::new(kind, item.id.0, one_line(&item.name, MAX_NAME));
+    let new = Incident::new(kind, item.id.0, name(&item.name));
     let listed_alone = vocabulary::status(&item.status) == Status::Update;
     Ok(Incident {
         status,

@@ -102,7 +102,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     let lost = items.rejected();
     let mut incidents = reports(&mut items, &feed.status_reports, &names)?;
     incidents.extend(maintenances(&mut items, &feed.maintenances, &names, feed.updated_at.0)?);
-    let listing = if items.rejected() == lost { Listing::Recent } else { Listing::Unknown };
+    let listing = items.listing(lost, Listing::Recent);
     let title = name(&feed.title);
     Ok(Snapshot {
         page: Page {

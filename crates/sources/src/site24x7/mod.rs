@@ -140,14 +140,11 @@ impl Source for Site24x7 {
         let mut items = Items::new(limits);
         let components = components(&mut items, &data.current_status)?;
         if components.is_empty() {
-            return Err(ParseError::NotThis {
-                source_name: NAME,
-                reason: "it lists no components".to_owned(),
-            });
+            return Err(ParseError::not_this(NAME, "it lists no components"));
         }
         let all_components = items.rejected() == 0;
         let open = items.read::<Wire>("active_incident_details", &data.active_incident_details)?;
-        let listing = if items.rejected() == 0 { Listing::Open } else { Listing::Unknown };
+        let listing = items.listing(0, Listing::Open);
         let mut incidents = open
             .into_iter()
             .map(|wire| incident(&mut items, wire, false))

@@ -2,12 +2,11 @@
 
 use super::NAME;
 use crate::feed::read;
-use crate::support::{MAX_NAME, name, vocabulary};
+use crate::support::{name, vocabulary};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::ComponentStatus;
 use statuswatch_model::snapshot::{self, Coverage, Page, Snapshot};
-use statuswatch_model::text::one_line;
 
 /// Returns whether a document is such a feed: its path is `/rss`, and every title ends with a
 /// status.
@@ -30,7 +29,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
         match split(&item.title) {
             Some((title, state)) => {
                 // An id in a feed may be any text.
-                let id = Some(one_line(&item.id, MAX_NAME)).filter(|id| !id.is_empty());
+                let id = Some(name(&item.id)).filter(|id| !id.is_empty());
                 snapshot.components.push(snapshot::component(id, name(title), None, state));
             }
             None => snapshot
@@ -39,10 +38,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
         }
     }
     if snapshot.components.is_empty() {
-        return Err(ParseError::NotThis {
-            source_name: NAME,
-            reason: "no item is a component and its state".to_owned(),
-        });
+        return Err(ParseError::not_this(NAME, "no item is a component and its state"));
     }
     let title = name(&feed.title);
     snapshot.page =

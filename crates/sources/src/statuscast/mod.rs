@@ -112,10 +112,7 @@ impl Source for StatusCast {
             let list: List = json(document, NAME)?;
             let read: Vec<Component> = items.read("components", &list)?;
             if read.is_empty() {
-                return Err(ParseError::NotThis {
-                    source_name: NAME,
-                    reason: "the list of components is empty".to_owned(),
-                });
+                return Err(ParseError::not_this(NAME, "the list of components is empty"));
             }
             let all = read.into_iter();
             snapshot.components = all

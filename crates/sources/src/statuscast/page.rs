@@ -35,10 +35,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
         return Err(html::another(&text));
     }
     if !text.contains(LIST) {
-        return Err(ParseError::NotThis {
-            source_name: NAME,
-            reason: "the page has no list of incidents".to_owned(),
-        });
+        return Err(ParseError::not_this(NAME, "the page has no list of incidents"));
     }
     let rows: Vec<&str> = text.split(ROW).skip(1).collect();
     if rows.len() > limits.max_items {
@@ -78,10 +75,10 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
     if snapshot.incidents.is_empty()
         && let Some(reason) = snapshot.rejected.first()
     {
-        return Err(ParseError::Malformed {
-            format: "HTML",
-            reason: format!("none of the incidents can be read: {reason}"),
-        });
+        return Err(ParseError::malformed(
+            "HTML",
+            format!("none of the incidents can be read: {reason}"),
+        ));
     }
     Ok(snapshot)
 }

@@ -23,10 +23,7 @@ pub fn page<'d>(
         Shape::Empty => return Err(ParseError::Empty),
         Shape::Html => {}
         _ => {
-            return Err(ParseError::NotThis {
-                source_name,
-                reason: "it is not an HTML page".to_owned(),
-            });
+            return Err(ParseError::not_this(source_name, "it is not an HTML page"));
         }
     }
     let text = document.text();
@@ -39,7 +36,7 @@ pub fn page<'d>(
     if whole {
         return Ok(text);
     }
-    Err(ParseError::Malformed { format: "HTML", reason: "the page is truncated".to_owned() })
+    Err(ParseError::malformed("HTML", "the page is truncated"))
 }
 
 /// Returns the error for a page other than the expected one.

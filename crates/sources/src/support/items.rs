@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::lenient;
 use crate::{Limits, ParseError};
+use statuswatch_model::snapshot::Listing;
 use statuswatch_model::text::one_line;
 
 /// A list whose items have not been decoded yet: `incidents: List`.
@@ -48,10 +49,10 @@ impl Items {
     ) -> Result<Vec<T>, ParseError> {
         let (items, first_error) = self.decode(what, list)?;
         match first_error {
-            Some(reason) if items.is_empty() => Err(ParseError::Malformed {
-                format: "JSON",
-                reason: format!("none of the {what} can be read: {reason}"),
-            }),
+            Some(reason) if items.is_empty() => Err(ParseError::malformed(
+                "JSON",
+                format!("none of the {what} can be read: {reason}"),
+            )),
             _ => Ok(items),
         }
     }
@@ -84,10 +85,10 @@ impl Items {
         }
         match (self.overflow.take(), first_error) {
             (Some(error), _) => Err(error),
-            (None, Some(reason)) if built.is_empty() => Err(ParseError::Malformed {
-                format: "JSON",
-                reason: format!("none of the {what} can be read: {reason}"),
-            }),
+            (None, Some(reason)) if built.is_empty() => Err(ParseError::malformed(
+                "JSON",
+                format!("none of the {what} can be read: {reason}"),
+            )),
             _ => Ok(built),
         }
     }
@@ -116,6 +117,13 @@ impl Items {
     #[must_use]
     pub fn rejected(&self) -> usize {
         self.count
+    }
+
+    /// Returns what an absence from a list means: `whole`, or [`Listing::Unknown`] if there are more
+    /// than `before` rejections, the number before the list was read.
+    #[must_use]
+    pub fn listing(&self, before: usize, whole: Listing) -> Listing {
+        if self.count > before { Listing::Unknown } else { whole }
     }
 
     /// Returns the recorded rejections.

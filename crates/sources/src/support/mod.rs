@@ -69,14 +69,11 @@ pub fn json<T: DeserializeOwned>(
             return Err(ParseError::Html { title: html_title(&document.text()) });
         }
         Shape::Xml => {
-            return Err(ParseError::NotThis {
-                source_name,
-                reason: "it is XML, not JSON".to_owned(),
-            });
+            return Err(ParseError::not_this(source_name, "it is XML, not JSON"));
         }
         Shape::Other => {
             let reason = format!("it is not JSON but starts with \"{}\"", begin(&document.text()));
-            return Err(ParseError::NotThis { source_name, reason });
+            return Err(ParseError::not_this(source_name, reason));
         }
         Shape::Json => {}
     }

@@ -1,9 +1,8 @@
 //! Incidents derived from the heartbeats of an up/down monitor, which has no written incidents.
 
-use super::{MAX_NAME, Order, RawUpdate, order_updates};
+use super::{Order, RawUpdate, name, order_updates};
 use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::Incident;
-use statuswatch_model::text::one_line;
 
 const DOWN: &str =
     "The monitor reports that this is down. (Made from the monitor's state; nobody wrote this.)";
@@ -46,11 +45,8 @@ pub fn outage(id: &str, component: &Component, heartbeats: &[Sample]) -> Option<
     if !is_down && updates.is_empty() {
         return None;
     }
-    let mut incident = Incident::new(
-        Kind::Incident,
-        id,
-        one_line(&format!("{} is down", component.name), MAX_NAME),
-    );
+    let mut incident =
+        Incident::new(Kind::Incident, id, name(&format!("{} is down", component.name)));
     incident.status = if is_down { Status::Investigating } else { Status::Resolved };
     incident.impact = Impact::Major;
     incident.started_at = began;

@@ -14,7 +14,7 @@ use super::fields::Id;
 use super::{Decode, Items};
 use crate::{Limits, ParseError};
 use statuswatch_model::event::{self, ComponentStatus, Impact, Kind, Status, Time};
-use statuswatch_model::snapshot::{self, UpdateId};
+use statuswatch_model::snapshot::{self, Listing, UpdateId};
 
 /// An incident with the data needed to merge it with its duplicate in another document.
 #[derive(Debug)]
@@ -119,6 +119,12 @@ impl Reader {
     #[must_use]
     pub fn rejected(&self) -> usize {
         self.items.rejected()
+    }
+
+    /// Returns what an absence means; see [`Items::listing`].
+    #[must_use]
+    pub fn listing(&self, before: usize, whole: Listing) -> Listing {
+        self.items.listing(before, whole)
     }
 
     /// Returns the recorded rejections.

@@ -52,7 +52,7 @@ impl Page {
             "a detail belongs to the page \"{}\" and the first document to \"{id}\"",
             self.id
         );
-        Err(ParseError::NotThis { source_name, reason })
+        Err(ParseError::not_this(source_name, reason))
     }
 }
 
