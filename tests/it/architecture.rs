@@ -52,7 +52,15 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "dispatch",
         &[
-            "backoff", "clock", "config", "event", "ledger", "metrics", "notify", "sink", "text",
+            "backoff",
+            "clock",
+            "config",
+            "event",
+            "ledger",
+            "metrics",
+            "notify",
+            "sink",
+            "text",
             "transport",
         ],
     ),
