@@ -157,7 +157,7 @@ async fn the_first_screen_answers_in_order() {
     </li>
     </ul>
     "##);
-    insta::assert_snapshot!(section(&text, "everything"), @r#"
+    insta::assert_snapshot!(section(&text, "everything"), @r##"
     <section id="everything" aria-labelledby="all-title">
     <h2 id="all-title">Everything<span class="n">2</span>
     </h2>
@@ -179,7 +179,7 @@ async fn the_first_screen_answers_in_order() {
     </a>
     </li>
     </ul>
-    "#);
+    "##);
 }
 
 #[tokio::test]
