@@ -11,6 +11,22 @@ use super::channels::{self, file_key, kind_of};
 use super::document::{Node, Place, Value};
 use super::keys;
 
+/// Splits a text into lines as YAML does: a carriage return alone ends a line, too. Places count
+/// these lines.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = text.find(['\n', '\r']) else {
+            rest = None;
+            return (!text.is_empty()).then_some(text);
+        };
+        let (line, after) = text.split_at(end);
+        rest = Some(after.strip_prefix("\r\n").or_else(|| after.get(1..)).unwrap_or_default());
+        Some(line)
+    })
+}
+
 /// Parts of the text that are never shown.
 #[derive(Debug, Default)]
 pub(super) struct Hidden(Vec<(Place, Place)>);
@@ -45,7 +61,7 @@ impl Hidden {
     pub(super) fn of_text(text: &str) -> Self {
         let mut hidden = Self::default();
         let mut is_channel = false;
-        for (index, line) in text.lines().enumerate() {
+        for (index, line) in lines(text).enumerate() {
             let number = index + 1;
             let body = line.trim_start_matches([' ', '\t', '-', '{', ',']);
             let key = body.split(':').next().unwrap_or_default().trim_matches(['"', '\'', ' ']);
@@ -58,7 +74,13 @@ impl Hidden {
                 Some(rest) if is_channel && is_harmless(key) && !rest.contains([':', '{']) => {
                     continue;
                 }
-                Some(rest) if is_channel => line.chars().count() - rest.chars().count(),
+                Some(rest)
+                    if is_channel && (is_common(key) || secret_names().any(|name| name == key)) =>
+                {
+                    line.chars().count() - rest.chars().count()
+                }
+                // What stands before the colon may be a secret that slipped onto a line of its own.
+                Some(_) if is_channel => 0,
                 None if is_channel => 0,
                 _ => match secret_names().filter_map(|name| behind(line, name)).min() {
                     Some(from) => from,
@@ -123,6 +145,12 @@ impl Hidden {
         let own =
             |name: &str| spec.is_some_and(|spec| spec.keys.iter().any(|key| shows(key, name)));
         for (key, value) in pairs {
+            if !is_name(&key.name) {
+                // A secret can become a part of a key by a slip of punctuation.
+                let end = Place { line: value.end.line.max(key.at.line) + 1, column: 1 };
+                self.0.push((key.at, end));
+                continue;
+            }
             match (key.name.as_str(), &value.value) {
                 ("digest" | "template", Value::Map(inner)) => {
                     for (key, value) in inner {
@@ -153,6 +181,12 @@ impl Hidden {
 
 fn is_common(name: &str) -> bool {
     [channels::KEYS, channels::DIGEST, channels::TEMPLATE].iter().any(|keys| keys.contains(&name))
+}
+
+/// Returns whether a key looks like a name and not like something that slipped into one.
+pub(super) fn is_name(key: &str) -> bool {
+    key.len() <= 64
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 /// Returns whether `name` is a form of `key` whose value may be shown.

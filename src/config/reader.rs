@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(file: String, text: &'a str, sources: &'a [&'a str]) -> Self {
         Self {
             file,
-            lines: text.lines().collect(),
+            lines: super::mask::lines(text).collect(),
             hidden: Hidden::default(),
             sources,
             diagnostics: Vec::new(),
@@ -201,6 +201,11 @@ impl<'a> Reader<'a> {
         } else {
             format!("expected one of: {}", known.join(", "))
         };
+        if !super::mask::is_name(&key.name) {
+            // It may hold a secret.
+            let message = format!("a key in {what} is not a name");
+            return self.error(key.at, None, DiagnosticBuilder::new(message).help(hint));
+        }
         let message = format!("unknown key \"{}\" in {what}", short(&key.name));
         self.error(key.at, Some(&key.name), DiagnosticBuilder::new(message).help(hint));
     }

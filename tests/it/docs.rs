@@ -292,7 +292,7 @@ fn every_key_of_the_configuration_is_shown() {
 fn examples_of_configuration_are_valid() {
     let sources: Vec<&str> = statuswatch::source::names().collect();
     let environment = |name: &str| match name {
-        "STATUS_SLACK_HOOK" => Some("https://hook.example/x".to_owned()),
+        "STATUS_SLACK_HOOK" | "STATUS_HOOK" => Some("https://hook.example/x".to_owned()),
         name => (name.starts_with("STATUS_") || name == "SLACK_TOKEN").then(|| "x".to_owned()),
     };
     // What the pages of channels name: addresses, a secret of Standard Webhooks, and keys.

@@ -55,7 +55,7 @@ const NAME: &[Parameter] =
     &[required("name", Values::Text, "Its name, with a hash of the content.")];
 
 /// The pages. They are for people: the `OpenAPI` description leaves them out.
-pub const PAGES: &[Route] = &[
+pub static PAGES: &[Route] = &[
     page("/", "What can be trusted, what is open, what is coming.", &[], handler!(overview::get)),
     page("/providers", "The providers, filtered.", &[], handler!(providers::get)),
     page("/providers/{id}", "One provider.", ID, handler!(provider::get)),

@@ -322,7 +322,8 @@ proptest::proptest! {
     fn no_secret_is_quoted(
         // Behind the name of the section.
         cut in 10_usize..400,
-        put in "[-?:,\\[\\]{}#&*!|>'\"%@` \n\t~$a\u{e9}\r]{0,5}",
+        // Without `?`, which makes a key of a secret: names of keys are quoted.
+        put in "[-:,\\[\\]{}#&*!|>'\"%@` \n\t~$a\u{e9}\r]{0,5}",
         kind in "slack|webhook|slak|",
         key in "token|secret|tokn|webhook_url|token_file_|headers",
         secret in "[A-Z0-9!,;#:/@ ]{0,8}QQQ",

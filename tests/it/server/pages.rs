@@ -70,7 +70,7 @@ async fn no_text_of_a_provider_becomes_markup() {
     let served = Served::start(&bench).await;
     let key = key_of_first(&served).await;
     let mut targets = targets("acme", &key);
-    let query = "%3Cscript%3Ealert(1)%3C/script%3E%22%3E%3Cimg%20src=x%3E";
+    let query = "%3Cscript%3Ealert(1)%3C%2Fscript%3E%22%3E%3Cimg%20src=x%3E";
     targets.extend(
         ["/providers?q=", "/incidents?q=", "/maintenances?q="].map(|path| format!("{path}{query}")),
     );

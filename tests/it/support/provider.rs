@@ -110,7 +110,8 @@ impl Raw {
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    fn is_whole(&self) -> bool {
+    /// Whether all of it has come, as far as its header says.
+    pub(crate) fn is_whole(&self) -> bool {
         let length = self.header("Content-Length").and_then(|length| length.parse::<usize>().ok());
         let no_body = matches!(self.status(), 204 | 304) && self.head_end().is_some();
         no_body || length.is_some_and(|length| self.body().len() >= length)
