@@ -80,8 +80,7 @@ impl Hidden {
                     line.chars().count() - rest.chars().count()
                 }
                 // What stands before the colon may be a secret that slipped onto a line of its own.
-                Some(_) if is_channel => 0,
-                None if is_channel => 0,
+                _ if is_channel => 0,
                 _ => match secret_names().filter_map(|name| behind(line, name)).min() {
                     Some(from) => from,
                     None => continue,

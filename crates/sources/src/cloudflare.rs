@@ -52,6 +52,7 @@ struct Summary {
 #[derive(Debug, Deserialize)]
 struct Part {
     id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     name: Name,
     /// An incident lists its components without a status.
     status: Option<String>,
@@ -60,6 +61,7 @@ struct Part {
 #[derive(Debug, Deserialize)]
 struct Item {
     id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     name: Name,
     status: String,
     impact: Text,

@@ -50,6 +50,7 @@ struct Config {
 #[derive(Debug, Deserialize)]
 struct Entry {
     id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     name: Name,
     #[serde(rename = "type")]
     class: String,
@@ -63,6 +64,7 @@ struct Entry {
 #[serde(rename_all = "camelCase")]
 struct Item {
     id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     title: Name,
     current_status: String,
     resolved: OrDefault<bool>,
@@ -76,6 +78,7 @@ struct Item {
 #[serde(rename_all = "camelCase")]
 struct Planned {
     id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     title: Name,
     current_status: Option<String>,
     status: Option<String>,

@@ -48,20 +48,20 @@ struct System {
 #[derive(Debug, Deserialize)]
 struct WireIncident {
     id: Id,
-    title: OrDefault<Name>,
+    title: Name,
     state: Text,
     resolved: OrDefault<bool>,
     created_at: When,
     full_url: Text,
     systems: OrDefault<Vec<Affected>>,
-    tags: OrDefault<Vec<Name>>,
+    tags: OrDefault<Vec<String>>,
     updates: OrDefault<List>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Affected {
-    name: OrDefault<Name>,
+    name: Name,
     status: Text,
 }
 
@@ -196,7 +196,7 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
         _ => Status::Investigating,
     };
     let group = match wire.tags.as_slice() {
-        [only] => Some(only.0.clone()),
+        [only] => Some(name(only)),
         _ => None,
     };
     // The worst of the systems; unknown where none is named.

@@ -24,8 +24,9 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // The driver ends its browser when it is told to end; killed, it would leave it behind.
         let pid = rustix::process::Pid::from_child(&self.driver);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _ = self.driver.wait();
+        if rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok() {
+            drop(self.driver.wait());
+        }
     }
 }
 

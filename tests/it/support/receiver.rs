@@ -150,7 +150,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
                 let mut answer =
                     format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
-                    answer.push_str(&format!("{name}: {value}\r\n"));
+                    answer.push_str(&[name, ": ", &value, "\r\n"].concat());
                 }
                 answer.push_str("\r\n");
                 answer.push_str(&body);

@@ -21,6 +21,7 @@ struct Summary {
 
 #[derive(Debug, Deserialize)]
 struct Head {
+    #[serde(deserialize_with = "Name::deserialize")]
     name: Name,
     url: String,
     status: String,
@@ -30,6 +31,7 @@ struct Head {
 #[serde(rename_all = "camelCase")]
 struct Item {
     id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     name: Name,
     status: String,
     severity: Text,
@@ -42,8 +44,9 @@ struct Item {
 #[derive(Debug, Deserialize)]
 struct Service {
     id: MaybeId,
+    #[serde(deserialize_with = "Name::deserialize")]
     name: Name,
-    group: OrDefault<Name>,
+    group: Name,
 }
 
 /// Instatus answers with the same lists and writes the words without underscores.
@@ -112,7 +115,7 @@ fn item(items: &mut Items, wire: Item, kind: Kind) -> Result<Incident, String> {
     incident.url = link(&wire.url);
     let harm = state(incident.impact);
     let affected = services.into_iter().map(|service| -> Component {
-        let group = (!service.group.is_empty()).then_some(service.group.0.0);
+        let group = (!service.group.is_empty()).then_some(service.group.0);
         component(service.id.0.map(|id| id.0), service.name, group, harm)
     });
     incident.components = affected.collect();

@@ -18,6 +18,7 @@ pub(super) struct Resolved {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Head {
     pub(super) id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     pub(super) name: Name,
     pub(super) custom_domain: Text,
     pub(super) url: Text,
@@ -41,6 +42,7 @@ pub(super) struct Uptime {
 /// Services under one heading.
 #[derive(Debug, Deserialize)]
 pub(super) struct Card {
+    #[serde(deserialize_with = "Name::deserialize")]
     pub(super) name: Name,
     pub(super) services: List,
 }
@@ -49,6 +51,7 @@ pub(super) struct Card {
 #[derive(Debug, Deserialize)]
 pub(super) struct Service {
     pub(super) id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     pub(super) name: Name,
     pub(super) days: OrDefault<List>,
 }
@@ -65,6 +68,7 @@ pub(super) struct Day {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Item {
     pub(super) id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     pub(super) name: Name,
     pub(super) severity: Text,
     pub(super) last_update_status: Text,

@@ -9,6 +9,7 @@ use crate::support::fields::{Id, MaybeId, Name, OrDefault, Prose, Text, When};
 #[derive(Debug, Deserialize)]
 pub(super) struct Summary {
     pub(super) id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     pub(super) name: Name,
     pub(super) parent: OrDefault<Parent>,
     pub(super) public_url: Text,
@@ -22,7 +23,7 @@ pub(super) struct Summary {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Parent {
-    pub(super) name: OrDefault<Name>,
+    pub(super) name: Name,
 }
 
 /// The content of the page, from top to bottom.
@@ -41,6 +42,7 @@ pub(super) struct Entry {
 /// Components under one heading.
 #[derive(Debug, Deserialize)]
 pub(super) struct Group {
+    #[serde(deserialize_with = "Name::deserialize")]
     pub(super) name: Name,
     pub(super) hidden: OrDefault<bool>,
     pub(super) components: List,
@@ -50,6 +52,7 @@ pub(super) struct Group {
 #[derive(Debug, Deserialize)]
 pub(super) struct Part {
     pub(super) component_id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     pub(super) name: Name,
     pub(super) hidden: OrDefault<bool>,
 }
@@ -67,6 +70,7 @@ pub(super) struct Affected {
 #[derive(Debug, Deserialize)]
 pub(super) struct Item {
     pub(super) id: Id,
+    #[serde(deserialize_with = "Name::deserialize")]
     pub(super) name: Name,
     pub(super) status: String,
     #[serde(rename = "type")]

@@ -3,7 +3,7 @@
 //! A field needs no attribute: `title: Text` may be absent or null, `at: When` may be any time,
 //! `id: Id` is required. A value of the wrong type is an error and rejects the item that contains
 //! it; see [`super::Items`]. The functions are for fields that may be null but not absent, with
-//! `#[serde(deserialize_with = "fields::or_default")]`.
+//! `#[serde(deserialize_with = "fields::or_default")]`, or `Name::deserialize`.
 //!
 //! A type whose fields are all optional needs `#[serde(default)]` if it may be written `[]`, which
 //! is how PHP writes an empty object.
@@ -146,8 +146,7 @@ impl<'de> Deserialize<'de> for MaybeId {
     }
 }
 
-/// A title or a name as one line, see [`super::name`]. Null is the empty string; use
-/// `OrDefault<Name>` where the field may be absent.
+/// A title or a name as one line, see [`super::name`]. Absent and null are the empty string.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Name(pub String);
 
@@ -167,9 +166,7 @@ impl From<Name> for String {
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not as an option: serde would accept an absent one.
-        deserializer
-            .deserialize_any(StringVisitor("a string", super::name))
+        visit_string(deserializer, "a string", super::name)
             .map(|name| Self(name.unwrap_or_default()))
     }
 }
@@ -350,10 +347,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_be_null_but_not_absent() {
+    fn a_name_is_optional_unless_an_attribute_requires_it() {
         #[derive(Debug, Deserialize)]
         struct Named {
+            #[serde(deserialize_with = "Name::deserialize")]
             name: Name,
+            note: Name,
             text: Prose,
         }
         let named = |text: &str| serde_json::from_str::<Named>(text);
@@ -361,7 +360,10 @@ mod tests {
         assert_eq!((read.name.as_str(), read.text.as_str()), ("a b", "c"));
         let read = named(r#"{"name": null, "text": null}"#).unwrap();
         assert_eq!((read.name.as_str(), read.text.as_str()), ("", ""));
-        assert!(named(r#"{"name": "a"}"#).is_ok_and(|read| read.text.is_empty()));
+        assert!(
+            named(r#"{"name": "a"}"#)
+                .is_ok_and(|read| read.text.is_empty() && read.note.is_empty())
+        );
         for bad in ["{}", r#"{"name": 1}"#, r#"{"name": []}"#, r#"{"name": "a", "text": 1}"#] {
             assert!(named(bad).is_err(), "{bad}");
         }

@@ -144,7 +144,7 @@ impl Reader {
     ) -> Result<Vec<event::Component>, ParseError> {
         let read = W::read(&mut self.items, "components", list)?;
         for group in read.iter().filter(|row| row.group.0) {
-            self.groups.insert(group.id.clone(), group.name.0.0.clone());
+            self.groups.insert(group.id.clone(), group.name.0.clone());
         }
         let mut seen = HashSet::with_capacity(read.len());
         let again: HashSet<usize> = read
@@ -198,7 +198,7 @@ impl Reader {
         let updates = as_last_edited(wire_updates.into_iter().rev().map(update).collect());
         let maintenance = kind == Kind::Maintenance;
         let incident = snapshot::Incident {
-            title: wire.name.0.0,
+            title: wire.name.0,
             status: wire.status.unwrap_or(Status::Update),
             impact,
             url: wire.shortlink,
@@ -220,7 +220,7 @@ impl Reader {
             .cloned();
         snapshot::component(
             Some(wire.id.0),
-            wire.name.0,
+            wire.name,
             group,
             wire.status.unwrap_or(ComponentStatus::Unknown),
         )

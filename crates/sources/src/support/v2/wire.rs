@@ -67,7 +67,7 @@ pub struct Overall {
 #[derive(Debug, Deserialize)]
 pub struct Component {
     pub(super) id: Id,
-    pub(super) name: OrDefault<Name>,
+    pub(super) name: Name,
     #[serde(default, deserialize_with = "state")]
     pub(super) status: Option<ComponentStatus>,
     pub(super) group: OrDefault<bool>,
@@ -79,7 +79,7 @@ pub struct Component {
 #[serde(bound = "")]
 pub struct Incident<W: Decode> {
     pub(super) id: Id,
-    pub(super) name: OrDefault<Name>,
+    pub(super) name: Name,
     #[serde(default, deserialize_with = "status")]
     pub(super) status: Option<Status>,
     #[serde(default, deserialize_with = "impact")]
