@@ -74,9 +74,7 @@ impl Hidden {
                 Some(rest) if is_channel && is_harmless(key) && !rest.contains([':', '{']) => {
                     continue;
                 }
-                Some(rest)
-                    if is_channel && (is_common(key) || secret_names().any(|name| name == key)) =>
-                {
+                Some(rest) if is_channel && is_name(key) => {
                     line.chars().count() - rest.chars().count()
                 }
                 // What stands before the colon may be a secret that slipped onto a line of its own.
@@ -367,7 +365,7 @@ providers:
               *******
             channel: C1
             * *******
-        é: *******
+        ** *******
             token: *******
         defaults:
           interval: 5s
