@@ -568,8 +568,7 @@ async fn dispatch(
 ) -> Result<Response<Body>, Response<Body>> {
     guard::may(&app, route.access, request.headers()).map_err(|(status, detail)| {
         let mut response = problem(status, detail);
-        if status == StatusCode::UNAUTHORIZED && PAGES.iter().any(|page| std::ptr::eq(page, route))
-        {
+        if status == StatusCode::UNAUTHORIZED && PAGES.iter().any(|page| page.path == route.path) {
             // A browser asks its reader for a password then, and sends it with what follows.
             let challenge =
                 "Basic realm=\"statuswatch: the token is the password\", charset=\"UTF-8\"";

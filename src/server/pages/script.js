@@ -148,7 +148,7 @@
     const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))];
     here()?.classList.remove("here");
     next.classList.add("here");
-    next.querySelector("[data-go], a")?.focus({ preventScroll: true });
+    (next.querySelector("[data-go]") || next.querySelector("a"))?.focus({ preventScroll: true });
     next.scrollIntoView({ block: "nearest" });
   };
   const keys = {
