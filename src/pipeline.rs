@@ -2,16 +2,19 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
+use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::clock::Anchor;
+use crate::clock::{self, Anchor};
 use crate::config::{Config, Console, ConsoleFormat, LogFormat};
 use crate::dispatch::Setup;
 use crate::dispatch::dry_run::DryRun;
+use crate::event::{Time, parse_time};
 use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
 use crate::metrics::Metrics;
@@ -190,6 +193,7 @@ impl Pipeline {
         let shared_setup = SharedSetup::default();
         shared_setup.set(Arc::new(Setup::new(config)));
         let options = Options {
+            not_running: not_running(&config.state_dir),
             transport: Transport::new(&shared.client)?,
             setup,
             state_dir: config.state_dir.clone(),
@@ -291,6 +295,17 @@ impl Pipeline {
             recorder.declare(&config.providers);
         }
     }
+}
+
+/// A shorter pause is a restart, of which nobody needs to know.
+const PAUSE: TimeDelta = TimeDelta::minutes(1);
+
+/// Returns when this program was last not running, by the file that the supervisor writes every few
+/// seconds.
+fn not_running(state_dir: &Path) -> Option<(Time, Time)> {
+    let written = std::fs::read_to_string(state_dir.join("heartbeat")).ok()?;
+    let (from, now) = (parse_time(written.trim())?, clock::now());
+    (now - from >= PAUSE).then_some((from, now))
 }
 
 /// Adds events that are in the event log but not in the ledger, which happens after the ledger was

@@ -188,7 +188,7 @@ impl Rig {
         let transport = Transport::new(&client).unwrap();
         let (ledger, dir) = (self.ledger.clone(), self.dir.path().to_owned());
         Dispatcher::start_in_arbiter(&actix::Arbiter::new().handle(), move |_| {
-            Dispatcher::new(setup, ledger, dir, transport, Arc::default())
+            Dispatcher::new(setup, ledger, dir, transport, Arc::default(), None)
         })
     }
 }

@@ -9,39 +9,28 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle,
     WrapFuture,
 };
-use statuswatch_notify::{Audience, Verdict};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::Setup;
-use super::attempt::{Attempt, attempt};
 use super::lane::{Lane, until};
-use super::launch::{Prepared, prepare};
-use super::notice::{About, about};
-use super::outcome::{Outcome, outcome};
-use super::plan::{self, LOOK_EVERY, Plan, route};
+use super::plan::{self, Plan, route};
 use super::release::{self, release_due};
-use crate::backoff::ExponentialBackoff;
 use crate::clock;
 use crate::event::Time;
-use crate::ledger::outbox::{
-    ChangeOutbox, ChannelHealth, ChannelState, OutboxChange, Payload, Waiting,
-};
+use crate::ledger::outbox::{ChangeOutbox, OutboxChange};
 use crate::ledger::{AddSink, Ledger, LedgerError, ROUTER, Reader, Wake};
-use crate::metrics::{DeliveryOutcome, Metrics};
+use crate::metrics::Metrics;
 use crate::sink::actor::{Crash, Drain, Reconnect};
 use crate::transport::Transport;
 
 /// Events routed in one transaction.
 const BATCH: usize = 200;
 
-/// More waiting messages than this and ends of incidents are sent first.
-const BACKLOG: usize = 10;
-
-/// A channel that failed for so long is announced to others.
-const ANNOUNCED_AFTER: Duration = Duration::from_mins(10);
+/// How often held messages and what commands changed are looked for, whatever wake-ups were lost.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long the ledger is left alone after it refused a change.
-const REFUSED: Duration = Duration::from_millis(200);
+pub(super) const REFUSED: Duration = Duration::from_millis(200);
 
 /// Replaces what is delivered where.
 #[derive(Debug, Clone, Message)]
@@ -50,34 +39,35 @@ pub struct Configure(pub Arc<Setup>);
 
 /// Takes recorded events to channels.
 pub struct Dispatcher {
-    ledger: Ledger,
-    state_dir: PathBuf,
-    transport: Transport,
-    metrics: Arc<Metrics>,
-    setup: Arc<Setup>,
-    reader: Option<Reader>,
+    pub(super) ledger: Ledger,
+    pub(super) state_dir: PathBuf,
+    pub(super) transport: Transport,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) setup: Arc<Setup>,
+    pub(super) reader: Option<Reader>,
     /// The newest routed event; `None` until it is loaded.
-    cursor: Option<u64>,
-    connecting: bool,
+    pub(super) cursor: Option<u64>,
+    pub(super) connecting: bool,
     /// Whether routed events or releases are being stored.
-    planning: bool,
-    lanes: BTreeMap<String, Lane>,
-    slots: HashMap<String, Arc<Semaphore>>,
-    storms: HashMap<String, Time>,
+    pub(super) planning: bool,
+    pub(super) lanes: BTreeMap<String, Lane>,
+    pub(super) slots: HashMap<String, Arc<Semaphore>>,
+    pub(super) storms: HashMap<String, Time>,
     /// Outcomes that are not stored yet, with the messages that have landed.
-    outcomes: Vec<OutboxChange>,
-    landed: Vec<(String, i64, String)>,
-    storing: bool,
-    rng: fastrand::Rng,
-    next_due: Option<Time>,
-    looked_at: Instant,
-    not_running: Option<(Time, Time)>,
-    wake: Option<SpawnHandle>,
-    draining: Vec<oneshot::Sender<bool>>,
+    pub(super) outcomes: Vec<OutboxChange>,
+    pub(super) landed: Vec<(String, i64, String)>,
+    pub(super) storing: bool,
+    pub(super) rng: fastrand::Rng,
+    pub(super) next_due: Option<Time>,
+    pub(super) looked_at: Instant,
+    pub(super) not_running: Option<(Time, Time)>,
+    pub(super) wake: Option<SpawnHandle>,
+    pub(super) draining: Vec<oneshot::Sender<bool>>,
 }
 
 impl Dispatcher {
-    /// Creates a dispatcher; `state_dir` is where the ledger is read, `metrics` what it counts in.
+    /// Creates a dispatcher; `state_dir` is where the ledger is read, `metrics` what it counts in,
+    /// and `not_running` when this program was last not running.
     #[must_use]
     pub fn new(
         setup: Arc<Setup>,
@@ -85,6 +75,7 @@ impl Dispatcher {
         state_dir: PathBuf,
         transport: Transport,
         metrics: Arc<Metrics>,
+        not_running: Option<(Time, Time)>,
     ) -> Self {
         Self {
             ledger,
@@ -105,7 +96,7 @@ impl Dispatcher {
             rng: fastrand::Rng::new(),
             next_due: None,
             looked_at: Instant::now(),
-            not_running: None,
+            not_running,
             wake: None,
             draining: Vec::new(),
         }
@@ -138,7 +129,7 @@ impl Dispatcher {
         ));
     }
 
-    fn reader(&mut self) -> Result<&Reader, LedgerError> {
+    pub(super) fn reader(&mut self) -> Result<&Reader, LedgerError> {
         match &mut self.reader {
             Some(reader) => Ok(reader),
             none => Ok(none.insert(Reader::open(&self.state_dir)?)),
@@ -146,7 +137,7 @@ impl Dispatcher {
     }
 
     /// Stores changes and continues with `then`.
-    fn store(
+    pub(super) fn store(
         &mut self,
         changes: Vec<OutboxChange>,
         context: &mut Context<Self>,
@@ -160,95 +151,9 @@ impl Dispatcher {
         );
     }
 
-    // --- configuration ---
-
-    /// Brings the lanes in line with the configuration and stores which channels there are.
-    fn apply_setup(&mut self, context: &mut Context<Self>) {
-        let (mono, now) = (Instant::now(), clock::now());
-        let before = match self.reader().and_then(|reader| reader.channels(now)) {
-            Ok(before) => before,
-            Err(error) => {
-                tracing::warn!(%error, "cannot read the state of channels");
-                Vec::new()
-            }
-        };
-        let mut changes = Vec::new();
-        let setup = Arc::clone(&self.setup);
-        for config in &setup.channels {
-            self.metrics.channel(&config.id);
-            let known = before.iter().find(|row| row.state.id == config.id);
-            let lane = self
-                .lanes
-                .entry(config.id.clone())
-                .or_insert_with(|| Lane::new(Arc::clone(config), mono, now));
-            lane.configure(Arc::clone(config), mono);
-            lane.retry_now();
-            self.slots.insert(
-                config.id.clone(),
-                Arc::new(Semaphore::new(config.channel.limits().in_flight.max(1))),
-            );
-            if let Some(row) = known {
-                lane.since = row.state.since;
-                if row.state.health == ChannelHealth::Broken {
-                    lane.health = ChannelHealth::Broken;
-                    lane.announced = true;
-                }
-            }
-            let is_current = known.is_some_and(|row| {
-                row.state.kind == config.kind && row.state.health != ChannelHealth::Removed
-            });
-            if !is_current {
-                changes.push(OutboxChange::Channel(ChannelState {
-                    id: config.id.clone(),
-                    kind: config.kind.to_owned(),
-                    health: ChannelHealth::Ok,
-                    since: now,
-                    last_error: None,
-                    probe_at: None,
-                }));
-            }
-        }
-        let metrics = &self.metrics;
-        self.lanes.retain(|id, _| {
-            let stays = setup.channel(id).is_some();
-            if !stays {
-                metrics.forget_channel(id);
-            }
-            stays
-        });
-        for row in before {
-            if setup.channel(&row.state.id).is_some() || row.state.health == ChannelHealth::Removed
-            {
-                continue;
-            }
-            let waiting = row.waiting + row.held;
-            if waiting > 0 {
-                tracing::warn!(
-                    channel = row.state.id,
-                    waiting,
-                    "the channel was removed from the configuration with messages waiting; they are kept in case it returns"
-                );
-            }
-            changes.push(OutboxChange::Channel(ChannelState {
-                health: ChannelHealth::Removed,
-                since: now,
-                probe_at: None,
-                last_error: None,
-                ..row.state
-            }));
-        }
-        if !changes.is_empty() {
-            self.store(changes, context, |_, answer, _| {
-                if let Err(error) = answer {
-                    tracing::warn!(%error, "cannot store the state of channels");
-                }
-            });
-        }
-    }
-
     // --- work ---
 
-    fn pump(&mut self, context: &mut Context<Self>) {
+    pub(super) fn pump(&mut self, context: &mut Context<Self>) {
         if self.cursor.is_none() {
             return self.connect(context);
         }
@@ -300,7 +205,7 @@ impl Dispatcher {
             let releasing =
                 release::Context { setup: &setup, reader, now, not_running: self.not_running };
             let plan = release_due(&releasing)?;
-            self.next_due = reader.next_due()?;
+            self.next_due = reader.next_due(&setup.ids())?;
             if !plan.changes.is_empty() {
                 self.store_plan(plan, None, context);
             }
@@ -317,9 +222,7 @@ impl Dispatcher {
                 Ok(()) => {
                     actor.cursor = seq.or(actor.cursor);
                     actor.mark(&touched);
-                    if let Ok(due) = actor.reader().and_then(Reader::next_due) {
-                        actor.next_due = due;
-                    }
+                    actor.look_for_due();
                     actor.pump(context);
                 }
                 Err(error) => {
@@ -330,238 +233,20 @@ impl Dispatcher {
         });
     }
 
+    /// Finds out when the next held message of a configured channel is due.
+    fn look_for_due(&mut self) {
+        let setup = Arc::clone(&self.setup);
+        if let Ok(due) = self.reader().and_then(|reader| reader.next_due(&setup.ids())) {
+            self.next_due = due;
+        }
+    }
+
     fn mark(&mut self, touched: &HashSet<String>) {
         for id in touched {
             if let Some(lane) = self.lanes.get_mut(id) {
                 lane.stale = true;
             }
         }
-    }
-
-    /// Sends what can be sent in one channel.
-    fn serve(&mut self, id: &str, context: &mut Context<Self>) -> Result<(), LedgerError> {
-        let (mono, now) = (Instant::now(), clock::now());
-        self.reader()?;
-        let (Some(reader), Some(lane)) = (&self.reader, self.lanes.get_mut(id)) else {
-            return Ok(());
-        };
-        if lane.wants_rows() {
-            let in_order = reader.waiting(id, now, super::lane::QUEUE, false)?;
-            let is_long = lane.audience() == Audience::Chat && in_order.len() > BACKLOG;
-            let rows =
-                if is_long { reader.waiting(id, now, super::lane::QUEUE, true)? } else { in_order };
-            lane.refill(rows);
-        }
-        let (prepared, changes) = prepare(lane, reader, mono, now)?;
-        for _ in changes.iter().filter(|change| matches!(change, OutboxChange::Dead { .. })) {
-            self.metrics.attempted(id, DeliveryOutcome::Dead);
-        }
-        if prepared.is_empty() {
-            return Ok(());
-        }
-        let id = id.to_owned();
-        if changes.is_empty() {
-            self.launch(&id, prepared, context);
-            return Ok(());
-        }
-        self.store(changes, context, move |actor, answer, context| match answer {
-            Ok(()) => {
-                actor.launch(&id, prepared, context);
-                actor.pump(context);
-            }
-            Err(error) => {
-                tracing::debug!(%error, channel = id, "cannot store messages before they are sent");
-                if let Some(lane) = actor.lanes.get_mut(&id) {
-                    for one in prepared {
-                        let (Prepared::Send { row, .. } | Prepared::Skip { row }) = one;
-                        lane.put_back(&row);
-                    }
-                }
-                context.run_later(REFUSED, Self::pump);
-            }
-        });
-        Ok(())
-    }
-
-    fn launch(&mut self, id: &str, prepared: Vec<Prepared>, context: &mut Context<Self>) {
-        let Some(config) = self.lanes.get(id).map(|lane| Arc::clone(&lane.config)) else { return };
-        let slots = self.slots.get(id).cloned().unwrap_or_else(|| Arc::new(Semaphore::new(1)));
-        for one in prepared {
-            let (row, steps) = match one {
-                Prepared::Send { row, steps } => (row, steps),
-                Prepared::Skip { row } => {
-                    if let Some(lane) = self.lanes.get_mut(id) {
-                        lane.landed(row.id, &row.thread);
-                    }
-                    continue;
-                }
-            };
-            let (transport, slots, config) =
-                (self.transport.clone(), Arc::clone(&slots), Arc::clone(&config));
-            let (id, key) = (id.to_owned(), row.key.clone());
-            let sent = async move {
-                // It is never closed.
-                let slot = slots.acquire_owned().await;
-                let attempt = attempt(&transport, &config.channel, &key, &steps).await;
-                drop(slot);
-                attempt
-            };
-            context.spawn(sent.into_actor(self).map(move |attempt, actor, context| {
-                actor.ended(&id, &row, attempt);
-                actor.store_outcomes(context);
-            }));
-        }
-    }
-
-    /// Sends the present state again to channels that forget.
-    fn repeat(&mut self, context: &mut Context<Self>) {
-        let (mono, now) = (Instant::now(), clock::now());
-        let Some(reader) = &self.reader else { return };
-        let mut ready = Vec::new();
-        for (id, lane) in &mut self.lanes {
-            if !lane.repeats(mono) {
-                continue;
-            }
-            match super::launch::repeat(lane, reader, now) {
-                Ok(messages) => ready.push((id.clone(), Arc::clone(&lane.config), messages)),
-                Err(error) => tracing::debug!(%error, channel = id, "cannot read what is open"),
-            }
-        }
-        for (id, config, messages) in ready {
-            let transport = self.transport.clone();
-            let sent = async move {
-                for steps in messages {
-                    match attempt(&transport, &config.channel, "", &steps).await {
-                        Attempt::Judged(Verdict::Delivered { .. }) => {}
-                        other => return Some(other),
-                    }
-                }
-                None
-            };
-            context.spawn(sent.into_actor(self).map(move |failed, actor, context| {
-                // Nothing is lost: the next time is the same again.
-                let (Some(attempt), Some(lane)) = (failed, actor.lanes.get_mut(&id)) else {
-                    return;
-                };
-                let error = match attempt {
-                    Attempt::Judged(
-                        Verdict::Retry { reason, .. }
-                        | Verdict::Refused { reason }
-                        | Verdict::Broken { reason },
-                    )
-                    | Attempt::Lost { reason, .. } => reason,
-                    Attempt::Judged(Verdict::Delivered { .. } | Verdict::Gone) => return,
-                };
-                let mut news = Vec::new();
-                lane.failed(Instant::now(), None, &mut actor.rng);
-                fails(&actor.setup, lane, &error, false, None, clock::now(), &mut news);
-                actor.outcomes.extend(news);
-                actor.store_outcomes(context);
-            }));
-        }
-    }
-
-    /// Takes the outcome of an attempt.
-    fn ended(&mut self, id: &str, row: &Waiting, attempt: Attempt) {
-        let (mono, now) = (Instant::now(), clock::now());
-        let Some(lane) = self.lanes.get_mut(id) else {
-            // The channel was removed meanwhile. What was accepted is still noted.
-            if let Attempt::Judged(Verdict::Delivered { reference }) = attempt {
-                self.outcomes.push(delivered(row, reference, now));
-            }
-            return;
-        };
-        let policy = lane.config.policy.clone();
-        let mut news: Vec<OutboxChange> = Vec::new();
-        let outcome = outcome(row, &policy, attempt, now);
-        self.metrics.attempted(id, counted(&outcome));
-        match outcome {
-            Outcome::Delivered { reference } => {
-                self.metrics.delivered_after(id, lag_ms(row, now));
-                news.push(delivered(row, reference, now));
-                lane.succeeded();
-                works(&self.setup, lane, now, &mut news);
-            }
-            Outcome::Retry { after, error, in_doubt } => {
-                let lane_delay = lane.failed(mono, after, &mut self.rng);
-                let backoff =
-                    ExponentialBackoff::new(Duration::from_secs(1), Duration::from_mins(10));
-                let delay = lane_delay.max(backoff.plain(row.attempts));
-                news.push(OutboxChange::Retry {
-                    id: row.id,
-                    next_at: now + chrono::TimeDelta::from_std(delay).unwrap_or_default(),
-                    error: error.clone(),
-                    in_doubt,
-                });
-                fails(&self.setup, lane, &error, false, None, now, &mut news);
-            }
-            Outcome::Broken { error } => {
-                let probe = now + chrono::TimeDelta::from_std(lane.broke(mono)).unwrap_or_default();
-                news.push(OutboxChange::Retry {
-                    id: row.id,
-                    next_at: now,
-                    error: error.clone(),
-                    in_doubt: false,
-                });
-                fails(&self.setup, lane, &error, true, Some(probe), now, &mut news);
-            }
-            Outcome::Rerender { plain, forget_reference, error } => {
-                tracing::debug!(channel = id, error, "a message is rendered again");
-                news.push(OutboxChange::Rerender { id: row.id, plain, forget_reference, error });
-            }
-            Outcome::Dead { reason, refused } => {
-                tracing::warn!(channel = id, reason, "a message could not be delivered");
-                if refused {
-                    lane.succeeded();
-                }
-                news.extend(about(&self.setup, id, About::Dead { reason: &reason }, now));
-                if let (Some(fallback), Payload::Event(seq)) = (&policy.fallback, &row.payload) {
-                    news.push(pass_on(row, *seq, fallback, now));
-                }
-                news.push(OutboxChange::Dead { id: row.id, reason, at: now });
-            }
-        }
-        // Notices are for other channels.
-        for change in &news {
-            if let OutboxChange::Add(message) = change
-                && let Some(other) = self.lanes.get_mut(&message.channel)
-            {
-                other.stale = true;
-            }
-        }
-        self.outcomes.extend(news);
-        self.landed.push((id.to_owned(), row.id, row.thread.clone()));
-    }
-
-    /// Stores outcomes together; a message of the same thread follows once its predecessor's is
-    /// stored.
-    fn store_outcomes(&mut self, context: &mut Context<Self>) {
-        if self.storing || self.outcomes.is_empty() {
-            return;
-        }
-        self.storing = true;
-        let outcomes = std::mem::take(&mut self.outcomes);
-        let landed = std::mem::take(&mut self.landed);
-        self.store(outcomes.clone(), context, move |actor, answer, context| {
-            actor.storing = false;
-            match answer {
-                Ok(()) => {
-                    for (id, message, thread) in landed {
-                        if let Some(lane) = actor.lanes.get_mut(&id) {
-                            lane.landed(message, &thread);
-                        }
-                    }
-                    actor.pump(context);
-                }
-                Err(error) => {
-                    // They hold as before; nothing of these threads is sent until they are stored.
-                    tracing::debug!(%error, "cannot store what was delivered");
-                    actor.outcomes.splice(0..0, outcomes);
-                    actor.landed.splice(0..0, landed);
-                    context.run_later(REFUSED, Self::store_outcomes);
-                }
-            }
-        });
     }
 
     /// Wakes up when a delay is over.
@@ -571,7 +256,8 @@ impl Dispatcher {
         }
         let (mono, now) = (Instant::now(), clock::now());
         let lanes = self.lanes.values().filter_map(|lane| lane.wake_after(mono, now)).min();
-        let due = self.next_due.map(|due| until(due, now).max(Duration::from_millis(10)));
+        // What is due and could not be released is not tried again at once.
+        let due = self.next_due.map(|due| until(due, now).max(REFUSED));
         if let Some(wait) = lanes.into_iter().chain(due).min()
             && wait < LOOK_EVERY * 10
         {
@@ -605,97 +291,6 @@ impl Dispatcher {
     }
 }
 
-fn delivered(row: &Waiting, reference: Option<String>, now: Time) -> OutboxChange {
-    OutboxChange::Delivered { id: row.id, reference, at: now, lag_ms: lag_ms(row, now) }
-}
-
-/// How long a message has waited since it was routed or released.
-fn lag_ms(row: &Waiting, now: Time) -> i64 {
-    (now - row.at).num_milliseconds().max(0)
-}
-
-/// As what an outcome is counted.
-const fn counted(outcome: &Outcome) -> DeliveryOutcome {
-    match outcome {
-        Outcome::Delivered { .. } => DeliveryOutcome::Delivered,
-        Outcome::Retry { .. } => DeliveryOutcome::Retried,
-        Outcome::Broken { .. } => DeliveryOutcome::Broken,
-        Outcome::Rerender { .. } => DeliveryOutcome::Rerendered,
-        Outcome::Dead { .. } => DeliveryOutcome::Dead,
-    }
-}
-
-/// Sends an event to the fallback of a channel that could not deliver it.
-fn pass_on(row: &Waiting, seq: u64, fallback: &str, now: Time) -> OutboxChange {
-    OutboxChange::Add(Box::new(crate::ledger::outbox::NewMessage {
-        channel: fallback.to_owned(),
-        thread: row.thread.clone(),
-        payload: Payload::Event(seq),
-        // Its own key unless a route sent it there as well.
-        key: statuswatch_notify::delivery_id(&format!("fallback:{}", row.key), fallback),
-        phase: row.phase,
-        urgent: false,
-        hold: None,
-        at: now,
-    }))
-}
-
-/// Notes that a channel works.
-fn works(setup: &Setup, lane: &mut Lane, now: Time, news: &mut Vec<OutboxChange>) {
-    if lane.health == ChannelHealth::Ok {
-        return;
-    }
-    tracing::warn!(channel = lane.id(), "the channel accepts messages again");
-    if std::mem::take(&mut lane.announced) {
-        news.extend(about(setup, lane.id(), About::Works { since: lane.since }, now));
-    }
-    lane.health = ChannelHealth::Ok;
-    lane.since = now;
-    news.push(OutboxChange::Channel(ChannelState {
-        id: lane.id().to_owned(),
-        kind: lane.config.kind.to_owned(),
-        health: ChannelHealth::Ok,
-        since: now,
-        last_error: None,
-        probe_at: None,
-    }));
-}
-
-/// Notes that a channel does not accept messages.
-fn fails(
-    setup: &Setup,
-    lane: &mut Lane,
-    error: &str,
-    broken: bool,
-    probe_at: Option<Time>,
-    now: Time,
-    news: &mut Vec<OutboxChange>,
-) {
-    let health = if broken { ChannelHealth::Broken } else { ChannelHealth::Failing };
-    if lane.health == ChannelHealth::Ok {
-        lane.since = now;
-        tracing::warn!(
-            channel = lane.id(),
-            reason = error,
-            "the channel does not accept messages; they are kept and sent later"
-        );
-    }
-    lane.health = health;
-    let long = until(now, lane.since) >= ANNOUNCED_AFTER;
-    if (broken || long) && !std::mem::replace(&mut lane.announced, true) {
-        let fails = About::Fails { since: lane.since, error, broken };
-        news.extend(about(setup, lane.id(), fails, now));
-    }
-    news.push(OutboxChange::Channel(ChannelState {
-        id: lane.id().to_owned(),
-        kind: lane.config.kind.to_owned(),
-        health,
-        since: lane.since,
-        last_error: Some(error.to_owned()),
-        probe_at,
-    }));
-}
-
 impl Actor for Dispatcher {
     type Context = Context<Self>;
 
@@ -726,9 +321,7 @@ impl Dispatcher {
             for lane in self.lanes.values_mut() {
                 lane.stale = true;
             }
-            if let Ok(due) = self.reader().and_then(Reader::next_due) {
-                self.next_due = due;
-            }
+            self.look_for_due();
         }
         self.repeat(context);
         let is_due = self.next_due.is_some_and(|due| due <= clock::now());

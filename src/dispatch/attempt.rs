@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use statuswatch_notify::{Channel, Sending, Step, Verdict};
+use statuswatch_notify::{Channel, Request, Sending, Step, Verdict};
 
 use crate::clock;
 use crate::transport::{SendError, Transport};
 
 /// Longest wait for an answer.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a program may take to end after its own limit.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,12 @@ pub(super) async fn attempt(
     let mut reference = None;
     for step in steps {
         let request = channel.request(step, &Sending { delivery_id: key, now: clock::now() });
-        match transport.send(request, TIMEOUT).await {
+        // A program is stopped by its own limit, which the user chose.
+        let timeout = match &request {
+            Request::Exec(exec) => exec.timeout + GRACE,
+            _ => TIMEOUT,
+        };
+        match transport.send(request, timeout).await {
             Ok(answer) => match channel.judge(step, &answer) {
                 Verdict::Delivered { reference: given } => reference = given.or(reference),
                 other => return Attempt::Judged(other),

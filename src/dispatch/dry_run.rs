@@ -115,7 +115,7 @@ impl Follower {
             self.cursor = last;
         }
         let now = clock::now();
-        if simulation.reader().next_due()?.is_some_and(|due| due <= now) {
+        if simulation.next_due()?.is_some_and(|due| due <= now) {
             log(&simulation.release(now)?);
         }
         Ok(())

@@ -10,15 +10,18 @@ use statuswatch_notify::{Audience, Limits};
 use crate::backoff::ExponentialBackoff;
 use crate::config::ChannelConfig;
 use crate::event::Time;
-use crate::ledger::outbox::{ChannelHealth, MessageId, Waiting};
+use crate::ledger::outbox::{ChannelHealth, ChannelState, MessageId, Waiting};
 
 /// Messages read from the outbox at once; bounds what a channel with a long backlog keeps in memory.
 pub(super) const QUEUE: usize = 64;
 
 /// Delay after failures.
-fn backoff() -> ExponentialBackoff {
+pub(super) fn backoff() -> ExponentialBackoff {
     ExponentialBackoff::new(Duration::from_secs(1), Duration::from_mins(10))
 }
+
+/// A channel that failed for so long is announced to others.
+pub(super) const ANNOUNCED_AFTER: Duration = Duration::from_mins(10);
 
 /// How often a channel that refuses everything is tried.
 pub(super) const PROBE: Duration = Duration::from_mins(15);
@@ -63,6 +66,16 @@ impl Lane {
             since,
             announced: false,
             repeat_at: now,
+        }
+    }
+
+    /// Takes over the state in which the channel was when the program last ran.
+    pub(super) fn restore(&mut self, state: &ChannelState, now: Time) {
+        if matches!(state.health, ChannelHealth::Failing | ChannelHealth::Broken) {
+            self.health = state.health;
+            self.since = state.since;
+            self.announced =
+                state.health == ChannelHealth::Broken || until(now, state.since) >= ANNOUNCED_AFTER;
         }
     }
 
@@ -180,17 +193,22 @@ impl Lane {
         self.not_before = None;
     }
 
-    /// The channel did not accept a message. Returns when it is tried again.
+    /// The channel did not accept a message: nothing is sent until a delay is over, which grows with
+    /// each failure. Requests that were under way together fail together and count once.
     pub(super) fn failed(
         &mut self,
         now: Instant,
         at_least: Option<Duration>,
         rng: &mut fastrand::Rng,
-    ) -> Duration {
-        let delay = backoff().delay(self.failures, rng).max(at_least.unwrap_or_default());
-        self.failures = self.failures.saturating_add(1);
-        self.not_before = Some(self.not_before.map_or(now + delay, |at| at.max(now + delay)));
-        delay
+    ) {
+        let at_least = at_least.map(|wait| now + wait);
+        let delayed = self.not_before.filter(|at| *at > now);
+        let until = delayed.unwrap_or_else(|| {
+            let delay = backoff().delay(self.failures, rng);
+            self.failures = self.failures.saturating_add(1);
+            now + delay
+        });
+        self.not_before = Some(at_least.map_or(until, |least| until.max(least)));
     }
 
     /// The channel refuses everything: a single message tries it again later.
@@ -354,8 +372,8 @@ mod tests {
         let mono = Instant::now();
         lane.refill(vec![row(1, "a"), row(2, "b"), row(3, "c")]);
         assert_eq!(lane.next(mono, now()).unwrap().id, 1);
-        let delay = lane.failed(mono, Some(Duration::from_secs(30)), &mut fastrand::Rng::new());
-        assert!(delay >= Duration::from_secs(30));
+        let delay = Duration::from_secs(30);
+        lane.failed(mono, Some(delay), &mut fastrand::Rng::new());
         lane.landed(1, "a");
         assert!(lane.next(mono, now()).is_none());
         assert_eq!(lane.next(mono + delay, now()).unwrap().id, 2);
@@ -382,5 +400,39 @@ mod tests {
         assert_eq!(sent.len(), 10);
         assert_eq!(sent[..3], [0, 0, 0]);
         assert!(sent[3..].windows(2).all(|pair| pair[1] - pair[0] == 10), "{sent:?}");
+    }
+
+    #[test]
+    fn requests_that_fail_together_count_once() {
+        let mut lane = lane(HOOK);
+        let (mono, mut rng) = (Instant::now(), fastrand::Rng::with_seed(1));
+        lane.refill(vec![row(1, "a")]);
+        for _ in 0..8 {
+            lane.failed(mono, None, &mut rng);
+        }
+        assert!(lane.next(mono, now()).is_none());
+        // After one second, give or take the jitter, and not after two minutes.
+        assert!(lane.next(mono + Duration::from_millis(1_300), now()).is_some());
+    }
+
+    #[test]
+    fn a_channel_that_failed_before_a_restart_is_not_taken_for_well() {
+        let mut lane = lane(HOOK);
+        let since = now() - chrono::TimeDelta::minutes(5);
+        let state = ChannelState {
+            id: "c".into(),
+            kind: "webhook".into(),
+            health: ChannelHealth::Failing,
+            since,
+            last_error: None,
+            probe_at: None,
+        };
+        lane.restore(&state, now());
+        assert_eq!(
+            (lane.health, lane.since, lane.announced),
+            (ChannelHealth::Failing, since, false)
+        );
+        lane.restore(&state, now() + chrono::TimeDelta::minutes(6));
+        assert!(lane.announced);
     }
 }

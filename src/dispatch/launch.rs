@@ -62,10 +62,7 @@ fn one(
     now: Time,
     changes: &mut Vec<OutboxChange>,
 ) -> Result<Prepared, LedgerError> {
-    let (row, skipped) = match newest(lane, reader, row, now, changes)? {
-        Ok(chosen) => chosen,
-        Err(row) => return Ok(Prepared::Skip { row: Box::new(row) }),
-    };
+    let (row, skipped) = newest(lane, reader, row, now, changes)?;
     let late = until(now, row.at);
     // The same bytes again, unless it is certain that none arrived and there is more to say now.
     let again = row.steps.clone().filter(|_| row.in_doubt || late < LATE);
@@ -96,21 +93,20 @@ fn one(
 }
 
 /// Leaves out earlier messages of a thread that a newer one stands for. Returns the message to send
-/// in place of `row` with the number of those left out, or `row` if it is left out itself and
-/// nothing is sent in its place now.
+/// in place of `row`, with the number of those left out.
 fn newest(
     lane: &mut Lane,
     reader: &Reader,
     row: Waiting,
     now: Time,
     changes: &mut Vec<OutboxChange>,
-) -> Result<Result<(Waiting, u32), Waiting>, LedgerError> {
+) -> Result<(Waiting, u32), LedgerError> {
     let audience = lane.audience();
     let is_old = until(now, row.at) > COALESCE_AFTER;
     let is_event = matches!(row.payload, Payload::Event(_));
     if audience == Audience::Machine || !is_event || row.in_doubt || !(is_old || row.urgent) {
         let skipped = row.skipped;
-        return Ok(Ok((row, skipped)));
+        return Ok((row, skipped));
     }
     let others: Vec<Waiting> = reader
         .waiting_of_thread(lane.id(), &row.thread)?
@@ -157,7 +153,7 @@ fn newest(
     if chosen.id != row.id {
         lane.replace(&row, &chosen);
     }
-    Ok(Ok((chosen, skipped)))
+    Ok((chosen, skipped))
 }
 
 /// Renders a message and passes it with its steps to `then`; `None` if what it says is not stored

@@ -3,7 +3,7 @@
 //! ```text
 //! events after the cursor -> route -> place -> outbox       (plan.rs, one transaction with the cursor)
 //! held back and due       -> release -> outbox              (release.rs, one transaction)
-//! waiting in the outbox   -> render, store -> send -> judge (actor.rs, attempt.rs)
+//! waiting in the outbox   -> render, store -> send -> judge (deliver.rs, launch.rs, attempt.rs)
 //! verdict                 -> delivered, retried or dead     (outcome.rs, stored by the ledger)
 //! ```
 //!
@@ -21,6 +21,8 @@
 
 pub mod actor;
 mod attempt;
+mod channels;
+mod deliver;
 pub mod dry_run;
 mod lane;
 mod launch;
@@ -72,6 +74,12 @@ impl Setup {
     #[must_use]
     pub fn channel(&self, id: &str) -> Option<&Arc<ChannelConfig>> {
         self.channels.iter().find(|channel| channel.id == id)
+    }
+
+    /// Returns the ids of the channels.
+    #[must_use]
+    pub fn ids(&self) -> Vec<&str> {
+        self.channels.iter().map(|channel| channel.id.as_str()).collect()
     }
 
     /// Returns the ids of the channels with who reads them, as routes take them.

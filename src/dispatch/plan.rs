@@ -5,7 +5,6 @@
 //! [`Overlay`], since they are not stored yet.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use statuswatch_notify::hold::{
@@ -406,6 +405,3 @@ pub(super) fn notify(channel: &str, thread: &str, event: &StatusEvent, at: Time)
 fn worse(one: Impact, other: Impact) -> Impact {
     if other.rank() > one.rank() { other } else { one }
 }
-
-/// The longest time between a look at held messages and what their clock says.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -36,8 +36,7 @@ pub(super) struct Context<'a> {
 pub(super) fn release_due(context: &Context<'_>) -> Result<Plan, LedgerError> {
     let mut plan = Plan::default();
     let mutes = end_mutes(context, &mut plan)?;
-    let ids: Vec<&str> = context.setup.channels.iter().map(|channel| channel.id.as_str()).collect();
-    let due = context.reader.due(context.now, &ids, MOST)?;
+    let due = context.reader.due(context.now, &context.setup.ids(), MOST)?;
     let groups: BTreeSet<(String, String)> = due
         .iter()
         .filter_map(|row| Some((row.channel.clone(), row.hold.as_ref()?.reason.clone())))

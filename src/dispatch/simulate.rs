@@ -189,9 +189,14 @@ impl Simulation {
         self.release_until(end)
     }
 
+    /// Returns when the next held message is due.
+    pub(super) fn next_due(&self) -> Result<Option<Time>, LedgerError> {
+        self.reader().next_due(&self.setup.ids())
+    }
+
     fn release_until(&mut self, end: Time) -> Result<(), LedgerError> {
         let mut last = None;
-        while let Some(due) = self.reader().next_due()?.filter(|due| *due <= end) {
+        while let Some(due) = self.next_due()?.filter(|due| *due <= end) {
             if last.replace(due) == Some(due) {
                 break;
             }

@@ -15,6 +15,7 @@ use super::restart::Restarts;
 use super::worker::Worker;
 use crate::config::{Provider, Supervision};
 use crate::dispatch::Setup;
+use crate::event::Time;
 use crate::ledger::{self, Ledger, LedgerActor, Loaded};
 use crate::poller::PollerContext;
 use crate::poller::schedule::{Slot, slots};
@@ -42,7 +43,9 @@ pub struct Options {
     pub ledger_options: ledger::LedgerOptions,
     /// The sinks to deliver to, by id.
     pub sinks: Vec<(String, SinkFactory)>,
-    /// What is delivered to channels, and what sends it.
+    /// When this program was last not running, if that is worth saying.
+    pub not_running: Option<(Time, Time)>,
+    /// What is delivered to channels.
     pub setup: Arc<Setup>,
     /// Sends the requests of channels.
     pub transport: Transport,

@@ -229,8 +229,10 @@ impl Supervisor {
         let (setup, state_dir, transport) =
             (Arc::clone(&options.setup), options.state_dir.clone(), options.transport.clone());
         let metrics = Arc::clone(&options.shared.metrics);
+        let not_running = options.not_running;
         let Some(child) = &mut self.dispatcher else { return };
-        let build = move || Ok(Dispatcher::new(setup, ledger, state_dir, transport, metrics));
+        let build =
+            move || Ok(Dispatcher::new(setup, ledger, state_dir, transport, metrics, not_running));
         let exited = report(context.address(), ChildId::Dispatcher, generation);
         let (address, abort) = child::spawn(&child.arbiter.handle(), build, exited);
         child.generation = generation;

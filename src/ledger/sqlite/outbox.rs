@@ -239,11 +239,86 @@ pub(in crate::ledger) fn forget_routing(db: &Connection) -> Sql<()> {
     Ok(())
 }
 
+/// How long the messages of a channel that is not configured any more wait for its return.
+const REMOVED_MS: i64 = 72 * 3600 * 1000;
+
+/// Makes dead letters of what waits for channels that were removed long ago: it would be wrong news
+/// by the time they return. Returns the number of messages.
+fn give_up_removed(db: &Connection, now: Time) -> Sql<usize> {
+    const CHOSEN: &str =
+        "channel IN (SELECT id FROM channel WHERE health = 'removed' AND since < ?1)";
+    let before = now.timestamp_millis() - REMOVED_MS;
+    db.execute(
+        &format!(
+            "INSERT INTO dead_letter(channel, thread, seq, content, key, phase, reason, at, steps)
+             SELECT channel, thread, seq, content, key, phase, 'the channel was removed from the configuration', ?2, steps
+             FROM outbox WHERE {CHOSEN} ORDER BY id"
+        ),
+        params![before, now.timestamp_millis()],
+    )?;
+    db.execute(&format!("DELETE FROM outbox WHERE {CHOSEN}"), [before])
+}
+
 /// Removes what is older than what is remembered. Returns the number of rows.
 pub(in crate::ledger) fn prune_outbox(db: &Connection, now: Time) -> Sql<usize> {
     let before = now.timestamp_millis() - REMEMBERED_MS;
-    let mut rows = db.execute("DELETE FROM delivery WHERE at < ?1", [before])?;
+    let mut rows = give_up_removed(db, now)?;
+    rows += db.execute("DELETE FROM delivery WHERE at < ?1", [before])?;
     rows += db.execute("DELETE FROM notified WHERE ended_at < ?1", [before])?;
     rows += db.execute("DELETE FROM mute WHERE ended_at < ?1", [before])?;
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::super::migrate::open_scratch;
+    use super::super::read::Reader;
+    use super::*;
+    use crate::ledger::outbox::{ChannelHealth, Hold};
+
+    fn add(db: &Connection, channel: &str, key: &str, hold: Option<Hold>, at: Time) {
+        let message = NewMessage {
+            channel: channel.into(),
+            thread: key.into(),
+            payload: Payload::Event(1),
+            key: key.into(),
+            phase: Phase::Open,
+            urgent: false,
+            hold,
+            at,
+        };
+        change_outbox(db, &OutboxChange::Add(Box::new(message))).unwrap();
+    }
+
+    fn removed(db: &Connection, since: Time) {
+        let state = ChannelState {
+            id: "gone".into(),
+            kind: "webhook".into(),
+            health: ChannelHealth::Removed,
+            since,
+            last_error: None,
+            probe_at: None,
+        };
+        change_outbox(db, &OutboxChange::Channel(state)).unwrap();
+    }
+
+    #[test]
+    fn what_waits_for_a_removed_channel_is_never_due_and_given_up_in_the_end() {
+        let db = open_scratch().unwrap();
+        let now = crate::clock::now();
+        let hold = Hold { reason: "digest".into(), until: now - TimeDelta::hours(1) };
+        add(&db, "gone", "a", Some(hold), now);
+        add(&db, "gone", "b", None, now);
+        add(&db, "here", "c", None, now);
+        removed(&db, now - TimeDelta::hours(71));
+        assert_eq!(prune_outbox(&db, now).unwrap(), 0);
+        removed(&db, now - TimeDelta::hours(73));
+        let reader = Reader::of(db);
+        assert_eq!(reader.next_due(&["here"]).unwrap(), None);
+        assert_eq!(prune_outbox(reader.db(), now).unwrap(), 2);
+        assert_eq!(reader.dead_letters(None, 10).unwrap().len(), 2);
+        assert_eq!(reader.waiting_count("here").unwrap(), 1);
+    }
 }

@@ -120,12 +120,17 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Returns when the next held message is due.
-    pub fn next_due(&self) -> Answer<Option<Time>> {
+    /// Returns when the next held message of these channels is due. Those of others, which are not
+    /// configured any more, are kept and never due.
+    pub fn next_due(&self, channels: &[&str]) -> Answer<Option<Time>> {
+        let channels = serde_json::to_string(channels).unwrap_or_default();
         let due = self
             .db()
-            .prepare_cached("SELECT min(due_at) FROM outbox WHERE hold IS NOT NULL")?
-            .query_row([], |row| row.get(0))?;
+            .prepare_cached(
+                "SELECT min(due_at) FROM outbox WHERE hold IS NOT NULL
+                   AND channel IN (SELECT value FROM json_each(?1))",
+            )?
+            .query_row([channels], |row| row.get(0))?;
         Ok(time(due))
     }
 

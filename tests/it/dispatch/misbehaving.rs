@@ -154,3 +154,33 @@ fn a_redirect_is_not_followed() {
     assert_eq!(watch.stop().code(), Some(0));
     assert!(receiver.at("/elsewhere").is_empty());
 }
+
+#[test]
+fn what_a_channel_cannot_deliver_goes_to_its_fallback_under_one_key() {
+    let receiver = Receiver::start();
+    let url = &receiver.url;
+    // The route sends nothing to the second one.
+    let channels = format!(
+        "channels:\n  hook: {{kind: webhook, url: \"{url}/hook\", fallback: spare}}\n  spare: {{kind: webhook, url: \"{url}/spare\"}}\n\
+         routes:\n  - to: [hook]\n"
+    );
+    let bench = Bench::new(1, &channels);
+    receiver.always("/hook", Reply::status(400));
+    let mut watch = bench.start();
+    bench.publish(3, 4);
+    bench.wait_until_told();
+    let events: Vec<String> =
+        bench.lines().iter().map(|line| crate::support::bench::parse(line).unwrap().id).collect();
+    let arrived = || {
+        let keys: std::collections::HashSet<String> = receiver
+            .accepted("/spare")
+            .iter()
+            .map(crate::support::receiver::Received::key)
+            .collect();
+        events.iter().all(|id| keys.contains(&statuswatch::notify::delivery_id(id, "spare")))
+    };
+    bench.wait_until("the events at the fallback", arrived);
+    assert_eq!(watch.stop().code(), Some(0));
+    // Once each, and one notice.
+    assert_eq!(receiver.accepted("/spare").len(), events.len() + 1);
+}

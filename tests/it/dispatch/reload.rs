@@ -46,3 +46,26 @@ fn a_removed_channel_keeps_its_messages_until_it_returns() {
     wait_for_all(&bench, &receiver);
     assert_eq!(watch.stop().code(), Some(0));
 }
+
+#[test]
+fn a_channel_that_failed_before_a_restart_is_well_once_it_accepts_a_message() {
+    let receiver = Receiver::start();
+    let bench = Bench::new(1, &hook(&receiver));
+    receiver.always("/hook", Reply::status(500));
+    let health = || {
+        let db = rusqlite::Connection::open(bench.path("state/ledger.db")).unwrap();
+        db.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        db.query_row("SELECT health FROM channel", [], |row| row.get::<_, String>(0))
+            .unwrap_or_default()
+    };
+    let mut watch = bench.start();
+    bench.publish(3, 2);
+    bench.wait_until_told();
+    bench.wait_until("the failure is noted", || health() == "failing");
+    watch.kill();
+    receiver.always("/hook", Reply::ok(""));
+    let mut watch = bench.start();
+    wait_for_all(&bench, &receiver);
+    bench.wait_until("the recovery is noted", || health() == "ok");
+    assert_eq!(watch.stop().code(), Some(0));
+}
