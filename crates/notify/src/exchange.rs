@@ -183,6 +183,17 @@ pub enum Answer {
     Mqtt(MqttAnswer),
 }
 
+impl Answer {
+    /// Judges an HTTP response; any other answer is [`Verdict::unexpected`].
+    #[must_use]
+    pub fn http(&self, judge: impl FnOnce(&HttpAnswer) -> Verdict) -> Verdict {
+        match self {
+            Self::Http(answer) => judge(answer),
+            _ => Verdict::unexpected(),
+        }
+    }
+}
+
 /// An HTTP response.
 #[derive(Debug, Clone, Default)]
 pub struct HttpAnswer {

@@ -155,10 +155,7 @@ impl Channel for Alertmanager {
     }
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
-        match answer {
-            Answer::Http(answer) => judge_http(answer),
-            _ => Verdict::unexpected(),
-        }
+        answer.http(judge_http)
     }
 
     fn limits(&self) -> Limits {

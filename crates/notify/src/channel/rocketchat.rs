@@ -82,10 +82,7 @@ impl Channel for RocketChat {
     }
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
-        match answer {
-            Answer::Http(answer) => judge(answer),
-            _ => Verdict::unexpected(),
-        }
+        answer.http(judge)
     }
 
     fn limits(&self) -> Limits {

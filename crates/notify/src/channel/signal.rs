@@ -92,10 +92,7 @@ impl Channel for Signal {
     }
 
     fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
-        match answer {
-            Answer::Http(answer) => judge(answer),
-            _ => Verdict::unexpected(),
-        }
+        answer.http(judge)
     }
 
     fn limits(&self) -> Limits {
