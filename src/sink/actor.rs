@@ -141,6 +141,20 @@ impl SinkActor {
         Ok(count)
     }
 
+    /// Delivers all pending events. Returns whether that succeeded.
+    fn deliver_all(&mut self) -> bool {
+        loop {
+            match self.step() {
+                Ok(0) => return self.cursor.is_some(),
+                Ok(_) => {}
+                Err(error) => {
+                    self.failed(&error);
+                    return false;
+                }
+            }
+        }
+    }
+
     fn failed(&mut self, error: &SinkError) {
         self.open = false;
         let delay = ExponentialBackoff::new(Duration::from_millis(200), Duration::from_secs(10))
@@ -243,21 +257,29 @@ impl Handler<Reconnect> for SinkActor {
 impl Handler<Drain> for SinkActor {
     type Result = ResponseActFuture<Self, bool>;
 
-    fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Drain, context: &mut Self::Context) -> Self::Result {
         self.not_before = None;
-        let delivered = loop {
-            match self.step() {
-                Ok(0) => break self.cursor.is_some(),
-                Ok(_) => {}
-                Err(error) => {
-                    self.failed(&error);
-                    break false;
-                }
+        let (ledger, id) = (self.ledger.clone(), self.sink.id().to_owned());
+        let ask = self
+            .cursor
+            .is_none()
+            .then(|| AddSink { id: id.clone(), nudge: context.address().recipient() });
+        let asked = ledger.clone();
+        // A run that ends right after its start may not have the cursor yet.
+        let cursor = async move {
+            match ask {
+                Some(ask) => asked.ask(ask).await.map(Some),
+                None => Ok(None),
             }
         };
-        let (ledger, id, cursor) =
-            (self.ledger.clone(), self.sink.id().to_owned(), self.cursor.clone());
-        Box::pin(
+        Box::pin(cursor.into_actor(self).then(move |answer, actor, _| {
+            match answer {
+                Ok(Some(cursor)) => _ = actor.cursor.get_or_insert(cursor),
+                Ok(None) => {}
+                Err(error) => tracing::debug!(sink = id, %error, "the ledger does not answer"),
+            }
+            let delivered = actor.deliver_all();
+            let cursor = actor.cursor.clone();
             async move {
                 if let Some(cursor) = cursor
                     && let Err(error) = ledger.ask(Delivered { id, cursor }).await
@@ -266,8 +288,8 @@ impl Handler<Drain> for SinkActor {
                 }
                 delivered
             }
-            .into_actor(self),
-        )
+            .into_actor(actor)
+        }))
     }
 }
 

@@ -113,6 +113,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "dispatch",
+            "event",
             "fetch",
             "ledger",
             "metrics",
@@ -216,6 +217,8 @@ const CRATES: &[(&str, &[&str])] = &[
         "actix",
         &[
             "src/dispatch/actor.rs",
+            "src/dispatch/channels.rs",
+            "src/dispatch/deliver.rs",
             "src/ledger/actor.rs",
             "src/ledger/group.rs",
             "src/ledger/handle.rs",

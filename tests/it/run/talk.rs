@@ -34,7 +34,7 @@ async fn once_tells_what_is_new_or_that_nothing_is_and_what_was_last() {
     assert!(!told.out.contains("No new updates"), "{}", told.out);
 
     let again = bench.start(&["run", "--once"]).ended().await;
-    assert_eq!(again.code(), Some(0));
+    assert_eq!(again.code(), Some(0), "{}", again.err);
     assert!(
         again.out.starts_with("No new updates.\nLast known update:\n[")
             && again.out.matches("] acme").count() == 1,
