@@ -143,7 +143,11 @@ pub(super) fn wrap(text: &str, columns: u16) -> Vec<String> {
             used += 1;
         }
         for cluster in Span::raw(word).styled_graphemes(Style::new()) {
-            let symbol = within(cluster.symbol);
+            let mut symbol = within(cluster.symbol);
+            // Marks that take space make a cluster wider than two columns.
+            if width(symbol) > columns {
+                symbol = "…";
+            }
             let wide = width(symbol);
             if used > 0 && used + wide > columns {
                 lines.push(std::mem::take(&mut line));
@@ -241,6 +245,7 @@ mod tests {
         assert_eq!(wrap("We are looking into it", 10), ["We are", "looking", "into it"]);
         assert_eq!(wrap("unbreakable 日本語", 5), ["unbre", "akabl", "e", "日本", "語"]);
         assert!(wrap("", 5).is_empty());
+        assert_eq!(wrap("a \u{18800}\u{1933}", 2), ["a", "…"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod cosmetic;
 mod doubt;
+mod drain;
 mod group;
 mod identity;
 mod ids;
