@@ -13,6 +13,7 @@ use statuswatch::fetch::{Client, ClientOptions};
 use statuswatch::ledger::{
     Checkpoint, Ledger, LedgerActor, LedgerOptions, Record, StateLock, Watch,
 };
+use statuswatch::sink::actor::Drain;
 use statuswatch::transport::Transport;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -201,11 +202,9 @@ async fn throughput() -> (Duration, Duration) {
     const LENGTH: usize = 20;
     let rig = Rig::new(EVENTS / LENGTH).await;
     let receiver = Receiver::start();
-    // Registers before there are events: a new dispatcher begins with the next one.
     let dispatcher = rig.dispatcher(&hook("hook", receiver.port));
-    rig.record(0, 1).await;
-    receiver.wait_for(1).await;
-    assert!(dispatcher.send(statuswatch::sink::actor::Drain).await.unwrap());
+    // It is registered: a new dispatcher begins with the next event.
+    assert!(dispatcher.send(Drain).await.unwrap());
     let (wall, cpu) = (Instant::now(), crate::measure::cpu());
     for n in 0..EVENTS / LENGTH {
         rig.record(n, LENGTH).await;
@@ -217,7 +216,8 @@ async fn throughput() -> (Duration, Duration) {
 async fn delays() -> Vec<f64> {
     let rig = Rig::new(SINGLE).await;
     let receiver = Receiver::start();
-    let _dispatcher = rig.dispatcher(&hook("hook", receiver.port));
+    let dispatcher = rig.dispatcher(&hook("hook", receiver.port));
+    assert!(dispatcher.send(Drain).await.unwrap());
     rig.record(0, 1).await;
     receiver.wait_for(1).await;
     let mut delays = Vec::new();
@@ -241,8 +241,8 @@ async fn backlog() -> (f64, f64) {
     let port = closed.local_addr().unwrap().port();
     drop(closed);
     let channels: String = (0..CHANNELS).map(|n| hook(&format!("hook-{n}"), port)).collect();
-    let _dispatcher = rig.dispatcher(&channels);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let dispatcher = rig.dispatcher(&channels);
+    assert!(dispatcher.send(Drain).await.unwrap());
     let before = memory();
     for n in 0..WAITING / LENGTH {
         rig.record(n, LENGTH).await;

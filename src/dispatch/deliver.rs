@@ -18,7 +18,7 @@ use super::outcome::{Outcome, outcome};
 use super::plan::notify;
 use crate::clock;
 use crate::event::Time;
-use crate::ledger::outbox::{NewMessage, OutboxChange, Payload, Waiting};
+use crate::ledger::outbox::{MessageId, NewMessage, OutboxChange, Payload, Waiting};
 use crate::ledger::{LedgerError, Reader};
 use crate::metrics::DeliveryOutcome;
 
@@ -230,6 +230,17 @@ impl Dispatcher {
         self.landed.push((id.to_owned(), row.id, row.thread.clone()));
     }
 
+    /// A request has ended and its outcome is stored.
+    fn landed(&mut self, id: &str, message: MessageId, thread: &str) {
+        let Some(lane) = self.lanes.get_mut(id) else { return };
+        let next = self.reader.as_ref().filter(|_| lane.is_followed());
+        match next.map(|reader| reader.next_of_thread(id, thread)) {
+            Some(Ok(next)) => lane.followed_by(message, thread, next),
+            // The outbox is looked through.
+            Some(Err(_)) | None => lane.landed(message, thread),
+        }
+    }
+
     /// Stores outcomes together; a message of the same thread follows once its predecessor's is
     /// stored.
     pub(super) fn store_outcomes(&mut self, context: &mut Context<Self>) {
@@ -244,9 +255,7 @@ impl Dispatcher {
             match answer {
                 Ok(()) => {
                     for (id, message, thread) in landed {
-                        if let Some(lane) = actor.lanes.get_mut(&id) {
-                            lane.landed(message, &thread);
-                        }
+                        actor.landed(&id, message, &thread);
                     }
                     actor.pump(context);
                 }

@@ -15,6 +15,10 @@ use crate::ledger::outbox::{ChannelHealth, ChannelState, MessageId, Waiting};
 /// Messages read from the outbox at once; bounds what a channel with a long backlog keeps in memory.
 pub(super) const QUEUE: usize = 64;
 
+/// Messages that follow others of their threads before the outbox is looked through again: those of
+/// other threads may have waited longer.
+const FOLLOWING: usize = 4 * QUEUE;
+
 /// Delay after failures.
 pub(super) fn backoff() -> ExponentialBackoff {
     ExponentialBackoff::new(Duration::from_secs(1), Duration::from_mins(10))
@@ -35,6 +39,8 @@ pub(super) struct Lane {
     queue: VecDeque<Waiting>,
     /// Whether the outbox may hold messages that are not in the queue.
     pub(super) stale: bool,
+    /// How many messages have followed others since the outbox was looked through.
+    followed: usize,
     /// Threads with a request under way, and the messages.
     busy: HashSet<String>,
     flying: HashSet<MessageId>,
@@ -58,6 +64,7 @@ impl Lane {
             config,
             queue: VecDeque::new(),
             stale: true,
+            followed: 0,
             busy: HashSet::new(),
             flying: HashSet::new(),
             failures: 0,
@@ -100,12 +107,33 @@ impl Lane {
     /// Takes over what was read from the outbox, except what is under way.
     pub(super) fn refill(&mut self, rows: Vec<Waiting>) {
         self.stale = rows.len() >= QUEUE;
+        self.followed = 0;
         self.queue = rows.into_iter().filter(|row| !self.flying.contains(&row.id)).collect();
     }
 
     /// Returns whether more messages should be read from the outbox.
     pub(super) fn wants_rows(&self) -> bool {
-        self.stale && self.queue.len() < QUEUE / 2 && self.flying.len() < QUEUE
+        // What is under way is among the first that would be read.
+        let is_low = self.queue.len() + self.flying.len() < QUEUE / 2;
+        self.stale && (is_low || self.followed >= FOLLOWING)
+    }
+
+    /// Returns whether the next message of a thread is asked for by itself once its predecessor was
+    /// sent. That is for channels without a rate, to which thousands are sent in a second.
+    pub(super) fn is_followed(&self) -> bool {
+        self.limits.pace.is_none() && self.audience() == Audience::Machine
+    }
+
+    /// A request has ended and its outcome is stored; `next` is the next message of its thread.
+    pub(super) fn followed_by(&mut self, id: MessageId, thread: &str, next: Option<Waiting>) {
+        self.flying.remove(&id);
+        self.busy.remove(thread);
+        let Some(row) = next else { return };
+        if self.queue.iter().all(|other| other.id != row.id) {
+            self.followed += 1;
+            let place = self.queue.partition_point(|other| other.id < row.id);
+            self.queue.insert(place, row);
+        }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -354,6 +382,33 @@ mod tests {
         assert!(lane.next(mono, now()).is_none());
         lane.landed(1, "a");
         assert_eq!(lane.next(mono, now()).unwrap().id, 2);
+    }
+
+    #[test]
+    fn a_message_is_followed_by_the_next_of_its_thread_in_the_order_of_routing() {
+        let mut lane = lane(HOOK);
+        let mono = Instant::now();
+        assert!(lane.is_followed());
+        lane.refill((1..=QUEUE as i64).map(|id| row(id, &format!("thread {id}"))).collect());
+        assert_eq!(lane.next(mono, now()).unwrap().id, 1);
+        lane.followed_by(1, "thread 1", Some(row(1_000, "thread 1")));
+        lane.followed_by(1, "thread 1", Some(row(1_000, "thread 1")));
+        let rest: Vec<_> =
+            std::iter::from_fn(|| lane.next(mono, now())).map(|row| row.id).collect();
+        assert_eq!(rest, (2..=QUEUE as i64).chain([1_000]).collect::<Vec<_>>());
+        assert!(!lane.wants_rows(), "what is under way fills it");
+    }
+
+    #[test]
+    fn the_outbox_is_looked_through_after_many_followers() {
+        let mut lane = lane(HOOK);
+        lane.refill((1..=QUEUE as i64).map(|id| row(id, &format!("thread {id}"))).collect());
+        for id in 0..FOLLOWING as i64 {
+            assert!(!lane.wants_rows());
+            let taken = lane.next(Instant::now(), now()).unwrap();
+            lane.followed_by(taken.id, &taken.thread, Some(row(1_000 + id, &taken.thread)));
+        }
+        assert!(lane.wants_rows(), "other threads may have waited longer");
     }
 
     #[test]

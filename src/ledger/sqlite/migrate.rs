@@ -48,7 +48,9 @@ CREATE TABLE outbox(
 );
 CREATE INDEX outbox_waiting ON outbox(channel, urgent DESC, id) WHERE hold IS NULL;
 CREATE INDEX outbox_thread ON outbox(channel, thread, id);
+CREATE INDEX outbox_later ON outbox(channel, next_at) WHERE hold IS NULL AND next_at IS NOT NULL;
 CREATE INDEX outbox_due ON outbox(due_at) WHERE hold IS NOT NULL;
+CREATE INDEX outbox_held ON outbox(channel, hold, id) WHERE hold IS NOT NULL;
 -- What a channel was sent of an incident, component or provider, and what the service called it.
 CREATE TABLE notified(
   channel TEXT NOT NULL, thread TEXT NOT NULL, provider TEXT NOT NULL, first_seq INTEGER NOT NULL,

@@ -56,6 +56,16 @@ impl Reader {
         Ok(rows)
     }
 
+    /// Returns the next message of a thread in `channel` that is not held back.
+    pub fn next_of_thread(&self, channel: &str, thread: &str) -> Answer<Option<Waiting>> {
+        let sql = format!(
+            "SELECT {WAITING} FROM outbox WHERE channel = ?1 AND thread = ?2 AND hold IS NULL
+             ORDER BY id LIMIT 1"
+        );
+        let mut statement = self.db().prepare_cached(&sql)?;
+        Ok(statement.query_row([channel, thread], waiting).optional()?)
+    }
+
     /// Returns the messages of a thread in `channel`, held back or not, in the order of routing.
     pub fn waiting_of_thread(&self, channel: &str, thread: &str) -> Answer<Vec<Waiting>> {
         let sql =
@@ -101,7 +111,7 @@ impl Reader {
     pub fn due(&self, now: Time, channels: &[&str], most: usize) -> Answer<Vec<Waiting>> {
         let sql = format!(
             "SELECT {WAITING} FROM outbox WHERE hold IS NOT NULL AND due_at <= ?1
-               AND channel IN (SELECT value FROM json_each(?3)) ORDER BY channel, hold, id LIMIT ?2"
+               AND +channel IN (SELECT value FROM json_each(?3)) ORDER BY channel, hold, id LIMIT ?2"
         );
         let channels = serde_json::to_string(channels).unwrap_or_default();
         let mut statement = self.db().prepare_cached(&sql)?;
@@ -127,10 +137,13 @@ impl Reader {
         let due = self
             .db()
             .prepare_cached(
-                "SELECT min(due_at) FROM outbox WHERE hold IS NOT NULL
-                   AND channel IN (SELECT value FROM json_each(?1))",
+                // The first by time: a channel may have thousands of other messages.
+                "SELECT due_at FROM outbox WHERE hold IS NOT NULL
+                   AND +channel IN (SELECT value FROM json_each(?1)) ORDER BY due_at LIMIT 1",
             )?
-            .query_row([channels], |row| row.get(0))?;
+            .query_row([channels], |row| row.get(0))
+            .optional()?
+            .flatten();
         Ok(time(due))
     }
 
