@@ -4,8 +4,6 @@
 //! [`Anchor`] is one moment read on both, so later adjustments of the wall clock do not move any
 //! schedule.
 
-use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use chrono::{SubsecRound, TimeDelta, Utc};
@@ -13,28 +11,21 @@ use tokio::time::Instant;
 
 use crate::event::Time;
 
+#[cfg(feature = "fault-injection")]
+pub mod faults;
+
 /// Nothing is scheduled farther ahead than this. The limit also keeps instants within what the
 /// system can represent.
 const FARTHEST: Duration = Duration::from_hours(24 * 365);
-
-/// Names a file that contains the offset, in seconds, to add to the wall clock. For tests of clock
-/// errors only; they write the file while the program runs.
-const VARIABLE: &str = "STATUSWATCH_TEST_CLOCK";
 
 /// Returns the wall-clock time, to the millisecond. This is the only place that reads the wall
 /// clock.
 #[must_use]
 pub fn now() -> Time {
     let time = Utc::now().trunc_subsecs(3);
-    let Some(error) = error() else { return time };
-    time.checked_add_signed(error).unwrap_or(time)
-}
-
-/// Returns the wall-clock error that a test has set, if any.
-fn error() -> Option<TimeDelta> {
-    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let file = FILE.get_or_init(|| std::env::var_os(VARIABLE).map(PathBuf::from)).as_ref()?;
-    TimeDelta::try_seconds(std::fs::read_to_string(file).ok()?.trim().parse().ok()?)
+    #[cfg(feature = "fault-injection")]
+    let time = faults::shifted(time);
+    time
 }
 
 /// One moment, read on both clocks.

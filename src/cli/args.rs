@@ -625,6 +625,10 @@ pub struct ChaosArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Be the process that is killed: run the configuration and break actors at random, with this
+    /// seed. `chaos` starts itself so.
+    #[arg(long, value_name = "SEED", hide = true)]
+    pub victim: Option<u64>,
 }
 
 /// Arguments of `completions`.

@@ -10,6 +10,7 @@ use anyhow::Context;
 use super::args::{Common, DemoArgs, RunArgs};
 use super::exit::Exit;
 use super::output;
+use super::run::Hooks;
 use crate::clock;
 use crate::fake::{DEFAULT_DURATION, Storm, Universe};
 use crate::server::Bound;
@@ -44,10 +45,10 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     sky.runtime
         .spawn(async move { Storm::play(&universe, seed, play.saturating_sub(AFTERWARDS)).await });
     let common = Common { config: config.clone(), state: None };
-    let watched = super::run::run_at(
+    let watched = super::run::run_with(
         &common,
         &RunArgs { duration: Some(play + AFTERWARDS), ..RunArgs::default() },
-        Some(bound),
+        Hooks { listening: Some(bound), ..Hooks::default() },
     )?;
     output::note(&format!(
         "\nThe demo is over. Its files are in {} and can be removed.",

@@ -75,7 +75,7 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(args) => run::run(&common, &args),
         Command::Demo(args) => demo::run(&args),
-        Command::Chaos(args) => chaos::run(&args),
+        Command::Chaos(args) => chaos::run(&common, &args),
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
         Command::Mcp => with_state(&common, |dir| mcp::run(&common, dir)),

@@ -257,6 +257,9 @@ const CRATES: &[(&str, &[&str])] = &[
 /// What reads the clock. Times are passed in everywhere else, so that a test can hold them.
 const WALL_CLOCK: &[&str] = &["SystemTime::now", "Utc::now", "Local::now"];
 
+/// Where the environment is read. Nothing below may change what it does because a variable is set.
+const ENVIRONMENT: &[&str] = &["src/cli/", "src/fetch/client.rs"];
+
 /// What only pure modules must not touch.
 const OUTSIDE: &[&str] = &[
     "std::fs",
@@ -641,6 +644,36 @@ fn the_wall_clock_is_read_in_one_place() {
         }
     }
     report(&broken);
+}
+
+#[test]
+fn the_environment_is_read_by_commands() {
+    let mut broken = Vec::new();
+    for file in code().iter().filter(|file| !is_in(&file.path, ENVIRONMENT)) {
+        if file.text.contains("env::var") {
+            broken.push(format!("{}: reads the environment: pass the value in", file.path));
+        }
+    }
+    report(&broken);
+}
+
+/// A release build has no faults of tests, and nothing but them behind a feature.
+#[test]
+fn faults_of_tests_are_behind_a_feature_that_is_off() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let features = manifest.split("\n[features]\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let features: Vec<&str> = features.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(features, ["fault-injection = []"], "none is on by default");
+    let clock = fs::read_to_string(root.join("src/clock.rs")).unwrap();
+    assert!(clock.contains("#[cfg(feature = \"fault-injection\")]\npub mod faults;"));
+    let users: Vec<String> = code()
+        .into_iter()
+        .filter(|file| file.text.contains("faults::"))
+        .map(|file| file.path)
+        .filter(|path| path.starts_with("src/"))
+        .collect();
+    assert_eq!(users, ["src/clock.rs"]);
 }
 
 #[test]

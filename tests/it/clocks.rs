@@ -30,7 +30,7 @@ fn set(bench: &Bench, seconds: i64) {
 /// Starts the program with the bench's clock.
 fn start(bench: &Bench, more: &[(&str, &Path)]) -> Run {
     bench.write();
-    let mut command = bench.command();
+    let mut command = bench.command_with_faults();
     command.arg("run").env(VARIABLE, bench.path("clock")).envs(more.iter().copied());
     Run::start(&mut command)
 }
@@ -38,7 +38,7 @@ fn start(bench: &Bench, more: &[(&str, &Path)]) -> Run {
 /// Returns one provider from `status`, run with the same clock.
 fn status(bench: &Bench, id: &str) -> Value {
     let output = bench
-        .command()
+        .command_with_faults()
         .args(["status", "--json"])
         .env(VARIABLE, bench.path("clock"))
         .output()
@@ -208,6 +208,24 @@ async fn certificates_seen_in_1970_are_refused_with_a_hint_at_the_clock() {
     run.wait_err("acme can be read again").await;
     bench.wait_events(1).await;
     assert_eq!(run.stop().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_product_ignores_the_variables_of_tests() {
+    let (_acme, server, bench, _) = watched().await;
+    set(&bench, 86_400);
+    bench.write();
+    let mut command = bench.command();
+    command.arg("run").env(VARIABLE, bench.path("clock")).env("STATUSWATCH_CHAOS_SEED", "1");
+    let run = Run::start(&mut command);
+    // More than two seconds; `chaos` breaks an actor every tenth of one.
+    within("polls", server.wait_answered("acme", 12)).await;
+    let ended = run.stop().await;
+    assert_eq!((ended.code(), ended.err.as_str()), (Some(0), ""));
+    assert!(is_by_the_clock(&bench.events()[0]["observed_at"], 0), "{:?}", bench.events());
+    let diagnostics = bench.diagnostics();
+    assert!(diagnostics.contains(": watching "), "{diagnostics}");
+    assert!(!diagnostics.contains("sabotage"), "{diagnostics}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -186,7 +186,8 @@ fn every_command_and_flag_is_named() {
                 );
             }
         }
-        for flag in command.get_arguments().filter_map(|argument| argument.get_long()) {
+        let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+        for flag in shown.filter_map(|argument| argument.get_long()) {
             assert!(
                 named.contains(&format!("--{flag}")),
                 "{COMMANDS} does not name `--{flag}` of `{name}`"

@@ -4,7 +4,7 @@
 //! sinks and the ledger; from here the whole process is killed with SIGKILL and started again. What
 //! the universe published is the oracle.
 
-pub mod sabotage;
+mod sabotage;
 mod verdict;
 
 use std::path::Path;
@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::args::ChaosArgs;
+use super::args::{ChaosArgs, Common, RunArgs};
 use super::demo::{FakeCluster, write_config};
 use super::exit::Exit;
 use super::output;
+use super::run::{Hooks, run_with};
 use crate::fake::Storm;
 use verdict::Verdict;
 
@@ -30,7 +31,10 @@ const LIFE: std::ops::Range<u64> = 300..4000;
 ///
 /// # Errors
 /// The world could not be made.
-pub fn run(args: &ChaosArgs) -> anyhow::Result<Exit> {
+pub fn run(common: &Common, args: &ChaosArgs) -> anyhow::Result<Exit> {
+    if let Some(seed) = args.victim {
+        return be_victim(common, seed);
+    }
     let dir = std::env::temp_dir().join(format!("statuswatch-chaos-{}", std::process::id()));
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let sky = FakeCluster::start(usize::from(args.providers))?;
@@ -132,17 +136,27 @@ fn shake(
     Ok(verdict)
 }
 
+/// Runs as `run` does, and breaks its own actors.
+fn be_victim(common: &Common, seed: u64) -> anyhow::Result<Exit> {
+    let args = RunArgs { hosted: true, ..RunArgs::default() };
+    let started = Box::new(move |supervisor: &_, ids: &[String]| {
+        sabotage::begin(supervisor, ids, seed);
+    });
+    run_with(common, &args, Hooks { started: Some(started), ..Hooks::default() })
+}
+
 /// Starts the program on `config`; with a seed it sabotages itself.
 fn start(config: &Path, seed: Option<u64>) -> anyhow::Result<Victim> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("--config").arg(config).arg("run").arg("--hosted");
+    command.arg("--config").arg(config);
+    match seed {
+        Some(seed) => command.args(["chaos", "--victim", &seed.to_string()]),
+        None => command.args(["run", "--hosted"]),
+    };
     command
         .env_remove("STATUSWATCH_STATE")
         .env_remove("STATUSWATCH_CONFIG")
         .env_remove("NOTIFY_SOCKET");
-    if let Some(seed) = seed {
-        command.env(sabotage::VARIABLE, seed.to_string());
-    }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(Victim(command.spawn().context("cannot start the program")?))
 }

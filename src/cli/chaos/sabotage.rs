@@ -9,17 +9,11 @@ use actix::Addr;
 use crate::poller::Sabotage;
 use crate::supervisor::{InjectedFault, Supervisor};
 
-/// Set by `chaos` for the program it starts; its value is the seed. Of no use to anybody else.
-pub(crate) const VARIABLE: &str = "STATUSWATCH_CHAOS_SEED";
-
 /// What stands in the diagnostics for each act.
 const MARK: &str = "sabotage";
 
-/// Breaks something every tenth of a second on average, if `chaos` asks for it.
-pub(crate) fn begin(supervisor: &Addr<Supervisor>, providers: &[String]) {
-    let Some(seed) = std::env::var(VARIABLE).ok().and_then(|seed| seed.parse().ok()) else {
-        return;
-    };
+/// Breaks something every tenth of a second on average.
+pub(super) fn begin(supervisor: &Addr<Supervisor>, providers: &[String], seed: u64) {
     let (supervisor, providers) = (supervisor.clone(), providers.to_vec());
     actix::spawn(async move {
         let mut rng = fastrand::Rng::with_seed(seed);

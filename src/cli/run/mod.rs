@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::Addr;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{Common, Format, RunArgs};
@@ -19,7 +20,7 @@ use crate::ledger::{LockError, Reader, StateLock};
 use crate::pipeline::{Pipeline, RunOptions};
 use crate::server::Bound;
 use crate::sink::actor::Reopen;
-use crate::supervisor::Reload;
+use crate::supervisor::{Reload, Supervisor};
 use crate::telemetry;
 
 /// The present state is shown after this time at the latest, whatever has not been read by then.
@@ -30,18 +31,29 @@ const FIRST_ROUND: Duration = Duration::from_secs(30);
 /// # Errors
 /// What could not be started or written.
 pub fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
-    run_at(common, args, None)
+    run_with(common, args, Hooks::default())
 }
 
-/// The same, with an HTTP server that listens already, if the configuration has one.
+/// What other commands add to a run.
+#[derive(Default)]
+pub(super) struct Hooks {
+    /// An HTTP server that listens already, if the configuration has one.
+    pub(super) listening: Option<Bound>,
+    /// Called when all actors have started, with the ids of the providers.
+    pub(super) started: Option<Started>,
+}
+
+type Started = Box<dyn FnOnce(&Addr<Supervisor>, &[String])>;
+
+/// The same, with additions.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_at(common: &Common, args: &RunArgs, listening: Option<Bound>) -> anyhow::Result<Exit> {
-    actix::System::new().block_on(begin(common, args, listening))
+pub(super) fn run_with(common: &Common, args: &RunArgs, hooks: Hooks) -> anyhow::Result<Exit> {
+    actix::System::new().block_on(begin(common, args, hooks))
 }
 
-async fn begin(common: &Common, args: &RunArgs, listening: Option<Bound>) -> anyhow::Result<Exit> {
+async fn begin(common: &Common, args: &RunArgs, hooks: Hooks) -> anyhow::Result<Exit> {
     // First of all: a signal that comes while we start ends us in order, too.
     let signals = Signals::new()?;
     let mut config = match context::load(common) {
@@ -65,7 +77,7 @@ async fn begin(common: &Common, args: &RunArgs, listening: Option<Bound>) -> any
     };
     let _diagnostics = telemetry::start(&config.diagnostics, telemetry::Stderr::Warnings)?;
     telemetry::log_panics();
-    watch(common, args, config, lock, signals, listening).await
+    watch(common, args, config, lock, signals, hooks).await
 }
 
 /// Nothing that is written from here on is for everybody on this machine, whatever the umask we
@@ -90,7 +102,7 @@ async fn watch(
     config: Config,
     lock: StateLock,
     mut signals: Signals,
-    listening: Option<Bound>,
+    hooks: Hooks,
 ) -> anyhow::Result<Exit> {
     let hosted = args.hosted || !std::io::stdin().is_terminal();
     let format = match args.format {
@@ -108,7 +120,7 @@ async fn watch(
         console_writer: Arc::new(output::writer),
         color: !hosted && output::color(),
         // `demo` has said so itself.
-        listening,
+        listening: hooks.listening,
         alive: Box::new(watchdog()),
     };
     let announced = how.listening.is_some();
@@ -141,8 +153,11 @@ async fn watch(
         "watching"
     );
     notify_manager(&[sd_notify::NotifyState::Ready]);
-    let ids: Vec<String> = config.providers.iter().map(|provider| provider.id.clone()).collect();
-    super::chaos::sabotage::begin(&pipeline.supervisor, &ids);
+    if let Some(started) = hooks.started {
+        let ids: Vec<String> =
+            config.providers.iter().map(|provider| provider.id.clone()).collect();
+        started(&pipeline.supervisor, &ids);
+    }
     let attended =
         !hosted && !args.once && std::io::stdout().is_terminal() && format == ConsoleFormat::Text;
     let mut keys = if attended {

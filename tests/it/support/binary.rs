@@ -110,6 +110,11 @@ impl Bench {
         statuswatch(self.dir.path())
     }
 
+    /// The same program, with a wall clock that `STATUSWATCH_TEST_CLOCK` can set wrong.
+    pub(crate) fn command_with_faults(&self) -> Command {
+        program(env!("CARGO_BIN_EXE_statuswatch-with-faults"), self.dir.path())
+    }
+
     /// Starts the binary.
     pub(crate) fn start(&self, args: &[&str]) -> Run {
         self.write();
@@ -182,9 +187,13 @@ pub(crate) fn events_in(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// The binary in `dir`, without anything of the environment that it would read.
 fn statuswatch(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_statuswatch"));
+    program(env!("CARGO_BIN_EXE_statuswatch"), dir)
+}
+
+/// The binary in `dir`, without anything of the environment that it would read.
+fn program(binary: &str, dir: &Path) -> Command {
+    let mut command = Command::new(binary);
     command.current_dir(dir).stdin(Stdio::null());
     for name in [
         "STATUSWATCH_CONFIG",
