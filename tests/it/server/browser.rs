@@ -1,124 +1,17 @@
 //! The dashboard in a real browser: Debian's chromium, driven by chromedriver over plain HTTP.
 //!
 //! Ignored unless asked for: `cargo test --test it -- --ignored browser`. `chromium` and
-//! `chromedriver` must be in `PATH`; `STATUSWATCH_AXE` names `axe.min.js` of axe-core.
+//! `chromedriver` must be in `PATH`; `STATUSWATCH_AXE` names `axe.min.js` of axe-core. Figures are
+//! printed with `--nocapture`.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+mod driver;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use statuswatch::event::{Impact, Status};
 
+use self::driver::Browser;
 use super::*;
 use crate::support::wait::until_true;
-
-/// A browser with one window.
-struct Browser {
-    driver: Child,
-    address: SocketAddr,
-    session: String,
-    _profile: tempfile::TempDir,
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // The driver ends its browser when it is told to end; killed, it would leave it behind.
-        let pid = rustix::process::Pid::from_child(&self.driver);
-        if rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok() {
-            drop(self.driver.wait());
-        }
-    }
-}
-
-impl Browser {
-    /// Opens a window of this size.
-    async fn open(width: u32, height: u32) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("chromedriver of Debian's chromium-driver");
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
-            .map_while(Result::ok)
-            .find_map(|line| {
-                line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok()
-            })
-            .expect("the port of chromedriver");
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let profile = tempfile::tempdir().unwrap();
-        let args = [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            &format!("--user-data-dir={}", profile.path().display()),
-        ];
-        let mut browser = Self { driver, address, session: String::new(), _profile: profile };
-        let metrics = json!({"width": width, "height": height, "pixelRatio": 1, "touch": false});
-        let wanted = json!({"capabilities": {"alwaysMatch": {
-            "browserName": "chrome",
-            "goog:loggingPrefs": {"browser": "ALL"},
-            "goog:chromeOptions": {"args": args, "mobileEmulation": {"deviceMetrics": metrics}},
-        }}});
-        let begun = browser.send("POST", "/session", &wanted).await;
-        browser.session = format!("/session/{}", begun["sessionId"].as_str().unwrap());
-        browser
-    }
-
-    async fn send(&self, method: &str, path: &str, body: &Value) -> Value {
-        let body = body.to_string();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
-        let mut answer = Raw { bytes: Vec::new(), error: None };
-        // The driver keeps the connection open.
-        while !answer.is_whole() {
-            let read = within("the driver", stream.read_buf(&mut answer.bytes)).await.unwrap();
-            assert!(read > 0, "{path}: {}", String::from_utf8_lossy(&answer.bytes));
-        }
-        assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
-        answer.json()["value"].clone()
-    }
-
-    async fn command(&self, name: &str, body: Value) -> Value {
-        self.send("POST", &format!("{}/{name}", self.session), &body).await
-    }
-
-    async fn go(&self, served: &Served, target: &str) {
-        let url = format!("http://{}{target}", served.address);
-        self.command("url", json!({"url": url})).await;
-    }
-
-    /// Runs a script in the page and returns its result.
-    async fn run(&self, script: &str) -> Value {
-        self.command("execute/sync", json!({"script": script, "args": []})).await
-    }
-
-    async fn press(&self, key: &str) {
-        let keys = json!([{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]);
-        let actions = json!({"actions": [{"type": "key", "id": "keys", "actions": keys}]});
-        self.command("actions", actions).await;
-    }
-
-    /// Waits until a script gives true.
-    async fn until(&self, what: &str, script: &str) {
-        eventually(what, async || self.run(script).await.as_bool().filter(|is| *is)).await;
-    }
-
-    /// What the console has said: errors, and what the policy has blocked.
-    async fn console(&self) -> Value {
-        self.command("se/log", json!({"type": "browser"})).await
-    }
-}
 
 /// A provider with one incident, served.
 async fn with_incident() -> (Provider, Server, Bench, Served) {
@@ -135,9 +28,7 @@ async fn a_new_incident_appears_without_a_reload() {
     let (acme, _server, bench, served) = with_incident().await;
     let browser = Browser::open(1280, 900).await;
     browser.go(&served, "/").await;
-    browser
-        .until("a stream", "return document.querySelector('#live').dataset.state === 'on'")
-        .await;
+    browser.until_live().await;
     browser.run("window.stays = true").await;
     let posted =
         acme.open_incident("Slow queries", Impact::Critical, &["Object storage"], "They are slow.");
@@ -180,9 +71,7 @@ async fn a_phone_scrolls_in_one_direction_alone() {
         "/routes",
     ] {
         browser.go(&served, target).await;
-        browser
-            .until("the page", "return document.querySelector('#live').dataset.state === 'on'")
-            .await;
+        browser.until_live().await;
         let widths =
             browser.run("return [document.documentElement.scrollWidth, window.innerWidth]").await;
         assert_eq!(widths[0], widths[1], "{target}");
