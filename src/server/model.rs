@@ -2,6 +2,7 @@
 //! everybody who asks within a moment.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,12 @@ use crate::view::status::{self, StatusView};
 
 /// Reads at once. More wait; a slow disk is not helped by more.
 pub(super) const READERS: usize = 4;
-/// The present state is read again after this time at the earliest.
+/// The present state is read again after this time at the earliest, unless a client knows of a later
+/// event.
 const FRESH_FOR: Duration = Duration::from_millis(500);
+/// While clients know of later events, the state is put together in one part of so many of the time:
+/// a storm of events does not take a processor.
+const REST: u32 = 4;
 
 /// Why the ledger could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +41,8 @@ pub(crate) struct Model {
     idle: Mutex<Vec<Reader>>,
     readers: Arc<Semaphore>,
     state: tokio::sync::Mutex<Watched>,
+    /// The last event that a client was sent. What it asks for then must hold it.
+    sent: AtomicU64,
 }
 
 /// The connection that watches for changes, and what it read last.
@@ -44,7 +51,8 @@ struct Watched {
     reader: Option<Reader>,
     version: Option<i64>,
     rows: Option<Arc<Rows>>,
-    state: Option<(Instant, Arc<State>)>,
+    /// Since when there is this state, and how long it took to put together.
+    state: Option<(Instant, Duration, Arc<State>)>,
 }
 
 /// The rows of the ledger that make up the present state.
@@ -101,7 +109,18 @@ impl Model {
             idle: Mutex::default(),
             readers: Arc::new(Semaphore::new(READERS)),
             state: tokio::sync::Mutex::default(),
+            sent: AtomicU64::new(0),
         }
+    }
+
+    /// Notes that a client is sent this event: a state without it is out of date.
+    pub(super) fn sent(&self, seq: u64) {
+        self.sent.fetch_max(seq, Ordering::Relaxed);
+    }
+
+    /// Notes that the newest event is this one, since the ledger was replaced by another.
+    pub(super) fn replaced(&self, newest: u64) {
+        self.sent.store(newest, Ordering::Relaxed);
     }
 
     /// Returns the directory of the ledger.
@@ -138,16 +157,22 @@ impl Model {
         found.map_err(|error: LedgerError| ReadError::Ledger(error.to_string()))
     }
 
-    /// Returns the present state. All who ask within half a second share one read, and without a
-    /// change in the ledger nothing is read but a number.
+    /// Returns the present state, with every event that a client was sent. All who ask within half a
+    /// second share one read, and without a change in the ledger nothing is read but a number.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub(crate) async fn state(self: &Arc<Self>) -> Result<Arc<State>, ReadError> {
         let mut watched = self.state.lock().await;
-        if let Some((_, state)) = watched.state.as_ref().filter(|(at, _)| at.elapsed() < FRESH_FOR)
-        {
-            return Ok(Arc::clone(state));
+        if let Some((at, took, state)) = &watched.state {
+            let is_behind = state.span().newest < self.sent.load(Ordering::Relaxed);
+            if is_behind {
+                // All who ask meanwhile wait for the lock, and share what is read then.
+                let rest = (*took * REST).min(FRESH_FOR).saturating_sub(at.elapsed());
+                tokio::time::sleep(rest).await;
+            } else if at.elapsed() < FRESH_FOR {
+                return Ok(Arc::clone(state));
+            }
         }
         let mut taken = std::mem::take(&mut *watched);
         let state_dir = self.state_dir.clone();
@@ -171,6 +196,7 @@ impl Watched {
     }
 
     fn look(&mut self, state_dir: &std::path::Path) -> Result<Arc<State>, LedgerError> {
+        let begun = Instant::now();
         let reader = match &self.reader {
             Some(reader) => reader,
             None => self.reader.insert(Reader::open(state_dir)?),
@@ -182,7 +208,7 @@ impl Watched {
         };
         (self.version, self.rows) = (Some(version), Some(Arc::clone(&rows)));
         let state = Arc::new(State::new(rows, clock::now()));
-        self.state = Some((Instant::now(), Arc::clone(&state)));
+        self.state = Some((Instant::now(), begun.elapsed(), Arc::clone(&state)));
         Ok(state)
     }
 }

@@ -51,6 +51,9 @@ pub(super) async fn follow(app: Arc<App>) {
                 if !std::mem::replace(&mut begun, true) {
                     app.exporter.begin(newest).await;
                 }
+                if newest < *app.newest.borrow() {
+                    app.model.replaced(newest);
+                }
                 app.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
             }
             Err(error) => {
@@ -199,6 +202,9 @@ impl Stream {
                 return if self.sender.is_closed() { Err(End::Left) } else { Ok(true) };
             }
         };
+        if let Some(last) = events.last() {
+            self.app.model.sent(last.event.seq);
+        }
         for event in &events {
             if live {
                 self.sender.try_send(frame(event)).map_err(|error| match error {

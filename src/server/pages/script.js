@@ -2,7 +2,7 @@
 // Without it everything still reads.
 (() => {
   "use strict";
-  const POLL = 120000, LATE = 150000, GATHER = 600, LEAST = 2000;
+  const POLL = 120000, LATE = 150000, GATHER = 60, LEAST = 2000;
   const root = document.documentElement;
   const $ = (id) => document.getElementById(id);
 

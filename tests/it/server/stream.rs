@@ -181,3 +181,26 @@ async fn streams_are_counted() {
     })
     .await;
 }
+
+/// The present state is shared by all who ask within a moment: not with one who knows better.
+#[tokio::test]
+async fn whoever_was_sent_an_event_is_shown_a_state_with_it() {
+    let (acme, _server, bench) = acme(HTTP).await;
+    let served = Served::start(&bench).await;
+    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
+        .await;
+    let mut live = Events::open(&served, "", "").await;
+    for round in 0..6 {
+        let title = format!("Failure {round}");
+        acme.open_incident(&title, Impact::Major, &["Compute"], "They fail.");
+        loop {
+            // Read all the time, so that what is shared is as new as it can be without the event.
+            assert_eq!(served.get("/api/v1/status").await.status(), 200);
+            if live.next().await.unwrap().data.contains(&title) {
+                break;
+            }
+        }
+        let list = served.get("/api/v1/incidents").await.text();
+        assert!(list.contains(&title), "{list}");
+    }
+}

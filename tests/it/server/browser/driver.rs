@@ -77,6 +77,11 @@ impl Browser {
         Self::with(&json!({"mobileEmulation": {"deviceMetrics": metrics}})).await
     }
 
+    /// Opens a window that is shown as on a desk, so that it can be hidden behind another.
+    pub(super) async fn on_a_desk() -> Self {
+        Self::with(&json!({})).await
+    }
+
     async fn with(more: &Value) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut driver = Command::new("chromedriver")
@@ -178,6 +183,11 @@ impl Browser {
     /// Sends a command of the session.
     pub(super) async fn command(&self, name: &str, body: Value) -> Value {
         self.send("POST", &format!("{}/{name}", self.session), &body).await
+    }
+
+    /// Returns a property of the session, such as the handle of its window.
+    pub(super) async fn property(&self, name: &str) -> Value {
+        self.send("GET", &format!("{}/{name}", self.session), &json!({})).await
     }
 
     /// Goes to a page of the server.
