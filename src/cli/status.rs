@@ -91,9 +91,10 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
 /// Shows how late the updates of these providers were seen and published.
 fn lag(reader: &Reader, rows: &[ProviderRow], json: bool) -> anyhow::Result<()> {
     let now = clock::now();
+    let (since, most) = (view_lag::since(now), view_lag::most(rows.len()));
     let mut providers = Vec::with_capacity(rows.len());
     for row in rows {
-        let times = reader.update_times(&row.id, view_lag::since(now), view_lag::MAX_UPDATES)?;
+        let times = reader.update_times(&row.id, since, most)?;
         let lag = view_lag::lag(&times, row.first_watched_at);
         providers.push(ProviderLag { id: row.id.clone(), name: row.name.clone(), lag });
     }

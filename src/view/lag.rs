@@ -12,12 +12,17 @@ use crate::ledger::UpdateTimes;
 
 /// Days of updates that count.
 pub const DAYS: i64 = 30;
-/// Updates of a provider that count: the newest.
-pub const MAX_UPDATES: usize = 5000;
+/// Updates of a provider that count: the newest. Ten of them are beyond the 99th percentile.
+pub const MAX_UPDATES: usize = 1000;
+/// Updates that are read for many providers at once: a ledger of a million events is not read as a
+/// whole for a table.
+const MAX_IN_ALL: usize = 100_000;
+/// However many providers there are, so many of each count.
+const MIN_UPDATES: usize = 20;
 /// How far a provider's clock may be ahead of ours. A larger difference is no matter of clocks.
 const AHEAD: TimeDelta = TimeDelta::minutes(1);
 
-/// How late updates of one provider are seen and published, over 30 days and at most its newest 5000
+/// How late updates of one provider are seen and published, over 30 days and at most its newest 1000
 /// updates.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Lag {
@@ -73,6 +78,12 @@ pub fn view(providers: Vec<ProviderLag>, now: Time) -> LagView {
 #[must_use]
 pub fn since(now: Time) -> Time {
     now.checked_sub_signed(TimeDelta::days(DAYS)).unwrap_or(Time::UNIX_EPOCH)
+}
+
+/// Returns how many updates of each provider count where so many providers are measured at once.
+#[must_use]
+pub fn most(providers: usize) -> usize {
+    (MAX_IN_ALL / providers.max(1)).clamp(MIN_UPDATES, MAX_UPDATES)
 }
 
 /// Measures the updates of one provider, which was first watched at `watched`.
@@ -148,6 +159,15 @@ mod tests {
         let found = lag(&updates[..1], None).updates;
         assert_eq!(found, Spread { count: 1, p50: Some(1.0), p99: Some(1.0) });
         assert_eq!(lag(&[], None), Lag::default());
+    }
+
+    #[test]
+    fn what_is_read_does_not_grow_with_the_providers() {
+        for (providers, updates) in
+            [(0, 1000), (1, 1000), (100, 1000), (200, 500), (5000, 20), (10_000, 20)]
+        {
+            assert_eq!(most(providers), updates, "{providers}");
+        }
     }
 
     #[test]
