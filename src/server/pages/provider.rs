@@ -18,6 +18,7 @@ use crate::server::answer::Refusal;
 use crate::server::call::Call;
 use crate::server::model::State;
 use crate::text::one_line;
+use crate::view::lag::{self, Lag, Spread};
 use crate::view::status::ProviderView;
 
 /// Incidents and maintenances listed.
@@ -46,9 +47,11 @@ async fn make(app: &App, call: &Call, state: &State) -> Result<Page, Refusal> {
     let read = app.model.read(move |reader| {
         let events = reader.events(&query)?;
         let mutes = reader.mutes(false)?.into_iter().filter(|mute| mute.provider == id).count();
-        Ok((reader.components(&id)?, reader.items_of(&id, ITEMS)?, events, mutes))
+        let times = reader.update_times(&id, lag::since(now), lag::MAX_UPDATES)?;
+        Ok((reader.components(&id)?, reader.items_of(&id, ITEMS)?, events, mutes, times))
     });
-    let (components, items, events, mutes) = read.await?;
+    let (components, items, events, mutes, times) = read.await?;
+    let lag = lag::lag(&times, row.first_watched_at);
     let events: Vec<StatusEvent> = events.into_iter().map(|recorded| recorded.event).collect();
     let name = one_line(&view.name, 120);
     let setup = app.setup.get();
@@ -86,7 +89,7 @@ async fn make(app: &App, call: &Call, state: &State) -> Result<Page, Refusal> {
             }
             section #reading aria-labelledby="reading-title" {
                 h2 #reading-title { "How it is read" }
-                (reading(view, row, &events, now))
+                (reading(view, row, &lag, now))
             }
         }
     };
@@ -176,20 +179,34 @@ fn component_rows(components: &[Component]) -> Markup {
     }
 }
 
-/// The median time from publication to observation, of what was published while it was watched.
-fn lag(events: &[StatusEvent]) -> Option<TimeDelta> {
-    let mut lags: Vec<TimeDelta> = events
-        .iter()
-        .filter(|event| !event.backfill && event.revision == 1)
-        .filter(|event| matches!(event.kind, Kind::Incident | Kind::Maintenance))
-        .map(|event| event.observed_at - event.published_at)
-        .filter(|lag| *lag >= TimeDelta::zero())
-        .collect();
-    lags.sort_unstable();
-    lags.get(lags.len() / 2).copied()
+/// How late its updates are seen, and how late it publishes them.
+fn delays(lag: &Lag) -> Markup {
+    html! {
+        @if lag.updates.count > 0 || lag.incidents.count > 0 {
+            div { dt { "Seen" } dd { (spread(&lag.updates, "after publication", "update")) } }
+            div { dt { "Its habit" } dd {
+                (spread(&lag.incidents, "from the start of an incident to its first update", "incident"))
+            } }
+            @if lag.implausible > 0 {
+                div { dt { "Clock" } dd {
+                    (parts::counted(lag.implausible, "update")) " more than a minute ahead of ours"
+                } }
+            }
+        }
+    }
 }
 
-fn reading(view: &ProviderView, row: &ProviderRow, events: &[StatusEvent], now: Time) -> Markup {
+fn spread(spread: &Spread, what: &str, of: &str) -> Markup {
+    let shown = |seconds: f64| parts::span(TimeDelta::milliseconds((seconds * 1000.0) as i64));
+    html! {
+        @if let (Some(p50), Some(p99)) = (spread.p50, spread.p99) {
+            "p50 " b { (shown(p50)) } ", p99 " b { (shown(p99)) } " " (what)
+            small { (parts::counted(spread.count, of)) " in " (lag::DAYS) " days" }
+        } @else { "not measured yet" }
+    }
+}
+
+fn reading(view: &ProviderView, row: &ProviderRow, lag: &Lag, now: Time) -> Markup {
     let every = |milliseconds: i64| parts::span(TimeDelta::milliseconds(milliseconds));
     html! {
         dl.facts.list {
@@ -202,9 +219,7 @@ fn reading(view: &ProviderView, row: &ProviderRow, events: &[StatusEvent], now: 
                 @if let Some(real) = row.real_interval_ms { "; its host allows " (every(real)) }
             } }
             div { dt { "Stale after" } dd { (every(row.stale_after_ms)) } }
-            @if let Some(lag) = lag(events) {
-                div { dt { "Median lag" } dd { (parts::span(lag)) " from publication to observation" } }
-            }
+            (delays(lag))
             div { dt { "Source" } dd { (row.source.as_deref().unwrap_or("not detected yet")) } }
             @if row.failures > 0 { div { dt { "Failures" } dd { (row.failures) " in a row" } } }
             @if row.restarts > 0 {

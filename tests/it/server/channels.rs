@@ -335,6 +335,10 @@ async fn the_lag_of_a_provider_is_measured_and_printed_alike() {
     let (_, out, _) = bench.output(&["status", "--lag", "--json", "acme"]);
     let printed: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&printed["days"], &printed["providers"][0]["lag"]), (&30.into(), &lag));
+    let page = served.get("/providers/acme").await.text();
+    for part in ["<dt>Seen</dt>", "2 updates in 30 days", "1 incident in 30 days", "p99 <b>"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
     let (output, out, _) = bench.output(&["status", "--lag"]);
     assert!(output.status.success());
     let line = out.lines().nth(1).unwrap();
