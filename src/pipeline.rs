@@ -16,7 +16,7 @@ use crate::dispatch::Setup;
 use crate::dispatch::dry_run::DryRun;
 use crate::event::{Time, parse_time};
 use crate::fetch::{self, Client, ClientOptions};
-use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, StateLock};
+use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, RecoveryError, StateLock};
 use crate::metrics::Metrics;
 use crate::poller::PollerContext;
 use crate::poller::admission::Admission;
@@ -24,9 +24,8 @@ use crate::poller::filters::ComparedFilters;
 use crate::poller::parse_pool::ParsePool;
 use crate::record::Recorder;
 use crate::server::{self, Bound, ServerError, SharedSetup};
-use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, Sink};
-use crate::supervisor::actor::SinkFactory;
-use crate::supervisor::{Ending, Options, PollSoon, Shutdown, Supervisor};
+use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, LogRecovery, Sink};
+use crate::supervisor::{Ending, Options, PollSoon, Shutdown, SinkFactory, Supervisor};
 use crate::transport::Transport;
 
 /// How long events, and observations of incidents that are no longer listed, are kept: longer than
@@ -314,7 +313,9 @@ fn recover_ledger(ledger: &mut LedgerActor, config: &Config) {
     if config.event_log.format == LogFormat::Text {
         return;
     }
-    match ledger.import(&config.event_log.dir) {
+    let opened = LogRecovery::open(&config.event_log.dir, ledger.newest());
+    let imported = opened.map_err(|error| RecoveryError::Log(error.into()));
+    match imported.and_then(|log| log.map_or(Ok(0), |mut log| ledger.import(&mut log))) {
         Ok(0) => {}
         Ok(events) => {
             tracing::warn!(

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use statuswatch::config::Rotation;
-use statuswatch::sink::{Cursor, EventLogSink, LogFileFormat, Recorded, Sink};
+use statuswatch::sink::{Cursor, EventLogSink, LogFileFormat, Sink, StoredEvent};
 
 use crate::measure::timed;
 use crate::watched::event;
@@ -12,7 +12,7 @@ const EVENTS: usize = 100_000;
 
 /// Prints the table.
 pub(crate) fn run() {
-    let events: Vec<Recorded> =
+    let events: Vec<StoredEvent> =
         (1..=EVENTS as u64).map(|seq| event(seq, "provider-1", chrono::Utc::now())).collect();
     println!(
         "\n| events in a batch, each batch synced | events/s | CPU per event |\n|---|---|---|"

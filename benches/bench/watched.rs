@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use statuswatch::config::{Filter, Provider, Settings};
 use statuswatch::event::{Impact, Kind, Status, StatusEvent, Time};
-use statuswatch::sink::Recorded;
+use statuswatch::sink::StoredEvent;
 use statuswatch::snapshot::{Incident, Page, Snapshot, Update, UpdateId};
 
 const TEXT: &str = "We are seeing elevated error rates for a part of requests in the European regions and are looking into it.";
@@ -43,7 +43,7 @@ pub(crate) fn snapshot(updates: usize, now: Time) -> Snapshot {
 }
 
 /// Returns an event as it would be recorded.
-pub(crate) fn event(seq: u64, provider: &str, at: Time) -> Recorded {
+pub(crate) fn event(seq: u64, provider: &str, at: Time) -> StoredEvent {
     let event = StatusEvent {
         seq,
         id: format!("{seq:032x}"),
@@ -70,5 +70,5 @@ pub(crate) fn event(seq: u64, provider: &str, at: Time) -> Recorded {
         backfill: false,
     };
     let line = serde_json::to_string(&event).unwrap();
-    Recorded { event, line }
+    StoredEvent { event, line }
 }

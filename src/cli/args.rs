@@ -27,6 +27,9 @@ in order and exactly once, even across crashes and restarts.
 Results go to standard output, everything else to standard error. Commands that print a table print JSON with --json. \
 `status`, `top`, `history`, `logs`, `gate` and `mcp` need no network and work while `run` is active and after it has stopped.";
 
+/// The default of `--config`.
+pub const DEFAULT_CONFIG: &str = "providers.yaml";
+
 /// The exit statuses of [`super::exit::Exit`].
 pub const EXIT_STATUSES: &str = "\
 Exit status:
@@ -130,7 +133,7 @@ pub struct Common {
         global = true,
         value_name = "FILE",
         env = "STATUSWATCH_CONFIG",
-        default_value = super::context::DEFAULT_CONFIG,
+        default_value = DEFAULT_CONFIG,
         hide_env_values = true
     )]
     pub config: PathBuf,

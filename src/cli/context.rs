@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::args::Common;
+use super::args::{Common, DEFAULT_CONFIG};
 use super::exit::Exit;
 use super::output;
 use crate::config::{self, Config, ConfigError, Loaded};
 
-/// The default of `--config`.
-pub const DEFAULT_CONFIG: &str = "providers.yaml";
 /// The state directory without `--state` and without a configuration.
 const DEFAULT_STATE: &str = "state";
 

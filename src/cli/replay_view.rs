@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::event::{StatusEvent, render_block, render_block_colored};
+use crate::ledger::StoredEvent;
 use crate::replay::{Compared, Difference, Summary};
-use crate::sink::Recorded;
 use crate::view::when;
 
 /// Addresses that are not in the recording are named up to this number.
@@ -26,7 +26,7 @@ pub enum Style {
 
 /// An event as the console or the event log has it.
 #[must_use]
-pub fn event(recorded: &Recorded, style: Style) -> String {
+pub fn event(recorded: &StoredEvent, style: Style) -> String {
     match style {
         Style::Text { color } => block(&recorded.event, color),
         Style::Json => format!("{}\n", recorded.line),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::args::Common;
-use super::context::DEFAULT_CONFIG;
+use super::args::DEFAULT_CONFIG;
 use super::exit::Exit;
 use super::table::Table;
 use super::{context, output};
@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::dispatch::Setup;
 use crate::dispatch::simulate::{Simulation, Volume};
 use crate::event::{Time, format_time};
+use crate::ledger::StoredEvent;
 use crate::ledger::{Query, Reader};
-use crate::sink::Recorded;
 use crate::view::filter::Since;
 
 /// What one configuration would have sent.
@@ -85,7 +85,12 @@ fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-fn play(file: &Path, config: &Config, events: &[Recorded], now: Time) -> anyhow::Result<Outcome> {
+fn play(
+    file: &Path,
+    config: &Config,
+    events: &[StoredEvent],
+    now: Time,
+) -> anyhow::Result<Outcome> {
     let mut simulation = Simulation::empty(Arc::new(Setup::new(config)))?;
     simulation.play(events, now)?;
     let channels = config.channels.iter().map(|channel| {

@@ -8,19 +8,22 @@ use std::time::Duration;
 use super::channels;
 use super::diagnostic::{ConfigError, Diagnostic, Severity, visible};
 use super::document::{self, Scalar};
+use super::hidden::Hidden;
 use super::http;
 use super::interpolate::{Problem, interpolate};
 use super::keys;
-use super::mask::Hidden;
 use super::model::{
     Config, Console, ConsoleFormat, Diagnostics, EventLog, Heartbeat, Intensity, LogFormat,
     Recording, Rotation, Supervision,
 };
 use super::providers;
 use super::quiet_hours;
-use super::reader::{DiagnosticBuilder, Reader, Section, read_size};
+use super::reader::set;
+use super::reader::{DiagnosticBuilder, Reader, Section};
 use super::routes;
-use super::settings::{Resolved, backoff, set};
+use super::sections::SECTIONS;
+use super::settings::{Resolved, backoff};
+use super::values::read_size;
 use crate::source;
 
 /// Larger files are refused: ten thousand providers with settings of their own take half of it.
@@ -74,7 +77,7 @@ pub fn parse_with(
     sources: &[&str],
 ) -> Result<Loaded, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader::new(path.display().to_string(), text, sources);
+    let mut reader = Reader::new(path.display().to_string(), text, SECTIONS, sources);
     let config = config(&mut reader, path, text, env);
     let Reader { mut diagnostics, doubts, .. } = reader;
     diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
@@ -179,7 +182,7 @@ fn config(
         channels: channels.into_enabled(),
         http: sub(reader, "http", http::HTTP).and_then(|section| {
             let at = top.get("http")?.at;
-            Some(http::http(reader, &section, at, &providers.iter().map(AsRef::as_ref)))
+            Some(http::http(reader, &section, at, &providers.iter().map(|one| one.id.as_str())))
         }),
         providers,
     })

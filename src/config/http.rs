@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 
 use super::document::{Node, Place, Value};
-use super::model::Provider;
-use super::reader::{DiagnosticBuilder, Reader, Section, short};
+use super::reader::{DiagnosticBuilder, Reader, Section, nearest, set, short};
 
 pub(super) const HTTP: &[&str] =
     &["listen", "token_file", "write_token_file", "auth", "hosts", "public", "metrics", "hooks"];
@@ -107,12 +106,12 @@ impl fmt::Debug for HookToken {
     }
 }
 
-/// Reads the section `http`, whose key is at `at`. `providers` are those a hook can be for.
+/// Reads the section `http`, whose key is at `at`. `providers` are the ids of those a hook can be for.
 pub(super) fn http<'p>(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
     at: Place,
-    providers: &(impl Iterator<Item = &'p Provider> + Clone),
+    providers: &(impl Iterator<Item = &'p str> + Clone),
 ) -> Http {
     let listen = reader
         .value(section, "listen", "an address and port such as 127.0.0.1:9187", listen)
@@ -158,10 +157,7 @@ pub(super) fn http<'p>(
     if let Some(node) = section.get("metrics")
         && let Some(inner) = reader.section(node, "\"metrics\"", METRICS)
     {
-        super::settings::set(
-            &mut provider_metrics,
-            reader.word(&inner, "providers", PROVIDER_METRICS),
-        );
+        set(&mut provider_metrics, reader.word(&inner, "providers", PROVIDER_METRICS));
     }
     Http {
         listen,
@@ -217,7 +213,7 @@ fn hosts(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<String> {
 fn hooks<'p>(
     reader: &mut Reader<'_>,
     node: &Node,
-    providers: &(impl Iterator<Item = &'p Provider> + Clone),
+    providers: &(impl Iterator<Item = &'p str> + Clone),
 ) -> BTreeMap<String, HookToken> {
     let Value::Map(pairs) = &node.value else {
         if !node.is_null() {
@@ -229,11 +225,10 @@ fn hooks<'p>(
     };
     let mut hooks = BTreeMap::new();
     for (key, value) in pairs {
-        if !providers.clone().any(|provider| provider.id == key.name) {
+        if !providers.clone().any(|id| id == key.name) {
             let message = format!("\"hooks\" names \"{}\", which is not watched", short(&key.name));
-            let known = providers.clone().map(|provider| provider.id.as_str());
             let complaint = DiagnosticBuilder::new(message);
-            let complaint = match super::nearest(&key.name, known) {
+            let complaint = match nearest(&key.name, providers.clone()) {
                 Some(meant) => complaint.help(format!("did you mean \"{meant}\"?")),
                 None => complaint,
             };

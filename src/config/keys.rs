@@ -3,8 +3,6 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{channels, quiet_hours, routes};
-
 pub(super) const TOP: &[&str] = &[
     "state_dir",
     "defaults",
@@ -51,27 +49,6 @@ pub(super) const JSON: &[&str] =
     &["list", "id", "title", "status", "text", "time", "url", "impact", "absent", "words"];
 /// `- catalog: ai`.
 pub(super) const GROUP: &[&str] = with_settings!("catalog", "enabled");
-
-/// The sections with their keys, for hints on misplaced keys.
-pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("defaults", DEFAULTS),
-    ("a provider", PROVIDER),
-    ("supervision", SUPERVISION),
-    ("event_log", EVENT_LOG),
-    ("diagnostics", DIAGNOSTICS),
-    ("beat", BEAT),
-    ("record", RECORD),
-    ("http", super::http::HTTP),
-    ("intensity", INTENSITY),
-    ("backoff", BACKOFF),
-    ("json", JSON),
-    ("a channel", channels::KEYS),
-    ("\"digest\" of a channel", channels::DIGEST),
-    ("\"template\" of a channel", channels::TEMPLATE),
-    ("a route", routes::KEYS),
-    ("\"match\" of a route", routes::MATCH),
-    ("\"quiet_hours\"", quiet_hours::KEYS),
-];
 
 type Durations = RangeInclusive<Duration>;
 

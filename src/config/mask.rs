@@ -1,4 +1,4 @@
-//! The places of secrets in the text of the file, so that no quoted line shows one.
+//! Finds the secrets in the text of the file, so that no quoted line shows one.
 //!
 //! Of a channel, everything is hidden but the values of keys that are known to be harmless: a
 //! secret under a misspelled key is a secret too.
@@ -9,27 +9,9 @@ use statuswatch_notify::values::{Key, Shape};
 
 use super::channels::{self, file_key, kind_of};
 use super::document::{Node, Place, Value};
+use super::hidden::{Hidden, is_name, lines};
 use super::keys;
-
-/// Splits a text into lines as YAML does: a carriage return alone ends a line, too. Places count
-/// these lines.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let Some(end) = text.find(['\n', '\r']) else {
-            rest = None;
-            return (!text.is_empty()).then_some(text);
-        };
-        let (line, after) = text.split_at(end);
-        rest = Some(after.strip_prefix("\r\n").or_else(|| after.get(1..)).unwrap_or_default());
-        Some(line)
-    })
-}
-
-/// Parts of the text that are never shown.
-#[derive(Debug, Default)]
-pub(super) struct Hidden(Vec<(Place, Place)>);
+use super::sections::SECTIONS;
 
 impl Hidden {
     /// Finds the secrets of a document.
@@ -39,7 +21,7 @@ impl Hidden {
             for (key, value) in pairs {
                 let is_section = keys::TOP.contains(&key.name.as_str());
                 let is_misplaced =
-                    keys::SECTIONS.iter().any(|(_, keys)| keys.contains(&key.name.as_str()));
+                    SECTIONS.iter().any(|(_, keys)| keys.contains(&key.name.as_str()));
                 if key.name == "channels" {
                     hidden.channels(value);
                 } else if !is_section && !is_misplaced {
@@ -50,8 +32,7 @@ impl Hidden {
                 }
             }
         }
-        // In the order of the text: a line is searched for often.
-        hidden.0.sort_unstable();
+        hidden.sort();
         hidden
     }
 
@@ -85,44 +66,9 @@ impl Hidden {
                 },
             };
             let end = Place { line: number + 1, column: 1 };
-            hidden.0.push((Place { line: number, column: from + 1 }, end));
+            hidden.add(Place { line: number, column: from + 1 }, end);
         }
         hidden
-    }
-
-    /// Returns whether the value at `at` is hidden.
-    pub(super) fn contains(&self, at: Place) -> bool {
-        self.of_line(at.line).any(|(from, to)| *from <= at && at < *to)
-    }
-
-    /// Hides what is secret in a line, character for character. References to variables stay.
-    pub(super) fn apply(&self, number: usize, line: &str) -> String {
-        let mut characters: Vec<char> = line.chars().collect();
-        for (from, to) in self.of_line(number) {
-            let begin = if from.line == number { from.column - 1 } else { 0 };
-            let end = if to.line == number { to.column - 1 } else { characters.len() };
-            let end = match characters.get(end..) {
-                // A comment behind a secret may be its predecessor.
-                Some(rest) if rest.iter().find(|c| !c.is_whitespace()) == Some(&'#') => {
-                    characters.len()
-                }
-                Some(_) => end,
-                None => characters.len(),
-            };
-            hide(characters.get_mut(begin..end).unwrap_or_default());
-        }
-        characters.into_iter().collect()
-    }
-
-    fn of_line(&self, number: usize) -> impl Iterator<Item = &(Place, Place)> {
-        // A value may begin far above, so only what begins below can be skipped.
-        let below = self.0.partition_point(|(from, _)| from.line <= number);
-        let until = self.0.get(..below).unwrap_or_default();
-        until.iter().filter(move |(_, to)| to.line >= number)
-    }
-
-    fn hide(&mut self, node: &Node) {
-        self.0.push((node.at, node.end));
     }
 
     fn channels(&mut self, node: &Node) {
@@ -145,7 +91,7 @@ impl Hidden {
             if !is_name(&key.name) {
                 // A secret can become a part of a key by a slip of punctuation.
                 let end = Place { line: value.end.line.max(key.at.line) + 1, column: 1 };
-                self.0.push((key.at, end));
+                self.add(key.at, end);
                 continue;
             }
             match (key.name.as_str(), &value.value) {
@@ -180,12 +126,6 @@ fn is_common(name: &str) -> bool {
     [channels::KEYS, channels::DIGEST, channels::TEMPLATE].iter().any(|keys| keys.contains(&name))
 }
 
-/// Returns whether a key looks like a name and not like something that slipped into one.
-pub(super) fn is_name(key: &str) -> bool {
-    key.len() <= 64
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
-}
-
 /// Returns whether `name` is a form of `key` whose value may be shown.
 fn shows(key: &Key, name: &str) -> bool {
     if key.shape.is_secret() {
@@ -209,7 +149,7 @@ fn secret_names() -> impl Iterator<Item = &'static str> {
     let keys = CHANNELS.iter().flat_map(|spec| spec.keys);
     keys.filter(|key| key.shape.is_secret())
         .map(|key| key.name)
-        .filter(|name| !keys::SECTIONS.iter().any(|(_, keys)| keys.contains(name)))
+        .filter(|name| !SECTIONS.iter().any(|(_, keys)| keys.contains(name)))
 }
 
 /// Returns the number of characters up to and including the colon behind the key `name`.
@@ -222,39 +162,6 @@ fn behind(line: &str, name: &str) -> Option<usize> {
         let rest = rest.strip_prefix(':').filter(|_| !before.ends_with(is_part))?;
         Some(line.chars().count() - rest.chars().count())
     })
-}
-
-fn hide(secret: &mut [char]) {
-    let mut index = 0;
-    while let Some(rest) = secret.get_mut(index..).filter(|rest| !rest.is_empty()) {
-        let shown = reference(rest);
-        if shown > 0 {
-            index += shown;
-            continue;
-        }
-        if let Some(c) = rest.first_mut()
-            && !c.is_whitespace()
-            && !matches!(c, '"' | '\'')
-        {
-            *c = '*';
-        }
-        index += 1;
-    }
-}
-
-/// Returns the length of `${NAME}`, or of `${NAME:-` in front of a default, at the beginning of
-/// `text`; 0 if there is none.
-fn reference(text: &[char]) -> usize {
-    let Some(name) = text.strip_prefix(&['$', '{']) else {
-        return 0;
-    };
-    let length = name.iter().take_while(|c| c.is_ascii_alphanumeric() || **c == '_').count();
-    match name.get(length..) {
-        _ if length == 0 => 0,
-        Some(['}', ..]) => length + 3,
-        Some([':', '-', ..]) => length + 4,
-        _ => 0,
-    }
 }
 
 #[cfg(test)]

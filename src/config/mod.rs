@@ -6,7 +6,9 @@ mod check;
 mod diagnostic;
 mod document;
 mod edit;
+mod hidden;
 mod http;
+mod id;
 mod interpolate;
 mod json_map;
 mod keys;
@@ -17,8 +19,11 @@ mod quiet_hours;
 mod reader;
 mod routes;
 mod schema;
+mod sections;
 mod settings;
+mod shape;
 pub mod units;
+mod values;
 mod words;
 
 pub(crate) use reader::nearest;
@@ -29,11 +34,11 @@ pub use diagnostic::{ConfigError, Diagnostic, Severity, count};
 pub use document::{EntryError, NewEntry, entry_yaml};
 pub use edit::{EditError, add_provider};
 pub use http::{HookToken, Http, ProviderMetrics, PublicSurface};
+pub use id::is_id;
 pub use model::{
     Backoff, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun, Heartbeat,
     Intensity, LogFormat, MaintenanceFilter, Provider, Recording, Rotation, Settings, Supervision,
 };
-pub use providers::is_id;
 pub use schema::schema;
 pub use units::{
     UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction,

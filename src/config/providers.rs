@@ -6,6 +6,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::document::{Node, Place, Value};
+use super::id::{ID_RULE, is_id};
 use super::model::{Filter, Provider};
 use super::reader::{DiagnosticBuilder, Reader, Section, nearest, short};
 use super::settings::Resolved;
@@ -14,9 +15,6 @@ use crate::catalog::{self, Entry};
 
 /// Characters of a name.
 const MAX_NAME: usize = 200;
-
-/// What [`is_id`] requires, for people.
-pub(super) const ID_RULE: &str = "an id has 1 to 64 lower-case letters, digits, \"-\" and \"_\", and starts with a letter or digit";
 
 /// A provider and where it was named.
 struct Found {
@@ -486,14 +484,4 @@ pub(super) fn read_url(text: &str) -> Result<Url, DiagnosticBuilder> {
 fn shown_name(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
     let name = reader.text(section, "name")?;
     Some(crate::text::one_line(&name, MAX_NAME)).filter(|name| !name.is_empty())
-}
-
-/// `[a-z0-9][a-z0-9_-]{0,63}`: it stands in file names, in keys and in commands.
-#[must_use]
-pub fn is_id(id: &str) -> bool {
-    id.len() <= 64
-        && id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && id
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
 }

@@ -7,8 +7,8 @@ use statuswatch_notify::{Audience, QuietHours};
 use super::channels::Channels;
 use super::document::{Node, Value};
 use super::reader::{DiagnosticBuilder, Reader, Section, short};
-use super::schema::{Urgent, shape};
 use super::settings::time_zone;
+use super::shape::{Urgent, shape};
 use super::words::URGENT;
 use crate::zone::Zone;
 
@@ -212,7 +212,7 @@ mod tests {
         ]);
         let shown = |keys: &str| {
             let text = format!("- {{from: '22:00', to: '07:00', {keys}}}");
-            let mut reader = Reader::new("x".to_owned(), &text, &[]);
+            let mut reader = Reader::new("x".to_owned(), &text, &[], &[]);
             let node = document::read(&text).unwrap();
             read(&mut reader, Some(&node), &channels);
             reader.diagnostics.iter().map(|found| found.message.clone()).collect::<Vec<_>>()

@@ -9,8 +9,8 @@ use super::channels::Channels;
 use super::document::{Node, Value};
 use super::model::Provider;
 use super::reader::{DiagnosticBuilder, Reader, Section, nearest, short};
-use super::schema::{MinImpact, shape};
 use super::settings::tag;
+use super::shape::{MinImpact, shape};
 use super::words::MIN_IMPACT;
 use crate::event::{Kind, Status};
 

@@ -9,6 +9,7 @@ use super::http::HttpShape;
 use super::model::{ConsoleFormat, FirstRun, LogFormat, MaintenanceFilter};
 use super::quiet_hours::Quiet;
 use super::routes::Route;
+use super::shape::{Duration, MinImpact, shape};
 use crate::event::Kind;
 
 /// The schema of the whole file.
@@ -16,20 +17,6 @@ use crate::event::Kind;
 pub fn schema() -> serde_json::Value {
     schemars::schema_for!(File).to_value()
 }
-
-/// A mapping in the file. The checker reads the file, because it knows places: these types lend
-/// their shape alone.
-macro_rules! shape {
-    ($(#[$meta:meta])* $vis:vis $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
-        $(#[$meta])*
-        #[derive(JsonSchema)]
-        #[schemars(deny_unknown_fields)]
-        #[expect(dead_code, reason = "the shape alone is used")]
-        $vis struct $name { $($(#[$field_meta])* $field: Option<$type>,)* }
-    };
-}
-
-pub(super) use shape;
 
 /// [`shape`] with everything that may stand in `defaults` and in each provider.
 macro_rules! with_settings {
@@ -91,15 +78,6 @@ macro_rules! with_settings {
     };
 }
 
-/// A duration such as `500ms`, `15s`, `5m`, `1h30m`, or a number of seconds.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[expect(dead_code, reason = "the shape alone is used")]
-pub(super) enum Duration {
-    Text(String),
-    Seconds(u64),
-}
-
 /// A size such as `64KiB`, `8MiB`, `10MB`, or a number of bytes.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
@@ -131,27 +109,6 @@ struct Number(u64);
 enum Rotation {
     Text(String),
     Bytes(u64),
-}
-
-/// Minimum impact to report.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-#[expect(dead_code, reason = "the shape alone is used")]
-pub(super) enum MinImpact {
-    None,
-    Minor,
-    Major,
-    Critical,
-}
-
-/// The impact from which on a message is sent at once.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-#[expect(dead_code, reason = "the shape alone is used")]
-pub(super) enum Urgent {
-    Minor,
-    Major,
-    Critical,
 }
 
 /// When a log begins a new file by time.

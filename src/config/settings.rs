@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::document::Place;
 use super::keys;
 use super::model::{Backoff, Filter, FirstRun, MaintenanceFilter, Settings};
-use super::reader::{DiagnosticBuilder, Reader, Section, nearest, short};
+use super::reader::{DiagnosticBuilder, Reader, Section, nearest, set, short};
 use super::units::render_duration;
 use super::words::MIN_IMPACT;
 use crate::event::Kind;
@@ -216,10 +216,4 @@ pub(super) fn backoff(
 
 fn place(section: &Section<'_>, key: &str) -> Option<Place> {
     section.get(key).map(|node| node.at)
-}
-
-pub(super) fn set<T>(slot: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *slot = value;
-    }
 }

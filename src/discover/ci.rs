@@ -1,7 +1,7 @@
 //! Pipelines: GitHub workflows and actions, GitLab, `CircleCI` and others.
 
 use super::environment;
-use super::scan::{Finding, Kind, Place, lines, yaml_value};
+use super::finding::{Finding, Kind, Place, lines, yaml_value};
 use super::table::{ACTIONS, ORBS, PIPELINES, Rule, WORKFLOW, find};
 
 /// The pipeline whose definition this file is.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::scan::{Finding, Kind};
+use super::finding::{Finding, Kind};
 use crate::catalog;
 use crate::text::one_line;
 

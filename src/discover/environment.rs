@@ -1,6 +1,6 @@
 //! The names of variables in `.env` files. Their values are not looked at.
 
-use super::scan::{Finding, Kind, Place};
+use super::finding::{Finding, Kind, Place};
 use super::table::{Rule, VARIABLES, find};
 
 /// The maximum length of a name.

@@ -1,6 +1,6 @@
 //! Host names in configuration files.
 
-use super::scan::{Finding, Kind, Place, lines};
+use super::finding::{Finding, Kind, Place, lines};
 use super::table::{HOSTS, find_host};
 
 /// Extensions of files that configure something.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::scan::{Finding, Kind, Place, is_region, lines, yaml_value};
+use super::finding::{Finding, Kind, Place, is_region, lines, yaml_value};
 use super::table::{IMAGES, find_host};
 
 /// How many lines around an `image:` are searched for a `build:` of the same service.

@@ -8,6 +8,7 @@
 mod ci;
 mod collect;
 mod environment;
+mod finding;
 mod hosts;
 mod images;
 mod json_keys;
@@ -21,5 +22,6 @@ mod tests;
 mod walk;
 
 pub use collect::{Dependency, Evidence, collect};
-pub use scan::{Finding, Kind, is_evidence, scan};
+pub use finding::{Finding, Kind};
+pub use scan::{is_evidence, scan};
 pub use walk::{Limits, Scanned, WalkError, walk};

@@ -3,8 +3,8 @@
 //! SDKs are taken from manifests alone: what a lock file lists besides is needed by a dependency,
 //! which may never call the vendor.
 
+use super::finding::{Finding, Kind, Place, lines};
 use super::json_keys;
-use super::scan::{Finding, Kind, Place, lines};
 use super::table::{CRATES, GEMS, GO, MAVEN, NPM, PYPI, REGISTRIES, Rule, find};
 
 pub(super) fn takes(place: &Place<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! The configuration files of platforms: that they exist says it.
 
-use super::scan::{Finding, Kind, Place, lines};
+use super::finding::{Finding, Kind, Place, lines};
 use super::table::{FILES, Rule};
 
 fn rule(place: &Place<'_>) -> Option<&'static Rule> {

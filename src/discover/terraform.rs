@@ -1,7 +1,7 @@
 //! Terraform and `OpenTofu`: required providers, provider blocks with their regions, resources,
 //! backends and lock files.
 
-use super::scan::{Finding, Kind, Place, lines};
+use super::finding::{Finding, Kind, Place, lines};
 use super::table::{Rule, TERRAFORM, TERRAFORM_CLOUD, find};
 
 pub(super) fn takes(place: &Place<'_>) -> bool {

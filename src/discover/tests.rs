@@ -53,12 +53,12 @@ fn the_longest_key_decides() {
 fn regions_are_those_of_two_clouds() {
     for region in ["us-east-1", "eu-central-2", "us-gov-west-1", "europe-west4", "asia-northeast1"]
     {
-        assert!(scan::is_region(region), "{region}");
+        assert!(finding::is_region(region), "{region}");
     }
     for other in
         ["", "eu", "var.region", "west europe", "eu-west-", "eu-west-1a", "us-x\"]-1", "-1"]
     {
-        assert!(!scan::is_region(other), "{other}");
+        assert!(!finding::is_region(other), "{other}");
     }
 }
 
@@ -133,7 +133,7 @@ proptest::proptest! {
         for finding in scan(path, &text) {
             let known = TABLES.iter().any(|rules| rules.iter().any(|rule| rule.key == finding.what));
             proptest::prop_assert!(known || finding.what == "aws-region");
-            proptest::prop_assert!(finding.region.is_none_or(|region| scan::is_region(&region)));
+            proptest::prop_assert!(finding.region.is_none_or(|region| finding::is_region(&region)));
             proptest::prop_assert!(finding.line >= 1 && finding.line <= text.lines().count().max(1));
         }
     }

@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::scan::{Finding, is_evidence, scan};
+use super::finding::Finding;
+use super::scan::{is_evidence, scan};
 
 /// Directories of what others wrote, or of what is generated.
 const SKIPPED: &[&str] = &[

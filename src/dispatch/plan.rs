@@ -16,9 +16,9 @@ use statuswatch_notify::{Audience, Policy, delivery_id};
 
 use super::Setup;
 use crate::event::{Impact, Kind, StatusEvent, Time};
+use crate::ledger::StoredEvent;
 use crate::ledger::outbox::{Hold, MessageId, NewMessage, Notified, OutboxChange, Payload};
 use crate::ledger::{LedgerError, Query, Reader};
-use crate::sink::Recorded;
 
 /// How soon the first summary of a storm is sent: long enough to gather what is reported together.
 const STORM_GATHERS: TimeDelta = TimeDelta::seconds(5);
@@ -80,7 +80,10 @@ impl From<&Notified> for Known {
 }
 
 /// Routes `events`, which are not empty, in their order.
-pub(super) fn route(context: &mut Context<'_>, events: &[Recorded]) -> Result<Plan, LedgerError> {
+pub(super) fn route(
+    context: &mut Context<'_>,
+    events: &[StoredEvent],
+) -> Result<Plan, LedgerError> {
     let mutes = mutes(context.reader)?;
     let mut router = Router { context, mutes, overlay: Overlay::default(), plan: Plan::default() };
     let mut unrouted = 0;

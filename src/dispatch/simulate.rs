@@ -14,9 +14,9 @@ use super::launch::render;
 use super::plan::{self, Plan, route};
 use super::release::{self, release_due};
 use crate::event::{StatusEvent, Time};
+use crate::ledger::StoredEvent;
 use crate::ledger::outbox::{Hold, OutboxChange, Payload};
 use crate::ledger::{LedgerError, OutboxCopy, Reader};
-use crate::sink::Recorded;
 
 /// Messages that are accepted together.
 const BATCH: usize = 64;
@@ -41,7 +41,7 @@ pub fn foresee(
     event: &StatusEvent,
     now: Time,
 ) -> Result<Foreseen, LedgerError> {
-    let recorded = Recorded { event: event.clone(), line: String::new() };
+    let recorded = StoredEvent { event: event.clone(), line: String::new() };
     let mut storms = HashMap::new();
     let mut context =
         plan::Context { setup, reader, now, storms: &mut storms, flying: &|_, _| false };
@@ -146,7 +146,11 @@ impl Simulation {
     ///
     /// # Errors
     /// There is no memory left, or a stored row is damaged.
-    pub fn route(&mut self, events: &[Recorded], now: Time) -> Result<Vec<WouldSend>, LedgerError> {
+    pub fn route(
+        &mut self,
+        events: &[StoredEvent],
+        now: Time,
+    ) -> Result<Vec<WouldSend>, LedgerError> {
         for recorded in events {
             self.copy.add(recorded)?;
         }
@@ -179,7 +183,7 @@ impl Simulation {
     ///
     /// # Errors
     /// As [`Self::route`].
-    pub fn play(&mut self, events: &[Recorded], end: Time) -> Result<(), LedgerError> {
+    pub fn play(&mut self, events: &[StoredEvent], end: Time) -> Result<(), LedgerError> {
         let mut at = Time::MIN_UTC;
         for recorded in events {
             at = at.max(recorded.event.observed_at);

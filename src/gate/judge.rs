@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::decide::{Facts, Gate, Verdict};
+use super::question::{Facts, Gate, Verdict};
 use crate::config::render_duration;
 use crate::event::{Component, Impact, Kind, Status, Time};
 use crate::ledger::{OpenItem, ProviderRow};

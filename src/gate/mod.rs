@@ -6,9 +6,11 @@
 mod decide;
 mod judge;
 mod need;
+mod question;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Answer, Facts, Gate, NeedAnswer, OnUnknown, Verdict, ask, decide};
+pub use decide::{Answer, NeedAnswer, ask, decide};
 pub use judge::BlockingItem;
 pub use need::{MAX_NEEDS, Need, NeedError, parse_needs};
+pub use question::{Facts, Gate, OnUnknown, Verdict};

@@ -5,22 +5,22 @@
 //! affects the others.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
 use tokio::sync::mpsc;
 
+use super::delivery::LongerLog;
 use super::error::{LedgerError, RecoveryError, Result};
-use super::group::Job;
+use super::job::Job;
 use super::messages::{Hints, Loaded, Unchanged, Wake, Watch};
 use super::sqlite::SqliteStore;
 use super::store::{Store, Watching};
+use super::watched::Watched;
 use super::{Network, min_duration, offline, provider_events, retention, staleness};
 use crate::clock;
-use crate::config::Provider;
-use crate::event::Time;
 use crate::metrics::Metrics;
 
 /// How often freshness is checked and buffered writes are flushed.
@@ -63,20 +63,6 @@ pub struct LedgerActor {
     pub(super) begun: Instant,
 }
 
-/// A provider of the current configuration.
-pub(super) struct Watched {
-    pub(super) provider: Arc<Provider>,
-    pub(super) generation: u64,
-    /// The last successful poll, or the start.
-    pub(super) fresh: Instant,
-    /// The last successful poll during the lifetime of this process.
-    pub(super) read: Option<Instant>,
-    pub(super) unreachable: bool,
-    pub(super) last_error: Option<String>,
-    /// Since when the oldest unreported component change has been held back.
-    pub(super) held_since: Option<Time>,
-}
-
 impl LedgerActor {
     /// Opens the database.
     pub fn open(options: LedgerOptions) -> Result<Self> {
@@ -100,10 +86,16 @@ impl LedgerActor {
         })
     }
 
-    /// Imports the events that the event log in `dir` contains beyond this ledger. Must run before
-    /// the first poll. Returns the number of imported events.
-    pub fn import(&mut self, dir: &Path) -> Result<u64, RecoveryError> {
-        self.store.import(dir)
+    /// Returns the number of the newest event; 0 if there is none.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.store.newest()
+    }
+
+    /// Imports the events that an event log contains beyond this ledger. Must run before the first
+    /// poll. Returns the number of imported events.
+    pub fn import(&mut self, log: &mut dyn LongerLog) -> Result<u64, RecoveryError> {
+        self.store.import(log)
     }
 
     /// Forgets up to which event messages to channels were routed: the next dispatcher begins with
@@ -273,15 +265,6 @@ impl LedgerActor {
         }
         Ok(loaded)
     }
-}
-
-/// Returns the message of a panic.
-pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("no message").chars().take(300).collect()
 }
 
 impl Actor for LedgerActor {

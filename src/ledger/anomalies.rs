@@ -1,7 +1,7 @@
 //! Detects responses that belong to another page or are older than an earlier response, and decides
 //! how long they are rejected.
 
-use super::known::ProviderState;
+use super::known::{AnomalyStreak, ProviderState};
 use super::messages::Verdict;
 use super::provider_time::plausible;
 use crate::event::{Time, format_time};
@@ -21,18 +21,6 @@ const ODD_BELIEVED_MS: i64 = 30 * 60 * 1000;
 
 /// Minimum time between two log messages about rejected responses of one provider.
 const SAID_EVERY: chrono::Duration = chrono::Duration::hours(1);
-
-/// A run of rejected responses. It is part of the provider's row in the database, so that it
-/// survives restarts and spans single runs; an accepted response ends it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct AnomalyStreak {
-    /// When the run started.
-    pub(super) since: Option<Time>,
-    /// Responses older than an earlier one.
-    pub(super) stale: u32,
-    /// Responses with another page's id.
-    pub(super) foreign: u32,
-}
 
 /// A rejected response.
 #[derive(Debug, Clone, PartialEq, Eq)]

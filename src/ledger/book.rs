@@ -9,10 +9,9 @@ mod memory;
 #[cfg(test)]
 mod tests;
 
-use super::anomalies::AnomalyStreak;
 use super::component_state::Components;
 use super::error::Result;
-use super::known::{ItemSummary, Open, ProviderState, Twin};
+use super::known::{AnomalyStreak, ItemSummary, Open, ProviderState, Twin};
 use super::messages::{Delivered, Failed, Record, Restarted, SinkHealth};
 use super::numbering::NewEvent;
 use super::offline::OwnNetwork;

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::book::{Book, Change};
-use super::commit::Poll;
 use super::elsewhere::elsewhere;
 use super::error::Result;
 use super::filter::suppressed_by;
 use super::known::ItemSummary;
 use super::messages::Record;
+use super::poll::Poll;
 use super::provider_time::plausible;
 use super::reconcile::{self, Context, Reconciled, reconcile};
 use super::rematch::{Listed, Rematch};

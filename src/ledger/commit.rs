@@ -9,63 +9,20 @@ use super::book::{Book, Change, Rejected, Success};
 use super::changed::{incidents, merge_repeated};
 use super::components::components;
 use super::error::Result;
-use super::known::{Open, ProviderState};
+use super::known::Open;
 use super::messages::{Record, Recorded, Verdict};
 use super::min_duration;
+use super::poll::Poll;
+use super::post_commit::{PostCommit, Warning};
 use super::provider_events::{emit_move, reachability};
 use super::provider_time::plausible;
 use super::rematch::{self, Listed, Rematch};
-use super::staleness::{self, Warning};
+use super::staleness;
 use super::vanished;
 use super::windows;
 use crate::event::{Kind, Status, Time};
 use crate::snapshot::Listing;
 use crate::source::Known;
-
-/// Side effects of a result, applied once the transaction is committed.
-#[derive(Debug, Default)]
-pub(super) struct PostCommit {
-    /// Why the response was rejected.
-    pub(super) anomaly: Option<String>,
-    pub(super) warnings: Vec<Warning>,
-    /// Since when the oldest unreported component change has been held back.
-    pub(super) held_since: Option<Time>,
-}
-
-/// A poll result, and how it relates to what is known of its provider.
-pub(super) struct Poll<'a> {
-    /// The result, with each maintenance in the status its window implies.
-    pub(super) message: &'a Record,
-    /// What is known of the provider.
-    pub(super) state: &'a ProviderState,
-    /// Whether the provider was read by another source before.
-    pub(super) new_source: bool,
-    /// Whether it was read by another version of the source before.
-    pub(super) reread: bool,
-    /// Whether it is read for the first time.
-    pub(super) first_run: bool,
-    /// When it was first read.
-    pub(super) watched_since: Time,
-}
-
-impl<'a> Poll<'a> {
-    fn of(message: &'a Record, state: &'a ProviderState) -> Self {
-        let source = message.source();
-        let new_source = state.source.as_deref().is_some_and(|former| former != source)
-            && state.baseline_at.is_some();
-        let version = message.checkpoint.binding.as_ref().map(|binding| binding.version);
-        Self {
-            message,
-            state,
-            new_source,
-            reread: !new_source
-                && state.source_version.is_some()
-                && state.source_version != version,
-            first_run: state.baseline_at.is_none(),
-            watched_since: state.baseline_at.unwrap_or(message.observed_at),
-        }
-    }
-}
 
 /// Records one snapshot.
 pub(super) fn record(

@@ -4,11 +4,19 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::min_duration::Held;
 use crate::event::{Component, ComponentStatus, Status, Time};
 
 /// Maximum number of unlisted components kept per provider.
 const UNLISTED: usize = 2000;
+
+/// A change that has not been reported yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::ledger) struct Held {
+    /// The former state.
+    pub(in crate::ledger) from: ComponentStatus,
+    /// When the former state was left, in milliseconds.
+    pub(in crate::ledger) since: i64,
+}
 
 /// A component as last seen and reported, under the key the ledger gave it first.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,8 +1,7 @@
 //! Errors of the ledger, and whether retrying helps.
 
+use super::delivery::LogError;
 use std::path::PathBuf;
-
-use crate::sink::SinkError;
 
 /// The result of a ledger operation.
 pub(super) type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -105,7 +104,7 @@ impl LedgerError {
 pub enum RecoveryError {
     /// The event log cannot be read.
     #[error(transparent)]
-    Log(#[from] SinkError),
+    Log(LogError),
     /// The ledger cannot be written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -1,56 +1,15 @@
 //! Group commit: jobs that wait together are written in one transaction and answered once it is on
 //! disk.
 
-use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use tokio::sync::oneshot;
-
-use super::actor::{LedgerActor, Watched, panic_text};
-use super::book::{Book, Change};
-use super::commit::PostCommit;
-use super::error::{LedgerError, Result};
-use super::messages::{Delivered, Failed, Record, Recorded, Restarted, SinkHealth, Wake};
-use super::offline::{self, NetworkChange, OURSELVES};
-use super::outbox::OutboxChange;
+use super::actor::LedgerActor;
+use super::connectivity;
+use super::error::LedgerError;
+use super::job::{Done, Job};
+use super::messages::Wake;
+use super::offline::NetworkChange;
 use super::store::Group;
-use super::{commit, connectivity, min_duration, provider_events};
-use crate::clock;
-use crate::event::Time;
-
-/// Why results are refused after an error that ended the transaction.
-pub(super) const ROLLED_BACK: &str = "the transaction was rolled back";
-
-/// A job for the next transaction, with the channel for its reply.
-pub(super) enum Job {
-    Record(Box<Record>, oneshot::Sender<Result<Recorded>>),
-    Failed(Box<Failed>, oneshot::Sender<Result<()>>),
-    Delivered(Delivered, oneshot::Sender<Result<()>>),
-    Outbox(Vec<OutboxChange>, oneshot::Sender<Result<()>>),
-    Restarted(Restarted),
-    SinkHealth(SinkHealth),
-    Reachable(String),
-    /// With a description of the other failing providers.
-    Unreachable(String, Option<String>),
-    Network(NetworkChange),
-    /// An unchanged poll at this time confirms that held-back component changes have lasted.
-    Settle(String, Time),
-}
-
-/// The outcome of a job.
-pub(super) enum Done {
-    Record(Result<Recorded>, PostCommit),
-    Unit(Result<()>),
-    Reach(String, bool),
-    Network,
-    Settled(String, Option<Time>),
-    None,
-    /// It failed, and no reply is expected.
-    Dropped,
-    /// It panicked, with this message.
-    Panicked(String),
-}
 
 impl LedgerActor {
     /// Writes all jobs in one transaction and sends their replies. In-memory state is updated after
@@ -175,146 +134,6 @@ impl LedgerActor {
         } else if !self.failing {
             self.failing = true;
             tracing::error!(%error, "cannot write to the ledger; no data is lost, polls are retried until it can be written");
-        }
-    }
-}
-
-impl Done {
-    /// Whether the job's writes are kept.
-    pub(super) const fn is_kept(&self) -> bool {
-        match self {
-            Self::Record(result, _) => result.is_ok(),
-            Self::Unit(result) => result.is_ok(),
-            Self::Reach(..) | Self::Network | Self::Settled(..) | Self::None => true,
-            Self::Dropped | Self::Panicked(_) => false,
-        }
-    }
-
-    /// Why they are not, if that is known.
-    pub(super) fn reason(&self) -> Option<String> {
-        match self {
-            Self::Record(Err(error), _) | Self::Unit(Err(error)) => Some(error.reason()),
-            _ => None,
-        }
-    }
-
-    /// Logs the panic of a job that will not be judged again.
-    pub(super) fn log_panic(&self) {
-        if let Self::Panicked(panic) = self {
-            tracing::error!(panic, "cannot record a result");
-        }
-    }
-
-    fn unanswered(result: Result<()>) -> Self {
-        result.map_or(Self::Dropped, |()| Self::None)
-    }
-}
-
-impl Job {
-    /// Returns the provider whose book the job is judged with: for sinks, the outbox and the
-    /// network, the program itself.
-    pub(super) fn provider(&self) -> &str {
-        match self {
-            Self::Record(message, _) => &message.provider.id,
-            Self::Failed(message, _) => &message.provider.id,
-            Self::Restarted(message) => &message.provider,
-            Self::Reachable(id) | Self::Unreachable(id, _) | Self::Settle(id, _) => id,
-            Self::Delivered(..) | Self::Outbox(..) | Self::SinkHealth(_) | Self::Network(_) => {
-                OURSELVES
-            }
-        }
-    }
-
-    /// Writes the job to the book, and catches a panic. May be called again after a rollback.
-    fn judge(&self, book: &mut dyn Book, watched: &mut HashMap<String, Watched>) -> Done {
-        catch_unwind(AssertUnwindSafe(|| self.run(book, watched)))
-            .unwrap_or_else(|panic| Done::Panicked(panic_text(&*panic)))
-    }
-
-    fn run(&self, book: &mut dyn Book, watched: &mut HashMap<String, Watched>) -> Done {
-        match self {
-            Self::Record(message, _) => {
-                let known = watched.get(&message.provider.id);
-                let mut post_commit = PostCommit {
-                    held_since: known.and_then(|watched| watched.held_since),
-                    ..PostCommit::default()
-                };
-                let result = commit::record(book, &mut post_commit, message);
-                Done::Record(result, post_commit)
-            }
-            Self::Failed(message, _) => {
-                if let Some(watched) = watched.get_mut(&message.provider.id) {
-                    watched.last_error = Some(message.reason.clone());
-                }
-                Done::Unit(book.put(Change::Failed(message)))
-            }
-            Self::Delivered(message, _) => {
-                Done::Unit(book.put(Change::Delivered(message, clock::now())))
-            }
-            Self::Outbox(changes, _) => {
-                Done::Unit(changes.iter().try_for_each(|change| book.put(Change::Outbox(change))))
-            }
-            Self::Restarted(message) => Done::unanswered(book.put(Change::Restarted(message))),
-            Self::SinkHealth(message) => Done::unanswered(book.put(Change::SinkHealth(message))),
-            Self::Reachable(id) => Self::reach(book, watched, id, true, None),
-            Self::Unreachable(id, others) => {
-                Self::reach(book, watched, id, false, others.as_deref())
-            }
-            Self::Settle(id, at) => {
-                let Some(Watched { provider, .. }) = watched.get(id) else {
-                    return Done::None;
-                };
-                min_duration::settle(book, provider, *at)
-                    .map_or(Done::Dropped, |since| Done::Settled(id.clone(), since))
-            }
-            Self::Network(change) => {
-                offline::record(book, change).map_or(Done::Dropped, |()| Done::Network)
-            }
-        }
-    }
-
-    fn reach(
-        book: &mut dyn Book,
-        watched: &HashMap<String, Watched>,
-        id: &str,
-        reachable: bool,
-        others: Option<&str>,
-    ) -> Done {
-        let Some(entry) = watched.get(id) else {
-            return Done::None;
-        };
-        let why = if reachable {
-            None
-        } else {
-            let why = entry.last_error.as_deref().unwrap_or("no poll has finished");
-            Some(others.map_or_else(|| why.to_owned(), |others| format!("{why}\n{others}")))
-        };
-        let emitted = book.state().and_then(|state| {
-            if state.unreachable != reachable {
-                // Another job of this transaction, or the last poll, has already reported it.
-                return Ok(false);
-            }
-            provider_events::reachability(
-                book,
-                &entry.provider,
-                &state,
-                reachable,
-                why,
-                clock::now(),
-            )
-        });
-        emitted.map_or(Done::Dropped, |_| Done::Reach(id.to_owned(), !reachable))
-    }
-
-    /// Replies with an error when nothing could be written.
-    fn refuse(self, why: &str) {
-        let busy = LedgerError::Busy { reason: why.to_owned() };
-        match self {
-            Self::Record(_, sender) => drop(sender.send(Err(busy))),
-            Self::Failed(_, sender) | Self::Delivered(_, sender) | Self::Outbox(_, sender) => {
-                drop(sender.send(Err(busy)));
-            }
-            _ => {}
         }
     }
 }

@@ -6,15 +6,16 @@ use actix::{Handler, ResponseFuture};
 use tokio::sync::oneshot;
 
 use super::LedgerError;
-use super::actor::{LedgerActor, Watched};
-use super::group::Job;
+use super::actor::LedgerActor;
+use super::job::Job;
 use super::messages::{
     AddSink, Attach, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded,
     Restarted, Resume, SinkHealth, Watch,
 };
 use super::outbox::ChangeOutbox;
+use super::watched::Watched;
 use crate::clock;
-use crate::sink::Cursor;
+use crate::ledger::delivery::Cursor;
 
 impl Handler<Watch> for LedgerActor {
     type Result = Result<Vec<Loaded>, LedgerError>;

@@ -1,7 +1,18 @@
 //! What is known of a provider and its items while a result is judged.
 
-use super::anomalies::AnomalyStreak;
 use crate::event::{IncidentKey, Kind, Status, Time};
+
+/// A run of rejected responses. It is part of the provider's row in the database, so that it
+/// survives restarts and spans single runs; an accepted response ends it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct AnomalyStreak {
+    /// When the run started.
+    pub(super) since: Option<Time>,
+    /// Responses older than an earlier one.
+    pub(super) stale: u32,
+    /// Responses with another page's id.
+    pub(super) foreign: u32,
+}
 
 /// The state of a provider.
 #[derive(Debug, Clone, Default)]

@@ -13,7 +13,7 @@ use super::{LedgerError, Network};
 use crate::config::Provider;
 use crate::event::{Component, Draft, Time};
 use crate::fetch::Validators;
-use crate::sink::Cursor;
+use crate::ledger::delivery::Cursor;
 use crate::snapshot::Snapshot;
 use crate::source::Known;
 

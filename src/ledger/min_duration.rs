@@ -9,27 +9,16 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::book::{Book, Change};
-use super::component_state::{self, ComponentState, Components};
-use super::components::{Observation, change_of};
+use super::component_state::{self, ComponentState, Components, Held};
 use super::error::Result;
 use super::filter::suppressed_by;
+use super::observation::{Observation, change_of};
 use crate::config::Provider;
-use crate::event::{Component, ComponentStatus, Time};
+use crate::event::{Component, Time};
 
 /// The reason a change is not reported, as shown by `history --all`.
 const REASON: &str = "min_duration";
-
-/// A change that has not been reported yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::ledger) struct Held {
-    /// The former state.
-    pub(in crate::ledger) from: ComponentStatus,
-    /// When the former state was left, in milliseconds.
-    pub(in crate::ledger) since: i64,
-}
 
 /// What to do with a change of state.
 #[derive(Debug, PartialEq, Eq)]
@@ -166,6 +155,7 @@ pub(super) fn settle(book: &mut dyn Book, provider: &Provider, now: Time) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::ComponentStatus;
     use crate::event::parse_time;
     use crate::snapshot::component;
 

@@ -1,9 +1,11 @@
 //! Turns drafts into events: finds an id of their own, sets their number and fixes their line.
 
 use super::error::{LedgerError, Result};
-use super::offline::OURSELVES;
 use crate::config::Provider;
 use crate::event::{Draft, EventId, StatusEvent, Time};
+
+/// The id, name and source of events about this program.
+pub(super) const OURSELVES: &str = "statuswatch";
 
 /// Maximum number of alternative ids tried for a change whose id is taken: more than any lost
 /// counter could be off by.

@@ -6,14 +6,11 @@ use std::time::Instant;
 use super::book::{Book, Change};
 use super::error::Result;
 use super::network::Transition;
-use super::numbering::{NewEvent, Subject};
+use super::numbering::{NewEvent, OURSELVES, Subject};
 use crate::event::{
     Draft, Fingerprint, IncidentKey, Kind, Status, StatusEvent, Time, UpdateKey, event_id,
     format_time,
 };
-
-/// The id, name and source of events about this program.
-pub(super) const OURSELVES: &str = "statuswatch";
 
 /// The state of our own network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

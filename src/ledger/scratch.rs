@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::book::Change;
-use super::commit::PostCommit;
 use super::messages::{Failed, Record, Recorded, Unchanged};
+use super::post_commit::PostCommit;
 use super::sqlite::ScratchStore;
 use super::{LedgerError, Reader, commit, min_duration, provider_events};
 use crate::config::Provider;

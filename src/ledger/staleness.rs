@@ -7,6 +7,7 @@ use super::book::{Book, Change};
 use super::error::Result;
 use super::known::Usual;
 use super::messages::Record;
+use super::post_commit::Warning;
 use super::store::Store;
 use crate::event::{Impact, Kind, Time};
 use crate::snapshot::{Listing, Snapshot};
@@ -19,41 +20,6 @@ const BELIEVED: chrono::Duration = chrono::Duration::days(7);
 
 /// Shorter lists can legitimately shrink by half.
 const FEW: usize = 6;
-
-/// A warning to log once the result is committed: not for results that were rolled back, and only
-/// once if the transaction ran twice.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Warning {
-    /// Responses are rejected.
-    Anomaly(String),
-    /// A list has shrunk by half.
-    Shrunk(String),
-    /// A page that is read for the first time contains nothing recent.
-    Silent(String),
-    /// No known item is listed and none resembles a listed one: the window moved on between polls.
-    RolledOn {
-        /// Number of incidents and maintenances listed now.
-        listed: usize,
-    },
-}
-
-impl Warning {
-    pub(super) fn log(&self, provider: &str) {
-        match self {
-            Self::Anomaly(reason) => tracing::warn!(provider, reason, "response rejected"),
-            Self::Shrunk(reason) | Self::Silent(reason) => {
-                tracing::warn!(provider, reason, "looks suspect");
-            }
-            Self::RolledOn { listed } => {
-                tracing::warn!(
-                    provider,
-                    listed,
-                    "none of the previously listed items is listed any more: updates may have been missed"
-                );
-            }
-        }
-    }
-}
 
 /// Whether the list has been short for long enough to be the new normal.
 fn is_settled(usual: Usual, now: Time) -> bool {

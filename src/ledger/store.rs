@@ -1,25 +1,23 @@
 //! The seam between the ledger's actor and its database.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use super::book::Book;
+use super::delivery::{Cursor, LongerLog};
 use super::error::{RecoveryError, Result};
-use super::group::{Done, Job};
+use super::job::{Done, Job};
 use super::messages::{Loaded, Unchanged, Watch};
 use super::offline::OwnNetwork;
 use crate::config::Provider;
 use crate::event::Time;
-use crate::sink::Cursor;
 
 /// A ledger's database. Its only user is the ledger's actor, whose thread every method may block.
 pub(super) trait Store: Send {
     /// Returns the number of the newest event that is on disk; 0 if there is none.
     fn newest(&self) -> u64;
 
-    /// Imports the events that the event log in `log` contains beyond this database. Returns their
-    /// number.
-    fn import(&mut self, log: &Path) -> Result<u64, RecoveryError>;
+    /// Imports the events that a log contains beyond this database. Returns their number.
+    fn import(&mut self, log: &mut dyn LongerLog) -> Result<u64, RecoveryError>;
 
     /// Returns the state of our own network.
     fn network(&mut self) -> Result<OwnNetwork>;

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use statuswatch_notify::hold::thread_of;
 
-use super::tools::{Answer, Call};
+use super::call::{Answer, Call};
 use crate::event::{Component, Impact, Kind, Status, StatusEvent, Time, format_time};
 use crate::gate::{Gate, MAX_NEEDS, ask, parse_needs};
 use crate::ledger::outbox::ChannelHealth;
@@ -188,7 +188,7 @@ pub(super) fn incident(call: &Call<'_>) -> Answer {
     let updates = read(call.reader.timeline(&of_row.provider, &of_row.incident_id, UPDATES))?;
     let seqs: Vec<u64> = updates.iter().map(|update| update.event.seq).collect();
     let deliveries = read(call.reader.deliveries(&seqs))?;
-    let update = |recorded: &crate::sink::Recorded| {
+    let update = |recorded: &crate::ledger::StoredEvent| {
         let mut shown = event(&recorded.event);
         let mine = deliveries.iter().filter(|delivery| delivery.seq == recorded.event.seq);
         let notified = mine

@@ -12,9 +12,10 @@
 
 mod answers;
 mod arguments;
+mod call;
 mod rpc;
 mod serve;
 mod tools;
 
+pub use call::{Context, Routing};
 pub use serve::serve;
-pub use tools::{Context, Routing};

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::tools::{self, Context};
+use super::call::Context;
+use super::tools;
 
 /// The revisions that are spoken, the newest first.
 const VERSIONS: &[&str] = &["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];

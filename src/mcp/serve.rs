@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Write};
 
+use super::call::Context;
 use super::rpc;
-use super::tools::Context;
 use crate::text::safe_json;
 
 /// The longest request in bytes. A longer one is skipped and answered with an error.

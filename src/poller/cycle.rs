@@ -9,21 +9,18 @@ use super::admission::{ParsePermit, Permit};
 use super::context::PollerContext;
 use super::detection::{Detected, Held, detect_source};
 use super::error::{PollError, not_offered};
-use super::host_load;
+use super::request::{following, request};
 use super::sidecars::{self, Asked, FetchedSidecar};
 use super::verify;
 use crate::config::Provider;
 use crate::document::Shape;
-use crate::fetch::{Answer, Fetched, Polled, Request, Validators};
+use crate::fetch::{Answer, Fetched, Polled, Validators};
 use crate::ledger::{Binding, Checkpoint, Sidecar};
 use crate::snapshot::Snapshot;
 use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source, detect};
 
 /// Consecutive unreadable documents after which source detection runs again.
 const DETECT_AGAIN_AFTER: u32 = 2;
-
-/// Follow-up requests of a poll use the host's pace divided by this.
-const FOLLOWING: u32 = 5;
 
 /// The outcome of one poll.
 #[derive(Debug)]
@@ -255,38 +252,6 @@ fn same_version(sent: &Validators, carried: &Validators) -> bool {
 /// Returns the `ETag` without its weakness flag.
 fn opaque(validators: &Validators) -> Option<&str> {
     validators.etag.as_deref().map(|etag| etag.trim_start_matches("W/"))
-}
-
-pub(super) fn request<'a>(
-    provider: &'a Provider,
-    url: &'a Url,
-    accept: &'a str,
-    validators: Option<&'a Validators>,
-) -> Request<'a> {
-    let settings = &provider.settings;
-    Request {
-        url,
-        provider: Some(&provider.id),
-        accept,
-        validators,
-        timeout: settings.timeout,
-        connect_timeout: settings.connect_timeout,
-        pace: host_load::pace(settings, url),
-        max_wait: settings.max_wait,
-        max_body: settings.max_body,
-        allow_private: settings.allow_private_addresses,
-        // Addresses derived from a configured one stay on its host and port.
-        written: provider.url_written
-            && url.host() == provider.url.host()
-            && url.port_or_known_default() == provider.url.port_or_known_default(),
-    }
-}
-
-/// Turns a request into a follow-up to the first response of a poll: it uses a shorter pace,
-/// because changes should be reported without delay.
-pub(super) fn following(mut request: Request<'_>) -> Request<'_> {
-    request.pace /= FOLLOWING;
-    request
 }
 
 /// Reads the first document, fetches the further documents it needs, and parses them all. Errors

@@ -7,8 +7,8 @@ use url::Url;
 
 use super::admission::Permit;
 use super::context::PollerContext;
-use super::cycle::{following, request};
 use super::error::PollError;
+use super::request::{following, request};
 use crate::config::Provider;
 use crate::document::Document;
 use crate::fetch::{Answer, Failure, FailureKind, Fetched, Request};

@@ -27,6 +27,7 @@ pub mod filters;
 pub mod host_load;
 pub mod parse_pool;
 mod progress;
+mod request;
 pub mod schedule;
 mod sidecars;
 mod start;

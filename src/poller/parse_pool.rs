@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::ledger::actor::panic_text;
+use crate::ledger::panic_text;
 
 /// Size of one marker in bytes: an id is at most 64 bytes long.
 const MARKER_LEN: usize = 72;

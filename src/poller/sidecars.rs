@@ -5,8 +5,8 @@ use url::Url;
 
 use super::admission::Permit;
 use super::context::PollerContext;
-use super::cycle::{following, request};
 use super::error::not_offered;
+use super::request::{following, request};
 use super::verify;
 use crate::config::Provider;
 use crate::document::{Document, Shape};

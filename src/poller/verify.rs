@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::admission::Permit;
 use super::context::PollerContext;
-use super::cycle::{following, request};
+use super::request::{following, request};
 use crate::config::Provider;
 use crate::event::Time;
 use crate::fetch::{Fetched, Validators};

@@ -62,10 +62,12 @@
 mod address;
 mod body;
 mod entry;
+mod job;
 mod line;
 mod reader;
 mod recorder;
 mod segment;
+mod shared;
 mod state;
 mod writer;
 

@@ -1,25 +1,23 @@
 //! The recorder: hooks into the client, on the pollers' threads, compares responses and passes new
 //! ones to its writer.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use url::Url;
-
-use super::address::{label, secrets};
+use super::address::label;
 use super::entry;
+use super::job::{Group, Job};
 use super::line::Line;
 use super::reader::{Entry, Reader};
 use super::segment;
-use super::state::{Addresses, IndexedLine, Seen, What};
-use super::writer::{self, Group, Job};
+use super::shared::{Shared, Watched};
+use super::state::{IndexedLine, Seen, What};
+use super::writer;
 use crate::clock;
 use crate::config::{Provider, Recording};
-use crate::event::Time;
 use crate::fetch::{Failure, Fetched, Polled, Request, Tap};
 
 /// Polls that may wait to be written.
@@ -32,92 +30,6 @@ const WAITING: u64 = 64 << 20;
 pub struct Recorder {
     shared: Arc<Shared>,
     jobs: SyncSender<Job>,
-}
-
-/// State shared by the recorder and its writer.
-pub(super) struct Shared {
-    state: Mutex<HashMap<String, Watched>>,
-    /// Counts segments: what was written in an older one is written again.
-    pub(super) segment: AtomicU64,
-    /// Bytes of bodies waiting to be written.
-    pub(super) waiting: AtomicU64,
-    /// Polls that were left out.
-    pub(super) lost: AtomicU64,
-}
-
-/// A provider.
-struct Watched {
-    page: Url,
-    secrets: Arc<Vec<Vec<u8>>>,
-    addresses: Addresses,
-    /// The poll in progress.
-    poll: Vec<Seen>,
-    began: Time,
-    /// Distinguishes the lines of the last written poll from the next ones.
-    key: Time,
-    /// Polls since the last line that brought nothing new, and when the last one was.
-    unchanged: u64,
-    unchanged_at: Time,
-}
-
-impl Watched {
-    fn new(provider: &Provider) -> Self {
-        Self {
-            page: provider.url.clone(),
-            secrets: Arc::new(secrets(&provider.url)),
-            addresses: Addresses::default(),
-            poll: Vec::new(),
-            began: Time::MIN_UTC,
-            key: Time::MIN_UTC,
-            unchanged: 0,
-            unchanged_at: Time::MIN_UTC,
-        }
-    }
-
-    /// Returns when the poll of `lines` began, if that must be stated: there are several lines, or
-    /// the previous poll was within the same millisecond.
-    fn key_of(&mut self, lines: &[IndexedLine]) -> Option<Time> {
-        let single = match lines {
-            [IndexedLine { line, .. }] => line.at,
-            _ => None,
-        };
-        let mut key = single.unwrap_or(self.began);
-        let same = key == self.key;
-        if same {
-            key += chrono::Duration::milliseconds(1);
-        }
-        self.key = key;
-        (same || single.is_none()).then_some(key)
-    }
-
-    /// Returns the line for the polls that brought nothing new, if there were any.
-    fn quiet(&mut self, provider: &str) -> Option<Line> {
-        let polls = std::mem::take(&mut self.unchanged);
-        (polls > 0).then(|| Line {
-            at: Some(self.unchanged_at),
-            provider: Some(provider.to_owned()),
-            unchanged: Some(polls),
-            ..Line::default()
-        })
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Watched>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What could not be written is treated as never seen.
-    pub(super) fn give_up(&self, group: &Group) {
-        self.lost.fetch_add(1, Ordering::Relaxed);
-        let mut state = self.lock();
-        let Some(watched) = state.get_mut(&group.provider) else { return };
-        for IndexedLine { line, .. } in &group.lines {
-            if let Some(label) = &line.url {
-                watched.addresses.forget(label);
-            }
-        }
-    }
 }
 
 impl Recorder {

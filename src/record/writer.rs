@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -15,9 +14,10 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::address::without;
 use super::body;
+use super::job::{Group, Job};
 use super::line::Line;
-use super::recorder::Shared;
 use super::segment::{self, Segment};
+use super::shared::Shared;
 use super::state::{Body, IndexedLine};
 use crate::config::Recording;
 use crate::event::Time;
@@ -29,35 +29,6 @@ const PART: u64 = 8;
 /// On a full disk short lines may fit where bodies do not: recovery is reported only after this
 /// long without a failure.
 const CALM: Duration = Duration::from_mins(1);
-
-/// Requests to the writer.
-pub(super) enum Job {
-    /// A poll.
-    Group(Box<Group>),
-    /// The providers, as entries of `providers.yaml`.
-    Declare(Time, Vec<Value>),
-    /// The end, with the lines that are still pending.
-    Finish(Time, Vec<Line>, SyncSender<()>),
-}
-
-/// The lines of one poll.
-pub(super) struct Group {
-    pub(super) provider: String,
-    pub(super) at: Time,
-    pub(super) quiet: Option<Line>,
-    pub(super) lines: Vec<IndexedLine>,
-    /// What must not appear in bodies.
-    pub(super) secrets: Arc<Vec<Vec<u8>>>,
-}
-
-impl Job {
-    /// Returns the size of its bodies in bytes.
-    pub(super) fn bytes(&self) -> u64 {
-        let Self::Group(group) = self else { return 0 };
-        let bodies = group.lines.iter().filter_map(|written| written.body.as_ref()?.bytes.as_ref());
-        bodies.map(|bytes| bytes.len() as u64).sum()
-    }
-}
 
 /// Runs until the recorder is dropped or finishes.
 pub(super) fn run(options: Recording, shared: &Shared, jobs: &Receiver<Job>) {

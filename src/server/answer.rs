@@ -172,6 +172,11 @@ impl From<Refusal> for Response<Body> {
     }
 }
 
+/// The answer, or why there is none.
+pub(super) fn finish(answer: Result<Response<Body>, Refusal>) -> Response<Body> {
+    answer.unwrap_or_else(Response::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,10 +6,10 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response};
 
 use super::App;
+use super::answer::finish;
 use super::answer::{Refusal, content};
 use super::call::Call;
 use super::feeds::escaped;
-use super::routes::finish;
 use crate::event::ComponentStatus;
 use crate::text::one_line;
 use crate::view::status::{Freshness, ProviderView};

@@ -28,7 +28,7 @@ pub struct Call {
     /// The body: empty for GET and HEAD, whatever was sent.
     pub body: Bytes,
     /// Ends the connection at once, see [`super::stream`].
-    pub(super) cutoff: Option<super::listen::Cutoff>,
+    pub(super) cutoff: Option<super::cutoff::Cutoff>,
 }
 
 impl Call {

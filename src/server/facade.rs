@@ -13,10 +13,10 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::App;
+use super::answer::finish;
 use super::answer::{JSON, Refusal, content};
 use super::call::Call;
 use super::model::State;
-use super::routes::finish;
 use crate::clock;
 use crate::event::{
     ComponentStatus, Impact, IncidentKey, Kind, Status, StatusEvent, Time, format_time,

@@ -13,10 +13,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::App;
-use super::listen::MAX_BODY;
-use super::routes::Access;
+use super::route::Access;
 use super::token::Token;
 use crate::config::PublicSurface;
+
+/// Bytes of a request's body.
+pub const MAX_BODY: usize = 64 << 10;
 
 /// The status of a refusal and the reason.
 pub(super) type Refused = (StatusCode, &'static str);

@@ -15,17 +15,17 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tower_service::Service as _;
 
 use super::answer::{problem, secure};
+use super::cutoff::Cutoff;
+pub use super::guard::MAX_BODY;
 use super::slow::Impatient;
-use super::{App, Parts, guard, routes, stream};
+use super::{App, Parts, guard, router, stream};
 
 /// Open connections.
 pub const MAX_CONNECTIONS: usize = 256;
-/// Bytes of a request's body.
-pub const MAX_BODY: usize = 64 << 10;
 /// Bytes of a request's head.
 const MAX_HEAD: usize = 32 << 10;
 /// From the connection, or the last answer, to the end of the next request's head.
@@ -147,19 +147,9 @@ impl Handle {
     }
 }
 
-/// Ends a connection at once, from within a request.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Cutoff(Arc<Notify>);
-
-impl Cutoff {
-    pub(super) fn cut(&self) {
-        self.0.notify_one();
-    }
-}
-
 async fn accept(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let router = routes::router(&app);
+    let router = router::router(&app);
     let followed = tokio::spawn(stream::follow(Arc::clone(&app)));
     loop {
         let accepted = tokio::select! {
@@ -225,7 +215,7 @@ async fn serve(
             }
             return;
         }
-        () = cutoff.0.notified() => return,
+        () = cutoff.wait() => return,
         _ = stopped.changed() => {}
     }
     connection.as_mut().graceful_shutdown();

@@ -18,10 +18,10 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
+use super::answer::finish;
 use super::answer::{Refusal, content, problem};
 use super::call::Call;
 use super::model::State;
-use super::routes::finish;
 use super::{App, MAX_STREAMS};
 use crate::clock;
 use crate::config::ProviderMetrics;

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use super::App;
 use super::answer::{JSON, PROBLEM, Problem, content};
 use super::call::Call;
-use super::routes::{Access, Answer, DURATION_PATTERN, ROUTES, Route, Values};
+use super::route::{Access, Answer, DURATION_PATTERN, Route, Values};
+use super::routes::ROUTES;
 
 /// `GET /api/v1/openapi.json`.
 pub(super) async fn get(_: Arc<App>, call: Call) -> Response<Body> {

@@ -1,124 +1,14 @@
 //! Everything that is served, in one table. The router, the access rules and the `OpenAPI`
 //! description come from it.
 
-use std::pin::Pin;
-use std::sync::Arc;
+use axum::http::{Method, StatusCode};
+use schemars::SchemaGenerator;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::RawPathParams;
-use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
-use axum::routing::{MethodFilter, on};
-use schemars::{Schema, SchemaGenerator};
-
-use super::answer::{JSON, Refusal, problem};
-use super::call::Call;
-use super::listen::{Cutoff, MAX_BODY};
+use super::answer::JSON;
 pub use super::pages::PAGES;
-use super::{App, api, badge, facade, feeds, guard, health, hooks, metrics, openapi, stream};
-
-/// Who may use a route where a token is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody: it shows nothing, or has a secret of its own.
-    Everybody,
-    /// Everybody, if badges are public.
-    Badges,
-    /// Everybody, if feeds are public.
-    Feeds,
-    /// Everybody, if the summary is public.
-    Summary,
-    /// Who carries the token.
-    Token,
-    /// Who carries the token for changes; where none is set, users of this machine.
-    Write,
-}
-
-/// A handler.
-pub type Handler = fn(Arc<App>, Call) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
-
-/// What the body of an answer is.
-#[derive(Clone, Copy)]
-pub enum Answer {
-    /// JSON with this schema.
-    Json(fn(&mut SchemaGenerator) -> Schema),
-    /// JSON of this media type whose format others define.
-    ForeignJson(&'static str),
-    /// Another media type.
-    Other(&'static str),
-}
-
-/// A parameter of the query, or a variable part of the path.
-#[derive(Debug, Clone, Copy)]
-pub struct Parameter {
-    /// Its name.
-    pub name: &'static str,
-    /// What its value may be.
-    pub value: Values,
-    /// Whether a request without it is refused. A part of the path always is.
-    pub required: bool,
-    /// What it does.
-    pub about: &'static str,
-}
-
-/// What the value of a parameter may be.
-#[derive(Debug, Clone, Copy)]
-pub enum Values {
-    /// Text.
-    Text,
-    /// Text that matches this regular expression.
-    Pattern(&'static str),
-    /// One of these words.
-    Words(&'static [&'static str]),
-    /// A time, RFC 3339.
-    Time,
-    /// A duration such as 2h, or a time.
-    DurationOrTime,
-    /// A whole number, from the first to the second.
-    Number(u64, u64),
-    /// A list of values, repeated or separated by commas.
-    List,
-}
-
-/// One row: a path and what answers there.
-pub struct Route {
-    /// `GET`, which answers HEAD too, `POST` or `DELETE`.
-    pub method: Method,
-    /// As `OpenAPI` writes it: `/api/v1/providers/{id}`.
-    pub path: &'static str,
-    /// Who may use it.
-    pub access: Access,
-    /// What it gives, in one sentence.
-    pub about: &'static str,
-    /// Its parameters.
-    pub parameters: &'static [Parameter],
-    /// The body of the request, JSON; `None`: it is not read.
-    pub body: Option<fn(&mut SchemaGenerator) -> Schema>,
-    /// The status of an answer.
-    pub status: StatusCode,
-    /// Further statuses that have the same content.
-    pub also: &'static [StatusCode],
-    /// What the answer is.
-    pub answer: Answer,
-    /// What answers.
-    pub handler: Handler,
-}
-
-macro_rules! handler {
-    ($handler:path) => {
-        |app, call| Box::pin($handler(app, call))
-    };
-}
-pub(super) use handler;
-
-const fn parameter(name: &'static str, value: Values, about: &'static str) -> Parameter {
-    Parameter { name, value, required: false, about }
-}
-
-pub(super) const fn required(name: &'static str, value: Values, about: &'static str) -> Parameter {
-    Parameter { name, value, required: true, about }
-}
+pub use super::route::{Access, Answer, Parameter, Route, Values};
+use super::route::{DURATION, get, get_or, handler, parameter, required};
+use super::{api, badge, facade, feeds, health, hooks, metrics, openapi, stream};
 
 const AFTER: Parameter = parameter(
     "after",
@@ -131,9 +21,6 @@ const PROVIDERS: Parameter = parameter(
     Values::List,
     "Only these providers: ids, repeated or separated by commas.",
 );
-/// A duration of one unit; the reader takes more, such as 1h30m.
-pub(super) const DURATION_PATTERN: &str = "^[1-9][0-9]{0,3}(s|m|h|d)$";
-const DURATION: Values = Values::Pattern(DURATION_PATTERN);
 const KEY: Values = Values::Pattern("^[0-9a-f]{32}$");
 const FILTERS: &[Parameter] = &[
     PROVIDERS,
@@ -157,41 +44,6 @@ const FILTERS: &[Parameter] = &[
         "Only these impacts, repeated or separated by commas; `major+` includes worse ones.",
     ),
 ];
-
-const fn get(
-    path: &'static str,
-    access: Access,
-    about: &'static str,
-    parameters: &'static [Parameter],
-    answer: Answer,
-    handler: Handler,
-) -> Route {
-    get_or(&[], path, access, about, parameters, answer, handler)
-}
-
-/// The same with further statuses.
-const fn get_or(
-    also: &'static [StatusCode],
-    path: &'static str,
-    access: Access,
-    about: &'static str,
-    parameters: &'static [Parameter],
-    answer: Answer,
-    handler: Handler,
-) -> Route {
-    Route {
-        method: Method::GET,
-        path,
-        access,
-        about,
-        parameters,
-        body: None,
-        status: StatusCode::OK,
-        also,
-        answer,
-        handler,
-    }
-}
 
 /// What is served to programs. Pages for people are in [`PAGES`].
 pub const ROUTES: &[Route] = &[
@@ -502,101 +354,4 @@ pub const ROUTES: &[Route] = &[
 /// Everything that is served.
 pub fn all() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().chain(PAGES)
-}
-
-impl Route {
-    /// The path as the router writes it: a variable part is always a whole segment there.
-    fn pattern(&self) -> String {
-        self.path.replace("}.svg", "}")
-    }
-
-    /// What follows the variable part of the last segment.
-    fn suffix(&self) -> &'static str {
-        self.path.rsplit_once('}').map_or("", |(_, suffix)| suffix)
-    }
-
-    fn media(&self) -> &'static str {
-        match self.answer {
-            Answer::Json(_) => JSON,
-            Answer::ForeignJson(media) | Answer::Other(media) => media,
-        }
-    }
-
-    /// Returns the media type of its answer, without parameters.
-    #[must_use]
-    pub fn media_type(&self) -> &'static str {
-        let media = self.media();
-        media.split_once(';').map_or(media, |(media, _)| media)
-    }
-}
-
-/// Makes the router.
-pub(super) fn router(app: &Arc<App>) -> Router {
-    let mut router = Router::new();
-    for route in all() {
-        let filter = match route.method {
-            Method::POST => MethodFilter::POST,
-            Method::DELETE => MethodFilter::DELETE,
-            _ => MethodFilter::GET,
-        };
-        let app = Arc::clone(app);
-        let handler = move |params: Result<RawPathParams, _>, request: Request<Body>| {
-            let app = Arc::clone(&app);
-            async move {
-                let Ok(params) = params else {
-                    return problem(StatusCode::BAD_REQUEST, "the path is not UTF-8");
-                };
-                let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-                let path = path.collect();
-                dispatch(route, app, path, request).await.unwrap_or_else(|refused| refused)
-            }
-        };
-        router = router.route(&route.pattern(), on(filter, handler));
-    }
-    router
-        .method_not_allowed_fallback(async || {
-            problem(StatusCode::METHOD_NOT_ALLOWED, "this method is not served here")
-        })
-        .fallback(async || problem(StatusCode::NOT_FOUND, "nothing is served here"))
-}
-
-async fn dispatch(
-    route: &'static Route,
-    app: Arc<App>,
-    mut path: Vec<(String, String)>,
-    request: Request<Body>,
-) -> Result<Response<Body>, Response<Body>> {
-    guard::may(&app, route.access, request.headers()).map_err(|(status, detail)| {
-        let mut response = problem(status, detail);
-        if status == StatusCode::UNAUTHORIZED && PAGES.iter().any(|page| page.path == route.path) {
-            // A browser asks its reader for a password then, and sends it with what follows.
-            let challenge =
-                "Basic realm=\"statuswatch: the token is the password\", charset=\"UTF-8\"";
-            let challenge = HeaderValue::from_static(challenge);
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        }
-        response
-    })?;
-    if let (suffix @ ".svg", Some((_, last))) = (route.suffix(), path.last_mut()) {
-        let Some(name) = last.strip_suffix(suffix) else {
-            return Err(problem(StatusCode::NOT_FOUND, "nothing is served here"));
-        };
-        *last = name.to_owned();
-    }
-    let (parts, body) = request.into_parts();
-    let body = if route.method == Method::POST {
-        axum::body::to_bytes(body, MAX_BODY)
-            .await
-            .map_err(|_| problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))?
-    } else {
-        Bytes::new()
-    };
-    let query = Call::query_of(parts.uri.query()).map_err(<Response<Body>>::from)?;
-    let cutoff = parts.extensions.get::<Cutoff>().cloned();
-    Ok((route.handler)(app, Call { headers: parts.headers, path, query, body, cutoff }).await)
-}
-
-/// The answer, or why there is none.
-pub(super) fn finish(answer: Result<Response<Body>, Refusal>) -> Response<Body> {
-    answer.unwrap_or_else(Response::from)
 }

@@ -14,13 +14,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use super::App;
+use super::answer::finish;
 use super::answer::{Refusal, problem};
 use super::call::Call;
-use super::listen::Cutoff;
+use super::cutoff::Cutoff;
 use super::model::ReadError;
-use super::routes::finish;
 use crate::ledger::Span;
-use crate::sink::Recorded;
+use crate::ledger::StoredEvent;
 
 pub(super) const MEDIA: &str = "text/event-stream";
 
@@ -122,7 +122,7 @@ fn reset(span: Span) -> String {
     format!("id: {newest}\nevent: reset\ndata: {{\"oldest\":{oldest},\"seq\":{newest}}}\n\n")
 }
 
-fn frame(event: &Recorded) -> Bytes {
+fn frame(event: &StoredEvent) -> Bytes {
     // The line of the event log has no line feed.
     Bytes::from(format!("id: {}\ndata: {}\n\n", event.event.seq, event.line))
 }
@@ -219,7 +219,7 @@ impl Stream {
         Ok(!events.is_empty())
     }
 
-    async fn read(&self) -> Result<Vec<Recorded>, ReadError> {
+    async fn read(&self) -> Result<Vec<StoredEvent>, ReadError> {
         let cursor = self.cursor;
         self.app.model.read(move |reader| reader.after(cursor, BATCH)).await
     }

@@ -11,7 +11,7 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture,
 };
 
-use super::{Cursor, Recorded, Sink, SinkError};
+use super::{Cursor, Sink, SinkError, StoredEvent};
 use crate::backoff::ExponentialBackoff;
 use crate::ledger::{AddSink, Delivered, Ledger, Reader, SinkHealth, Wake};
 
@@ -127,7 +127,7 @@ impl SinkActor {
             self.open = true;
             self.cursor = Some(cursor.clone());
         }
-        let events: Vec<Recorded> = reader.after(cursor.seq, BATCH).map_err(ledger_error)?;
+        let events: Vec<StoredEvent> = reader.after(cursor.seq, BATCH).map_err(ledger_error)?;
         if events.is_empty() {
             return Ok(0);
         }

@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{Cursor, Recorded, Sink, SinkError};
+use super::{Cursor, Sink, SinkError, StoredEvent};
 use crate::config::ConsoleFormat;
 use crate::event::{render_block, render_block_colored};
 
@@ -24,7 +24,7 @@ impl ConsoleSink {
         Self { format, writer, color, seq: 0 }
     }
 
-    fn render(&self, recorded: &Recorded) -> Option<String> {
+    fn render(&self, recorded: &StoredEvent) -> Option<String> {
         match self.format {
             ConsoleFormat::Text if self.color => Some(render_block_colored(&recorded.event)),
             ConsoleFormat::Text => Some(render_block(&recorded.event)),
@@ -46,7 +46,7 @@ impl Sink for ConsoleSink {
     fn open(
         &mut self,
         cursor: &Cursor,
-        _after: &mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
+        _after: &mut dyn FnMut(u64) -> Result<Vec<StoredEvent>, SinkError>,
     ) -> Result<Cursor, SinkError> {
         // What this process has already written is not repeated, whether or not its cursor was
         // stored.
@@ -54,7 +54,7 @@ impl Sink for ConsoleSink {
         Ok(self.cursor())
     }
 
-    fn deliver(&mut self, events: &[Recorded]) -> Result<Cursor, SinkError> {
+    fn deliver(&mut self, events: &[StoredEvent]) -> Result<Cursor, SinkError> {
         for recorded in
             events.iter().filter(|recorded| recorded.event.seq > self.seq).collect::<Vec<_>>()
         {

@@ -15,7 +15,7 @@ use super::log_file::{FileState, LogFile, ends_as_known, make_dir, read_tail};
 use super::resume::{Expected, encode, find, holds_foreign, prove};
 use super::rotate::{self, LogFileFormat};
 use super::tail::{Memory, tail_hash};
-use super::{Cursor, Recorded, Sink, SinkError};
+use super::{Cursor, Sink, SinkError, StoredEvent};
 use crate::config::Rotation;
 use crate::event::Time;
 
@@ -300,7 +300,7 @@ impl EventLogSink {
     }
 
     /// Writes as many of `events` as fit into one file.
-    fn write(&mut self, mut active: Active, events: &[Recorded]) -> Result<Active, SinkError> {
+    fn write(&mut self, mut active: Active, events: &[StoredEvent]) -> Result<Active, SinkError> {
         let now = (self.clock)();
         let mut buffer = Vec::new();
         let mut seq = active.seq;
@@ -343,7 +343,7 @@ impl Sink for EventLogSink {
     fn open(
         &mut self,
         cursor: &Cursor,
-        after: &mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
+        after: &mut dyn FnMut(u64) -> Result<Vec<StoredEvent>, SinkError>,
     ) -> Result<Cursor, SinkError> {
         self.active = None;
         self.hold_lock()?;
@@ -358,7 +358,7 @@ impl Sink for EventLogSink {
         Ok(cursor)
     }
 
-    fn deliver(&mut self, events: &[Recorded]) -> Result<Cursor, SinkError> {
+    fn deliver(&mut self, events: &[StoredEvent]) -> Result<Cursor, SinkError> {
         // Taken out: after an error the file stays closed, and `open` examines it.
         let mut active = self
             .active

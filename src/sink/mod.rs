@@ -18,25 +18,7 @@ pub use log_reader::{LogLine, LogReader};
 pub use recovery::LogRecovery;
 pub use rotate::LogFileFormat;
 
-use crate::event::StatusEvent;
-
-/// An event as a sink receives it: numbered and stored, with the bytes of its line fixed at commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// The event.
-    pub event: StatusEvent,
-    /// The event as a JSON object without a line feed: every attempt writes exactly these bytes.
-    pub line: String,
-}
-
-/// How far a sink has delivered; stored by the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Cursor {
-    /// The last event delivered; 0 if none.
-    pub seq: u64,
-    /// What the sink needs to remember besides (the event log: file offset and tail hash), as JSON.
-    pub memory: Option<String>,
-}
+pub use crate::ledger::{Cursor, StoredEvent};
 
 /// A receiver of events. Runs on its own thread and may block.
 pub trait Sink: Send {
@@ -53,7 +35,7 @@ pub trait Sink: Send {
     fn open(
         &mut self,
         cursor: &Cursor,
-        after: &mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
+        after: &mut dyn FnMut(u64) -> Result<Vec<StoredEvent>, SinkError>,
     ) -> Result<Cursor, SinkError>;
 
     /// Delivers `events` in order and as durably as the sink can. Returns the cursor to store. It
@@ -62,7 +44,7 @@ pub trait Sink: Send {
     /// # Errors
     ///
     /// After an error it is unknown what was delivered: `open` is called before the next attempt.
-    fn deliver(&mut self, events: &[Recorded]) -> Result<Cursor, SinkError>;
+    fn deliver(&mut self, events: &[StoredEvent]) -> Result<Cursor, SinkError>;
 
     /// Called every second and at SIGHUP/SIGUSR1 (`reopen`): checks that the destination still
     /// exists.

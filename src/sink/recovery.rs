@@ -13,6 +13,8 @@ use super::log_reader::parse;
 use super::rotate::{LogFileFormat, list};
 use super::tail::{Memory, TAIL, tail_hash};
 use super::{LogLine, LogReader, SinkError};
+use crate::event::StatusEvent;
+use crate::ledger::{LogError, LongerLog};
 
 /// How many bytes at the end of a file are searched for its last event.
 const END: u64 = 4 << 20;
@@ -38,21 +40,8 @@ impl LogRecovery {
         Ok(Some(Self { reader: LogReader::new(dir), dir: dir.to_owned(), _lock: lock }))
     }
 
-    /// Returns the next line, from the first one on.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the log cannot be read.
-    pub fn next_line(&mut self) -> Result<Option<LogLine>, SinkError> {
-        self.reader.next()
-    }
-
     /// Returns the memory with which the event log's sink continues after the last complete line.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the log cannot be read.
-    pub fn memory(&self) -> Result<Option<String>, SinkError> {
+    fn read_memory(&self) -> Result<Option<String>, SinkError> {
         let path = self.dir.join(LogFileFormat::Json.file_name());
         let failed = |source| SinkError::Io { action: "read", path: path.clone(), source };
         let rotated = list(&self.dir, LogFileFormat::Json).map_err(failed)?;
@@ -74,6 +63,16 @@ impl LogRecovery {
             None => (0, tail_hash(&[]), None),
         };
         Ok(Memory { offset, tail, generation, first_write }.to_json())
+    }
+}
+
+impl LongerLog for LogRecovery {
+    fn next_line(&mut self) -> Result<Option<(String, Option<StatusEvent>)>, LogError> {
+        Ok(self.reader.next()?.map(|LogLine { line, event }| (line, event)))
+    }
+
+    fn memory(&self) -> Result<Option<String>, LogError> {
+        Ok(self.read_memory()?)
     }
 }
 

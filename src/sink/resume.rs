@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 use memchr::memmem;
 
 use super::rotate::LogFileFormat;
-use super::{Recorded, SinkError};
+use super::{SinkError, StoredEvent};
 use crate::event::render_block;
 
 /// A longer stretch without a line feed is kept without being examined.
@@ -22,7 +22,7 @@ const PIECE: u64 = 16 << 20;
 const CHUNK: usize = 1 << 18;
 
 /// Returns the bytes of an event in a file of `format`.
-pub(super) fn encode(format: LogFileFormat, recorded: &Recorded) -> Vec<u8> {
+pub(super) fn encode(format: LogFileFormat, recorded: &StoredEvent) -> Vec<u8> {
     match format {
         LogFileFormat::Json => {
             let mut bytes = Vec::with_capacity(recorded.line.len() + 1);
@@ -37,7 +37,7 @@ pub(super) fn encode(format: LogFileFormat, recorded: &Recorded) -> Vec<u8> {
 /// The events that may be in the file, read from the ledger as needed.
 pub(super) struct Expected<'a> {
     format: LogFileFormat,
-    after: &'a mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
+    after: &'a mut dyn FnMut(u64) -> Result<Vec<StoredEvent>, SinkError>,
     queue: VecDeque<(u64, Vec<u8>)>,
     read_to: u64,
     proven: u64,
@@ -48,7 +48,7 @@ impl<'a> Expected<'a> {
     pub(super) fn new(
         format: LogFileFormat,
         seq: u64,
-        after: &'a mut dyn FnMut(u64) -> Result<Vec<Recorded>, SinkError>,
+        after: &'a mut dyn FnMut(u64) -> Result<Vec<StoredEvent>, SinkError>,
     ) -> Self {
         Self { format, after, queue: VecDeque::new(), read_to: seq, proven: seq }
     }

@@ -9,7 +9,8 @@ use actix::{Actor, ActorFutureExt, Arbiter, AsyncContext, Context, WrapFuture};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::children::{DispatcherChild, PollerChild, SinkChild};
+use super::child::SpawnOn;
+use super::children::{DispatcherChild, PollerChild, SinkChild, SinkFactory};
 use super::reload;
 use super::restart::Restarts;
 use super::worker::Worker;
@@ -19,7 +20,6 @@ use crate::event::Time;
 use crate::ledger::{self, Ledger, LedgerActor, Loaded};
 use crate::poller::PollerContext;
 use crate::poller::schedule::{Slot, slots};
-use crate::sink::Sink;
 use crate::transport::Transport;
 
 /// How often children are checked.
@@ -27,9 +27,6 @@ pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// How often the heartbeat file is written.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// Creates a sink; called again after a crash.
-pub type SinkFactory = Arc<dyn Fn() -> Result<Box<dyn Sink>, String> + Send + Sync>;
 
 /// What the supervisor runs.
 pub struct Options {
@@ -248,18 +245,5 @@ impl Actor for Supervisor {
             })
             .spawn(context);
         context.run_interval(TICK, Self::tick);
-    }
-}
-
-/// Spawns an actor future at the end of a method chain.
-pub(super) trait SpawnOn<A: Actor<Context = Context<A>>> {
-    fn spawn(self, context: &mut Context<A>);
-}
-
-impl<A: Actor<Context = Context<A>>, F: actix::ActorFuture<A, Output = ()> + 'static> SpawnOn<A>
-    for F
-{
-    fn spawn(self, context: &mut Context<A>) {
-        context.spawn(self);
     }
 }

@@ -7,11 +7,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix::dev::channel;
-use actix::{Actor, Addr, ArbiterHandle, Context};
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context};
 use futures::FutureExt;
 use futures::future::{AbortHandle, Abortable};
 
-use crate::ledger::actor::panic_text;
+use crate::ledger::panic_text;
 
 /// Mailbox capacity of an actor.
 const MAILBOX: usize = 64;
@@ -79,4 +79,17 @@ where
         tracing::error!("an arbiter has ended");
     }
     (address, abort)
+}
+
+/// Spawns an actor future at the end of a method chain.
+pub(super) trait SpawnOn<A: Actor<Context = Context<A>>> {
+    fn spawn(self, context: &mut Context<A>);
+}
+
+impl<A: Actor<Context = Context<A>>, F: actix::ActorFuture<A, Output = ()> + 'static> SpawnOn<A>
+    for F
+{
+    fn spawn(self, context: &mut Context<A>) {
+        context.spawn(self);
+    }
 }

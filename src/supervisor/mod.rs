@@ -1,7 +1,7 @@
 //! The supervisor: spawns pollers, sinks and the ledger, monitors them, and replaces those that
 //! panic, stop or stall.
 //!
-//! * [`actor`] checks everything each second and holds the children; `children` starts each kind
+//! * [`actor`] checks everything each second and holds the `children`; `lifecycle` starts each kind
 //!   and handles its end; `worker` is a thread that runs pollers; `handlers` holds the messages that
 //!   others may send.
 //! * `child` runs one actor so that every panic is noticed and affects only that actor.
@@ -15,9 +15,11 @@ pub mod actor;
 mod child;
 mod children;
 mod handlers;
+mod lifecycle;
 pub mod reload;
 pub mod restart;
 mod worker;
 
 pub use actor::{Options, Supervisor};
+pub use children::SinkFactory;
 pub use handlers::{Ending, InjectedFault, PollSoon, Reload, Shutdown};

@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, State, is_announced, name_of};
 use super::facts::Facts;
-use super::model::{Model, Tab};
+use super::tab::Tab;
 use super::table::{Cell, Column, Tone};
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
 use crate::ledger::outbox::{ChannelHealth, ChannelRow};
@@ -74,9 +74,8 @@ const POLLERS: &[Column] = &[
 ];
 
 /// Returns the cells of a line, in the order of its columns.
-pub(super) fn cells(entry: Entry, model: &Model) -> Vec<Cell> {
-    let (facts, now) = (&model.facts, model.now);
-    let provider = |index: usize| facts.providers.get(index).zip(model.states.get(index));
+pub(super) fn cells(entry: Entry, facts: &Facts, states: &[State], now: Time) -> Vec<Cell> {
+    let provider = |index: usize| facts.providers.get(index).zip(states.get(index));
     let cells = match entry {
         Entry::Item(index) => facts.open.get(index).map(|item| open(item, facts, now)),
         Entry::Blind(index) => provider(index).map(|(row, state)| blind(row, *state, now)),

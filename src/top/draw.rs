@@ -10,7 +10,8 @@ use super::cells::{cells, columns};
 use super::detail::Line;
 use super::help::{KEYS, SIGNS};
 use super::input::Mode;
-use super::model::{Model, Tab};
+use super::model::Model;
+use super::tab::Tab;
 use super::table::{Cell, Tone, fit, width, widths, wrap};
 
 /// Below this width there is no timeline beneath the list.
@@ -177,8 +178,13 @@ fn list(model: &mut Model, screen: &mut Screen<'_>, top: u16, bottom: u16) {
         screen.put(1, top + 1, nothing(model), Style::new());
         return;
     }
-    let rows: Vec<Vec<Cell>> =
-        model.entries.iter().skip(model.top).take(page).map(|entry| cells(*entry, model)).collect();
+    let rows: Vec<Vec<Cell>> = model
+        .entries
+        .iter()
+        .skip(model.top)
+        .take(page)
+        .map(|entry| cells(*entry, &model.facts, &model.states, model.now))
+        .collect();
     let table = columns(model.tab);
     let widths = widths(table, &rows, screen.area.width.saturating_sub(2));
     let headings: Vec<Cell> =

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::facts::{Facts, Subject};
-use super::model::Tab;
+use super::tab::Tab;
 use crate::event::{ComponentStatus, Kind, Status, Time};
 use crate::ledger::{OpenItem, ProviderRow};
 use crate::view::status::{Freshness, freshness, overall, severity};

@@ -2,7 +2,7 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::model::Tab;
+use super::tab::Tab;
 
 /// Where keys go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ mod help;
 mod input;
 mod model;
 mod run;
+mod tab;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -22,5 +23,6 @@ mod watch;
 pub use draw::draw;
 pub use facts::Facts;
 pub use input::Action;
-pub use model::{Effect, Model, Tab};
+pub use model::{Effect, Model};
 pub use run::{TopError, run};
+pub use tab::Tab;

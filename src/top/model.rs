@@ -4,6 +4,7 @@ use super::detail;
 use super::entry::{self, Entry, State};
 use super::facts::{Details, Facts, Subject};
 use super::input::{Action, Mode};
+use super::tab::Tab;
 use super::table::Tone;
 use crate::event::{Kind, Time};
 use crate::view::status::{Freshness, offline_in_one_line};
@@ -12,50 +13,6 @@ use crate::view::status::{Freshness, offline_in_one_line};
 const MAX_INPUT: usize = 120;
 /// Facts older than this many seconds are reported as such.
 const STALE_AFTER: i64 = 5;
-
-/// The lists, in the order of their numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tab {
-    /// What is open, and which providers cannot be seen.
-    Open,
-    /// All providers, the worst first.
-    Providers,
-    /// The newest events.
-    Events,
-    /// Where events are sent.
-    Channels,
-    /// How providers are polled.
-    Pollers,
-}
-
-impl Tab {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Open, Self::Providers, Self::Events, Self::Channels, Self::Pollers];
-
-    /// Returns its heading.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "Open",
-            Self::Providers => "Providers",
-            Self::Events => "Events",
-            Self::Channels => "Channels",
-            Self::Pollers => "Pollers",
-        }
-    }
-
-    /// Returns the one `by` places to the right, or from the first to the last.
-    const fn next(self, by: usize) -> Self {
-        match (self as usize + by) % Self::ALL.len() {
-            0 => Self::Open,
-            1 => Self::Providers,
-            2 => Self::Events,
-            3 => Self::Channels,
-            _ => Self::Pollers,
-        }
-    }
-}
 
 /// What the caller must do after an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use ratatui::backend::TestBackend;
 
 use super::facts::{Details, Subject};
 use super::input::Action;
-use super::model::{Effect, Model, Tab};
-use super::{Facts, draw};
+use super::model::{Effect, Model};
+use super::{Facts, Tab, draw};
 use crate::event::{Impact, IncidentKey, Kind, Status, StatusEvent, Time};
 use crate::ledger::outbox::{ChannelHealth, ChannelRow, ChannelState};
 use crate::ledger::{OpenItem, OwnNetwork, ProviderRow, SinkRow};

@@ -12,7 +12,7 @@ use statuswatch::event::{Impact, Kind, Status};
 use statuswatch::ledger::{
     Checkpoint, LedgerActor, LedgerOptions, Query, Reader, Record, Resume, Watch,
 };
-use statuswatch::sink::{Cursor, EventLogSink, LogFileFormat, Recorded, Sink};
+use statuswatch::sink::{Cursor, EventLogSink, LogFileFormat, Sink, StoredEvent};
 use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 
 /// The binary in `dir`, without anything of the environment that it would read.
@@ -436,7 +436,7 @@ fn open_log(dir: &Path) -> EventLogSink {
     sink
 }
 
-fn write(log: &mut EventLogSink, events: &[Recorded]) {
+fn write(log: &mut EventLogSink, events: &[StoredEvent]) {
     for event in events {
         log.deliver(std::slice::from_ref(event)).unwrap();
     }

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use statuswatch::config::Rotation;
 use statuswatch::event::{Impact, Kind, Status, StatusEvent, parse_time};
 use statuswatch::sink::{
-    Cursor, EventLogSink, LogFileFormat, LogReader, Recorded, Sink, SinkError,
+    Cursor, EventLogSink, LogFileFormat, LogReader, Sink, SinkError, StoredEvent,
 };
 
-fn recorded(seq: u64) -> Recorded {
+fn recorded(seq: u64) -> StoredEvent {
     let time = parse_time("2026-02-23T10:20:49Z").unwrap() + chrono::Duration::seconds(seq as i64);
     let event = StatusEvent {
         seq,
@@ -44,12 +44,12 @@ fn recorded(seq: u64) -> Recorded {
         backfill: false,
     };
     let line = serde_json::to_string(&event).unwrap();
-    Recorded { event, line }
+    StoredEvent { event, line }
 }
 
 /// Stands in for the ledger: the events and the stored cursor.
 struct Ledger {
-    events: Vec<Recorded>,
+    events: Vec<StoredEvent>,
     cursor: Cursor,
 }
 
@@ -67,7 +67,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn behind(&self, count: usize) -> Vec<Recorded> {
+    fn behind(&self, count: usize) -> Vec<StoredEvent> {
         self.events.iter().filter(|r| r.event.seq > self.cursor.seq).take(count).cloned().collect()
     }
 

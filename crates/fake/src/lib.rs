@@ -45,6 +45,7 @@ mod inner;
 mod log;
 pub mod platform;
 mod provider;
+mod receive;
 mod server;
 mod state;
 mod storm;

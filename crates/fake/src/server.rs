@@ -14,9 +14,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::answer::{Answer, WireFault, answer};
 use super::authority::{Authority, CertificateFlaw};
-use super::head::read_head;
 use super::log::{Log, Request};
 use super::provider::Provider;
+use super::receive::read_head;
 use super::wire::{Wire, write_answer};
 
 /// The configuration of a server: a cluster of fake providers.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use statuswatch_notify::{Audience, Digest, Policy, Sources, Spec, Templates};
 
 use super::super::document::{Node, Value as NodeValue};
+use super::super::reader::set;
 use super::super::reader::{DiagnosticBuilder, Reader, Section};
-use super::super::settings::set;
 use super::super::words::URGENT;
 use super::model::{Template, TemplateText};
 
@@ -189,7 +189,7 @@ mod tests {
     fn refused(audience: Audience, text: &str) -> Vec<usize> {
         let spec = Spec { kind: "fake", name: "Fake", audience, keys: &[], build: nothing };
         let node = document::read(text).unwrap();
-        let mut reader = Reader::new("x".to_owned(), text, &[]);
+        let mut reader = Reader::new("x".to_owned(), text, &[], &[]);
         let section = reader.section(&node, "x", KEYS).unwrap();
         policy(&mut reader, &section, &spec);
         let message = "Fake cannot have ";

@@ -16,7 +16,7 @@ use statuswatch_notify::{Audience, CHANNELS, Channel, Policy, Spec};
 
 use self::model::Fingerprinter;
 use super::document::{Key, Node, Place, Value as NodeValue};
-use super::providers::{ID_RULE, is_id};
+use super::id::{ID_RULE, is_id};
 use super::reader::{DiagnosticBuilder, Reader, Section, nearest, short};
 
 pub(super) use common::{DIGEST, KEYS, TEMPLATE};

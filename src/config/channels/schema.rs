@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use statuswatch_notify::values::{Key, Shape};
 use statuswatch_notify::{CHANNELS, Spec};
 
-use super::super::schema::{Duration, Urgent, shape};
+use super::super::shape::{Duration, Urgent, shape};
 use super::{KEYS, file_key};
 
 shape! {

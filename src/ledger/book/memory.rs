@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{Book, Change, Success};
 use crate::event::{EventId, Fingerprint, IncidentKey, Kind, Time, UpdateKey};
-use crate::ledger::anomalies::AnomalyStreak;
 use crate::ledger::component_state::{self, Components};
 use crate::ledger::error::Result;
+use crate::ledger::known::AnomalyStreak;
 use crate::ledger::known::{ItemSummary, Open, ProviderState, Twin};
 use crate::ledger::numbering::NewEvent;
 use crate::ledger::offline::OwnNetwork;

@@ -11,8 +11,9 @@ use super::Book;
 use super::memory::Memory;
 use crate::config::{FirstRun, Provider};
 use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
-use crate::ledger::commit::{self, PostCommit};
+use crate::ledger::commit;
 use crate::ledger::messages::{Binding, Checkpoint, Record, Recorded};
+use crate::ledger::post_commit::{PostCommit, Warning};
 use crate::ledger::sqlite::testing::{Connection, declare, judge, open_scratch};
 use crate::ledger::{min_duration, provider_events, staleness};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
@@ -184,7 +185,7 @@ struct Outcome {
     recorded: Option<Recorded>,
     held_since: Option<Time>,
     anomaly: Option<String>,
-    warnings: Vec<staleness::Warning>,
+    warnings: Vec<Warning>,
     state: String,
     open: usize,
 }

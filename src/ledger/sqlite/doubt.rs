@@ -6,14 +6,6 @@ use super::providers::forget_quiet;
 use super::{Sql, millis};
 use crate::ledger::book::Rejected;
 
-/// Clears the columns once a response is accepted.
-macro_rules! no_doubt {
-    () => {
-        "doubt = NULL, doubt_since = NULL, doubt_stale = NULL, doubt_foreign = NULL"
-    };
-}
-pub(super) use no_doubt;
-
 /// Records a rejected response: it is not a success, and nothing else is stored.
 pub(super) fn put_rejected(db: &Connection, rejected: &Rejected<'_>) -> Sql<()> {
     let Rejected { message, streak, reason, logged } = rejected;

@@ -15,9 +15,9 @@ use super::millis;
 use super::network::{network, put_network};
 use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
 use crate::ledger::component_state::{self, ComponentState};
+use crate::ledger::delivery::LongerLog;
 use crate::ledger::error::RecoveryError;
 use crate::ledger::identify;
-use crate::sink::{LogLine, LogRecovery};
 
 /// Sinks that have delivered everything the event log contains; others deliver it again, under the
 /// same ids.
@@ -36,10 +36,10 @@ pub(super) struct Recovered {
 pub(super) fn import(
     db: &Connection,
     newest: u64,
-    log: &mut LogRecovery,
+    log: &mut dyn LongerLog,
 ) -> Result<Recovered, RecoveryError> {
     let mut recovered = Recovered { seq: newest, events: 0 };
-    while let Some(LogLine { line, event }) = log.next_line()? {
+    while let Some((line, event)) = log.next_line().map_err(RecoveryError::Log)? {
         let Some(event) = event else { continue };
         if event.seq <= newest {
             if event.seq == newest && stored_line(db, newest)?.is_some_and(|stored| stored != line)
@@ -71,7 +71,7 @@ pub(super) fn import(
     }
     if recovered.events > 0 {
         put_imported(db, recovered.seq)?;
-        let memory = log.memory()?;
+        let memory = log.memory().map_err(RecoveryError::Log)?;
         for sink in UP_TO_DATE_SINKS {
             let memory = memory.as_ref().filter(|_| sink != "console");
             db.execute(

@@ -10,14 +10,11 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::wal;
+use super::wal::{self, BUSY, WAL};
 use crate::ledger::LedgerError;
 
 /// The database's file name in the state directory.
 pub const DATABASE: &str = "ledger.db";
-
-/// File name of its write-ahead log, in the same directory.
-pub(super) const WAL: &str = "ledger.db-wal";
 
 /// SQLite's rollback journal, which exists only until the database has its write-ahead log.
 const JOURNAL: &str = "ledger.db-journal";
@@ -27,9 +24,6 @@ const APPLICATION_ID: i64 = 0x7377_6368;
 
 /// Databases up to this size are fully checked at startup (about 0.2 s).
 const CHECKED_UP_TO: u64 = 64 << 20;
-
-/// Maximum wait for another program's lock.
-pub(super) const BUSY: Duration = Duration::from_secs(2);
 
 /// Migration steps; the database's `user_version` counts the completed ones. Steps are never
 /// edited, only added.

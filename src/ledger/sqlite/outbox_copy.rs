@@ -8,8 +8,8 @@ use super::outbox::change_outbox;
 use super::read::Reader;
 use super::{ROUTER, migrate};
 use crate::ledger::LedgerError;
+use crate::ledger::delivery::StoredEvent;
 use crate::ledger::outbox::{MessageId, OutboxChange};
-use crate::sink::Recorded;
 
 /// What is copied of a ledger. Of its events, those that messages and threads refer to.
 const COPY: &str = "
@@ -73,7 +73,7 @@ impl OutboxCopy {
     ///
     /// # Errors
     /// Fails if there is no more memory.
-    pub fn add(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
+    pub fn add(&mut self, recorded: &StoredEvent) -> Result<(), LedgerError> {
         let event = &recorded.event;
         self.reader
             .db()

@@ -8,11 +8,11 @@ use super::read::Reader;
 use super::time;
 use crate::event::{Impact, Time};
 use crate::ledger::LedgerError;
+use crate::ledger::delivery::StoredEvent;
 use crate::ledger::outbox::{
     ChannelHealth, ChannelRow, ChannelState, DeadLetter, Delivery, Hold, MuteRow, Notified,
     Payload, Pending, Waiting,
 };
-use crate::sink::Recorded;
 
 type Answer<T> = Result<T, LedgerError>;
 
@@ -191,7 +191,7 @@ impl Reader {
     }
 
     /// Returns the event with this sequence number.
-    pub fn event(&self, seq: u64) -> Answer<Option<Recorded>> {
+    pub fn event(&self, seq: u64) -> Answer<Option<StoredEvent>> {
         Ok(self.after(seq.saturating_sub(1), 1)?.into_iter().find(|found| found.event.seq == seq))
     }
 

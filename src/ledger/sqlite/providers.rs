@@ -2,16 +2,21 @@
 
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use super::doubt::no_doubt;
 use super::{Sql, millis, time};
 use crate::event::Time;
-use crate::ledger::anomalies::AnomalyStreak;
 use crate::ledger::book::Success;
 use crate::ledger::declared::document_mark;
-use crate::ledger::known::{ProviderState, Usual};
+use crate::ledger::known::{AnomalyStreak, ProviderState, Usual};
 use crate::ledger::messages::{Checkpoint, Failed, Restarted, Unchanged};
 use crate::ledger::vanished::Vanished;
 use crate::snapshot::UnreadTimes;
+
+/// Clears the columns of rejected responses once a response is accepted.
+macro_rules! no_doubt {
+    () => {
+        "doubt = NULL, doubt_since = NULL, doubt_stale = NULL, doubt_foreign = NULL"
+    };
+}
 
 pub(in crate::ledger) fn provider_state(db: &Connection, id: &str) -> Sql<ProviderState> {
     let mut statement = db.prepare_cached(

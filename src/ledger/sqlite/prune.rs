@@ -62,8 +62,9 @@ mod tests {
 
     use super::*;
     use crate::event::{ComponentStatus, Kind, Status, parse_time};
-    use crate::ledger::commit::{self, PostCommit};
+    use crate::ledger::commit;
     use crate::ledger::messages::{Checkpoint, Record};
+    use crate::ledger::post_commit::PostCommit;
     use crate::ledger::sqlite::components::components;
     use crate::ledger::sqlite::migrate;
     use crate::ledger::sqlite::testing::{declare, judge};

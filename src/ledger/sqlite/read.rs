@@ -10,10 +10,10 @@ use super::events::newest_seq;
 use super::network::network;
 use super::{migrate, time};
 use crate::event::{Component, Impact, Kind, StatusEvent, Time};
+use crate::ledger::delivery::StoredEvent;
 use crate::ledger::{
     LedgerError, OpenItem, OwnNetwork, ProviderRow, Query, SinkRow, provider_events, staleness,
 };
-use crate::sink::Recorded;
 
 /// A reader with its own connection. Sees each transaction completely or not at all.
 pub struct Reader {
@@ -98,7 +98,7 @@ impl Reader {
     }
 
     /// Returns the events after `seq`, oldest first, at most `most` of them and about 4 MiB.
-    pub fn after(&self, seq: u64, most: usize) -> Result<Vec<Recorded>, LedgerError> {
+    pub fn after(&self, seq: u64, most: usize) -> Result<Vec<StoredEvent>, LedgerError> {
         let mut statement = self
             .db
             .prepare_cached("SELECT line FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
@@ -126,16 +126,21 @@ impl Reader {
     }
 
     /// Returns past events, oldest first; with a limit, the newest ones.
-    pub fn events(&self, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
+    pub fn events(&self, query: &Query) -> Result<Vec<StoredEvent>, LedgerError> {
         self.lines("event", "seq", query)
     }
 
     /// Returns suppressed events, oldest first. They have no sequence number: their `seq` is 0.
-    pub fn filtered(&self, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
+    pub fn filtered(&self, query: &Query) -> Result<Vec<StoredEvent>, LedgerError> {
         self.lines("filtered", "observed_at", query)
     }
 
-    fn lines(&self, table: &str, order: &str, query: &Query) -> Result<Vec<Recorded>, LedgerError> {
+    fn lines(
+        &self,
+        table: &str,
+        order: &str,
+        query: &Query,
+    ) -> Result<Vec<StoredEvent>, LedgerError> {
         let mut conditions = vec!["1"];
         let mut values: Vec<Value> = Vec::new();
         let list =
@@ -170,11 +175,11 @@ impl Reader {
     }
 }
 
-pub(super) fn recorded(line: String) -> Result<Recorded, LedgerError> {
+pub(super) fn recorded(line: String) -> Result<StoredEvent, LedgerError> {
     let event = serde_json::from_str(&line).map_err(|error| LedgerError::Failed {
         reason: format!("a stored event is damaged: {error}"),
     })?;
-    Ok(Recorded { event, line })
+    Ok(StoredEvent { event, line })
 }
 
 /// The columns in the order in which [`provider_row`] takes them.

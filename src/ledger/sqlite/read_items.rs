@@ -8,8 +8,8 @@ use rusqlite::{OptionalExtension, Row};
 use super::read::{Reader, open_item, recorded};
 use super::time;
 use crate::event::{IncidentKey, Time};
+use crate::ledger::delivery::StoredEvent;
 use crate::ledger::{LedgerError, OpenItem};
-use crate::sink::Recorded;
 
 /// An incident or maintenance, open or not.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +106,7 @@ impl Reader {
         provider: &str,
         incident_id: &str,
         most: usize,
-    ) -> Result<Vec<Recorded>, LedgerError> {
+    ) -> Result<Vec<StoredEvent>, LedgerError> {
         let mut statement = self.db.prepare_cached(
             "SELECT line FROM event WHERE provider = ?1 AND json_extract(line, '$.incident_id') = ?2
              ORDER BY seq DESC LIMIT ?3",

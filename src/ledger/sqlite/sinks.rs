@@ -4,8 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::Sql;
 use crate::event::Time;
+use crate::ledger::delivery::Cursor;
 use crate::ledger::messages::{Delivered, SinkHealth};
-use crate::sink::Cursor;
 
 /// Returns a sink's cursor; a new sink starts after `seq`.
 pub(super) fn add_sink(db: &Connection, id: &str, seq: u64, now: Time) -> Sql<Cursor> {

@@ -13,13 +13,13 @@ use super::{declared, import, load, migrate, outbox, providers, prune, sinks, up
 use crate::config::Provider;
 use crate::event::Time;
 use crate::ledger::book::Book;
+use crate::ledger::delivery::{Cursor, LongerLog};
 use crate::ledger::error::{LedgerError, RecoveryError, Result};
-use crate::ledger::group::{Done, Job, ROLLED_BACK};
+use crate::ledger::job::{Done, Job, ROLLED_BACK};
 use crate::ledger::messages::{Loaded, Watch};
 use crate::ledger::numbering::Dropped;
 use crate::ledger::offline::OwnNetwork;
 use crate::ledger::store::{Group, Store, Watching};
-use crate::sink::{Cursor, LogRecovery};
 
 /// A ledger in a file.
 pub(in crate::ledger) struct SqliteStore {
@@ -123,12 +123,9 @@ impl Store for SqliteStore {
         self.seq
     }
 
-    fn import(&mut self, log: &Path) -> Result<u64, RecoveryError> {
-        let Some(mut log) = LogRecovery::open(log, self.seq)? else {
-            return Ok(0);
-        };
+    fn import(&mut self, log: &mut dyn LongerLog) -> Result<u64, RecoveryError> {
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let recovered = import::import(&transaction, self.seq, &mut log)?;
+        let recovered = import::import(&transaction, self.seq, log)?;
         transaction.commit()?;
         self.seq = recovered.seq;
         Ok(recovered.events)

@@ -2,10 +2,15 @@
 //! Logs a warning once with a remedy, and again when it is over.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::migrate;
+/// File name of the write-ahead log, next to the database.
+pub(super) const WAL: &str = "ledger.db-wal";
+
+/// Maximum wait for another program's lock.
+pub(super) const BUSY: Duration = Duration::from_secs(2);
 
 /// The log is checked beyond this size. SQLite moves its contents into the database at [`PAGES`],
 /// unless a reader needs the old pages.
@@ -30,7 +35,7 @@ pub(super) struct Wal {
 impl Wal {
     /// Checks its size. Called every second, and reads only the size while it is small.
     pub(super) fn check(&mut self, db: &Connection, state_dir: &Path) {
-        let path = state_dir.join(migrate::WAL);
+        let path = state_dir.join(WAL);
         let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         if size <= LARGE {
             self.stuck = None;
@@ -74,8 +79,8 @@ fn move_over(db: &Connection) -> rusqlite::Result<(i64, i64)> {
 
 /// Truncates the log. Does not wait for a new reader: there will be another attempt in a second.
 fn shrink(db: &Connection) -> rusqlite::Result<()> {
-    db.busy_timeout(std::time::Duration::ZERO)?;
+    db.busy_timeout(Duration::ZERO)?;
     let shrunk = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    db.busy_timeout(migrate::BUSY)?;
+    db.busy_timeout(BUSY)?;
     shrunk
 }

@@ -13,9 +13,9 @@ use crate::clock;
 use crate::event::format_time;
 use crate::ledger::outbox::{ChannelRow, DeadLetter, Delivery, Payload};
 use crate::server::App;
+use crate::server::answer::finish;
 use crate::server::answer::{Refusal, json};
 use crate::server::call::Call;
-use crate::server::routes::finish;
 
 /// A channel.
 #[derive(Debug, Serialize, JsonSchema)]

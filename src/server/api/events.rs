@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 use super::{DEFAULT_LIMIT, LIMIT};
 use crate::event::StatusEvent;
 use crate::ledger::Span;
+use crate::ledger::StoredEvent;
 use crate::server::App;
+use crate::server::answer::finish;
 use crate::server::answer::{JSON, Refusal, content};
 use crate::server::call::Call;
-use crate::server::routes::finish;
-use crate::sink::Recorded;
 
 /// A page of events. The shape alone: the events are written as they are stored.
 #[derive(JsonSchema)]
@@ -46,7 +46,7 @@ async fn page(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
     Ok(content(&call.headers, JSON, written(after, &events, span), 0))
 }
 
-fn written(after: u64, events: &[Recorded], span: Span) -> String {
+fn written(after: u64, events: &[StoredEvent], span: Span) -> String {
     let next = events.last().map_or(after, |last| last.event.seq);
     let more = next < span.newest;
     format!(
@@ -57,13 +57,13 @@ fn written(after: u64, events: &[Recorded], span: Span) -> String {
     )
 }
 
-fn lines(events: &[Recorded]) -> String {
+fn lines(events: &[StoredEvent]) -> String {
     let lines: Vec<&str> = events.iter().map(|recorded| recorded.line.as_str()).collect();
     lines.join(",")
 }
 
 /// The events as they are stored, for a larger answer.
-pub(super) fn raw(events: &[Recorded]) -> Result<Box<RawValue>, Refusal> {
+pub(super) fn raw(events: &[StoredEvent]) -> Result<Box<RawValue>, Refusal> {
     RawValue::from_string(format!("[{}]", lines(events)))
         .map_err(|_| Refusal::Missing("a stored event is damaged"))
 }

@@ -10,9 +10,9 @@ use crate::config::parse_duration;
 use crate::event::Impact;
 use crate::gate::{Gate, OnUnknown, Verdict, ask, parse_needs};
 use crate::server::App;
+use crate::server::answer::finish;
 use crate::server::answer::{Refusal, json_now};
 use crate::server::call::Call;
-use crate::server::routes::finish;
 
 /// `GET /api/v1/gate`.
 pub(in crate::server) async fn gate(app: Arc<App>, call: Call) -> Response<Body> {

@@ -17,9 +17,9 @@ use crate::event::{
 };
 use crate::ledger::{ItemQuery, ItemRow};
 use crate::server::App;
+use crate::server::answer::finish;
 use crate::server::answer::{Refusal, json};
 use crate::server::call::Call;
-use crate::server::routes::finish;
 use crate::view::link;
 
 /// Events shown of one incident: the newest.

@@ -15,10 +15,10 @@ use crate::event::{Time, format_time, parse_time};
 use crate::ledger::outbox::MuteRow;
 use crate::ledger::{Control, LedgerError};
 use crate::server::App;
+use crate::server::answer::finish;
 use crate::server::answer::{Refusal, json, json_now};
 use crate::server::call::Call;
 use crate::server::model::ReadError;
-use crate::server::routes::finish;
 use crate::text::one_line;
 
 /// Characters of a reason.

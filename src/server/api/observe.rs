@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use crate::clock;
 use crate::server::App;
+use crate::server::answer::finish;
 use crate::server::answer::{Refusal, json_now};
 use crate::server::call::Call;
-use crate::server::routes::finish;
 
 /// An error rate to show.
 #[derive(Debug, Deserialize, JsonSchema)]

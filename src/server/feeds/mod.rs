@@ -12,9 +12,9 @@ use axum::http::Response;
 use chrono::TimeDelta;
 
 use super::App;
+use super::answer::finish;
 use super::answer::{Refusal, content};
 use super::call::Call;
-use super::routes::finish;
 use crate::clock;
 use crate::event::{Kind, StatusEvent};
 use crate::ledger::{ItemQuery, Query};

@@ -8,9 +8,9 @@ use axum::http::Response;
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
 
 use crate::server::App;
+use crate::server::answer::finish;
 use crate::server::answer::{Refusal, content};
 use crate::server::call::Call;
-use crate::server::routes::finish;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

@@ -32,7 +32,7 @@ use super::App;
 use super::answer::{Refusal, content};
 use super::call::Call;
 use super::model::State;
-use super::routes::{Access, Answer, Handler, Parameter, Route, Values, handler, required};
+use super::route::{Access, Answer, Handler, Parameter, Route, Values, handler, required};
 use layout::Page;
 
 /// The media type of a page.

@@ -18,12 +18,12 @@ impl Sink for Passing {
     fn open(
         &mut self,
         cursor: &Cursor,
-        _: &mut dyn FnMut(u64) -> Result<Vec<sink::Recorded>, SinkError>,
+        _: &mut dyn FnMut(u64) -> Result<Vec<sink::StoredEvent>, SinkError>,
     ) -> Result<Cursor, SinkError> {
         Ok(cursor.clone())
     }
 
-    fn deliver(&mut self, events: &[sink::Recorded]) -> Result<Cursor, SinkError> {
+    fn deliver(&mut self, events: &[sink::StoredEvent]) -> Result<Cursor, SinkError> {
         for recorded in events {
             self.0.send(recorded.event.seq).unwrap();
         }

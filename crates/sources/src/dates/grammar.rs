@@ -1,5 +1,6 @@
 //! The grammar of dates: from tokens to parts, in one pass with bounded look-ahead.
 
+use super::context;
 use super::lex::{self, Class, Token};
 use super::names::{self, Meaning};
 use super::parts::Parts;
@@ -12,8 +13,22 @@ pub(super) const MAX_CHARS: usize = 96;
 /// The one word that is a month in some languages and a weekday in others.
 const MONTH_OR_DAY: &str = "mar";
 
+impl Parts {
+    /// Parses a date; returns `None` where a word is not part of a date. Ambiguous day and month
+    /// stay unset until the other dates of the document decide.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let mut parts = read(text)?;
+        if let Some((first, second)) = parts.either {
+            let (day, month) = context::day_and_month(first, second, parts.year)?;
+            parts.day = Some(day);
+            parts.month = Some(month);
+        }
+        Some(parts)
+    }
+}
+
 /// Parses the parts of a date; returns `None` where anything in it is not part of a date.
-pub(super) fn read(text: &str) -> Option<Parts> {
+fn read(text: &str) -> Option<Parts> {
     if text.len() > 4 * MAX_CHARS || text.chars().count() > MAX_CHARS {
         return None;
     }

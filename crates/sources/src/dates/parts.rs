@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta};
 
-use super::{context, grammar};
+use super::context;
 use statuswatch_model::event::{Time, expressible};
 use statuswatch_model::zone::Zone;
 
@@ -25,18 +25,6 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Parses a date; returns `None` where a word is not part of a date. Ambiguous day and month
-    /// stay unset until the other dates of the document decide.
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        let mut parts = grammar::read(text)?;
-        if let Some((first, second)) = parts.either {
-            let (day, month) = context::day_and_month(first, second, parts.year)?;
-            parts.day = Some(day);
-            parts.month = Some(month);
-        }
-        Some(parts)
-    }
-
     /// Sets the zone if none is written.
     pub(super) fn in_zone(self, zone: Option<Zone>) -> Self {
         Self { zone: self.zone.or(zone), ..self }

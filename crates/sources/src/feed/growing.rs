@@ -8,7 +8,7 @@
 
 use chrono::TimeDelta;
 
-use super::read::Item;
+use super::item::Item;
 use super::titles;
 use crate::dates::Parts;
 use statuswatch_model::event::{Status, Time};

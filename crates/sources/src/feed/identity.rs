@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::read::Item;
+use super::item::Item;
 use statuswatch_model::event::format_time;
 
 /// Longest id in bytes; longer ones are replaced by a hash.

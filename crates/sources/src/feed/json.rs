@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::item::{Feed, Item, TITLE, escape};
 use super::metadata::{Field, ItemMetadata};
-use super::read::{Feed, Item, TITLE, escape};
 use crate::support::{List, lenient};
 use crate::{Limits, ParseError, dates};
 use statuswatch_model::text::one_line;

@@ -5,7 +5,7 @@
 //! <b>Affected components</b><ul><li>Mail (Degraded performance)</li></ul>
 //! ```
 
-use super::read::Item;
+use super::item::Item;
 use super::{titles, vocabulary};
 use statuswatch_model::event::{Component, Status};
 use statuswatch_model::snapshot::component;

@@ -9,6 +9,7 @@ mod escape;
 mod forms;
 pub(super) mod growing;
 mod identity;
+pub(super) mod item;
 mod json;
 mod latest;
 
@@ -23,7 +24,7 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use self::read::{Feed as Read, Item};
+use self::item::{Feed as Read, Item};
 use super::{Documents, Limits, ParseError, SOURCES, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
@@ -215,7 +216,7 @@ fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident>
         if is_maintenance { growing::window(newest) } else { (None, None) };
     let scheduled_until = scheduled_until.or(newest.metadata.ended.filter(|_| is_maintenance));
     let title = if newest.title.is_empty() {
-        updates.last().map(|update| one_line(&update.text, read::TITLE)).unwrap_or_default()
+        updates.last().map(|update| one_line(&update.text, item::TITLE)).unwrap_or_default()
     } else {
         newest.title.clone()
     };

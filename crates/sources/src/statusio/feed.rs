@@ -12,7 +12,8 @@ use url::Url;
 
 use super::is_page_id;
 use crate::feed::growing;
-use crate::feed::read::{self, Item};
+use crate::feed::item::Item;
+use crate::feed::read;
 use crate::support::{at, link};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
