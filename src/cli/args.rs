@@ -1,6 +1,9 @@
 //! Defines the command line: every command and flag, with its help text.
 
 mod delivery;
+mod pages;
+mod state;
+mod trial;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,7 +17,9 @@ pub use delivery::{
     RouteTestArgs, RoutesCommand, UnmuteArgs,
 };
 
-use super::filter::FilterArgs;
+pub use pages::{AddArgs, CatalogArgs, CheckArgs, DiscoverArgs, ProbeArgs};
+pub use state::{GateArgs, GateImpact, GateUnknown, HistoryArgs, LogsArgs, StatusArgs};
+pub use trial::{Against, ChaosArgs, DemoArgs, ReplayArgs};
 
 const ABOUT: &str = "Watch the official status pages of everything you depend on and report every update exactly once";
 
@@ -421,217 +426,6 @@ pub enum Format {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// Flags of `check`.
-#[derive(Debug, Clone, Args)]
-pub struct CheckArgs {
-    /// Also fetch every provider once; exit with status 1 if any cannot be read
-    #[arg(long)]
-    pub online: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `status`.
-#[derive(Debug, Clone, Args)]
-pub struct StatusArgs {
-    /// Show only these providers
-    #[arg(value_name = "PROVIDER")]
-    pub providers: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Show how late updates were seen and published within 30 days
-    #[arg(long, conflicts_with = "check")]
-    pub lag: bool,
-    /// Exit with status 1 if no provider was read within its `stale_after`, if the local network is
-    /// down, or if a channel refuses everything
-    #[arg(long)]
-    pub check: bool,
-}
-
-/// Arguments of `gate`.
-#[derive(Debug, Clone, Args)]
-pub struct GateArgs {
-    /// Providers and components needed (repeatable or comma-separated)
-    #[arg(long, value_name = "PROVIDER[#COMPONENT]", required = true)]
-    pub needs: Vec<String>,
-    /// Hold at this impact or worse
-    #[arg(long, value_name = "IMPACT", default_value = "major")]
-    pub min_impact: GateImpact,
-    /// Treat a state older than this as unknown [default: `stale_after` of each provider]
-    #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
-    pub max_age: Option<std::time::Duration>,
-    /// Keep reading the state directory until all needs pass, for at most this long
-    #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
-    pub wait: Option<std::time::Duration>,
-    /// Treat unknown needs as passing or holding, instead of exiting with status 11
-    #[arg(long, value_name = "VERDICT")]
-    pub on_unknown: Option<GateUnknown>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Impacts at which `gate` can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GateImpact {
-    /// Maintenance in progress, or anything worse.
-    Maintenance,
-    /// Minor, or anything worse.
-    Minor,
-    /// Major or critical.
-    Major,
-    /// Critical.
-    Critical,
-}
-
-/// What `gate` makes of an unknown need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GateUnknown {
-    /// It passes.
-    Pass,
-    /// It holds.
-    Hold,
-}
-
-/// Arguments of `history`.
-#[derive(Debug, Clone, Args)]
-pub struct HistoryArgs {
-    /// Filters.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// Show only the newest N events; 0 shows all
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub limit: usize,
-    /// Include updates suppressed by filters; they have no sequence number
-    #[arg(long)]
-    pub all: bool,
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `logs`.
-#[derive(Debug, Clone, Args)]
-pub struct LogsArgs {
-    /// Filters.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// Show only the newest N events; 0 shows all
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub limit: usize,
-    /// Print new events as they are written, until interrupted
-    #[arg(short, long)]
-    pub follow: bool,
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `probe`.
-#[derive(Debug, Clone, Args)]
-pub struct ProbeArgs {
-    /// URL of a status page, feed or API document, or a catalog slug
-    #[arg(value_name = "URL")]
-    pub url: String,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `replay`.
-#[derive(Debug, Clone, Args)]
-pub struct ReplayArgs {
-    /// A recording directory, or a single run in it
-    #[arg(value_name = "DIR")]
-    pub dir: PathBuf,
-    /// Compare with the reported events; exit with status 1 if they differ
-    #[arg(long, value_name = "WHAT")]
-    pub against: Option<Against>,
-    /// Print one JSON object per line, as in the event log
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What to compare a replay with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Against {
-    /// Events in the ledger.
-    History,
-}
-
-/// Arguments of `add`.
-#[derive(Debug, Clone, Args)]
-pub struct AddArgs {
-    /// Catalog slugs or status page URLs
-    #[arg(value_name = "SLUG|URL", required = true)]
-    pub what: Vec<String>,
-}
-
-/// Arguments of `discover`.
-#[derive(Debug, Clone, Args)]
-pub struct DiscoverArgs {
-    /// The directory to scan
-    #[arg(value_name = "DIR", default_value = ".")]
-    pub dir: PathBuf,
-    /// Add the providers found to providers.yaml, except those that are only possible
-    #[arg(long)]
-    pub write: bool,
-    /// Exit with status 1 if a provider found is not in providers.yaml
-    #[arg(long, conflicts_with = "write")]
-    pub check: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `catalog`.
-#[derive(Debug, Clone, Args)]
-pub struct CatalogArgs {
-    /// Slug, name, tier or category
-    #[arg(value_name = "QUERY")]
-    pub query: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `demo`.
-#[derive(Debug, Clone, Args)]
-pub struct DemoArgs {
-    /// Stop after this duration
-    #[arg(long, value_name = "TIME", value_parser = super::filter::parse_duration)]
-    pub duration: Option<std::time::Duration>,
-    /// Number of fake providers
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=400))]
-    pub providers: u16,
-    /// Seed of the simulation
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-}
-
-/// Arguments of `chaos`.
-#[derive(Debug, Clone, Args)]
-pub struct ChaosArgs {
-    /// Duration of the simulation
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = super::filter::parse_duration)]
-    pub duration: std::time::Duration,
-    /// Number of fake providers
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=400))]
-    pub providers: u16,
-    /// Seed of the simulation; the timing of kills still varies
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Be the process that is killed: run the configuration and break actors at random, with this
-    /// seed. `chaos` starts itself so.
-    #[arg(long, value_name = "SEED", hide = true)]
-    pub victim: Option<u64>,
 }
 
 /// Arguments of `completions`.
