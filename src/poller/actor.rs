@@ -9,38 +9,35 @@ use actix::{
 use tokio::time::Instant;
 
 use super::context::PollerContext;
-use super::cycle::{self, PollOutcome, Start};
-use super::error::PollError;
-use super::filters::{Unmatched, unmatched, unmatched_in};
+use super::cycle::{self, Start};
+use super::filters::unmatched_in;
 use super::progress::Progress;
+use super::report::{Reporter, report};
 use super::schedule::{self, Slot};
 use crate::config::Provider;
 use crate::event::Time;
-use crate::ledger::{
-    Checkpoint, Failed, LedgerError, Loaded, Polled, Record, Recorded, Unchanged, Verdict,
-};
-use crate::metrics::Outcome;
+use crate::ledger::{Loaded, Polled};
 
 /// How long a poll may wait for its permit when many providers change at once.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Polls one provider.
 pub struct Poller {
-    shared: Arc<PollerContext>,
-    provider: Arc<Provider>,
-    generation: u64,
-    slot: Slot,
+    pub(super) shared: Arc<PollerContext>,
+    pub(super) provider: Arc<Provider>,
+    pub(super) generation: u64,
+    pub(super) slot: Slot,
     progress: Arc<Progress>,
     /// Shared with the running poll; changed only between polls.
-    start: Arc<Start>,
-    active: bool,
-    failures: u32,
+    pub(super) start: Arc<Start>,
+    pub(super) active: bool,
+    pub(super) failures: u32,
     /// Earliest time of the next poll, whatever the slot says.
-    not_before: Option<Time>,
+    pub(super) not_before: Option<Time>,
     /// The next poll, as scheduled before a restart.
     planned: Option<Time>,
     /// When a maintenance window begins or ends: the first poll after it is unconditional.
-    window_at: Option<Time>,
+    pub(super) window_at: Option<Time>,
     /// When the next poll is due.
     due: Time,
     /// Whether the next poll was so late that it was postponed to its slot.
@@ -50,11 +47,11 @@ pub struct Poller {
     /// The provider has never been polled, by this process or an earlier one.
     never_polled: bool,
     /// The next good poll is the first one: the one after it spreads the providers again.
-    never_read: bool,
+    pub(super) never_read: bool,
     /// The end of this poller's first poll has been reported.
     reported: bool,
     /// Where the address leads for good, as it was told.
-    moved_to: Option<url::Url>,
+    pub(super) moved_to: Option<url::Url>,
     timer: Option<SpawnHandle>,
     /// How often the host's rate limit allows polls, if that is less often than configured.
     real_interval: Option<Duration>,
@@ -150,7 +147,7 @@ impl Poller {
         }
     }
 
-    fn schedule(&mut self, at: Time, context: &mut Context<Self>) {
+    pub(super) fn schedule(&mut self, at: Time, context: &mut Context<Self>) {
         let wanted = std::mem::take(&mut self.again);
         let at = if wanted && self.failures == 0 && self.not_before.is_none() {
             at.min(self.shared.time())
@@ -174,7 +171,7 @@ impl Poller {
     }
 
     /// Returns which provider and host the last poll was about.
-    fn polled(&self) -> Polled<'_> {
+    pub(super) fn polled(&self) -> Polled<'_> {
         let binding = self.start.checkpoint.binding.as_ref();
         let source = binding.and_then(|binding| crate::source::by_name(&binding.source));
         Polled {
@@ -230,8 +227,7 @@ impl Poller {
             cycle::poll(&shared, &provider, &start, permit).await
         };
         context.spawn(cycle.into_actor(self).then(move |outcome, poller, _| {
-            let report = poller.report(outcome, began);
-            report
+            report(poller.reporter(began), outcome)
                 .into_actor(poller)
                 .map(move |done, poller, context| poller.settle(done, began, context))
         }));
@@ -251,310 +247,25 @@ impl Poller {
         (now - self.due).to_std().is_ok_and(|late| late > self.provider.settings.interval)
     }
 
-    /// Reports the outcome of a poll to the ledger, and awaits the answer where the result must not
-    /// be lost.
-    fn report(&self, outcome: PollOutcome, began: Time) -> impl Future<Output = Done> + use<> {
-        let (shared, provider, generation) =
-            (Arc::clone(&self.shared), Arc::clone(&self.provider), self.generation);
-        // The best estimate before the ledger has answered.
-        let next = shared.anchor_to_wall_clock(self.next(began, shared.time()));
-        let trusted = self.start.trust(false, crate::clock::now());
-        let found_out = self.start.trust(true, crate::clock::now());
-        async move {
-            match outcome {
-                PollOutcome::Unchanged { validators, sidecars, full } => {
-                    Done::Unchanged { validators, sidecars, full }
-                }
-                PollOutcome::Failed(error) => Done::Failed(error),
-                PollOutcome::Read {
-                    snapshot,
-                    mut checkpoint,
-                    complete,
-                    moved_to,
-                    denied,
-                    parse_permit,
-                } => {
-                    if snapshot.page.id.is_some() && snapshot.page.id == shared.own_page {
-                        // It would report its own reports, each time with another id.
-                        let reason = "the page is this statuswatch's own: it must not watch itself";
-                        return Done::Failed(PollError::document("own_page", reason));
-                    }
-                    checkpoint.next_poll_at = Some(next);
-                    checkpoint.full_at = Some(crate::clock::now());
-                    (checkpoint.false_304_at, checkpoint.unconditional_until) =
-                        if denied { found_out } else { trusted };
-                    for rejected in snapshot.rejected.iter().take(5) {
-                        tracing::info!(
-                            provider = provider.id,
-                            rejected,
-                            "skipped an unusable item"
-                        );
-                    }
-                    if let Some(warning) = snapshot.unread_times.warning() {
-                        tracing::info!(provider = provider.id, "{warning}");
-                    }
-                    let unmatched = unmatched(&provider.filter, &snapshot);
-                    let observed_at = crate::clock::now();
-                    let record = Record {
-                        provider,
-                        generation,
-                        snapshot,
-                        checkpoint: (*checkpoint).clone(),
-                        complete,
-                        observed_at,
-                    };
-                    let answer = shared.ledger.ask(record).await;
-                    drop(parse_permit);
-                    match answer {
-                        Ok(recorded) => {
-                            Done::Recorded { recorded, checkpoint, moved_to, unmatched, denied }
-                        }
-                        Err(error) => Done::Unrecorded(error),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Applies what the poll learned and schedules the next one.
-    fn settle(&mut self, done: Done, began: Time, context: &mut Context<Self>) {
-        let now = self.shared.time();
-        let took = (now - began).to_std().unwrap_or_default();
-        self.shared.metrics.polled(done.outcome(), took);
-        match done {
-            Done::Unchanged { validators, sidecars, full } => {
-                if full {
-                    Arc::make_mut(&mut self.start).checkpoint.full_at = Some(crate::clock::now());
-                }
-                if self.start.checkpoint.sidecars != sidecars {
-                    Arc::make_mut(&mut self.start).checkpoint.sidecars = sidecars;
-                }
-                if let Some(validators) =
-                    validators.as_ref().filter(|validators| !validators.is_empty())
-                {
-                    Arc::make_mut(&mut self.start).checkpoint.validators = validators.clone();
-                }
-                self.succeeded();
-                let next_poll_at = self.next(began, now);
-                self.never_read = false;
-                let hint = Unchanged {
-                    provider: self.provider.id.clone(),
-                    generation: self.generation,
-                    at: crate::clock::now(),
-                    next_poll_at: self.shared.anchor_to_wall_clock(next_poll_at),
-                    validators,
-                    full,
-                };
-                self.shared.ledger.hint(hint);
-                self.schedule(next_poll_at, context);
-            }
-            Done::Recorded {
-                recorded: Recorded { verdict: Verdict::WrongTenant { expected, found }, .. },
-                ..
-            } => {
-                let reason =
-                    format!("the response is from another page (id {found}, expected {expected})");
-                self.fail(PollError::document("wrong_tenant", reason), now, context);
-            }
-            Done::Recorded { recorded: Recorded { verdict: Verdict::Stale, .. }, .. } => {
-                // The host answered, so the next poll is due as usual. A stale answer proves
-                // neither what the page contains nor that it is readable again.
-                self.failures = 0;
-                self.not_before = None;
-                self.finished();
-                let next = self.next(began, now);
-                self.schedule(next, context);
-            }
-            Done::Recorded { recorded, mut checkpoint, moved_to, unmatched, denied } => {
-                if denied {
-                    self.settle_denial(&recorded.verdict, &mut checkpoint);
-                }
-                self.shared.warn_unmatched(&self.provider, unmatched);
-                if moved_to.is_some() && moved_to != self.moved_to {
-                    let to = moved_to.as_ref().map(crate::redact::redact);
-                    tracing::warn!(
-                        provider = self.provider.id,
-                        to,
-                        "the address redirects permanently: update it in providers.yaml"
-                    );
-                    self.moved_to = moved_to;
-                }
-                let start = Arc::make_mut(&mut self.start);
-                start.checkpoint = *checkpoint;
-                start.known = recorded.known;
-                start.unconditional = recorded.recheck;
-                self.window_at = recorded.window_at;
-                self.active = recorded.active;
-                self.succeeded();
-                let next = self.next(began, now);
-                self.never_read = false;
-                self.schedule(next, context);
-            }
-            Done::Unrecorded(LedgerError::Superseded) => {
-                // A newer poller has taken over; this one is about to be dropped.
-                tracing::debug!(provider = self.provider.id, "superseded");
-            }
-            Done::Unrecorded(error) => {
-                // Not the provider's fault: keep the checkpoint and fetch again soon. The request
-                // is unconditional because what was seen but not recorded may be over by then,
-                // leaving the page as it was before.
-                Arc::make_mut(&mut self.start).unconditional = true;
-                self.shared.ledger.network().answered(self.polled());
-                tracing::debug!(provider = self.provider.id, %error, "not recorded");
-                let wait = self.provider.settings.interval.min(Duration::from_secs(2));
-                self.schedule(now + chrono::Duration::from_std(wait).unwrap_or_default(), context);
-            }
-            Done::Failed(error) => self.fail(error, now, context),
-        }
-    }
-
-    /// Reports a change that the server denies with a 304, provided that it changed something: if
-    /// only the bytes differ, the 304 was not wrong.
-    fn settle_denial(&self, verdict: &Verdict, checkpoint: &mut Checkpoint) {
-        if *verdict == Verdict::Changed {
-            tracing::warn!(
-                provider = self.provider.id,
-                until = checkpoint.unconditional_until.map(crate::event::format_time),
-                "the server answered 304 (Not Modified) although the page had changed; using unconditional requests"
-            );
-        } else {
-            (checkpoint.false_304_at, checkpoint.unconditional_until) =
-                self.start.trust(false, crate::clock::now());
-        }
-    }
-
-    fn next(&self, began: Time, now: Time) -> Time {
-        if self.never_read {
-            let active = self.active || self.start.unconditional;
-            return schedule::after_first(self.slot, &self.provider.settings, active, began, now);
-        }
-        let next = schedule::after_success(
-            self.slot,
-            &self.provider.settings,
-            self.active,
-            began,
-            now,
-            fastrand::f64(),
-        );
-        if self.start.unconditional {
-            // Data is missing, so the second attempt should not wait a whole interval.
-            next.min(
-                now + chrono::Duration::from_std(self.provider.settings.incident_interval)
-                    .unwrap_or_default(),
-            )
-        } else {
-            next
-        }
-    }
-
-    fn succeeded(&mut self) {
-        self.failures = 0;
-        self.not_before = None;
-        if self.start.unread > 0 {
-            Arc::make_mut(&mut self.start).unread = 0;
-        }
-        self.shared.ledger.network().read(self.polled());
-        self.finished();
-    }
-
-    fn fail(&mut self, error: PollError, now: Time, context: &mut Context<Self>) {
-        self.failures = self.failures.saturating_add(1);
-        self.shared.metrics.failed(&error.code);
-        let forget = Arc::make_mut(&mut self.start).failed(&error);
-        tracing::debug!(
-            provider = self.provider.id,
-            reason = error.reason,
-            failures = self.failures,
-            "a poll failed"
-        );
-        let network = self.shared.ledger.network();
-        network.failed(self.polled(), error.cause(), &error.reason);
-        let mut next = schedule::after_failure(
-            &self.provider.settings,
-            error.kind,
-            self.failures,
-            error.retry_after,
-            now,
-            &mut fastrand::Rng::new(),
-        );
-        if error.cause().is_some() && network.is_offline() {
-            // Waiting spares no server: our requests reach no host.
-            next = next.min(schedule::while_offline(&self.provider.settings, now));
-        }
-        let next_poll_at = self.shared.anchor_to_wall_clock(next);
-        let message = Failed {
+    fn reporter(&self, began: Time) -> Reporter {
+        let now = crate::clock::now();
+        Reporter {
+            shared: Arc::clone(&self.shared),
             provider: Arc::clone(&self.provider),
             generation: self.generation,
-            at: crate::clock::now(),
-            kind: error.code,
-            reason: error.reason,
-            next_poll_at,
-            retry_until: error.retry_after.map(|wait| {
-                self.shared.anchor_to_wall_clock(
-                    now + chrono::Duration::from_std(wait).unwrap_or_default(),
-                )
-            }),
-            asked_by: error.asked_by,
-            failures: self.failures,
-            forget_validators: forget,
-        };
-        let ledger = self.shared.ledger.clone();
-        context.spawn(
-            async move {
-                if let Err(error) = ledger.ask(message).await {
-                    tracing::debug!(%error, "cannot record a failed poll");
-                }
-            }
-            .into_actor(self)
-            // With `--once`, this report may end the program, so it must come after the write.
-            .map(|(), poller, _| poller.finished()),
-        );
-        self.schedule(next, context);
+            next: self.shared.anchor_to_wall_clock(self.next(began, self.shared.time())),
+            trusted: self.start.trust(false, now),
+            denied: self.start.trust(true, now),
+        }
     }
 
     /// Reports the end of this poller's first poll.
-    fn finished(&mut self) {
+    pub(super) fn finished(&mut self) {
         if let Some(polled) = &self.shared.polled
             && !std::mem::replace(&mut self.reported, true)
         {
             // The receiver is closed where nothing waits for first polls.
             drop(polled.send(self.provider.id.clone()));
-        }
-    }
-}
-
-/// The outcome of a poll, once the ledger has answered.
-enum Done {
-    Unchanged {
-        validators: Option<crate::fetch::Validators>,
-        sidecars: Vec<crate::ledger::Sidecar>,
-        full: bool,
-    },
-    Recorded {
-        recorded: Recorded,
-        checkpoint: Box<Checkpoint>,
-        moved_to: Option<url::Url>,
-        unmatched: Vec<Unmatched>,
-        denied: bool,
-    },
-    Unrecorded(LedgerError),
-    Failed(PollError),
-}
-
-impl Done {
-    const fn outcome(&self) -> Outcome {
-        match self {
-            Self::Unchanged { .. } => Outcome::Unchanged,
-            Self::Recorded { recorded: Recorded { verdict: Verdict::Stale, .. }, .. } => {
-                Outcome::Stale
-            }
-            Self::Recorded {
-                recorded: Recorded { verdict: Verdict::WrongTenant { .. }, .. },
-                ..
-            }
-            | Self::Failed(_) => Outcome::Failed,
-            Self::Recorded { .. } => Outcome::Read,
-            Self::Unrecorded(_) => Outcome::Unrecorded,
         }
     }
 }

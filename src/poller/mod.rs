@@ -13,7 +13,8 @@
 //! * [`filters`] finds filter patterns that match nothing on the page.
 //! * `context` is the state shared by all pollers; `error` is why a poll failed; `progress` shows
 //!   the supervisor how a poller is getting on.
-//! * [`actor`] holds the little state that is kept between polls.
+//! * [`actor`] holds the little state that is kept between polls; `report` takes the outcome of one
+//!   to the ledger, `settle` what was learned from it to the next.
 //!
 //! A poller never has two requests in flight. Between polls, only the hash of a document is kept.
 
@@ -27,8 +28,10 @@ pub mod filters;
 pub mod host_load;
 pub mod parse_pool;
 mod progress;
+mod report;
 mod request;
 pub mod schedule;
+mod settle;
 mod sidecars;
 mod start;
 mod verify;

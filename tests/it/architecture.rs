@@ -224,6 +224,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "src/ledger/messages.rs",
             "src/ledger/outbox.rs",
             "src/poller/actor.rs",
+            "src/poller/settle.rs",
             "src/sink/actor.rs",
             "src/supervisor/",
             "src/pipeline.rs",
