@@ -246,6 +246,6 @@ async fn poll(shared: &PollerContext, provider: &Arc<Provider>, start: &mut Star
             start.known = recorded.known;
             start.unconditional = recorded.recheck;
         }
-        PollOutcome::Failed(trouble) => panic!("{trouble:?}"),
+        PollOutcome::Failed(error) => panic!("{error:?}"),
     }
 }

@@ -18,7 +18,7 @@ use libfuzzer_sys::fuzz_target;
 use statuswatch::document::Document;
 use statuswatch::event::{Impact, Kind, Status};
 use statuswatch::source::{JsonMap, Word};
-use statuswatch::source::{Documents, Known, Limits, Source, by_name};
+use statuswatch::source::{Documents, PriorItems, Limits, Source, by_name};
 use url::Url;
 
 static SOURCE: LazyLock<&'static dyn Source> = LazyLock::new(|| {
@@ -27,9 +27,9 @@ static SOURCE: LazyLock<&'static dyn Source> = LazyLock::new(|| {
 });
 
 /// Something that is open and in no document, so that histories are asked for.
-static KNOWN: LazyLock<Known> = LazyLock::new(|| Known {
+static KNOWN: LazyLock<PriorItems> = LazyLock::new(|| PriorItems {
     open: vec![(Kind::Incident, "gone".to_owned()), (Kind::Maintenance, "gone".to_owned())],
-    ..Known::default()
+    ..PriorItems::default()
 });
 
 /// A description that a user might give, for the source that needs one.

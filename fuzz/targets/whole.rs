@@ -7,7 +7,7 @@ mod whole;
 
 use libfuzzer_sys::fuzz_target;
 use statuswatch::document::Document;
-use statuswatch::source::{Documents, Known, Limits, SOURCES};
+use statuswatch::source::{Documents, PriorItems, Limits, SOURCES};
 use url::Url;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut documents = Documents::only(first.clone());
         let Some(before) = whole::walk(*source, &documents, &whole::Before::default()) else { continue };
         let Ok(snapshot) = source.parse(&documents, Limits::default()) else { continue };
-        for (detail, body) in source.details(&first, &snapshot, &Known::default()).into_iter().zip(parts.clone()) {
+        for (detail, body) in source.details(&first, &snapshot, &PriorItems::default()).into_iter().zip(parts.clone()) {
             documents.details.push((detail.role, Document::new(detail.url, None, body.to_vec())));
         }
         whole::walk(*source, &documents, &before);

@@ -139,7 +139,7 @@ fn entry(
     };
     match super::examine::one(&url)? {
         Ok(found) => probe::entry(&url, &found, taken).map(Ok),
-        Err(trouble) => Ok(Err((Exit::Failed, probe::in_short(&url, &trouble)))),
+        Err(error) => Ok(Err((Exit::Failed, probe::in_short(&url, &error)))),
     }
 }
 

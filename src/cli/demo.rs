@@ -29,8 +29,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     let dir = std::env::temp_dir().join(format!("statuswatch-demo-{}", std::process::id()));
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let play = args.duration.unwrap_or(DEFAULT_DURATION);
-    let sky = FakeCluster::start(usize::from(args.providers))?;
-    let config = write_config(&dir, &sky.universe)?;
+    let cluster = FakeCluster::start(usize::from(args.providers))?;
+    let config = write_config(&dir, &cluster.universe)?;
     let bound = listen(&config)?;
     output::note(&format!("Dashboard: http://{}/", bound.address()));
     output::note(&format!(
@@ -40,9 +40,10 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         play.as_secs(),
         output::shown(&config),
     ));
-    let universe = Arc::clone(&sky.universe);
+    let universe = Arc::clone(&cluster.universe);
     let seed = args.seed;
-    sky.runtime
+    cluster
+        .runtime
         .spawn(async move { Storm::play(&universe, seed, play.saturating_sub(AFTERWARDS)).await });
     let common = Common { config: config.clone(), state: None };
     let watched = super::run::run_with(

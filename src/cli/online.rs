@@ -102,8 +102,8 @@ fn row(provider: &Provider, result: &Result<Examined, PollError>) -> Row {
                     .map(|pattern| one_line(&pattern.to_string())),
             );
         }
-        Err(trouble) => {
-            row.problem = Some(one_line(&trouble.reason));
+        Err(error) => {
+            row.problem = Some(one_line(&error.reason));
             let known = catalog::find(&provider.id).filter(|_| !provider.url_written);
             row.warnings.extend(known.and_then(|entry| entry.doubt()));
         }

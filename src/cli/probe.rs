@@ -61,8 +61,8 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
     };
     let found = match examine::one(&url)? {
         Ok(found) => found,
-        Err(trouble) => {
-            output::note(&format!("statuswatch: {}", in_short(&url, &trouble)));
+        Err(error) => {
+            output::note(&format!("statuswatch: {}", in_short(&url, &error)));
             return Ok(Exit::Failed);
         }
     };
@@ -250,13 +250,13 @@ pub(super) fn unknown(word: &str) -> String {
 
 /// Why an address could not be read, without saying the same of each place: first what it came to,
 /// then what the places answered that were looked at.
-pub(super) fn in_short(url: &Url, trouble: &PollError) -> String {
-    let first = one_line(&trouble.reason);
+pub(super) fn in_short(url: &Url, error: &PollError) -> String {
+    let first = one_line(&error.reason);
     let shown = redact(url);
     // What was not recognised, or led elsewhere, names its address itself.
     let mut out = if first.contains(&shown) { first } else { format!("{shown}: {first}") };
     let mut answers: Vec<(&str, &str, usize)> = Vec::new();
-    for (place, answer) in &trouble.tried {
+    for (place, answer) in &error.tried {
         match answers.iter_mut().find(|(_, known, _)| *known == answer.as_str()) {
             Some((.., count)) => *count += 1,
             None => answers.push((place, answer, 1)),
@@ -287,7 +287,7 @@ mod tests {
         let url = parse("https://acme.example").unwrap();
         let html = "an HTML page, \"Acme\"";
         let tried = [("", html), ("rss", "404 Not Found"), ("feed", html), ("atom.xml", html)];
-        let trouble = PollError {
+        let error = PollError {
             tried: tried
                 .map(|(path, answer)| (format!("https://acme.example/{path}"), answer.to_owned()))
                 .to_vec(),
@@ -296,7 +296,7 @@ mod tests {
                 "no status page was detected at https://acme.example/",
             )
         };
-        let lines: Vec<String> = in_short(&url, &trouble).lines().map(str::to_owned).collect();
+        let lines: Vec<String> = in_short(&url, &error).lines().map(str::to_owned).collect();
         assert_eq!(
             lines[..3],
             [
@@ -306,8 +306,8 @@ mod tests {
             ]
         );
         assert!(lines.len() == 4 && lines[3].starts_with("help: "), "{lines:?}");
-        let trouble = PollError::document("not_found", "404 Not Found");
-        assert_eq!(in_short(&url, &trouble), "https://acme.example/: 404 Not Found");
+        let error = PollError::document("not_found", "404 Not Found");
+        assert_eq!(in_short(&url, &error), "https://acme.example/: 404 Not Found");
     }
 
     #[test]

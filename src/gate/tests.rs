@@ -71,8 +71,8 @@ fn listed(name: &str, group: Option<&str>, status: ComponentStatus) -> Component
     component(None, name, group.map(str::to_owned), status)
 }
 
-/// A question and what is known; [`World::ask`] answers.
-struct World {
+/// A question and what is known; [`Question::ask`] answers.
+struct Question {
     rows: Vec<ProviderRow>,
     open: Vec<OpenItem>,
     components: BTreeMap<String, Vec<Component>>,
@@ -80,7 +80,7 @@ struct World {
     gate: Gate,
 }
 
-impl World {
+impl Question {
     fn new() -> Self {
         let works = ComponentStatus::Operational;
         let github = vec![
@@ -142,7 +142,7 @@ impl World {
 
 #[test]
 fn states_of_components_and_pages_decide() {
-    let mut world = World::new();
+    let mut question = Question::new();
     for (need, answer) in [
         ("npm", "pass: operational"),
         ("github", "pass: below major: Git Operations: degraded performance"),
@@ -155,24 +155,24 @@ fn states_of_components_and_pages_decide() {
         ("aws#us-east-1", "pass: operational"),
         ("aws#billing", "unknown: the page does not state the status of Billing"),
     ] {
-        assert_eq!(world.ask(need), answer, "{need}");
+        assert_eq!(question.ask(need), answer, "{need}");
     }
-    world.gate.min_impact = Impact::Minor;
-    assert_eq!(world.ask("github"), "hold: Git Operations: degraded performance");
-    assert_eq!(world.ask("github#actions"), "pass: operational");
-    world.gate.min_impact = Impact::Critical;
-    assert_eq!(world.ask("aws#eu-west-1-ec2"), "hold: eu-west-1/EC2: major outage");
-    world.row("npm").impact = None;
-    assert_eq!(world.ask("npm"), "unknown: the page does not state an overall status");
+    question.gate.min_impact = Impact::Minor;
+    assert_eq!(question.ask("github"), "hold: Git Operations: degraded performance");
+    assert_eq!(question.ask("github#actions"), "pass: operational");
+    question.gate.min_impact = Impact::Critical;
+    assert_eq!(question.ask("aws#eu-west-1-ec2"), "hold: eu-west-1/EC2: major outage");
+    question.row("npm").impact = None;
+    assert_eq!(question.ask("npm"), "unknown: the page does not state an overall status");
 }
 
 #[test]
 fn incidents_decide_for_what_they_affect() {
     let actions = listed("Actions", None, ComponentStatus::Operational);
     let with = |impact, status, components: &[Component]| {
-        let mut world = World::new();
-        world.open = vec![item("github", impact, status, components.to_vec())];
-        ["github", "github#actions", "github#api-requests", "npm"].map(|need| world.ask(need))
+        let mut question = Question::new();
+        question.open = vec![item("github", impact, status, components.to_vec())];
+        ["github", "github#actions", "github#api-requests", "npm"].map(|need| question.ask(need))
     };
     let major = "hold: major incident \"Runs are delayed\", identified, since 41m";
     let degraded = "pass: below major: Git Operations: degraded performance";
@@ -208,72 +208,72 @@ fn incidents_decide_for_what_they_affect() {
 
 #[test]
 fn what_cannot_be_seen_is_unknown() {
-    type Change = fn(&mut World);
+    type Change = fn(&mut Question);
     let table: &[(Change, &str)] = &[
-        (|world| world.row("aws").watched = false, "unknown: no longer watched"),
-        (|world| world.row("aws").last_success_at = None, "unknown: never read"),
+        (|question| question.row("aws").watched = false, "unknown: no longer watched"),
+        (|question| question.row("aws").last_success_at = None, "unknown: never read"),
         (
-            |world| {
-                let row = world.row("aws");
+            |question| {
+                let row = question.row("aws");
                 row.unreachable = true;
                 row.last_error = Some("HTTP\n403\u{7}".to_owned());
             },
             "unknown: unreachable, last read 1m ago (HTTP 403)",
         ),
         (
-            |world| world.row("aws").stale_after_ms = 59_999,
+            |question| question.row("aws").stale_after_ms = 59_999,
             "unknown: last read 1m ago, which is more than 59s",
         ),
         (
-            |world| world.gate.max_age = Some(Duration::from_secs(59)),
+            |question| question.gate.max_age = Some(Duration::from_secs(59)),
             "unknown: last read 1m ago, which is more than 59s",
         ),
         (
-            |world| {
-                world.row("aws").last_success_at = Some(time("2026-02-23T13:00:00Z"));
-                world.network.offline_since = Some(time("2026-02-23T11:50:00Z"));
+            |question| {
+                question.row("aws").last_success_at = Some(time("2026-02-23T13:00:00Z"));
+                question.network.offline_since = Some(time("2026-02-23T11:50:00Z"));
             },
             "unknown: last read 1h ago, which is more than 10m; the local network is down",
         ),
         (
-            |world| {
-                world.row("aws").doubt = Some("it lists nothing".to_owned());
-                world.row("aws").doubt_since = Some(time("2026-02-23T11:58:00Z"));
+            |question| {
+                question.row("aws").doubt = Some("it lists nothing".to_owned());
+                question.row("aws").doubt_since = Some(time("2026-02-23T11:58:00Z"));
             },
             "unknown: its last response was rejected: it lists nothing",
         ),
         // A longer age than `stale_after` does not make a stale state current.
         (
-            |world| {
-                world.row("aws").stale_after_ms = 30_000;
-                world.gate.max_age = Some(Duration::from_hours(1));
+            |question| {
+                question.row("aws").stale_after_ms = 30_000;
+                question.gate.max_age = Some(Duration::from_hours(1));
             },
             "unknown: last read 1m ago, which is more than 30s",
         ),
         (
-            |world| world.gate.max_age = Some(Duration::from_mins(1)),
+            |question| question.gate.max_age = Some(Duration::from_mins(1)),
             "hold: eu-west-1/EC2: major outage",
         ),
     ];
     for (change, answer) in table {
-        let mut world = World::new();
-        change(&mut world);
-        assert_eq!(world.ask("aws"), *answer);
+        let mut question = Question::new();
+        change(&mut question);
+        assert_eq!(question.ask("aws"), *answer);
         // A component that does not exist is not searched for among what may have changed.
         if !answer.starts_with("hold") {
-            assert_eq!(world.ask("aws#nope"), *answer);
+            assert_eq!(question.ask("aws#nope"), *answer);
         }
     }
     assert_eq!(
-        World::new().ask("openai"),
+        Question::new().ask("openai"),
         "unknown: not watched: add it with `statuswatch add openai`"
     );
 }
 
 #[test]
 fn names_are_found_or_refused_with_candidates() {
-    let mut world = World::new();
-    world.rows.push(row("two", "Acme Cloud", Impact::None));
+    let mut question = Question::new();
+    question.rows.push(row("two", "Acme Cloud", Impact::None));
     for (need, answer) in [
         ("amazon-web-services#billing", "unknown: the page does not state the status of Billing"),
         ("GitHub#API requests", "pass: operational"),
@@ -301,7 +301,7 @@ fn names_are_found_or_refused_with_candidates() {
         ("github#", "error: \"github#\" is not a need: write PROVIDER or PROVIDER#COMPONENT"),
         ("-\u{1b}[2J#x", "error: no provider \"-[2j\"; candidates: github, aws, one, npm, two"),
     ] {
-        assert_eq!(world.ask(need), answer, "{need}");
+        assert_eq!(question.ask(need), answer, "{need}");
     }
     let many: Vec<String> = (0..=MAX_NEEDS).map(|number| format!("p{number}")).collect();
     assert!(matches!(parse_needs([many.join(",").as_str()]), Err(NeedError::TooMany(_))));
@@ -313,19 +313,19 @@ fn names_are_found_or_refused_with_candidates() {
 /// Nothing tells two components of the same name apart: both are needed.
 #[test]
 fn components_that_look_the_same_are_one_need() {
-    let mut world = World::new();
+    let mut question = Question::new();
     let twice = [ComponentStatus::Operational, ComponentStatus::PartialOutage];
     let twice = twice.map(|status| listed("API", None, status)).to_vec();
-    world.components.insert("npm".to_owned(), twice);
-    assert_eq!(world.ask("npm#api"), "hold: API: partial outage");
+    question.components.insert("npm".to_owned(), twice);
+    assert_eq!(question.ask("npm#api"), "hold: API: partial outage");
 }
 
 #[test]
 fn a_hold_comes_before_an_unknown_and_unknown_counts_as_asked() {
-    let mut world = World::new();
+    let mut question = Question::new();
     let mut overall = |needs: &str, on_unknown| {
-        world.gate.on_unknown = on_unknown;
-        let answer = world.answer(needs).unwrap();
+        question.gate.on_unknown = on_unknown;
+        let answer = question.answer(needs).unwrap();
         format!("{}: {}", answer.verdict.as_str(), answer.reason)
     };
     let (pass, hold) = (Some(OnUnknown::Pass), Some(OnUnknown::Hold));
@@ -342,11 +342,11 @@ fn a_hold_comes_before_an_unknown_and_unknown_counts_as_asked() {
 /// Programs read these names.
 #[test]
 fn the_answer_as_json() {
-    let mut world = World::new();
+    let mut question = Question::new();
     let actions = listed("Actions", None, ComponentStatus::Operational);
-    world.open = vec![item("github", Impact::Major, Status::Identified, vec![actions])];
-    world.gate.max_age = Some(Duration::from_mins(5));
-    let answer = world.answer("github#actions").unwrap();
+    question.open = vec![item("github", Impact::Major, Status::Identified, vec![actions])];
+    question.gate.max_age = Some(Duration::from_mins(5));
+    let answer = question.answer("github#actions").unwrap();
     let text = serde_json::to_string_pretty(&answer).unwrap();
     insta::assert_snapshot!(text, @r#"
     {
@@ -393,13 +393,13 @@ proptest::proptest! {
         least in proptest::sample::select(&[Impact::Maintenance, Impact::Minor, Impact::Major, Impact::Critical][..]),
         age in 0_i64..1_200,
     ) {
-        let mut world = World::new();
-        world.gate.min_impact = least;
-        let npm = world.row("npm");
+        let mut question = Question::new();
+        question.gate.min_impact = least;
+        let npm = question.row("npm");
         npm.impact = Some(impact);
         npm.last_success_at = Some(time("2026-02-23T12:00:00Z") - chrono::Duration::seconds(age));
-        let _answered_or_refused = world.answer(&need);
-        let verdict = world.answer("npm").unwrap().verdict;
+        let _answered_or_refused = question.answer(&need);
+        let verdict = question.answer("npm").unwrap().verdict;
         let fine = age <= 600 && impact != Impact::Unknown && impact.rank() < least.rank();
         proptest::prop_assert_eq!(verdict == Verdict::Pass, fine);
     }

@@ -22,7 +22,7 @@ use super::vanished;
 use super::windows;
 use crate::event::{Kind, Status, Time};
 use crate::snapshot::Listing;
-use crate::source::Known;
+use crate::source::PriorItems;
 
 /// Records one snapshot.
 pub(super) fn record(
@@ -188,7 +188,7 @@ fn recorded(poll: &Poll<'_>, verdict: Verdict, open: Vec<Open>, version: Option<
     let active = open.iter().any(|open| keeps_active(open.kind, open.status));
     let open = open.into_iter().map(|open| (open.kind, open.native_id)).collect();
     let version = version.or(poll.state.complete_version);
-    let known = Known { open, version, baseline: true };
+    let known = PriorItems { open, version, baseline: true };
     Recorded { verdict, events: 0, known, active, window_at, recheck: false }
 }
 

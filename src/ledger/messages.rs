@@ -15,7 +15,7 @@ use crate::event::{Component, Draft, Time};
 use crate::fetch::Validators;
 use crate::ledger::delivery::Cursor;
 use crate::snapshot::Snapshot;
-use crate::source::Known;
+use crate::source::PriorItems;
 
 /// The source that reads a provider and the URL of its first document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub struct Loaded {
     /// The poller's position.
     pub checkpoint: Checkpoint,
     /// Open items, and how far incident details have been read.
-    pub known: Known,
+    pub known: PriorItems,
     /// Whether an incident is open or a maintenance under way.
     pub active: bool,
     /// When the next window of an open maintenance begins or ends, as of the last successful poll.
@@ -168,7 +168,7 @@ pub struct Recorded {
     /// Number of events emitted.
     pub events: usize,
     /// What determines which documents are needed for the next poll.
-    pub known: Known,
+    pub known: PriorItems,
     /// Whether an incident is open or a maintenance under way.
     pub active: bool,
     /// When the next window of an open maintenance begins or ends. From then on the same document

@@ -17,7 +17,7 @@ use crate::document::Shape;
 use crate::fetch::{Answer, Fetched, Polled, Validators};
 use crate::ledger::{Binding, Checkpoint, Sidecar};
 use crate::snapshot::Snapshot;
-use crate::source::{self, Detail, Documents, Known, Limits, ParseError, Source, detect};
+use crate::source::{self, Detail, Documents, Limits, ParseError, PriorItems, Source, detect};
 
 /// Consecutive unreadable documents after which source detection runs again.
 const DETECT_AGAIN_AFTER: u32 = 2;
@@ -75,7 +75,7 @@ pub struct Start {
     /// Where the last successful poll left off.
     pub checkpoint: Checkpoint,
     /// What is open and how far details were read.
-    pub known: Known,
+    pub known: PriorItems,
     /// Fetch everything unconditionally.
     pub unconditional: bool,
     /// Send an unconditional request to verify the validators.

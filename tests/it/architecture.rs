@@ -172,7 +172,7 @@ const MODULES: &[(&str, &[&str])] = &[
 /// Modules of which another may use these items alone: what they exchange, not what they do.
 const ITEMS: &[(&str, &str, &[&str])] = &[
     ("ledger", "fetch", &["Validators"]),
-    ("ledger", "source", &["Known"]),
+    ("ledger", "source", &["PriorItems"]),
     ("catalog", "source", &["by_name", "SOURCES"]),
     ("config", "source", &["self", "SOURCES", "JSON", "JsonMap", "Word"]),
 ];

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 use statuswatch::event::Status;
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Authority, CertificateFlaw, Posted, Provider, Server, World};
+use statuswatch::fake::{Authority, CertificateFlaw, Cluster, Posted, Provider, Server};
 
 use crate::support::bench::lines;
 use crate::support::binary::{Bench, Run};
@@ -193,7 +193,7 @@ async fn certificates_seen_in_1970_are_refused_with_a_hint_at_the_clock() {
         "Update 0.",
     );
     let server =
-        Server::start(World::new([acme]).tls(&authority, CertificateFlaw::None)).await.unwrap();
+        Server::start(Cluster::new([acme]).tls(&authority, CertificateFlaw::None)).await.unwrap();
     let bench =
         Bench::new().provider("acme", &format!("{}api/v2/summary.json", server.url("acme")), "");
     let roots = bench.path("ca.pem");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Provider, Request, Server, World};
+use statuswatch::fake::{Cluster, Provider, Request, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::provider;
@@ -35,7 +35,7 @@ async fn a_restart_with_a_thousand_providers_is_quick_and_brings_no_burst() {
     }
     let providers: Vec<Provider> =
         (0..COUNT).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
-    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+    let server = Server::start_each(Cluster::new(providers.clone())).await.unwrap();
     let interval = format!("{}s", INTERVAL.as_secs());
     let mut bench = Bench::new()
         .default("interval", &interval)

@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use statuswatch::event::{ComponentStatus, Impact, Status};
 use statuswatch::fake::platform::{Atom, IncidentIo, JsonFeed, PLATFORMS, Rss, Statuspage};
-use statuswatch::fake::{Etag, Fault, Provider, Server, World};
+use statuswatch::fake::{Cluster, Etag, Fault, Provider, Server};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -224,7 +224,7 @@ fn inflate(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 async fn the_log_is_exact_and_can_be_waited_for() {
     let northwind = provider("northwind", &Statuspage);
     let helios = provider("helios", &IncidentIo);
-    let server = Server::start(World::new([northwind, helios])).await.unwrap();
+    let server = Server::start(Cluster::new([northwind, helios])).await.unwrap();
     assert_eq!(server.url("helios"), format!("http://{}/helios/", server.address()));
     let server = Arc::new(server);
     let waiting = tokio::spawn({

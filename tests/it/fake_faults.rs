@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use statuswatch::event::Impact;
 use statuswatch::fake::platform::{IncidentIo, Rss, Statuspage};
 use statuswatch::fake::{
-    Authority, CertificateFlaw, Charset, Fault, Provider, RetryAfter, Server, World,
+    Authority, CertificateFlaw, Charset, Cluster, Fault, Provider, RetryAfter, Server,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -268,7 +268,7 @@ async fn a_closed_listener_refuses_and_comes_back_at_the_same_place() {
     };
     assert_eq!(again.status(), 200);
 
-    let shared = Server::start(World::new([provider.clone()])).await.unwrap();
+    let shared = Server::start(Cluster::new([provider.clone()])).await.unwrap();
     provider.fault(Fault::Closed);
     let reset = Raw::get(shared.address(), "/northwind/", &[]).await;
     assert_eq!((reset.bytes.len(), reset.error), (0, Some(std::io::ErrorKind::ConnectionReset)));
@@ -279,7 +279,7 @@ async fn raw_documents_are_served_as_they_are_on_any_loopback_address() {
     for address in ["127.3.2.1", "::1"] {
         let provider = Provider::raw("replay", std::sync::Arc::new(Utc::now));
         let Ok(server) =
-            Server::start(World::new([provider.clone()]).on(address.parse().unwrap())).await
+            Server::start(Cluster::new([provider.clone()]).on(address.parse().unwrap())).await
         else {
             println!("skipped: {address} is not here");
             continue;
@@ -306,7 +306,7 @@ async fn tls_is_trusted_by_its_authority_alone_and_only_without_a_flaw() {
         (CertificateFlaw::SelfSigned, &authority, false),
     ] {
         let provider = provider("northwind", &Statuspage);
-        let server = Server::start(World::new([provider]).tls(&authority, flaw)).await.unwrap();
+        let server = Server::start(Cluster::new([provider]).tls(&authority, flaw)).await.unwrap();
         assert!(server.url("northwind").starts_with("https://127.0.0.1:"));
         let mut roots = rustls::RootCertStore::empty();
         let pem =

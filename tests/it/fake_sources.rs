@@ -6,7 +6,7 @@ use statuswatch::event::{ComponentStatus, Impact, Kind, Status};
 use statuswatch::fake::Provider;
 use statuswatch::fake::platform::{PLATFORMS, Platform};
 use statuswatch::snapshot::Snapshot;
-use statuswatch::source::{Documents, Known, Limits, SOURCES, by_name};
+use statuswatch::source::{Documents, Limits, PriorItems, SOURCES, by_name};
 use url::Url;
 
 use crate::support::provider::provider;
@@ -58,7 +58,7 @@ fn read(provider: &Provider) -> Snapshot {
     let wanted = source.details(
         &alone.first,
         &said(source.parse(&alone, Limits::default())),
-        &Known::default(),
+        &PriorItems::default(),
     );
     let details = wanted.iter().map(|detail| {
         let path = detail.url.path().trim_start_matches('/');

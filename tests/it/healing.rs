@@ -4,7 +4,7 @@
 use serde_json::Value;
 use statuswatch::event::{ComponentStatus, Impact, Status};
 use statuswatch::fake::platform::{Atom, IncidentIo, Platform, Statuspage};
-use statuswatch::fake::{Fault, Posted, Provider, Server, World};
+use statuswatch::fake::{Cluster, Fault, Posted, Provider, Server};
 
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::{alone, provider};
@@ -133,9 +133,10 @@ async fn a_redirect_to_another_host_with_another_platform() {
     let story = Story::begin(&Statuspage, "").await;
     let elsewhere = provider("acme", &IncidentIo);
     elsewhere.change(|state, _| *state = story.page.state());
-    let host = Server::start_each(World::new([elsewhere.clone()]).on("127.0.0.2".parse().unwrap()))
-        .await
-        .unwrap();
+    let host =
+        Server::start_each(Cluster::new([elsewhere.clone()]).on("127.0.0.2".parse().unwrap()))
+            .await
+            .unwrap();
     // A redirect whose target is asked for at the old host, too, is spared there: this one is not.
     story.page.fault(Fault::Redirect { to: format!("{}?from=acme", host.url("acme")), code: 301 });
     let moved = story.moved().await;

@@ -246,19 +246,19 @@ fn updates_edits_and_several_at_once() {
     run_system(async {
         let mut harness = Harness::new(FirstRun::None).await;
         harness.poll(page(0, vec![])).await;
-        let mut trouble = incident("a", vec![update("1", Status::Investigating, 1, "Looking.")]);
-        harness.poll(page(1, vec![trouble.clone()])).await;
+        let mut outage = incident("a", vec![update("1", Status::Investigating, 1, "Looking.")]);
+        harness.poll(page(1, vec![outage.clone()])).await;
         assert_eq!(harness.short(), ["incident a investigating: Looking."]);
 
         // Two new updates, and an edit of the oldest with a newer edit time.
-        trouble.updates[0] = Update {
+        outage.updates[0] = Update {
             edited_at: Some(at(5)),
             ..update("1", Status::Investigating, 1, "Looking into it.")
         };
-        trouble.updates.push(update("2", Status::Identified, 3, "Found."));
-        trouble.updates.push(update("3", Status::Monitoring, 4, "Fixed."));
-        trouble.status = Status::Monitoring;
-        harness.poll(page(5, vec![trouble.clone()])).await;
+        outage.updates.push(update("2", Status::Identified, 3, "Found."));
+        outage.updates.push(update("3", Status::Monitoring, 4, "Fixed."));
+        outage.status = Status::Monitoring;
+        harness.poll(page(5, vec![outage.clone()])).await;
         let new_events = harness.new_events();
         let emitted: Vec<_> = new_events
             .iter()
@@ -275,20 +275,20 @@ fn updates_edits_and_several_at_once() {
         assert_eq!(new_events[0].update_id.as_deref(), Some("1"));
 
         // A different title, whitespace or order of components emits nothing.
-        trouble.title = "Errors everywhere".to_owned();
-        trouble.updates[2].text = " Fixed.\n".to_owned();
-        trouble.components.push(Component {
+        outage.title = "Errors everywhere".to_owned();
+        outage.updates[2].text = " Fixed.\n".to_owned();
+        outage.components.push(Component {
             id: None,
             name: "API".to_owned(),
             group: None,
             status: ComponentStatus::MajorOutage,
         });
-        assert_eq!(harness.poll(page(6, vec![trouble.clone()])).await.events, 0);
+        assert_eq!(harness.poll(page(6, vec![outage.clone()])).await.events, 0);
 
         // A change of impact is an event of its own. Twice up and down: four distinct ones.
         for impact in [Impact::Major, Impact::Minor, Impact::Major, Impact::Minor] {
-            trouble.impact = impact;
-            assert_eq!(harness.poll(page(7, vec![trouble.clone()])).await.events, 1);
+            outage.impact = impact;
+            assert_eq!(harness.poll(page(7, vec![outage.clone()])).await.events, 1);
         }
         let new_events = harness.new_events();
         assert_eq!(new_events[0].previous_impact, Some(Impact::Minor));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use statuswatch::event::Impact;
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Fault, Provider, Server, World};
+use statuswatch::fake::{Cluster, Fault, Provider, Server};
 
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::provider;
@@ -17,7 +17,7 @@ const SUMMARY: &str = "api/v2/summary.json";
 async fn many(count: usize) -> (Vec<Provider>, Server) {
     let providers: Vec<Provider> =
         (0..count).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
-    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+    let server = Server::start_each(Cluster::new(providers.clone())).await.unwrap();
     (providers, server)
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use statuswatch::event::{Impact, Status};
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Fault, Provider, Server, World};
+use statuswatch::fake::{Cluster, Fault, Provider, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};
@@ -141,7 +141,7 @@ async fn feeds_tell_what_is_new_and_nothing_else() {
         }
     };
     show(0);
-    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+    let server = Server::start_each(Cluster::new(providers.clone())).await.unwrap();
     let mut bench = Bench::new().default("first_run", "none");
     for story in &stories {
         bench.add(story.id, &format!("{}feed.xml", server.url(story.id)), ", source: feed");

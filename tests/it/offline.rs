@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 use statuswatch::fake::platform::{Atom, Statuspage};
-use statuswatch::fake::{Fault, Provider, Server, World};
+use statuswatch::fake::{Cluster, Fault, Provider, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::provider;
@@ -17,7 +17,7 @@ const SUMMARY: &str = "api/v2/summary.json";
 async fn many(count: usize) -> (Vec<Provider>, Server, Bench) {
     let providers: Vec<Provider> =
         (0..count).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
-    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+    let server = Server::start_each(Cluster::new(providers.clone())).await.unwrap();
     let mut bench = Bench::new().default("stale_after", "2s");
     for provider in &providers {
         bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
@@ -187,7 +187,7 @@ async fn a_platform_that_is_down_is_one_line_with_everybody_on_it() {
         (0..2).map(|n| provider(&format!("q{n}"), &Atom)).collect(),
     );
     let all: Vec<Provider> = providers.iter().chain(&others).cloned().collect();
-    let server = Server::start_each(World::new(all.clone())).await.unwrap();
+    let server = Server::start_each(Cluster::new(all.clone())).await.unwrap();
     let mut bench = Bench::new().default("stale_after", "2s");
     for provider in &providers {
         bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");

@@ -7,7 +7,7 @@ use chrono::Utc;
 use serde_json::Value;
 use statuswatch::event::Impact;
 use statuswatch::fake::platform::{BetterStack, IncidentIo, Instatus, Statuspage};
-use statuswatch::fake::{Fault, Provider, Server, World};
+use statuswatch::fake::{Cluster, Fault, Provider, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};
@@ -31,7 +31,7 @@ async fn check(bench: &Bench) -> (Option<i32>, String, Value) {
 async fn what_is_found_stands_in_a_table() {
     let [quiet, open] = [provider("quiet", &Instatus), provider("open", &BetterStack)];
     open.open_incident("Slow", Impact::Major, &["Compute"], "Slow.");
-    let server = Server::start_each(World::new([quiet, open])).await.unwrap();
+    let server = Server::start_each(Cluster::new([quiet, open])).await.unwrap();
     let bench = Bench::new().provider("quiet", &server.url("quiet"), "").provider(
         "open",
         &server.url("open"),
@@ -91,7 +91,7 @@ async fn what_is_astray_is_said() {
     let names = ["moved", "changed", "html", "missing", "failing", "filtered"];
     let pages: Vec<Provider> = names.iter().map(|id| provider(id, &Statuspage)).collect();
     let elsewhere = Server::start_each(
-        World::new([provider("moved", &IncidentIo)]).on("127.0.0.2".parse().unwrap()),
+        Cluster::new([provider("moved", &IncidentIo)]).on("127.0.0.2".parse().unwrap()),
     )
     .await
     .unwrap();
@@ -101,7 +101,7 @@ async fn what_is_astray_is_said() {
     pages[2].become_html(true);
     pages[3].fault(Fault::Status(404, None));
     pages[4].fault(Fault::Status(503, None));
-    let server = Server::start_each(World::new(pages)).await.unwrap();
+    let server = Server::start_each(Cluster::new(pages)).await.unwrap();
     let mut bench = Bench::new();
     for (id, more) in names.iter().zip([
         ", allow_private_addresses: true",
@@ -143,7 +143,7 @@ async fn what_is_no_status_page_is_told_in_a_few_lines() {
     pages[2].fault(Fault::Empty);
     pages[4].fault(Fault::Status(429, Some(statuswatch::fake::RetryAfter::Seconds(60))));
     pages[5].fault(Fault::Status(403, None));
-    let server = Server::start_each(World::new(pages)).await.unwrap();
+    let server = Server::start_each(Cluster::new(pages)).await.unwrap();
     let bench = Bench::new();
     for (id, first, more) in [
         ("html", "no status page was detected at", Some("an HTML page, \"Welcome\" (and ")),
@@ -188,7 +188,7 @@ async fn what_is_no_status_page_is_told_in_a_few_lines() {
 #[tokio::test]
 async fn a_page_is_added_once_and_ids_are_told_apart() {
     let pages = ["first", "second"].map(|id| provider(id, &Statuspage));
-    let server = Server::start_each(World::new(pages)).await.unwrap();
+    let server = Server::start_each(Cluster::new(pages)).await.unwrap();
     let bench = Bench::new();
     let (first, second) = (server.url("first"), server.url("second"));
     for (what, out, err) in [
@@ -234,7 +234,7 @@ fn silent(id: &str, days: i64) -> Provider {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_nobody_looks_after_any_more_is_said_to_be_one_and_once() {
     let pages = [silent("dead", 200), silent("quiet", 20)];
-    let server = Server::start_each(World::new(pages)).await.unwrap();
+    let server = Server::start_each(Cluster::new(pages)).await.unwrap();
     let bench = Bench::new().provider("dead", &server.url("dead"), "").provider(
         "quiet",
         &server.url("quiet"),

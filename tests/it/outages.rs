@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use statuswatch::event::{Impact, Status};
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Fault, Provider, Request, Server, World};
+use statuswatch::fake::{Cluster, Fault, Provider, Request, Server};
 use statuswatch::ledger::Reader;
 
 use crate::support::binary::Bench;
@@ -18,7 +18,7 @@ const SUMMARY: &str = "api/v2/summary.json";
 /// Starts `acme` and an unrelated provider.
 async fn two() -> (Provider, Server, Bench) {
     let (acme, beside) = (provider("acme", &Statuspage), provider("beside", &Statuspage));
-    let server = Server::start_each(World::new([acme.clone(), beside])).await.unwrap();
+    let server = Server::start_each(Cluster::new([acme.clone(), beside])).await.unwrap();
     let address = |id: &str| format!("{}{SUMMARY}", server.url(id));
     let bench = Bench::new().provider("acme", &address("acme"), "").provider(
         "beside",
@@ -160,7 +160,7 @@ async fn slow_answers_follow_each_other_and_pile_up_nowhere() {
 async fn a_process_that_was_stopped_goes_on_without_a_burst_and_blames_nobody() {
     let providers: Vec<Provider> =
         (0..30).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
-    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+    let server = Server::start_each(Cluster::new(providers.clone())).await.unwrap();
     let interval = Duration::from_secs(1);
     let mut bench = Bench::new()
         .default("interval", "1s")

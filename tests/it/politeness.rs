@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Charset, Fault, Provider, Request, RetryAfter, Server, World};
+use statuswatch::fake::{Charset, Cluster, Fault, Provider, Request, RetryAfter, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};
@@ -115,7 +115,7 @@ async fn a_host_that_asks_for_peace_has_it_and_others_go_on() {
     // Two providers on one host, and one on another.
     let shared = [provider("limited", &Statuspage), provider("neighbour", &Statuspage)];
     let other = provider("other", &Statuspage);
-    let host = Server::start(World::new(shared.clone())).await.unwrap();
+    let host = Server::start(Cluster::new(shared.clone())).await.unwrap();
     let elsewhere = alone(&other).await;
     let bench = Bench::new()
         .provider("limited", &host.url("limited"), "")
@@ -159,7 +159,7 @@ async fn first_polls_are_at_once_and_second_ones_spread_over_the_interval() {
     let mut seen = Vec::new();
     // What else the machine does for a while spoils some attempts, a flaw of ours all of them.
     for _ in 0..WINDOWS {
-        let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+        let server = Server::start_each(Cluster::new(providers.clone())).await.unwrap();
         let mut bench = Bench::new().default("interval", "8s").default("incident_interval", "8s");
         for provider in &providers {
             bench.add(provider.id(), &format!("{}{SUMMARY}", server.url(provider.id())), "");
@@ -285,7 +285,7 @@ async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
     for (provider, fault) in bad.iter().zip(faults.iter().cycle()) {
         provider.fault(fault.clone());
     }
-    let server = Server::start_each(World::new(good.iter().chain(&control).chain(&bad).cloned()))
+    let server = Server::start_each(Cluster::new(good.iter().chain(&control).chain(&bad).cloned()))
         .await
         .unwrap();
     let bench = |providers: &mut dyn Iterator<Item = &Provider>| {
@@ -351,7 +351,7 @@ async fn eighty_of_a_hundred_that_misbehave_leave_the_others_their_pace() {
     for (provider, fault) in bad.iter().zip(faults.iter().cycle()) {
         provider.fault(fault.clone());
     }
-    let server = Server::start_each(World::new(good.iter().chain(&control).chain(&bad).cloned()))
+    let server = Server::start_each(Cluster::new(good.iter().chain(&control).chain(&bad).cloned()))
         .await
         .unwrap();
     let interval = Duration::from_secs(2);

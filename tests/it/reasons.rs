@@ -2,7 +2,7 @@
 
 use statuswatch::event::Impact;
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Fault, Provider, Server, World};
+use statuswatch::fake::{Cluster, Fault, Provider, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};
@@ -29,7 +29,7 @@ async fn where_a_redirect_led_is_said() {
     gone.fault(Fault::Status(404, None));
     let pages = ["tohtml", "togone", "known"].map(|id| provider(id, &Statuspage));
     let server =
-        Server::start(World::new([html, gone].into_iter().chain(pages.clone()))).await.unwrap();
+        Server::start(Cluster::new([html, gone].into_iter().chain(pages.clone()))).await.unwrap();
     let (at_html, at_gone) = (format!("{}services", server.url("html")), server.url("gone"));
     pages[0].fault(Fault::Redirect { to: format!("{at_html}?search=x"), code: 301 });
     pages[1].fault(Fault::Redirect { to: at_gone.clone(), code: 302 });

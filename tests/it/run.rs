@@ -23,7 +23,7 @@ async fn acme() -> (Provider, Server, Bench) {
 }
 
 /// Opens an incident.
-fn trouble(provider: &Provider) -> Posted {
+fn open_incident(provider: &Provider) -> Posted {
     provider.open_incident(
         "Failed requests",
         Impact::Major,

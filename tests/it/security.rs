@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use statuswatch::event::Impact;
 use statuswatch::fake::platform::{PLATFORMS, Platform};
-use statuswatch::fake::{Authority, CertificateFlaw, Fault, Provider, Server, World};
+use statuswatch::fake::{Authority, CertificateFlaw, Cluster, Fault, Provider, Server};
 
 const SECRET: &str = "S3CRET-t0ken-7f";
 
@@ -119,7 +119,7 @@ async fn hostile_texts_are_harmless_wherever_they_are_shown() {
         "<!doctype html><html><head><title>{HOSTILE}</title></head><body>{HOSTILE}</body></html>"
     );
     let broken = raw("broken", "", "text/html", html);
-    let server = Server::start_each(World::new([acme, other, broken])).await.unwrap();
+    let server = Server::start_each(Cluster::new([acme, other, broken])).await.unwrap();
     let urls: Vec<(&str, String)> =
         ["acme", "other", "broken"].iter().map(|id| (*id, server.url(id))).collect();
     configure(dir.path(), "", &urls);
@@ -177,7 +177,7 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
     let named = raw("named", "x.json", "application/json", "{\"hello\": 1}");
     let moved = page("moved");
     let server =
-        Server::start_each(World::new([paged, fed, html, named, moved.clone()])).await.unwrap();
+        Server::start_each(Cluster::new([paged, fed, html, named, moved.clone()])).await.unwrap();
     moved.fault(Fault::Redirect { to: format!("http://10.0.0.1/?token={SECRET}"), code: 301 });
     let root = |id: &str| server.url(id);
     // Bound and not listened on: nobody else gets the port meanwhile.
@@ -248,7 +248,7 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
 async fn what_is_written_is_not_for_everybody() {
     let acme = page("acme");
     acme.open_incident("Slow uploads", Impact::Major, &["Compute"], "Uploads are slow.");
-    let server = Server::start_each(World::new([acme])).await.unwrap();
+    let server = Server::start_each(Cluster::new([acme])).await.unwrap();
     for umask in ["000", "022", "077"] {
         let dir = tempfile::tempdir().unwrap();
         configure(dir.path(), "", &[("acme", server.url("acme"))]);
@@ -332,7 +332,7 @@ async fn answers_made_to_harm_fail_alone() {
     }));
     let is_feed = |id: &str| matches!(id, "xml" | "entity" | "subset");
     let ids: Vec<String> = providers.iter().map(|provider| provider.id().to_owned()).collect();
-    let server = Server::start_each(World::new(providers)).await.unwrap();
+    let server = Server::start_each(Cluster::new(providers)).await.unwrap();
     let urls: Vec<(&str, String)> = ids
         .iter()
         .map(|id| {
@@ -392,10 +392,11 @@ async fn an_encrypted_page_never_leads_to_one_that_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new().unwrap();
     let (sealed, trap) = (page("sealed"), page("trap"));
-    let plain = Server::start(World::new([trap])).await.unwrap();
-    let server = Server::start(World::new([sealed.clone()]).tls(&authority, CertificateFlaw::None))
-        .await
-        .unwrap();
+    let plain = Server::start(Cluster::new([trap])).await.unwrap();
+    let server =
+        Server::start(Cluster::new([sealed.clone()]).tls(&authority, CertificateFlaw::None))
+            .await
+            .unwrap();
     sealed.fault(Fault::Redirect {
         to: format!("{}api/v2/summary.json", plain.url("trap")),
         code: 302,
@@ -438,7 +439,7 @@ fn ids_that_could_be_paths_are_refused() {
 async fn the_beat_is_heard_while_a_provider_is_read_and_not_otherwise() {
     let dir = tempfile::tempdir().unwrap();
     let (acme, listener) = (page("acme"), raw("listener", "ping", "text/plain", "ok"));
-    let server = Server::start_each(World::new([acme.clone(), listener.clone()])).await.unwrap();
+    let server = Server::start_each(Cluster::new([acme.clone(), listener.clone()])).await.unwrap();
     let beat = format!("beat: {{url: \"{}ping\", every: 1s}}\n", server.url("listener"));
     configure(dir.path(), &beat, &[("acme", server.url("acme"))]);
     let (_, err) = run(dir.path(), &["run", "--duration", "6s"]);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use statuswatch::config::{Config, Console, ConsoleFormat};
 use statuswatch::event::{Impact, Status};
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Posted, Provider, Request, Server, World};
+use statuswatch::fake::{Cluster, Posted, Provider, Request, Server};
 use statuswatch::ledger::StateLock;
 use statuswatch::pipeline::{Pipeline, RunOptions};
 use statuswatch::poller::Sabotage;
@@ -30,7 +30,7 @@ struct Story {
 impl Story {
     async fn begin(section: &str) -> Self {
         let (acme, beside) = (provider("acme", &Statuspage), provider("beside", &Statuspage));
-        let server = Server::start_each(World::new([acme.clone(), beside])).await.unwrap();
+        let server = Server::start_each(Cluster::new([acme.clone(), beside])).await.unwrap();
         let bench = Bench::new().provider("acme", &server.url("acme"), "").provider(
             "beside",
             &server.url("beside"),
@@ -55,7 +55,7 @@ impl Story {
             .await;
     }
 
-    fn trouble(&self) -> Posted {
+    fn open_incident(&self) -> Posted {
         self.acme.open_incident("Failed requests", Impact::Major, &["Compute"], "Update 0.")
     }
 
@@ -104,7 +104,7 @@ fn is_whole(request: &Request) -> bool {
 fn a_poller_that_panics_is_replaced_counted_and_goes_on_where_it_was() {
     System::new().block_on(async {
         let story = Story::begin("").await;
-        let posted = story.trouble();
+        let posted = story.open_incident();
         story.bench.wait_events(1).await;
         story.polls("acme", 2).await;
         let whole =
@@ -188,7 +188,7 @@ fn a_poller_that_keeps_dying_is_parked_and_tried_again() {
 fn a_ledger_that_crashes_with_results_in_flight_loses_nothing() {
     System::new().block_on(async {
         let mut story = Story::begin("").await;
-        let posted = story.trouble();
+        let posted = story.open_incident();
         story.bench.wait_events(1).await;
         for round in 1..=3 {
             story
@@ -214,7 +214,7 @@ fn a_ledger_that_crashes_with_results_in_flight_loses_nothing() {
 fn a_sink_that_crashes_resumes_exactly() {
     System::new().block_on(async {
         let story = Story::begin("").await;
-        let posted = story.trouble();
+        let posted = story.open_incident();
         for round in 1..=4 {
             story.bench.wait_events(round).await;
             story.break_it(InjectedFault::Sink("event_log.json".to_owned()));

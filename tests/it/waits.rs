@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Fault, RetryAfter, Server, World};
+use statuswatch::fake::{Cluster, Fault, RetryAfter, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};
@@ -11,7 +11,7 @@ use crate::support::wait::{until, within};
 #[tokio::test]
 async fn no_retry_after_is_longer_than_the_user_allows() {
     let pages = [provider("acme", &Statuspage), provider("neighbour", &Statuspage)];
-    let host = Server::start(World::new(pages.clone())).await.unwrap();
+    let host = Server::start(Cluster::new(pages.clone())).await.unwrap();
     let bench = Bench::new()
         .default("max_wait", "2s")
         .provider("acme", &host.url("acme"), "")
@@ -71,7 +71,7 @@ async fn a_wait_that_was_stored_is_no_longer_than_the_user_allows() {
 #[tokio::test]
 async fn too_much_for_one_host_is_said_before_and_while_it_is_watched() {
     let pages: Vec<_> = (0..20).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
-    let host = Server::start(World::new(pages.clone())).await.unwrap();
+    let host = Server::start(Cluster::new(pages.clone())).await.unwrap();
     let mut bench = Bench::new().default("host_pace", "50ms").default("stale_after", "400ms");
     for page in &pages {
         bench.add(page.id(), &host.url(page.id()), "");

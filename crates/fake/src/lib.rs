@@ -16,13 +16,13 @@
 //!
 //! use statuswatch_fake::model::event::{Impact, Status};
 //! use statuswatch_fake::platform::Statuspage;
-//! use statuswatch_fake::{Fault, Provider, Server, World};
+//! use statuswatch_fake::{Fault, Provider, Server, Cluster};
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> std::io::Result<()> {
 //!     let clock = Arc::new(chrono::Utc::now);
 //!     let provider = Provider::new("acme", "Acme", &Statuspage, &["API"], clock);
-//!     let server = Server::start(World::new([provider.clone()])).await?;
+//!     let server = Server::start(Cluster::new([provider.clone()])).await?;
 //!     println!("poll {}api/v2/summary.json", server.url("acme"));
 //!
 //!     let posted = provider.open_incident("API down", Impact::Major, &["API"], "We investigate.");
@@ -59,7 +59,7 @@ pub use authority::{Authority, AuthorityError, CertificateFlaw};
 pub use fault::{Behaviour, Charset, Etag, Fault, RetryAfter};
 pub use log::Request;
 pub use provider::{Clock, Provider};
-pub use server::{Server, World};
+pub use server::{Cluster, Server};
 pub use state::{Component, Incident, Opening, Posted, State, Update};
 pub use storm::{DEFAULT_DURATION, Storm};
 pub use universe::{Publication, Published, Universe};

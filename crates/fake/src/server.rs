@@ -21,13 +21,13 @@ use super::wire::{Wire, write_answer};
 
 /// The configuration of a server: a cluster of fake providers.
 #[derive(Debug)]
-pub struct World<'a> {
+pub struct Cluster<'a> {
     providers: Vec<Provider>,
     address: IpAddr,
     tls: Option<(&'a Authority, CertificateFlaw)>,
 }
 
-impl<'a> World<'a> {
+impl<'a> Cluster<'a> {
     /// Creates a cluster of these providers on 127.0.0.1, without TLS.
     #[must_use]
     pub fn new(providers: impl IntoIterator<Item = Provider>) -> Self {
@@ -80,8 +80,8 @@ impl Server {
         clippy::unused_async,
         reason = "its tasks need a runtime, which the caller of an async fn has"
     )]
-    pub async fn start(world: World<'_>) -> io::Result<Self> {
-        Self::launch(world, false)
+    pub async fn start(cluster: Cluster<'_>) -> io::Result<Self> {
+        Self::launch(cluster, false)
     }
 
     /// Starts a listener for each provider, which serves it at the root.
@@ -89,12 +89,12 @@ impl Server {
         clippy::unused_async,
         reason = "its tasks need a runtime, which the caller of an async fn has"
     )]
-    pub async fn start_each(world: World<'_>) -> io::Result<Self> {
-        Self::launch(world, true)
+    pub async fn start_each(cluster: Cluster<'_>) -> io::Result<Self> {
+        Self::launch(cluster, true)
     }
 
-    fn launch(world: World<'_>, each: bool) -> io::Result<Self> {
-        let World { providers, address, tls } = world;
+    fn launch(cluster: Cluster<'_>, each: bool) -> io::Result<Self> {
+        let Cluster { providers, address, tls } = cluster;
         let acceptor = match tls {
             Some((authority, flaw)) => {
                 Some(TlsAcceptor::from(authority.server(address, flaw).map_err(io::Error::other)?))

@@ -15,7 +15,7 @@ use super::platform::{
     Statuspage,
 };
 use super::provider::{Clock, Provider};
-use super::server::{Server, World};
+use super::server::{Cluster, Server};
 use super::state::{Incident, Posted};
 
 /// Id, name, platform and components of a provider.
@@ -168,11 +168,11 @@ impl Universe {
             })
             .collect();
         // A listener each, as real providers have hosts of their own: clients rate-limit by host.
-        let world = World::new(providers.iter().cloned());
+        let cluster = Cluster::new(providers.iter().cloned());
         let server = if count <= LISTENERS {
-            Server::start_each(world).await?
+            Server::start_each(cluster).await?
         } else {
-            Server::start(world).await?
+            Server::start(cluster).await?
         };
         Ok(Self { providers, server, published: Published::default() })
     }

@@ -14,7 +14,7 @@ use super::feed::Feed;
 use super::support::fields::{OrDefault, Text, When};
 use super::support::vocabulary::lookup;
 use super::support::{Items, List, MAX_NAME, at, candidates, json, link, sniff};
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{
@@ -156,7 +156,7 @@ impl Source for CState {
         Ok(snapshot)
     }
 
-    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, _: &Snapshot, _: &PriorItems) -> Vec<Detail> {
         at(&first.url, "index.xml")
             .map(|url| Detail { role: FEED, url, optional: true })
             .into_iter()

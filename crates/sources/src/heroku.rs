@@ -15,7 +15,7 @@ use super::support::{
     Items, List, Order, candidates, json, lenient, link, name, oldest_first, sibling, sniff,
     vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{
@@ -141,7 +141,7 @@ impl Source for Heroku {
         })
     }
 
-    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         let listed = |id: &String| snapshot.incidents.iter().any(|incident| incident.id == *id);
         if known.baseline && known.open.iter().all(|(_, id)| listed(id)) {
             return Vec::new();

@@ -17,7 +17,7 @@ use super::feed::Feed;
 use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::vocabulary::{self, lookup};
 use super::support::{Items, List, MAX_NAME, at, bases, candidates, json, link, sniff};
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, expressible};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
@@ -172,7 +172,7 @@ impl Source for Instatus {
         })
     }
 
-    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, _: &Snapshot, _: &PriorItems) -> Vec<Detail> {
         let Some(base) = bases(&base(&first.url)).into_iter().next() else {
             return Vec::new();
         };

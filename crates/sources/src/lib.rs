@@ -205,14 +205,14 @@ pub trait Source: Sync {
     /// Returns further documents that are certainly needed, without parsing the whole first
     /// document, so that it is parsed only once. `None`: only [`Source::details`] can decide, which
     /// never returns fewer.
-    fn prefetch(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
+    fn prefetch(&self, first: &Document, known: &PriorItems) -> Option<Vec<Detail>> {
         let _ = (first, known);
         None
     }
 
     /// Returns which further documents are needed, given that the first one has changed and yields
     /// `snapshot`.
-    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         let _ = (first, snapshot, known);
         Vec::new()
     }
@@ -283,7 +283,7 @@ pub struct Detail {
 /// The previous state of a provider, as far as it decides which documents are needed. The default
 /// stands for a provider that has never been read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct PriorItems {
     /// Kind and native id of each open incident and maintenance.
     pub open: Vec<(Kind, String)>,
     /// The [`statuswatch_model::snapshot::Page::version`] of the last poll that fetched every

@@ -16,7 +16,7 @@ use super::feed::Feed;
 use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::vocabulary::{self, lookup};
 use super::support::{Items, List, at, json, link, name, sniff};
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
@@ -209,7 +209,7 @@ impl Source for OnlineOrNot {
         })
     }
 
-    fn details(&self, _: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, _: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         let listed: HashSet<&str> =
             snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
         let absent: Vec<&str> = known

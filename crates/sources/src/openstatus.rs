@@ -15,7 +15,7 @@ use super::support::{
     Items, List, Order, RawUpdate, bases, candidates, json, link, name, order_updates, prose,
     sniff, vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Kind, Status};
 use statuswatch_model::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
@@ -156,7 +156,7 @@ impl Source for OpenStatus {
         })
     }
 
-    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         let listed = |kind: Kind, id: &str| {
             snapshot.incidents.iter().any(|incident| incident.kind == kind && incident.id == id)
         };

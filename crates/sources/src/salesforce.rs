@@ -14,7 +14,7 @@ use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::{
     Items, List, Order, at, json, lenient, name, oldest_first, prose, sniff, vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{
@@ -165,7 +165,7 @@ impl Source for Salesforce {
         })
     }
 
-    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, _: &Snapshot, _: &PriorItems) -> Vec<Detail> {
         if !is_active_list(first) {
             return Vec::new();
         }

@@ -15,7 +15,7 @@ use super::support::fields::{Id, OrDefault, Text, When};
 use super::support::{
     Items, List, Order, RawUpdate, at, json, link, order_updates, prose, sibling, sniff, vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
@@ -122,7 +122,7 @@ impl Source for Slack {
         })
     }
 
-    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         let vanished = known
             .open
             .iter()

@@ -15,7 +15,7 @@ use super::support::{
     Items, List, Order, RawUpdate, candidates, json, link, name, oldest_first, order_updates,
     prose, sibling, sniff,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{
@@ -200,7 +200,7 @@ impl Source for Sorry {
         Ok(snapshot)
     }
 
-    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, _: &Snapshot, _: &PriorItems) -> Vec<Detail> {
         let mut wanted = vec![(NOTICES, "notices?include=updates,components", false)];
         if !is_older(&first.url) {
             wanted.push((COMPONENTS, "components", true));

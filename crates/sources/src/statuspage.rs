@@ -17,7 +17,7 @@ use super::support::v2::{self, Overall, Page, Read, Reader};
 use super::support::{
     Decode, Lenient, Strict, candidates, json, sibling, sniff, strict_then_lenient, vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Impact, Kind, Time};
 use statuswatch_model::snapshot::{Coverage, Listing, Snapshot};
@@ -118,7 +118,7 @@ impl Source for Statuspage {
         )
     }
 
-    fn prefetch(&self, first: &Document, known: &Known) -> Option<Vec<Detail>> {
+    fn prefetch(&self, first: &Document, known: &PriorItems) -> Option<Vec<Detail>> {
         if is_incidents_file(&first.url) {
             return None;
         }
@@ -137,7 +137,7 @@ impl Source for Statuspage {
         (!wanted.is_empty()).then_some(wanted)
     }
 
-    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         if is_incidents_file(&first.url) {
             return Vec::new();
         }
@@ -210,7 +210,7 @@ fn read<W: Decode>(documents: &Documents, limits: Limits) -> Result<Snapshot, Pa
 /// nothing has disappeared.
 fn wanted(
     first: &Url,
-    known: &Known,
+    known: &PriorItems,
     version: Option<Time>,
     maintained: bool,
     listed: &[&str],

@@ -16,7 +16,7 @@ use super::support::{
     Items, List, Order, RawUpdate, json, link, name, order_updates, prose, sibling, sniff,
     vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source, dates};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
@@ -199,7 +199,7 @@ impl Source for StatusPal {
         })
     }
 
-    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         let listed = |id: &String| snapshot.incidents.iter().any(|incident| incident.id == *id);
         if known.baseline && known.open.iter().all(|(_, id)| listed(id)) {
             return Vec::new();

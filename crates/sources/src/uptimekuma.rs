@@ -13,7 +13,7 @@ use url::Url;
 use super::support::fields::{self, Id, OrDefault, Text, When};
 use super::support::vocabulary::lookup;
 use super::support::{Items, List, Sample, at, bases, json, name, outage, prose, sniff};
-use super::{Detail, Documents, Known, Limits, ParseError, Source, dates};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source, dates};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{
@@ -194,7 +194,7 @@ impl Source for UptimeKuma {
         Ok(snapshot)
     }
 
-    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, _: &Snapshot, _: &PriorItems) -> Vec<Detail> {
         let mut url = first.url.clone();
         let path = url.path().replacen("/heartbeat/", "/", 1);
         url.set_path(&path);

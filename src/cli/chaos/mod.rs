@@ -37,8 +37,8 @@ pub fn run(common: &Common, args: &ChaosArgs) -> anyhow::Result<Exit> {
     }
     let dir = std::env::temp_dir().join(format!("statuswatch-chaos-{}", std::process::id()));
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let sky = FakeCluster::start(usize::from(args.providers))?;
-    let config = write_config(&dir, &sky.universe)?;
+    let cluster = FakeCluster::start(usize::from(args.providers))?;
+    let config = write_config(&dir, &cluster.universe)?;
     if !args.json {
         output::note(&format!(
             "chaos: {} providers, {} s, seed {}; files in {}",
@@ -48,7 +48,7 @@ pub fn run(common: &Common, args: &ChaosArgs) -> anyhow::Result<Exit> {
             output::shown(&dir)
         ));
     }
-    let verdict = shake(args, &sky, &config, &dir)?;
+    let verdict = shake(args, &cluster, &config, &dir)?;
     if args.json {
         output::print_json(&verdict)?;
     } else {
@@ -74,7 +74,7 @@ pub fn run(common: &Common, args: &ChaosArgs) -> anyhow::Result<Exit> {
 
 fn shake(
     args: &ChaosArgs,
-    sky: &FakeCluster,
+    cluster: &FakeCluster,
     config: &Path,
     dir: &Path,
 ) -> anyhow::Result<Verdict> {
@@ -83,54 +83,56 @@ fn shake(
     // Everybody is read once in peace: what is published from here on has to be told, all of it.
     let mut child = start(config, None)?;
     let ids: Vec<String> =
-        sky.universe.providers().iter().map(|provider| provider.id().to_owned()).collect();
-    sky.runtime.block_on(async {
+        cluster.universe.providers().iter().map(|provider| provider.id().to_owned()).collect();
+    cluster.runtime.block_on(async {
         for id in &ids {
-            let polled = sky.universe.server().wait_answered(id, 2);
+            let polled = cluster.universe.server().wait_answered(id, 2);
             if tokio::time::timeout(Duration::from_secs(30), polled).await.is_err() {
                 anyhow::bail!("{id} was never polled");
             }
         }
         Ok(())
     })?;
-    let universe = std::sync::Arc::clone(&sky.universe);
+    let universe = std::sync::Arc::clone(&cluster.universe);
     let (seed, length) = (args.seed, args.duration);
-    let storm = sky.runtime.spawn(async move { Storm::play(&universe, seed, length).await });
+    let storm = cluster.runtime.spawn(async move { Storm::play(&universe, seed, length).await });
     let end = Instant::now() + args.duration;
     while Instant::now() < end {
         let life =
             Duration::from_millis(rng.u64(LIFE)).min(end.saturating_duration_since(Instant::now()));
-        sky.runtime.block_on(async { tokio::time::sleep(life).await });
+        cluster.runtime.block_on(async { tokio::time::sleep(life).await });
         if let Some(status) = child.0.try_wait()? {
             verdict.ended_by_itself.push(status.to_string());
         }
         child.kill()?;
         verdict.kills += 1;
-        let seen = sky.universe.server().requests().len();
+        let seen = cluster.universe.server().requests().len();
         let begun = Instant::now();
         child = start(config, Some(rng.u64(..)))?;
-        let back = sky.universe.server().wait_until(|requests| requests.len() > seen);
-        sky.runtime
+        let back = cluster.universe.server().wait_until(|requests| requests.len() > seen);
+        cluster
+            .runtime
             .block_on(async { tokio::time::timeout(Duration::from_secs(20), back).await })
             .context("it did not come back")?;
         verdict.slowest_recovery_ms =
             verdict.slowest_recovery_ms.max(begun.elapsed().as_millis() as u64);
     }
-    sky.runtime.block_on(storm)?;
+    cluster.runtime.block_on(storm)?;
     // Peace again, with a process that nobody sabotages.
     child.kill()?;
     verdict.kills += 1;
     child = start(config, None)?;
     let until = Instant::now() + SETTLE;
     loop {
-        verdict.judge(&sky.universe.published().owed(), &dir.join("logs").join("events.jsonl"))?;
+        verdict
+            .judge(&cluster.universe.published().owed(), &dir.join("logs").join("events.jsonl"))?;
         if verdict.lost == 0 || Instant::now() > until {
             break;
         }
-        sky.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(200)).await });
+        cluster.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(200)).await });
     }
     child.terminate()?;
-    verdict.judge(&sky.universe.published().owed(), &dir.join("logs").join("events.jsonl"))?;
+    verdict.judge(&cluster.universe.published().owed(), &dir.join("logs").join("events.jsonl"))?;
     verdict.compare_with_ledger(&dir.join("state"), &dir.join("logs").join("events.jsonl"))?;
     verdict.sabotages = sabotage::count(&dir.join("logs"));
     Ok(verdict)

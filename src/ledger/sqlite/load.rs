@@ -13,7 +13,7 @@ use crate::config::Provider;
 use crate::event::{Component, Time};
 use crate::ledger::messages::Loaded;
 use crate::ledger::{commit, windows};
-use crate::source::Known;
+use crate::source::PriorItems;
 
 /// Loads the state of one provider's poller.
 pub(super) fn one(db: &Connection, provider: &Provider) -> Sql<Loaded> {
@@ -52,7 +52,7 @@ fn read<P: Params + Copy>(
         let Some(provider) = declared.get(id.as_str()) else {
             continue;
         };
-        let known = Known {
+        let known = PriorItems {
             open: Vec::new(),
             version: time(row.get("complete_version")?),
             baseline: row.get("baseline")?,

@@ -102,12 +102,12 @@ mod tests {
         (0..30).map(|n| incident(&format!("old{n}"), kind(n), true, n - 40)).collect()
     }
 
-    struct World {
+    struct Fixture {
         db: Connection,
         _dir: tempfile::TempDir,
     }
 
-    impl World {
+    impl Fixture {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let db = migrate::open_writer(dir.path()).unwrap();
@@ -156,51 +156,51 @@ mod tests {
     #[test]
     fn after_years_without_a_change_the_next_incident_does_not_tell_the_old_history() {
         for listing in [Listing::Recent, Listing::Unknown] {
-            let world = World::new();
-            world.poll(history(), listing, 0);
+            let fixture = Fixture::new();
+            fixture.poll(history(), listing, 0);
             // Only 304s and equal bodies from here on: nothing is recorded.
-            assert_eq!(world.prune(KEEP * 3), (ids(&history()), 30));
+            assert_eq!(fixture.prune(KEEP * 3), (ids(&history()), 30));
             let mut page = history();
             page.remove(0);
             page.push(incident("new", Kind::Incident, false, KEEP * 3));
-            assert_eq!(world.poll(page.clone(), listing, KEEP * 3), 1, "{listing:?}");
-            assert_eq!(components(&world.db, "acme").unwrap().len(), 1);
+            assert_eq!(fixture.poll(page.clone(), listing, KEEP * 3), 1, "{listing:?}");
+            assert_eq!(components(&fixture.db, "acme").unwrap().len(), 1);
             // Items that left the list are removed in time, and nothing else.
-            assert_eq!(world.prune(KEEP * 5), (ids(&page), 30));
+            assert_eq!(fixture.prune(KEEP * 5), (ids(&page), 30));
         }
     }
 
     #[test]
     fn documents_that_list_what_is_open_alone_do_not_let_the_history_be_forgotten() {
-        let world = World::new();
-        world.poll(history(), Listing::Recent, 0);
+        let fixture = Fixture::new();
+        fixture.poll(history(), Listing::Recent, 0);
         // Summaries with changes at every poll, none of which lists items that are over.
         for day in 1..KEEP {
             let open = incident(&format!("m{day}"), Kind::Maintenance, false, day);
-            world.poll(vec![open], Listing::Open, day);
-            world.poll(vec![], Listing::Open, day);
-            world.poll(vec![], Listing::Open, day);
+            fixture.poll(vec![open], Listing::Open, day);
+            fixture.poll(vec![], Listing::Open, day);
+            fixture.poll(vec![], Listing::Open, day);
         }
-        let (left, _) = world.prune(KEEP * 2);
+        let (left, _) = fixture.prune(KEEP * 2);
         assert!(ids(&history()).is_subset(&left), "{left:?}");
         assert_eq!(left.len(), 30, "what was only ever listed while it was open is forgotten");
         // The history of one kind does not cover the other.
         let incidents = || history().into_iter().filter(|one| one.kind == Kind::Incident);
-        world.poll(incidents().take(5).collect(), Listing::Recent, KEEP * 2);
+        fixture.poll(incidents().take(5).collect(), Listing::Recent, KEEP * 2);
         let maintenances = history().into_iter().filter(|one| one.kind == Kind::Maintenance);
         let expected: Vec<_> = incidents().take(5).chain(maintenances).collect();
-        assert_eq!(world.prune(KEEP * 4).0, ids(&expected));
+        assert_eq!(fixture.prune(KEEP * 4).0, ids(&expected));
     }
 
     #[test]
     fn rows_of_an_older_version_are_kept_until_a_document_says_what_is_listed() {
-        let world = World::new();
-        world.poll(history(), Listing::Recent, 0);
+        let fixture = Fixture::new();
+        fixture.poll(history(), Listing::Recent, 0);
         let sql = "UPDATE provider SET past_incidents_at = NULL, past_maintenances_at = NULL";
-        world.db.execute(sql, []).unwrap();
-        assert_eq!(world.prune(KEEP * 3).0.len(), 30);
-        world.poll(history().into_iter().skip(20).collect(), Listing::Recent, KEEP * 3);
-        assert_eq!(world.prune(KEEP * 5).0.len(), 10);
+        fixture.db.execute(sql, []).unwrap();
+        assert_eq!(fixture.prune(KEEP * 3).0.len(), 30);
+        fixture.poll(history().into_iter().skip(20).collect(), Listing::Recent, KEEP * 3);
+        assert_eq!(fixture.prune(KEEP * 5).0.len(), 10);
     }
 
     #[test]

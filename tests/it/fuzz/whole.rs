@@ -17,7 +17,7 @@ use statuswatch::ledger::reconcile::{
 };
 use statuswatch::snapshot::{Incident, Snapshot};
 use statuswatch::source::detect::detect;
-use statuswatch::source::{Documents, Known, Limits, SOURCES, Source};
+use statuswatch::source::{Documents, Limits, PriorItems, SOURCES, Source};
 use url::Url;
 
 /// Longest error, rejection or reason.
@@ -41,7 +41,7 @@ fn now() -> Time {
 #[derive(Default)]
 pub(crate) struct Before {
     items: Vec<(ItemState, Vec<SeenVersion>)>,
-    known: Known,
+    known: PriorItems,
 }
 
 /// Detects the document with every source and through the search for an address.

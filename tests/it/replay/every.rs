@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 use statuswatch::event::Kind;
-use statuswatch::source::{Known, Limits};
+use statuswatch::source::{Limits, PriorItems};
 use url::Url;
 
 use super::{History, reported};
@@ -33,12 +33,12 @@ fn places(step: &Step, home: &str) -> Vec<(String, Vec<u8>)> {
     let first = &step.documents.first;
     let mut served = vec![(home.to_owned(), first.body.to_vec())];
     let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
-    let gone = Known {
+    let gone = PriorItems {
         open: vec![(Kind::Incident, "gone".to_owned())],
         baseline: true,
-        ..Known::default()
+        ..PriorItems::default()
     };
-    let asked: Vec<_> = [Known::default(), gone]
+    let asked: Vec<_> = [PriorItems::default(), gone]
         .iter()
         .flat_map(|known| step.source.details(first, &snapshot, known))
         .collect();

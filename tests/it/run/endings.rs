@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Fault, Server, World};
+use statuswatch::fake::{Cluster, Fault, Server};
 
-use super::{acme, polls, trouble};
+use super::{acme, open_incident, polls};
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::provider;
 use crate::support::wait::within;
@@ -31,7 +31,7 @@ async fn a_signal_ends_a_run_whose_polls_all_hang() {
     for provider in &providers {
         provider.fault(Fault::Hang);
     }
-    let server = Server::start_each(World::new(providers.clone())).await.unwrap();
+    let server = Server::start_each(Cluster::new(providers.clone())).await.unwrap();
     let mut bench = Bench::new().default("timeout", "60s");
     for provider in &providers {
         bench.add(provider.id(), &server.url(provider.id()), "");
@@ -71,7 +71,7 @@ async fn a_second_run_on_the_same_state_is_refused_by_name() {
     assert!(second.err.contains(&format!("process {}", first.pid())), "{}", second.err);
     assert_eq!(second.out, "");
     assert!(first.is_running());
-    trouble(&acme);
+    open_incident(&acme);
     bench.wait_events(1).await;
     assert_eq!(first.stop().await.code(), Some(0));
 }

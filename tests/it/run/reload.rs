@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Server, World};
+use statuswatch::fake::{Cluster, Server};
 
 use super::{is_conditional, polls};
 use crate::support::binary::Bench;
@@ -14,7 +14,7 @@ const IDS: [&str; 4] = ["kept", "dropped", "changed", "added"];
 /// A server with four providers, and a bench that watches the first three.
 async fn four() -> (Server, Bench) {
     let server =
-        Server::start_each(World::new(IDS.map(|id| provider(id, &Statuspage)))).await.unwrap();
+        Server::start_each(Cluster::new(IDS.map(|id| provider(id, &Statuspage)))).await.unwrap();
     let mut bench = Bench::new();
     for id in &IDS[..3] {
         bench.add(id, &server.url(id), "");

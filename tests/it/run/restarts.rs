@@ -3,14 +3,14 @@
 use rustix::process::Signal;
 use statuswatch::event::Status;
 
-use super::{acme, is_conditional, polls, trouble};
+use super::{acme, is_conditional, open_incident, polls};
 use crate::support::binary::events_in;
 use crate::support::wait::until_true;
 
 #[tokio::test]
 async fn a_restart_tells_nothing_again_and_asks_only_for_what_is_new() {
     let (acme, server, bench) = acme().await;
-    let posted = trouble(&acme);
+    let posted = open_incident(&acme);
     let run = bench.start(&["run"]);
     bench.wait_events(1).await;
     polls(&server, "acme", 2).await;
@@ -45,7 +45,7 @@ async fn a_restart_tells_nothing_again_and_asks_only_for_what_is_new() {
 #[tokio::test]
 async fn a_kill_at_any_moment_tells_nothing_twice() {
     let (acme, server, bench) = acme().await;
-    let posted = trouble(&acme);
+    let posted = open_incident(&acme);
     for round in 0..5 {
         let run = bench.start(&["run"]);
         if round == 0 {
@@ -73,7 +73,7 @@ async fn a_kill_at_any_moment_tells_nothing_twice() {
 #[tokio::test]
 async fn a_log_renamed_from_outside_is_followed_by_a_new_one() {
     let (acme, server, bench) = acme().await;
-    let posted = trouble(&acme);
+    let posted = open_incident(&acme);
     let run = bench.start(&["run"]);
     bench.wait_events(1).await;
     let (log, aside) = (bench.path("logs/events.jsonl"), bench.path("logs/aside"));
@@ -91,7 +91,7 @@ async fn a_log_renamed_from_outside_is_followed_by_a_new_one() {
 #[tokio::test]
 async fn a_sink_that_is_added_begins_with_what_comes_and_one_that_comes_back_goes_on() {
     let (acme, server, bench) = acme().await;
-    let posted = trouble(&acme);
+    let posted = open_incident(&acme);
     bench.write();
     let plain = std::fs::read_to_string(bench.path("providers.yaml")).unwrap();
     let text = || std::fs::read_to_string(bench.path("logs/events.log")).unwrap_or_default();

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use statuswatch::fake::platform::Statuspage;
-use statuswatch::fake::{Fault, Server, World};
+use statuswatch::fake::{Cluster, Fault, Server};
 
-use super::{acme, polls, trouble};
+use super::{acme, open_incident, polls};
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::provider;
 use crate::support::wait::until_true;
@@ -22,7 +22,7 @@ async fn once_tells_what_is_new_or_that_nothing_is_and_what_was_last() {
         (Some(0), "No new updates.\n", "")
     );
 
-    let posted = trouble(&acme);
+    let posted = open_incident(&acme);
     let told = bench.start(&["run", "--once"]).ended().await;
     assert_eq!(told.code(), Some(0), "{}", told.err);
     assert!(
@@ -63,7 +63,7 @@ async fn once_with_a_page_that_cannot_be_read_ends_all_the_same() {
 #[tokio::test]
 async fn hosted_reads_nothing_and_colours_nothing() {
     let (acme, server, bench) = acme().await;
-    trouble(&acme);
+    open_incident(&acme);
     std::fs::write(bench.path("keys"), "q\nq\nq\n").unwrap();
     let mut keys = File::open(bench.path("keys")).unwrap();
     let mut run = bench.start_with(&["run", "--hosted"], keys.try_clone().unwrap());
@@ -84,7 +84,7 @@ async fn hosted_reads_nothing_and_colours_nothing() {
 #[tokio::test]
 async fn json_on_the_console_is_the_event_log() {
     let (acme, _server, bench) = acme().await;
-    let posted = trouble(&acme);
+    let posted = open_incident(&acme);
     let run = bench.start(&["run", "--format", "json"]);
     bench.wait_events(1).await;
     acme.resolve(posted.incident, "All is well.").unwrap();
@@ -163,7 +163,7 @@ async fn blindness_is_told_once_and_so_is_sight() {
 #[tokio::test]
 async fn what_is_known_can_be_read_while_it_runs_and_afterwards() {
     let (acme, _server, bench) = acme().await;
-    let posted = trouble(&acme);
+    let posted = open_incident(&acme);
     let run = bench.start(&["run"]);
     bench.wait_events(1).await;
     let look = || {
@@ -194,8 +194,8 @@ async fn a_first_run_at_a_terminal_shows_its_progress_and_the_present_state() {
     }
     let one = provider("one", &Statuspage);
     let two = provider("two", &Statuspage);
-    trouble(&two);
-    let server = Server::start_each(World::new([one, two])).await.unwrap();
+    open_incident(&two);
+    let server = Server::start_each(Cluster::new([one, two])).await.unwrap();
     let mut bench = Bench::new().default("interval", "10m").default("incident_interval", "10m");
     for id in ["one", "two"] {
         bench.add(id, &format!("{}api/v2/summary.json", server.url(id)), "");

@@ -1,7 +1,7 @@
 //! The further documents that a poll needs.
 
 use statuswatch::event::{Kind, Time, parse_time};
-use statuswatch::source::{Detail, Documents, Known, Limits};
+use statuswatch::source::{Detail, Documents, Limits, PriorItems};
 
 use super::fixtures::{Step, case};
 
@@ -9,20 +9,20 @@ fn step(source: &str, name: &str, number: usize) -> Step {
     case(source, name).remove(number - 1)
 }
 
-fn wanted(step: &Step, known: &Known) -> Vec<&'static str> {
+fn wanted(step: &Step, known: &PriorItems) -> Vec<&'static str> {
     details(step, known).into_iter().map(|detail| detail.role).collect()
 }
 
-fn details(step: &Step, known: &Known) -> Vec<Detail> {
+fn details(step: &Step, known: &PriorItems) -> Vec<Detail> {
     let first = &step.documents.first;
     let snapshot = step.source.parse(&Documents::only(first.clone()), Limits::default()).unwrap();
     step.source.details(first, &snapshot, known)
 }
 
-fn known(version: &str, open: &[(Kind, &str)]) -> Known {
+fn known(version: &str, open: &[(Kind, &str)]) -> PriorItems {
     let version: Option<Time> = parse_time(version);
     assert!(version.is_some());
-    Known {
+    PriorItems {
         open: open.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect(),
         version,
         baseline: true,
@@ -32,7 +32,7 @@ fn known(version: &str, open: &[(Kind, &str)]) -> Known {
 #[test]
 fn statuspage_reads_its_history_only_where_something_may_have_ended() {
     let first = step("statuspage", "outage", 1);
-    let all = details(&first, &Known::default());
+    let all = details(&first, &PriorItems::default());
     assert_eq!(
         all.iter().map(|d| d.role).collect::<Vec<_>>(),
         ["incidents", "maintenances"],
@@ -68,7 +68,7 @@ fn statuspage_reads_its_history_only_where_something_may_have_ended() {
     );
 
     let alone = step("statuspage", "incidents-alone", 1);
-    assert!(wanted(&alone, &Known::default()).is_empty());
+    assert!(wanted(&alone, &PriorItems::default()).is_empty());
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn prefetch_requests_the_same_details_as_the_whole_document() {
         for open in [Vec::new(), open, gone] {
             for (version, baseline) in [(None, false), (None, true), (snapshot.page.version, true)]
             {
-                let known = Known { open: open.clone(), version, baseline };
+                let known = PriorItems { open: open.clone(), version, baseline };
                 let Some(seen) = step.source.prefetch(first, &known) else {
                     continue;
                 };
@@ -142,12 +142,12 @@ fn a_detail_of_another_page_is_an_error() {
 #[test]
 fn incidentio_reads_its_lists_whenever_the_summary_changed_and_the_widget_has_none() {
     let open = step("incidentio", "open", 1);
-    assert_eq!(wanted(&open, &Known::default()), ["components", "incidents"]);
-    assert!(wanted(&step("incidentio", "widget", 2), &Known::default()).is_empty());
+    assert_eq!(wanted(&open, &PriorItems::default()), ["components", "incidents"]);
+    assert!(wanted(&step("incidentio", "widget", 2), &PriorItems::default()).is_empty());
 }
 
 /// Returns what the ledger knows after the first document of a step.
-fn after(step: &Step) -> Known {
+fn after(step: &Step) -> PriorItems {
     let snapshot = step
         .source
         .parse(&Documents::only(step.documents.first.clone()), Limits::default())
@@ -155,11 +155,11 @@ fn after(step: &Step) -> Known {
     let open: Vec<_> =
         snapshot.open().map(|incident| (incident.kind, incident.id.clone())).collect();
     assert!(!open.is_empty(), "{}: nothing is open", step.name);
-    Known { open, version: None, baseline: true }
+    PriorItems { open, version: None, baseline: true }
 }
 
 /// Returns role and URL of each detail.
-fn places(step: &Step, known: &Known) -> Vec<(&'static str, String)> {
+fn places(step: &Step, known: &PriorItems) -> Vec<(&'static str, String)> {
     details(step, known).into_iter().map(|detail| (detail.role, detail.url.to_string())).collect()
 }
 
@@ -171,7 +171,7 @@ fn at(role: &'static str, url: &str) -> (&'static str, String) {
 fn heroku_reads_its_incidents_for_the_baseline_and_when_one_is_absent() {
     let (open, last) = (step("heroku", "outage", 1), step("heroku", "outage", 4));
     let history = [at("incidents", "https://status.heroku.com/api/v4/incidents?limit=30")];
-    assert_eq!(places(&open, &Known::default()), history, "for the baseline");
+    assert_eq!(places(&open, &PriorItems::default()), history, "for the baseline");
     let known = after(&open);
     assert!(places(&open, &known).is_empty(), "all that was open is listed");
     assert_eq!(places(&last, &known), history, "it is not listed any more");
@@ -190,7 +190,7 @@ fn heroku_reads_its_incidents_for_the_baseline_and_when_one_is_absent() {
 fn slack_reads_its_history_for_the_baseline_and_when_one_is_absent() {
     let (open, last) = (step("slack", "outage", 1), step("slack", "outage", 5));
     let history = [at("history", "https://slack-status.com/api/v2.0.0/history")];
-    assert_eq!(places(&open, &Known::default()), history, "for the baseline");
+    assert_eq!(places(&open, &PriorItems::default()), history, "for the baseline");
     let known = after(&open);
     assert!(places(&open, &known).is_empty(), "all that was open is listed");
     assert_eq!(places(&last, &known), history, "it is not listed any more");
@@ -212,14 +212,14 @@ fn salesforce_reads_its_newest_lists_whenever_the_active_one_changed() {
         at("incidents", &format!("https://api.status.salesforce.com/v1/incidents?{order}")),
         at("maintenances", &format!("https://api.status.salesforce.com/v1/maintenances?{order}")),
     ];
-    assert_eq!(places(&open, &Known::default()), lists);
+    assert_eq!(places(&open, &PriorItems::default()), lists);
     assert_eq!(places(&open, &after(&open)), lists, "maintenances are in no other list");
-    assert!(details(&open, &Known::default()).iter().all(|detail| detail.optional));
+    assert!(details(&open, &PriorItems::default()).iter().all(|detail| detail.optional));
     // A page polled through another list has all of it in the first document.
     let mut other = step("salesforce", "outage", 4);
     other.documents.first = other.documents.details.remove(0).1;
     other.documents.first.url = "https://api.status.salesforce.com/v1/incidents".parse().unwrap();
-    assert!(places(&other, &Known::default()).is_empty());
+    assert!(places(&other, &PriorItems::default()).is_empty());
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn details_that_change_alone_are_sidecars_while_they_can_change() {
     let companions = |source: &str, name: &str, number: usize| {
         let step = step(source, name, number);
         let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
-        let roles = details(&step, &Known::default()).into_iter().map(|detail| detail.role);
+        let roles = details(&step, &PriorItems::default()).into_iter().map(|detail| detail.role);
         roles.filter(|role| step.source.is_sidecar(role, &snapshot)).collect::<Vec<_>>()
     };
     assert_eq!(companions("salesforce", "outage", 1), ["maintenances"]);
@@ -247,7 +247,10 @@ fn details_that_change_alone_are_sidecars_while_they_can_change() {
 #[test]
 fn aws_asks_its_history_for_what_has_left_the_list_and_for_nothing_else() {
     let (open, quiet) = (step("aws", "ended", 1), step("aws", "ended", 2));
-    assert!(places(&open, &Known::default()).is_empty(), "a year of past events is no baseline");
+    assert!(
+        places(&open, &PriorItems::default()).is_empty(),
+        "a year of past events is no baseline"
+    );
     let mut known = after(&open);
     assert!(places(&open, &known).is_empty(), "it is still listed");
     let arn = known.open[0].1.clone();
@@ -271,7 +274,7 @@ fn aws_asks_its_history_for_what_has_left_the_list_and_for_nothing_else() {
 fn statusio_asks_the_feed_of_the_page_for_what_has_left_the_lists() {
     let (open, last) = (step("statusio", "outage", 1), step("statusio", "outage", 5));
     let known = after(&open);
-    assert!(places(&open, &Known::default()).is_empty() && places(&open, &known).is_empty());
+    assert!(places(&open, &PriorItems::default()).is_empty() && places(&open, &known).is_empty());
     let id = &known.open[0].1;
     let feed =
         |place: &str| [at("feed", &format!("{place}/pages/5a0000000000000000000001/rss#{id}"))];
@@ -307,21 +310,21 @@ fn onlineornot_reads_the_feed_of_the_page_while_something_is_open_or_absent() {
     let (open, last) = (step("onlineornot", "outage", 1), step("onlineornot", "outage", 4));
     let feed =
         |gone: &str| [at("feed", &format!("https://status.acme.example/incidents.rss#{gone}"))];
-    assert_eq!(places(&open, &Known::default()), feed(""));
+    assert_eq!(places(&open, &PriorItems::default()), feed(""));
     assert_eq!(places(&last, &after(&open)), feed("Kq7Wn2LmPz04"));
-    assert!(places(&last, &Known::default()).is_empty());
+    assert!(places(&last, &PriorItems::default()).is_empty());
     // Its own API identifies the page.
     let mut own = step("onlineornot", "outage", 1);
     own.documents.first.url =
         "https://api.onlineornot.com/v1/status_pages/acmeport/summary".parse().unwrap();
-    assert_eq!(places(&own, &Known::default()), feed(""));
+    assert_eq!(places(&own, &PriorItems::default()), feed(""));
     let body = String::from_utf8(own.documents.first.body.to_vec()).unwrap();
     for (domain, host) in
         [("https://status.acme.test/", "status.acme.test"), ("", "acmeport.onlineornot.com")]
     {
         own.documents.first.body = body.replace("status.acme.example", domain).into_bytes().into();
         assert_eq!(
-            places(&own, &Known::default()),
+            places(&own, &PriorItems::default()),
             [at("feed", &format!("https://{host}/incidents.rss#"))]
         );
     }
@@ -368,12 +371,12 @@ fn cachet_asks_for_the_updates_of_what_is_open_where_the_list_has_none() {
         at("components", &format!("{base}components?per_page=500")),
         at("schedules", &format!("{base}schedules?sort=id&order=desc&per_page=50")),
     ];
-    assert_eq!(places(&step("cachet", "outage", 2), &Known::default()), beside);
+    assert_eq!(places(&step("cachet", "outage", 2), &PriorItems::default()), beside);
     let updates = |id: u32| at("updates", &format!("{base}incidents/{id}/updates?per_page=100"));
     let older = step("cachet", "older", 1);
-    assert_eq!(places(&older, &Known::default())[2..], [updates(9), updates(8)]);
+    assert_eq!(places(&older, &PriorItems::default())[2..], [updates(9), updates(8)]);
     assert_eq!(
-        places(&step("cachet", "older", 3), &Known::default())[2..],
+        places(&step("cachet", "older", 3), &PriorItems::default())[2..],
         [updates(9)],
         "the other one is over"
     );
@@ -382,7 +385,7 @@ fn cachet_asks_for_the_updates_of_what_is_open_where_the_list_has_none() {
         [updates(9), updates(8)],
         "it was open until now"
     );
-    let new: Vec<_> = places(&step("cachet", "new", 2), &Known::default());
+    let new: Vec<_> = places(&step("cachet", "new", 2), &PriorItems::default());
     let base = "https://status.acme.example/api/";
     let beside = [
         at("components", &format!("{base}components?per_page=500")),
@@ -396,7 +399,7 @@ fn statuspal_reads_its_incidents_for_the_baseline_and_when_one_is_absent() {
     let (open, last) = (step("statuspal", "outage", 1), step("statuspal", "outage", 4));
     let history =
         [at("history", "https://statuspal.io/api/v2/status_pages/acme/incidents?limit=50")];
-    assert_eq!(places(&open, &Known::default()), history, "for the baseline");
+    assert_eq!(places(&open, &PriorItems::default()), history, "for the baseline");
     let known = after(&open);
     assert!(places(&open, &known).is_empty());
     assert_eq!(places(&last, &known), history);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use statuswatch::fake::platform::Platform;
-use statuswatch::fake::{Provider, Server, World};
+use statuswatch::fake::{Cluster, Provider, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -22,7 +22,7 @@ pub(crate) fn provider(id: &str, platform: &'static dyn Platform) -> Provider {
 
 /// One provider on a listener of its own.
 pub(crate) async fn alone(provider: &Provider) -> Server {
-    Server::start_each(World::new([provider.clone()])).await.unwrap()
+    Server::start_each(Cluster::new([provider.clone()])).await.unwrap()
 }
 
 /// An answer as it came over the wire.

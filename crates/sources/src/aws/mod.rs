@@ -18,7 +18,7 @@ use super::support::fields::{self, Id, MaybeId, OrDefault, Text};
 use super::support::{
     Items, List, Order, RawUpdate, at, json, lenient, order_updates, prose, sniff, vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
@@ -139,7 +139,7 @@ impl Source for Aws {
         Ok(snapshot(incidents, items, Listing::Open))
     }
 
-    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         let listed = |id: &str| snapshot.incidents.iter().any(|incident| incident.id == id);
         let absent = known
             .open

@@ -16,7 +16,7 @@ use super::support::{
     Items, Order, RawUpdate, candidates, link, name, oldest_first, order_updates, prose, sibling,
     vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot};
@@ -128,7 +128,7 @@ impl Source for Cachet {
         Ok(snapshot)
     }
 
-    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         if v3::is_one(first) {
             return wanted(
                 &first.url,

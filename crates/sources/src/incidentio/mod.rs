@@ -20,7 +20,7 @@ use super::support::v2::{self, Overall, Page, Read, Reader};
 use super::support::{
     Decode, Lenient, Strict, at, candidates, json, sibling, sniff, strict_then_lenient, vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, Impact, Kind};
 use statuswatch_model::snapshot::{Coverage, Listing, Snapshot};
@@ -95,7 +95,7 @@ impl Source for IncidentIo {
 
     /// Both, whenever the summary changed: without a version, an incident that came and went in
     /// between would be missed.
-    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, _: &Snapshot, _: &PriorItems) -> Vec<Detail> {
         if widget::is_widget(first) {
             return Vec::new();
         }

@@ -14,7 +14,7 @@ use super::support::fields::{Id, Text};
 use super::support::{
     Items, List, bases, candidates, json, link, name, sibling, sniff, vocabulary,
 };
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
@@ -141,7 +141,7 @@ impl Source for StatusCast {
         Ok(snapshot)
     }
 
-    fn details(&self, first: &Document, _: &Snapshot, _: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, _: &Snapshot, _: &PriorItems) -> Vec<Detail> {
         if first.shape() == Shape::Html {
             return Vec::new();
         }

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::{Items, List, MAX_NAME, Order, RawUpdate, json, order_updates, prose, sniff};
-use super::{Detail, Documents, Known, Limits, ParseError, Source};
+use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
@@ -177,7 +177,7 @@ impl Source for StatusIo {
         })
     }
 
-    fn details(&self, first: &Document, snapshot: &Snapshot, known: &Known) -> Vec<Detail> {
+    fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
         let listed: HashSet<&str> =
             snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
         let mut absent = known
