@@ -195,12 +195,16 @@ impl<'a> Reader<'a> {
     }
 
     fn unknown_key(&mut self, key: &Key, what: &str, known: &[&str]) {
-        let hint = if let Some(meant) = nearest(&key.name, known.iter().copied()) {
+        let name = key.name.as_str();
+        let elsewhere = || self.sections.iter().find(|(_, keys)| keys.contains(&name));
+        // `impact` for `min_impact`.
+        let longer = || known.iter().find(|known| known.split('_').any(|part| part == name));
+        let hint = if let Some(meant) = nearest(name, known.iter().copied()) {
             format!("did you mean \"{meant}\"?")
-        } else if let Some((section, _)) =
-            self.sections.iter().find(|(_, keys)| keys.contains(&key.name.as_str()))
-        {
-            format!("\"{}\" belongs to {section}: check its indentation", key.name)
+        } else if let Some(meant) = longer() {
+            format!("did you mean \"{meant}\"?")
+        } else if let Some((section, _)) = elsewhere().filter(|_| what == "the file") {
+            format!("\"{name}\" belongs to {section}: check its indentation")
         } else {
             format!("expected one of: {}", known.join(", "))
         };

@@ -88,8 +88,17 @@ impl Bench {
 
     /// Publishes `count` things at once, without odd answers.
     pub(crate) fn publish(&self, seed: u64, count: usize) {
-        let mut author = Author { faults: false, ..Author::new(seed) };
+        self.publish_as(&mut Author { faults: false, ..Author::new(seed) }, count);
+    }
+
+    /// Publishes `count` things at once, going on where this author was.
+    pub(crate) fn publish_as(&self, author: &mut Author, count: usize) {
         (0..count).for_each(|_| author.act(&self.universe));
+    }
+
+    /// Takes back the odd answers that an author has left.
+    pub(crate) fn clear_faults(&self) {
+        self.universe.providers().iter().for_each(statuswatch::fake::Provider::clear_faults);
     }
 
     /// The whole lines of the event log across its files.
@@ -300,14 +309,14 @@ impl Drop for Storm {
 static NOTES: AtomicU64 = AtomicU64::new(1);
 
 /// Writes updates, every one with a text of its own.
-struct Author {
+pub(crate) struct Author {
     rng: Rng,
     open: Vec<(usize, Vec<Posted>)>,
     faults: bool,
 }
 
 impl Author {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { rng: Rng::with_seed(seed), open: Vec::new(), faults: true }
     }
 
