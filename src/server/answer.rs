@@ -148,6 +148,9 @@ pub(super) enum Refusal {
     /// There is no such thing.
     #[error("{0}")]
     Missing(&'static str),
+    /// There is no such thing; what there is resembles it.
+    #[error("{0}")]
+    Unknown(String),
     /// It could not be done, and may be tried again.
     #[error("{0}")]
     Busy(&'static str),
@@ -163,6 +166,7 @@ impl From<Refusal> for Response<Body> {
             Refusal::Unsupported(detail) => problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail),
             Refusal::Busy(detail) => problem(StatusCode::SERVICE_UNAVAILABLE, detail),
             Refusal::Missing(detail) => problem(StatusCode::NOT_FOUND, detail),
+            Refusal::Unknown(detail) => problem(StatusCode::NOT_FOUND, &detail),
             Refusal::Read(error) => {
                 // The reason names files of this machine.
                 tracing::warn!(%error, "the HTTP server cannot read the ledger");

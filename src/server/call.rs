@@ -56,14 +56,20 @@ impl Call {
         self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Reads the body as JSON.
-    pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
+    /// Refuses a body that is not called JSON.
+    pub(super) fn needs_json(&self) -> Result<(), Refusal> {
         let media = self.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
         let media = media.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         // A form of another page can send text, but not this.
         if !media.eq_ignore_ascii_case(super::answer::JSON) {
             return Err(Refusal::Unsupported("the body must be application/json"));
         }
+        Ok(())
+    }
+
+    /// Reads the body as JSON.
+    pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
+        self.needs_json()?;
         serde_json::from_slice(&self.body)
             .map_err(|error| Refusal::Bad(printable(&format!("the body: {error}"))))
     }
@@ -92,7 +98,7 @@ impl Call {
     ) -> Result<Vec<T>, Refusal> {
         let mut values = Vec::new();
         for (_, list) in self.query.iter().filter(|(key, _)| key == name) {
-            for value in list.split(',').map(str::trim).filter(|value| !value.is_empty()) {
+            for value in list.split(',').map(str::trim) {
                 if values.len() == MAX_VALUES {
                     return Err(Refusal::Bad(format!(
                         "\"{name}\" has more than {MAX_VALUES} values"
@@ -106,13 +112,18 @@ impl Call {
     }
 
     /// Returns the filter in the query, with the same words as `history`: `provider`, `since`,
-    /// `kind`, `impact`.
+    /// `kind`, `impact`. Without a provider in its list it is about all of them, as a form sends it;
+    /// the others must not be empty.
     pub(super) fn wanted(&self) -> Result<Wanted, Refusal> {
         let since = self.values("since", |text| parse_since(text).map_err(|e| printable(&e)))?;
         let impacts =
             self.values("impact", |text| parse_impact(text).map_err(|e| printable(&e)))?;
         Ok(Wanted {
-            providers: self.values("provider", |text| Ok(text.to_owned()))?.into_iter().collect(),
+            providers: self
+                .values("provider", |text| Ok(text.to_owned()))?
+                .into_iter()
+                .filter(|id| !id.is_empty())
+                .collect(),
             since: since.last().and_then(|since| since.instant(clock::now())),
             kinds: self.values("kind", |text| {
                 Kind::from_str(text).map_err(|e| printable(&e.to_string()))
@@ -129,4 +140,64 @@ impl Call {
 /// Some messages quote the value.
 fn printable(message: &str) -> String {
     crate::text::one_line(message, 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn call(query: &str) -> Option<Call> {
+        let query = Call::query_of(Some(query)).ok()?;
+        let (headers, path) = (HeaderMap::new(), Vec::new());
+        Some(Call { headers, path, query, body: Bytes::new(), cutoff: None })
+    }
+
+    #[test]
+    fn lists_are_repeated_or_separated_and_bounded() {
+        let wanted = |query: &str| call(query).unwrap().wanted();
+        let both = wanted("provider=a,b&provider=c&impact=major%2B&kind=incident,maintenance");
+        let both = both.unwrap();
+        assert_eq!(both.providers.len(), 3);
+        assert_eq!(both.impacts, [Impact::Major, Impact::Critical]);
+        assert_eq!(both.kinds, [Kind::Incident, Kind::Maintenance]);
+        assert!(wanted("provider=").unwrap().providers.is_empty());
+        for query in ["since=", "kind=", "impact=minor,", "since=soon", "kind=x", "impact=x"] {
+            assert!(wanted(query).is_err(), "{query}");
+        }
+        let many = vec!["a"; MAX_VALUES + 1].join(",");
+        assert!(wanted(&format!("provider={many}")).is_err());
+        assert!(call(&"a=b&".repeat(MAX_PARAMETERS + 1)).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_within_its_bounds_or_refused(query in ".{0,200}") {
+            if let Some(call) = call(&query) {
+                prop_assert!(call.query.len() <= MAX_PARAMETERS);
+            }
+        }
+
+        #[test]
+        fn any_value_is_read_or_refused_without_a_control_character(
+            name in prop::sample::select(vec!["provider", "since", "kind", "impact", "limit"]),
+            value in ".{0,100}",
+        ) {
+            let query: String = form_urlencoded::Serializer::new(String::new())
+                .append_pair(name, &value)
+                .finish();
+            let call = call(&query).unwrap();
+            prop_assert_eq!(call.parameter(name), Some(value.as_str()));
+            for refused in [call.wanted().err(), call.number("limit", 1..=1000, 100).err()] {
+                if let Some(Refusal::Bad(reason)) = refused {
+                    prop_assert!(!reason.contains(char::is_control), "{reason:?}");
+                    prop_assert!(reason.len() < 1000);
+                }
+            }
+            if let Ok(number) = call.number("limit", 1..=1000, 100) {
+                prop_assert!((1..=1000).contains(&number));
+            }
+        }
+    }
 }

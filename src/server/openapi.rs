@@ -119,8 +119,8 @@ fn values(values: Values) -> Value {
         Values::DurationOrTime => json!({"anyOf": [
             {"type": "string", "pattern": DURATION_PATTERN},
             {"type": "string", "format": "date-time"},
-            // Seconds.
-            {"type": "number", "minimum": 0, "maximum": 1_000_000},
+            // Seconds: as many as 64 bits hold nanoseconds of.
+            {"type": "number", "minimum": 0, "maximum": u64::MAX / 1_000_000_000},
         ]}),
         Values::Number(least, most) => {
             json!({"type": "integer", "minimum": least, "maximum": most})

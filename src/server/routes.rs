@@ -143,7 +143,7 @@ pub const ROUTES: &[Route] = &[
     get(
         "/api/v1/maintenances",
         Access::Token,
-        "Maintenances whose window touches a time span.",
+        "Maintenances whose window touches the time between `from` and `to`, in either order.",
         &[
             parameter("from", Values::Time, "UTC time, RFC 3339. Default: now."),
             parameter("to", Values::Time, "UTC time, RFC 3339. Default: 90 days after `from`."),

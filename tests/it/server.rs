@@ -3,6 +3,7 @@
 mod api;
 mod browser;
 mod channels;
+mod described;
 mod feeds;
 mod health;
 mod hooks;

@@ -8,7 +8,7 @@ use axum::http::{Response, StatusCode};
 use crate::clock;
 use crate::config::parse_duration;
 use crate::event::Impact;
-use crate::gate::{Gate, OnUnknown, Verdict, ask, parse_needs};
+use crate::gate::{Gate, NeedError, OnUnknown, Verdict, ask, parse_needs};
 use crate::server::App;
 use crate::server::answer::finish;
 use crate::server::answer::{Refusal, json_now};
@@ -22,8 +22,18 @@ pub(in crate::server) async fn gate(app: Arc<App>, call: Call) -> Response<Body>
 async fn decided(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
     let gate = asked(call)?;
     let read = app.model.read(move |reader| ask(reader, &gate, clock::now()));
-    let answer = read.await?.map_err(|error| Refusal::Bad(error.to_string()))?;
+    let answer = read.await?.map_err(|error| refused(&error))?;
     Ok(json_now(status(answer.verdict), &answer))
+}
+
+/// A name that nothing has is missing; everything else is wrong in the question.
+fn refused(error: &NeedError) -> Refusal {
+    match error {
+        NeedError::UnknownProvider { .. }
+        | NeedError::UnknownComponent { .. }
+        | NeedError::NoComponents { .. } => Refusal::Unknown(error.to_string()),
+        _ => Refusal::Bad(error.to_string()),
+    }
 }
 
 const fn status(verdict: Verdict) -> StatusCode {

@@ -165,9 +165,7 @@ async fn planned(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
     };
     let from = time("from")?.unwrap_or_else(clock::now);
     let to = time("to")?.or_else(|| from.checked_add_signed(AHEAD)).unwrap_or(Time::MAX_UTC);
-    if to < from {
-        return Err(Refusal::Bad("\"to\" is before \"from\"".to_owned()));
-    }
+    let (from, to) = (from.min(to), from.max(to));
     let listed = from.checked_sub_signed(LISTED).unwrap_or(Time::UNIX_EPOCH);
     let rows = app.model.read(move |reader| reader.items(ItemQuery::Maintenances(listed))).await?;
     let listed = rows.iter().filter(|row| touches(row, from, to));

@@ -73,23 +73,27 @@ pub(in crate::server) struct MuteList {
 /// A mute to set.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    {"properties": {"for": {"type": "null"}}},
+    {"properties": {"until": {"type": "null"}}},
+]))]
 pub(in crate::server) struct NewMute {
     /// The provider's id.
-    provider: String,
+    pub(in crate::server) provider: String,
     /// Only components with this name, id or group; a pattern such as `API*`.
     #[schemars(length(min = 1, max = 200))]
-    component: Option<String>,
+    pub(in crate::server) component: Option<String>,
     /// How long, such as `2h`, at most 366 days. Without `for` and `until`: until nothing of it is
     /// open.
     #[serde(rename = "for")]
     #[schemars(regex(pattern = "^[1-9][0-9]?(s|m|h|d)$"))]
-    duration: Option<String>,
+    pub(in crate::server) duration: Option<String>,
     /// Until when: a UTC time, RFC 3339, in the future. Not together with `for`.
     #[schemars(extend("format" = "date-time"))]
-    until: Option<String>,
+    pub(in crate::server) until: Option<String>,
     /// Why, on one line.
     #[schemars(length(max = 200))]
-    reason: Option<String>,
+    pub(in crate::server) reason: Option<String>,
 }
 
 /// What came of ending mutes.
@@ -122,7 +126,17 @@ pub(in crate::server) async fn mute(app: Arc<App>, call: Call) -> Response<Body>
 }
 
 async fn set(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
-    let new: NewMute = call.json()?;
+    let row = apply(app, call.json()?).await?;
+    Ok(json_now(StatusCode::CREATED, &Mute::from(row)))
+}
+
+/// Sets a mute, wherever it was asked for.
+pub(in crate::server) async fn apply(app: &App, new: NewMute) -> Result<MuteRow, Refusal> {
+    // What is asked about something that is not there is answered by that.
+    let state = app.model.state().await?;
+    if !state.providers().iter().any(|row| row.id == new.provider) {
+        return Err(Refusal::Missing("there is no such provider"));
+    }
     let now = clock::now();
     let until = end(&new, now)?;
     let too_long =
@@ -154,7 +168,7 @@ async fn set(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
     });
     let row = written.await?.ok_or(Refusal::Missing("there is no such provider"))?;
     tracing::info!(provider = row.provider, "a mute was set over HTTP");
-    Ok(json_now(StatusCode::CREATED, &Mute::from(row)))
+    Ok(row)
 }
 
 /// When a mute ends.
@@ -186,13 +200,22 @@ async fn ended(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
         return Err(Refusal::Bad("\"provider\" is missing".to_owned()));
     };
     let component = call.parameter("component").map(str::to_owned);
+    let ended = lift(app, provider, component).await?;
+    Ok(json_now(StatusCode::OK, &Unmuted { ended }))
+}
+
+/// Ends mutes, wherever it was asked for. Returns how many.
+pub(in crate::server) async fn lift(
+    app: &App,
+    provider: String,
+    component: Option<String>,
+) -> Result<usize, Refusal> {
     let now = clock::now();
     let written = write(app, move |control| {
         let Some(provider) = control.provider(&provider)? else { return Ok(None) };
         control.unmute(&provider, component.as_deref(), now).map(Some)
     });
-    let ended = written.await?.ok_or(Refusal::Missing("there is no such provider"))?;
-    Ok(json_now(StatusCode::OK, &Unmuted { ended }))
+    written.await?.ok_or(Refusal::Missing("there is no such provider"))
 }
 
 /// Changes the ledger on a thread that may block.

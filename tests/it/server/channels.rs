@@ -255,8 +255,8 @@ async fn the_gate_answers_with_a_status_and_what_the_command_prints() {
         ("needs=npm&needs=acme&min_impact=critical", 503),
         ("", 400),
         ("needs=", 400),
-        ("needs=acne", 400),
-        ("needs=acme%23nothing", 400),
+        ("needs=acne", 404),
+        ("needs=acme%23nothing", 404),
         ("needs=acme&min_impact=none", 400),
         ("needs=acme&max_age=soon", 400),
         ("needs=acme&on_unknown=maybe", 400),
@@ -264,7 +264,8 @@ async fn the_gate_answers_with_a_status_and_what_the_command_prints() {
         let answer = served.get(&format!("/api/v1/gate?{query}")).await;
         assert_eq!(answer.status(), status, "{query}: {}", answer.text());
         let media = answer.header("content-type").unwrap();
-        let expected = if status == 400 { "application/problem+json" } else { "application/json" };
+        let is_problem = matches!(status, 400 | 404);
+        let expected = if is_problem { "application/problem+json" } else { "application/json" };
         assert_eq!(media, expected, "{query}");
     }
     let wrong = served.get("/api/v1/gate?needs=acne").await.json();
