@@ -7,10 +7,12 @@ mod described;
 mod feeds;
 mod health;
 mod hooks;
+mod hostile;
 mod pages;
 mod safety;
 mod schema;
 mod start;
+mod strangers;
 mod stream;
 
 use std::net::SocketAddr;
