@@ -151,6 +151,9 @@ pub(super) enum Refusal {
     /// There is no such thing; what there is resembles it.
     #[error("{0}")]
     Unknown(String),
+    /// Whoever asks may not do it.
+    #[error("{0}")]
+    Forbidden(&'static str),
     /// It could not be done, and may be tried again.
     #[error("{0}")]
     Busy(&'static str),
@@ -165,6 +168,7 @@ impl From<Refusal> for Response<Body> {
             Refusal::Bad(detail) => problem(StatusCode::BAD_REQUEST, &detail),
             Refusal::Unsupported(detail) => problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail),
             Refusal::Busy(detail) => problem(StatusCode::SERVICE_UNAVAILABLE, detail),
+            Refusal::Forbidden(detail) => problem(StatusCode::FORBIDDEN, detail),
             Refusal::Missing(detail) => problem(StatusCode::NOT_FOUND, detail),
             Refusal::Unknown(detail) => problem(StatusCode::NOT_FOUND, &detail),
             Refusal::Read(error) => {

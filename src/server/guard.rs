@@ -91,6 +91,35 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+/// What a form must bring to change something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Changes {
+    /// Nothing can be changed over HTTP.
+    Never,
+    /// The token for changes, in a field of its own: a browser sends no other credential that says
+    /// that its reader wanted this.
+    WithToken,
+    /// Nothing more: only users of this machine reach the server.
+    Freely,
+}
+
+/// Returns what a form must bring.
+pub(super) fn changes(app: &App) -> Changes {
+    match app.write_token.as_ref().or(app.token.as_ref()) {
+        Some(_) => Changes::WithToken,
+        None if is_exposed(app) => Changes::Never,
+        None => Changes::Freely,
+    }
+}
+
+/// Returns whether the token in a form's field is that for changes, or none is needed.
+pub(super) fn may_change(app: &App, given: &str) -> bool {
+    match app.write_token.as_ref().or(app.token.as_ref()) {
+        Some(token) => token.is(given.trim().as_bytes()),
+        None => !is_exposed(app),
+    }
+}
+
 /// Returns whether the request may use a route with this access.
 pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
     let given = bearer(headers);
@@ -118,6 +147,15 @@ pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), 
             }
             None => true,
         },
+        // Any page can send a form, and an old browser does not say which one did. Those that were
+        // sent from another page have been refused already.
+        Access::Form if headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site") => {
+            true
+        }
+        Access::Form => {
+            let detail = "a form needs the header Origin; programs use /api/v1/mutes";
+            return Err((StatusCode::FORBIDDEN, detail));
+        }
     };
     if may {
         return Ok(());

@@ -26,6 +26,8 @@ pub enum Access {
     Token,
     /// Who carries the token for changes; where none is set, users of this machine.
     Write,
+    /// Forms of our own pages; what they carry is read with their body.
+    Form,
 }
 
 /// A handler.

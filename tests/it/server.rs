@@ -5,6 +5,7 @@ mod browser;
 mod channels;
 mod described;
 mod feeds;
+mod forms;
 mod health;
 mod hooks;
 mod hostile;

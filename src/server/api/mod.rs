@@ -14,7 +14,7 @@ pub(super) use gate::gate;
 pub(super) use incidents::{
     Incident, IncidentDetail, IncidentList, incident, incidents, maintenances, read_key, touches,
 };
-pub(super) use mutes::{Mute, MuteList, NewMute, Unmuted, mute, mutes, unmute};
+pub(super) use mutes::{Mute, MuteList, NewMute, Unmuted, apply, lift, mute, mutes, unmute};
 pub(super) use observe::{NewObservation, observe};
 pub(super) use providers::{
     ProviderDetail, ProviderPage, StatusAnswer, provider, providers, status,

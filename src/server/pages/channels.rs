@@ -7,6 +7,7 @@ use axum::http::Response;
 use maud::{Markup, html};
 
 use super::layout::Page;
+use super::mutes::unmute_form;
 use super::{answer, nothing, parts};
 use crate::event::{IncidentKey, Time};
 use crate::ledger::outbox::{ChannelHealth, ChannelRow, DeadLetter, MuteRow};
@@ -27,7 +28,7 @@ pub(super) async fn get(app: Arc<App>, call: Call) -> Response<Body> {
     answer(app, call, make).await
 }
 
-async fn make(app: &App, _call: &Call, state: &State) -> Result<Page, Refusal> {
+async fn make(app: &App, _: &Call, state: &State) -> Result<Page, Refusal> {
     let now = state.at;
     let read = app.model.read(move |reader| {
         let (dead, mutes) = (reader.dead_letters(None, DEAD)?, reader.mutes(false)?);
@@ -47,7 +48,7 @@ async fn make(app: &App, _call: &Call, state: &State) -> Result<Page, Refusal> {
         }
         section #mutes aria-labelledby="mutes-title" {
             h2 #mutes-title { "Muted" span.n { (mutes.len()) } }
-            @if mutes.is_empty() { (nothing("Nothing is muted.")) } @else { (muted(&mutes, now)) }
+            @if mutes.is_empty() { (nothing("Nothing is muted.")) } @else { (muted(app, &mutes, now)) }
         }
         section #dead aria-labelledby="dead-title" {
             h2 #dead-title { "Given up" span.n { (dead.len()) } }
@@ -105,7 +106,7 @@ fn table(channels: &[ChannelRow], now: Time) -> Markup {
     }
 }
 
-fn muted(mutes: &[MuteRow], now: Time) -> Markup {
+fn muted(app: &App, mutes: &[MuteRow], now: Time) -> Markup {
     html! {
         ul.rows {
             @for mute in mutes.iter().take(MUTES) {
@@ -120,6 +121,7 @@ fn muted(mutes: &[MuteRow], now: Time) -> Markup {
                         }
                         @if let Some(reason) = &mute.reason { ": " (one_line(reason, 160)) }
                     }
+                    (unmute_form(app, mute))
                 }
             }
         }

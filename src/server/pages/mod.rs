@@ -15,6 +15,7 @@ mod incident;
 mod incidents;
 mod layout;
 mod maintenances;
+mod mutes;
 mod notified;
 mod overview;
 mod parts;
@@ -25,7 +26,8 @@ mod routing;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Response, StatusCode};
+use axum::http::header::REFERRER_POLICY;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use maud::{Markup, html};
 
 use super::App;
@@ -49,6 +51,13 @@ const fn page(
     Route { method, path, access, about, parameters, body, status, also, answer, handler }
 }
 
+/// A form of a page. It leads back to a page.
+const fn form(path: &'static str, about: &'static str, handler: Handler) -> Route {
+    let (method, access, answer) = (Method::POST, Access::Form, Answer::Other(HTML));
+    let (status, also, body, parameters) = (StatusCode::SEE_OTHER, &[], None, ID);
+    Route { method, path, access, about, parameters, body, status, also, answer, handler }
+}
+
 const ID: &[Parameter] = &[required("id", Values::Text, "Its id in providers.yaml.")];
 const KEY: &[Parameter] = &[required("key", Values::Text, "Its key: 32 hexadecimal digits.")];
 const NAME: &[Parameter] =
@@ -59,6 +68,8 @@ pub static PAGES: &[Route] = &[
     page("/", "What can be trusted, what is open, what is coming.", &[], handler!(overview::get)),
     page("/providers", "The providers, filtered.", &[], handler!(providers::get)),
     page("/providers/{id}", "One provider.", ID, handler!(provider::get)),
+    form("/providers/{id}/mute", "Mutes it.", handler!(mutes::mute)),
+    form("/providers/{id}/unmute", "Ends its mutes.", handler!(mutes::unmute)),
     page("/incidents", "What is open, and the latest updates.", &[], handler!(incidents::get)),
     page("/incidents/{key}", "One incident or maintenance.", KEY, handler!(incident::get)),
     page("/maintenances", "Maintenances of 90 days.", &[], handler!(maintenances::get)),
@@ -98,13 +109,18 @@ fn respond(
     page: &Page,
 ) -> Response<Body> {
     let text = layout::render(page, state, app.token.is_some()).into_string();
-    if status == StatusCode::OK {
-        return content(headers, HTML, text, 0);
-    }
-    // A page that failed is never taken for one that has not changed.
-    let mut response = content(&HeaderMap::new(), HTML, text, 0);
-    *response.status_mut() = status;
-    response.headers_mut().remove(axum::http::header::ETAG);
+    let mut response = if status == StatusCode::OK {
+        content(headers, HTML, text, 0)
+    } else {
+        // A page that failed is never taken for one that has not changed.
+        let mut response = content(&HeaderMap::new(), HTML, text, 0);
+        *response.status_mut() = status;
+        response.headers_mut().remove(axum::http::header::ETAG);
+        response
+    };
+    // With `no-referrer`, a browser says of a form that it comes from nowhere (Fetch, "append a
+    // request Origin header"). Other sites learn nothing either way.
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 

@@ -46,7 +46,8 @@ async fn make(app: &App, call: &Call, state: &State) -> Result<Page, Refusal> {
     };
     let read = app.model.read(move |reader| {
         let events = reader.events(&query)?;
-        let mutes = reader.mutes(false)?.into_iter().filter(|mute| mute.provider == id).count();
+        let mut mutes = reader.mutes(false)?;
+        mutes.retain(|mute| mute.provider == id);
         let times = reader.update_times(&id, lag::since(now), lag::MAX_UPDATES)?;
         Ok((reader.components(&id)?, reader.items_of(&id, ITEMS)?, events, mutes, times))
     });
@@ -64,7 +65,7 @@ async fn make(app: &App, call: &Call, state: &State) -> Result<Page, Refusal> {
                 @if parts::provider_look(view).class == "unknown" && view.last_known_status != ComponentStatus::Unknown {
                     " last known: " (parts::component_look(view.last_known_status).word)
                 }
-                @if mutes > 0 { " " a.edit href="/channels#mutes" { "muted" } }
+                @if !mutes.is_empty() { " " a.edit href="#mutes" { "muted" } }
             }
             @if !setup.tags(&view.id).is_empty() {
                 p.parts { @for tag in setup.tags(&view.id) { a href={ "/providers?tag=" (tag) } { (tag) } } }
@@ -92,6 +93,7 @@ async fn make(app: &App, call: &Call, state: &State) -> Result<Page, Refusal> {
                 (reading(view, row, &lag, now))
             }
         }
+        (super::mutes::section(app, &view.id, &mutes, now))
     };
     Ok(Page { title: name, here: "/providers", main })
 }

@@ -363,3 +363,28 @@ async fn ten_thousand_providers_fit_a_small_page() {
     let text = served.get("/").await.text();
     assert!(text.contains("of 10,000 providers"), "{text}");
 }
+
+#[tokio::test]
+#[ignore = "needs chromedriver: apt-get install chromium chromium-driver"]
+async fn a_provider_is_muted_and_unmuted_with_a_form() {
+    let (_acme, _server, _bench, served) = with_incident().await;
+    let browser = Browser::open(1280, 900).await;
+    browser.go(&served, "/providers/acme").await;
+    browser.until_live().await;
+    browser
+        .run("document.querySelector('#mutes [name=reason]').value = 'a deploy'; document.querySelector('#mutes form button').click()")
+        .await;
+    browser.until("the page again", "return location.hash === '#mutes'").await;
+    browser.until_live().await;
+    let muted = "return document.querySelector('#mutes').textContent.includes('a deploy')";
+    browser.until("the mute", muted).await;
+    let list = served.get("/api/v1/mutes").await.json();
+    assert_eq!(list["mutes"][0]["reason"], "a deploy");
+    browser.run("document.querySelector('#mutes form[action$=unmute] button').click()").await;
+    eventually("no mute", async || {
+        let list = served.get("/api/v1/mutes").await.json();
+        list["mutes"].as_array().unwrap().is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(browser.console().await, json!([]));
+}

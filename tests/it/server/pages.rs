@@ -46,7 +46,7 @@ fn section(text: &str, id: &str) -> String {
 fn targets(id: &str, key: &str) -> Vec<String> {
     PAGES
         .iter()
-        .filter(|page| !page.path.starts_with("/assets"))
+        .filter(|page| page.method == "GET" && !page.path.starts_with("/assets"))
         .map(|page| page.path.replace("{id}", id).replace("{key}", key))
         .collect()
 }
