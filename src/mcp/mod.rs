@@ -1,7 +1,9 @@
-//! `mcp`: a server of the Model Context Protocol on standard input and output, for agents.
+//! `mcp`: a server of the Model Context Protocol for agents, on standard input and output and, as
+//! `/mcp` of the HTTP server, over HTTP.
 //!
-//! One JSON-RPC message per line. `rpc` turns a line into its answer, `tools` is the table of
-//! tools, [`serve`] reads and writes lines. All tools read, none changes anything.
+//! One JSON-RPC message per line or request. `rpc` turns it into its answer, `tools` is the table of
+//! tools, [`serve`] reads and writes lines, [`answer`] answers a request of HTTP. All tools read, none
+//! changes anything.
 //!
 //! What providers wrote is text of strangers, which may try to instruct whoever reads it. It stands
 //! only in fields named `provider_text`, capped, and never in a description of a tool.
@@ -13,9 +15,11 @@
 mod answers;
 mod arguments;
 mod call;
+mod http;
 mod rpc;
 mod serve;
 mod tools;
 
 pub use call::{Context, Routing};
+pub use http::{HttpAnswer, Mirrored, answer};
 pub use serve::serve;

@@ -11,6 +11,7 @@
 //! What is new is a handler, `async fn(Arc<App>, Call) -> Response`, and a row in [`routes::ROUTES`], or
 //! in `pages::PAGES` if it is a page for people.
 
+mod agents;
 mod answer;
 mod api;
 mod badge;

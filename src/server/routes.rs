@@ -8,7 +8,7 @@ use super::answer::JSON;
 pub use super::pages::PAGES;
 pub use super::route::{Access, Answer, Parameter, Route, Values};
 use super::route::{DURATION, get, get_or, handler, parameter, required};
-use super::{api, badge, facade, feeds, health, hooks, metrics, openapi, stream};
+use super::{agents, api, badge, facade, feeds, health, hooks, metrics, openapi, stream};
 
 const AFTER: Parameter = parameter(
     "after",
@@ -351,7 +351,22 @@ pub const ROUTES: &[Route] = &[
     },
 ];
 
+/// What is served to agents. The `OpenAPI` description leaves it out: its messages are those of the
+/// Model Context Protocol.
+pub static AGENTS: &[Route] = &[Route {
+    method: Method::POST,
+    path: "/mcp",
+    access: Access::Token,
+    about: "The tools of `statuswatch mcp`.",
+    parameters: &[],
+    body: None,
+    status: StatusCode::OK,
+    also: &[StatusCode::ACCEPTED, StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND],
+    answer: Answer::ForeignJson(JSON),
+    handler: handler!(agents::post),
+}];
+
 /// Everything that is served.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().chain(PAGES)
+    ROUTES.iter().chain(PAGES).chain(AGENTS)
 }

@@ -1,5 +1,6 @@
 //! The HTTP server of the real binary, asked over bare connections.
 
+mod agents;
 mod api;
 mod browser;
 mod channels;
