@@ -296,7 +296,7 @@ impl Pipeline {
     }
 }
 
-/// A shorter pause is a restart, of which nobody needs to know.
+/// A shorter pause is a restart, which is not reported.
 const PAUSE: TimeDelta = TimeDelta::minutes(1);
 
 /// Returns when this program was last not running, by the file that the supervisor writes every few

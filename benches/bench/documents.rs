@@ -56,7 +56,7 @@ fn open(state: &mut State, n: usize) -> Posted {
 pub(crate) struct Story {
     state: State,
     incident: Option<Posted>,
-    told: Vec<Version>,
+    reported: Vec<Version>,
 }
 
 /// The documents of one version.
@@ -74,7 +74,7 @@ impl Story {
         let mut state = grown(platform, "api/v2/summary.json", bytes);
         state.window = Some(20);
         state.import(Utc::now(), 20);
-        let mut story = Self { state, incident: None, told: Vec::new() };
+        let mut story = Self { state, incident: None, reported: Vec::new() };
         story.show();
         story
     }
@@ -82,7 +82,7 @@ impl Story {
     fn show(&mut self) {
         let documents = statuswatch::fake::platform::Statuspage.documents(&self.state);
         let body = |path: &str| documents[path].body.clone();
-        self.told.push(Version {
+        self.reported.push(Version {
             summary: body("api/v2/summary.json"),
             incidents: body("api/v2/incidents.json"),
             maintenances: body("api/v2/scheduled-maintenances.json"),
@@ -92,8 +92,8 @@ impl Story {
     /// Returns version `number`: each one opens an incident or adds an update, and every fourth
     /// ends the incident.
     pub(crate) fn at(&mut self, number: usize) -> &Version {
-        while self.told.len() <= number {
-            let n = self.told.len();
+        while self.reported.len() <= number {
+            let n = self.reported.len();
             let step = (n - 1) % 4;
             let status =
                 [Status::Investigating, Status::Identified, Status::Monitoring, Status::Resolved]
@@ -106,6 +106,6 @@ impl Story {
             }
             self.show();
         }
-        &self.told[number]
+        &self.reported[number]
     }
 }

@@ -19,12 +19,12 @@ pub(crate) fn run() {
     {
         let runner = actix::System::new();
         let (wall, cpu) = runner.block_on(record(pollers, events, polls));
-        let told = (polls * events) as f64;
+        let reported = (polls * events) as f64;
         println!(
             "| {pollers} | {events} | {:.0} | {:.0} | {:.1} µs |",
-            told / wall.as_secs_f64(),
+            reported / wall.as_secs_f64(),
             polls as f64 / wall.as_secs_f64(),
-            cpu.as_secs_f64() * 1e6 / told
+            cpu.as_secs_f64() * 1e6 / reported
         );
     }
 }
@@ -74,14 +74,14 @@ async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Durat
         .collect::<Vec<_>>()
         .await;
     let (wall, before) = (std::time::Instant::now(), crate::measure::cpu());
-    let told: usize = futures::stream::iter(0..polls)
+    let reported: usize = futures::stream::iter(0..polls)
         .map(|n| send(n % count, (n / count + 1) * events))
         .buffer_unordered(pollers)
         .map(|recorded| recorded.events)
         .fold(0, |sum, events| async move { sum + events })
         .await;
     let spent = (wall.elapsed(), crate::measure::cpu() - before);
-    assert_eq!(told, polls * events, "each poll brings its events");
+    assert_eq!(reported, polls * events, "each poll brings its events");
     arbiter.stop();
     spent
 }

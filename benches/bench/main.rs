@@ -5,7 +5,7 @@
 //! cargo bench -- ledger                events recorded per second
 //! cargo bench -- deliver               messages to a webhook: rate, delay, memory of a backlog
 //! cargo bench -- log                   events written to the event log and synced per second
-//! cargo bench -- poll                  an unchanged and a changed poll beside a bare fetch loop
+//! cargo bench -- poll                  an unchanged and a changed poll next to a bare fetch loop
 //! cargo bench -- scale 1000 [SECONDS]  the release binary against 1,000 fake providers over TLS
 //! cargo bench -- soak 100 60           100 providers at fifty times the pace for 60 minutes
 //! cargo bench -- replay                10,000 answers of a recording replayed

@@ -23,11 +23,11 @@ pub(crate) fn run(count: usize, minutes: u64) {
     std::fs::write(&pem, &server.pem).unwrap();
     let config = configure(dir.path(), &server, count, INTERVAL);
     println!(
-        "\n| {count} providers every {INTERVAL:?}, minute | polls | memory | threads / descriptors | ledger and its log | events told | late |\n|---|---|---|---|---|---|---|"
+        "\n| {count} providers every {INTERVAL:?}, minute | polls | memory | threads / descriptors | ledger and its log | events reported | late |\n|---|---|---|---|---|---|---|"
     );
     let (child, _) = start(dir.path(), &config, &pem);
     let mut log = Tail::end_of(dir.path());
-    let (begun, mut told, mut late, mut turn, mut polls) = (Instant::now(), 0, 0, 0, 0);
+    let (begun, mut reported, mut late, mut turn, mut polls) = (Instant::now(), 0, 0, 0, 0);
     for row in 0..12 {
         let until = Duration::from_secs(minutes * 60 * (row + 1) / 12);
         while begun.elapsed() < until {
@@ -41,7 +41,7 @@ pub(crate) fn run(count: usize, minutes: u64) {
             while !expected.is_empty() && published.elapsed() < INTERVAL * 4 {
                 wait(Duration::from_millis(20));
                 for provider in log.providers() {
-                    told += 1;
+                    reported += 1;
                     expected.remove(&provider);
                 }
             }
@@ -54,7 +54,7 @@ pub(crate) fn run(count: usize, minutes: u64) {
                 / 1e6
         };
         println!(
-            "| {} | {polls} | {:.1} MB | {} / {} | {:.1} and {:.1} MB | {told} | {late} |",
+            "| {} | {polls} | {:.1} MB | {} / {} | {:.1} and {:.1} MB | {reported} | {late} |",
             begun.elapsed().as_secs() / 60,
             look.rss_mb,
             look.threads,

@@ -13,8 +13,8 @@ fuzz_target!(|text: &str| {
         Err(ConfigError::Invalid(mistakes)) => {
             assert!(!mistakes.is_empty(), "refused without a reason");
             for mistake in mistakes {
-                let told = mistake.to_string();
-                assert!(!told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
+                let reported = mistake.to_string();
+                assert!(!reported.chars().any(|c| c.is_control() && c != '\n'), "{reported:?}");
             }
         }
         Err(error) => assert!(!error.to_string().is_empty()),

@@ -1,4 +1,4 @@
-//! Finding entries: by slug, by what somebody typed, by tier and by category.
+//! Finding entries: by slug, by what the user typed, by tier and by category.
 
 use std::cmp::{Ordering, Reverse};
 
@@ -85,7 +85,7 @@ fn place(address: &str) -> &str {
     address.split_once("://").map_or(address, |(_, rest)| rest).trim_end_matches('/')
 }
 
-/// The slug somebody who wrote `slug` probably meant.
+/// The slug that was probably meant by `slug`.
 #[must_use]
 pub fn nearest(slug: &str) -> Option<&'static str> {
     let slug = slug.trim().to_lowercase();

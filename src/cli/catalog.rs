@@ -45,9 +45,7 @@ fn evidence(entry: &Entry<'_>) -> String {
     let found =
         if found.is_empty() { String::new() } else { format!(". Found in {}", found.join(", ")) };
     let part = entry.component.map_or_else(String::new, |component| {
-        format!(
-            ". The page is another provider's: you are told of its component \"{component}\" alone"
-        )
+        format!(". The page is another provider's: only its component \"{component}\" is reported")
     });
     format!("{}: {sure}{found}{part}", entry.slug)
 }

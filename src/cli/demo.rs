@@ -88,7 +88,7 @@ impl FakeCluster {
     }
 }
 
-/// Writes a configuration for the universe into `dir`, with state and logs beside it.
+/// Writes a configuration for the universe into `dir`, with state and logs next to it.
 pub(super) fn write_config(dir: &Path, universe: &Universe) -> anyhow::Result<std::path::PathBuf> {
     let quoted = |name: &str| serde_json::Value::from(dir.join(name).display().to_string());
     let text = format!(

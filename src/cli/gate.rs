@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    fn told(verdict: Verdict) -> Answer {
+    fn reported(verdict: Verdict) -> Answer {
         Answer {
             verdict,
             reason: format!("it is {}", verdict.as_str()),
@@ -156,7 +156,7 @@ mod tests {
                 || {
                     let number = read.get();
                     read.set(number + 1);
-                    Ok(Ok(told(verdicts[number.min(verdicts.len() - 1)])))
+                    Ok(Ok(reported(verdicts[number.min(verdicts.len() - 1)])))
                 },
                 || Duration::from_secs(seconds.saturating_sub(paused.get())),
                 |_, left| {

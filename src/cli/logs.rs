@@ -106,7 +106,7 @@ impl Follower {
         Ok(Self { runtime, terminate, interrupt })
     }
 
-    /// Shows what is written until the process is told to stop.
+    /// Shows what is written until the process is stopped.
     fn follow(self, reader: &mut LogReader, view: &mut View) -> anyhow::Result<()> {
         let Self { runtime, mut terminate, mut interrupt } = self;
         runtime.block_on(async {

@@ -53,7 +53,7 @@ use exit::Exit;
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    // State and logs hold what a company depends on: not for everybody on the machine.
+    // State and logs show what a company depends on: other users must not read them.
     #[cfg(unix)]
     let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
     refuse::report_panics();

@@ -48,7 +48,7 @@ pub(super) fn run(providers: &[Arc<Provider>], json: bool) -> anyhow::Result<Exi
         providers.iter().map(|provider| provider.id.as_str()).collect();
     let results = examine::all(providers, |provider| {
         waiting.remove(provider.id.as_str());
-        // The last ones are those that keep everybody waiting.
+        // The last ones are the slowest.
         let few = waiting.len() <= FEW && !waiting.is_empty();
         let names: Vec<&str> = waiting.iter().copied().take(FEW).collect();
         progress.set_message(if few {
@@ -136,10 +136,11 @@ fn table(rows: &[Row]) -> String {
     let number =
         |count: Option<usize>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
     for row in rows {
-        let told: Vec<&str> = row.problem.iter().chain(&row.warnings).map(String::as_str).collect();
-        let result = match (&row.problem, told.is_empty()) {
-            (Some(_), _) => Cell::painted(&told.join("; "), Paint::Red),
-            (None, false) => Cell::painted(&told.join("; "), Paint::Yellow),
+        let reported: Vec<&str> =
+            row.problem.iter().chain(&row.warnings).map(String::as_str).collect();
+        let result = match (&row.problem, reported.is_empty()) {
+            (Some(_), _) => Cell::painted(&reported.join("; "), Paint::Red),
+            (None, false) => Cell::painted(&reported.join("; "), Paint::Yellow),
             (None, true) => Cell::painted("ok", Paint::Green),
         };
         table.row([

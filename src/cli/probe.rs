@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_answer_of_many_places_is_told_once() {
+    fn the_same_answer_of_many_places_is_reported_once() {
         let url = parse("https://acme.example").unwrap();
         let html = "an HTML page, \"Acme\"";
         let tried = [("", html), ("rss", "404 Not Found"), ("feed", html), ("atom.xml", html)];

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cause_is_said_twice() {
+    fn no_cause_is_repeated() {
         let lookup = std::io::Error::other("failed to lookup: Name or service not known");
         let error = anyhow::Error::new(lookup)
             .context("cannot connect: failed to lookup: Name or service not known")

@@ -44,7 +44,7 @@ fn percentiles(spread: &Spread) -> [String; 2] {
     [spread.p50, spread.p99].map(|seconds| seconds.map_or_else(|| "-".to_owned(), shown))
 }
 
-/// Seconds in two units at most: nobody needs the seconds of hours.
+/// Seconds in two units at most: hours need no seconds.
 fn shown(seconds: f64) -> String {
     let unit = match seconds {
         0.0..10.0 => 0.1,

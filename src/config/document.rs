@@ -46,7 +46,7 @@ pub(super) enum Value {
 pub(super) struct Scalar {
     /// As it stands in the file, without quotes.
     pub(super) written: String,
-    /// With its variables filled in; `None` where that failed and was told.
+    /// With its variables filled in; `None` where that failed and was reported.
     pub(super) text: Option<String>,
     plain: bool,
 }

@@ -44,7 +44,7 @@ pub struct Http {
     /// The file with the token that requests which change something must carry; it is good for
     /// reading too. `None`: the one in `token_file`.
     pub write_token_file: Option<PathBuf>,
-    /// Host names beside the loopback ones by which the server may be addressed, in lower case.
+    /// Host names other than the loopback ones by which the server may be addressed, in lower case.
     pub hosts: Vec<String>,
     /// What can be read without a token.
     pub public: Vec<PublicSurface>,
@@ -60,7 +60,7 @@ pub struct Http {
 enum Auth {
     /// The one in `token_file`.
     Token,
-    /// No: whoever reaches the address can read everything.
+    /// No: every client that reaches the address can read everything.
     None,
 }
 
@@ -126,7 +126,7 @@ pub(super) fn http<'p>(
     } else if hosts.is_empty() {
         None
     } else {
-        // A proxy on this machine: everybody who comes through it seems to be local.
+        // A proxy on this machine: all its clients appear to be local.
         Some("\"hosts\" lets others reach the server through a proxy".to_owned())
     };
     match (&token_file, auth) {
@@ -268,7 +268,7 @@ pub(super) struct HttpShape {
     /// Whether requests must carry the token. `none` must be written out where others can reach the
     /// server and there is no token.
     auth: Option<Auth>,
-    /// Host names beside localhost by which the server may be addressed. Default: none.
+    /// Host names other than localhost by which the server may be addressed. Default: none.
     hosts: Option<Vec<String>>,
     /// What can be read without a token. Default: nothing.
     public: Option<Vec<PublicSurface>>,

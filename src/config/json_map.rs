@@ -38,7 +38,7 @@ pub(super) fn read(
     let Some(node) = section.get("json").filter(|node| !node.is_null()) else {
         if named && let Some(node) = section.get("source") {
             let complaint =
-                DiagnosticBuilder::new("the source \"json\" has to be told where things are");
+                DiagnosticBuilder::new("the source \"json\" needs the section \"json\"");
             let hint = "add \"json:\" and below it at least \"list: /path/to/list\", \"id: /id\" and \"title: /name\"";
             reader.error(node.at, Some("json"), complaint.help(hint));
         }

@@ -67,7 +67,7 @@ pub(super) const STALL_AFTER: Durations = Duration::from_millis(100)..=Duration:
 pub(super) const SHUTDOWN: Durations = Duration::from_millis(100)..=Duration::from_mins(1);
 /// Services that wait for a beat count in minutes; a day without one is no watch.
 pub(super) const EVERY: Durations = Duration::from_secs(1)..=Duration::from_hours(24);
-/// A recording is of use for as long as somebody may ask what was seen.
+/// Longer than any question about a past incident comes up.
 pub(super) const RECORD_KEEP: Durations = Duration::from_hours(1)..=Duration::from_hours(400 * 24);
 /// Less would be removed as fast as it is written.
 pub(super) const RECORD_MAX: RangeInclusive<u64> = (1 << 20)..=(1 << 40);

@@ -289,18 +289,18 @@ impl Default for Recording {
     }
 }
 
-/// What is told of a provider. Empty lists let everything pass.
+/// What is reported of a provider. Empty lists let everything pass.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
     /// Names, globs or ids of components.
     pub components: Vec<String>,
     /// Globs of regions, where the platform has them.
     pub regions: Vec<String>,
-    /// The least impact told.
+    /// The least impact reported.
     pub min_impact: Option<Impact>,
-    /// The kinds told.
+    /// The kinds reported.
     pub kinds: Vec<Kind>,
-    /// What is told of maintenances.
+    /// What is reported of maintenances.
     pub maintenance: MaintenanceFilter,
 }
 
@@ -312,7 +312,7 @@ impl Filter {
     }
 }
 
-/// What is told of maintenances.
+/// What is reported of maintenances.
 #[derive(
     Debug,
     Clone,

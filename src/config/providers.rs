@@ -425,7 +425,7 @@ fn from_catalog(
     Some(Found { provider, at, enabled })
 }
 
-/// Of a page that is another provider's, what is told is the component that is this one's, unless
+/// Of a page that is another provider's, what is reported is the component that is this one's, unless
 /// the user names components.
 fn own_component(mut filter: Filter, known: &Entry<'_>) -> Filter {
     if filter.components.is_empty() {

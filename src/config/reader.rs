@@ -277,7 +277,7 @@ pub(super) fn set<T>(slot: &mut T, value: Option<T>) {
     }
 }
 
-/// The known word somebody who wrote `word` probably meant.
+/// The known word that was probably meant by `word`.
 pub(crate) fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     if word.len() > 64 {
         return None;

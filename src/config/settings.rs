@@ -92,7 +92,7 @@ impl Resolved {
         new
     }
 
-    /// Values that were not written follow those that were: a poller told to look every five
+    /// Values that were not written follow those that were: a poller configured to poll every five
     /// seconds should not look less often during an incident, and one that looks once an hour is
     /// not blind after ten minutes.
     pub(super) fn settings(&self) -> Settings {

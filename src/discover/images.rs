@@ -82,7 +82,7 @@ fn is_built(all: &[&str], index: usize) -> bool {
     before.chain(after).any(|line| is_build(&line))
 }
 
-/// Reports the registry of an image. One whose registry is a variable is nobody's.
+/// Reports the registry of an image. A registry given by a variable is unknown.
 fn report(image: &str, number: usize, found: &mut dyn FnMut(Finding)) {
     let image = image.trim_matches(['"', '\'']).to_lowercase();
     let is_image = |c: char| c.is_ascii_alphanumeric() || "./:@_-${}".contains(c);

@@ -1,9 +1,9 @@
 //! Requests with a body, to addresses that the user wrote down: notifications.
 //!
-//! Redirects are not followed, since a credential must not travel to an address nobody wrote down,
+//! Redirects are not followed, since a credential must not travel to an address that is not configured,
 //! and no compression is accepted. What fails is judged by one question: can the receiver have seen
 //! the request? The HTTP library asks for the body only when it writes the request to a connection,
-//! so a body that nobody asked for was not sent.
+//! so an unrequested body was not sent.
 
 use std::convert::Infallible;
 use std::pin::Pin;

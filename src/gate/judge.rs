@@ -56,8 +56,8 @@ pub(super) fn blindness(row: &ProviderRow, gate: &Gate, facts: &Facts<'_>) -> Op
     let Some(last) = row.last_success_at else {
         return Some(format!("never read{cause}{own}"));
     };
-    // After the clock was set back, an age is negative. Nobody can say how old a state far in the
-    // future is.
+    // After the clock was set back, an age is negative. The age of a state far in the
+    // future is unknown.
     let age = (facts.now - last).num_milliseconds().unsigned_abs();
     if row.unreachable {
         return Some(format!("unreachable, last read {} ago{cause}{own}", shown(age)));

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_said_in_days() {
+    fn it_is_given_in_days() {
         let found = page_silence(&page(Some(3), &[0, 1, 2]), day(200)).unwrap();
         assert_eq!(
             found.sentence(),

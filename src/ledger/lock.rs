@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_run_is_told_the_process_id() {
+    fn a_second_run_names_the_process_id() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("deep/state");
         let lock = StateLock::acquire(&state).unwrap();

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_said_in_two_units() {
+    fn a_gap_is_given_in_two_units() {
         for (seconds, text) in
             [(0, "less than a second"), (4, "4s"), (150, "2m 30s"), (7200, "2h"), (93_784, "1d 2h")]
         {

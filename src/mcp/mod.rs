@@ -5,7 +5,7 @@
 //! tools, [`serve`] reads and writes lines, [`answer`] answers a request of HTTP. All tools read, none
 //! changes anything.
 //!
-//! What providers wrote is text of strangers, which may try to instruct whoever reads it. It stands
+//! What providers wrote is untrusted text, which may try to instruct its reader. It stands
 //! only in fields named `provider_text`, capped, and never in a description of a tool.
 //!
 //! Facts of the protocol: the source of the crate rmcp 3.11.0 (`model.rs`), which implements the

@@ -22,7 +22,7 @@ pub fn serve(mut input: impl BufRead, mut output: impl Write, context: &Context)
             Line::Complete => rpc::answer(&line, context),
         };
         if let Some(answer) = answer {
-            // No character of a provider controls a terminal on which somebody reads this.
+            // No character from a provider may control a terminal.
             output.write_all(safe_json(&answer.to_string()).as_bytes())?;
             output.write_all(b"\n")?;
             output.flush()?;

@@ -50,7 +50,7 @@ pub struct Poller {
     pub(super) never_read: bool,
     /// The end of this poller's first poll has been reported.
     reported: bool,
-    /// Where the address leads for good, as it was told.
+    /// Where the address leads for good, as last reported.
     pub(super) moved_to: Option<url::Url>,
     timer: Option<SpawnHandle>,
     /// How often the host's rate limit allows polls, if that is less often than configured.
@@ -205,7 +205,7 @@ impl Poller {
             (Arc::clone(&self.shared), Arc::clone(&self.provider), Arc::clone(&self.start));
         let began = shared.time();
         if !shared.once && self.is_overdue(began) && !std::mem::replace(&mut self.put_off, true) {
-            // The process was stopped and goes on: everybody is due at this moment. Once only, or a
+            // The process was stopped and continues: all providers are due now. Once only, or a
             // busy machine never polls.
             return self.schedule(
                 schedule::first(self.slot, &provider.settings, self.active, began, None, None),

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_local_is_not_paced_unless_it_is_said() {
+    fn what_is_local_is_not_paced_unless_configured() {
         for local in
             ["http://127.0.0.1:8080/", "http://[::1]/", "http://10.1.2.3/", "http://localhost/"]
         {

@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_gone_is_left_alone() {
+    fn a_page_that_answers_410_is_left_alone() {
         let mut rng = fastrand::Rng::with_seed(1);
         let next = after_failure(&settings(), Some(FailureKind::Gone), 1, None, at(0.0), &mut rng);
         assert_eq!(next, at(3600.0), "but not for longer than the user allows");

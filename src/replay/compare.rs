@@ -218,7 +218,7 @@ mod tests {
         ];
         let now = vec![event(1, "old", "12:00:00"), changed.clone(), event(3, "c", "12:30:00")];
         let found = compared(then.clone(), now.clone());
-        assert_eq!((found.same, found.before), (0, 1), "told before the recording is no extra");
+        assert_eq!((found.same, found.before), (0, 1), "reported before the recording is no extra");
         assert_eq!(
             found.differences,
             [

@@ -76,7 +76,7 @@ fn names(list: &str, tag: &str) -> bool {
     list.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
 }
 
-/// Makes an answer of a value as JSON that nobody may keep: it is true at this moment alone.
+/// Makes an answer of a value as JSON that must not be cached: it holds only at this moment.
 pub(super) fn json_now(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let mut response = json(&HeaderMap::new(), value);
     if response.status() == StatusCode::OK {

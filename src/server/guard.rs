@@ -23,7 +23,7 @@ pub const MAX_BODY: usize = 64 << 10;
 /// The status of a refusal and the reason.
 pub(super) type Refused = (StatusCode, &'static str);
 
-/// Refuses a request that is addressed to somebody else, comes from another page or is too large.
+/// Refuses a request that is addressed to another host, comes from another page or is too large.
 pub(super) fn check(app: &App, request: &Request<Body>) -> Result<(), Refused> {
     let host = host(request)?;
     if !is_ours(app, host) {
@@ -140,7 +140,7 @@ pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), 
         }
         Access::Write => match app.write_token.as_ref().or(app.token.as_ref()) {
             Some(token) => carries(token),
-            // Whoever shares the machine may mute; whoever reaches it from outside may not.
+            // Users of the machine may mute; remote clients may not.
             None if is_exposed(app) => {
                 let detail = "changes need write_token_file in the configuration";
                 return Err((StatusCode::FORBIDDEN, detail));

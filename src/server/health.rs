@@ -62,7 +62,7 @@ const fn status(is_well: bool) -> StatusCode {
     if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// Why events may be missed or late. Names no provider: everybody can read it.
+/// Why events may be missed or late. Names no provider: it is public.
 fn reasons(state: &State, writable: bool, up: Duration) -> Vec<String> {
     let mut reasons = Vec::new();
     let all = state.providers().len();

@@ -179,7 +179,7 @@ async fn accept(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiv
     drop(tokio::time::timeout(STOP_WITHIN, all).await);
 }
 
-/// Says so and closes; a client that cannot be told at once is not waited for.
+/// Says so and closes; a client that does not read at once is not waited for.
 fn refuse(stream: &TcpStream) {
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n";
     drop(stream.try_write(FULL));

@@ -1,5 +1,5 @@
 //! What the server knows of the ledger: read-only connections, and the present state, shared by
-//! everybody who asks within a moment.
+//! all requests within a moment.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What others see of a provider: an error rate of their own requests, kept for a while beside what
+//! What others see of a provider: an error rate of their own requests, kept for a while next to what
 //! the provider says of itself, so that "we see errors, they say operational" is one line.
 //!
 //! It is kept in memory only: after a restart the next observation brings it back.
@@ -18,7 +18,7 @@ const KEEP: Duration = Duration::from_mins(15);
 /// An error rate from which on requests are failing, and not just a few of many.
 const ERRORS: f64 = 0.01;
 
-/// The error rate that somebody sees of a provider.
+/// An error rate that a client sees of a provider.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Observed {
     /// The provider's id.

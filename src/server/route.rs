@@ -14,17 +14,17 @@ use super::call::Call;
 /// Who may use a route where a token is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody: it shows nothing, or has a secret of its own.
+    /// All clients: it shows nothing, or has a secret of its own.
     Everybody,
-    /// Everybody, if badges are public.
+    /// All clients, if badges are public.
     Badges,
-    /// Everybody, if feeds are public.
+    /// All clients, if feeds are public.
     Feeds,
-    /// Everybody, if the summary is public.
+    /// All clients, if the summary is public.
     Summary,
-    /// Who carries the token.
+    /// Clients with the token.
     Token,
-    /// Who carries the token for changes; where none is set, users of this machine.
+    /// Clients with the token for changes; if none is set, users of this machine.
     Write,
     /// Forms of our own pages; what they carry is read with their body.
     Form,

@@ -246,7 +246,7 @@ pub const ROUTES: &[Route] = &[
         method: Method::POST,
         path: "/api/v1/observe",
         access: Access::Write,
-        about: "Takes the error rate that you see of a provider; it is shown beside the provider's own state for 15 min.",
+        about: "Takes the error rate that you see of a provider; it is shown next to the provider's own state for 15 min.",
         parameters: &[],
         body: Some(SchemaGenerator::subschema_for::<api::NewObservation>),
         status: StatusCode::OK,

@@ -24,7 +24,7 @@ use crate::ledger::StoredEvent;
 
 pub(super) const MEDIA: &str = "text/event-stream";
 
-/// How often the newest sequence number is read while somebody listens.
+/// How often the newest sequence number is read while a client is connected.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Keeps proxies from closing a quiet stream.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
@@ -115,7 +115,7 @@ async fn open(app: Arc<App>, call: Call) -> Result<Response<Body>, Refusal> {
     Ok(response)
 }
 
-/// Says that events are missing: whoever follows reads the present state again. The stream goes on
+/// Reports that events are missing: the client must read the present state again. The stream goes on
 /// after `seq`.
 fn reset(span: Span) -> String {
     let Span { oldest, newest } = span;

@@ -16,7 +16,7 @@ const MAX_TOKEN: u64 = 4096;
 /// A shorter token can be guessed.
 const MIN_TOKEN: usize = 16;
 
-/// The token in a file. A file that cannot be read, or is too short, lets nobody in.
+/// The token in a file. A file that cannot be read, or is too short, admits no client.
 pub(crate) struct Token {
     path: PathBuf,
     state: Mutex<State>,

@@ -1,4 +1,4 @@
-//! The lock file beside the event log: refuses a second writer, in this process or any other.
+//! The lock file next to the event log: refuses a second writer, in this process or any other.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};

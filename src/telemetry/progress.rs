@@ -32,7 +32,7 @@ pub fn clear() {
 pub fn around<T>(write: impl FnOnce() -> T) -> T {
     let shown = lock();
     if shown.is_empty() {
-        // A reader that is slow delays only whoever writes to it.
+        // A slow reader delays only the writer.
         drop(shown);
         return write();
     }

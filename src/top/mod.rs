@@ -1,4 +1,4 @@
-//! `top`: a dashboard on a terminal, which reads the state directory beside a running `run`.
+//! `top`: a dashboard on a terminal, which reads the state directory next to a running `run`.
 //!
 //! Three steps, each replaceable in tests: `facts` reads the ledger, [`Model`] is what is shown of
 //! it and how keys change that, [`draw`] draws it. All but `facts`, `watch` and `run` are pure.

@@ -246,7 +246,7 @@ impl Model {
             self.message = Some("what was shown is no longer listed".to_owned());
         }
         self.selected = found.unwrap_or(self.selected).min(self.entries.len().saturating_sub(1));
-        // The first line stays selected as long as nobody moves.
+        // The first line stays selected until the selection is moved.
         if self.selected > 0 {
             self.remember();
         }

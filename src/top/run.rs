@@ -125,7 +125,7 @@ impl Screen {
         loop {
             let wake = if is_dirty { next_frame.min(next_tick) } else { next_tick };
             let effect = tokio::select! {
-                // Keys first: nobody waits for a storm of reports to quit.
+                // Keys first: a storm of reports must not delay quitting.
                 biased;
                 _ = interrupt.recv() => return Ok(()),
                 _ = terminate.recv() => return Ok(()),

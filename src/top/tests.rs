@@ -87,7 +87,7 @@ fn channel(id: &str, health: ChannelHealth, error: Option<&str>, waiting: u64) -
 
 /// Four providers: one with a major incident, one with a minor one, one stale, one fine with two
 /// maintenances.
-fn world() -> Facts {
+fn sample() -> Facts {
     let stale = ProviderRow {
         last_success_at: Some(time("2026-02-23T11:46:00Z")),
         last_outcome: Some("http".to_owned()),
@@ -199,7 +199,7 @@ fn press(model: &mut Model, text: &str) -> Effect {
 
 #[test]
 fn what_is_open_at_80_by_24() {
-    insta::assert_snapshot!(screen(&mut with_timeline(world()), 80, 24), @r"
+    insta::assert_snapshot!(screen(&mut with_timeline(sample()), 80, 24), @r"
      3/4 fresh · 1 stale · 2 open · 1 in maintenance             12:00:00 UTC  live
      [1 Open]  2 Providers   3 Events   4 Channels   5 Pollers     / filter  ? help
         IMPACT       PROVIDER  TITLE             STATUS       AGE     NOTIFIED
@@ -229,7 +229,7 @@ fn what_is_open_at_80_by_24() {
 
 #[test]
 fn what_is_open_at_120_by_40() {
-    insta::assert_snapshot!(screen(&mut with_timeline(world()), 120, 40), @r"
+    insta::assert_snapshot!(screen(&mut with_timeline(sample()), 120, 40), @r"
      statuswatch  3/4 fresh · 1 stale · 2 open · 1 in maintenance                                        12:00:00 UTC  live
      [1 Open]  2 Providers   3 Events   4 Channels   5 Pollers                                             / filter  ? help
         IMPACT       PROVIDER  TITLE                                                     STATUS       AGE     NOTIFIED
@@ -271,7 +271,7 @@ fn what_is_open_at_120_by_40() {
 
 #[test]
 fn what_is_open_at_40_by_12() {
-    insta::assert_snapshot!(screen(&mut with_timeline(world()), 40, 12), @r"
+    insta::assert_snapshot!(screen(&mut with_timeline(sample()), 40, 12), @r"
      3/4 fresh · 1 stale · 2 open      live
      [1 Open] 2  3  4  5   / filter  ? help
         PROVIDER  TITLE              AGE
@@ -285,7 +285,7 @@ fn what_is_open_at_40_by_12() {
 
 #[test]
 fn the_other_lists() {
-    let mut model = model(world());
+    let mut model = model(sample());
     let mut all = String::new();
     for tab in &Tab::ALL[1..] {
         press(&mut model, "\t");
@@ -327,7 +327,7 @@ fn the_other_lists() {
 
 #[test]
 fn details_and_help_fill_the_screen() {
-    let mut model = with_timeline(world());
+    let mut model = with_timeline(sample());
     press(&mut model, "\n");
     insta::assert_snapshot!(screen(&mut model, 60, 14), @r"
     3/4 fresh · 1 stale · 2 open · 1 in maintenance       live
@@ -406,7 +406,7 @@ fn empty_states_say_so() {
 /// Nothing of it moves the cursor, changes a color or is wider than its column.
 #[test]
 fn hostile_text_stays_in_its_place() {
-    let mut facts = world();
+    let mut facts = sample();
     let pile = format!("e{}", "\u{301}".repeat(2_000));
     facts.providers[1].name = "\u{1b}[2J\u{202e}Git\nHub日本語日本語日本語".to_owned();
     facts.open[3].title = format!("{pile} \u{7}\u{9b}31m全角の題名 {}", "x".repeat(100_000));
@@ -478,7 +478,7 @@ fn a_storm_is_counted_and_scrolled() {
 
 #[test]
 fn a_filter_narrows_every_list() {
-    let mut model = model(world());
+    let mut model = model(sample());
     press(&mut model, "/MONI");
     assert_eq!((model.entries.len(), model.filter.as_str()), (1, "MONI"));
     insta::assert_snapshot!(screen(&mut model, 80, 6), @r"
@@ -501,7 +501,7 @@ fn a_filter_narrows_every_list() {
 
 #[test]
 fn commands() {
-    let mut model = model(world());
+    let mut model = model(sample());
     assert_eq!(press(&mut model, ":w\n"), Effect::Draw);
     assert!(screen(&mut model, 80, 8).contains("no command \"w\"; :q quits"));
     assert_eq!(press(&mut model, ":\u{8}j"), Effect::Draw);
@@ -513,22 +513,22 @@ fn commands() {
 
 #[test]
 fn the_selection_stays_with_its_line() {
-    let mut model = model(world());
+    let mut model = model(sample());
     press(&mut model, "j");
     assert!(screen(&mut model, 80, 24).contains(">◐  minor"));
-    let mut facts = world();
+    let mut facts = sample();
     facts.open.push(item("npm", "n1", "Registry down", Status::Investigating, Impact::Critical));
     model.update(facts, now());
     let text = screen(&mut model, 80, 24);
     assert!(text.contains(">◐  minor") && text.contains("Registry down"), "{text}");
     // What has ended leaves the selection where it is.
-    let mut facts = world();
+    let mut facts = sample();
     facts.open.retain(|item| item.provider != "openai");
     model.update(facts, now());
     assert!(model.selected < model.entries.len());
     // Details do not turn into those of something else.
     press(&mut model, "g\n");
-    let mut facts = world();
+    let mut facts = sample();
     facts.open.retain(|item| item.provider != "github");
     model.update(facts, now());
     assert!(screen(&mut model, 80, 24).contains("what was shown is no longer listed"));
@@ -537,7 +537,7 @@ fn the_selection_stays_with_its_line() {
 /// Without a reading, time alone makes providers stale, and the screen says that it is old.
 #[test]
 fn nothing_stays_fresh_by_itself() {
-    let mut model = model(world());
+    let mut model = model(sample());
     assert_eq!(model.counts.fresh, 3);
     let later: Time = now() + chrono::TimeDelta::minutes(11);
     model.tick(later);
@@ -549,9 +549,9 @@ fn nothing_stays_fresh_by_itself() {
 
 #[test]
 fn colors_only_repeat_what_signs_and_words_say() {
-    let mut colored = with_timeline(world());
+    let mut colored = with_timeline(sample());
     colored.color = true;
-    assert_eq!(screen(&mut colored, 80, 24), screen(&mut with_timeline(world()), 80, 24));
+    assert_eq!(screen(&mut colored, 80, 24), screen(&mut with_timeline(sample()), 80, 24));
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let mut colors = |model: &mut Model| {
         terminal.draw(|frame| draw(model, frame)).unwrap();
@@ -559,7 +559,7 @@ fn colors_only_repeat_what_signs_and_words_say() {
         cells.iter().filter(|cell| cell.fg != ratatui::style::Color::Reset).count()
     };
     assert!(colors(&mut colored) > 0);
-    assert_eq!(colors(&mut with_timeline(world())), 0);
+    assert_eq!(colors(&mut with_timeline(sample())), 0);
 }
 
 proptest::proptest! {
@@ -568,7 +568,7 @@ proptest::proptest! {
     fn no_screen_is_too_small(
         width in 1_u16..140, height in 1_u16..50, keys in "[1-5jkgG?/:!a\n\t\u{1b}\u{8} ]{0,12}",
     ) {
-        let mut model = with_timeline(world());
+        let mut model = with_timeline(sample());
         press(&mut model, &keys);
         screen(&mut model, width, height);
     }

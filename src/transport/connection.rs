@@ -33,7 +33,7 @@ impl Connection {
         Ok(Self { stream: Box::new(stream), buffer: Vec::new(), is_secure: false, literal })
     }
 
-    /// Establishes TLS. What the server sent before it and nobody has read is dropped: an attacker
+    /// Establishes TLS. Unread bytes that the server sent before it are dropped: an attacker
     /// may have put it there.
     pub(super) async fn secure(self, client: &Client, host: &str) -> Result<Self, String> {
         let stream = client.secure(self.stream, host).await.map_err(|failure| failure.message)?;

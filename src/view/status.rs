@@ -257,7 +257,7 @@ pub fn freshness(row: &ProviderRow, now: Time) -> Freshness {
         return if row.unreachable { Freshness::Unreachable } else { Freshness::Never };
     };
     // After the clock was set back an age is negative. A little is no reason for doubt; of more
-    // nobody can say how old it is.
+    // its age is unknown.
     let age = (now - last).num_milliseconds().abs();
     match (row.unreachable, age > row.stale_after_ms, row.doubt_since.is_some()) {
         (true, ..) => Freshness::Unreachable,
@@ -325,8 +325,8 @@ fn open_view(item: &OpenItem) -> OpenView {
 }
 
 /// The worst that the page or an open incident says. A maintenance that is only announced changes
-/// nothing yet. What is not known to be well is unknown: an open incident of unknown impact beside a
-/// page that is well, and an unknown page beside an incident of no impact.
+/// nothing yet. What is not known to be well is unknown: an open incident of unknown impact next to a
+/// page that is well, and an unknown page next to an incident of no impact.
 #[must_use]
 pub fn overall(page: Option<Impact>, open: &[&OpenItem]) -> ComponentStatus {
     let begun = open
@@ -465,7 +465,7 @@ pub(crate) mod tests {
             );
         }
         assert_eq!(status(None, &[]), ComponentStatus::Unknown);
-        // What nobody knows does not become well because an incident of no impact is open.
+        // An unknown state does not become operational because an incident without impact is open.
         let notice = [incident("acme", Status::Investigating, Impact::None)];
         for page in [None, Some(Impact::Unknown)] {
             assert_eq!(status(page, &notice), ComponentStatus::Unknown, "{page:?}");
@@ -474,7 +474,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nobody_who_is_offline_is_healthy() {
+    fn an_offline_statuswatch_is_not_healthy() {
         let rows = [row("acme", Some(Impact::None), Some("2026-02-23T11:59:00Z"))];
         let own = OwnNetwork {
             offline_since: Some(time("2026-02-23T11:58:00Z")),

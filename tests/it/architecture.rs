@@ -1,4 +1,4 @@
-//! Who may use whom: read from the code, so that the order of the modules does not wear away.
+//! Which module may use which, read from the code.
 //!
 //! Tests within the files are left out. A rule that is broken names the file, what it uses and what
 //! to do instead.
@@ -17,7 +17,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("redact", &[]),
     ("document", &[]),
     ("zone", &[]),
-    // Facts. The clock tells times in the type of events.
+    // Facts. The clock returns times in the type of events.
     ("event", &["text"]),
     ("clock", &["event"]),
     // Counters alone.
@@ -192,7 +192,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tower_service", &["src/fetch/dial.rs", "src/server/listen.rs"]),
     ("rustls_native_certs", &["src/fetch/tls.rs"]),
     ("webpki_roots", &["src/fetch/tls.rs"]),
-    // The world serves TLS that fetch asks for.
+    // The fake providers serve TLS.
     ("rustls", &["src/fetch/", "crates/fake/src/"]),
     ("tokio_rustls", &["src/fetch/", "crates/fake/src/"]),
     // The signature of a NATS user; the other is the provider of rustls, by the same name.
@@ -372,7 +372,7 @@ struct Code {
     own: String,
 }
 
-/// The crates beside the program, and the module that each of them is to it. What they may use is
+/// The crates other than the program, and the module that each of them is to it. What they may use is
 /// kept by Cargo; the rules within them are kept here.
 const MEMBERS: &[(&str, Option<&str>)] = &[
     ("model", None),

@@ -1,4 +1,4 @@
-//! Killed at the n-th system call of a kind, by strace: whatever call it is, nothing is lost, told
+//! Killed at the n-th system call of a kind, by strace: whatever call it is, nothing is lost, reported
 //! twice or torn.
 //!
 //! `STATUSWATCH_CALLS=200 cargo test --test it calls:: -- --nocapture` kills at each of the first
@@ -28,7 +28,7 @@ fn killed_at(bench: &Bench, call: &str, n: u32) -> bool {
 }
 
 #[test]
-fn nothing_is_lost_or_told_twice_by_a_kill_at_any_call() {
+fn nothing_is_lost_or_reported_twice_by_a_kill_at_any_call() {
     if !strace::is_here() {
         return;
     }
@@ -59,8 +59,8 @@ fn nothing_is_lost_or_told_twice_by_a_kill_at_any_call() {
     storm.end();
     let verdict = bench.settle();
     println!(
-        "{kills} kills in {rounds} rounds: {} updates owed, {} events told, 0 lost, 0 twice, 0 torn",
-        verdict.owed, verdict.told
+        "{kills} kills in {rounds} rounds: {} updates owed, {} events reported, 0 lost, 0 twice, 0 torn",
+        verdict.owed, verdict.reported
     );
     assert!(kills * 2 >= rounds, "{kills} of {rounds} met their call");
 }

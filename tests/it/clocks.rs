@@ -99,21 +99,21 @@ async fn a_clock_set_back_or_forward_moves_no_schedule_and_hides_no_update() {
     let (acme, server, bench, posted) = watched().await;
     let run = start(&bench, &[]);
     bench.wait_events(1).await;
-    let mut told = 1;
+    let mut reported = 1;
     for (what, seconds) in
         [("two hours back", -7200), ("a day ahead", 86_400), ("1970", -Utc::now().timestamp())]
     {
         set(&bench, seconds);
         keeps_its_pace(&server, what).await;
-        acme.update(posted.incident, Status::Identified, &format!("Update {told}.")).unwrap();
-        told += 1;
+        acme.update(posted.incident, Status::Identified, &format!("Update {reported}.")).unwrap();
+        reported += 1;
         // A day ahead, the log continues in another day's file.
         let events = until("the update", || {
-            Some(lines(&bench.path("logs"))).filter(|lines| lines.len() == told)
+            Some(lines(&bench.path("logs"))).filter(|lines| lines.len() == reported)
         })
         .await;
-        let last: Value = serde_json::from_str(&events[told - 1]).unwrap();
-        assert_eq!(last["message"], format!("Update {}.", told - 1));
+        let last: Value = serde_json::from_str(&events[reported - 1]).unwrap();
+        assert_eq!(last["message"], format!("Update {}.", reported - 1));
         assert!(is_by_the_clock(&last["observed_at"], seconds), "{what}: {last}");
         // Stored with the next unchanged poll.
         let row = until("a poll by the new clock", || {
@@ -229,7 +229,7 @@ async fn the_product_ignores_the_variables_of_tests() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn times_are_told_in_utc_wherever_the_machine_stands() {
+async fn times_are_reported_in_utc_wherever_the_machine_stands() {
     let (acme, server, bench, _) = watched().await;
     acme.behave(|behaviour| behaviour.keep_alive = true);
     for zone in ["Pacific/Kiritimati", "XYZ+11:30"] {

@@ -116,7 +116,7 @@ fn the_catalog_is_searched() {
     let (_, out, _) = run(dir.path(), &["catalog", "Mistral"]);
     assert!(out.contains("mistral: unconfirmed address (1 source), a browser challenge"), "{out}");
     let (_, out, _) = run(dir.path(), &["catalog", "replicate"]);
-    assert!(out.contains("told of its component \"Replicate\" alone"), "{out}");
+    assert!(out.contains("only its component \"Replicate\" is reported"), "{out}");
     let (output, out, err) = run(dir.path(), &["catalog", "qqqqqqqqqqqqqqqq"]);
     assert_eq!((output.status.code(), out.as_str()), (Some(0), ""));
     assert!(err.contains("\"qqqqqqqqqqqqqqqq\""), "{err}");
@@ -188,7 +188,7 @@ fn all_errors_are_reported_together_with_status_2() {
     assert_eq!(output.status.code(), Some(2));
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&json["valid"], &json["mistakes"][0]["line"]), (&false.into(), &1.into()));
-    // Whoever needs the file for its state directory is told the same.
+    // Whoever needs the file for its state directory gets the same error.
     let (output, out, err) = run(dir.path(), &["status", "-c", "a.yaml"]);
     assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
     assert!(err.contains("a.yaml:1:1:") && err.contains("--state"), "{err}");
@@ -242,7 +242,7 @@ fn add_keeps_what_is_there() {
     assert_eq!(
         std::fs::read_dir(dir.path()).unwrap().count(),
         1,
-        "nothing is left beside the file"
+        "nothing is left next to the file"
     );
 }
 
@@ -381,7 +381,7 @@ fn status_shows_what_is_open() {
 #[test]
 fn history_selects() {
     let dir = watched();
-    let told = |args: &[&str]| -> Vec<String> {
+    let reported = |args: &[&str]| -> Vec<String> {
         let (output, out, err) = run(dir.path(), &[&["history", "--json"], args].concat());
         assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{args:?}");
         let events =
@@ -397,19 +397,19 @@ fn history_selects() {
             .collect()
     };
     let all = ["two investigating", "two resolved", "one investigating", "one identified"];
-    assert_eq!(told(&[]), all);
-    assert_eq!(told(&["--limit", "1"]), all[3..]);
-    assert_eq!(told(&["--impact", "major"]), all[2..]);
-    assert_eq!(told(&["--impact", "major+", "--limit", "1"]), all[3..]);
-    assert_eq!(told(&["--impact", "minor+", "--limit", "0"]), all);
-    assert_eq!(told(&["--provider", "acme", "--kind", "incident", "--since", "1h"]), all);
+    assert_eq!(reported(&[]), all);
+    assert_eq!(reported(&["--limit", "1"]), all[3..]);
+    assert_eq!(reported(&["--impact", "major"]), all[2..]);
+    assert_eq!(reported(&["--impact", "major+", "--limit", "1"]), all[3..]);
+    assert_eq!(reported(&["--impact", "minor+", "--limit", "0"]), all);
+    assert_eq!(reported(&["--provider", "acme", "--kind", "incident", "--since", "1h"]), all);
     for nothing in [
         &["--provider", "other"][..],
         &["--kind", "maintenance"],
         &["--since", "2100-01-01"],
         &["--impact", "critical"],
     ] {
-        assert_eq!(told(nothing), [""; 0], "{nothing:?}");
+        assert_eq!(reported(nothing), [""; 0], "{nothing:?}");
     }
     let (_, out, _) = run(dir.path(), &["history"]);
     assert!(
@@ -480,7 +480,7 @@ fn logs_reads_across_rotated_files() {
 }
 
 #[test]
-fn logs_follows_across_a_rotation_until_told_to_stop() {
+fn logs_follows_across_a_rotation_until_stopped() {
     let dir = watched();
     let events =
         Reader::open(&dir.path().join("state")).unwrap().events(&Query::default()).unwrap();
@@ -495,11 +495,12 @@ fn logs_follows_across_a_rotation_until_told_to_stop() {
             .unwrap(),
     );
     let out = BufReader::new(child.0.stdout.take().unwrap());
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let reading = std::thread::spawn(move || {
-        out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+        out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
     });
-    let next = || told.recv_timeout(Duration::from_secs(30)).expect("a line within half a minute");
+    let next =
+        || receiver.recv_timeout(Duration::from_secs(30)).expect("a line within half a minute");
     assert_eq!(next(), before[0].line);
     write(&mut log, after);
     for event in after {

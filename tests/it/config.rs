@@ -1,4 +1,4 @@
-//! `providers.yaml` as people write it, and what they are told when they slip.
+//! `providers.yaml` as people write it, and the errors that slips cause.
 
 mod channels;
 
@@ -234,7 +234,7 @@ fn variables_are_filled_in_and_their_values_never_shown() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once() {
+fn every_error_is_reported_at_once() {
     let found = mistakes(
         "defaults:\n  intervall: 1s\n  timeout: never\nconsole: {format: loud}\nproviders:\n  - nosuchthingatall\n  - id: A\n    url: x\n",
     );
@@ -336,7 +336,7 @@ fn the_projects_own_file_has_no_mistakes() {
 
 /// Replicate's page is Cloudflare's: the other components there are other people's.
 #[test]
-fn of_a_page_that_is_another_providers_the_own_component_is_told() {
+fn of_a_page_that_is_another_providers_the_own_component_is_reported() {
     let components = |entry: &str| {
         let text = format!("providers:\n  - {entry}\n");
         good(&text).providers[0].filter.components.clone()

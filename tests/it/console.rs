@@ -98,7 +98,7 @@ async fn a_console_nobody_reads_delays_the_end_no_longer_than_allowed_and_a_seco
         .await;
         run.signal(Signal::TERM);
         if second {
-            // Cannot be told apart from the first one until that was logged.
+            // Cannot be distinguished from the first one until that was logged.
             until_true("the end to begin", || bench.diagnostics().contains("stopping")).await;
             run.signal(Signal::TERM);
         }
@@ -118,7 +118,7 @@ async fn a_console_nobody_reads_delays_the_end_no_longer_than_allowed_and_a_seco
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_console_is_told_and_costs_the_others_nothing() {
+async fn a_broken_console_is_reported_and_costs_the_others_nothing() {
     let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
     let broken = || {
         let (reader, writer) = std::io::pipe().unwrap();

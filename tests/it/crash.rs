@@ -133,26 +133,26 @@ fn rounds(kills: u64, seed: u64, extra: &str, how: fn(&mut Watch)) {
     let seqs: Vec<u64> = followed.iter().map(|line| parse(line).unwrap().seq).collect();
     assert!(seqs.is_sorted_by(|a, b| a < b), "who follows the name sees no line twice: {seqs:?}");
     assert!(
-        extra.contains("rotation") || seqs.len() == verdict.told,
+        extra.contains("rotation") || seqs.len() == verdict.reported,
         "who follows the name sees every line of a file that stays"
     );
     assert!(reader.join().unwrap() == bench.lines(), "who follows the files sees each line once");
     println!(
-        "{kills} kills (seed {seed}, {during} while it was writing): {} updates owed, {} events told, 0 lost, 0 twice, 0 torn, in {:.0?}",
+        "{kills} kills (seed {seed}, {during} while it was writing): {} updates owed, {} events reported, 0 lost, 0 twice, 0 torn, in {:.0?}",
         verdict.owed,
-        verdict.told,
+        verdict.reported,
         began.elapsed()
     );
 }
 
 #[test]
-fn nothing_is_lost_or_told_twice_by_kills() {
+fn nothing_is_lost_or_reported_twice_by_kills() {
     let kills = from_env("STATUSWATCH_KILLS", 25);
     rounds(kills.div_ceil(2), from_env("STATUSWATCH_SEED", 1), "", Watch::kill);
 }
 
 #[test]
-fn nothing_is_lost_or_told_twice_by_kills_while_the_log_rotates() {
+fn nothing_is_lost_or_reported_twice_by_kills_while_the_log_rotates() {
     let kills = from_env("STATUSWATCH_KILLS", 25);
     let extra = "event_log: {rotation: 16KiB, keep: 0}";
     rounds(kills.div_ceil(2), from_env("STATUSWATCH_SEED", 1) + 1, extra, Watch::kill);
@@ -170,10 +170,10 @@ fn an_orderly_stop_cut_short_loses_nothing() {
     });
 }
 
-/// Killed before, within and behind its first poll it tells what is open, once, and nothing of the
+/// Killed before, within and behind its first poll it reports what is open, once, and nothing of the
 /// past.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_first_run_cut_short_tells_what_is_open_and_no_history() {
+async fn a_first_run_cut_short_reports_what_is_open_and_no_history() {
     let mut rng = Rng::with_seed(from_env("STATUSWATCH_SEED", 1));
     for _ in 0..from_env("STATUSWATCH_KILLS", 16).div_ceil(4).min(100) {
         let acme = provider("acme", &Statuspage);
@@ -195,9 +195,9 @@ async fn a_first_run_cut_short_tells_what_is_open_and_no_history() {
         within("polls afterwards", server.wait_answered("acme", before + 2)).await;
         assert_eq!(run.stop().await.code(), Some(0));
         let events = bench.events();
-        let told: Vec<&str> =
+        let reported: Vec<&str> =
             events.iter().map(|event| event["message"].as_str().unwrap()).collect();
-        assert_eq!(told, ["One.", "Two."]);
+        assert_eq!(reported, ["One.", "Two."]);
         assert!(events.iter().all(|event| event["backfill"] == true));
     }
 }

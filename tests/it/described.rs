@@ -24,7 +24,7 @@ fn report(no: u32, state: &str, text: &str, at: &str) -> Value {
 }
 
 /// Kind, incident, status, message and impact of an event.
-fn told(event: &Value) -> (&str, &str, &str, Option<&str>, &str) {
+fn reported(event: &Value) -> (&str, &str, &str, Option<&str>, &str) {
     let text = |key: &str| event[key].as_str().unwrap();
     (text("kind"), text("incident_id"), text("status"), event["message"].as_str(), text("impact"))
 }
@@ -47,7 +47,7 @@ async fn an_incident_of_a_described_page_opens_changes_and_ends() {
 
     let events = bench.wait_events(1).await;
     assert_eq!(
-        told(&events[0]),
+        reported(&events[0]),
         ("incident", "1", "investigating", Some("No gas at the valve."), "major")
     );
 
@@ -57,7 +57,7 @@ async fn an_incident_of_a_described_page_opens_changes_and_ends() {
         &json!([report(1, "warming up", "The valve is open.", "2026-11-20T08:30:00Z"), second]),
     );
     let events = bench.wait_events(3).await;
-    let mut news: Vec<_> = events[1..].iter().map(told).collect();
+    let mut news: Vec<_> = events[1..].iter().map(reported).collect();
     news.sort_unstable();
     assert_eq!(
         news,
@@ -69,7 +69,7 @@ async fn an_incident_of_a_described_page_opens_changes_and_ends() {
 
     show(&acme, &json!([second]));
     let events = bench.wait_events(4).await;
-    assert_eq!(told(&events[3]), ("incident", "1", "resolved", None, "major"));
+    assert_eq!(reported(&events[3]), ("incident", "1", "resolved", None, "major"));
     assert_eq!(events[3]["previous_status"], "monitoring");
     let open = bench.status_of("acme").unwrap()["open"].clone();
     assert_eq!(
@@ -89,13 +89,13 @@ async fn an_incident_of_a_described_page_opens_changes_and_ends() {
     .await;
     show(&acme, &json!([]));
     let events = bench.wait_events(5).await;
-    assert_eq!(told(&events[4]), ("incident", "2", "resolved", None, "major"));
+    assert_eq!(reported(&events[4]), ("incident", "2", "resolved", None, "major"));
     let ended = run.stop().await;
     assert_eq!((ended.code(), bench.events().len()), (Some(0), 5), "{}", ended.err);
 }
 
 #[tokio::test]
-async fn without_being_told_an_absence_is_no_end() {
+async fn by_default_an_absence_is_no_end() {
     let acme = Provider::raw("acme", Arc::new(Utc::now));
     show(&acme, &json!([report(1, "burning low", "No gas at the valve.", "2026-11-20T08:00:00Z")]));
     let server = alone(&acme).await;

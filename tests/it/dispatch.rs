@@ -79,7 +79,7 @@ fn every_event_arrives_once() {
     let bench = Bench::new(4, &hook(&receiver));
     let mut watch = bench.start();
     bench.publish(7, 60);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     wait_for_all(&bench, &receiver);
     assert_eq!(watch.stop().code(), Some(0));
     assert_eq!(judge(&bench, &receiver), 0, "without a failure nothing is sent twice");
@@ -115,7 +115,7 @@ fn kills_lose_nothing_and_repeat_only_the_same() {
     }
     bench.clear_faults();
     let mut watch = bench.start();
-    bench.wait_until_told();
+    bench.wait_until_reported();
     wait_for_all(&bench, &receiver);
     assert_eq!(watch.stop().code(), Some(0));
     let repeated = judge(&bench, &receiver);

@@ -54,7 +54,7 @@ impl Watched {
         (ended.err, self.bench.status_of("acme").unwrap())
     }
 
-    fn told(&self) -> Vec<String> {
+    fn reported(&self) -> Vec<String> {
         let events = self.bench.events();
         events.iter().map(|event| event["title"].as_str().unwrap().to_owned()).collect()
     }
@@ -69,15 +69,15 @@ async fn a_page_time_in_the_future_blinds_no_single_run() {
     assert_eq!(shown["doubt"], Value::Null, "what it says is believed, but not when");
     let (_, shown) = watched.once(&page(OURS, -30, Some("Parcels"))).await;
     assert_eq!((&shown["doubt"], &shown["status"]), (&Value::Null, &json!("degraded_performance")));
-    assert_eq!(watched.told(), ["Parcels"]);
+    assert_eq!(watched.reported(), ["Parcels"]);
     // Of an incident, likewise.
     watched.once(&page(OURS, century, Some("Parcels, and labels"))).await;
     watched.once(&page(OURS, 0, Some("Parcels, labels, and vans"))).await;
-    assert_eq!(watched.told(), ["Parcels", "Parcels, and labels", "Parcels, labels, and vans"]);
+    assert_eq!(watched.reported(), ["Parcels", "Parcels, and labels", "Parcels, labels, and vans"]);
 }
 
 #[tokio::test]
-async fn what_is_not_believed_is_said_once_shown_and_never_operational() {
+async fn what_is_not_believed_is_reported_once_shown_and_never_operational() {
     for (id, seconds, is_failure) in [(OURS, -3600, false), (THEIRS, 0, true)] {
         let watched = Watched::new().await;
         let good = page(OURS, -60, None);
@@ -109,7 +109,7 @@ async fn what_is_not_believed_is_said_once_shown_and_never_operational() {
         assert_eq!(text.matches(why).count(), 1, "{text}");
         let (checked, ..) = watched.bench.output(&["status", "--check"]);
         assert_eq!(checked.status.code(), Some(1), "nobody is read");
-        assert_eq!(watched.told(), Vec::<String>::new());
+        assert_eq!(watched.reported(), Vec::<String>::new());
     }
 }
 

@@ -1,5 +1,5 @@
 //! A system call on the state directory or the event log that fails, whichever it is: the program
-//! goes on or ends with 1, and nothing is lost, told twice or torn.
+//! goes on or ends with 1, and nothing is lost, reported twice or torn.
 //!
 //! `STATUSWATCH_CALLS=60 cargo test --test it failing:: -- --nocapture` lets each of the first 60
 //! calls of every kind fail.
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use crate::support::bench::{Bench, Watch};
 use crate::support::strace;
 
-/// Within this time all is told or the program has ended.
+/// Within this time all is reported or the program has ended.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-/// The files of the database, of the event log, and the small ones beside the database.
+/// The files of the database, of the event log, and the small ones next to the database.
 const FILES: [&[&str]; 3] = [
     &["state/ledger.db", "state/ledger.db-wal", "state/ledger.db-shm", "state/ledger.db-journal"],
     &["logs", "logs/events.jsonl", "logs/events.jsonl.lock"],
@@ -73,7 +73,7 @@ enum Outcome {
 }
 
 /// Runs with the `n`-th of these calls on these files failing, in each thread that makes so many,
-/// and something to tell.
+/// and something to report.
 fn round(bench: &Bench, files: usize, call: &str, n: u32, error: &str) -> Outcome {
     let what = format!("{error} at {call} number {n} of {:?}", FILES[files]);
     let trace = bench.path("trace");
@@ -86,7 +86,7 @@ fn round(bench: &Bench, files: usize, call: &str, n: u32, error: &str) -> Outcom
     options.extend(paths.iter().flat_map(|path| ["-P", path.as_str()]));
     bench.publish(u64::from(n), 4);
     let mut watch = strace::start(bench, &options);
-    let ended = told_or_ended(bench, &mut watch, &what);
+    let ended = reported_or_ended(bench, &mut watch, &what);
     let status = ended.unwrap_or_else(|| strace::stop(&mut watch, Duration::from_secs(20)));
     let said = super::storage::said(&mut watch);
     let code = status.code();
@@ -105,8 +105,12 @@ fn round(bench: &Bench, files: usize, call: &str, n: u32, error: &str) -> Outcom
     if code == Some(1) { Outcome::Ended } else { Outcome::WentOn }
 }
 
-/// Waits until everything owed is told, or answers how the program ended before that.
-fn told_or_ended(bench: &Bench, watch: &mut Watch, what: &str) -> Option<std::process::ExitStatus> {
+/// Waits until everything owed is reported, or answers how the program ended before that.
+fn reported_or_ended(
+    bench: &Bench,
+    watch: &mut Watch,
+    what: &str,
+) -> Option<std::process::ExitStatus> {
     let began = Instant::now();
     loop {
         if let Some(status) = watch.0.try_wait().unwrap() {
@@ -115,7 +119,7 @@ fn told_or_ended(bench: &Bench, watch: &mut Watch, what: &str) -> Option<std::pr
         let missing = bench.missing()?;
         assert!(
             began.elapsed() < PATIENCE,
-            "{what}: it still runs, and never told {missing:?}\n{}",
+            "{what}: it still runs, and never reported {missing:?}\n{}",
             bench.last_words()
         );
         std::thread::sleep(Duration::from_millis(20));
@@ -155,11 +159,11 @@ fn a_call_that_fails_loses_nothing_whichever_it_is() {
     let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
     let (went_on, ended) = (count(Outcome::WentOn), count(Outcome::Ended));
     println!(
-        "{} calls failed, {went_on} times it went on and {ended} times it ended with 1: {} updates owed, {} events told, \
+        "{} calls failed, {went_on} times it went on and {ended} times it ended with 1: {} updates owed, {} events reported, \
          0 lost, 0 twice, 0 torn",
         went_on + ended,
         verdict.owed,
-        verdict.told
+        verdict.reported
     );
     assert!(count(Outcome::NotMet) * 4 <= outcomes.len(), "{outcomes:?}");
 }

@@ -82,7 +82,7 @@ fn visible(provider: &Provider, incident: u64) -> Option<(Status, Impact, Vec<St
     Some((one.status, one.impact, one.updates.iter().map(|update| update.text.clone()).collect()))
 }
 
-fn tell_a_story(platform: &'static dyn Platform) {
+fn play_a_story(platform: &'static dyn Platform) {
     let name = platform.name();
     let provider = provider("northwind", platform);
     provider.import(3);
@@ -172,7 +172,7 @@ fn tell_a_story(platform: &'static dyn Platform) {
 #[test]
 fn every_platform_is_read_by_its_source_alone_through_a_whole_story() {
     for platform in PLATFORMS {
-        tell_a_story(*platform);
+        play_a_story(*platform);
     }
 }
 

@@ -323,7 +323,7 @@ fn rss_item(id: &str, more: &str) -> String {
 }
 
 #[test]
-fn what_stands_beside_an_item_says_that_it_is_past() {
+fn what_stands_next_to_an_item_says_that_it_is_past() {
     let items = [
         ("plain", ""),
         ("category", "<category>Resolved</category>"),

@@ -1,4 +1,4 @@
-//! What is told and shown at the first look at a page: what is listed is open, what has begun is
+//! What is reported and shown at the first look at a page: what is listed is open, what has begun is
 //! under way, and what is not known to be well is not shown as well.
 
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ async fn serve(files: &[(String, Vec<u8>)]) -> (Provider, Server) {
     (provider, server)
 }
 
-/// Reads the page once, from nothing; gives what was told and how `status` shows it.
+/// Reads the page once, from nothing; gives what was reported and how `status` shows it.
 async fn look(files: &[(String, Vec<u8>)], first: &str) -> (Vec<Value>, Value) {
     let (_provider, server) = serve(files).await;
     let bench = Bench::new().provider("acme", &format!("{}{first}", server.url("acme")), "");
@@ -49,21 +49,21 @@ async fn look(files: &[(String, Vec<u8>)], first: &str) -> (Vec<Value>, Value) {
 }
 
 /// Kind, status and title of each event.
-fn told(events: &[Value]) -> Vec<String> {
+fn reported(events: &[Value]) -> Vec<String> {
     let word = |event: &Value, key: &str| event[key].as_str().unwrap_or("-").to_owned();
     let line = |event| ["kind", "status", "title"].map(|key| word(event, key)).join(" ");
     events.iter().map(line).collect()
 }
 
 #[tokio::test]
-async fn an_incident_that_is_listed_is_told_whatever_its_word() {
+async fn an_incident_that_is_listed_is_reported_whatever_its_word() {
     for (files, first, title, status) in [
         ("unknown-word-first-run", "api/v2/summary.json", "Deich undicht", "partial_outage"),
         ("unknown-word-first-run", "instatus-summary.json", "Wehr klemmt", "major_outage"),
         ("kuma-pinned-first-run", "api/status-page/heartbeat/main", "Kran steht", "partial_outage"),
     ] {
         let (events, shown) = look(&case(files), first).await;
-        assert_eq!(told(&events), [format!("incident update {title}")], "{first}");
+        assert_eq!(reported(&events), [format!("incident update {title}")], "{first}");
         assert_eq!(shown["status"], status, "{first}");
         assert_eq!(shown["open"].as_array().unwrap().len(), 1, "{first}");
     }
@@ -75,7 +75,7 @@ async fn an_item_of_a_feed_that_says_nothing_is_taken_for_past() {
         <item><title>Parcels are late</title><guid>a-1</guid><description>We look.</description></item>
         <item><title>Identified: labels</title><guid>a-2</guid><description>Found.</description></item></channel></rss>"#;
     let (events, _) = look(&[("rss.xml".to_owned(), feed.as_bytes().to_vec())], "rss.xml").await;
-    assert_eq!(told(&events), ["incident identified Identified: labels"]);
+    assert_eq!(reported(&events), ["incident identified Identified: labels"]);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn what_is_not_known_to_be_well_is_unknown() {
         (&json!("unknown"), &json!("fresh")),
         "an indicator nobody knows"
     );
-    // The other way round: a state nobody knows beside an indicator that says all is well.
+    // The other way round: an unknown state next to an indicator that says all is well.
     let mut files = case("unknown-indicator");
     let text = String::from_utf8(files.remove(0).1).unwrap();
     for (severe, operational, expected) in [
@@ -140,15 +140,15 @@ fn onlineornot(begins: i64) -> Value {
 const ONLINEORNOT: &str = "v1/status_pages/anker/summary";
 
 #[tokio::test]
-async fn a_maintenance_that_has_begun_is_in_progress_and_one_that_has_not_is_not_told() {
+async fn a_maintenance_that_has_begun_is_in_progress_and_one_that_has_not_is_not_reported() {
     let begun = ["maintenance in_progress Geplante Arbeiten an der Winde"];
     // As it is in the case, long past its end and still listed; under way; announced.
     let (events, _) = look(&case("onlineornot-begun"), ONLINEORNOT).await;
-    assert_eq!(told(&events), begun);
+    assert_eq!(reported(&events), begun);
     for (begins, expected) in [(-60, &begun[..]), (3600, &[])] {
         let page = [(ONLINEORNOT.to_owned(), onlineornot(begins).to_string().into_bytes())];
         let (events, shown) = look(&page, ONLINEORNOT).await;
-        assert_eq!(told(&events), expected, "{begins}");
+        assert_eq!(reported(&events), expected, "{begins}");
         let status = if begins < 0 { "in_progress" } else { "scheduled" };
         assert_eq!(shown["open"][0]["status"], status);
     }
@@ -184,15 +184,15 @@ async fn of_every_platform_that_has_no_word_for_it() {
             .map(|(path, body)| (path.to_owned(), body.to_string().into_bytes()))
             .collect();
         let (events, shown) = look(&files, first).await;
-        assert_eq!(told(&events), ["maintenance in_progress Dock"], "{first}");
+        assert_eq!(reported(&events), ["maintenance in_progress Dock"], "{first}");
         assert_eq!(shown["status"], "under_maintenance", "{first}");
     }
 }
 
-/// The page stays the same byte for byte, and its server says so: that a maintenance begins is told
+/// The page stays the same byte for byte, and its server says so: that a maintenance begins is reported
 /// when it does all the same, once, and by the next single run where nothing runs at that moment.
 #[tokio::test]
-async fn a_maintenance_that_begins_while_the_page_stays_the_same_is_told_when_it_begins() {
+async fn a_maintenance_that_begins_while_the_page_stays_the_same_is_reported_when_it_begins() {
     for once in [false, true] {
         let page = [(ONLINEORNOT.to_owned(), onlineornot(4).to_string().into_bytes())];
         let (provider, server) = serve(&page).await;

@@ -1,5 +1,5 @@
 //! Providers that move: to another platform, to another host, to other ids, or to a page nobody can
-//! read. Nothing told before is told again, nothing that is open is closed.
+//! read. Nothing reported before is reported again, nothing that is open is closed.
 
 use serde_json::Value;
 use statuswatch::event::{ComponentStatus, Impact, Status};
@@ -13,7 +13,7 @@ use crate::support::wait::until;
 /// Failed polls after which the page is asked what it is: with the one that recognises it, three.
 const UNREAD: usize = 2;
 
-/// A page with a past and an incident under way, watched until that was told.
+/// A page with a past and an incident under way, watched until that was reported.
 struct Story {
     page: Provider,
     server: Server,
@@ -50,7 +50,7 @@ impl Story {
         until("the event of the move", || self.bench.events().into_iter().find(is_move)).await
     }
 
-    /// Goes on with the story, ends it, and gives what was told since the first two events and what
+    /// Goes on with the story, ends it, and gives what was reported since the first two events and what
     /// was said.
     async fn end(
         self,
@@ -79,7 +79,7 @@ fn line(event: &Value) -> String {
     format!("{} {} {} | {}", word("kind"), word("status"), word("title"), word("message"))
 }
 
-/// What is told after the move, whatever the platform.
+/// What is reported after the move, whatever the platform.
 const AFTERWARDS: [&str; 3] = [
     "incident monitoring Uploads are slow | The disk is replaced.",
     "component degraded_performance Compute | -",
@@ -120,12 +120,12 @@ async fn platform_changes(from: &'static dyn Platform, to: &'static dyn Platform
     assert!(recognised <= UNREAD + 2, "asked anew after {recognised} requests");
     let (page, incident) = (story.page.clone(), story.posted.incident);
     let shows_components = to.source() != "feed";
-    let (told, err) = story.end(&page, incident, shows_components).await;
+    let (reported, err) = story.end(&page, incident, shows_components).await;
     let afterwards: Vec<&str> = AFTERWARDS
         .into_iter()
         .filter(|line| shows_components || !line.starts_with("component"))
         .collect();
-    assert_eq!(told[1..], afterwards, "{err}");
+    assert_eq!(reported[1..], afterwards, "{err}");
 }
 
 #[tokio::test]
@@ -142,8 +142,8 @@ async fn a_redirect_to_another_host_with_another_platform() {
     let moved = story.moved().await;
     assert_eq!(moved["title"], "Acme has moved from statuspage to incidentio");
     let incident = story.posted.incident;
-    let (told, err) = story.end(&elsewhere, incident, true).await;
-    assert_eq!(told[1..], AFTERWARDS, "{err}");
+    let (reported, err) = story.end(&elsewhere, incident, true).await;
+    assert_eq!(reported[1..], AFTERWARDS, "{err}");
     assert!(err.contains("the address redirects permanently"), "{err}");
 }
 
@@ -159,8 +159,8 @@ async fn ids_that_all_change() {
     let moved = story.moved().await;
     assert_eq!(moved["title"], "Acme has changed the ids of all its incidents");
     let (page, incident) = (story.page.clone(), story.posted.incident + 1000);
-    let (told, err) = story.end(&page, incident, true).await;
-    assert_eq!(told[1..], AFTERWARDS, "{err}");
+    let (reported, err) = story.end(&page, incident, true).await;
+    assert_eq!(reported[1..], AFTERWARDS, "{err}");
 }
 
 #[tokio::test]
@@ -179,14 +179,14 @@ async fn ids_that_all_change_and_change_back() {
     story.moved().await;
     let before = story.server.requests_of("acme").len();
     shift(-1000);
-    // What is missing from two answers in a row would be told as withdrawn.
+    // What is missing from two answers in a row would be reported as withdrawn.
     until("polls of the former ids", || {
         (story.server.requests_of("acme").len() >= before + 8).then_some(())
     })
     .await;
     let (page, incident) = (story.page.clone(), story.posted.incident);
-    let (told, err) = story.end(&page, incident, true).await;
-    assert_eq!(told[1..], AFTERWARDS, "{err}");
+    let (reported, err) = story.end(&page, incident, true).await;
+    assert_eq!(reported[1..], AFTERWARDS, "{err}");
 }
 
 /// The page was made anew: its own id is another one, too.
@@ -197,8 +197,8 @@ async fn a_page_made_anew() {
     let moved = story.moved().await;
     assert_eq!(moved["title"], "Acme has changed the ids of all its incidents");
     let (page, incident) = (story.page.clone(), story.posted.incident);
-    let (told, err) = story.end(&page, incident, true).await;
-    assert_eq!(told[1..], AFTERWARDS, "{err}");
+    let (reported, err) = story.end(&page, incident, true).await;
+    assert_eq!(reported[1..], AFTERWARDS, "{err}");
 }
 
 #[tokio::test]
@@ -221,6 +221,6 @@ async fn an_address_that_becomes_a_page_of_html() {
     let moved = story.moved().await;
     assert_eq!(moved["title"], "Acme can be read again");
     let (page, incident) = (story.page.clone(), story.posted.incident);
-    let (told, err) = story.end(&page, incident, true).await;
-    assert_eq!(told[2..], AFTERWARDS, "{err}");
+    let (reported, err) = story.end(&page, incident, true).await;
+    assert_eq!(reported[2..], AFTERWARDS, "{err}");
 }

@@ -108,7 +108,7 @@ async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
             "Failed requests",
             Impact::Minor,
             &[],
-            &format!("Told while {} was not read.", provider.id()),
+            &format!("Reported while {} was not read.", provider.id()),
         );
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -121,7 +121,7 @@ async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
     // Other events may only say that no host could be reached, and that hosts are reachable again.
     until_true("each update", || updates(&bench).len() == 200).await;
     let (updates, others) = (updates(&bench), others(&bench));
-    assert!(updates.iter().all(|message| message.starts_with("Told while")), "{updates:?}");
+    assert!(updates.iter().all(|message| message.starts_with("Reported while")), "{updates:?}");
     assert!(others.iter().all(|provider| provider == "statuswatch"), "{others:?}");
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
@@ -169,7 +169,7 @@ async fn memory_is_bounded_by_what_goes_on_at_once_and_not_by_providers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_network_that_is_gone_is_reported_once_for_all_and_all_are_back_soon() {
+async fn a_network_that_is_down_is_reported_once_for_all_and_all_are_back_soon() {
     if !has_prlimit() {
         return;
     }

@@ -1,5 +1,5 @@
 //! Feeds that say the same again, lose and regain their past, list things twice or begin anew: what
-//! is told of them by the real program.
+//! gets them reported by the real program.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -32,10 +32,10 @@ fn rss(begun: DateTime<Utc>, items: &[Item<'_>]) -> String {
     text + "</channel></rss>"
 }
 
-/// A list, and what is told of it: incident and text.
+/// A list, and what is reported of it: incident and text.
 type Step = (Vec<Item<'static>>, Vec<(&'static str, &'static str)>);
 
-/// A feed that shows one list after the other, and what is told after each: incident and text.
+/// A feed that shows one list after the other, and what is reported after each: incident and text.
 struct Story {
     id: &'static str,
     steps: Vec<Step>,
@@ -129,7 +129,7 @@ fn of<'a>(events: &'a [Value], provider: &str) -> Vec<(&'a str, &'a str)> {
 }
 
 #[tokio::test]
-async fn feeds_tell_what_is_new_and_nothing_else() {
+async fn feeds_report_what_is_new_and_nothing_else() {
     let (begun, stories) = (Utc::now(), stories());
     let providers: Vec<Provider> =
         stories.iter().map(|story| Provider::raw(story.id, Arc::new(Utc::now))).collect();
@@ -157,7 +157,7 @@ async fn feeds_tell_what_is_new_and_nothing_else() {
         }
         let events = bench.events();
         for (story, expected) in stories.iter().zip(&mut expected) {
-            expected.extend(story.steps.get(step).into_iter().flat_map(|(_, told)| told));
+            expected.extend(story.steps.get(step).into_iter().flat_map(|(_, reported)| reported));
             assert_eq!(of(&events, story.id), expected[..], "{} after step {step}", story.id);
         }
     }
@@ -179,7 +179,7 @@ async fn feeds_tell_what_is_new_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_import_of_the_past_is_told_once_and_marked() {
+async fn an_import_of_the_past_is_reported_once_and_marked() {
     let (begun, feed) = (Utc::now(), Provider::raw("feed", Arc::new(Utc::now)));
     let known: Vec<Item<'_>> = (0..3).map(|n| item(&format!("known-{n}"), 60 + n)).collect();
     feed.set_document("feed.xml", "application/rss+xml", rss(begun, &known));
@@ -204,7 +204,7 @@ async fn an_import_of_the_past_is_told_once_and_marked() {
 }
 
 #[tokio::test]
-async fn an_incident_that_is_opened_again_is_told_again() {
+async fn an_incident_that_is_opened_again_is_reported_again() {
     let acme = provider("acme", &Statuspage);
     let server = alone(&acme).await;
     let bench =
@@ -217,12 +217,12 @@ async fn an_incident_that_is_opened_again_is_told_again() {
         acme.update(posted.incident, status, &format!("Update {n}.")).unwrap();
     }
     let events = bench.wait_events(4).await;
-    let told: Vec<(&str, &str)> = events
+    let reported: Vec<(&str, &str)> = events
         .iter()
         .map(|event| (event["status"].as_str().unwrap(), event["message"].as_str().unwrap()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             ("investigating", "Update 0."),
             ("resolved", "Update 1."),
@@ -234,9 +234,9 @@ async fn an_incident_that_is_opened_again_is_told_again() {
     run.stop().await;
 }
 
-/// The first poll cannot read the page's history: with `all` it is told once it can be read.
+/// The first poll cannot read the page's history: with `all` it is reported once it can be read.
 #[tokio::test]
-async fn all_of_the_past_is_told_also_where_it_could_not_be_read_at_first() {
+async fn all_of_the_past_is_reported_also_where_it_could_not_be_read_at_first() {
     let acme = provider("acme", &Statuspage);
     let posted = acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
     acme.resolve(posted.incident, "Update 1.").unwrap();

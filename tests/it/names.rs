@@ -73,7 +73,7 @@ async fn a_name_that_leads_elsewhere_is_followed_without_a_restart() {
     within("polls at the new address", server.wait_answered("acme", asked + 2)).await;
     acme.open_incident("Slower answers", Impact::Minor, &[], "At the new address.");
     bench.wait_events(2).await;
-    println!("told {:.1?} after the old address had gone", moved.elapsed());
+    println!("reported {:.1?} after the old address had gone", moved.elapsed());
     assert_eq!(run.stop().await.code(), Some(0));
     new.abort();
 }

@@ -78,7 +78,7 @@ async fn an_outage_of_ours_is_one_event_at_each_end_also_across_a_restart() {
     let ended = run.stop().await;
     assert_eq!((ended.code(), ended.err.lines().count()), (Some(0), 1), "{}", ended.err);
 
-    // Still offline: nothing is told again, and nobody is called unreachable.
+    // Still offline: nothing is reported again, and nobody is called unreachable.
     let run = bench.start(&["run", "--hosted"]);
     until_true("polls that fail", || {
         let rows = bench.status().unwrap();
@@ -127,8 +127,8 @@ fn names_that_do_not_resolve_are_one_event_with_run_once_too() {
         assert_eq!(short(&events), [OFFLINE], "round {round}: {err}");
         let message = events[0]["message"].as_str().unwrap();
         assert!(message.starts_with("Names do not resolve: 4 of 4 providers fail"), "{message}");
-        let told = err.lines().filter(|line| line.contains("statuswatch is offline")).count();
-        assert_eq!((told, err.lines().count()), (usize::from(round == 0), told), "{err}");
+        let reported = err.lines().filter(|line| line.contains("statuswatch is offline")).count();
+        assert_eq!((reported, err.lines().count()), (usize::from(round == 0), reported), "{err}");
         assert_eq!(out.contains("statuswatch - Offline"), round == 0, "{out}");
     }
 }

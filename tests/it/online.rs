@@ -87,7 +87,7 @@ async fn times_are_read_in_their_zone_and_those_that_cannot_be_are_named() {
 }
 
 #[tokio::test]
-async fn what_is_astray_is_said() {
+async fn what_is_astray_is_reported() {
     let names = ["moved", "changed", "html", "missing", "failing", "filtered"];
     let pages: Vec<Provider> = names.iter().map(|id| provider(id, &Statuspage)).collect();
     let elsewhere = Server::start_each(
@@ -135,7 +135,7 @@ async fn what_is_astray_is_said() {
 
 /// What `probe` and `add` say where there is no status page, and that nothing is said twice.
 #[tokio::test]
-async fn what_is_no_status_page_is_told_in_a_few_lines() {
+async fn what_is_no_status_page_is_reported_in_a_few_lines() {
     let names = ["html", "unclaimed", "empty", "nothing", "limited", "challenge"];
     let pages = names.map(|id| Provider::raw(id, std::sync::Arc::new(chrono::Utc::now)));
     pages[0].become_html(true);
@@ -166,9 +166,12 @@ async fn what_is_no_status_page_is_told_in_a_few_lines() {
                 ended.err
             );
             let mut lines = ended.err.lines();
-            let told = lines.next().unwrap();
-            assert!(told.starts_with("statuswatch: ") && told.contains(first), "{told}");
-            assert_eq!(told.matches("http://").count(), 1, "{told}");
+            let reported = lines.next().unwrap();
+            assert!(
+                reported.starts_with("statuswatch: ") && reported.contains(first),
+                "{reported}"
+            );
+            assert_eq!(reported.matches("http://").count(), 1, "{reported}");
             if let Some(more) = more {
                 assert!(lines.next().unwrap().contains(more), "{}", ended.err);
                 assert!(lines.next().unwrap().starts_with("help: "), "{}", ended.err);
@@ -186,7 +189,7 @@ async fn what_is_no_status_page_is_told_in_a_few_lines() {
 }
 
 #[tokio::test]
-async fn a_page_is_added_once_and_ids_are_told_apart() {
+async fn a_page_is_added_once_and_ids_are_distinguished() {
     let pages = ["first", "second"].map(|id| provider(id, &Statuspage));
     let server = Server::start_each(Cluster::new(pages)).await.unwrap();
     let bench = Bench::new();
@@ -232,7 +235,7 @@ fn silent(id: &str, days: i64) -> Provider {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_nobody_looks_after_any_more_is_said_to_be_one_and_once() {
+async fn an_abandoned_page_is_reported_once() {
     let pages = [silent("dead", 200), silent("quiet", 20)];
     let server = Server::start_each(Cluster::new(pages)).await.unwrap();
     let bench = Bench::new().provider("dead", &server.url("dead"), "").provider(

@@ -17,12 +17,12 @@ const SUMMARY: &str = "api/v2/summary.json";
 
 /// Starts `acme` and an unrelated provider.
 async fn two() -> (Provider, Server, Bench) {
-    let (acme, beside) = (provider("acme", &Statuspage), provider("beside", &Statuspage));
-    let server = Server::start_each(Cluster::new([acme.clone(), beside])).await.unwrap();
+    let (acme, neighbor) = (provider("acme", &Statuspage), provider("neighbor", &Statuspage));
+    let server = Server::start_each(Cluster::new([acme.clone(), neighbor])).await.unwrap();
     let address = |id: &str| format!("{}{SUMMARY}", server.url(id));
     let bench = Bench::new().provider("acme", &address("acme"), "").provider(
-        "beside",
-        &address("beside"),
+        "neighbor",
+        &address("neighbor"),
         "",
     );
     (acme, server, bench)
@@ -39,7 +39,7 @@ fn last_outcome(bench: &Bench, id: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn an_outage_is_told_at_both_ends_and_what_happened_meanwhile_is_told_once() {
+async fn an_outage_is_reported_at_both_ends_and_what_happened_meanwhile_is_reported_once() {
     let (acme, server, bench) = two().await;
     let posted = acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
     let run = bench.start(&["run"]);
@@ -48,7 +48,7 @@ async fn an_outage_is_told_at_both_ends_and_what_happened_meanwhile_is_told_once
     acme.fault(Fault::Closed);
     run.wait_err("acme cannot be read: cannot connect").await;
     acme.update(posted.incident, Status::Identified, "Update 1.").unwrap();
-    polls(&server, "beside", 8).await;
+    polls(&server, "neighbor", 8).await;
     acme.clear_faults();
     bench.wait_events(2).await;
     polls(&server, "acme", 2).await;
@@ -59,17 +59,17 @@ async fn an_outage_is_told_at_both_ends_and_what_happened_meanwhile_is_told_once
 }
 
 #[tokio::test]
-async fn a_page_that_is_gone_is_left_alone_after_a_restart_too() {
+async fn a_page_that_answers_410_is_left_alone_after_a_restart_too() {
     let (acme, server, bench) = two().await;
     let run = bench.start(&["run"]);
     polls(&server, "acme", 3).await;
     acme.fault(Fault::Status(410, None));
     run.wait_err("acme cannot be read").await;
     let asked = server.requests_of("acme").len();
-    polls(&server, "beside", 6).await;
+    polls(&server, "neighbor", 6).await;
     run.stop().await;
     let run = bench.start(&["run"]);
-    polls(&server, "beside", 6).await;
+    polls(&server, "neighbor", 6).await;
     assert_eq!(server.requests_of("acme").len(), asked);
     let row = bench.status_of("acme").unwrap();
     assert!(row["last_error"].as_str().unwrap().contains("410"), "{row}");
@@ -77,7 +77,7 @@ async fn a_page_that_is_gone_is_left_alone_after_a_restart_too() {
 }
 
 #[tokio::test]
-async fn an_address_that_has_moved_is_followed_and_told_once() {
+async fn an_address_that_has_moved_is_followed_and_reported_once() {
     let (acme, server, bench) = two().await;
     let to = format!("/{SUMMARY}?moved=1");
     acme.fault(Fault::Redirect { to: to.clone(), code: 301 });
@@ -124,14 +124,14 @@ async fn the_same_bytes_without_validators_are_not_read_again() {
     let further =
         server.requests_of("acme").iter().filter(|request| request.path != SUMMARY).count();
     let bound =
-        server.requests_of("beside").iter().filter(|request| request.path != SUMMARY).count();
+        server.requests_of("neighbor").iter().filter(|request| request.path != SUMMARY).count();
     assert_eq!(further, bound);
     assert_eq!(run.stop().await.code(), Some(0));
     assert!(bench.events().is_empty());
 }
 
 #[tokio::test]
-async fn a_change_under_the_same_validator_is_told_once() {
+async fn a_change_under_the_same_validator_is_reported_once() {
     let (acme, server, bench) = two().await;
     let run = bench.start(&["run"]);
     polls(&server, "acme", 4).await;

@@ -111,7 +111,7 @@ async fn a_page_that_cannot_be_reached_is_not_searched_for_elsewhere_on_its_host
 }
 
 #[tokio::test]
-async fn a_host_that_asks_for_peace_has_it_and_others_go_on() {
+async fn a_host_that_asks_for_a_pause_gets_it_and_others_go_on() {
     // Two providers on one host, and one on another.
     let shared = [provider("limited", &Statuspage), provider("neighbour", &Statuspage)];
     let other = provider("other", &Statuspage);
@@ -299,8 +299,8 @@ async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
         }
         bench
     };
-    let (alone, beside) = (bench(&mut control.iter()), bench(&mut good.iter().chain(&bad)));
-    let (quiet, mut run) = (alone.start(&["run"]), beside.start(&["run"]));
+    let (alone, crowded) = (bench(&mut control.iter()), bench(&mut good.iter().chain(&bad)));
+    let (quiet, mut run) = (alone.start(&["run"]), crowded.start(&["run"]));
     let mut seen = Vec::new();
     for number in 0..WINDOWS {
         let late = |gaps: Vec<Duration>| late(&gaps, Duration::from_secs(1));
@@ -328,8 +328,8 @@ async fn a_hundred_that_misbehave_cost_twenty_that_do_not_no_poll() {
             .all(|request| request.concurrent == 1),
         "two requests at once"
     );
-    let told = beside.events();
-    let invented: Vec<_> = told
+    let reported = crowded.events();
+    let invented: Vec<_> = reported
         .iter()
         .filter(|event| event["provider"].as_str().unwrap().starts_with("good"))
         .collect();
@@ -366,8 +366,8 @@ async fn eighty_of_a_hundred_that_misbehave_leave_the_others_their_pace() {
         }
         bench
     };
-    let (alone, beside) = (bench(&mut control.iter()), bench(&mut good.iter().chain(&bad)));
-    let (quiet, run) = (alone.start(&["run"]), beside.start(&["run"]));
+    let (alone, crowded) = (bench(&mut control.iter()), bench(&mut good.iter().chain(&bad)));
+    let (quiet, run) = (alone.start(&["run"]), crowded.start(&["run"]));
     let p99 = |gaps: Vec<Duration>| gaps[gaps.len() * 99 / 100];
     // On a machine that cannot keep up, the run with healthy providers alone is the baseline.
     let kept = |(p99, unavoidable): (Duration, Duration)| {

@@ -261,7 +261,7 @@ fn recorded(bench: &Bench) -> Vec<Act> {
     let mut watch = strace::start(bench, &["-y", "-xx", "-s", "9999999", "-e", CALLS, "-o", path]);
     for part in 0..6 {
         bench.publish(part, 15);
-        bench.wait_until_told();
+        bench.wait_until_reported();
     }
     strace::signal(&watch, Signal::KILL);
     watch.0.wait().unwrap();
@@ -292,7 +292,7 @@ fn recorded(bench: &Bench) -> Vec<Act> {
 }
 
 #[test]
-fn nothing_is_lost_or_told_twice_by_power_cuts() {
+fn nothing_is_lost_or_reported_twice_by_power_cuts() {
     if !strace::is_here() {
         return;
     }

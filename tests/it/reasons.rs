@@ -23,7 +23,7 @@ fn raw(id: &str) -> Provider {
 /// Both addresses are named, whether the target is a page for people or an error, and whether the
 /// page was ever read before.
 #[tokio::test]
-async fn where_a_redirect_led_is_said() {
+async fn where_a_redirect_led_is_reported() {
     let (html, gone) = (raw("html"), raw("gone"));
     html.become_html(true);
     gone.fault(Fault::Status(404, None));

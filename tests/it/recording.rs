@@ -65,7 +65,7 @@ fn facts(events: &[Value]) -> Vec<String> {
 fn a_recording_written_by_hand_is_replayed() {
     let replayed = replay(&fixtures("recordings/by-hand"));
     assert_eq!(replayed.played.warnings, [""; 0]);
-    let told: Vec<String> = replayed
+    let reported: Vec<String> = replayed
         .events
         .iter()
         .map(|event| {
@@ -80,7 +80,7 @@ fn a_recording_written_by_hand_is_replayed() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             "2026-03-01T12:05:00Z incident investigating We are looking into it.",
             // Ten minutes after the last successful poll, to the millisecond.

@@ -54,7 +54,7 @@ const POLLS: usize = 3;
 
 /// One `run` reads all histories at once.
 #[tokio::test]
-async fn the_pages_of_the_fixtures_tell_what_happened() {
+async fn the_pages_of_the_fixtures_report_what_happened() {
     let (own, every) = (own::histories(), every::histories());
     let events = watch(own.iter().chain(&every)).await;
     compare(&events, &own);
@@ -63,7 +63,7 @@ async fn the_pages_of_the_fixtures_tell_what_happened() {
 
 /// The same for real pages, if available.
 #[tokio::test]
-async fn the_pages_of_the_captures_tell_what_happened() {
+async fn the_pages_of_the_captures_report_what_happened() {
     let (captures, sequences) = (captures::histories(), sequences::histories());
     let events = watch(captures.iter().chain(&sequences)).await;
     compare(&events, &captures);
@@ -140,7 +140,7 @@ async fn watch(histories: impl Iterator<Item = &History>) -> Vec<Value> {
     assert!(seqs.iter().copied().eq(1..=seqs.len() as u64), "{seqs:?}");
     let console: Vec<Value> =
         ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(console, events, "the console and the event log tell the same");
+    assert_eq!(console, events, "the console and the event log agree");
     for (history, server) in histories.iter().zip(&servers) {
         // Every served document must be requested.
         for path in history.steps.iter().flatten().map(|(path, _)| path) {

@@ -1,4 +1,4 @@
-//! A state directory from a backup, or none at all, beside an event log that was left as it is:
+//! A state directory from a backup, or none at all, next to an event log that was left as it is:
 //! nothing is repeated.
 
 use std::fs::{self, OpenOptions};
@@ -27,19 +27,19 @@ fn back_in_time(extra: &str, restore: impl Fn(&Bench)) {
     let known = bench.lines().len();
     bench.publish(2, 60);
     let before = bench.settle();
-    assert!(before.told > known + 20, "{known} then {}", before.told);
+    assert!(before.reported > known + 20, "{known} then {}", before.reported);
     let lines = bench.lines();
 
     restore(&bench);
     bench.publish(3, 20);
     let after = bench.settle();
-    assert!(after.told > before.told);
+    assert!(after.reported > before.reported);
     assert_eq!(bench.lines()[..lines.len()], lines, "what stood in the log stays as it was");
     if extra.contains("both") {
         let text = fs::read_to_string(bench.path("logs/events.log")).unwrap();
         assert_eq!(
             text.lines().filter(|line| line.starts_with("----------")).count(),
-            after.told,
+            after.reported,
             "each event once in the text, too"
         );
     }
@@ -51,7 +51,7 @@ fn a_restored_state_repeats_nothing() {
 }
 
 #[test]
-fn a_restored_state_repeats_nothing_in_the_text_beside_the_json_either() {
+fn a_restored_state_repeats_nothing_in_the_text_next_to_the_json_either() {
     back_in_time("event_log: {format: both}", |bench| {
         copy(&bench.path("backup"), &bench.path("state"));
     });
@@ -78,7 +78,7 @@ fn a_state_begun_anew_goes_on_behind_the_log() {
 
 /// Numbers that only count changes must not make a new change look like an old one.
 #[test]
-fn changes_after_a_restore_are_told() {
+fn changes_after_a_restore_are_reported() {
     let bench = Bench::new(1, "");
     let provider = &bench.universe.providers()[0];
     let change = |status: ComponentStatus| {
@@ -102,10 +102,10 @@ fn changes_after_a_restore_are_told() {
     fs::remove_dir_all(bench.path("state")).unwrap();
     change(ComponentStatus::Operational);
     let verdict = bench.judge();
-    let told: Vec<_> =
+    let reported: Vec<_> =
         bench.lines().iter().map(|line| parse(line).unwrap().status.as_str()).collect();
     let expected: Vec<_> = ["major_outage", "operational"].into_iter().cycle().take(6).collect();
-    assert_eq!((verdict.told, told), (6, expected));
+    assert_eq!((verdict.reported, reported), (6, expected));
 }
 
 /// The log of another ledger is not taken over.

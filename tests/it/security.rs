@@ -36,7 +36,7 @@ fn statuswatch(dir: &Path) -> Command {
     command
 }
 
-/// Standard output and standard error, whatever the end was; the world goes on answering meanwhile.
+/// Standard output and standard error, whatever the exit status; the fake providers keep answering meanwhile.
 fn run(dir: &Path, args: &[&str]) -> (String, String) {
     let output = tokio::task::block_in_place(|| statuswatch(dir).args(args).output().unwrap());
     (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
@@ -223,8 +223,8 @@ async fn a_secret_in_an_address_is_nowhere_but_in_the_configuration() {
         ["fed", "paged"],
         "{status:#}"
     );
-    let told = String::from_utf8(said[0].1.clone()).unwrap();
-    assert_eq!(told.matches("the heartbeat call failed").count(), 1, "{told}");
+    let reported = String::from_utf8(said[0].1.clone()).unwrap();
+    assert_eq!(reported.matches("the heartbeat call failed").count(), 1, "{reported}");
     for file in files(dir.path()) {
         said.push((file.display().to_string(), std::fs::read(&file).unwrap()));
     }
@@ -430,8 +430,8 @@ fn ids_that_could_be_paths_are_refused() {
         std::fs::write(dir.path().join("providers.yaml"), text).unwrap();
         let output = statuswatch(dir.path()).arg("check").output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{id:?}");
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(told.contains("providers.yaml:2:") && told.len() < 2000, "{told}");
+        let reported = String::from_utf8(output.stderr).unwrap();
+        assert!(reported.contains("providers.yaml:2:") && reported.len() < 2000, "{reported}");
     }
 }
 
@@ -447,7 +447,7 @@ async fn the_beat_is_heard_while_a_provider_is_read_and_not_otherwise() {
     assert!((2..=7).contains(&heard), "{heard} beats; {err}");
     assert_eq!(err, "");
 
-    // Nobody hears it: told once, and the provider is read as before.
+    // Nobody hears it: reported once, and the provider is read as before.
     listener.fault(Fault::Status(500, None));
     let before = server.requests_of("acme").len();
     let (_, err) = run(dir.path(), &["run", "--duration", "4s"]);

@@ -32,7 +32,7 @@ fn run_by(by: &str, args: &[&str], bench: &Bench) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_manager_is_told_when_it_is_ready_alive_and_stopping() {
+async fn a_service_manager_is_notified_when_it_is_ready_alive_and_stopping() {
     let (_acme, server, bench) = acme().await;
     let address = bench.path("notify");
     let socket = UnixDatagram::bind(&address).unwrap();

@@ -1,4 +1,4 @@
-//! Documents that change while the first one does not: asked for beside it, politely, and told.
+//! Documents that change while the first one does not: requested next to it, politely, and reported.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ fn asked(requests: &[Request]) -> Vec<(&str, bool)> {
 }
 
 #[tokio::test]
-async fn what_changes_beside_the_first_document_is_told_for_one_conditional_request_a_poll() {
+async fn what_changes_next_to_the_first_document_is_reported_for_one_conditional_request_a_poll() {
     let (page, server, bench) = page().await;
     let run = bench.start(&["run"]);
     more(&server, MAINTENANCES, 4).await;
@@ -66,9 +66,9 @@ async fn what_changes_beside_the_first_document_is_told_for_one_conditional_requ
     assert!(first.iter().all(|request| request.concurrent == 1), "two requests at once");
 
     page.set_document(MAINTENANCES, "application/json", fixture("02-maintenances.json"));
-    let told = bench.wait_events(1).await;
+    let reported = bench.wait_events(1).await;
     assert_eq!(
-        (told[0]["incident_id"].as_str(), told[0]["status"].as_str()),
+        (reported[0]["incident_id"].as_str(), reported[0]["status"].as_str()),
         (Some("80001"), Some("completed"))
     );
     more(&server, MAINTENANCES, 2).await;
@@ -79,7 +79,7 @@ async fn what_changes_beside_the_first_document_is_told_for_one_conditional_requ
     // What has changed came with the conditional request; the first one is needed to read it.
     assert_eq!(whole, [ACTIVE, "v1/incidents", MAINTENANCES, ACTIVE, "v1/incidents"]);
 
-    // Kept across a restart, and told once.
+    // Kept across a restart, and reported once.
     let run = bench.start(&["run"]);
     more(&server, MAINTENANCES, 3).await;
     run.stop().await;
@@ -92,7 +92,7 @@ async fn what_changes_beside_the_first_document_is_told_for_one_conditional_requ
 }
 
 #[tokio::test]
-async fn trouble_beside_the_first_document_is_none_of_the_provider_and_ends() {
+async fn a_failing_sidecar_is_no_failure_of_the_provider_and_ends() {
     let (page, server, bench) = page().await;
     let run = bench.start(&["run"]);
     more(&server, MAINTENANCES, 2).await;
@@ -110,5 +110,5 @@ async fn trouble_beside_the_first_document_is_none_of_the_provider_and_ends() {
     assert_eq!(said, [""; 0]);
     let whole =
         asked(&server.requests()).into_iter().filter(|asked| *asked == (ACTIVE, true)).count();
-    assert_eq!(whole, 2, "read at first, and when there was something to tell");
+    assert_eq!(whole, 2, "read at first, and when there was something to report");
 }

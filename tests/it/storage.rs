@@ -146,12 +146,12 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
         .join("root")
         .join(bench.path("disk").strip_prefix("/").unwrap());
     bench.publish(1, 20);
-    let told = || lines(&disk.join("logs"));
+    let reported = || lines(&disk.join("logs"));
     let owed = || bench.universe.published().owed();
     let has_all = || {
         owed()
             .iter()
-            .all(|one| told().iter().any(|line| line.contains(&format!("\"{}\"", one.text))))
+            .all(|one| reported().iter().any(|line| line.contains(&format!("\"{}\"", one.text))))
     };
     bench.wait_until("the first updates", has_all);
 
@@ -160,7 +160,7 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
     for size in [1 << 16, 1 << 12, 1] {
         while filler.write(&vec![b'x'; size]).is_ok_and(|written| written > 0) {}
     }
-    let (asked, before) = (bench.requests(), told().len());
+    let (asked, before) = (bench.requests(), reported().len());
     bench.publish(2, 40);
     bench.wait_until("polls on a full disk", || bench.requests() > asked + 40);
     assert!(!has_all(), "the disk is full: {before} lines");
@@ -176,7 +176,7 @@ fn a_full_disk_loses_nothing_and_needs_no_restart() {
     history.args(["history", "--json", "--limit", "0", "--state"]).arg(bench.path("disk/state"));
     let history = String::from_utf8(history.output().unwrap().stdout).unwrap();
     let history: Vec<String> = history.lines().map(str::to_owned).collect();
-    let verdict = Verdict::of(&told(), &history, &bench.universe.published().all(), &owed());
+    let verdict = Verdict::of(&reported(), &history, &bench.universe.published().all(), &owed());
     assert_eq!(verdict.problems, Vec::<String>::new());
     assert_eq!(watch.stop().code(), Some(0));
 }
@@ -208,12 +208,12 @@ fn a_failed_sync_of_the_event_log_is_not_trusted() {
     let bench = settled("");
     let mut watch = with_failing_sync(&bench, "logs/events.jsonl", 2);
     bench.publish(2, 30);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     bench.publish(3, 10);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     strace::signal(&watch, Signal::TERM);
     watch.0.wait().unwrap();
-    assert!(said(&mut watch).contains("cannot sync"), "it was told");
+    assert!(said(&mut watch).contains("cannot sync"), "it was reported");
     bench.judge();
 }
 

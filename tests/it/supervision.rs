@@ -19,7 +19,7 @@ use crate::support::binary::Bench;
 use crate::support::provider::provider;
 use crate::support::wait::{until, until_true, within};
 
-/// A pipeline that polls `acme` and `beside`.
+/// A pipeline that polls `acme` and `neighbor`.
 struct Story {
     acme: Provider,
     server: Server,
@@ -29,11 +29,11 @@ struct Story {
 
 impl Story {
     async fn begin(section: &str) -> Self {
-        let (acme, beside) = (provider("acme", &Statuspage), provider("beside", &Statuspage));
-        let server = Server::start_each(Cluster::new([acme.clone(), beside])).await.unwrap();
+        let (acme, neighbor) = (provider("acme", &Statuspage), provider("neighbor", &Statuspage));
+        let server = Server::start_each(Cluster::new([acme.clone(), neighbor])).await.unwrap();
         let bench = Bench::new().provider("acme", &server.url("acme"), "").provider(
-            "beside",
-            &server.url("beside"),
+            "neighbor",
+            &server.url("neighbor"),
             "",
         );
         let mut config = bench.config();
@@ -109,7 +109,7 @@ fn a_poller_that_panics_is_replaced_counted_and_goes_on_where_it_was() {
         story.polls("acme", 2).await;
         let whole =
             story.server.requests_of("acme").iter().filter(|request| is_whole(request)).count();
-        let beside = story.server.requests_of("beside").len();
+        let neighbor = story.server.requests_of("neighbor").len();
         story.break_it(InjectedFault::Poller("acme".to_owned(), Sabotage::Panic));
         let row = story.restarts(1).await;
         assert!(row["last_restart_cause"].as_str().unwrap().starts_with("panic: "), "{row}");
@@ -120,8 +120,8 @@ fn a_poller_that_panics_is_replaced_counted_and_goes_on_where_it_was() {
             whole,
             "the new one asks only for what is new"
         );
-        assert!(story.server.requests_of("beside").len() > beside);
-        assert_eq!(story.bench.status_of("beside").unwrap()["restarts"], 0);
+        assert!(story.server.requests_of("neighbor").len() > neighbor);
+        assert_eq!(story.bench.status_of("neighbor").unwrap()["restarts"], 0);
         story.acme.update(posted.incident, Status::Identified, "Update 1.").unwrap();
         assert_eq!(texts(&story.bench.wait_events(2).await), ["Update 0.", "Update 1."]);
         story.end().await;
@@ -142,7 +142,7 @@ fn a_poller_that_stalls_is_replaced() {
         .await;
         assert_eq!(row["last_restart_cause"], "stall", "{row}");
         story.polls("acme", 3).await;
-        assert_eq!(story.bench.status_of("beside").unwrap()["restarts"], 0);
+        assert_eq!(story.bench.status_of("neighbor").unwrap()["restarts"], 0);
         story.end().await;
     });
 }
@@ -153,17 +153,17 @@ fn a_poller_that_keeps_dying_is_parked_and_tried_again() {
         let story = Story::begin("").await;
         story.polls("acme", 2).await;
         for round in 1..=6 {
-            let mut told = false;
+            let mut reported = false;
             until_true("a restart", || {
                 // A replacement that has not started yet receives nothing.
-                if !told
+                if !reported
                     || story
                         .bench
                         .status_of("acme")
                         .is_some_and(|row| row["restarts"].as_u64() < Some(round))
                 {
                     story.break_it(InjectedFault::Poller("acme".to_owned(), Sabotage::Panic));
-                    told = true;
+                    reported = true;
                 }
                 story
                     .bench
@@ -176,10 +176,10 @@ fn a_poller_that_keeps_dying_is_parked_and_tried_again() {
             story.bench.status_of("acme").is_some_and(|row| row["parked"] == true)
         })
         .await;
-        let before = story.server.requests_of("beside").len();
+        let before = story.server.requests_of("neighbor").len();
         // The longest delay here is 2 s, after which polling continues.
         story.polls("acme", 2).await;
-        assert!(story.server.requests_of("beside").len() > before);
+        assert!(story.server.requests_of("neighbor").len() > before);
         story.end().await;
     });
 }

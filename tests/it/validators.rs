@@ -68,13 +68,13 @@ async fn it_is_found_out_by_runs_from_cron_too() {
     drop(db);
     let err = once().await;
     assert!(err.contains(REPORT), "{err}");
-    let told = bench.events().len();
-    assert!(told > 0);
+    let reported = bench.events().len();
+    assert!(reported > 0);
     assert!(bench.status_of("acme").unwrap()["unconditional_until"].is_string());
     // The next run does not trust it either.
     acme.open_incident("Slower", Impact::Minor, &["Compute"], "Slower.");
     let err = once().await;
-    assert!(bench.events().len() > told, "{err}");
+    assert!(bench.events().len() > reported, "{err}");
 }
 
 #[tokio::test]

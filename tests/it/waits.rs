@@ -69,7 +69,7 @@ async fn a_wait_that_was_stored_is_no_longer_than_the_user_allows() {
 }
 
 #[tokio::test]
-async fn too_much_for_one_host_is_said_before_and_while_it_is_watched() {
+async fn too_much_for_one_host_is_reported_before_and_while_it_is_watched() {
     let pages: Vec<_> = (0..20).map(|n| provider(&format!("p{n}"), &Statuspage)).collect();
     let host = Server::start(Cluster::new(pages.clone())).await.unwrap();
     let mut bench = Bench::new().default("host_pace", "50ms").default("stale_after", "400ms");

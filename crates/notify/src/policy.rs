@@ -47,7 +47,7 @@ impl Policy {
             cap: None,
             edits: if chat { Duration::from_mins(10) } else { Duration::ZERO },
             fallback: None,
-            // A page that nobody gets within an hour must reach them another way.
+            // A page that is not delivered within an hour must take another way.
             retry_for: match audience {
                 Audience::Pager => Duration::from_hours(1),
                 Audience::Chat | Audience::Machine => Duration::from_hours(72),

@@ -275,7 +275,7 @@ impl Templates {
             serde_json::from_str::<serde_json::Value>(&text).map_err(|error| TemplateError::Json {
                 what,
                 message: error.to_string(),
-                // What somebody writes who knows other tools.
+                // As in the template languages of other tools.
                 hint: if text.contains("\"\"") {
                     "; an expression brings its own quotes: write {{ title }}, not \"{{ title }}\""
                 } else {

@@ -119,7 +119,7 @@ pub enum Value {
     Map(Vec<(String, String)>),
 }
 
-/// The values of one channel. Required keys are present: whoever builds it has checked that.
+/// The values of one channel. Required keys are present: its builder has checked that.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Values(BTreeMap<&'static str, Value>);
 

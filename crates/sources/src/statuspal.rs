@@ -1,4 +1,4 @@
-//! StatusPal: `/api/v2/status_pages/<subdomain>/summary` of its API, and `incidents` beside it when
+//! StatusPal: `/api/v2/status_pages/<subdomain>/summary` of its API, and `incidents` next to it when
 //! something may have ended.
 //!
 //! Based on StatusPal's documentation and on programs that read it, not on a capture. The page does

@@ -97,7 +97,7 @@ struct IncludedAttributes {
 }
 
 /// The included objects, by kind and id.
-type Beside = HashMap<(bool, Id), IncludedAttributes>;
+type ById = HashMap<(bool, Id), IncludedAttributes>;
 
 impl Source for Zendesk {
     fn name(&self) -> &'static str {
@@ -132,16 +132,16 @@ impl Source for Zendesk {
         // An incident has several updates and services.
         let mut more = Items::new(Limits { max_items: limits.max_items.saturating_mul(50) });
         let included: Vec<Included> = more.nested("included", &answer.included)?;
-        let mut beside = Beside::new();
+        let mut by_id = ById::new();
         for included in included {
             let is_update = included.kind.to_ascii_lowercase().contains("update");
-            beside.insert((is_update, included.id), included.attributes);
+            by_id.insert((is_update, included.id), included.attributes);
         }
         let home = bases(&documents.first.url).into_iter().next().map(|url| url.to_string());
         let rejected = items.into_rejected().into_iter().chain(more.into_rejected()).collect();
         Ok(Snapshot {
             page: Page { url: home, ..Page::default() },
-            incidents: read.into_iter().map(|wire| incident(wire, &mut beside)).collect(),
+            incidents: read.into_iter().map(|wire| incident(wire, &mut by_id)).collect(),
             components: Vec::new(),
             coverage: Coverage {
                 incidents: if lost == 0 { Listing::Recent } else { Listing::Unknown },
@@ -153,7 +153,7 @@ impl Source for Zendesk {
     }
 }
 
-fn incident(wire: Wire, beside: &mut Beside) -> Incident {
+fn incident(wire: Wire, by_id: &mut ById) -> Incident {
     let Attributes { name: title, outage, status, impact, started_at, resolved_at, postmortem } =
         wire.attributes;
     let mut written: Vec<RawUpdate> = wire
@@ -166,7 +166,7 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
             let id = reference.id.0.clone();
             // An update belongs to one incident only, so that a long one referenced by many is not
             // copied as many times.
-            let update = beside.remove(&(true, reference.id))?;
+            let update = by_id.remove(&(true, reference.id))?;
             Some(RawUpdate {
                 id: Some(id),
                 edited_at: update.updated_at.0,
@@ -189,7 +189,7 @@ fn incident(wire: Wire, beside: &mut Beside) -> Incident {
     let updates = order_updates(written, Order::OldestFirst);
     let services = wire.relationships.incident_services.data.0.into_iter();
     let components =
-        services.filter_map(|reference| service(beside.get(&(false, reference.id))?)).collect();
+        services.filter_map(|reference| service(by_id.get(&(false, reference.id))?)).collect();
     let open = match vocabulary::status(&status) {
         Status::Update | Status::Resolved | Status::Postmortem => Status::Investigating,
         open => open,

@@ -1,6 +1,6 @@
-//! `chaos`: the real program against the demo's universe, killed at random, and a verdict.
+//! `chaos`: the real program against the providers of the demo, killed at random, and a verdict.
 //!
-//! The program runs as a process of its own. Inside it a saboteur ([`sabotage`]) kills pollers,
+//! The program runs as a process of its own. Inside it a task ([`sabotage`]) kills pollers,
 //! sinks and the ledger; from here the whole process is killed with SIGKILL and started again. What
 //! the universe published is the oracle.
 
@@ -21,16 +21,16 @@ use super::run::{Hooks, run_with};
 use crate::fake::Storm;
 use verdict::Verdict;
 
-/// How long the program may take to have told everything once nothing is killed any more.
+/// How long the program may take to report everything once the faults have ended.
 const SETTLE: Duration = Duration::from_secs(30);
 
 /// A process lives at least and at most so long before it is killed.
 const LIFE: std::ops::Range<u64> = 300..4000;
 
-/// Shakes the world and judges.
+/// Runs the program under faults and judges what it reported.
 ///
 /// # Errors
-/// The world could not be made.
+/// The fake providers or the files could not be created.
 pub fn run(common: &Common, args: &ChaosArgs) -> anyhow::Result<Exit> {
     if let Some(seed) = args.victim {
         return be_victim(common, seed);
@@ -48,7 +48,7 @@ pub fn run(common: &Common, args: &ChaosArgs) -> anyhow::Result<Exit> {
             output::shown(&dir)
         ));
     }
-    let verdict = shake(args, &cluster, &config, &dir)?;
+    let verdict = inject(args, &cluster, &config, &dir)?;
     if args.json {
         output::print_json(&verdict)?;
     } else {
@@ -72,7 +72,7 @@ pub fn run(common: &Common, args: &ChaosArgs) -> anyhow::Result<Exit> {
     }
 }
 
-fn shake(
+fn inject(
     args: &ChaosArgs,
     cluster: &FakeCluster,
     config: &Path,
@@ -80,7 +80,7 @@ fn shake(
 ) -> anyhow::Result<Verdict> {
     let mut rng = fastrand::Rng::with_seed(args.seed);
     let mut verdict = Verdict::default();
-    // Everybody is read once in peace: what is published from here on has to be told, all of it.
+    // Every page is read once without faults: all updates published after that must be reported.
     let mut child = start(config, None)?;
     let ids: Vec<String> =
         cluster.universe.providers().iter().map(|provider| provider.id().to_owned()).collect();
@@ -118,7 +118,7 @@ fn shake(
             verdict.slowest_recovery_ms.max(begun.elapsed().as_millis() as u64);
     }
     cluster.runtime.block_on(storm)?;
-    // Peace again, with a process that nobody sabotages.
+    // The faults end: a process without them.
     child.kill()?;
     verdict.kills += 1;
     child = start(config, None)?;
@@ -183,7 +183,7 @@ impl Victim {
 
 impl Drop for Victim {
     fn drop(&mut self) {
-        // Gone already, most of the time.
+        // It has usually ended already.
         drop(self.kill());
     }
 }

@@ -1,5 +1,4 @@
-//! The saboteur inside the program: while `chaos` runs it, pollers, sinks and the ledger are killed
-//! at random.
+//! Faults from within: in a process of `chaos`, pollers, sinks and the ledger are killed at random.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use actix::Addr;
 use crate::poller::Sabotage;
 use crate::supervisor::{InjectedFault, Supervisor};
 
-/// What stands in the diagnostics for each act.
+/// The message in the diagnostics for each fault.
 const MARK: &str = "sabotage";
 
 /// Breaks something every tenth of a second on average.

@@ -1,4 +1,4 @@
-//! What became of everything that was published.
+//! Compares what was published with what was reported.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -34,7 +34,7 @@ pub(super) struct Verdict {
     pub(super) sabotages: usize,
     /// The longest time from a start to the first request.
     pub(super) slowest_recovery_ms: u64,
-    /// How it ended where nobody had killed it.
+    /// Exit statuses of processes that ended without having been killed.
     pub(super) ended_by_itself: Vec<String>,
     /// The first few lost, for a person.
     pub(super) examples: Vec<String>,
@@ -45,7 +45,7 @@ impl Verdict {
     pub(super) fn judge(&mut self, owed: &[Publication], log: &Path) -> anyhow::Result<()> {
         let text = std::fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
         let text = String::from_utf8_lossy(&text);
-        let (mut ids, mut told) = (HashSet::new(), HashMap::<String, HashSet<String>>::new());
+        let (mut ids, mut reported) = (HashSet::new(), HashMap::<String, HashSet<String>>::new());
         (self.delivered, self.twice, self.torn) = (0, 0, 0);
         for line in text.split_inclusive('\n') {
             let event = line
@@ -58,12 +58,12 @@ impl Verdict {
             self.delivered += 1;
             self.torn += usize::from(event.seq != self.delivered as u64);
             self.twice += usize::from(!ids.insert(event.id));
-            told.entry(event.provider).or_default().extend(event.message);
+            reported.entry(event.provider).or_default().extend(event.message);
         }
         let lost: Vec<_> = owed
             .iter()
             .filter(|one| {
-                !told
+                !reported
                     .get(&one.provider)
                     .is_some_and(|texts| texts.iter().any(|text| text.contains(&one.text)))
             })
@@ -91,7 +91,7 @@ impl Verdict {
         Ok(())
     }
 
-    /// Whether nothing was lost, told twice or torn.
+    /// Whether nothing was lost, reported twice or torn.
     pub(super) fn is_clean(&self) -> bool {
         self.lost + self.twice + self.torn + self.different == 0 && self.ended_by_itself.is_empty()
     }

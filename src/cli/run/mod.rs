@@ -80,8 +80,7 @@ async fn begin(common: &Common, args: &RunArgs, hooks: Hooks) -> anyhow::Result<
     watch(common, args, config, lock, signals, hooks).await
 }
 
-/// Nothing that is written from here on is for everybody on this machine, whatever the umask we
-/// were started with.
+/// Makes all files written from now on unreadable for other users, whatever umask was inherited.
 fn keep_from_others() {
     use rustix::fs::Mode;
     // It cannot be read without being set.
@@ -252,7 +251,7 @@ async fn until_the_end(
             Next::Polled(0) | Next::RoundOver => round.end(&config.state_dir),
             Next::Polled(left) => round.show(left),
             Next::Signal(Signalled::Stop) => return End::Asked("a signal"),
-            // Not a wish to reload: the terminal is gone, and with it whoever watched.
+            // Not a request to reload: the terminal was closed.
             Next::Signal(Signalled::Reload) if attended && !std::io::stdin().is_terminal() => {
                 return End::Asked("the terminal was closed");
             }

@@ -80,7 +80,7 @@ impl Channels {
         fallbacks.any(|(fallback, _)| fallback == id)
     }
 
-    /// Returns the id of a channel that somebody wrote.
+    /// Returns the id of a channel that was written.
     pub(super) fn known(&self, id: &str) -> Result<String, DiagnosticBuilder> {
         let id = id.trim();
         if self.get(id).is_some() {

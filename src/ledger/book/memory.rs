@@ -15,7 +15,7 @@ use crate::ledger::reconcile::{ItemState, SeenVersion};
 use crate::ledger::rematch::Candidate;
 use crate::ledger::vanished::Vanished;
 
-/// An item with what is stored beside its state.
+/// An item with what is stored next to its state.
 #[derive(Debug, Clone)]
 struct Row {
     item: ItemState,

@@ -98,7 +98,7 @@ fn failures_of_the_first_round_are_one_list() {
 }
 
 #[test]
-fn while_we_are_offline_nothing_is_said_and_afterwards_only_what_fails_still() {
+fn while_we_are_offline_nothing_is_reported_and_afterwards_only_what_fails_still() {
     let mut watch = watch(4);
     (0..4).for_each(|n| drop(watch.read(n, "feed", 0)));
     watch.fail(0, "feed", 5, None);
@@ -121,7 +121,7 @@ fn while_we_are_offline_nothing_is_said_and_afterwards_only_what_fails_still() {
 }
 
 #[test]
-fn a_restart_does_not_say_again_what_was_said() {
+fn a_restart_does_not_report_again_what_was_reported() {
     let mut watch = watch(3);
     watch.failures.resume("p0", watch.begin);
     watch.fail(0, "feed", 1, None);

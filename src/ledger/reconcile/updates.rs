@@ -141,14 +141,14 @@ fn was_moved(
         .updates
         .iter()
         .map(|update| {
-            let beside = matches!(update.id, UpdateId::Timed(time, _) if time == at);
+            let same_time = matches!(update.id, UpdateId::Timed(time, _) if time == at);
             let Recognized { key, fingerprint, .. } = recognize(key, update);
-            (key, (beside, fingerprint))
+            (key, (same_time, fingerprint))
         })
         .collect();
     same.any(|seen| match listed.get(&seen.update) {
         None => true,
-        Some((beside, now)) => *beside && !same_words(*now),
+        Some((same_time, now)) => *same_time && !same_words(*now),
     })
 }
 

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn after_years_without_a_change_the_next_incident_does_not_tell_the_old_history() {
+    fn after_years_without_a_change_the_next_incident_does_not_report_the_old_history() {
         for listing in [Listing::Recent, Listing::Unknown] {
             let fixture = Fixture::new();
             fixture.poll(history(), listing, 0);

@@ -1,4 +1,4 @@
-//! `/api/v1/mutes`: what nobody is notified of for a time. The only handlers that change the ledger:
+//! `/api/v1/mutes`: what is not notified of for a time. The only handlers that change the ledger:
 //! through a connection of their own, one short transaction at a time, as the commands do.
 
 use std::sync::Arc;

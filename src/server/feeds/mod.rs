@@ -26,7 +26,7 @@ pub(super) const CALENDAR: &str = "text/calendar; charset=utf-8";
 /// Entries of a feed: the newest.
 const ENTRIES: usize = 100;
 /// Maintenances that are over, or withdrawn, stay in the calendar for this long: a calendar program
-/// keeps what it is not told to cancel.
+/// keeps what is not canceled.
 const KEPT: TimeDelta = TimeDelta::days(30);
 /// What a feed reader may keep without asking.
 const MAX_AGE: u32 = 60;

@@ -1,4 +1,4 @@
-//! The commands of delivery, beside a `run` that delivers.
+//! The commands of delivery, next to a `run` that delivers.
 
 use std::process::Stdio;
 
@@ -151,15 +151,15 @@ fn mutes_name_providers_that_exist() {
 }
 
 #[test]
-fn dead_letters_are_shown_and_sent_again_beside_a_run() {
+fn dead_letters_are_shown_and_sent_again_next_to_a_run() {
     let receiver = Receiver::start();
     let bench = Bench::new(1, &hook(&receiver));
     receiver.always("/hook", Reply::status(413));
     let mut watch = bench.start();
     bench.publish(3, 3);
-    bench.wait_until_told();
-    let told = bench.lines().len();
-    bench.wait_until("all are dead", || channel(&bench, "hook")["dead"] == told);
+    bench.wait_until_reported();
+    let reported = bench.lines().len();
+    bench.wait_until("all are dead", || channel(&bench, "hook")["dead"] == reported);
     receiver.always("/hook", Reply::ok(""));
     let listed = json(&bench, &["deadletters", "list"]);
     let letter = &listed["deadletters"][0];
@@ -174,7 +174,7 @@ fn dead_letters_are_shown_and_sent_again_beside_a_run() {
     assert_eq!((code, out.as_str()), (Some(0), "1 message retried.\n"));
     bench.wait_until("the message", || receiver.accepted("/hook").len() == 1);
     let (code, out, _) = say(&bench, &["deadletters", "retry", "--all", "--channel", "hook"]);
-    assert_eq!((code, out), (Some(0), format!("{} messages retried.\n", told - 1)));
+    assert_eq!((code, out), (Some(0), format!("{} messages retried.\n", reported - 1)));
     wait_for_all(&bench, &receiver);
     let (_, out, _) = say(&bench, &["deadletters", "list", "--channel", "hook"]);
     assert_eq!(out, "No message was given up.\n");
@@ -198,11 +198,11 @@ fn dead_letters_are_discarded_for_good() {
     receiver.always("/hook", Reply::status(400));
     let mut watch = bench.start();
     bench.publish(3, 3);
-    bench.wait_until_told();
-    let told = bench.lines().len();
-    bench.wait_until("all are dead", || channel(&bench, "hook")["dead"] == told);
+    bench.wait_until_reported();
+    let reported = bench.lines().len();
+    bench.wait_until("all are dead", || channel(&bench, "hook")["dead"] == reported);
     let (code, out, _) = say(&bench, &["deadletters", "discard", "--all", "--channel", "hook"]);
-    assert_eq!((code, out), (Some(0), format!("{told} messages discarded.\n")));
+    assert_eq!((code, out), (Some(0), format!("{reported} messages discarded.\n")));
     assert_eq!(channel(&bench, "hook")["dead"], 0);
     assert_eq!(watch.stop().code(), Some(0));
 }
@@ -222,9 +222,9 @@ fn channels_are_listed_before_the_first_run_and_when_they_are_broken() {
     let mut watch = bench.start();
     bench.publish(3, 3);
     bench.wait_until("the channel is broken", || channel(&bench, "hook")["state"] == "broken");
-    bench.wait_until_told();
-    let told = bench.lines().len();
-    bench.wait_until("all are routed", || channel(&bench, "hook")["waiting"] == told);
+    bench.wait_until_reported();
+    let reported = bench.lines().len();
+    bench.wait_until("all are routed", || channel(&bench, "hook")["waiting"] == reported);
     let (_, out, _) = say(&bench, &["channels"]);
     let row = out.lines().nth(1).unwrap();
     assert!(row.starts_with("hook     webhook  broken ") && row.contains("HTTP 401"), "{out}");
@@ -236,7 +236,7 @@ fn channels_are_listed_before_the_first_run_and_when_they_are_broken() {
     receiver.always("/hook", Reply::ok(""));
     watch.signal(rustix::process::Signal::HUP);
     wait_for_all(&bench, &receiver);
-    bench.wait_until("it works", || channel(&bench, "hook")["delivered_24h"] == told);
+    bench.wait_until("it works", || channel(&bench, "hook")["delivered_24h"] == reported);
     assert_eq!(say(&bench, &["status", "--check"]).0, Some(0));
     assert_eq!(watch.stop().code(), Some(0));
 }
@@ -375,7 +375,7 @@ fn past_events_are_played_through_the_routes() {
     let bench = Bench::new(2, &hook(&receiver));
     let mut watch = bench.start();
     bench.publish(7, 40);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     wait_for_all(&bench, &receiver);
     assert_eq!(watch.stop().code(), Some(0));
     let events = bench.lines().len();
@@ -430,7 +430,7 @@ fn a_dry_run_sends_nothing_and_changes_nothing() {
     bench.wait_until("the line", || would() == 2);
     assert_eq!(say(&bench, &["mute", provider.id(), "--for", "1h"]).0, Some(0));
     bench.universe.open_incident(provider, "Stamps late", Impact::Major, &[], "We look again!");
-    bench.wait_until_told();
+    bench.wait_until_reported();
     assert_eq!(say(&bench, &["unmute", provider.id()]).0, Some(0));
     bench.wait_until("the line after the mute", || would() == 3);
     watch.signal(rustix::process::Signal::HUP);

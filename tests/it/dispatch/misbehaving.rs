@@ -29,7 +29,7 @@ fn what_passes_is_tried_again_with_the_same_key_and_bytes() {
     );
     let mut watch = bench.start();
     bench.publish(3, 3);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     wait_for_all(&bench, &receiver);
     assert_eq!(watch.stop().code(), Some(0));
     assert!(judge(&bench, &receiver) >= 4);
@@ -46,7 +46,7 @@ fn a_refused_message_is_dead_and_the_next_is_sent() {
     receiver.always("/hook", Reply::status(413));
     let mut watch = bench.start();
     bench.publish(3, 2);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     let dead = bench.lines().len() as i64;
     assert!(dead > 0);
     bench.wait_until("the dead letters", || {
@@ -56,9 +56,9 @@ fn a_refused_message_is_dead_and_the_next_is_sent() {
     assert_eq!(receiver.at("/hook").len() as i64, 2 * dead);
     receiver.always("/hook", Reply::ok(""));
     bench.publish(5, 3);
-    bench.wait_until_told();
-    let told = bench.lines().len() as i64;
-    bench.wait_until("the others", || receiver.accepted("/hook").len() as i64 == told - dead);
+    bench.wait_until_reported();
+    let reported = bench.lines().len() as i64;
+    bench.wait_until("the others", || receiver.accepted("/hook").len() as i64 == reported - dead);
     assert_eq!(watch.stop().code(), Some(0));
     let reason: String = query(&bench, "SELECT DISTINCT reason FROM dead_letter");
     assert_eq!(reason, "HTTP 413");
@@ -77,11 +77,11 @@ fn a_broken_channel_keeps_its_messages_and_another_says_so() {
     receiver.always("/hook", Reply::status(401));
     let mut watch = bench.start();
     bench.publish(3, 5);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     bench.wait_until("the notice", || !receiver.accepted("/slack").is_empty());
-    let told = bench.lines().len() as i64;
+    let reported = bench.lines().len() as i64;
     bench.wait_until("the messages in the outbox", || {
-        query::<i64>(&bench, "SELECT count(*) FROM outbox WHERE channel = 'hook'") == told
+        query::<i64>(&bench, "SELECT count(*) FROM outbox WHERE channel = 'hook'") == reported
     });
     assert_eq!(query::<String>(&bench, "SELECT health FROM channel WHERE id = 'hook'"), "broken");
     // What was under way at once showed it; the others wait.
@@ -112,7 +112,7 @@ fn a_200_with_an_error_inside_is_no_success() {
     receiver.script("/slack", [Reply::ok("invalid_blocks")]);
     let mut watch = bench.start();
     bench.publish(3, 1);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     bench.wait_until("the plain form", || receiver.at("/slack").len() == 2);
     bench
         .wait_until("an empty outbox", || query::<i64>(&bench, "SELECT count(*) FROM outbox") == 0);
@@ -132,7 +132,7 @@ fn a_channel_that_hangs_delays_no_other_and_no_shutdown() {
     receiver.always("/slow", Reply::Hang);
     let mut watch = bench.start();
     bench.publish(3, 6);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     wait_for_all(&bench, &receiver);
     assert!(!receiver.at("/slow").is_empty());
     assert_eq!(watch.stop().code(), Some(0));
@@ -147,7 +147,7 @@ fn a_redirect_is_not_followed() {
     receiver.always("/hook", Reply::Answer(302, vec![("location", elsewhere)], String::new()));
     let mut watch = bench.start();
     bench.publish(3, 4);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     bench.wait_until("the channel is broken", || {
         query::<String>(&bench, "SELECT health FROM channel") == "broken"
     });
@@ -168,7 +168,7 @@ fn what_a_channel_cannot_deliver_goes_to_its_fallback_under_one_key() {
     receiver.always("/hook", Reply::status(400));
     let mut watch = bench.start();
     bench.publish(3, 4);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     let events: Vec<String> =
         bench.lines().iter().map(|line| crate::support::bench::parse(line).unwrap().id).collect();
     let arrived = || {

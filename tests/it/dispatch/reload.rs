@@ -12,7 +12,7 @@ fn a_channel_is_added_by_a_reload_and_gets_what_happens_from_then_on() {
     let bench = Bench::new(1, "");
     let mut watch = bench.start();
     bench.publish(3, 4);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     let before = bench.lines().len();
     assert!(before > 0);
     bench.configure(&hook(&receiver));
@@ -20,7 +20,7 @@ fn a_channel_is_added_by_a_reload_and_gets_what_happens_from_then_on() {
     bench.wait_until("the reload", || bench.diagnostics().contains("was reloaded"));
     // What is published now is new: the first message proves that the channel is there.
     bench.publish(4, 4);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     bench.wait_until("messages", || {
         receiver.accepted("/hook").len() == bench.lines().len() - before
     });
@@ -34,7 +34,7 @@ fn a_removed_channel_keeps_its_messages_until_it_returns() {
     receiver.always("/hook", Reply::status(401));
     let mut watch = bench.start();
     bench.publish(3, 4);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     bench.wait_until("an attempt", || !receiver.at("/hook").is_empty());
     let other = format!("channels:\n  other: {{kind: webhook, url: \"{}/other\"}}\n", receiver.url);
     bench.configure(&other);
@@ -60,7 +60,7 @@ fn a_channel_that_failed_before_a_restart_is_well_once_it_accepts_a_message() {
     };
     let mut watch = bench.start();
     bench.publish(3, 2);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     bench.wait_until("the failure is noted", || health() == "failing");
     watch.kill();
     receiver.always("/hook", Reply::ok(""));

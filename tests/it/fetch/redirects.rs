@@ -81,9 +81,9 @@ async fn other_ports_of_this_machine_are_blocked_unless_allowed() {
     .await;
     assert_eq!(answer.moved_to, Some(trap.url("/")));
     // Headers for one host are not sent to another.
-    let told = trap.requests().concat().to_lowercase();
+    let reported = trap.requests().concat().to_lowercase();
     for header in ["if-none-match", "if-modified-since", "referer", "cookie", "authorization"] {
-        assert!(!told.contains(header), "{told}");
+        assert!(!reported.contains(header), "{reported}");
     }
 }
 

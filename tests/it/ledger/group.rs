@@ -99,7 +99,7 @@ fn a_failed_result_does_not_affect_the_others() {
         assert_eq!(
             three.poll().await,
             [Ok(0), Ok(2), Ok(0)],
-            "asked again, it is told, and nothing else is"
+            "asked again, it is reported, and nothing else is"
         );
         assert_eq!(
             three.emitted(),
@@ -143,7 +143,7 @@ fn a_reachable_event_that_could_not_be_written_follows_a_later_poll() {
         harness.restart().await;
         let ledger = Ledger::default();
         ledger.replace(harness.ledger.clone());
-        within("the page being told as unreachable", async {
+        within("the page being reported as unreachable", async {
             while harness.short()
                 != ["provider Acme Cloud cannot be read unreachable: no poll has finished"]
             {

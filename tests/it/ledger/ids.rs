@@ -75,7 +75,7 @@ proptest! {
             let others: Vec<_> = new_events.iter().filter(|event| event.kind == Kind::Incident).collect();
             let dropped = Reader::open(harness.dir.path()).unwrap().providers().unwrap()[0].dropped_events;
             if emitted != owed || !others.is_empty() || dropped > 0 {
-                wrong = Some(format!("told {emitted:?}\nowed {owed:?}\n{others:?}, {dropped} dropped"));
+                wrong = Some(format!("reported {emitted:?}\nowed {owed:?}\n{others:?}, {dropped} dropped"));
             }
         });
         prop_assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());

@@ -164,7 +164,7 @@ fn versions_stored_under_the_former_rules_are_recognized() {
             ] {
                 harness.poll(with(stated, &text)).await;
             }
-            assert_eq!(harness.short().len(), 1, "{id:?}: told once");
+            assert_eq!(harness.short().len(), 1, "{id:?}: reported once");
             harness.poll(with(Status::Update, &long("a"))).await;
             assert_eq!(harness.short(), [""; 0], "{id:?}");
             harness.poll(with(Status::Update, &long("b"))).await;

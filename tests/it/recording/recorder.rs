@@ -227,7 +227,7 @@ fn what_is_unchanged_is_written_once_more_in_the_next_segment() {
 }
 
 #[test]
-fn a_body_that_is_gone_is_asked_for_again() {
+fn a_missing_body_is_requested_again() {
     let dir = tempfile::tempdir().unwrap();
     let tape = Tape::start(dir.path(), 1 << 30);
     tape.body("{\"a\": 1}", "\"1\"");

@@ -100,7 +100,7 @@ async fn a_wrong_configuration_starts_nothing() {
 }
 
 #[tokio::test]
-async fn a_state_directory_that_cannot_be_made_is_said() {
+async fn a_state_directory_that_cannot_be_created_is_reported() {
     let (_acme, server, bench) = acme().await;
     std::fs::write(bench.path("state"), "a file in its place").unwrap();
     let ended = bench.start(&["run"]).ended().await;

@@ -9,13 +9,13 @@ use crate::support::binary::Bench;
 use crate::support::provider::{alone, provider};
 
 /// The sentences about filters on standard error.
-fn told(err: &str) -> Vec<&str> {
+fn reported(err: &str) -> Vec<&str> {
     let lines = err.lines().filter(|line| line.contains("check the provider's filter"));
     lines.map(|line| line.split_once("] ").unwrap().1).collect()
 }
 
 #[tokio::test]
-async fn a_name_nobody_has_is_told_once_for_each_configuration() {
+async fn an_unmatched_name_is_reported_once_for_each_configuration() {
     let provider = provider("acme", &Statuspage);
     let server = alone(&provider).await;
     let filter = ", components: [compute, Objekt storage, \"Data*\"], regions: [\"eu-*\"]";
@@ -27,12 +27,12 @@ async fn a_name_nobody_has_is_told_once_for_each_configuration() {
         "warning: acme: check the provider's filter: no component matches \"Data*\"",
     ];
     run.wait_err("\"Data*\"").await;
-    // Whatever changes on the page, it is not told again.
+    // Whatever changes on the page, it is not reported again.
     provider
         .set_component("Compute", statuswatch::event::ComponentStatus::DegradedPerformance)
         .unwrap();
     bench.wait_events(1).await;
-    assert_eq!(told(&run.err()), slips);
+    assert_eq!(reported(&run.err()), slips);
 
     // Another filter is another configuration. It is compared with what is known: nobody is asked
     // for it.
@@ -49,7 +49,7 @@ async fn a_name_nobody_has_is_told_once_for_each_configuration() {
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
     let again = "warning: acme: check the provider's filter: no component matches \"Objects\"; did you mean \"Object storage\"?";
-    assert_eq!(told(&ended.err), [slips[0], slips[1], again]);
+    assert_eq!(reported(&ended.err), [slips[0], slips[1], again]);
     let diagnostics =
         std::fs::read_dir(bench.path("diagnostics")).unwrap().next().unwrap().unwrap().path();
     let diagnostics = std::fs::read_to_string(diagnostics).unwrap();
@@ -61,13 +61,13 @@ async fn a_name_nobody_has_is_told_once_for_each_configuration() {
 async fn a_restart_compares_an_unchanged_page() {
     let (_acme, server, mut bench) = acme().await;
     let ended = bench.start(&["run", "--once"]).ended().await;
-    assert_eq!((ended.code(), told(&ended.err)), (Some(0), vec![]));
+    assert_eq!((ended.code(), reported(&ended.err)), (Some(0), vec![]));
     bench.remove("acme");
     bench.add("acme", &server.url("acme"), ", components: [Computer]");
     let ended = bench.start(&["run", "--once"]).ended().await;
     let slip = "no component matches \"Computer\"; did you mean \"Compute\"?";
     assert_eq!(
-        (ended.code(), told(&ended.err)),
+        (ended.code(), reported(&ended.err)),
         (Some(0), vec![&*format!("warning: acme: check the provider's filter: {slip}")])
     );
     let ended = bench.start(&["check", "--online"]).ended().await;

@@ -1,4 +1,4 @@
-//! What a restart tells again (nothing) and what it asks for (only what is new).
+//! What a restart reports again (nothing) and what it requests (only what is new).
 
 use rustix::process::Signal;
 use statuswatch::event::Status;
@@ -8,7 +8,7 @@ use crate::support::binary::events_in;
 use crate::support::wait::until_true;
 
 #[tokio::test]
-async fn a_restart_tells_nothing_again_and_asks_only_for_what_is_new() {
+async fn a_restart_reports_nothing_again_and_asks_only_for_what_is_new() {
     let (acme, server, bench) = acme().await;
     let posted = open_incident(&acme);
     let run = bench.start(&["run"]);
@@ -26,7 +26,7 @@ async fn a_restart_tells_nothing_again_and_asks_only_for_what_is_new() {
     assert_eq!((ended.code(), ended.out.as_str(), ended.err.as_str()), (Some(0), "", ""));
     assert_eq!(bench.events().len(), 1);
 
-    // What happened in between is told.
+    // What happened in between is reported.
     acme.update(posted.incident, Status::Identified, "A cable is cut.").unwrap();
     let run = bench.start(&["run"]);
     let events = bench.wait_events(2).await;
@@ -43,7 +43,7 @@ async fn a_restart_tells_nothing_again_and_asks_only_for_what_is_new() {
 }
 
 #[tokio::test]
-async fn a_kill_at_any_moment_tells_nothing_twice() {
+async fn a_kill_at_any_moment_reports_nothing_twice() {
     let (acme, server, bench) = acme().await;
     let posted = open_incident(&acme);
     for round in 0..5 {
@@ -76,14 +76,14 @@ async fn a_log_renamed_from_outside_is_followed_by_a_new_one() {
     let posted = open_incident(&acme);
     let run = bench.start(&["run"]);
     bench.wait_events(1).await;
-    let (log, aside) = (bench.path("logs/events.jsonl"), bench.path("logs/aside"));
-    std::fs::rename(&log, &aside).unwrap();
+    let (log, moved) = (bench.path("logs/events.jsonl"), bench.path("logs/moved"));
+    std::fs::rename(&log, &moved).unwrap();
     run.signal(Signal::USR1);
     polls(&server, "acme", 2).await;
     acme.update(posted.incident, Status::Identified, "A cable is cut.").unwrap();
     let fresh = bench.wait_events(1).await;
     assert_eq!(fresh[0]["status"], "identified");
-    let old = events_in(&aside);
+    let old = events_in(&moved);
     assert_eq!((old.len(), &old[0]["seq"], &fresh[0]["seq"]), (1, &1.into(), &2.into()));
     assert_eq!(run.stop().await.code(), Some(0));
 }
@@ -113,9 +113,9 @@ async fn a_sink_that_is_added_begins_with_what_comes_and_one_that_comes_back_goe
                 .unwrap();
         }
     }
-    let told: Vec<bool> =
+    let reported: Vec<bool> =
         ["one of two zones", "Text 0 afterwards.", "Text 1.", "Text 2 afterwards.", "Text 3."]
             .map(|part| text().contains(part))
             .to_vec();
-    assert_eq!(told, [false, true, true, true, true], "{}", text());
+    assert_eq!(reported, [false, true, true, true, true], "{}", text());
 }

@@ -14,7 +14,7 @@ use crate::support::provider::provider;
 use crate::support::wait::until_true;
 
 #[tokio::test]
-async fn once_tells_what_is_new_or_that_nothing_is_and_what_was_last() {
+async fn once_reports_what_is_new_or_that_nothing_is_and_what_was_last() {
     let (acme, _server, bench) = acme().await;
     let quiet = bench.start(&["run", "--once"]).ended().await;
     assert_eq!(
@@ -23,15 +23,15 @@ async fn once_tells_what_is_new_or_that_nothing_is_and_what_was_last() {
     );
 
     let posted = open_incident(&acme);
-    let told = bench.start(&["run", "--once"]).ended().await;
-    assert_eq!(told.code(), Some(0), "{}", told.err);
+    let reported = bench.start(&["run", "--once"]).ended().await;
+    assert_eq!(reported.code(), Some(0), "{}", reported.err);
     assert!(
-        told.out.contains("] acme - Investigating (major)\n")
-            && told.out.contains("Requests fail in one of two zones."),
+        reported.out.contains("] acme - Investigating (major)\n")
+            && reported.out.contains("Requests fail in one of two zones."),
         "{}",
-        told.out
+        reported.out
     );
-    assert!(!told.out.contains("No new updates"), "{}", told.out);
+    assert!(!reported.out.contains("No new updates"), "{}", reported.out);
 
     let again = bench.start(&["run", "--once"]).ended().await;
     assert_eq!(again.code(), Some(0), "{}", again.err);
@@ -100,7 +100,7 @@ async fn json_on_the_console_is_the_event_log() {
 }
 
 #[tokio::test]
-async fn nothing_is_said_while_nothing_changes_and_one_line_at_each_end_of_a_failure() {
+async fn nothing_is_reported_while_nothing_changes_and_one_line_at_each_end_of_a_failure() {
     let (acme, server, bench) = acme().await;
     let run = bench.start(&["run"]);
     polls(&server, "acme", 5).await;
@@ -127,7 +127,7 @@ async fn nothing_is_said_while_nothing_changes_and_one_line_at_each_end_of_a_fai
 }
 
 #[tokio::test]
-async fn blindness_is_told_once_and_so_is_sight() {
+async fn an_unreachable_page_is_reported_once_and_so_is_its_return() {
     let (acme, server, bench) = acme().await;
     let bench = bench.default("stale_after", "1s");
     let run = bench.start(&["run"]);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::*;
 
 #[test]
-fn size_rotation_splits_no_line_and_keeps_what_it_was_told() {
+fn size_rotation_splits_no_line_and_keeps_as_many_files_as_configured() {
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::new(3000);
     let mut sink = json(dir.path(), Rotation::Size(64 << 10));

@@ -34,7 +34,7 @@ fn a_long_reader_delays_nobody() {
     let before = count(&reader, "event");
     let mut watch = bench.start();
     bench.publish(2, 40);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     assert_eq!(count(&reader, "event"), before, "it still reads what was there when it began");
     reader.execute_batch("COMMIT").unwrap();
     drop(reader);
@@ -45,11 +45,11 @@ fn a_long_reader_delays_nobody() {
 }
 
 #[test]
-fn a_reader_that_holds_on_is_told_once_and_so_is_its_end() {
+fn a_long_read_transaction_is_reported_once_and_so_is_its_end() {
     let bench = settled();
     let mut watch = super::start_heard(&bench);
     bench.publish(2, 5);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     let reader = database(&bench);
     reader.execute_batch("BEGIN").unwrap();
     count(&reader, "event");
@@ -58,17 +58,17 @@ fn a_reader_that_holds_on_is_told_once_and_so_is_its_end() {
     writer
         .execute_batch("PRAGMA synchronous = OFF; CREATE TABLE much(bytes); INSERT INTO much VALUES (zeroblob(70000000))")
         .unwrap();
-    let told = |part: &str| bench.diagnostics().matches(part).count();
-    bench.wait_until("the warning", || told("write-ahead log grows") == 1);
+    let reported = |part: &str| bench.diagnostics().matches(part).count();
+    bench.wait_until("the warning", || reported("write-ahead log grows") == 1);
     let size = || fs::metadata(bench.path("state/ledger.db-wal")).unwrap().len();
     assert!(size() > 64 << 20, "{}", size());
     // Writing continues meanwhile.
     bench.publish(3, 20);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     reader.execute_batch("COMMIT").unwrap();
-    bench.wait_until("the end of it", || told("small again") == 1);
+    bench.wait_until("the end of it", || reported("small again") == 1);
     assert!(size() <= 8 << 20, "{}", size());
-    assert_eq!(told("write-ahead log grows"), 1);
+    assert_eq!(reported("write-ahead log grows"), 1);
     drop(reader);
     writer.execute_batch("DROP TABLE much").unwrap();
     drop(writer);
@@ -92,9 +92,9 @@ fn a_write_lock_held_by_another_is_waited_for() {
     let asked = bench.requests();
     bench.wait_until("a lock held for long", || began.elapsed() > Duration::from_secs(3));
     assert!(bench.requests() > asked, "providers are asked meanwhile");
-    assert_eq!(bench.lines().len(), before, "nothing is told that is not recorded");
+    assert_eq!(bench.lines().len(), before, "nothing is reported that is not recorded");
     other.execute_batch("ROLLBACK").unwrap();
-    bench.wait_until_told();
+    bench.wait_until_reported();
     assert_eq!(watch.stop().code(), Some(0));
     bench.judge();
 }
@@ -120,7 +120,7 @@ fn a_copy_made_while_it_runs_starts_elsewhere_and_repeats_nothing() {
     };
     assert!(delivered > 20, "{delivered}");
     storm.end();
-    bench.wait_until_told();
+    bench.wait_until_reported();
     assert_eq!(watch.stop().code(), Some(0));
     let first = bench.lines();
     fs::copy(bench.path("providers.yaml"), copied.path().join("providers.yaml")).unwrap();
@@ -129,14 +129,14 @@ fn a_copy_made_while_it_runs_starts_elsewhere_and_repeats_nothing() {
     let owed = bench.universe.published().owed();
     let mut watch = bench.start();
     let missing = || {
-        let told: Vec<String> = first
+        let reported: Vec<String> = first
             .iter()
             .filter(|line| parse(line).unwrap().seq <= delivered)
             .cloned()
             .chain(bench.lines())
             .collect();
         owed.iter().any(|one| {
-            !told.iter().any(|line| {
+            !reported.iter().any(|line| {
                 line.contains(&one.provider)
                     && parse(line).is_some_and(|event| event.message.as_ref() == Some(&one.text))
             })
@@ -148,7 +148,7 @@ fn a_copy_made_while_it_runs_starts_elsewhere_and_repeats_nothing() {
     assert_eq!(parse(&lines[0]).unwrap().seq, delivered + 1, "it goes on where the copy was made");
     let id = |line: &String| parse(line).unwrap().id;
     let known: Vec<String> = old.iter().map(id).collect();
-    assert!(lines.iter().all(|line| !known.contains(&id(line))), "something old was told");
+    assert!(lines.iter().all(|line| !known.contains(&id(line))), "something old was reported");
 }
 
 /// Runs with this console until `so` holds.

@@ -77,15 +77,15 @@ fn a_disk_without_room_for_another_file_loses_nothing_and_needs_no_restart() {
     );
     let mut watch = start_on(&bench, "size=16m,nr_inodes=64");
     let disk = disk(&bench, &watch);
-    let told = || lines(&disk.join("logs"));
+    let reported = || lines(&disk.join("logs"));
     let owed = || bench.universe.published().owed();
     let has_all = || {
         owed()
             .iter()
-            .all(|one| told().iter().any(|line| line.contains(&format!("\"{}\"", one.text))))
+            .all(|one| reported().iter().any(|line| line.contains(&format!("\"{}\"", one.text))))
     };
     bench.publish(1, 10);
-    bench.wait_until("the first updates", || !told().is_empty() && has_all());
+    bench.wait_until("the first updates", || !reported().is_empty() && has_all());
     let mut fillers = 0;
     while File::create(disk.join(format!("filler{fillers}"))).is_ok() {
         fillers += 1;
@@ -97,9 +97,9 @@ fn a_disk_without_room_for_another_file_loses_nothing_and_needs_no_restart() {
     assert!(!has_all(), "no new file could be begun");
     (0..fillers).for_each(|n| fs::remove_file(disk.join(format!("filler{n}"))).unwrap());
     bench.wait_until("the rest, without a restart", has_all);
-    let told = told();
+    let reported = reported();
     assert_eq!(watch.stop().code(), Some(0));
-    let verdict = Verdict::of(&told, &told, &bench.universe.published().all(), &owed());
+    let verdict = Verdict::of(&reported, &reported, &bench.universe.published().all(), &owed());
     assert_eq!(verdict.problems, Vec::<String>::new());
 }
 
@@ -148,11 +148,11 @@ fn a_state_directory_that_may_not_be_written_is_named_at_the_start_and_does_no_h
     mode(bench.dir.path(), 0o755);
     let mut watch = start(&bench);
     bench.publish(1, 10);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     // Permission is removed at run time: open files remain open.
     mode(&bench.path("state"), 0o555);
     bench.publish(2, 10);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     assert_eq!(watch.stop().code(), Some(0), "{}", said(&mut watch));
     let before = fs::read(bench.path("state/ledger.db")).unwrap();
     let mut watch = start(&bench);
@@ -163,7 +163,7 @@ fn a_state_directory_that_may_not_be_written_is_named_at_the_start_and_does_no_h
     mode(&bench.path("state"), 0o700);
     bench.publish(3, 10);
     let mut watch = start(&bench);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     assert_eq!(watch.stop().code(), Some(0), "{}", said(&mut watch));
     bench.judge();
 }
@@ -177,10 +177,10 @@ fn a_log_directory_that_may_not_be_written_is_waited_for() {
     };
     let mut watch = start(&bench);
     bench.publish(1, 10);
-    bench.wait_until_told();
+    bench.wait_until_reported();
     mode(&bench.path("logs"), 0o555);
     bench.publish(2, 40);
-    let trouble = || {
+    let failure = || {
         let status =
             bench.command().args(["status", "--json"]).stdout(Stdio::piped()).output().unwrap();
         let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
@@ -191,10 +191,10 @@ fn a_log_directory_that_may_not_be_written_is_waited_for() {
                 .is_some_and(|why| why.contains("rename") || why.contains("denied"))
         })
     };
-    bench.wait_until("status to show the trouble", trouble);
+    bench.wait_until("status to show the failure", failure);
     mode(&bench.path("logs"), 0o750);
-    bench.wait_until_told();
-    assert!(!trouble(), "and that it is over");
+    bench.wait_until_reported();
+    assert!(!failure(), "and that it is over");
     assert_eq!(watch.stop().code(), Some(0));
     let why = said(&mut watch);
     assert_eq!(why.matches("cannot deliver").count(), 1, "{why}");

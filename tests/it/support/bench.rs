@@ -18,10 +18,10 @@ use statuswatch::fake::{Fault, Posted, Publication, Universe};
 use statuswatch::sink::LogReader;
 use tokio::runtime::Runtime;
 
-/// Time for everything to be told.
+/// Time for everything to be reported.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// A directory with a configuration, and the world it names.
+/// A directory with a configuration, and the fake providers it names.
 pub(crate) struct Bench {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) universe: Arc<Universe>,
@@ -112,14 +112,14 @@ impl Bench {
         let mut watch = self.start();
         // Before its first poll it may not listen to signals yet.
         self.wait_until("the first poll", || self.requests() > asked);
-        self.wait_until_told();
+        self.wait_until_reported();
         let status = watch.stop();
         assert_eq!(status.code(), Some(0), "{status:?}");
         self.judge()
     }
 
     /// Waits until everything owed is in the event log.
-    pub(crate) fn wait_until_told(&self) {
+    pub(crate) fn wait_until_reported(&self) {
         let began = Instant::now();
         while let Some(one) = self.missing() {
             let of_it = || {
@@ -129,14 +129,14 @@ impl Bench {
                     .collect::<Vec<_>>()
                     .join("\n")
             };
-            assert!(began.elapsed() < self.patience, "never told: {one:?}, but\n{}", of_it());
+            assert!(began.elapsed() < self.patience, "never reported: {one:?}, but\n{}", of_it());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
     /// Something owed that is not in the event log.
     pub(crate) fn missing(&self) -> Option<Publication> {
-        let told: HashSet<(String, String)> = self
+        let reported: HashSet<(String, String)> = self
             .lines()
             .iter()
             .filter_map(|line| parse(line))
@@ -146,7 +146,7 @@ impl Bench {
             .published()
             .owed()
             .into_iter()
-            .find(|one| !told.contains(&(one.provider.clone(), one.text.clone())))
+            .find(|one| !reported.contains(&(one.provider.clone(), one.text.clone())))
     }
 
     /// What the program said about itself.
@@ -177,7 +177,7 @@ impl Bench {
         }
     }
 
-    /// Requests the world has been asked.
+    /// Requests that the fake providers have received.
     pub(crate) fn requests(&self) -> usize {
         self.universe.server().requests().len()
     }
@@ -365,8 +365,8 @@ impl Author {
 #[derive(Debug)]
 pub(crate) struct Verdict {
     /// Lines of the log.
-    pub(crate) told: usize,
-    /// Updates that had to be told.
+    pub(crate) reported: usize,
+    /// Updates that had to be reported.
     pub(crate) owed: usize,
     /// What is wrong.
     pub(crate) problems: Vec<String>,
@@ -397,7 +397,7 @@ impl Verdict {
             .enumerate()
             .map(|(place, one)| ((one.provider.as_str(), one.text.as_str()), place))
             .collect();
-        let (mut ids, mut told) = (HashSet::new(), HashSet::new());
+        let (mut ids, mut reported) = (HashSet::new(), HashSet::new());
         let mut orders: BTreeMap<(String, String), usize> = BTreeMap::new();
         for (expected, line) in (1..).zip(lines) {
             let Some(event) = parse(line) else {
@@ -408,7 +408,7 @@ impl Verdict {
                 problems.push(format!("line {expected} has seq {}", event.seq));
             }
             if !ids.insert(event.id.clone()) {
-                problems.push(format!("told twice: {line}"));
+                problems.push(format!("reported twice: {line}"));
             }
             let (Some(incident), Some(text), Kind::Incident | Kind::Maintenance) =
                 (&event.incident_id, &event.message, event.kind)
@@ -419,8 +419,8 @@ impl Verdict {
                 problems.push(format!("invented: {line}"));
                 continue;
             };
-            if !told.insert(place) {
-                problems.push(format!("told twice under two ids: {line}"));
+            if !reported.insert(place) {
+                problems.push(format!("reported twice under two ids: {line}"));
             }
             if published[place].revision == 1 {
                 let last = orders.entry((event.provider.clone(), incident.clone())).or_default();
@@ -433,12 +433,12 @@ impl Verdict {
         for one in owed {
             if !places
                 .get(&(one.provider.as_str(), one.text.as_str()))
-                .is_some_and(|place| told.contains(place))
+                .is_some_and(|place| reported.contains(place))
             {
                 problems.push(format!("lost: {one:?}"));
             }
         }
         problems.truncate(10);
-        Self { told: lines.len(), owed: owed.len(), problems }
+        Self { reported: lines.len(), owed: owed.len(), problems }
     }
 }

@@ -291,7 +291,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        // Ended already, or told what went wrong by the test that failed.
+        // Ended already, or the test failed and said why.
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_no_folding_is_told_from_what_does() {
+    fn what_needs_no_folding_is_distinguished_from_what_does() {
         for folded in ["", "a", "a b", "a, b: c!~"] {
             assert!(is_folded(folded), "{folded:?}");
         }

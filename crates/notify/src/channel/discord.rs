@@ -162,7 +162,7 @@ fn judge(step: &Step, answer: &HttpAnswer) -> Verdict {
             let reason = describe(answer);
             Verdict::Retry { after: wait.max(retry_after(answer)), reason }
         }
-        // Unknown message; a message of somebody else.
+        // Unknown message; a message of another author.
         (_, 10_008 | 50_005) if step.op.starts_with("edit") => Verdict::Gone,
         // Unknown channel; archived thread.
         (_, 10_003 | 50_083) if in_thread => Verdict::Gone,

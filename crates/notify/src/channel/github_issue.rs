@@ -143,7 +143,7 @@ impl Channel for GitHubIssue {
         if step.op != "create" {
             return match answer.status {
                 403 | 429 if throttled(answer) => later(answer),
-                // Nobody can add to a locked issue but its maintainers.
+                // Only maintainers can comment on a locked issue.
                 403 if answer.body.contains("locked") => Verdict::Gone,
                 410 => Verdict::Gone,
                 _ => judge_http(answer),

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_apart() {
+    fn errors_are_distinguished() {
         let error = |status| format!(r#"{{"error":{{"status":"{status}","message":"x"}}}}"#);
         judges(
             &*channel(),

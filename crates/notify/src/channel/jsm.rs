@@ -180,7 +180,7 @@ impl Channel for Alerts {
             return Verdict::unexpected();
         };
         match answer.status {
-            // Somebody has closed or deleted the alert: there is nothing left to do.
+            // The alert was closed or deleted by hand: nothing is left to do.
             404 if step.op != "create" => Verdict::delivered(),
             _ => judge_http(answer),
         }

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_apart_by_their_code() {
+    fn errors_are_distinguished_by_their_code() {
         let error = |code| format!(r#"{{"errcode":"{code}","error":"x"}}"#);
         let limited = r#"{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":1200}"#;
         let unrelated = [

@@ -46,7 +46,7 @@ use crate::exchange::{Answer, Request, Sending, Step, Verdict};
 use crate::notification::Notification;
 use crate::values::{Key, ValueError, Values};
 
-/// A place of delivery: pure, above whoever sends the requests.
+/// A place of delivery: pure; the transport sends its requests.
 pub trait Channel: Send + Sync + fmt::Debug {
     /// Renders a message within the service's limits, without address and credentials.
     ///

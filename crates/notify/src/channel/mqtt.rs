@@ -1,5 +1,5 @@
 //! MQTT: publishes the event as JSON with QoS 1, and the latest event of each provider as a retained
-//! message, which whoever subscribes later gets at once.
+//! message, which later subscribers get immediately.
 //!
 //! A broker of version 3.1.1 acknowledges what its rules then drop; one of version 5 says so
 //! (<https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html>, section 3.4.2.1).
@@ -166,7 +166,7 @@ impl Channel for Mqtt {
 fn judge(answer: MqttAnswer, version: MqttVersion) -> Verdict {
     let retry = |reason: String| Verdict::Retry { after: None, reason };
     match (answer, version) {
-        // 0x10: nobody has subscribed.
+        // 0x10: there are no subscribers.
         (MqttAnswer::Publish(0..=0x7f), _) => Verdict::delivered(),
         (MqttAnswer::Connect(code), MqttVersion::V3) => {
             let text = match code {

@@ -196,7 +196,7 @@ mod tests {
         "#);
         let request = complete(&*channel, &first[0]);
         assert!(http(&request).body.expose().contains(r#""topic":"SECRET1""#));
-        // An end wakes nobody.
+        // An end must not wake anyone.
         let end = steps(&*channel, Phase::End, None, Form::Plain);
         assert_eq!(json(&end[0])["priority"], 3);
     }

@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(severity(&notification), "error");
         notification.content = Content::Summary(&summary);
         assert_eq!(severity(&notification), "info");
-        // What it lists has ended: there is no alert to resolve, and nobody to wake.
+        // What it lists has ended: there is no alert to resolve.
         summary.entries.iter_mut().for_each(|entry| entry.open = false);
         let mut notification = corpus::notification(&incident, Phase::Open, None);
         notification.content = Content::Summary(&summary);

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_repeats_the_address_tells_nothing() {
+    fn an_answer_that_repeats_the_address_reports_nothing() {
         let url = "https://rocket.example/hooks/65f1c0ffee/SECRETSECRET?token=TOKENTOKEN";
         let values = Values::default().with_url("webhook_url", url).unwrap();
         let channel = by_kind("rocketchat").unwrap().channel(&values).unwrap();

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_apart_by_their_text() {
+    fn errors_are_distinguished_by_their_text() {
         let error = |text| format!(r#"{{"error":"{text}"}}"#);
         let untrusted = error("Failed to send message due to untrusted identities");
         judges(

@@ -208,7 +208,7 @@ fn message(layout: &Layout, form: Form) -> Value {
             }));
         }
     }
-    // A bar in the color of the severity beside the blocks.
+    // A bar in the color of the severity next to the blocks.
     let color = format!("#{:06x}", layout.color());
     merge(&message, &json!({ "attachments": [{ "color": color, "blocks": blocks }] }))
 }

@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_apart_by_their_description() {
+    fn errors_are_distinguished_by_their_description() {
         let error = |code: u16, description: &str| {
             format!(r#"{{"ok":false,"error_code":{code},"description":"{description}"}}"#)
         };

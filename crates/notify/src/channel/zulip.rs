@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_apart_by_their_code() {
+    fn errors_are_distinguished_by_their_code() {
         let error = |code: &str, message: &str| {
             format!(r#"{{"result":"error","code":"{code}","msg":"{message}"}}"#)
         };

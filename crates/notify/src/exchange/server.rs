@@ -94,9 +94,9 @@ pub struct NatsRequest {
 /// Who we are to a NATS server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NatsAuth {
-    /// Nobody.
+    /// No authentication.
     None,
-    /// Whoever has this token.
+    /// With this bearer token.
     Token(Secret<String>),
     /// A user.
     Login(Login),

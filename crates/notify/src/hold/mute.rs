@@ -14,7 +14,7 @@ pub struct Mute {
     pub component: Option<String>,
     /// When it ends; `None`: when nothing that it covers is open.
     pub until: Option<Time>,
-    /// Why, in the words of whoever set it; may be empty.
+    /// Why, as entered by the user; may be empty.
     pub reason: String,
     /// When it was set.
     pub created_at: Time,

@@ -132,7 +132,7 @@ impl Layout {
         }
     }
 
-    /// Returns the color of a bar beside the message, as `0xRRGGBB`.
+    /// Returns the color of a bar next to the message, as `0xRRGGBB`.
     #[must_use]
     pub const fn color(&self) -> u32 {
         match (self.over, self.severity) {

@@ -248,7 +248,7 @@ fn other_dates_of_a_document_resolve_day_and_month() {
 }
 
 #[test]
-fn what_cannot_be_read_is_counted_and_named_and_what_is_not_said_is_not() {
+fn what_cannot_be_read_is_counted_and_named_and_what_is_missing_is_not() {
     let ((), unread) = within(Zone::UTC, || {
         for text in [
             "",

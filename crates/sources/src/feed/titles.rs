@@ -78,7 +78,7 @@ pub(super) fn label(text: &str) -> Option<Status> {
 /// Adapts a status to its kind: "completed" of an incident means resolved, "resolved" of a
 /// maintenance completed.
 fn of_its_kind(status: Status, segment: usize, words: &[Word], found: &[Found]) -> Status {
-    let beside = |kind: Kind| {
+    let also_listed = |kind: Kind| {
         found
             .iter()
             .any(|one| one.segment == segment && one.form.meaning == Meaning::Filler(Some(kind)))
@@ -92,8 +92,8 @@ fn of_its_kind(status: Status, segment: usize, words: &[Word], found: &[Found]) 
         _ => false,
     });
     match status {
-        Status::Resolved if announced || beside(Kind::Maintenance) => Status::Completed,
-        Status::Completed if !announced && beside(Kind::Incident) => Status::Resolved,
+        Status::Resolved if announced || also_listed(Kind::Maintenance) => Status::Completed,
+        Status::Completed if !announced && also_listed(Kind::Incident) => Status::Resolved,
         status => status,
     }
 }

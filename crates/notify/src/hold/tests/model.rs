@@ -1,4 +1,4 @@
-//! A dispatcher in memory for one channel: what the documentation asks of whoever calls the
+//! A dispatcher in memory for one channel: what the documentation requires of a caller of the
 //! decisions, with a record of all that the reader learns.
 
 use std::collections::{BTreeMap, HashMap};

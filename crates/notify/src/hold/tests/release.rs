@@ -280,7 +280,7 @@ fn a_state_that_did_not_last_is_not_sent() {
 }
 
 #[test]
-fn an_unstable_state_is_said_once_and_sent_when_it_is_calm() {
+fn an_unstable_state_is_reported_once_and_sent_when_it_is_calm() {
     let event =
         component(3, start(), ComponentStatus::MajorOutage, Some(ComponentStatus::Operational));
     insta::assert_snapshot!(text(&unstable(&event)), @r"
