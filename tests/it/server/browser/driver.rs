@@ -1,4 +1,4 @@
-//! A browser of its own for one test, driven over the protocol of WebDriver.
+//! A browser of its own for one test, driven over the protocol of `WebDriver`.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
