@@ -24,13 +24,13 @@ pub(super) struct Observed {
     /// The provider's id.
     provider: String,
     /// The share of requests that fail: 0 to 1.
-    error_rate: f64,
+    pub(super) error_rate: f64,
     /// When it was reported.
     at: String,
     /// The provider's own state; `unknown` unless it is fresh.
     status: ComponentStatus,
     /// Whether errors are seen, at least 1 %, while the provider says it is operational.
-    disagrees: bool,
+    pub(super) disagrees: bool,
 }
 
 #[derive(Debug)]

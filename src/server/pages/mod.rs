@@ -17,6 +17,7 @@ mod layout;
 mod maintenances;
 mod mutes;
 mod notified;
+mod observed;
 mod overview;
 mod parts;
 mod provider;

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 
 use super::layout::Page;
 use super::notified::{self, Story};
-use super::{answer, nothing, parts};
+use super::{answer, nothing, observed, parts};
 use crate::event::{Impact, Kind, Status, Time};
 use crate::ledger::outbox::{ChannelHealth, ChannelRow};
 use crate::ledger::{ItemRow, ProviderRow};
@@ -66,6 +66,7 @@ async fn make(app: &App, _call: &Call, state: &State) -> Result<Page, Refusal> {
         writable: app.metrics.is_writable(),
     };
     let blind: Vec<_> = blind(state);
+    let disagreements = observed::disagreements(app, state);
     let setup = app.setup.get();
     let anybody = !setup.channels.is_empty();
     let main = html! {
@@ -73,8 +74,10 @@ async fn make(app: &App, _call: &Call, state: &State) -> Result<Page, Refusal> {
         div #now .now {
             section #open aria-labelledby="open-title" {
                 h2 #open-title { "Open" span.n { (parts::count(incidents.len() as u64)) } }
+                (observed::list(&disagreements))
                 @if stories.is_empty() {
-                    @if blind.len() == state.providers().len() { (nothing("Nothing is known to be open.")) }
+                    @if !disagreements.is_empty() {}
+                    @else if blind.len() == state.providers().len() { (nothing("Nothing is known to be open.")) }
                     @else { p.nothing.calm { (parts::shape(parts::impact_look(Impact::None))) "Nothing is open." } }
                 } @else {
                     ol.cards .dense[stories.len() > 6] {

@@ -67,6 +67,7 @@ async fn make(app: &App, call: &Call, state: &State) -> Result<Page, Refusal> {
                 }
                 @if !mutes.is_empty() { " " a.edit href="#mutes" { "muted" } }
             }
+            (super::observed::line(app, view))
             @if !setup.tags(&view.id).is_empty() {
                 p.parts { @for tag in setup.tags(&view.id) { a href={ "/providers?tag=" (tag) } { (tag) } } }
             }

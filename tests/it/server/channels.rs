@@ -296,6 +296,10 @@ async fn errors_that_others_see_stand_beside_the_providers_state() {
     );
     assert_eq!(served.get("/api/v1/status").await.json()["observed"], json!([observed]));
     assert_eq!(served.get("/api/v1/providers/acme").await.json()["observed"], observed);
+    let line = "20 % of your requests fail";
+    let overview = served.get("/").await.text();
+    assert!(overview.contains(&format!("{line}; its page says operational.")), "{overview}");
+    assert!(!overview.contains("Nothing is open."), "{overview}");
     acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They fail.");
     eventually("agreement", async || {
         let now = served.get("/api/v1/providers/acme").await.json();
@@ -303,6 +307,9 @@ async fn errors_that_others_see_stand_beside_the_providers_state() {
             .then_some(())
     })
     .await;
+    assert!(!served.get("/").await.text().contains(line));
+    let page = served.get("/providers/acme").await.text();
+    assert!(page.contains(line) && page.contains("its page says partial outage."), "{page}");
     for (body, status) in [
         (json!({"provider": "other", "error_rate": 0.2}), 404),
         (json!({"provider": "acme", "error_rate": 1.1}), 400),
