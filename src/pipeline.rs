@@ -14,6 +14,7 @@ use crate::clock::{self, Anchor};
 use crate::config::{Config, Console, ConsoleFormat, LogFormat};
 use crate::dispatch::Setup;
 use crate::dispatch::dry_run::DryRun;
+use crate::dispatch::trial;
 use crate::event::{Time, parse_time};
 use crate::fetch::{self, Client, ClientOptions};
 use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, RecoveryError, StateLock};
@@ -220,7 +221,9 @@ impl Pipeline {
         let server = match (bound, &config.http, own_page) {
             (Some(bound), Some(http), Some(page_id)) => {
                 let pollers = supervisor.clone();
+                let test_channel = if dry_run.is_none() { Some(test_channel()?) } else { None };
                 let served = bound.serve(server::Parts {
+                    test_channel,
                     http: http.clone(),
                     state_dir: config.state_dir.clone(),
                     metrics,
@@ -327,6 +330,15 @@ fn recover_ledger(ledger: &mut LedgerActor, config: &Config) {
             tracing::error!(%error, "cannot compare the ledger with the event log; events may be reported twice");
         }
     }
+}
+
+/// Sends tests with a client of its own: the server's thread has a runtime of its own.
+fn test_channel() -> Result<server::TestChannel, fetch::BuildError> {
+    let transport = Transport::new(&Client::new(ClientOptions::default())?)?;
+    Ok(Arc::new(move |channel| {
+        let transport = transport.clone();
+        Box::pin(async move { trial::send(&transport, &channel, None, clock::now()).await })
+    }))
 }
 
 fn client_options(config: &Config) -> ClientOptions {

@@ -37,6 +37,7 @@ mod token;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -44,8 +45,9 @@ use tokio::sync::{Semaphore, watch};
 
 pub use listen::{Bound, Handle, ServerError};
 
-use crate::config::Http;
+use crate::config::{ChannelConfig, Http};
 use crate::dispatch::Setup;
+use crate::dispatch::trial::Trial;
 use crate::metrics::Metrics;
 use model::Model;
 use token::Token;
@@ -55,6 +57,10 @@ pub(crate) const MAX_STREAMS: usize = 64;
 
 /// Asks the poller of a provider to poll soon.
 pub type PollNow = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Sends a test through a channel.
+pub type TestChannel =
+    Arc<dyn Fn(Arc<ChannelConfig>) -> Pin<Box<dyn Future<Output = Trial> + Send>> + Send + Sync>;
 
 /// What is delivered where, as the running configuration says. A reload replaces it. Cheap to clone.
 #[derive(Clone, Default)]
@@ -83,6 +89,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What a hook causes.
     pub poll_now: PollNow,
+    /// What the form of a channel causes; `None`: nothing is sent, as in a dry run.
+    pub test_channel: Option<TestChannel>,
     /// Channels, routes and tags.
     pub setup: SharedSetup,
     /// The id of this instance as a status page, see [`own_page_id`].
@@ -97,6 +105,9 @@ pub struct App {
     pub(crate) exporter: metrics::Exporter,
     pub(crate) counts: metrics::Counts,
     pub(crate) poll_now: PollNow,
+    pub(crate) test_channel: Option<TestChannel>,
+    /// When each channel was tested last.
+    pub(crate) tested: Mutex<HashMap<String, Instant>>,
     pub(crate) setup: SharedSetup,
     pub(crate) page_id: String,
     /// When each hook last caused a poll.
@@ -127,6 +138,8 @@ impl App {
             metrics: parts.metrics,
             counts: metrics::Counts::default(),
             poll_now: parts.poll_now,
+            test_channel: parts.test_channel,
+            tested: Mutex::default(),
             setup: parts.setup,
             page_id: parts.page_id,
             hooked: Mutex::default(),

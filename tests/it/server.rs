@@ -41,7 +41,12 @@ struct Served {
 impl Served {
     /// Starts `run` and waits until it says where it serves.
     async fn start(bench: &Bench) -> Self {
-        let run = bench.start(&["run", "--hosted"]);
+        Self::start_with(bench, &[]).await
+    }
+
+    /// The same with further arguments.
+    async fn start_with(bench: &Bench, args: &[&str]) -> Self {
+        let run = bench.start(&[&["run", "--hosted"], args].concat());
         let address = until("the address of the server", || {
             let err = run.err();
             let (_, rest) = err.split_once("serving http://")?;

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::layout::Page;
 use super::mutes::unmute_form;
-use super::{answer, nothing, parts};
+use super::{answer, nothing, parts, trial};
 use crate::event::{IncidentKey, Time};
 use crate::ledger::outbox::{ChannelHealth, ChannelRow, DeadLetter, MuteRow};
 use crate::server::App;
@@ -40,7 +40,7 @@ async fn make(app: &App, _: &Call, state: &State) -> Result<Page, Refusal> {
             h1 #list-title { "Channels" span.n { (channels.len()) } }
             @if channels.is_empty() {
                 (nothing("No channel is configured: events go to the console and the event log alone."))
-            } @else { (table(&channels, now)) }
+            } @else { (table(app, &channels, now)) }
             @if unrouted > 0 {
                 p.why { (parts::counted(unrouted as usize, "event")) " matched no route. "
                     a href="/routes" { "Test the routes" } "." }
@@ -73,7 +73,7 @@ const fn look(health: ChannelHealth) -> parts::Look {
     parts::Look { class, word }
 }
 
-fn table(channels: &[ChannelRow], now: Time) -> Markup {
+fn table(app: &App, channels: &[ChannelRow], now: Time) -> Markup {
     let number = |number: u64| html! { @if number > 0 { (parts::count(number)) } @else { "–" } };
     html! {
         div.wide { table {
@@ -85,7 +85,10 @@ fn table(channels: &[ChannelRow], now: Time) -> Markup {
             tbody {
                 @for row in channels {
                     tr data-row {
-                        th scope="row" { (one_line(&row.state.id, 64)) small { (one_line(&row.state.kind, 40)) } }
+                        th scope="row" {
+                            (one_line(&row.state.id, 64)) small { (one_line(&row.state.kind, 40)) }
+                            (trial::form(app, &row.state.id))
+                        }
                         td {
                             (parts::state(look(row.state.health)))
                             @if row.state.health != ChannelHealth::Ok { " since " (parts::at(row.state.since)) }

@@ -11,6 +11,7 @@ mod assets;
 mod channels;
 mod days;
 mod diff;
+mod form;
 mod incident;
 mod incidents;
 mod layout;
@@ -23,6 +24,7 @@ mod parts;
 mod provider;
 mod providers;
 mod routing;
+mod trial;
 
 use std::sync::Arc;
 
@@ -74,6 +76,7 @@ pub static PAGES: &[Route] = &[
     page("/incidents", "What is open, and the latest updates.", &[], handler!(incidents::get)),
     page("/incidents/{key}", "One incident or maintenance.", KEY, handler!(incident::get)),
     page("/maintenances", "Maintenances of 90 days.", &[], handler!(maintenances::get)),
+    form("/channels/{id}/test", "Sends a test through it.", handler!(trial::post)),
     page("/channels", "Channels, mutes, what was given up.", &[], handler!(channels::get)),
     page("/routes", "Which channels an event would go to.", &[], handler!(routing::get)),
     page("/assets/{name}", "The style sheet and the script.", NAME, handler!(assets::get)),

@@ -1,16 +1,15 @@
 //! Mutes of a provider: a section of its page, and the forms that set and end them.
 //!
-//! They do what `/api/v1/mutes` does. A form carries the token for changes in a field of its own: the
-//! password that a browser sends with everything is good for reading alone.
+//! They do what `/api/v1/mutes` does.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, Response, StatusCode};
 use maud::{Markup, html};
-use url::form_urlencoded;
 
+use super::form::{Fields, token_field};
 use super::{finish, nothing, parts};
 use crate::event::Time;
 use crate::ledger::outbox::MuteRow;
@@ -18,7 +17,7 @@ use crate::server::App;
 use crate::server::answer::Refusal;
 use crate::server::api::{NewMute, apply, lift};
 use crate::server::call::Call;
-use crate::server::guard::{Changes, changes, may_change};
+use crate::server::guard::{Changes, changes};
 use crate::text::one_line;
 
 /// How long, and in words. Empty: as long as something of it is open.
@@ -29,7 +28,6 @@ const DURATIONS: &[(&str, &str)] = &[
     ("7d", "7 days"),
     ("", "until everything of it has ended"),
 ];
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The mutes of a provider that are in effect, with forms where changes are possible.
 pub(super) fn section(app: &App, provider: &str, mutes: &[MuteRow], now: Time) -> Markup {
@@ -95,14 +93,6 @@ pub(super) fn unmute_form(app: &App, mute: &MuteRow) -> Markup {
     }
 }
 
-fn token_field(app: &App) -> Markup {
-    html! {
-        @if changes(app) == Changes::WithToken {
-            label { span { "Token for changes" } input type="password" name="token" required autocomplete="off"; }
-        }
-    }
-}
-
 /// `POST /providers/{id}/mute`.
 pub(super) async fn mute(app: Arc<App>, call: Call) -> Response<Body> {
     let done = async {
@@ -128,39 +118,6 @@ pub(super) async fn unmute(app: Arc<App>, call: Call) -> Response<Body> {
     };
     let done = done.await;
     back(&app, &call, done)
-}
-
-/// What a reader typed into a form.
-struct Fields(Vec<(String, String)>);
-
-impl Fields {
-    /// Reads a form that may change something.
-    fn read(app: &App, call: &Call) -> Result<Self, Refusal> {
-        let media = call.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
-        let media = media.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if !media.eq_ignore_ascii_case(FORM) {
-            return Err(Refusal::Unsupported(
-                "The form must be application/x-www-form-urlencoded.",
-            ));
-        }
-        let pairs = form_urlencoded::parse(&call.body).into_owned().collect();
-        let fields = Self(pairs);
-        if may_change(app, fields.get("token")) {
-            return Ok(fields);
-        }
-        app.counts.refused("unauthorized");
-        Err(Refusal::Forbidden("The token for changes is wrong, or changes are not possible here."))
-    }
-
-    fn get(&self, name: &str) -> &str {
-        let found = self.0.iter().find(|(key, _)| key == name);
-        found.map_or("", |(_, value)| value.trim())
-    }
-
-    /// A field that was filled in.
-    fn text(&self, name: &str) -> Option<String> {
-        Some(self.get(name)).filter(|text| !text.is_empty()).map(str::to_owned)
-    }
 }
 
 /// Leads back to the provider's page, or says why nothing was changed.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::support::receiver::{Receiver, Reply};
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 const HERE: (&str, &str) = ("Origin", "http://localhost");
@@ -125,4 +126,47 @@ async fn a_form_carries_the_token_for_changes() {
     assert!(!page.contains("/providers/acme/mute"), "{page}");
     let answer = post(&served, "/providers/acme/mute", &[FORM, HERE], "for=1h").await;
     assert_eq!(answer.status(), 403);
+}
+
+#[tokio::test]
+async fn a_form_sends_a_test_through_a_channel_and_shows_what_came_of_it() {
+    const SECRET: &str = "canary-0123456789";
+    let receiver = Receiver::start();
+    receiver.always("/bad", Reply::status(400));
+    let url = &receiver.url;
+    let (_acme, _server, bench) = acme(HTTP).await;
+    let bench = bench.section(&format!(
+        "channels:\n  good: {{kind: mattermost, webhook_url: \"{url}/{SECRET}\"}}\n  bad: {{kind: webhook, url: \"{url}/bad\"}}"
+    ));
+    let served = Served::start(&bench).await;
+    let page = eventually("the channels", async || {
+        let page = served.get("/channels").await.text();
+        page.contains("/channels/good/test").then_some(page)
+    })
+    .await;
+    assert!(page.contains("action=\"/channels/bad/test\""), "{page}");
+    let answer = post(&served, "/channels/good/test", &[FORM], "").await;
+    assert_eq!(answer.status(), 403, "without an origin");
+    let sent = || receiver.at(&format!("/{SECRET}")).len();
+    assert_eq!(sent(), 0);
+    let answer = post(&served, "/channels/good/test", &[FORM, HERE], "").await;
+    let text = answer.text();
+    assert_eq!(answer.status(), 200, "{text}");
+    assert!(text.contains(">delivered<") && text.contains("HTTP 200"), "{text}");
+    assert!(!text.contains(SECRET), "{text}");
+    assert_eq!(sent(), 1);
+    // Whoever is at the other end is a person.
+    let again = post(&served, "/channels/good/test", &[FORM, HERE], "").await;
+    assert_eq!((again.status(), sent()), (503, 1));
+    let bad = post(&served, "/channels/bad/test", &[FORM, HERE], "").await;
+    let text = bad.text();
+    assert_eq!(bad.status(), 200, "{text}");
+    assert!(text.contains(">not delivered<") && text.contains("HTTP 400"), "{text}");
+    assert_eq!(post(&served, "/channels/other/test", &[FORM, HERE], "").await.status(), 404);
+    drop(served);
+    // A dry run sends nothing.
+    let served = Served::start_with(&bench, &["--dry-run"]).await;
+    assert!(!served.get("/channels").await.text().contains("/test\""));
+    let answer = post(&served, "/channels/good/test", &[FORM, HERE], "").await;
+    assert_eq!((answer.status(), sent()), (403, 1));
 }
