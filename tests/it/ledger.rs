@@ -1,15 +1,15 @@
 //! Feeds the ledger's actor and database with hand-made snapshots.
 
+mod anomalies;
 mod cosmetic;
-mod doubt;
 mod drain;
 mod group;
 mod identity;
 mod ids;
 mod large;
-mod lasting;
-mod lost;
+mod min_duration;
 mod moves;
+mod vanished;
 mod versions;
 
 use std::sync::Arc;

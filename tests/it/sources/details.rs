@@ -224,23 +224,23 @@ fn salesforce_reads_its_newest_lists_whenever_the_active_one_changed() {
 
 #[test]
 fn details_that_change_alone_are_sidecars_while_they_can_change() {
-    let companions = |source: &str, name: &str, number: usize| {
+    let sidecars = |source: &str, name: &str, number: usize| {
         let step = step(source, name, number);
         let snapshot = step.source.parse(&step.documents, Limits::default()).unwrap();
         let roles = details(&step, &PriorItems::default()).into_iter().map(|detail| detail.role);
         roles.filter(|role| step.source.is_sidecar(role, &snapshot)).collect::<Vec<_>>()
     };
-    assert_eq!(companions("salesforce", "outage", 1), ["maintenances"]);
-    assert_eq!(companions("cachet", "quiet", 1), ["components", "schedules"]);
-    assert_eq!(companions("cachet", "older", 2), ["components", "schedules", "updates", "updates"]);
-    assert_eq!(companions("sorry", "quiet", 1), ["notices"]);
-    assert_eq!(companions("sorry", "outage", 1), ["notices", "components"]);
-    assert_eq!(companions("statuscast", "state", 2), ["components", "incidents"]);
-    assert_eq!(companions("instatus", "outage", 1), ["components", "feed"]);
-    assert_eq!(companions("instatus", "quiet", 1), [""; 0]);
+    assert_eq!(sidecars("salesforce", "outage", 1), ["maintenances"]);
+    assert_eq!(sidecars("cachet", "quiet", 1), ["components", "schedules"]);
+    assert_eq!(sidecars("cachet", "older", 2), ["components", "schedules", "updates", "updates"]);
+    assert_eq!(sidecars("sorry", "quiet", 1), ["notices"]);
+    assert_eq!(sidecars("sorry", "outage", 1), ["notices", "components"]);
+    assert_eq!(sidecars("statuscast", "state", 2), ["components", "incidents"]);
+    assert_eq!(sidecars("instatus", "outage", 1), ["components", "feed"]);
+    assert_eq!(sidecars("instatus", "quiet", 1), [""; 0]);
     // The details of these follow from their first document.
     for source in ["statuspage", "incidentio", "heroku", "slack"] {
-        assert_eq!(companions(source, "outage", 1), [""; 0], "{source}");
+        assert_eq!(sidecars(source, "outage", 1), [""; 0], "{source}");
     }
 }
 

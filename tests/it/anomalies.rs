@@ -1,5 +1,5 @@
-//! Answers that are not believed: the doubt lasts across restarts and single runs, is shown and said
-//! once, and a page time in the future is none.
+//! Rejected responses: an anomaly lasts across restarts and single runs, is shown, and is reported
+//! once; a page's time in the future is none.
 
 use std::sync::Arc;
 

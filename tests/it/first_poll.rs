@@ -1,5 +1,5 @@
-//! What is reported and shown at the first look at a page: what is listed is open, what has begun is
-//! under way, and what is not known to be well is not shown as well.
+//! What the first poll of a page reports and shows: listed incidents are open, maintenances that
+//! have begun are in progress, and an unknown state is not shown as operational.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is said of a failed poll: one line that a person can act on.
+//! Reports of failed polls: one line that a person can act on.
 
 use statuswatch::event::Impact;
 use statuswatch::fake::platform::Statuspage;

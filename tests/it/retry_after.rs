@@ -1,4 +1,5 @@
-//! What providers ask of us: no pause is longer than the user allows, and who asked for it is said.
+//! Pauses that providers request: none is longer than configured, and the report names who
+//! requested it.
 
 use rusqlite::Connection;
 use statuswatch::fake::platform::Statuspage;

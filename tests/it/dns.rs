@@ -1,4 +1,4 @@
-//! A name that leads elsewhere while the program runs.
+//! A host name that resolves to another address while the program runs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! A page nobody else knows, described in `providers.yaml` and watched by the real binary.
+//! The source `json`: a page described in `providers.yaml`, watched by the real binary.
 
 use std::sync::Arc;
 

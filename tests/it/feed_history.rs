@@ -1,5 +1,5 @@
-//! Feeds that say the same again, lose and regain their past, list things twice or begin anew: what
-//! gets them reported by the real program.
+//! Feeds that repeat entries, lose and regain their history, list items twice or start over: what
+//! the real program reports.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
