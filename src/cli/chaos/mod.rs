@@ -1,6 +1,6 @@
 //! `chaos`: the real program against the providers of the demo, killed at random, and a verdict.
 //!
-//! The program runs as a process of its own. Inside it a task ([`sabotage`]) kills pollers,
+//! The program runs as a process of its own. Inside it a task (`sabotage`) kills pollers,
 //! sinks and the ledger; from here the whole process is killed with SIGKILL and started again. What
 //! the universe published is the oracle.
 
