@@ -133,7 +133,7 @@ impl LedgerActor {
             drop(self.options.fatal.send(error.to_string()));
         } else if !self.failing {
             self.failing = true;
-            tracing::error!(%error, "cannot write to the ledger; no data is lost, polls are retried until it can be written");
+            tracing::error!(%error, "cannot write to the ledger; no data is lost, polls and messages are tried again until it can be written");
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::support::bench::{Author, Bench, parse};
 use crate::support::receiver::{Received, Receiver, Reply};
 
 mod commands;
+mod disk;
 mod misbehaving;
 mod reload;
 

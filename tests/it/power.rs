@@ -6,6 +6,8 @@
 //! directory are lost. Directories themselves count as durable. `STATUSWATCH_IMAGES` sets the
 //! number of images.
 
+mod outbox;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -17,7 +19,7 @@ use rustix::process::Signal;
 use crate::support::bench::Bench;
 use crate::support::strace;
 
-const CALLS: &str = "trace=openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
+const CALLS: &str = "trace=openat,write,writev,sendto,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
 
 /// What happened to a file, by its path below the directory.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ enum Act {
     Sync(String, usize),
     Rename(String, String),
     Unlink(String),
+    /// A message with this idempotency key was sent to a webhook.
+    Send(String),
 }
 
 /// Reads what strace wrote.
@@ -75,6 +79,7 @@ fn acts(trace: &str, root: &str) -> Vec<Act> {
             || arguments.trim_end().trim_end_matches(')').rsplit(", ").map(str::parse::<usize>);
         let written = || result.split(' ').next().and_then(|count| count.parse::<usize>().ok());
         let act = match name {
+            "write" | "writev" | "sendto" if key(&texts).is_some() => key(&texts).map(Act::Send),
             "openat" if arguments.contains("O_CREAT") => named(0).map(Act::Make),
             "write" => {
                 held().map(|path| Act::Write(path, None, texts[0][..written().unwrap()].to_vec()))
@@ -95,6 +100,13 @@ fn acts(trace: &str, root: &str) -> Vec<Act> {
         acts.extend(act);
     }
     acts
+}
+
+/// Returns the idempotency key of a request of a webhook.
+fn key(texts: &[Vec<u8>]) -> Option<String> {
+    let text = String::from_utf8_lossy(texts.first()?).into_owned();
+    let (_, rest) = text.split_once("webhook-id: ")?;
+    Some(rest.split_once('\r')?.0.to_owned())
 }
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -217,6 +229,7 @@ impl Disk {
                     });
                 }
             }
+            Act::Send(_) => {}
             Act::Unlink(path) => {
                 if self.names.contains_key(path) {
                     self.name(NameAct { number, gone: Some(path.clone()), come: None });
@@ -286,9 +299,20 @@ fn recorded(bench: &Bench) -> Vec<Act> {
                 act
             }
             Act::Sync(path, _) if ours(path) || dirs.contains(&path.as_str()) => act,
+            Act::Send(_) => act,
             _ => Act::Sync(String::from("nothing"), 0),
         })
         .collect()
+}
+
+/// Leaves in the directory what may be there if the power goes after these acts.
+fn cut_after(bench: &Bench, acts: &[Act], rng: &mut Rng) {
+    let mut disk = Disk::default();
+    acts.iter().enumerate().for_each(|(number, act)| disk.replay(number, act));
+    for part in ["state", "logs"] {
+        drop(fs::remove_dir_all(bench.path(part)));
+    }
+    disk.image(bench.dir.path(), rng);
 }
 
 #[test]
@@ -311,12 +335,7 @@ fn nothing_is_lost_or_reported_twice_by_power_cuts() {
     let mut rng = Rng::with_seed(seed);
     for number in 0..images {
         let cut = rng.usize(0..=acts.len());
-        let mut disk = Disk::default();
-        acts[..cut].iter().enumerate().for_each(|(number, act)| disk.replay(number, act));
-        for part in ["state", "logs"] {
-            drop(fs::remove_dir_all(bench.path(part)));
-        }
-        disk.image(bench.dir.path(), &mut rng);
+        cut_after(&bench, &acts[..cut], &mut rng);
         println!("image {number}: cut after {cut} of {} calls", acts.len());
         bench.settle();
     }
