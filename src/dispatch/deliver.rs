@@ -41,7 +41,7 @@ impl Dispatcher {
             let in_order = reader.waiting(id, now, QUEUE, false)?;
             let is_long = lane.audience() == Audience::Chat && in_order.len() > BACKLOG;
             let rows = if is_long { reader.waiting(id, now, QUEUE, true)? } else { in_order };
-            lane.refill(rows);
+            lane.refill(rows, mono, now);
         }
         let (prepared, changes) = prepare(lane, reader, mono, now)?;
         for _ in changes.iter().filter(|change| matches!(change, OutboxChange::Dead { .. })) {
@@ -178,6 +178,7 @@ impl Dispatcher {
                 // The channel's delay is the lane's; the message has its own, so that one that fails
                 // again and again lets others pass.
                 let delay = backoff().plain(row.attempts).max(after.unwrap_or_default());
+                lane.try_again(row.id, mono + delay);
                 news.push(OutboxChange::Retry {
                     id: row.id,
                     next_at: now + chrono::TimeDelta::from_std(delay).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! The state of one channel between messages: its queue, its rate, its requests under way, and the
 //! delay after failures. Pure: the caller passes the time.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,13 @@ pub(super) const QUEUE: usize = 64;
 /// Messages that follow others of their threads before the outbox is looked through again: those of
 /// other threads may have waited longer.
 const FOLLOWING: usize = 4 * QUEUE;
+
+/// Messages whose next attempt is kept on the monotonic clock; more are tried again by the wall clock.
+const REMEMBERED: usize = 4096;
+
+/// No message waits longer for its next attempt, whatever the wall clock says: a day, as long as a
+/// service may ask for.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Delay after failures.
 pub(super) fn backoff() -> ExponentialBackoff {
@@ -44,6 +51,9 @@ pub(super) struct Lane {
     /// Threads with a request under way, and the messages.
     busy: HashSet<String>,
     flying: HashSet<MessageId>,
+    /// When messages that were not accepted are tried again. The stored time is one of the wall
+    /// clock, which may be set meanwhile.
+    again_at: HashMap<MessageId, Instant>,
     failures: u32,
     not_before: Option<Instant>,
     pub(super) health: ChannelHealth,
@@ -67,6 +77,7 @@ impl Lane {
             followed: 0,
             busy: HashSet::new(),
             flying: HashSet::new(),
+            again_at: HashMap::new(),
             failures: 0,
             not_before: None,
             health: ChannelHealth::Ok,
@@ -105,10 +116,33 @@ impl Lane {
     }
 
     /// Takes over what was read from the outbox, except what is under way.
-    pub(super) fn refill(&mut self, rows: Vec<Waiting>) {
+    pub(super) fn refill(&mut self, rows: Vec<Waiting>, now: Instant, clock: Time) {
         self.stale = rows.len() >= QUEUE;
         self.followed = 0;
+        for row in &rows {
+            if let Some(at) = row.next_at.filter(|at| *at > clock)
+                && !self.again_at.contains_key(&row.id)
+            {
+                self.try_again(row.id, now + until(at, clock).min(LONGEST));
+            }
+        }
         self.queue = rows.into_iter().filter(|row| !self.flying.contains(&row.id)).collect();
+    }
+
+    /// Notes when a message is tried again.
+    pub(super) fn try_again(&mut self, id: MessageId, at: Instant) {
+        if self.again_at.len() < REMEMBERED || self.again_at.contains_key(&id) {
+            self.again_at.insert(id, at);
+        }
+    }
+
+    /// Returns when a message can be tried; `None`: now.
+    fn ready_at(&self, row: &Waiting, now: Instant, clock: Time) -> Option<Instant> {
+        let at = match self.again_at.get(&row.id) {
+            Some(at) => *at,
+            None => now + until(row.next_at?, clock).min(LONGEST),
+        };
+        (at > now).then_some(at)
     }
 
     /// Returns whether more messages should be read from the outbox.
@@ -180,11 +214,12 @@ impl Lane {
         let place = self.queue.iter().position(|row| {
             let free = !self.busy.contains(&row.thread)
                 && !passed.contains(row.thread.as_str())
-                && row.next_at.is_none_or(|at| at <= clock);
+                && self.ready_at(row, now, clock).is_none();
             passed.insert(&row.thread);
             free
         })?;
         let row = self.queue.remove(place)?;
+        self.again_at.remove(&row.id);
         self.bucket.take(now);
         self.busy.insert(row.thread.clone());
         self.flying.insert(row.id);
@@ -206,6 +241,7 @@ impl Lane {
     /// Forgets a message that another one stands for.
     pub(super) fn forget(&mut self, id: MessageId) {
         self.queue.retain(|row| row.id != id);
+        self.again_at.remove(&id);
     }
 
     /// Sends another message of the same thread in place of one that was taken.
@@ -266,7 +302,10 @@ impl Lane {
             .queue
             .iter()
             .filter(|row| threads.insert(&row.thread) && !self.busy.contains(&row.thread))
-            .map(|row| row.next_at.map_or(Duration::ZERO, |at| until(at, clock)))
+            .map(|row| {
+                let at = self.ready_at(row, now, clock);
+                at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
+            })
             .min()?;
         let wait =
             row.max(delay.unwrap_or_default()).max(self.bucket.wait(now).unwrap_or_default());
@@ -376,7 +415,7 @@ mod tests {
     fn messages_of_a_thread_follow_one_another_and_others_pass() {
         let mut lane = lane(HOOK);
         let mono = Instant::now();
-        lane.refill(vec![row(1, "a"), row(2, "a"), row(3, "b")]);
+        lane.refill(vec![row(1, "a"), row(2, "a"), row(3, "b")], Instant::now(), now());
         assert_eq!(lane.next(mono, now()).unwrap().id, 1);
         assert_eq!(lane.next(mono, now()).unwrap().id, 3);
         assert!(lane.next(mono, now()).is_none());
@@ -389,7 +428,8 @@ mod tests {
         let mut lane = lane(HOOK);
         let mono = Instant::now();
         assert!(lane.is_followed());
-        lane.refill((1..=QUEUE as i64).map(|id| row(id, &format!("thread {id}"))).collect());
+        let rows = (1..=QUEUE as i64).map(|id| row(id, &format!("thread {id}"))).collect();
+        lane.refill(rows, Instant::now(), now());
         assert_eq!(lane.next(mono, now()).unwrap().id, 1);
         lane.followed_by(1, "thread 1", Some(row(1_000, "thread 1")));
         lane.followed_by(1, "thread 1", Some(row(1_000, "thread 1")));
@@ -402,7 +442,8 @@ mod tests {
     #[test]
     fn the_outbox_is_looked_through_after_many_followers() {
         let mut lane = lane(HOOK);
-        lane.refill((1..=QUEUE as i64).map(|id| row(id, &format!("thread {id}"))).collect());
+        let rows = (1..=QUEUE as i64).map(|id| row(id, &format!("thread {id}"))).collect();
+        lane.refill(rows, Instant::now(), now());
         for id in 0..FOLLOWING as i64 {
             assert!(!lane.wants_rows());
             let taken = lane.next(Instant::now(), now()).unwrap();
@@ -413,19 +454,43 @@ mod tests {
 
     #[test]
     fn one_that_is_tried_again_later_keeps_its_thread_back_and_no_other() {
-        let mut lane = lane(HOOK);
+        let (mut lane, mono) = (lane(HOOK), Instant::now());
         let later = Waiting { next_at: Some(now() + chrono::TimeDelta::minutes(1)), ..row(1, "a") };
-        lane.refill(vec![later, row(2, "a"), row(3, "b")]);
-        assert_eq!(lane.next(Instant::now(), now()).unwrap().id, 3);
-        assert!(lane.next(Instant::now(), now()).is_none());
-        assert_eq!(lane.wake_after(Instant::now(), now()), Some(Duration::from_mins(1)));
+        lane.refill(vec![later, row(2, "a"), row(3, "b")], mono, now());
+        assert_eq!(lane.next(mono, now()).unwrap().id, 3);
+        assert!(lane.next(mono, now()).is_none());
+        assert_eq!(lane.wake_after(mono, now()), Some(Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_changes_no_delay() {
+        let mut lane = lane(HOOK);
+        let mono = Instant::now();
+        let (delay, minutes) = (Duration::from_secs(30), chrono::TimeDelta::minutes(10));
+        let waiting =
+            Waiting { next_at: Some(now() + chrono::TimeDelta::seconds(30)), ..row(1, "a") };
+        lane.try_again(1, mono + delay);
+        for clock in [now() - minutes, now() + minutes] {
+            lane.refill(vec![waiting.clone()], mono, clock);
+            assert!(lane.next(mono, clock).is_none());
+            assert_eq!(lane.wake_after(mono, clock), Some(delay));
+        }
+        // Nor after it is due, when it is read again.
+        let later = mono + delay;
+        lane.refill(vec![waiting.clone()], later, now() - minutes);
+        assert_eq!(lane.next(later, now() - minutes).unwrap().id, 1);
+        // After a restart, the stored time is all there is; a clock that was years ahead hides nothing.
+        let mut restarted = self::lane(HOOK);
+        let absurd = Waiting { next_at: Some(now() + chrono::TimeDelta::days(900)), ..waiting };
+        restarted.refill(vec![absurd], mono, now());
+        assert_eq!(restarted.wake_after(mono, now()), Some(LONGEST));
     }
 
     #[test]
     fn after_a_failure_a_single_message_shows_whether_it_works_again() {
         let mut lane = lane(HOOK);
         let mono = Instant::now();
-        lane.refill(vec![row(1, "a"), row(2, "b"), row(3, "c")]);
+        lane.refill(vec![row(1, "a"), row(2, "b"), row(3, "c")], Instant::now(), now());
         assert_eq!(lane.next(mono, now()).unwrap().id, 1);
         let delay = Duration::from_secs(30);
         lane.failed(mono, Some(delay), &mut fastrand::Rng::new());
@@ -443,7 +508,7 @@ mod tests {
         let pace = lane.limits.pace.unwrap();
         assert_eq!(pace, Pace { every: Duration::from_secs(1), burst: 3 });
         let begun = Instant::now();
-        lane.refill((1..=10).map(|id| row(id, &id.to_string())).collect());
+        lane.refill((1..=10).map(|id| row(id, &id.to_string())).collect(), begun, now());
         let mut sent = Vec::new();
         for tenth in 0..100 {
             let mono = begun + Duration::from_millis(tenth * 100);
@@ -461,7 +526,7 @@ mod tests {
     fn requests_that_fail_together_count_once() {
         let mut lane = lane(HOOK);
         let (mono, mut rng) = (Instant::now(), fastrand::Rng::with_seed(1));
-        lane.refill(vec![row(1, "a")]);
+        lane.refill(vec![row(1, "a")], Instant::now(), now());
         for _ in 0..8 {
             lane.failed(mono, None, &mut rng);
         }

@@ -15,6 +15,7 @@ use statuswatch::notify::hold::thread_of;
 use crate::support::bench::{Author, Bench, parse};
 use crate::support::receiver::{Received, Receiver, Reply};
 
+mod clock;
 mod commands;
 mod disk;
 mod misbehaving;
