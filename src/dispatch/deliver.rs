@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use statuswatch_notify::hold::phase_of;
-use statuswatch_notify::{Audience, Verdict, delivery_id};
+use statuswatch_notify::{Audience, Rest, Verdict, delivery_id};
 use tokio::sync::Semaphore;
 
 use super::actor::{Dispatcher, REFUSED};
@@ -138,10 +138,13 @@ impl Dispatcher {
                     Attempt::Judged(
                         Verdict::Retry { reason, .. }
                         | Verdict::Refused { reason }
+                        | Verdict::Later { reason }
                         | Verdict::Broken { reason },
                     )
                     | Attempt::Lost { reason, .. } => reason,
-                    Attempt::Judged(Verdict::Delivered { .. } | Verdict::Gone) => return,
+                    Attempt::Judged(
+                        Verdict::Delivered { .. } | Verdict::Partly { .. } | Verdict::Gone,
+                    ) => return,
                 };
                 let mut news = Vec::new();
                 lane.failed(Instant::now(), None, &mut actor.rng);
@@ -157,8 +160,15 @@ impl Dispatcher {
         let (mono, now) = (Instant::now(), clock::now());
         let Some(lane) = self.lanes.get_mut(id) else {
             // The channel was removed meanwhile. What was accepted is still noted.
-            if let Attempt::Judged(Verdict::Delivered { reference }) = attempt {
-                self.outcomes.push(delivered(row, reference, now));
+            match attempt {
+                Attempt::Judged(Verdict::Delivered { reference }) => {
+                    self.outcomes.push(delivered(row, reference, now));
+                }
+                Attempt::Judged(Verdict::Partly { again, never }) => {
+                    self.outcomes.extend(set_aside(row, again, never, now));
+                    self.outcomes.push(delivered(row, None, now));
+                }
+                Attempt::Judged(_) | Attempt::Lost { .. } => {}
             }
             return;
         };
@@ -170,6 +180,33 @@ impl Dispatcher {
             Outcome::Delivered { reference } => {
                 self.metrics.delivered_after(id, lag_ms(row, now));
                 news.push(delivered(row, reference, now));
+                lane.succeeded();
+                works(&self.setup, lane, now, &mut news);
+            }
+            Outcome::Partly { again, never } => {
+                self.metrics.delivered_after(id, lag_ms(row, now));
+                for rest in again.iter().chain(&never) {
+                    let reason = &rest.reason;
+                    tracing::warn!(
+                        channel = id,
+                        reason,
+                        "a message was not accepted for everybody"
+                    );
+                }
+                if let Some(Rest { reason, .. }) = &never {
+                    self.metrics.attempted(id, DeliveryOutcome::Dead);
+                    news.extend(about(&self.setup, id, About::Dead { reason }, now));
+                }
+                news.extend(set_aside(row, again, never, now));
+                news.push(delivered(row, None, now));
+                lane.succeeded();
+                works(&self.setup, lane, now, &mut news);
+            }
+            Outcome::Later { error } => {
+                let delay = backoff().plain(row.attempts);
+                lane.try_again(row.id, mono + delay);
+                let next_at = now + chrono::TimeDelta::from_std(delay).unwrap_or_default();
+                news.push(OutboxChange::Retry { id: row.id, next_at, error, in_doubt: true });
                 lane.succeeded();
                 works(&self.setup, lane, now, &mut news);
             }
@@ -276,6 +313,32 @@ fn delivered(row: &Waiting, reference: Option<String>, now: Time) -> OutboxChang
     OutboxChange::Delivered { id: row.id, reference, at: now, lag_ms: lag_ms(row, now) }
 }
 
+/// Makes messages of their own for recipients that were left out.
+fn set_aside(
+    row: &Waiting,
+    again: Option<Rest>,
+    never: Option<Rest>,
+    now: Time,
+) -> Vec<OutboxChange> {
+    let delay = chrono::TimeDelta::from_std(backoff().plain(row.attempts)).unwrap_or_default();
+    [(again, "again", Some(now + delay)), (never, "never", None)]
+        .into_iter()
+        .filter_map(|(rest, word, next_at)| {
+            let Rest { step, reason } = rest?;
+            let key = delivery_id(&format!("{word}:{}", row.key), &row.channel);
+            Some(OutboxChange::SetAside {
+                id: row.id,
+                thread: key.clone(),
+                key,
+                steps: vec![step],
+                error: reason,
+                next_at,
+                at: now,
+            })
+        })
+        .collect()
+}
+
 /// How long a message has waited since it was routed or released.
 fn lag_ms(row: &Waiting, now: Time) -> i64 {
     (now - row.at).num_milliseconds().max(0)
@@ -284,8 +347,8 @@ fn lag_ms(row: &Waiting, now: Time) -> i64 {
 /// As what an outcome is counted.
 const fn counted(outcome: &Outcome) -> DeliveryOutcome {
     match outcome {
-        Outcome::Delivered { .. } => DeliveryOutcome::Delivered,
-        Outcome::Retry { .. } => DeliveryOutcome::Retried,
+        Outcome::Delivered { .. } | Outcome::Partly { .. } => DeliveryOutcome::Delivered,
+        Outcome::Retry { .. } | Outcome::Later { .. } => DeliveryOutcome::Retried,
         Outcome::Broken { .. } => DeliveryOutcome::Broken,
         Outcome::Rerender { .. } => DeliveryOutcome::Rerendered,
         Outcome::Dead { .. } => DeliveryOutcome::Dead,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statuswatch_notify::{Policy, Verdict};
+use statuswatch_notify::{Policy, Rest, Verdict};
 
 use super::attempt::Attempt;
 use super::lane::until;
@@ -16,6 +16,18 @@ pub(super) enum Outcome {
     Delivered {
         /// What the service called it.
         reference: Option<String>,
+    },
+    /// The message was accepted for some of its recipients.
+    Partly {
+        /// For those that may accept it later.
+        again: Option<Rest>,
+        /// For those that never will.
+        never: Option<Rest>,
+    },
+    /// The message alone is tried again; the channel works.
+    Later {
+        /// Why.
+        error: String,
     },
     /// The channel does not answer, or not now: the message is tried again.
     Retry {
@@ -55,6 +67,7 @@ const RERENDERED: u32 = 4;
 
 /// Decides what becomes of a message after an attempt.
 pub(super) fn outcome(row: &Waiting, policy: &Policy, attempt: Attempt, now: Time) -> Outcome {
+    let mut alone = false;
     let (after, error, in_doubt, broken) = match attempt {
         Attempt::Judged(Verdict::Delivered { reference }) => {
             return Outcome::Delivered { reference };
@@ -76,6 +89,13 @@ pub(super) fn outcome(row: &Waiting, policy: &Policy, attempt: Attempt, now: Tim
             let reason = "the service says again and again that an earlier message is gone";
             return Outcome::Dead { reason: reason.to_owned(), refused: true };
         }
+        Attempt::Judged(Verdict::Partly { again, never }) => {
+            return Outcome::Partly { again, never };
+        }
+        Attempt::Judged(Verdict::Later { reason }) => {
+            alone = true;
+            (None, reason, true, false)
+        }
         // An answer of 5xx does not say that nothing was done.
         Attempt::Judged(Verdict::Retry { after, reason }) => (after, reason, true, false),
         Attempt::Judged(Verdict::Broken { reason }) => (None, reason, false, true),
@@ -85,7 +105,10 @@ pub(super) fn outcome(row: &Waiting, policy: &Policy, attempt: Attempt, now: Tim
     if tried >= policy.retry_for {
         let reason =
             format!("not accepted for {}: {error}", statuswatch_notify::text::duration(tried));
-        return Outcome::Dead { reason, refused: false };
+        return Outcome::Dead { reason, refused: alone };
+    }
+    if alone {
+        return Outcome::Later { error };
     }
     if broken { Outcome::Broken { error } } else { Outcome::Retry { after, error, in_doubt } }
 }
@@ -149,6 +172,16 @@ mod tests {
             Outcome::Dead { reason: "not accepted for 1 h: reset".into(), refused: false }
         );
         assert_eq!(decided(&row(), Audience::Chat, lost(), 60), retry);
+    }
+
+    #[test]
+    fn a_message_that_waits_for_its_recipients_alone_is_given_up_in_the_end() {
+        let later = || Attempt::Judged(Verdict::Later { reason: "full".into() });
+        let again = decided(&row(), Audience::Chat, later(), 71 * 60);
+        assert_eq!(again, Outcome::Later { error: "full".into() });
+        let dead = decided(&row(), Audience::Chat, later(), 72 * 60);
+        let reason = "not accepted for 3 d: full".to_owned();
+        assert_eq!(dead, Outcome::Dead { reason, refused: true });
     }
 
     #[test]

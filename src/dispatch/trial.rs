@@ -162,7 +162,7 @@ async fn one(
                 (None, Verdict::Retry { after: None, reason: hidden.hide(&error.to_string()) })
             }
         };
-        let delivered = matches!(verdict, Verdict::Delivered { .. });
+        let delivered = matches!(verdict, Verdict::Delivered { .. } | Verdict::Partly { .. });
         trial.exchanges.push(Exchange {
             request: what,
             fields,
@@ -186,7 +186,7 @@ fn describe_verdict(verdict: &Verdict, hidden: &Hidden<'_>) -> String {
             statuswatch_notify::text::duration(*after),
             hidden.hide(reason)
         ),
-        Verdict::Retry { after: None, reason } => {
+        Verdict::Retry { after: None, reason } | Verdict::Later { reason } => {
             format!("not delivered, would be tried again: {}", hidden.hide(reason))
         }
         Verdict::Refused { reason } => {
@@ -196,6 +196,11 @@ fn describe_verdict(verdict: &Verdict, hidden: &Hidden<'_>) -> String {
             format!("the channel refuses everything: {}", hidden.hide(reason))
         }
         Verdict::Gone => "the earlier message is gone".to_owned(),
+        Verdict::Partly { again, never } => {
+            let reasons: Vec<&str> =
+                again.iter().chain(never).map(|rest| rest.reason.as_str()).collect();
+            format!("delivered, but not to everybody: {}", hidden.hide(&reasons.join("; ")))
+        }
     }
 }
 

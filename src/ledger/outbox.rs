@@ -218,6 +218,24 @@ pub enum OutboxChange {
         /// When.
         at: Time,
     },
+    /// Makes a message of its own, in a thread of its own, for recipients of another one that left
+    /// them out: nothing waits for it. Stands before what becomes of the other one.
+    SetAside {
+        /// The other message.
+        id: MessageId,
+        /// The thread of its own.
+        thread: String,
+        /// The idempotency key.
+        key: String,
+        /// The steps, for these recipients alone.
+        steps: Vec<Step>,
+        /// Who they are and why.
+        error: String,
+        /// Not tried before this time; `None`: never, it is given up.
+        next_at: Option<Time>,
+        /// When.
+        at: Time,
+    },
     /// A mute is over: its time has come, or what it muted has ended.
     EndMute {
         /// The mute.

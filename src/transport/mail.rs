@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use statuswatch_notify::{Login, MailAnswer, MailRequest, MailStage, Security};
+use statuswatch_notify::{Login, MailAnswer, MailRequest, MailStage, RefusedRecipient, Security};
 use tokio::time::timeout;
 
 use super::connection::Connection;
@@ -36,7 +36,8 @@ impl Reply {
     }
 
     fn at(&self, stage: MailStage) -> MailAnswer {
-        MailAnswer { stage, code: self.code, text: one_line(&self.lines.join(" "), 200) }
+        let text = one_line(&self.lines.join(" "), 200);
+        MailAnswer { stage, code: self.code, text, refused: Vec::new() }
     }
 
     /// Returns the parameters of an extension that the reply to `EHLO` lists.
@@ -68,7 +69,12 @@ pub(super) async fn send(
     if request.server.security == Security::StartTls && hello.is_positive() {
         if hello.extension("STARTTLS").is_none() {
             let text = "the server does not offer STARTTLS".to_owned();
-            return Ok(MailAnswer { stage: MailStage::Connect, code: 502, text });
+            return Ok(MailAnswer {
+                stage: MailStage::Connect,
+                code: 502,
+                text,
+                refused: Vec::new(),
+            });
         }
         let ready = smtp.command("STARTTLS").await?;
         if ready.code != 220 {
@@ -147,17 +153,20 @@ impl Smtp {
         if !sender.is_positive() {
             return Ok(sender.at(MailStage::Sender));
         }
-        let mut refused: Vec<(&str, MailAnswer)> = Vec::new();
+        let mut refused: Vec<RefusedRecipient> = Vec::new();
         for recipient in &request.recipients {
             let reply = self.command(&format!("RCPT TO:<{recipient}>")).await?;
             if !reply.is_positive() {
-                refused.push((recipient, reply.at(MailStage::Recipients)));
+                let MailAnswer { code, text, .. } = reply.at(MailStage::Recipients);
+                refused.push(RefusedRecipient { address: recipient.clone(), code, text });
             }
         }
         if refused.len() == request.recipients.len() {
             // Codes of 4yz ask for another attempt.
-            let best = refused.into_iter().map(|(_, answer)| answer).min_by_key(|a| a.code);
-            return best.ok_or_else(|| "the mail has no recipient".to_owned());
+            let best = refused.iter().min_by_key(|recipient| recipient.code).cloned();
+            let best = best.ok_or_else(|| "the mail has no recipient".to_owned())?;
+            let stage = MailStage::Recipients;
+            return Ok(MailAnswer { stage, code: best.code, text: best.text, refused });
         }
         let ready = self.command("DATA").await?;
         if ready.code != 354 {
@@ -168,17 +177,13 @@ impl Smtp {
         self.connection.write(b".\r\n").await?;
         let accepted = self.reply().await?;
         if accepted.is_positive() {
-            for (recipient, answer) in refused {
-                let (code, reason) = (answer.code, answer.text);
-                tracing::warn!(recipient, code, reason, "a mail was sent without this recipient");
-            }
             let farewell = async {
                 self.connection.write(b"QUIT\r\n").await?;
                 self.reply().await
             };
             timeout(FAREWELL, farewell).await.ok();
         }
-        Ok(accepted.at(MailStage::Message))
+        Ok(MailAnswer { refused, ..accepted.at(MailStage::Message) })
     }
 
     /// Reads a reply of one or more lines.

@@ -18,6 +18,7 @@ use crate::support::receiver::{Received, Receiver, Reply};
 mod clock;
 mod commands;
 mod disk;
+mod mail;
 mod misbehaving;
 mod reload;
 

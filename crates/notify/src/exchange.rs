@@ -12,7 +12,7 @@ use crate::values::Secret;
 
 pub use server::{
     Login, MailAnswer, MailRequest, MailStage, MqttAnswer, MqttRequest, MqttVersion, NatsAnswer,
-    NatsAuth, NatsRequest, Security, Server,
+    NatsAuth, NatsRequest, RefusedRecipient, Security, Server,
 };
 
 /// A rendered part of a message, without address and credentials: it is stored at the first attempt
@@ -272,6 +272,27 @@ pub enum Verdict {
     },
     /// The message that was to be edited or answered is gone: post a new one.
     Gone,
+    /// The service has accepted the message for some of its recipients.
+    Partly {
+        /// For those that may accept it later.
+        again: Option<Rest>,
+        /// For those that never will.
+        never: Option<Rest>,
+    },
+    /// This message alone is not accepted now; the channel works.
+    Later {
+        /// Why, without secrets.
+        reason: String,
+    },
+}
+
+/// A message for the recipients that were left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// The message.
+    pub step: Step,
+    /// Who they are and why, without secrets.
+    pub reason: String,
 }
 
 impl Verdict {

@@ -29,8 +29,8 @@ pub use channel::{Audience, CHANNELS, Channel, Form, Limits, Pace, REPEAT_ENDED,
 pub use exchange::{
     Answer, ExecAnswer, ExecRequest, HttpAnswer, HttpRequest, Login, MailAnswer, MailRequest,
     MailStage, Method, MqttAnswer, MqttRequest, MqttVersion, NatsAnswer, NatsAuth, NatsRequest,
-    Request, Security, Sending, Server, Step, Verdict, describe, endpoint, judge_http, judge_proof,
-    retry_after, seconds,
+    RefusedRecipient, Request, Rest, Security, Sending, Server, Step, Verdict, describe, endpoint,
+    judge_http, judge_proof, retry_after, seconds,
 };
 pub use notification::{
     Content, Custom, Entry, Notice, Notification, Phase, Reference, Severity, Summary,

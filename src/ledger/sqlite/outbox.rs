@@ -110,6 +110,27 @@ pub(in crate::ledger) fn change_outbox(db: &Connection, change: &OutboxChange) -
             delivered(db, *id, reference.as_deref(), *at, *lag_ms)
         }
         OutboxChange::Dead { id, reason, at } => dead(db, *id, reason, *at),
+        OutboxChange::SetAside { id, thread, key, steps, error, next_at, at } => {
+            let (steps, at) = (json(steps), at.timestamp_millis());
+            match next_at {
+                // It may not be rendered again, which would address everybody.
+                Some(next_at) => db
+                    .prepare_cached(
+                        "INSERT INTO outbox(channel, thread, seq, content, key, phase, created_at, attempts, first_attempt_at,
+                           next_at, in_doubt, plain, steps, skipped, error)
+                         SELECT channel, ?2, seq, content, ?3, phase, created_at, 1, coalesce(first_attempt_at, ?4),
+                           ?5, 1, 1, ?6, skipped, ?7 FROM outbox WHERE id = ?1 ON CONFLICT(key) DO NOTHING",
+                    )?
+                    .execute(params![id, thread, key, at, next_at.timestamp_millis(), steps, error])?,
+                None => db
+                    .prepare_cached(
+                        "INSERT INTO dead_letter(channel, thread, seq, content, key, phase, reason, at, steps)
+                         SELECT channel, ?2, seq, content, ?3, phase, ?7, ?4, ?6 FROM outbox WHERE id = ?1 AND ?5 IS NULL",
+                    )?
+                    .execute(params![id, thread, key, at, None::<i64>, steps, error])?,
+            };
+            Ok(())
+        }
         OutboxChange::EndMute { id, at } => {
             db.prepare_cached("UPDATE mute SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL")?
                 .execute(params![id, at.timestamp_millis()])?;

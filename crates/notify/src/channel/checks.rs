@@ -54,6 +54,7 @@ pub(crate) fn judges(channel: &dyn Channel, rows: &[(&str, u16, &str, &str)]) {
             Verdict::Refused { .. } => "refused".to_owned(),
             Verdict::Broken { .. } => "broken".to_owned(),
             Verdict::Gone => "gone".to_owned(),
+            Verdict::Partly { .. } | Verdict::Later { .. } => "about recipients".to_owned(),
         };
         assert_eq!(verdict, *expected, "{op} {status} {body}");
     }

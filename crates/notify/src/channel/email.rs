@@ -17,8 +17,8 @@ use statuswatch_model::text::one_line;
 use super::server::{self, PASSWORD, Scheme, USER, is_loopback, login};
 use super::{Audience, Channel, Form, Limits, Pace, Spec};
 use crate::exchange::{
-    Answer, Login, MailAnswer, MailRequest, MailStage, Request, Security, Sending, Server, Step,
-    Verdict,
+    Answer, Login, MailAnswer, MailRequest, MailStage, RefusedRecipient, Request, Rest, Security,
+    Sending, Server, Step, Verdict,
 };
 use crate::notification::Notification;
 use crate::text::{Layout, Unit, fit};
@@ -71,12 +71,15 @@ struct Email {
 }
 
 /// A rendered message, without addresses.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Content {
     subject: String,
     thread: String,
     text: String,
     html: Option<String>,
+    /// The only recipients of this copy, after others accepted it; empty: all of the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    only: Vec<String>,
 }
 
 fn build(values: &Values) -> Result<Box<dyn Channel>, ValueError> {
@@ -149,31 +152,37 @@ impl Channel for Email {
             thread: notification.thread.to_owned(),
             text: format!("{}\n", parts.join("\n\n")),
             html: (form == Form::Rich).then(|| html::page(&layout, notification)),
+            only: Vec::new(),
         };
         // It holds strings alone, which always become JSON.
         serde_json::to_string(&content).map(|body| Step::new("mail", body)).into_iter().collect()
     }
 
     fn request(&self, step: &Step, sending: &Sending<'_>) -> Request {
-        let content = serde_json::from_str(&step.body).unwrap_or_else(|_| Content {
+        let mut content = serde_json::from_str(&step.body).unwrap_or_else(|_| Content {
             subject: String::new(),
             thread: String::new(),
             text: step.body.clone(),
             html: None,
+            only: Vec::new(),
         });
-        let everybody = self.to.iter().chain(&self.cc);
+        let mut recipients = std::mem::take(&mut content.only);
+        if recipients.is_empty() {
+            let everybody = self.to.iter().chain(&self.cc);
+            recipients = everybody.map(|mailbox| mailbox.email.to_string()).collect();
+        }
         Request::Mail(MailRequest {
             server: self.server.clone(),
             login: self.login.clone(),
             from: self.from.email.to_string(),
-            recipients: everybody.map(|mailbox| mailbox.email.to_string()).collect(),
+            recipients,
             message: self.message(content, sending),
         })
     }
 
-    fn judge(&self, _: &Step, answer: &Answer) -> Verdict {
+    fn judge(&self, step: &Step, answer: &Answer) -> Verdict {
         match answer {
-            Answer::Mail(answer) => judge(answer),
+            Answer::Mail(answer) => judge_recipients(step, answer).unwrap_or_else(|| judge(answer)),
             _ => Verdict::unexpected(),
         }
     }
@@ -236,6 +245,45 @@ impl Header for AutoSubmitted {
     fn display(&self) -> HeaderValue {
         HeaderValue::new(Self::name(), "auto-generated".to_owned())
     }
+}
+
+/// Longest list of recipients and reasons, in characters.
+const REFUSED: usize = 1_000;
+
+/// Judges what a server says of single recipients; `None`: they are not what decides.
+///
+/// A copy for recipients that were left out before is about them alone: that they do not accept it
+/// says nothing about the channel.
+fn judge_recipients(step: &Step, answer: &MailAnswer) -> Option<Verdict> {
+    let content: Content = serde_json::from_str(&step.body).ok()?;
+    let accepted = answer.stage == MailStage::Message && (200..300).contains(&answer.code);
+    let is_copy = !content.only.is_empty() && answer.stage == MailStage::Recipients;
+    if answer.refused.is_empty() || !(accepted || is_copy) {
+        return None;
+    }
+    let (never, again): (Vec<_>, Vec<_>) =
+        answer.refused.iter().partition(|recipient| recipient.code >= 500);
+    if is_copy && never.is_empty() {
+        return Some(Verdict::Later { reason: refusal("not accepted yet", &again) });
+    }
+    let rest = |what: &str, recipients: &[&RefusedRecipient]| {
+        let only = recipients.iter().map(|recipient| recipient.address.clone()).collect();
+        let body = serde_json::to_string(&Content { only, ..content.clone() }).ok()?;
+        let step = Step::new(step.op.clone(), body);
+        (!recipients.is_empty()).then(|| Rest { step, reason: refusal(what, recipients) })
+    };
+    Some(Verdict::Partly {
+        again: rest("not accepted yet", &again),
+        never: rest("the server refuses recipients", &never),
+    })
+}
+
+fn refusal(what: &str, recipients: &[&RefusedRecipient]) -> String {
+    let each = recipients.iter().map(|recipient| {
+        let RefusedRecipient { address, code, text } = recipient;
+        one_line(&format!("{address} ({code} {text})"), 250)
+    });
+    one_line(&format!("{what}: {}", each.collect::<Vec<_>>().join(", ")), REFUSED)
 }
 
 /// Judges a reply: a code of 4yz asks for another attempt, one of 5yz about the message refuses it,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Channel, Form, Limits, Spec};
-use crate::exchange::{Answer, Request, Sending, Step, Verdict};
+use crate::exchange::{Answer, Request, Rest, Sending, Step, Verdict};
 use crate::notification::Notification;
 use crate::values::{Secret, ValueError, Values};
 
@@ -73,6 +73,11 @@ impl Channel for Redacted {
             }
             Verdict::Refused { reason } => Verdict::Refused { reason: self.clean(reason) },
             Verdict::Broken { reason } => Verdict::Broken { reason: self.clean(reason) },
+            Verdict::Later { reason } => Verdict::Later { reason: self.clean(reason) },
+            Verdict::Partly { again, never } => {
+                let clean = |rest: Rest| Rest { reason: self.clean(rest.reason), ..rest };
+                Verdict::Partly { again: again.map(clean), never: never.map(clean) }
+            }
             verdict @ (Verdict::Delivered { .. } | Verdict::Gone) => verdict,
         }
     }

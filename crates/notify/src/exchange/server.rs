@@ -74,6 +74,19 @@ pub struct MailAnswer {
     pub code: u16,
     /// Its text, on one line.
     pub text: String,
+    /// The recipients that the server refused.
+    pub refused: Vec<RefusedRecipient>,
+}
+
+/// A recipient that a mail server refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRecipient {
+    /// The address.
+    pub address: String,
+    /// The code of the reply to `RCPT TO`: 4yz not now, 5yz never (RFC 5321, section 4.2.1).
+    pub code: u16,
+    /// Its text, on one line.
+    pub text: String,
 }
 
 /// A message for JetStream of NATS.

@@ -273,7 +273,9 @@ fn addresses_are_checked() {
 
 #[test]
 fn replies_are_judged() {
-    let judge = |stage, code| judge(&MailAnswer { stage, code, text: "text".to_owned() });
+    let judge = |stage, code| {
+        judge(&MailAnswer { stage, code, text: "text".to_owned(), refused: Vec::new() })
+    };
     assert_eq!(judge(MailStage::Message, 250), Verdict::delivered());
     for (stage, code) in [
         (MailStage::Connect, 421),
@@ -296,4 +298,46 @@ fn replies_are_judged() {
         Verdict::Refused { reason: "the server refuses the message: 554 text".to_owned() }
     );
     assert_eq!(format!("{:?}", Secret::new("s3cr3t")), "***");
+}
+
+#[test]
+fn recipients_that_are_refused_are_left_for_a_copy_of_their_own() {
+    let refused = |address: &str, code, text: &str| RefusedRecipient {
+        address: address.to_owned(),
+        code,
+        text: text.to_owned(),
+    };
+    let answer = |stage, code, refused: &[RefusedRecipient]| {
+        let (text, refused) = (String::new(), refused.to_vec());
+        Answer::Mail(MailAnswer { stage, code, text, refused })
+    };
+    let step = rendered(&*channel(), Phase::Open).remove(0);
+    let (full, gone) =
+        (refused("call@acme.example", 452, "full"), refused("boss@acme.example", 550, "unknown"));
+    let both = [full.clone(), gone.clone()];
+    let judged = channel().judge(&step, &answer(MailStage::Message, 250, &both));
+    let Verdict::Partly { again: Some(again), never: Some(never) } = judged else {
+        panic!("{judged:?}")
+    };
+    assert_eq!(again.reason, "not accepted yet: call@acme.example (452 full)");
+    assert_eq!(never.reason, "the server refuses recipients: boss@acme.example (550 unknown)");
+    for (rest, address) in [(&again, "call@acme.example"), (&never, "boss@acme.example")] {
+        let request = complete(&*channel(), &rest.step);
+        assert_eq!(mail(&request).recipients, [address]);
+        // The message is the same for everybody.
+        assert_eq!(mail(&request).message, mail(&complete(&*channel(), &step)).message);
+    }
+    // Of a copy, one who is refused says nothing about the channel.
+    let all = |code, one: &RefusedRecipient| {
+        answer(MailStage::Recipients, code, std::slice::from_ref(one))
+    };
+    let later = channel().judge(&again.step, &all(452, &full));
+    assert!(matches!(later, Verdict::Later { .. }), "{later:?}");
+    let dead = channel().judge(&never.step, &all(550, &gone));
+    assert!(matches!(dead, Verdict::Partly { again: None, never: Some(_) }), "{dead:?}");
+    // Of the message itself, everybody does.
+    let broken = channel().judge(&step, &all(550, &gone));
+    assert!(matches!(broken, Verdict::Broken { .. }), "{broken:?}");
+    let retried = channel().judge(&step, &answer(MailStage::Message, 451, &both));
+    assert!(matches!(retried, Verdict::Retry { .. }), "{retried:?}");
 }
