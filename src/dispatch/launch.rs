@@ -169,7 +169,7 @@ pub(super) fn render<T>(
     let late = until(now, row.at);
     let known = reader.notified(&config.id, &row.thread)?;
     let reference: Option<Reference> = known.as_ref().and_then(|known| known.reference.clone());
-    let delivered = known.is_some_and(|known| known.delivered > 0);
+    let delivered = known.as_ref().is_some_and(|known| known.delivered > 0);
     let phase = if row.phase == Phase::Update && !delivered { Phase::Open } else { row.phase };
     let (event, stored) = match &row.payload {
         Payload::Event(seq) => match reader.event(*seq)? {
@@ -187,6 +187,12 @@ pub(super) fn render<T>(
         (None, Some(Stored::Notice(notice))) => Content::Notice(notice),
         (None, None) => return Ok(None),
     };
+    // The channel comes late: it has a route only now, or what came before was held back.
+    let open_since = event.as_ref().filter(|event| {
+        phase == Phase::Open
+            && known.as_ref().is_none_or(|known| known.first_seq == event.seq)
+            && event.previous_status.is_some_and(|before| !hold::ends(before))
+    });
     let mut notification = Notification {
         delivery_id: &row.key,
         thread: &row.thread,
@@ -194,6 +200,7 @@ pub(super) fn render<T>(
         phase,
         late: (late >= LATE).then_some(late),
         skipped,
+        open_since: open_since.and_then(|event| event.started_at),
         reference: reference.as_ref(),
         custom: Custom::default(),
         now,
@@ -230,6 +237,7 @@ pub(super) fn repeat(
             phase,
             late: None,
             skipped: 0,
+            open_since: None,
             reference: known.reference.as_ref(),
             custom: Custom::default(),
             now,

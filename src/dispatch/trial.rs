@@ -136,6 +136,7 @@ async fn one(
         phase: if is_end(event) { Phase::End } else { Phase::Open },
         late: None,
         skipped: 0,
+        open_since: None,
         reference: None,
         custom: Custom::default(),
         now,

@@ -15,6 +15,8 @@ use statuswatch::notify::hold::thread_of;
 use crate::support::bench::{Author, Bench, parse};
 use crate::support::receiver::{Received, Receiver, Reply};
 
+mod answers;
+mod changes;
 mod clock;
 mod commands;
 mod disk;

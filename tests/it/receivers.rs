@@ -63,6 +63,7 @@ async fn deliver(transport: &Transport, kind: &str, values: &Values, key: &str) 
         phase: Phase::Open,
         late: None,
         skipped: 0,
+        open_since: None,
         reference: None,
         custom: Custom::default(),
         now,

@@ -22,6 +22,9 @@ pub struct Notification<'a> {
     pub late: Option<Duration>,
     /// How many earlier updates of the thread this channel is not sent because this one is newer.
     pub skipped: u32,
+    /// Since when the thread is open, if the channel was sent nothing of it although it had events
+    /// before.
+    pub open_since: Option<Time>,
     /// The message that started the thread in this channel, if the service gave it an id.
     pub reference: Option<&'a Reference>,
     /// Texts from templates of the configuration, in place of the built-in ones.

@@ -164,12 +164,17 @@ impl Bench {
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
-    /// Waits for something.
+    /// Waits for something, half a minute at most.
     pub(crate) fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
+        self.wait_within(Duration::from_secs(30), what, so);
+    }
+
+    /// Waits for something that may take longer.
+    pub(crate) fn wait_within(&self, most: Duration, what: &str, so: impl Fn() -> bool) {
         let began = Instant::now();
         while !so() {
             assert!(
-                began.elapsed() < Duration::from_secs(30),
+                began.elapsed() < most,
                 "{what}: never. The diagnostics:\n{}",
                 self.last_words()
             );

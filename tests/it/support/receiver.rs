@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a receiver does with a request once it has read all of it.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub(crate) enum Reply {
     Lost,
     /// Never answers.
     Hang,
+    /// Accepts the message after this time.
+    Late(Duration),
 }
 
 impl Reply {
@@ -128,7 +130,11 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
             let scripted = state.script.get_mut(&path).and_then(VecDeque::pop_front);
             let always = state.always.get(&path).cloned();
             let reply = scripted.or(always).unwrap_or_else(|| Reply::ok("ok"));
-            let status = if let Reply::Answer(status, ..) = reply { status } else { 0 };
+            let status = match reply {
+                Reply::Answer(status, ..) => status,
+                Reply::Late(_) => 200,
+                Reply::Lost | Reply::Hang => 0,
+            };
             state.received.push(Received {
                 path: path.clone(),
                 headers,
@@ -138,8 +144,15 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
             });
             reply
         };
+        let reply = match reply {
+            Reply::Late(delay) => {
+                std::thread::sleep(delay);
+                Reply::ok("ok")
+            }
+            reply => reply,
+        };
         match reply {
-            Reply::Lost => return,
+            Reply::Late(_) | Reply::Lost => return,
             Reply::Hang => {
                 // Until the other side gives up.
                 let mut rest = Vec::new();

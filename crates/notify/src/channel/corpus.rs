@@ -146,6 +146,7 @@ pub(crate) fn notification<'a>(
         phase,
         late: None,
         skipped: 0,
+        open_since: None,
         reference,
         custom: Custom::default(),
         now: at(),

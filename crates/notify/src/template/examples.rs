@@ -49,6 +49,7 @@ fn notification(content: Content<'_>, phase: Phase) -> Notification<'_> {
         // Both with and without.
         late: (!first).then_some(Duration::from_hours(3)),
         skipped: if first { 0 } else { 2 },
+        open_since: None,
         reference: None,
         custom: Custom::default(),
         now: at(),

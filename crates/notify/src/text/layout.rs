@@ -286,6 +286,14 @@ fn remarks(notification: &Notification<'_>) -> Vec<String> {
             remarks.push("Published before statuswatch began to watch this page.".to_owned());
         }
     }
+    if let Some(since) = notification.open_since {
+        let age = (notification.now - since).to_std().unwrap_or_default();
+        remarks.push(format!(
+            "Open since {} ({}); this is the first message about it here.",
+            label(since),
+            duration(age)
+        ));
+    }
     if let Some(late) = notification.late {
         remarks.push(format!("Delivered {} late.", duration(late)));
     }

@@ -93,6 +93,7 @@ fn text(summary: &Summary) -> String {
         phase: Phase::Update,
         late: None,
         skipped: 0,
+        open_since: None,
         reference: None,
         custom: Custom::default(),
         now: start(),
