@@ -17,7 +17,7 @@ use super::plan::{self, Plan, route};
 use super::release::{self, release_due};
 use crate::clock;
 use crate::event::Time;
-use crate::ledger::outbox::{ChangeOutbox, OutboxChange};
+use crate::ledger::outbox::{ChangeOutbox, MessageId, OutboxChange};
 use crate::ledger::{AddSink, Ledger, LedgerError, ROUTER, Reader, Wake};
 use crate::metrics::Metrics;
 use crate::sink::actor::{Crash, Drain, Reconnect};
@@ -50,6 +50,8 @@ pub struct Dispatcher {
     pub(super) connecting: bool,
     /// Whether routed events or releases are being stored.
     pub(super) planning: bool,
+    /// Whether the latest of them were releases.
+    released: bool,
     pub(super) lanes: BTreeMap<String, Lane>,
     pub(super) slots: HashMap<String, Arc<Semaphore>>,
     pub(super) storms: HashMap<String, Time>,
@@ -87,6 +89,7 @@ impl Dispatcher {
             cursor: None,
             connecting: false,
             planning: false,
+            released: false,
             lanes: BTreeMap::new(),
             slots: HashMap::new(),
             storms: HashMap::new(),
@@ -177,56 +180,83 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Routes new events, and releases what is due when there are none.
+    /// Releases what is due, and routes new events.
     fn plan(&mut self, context: &mut Context<Self>) -> Result<(), LedgerError> {
+        // Neither waits for a long row of the other.
+        if !std::mem::take(&mut self.released) && self.release(context)? {
+            self.released = true;
+            return Ok(());
+        }
         let cursor = self.cursor.unwrap_or(0);
         let now = clock::now();
         let setup = Arc::clone(&self.setup);
         self.reader()?;
         let Some(reader) = &self.reader else { return Ok(()) };
         let events = reader.after(cursor, BATCH)?;
-        if let Some(last) = events.last() {
-            let seq = last.event.seq;
-            let lanes = &self.lanes;
-            let mut routing = plan::Context {
-                setup: &setup,
-                reader,
-                now,
-                storms: &mut self.storms,
-                flying: &|channel, id| lanes.get(channel).is_some_and(|lane| lane.is_flying(id)),
-            };
-            let plan = route(&mut routing, &events)?;
-            self.store_plan(plan, Some(seq), context);
-            return Ok(());
-        }
-        let is_due = self.next_due.is_some_and(|due| due <= now);
-        if is_due || self.looked_at.elapsed() >= LOOK_EVERY * 10 {
-            self.looked_at = Instant::now();
-            let releasing =
-                release::Context { setup: &setup, reader, now, not_running: self.not_running };
-            let plan = release_due(&releasing)?;
-            self.next_due = reader.next_due(&setup.ids())?;
-            if !plan.changes.is_empty() {
-                self.store_plan(plan, None, context);
-            }
-        }
+        let Some(last) = events.last() else { return Ok(()) };
+        let seq = last.event.seq;
+        let lanes = &self.lanes;
+        let mut routing = plan::Context {
+            setup: &setup,
+            reader,
+            now,
+            storms: &mut self.storms,
+            flying: &|channel, id| lanes.get(channel).is_some_and(|lane| lane.is_flying(id)),
+            works: &|channel| lanes.get(channel).is_some_and(Lane::works),
+        };
+        let plan = route(&mut routing, &events)?;
+        self.store_plan(plan, Some(seq), context);
         Ok(())
+    }
+
+    /// Releases what is due. Returns whether there was anything.
+    fn release(&mut self, context: &mut Context<Self>) -> Result<bool, LedgerError> {
+        let now = clock::now();
+        let is_due = self.next_due.is_some_and(|due| due <= now);
+        if !is_due && self.looked_at.elapsed() < LOOK_EVERY * 10 {
+            return Ok(false);
+        }
+        self.looked_at = Instant::now();
+        let setup = Arc::clone(&self.setup);
+        self.reader()?;
+        let Some(reader) = &self.reader else { return Ok(false) };
+        let releasing =
+            release::Context { setup: &setup, reader, now, not_running: self.not_running };
+        let plan = release_due(&releasing)?;
+        self.next_due = reader.next_due(&setup.ids())?;
+        let any = !plan.changes.is_empty();
+        if any {
+            self.store_plan(plan, None, context);
+        }
+        Ok(any)
     }
 
     fn store_plan(&mut self, plan: Plan, seq: Option<u64>, context: &mut Context<Self>) {
         self.planning = true;
         let touched = plan.touched;
+        // What is held from now on must not be sent from a queue that was read before.
+        let held: Vec<MessageId> = plan
+            .changes
+            .iter()
+            .filter_map(|change| match change {
+                OutboxChange::Hold { id, hold: Some(_), .. } => Some(*id),
+                _ => None,
+            })
+            .collect();
+        self.forget(&touched, &held);
         self.store(plan.changes, context, move |actor, answer, context| {
             actor.planning = false;
             match answer {
                 Ok(()) => {
                     actor.cursor = seq.or(actor.cursor);
                     actor.mark(&touched);
+                    actor.forget(&touched, &held);
                     actor.look_for_due();
                     actor.pump(context);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "cannot store routed events");
+                    actor.mark(&touched);
                     context.run_later(REFUSED, Self::pump);
                 }
             }
@@ -238,6 +268,17 @@ impl Dispatcher {
         let setup = Arc::clone(&self.setup);
         if let Ok(due) = self.reader().and_then(|reader| reader.next_due(&setup.ids())) {
             self.next_due = due;
+        }
+    }
+
+    /// Takes messages out of the queues of these channels.
+    fn forget(&mut self, touched: &HashSet<String>, held: &[MessageId]) {
+        for channel in touched {
+            if let Some(lane) = self.lanes.get_mut(channel) {
+                for id in held {
+                    lane.forget(*id);
+                }
+            }
         }
     }
 

@@ -178,6 +178,11 @@ impl Lane {
         self.queue.is_empty() && self.flying.is_empty() && !self.stale
     }
 
+    /// Returns whether it accepts messages.
+    pub(super) fn works(&self) -> bool {
+        self.failures == 0 && self.health == ChannelHealth::Ok
+    }
+
     pub(super) fn is_flying(&self, id: MessageId) -> bool {
         self.flying.contains(&id)
     }

@@ -17,7 +17,9 @@ use statuswatch_notify::{Audience, Policy, delivery_id};
 use super::Setup;
 use crate::event::{Impact, Kind, StatusEvent, Time};
 use crate::ledger::StoredEvent;
-use crate::ledger::outbox::{Hold, MessageId, NewMessage, Notified, OutboxChange, Payload};
+use crate::ledger::outbox::{
+    Hold, MessageId, NewMessage, Notified, OutboxChange, Payload, Waiting,
+};
 use crate::ledger::{LedgerError, Query, Reader};
 
 /// How soon the first summary of a storm is sent: long enough to gather what is reported together.
@@ -38,6 +40,8 @@ pub(super) struct Context<'a> {
     pub(super) storms: &'a mut HashMap<String, Time>,
     /// Messages with a request under way.
     pub(super) flying: &'a dyn Fn(&str, MessageId) -> bool,
+    /// Whether a channel accepts messages.
+    pub(super) works: &'a dyn Fn(&str) -> bool,
 }
 
 /// Routed events.
@@ -54,6 +58,8 @@ struct Overlay {
     notified: HashMap<(String, String), Known>,
     /// Channels and threads with held messages.
     held: HashSet<(String, String)>,
+    /// Channels and threads that join a storm: the channel knows nothing of them after all.
+    forgotten: HashSet<(String, String)>,
     opened: HashMap<String, HashSet<String>>,
     sent: HashMap<String, u32>,
     storm_until: HashMap<String, Time>,
@@ -66,6 +72,8 @@ struct Known {
     worst: Impact,
     ended: bool,
     edited_at: Option<Time>,
+    /// Whether the channel has accepted a message about it alone.
+    delivered: bool,
 }
 
 impl From<&Notified> for Known {
@@ -75,6 +83,7 @@ impl From<&Notified> for Known {
             worst: row.worst,
             ended: row.ended_at.is_some(),
             edited_at: row.edited_at,
+            delivered: row.delivered > 0,
         }
     }
 }
@@ -206,6 +215,7 @@ impl Router<'_, '_> {
                 worst,
                 ended: is_end(event),
                 edited_at: edited_at.or(known.and_then(|known| known.edited_at)),
+                delivered: known.is_some_and(|known| known.delivered),
             },
         );
         Ok(())
@@ -235,17 +245,26 @@ impl Router<'_, '_> {
                 + reader.waiting_count(channel)?
                 + self.overlay.sent.get(channel).copied().unwrap_or(0);
         }
-        if policy.storm.is_some() && policy.audience == Audience::Chat && known.is_none() {
-            let within = TimeDelta::from_std(Policy::STORM_WITHIN).unwrap_or_default();
-            let opened = self.overlay.opened.get(channel);
-            let also = opened.is_none_or(|opened| !opened.contains(&event.provider));
-            facts.openings = reader.openings(channel, *now - within)?
-                + opened.map_or(0, |opened| opened.len() as u32)
-                + u32::from(also);
+        let within = TimeDelta::from_std(Policy::STORM_WITHIN).unwrap_or_default();
+        let storms = policy.storm.is_some() && policy.audience == Audience::Chat;
+        facts.summed_up = known.is_some_and(|known| !known.delivered);
+        if storms && facts.summed_up && (self.context.works)(channel) {
+            facts.backlog = reader.waiting_since(channel, *now - within)?
+                + self.overlay.sent.get(channel).copied().unwrap_or(0);
+        }
+        if storms && (known.is_none() || facts.backlog > 0) {
             facts.storm_until = match self.overlay.storm_until.get(channel) {
                 Some(until) => Some(*until),
                 None => reader.held_until(channel, HoldReason::Storm.as_str(), None)?,
             };
+        }
+        let is_running = facts.storm_until.is_some_and(|until| until > *now);
+        if storms && known.is_none() && !is_running {
+            let opened = self.overlay.opened.get(channel);
+            let also = opened.is_none_or(|opened| !opened.contains(&event.provider));
+            facts.openings = reader.openings(channel, *now - within, HoldReason::Storm.as_str())?
+                + opened.map_or(0, |opened| opened.len() as u32)
+                + u32::from(also);
         }
         if !policy.settle.is_zero() {
             facts.unstable_until =
@@ -295,25 +314,85 @@ impl Router<'_, '_> {
         self.context.storms.insert(channel.to_owned(), now);
         self.overlay.storm_until.insert(channel.to_owned(), until);
         if is_first {
-            let within = TimeDelta::from_std(Policy::STORM_WITHIN).unwrap_or_default();
-            for row in reader.waiting(channel, now, 1000, false)? {
-                let is_opening = row.attempts == 0
-                    && row.steps.is_none()
-                    && row.phase == statuswatch_notify::Phase::Open
-                    && row.at + within > now
-                    && matches!(row.payload, Payload::Event(_));
-                if is_opening && !(self.context.flying)(channel, row.id) {
-                    let reason = HoldReason::Storm.as_str().to_owned();
-                    self.plan.changes.push(OutboxChange::Hold {
-                        id: row.id,
-                        hold: Some(Hold { reason, until }),
-                        skipped: 0,
-                        at: now,
-                    });
-                }
-            }
+            self.gather(channel, until)?;
         }
         Ok(until)
+    }
+
+    /// Lets threads join a storm of which nothing was tried yet. To the reader they are not known, so
+    /// that the summary lists them.
+    fn gather(&mut self, channel: &str, until: Time) -> Result<(), LedgerError> {
+        let (now, reader) = (self.context.now, self.context.reader);
+        let within = TimeDelta::from_std(Policy::STORM_WITHIN).unwrap_or_default();
+        let hold = || Some(Hold { reason: HoldReason::Storm.as_str().to_owned(), until });
+        for row in reader.waiting(channel, now, 1000, false)? {
+            let opens = row.phase == statuswatch_notify::Phase::Open && row.at + within > now;
+            let known = reader.notified(channel, &row.thread)?;
+            let is_all = known.is_some_and(|known| {
+                known.delivered == 0 && row.payload == Payload::Event(known.first_seq)
+            });
+            if !opens || !is_all {
+                continue;
+            }
+            let rows = reader.waiting_of_thread(channel, &row.thread)?;
+            let untried = |row: &Waiting| {
+                row.attempts == 0
+                    && row.steps.is_none()
+                    && row.hold.is_none()
+                    && !(self.context.flying)(channel, row.id)
+            };
+            if !rows.iter().all(untried) {
+                continue;
+            }
+            self.plan.changes.extend(rows.iter().map(|row| OutboxChange::Hold {
+                id: row.id,
+                hold: hold(),
+                skipped: 0,
+                at: now,
+            }));
+            self.forget(channel, &row.thread);
+        }
+        // What this batch has opened so far.
+        let opened: Vec<String> = self
+            .plan
+            .changes
+            .iter()
+            .filter_map(|change| match change {
+                OutboxChange::Add(new) => Some(new),
+                _ => None,
+            })
+            .filter(|new| {
+                new.channel == channel
+                    && new.hold.is_none()
+                    && new.phase == statuswatch_notify::Phase::Open
+                    && matches!(new.payload, Payload::Event(_))
+            })
+            .map(|new| new.thread.clone())
+            .collect();
+        for thread in opened {
+            for change in &mut self.plan.changes {
+                if let OutboxChange::Add(new) = change
+                    && new.channel == channel
+                    && new.thread == thread
+                    && new.hold.is_none()
+                {
+                    new.hold = hold();
+                }
+            }
+            self.forget(channel, &thread);
+        }
+        Ok(())
+    }
+
+    /// Takes back that a channel was notified of a thread.
+    fn forget(&mut self, channel: &str, thread: &str) {
+        self.plan
+            .changes
+            .push(OutboxChange::Forget { channel: channel.to_owned(), thread: thread.to_owned() });
+        let place = (channel.to_owned(), thread.to_owned());
+        self.overlay.notified.remove(&place);
+        self.overlay.forgotten.insert(place.clone());
+        self.overlay.held.insert(place);
     }
 
     /// Says once that a state is unstable; what had to settle is held with the rest.
@@ -353,7 +432,9 @@ impl Router<'_, '_> {
         let worst = known.map_or(event.impact, |known| worse(known.worst, event.impact));
         let at = known.map_or(now, |known| known.at);
         let edited_at = known.and_then(|known| known.edited_at);
-        self.overlay.notified.insert(place, Known { at, worst, ended: false, edited_at });
+        let delivered = known.is_some_and(|known| known.delivered);
+        let known = Known { at, worst, ended: false, edited_at, delivered };
+        self.overlay.notified.insert(place, known);
         for row in self.context.reader.waiting_of_thread(channel, thread)? {
             let settles = row.hold.is_some_and(|hold| hold.reason == HoldReason::Settle.as_str());
             if settles {
@@ -373,6 +454,9 @@ impl Router<'_, '_> {
         let place = (channel.to_owned(), thread.to_owned());
         if let Some(known) = self.overlay.notified.get(&place) {
             return Ok(Some(*known));
+        }
+        if self.overlay.forgotten.contains(&place) {
+            return Ok(None);
         }
         Ok(self.context.reader.notified(channel, thread)?.as_ref().map(Known::from))
     }

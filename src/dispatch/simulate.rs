@@ -43,8 +43,14 @@ pub fn foresee(
 ) -> Result<Foreseen, LedgerError> {
     let recorded = StoredEvent { event: event.clone(), line: String::new() };
     let mut storms = HashMap::new();
-    let mut context =
-        plan::Context { setup, reader, now, storms: &mut storms, flying: &|_, _| false };
+    let mut context = plan::Context {
+        setup,
+        reader,
+        now,
+        storms: &mut storms,
+        flying: &|_, _| false,
+        works: &|_| true,
+    };
     let plan = route(&mut context, std::slice::from_ref(&recorded))?;
     let added = plan.changes.into_iter().filter_map(|change| match change {
         OutboxChange::Add(message) if message.payload == Payload::Event(event.seq) => {
@@ -161,6 +167,7 @@ impl Simulation {
             now,
             storms: &mut self.storms,
             flying: &|_, _| false,
+            works: &|_| true,
         };
         let plan = route(&mut context, events)?;
         self.apply(&plan, now)

@@ -163,6 +163,13 @@ pub enum OutboxChange {
         /// When.
         at: Time,
     },
+    /// Takes back that a channel was to be sent a thread, of which it has accepted nothing.
+    Forget {
+        /// The channel.
+        channel: String,
+        /// The thread.
+        thread: String,
+    },
     /// A message is about to be tried: stores its bytes.
     Claim {
         /// The message.

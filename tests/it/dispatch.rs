@@ -23,6 +23,7 @@ mod disk;
 mod mail;
 mod misbehaving;
 mod reload;
+mod storm;
 
 /// A webhook channel named `hook` at `/hook`.
 pub(crate) fn hook(receiver: &Receiver) -> String {

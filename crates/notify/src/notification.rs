@@ -87,6 +87,9 @@ pub struct Summary {
     pub entries: Vec<Entry>,
     /// How many more threads there are than entries.
     pub omitted: u32,
+    /// How many of those are still open.
+    #[serde(default)]
+    pub omitted_open: u32,
 }
 
 /// Why messages were held back.

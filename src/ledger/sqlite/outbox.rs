@@ -87,6 +87,13 @@ pub(in crate::ledger) fn change_outbox(db: &Connection, change: &OutboxChange) -
             ])?;
             Ok(())
         }
+        OutboxChange::Forget { channel, thread } => {
+            db.prepare_cached(
+                "DELETE FROM notified WHERE channel = ?1 AND thread = ?2 AND delivered = 0",
+            )?
+            .execute([channel, thread])?;
+            Ok(())
+        }
         OutboxChange::Claim { id, steps, plain, skipped, at } => {
             db.prepare_cached(
                 "UPDATE outbox SET steps = ?2, plain = ?3, skipped = ?4, first_attempt_at = coalesce(first_attempt_at, ?5)

@@ -84,6 +84,17 @@ impl Reader {
         Ok(count)
     }
 
+    /// Returns how many messages of `channel` that were routed after `since` wait to be sent.
+    pub fn waiting_since(&self, channel: &str, since: Time) -> Answer<u32> {
+        let count = self
+            .db()
+            .prepare_cached(
+                "SELECT count(*) FROM outbox WHERE channel = ?1 AND hold IS NULL AND created_at > ?2",
+            )?
+            .query_row(params![channel, since.timestamp_millis()], |row| row.get(0))?;
+        Ok(count)
+    }
+
     /// Returns until when messages of `channel`, or of one of its threads, are held for `reason`.
     pub fn held_until(
         &self,
@@ -170,14 +181,19 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Returns how many providers opened a thread in `channel` after `since`.
-    pub fn openings(&self, channel: &str, since: Time) -> Answer<u32> {
+    /// Returns how many providers opened a thread in `channel` after `since`, also if that is held
+    /// for `reason`.
+    pub fn openings(&self, channel: &str, since: Time, reason: &str) -> Answer<u32> {
         let count = self
             .db()
             .prepare_cached(
-                "SELECT count(DISTINCT provider) FROM notified WHERE channel = ?1 AND opened_at > ?2",
+                "SELECT count(*) FROM (
+                   SELECT provider FROM notified WHERE channel = ?1 AND opened_at > ?2
+                   UNION
+                   SELECT event.provider FROM outbox JOIN event USING(seq)
+                   WHERE outbox.channel = ?1 AND outbox.hold = ?3 AND outbox.created_at > ?2)",
             )?
-            .query_row(params![channel, since.timestamp_millis()], |row| row.get(0))?;
+            .query_row(params![channel, since.timestamp_millis(), reason], |row| row.get(0))?;
         Ok(count)
     }
 

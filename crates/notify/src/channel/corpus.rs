@@ -231,6 +231,7 @@ pub(crate) fn summary() -> Summary {
             url: Some("https://status.acme.example/incidents/01ABC".into()),
         }],
         omitted: 0,
+        omitted_open: 0,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::exchange::{
     retry_after,
 };
 use crate::notification::{Notification, Phase};
-use crate::text::{Layout, Unit, fit, slack};
+use crate::text::{Layout, Unit, fit, length, slack};
 use crate::values::{Key, Secret, Shape, ValueError, Values};
 
 /// Describes the kind.
@@ -193,7 +193,14 @@ fn message(layout: &Layout, form: Form) -> Value {
         }
     };
     section(&layout.status);
-    section(&layout.body);
+    if layout.facts.is_empty() && layout.url.is_none() {
+        // A summary, whose list may be long: it has room for three sections.
+        for part in sections(&layout.body) {
+            section(&part);
+        }
+    } else {
+        section(&layout.body);
+    }
     let facts: Vec<String> =
         layout.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     section(&facts.join("\n"));
@@ -213,6 +220,22 @@ fn message(layout: &Layout, form: Form) -> Value {
     merge(&message, &json!({ "attachments": [{ "color": color, "blocks": blocks }] }))
 }
 
+/// Divides a text at its lines into the longest sections, three at most.
+fn sections(body: &str) -> Vec<String> {
+    let body = fit(body, 3 * SECTION - 1_000, Unit::Chars);
+    let mut parts: Vec<String> = Vec::new();
+    for line in body.lines() {
+        match parts.last_mut() {
+            Some(part) if length(part, Unit::Chars) + length(line, Unit::Chars) < SECTION => {
+                part.push('\n');
+                part.push_str(line);
+            }
+            _ => parts.push(line.to_owned()),
+        }
+    }
+    parts
+}
+
 fn text(plain: &str) -> Value {
     json!({ "type": "plain_text", "text": plain, "emoji": true })
 }
@@ -230,7 +253,6 @@ mod tests {
     use super::*;
     use crate::channel::corpus::{complete, judged, rendered, walk};
     use crate::notification::Reference;
-    use crate::text::length;
 
     fn bot() -> Box<dyn Channel> {
         let values = Values::default().with_secret("token", "xoxb-1").with_text("channel", "C1");

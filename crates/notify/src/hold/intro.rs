@@ -9,24 +9,23 @@ use crate::policy::Policy;
 use crate::text::duration;
 
 impl Due<'_> {
-    /// Says why the messages were held, and until when.
-    pub(super) fn intro(&self) -> String {
+    /// Says why the messages were held, and until when. `news` is whether the reader knows none of
+    /// the threads.
+    pub(super) fn intro(&self, news: bool) -> String {
         let mut intro = match self.reason {
             HoldReason::QuietHours => self.quiet_hours_ended(),
-            HoldReason::Storm => self.policy.storm.map_or_else(
-                || "Many providers reported a problem at once.".to_owned(),
-                |most| {
-                    format!(
-                        "More than {most} providers reported a problem within {}. This message is about the further ones.",
-                        duration(Policy::STORM_WITHIN)
-                    )
-                },
-            ),
+            HoldReason::Storm => match self.policy.storm {
+                Some(most) if news => format!(
+                    "More than {most} providers reported a problem within {}. Those below were not sent one by one.",
+                    duration(Policy::STORM_WITHIN)
+                ),
+                _ => "Many incidents changed at once. Those below were not sent one by one.".to_owned(),
+            },
             HoldReason::Cap => self.policy.cap.map_or_else(
                 || "Too many messages within an hour.".to_owned(),
                 |cap| {
                     format!(
-                        "This channel is sent {cap} messages per hour. This message is about the further ones."
+                        "This channel has had its {cap} messages of the hour. Those below were not sent one by one."
                     )
                 },
             ),

@@ -12,7 +12,7 @@
 //! |---|---|---|---|---|---|
 //! | 1 | [mute](HoldReason::Mute) | chats, pagers | everything it covers | its end | the end of a thread the channel was notified of |
 //! | 2 | [quiet hours](HoldReason::QuietHours) | chats; pagers they name | everything | they end | `pass` |
-//! | 3 | [storm](HoldReason::Storm) | chats | threads the channel was not notified of | 2 min after it began | |
+//! | 3 | [storm](HoldReason::Storm) | chats | threads the channel was not notified of; with a backlog, also those it knows from a summary | 2 min after it began | |
 //! | 4 | [unstable](HoldReason::Unstable) | chats | from the third change of a state in an hour | 15 min without a change | what is urgent, if its impact is worse than all that was sent |
 //! | 5 | [settle](HoldReason::Settle) | chats, pagers | changes of the state of a component, a provider that is reachable again | `settle` after the latest | |
 //! | 6 | [digest](HoldReason::Digest) | chats | everything | the window ends | |
@@ -215,6 +215,14 @@ pub struct Facts<'a> {
     pub openings: u32,
     /// The end of the storm of this channel: of its rows held by [`HoldReason::Storm`].
     pub storm_until: Option<Time>,
+    /// Whether the channel has accepted no message about this thread alone: it knows it from a
+    /// summary, or what it was sent still waits.
+    pub summed_up: bool,
+    /// How many messages of the last [`Policy::STORM_WITHIN`] wait for this channel, which accepts
+    /// messages; zero if it does not.
+    ///
+    /// [`Policy::STORM_WITHIN`]: crate::Policy::STORM_WITHIN
+    pub backlog: u32,
     /// When the state of this thread changed before, in ascending order: see [`is_state_change`].
     /// An hour is enough; with two, what was unstable before begins anew in more cases.
     pub changes: &'a [Time],
@@ -237,6 +245,8 @@ impl Facts<'_> {
             sent_last_hour: 0,
             openings: 0,
             storm_until: None,
+            summed_up: false,
+            backlog: 0,
             changes: &[],
             unstable_until: None,
             quiet_hours: &[],

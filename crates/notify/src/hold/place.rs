@@ -162,10 +162,17 @@ impl<'a> Case<'a> {
 
     fn storm(&self) -> Option<Placement> {
         let most = self.policy.storm?;
-        if !self.is_chat() || self.facts.notified.is_some() || self.is_urgent() {
+        if !self.is_chat() || self.is_urgent() {
             return None;
         }
-        match self.facts.storm_until.filter(|until| *until > self.facts.now) {
+        let running = self.facts.storm_until.filter(|until| *until > self.facts.now);
+        if self.facts.notified.is_some() {
+            // What was sent in one message is not followed by one message each.
+            return (self.facts.summed_up && self.facts.backlog > most)
+                .then(|| running.unwrap_or_else(|| after(self.facts.now, Policy::STORM_WITHIN)))
+                .and_then(|until| hold(HoldReason::Storm, until));
+        }
+        match running {
             Some(until) => hold(HoldReason::Storm, until),
             None if super::opens(self.event) && self.facts.openings > most => {
                 self.hold(HoldReason::Storm, Policy::STORM_WITHIN)

@@ -105,6 +105,7 @@ pub fn release<'a>(
     }
     let mut release = Release::default();
     let mut entries = Vec::new();
+    let mut news = true;
     for (id, mut rows) in threads {
         rows.sort_by_key(|event| event.seq);
         let thread = present(id);
@@ -126,6 +127,7 @@ pub fn release<'a>(
         };
         if due.reason.scope(due.policy.audience) == Scope::Channel {
             release.fates.extend(unsent.iter().map(|event| (event.seq, Fate::Summarized)));
+            news &= !thread.is_notified;
             entries.push(thread.entry());
         } else if thread.is_back(due.reason) {
             release.fates.extend(unsent.iter().map(|event| (event.seq, Fate::Returned)));
@@ -135,7 +137,7 @@ pub fn release<'a>(
         }
     }
     if !entries.is_empty() {
-        let summary = summary(due.reason.summary(), due.intro(), entries);
+        let summary = summary(due.reason.summary(), due.intro(news), entries);
         release.messages.push(Message::Summary(summary));
     }
     release.fates.sort_by_key(|(seq, _)| *seq);
@@ -167,9 +169,9 @@ fn summary(reason: SummaryReason, intro: String, mut entries: Vec<Entry>) -> Sum
         };
         key(one).cmp(&key(other)).then(one.at.cmp(&other.at))
     });
-    let omitted = entries.len().saturating_sub(MAX_ENTRIES);
-    entries.truncate(MAX_ENTRIES);
-    Summary { reason, intro, entries, omitted: omitted as u32 }
+    let more = entries.split_off(entries.len().min(MAX_ENTRIES));
+    let omitted_open = more.iter().filter(|entry| entry.open).count() as u32;
+    Summary { reason, intro, entries, omitted: more.len() as u32, omitted_open }
 }
 
 /// The rows of one thread that the reader does not know yet.

@@ -135,6 +135,7 @@ fn summary() -> Summary {
             url: None,
         }],
         omitted: 1,
+        omitted_open: 0,
     }
 }
 

@@ -95,21 +95,27 @@ impl Layout {
     }
 
     fn summary(summary: &Summary, notification: &Notification<'_>) -> Self {
-        let open = summary.entries.iter().filter(|entry| entry.open).count();
-        let over = summary.entries.len() - open;
+        let (omitted, omitted_open) = (summary.omitted as usize, summary.omitted_open as usize);
+        let listed = summary.entries.iter().filter(|entry| entry.open).count();
+        let open = listed + omitted_open;
+        let over = summary.entries.len() + omitted - open;
         let title = match (open, over) {
             _ if summary.reason == SummaryReason::Unstable => unstable(summary),
             (0, 1) => "1 incident has ended".to_owned(),
             (0, over) => format!("{over} incidents have ended"),
-            (open, 0) => format!("{} open", incidents(open)),
-            (open, over) => format!("{} open, {over} ended", incidents(open)),
+            (open, 0) => format!("{} open{}", incidents(open), worst(summary)),
+            (open, over) => format!("{} open{}, {over} ended", incidents(open), worst(summary)),
         };
         let mut layout = Self::empty(title, notification.now);
         let mut lines = vec![plain(&summary.intro)];
-        lines.extend(summary.entries.iter().map(entry));
-        if summary.omitted > 0 {
-            lines.push(format!("And {} more: see \"statuswatch history\".", summary.omitted));
+        if omitted > 0 {
+            // Before the list, whose end a service may cut off.
+            lines.push(format!(
+                "The worst {} are listed. All: \"statuswatch status\" and \"statuswatch history\".",
+                summary.entries.len()
+            ));
         }
+        lines.extend(summary.entries.iter().map(entry));
         layout.body = lines.join("\n");
         layout
     }
@@ -176,6 +182,26 @@ fn unstable(summary: &Summary) -> String {
             _ => one_line(&format!("{provider}: {title} is unstable"), TITLE),
         }
     })
+}
+
+/// How many of the incidents that are open are of the worst severity, if that is at least major:
+/// ` (2 critical)`. The worst come first, so that entries that are left out change a count only if all
+/// that are listed are as bad.
+fn worst(summary: &Summary) -> String {
+    let open = || summary.entries.iter().filter(|entry| entry.open);
+    let Some(worst) = open().map(|entry| Severity::of(entry.impact)).max() else {
+        return String::new();
+    };
+    if worst < Severity::Major {
+        return String::new();
+    }
+    let count = open().filter(|entry| Severity::of(entry.impact) == worst).count();
+    let more = summary.omitted_open > 0 && count == open().count();
+    match (count, more) {
+        (1, false) if open().count() == 1 => format!(" ({})", worst.as_str()),
+        (count, false) => format!(" ({count} {})", worst.as_str()),
+        (count, true) => format!(" (at least {count} {})", worst.as_str()),
+    }
 }
 
 fn incidents(count: usize) -> String {

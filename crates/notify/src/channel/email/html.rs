@@ -74,7 +74,8 @@ fn table(summary: &Summary) -> String {
     out.push_str("</table>\n");
     let more = summary.entries.len().saturating_sub(ROWS) + summary.omitted as usize;
     if more > 0 {
-        let more = format!("And {more} more: see \"statuswatch history\".");
+        let more =
+            format!("And {more} more: see \"statuswatch status\" and \"statuswatch history\".");
         out.push_str(&element("p", FAINT, &more));
     }
     out

@@ -199,6 +199,7 @@ fn a_summary_is_a_table() {
         intro: "From 10:00 to 10:15 <UTC>.".into(),
         entries,
         omitted: 7,
+        omitted_open: 0,
     };
     let event = incident();
     let mut notification = notification(&event, Phase::Open, None);

@@ -267,6 +267,8 @@ impl Model {
             sent_last_hour: self.sent.iter().filter(|sent| within(sent.at, 60)).count() as u32,
             openings: openings.len() as u32,
             storm_until: storm.filter_map(|row| row.until).max(),
+            summed_up: false,
+            backlog: 0,
             changes: &thread.changes,
             unstable_until: unstable.filter_map(|row| row.until).max(),
             quiet_hours: &self.quiet_hours,
@@ -307,7 +309,8 @@ impl Model {
         let open = |entry: &&Entry| entry.open;
         let are_open = states.values().filter(|(_, status, _)| !ends(*status)).count();
         assert_eq!(summary.entries.len() + summary.omitted as usize, states.len());
-        assert_eq!(summary.entries.iter().filter(open).count(), are_open);
+        let listed = summary.entries.iter().filter(open).count();
+        assert_eq!(listed + summary.omitted_open as usize, are_open);
         for (thread, (seq, status, impact)) in &states {
             self.note(thread, *seq, *impact, ends(*status));
         }

@@ -172,6 +172,24 @@ fn a_storm_is_one_message() {
 }
 
 #[test]
+fn what_was_summed_up_is_not_followed_by_one_message_each() {
+    let policy = Policy { storm: Some(10), ..chat() };
+    let at = |event: &StatusEvent, facts: &Facts<'_>| place(event, "ops", &policy, facts);
+    let known = Facts { notified: Some(notified()), summed_up: true, backlog: 11, ..facts() };
+    let until = hold(HoldReason::Storm, start() + minutes(2));
+    for event in [opening(Impact::Minor), end(Impact::Minor)] {
+        assert_eq!(at(&event, &known), until);
+        assert_eq!(at(&event, &Facts { backlog: 10, ..known }), Placement::Now);
+        // Whoever was sent a message of its own gets the next one, too.
+        assert_eq!(at(&event, &Facts { summed_up: false, ..known }), Placement::Now);
+        let running = Facts { storm_until: Some(start() + minutes(1)), ..known };
+        assert_eq!(at(&event, &running), hold(HoldReason::Storm, start() + minutes(1)));
+        assert_eq!(place(&event, "pager", &pager(), &known), Placement::Now);
+    }
+    assert_eq!(at(&unreachable(), &known), Placement::Now);
+}
+
+#[test]
 fn states_settle_and_written_updates_do_not() {
     let policy = Policy { settle: Duration::from_mins(2), ..chat() };
     let until = start() + minutes(2);

@@ -114,8 +114,8 @@ fn read(release: &Release) -> String {
 fn a_digest_says_where_each_thread_stands() {
     let policy = policy();
     let release = released(&due(HoldReason::Digest, &policy), &updates(), None);
-    insta::assert_snapshot!(read(&release), @r"
-    2 incidents open, 1 ended
+    insta::assert_snapshot!(read(&release), @"
+    2 incidents open (1 major), 1 ended
     Updates from 10:00 to 10:15 UTC.
     • Acme: Errors of labels (Investigating → Identified, major, 2 updates) https://status.example/labels
     • Bolt: Errors of rides (Investigating, minor) https://status.example/rides
@@ -170,8 +170,8 @@ fn quiet_hours_end_with_what_is_open_and_a_line_for_what_came_and_went() {
         pass: None,
     }];
     let due = Due { quiet_hours: &quiet, ..due(HoldReason::QuietHours, &policy) };
-    insta::assert_snapshot!(read(&released(&due, &updates(), None)), @r"
-    2 incidents open, 1 ended
+    insta::assert_snapshot!(read(&released(&due, &updates(), None)), @"
+    2 incidents open (1 major), 1 ended
     Quiet hours ended at 11:15 (Europe/Berlin).
     • Acme: Errors of labels (Investigating → Identified, major, 2 updates) https://status.example/labels
     • Bolt: Errors of rides (Investigating, minor) https://status.example/rides
@@ -199,14 +199,14 @@ fn a_storm_and_a_cap_say_what_they_are() {
     let storm = released(&due(HoldReason::Storm, &policy), &updates()[..2], None);
     insta::assert_snapshot!(read(&storm), @r"
     2 incidents open
-    More than 10 providers reported a problem within 2 min. This message is about the further ones.
+    More than 10 providers reported a problem within 2 min. Those below were not sent one by one.
     • Acme: Errors of labels (Investigating, minor) https://status.example/labels
     • Bolt: Errors of rides (Investigating, minor) https://status.example/rides
     ");
     let cap = released(&due(HoldReason::Cap, &policy), &updates()[1..2], None);
     insta::assert_snapshot!(read(&cap), @r"
     1 incident open
-    This channel is sent 20 messages per hour. This message is about the further ones.
+    This channel has had its 20 messages of the hour. Those below were not sent one by one.
     • Bolt: Errors of rides (Investigating, minor) https://status.example/rides
     ");
 }
@@ -220,6 +220,12 @@ fn a_summary_is_bounded() {
     let Some(Message::Summary(summary)) = release.messages.first() else { panic!() };
     assert_eq!((summary.entries.len(), summary.omitted), (MAX_ENTRIES, 10));
     assert_eq!(release.fates.len(), 60);
+    // The title counts all of them, and what is left out is said before the list, which may be cut.
+    assert_eq!(summary.omitted_open, 10);
+    let text = text(summary);
+    let lines: Vec<&str> = text.lines().take(3).collect();
+    assert_eq!(lines[0], "60 incidents open");
+    assert!(lines[2].starts_with("The worst 50 are listed."), "{text}");
 }
 
 #[test]
