@@ -31,7 +31,7 @@ fn now(bench: &Bench) -> DateTime<Utc> {
 }
 
 pub(crate) fn start(bench: &Bench) -> Watch {
-    let mut command = bench.command();
+    let mut command = bench.command_with_faults();
     command.args(["run", "--hosted"]).env(VARIABLE, bench.path("clock"));
     Watch(command.spawn().unwrap())
 }

@@ -65,6 +65,11 @@ impl Bench {
         statuswatch(self.dir.path())
     }
 
+    /// The same program, with a wall clock that `STATUSWATCH_TEST_CLOCK` can set wrong.
+    pub(crate) fn command_with_faults(&self) -> Command {
+        program(Path::new(env!("CARGO_BIN_EXE_statuswatch-with-faults")), self.dir.path())
+    }
+
     /// Starts `run`.
     pub(crate) fn start(&self) -> Watch {
         Watch(self.command().args(["run", "--hosted"]).spawn().unwrap())
@@ -223,6 +228,10 @@ impl Bench {
 pub(crate) fn statuswatch(dir: &Path) -> Command {
     let binary = std::env::var_os("STATUSWATCH_BIN")
         .unwrap_or_else(|| env!("CARGO_BIN_EXE_statuswatch").into());
+    program(Path::new(&binary), dir)
+}
+
+fn program(binary: &Path, dir: &Path) -> Command {
     let mut command = Command::new(binary);
     command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     for name in ["STATUSWATCH_CONFIG", "STATUSWATCH_STATE", "HOSTED_MODE", "NO_COLOR"] {
