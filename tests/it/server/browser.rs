@@ -18,6 +18,8 @@ use crate::support::wait::until_true;
 /// A provider with one incident, served.
 async fn with_incident() -> (Provider, Server, Bench, Served) {
     let (acme, server, bench) = acme(HTTP).await;
+    // One that cannot be reached, so that its row is as full as it can be.
+    let bench = bench.section("channels: {ops: {kind: webhook, url: \"http://127.0.0.1:1/\"}}");
     acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They fail.");
     let served = Served::start(&bench).await;
     until_true("the incident", || !bench.events().is_empty()).await;
