@@ -112,7 +112,13 @@ async fn mail() {
         }
         // It refuses gone@acme.example.
         let verdicts = deliver(&transport, "email", &values, "k1").await;
-        assert_eq!(verdicts, [Verdict::delivered()], "{mode}");
+        let [Verdict::Partly { again: None, never: Some(never) }] = &verdicts[..] else {
+            panic!("{mode}: {verdicts:?}")
+        };
+        assert_eq!(
+            never.reason,
+            "the server refuses recipients: gone@acme.example (550 no such user)"
+        );
         let mail: Json = serde_json::from_str(&server.line()).unwrap();
         assert_eq!(mail["to"], json!(["ops@acme.example"]));
         assert_eq!(mail["tls"], mode != "plain");
