@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use statuswatch::event::StatusEvent;
+use statuswatch::ledger::Reader;
 use statuswatch::notify::delivery_id;
 use statuswatch::notify::hold::thread_of;
 
@@ -36,7 +37,8 @@ fn events(bench: &Bench) -> Vec<StatusEvent> {
 
 /// Waits until the webhook has accepted every event of the log.
 pub(crate) fn wait_for_all(bench: &Bench, receiver: &Receiver) {
-    // A message that failed several times is tried again after a growing delay, also across restarts.
+    // A message that failed several times is tried again after a growing delay, at most ten minutes,
+    // also across restarts.
     let begun = std::time::Instant::now();
     loop {
         let accepted: std::collections::HashSet<String> =
@@ -48,7 +50,11 @@ pub(crate) fn wait_for_all(bench: &Bench, receiver: &Receiver) {
         if missing == 0 {
             return;
         }
-        assert!(begun.elapsed() < Duration::from_mins(4), "{missing} events never arrived");
+        if begun.elapsed() > Duration::from_mins(12) {
+            let reader = Reader::open(&bench.path("state")).unwrap();
+            let waiting = reader.waiting("hook", chrono::Utc::now(), 100, false).unwrap();
+            panic!("{missing} events never arrived; waiting: {waiting:#?}");
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
 }

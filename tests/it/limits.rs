@@ -125,11 +125,10 @@ async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
     assert!(others.iter().all(|provider| provider == "statuswatch"), "{others:?}");
     let ended = run.stop().await;
     assert_eq!(ended.code(), Some(0));
-    assert!(
-        ended.err.contains("out of descriptors") && !ended.err.contains("panic"),
-        "{}",
-        ended.err
-    );
+    // Of the pages that fail, or of the machine if all of them do.
+    let is_named =
+        ["out of descriptors", "Too many open files"].iter().any(|words| ended.err.contains(words));
+    assert!(is_named && !ended.err.contains("panic"), "{}", ended.err);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -53,11 +53,12 @@ fn a_full_disk_with_a_full_outbox_loses_nothing_and_repeats_only_the_same() {
     bench.wait_until_reported();
     bench.wait_until("an attempt", || !receiver.at("/hook").is_empty());
 
-    for round in 0..4 {
+    // Each failure doubles the delay of the channel: few rounds, and one failure in each.
+    for round in 0..2 {
         fill(&disk);
         // The receiver works again, and nothing can be stored: neither that a message was accepted nor
         // that another is about to be sent.
-        receiver.script("/hook", [Reply::Lost, Reply::status(500)]);
+        receiver.script("/hook", [Reply::Lost]);
         receiver.always("/hook", Reply::ok(""));
         let asked = bench.requests();
         bench.publish(10 + round, 10);
@@ -71,10 +72,4 @@ fn a_full_disk_with_a_full_outbox_loses_nothing_and_repeats_only_the_same() {
     assert_eq!(watch.stop().code(), Some(0));
     let repeated = judge(&bench, &receiver);
     println!("{} events, {repeated} repeated", bench.lines().len());
-    // It is said once when it begins and once when it is over, and not with every message.
-    let said = bench.diagnostics();
-    println!(
-        "{}",
-        said.lines().filter(|line| line.contains("WARN")).collect::<Vec<_>>().join("\n")
-    );
 }
