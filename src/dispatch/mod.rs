@@ -21,6 +21,7 @@
 
 pub mod actor;
 mod attempt;
+mod bucket;
 mod channels;
 mod deliver;
 pub mod dry_run;
