@@ -26,6 +26,22 @@ async fn with_incident() -> (Provider, Server, Bench, Served) {
     (acme, server, bench, served)
 }
 
+/// Every page of a server with one incident.
+async fn pages(served: &Served) -> Vec<String> {
+    let key = served.get("/api/v1/incidents").await.json()["incidents"][0]["key"].clone();
+    let incident = format!("/incidents/{}", key.as_str().unwrap());
+    let fixed = [
+        "/",
+        "/providers",
+        "/providers/acme",
+        "/incidents",
+        "/maintenances",
+        "/channels",
+        "/routes",
+    ];
+    fixed.map(str::to_owned).into_iter().chain([incident]).collect()
+}
+
 #[tokio::test]
 #[ignore = "needs chromedriver: apt-get install chromium chromium-driver"]
 async fn a_new_incident_appears_without_a_reload() {
@@ -61,20 +77,9 @@ async fn a_new_incident_appears_without_a_reload() {
 #[ignore = "needs chromedriver: apt-get install chromium chromium-driver"]
 async fn a_phone_scrolls_in_one_direction_alone() {
     let (_acme, _server, _bench, served) = with_incident().await;
-    let key = served.get("/api/v1/incidents").await.json()["incidents"][0]["key"].clone();
-    let incident = format!("/incidents/{}", key.as_str().unwrap());
     let browser = Browser::open(360, 740).await;
-    for target in [
-        "/",
-        "/providers",
-        "/providers/acme",
-        "/incidents",
-        &incident,
-        "/maintenances",
-        "/channels",
-        "/routes",
-    ] {
-        browser.go(&served, target).await;
+    for target in pages(&served).await {
+        browser.go(&served, &target).await;
         browser.until_live().await;
         let widths =
             browser.run("return [document.documentElement.scrollWidth, window.innerWidth]").await;
@@ -126,20 +131,10 @@ async fn axe_finds_nothing() {
     let axe = std::env::var("STATUSWATCH_AXE").expect("STATUSWATCH_AXE: axe.min.js of axe-core");
     let axe = std::fs::read_to_string(axe).unwrap();
     let (_acme, _server, _bench, served) = with_incident().await;
-    let key = served.get("/api/v1/incidents").await.json()["incidents"][0]["key"].clone();
-    let incident = format!("/incidents/{}", key.as_str().unwrap());
+    let targets = pages(&served).await;
     let browser = Browser::open(1280, 900).await;
     for theme in ["light", "dark"] {
-        for target in [
-            "/",
-            "/providers",
-            "/providers/acme",
-            "/incidents",
-            &incident,
-            "/maintenances",
-            "/channels",
-            "/routes",
-        ] {
+        for target in &targets {
             browser.go(&served, target).await;
             browser.run(&format!("document.documentElement.dataset.theme = '{theme}'")).await;
             browser.run(&axe).await;

@@ -154,12 +154,14 @@ fn answers() {
 
 #[test]
 fn what_it_looks_like() {
-    let shown: Vec<String> = [Phase::Open, Phase::End]
-        .into_iter()
-        .flat_map(|phase| pairs(&rendered(&*channel(), phase)[0]))
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    insta::assert_snapshot!(shown.join("\n"), @r#"
+    let shown = |phase| -> Vec<String> {
+        let pairs = pairs(&rendered(&*channel(), phase)[0]);
+        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    };
+    let (open, mut end) = (shown(Phase::Open), shown(Phase::End));
+    end.retain(|line| !open.contains(line));
+    assert_eq!(end, ["MessageAttributes.entry.5.Value.StringValue=end"]);
+    insta::assert_snapshot!(open.join("\n"), @r#"
     Action=Publish
     Message=Acme Cloud: High errors with parcel labels
 
@@ -186,35 +188,6 @@ fn what_it_looks_like() {
     MessageAttributes.entry.5.Name=state
     MessageAttributes.entry.5.Value.DataType=String
     MessageAttributes.entry.5.Value.StringValue=open
-    Subject=Acme Cloud: High errors with parcel labels
-    TopicArn=arn:aws:sns:eu-central-1:123456789012:status
-    Version=2010-03-31
-    Action=Publish
-    Message=Acme Cloud: High errors with parcel labels
-
-    Identified (major)
-    We have found the cause.
-
-    A fix is being rolled out.
-    Components: Labels, Label Printing
-    Status: Investigating → Identified
-
-    https://status.acme.example/incidents/01ABC
-    MessageAttributes.entry.1.Name=provider
-    MessageAttributes.entry.1.Value.DataType=String
-    MessageAttributes.entry.1.Value.StringValue=acme
-    MessageAttributes.entry.2.Name=kind
-    MessageAttributes.entry.2.Value.DataType=String
-    MessageAttributes.entry.2.Value.StringValue=incident
-    MessageAttributes.entry.3.Name=status
-    MessageAttributes.entry.3.Value.DataType=String
-    MessageAttributes.entry.3.Value.StringValue=identified
-    MessageAttributes.entry.4.Name=impact
-    MessageAttributes.entry.4.Value.DataType=String
-    MessageAttributes.entry.4.Value.StringValue=major
-    MessageAttributes.entry.5.Name=state
-    MessageAttributes.entry.5.Value.DataType=String
-    MessageAttributes.entry.5.Value.StringValue=end
     Subject=Acme Cloud: High errors with parcel labels
     TopicArn=arn:aws:sns:eu-central-1:123456789012:status
     Version=2010-03-31
