@@ -37,7 +37,7 @@ impl Dispatcher {
         let (Some(reader), Some(lane)) = (&self.reader, self.lanes.get_mut(id)) else {
             return Ok(());
         };
-        if lane.wants_rows() {
+        if lane.wants_rows(mono, now) {
             let in_order = reader.waiting(id, now, QUEUE, false)?;
             let is_long = lane.audience() == Audience::Chat && in_order.len() > BACKLOG;
             let rows = if is_long { reader.waiting(id, now, QUEUE, true)? } else { in_order };

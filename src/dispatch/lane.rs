@@ -147,10 +147,15 @@ impl Lane {
     }
 
     /// Returns whether more messages should be read from the outbox.
-    pub(super) fn wants_rows(&self) -> bool {
+    pub(super) fn wants_rows(&self, now: Instant, clock: Time) -> bool {
+        if !self.stale {
+            return false;
+        }
+        // Those that are tried again later must not keep new ones out.
+        let ready = self.queue.iter().filter(|row| self.ready_at(row, now, clock).is_none());
         // What is under way is among the first that would be read.
-        let is_low = self.queue.len() + self.flying.len() < QUEUE / 2;
-        self.stale && (is_low || self.followed >= FOLLOWING)
+        let is_low = ready.count() + self.flying.len() < QUEUE / 2;
+        is_low || self.followed >= FOLLOWING
     }
 
     /// Returns whether the next message of a thread is asked for by itself once its predecessor was

@@ -62,7 +62,19 @@ fn a_message_is_followed_by_the_next_of_its_thread_in_the_order_of_routing() {
     lane.followed_by(1, "thread 1", Some(row(1_000, "thread 1")));
     let rest: Vec<_> = std::iter::from_fn(|| lane.next(mono, now())).map(|row| row.id).collect();
     assert_eq!(rest, (2..=QUEUE as i64).chain([1_000]).collect::<Vec<_>>());
-    assert!(!lane.wants_rows(), "what is under way fills it");
+    assert!(!lane.wants_rows(Instant::now(), now()), "what is under way fills it");
+}
+
+#[test]
+fn messages_that_are_tried_again_later_keep_no_new_one_out() {
+    let mut lane = lane(HOOK);
+    let mono = Instant::now();
+    let at = Some(now() + chrono::TimeDelta::minutes(10));
+    let later = |id| Waiting { next_at: at, ..row(id, &format!("thread {id}")) };
+    lane.refill((1..QUEUE as i64).map(later).collect(), mono, now());
+    assert!(!lane.wants_rows(mono, now()), "it has all of them");
+    lane.stale = true;
+    assert!(lane.wants_rows(mono, now()), "another may be new");
 }
 
 #[test]
@@ -71,11 +83,11 @@ fn the_outbox_is_looked_through_after_many_followers() {
     let rows = (1..=QUEUE as i64).map(|id| row(id, &format!("thread {id}"))).collect();
     lane.refill(rows, Instant::now(), now());
     for id in 0..FOLLOWING as i64 {
-        assert!(!lane.wants_rows());
+        assert!(!lane.wants_rows(Instant::now(), now()));
         let taken = lane.next(Instant::now(), now()).unwrap();
         lane.followed_by(taken.id, &taken.thread, Some(row(1_000 + id, &taken.thread)));
     }
-    assert!(lane.wants_rows(), "other threads may have waited longer");
+    assert!(lane.wants_rows(Instant::now(), now()), "other threads may have waited longer");
 }
 
 #[test]
