@@ -10,6 +10,7 @@
 //! cargo bench -- soak 100 60           100 providers at fifty times the pace for 60 minutes
 //! cargo bench -- replay                10,000 answers of a recording replayed
 //! cargo bench -- views                 `history` over 1,000,000 events, `status` with 10,000 providers
+//! cargo bench -- surfaces              dashboard, metrics, API, streams and `top` of such a ledger
 //! ```
 //!
 //! Everything is local and synthetic. Costs are CPU time wherever possible, and comparisons
@@ -46,6 +47,7 @@ mod replay;
 mod scale;
 mod server;
 mod soak;
+mod surfaces;
 mod views;
 mod watched;
 
@@ -62,6 +64,7 @@ fn main() {
         ["poll", rest @ ..] => poll::run(rest.first().copied()),
         ["replay"] => replay::run(),
         ["views"] => views::run(),
+        ["surfaces"] => surfaces::run(),
         ["scale", count, rest @ ..] => {
             let count = count.parse().expect("scale takes a number of providers");
             scale::run(
@@ -83,6 +86,8 @@ fn main() {
             log::run();
             poll::run(None);
         }
-        _ => eprintln!("parse, ledger, deliver, log, poll, replay, scale N [SECONDS], views"),
+        _ => eprintln!(
+            "parse, ledger, deliver, log, poll, replay, scale N [SECONDS], views, surfaces"
+        ),
     }
 }

@@ -121,7 +121,7 @@ pub(crate) fn configure(dir: &Path, server: &Server, count: usize, interval: Dur
     path
 }
 
-fn command(config: &Path, pem: &Path) -> Command {
+pub(crate) fn command(config: &Path, pem: &Path) -> Command {
     let mut command = Command::new(program());
     command.arg("--config").arg(config).env("SSL_CERT_FILE", pem).stdin(Stdio::null());
     command

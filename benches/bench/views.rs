@@ -9,7 +9,8 @@ use statuswatch::ledger::{LedgerActor, LedgerOptions, Watch};
 use crate::measure::median;
 use crate::watched::{event, provider};
 
-const EVENTS: u64 = 1_000_000;
+/// Events that [`fill`] inserts.
+pub(crate) const EVENTS: u64 = 1_000_000;
 const PROVIDERS: usize = 10_000;
 
 /// Prints the table.
@@ -76,7 +77,7 @@ pub(crate) fn run() {
 }
 
 /// Inserts a million events over the last hundred days.
-fn fill(path: &std::path::Path) {
+pub(crate) fn fill(path: &std::path::Path) {
     let mut db = rusqlite::Connection::open(path).unwrap();
     // Half a gigabyte of random ids: with the default cache, their index alone would take hours.
     db.pragma_update(None, "cache_size", -1_000_000).unwrap();

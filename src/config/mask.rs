@@ -3,6 +3,9 @@
 //! Of a channel, everything is hidden but the values of keys that are known to be harmless: a
 //! secret under a misspelled key is a secret too.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use statuswatch_notify::CHANNELS;
 use statuswatch_notify::channel::by_kind;
 use statuswatch_notify::values::{Key, Shape};
@@ -60,7 +63,7 @@ impl Hidden {
                 }
                 // What stands before the colon may be a secret that slipped onto a line of its own.
                 _ if is_channel => 0,
-                _ => match secret_names().filter_map(|name| behind(line, name)).min() {
+                _ => match SECRET_NAMES.iter().filter_map(|name| behind(line, name)).min() {
                     Some(from) => from,
                     None => continue,
                 },
@@ -110,7 +113,7 @@ impl Hidden {
 
     /// Finds secrets that stand in the wrong section.
     fn named(&mut self, name: &str, node: &Node) {
-        if secret_names().any(|secret| secret == name) {
+        if SECRET_NAMES.contains(name) {
             self.hide(node);
             return;
         }
@@ -145,12 +148,13 @@ fn is_harmless(name: &str) -> bool {
 }
 
 /// The names of secrets that mean nothing else in other sections.
-fn secret_names() -> impl Iterator<Item = &'static str> {
+static SECRET_NAMES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     let keys = CHANNELS.iter().flat_map(|spec| spec.keys);
     keys.filter(|key| key.shape.is_secret())
         .map(|key| key.name)
         .filter(|name| !SECTIONS.iter().any(|(_, keys)| keys.contains(name)))
-}
+        .collect()
+});
 
 /// Returns the number of characters up to and including the colon behind the key `name`.
 fn behind(line: &str, name: &str) -> Option<usize> {
