@@ -226,6 +226,10 @@ fn describe_request(request: &Request) -> (String, Vec<String>) {
         }
         Request::Nats(_) => ("NATS publish to JetStream".to_owned(), Vec::new()),
         Request::Mqtt(_) => ("MQTT publish, QoS 1".to_owned(), Vec::new()),
+        Request::Kafka(request) => {
+            let fields = request.headers.iter().map(|(name, _)| (*name).to_owned());
+            ("Kafka produce, acks=all".to_owned(), fields.collect())
+        }
     }
 }
 
@@ -246,6 +250,7 @@ fn describe_answer(answer: &Answer, hidden: &Hidden<'_>) -> String {
         Answer::Mail(answer) => format!("{}{}", answer.code, text(&answer.text)),
         Answer::Nats(answer) => one_line(&hidden.hide(&format!("{answer:?}")), SHOWN),
         Answer::Mqtt(answer) => format!("{answer:?}"),
+        Answer::Kafka(answer) => one_line(&hidden.hide(&format!("{answer:?}")), SHOWN),
     }
 }
 
@@ -290,6 +295,10 @@ impl<'a> Hidden<'a> {
             Request::Mqtt(request) => {
                 texts.push(request.server.host.clone());
                 texts.extend(request.login.iter().map(|login| login.user.clone()));
+            }
+            Request::Kafka(request) => {
+                texts.extend(request.servers.iter().map(|server| server.host.clone()));
+                texts.extend(request.login.iter().map(|login| login.login.user.clone()));
             }
         }
         texts.retain(|text| text.len() >= SHORTEST);

@@ -6,6 +6,7 @@
 mod connection;
 mod exec;
 mod http;
+mod kafka;
 mod mail;
 mod mqtt;
 mod nats;
@@ -86,6 +87,10 @@ impl Transport {
             Request::Mqtt(request) => {
                 let exchange = mqtt::send(&self.client, &request, &sent);
                 Ok(Answer::Mqtt(limited(timeout, &sent, exchange).await?))
+            }
+            Request::Kafka(request) => {
+                let exchange = kafka::send(&self.client, &request, timeout, &sent);
+                Ok(Answer::Kafka(limited(timeout, &sent, exchange).await?))
             }
         }
     }

@@ -195,8 +195,9 @@ const CRATES: &[(&str, &[&str])] = &[
     // The fake providers serve TLS.
     ("rustls", &["src/fetch/", "crates/fake/src/"]),
     ("tokio_rustls", &["src/fetch/", "crates/fake/src/"]),
-    // The signature of a NATS user; the other is the provider of rustls, by the same name.
-    ("ring", &["src/transport/nats.rs", "src/fetch/tls.rs"]),
+    // The signature of a NATS user, the proof of a Kafka user; the other is the provider of rustls, by
+    // the same name.
+    ("ring", &["src/transport/nats.rs", "src/transport/kafka/scram.rs", "src/fetch/tls.rs"]),
     ("lettre", &["crates/notify/src/channel/email.rs", "crates/notify/src/channel/email/"]),
     ("base64", &["src/transport/", "src/server/guard.rs", "src/mcp/http.rs", "crates/notify/src/"]),
     ("maud", &["src/server/pages/"]),
@@ -315,6 +316,8 @@ const PURE: &[&str] = &[
     "src/ledger/vanished.rs",
     "src/ledger/versions.rs",
     "src/ledger/windows.rs",
+    "src/transport/kafka/hash.rs",
+    "src/transport/kafka/wire.rs",
     "src/dispatch/lane.rs",
     "src/dispatch/notice.rs",
     "src/dispatch/outcome.rs",

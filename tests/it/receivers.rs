@@ -276,6 +276,43 @@ async fn mqtt() {
     }
 }
 
+#[tokio::test]
+#[ignore = "needs confluent-kafka: see just receivers"]
+async fn kafka() {
+    let transport = transport(None);
+    let cluster = Program::python("kafka.py", &["status.acme"]);
+    let servers = cluster.line();
+    let servers: Vec<&str> = servers.split_whitespace().collect();
+    assert_eq!(servers.len(), 3);
+    let values = |server: &str, topic: &str| {
+        Values::default()
+            .with("servers", list(&[&format!("kafka://{server}")]))
+            .with_text("topic", topic)
+    };
+    // At most one of them leads the partition of the incident.
+    for (place, server) in servers.iter().enumerate() {
+        let key = format!("k{place}");
+        let sent = values(server, "status.{provider}");
+        assert_eq!(deliver(&transport, "kafka", &sent, &key).await, [Verdict::delivered()]);
+        let record: Json = serde_json::from_str(&cluster.line()).unwrap();
+        // kafka-python puts this key into partition 3 of 4.
+        assert_eq!((&record["partition"], &record["offset"]), (&json!(3), &json!(place)));
+        assert_eq!(record["key"], THREAD);
+        let headers = json!({ "message-id": key, "content-type": "application/json" });
+        assert_eq!(record["headers"], headers);
+        assert_eq!(record["value"]["phase"], "open");
+        assert_eq!(record["value"]["data"], serde_json::to_value(incident()).unwrap());
+        let age =
+            statuswatch::clock::now().timestamp_millis() - record["timestamp"].as_i64().unwrap();
+        assert!((0..60_000).contains(&age), "{age}");
+    }
+    let verdicts = deliver(&transport, "kafka", &values(servers[0], "other"), "k").await;
+    assert!(
+        matches!(&verdicts[..], [Verdict::Broken { reason }] if reason.contains("does not exist")),
+        "{verdicts:?}"
+    );
+}
+
 /// The starter for the channel of Alertmanager: the server takes an alert and lists it.
 #[tokio::test]
 #[ignore = "needs prometheus-alertmanager: see just receivers"]

@@ -15,6 +15,7 @@ use crate::fetch::{Seen, Server, head, options, response, serve};
 
 mod brokers;
 mod exec;
+mod kafka;
 mod mail;
 
 /// More than a loopback exchange takes on a busy machine.

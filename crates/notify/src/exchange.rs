@@ -11,8 +11,9 @@ use url::Url;
 use crate::values::Secret;
 
 pub use server::{
-    Login, MailAnswer, MailRequest, MailStage, MqttAnswer, MqttRequest, MqttVersion, NatsAnswer,
-    NatsAuth, NatsRequest, RefusedRecipient, Security, Server,
+    KafkaAnswer, KafkaLogin, KafkaRequest, KafkaStage, Login, MailAnswer, MailRequest, MailStage,
+    MqttAnswer, MqttRequest, MqttVersion, NatsAnswer, NatsAuth, NatsRequest, RefusedRecipient,
+    SaslMechanism, Security, Server,
 };
 
 /// A rendered part of a message, without address and credentials: it is stored at the first attempt
@@ -64,6 +65,8 @@ pub enum Request {
     Nats(NatsRequest),
     /// A message for a broker of MQTT.
     Mqtt(MqttRequest),
+    /// A record for Kafka.
+    Kafka(KafkaRequest),
 }
 
 /// HTTP methods in use.
@@ -181,6 +184,8 @@ pub enum Answer {
     Nats(NatsAnswer),
     /// What a broker of MQTT said.
     Mqtt(MqttAnswer),
+    /// What a broker of Kafka said.
+    Kafka(KafkaAnswer),
 }
 
 impl Answer {

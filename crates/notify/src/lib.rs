@@ -27,10 +27,11 @@ pub mod values;
 
 pub use channel::{Audience, CHANNELS, Channel, Form, Limits, Pace, REPEAT_ENDED, Spec};
 pub use exchange::{
-    Answer, ExecAnswer, ExecRequest, HttpAnswer, HttpRequest, Login, MailAnswer, MailRequest,
-    MailStage, Method, MqttAnswer, MqttRequest, MqttVersion, NatsAnswer, NatsAuth, NatsRequest,
-    RefusedRecipient, Request, Rest, Security, Sending, Server, Step, Verdict, describe, endpoint,
-    judge_http, judge_proof, retry_after, seconds,
+    Answer, ExecAnswer, ExecRequest, HttpAnswer, HttpRequest, KafkaAnswer, KafkaLogin,
+    KafkaRequest, KafkaStage, Login, MailAnswer, MailRequest, MailStage, Method, MqttAnswer,
+    MqttRequest, MqttVersion, NatsAnswer, NatsAuth, NatsRequest, RefusedRecipient, Request, Rest,
+    SaslMechanism, Security, Sending, Server, Step, Verdict, describe, endpoint, judge_http,
+    judge_proof, retry_after, seconds,
 };
 pub use notification::{
     Content, Custom, Entry, Notice, Notification, Phase, Reference, Severity, Summary,

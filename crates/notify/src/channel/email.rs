@@ -14,7 +14,7 @@ use lettre::message::{Mailbox, MultiPart, SinglePart};
 use serde::{Deserialize, Serialize};
 use statuswatch_model::text::one_line;
 
-use super::server::{self, PASSWORD, Scheme, USER, is_loopback, login};
+use super::server::{self, PASSWORD, Scheme, USER, login};
 use super::{Audience, Channel, Form, Limits, Pace, Spec};
 use crate::exchange::{
     Answer, Login, MailAnswer, MailRequest, MailStage, RefusedRecipient, Request, Rest, Security,
@@ -94,7 +94,7 @@ fn build(values: &Values) -> Result<Box<dyn Channel>, ValueError> {
         }
         Some("none") => server.security = Security::None,
         // A relay on this machine has no certificate for "localhost".
-        None if is_loopback(&server)
+        None if server.is_loopback()
             && server.security == Security::StartTls
             && login.is_none() =>
         {

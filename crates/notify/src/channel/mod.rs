@@ -11,6 +11,7 @@ mod google_chat;
 mod gotify;
 mod incident_io;
 mod jsm;
+mod kafka;
 mod levels;
 mod matrix;
 mod mattermost;
@@ -180,6 +181,7 @@ pub const CHANNELS: &[Spec] = &[
     exec::SPEC,
     nats::SPEC,
     mqtt::SPEC,
+    kafka::SPEC,
 ];
 
 /// Returns the description of a kind.

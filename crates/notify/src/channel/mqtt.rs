@@ -83,7 +83,7 @@ struct Mqtt {
 fn build(values: &Values) -> Result<Box<dyn Channel>, ValueError> {
     let server = server::server(values, "server", SCHEMES)?;
     let login = login(values)?;
-    protect(values, &server, login.is_some(), "mqtts://")?;
+    protect(values, "server", &server, login.is_some(), "mqtts://")?;
     let client_id = values.text("client_id").map(str::to_owned);
     if client_id.as_ref().is_some_and(|id| id.is_empty() || id.contains(char::is_control)) {
         return Err(ValueError::at("client_id", "it must be text without control characters"));

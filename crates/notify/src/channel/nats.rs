@@ -67,7 +67,7 @@ fn build(values: &Values) -> Result<Box<dyn Channel>, ValueError> {
     };
     // The seed of `creds` never leaves this machine.
     let has_secret = matches!(auth, NatsAuth::Token(_) | NatsAuth::Login(_));
-    protect(values, &server, has_secret, "tls://")?;
+    protect(values, "server", &server, has_secret, "tls://")?;
     let subject = Topic::parse(values.text("subject").unwrap_or(SUBJECT))
         .map_err(|message| ValueError::at("subject", message))?;
     let example = subject.example();

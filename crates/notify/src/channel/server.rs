@@ -1,7 +1,5 @@
 //! Addresses of servers that do not speak HTTP, as the configuration writes them.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
-
 use url::{Host, Url};
 
 use crate::exchange::{Login, Security, Server};
@@ -23,11 +21,20 @@ pub(super) fn server(
     key: &'static str,
     schemes: &[Scheme],
 ) -> Result<Server, ValueError> {
+    address(values.need_text(key)?, key, schemes)
+}
+
+/// Like [`server`], for one of several addresses.
+pub(super) fn address(
+    text: &str,
+    key: &'static str,
+    schemes: &[Scheme],
+) -> Result<Server, ValueError> {
     let forms: Vec<String> =
         schemes.iter().map(|(scheme, port, _)| format!("\"{scheme}://HOST:{port}\"")).collect();
     let forms = forms.join(" or ");
     let wrong = || ValueError::at(key, format!("it must be {forms}"));
-    let url = Url::parse(values.need_text(key)?.trim()).map_err(|_| wrong())?;
+    let url = Url::parse(text.trim()).map_err(|_| wrong())?;
     let (_, port, security) =
         schemes.iter().find(|(scheme, ..)| *scheme == url.scheme()).ok_or_else(wrong)?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -52,13 +59,6 @@ pub(super) fn server(
     Ok(Server { host, port: url.port().unwrap_or(*port), security: *security })
 }
 
-/// Returns whether a server is this machine.
-pub(super) fn is_loopback(server: &Server) -> bool {
-    server.host == "localhost"
-        || server.host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-        || server.host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 /// Reads `user` and `password`, which need each other.
 pub(super) fn login(values: &Values) -> Result<Option<Login>, ValueError> {
     match (values.text("user"), values.secret("password")) {
@@ -77,14 +77,15 @@ pub(super) fn login(values: &Values) -> Result<Option<Login>, ValueError> {
 /// Refuses to send a password or token over a network without TLS unless that is written down.
 pub(super) fn protect(
     values: &Values,
+    key: &'static str,
     server: &Server,
     has_secret: bool,
     secure: &str,
 ) -> Result<(), ValueError> {
-    let plain = server.security == Security::None && !is_loopback(server);
+    let plain = server.security == Security::None && !server.is_loopback();
     if plain && has_secret && values.text("tls") != Some("none") {
         return Err(ValueError::at(
-            "server",
+            key,
             format!(
                 "anybody on the way could read the login: use \"{secure}\", or write \"tls: none\" \
                  if the network is trusted"
@@ -111,9 +112,9 @@ mod tests {
         assert_eq!(read("smtps://MX.example"), server("mx.example", 465, Security::Tls));
         assert_eq!(read("smtp://mx.example:2525/"), server("mx.example", 2525, Security::StartTls));
         assert_eq!(read("smtp://[::1]:25"), server("::1", 25, Security::StartTls));
-        assert!(is_loopback(&read("smtp://[::1]").unwrap()));
-        assert!(is_loopback(&read("smtp://127.0.0.9").unwrap()));
-        assert!(!is_loopback(&read("smtp://localhost.example").unwrap()));
+        assert!(read("smtp://[::1]").unwrap().is_loopback());
+        assert!(read("smtp://127.0.0.9").unwrap().is_loopback());
+        assert!(!read("smtp://localhost.example").unwrap().is_loopback());
         for wrong in [
             "mx.example",
             "https://mx.example",

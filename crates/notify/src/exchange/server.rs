@@ -1,5 +1,7 @@
 //! Requests to mail servers and brokers: a message, where it goes, and what was answered.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
+
 use crate::values::Secret;
 
 /// A server that does not speak HTTP.
@@ -11,6 +13,16 @@ pub struct Server {
     pub port: u16,
     /// How the connection is protected.
     pub security: Security,
+}
+
+impl Server {
+    /// Returns whether it is this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost"
+            || self.host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+            || self.host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
+    }
 }
 
 /// How a connection is protected.
@@ -172,4 +184,94 @@ pub enum MqttAnswer {
     Publish(u8),
     /// It closed the connection with this code of `DISCONNECT`; version 5 alone.
     Disconnect(u8),
+}
+
+/// A record for a topic of Kafka.
+#[derive(Debug, Clone)]
+pub struct KafkaRequest {
+    /// The servers that know the cluster; not empty, and all with the same protection, which that of
+    /// the other brokers is as well.
+    pub servers: Vec<Server>,
+    /// Who we are.
+    pub login: Option<KafkaLogin>,
+    /// Whether the login may go to another machine without TLS.
+    pub clear: bool,
+    /// The topic; it is never created.
+    pub topic: String,
+    /// The key, which determines the partition.
+    pub key: String,
+    /// Names and values of the headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The value.
+    pub value: String,
+    /// The record's time in milliseconds since 1970.
+    pub timestamp: i64,
+}
+
+/// Who we are to a broker of Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaLogin {
+    /// How that is proved.
+    pub mechanism: SaslMechanism,
+    /// The user.
+    pub login: Login,
+}
+
+/// A mechanism of SASL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// The password itself (RFC 4616).
+    Plain,
+    /// A proof of it with SHA-256 (RFC 7677).
+    ScramSha256,
+    /// A proof of it with SHA-512.
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// Returns its registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+/// What a broker of Kafka was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KafkaStage {
+    /// Which versions of the protocol it speaks.
+    Connect,
+    /// To accept the login.
+    Login,
+    /// Where the partitions of the topic are.
+    Metadata,
+    /// To store the record.
+    Produce,
+}
+
+/// What a broker of Kafka said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KafkaAnswer {
+    /// The record is stored, on all replicas that are in sync.
+    Stored {
+        /// Its partition.
+        partition: i32,
+        /// Its place there.
+        offset: i64,
+    },
+    /// An error.
+    Error {
+        /// What the broker was asked.
+        stage: KafkaStage,
+        /// The code, as <https://kafka.apache.org/protocol#protocol_error_codes> lists them.
+        code: i16,
+        /// What it says, on one line; mostly nothing.
+        text: String,
+    },
+    /// Brokers of this kind cannot be used: what is wrong, without addresses and credentials.
+    Unusable(String),
 }
