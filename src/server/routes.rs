@@ -22,26 +22,35 @@ const PROVIDERS: Parameter = parameter(
     "Only these providers: ids, repeated or separated by commas.",
 );
 const KEY: Values = Values::Pattern("^[0-9a-f]{32}$");
-const FILTERS: &[Parameter] = &[
+const SINCE: Parameter = parameter(
+    "since",
+    Values::DurationOrTime,
+    "Only what was observed since a duration ago (7d, 2h) or a UTC time.",
+);
+const KIND: Parameter = parameter(
+    "kind",
+    Values::Pattern(
+        "^(incident|maintenance|component|provider)(,(incident|maintenance|component|provider))*$",
+    ),
+    "Only these kinds, repeated or separated by commas.",
+);
+const IMPACT: Parameter = parameter(
+    "impact",
+    Values::Pattern(
+        "^(none|maintenance|minor|major|critical|unknown)[+]?(,(none|maintenance|minor|major|critical|unknown)[+]?)*$",
+    ),
+    "Only these impacts, repeated or separated by commas; `major+` includes worse ones.",
+);
+/// What selects the entries of a feed.
+const FEED: &[Parameter] = &[
     PROVIDERS,
+    SINCE,
+    KIND,
+    IMPACT,
     parameter(
-        "since",
-        Values::DurationOrTime,
-        "Only what was observed since a duration ago (7d, 2h) or a UTC time.",
-    ),
-    parameter(
-        "kind",
-        Values::Pattern(
-            "^(incident|maintenance|component|provider)(,(incident|maintenance|component|provider))*$",
-        ),
-        "Only these kinds, repeated or separated by commas.",
-    ),
-    parameter(
-        "impact",
-        Values::Pattern(
-            "^(none|maintenance|minor|major|critical|unknown)[+]?(,(none|maintenance|minor|major|critical|unknown)[+]?)*$",
-        ),
-        "Only these impacts, repeated or separated by commas; `major+` includes worse ones.",
+        "by",
+        Values::Words(&["update", "incident"]),
+        "What is an entry: an update, which is the default, or an incident with all its updates.",
     ),
 ];
 
@@ -257,16 +266,16 @@ pub const ROUTES: &[Route] = &[
     get(
         "/feeds/events.atom",
         Access::Feeds,
-        "The newest events as an Atom feed, one entry per update.",
-        FILTERS,
+        "The newest events as an Atom feed, one entry per update or per incident.",
+        FEED,
         Answer::Other(feeds::ATOM),
         handler!(feeds::atom),
     ),
     get(
         "/feeds/events.json",
         Access::Feeds,
-        "The newest events as a JSON feed, one item per update.",
-        FILTERS,
+        "The newest events as a JSON feed, one item per update or per incident.",
+        FEED,
         Answer::ForeignJson(feeds::JSON_FEED),
         handler!(feeds::json),
     ),

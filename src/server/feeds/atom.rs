@@ -2,39 +2,42 @@
 
 use std::fmt::Write as _;
 
-use super::{headline, text};
-use crate::event::{StatusEvent, format_time};
+use super::{Entry, headline};
+use crate::event::format_time;
 use crate::view::link;
 
-/// Writes the feed; `events` are the newest first.
-pub(super) fn render(page_id: &str, events: &[StatusEvent]) -> String {
+/// Writes the feed; `entries` are the newest first.
+pub(super) fn render(page_id: &str, entries: &[Entry]) -> String {
     // RFC 4287 wants a time even of a feed without entries; the epoch keeps the bytes the same.
-    let updated = events
-        .first()
-        .map_or_else(|| "1970-01-01T00:00:00Z".to_owned(), |event| format_time(event.observed_at));
+    let newest = entries.first().and_then(Entry::ends);
+    let updated = newest.map_or_else(
+        || "1970-01-01T00:00:00Z".to_owned(),
+        |(event, _)| format_time(event.observed_at),
+    );
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\n\
          <title>statuswatch</title>\n<id>urn:statuswatch:{page_id}</id>\n<updated>{updated}</updated>\n\
          <generator version=\"{}\">statuswatch</generator>\n",
         env!("CARGO_PKG_VERSION")
     );
-    for event in events {
-        entry(&mut xml, event);
+    for one in entries {
+        entry(&mut xml, one);
     }
     xml.push_str("</feed>\n");
     xml
 }
 
-fn entry(xml: &mut String, event: &StatusEvent) {
+fn entry(xml: &mut String, entry: &Entry) {
+    let Some((event, first)) = entry.ends() else { return };
     // Writing to a string cannot fail.
     let _infallible = write!(
         xml,
         "<entry>\n<id>urn:statuswatch:{}</id>\n<title>{}</title>\n<updated>{}</updated>\n<published>{}</published>\n\
          <author><name>{}</name></author>\n<category term=\"{}\"/>\n<category term=\"{}\"/>\n",
-        escaped(&event.id),
+        escaped(&entry.id),
         escaped(&headline(event)),
         format_time(event.observed_at),
-        format_time(event.published_at),
+        format_time(first.published_at),
         escaped(&event.provider_name),
         event.kind.as_str(),
         event.impact.as_str(),
@@ -43,7 +46,7 @@ fn entry(xml: &mut String, event: &StatusEvent) {
         let _infallible = writeln!(xml, "<link rel=\"alternate\" href=\"{}\"/>", escaped(url));
     }
     let _infallible =
-        writeln!(xml, "<content type=\"text\">{}</content>\n</entry>", escaped(&text(event)));
+        writeln!(xml, "<content type=\"text\">{}</content>\n</entry>", escaped(&entry.text()));
 }
 
 /// Text for XML 1.0: without the characters that no document may hold, even escaped (2.2).
@@ -75,7 +78,7 @@ mod tests {
         #[test]
         fn whatever_a_provider_writes_the_feed_is_xml(title in any::<String>(), message in any::<String>()) {
             let event = super::super::tests::event(&title, &message);
-            let xml = render("abc", &[event]);
+            let xml = render("abc", &[super::super::tests::entry(event)]);
             let feed = feed_rs::parser::parse(xml.as_bytes()).unwrap();
             prop_assert_eq!(feed.entries.len(), 1);
             prop_assert_eq!(feed.entries[0].id.as_str(), "urn:statuswatch:0123");

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{headline, text};
-use crate::event::{StatusEvent, format_time};
+use super::{Entry, headline};
+use crate::event::format_time;
 use crate::view::link;
 
-/// Writes the feed; `events` are the newest first.
-pub(super) fn render(events: &[StatusEvent]) -> String {
-    let items: Vec<Value> = events.iter().map(item).collect();
+/// Writes the feed; `entries` are the newest first.
+pub(super) fn render(entries: &[Entry]) -> String {
+    let items: Vec<Value> = entries.iter().filter_map(item).collect();
     let feed = json!({
         "version": "https://jsonfeed.org/version/1.1",
         "title": "statuswatch",
@@ -17,12 +17,13 @@ pub(super) fn render(events: &[StatusEvent]) -> String {
     crate::text::safe_json(&feed.to_string()).into_owned()
 }
 
-fn item(event: &StatusEvent) -> Value {
+fn item(entry: &Entry) -> Option<Value> {
+    let (event, first) = entry.ends()?;
     let mut item = json!({
-        "id": event.id,
+        "id": entry.id,
         "title": headline(event),
-        "content_text": text(event),
-        "date_published": format_time(event.published_at),
+        "content_text": entry.text(),
+        "date_published": format_time(first.published_at),
         "date_modified": format_time(event.observed_at),
         "authors": [{"name": event.provider_name}],
         "tags": [event.provider, event.kind.as_str(), event.impact.as_str()],
@@ -30,7 +31,7 @@ fn item(event: &StatusEvent) -> Value {
     if let (Some(url), Some(item)) = (link(event.url.as_deref()), item.as_object_mut()) {
         item.insert("url".to_owned(), Value::from(url));
     }
-    item
+    Some(item)
 }
 
 #[cfg(test)]
@@ -41,7 +42,8 @@ mod tests {
     fn an_item_is_an_update_and_leads_to_pages_only() {
         let mut event = super::super::tests::event("Failed requests", "We look into it.");
         event.url = Some("javascript:alert(1)".to_owned());
-        let feed: Value = serde_json::from_str(&render(&[event])).unwrap();
+        let feed: Value =
+            serde_json::from_str(&render(&[super::super::tests::entry(event)])).unwrap();
         assert_eq!(feed["items"][0]["id"], "0123");
         assert_eq!(feed["items"][0]["title"], "Acme: Failed requests - Investigating");
         assert_eq!(feed["items"][0].get("url"), None);

@@ -5,18 +5,20 @@ pub(super) use atom::escaped;
 mod calendar;
 mod json;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Response;
 use chrono::TimeDelta;
+use statuswatch_notify::hold::thread_of;
 
 use super::App;
 use super::answer::finish;
 use super::answer::{Refusal, content};
 use super::call::Call;
 use crate::clock;
-use crate::event::{Kind, StatusEvent};
+use crate::event::{Kind, StatusEvent, format_time};
 use crate::ledger::{ItemQuery, Query};
 
 pub(super) const ATOM: &str = "application/atom+xml; charset=utf-8";
@@ -25,24 +27,82 @@ pub(super) const CALENDAR: &str = "text/calendar; charset=utf-8";
 
 /// Entries of a feed: the newest.
 const ENTRIES: usize = 100;
+/// Updates that are read for a feed of incidents: the newest.
+const UPDATES: usize = 1_000;
 /// Maintenances that are over, or withdrawn, stay in the calendar for this long: a calendar program
 /// keeps what is not canceled.
 const KEPT: TimeDelta = TimeDelta::days(30);
 /// What a feed reader may keep without asking.
 const MAX_AGE: u32 = 60;
 
-/// The newest events that the query asks for, newest first.
-async fn newest(app: &App, call: &Call) -> Result<Vec<StatusEvent>, Refusal> {
+/// An entry of a feed: its newest event, and what came before it.
+struct Entry {
+    /// What a feed reader knows it by.
+    id: String,
+    /// The newest first; at least one.
+    events: Vec<StatusEvent>,
+}
+
+impl Entry {
+    /// Returns the newest and the oldest event.
+    fn ends(&self) -> Option<(&StatusEvent, &StatusEvent)> {
+        Some((self.events.first()?, self.events.last()?))
+    }
+
+    /// Returns the text: that of the only event, or of all of them with their states and times.
+    fn text(&self) -> String {
+        if let [only] = self.events.as_slice() {
+            return text(only);
+        }
+        let update = |event: &StatusEvent| {
+            let (label, at) = (event.status.label(), format_time(event.published_at));
+            format!("{label}, {at}\n{}", text(event)).trim_end().to_owned()
+        };
+        self.events.iter().map(update).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+/// The newest entries that the query asks for, newest first: one for each update, or for each
+/// incident. Feed readers miss changes of an entry, so updates are the default.
+async fn newest(app: &App, call: &Call) -> Result<Vec<Entry>, Refusal> {
+    let by_incident = match call.parameter("by") {
+        None | Some("update") => false,
+        Some("incident") => true,
+        Some(_) => return Err(Refusal::Bad("\"by\" must be update or incident".to_owned())),
+    };
     let wanted = call.wanted()?;
     let query = Query {
         providers: wanted.providers.into_iter().collect(),
         since: wanted.since,
         kinds: wanted.kinds,
         impacts: wanted.impacts,
-        limit: Some(ENTRIES),
+        limit: Some(if by_incident { UPDATES } else { ENTRIES }),
     };
     let events = app.model.read(move |reader| reader.events(&query)).await?;
-    Ok(events.into_iter().rev().map(|recorded| recorded.event).collect())
+    let events = events.into_iter().rev().map(|recorded| recorded.event);
+    Ok(if by_incident {
+        incidents(events)
+    } else {
+        events.map(|event| Entry { id: event.id.clone(), events: vec![event] }).collect()
+    })
+}
+
+/// Puts the events of an incident, component or provider together, in the order of their newest.
+fn incidents(events: impl Iterator<Item = StatusEvent>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for event in events {
+        let id = thread_of(&event);
+        let place = *known.entry(id).or_insert_with_key(|id| {
+            entries.push(Entry { id: id.clone(), events: Vec::new() });
+            entries.len() - 1
+        });
+        if let Some(entry) = entries.get_mut(place) {
+            entry.events.push(event);
+        }
+    }
+    entries.truncate(ENTRIES);
+    entries
 }
 
 /// `Acme Cloud: Failed requests - Investigating`, one line.
@@ -71,18 +131,20 @@ fn text(event: &StatusEvent) -> String {
 
 /// `GET /feeds/events.atom`.
 pub(super) async fn atom(app: Arc<App>, call: Call) -> Response<Body> {
-    let events = newest(&app, &call).await;
+    let entries = newest(&app, &call).await;
     finish(
-        events.map(|events| {
-            content(&call.headers, ATOM, atom::render(&app.page_id, &events), MAX_AGE)
+        entries.map(|entries| {
+            content(&call.headers, ATOM, atom::render(&app.page_id, &entries), MAX_AGE)
         }),
     )
 }
 
 /// `GET /feeds/events.json`.
 pub(super) async fn json(app: Arc<App>, call: Call) -> Response<Body> {
-    let events = newest(&app, &call).await;
-    finish(events.map(|events| content(&call.headers, JSON_FEED, json::render(&events), MAX_AGE)))
+    let entries = newest(&app, &call).await;
+    finish(
+        entries.map(|entries| content(&call.headers, JSON_FEED, json::render(&entries), MAX_AGE)),
+    )
 }
 
 /// `GET /feeds/maintenances.ics`.
@@ -119,6 +181,37 @@ async fn calendar_text(app: &App, call: &Call) -> Result<Response<Body>, Refusal
 mod tests {
     use super::*;
     use crate::event::{Impact, Status, parse_time};
+
+    /// An entry of one event.
+    pub(super) fn entry(event: StatusEvent) -> Entry {
+        Entry { id: event.id.clone(), events: vec![event] }
+    }
+
+    #[test]
+    fn an_incident_is_one_entry_with_its_updates() {
+        let opened = event("Failed requests", "They fail.");
+        let mut other = event("Slow requests", "They are slow.");
+        other.incident_id = Some("2".to_owned());
+        let mut found = event("Failed requests", "We know why.");
+        (found.id, found.status) = ("4567".to_owned(), Status::Identified);
+        let entries = incidents([found, other, opened].into_iter());
+        let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+        let expected = [("acme", "1"), ("acme", "2")]
+            .map(|(provider, id)| crate::event::IncidentKey::new(provider, id).to_string());
+        assert_eq!(ids, expected);
+        insta::assert_snapshot!(entries[0].text(), @r"
+        Identified, 2026-02-23T10:00:00Z
+        We know why.
+
+        Investigating, 2026-02-23T10:00:00Z
+        They fail.
+        ");
+        let feed = feed_rs::parser::parse(atom::render("abc", &entries).as_bytes()).unwrap();
+        assert_eq!(
+            feed.entries[0].title.as_ref().unwrap().content,
+            "Acme: Failed requests - Identified"
+        );
+    }
 
     /// An event of an incident.
     pub(super) fn event(title: &str, message: &str) -> StatusEvent {

@@ -226,4 +226,27 @@ impl Program {
         }
         started
     }
+
+    /// Starts Prometheus with this configuration.
+    pub(crate) fn prometheus(dir: &Path, config: &str) -> (Self, u16) {
+        let file = dir.join("prometheus.yml");
+        fs::write(&file, config).unwrap();
+        Self::listening(|port| {
+            let mut command = Command::new(find("prometheus"));
+            command
+                .arg(format!("--config.file={}", file.display()))
+                .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
+                .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+                .stderr(Stdio::null());
+            command
+        })
+    }
+
+    /// Runs `promtool` and returns what it prints; it must succeed.
+    pub(crate) fn promtool(arguments: &[&str]) -> String {
+        let output = Command::new(find("promtool")).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
 }
