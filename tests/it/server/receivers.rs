@@ -1,5 +1,5 @@
-//! A real Prometheus, with the alert rules and the dashboard of `deploy`. Run like the receivers of
-//! channels: see `just receivers`.
+//! A real Prometheus, with the alert rules and the dashboard of `deploy`, and a real client of the
+//! Model Context Protocol. Run like the receivers of channels: see `just receivers`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -135,4 +135,33 @@ scrape_configs:
     eventually("all rules evaluated", async || state("inactive").await).await;
     drop(served);
     eventually("an alert", async || state("pending").await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs mcp: see just receivers"]
+async fn the_official_client_of_the_model_context_protocol_is_answered() {
+    let (acme, _server, bench) = acme(HTTP).await;
+    acme.open_incident(
+        "Failed requests",
+        statuswatch::event::Impact::Major,
+        &["Compute"],
+        "They fail.",
+    );
+    let served = Served::start(&bench).await;
+    until("the incident", || Some(bench.events()).filter(|events| !events.is_empty())).await;
+    let over_http = format!("http://{}/mcp", served.address);
+    let state = bench.path("state");
+    let over_pipes = [env!("CARGO_BIN_EXE_statuswatch"), "--state", state.to_str().unwrap(), "mcp"];
+    let mut answers = Vec::new();
+    for words in [&[over_http.as_str()][..], &over_pipes] {
+        let line = Program::python("mcp_client.py", words).line();
+        let answer: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(answer["name"], "statuswatch", "{answer}");
+        assert!(answer["tools"].as_array().unwrap().len() >= 8, "{answer}");
+        let flags = (&answer["read_only"], &answer["is_error"], &answer["refused"]);
+        assert_eq!(flags, (&true.into(), &false.into(), &true.into()), "{answer}");
+        assert!(answer["text"].as_str().unwrap().contains("Failed requests"), "{answer}");
+        answers.push(answer["tools"].clone());
+    }
+    assert_eq!(answers[0], answers[1]);
 }
