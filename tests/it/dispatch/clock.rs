@@ -25,7 +25,7 @@ pub(crate) fn set(bench: &Bench, now: DateTime<Utc>) {
 }
 
 /// What the clock of the program shows.
-fn now(bench: &Bench) -> DateTime<Utc> {
+pub(crate) fn now(bench: &Bench) -> DateTime<Utc> {
     let offset = std::fs::read_to_string(bench.path("clock")).unwrap();
     Utc::now() + TimeDelta::seconds(offset.parse().unwrap())
 }
