@@ -1,10 +1,10 @@
-//! `routes test`: where an event would go, and why.
+//! `routes test`: where an event or a notice would go, and why.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use statuswatch_notify::Nobody;
 use statuswatch_notify::hold::HoldReason;
+use statuswatch_notify::{Decision, Nobody};
 
 use super::args::{Common, RouteTestArgs};
 use super::exit::Exit;
@@ -13,7 +13,7 @@ use super::{context, delivery, output};
 use crate::clock;
 use crate::config::{Config, nearest};
 use crate::dispatch::Setup;
-use crate::dispatch::simulate::{Foreseen, foresee};
+use crate::dispatch::simulate::{Foreseen, foresee, foresee_notice};
 use crate::event::{
     Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, format_time,
 };
@@ -33,13 +33,17 @@ pub fn run(common: &Common, args: &RouteTestArgs) -> anyhow::Result<Exit> {
         Ok(loaded) => loaded.config,
         Err(exit) => return Ok(exit),
     };
-    if let Some(exit) = unknown_provider(&config, &args.provider) {
+    let mut setup = Setup::new(&config);
+    if let Some(channel) = &args.notice {
+        return notice(&setup, channel, args);
+    }
+    let provider = args.provider.clone().unwrap_or_default();
+    if let Some(exit) = unknown_provider(&config, &provider) {
         return Ok(exit);
     }
     let now = clock::now();
-    let event = event(args, &config, now);
-    let mut setup = Setup::new(&config);
-    setup.tags.entry(args.provider.clone()).or_default().extend(args.tag.iter().cloned());
+    let event = event(args, &provider, &config, now);
+    setup.tags.entry(provider).or_default().extend(args.tag.iter().cloned());
     let foreseen = match Reader::open(&context::dir(common, &config)) {
         Ok(reader) => foresee(&setup, &reader, &event, now)?,
         Err(LedgerError::Missing { .. }) => {
@@ -67,12 +71,29 @@ fn unknown_provider(config: &Config, id: &str) -> Option<Exit> {
     Some(delivery::usage(&message))
 }
 
-fn event(args: &RouteTestArgs, config: &Config, now: Time) -> StatusEvent {
+/// Shows the path of a notice about a channel.
+fn notice(setup: &Setup, channel: &str, args: &RouteTestArgs) -> anyhow::Result<Exit> {
+    if setup.channel(channel).is_none() {
+        let hint = nearest(channel, setup.ids().into_iter())
+            .map_or_else(String::new, |meant| format!("; did you mean \"{meant}\"?"));
+        let message = format!("no enabled channel \"{}\"{hint}", one_line(channel));
+        return Ok(delivery::usage(&message));
+    }
+    let (title, decision) = foresee_notice(setup, channel, args.text.as_deref());
+    if args.json {
+        output::print_json(&notice_view(&title, &decision))?;
+    } else {
+        output::print(&notice_text(&title, &decision))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn event(args: &RouteTestArgs, provider: &str, config: &Config, now: Time) -> StatusEvent {
     let status = args.status.unwrap_or(match args.kind {
         Kind::Incident => Status::Investigating,
         Kind::Maintenance => Status::Scheduled,
         Kind::Component => Status::MajorOutage,
-        Kind::Provider if args.provider == OURSELVES => Status::Offline,
+        Kind::Provider if provider == OURSELVES => Status::Offline,
         Kind::Provider => Status::Unreachable,
     });
     let impact = args.impact.unwrap_or(match args.kind {
@@ -90,16 +111,15 @@ fn event(args: &RouteTestArgs, config: &Config, now: Time) -> StatusEvent {
     };
     let component =
         |name: &String| Component { id: None, name: name.clone(), group: None, status: state };
-    let known = config.providers.iter().find(|provider| provider.id == args.provider);
+    let known = config.providers.iter().find(|known| known.id == provider);
     let incident = matches!(args.kind, Kind::Incident | Kind::Maintenance);
     StatusEvent {
         // No event has it.
         seq: 0,
         id: "00000000000000000000000000000000".to_owned(),
         kind: args.kind,
-        provider: args.provider.clone(),
-        provider_name: known
-            .map_or_else(|| args.provider.clone(), |provider| provider.name.clone()),
+        provider: provider.to_owned(),
+        provider_name: known.map_or(provider, |known| &known.name).to_owned(),
         source: "statuswatch".to_owned(),
         incident_id: incident.then(|| "routes test".to_owned()),
         update_id: None,
@@ -158,6 +178,57 @@ fn view<'a>(event: &'a StatusEvent, foreseen: &'a Foreseen) -> View<'a> {
         nobody: foreseen.decision.nobody().map(nobody),
         without_page: &foreseen.decision.without_page,
     }
+}
+
+/// What `--json` prints of a notice.
+#[derive(Serialize)]
+struct NoticeView<'a> {
+    /// Its title.
+    notice: &'a str,
+    rules: Vec<String>,
+    channels: Vec<ChannelView<'a>>,
+    /// Why nobody would get it.
+    nobody: Option<&'static str>,
+}
+
+fn notice_view<'a>(title: &'a str, decision: &'a Decision) -> NoticeView<'a> {
+    let channels = decision.to.iter().map(|chosen| ChannelView {
+        channel: &chosen.channel,
+        why: chosen.reason.to_string(),
+        held_by: None,
+        held_until: None,
+    });
+    NoticeView {
+        notice: title,
+        rules: decision.trace.iter().map(ToString::to_string).collect(),
+        channels: channels.collect(),
+        nobody: decision.nobody().map(nobody_noticed),
+    }
+}
+
+const fn nobody_noticed(why: Nobody) -> &'static str {
+    match why {
+        Nobody::OnPurpose => "a rule says so",
+        Nobody::NoMatch | Nobody::NothingToEnd | Nobody::NoChannels => {
+            "there is no other channel that people read"
+        }
+    }
+}
+
+fn notice_text(title: &str, decision: &Decision) -> String {
+    let mut lines = vec![one_line(title), String::new()];
+    lines.extend(decision.trace.iter().map(|trial| one_line(&trial.to_string())));
+    if !decision.trace.is_empty() {
+        lines.push(String::new());
+    }
+    for chosen in &decision.to {
+        lines.push(one_line(&format!("{}: sent at once ({})", chosen.channel, chosen.reason)));
+    }
+    if let Some(why) = decision.nobody() {
+        lines.push(format!("Nobody: {}", nobody_noticed(why)));
+    }
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 fn hold<'a>(foreseen: &'a Foreseen, channel: &str) -> Option<&'a Hold> {

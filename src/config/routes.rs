@@ -22,6 +22,8 @@ pub(super) const MATCH: &[&str] =
 
 /// More rules are a mistake: each event is compared with every one.
 const MAX_ROUTES: usize = 1000;
+/// The word in `kinds` for messages about statuswatch itself.
+const NOTICE: &str = "notice";
 /// The id of the provider of events about the local network.
 const OWN_ID: &str = "statuswatch";
 
@@ -47,8 +49,8 @@ shape! {
         providers: Vec<String>,
         /// Tags of providers; one of them must be set.
         tags: Vec<String>,
-        /// Kinds of events.
-        kinds: Vec<Kind>,
+        /// Kinds of events, and `notice` for messages about statuswatch itself.
+        kinds: Vec<RouteKind>,
         /// Statuses.
         status: Vec<Status>,
         /// Minimum impact before or after the event, so that the end of an incident matches as well.
@@ -60,6 +62,23 @@ shape! {
         /// A part of the title or message, in any case.
         text: String,
     }
+}
+
+/// What a rule can be about.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the shape alone is used")]
+enum RouteKind {
+    Event(Kind),
+    Notice(Notice),
+}
+
+/// A message about statuswatch itself.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the shape alone is used")]
+enum Notice {
+    Notice,
 }
 
 /// Reads the rules, in the order of the file.
@@ -89,7 +108,9 @@ pub(super) fn read<'p>(
         let Some(rule) = rule(reader, item, channels, &known) else { continue };
         let covers = |earlier: &&Rule| {
             !earlier.continues
-                && (earlier.matcher == Matcher::default() || earlier.matcher == rule.matcher)
+                && (earlier.matcher == rule.matcher
+                    // Notices match the rules that name them alone.
+                    || (earlier.matcher == Matcher::default() && !rule.matcher.notices))
         };
         if let Some(earlier) = rules.iter().find(covers) {
             let message =
@@ -165,13 +186,16 @@ fn rule(
 }
 
 fn matcher(reader: &mut Reader<'_>, section: &Section<'_>, known: &Known<'_>) -> Matcher {
-    let kinds: Vec<(&str, Kind)> = Kind::ALL.iter().map(|kind| (kind.as_str(), *kind)).collect();
+    let kinds = Kind::ALL.iter().map(|kind| (kind.as_str(), Some(*kind)));
+    let kinds: Vec<(&str, Option<Kind>)> = kinds.chain([(NOTICE, None)]).collect();
+    let kinds = reader.words(section, "kinds", &kinds).unwrap_or_default();
     let statuses: Vec<(&str, Status)> =
         Status::ALL.iter().map(|status| (status.as_str(), *status)).collect();
     let matcher = Matcher {
         providers: reader.texts(section, "providers").unwrap_or_default(),
         tags: reader.list(section, "tags", tag).unwrap_or_default(),
-        kinds: reader.words(section, "kinds", &kinds).unwrap_or_default(),
+        notices: kinds.contains(&None),
+        kinds: kinds.into_iter().flatten().collect(),
         statuses: reader.words(section, "status", &statuses).unwrap_or_default(),
         min_impact: reader.word(section, "min_impact", MIN_IMPACT),
         components: reader.texts(section, "components").unwrap_or_default(),

@@ -15,6 +15,7 @@ use super::Setup;
 use super::lane::{Lane, until};
 use super::plan::{self, Plan, route};
 use super::release::{self, release_due};
+use super::sinks::Sinks;
 use crate::clock;
 use crate::event::Time;
 use crate::ledger::outbox::{ChangeOutbox, MessageId, OutboxChange};
@@ -55,6 +56,7 @@ pub struct Dispatcher {
     pub(super) lanes: BTreeMap<String, Lane>,
     pub(super) slots: HashMap<String, Arc<Semaphore>>,
     pub(super) storms: HashMap<String, Time>,
+    sinks: Sinks,
     /// Outcomes that are not stored yet, with the messages that have landed.
     pub(super) outcomes: Vec<OutboxChange>,
     pub(super) landed: Vec<(String, i64, String)>,
@@ -93,6 +95,7 @@ impl Dispatcher {
             lanes: BTreeMap::new(),
             slots: HashMap::new(),
             storms: HashMap::new(),
+            sinks: Sinks::default(),
             outcomes: Vec::new(),
             landed: Vec::new(),
             storing: false,
@@ -271,6 +274,14 @@ impl Dispatcher {
         }
     }
 
+    /// Notifies others of sinks that fail or work again.
+    fn look_at_sinks(&mut self) {
+        match self.reader().and_then(Reader::sinks) {
+            Ok(rows) => self.outcomes.extend(self.sinks.look(&self.setup, &rows, clock::now())),
+            Err(error) => tracing::debug!(%error, "cannot read the state of sinks"),
+        }
+    }
+
     /// Takes messages out of the queues of these channels.
     fn forget(&mut self, touched: &HashSet<String>, held: &[MessageId]) {
         for channel in touched {
@@ -363,6 +374,7 @@ impl Dispatcher {
                 lane.stale = true;
             }
             self.look_for_due();
+            self.look_at_sinks();
         }
         self.repeat(context);
         let is_due = self.next_due.is_some_and(|due| due <= clock::now());

@@ -195,7 +195,9 @@ impl Dispatcher {
                 }
                 if let Some(Rest { reason, .. }) = &never {
                     self.metrics.attempted(id, DeliveryOutcome::Dead);
-                    news.extend(about(&self.setup, id, About::Dead { reason }, now));
+                    if lane.announces_dead(now) {
+                        news.extend(about(&self.setup, id, About::Dead { reason }, now));
+                    }
                 }
                 news.extend(set_aside(row, again, never, now));
                 news.push(delivered(row, None, now));
@@ -243,7 +245,9 @@ impl Dispatcher {
                 if refused {
                     lane.succeeded();
                 }
-                news.extend(about(&self.setup, id, About::Dead { reason: &reason }, now));
+                if lane.announces_dead(now) {
+                    news.extend(about(&self.setup, id, About::Dead { reason: &reason }, now));
+                }
                 if let (Some(fallback), Some(reader)) = (&policy.fallback, &self.reader) {
                     match pass_on(reader, row, fallback, now) {
                         Ok(changes) => news.extend(changes),

@@ -62,6 +62,8 @@ pub(super) struct Lane {
     pub(super) since: Time,
     /// Whether others were sent a notice that it fails.
     pub(super) announced: bool,
+    /// When others were last sent a notice that a message was given up.
+    dead_at: Option<Time>,
     /// When the present state is sent again, to a channel that forgets.
     repeat_at: Instant,
 }
@@ -84,6 +86,7 @@ impl Lane {
             health: ChannelHealth::Ok,
             since,
             announced: false,
+            dead_at: None,
             repeat_at: now,
         }
     }
@@ -96,6 +99,16 @@ impl Lane {
             self.announced =
                 state.health == ChannelHealth::Broken || until(now, state.since) >= ANNOUNCED_AFTER;
         }
+    }
+
+    /// Returns whether others are sent a notice that a message was given up: once an hour, however
+    /// many are.
+    pub(super) fn announces_dead(&mut self, now: Time) -> bool {
+        let is_due = self.dead_at.is_none_or(|at| (now - at).abs() >= chrono::TimeDelta::hours(1));
+        if is_due {
+            self.dead_at = Some(now);
+        }
+        is_due
     }
 
     pub(super) fn id(&self) -> &str {

@@ -32,6 +32,7 @@ mod outcome;
 mod plan;
 mod release;
 pub mod simulate;
+mod sinks;
 pub mod trial;
 
 use std::collections::HashMap;

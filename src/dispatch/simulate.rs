@@ -11,6 +11,7 @@ use statuswatch_notify::text::Layout;
 
 use super::Setup;
 use super::launch::render;
+use super::notice;
 use super::plan::{self, Plan, route};
 use super::release::{self, release_due};
 use crate::event::{StatusEvent, Time};
@@ -73,6 +74,15 @@ pub fn foresee(
             known.contains(channel)
         });
     Ok(Foreseen { decision, channels: added.collect() })
+}
+
+/// Decides where the notice that `channel` fails would go. `title` replaces its own. Notices are
+/// never held back.
+#[must_use]
+pub fn foresee_notice(setup: &Setup, channel: &str, title: Option<&str>) -> (String, Decision) {
+    let title = title.map_or_else(|| notice::channel_fails(channel), str::to_owned);
+    let decision = notice::decide(setup, Some(channel), &title);
+    (title, decision)
 }
 
 /// A message that would be sent.

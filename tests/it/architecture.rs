@@ -324,6 +324,7 @@ const PURE: &[&str] = &[
     "src/dispatch/plan.rs",
     "src/dispatch/release.rs",
     "src/dispatch/simulate.rs",
+    "src/dispatch/sinks.rs",
     "src/supervisor/reload.rs",
     "src/poller/schedule.rs",
     "src/cli/text_status.rs",

@@ -23,6 +23,7 @@ mod commands;
 mod disk;
 mod mail;
 mod misbehaving;
+mod notices;
 mod reload;
 mod storm;
 

@@ -1,5 +1,7 @@
 //! Which channels an event goes to: ordered rules, the first match wins unless it says `continue`.
 //!
+//! Notices about this program match the rules that name them alone; without one there is a default.
+//!
 //! A channel that was notified of a thread gets the rest of it up to its end, whatever the rules say
 //! by then: the impact may have fallen, or the rules may have changed.
 
@@ -68,6 +70,8 @@ pub enum Reason {
     Sticky,
     /// There are no rules.
     NoRoutes,
+    /// No rule names another channel for the notice.
+    Default,
 }
 
 impl fmt::Display for Reason {
@@ -76,6 +80,7 @@ impl fmt::Display for Reason {
             Self::Rule { number, line } => write!(f, "rule {number} (line {line})"),
             Self::Sticky => f.write_str("it was notified of an earlier update"),
             Self::NoRoutes => f.write_str("there are no routes"),
+            Self::Default => f.write_str("by default"),
         }
     }
 }
@@ -152,12 +157,20 @@ impl Decision {
         if !self.without_page.is_empty() {
             return Some(Nobody::NothingToEnd);
         }
-        let is_match = |trial: &Trial| matches!(trial.outcome, Outcome::Matched { .. });
         Some(match self.trace.as_slice() {
             [] => Nobody::NoChannels,
-            trace if trace.iter().any(is_match) => Nobody::OnPurpose,
+            _ if self.is_silenced() => Nobody::OnPurpose,
             _ => Nobody::NoMatch,
         })
+    }
+
+    /// Returns whether rules match, and all of them say that nobody is notified.
+    fn is_silenced(&self) -> bool {
+        let mut matched = self.trace.iter().filter_map(|trial| match &trial.outcome {
+            Outcome::Matched { to, .. } => Some(to.is_empty()),
+            _ => None,
+        });
+        matched.next().is_some_and(|first| first && matched.all(|is_empty| is_empty))
     }
 }
 
@@ -174,7 +187,7 @@ impl Routes {
         channels: &[(String, Audience)],
         notified: &dyn Fn(&str) -> bool,
     ) -> Decision {
-        let trace = self.trace(event, tags);
+        let trace = self.trace(|matcher| matcher.mismatch(event, tags));
         let mut decision = Decision { to: Vec::new(), without_page: Vec::new(), trace };
         for (channel, audience) in channels {
             let is_notified = notified(channel);
@@ -193,12 +206,36 @@ impl Routes {
         decision
     }
 
-    fn trace(&self, event: &StatusEvent, tags: &[String]) -> Vec<Trial> {
+    /// Decides which of `channels` a notice with this title goes to: those of the rules that match
+    /// it, and if they name none but `about`, the channel that it is about, to `defaults`.
+    #[must_use]
+    pub fn decide_notice(
+        &self,
+        title: &str,
+        about: Option<&str>,
+        channels: &[(String, Audience)],
+        defaults: &[String],
+    ) -> Decision {
+        let trace = self.trace(|matcher| matcher.mismatch_notice(title));
+        let mut decision = Decision { to: Vec::new(), without_page: Vec::new(), trace };
+        for (channel, _) in channels.iter().filter(|(channel, _)| about != Some(channel)) {
+            if let Some(reason) = decision.rule_for(channel) {
+                decision.to.push(Chosen { channel: channel.clone(), reason });
+            }
+        }
+        if decision.to.is_empty() && !decision.is_silenced() {
+            let chosen = |id: &String| Chosen { channel: id.clone(), reason: Reason::Default };
+            decision.to = defaults.iter().map(chosen).collect();
+        }
+        decision
+    }
+
+    fn trace(&self, mismatch: impl Fn(&Matcher) -> Option<(&'static str, String)>) -> Vec<Trial> {
         let mut is_decided = false;
         let trial = |(at, rule): (usize, &Rule)| {
             let outcome = if is_decided {
                 Outcome::NotReached
-            } else if let Some((key, why)) = rule.matcher.mismatch(event, tags) {
+            } else if let Some((key, why)) = mismatch(&rule.matcher) {
                 Outcome::Mismatch { key, why }
             } else {
                 is_decided = !rule.continues;

@@ -46,7 +46,8 @@ Show where an event would go, rule by rule, and what would hold it back now: qui
 reasons. Uses the ledger's mutes and messages if there is one.
 
   statuswatch routes test --provider github --impact major
-  statuswatch routes test --provider aws --kind component --component \"EC2 (us-east-1)\" --impact critical", after_help = EXIT_STATUSES)]
+  statuswatch routes test --provider aws --kind component --component \"EC2 (us-east-1)\" --impact critical
+  statuswatch routes test --notice ops", after_help = EXIT_STATUSES)]
     Test(RouteTestArgs),
     /// Play past events of the ledger through the routes
     #[command(long_about = "\
@@ -70,8 +71,11 @@ another file. The ledger is that of the latter.", after_help = EXIT_STATUSES)]
 #[derive(Debug, Clone, Args)]
 pub struct RouteTestArgs {
     /// The provider's id
-    #[arg(long, value_name = "ID")]
-    pub provider: String,
+    #[arg(long, value_name = "ID", required_unless_present = "notice")]
+    pub provider: Option<String>,
+    /// In place of an event, a notice that this channel fails
+    #[arg(long, value_name = "CHANNEL", conflicts_with_all = ["provider", "impact", "kind", "status", "component", "tag"])]
+    pub notice: Option<String>,
     /// The impact [default: maintenance for a maintenance, unknown for a provider, else major]
     #[arg(long, value_name = "IMPACT")]
     pub impact: Option<Impact>,
@@ -84,7 +88,7 @@ pub struct RouteTestArgs {
     /// Name of an affected component (repeatable)
     #[arg(long, value_name = "NAME")]
     pub component: Vec<String>,
-    /// The title of the event
+    /// The title of the event or notice
     #[arg(long, value_name = "TEXT")]
     pub text: Option<String>,
     /// A tag of the provider besides those of the configuration (repeatable)

@@ -188,7 +188,7 @@ fn routes_are_rules_in_order() {
          providers: [github, \"aws-*\"]\n      tags: [dev]\n      kinds: [incident, component]\n      \
          status: [resolved, in_progress]\n      min_impact: major\n      components: [\"API*\"]\n      \
          regions: [\"eu-*\"]\n      text: Log in\n    to: [ops, ops, off]\n    continue: true\n  \
-         - match: {{kinds: [provider]}}\n    to: []\n  - to: [off]\n\
+         - match: {{kinds: [provider, notice]}}\n    to: []\n  - to: [off]\n\
          providers: [github: {{tags: [dev, dev]}}]\n"
     ));
     let [first, second, third] = config.routes.rules.as_slice() else {
@@ -204,6 +204,8 @@ fn routes_are_rules_in_order() {
     assert_eq!(matcher.text.as_deref(), Some("Log in"));
     assert_eq!((first.to.as_slice(), first.continues), (&["ops".to_owned()][..], true));
     assert_eq!((second.to.len(), second.continues, second.line), (0, false, 16));
+    assert!(second.matcher.notices && !matcher.notices);
+    assert_eq!(second.matcher.kinds, [Kind::Provider]);
     // A channel that is not enabled gets nothing.
     assert_eq!((third.to.len(), &third.matcher), (0, &statuswatch_notify::Matcher::default()));
     assert_eq!(config.providers[0].settings.tags, ["dev"]);

@@ -14,6 +14,9 @@ pub struct Matcher {
     pub tags: Vec<String>,
     /// Kinds of events.
     pub kinds: Vec<Kind>,
+    /// Whether `kinds` names `notice`: only then do notices match, and without kinds of events no
+    /// event does.
+    pub notices: bool,
     /// Statuses.
     pub statuses: Vec<Status>,
     /// The least impact, before or after the event, so that an all-clear passes as well. An unknown
@@ -52,7 +55,8 @@ impl Matcher {
                 },
             ));
         }
-        if !self.kinds.is_empty() && !self.kinds.contains(&event.kind) {
+        let by_kind = self.notices || !self.kinds.is_empty();
+        if by_kind && !self.kinds.contains(&event.kind) {
             return Some(("kinds", format!("the kind is {}", event.kind)));
         }
         if !self.statuses.is_empty() && !self.statuses.contains(&event.status) {
@@ -88,7 +92,39 @@ impl Matcher {
         }
         None
     }
+
+    /// Like [`Self::mismatch`], for a notice: it is about this program, has at least the impact
+    /// `major`, since it is about a failure or its end, and no tag, status and component.
+    pub(super) fn mismatch_notice(&self, title: &str) -> Option<(&'static str, String)> {
+        if !self.notices {
+            return Some(("kinds", "it is a notice, which the rule does not name".to_owned()));
+        }
+        if !self.providers.is_empty() && !any_glob(&self.providers, OURSELVES) {
+            return Some(("providers", format!("the provider is {OURSELVES}")));
+        }
+        if let Some(least) = self.min_impact.filter(|least| !reaches(Impact::Major, *least)) {
+            return Some(("min_impact", format!("the impact is {}, below {least}", Impact::Major)));
+        }
+        for (key, is_given) in [
+            ("tags", !self.tags.is_empty()),
+            ("status", !self.statuses.is_empty()),
+            ("components", !self.components.is_empty()),
+            ("regions", !self.regions.is_empty()),
+        ] {
+            if is_given {
+                return Some((key, "a notice has none".to_owned()));
+            }
+        }
+        let lower = title.to_lowercase();
+        if self.text.as_ref().is_some_and(|text| !lower.contains(&text.to_lowercase())) {
+            return Some(("text", "the title does not contain it".to_owned()));
+        }
+        None
+    }
 }
+
+/// The provider of what is about this program.
+const OURSELVES: &str = "statuswatch";
 
 /// Most components named in an explanation.
 const NAMED: usize = 5;

@@ -93,6 +93,54 @@ fn every_rule_says_what_became_of_it() {
 }
 
 #[test]
+fn notices_match_the_rules_that_name_them_alone() {
+    let notices = Matcher { notices: true, ..Matcher::default() };
+    let catch_all = rule(3, Matcher::default(), &["ops"]);
+    let decide = |rules: &[Rule], about: &str| {
+        let routes = Routes { rules: rules.to_vec() };
+        let decision =
+            routes.decide_notice("It FAILS", Some(about), &channels(), &words(&["mail"]));
+        (to(&decision), decision.nobody())
+    };
+    let default = (words(&["mail: by default"]), None);
+    assert_eq!(decide(&[], "ops"), default);
+    assert_eq!(decide(std::slice::from_ref(&catch_all), "pager"), default);
+    let named = |to: &[&str]| [rule(1, notices.clone(), to), catch_all.clone()];
+    assert_eq!(
+        decide(&named(&["hook", "pager", "ops"]), "pager"),
+        (words(&["ops: rule 1 (line 1)", "hook: rule 1 (line 1)"]), None)
+    );
+    assert_eq!(decide(&named(&["pager"]), "pager"), default);
+    assert_eq!(decide(&named(&[]), "pager"), (Vec::new(), Some(Nobody::OnPurpose)));
+    // Every key counts, and those of events match none.
+    let of = |matcher: Matcher| [rule(1, Matcher { notices: true, ..matcher }, &["hook"])];
+    let own = words(&["status*"]);
+    for (matcher, is_match) in [
+        (Matcher { providers: own, ..Matcher::default() }, true),
+        (Matcher { providers: words(&["acme"]), ..Matcher::default() }, false),
+        (Matcher { min_impact: Some(Impact::Major), ..Matcher::default() }, true),
+        (Matcher { min_impact: Some(Impact::Critical), ..Matcher::default() }, false),
+        (Matcher { text: Some("it fails".into()), ..Matcher::default() }, true),
+        (Matcher { text: Some("it works".into()), ..Matcher::default() }, false),
+        (Matcher { kinds: vec![Kind::Provider], ..Matcher::default() }, true),
+        (Matcher { tags: words(&["a"]), ..Matcher::default() }, false),
+        (Matcher { statuses: vec![Status::Offline], ..Matcher::default() }, false),
+        (Matcher { components: words(&["*"]), ..Matcher::default() }, false),
+        (Matcher { regions: words(&["*"]), ..Matcher::default() }, false),
+    ] {
+        let (to, _) = decide(&of(matcher.clone()), "ops");
+        let expected = if is_match { "hook: rule 1 (line 1)" } else { "mail: by default" };
+        assert_eq!(to, [expected], "{matcher:?}");
+    }
+    // No event matches a rule that is about notices alone.
+    assert!(!notices.matches(&event(Impact::Critical), &[]));
+    let both = Matcher { kinds: vec![Kind::Incident], ..notices };
+    assert!(both.matches(&event(Impact::Critical), &[]));
+    let planned = StatusEvent { kind: Kind::Maintenance, ..event(Impact::Maintenance) };
+    assert!(!both.matches(&planned, &[]));
+}
+
+#[test]
 fn without_rules_everything_goes_to_every_channel() {
     let decision = Routes::default().decide(&event(Impact::None), &[], &channels(), &nobody);
     assert_eq!(decision.to.len(), CHANNELS.len());
