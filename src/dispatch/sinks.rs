@@ -52,3 +52,51 @@ impl Sinks {
         news
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::parse_time;
+
+    fn row(failure: Option<&str>) -> SinkRow {
+        SinkRow {
+            id: "event_log.json".into(),
+            seq: 7,
+            behind: 0,
+            failure: failure.map(str::to_owned),
+            delivered_at: None,
+        }
+    }
+
+    #[test]
+    fn a_sink_that_fails_again_and_again_is_announced_once_an_hour() {
+        let begin = parse_time("2026-02-23T10:00:00Z").unwrap();
+        let mut sinks = Sinks::default();
+        let mut announced = |minute, failure| {
+            let now = begin + TimeDelta::minutes(minute);
+            sinks.look(&Setup::default(), &[row(failure)], now);
+            sinks.0["event_log.json"].failing.map(|since| (since - begin).num_minutes())
+        };
+        let full = Some("the disk is full");
+        assert_eq!(announced(0, None), None);
+        assert_eq!(announced(1, full), Some(1));
+        assert_eq!(announced(9, full), Some(1));
+        assert_eq!(announced(10, None), None);
+        // Quiet, until an hour after the first time.
+        assert_eq!(announced(20, full), None);
+        assert_eq!(announced(60, full), None);
+        assert_eq!(announced(61, full), Some(61));
+        // The clock is set back by a day.
+        assert_eq!(announced(62, None), None);
+        assert_eq!(announced(-1_400, full), Some(-1_400));
+    }
+
+    #[test]
+    fn the_dispatcher_is_no_sink_to_announce() {
+        let mut sinks = Sinks::default();
+        let own = SinkRow { id: ROUTER.to_owned(), ..row(Some("stopped")) };
+        let now = parse_time("2026-02-23T10:00:00Z").unwrap();
+        assert!(sinks.look(&Setup::default(), &[own], now).is_empty());
+        assert!(sinks.0.is_empty());
+    }
+}
