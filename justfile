@@ -22,6 +22,10 @@ test *ARGS:
 receivers:
     cargo test --test it -- --ignored receivers
 
+# Run the tests with a real PostgreSQL: needs the server's programs, from `PATH` or Debian's `postgresql`.
+postgres:
+    cargo test --test it -- --ignored postgres
+
 # Accept changed snapshots. Read the diff afterwards.
 accept *ARGS:
     INSTA_UPDATE=always cargo test {{ARGS}}

@@ -26,6 +26,7 @@ pub mod mcp;
 pub mod metrics;
 pub mod pipeline;
 pub mod poller;
+pub mod postgres;
 pub mod record;
 pub mod replay;
 pub mod server;

@@ -19,7 +19,7 @@ mod retry;
 mod send;
 mod sessions;
 mod tap;
-mod tls;
+pub(crate) mod tls;
 
 use std::time::Duration;
 

@@ -31,6 +31,8 @@ const MODULES: &[(&str, &[&str])] = &[
     // A name from the file is shown on terminals.
     ("config", &["catalog", "event", "notify", "source", "text", "zone"]),
     ("fetch", &["backoff", "clock", "document", "event", "redact"]),
+    // Connections to the database that nodes share; TLS is set up where it is for all.
+    ("postgres", &["fetch", "text"]),
     // A checkpoint holds what fetch and source want back at the next poll. Types alone: see ITEMS.
     (
         "ledger",
@@ -172,6 +174,7 @@ const MODULES: &[(&str, &[&str])] = &[
 /// Modules of which another may use these items alone: what they exchange, not what they do.
 const ITEMS: &[(&str, &str, &[&str])] = &[
     ("ledger", "fetch", &["Validators"]),
+    ("postgres", "fetch", &["tls"]),
     ("ledger", "source", &["PriorItems"]),
     ("catalog", "source", &["by_name", "SOURCES"]),
     ("config", "source", &["self", "SOURCES", "JSON", "JsonMap", "Word"]),
@@ -192,6 +195,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tower_service", &["src/fetch/dial.rs", "src/server/listen.rs"]),
     ("rustls_native_certs", &["src/fetch/tls.rs"]),
     ("webpki_roots", &["src/fetch/tls.rs"]),
+    ("tokio_postgres", &["src/postgres/"]),
+    ("tokio_postgres_rustls", &["src/postgres/connect.rs"]),
     // The fake providers serve TLS.
     ("rustls", &["src/fetch/", "crates/fake/src/"]),
     ("tokio_rustls", &["src/fetch/", "crates/fake/src/"]),

@@ -51,6 +51,7 @@ mod online;
 mod outages;
 mod politeness;
 mod poll_errors;
+mod postgres;
 mod power;
 mod receivers;
 mod recording;

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod binary;
 pub(crate) mod namespace;
+pub(crate) mod postgres;
 pub(crate) mod provider;
 pub(crate) mod receiver;
 pub(crate) mod receivers;

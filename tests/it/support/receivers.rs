@@ -80,7 +80,7 @@ fn find(name: &str) -> PathBuf {
 }
 
 /// A port that was free a moment ago: some servers cannot choose one.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
