@@ -147,6 +147,7 @@ impl Pipeline {
         let metrics = Arc::new(Metrics::default());
         let ledger_options = ledger::LedgerOptions {
             state_dir: config.state_dir.clone(),
+            shared: None,
             keep: KEEP,
             fatal: fatal_sender.clone(),
             metrics: Arc::clone(&metrics),

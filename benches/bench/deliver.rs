@@ -144,6 +144,7 @@ impl Rig {
         std::mem::forget(keep);
         let options = LedgerOptions {
             state_dir: dir.path().to_owned(),
+            shared: None,
             keep: Duration::from_hours(24),
             fatal,
             metrics: Arc::default(),

@@ -34,6 +34,7 @@ async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Durat
     let (fatal, _keep) = tokio::sync::mpsc::unbounded_channel();
     let options = LedgerOptions {
         state_dir: dir.path().to_owned(),
+        shared: None,
         keep: Duration::from_hours(24),
         fatal,
         metrics: Arc::default(),

@@ -137,6 +137,7 @@ impl Watching {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
         let first = LedgerActor::open(ledger::LedgerOptions {
             state_dir: dir.path().to_owned(),
+            shared: None,
             keep: Duration::from_hours(24),
             fatal,
             metrics: Arc::default(),

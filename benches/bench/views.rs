@@ -21,6 +21,7 @@ pub(crate) fn run() {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
         let ledger = LedgerActor::open(LedgerOptions {
             state_dir: state,
+            shared: None,
             keep: Duration::from_hours(24),
             fatal,
             metrics: std::sync::Arc::default(),

@@ -16,6 +16,7 @@ use super::delivery::LongerLog;
 use super::error::{LedgerError, RecoveryError, Result};
 use super::job::Job;
 use super::messages::{Hints, Loaded, Unchanged, Wake, Watch};
+use super::shared::{Shared, SharedStore};
 use super::sqlite::SqliteStore;
 use super::store::{Store, Watching};
 use super::watched::Watched;
@@ -26,14 +27,19 @@ use crate::metrics::Metrics;
 /// How often freshness is checked and buffered writes are flushed.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often what other nodes have recorded is taken over.
+const FOLLOW: Duration = Duration::from_millis(250);
+
 /// Maximum number of results per transaction: bounds how long the first one waits.
 const GROUP: usize = 256;
 
 /// Options of the ledger.
 #[derive(Debug, Clone)]
 pub struct LedgerOptions {
-    /// Directory of the database.
+    /// Directory of the database, or of the replica of the one that is shared.
     pub state_dir: PathBuf,
+    /// The database that several nodes share, if they do.
+    pub shared: Option<Shared>,
     /// Minimum retention of events and of the state of unlisted incidents.
     pub keep: Duration,
     /// Receives a fatal error: the process must exit with status 1.
@@ -66,7 +72,12 @@ pub struct LedgerActor {
 impl LedgerActor {
     /// Opens the database.
     pub fn open(options: LedgerOptions) -> Result<Self> {
-        let store = Box::new(SqliteStore::open(&options.state_dir)?);
+        let store: Box<dyn Store> = match &options.shared {
+            None => Box::new(SqliteStore::open(&options.state_dir)?),
+            Some(Shared { url, fence }) => {
+                Box::new(SharedStore::open(&options.state_dir, url, Some(fence.clone()))?)
+            }
+        };
         Ok(Self {
             store,
             options,
@@ -273,5 +284,8 @@ impl Actor for LedgerActor {
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(4096);
         context.run_interval(TICK, Self::tick);
+        if self.store.is_shared() {
+            context.run_interval(FOLLOW, |ledger, _| ledger.follow());
+        }
     }
 }

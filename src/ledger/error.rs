@@ -63,6 +63,9 @@ pub enum LedgerError {
         /// What SQLite says.
         reason: String,
     },
+    /// The database that several nodes share cannot be used.
+    #[error(transparent)]
+    Shared(#[from] crate::postgres::Error),
     /// A bug in statuswatch; the transaction was rolled back.
     #[error("a bug in statuswatch: {reason}. Please report it")]
     Defect {
@@ -81,7 +84,13 @@ impl LedgerError {
     /// Returns whether retrying later may help; otherwise the process must exit with status 1.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Defect { .. } | Self::Superseded | Self::Away)
+        use crate::postgres::Error::{Newer, Old};
+        match self {
+            Self::Busy { .. } | Self::Defect { .. } | Self::Superseded | Self::Away => true,
+            // Somebody may change a password or a right while this runs.
+            Self::Shared(error) => !matches!(error, Newer { .. } | Old { .. }),
+            _ => false,
+        }
     }
 
     /// Returns SQLite's message without the prefix this error adds.

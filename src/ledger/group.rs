@@ -48,10 +48,27 @@ impl LedgerActor {
             }
         }
         if self.store.newest() > before {
-            self.sinks.retain(|_, sink| {
-                // A full mailbox already contains a wake-up; only a closed one is useless.
-                !matches!(sink.try_send(Wake), Err(actix::prelude::SendError::Closed(_)))
-            });
+            self.wake_sinks();
+        }
+    }
+
+    /// Tells sinks that there are new events.
+    fn wake_sinks(&mut self) {
+        self.sinks.retain(|_, sink| {
+            // A full mailbox already contains a wake-up; only a closed one is useless.
+            !matches!(sink.try_send(Wake), Err(actix::prelude::SendError::Closed(_)))
+        });
+    }
+
+    /// Takes over what other nodes have recorded.
+    pub(super) fn follow(&mut self) {
+        let before = self.store.newest();
+        if let Err(error) = self.store.follow() {
+            // The next transaction reports it, if there is one. What others record waits.
+            tracing::debug!(%error, "cannot read what other nodes have recorded");
+        }
+        if self.store.newest() > before {
+            self.wake_sinks();
         }
     }
 
@@ -98,7 +115,8 @@ impl LedgerActor {
                 }
             }
             (Job::Network(change), Done::Network) => self.apply_network_change(&change),
-            // After a panic the sender is dropped with the job: the caller gets `Away` and retries.
+            // After a panic, or if it was refused, the sender is dropped with the job: the caller gets
+            // `Away` and retries.
             _ => {}
         }
     }

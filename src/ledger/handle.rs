@@ -95,6 +95,7 @@ mod tests {
             let (fatal, _keep) = tokio::sync::mpsc::unbounded_channel();
             let options = LedgerOptions {
                 state_dir: dir.path().to_owned(),
+                shared: None,
                 keep: Duration::from_hours(24),
                 fatal,
                 metrics: Arc::default(),

@@ -39,6 +39,8 @@ pub(super) enum Done {
     None,
     /// It failed, and no reply is expected.
     Dropped,
+    /// It was not judged: its provider is another node's now, or the database does not take it.
+    Refused,
     /// It panicked, with this message.
     Panicked(String),
 }
@@ -49,7 +51,9 @@ impl Done {
         match self {
             Self::Record(result, _) => result.is_ok(),
             Self::Unit(result) => result.is_ok(),
-            Self::Reach(..) | Self::Network | Self::Settled(..) | Self::None => true,
+            Self::Reach(..) | Self::Network | Self::Settled(..) | Self::None | Self::Refused => {
+                true
+            }
             Self::Dropped | Self::Panicked(_) => false,
         }
     }

@@ -202,7 +202,7 @@ pub enum Verdict {
 }
 
 /// An unchanged poll. Buffered in memory and written in batches: losing one costs a single request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Unchanged {
     /// The provider.
     pub provider: String,

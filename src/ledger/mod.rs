@@ -4,7 +4,8 @@
 //! * [`reconcile`] is the pure core: it compares the stored state of one incident with a snapshot
 //!   and returns the new events.
 //! * `commit` judges one poll result. It sees the state of a provider as a `Book`, and no database.
-//! * `store` is a database as the actor uses it; `sqlite` implements it and contains all SQL.
+//! * `store` is a database as the actor uses it; `sqlite` implements it and contains all SQL of a
+//!   ledger. `shared` implements it for several nodes on one PostgreSQL, each with a replica in SQLite.
 //! * [`Reader`] gives other processes read access while `run` is writing.
 //! * [`ScratchLedger`] is an in-process ledger without an actor or a clock, for replaying
 //!   recordings.
@@ -32,6 +33,7 @@ mod group;
 mod handle;
 mod handlers;
 mod identify;
+mod image;
 mod job;
 mod judge;
 mod known;
@@ -52,6 +54,7 @@ mod rematch;
 mod retention;
 mod rows;
 mod scratch;
+mod shared;
 mod sqlite;
 mod staleness;
 mod store;
@@ -75,6 +78,7 @@ pub use network::{Network, Polled};
 pub use offline::OwnNetwork;
 pub use rows::{OpenItem, ProviderRow, Query, SinkRow, UpdateTimes};
 pub use scratch::ScratchLedger;
+pub use shared::Shared;
 pub use sqlite::{
     Control, DATABASE, ItemQuery, ItemRow, LastEvent, OutboxCopy, ROUTER, Reader, Span,
     open_writer, sqlite_version,

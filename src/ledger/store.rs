@@ -16,6 +16,20 @@ pub(super) trait Store: Send {
     /// Returns the number of the newest event that is on disk; 0 if there is none.
     fn newest(&self) -> u64;
 
+    /// Returns whether others write to the same ledger, so that it must be followed.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Takes over what others have written to the same ledger.
+    ///
+    /// # Errors
+    ///
+    /// After an error it is what it was before.
+    fn follow(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Imports the events that a log contains beyond this database. Returns their number.
     fn import(&mut self, log: &mut dyn LongerLog) -> Result<u64, RecoveryError>;
 
@@ -98,6 +112,7 @@ pub(super) struct Group<'a> {
 }
 
 /// The state of the declared providers.
+#[derive(Default)]
 pub(super) struct Watching {
     /// From which their pollers start, in the order of the declaration.
     pub(super) loaded: Vec<Loaded>,

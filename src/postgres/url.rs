@@ -294,6 +294,19 @@ mod tests {
             said += &format!("{error}\n");
         }
         assert_eq!(parsed(&format!("postgres://u@h/{}", "d".repeat(LENGTH))), Err(UrlError::Long));
-        insta::assert_snapshot!(said, @"");
+        insta::assert_snapshot!(said, @r#"
+        the address of a database begins with postgres://
+        the address of the database is not valid: it names no host
+        the address of the database is not valid: write @ / ? # in user and password as %40 %2F %3F %23
+        the address of the database is not valid: write blanks and control characters as %20 and the like
+        the address of the database is not valid: see the manual of PostgreSQL
+        the address of the database is not valid: sslmode is disable, require or verify-full
+        the address of the database is not valid: sslrootcert needs sslmode=verify-full
+        the address of the database has an unknown parameter "nonsense"
+        the address of the database is not valid: a parameter has no value
+        the address of the database is not valid: a Unix socket needs sslmode=disable
+        the address of the database is not valid: target_session_attrs must be read-write
+        the address of the database is not valid: it names more than 8 hosts
+        "#);
     }
 }

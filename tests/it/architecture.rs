@@ -37,8 +37,8 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "ledger",
         &[
-            "clock", "config", "event", "fetch", "metrics", "notify", "redact", "snapshot",
-            "source", "text",
+            "backoff", "clock", "config", "event", "fetch", "metrics", "notify", "postgres",
+            "redact", "snapshot", "source", "text",
         ],
     ),
     ("sink", &["backoff", "clock", "config", "event", "ledger", "text"]),
@@ -627,7 +627,12 @@ fn what_is_pure_touches_nothing_outside() {
 fn decisions_of_the_ledger_know_no_database() {
     let (folder, choosing) = (
         "src/ledger/sqlite/",
-        ["src/ledger/mod.rs", "src/ledger/actor.rs", "src/ledger/scratch.rs"],
+        [
+            "src/ledger/mod.rs",
+            "src/ledger/actor.rs",
+            "src/ledger/scratch.rs",
+            "src/ledger/shared/mod.rs",
+        ],
     );
     let files = code();
     let uses = |file: &&Code| {
@@ -645,7 +650,11 @@ fn decisions_of_the_ledger_know_no_database() {
         .map(|file| format!("{}: uses {folder}: ask the book or the store", file.path))
         .collect();
     report(&broken);
-    assert_eq!(using.len(), 2, "the actor and the scratch ledger choose a database");
+    assert_eq!(
+        using.len(),
+        3,
+        "the actor, the scratch ledger and the shared one choose a database"
+    );
 }
 
 #[test]

@@ -323,6 +323,7 @@ pub(crate) fn watched() -> tempfile::TempDir {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
         let ledger = LedgerActor::open(LedgerOptions {
             state_dir: state,
+            shared: None,
             keep: Duration::from_hours(400 * 24),
             fatal,
             metrics: Arc::default(),

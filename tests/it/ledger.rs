@@ -1,4 +1,8 @@
 //! Feeds the ledger's actor and database with hand-made snapshots.
+//!
+//! With `STATUSWATCH_TEST_LEDGER=postgres` the ledger is one that several nodes share, on a real
+//! PostgreSQL: what is tested holds there as well. (One test has times of which the hourly upkeep, a
+//! second after the start, forgets what the test looks at: leave it out, see `.ci/run`.)
 
 mod anomalies;
 mod cosmetic;
@@ -22,19 +26,28 @@ use statuswatch::event::{
 };
 use statuswatch::ledger::{
     Binding, Checkpoint, LedgerActor, LedgerOptions, Query, Reader, Record, Recorded, Resume,
-    Verdict, Watch,
+    Shared, Verdict, Watch,
 };
 use statuswatch::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, UnreadTimes, Update, UpdateId,
 };
+
+use crate::support::postgres;
 
 /// Runs a test inside an actix system.
 fn run_system<F: std::future::Future<Output = ()>>(test: F) {
     actix::System::new().block_on(test);
 }
 
+/// Returns the database of a test, if the ledger is to be a shared one.
+async fn shared() -> Option<Shared> {
+    std::env::var_os("STATUSWATCH_TEST_LEDGER").filter(|store| store == "postgres")?;
+    Some(postgres::begin_life(&postgres::database(), "a").await)
+}
+
 struct Harness {
     dir: tempfile::TempDir,
+    shared: Option<Shared>,
     ledger: Addr<LedgerActor>,
     provider: Arc<Provider>,
     clock: Time,
@@ -66,14 +79,20 @@ impl Harness {
     async fn filtered(first_run: FirstRun, filter: Filter) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let provider = provider(first_run, filter);
-        let ledger = Self::start(&dir, &provider).await;
-        Self { dir, ledger, provider, clock: at(0), emitted: 0 }
+        let shared = shared().await;
+        let ledger = Self::start(&dir, shared.clone(), &provider).await;
+        Self { dir, shared, ledger, provider, clock: at(0), emitted: 0 }
     }
 
-    async fn start(dir: &tempfile::TempDir, provider: &Arc<Provider>) -> Addr<LedgerActor> {
+    async fn start(
+        dir: &tempfile::TempDir,
+        shared: Option<Shared>,
+        provider: &Arc<Provider>,
+    ) -> Addr<LedgerActor> {
         let (fatal, _) = tokio::sync::mpsc::unbounded_channel();
         let options = LedgerOptions {
             state_dir: dir.path().to_owned(),
+            shared,
             keep: Duration::from_hours(400 * 24),
             fatal,
             metrics: Arc::default(),
@@ -97,7 +116,8 @@ impl Harness {
     }
 
     async fn restart(&mut self) {
-        self.ledger = Self::start(&self.dir, &self.provider).await;
+        let shared = self.shared.clone();
+        self.ledger = Self::start(&self.dir, shared, &self.provider).await;
     }
 
     async fn poll(&mut self, snapshot: Snapshot) -> Recorded {

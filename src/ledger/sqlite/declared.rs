@@ -22,6 +22,20 @@ pub(super) fn unwatch_others(db: &Connection, providers: &[Arc<Provider>]) -> Sq
     Ok(())
 }
 
+/// Stops watching the providers that `is_gone` says so of, by id and URL.
+pub(super) fn unwatch_where(db: &Connection, is_gone: impl Fn(&str, &str) -> bool) -> Sql<()> {
+    let mut gone: Vec<String> = Vec::new();
+    let mut statement = db.prepare_cached("SELECT id, url FROM provider WHERE watched = 1")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if is_gone(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?) {
+            gone.push(row.get(0)?);
+        }
+    }
+    let mut unwatch = db.prepare_cached("UPDATE provider SET watched = 0 WHERE id = ?1")?;
+    gone.iter().try_for_each(|id| unwatch.execute([id]).map(|_| ()))
+}
+
 /// Returns the providers that are reported as unreachable.
 pub(super) fn unreachable(db: &Connection) -> Sql<HashSet<String>> {
     db.prepare("SELECT id FROM provider WHERE unreachable = 1")?

@@ -239,6 +239,20 @@ pub fn open_writer(state_dir: &Path) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
+/// Removes the database in `state_dir`, with its logs.
+pub(super) fn remove(state_dir: &Path) -> Result<(), LedgerError> {
+    for name in [DATABASE, WAL, "ledger.db-shm", JOURNAL] {
+        let path = state_dir.join(name);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(LedgerError::Directory { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a database that is foreign, too new or damaged. SQLite reports an unreadable disk as a
 /// damaged file, so the file is read directly and checked again before the user is told to move it
 /// away.

@@ -4,6 +4,8 @@
 //! * [`SqliteStore`](store::SqliteStore) is the database as the ledger's actor uses it: one
 //!   transaction per group of results, with a savepoint each if one of them fails.
 //! * [`Reader`](read::Reader) gives sinks and other processes read access while `run` is writing.
+//! * [`Replica`](replica::Replica) is one of several nodes' databases: what a transaction changes is
+//!   shipped to all before it is committed.
 //! * `migrate` creates, examines and upgrades the file.
 
 mod book;
@@ -25,6 +27,7 @@ mod providers;
 mod prune;
 mod read;
 mod read_items;
+mod replica;
 mod scratch;
 mod sinks;
 mod store;
@@ -41,6 +44,7 @@ pub use outbox_control::Control;
 pub use outbox_copy::OutboxCopy;
 pub use read::Reader;
 pub use read_items::{ItemQuery, ItemRow, LastEvent, Span};
+pub(super) use replica::{Replica, is_local_sink};
 pub(super) use scratch::ScratchStore;
 pub(super) use store::SqliteStore;
 

@@ -18,6 +18,15 @@ pub(super) fn add_sink(db: &Connection, id: &str, seq: u64, now: Time) -> Sql<Cu
     })
 }
 
+/// Stores the cursor of a sink that has none.
+pub(super) fn begin_sink(db: &Connection, id: &str, cursor: &Cursor, now: Time) -> Sql<()> {
+    db.prepare_cached(
+        "INSERT INTO sink(id, seq, memory, started_at) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![id, cursor.seq.cast_signed(), cursor.memory, now.timestamp_millis()])?;
+    Ok(())
+}
+
 /// Records a delivery, after which the sink is up.
 pub(super) fn put_cursor(db: &Connection, message: &Delivered, now: Time) -> Sql<()> {
     db.prepare_cached(

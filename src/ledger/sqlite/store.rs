@@ -23,11 +23,11 @@ use crate::ledger::store::{Group, Store, Watching};
 
 /// A ledger in a file.
 pub(in crate::ledger) struct SqliteStore {
-    db: Connection,
+    pub(super) db: Connection,
     state_dir: PathBuf,
     /// Device and inode of the file.
     file: (u64, u64),
-    seq: u64,
+    pub(super) seq: u64,
     wal: Wal,
 }
 
@@ -48,47 +48,59 @@ impl SqliteStore {
         savepoints: Savepoints,
     ) -> Result<Vec<Done>, Stopped> {
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for touch in group.touched.values() {
-            providers::touch_provider(&transaction, touch)?;
-        }
-        let mut done = Vec::with_capacity(group.jobs.len());
-        let mut numbering = Numbering::after(self.seq);
-        for job in group.jobs {
-            savepoints.run(&transaction, "SAVEPOINT result")?;
-            let (before, dropped) = (numbering.seq, numbering.dropped.len());
-            let mut book = SqliteBook::new(&transaction, job.provider(), &mut numbering);
-            let outcome = judge(job, &mut book);
-            if outcome.is_kept() {
-                savepoints.run(&transaction, "RELEASE result")?;
-            } else if savepoints == Savepoints::None || transaction.is_autocommit() {
-                // Some errors (full disk, out of memory) roll back the whole transaction at once.
-                // Anything after that would be written outside it, under numbers that are then
-                // assigned again.
-                let reason = outcome.reason().unwrap_or_else(|| ROLLED_BACK.to_owned());
-                return Err(Stopped {
-                    by_job: savepoints == Savepoints::None,
-                    error: LedgerError::Busy { reason },
-                });
-            } else {
-                numbering.seq = before;
-                numbering.dropped.truncate(dropped);
-                savepoints.run(&transaction, "ROLLBACK TO result")?;
-                savepoints.run(&transaction, "RELEASE result")?;
-            }
-            outcome.log_panic();
-            done.push(outcome);
-        }
-        let Numbering { seq, dropped } = numbering;
+        let (done, numbering) = judge_group(&transaction, self.seq, group, judge, savepoints)?;
         transaction.commit()?;
-        dropped.iter().for_each(Dropped::warn);
-        self.seq = seq;
+        self.seq = numbering.seq;
+        numbering.dropped.iter().for_each(Dropped::warn);
         Ok(done)
     }
 }
 
+/// Judges a group in an open transaction; its events get the numbers after `seq`. After an error the
+/// transaction must be rolled back.
+pub(super) fn judge_group(
+    transaction: &Transaction<'_>,
+    seq: u64,
+    group: &Group<'_>,
+    judge: &mut dyn FnMut(&Job, &mut dyn Book) -> Done,
+    savepoints: Savepoints,
+) -> Result<(Vec<Done>, Numbering), Stopped> {
+    for touch in group.touched.values() {
+        providers::touch_provider(transaction, touch)?;
+    }
+    let mut done = Vec::with_capacity(group.jobs.len());
+    let mut numbering = Numbering::after(seq);
+    for job in group.jobs {
+        savepoints.run(transaction, "SAVEPOINT result")?;
+        let (before, dropped) = (numbering.seq, numbering.dropped.len());
+        let mut book = SqliteBook::new(transaction, job.provider(), &mut numbering);
+        let outcome = judge(job, &mut book);
+        if outcome.is_kept() {
+            savepoints.run(transaction, "RELEASE result")?;
+        } else if savepoints == Savepoints::None || transaction.is_autocommit() {
+            // Some errors (full disk, out of memory) roll back the whole transaction at once.
+            // Anything after that would be written outside it, under numbers that are then
+            // assigned again.
+            let reason = outcome.reason().unwrap_or_else(|| ROLLED_BACK.to_owned());
+            return Err(Stopped {
+                by_job: savepoints == Savepoints::None,
+                error: LedgerError::Busy { reason },
+            });
+        } else {
+            numbering.seq = before;
+            numbering.dropped.truncate(dropped);
+            savepoints.run(transaction, "ROLLBACK TO result")?;
+            savepoints.run(transaction, "RELEASE result")?;
+        }
+        outcome.log_panic();
+        done.push(outcome);
+    }
+    Ok((done, numbering))
+}
+
 /// Whether jobs can be rolled back individually.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Savepoints {
+pub(super) enum Savepoints {
     /// No savepoints: a failing job rolls back all of them.
     None,
     /// One savepoint per job, so that none affects the others.
@@ -106,10 +118,10 @@ impl Savepoints {
 }
 
 /// Why a group could not be written.
-struct Stopped {
+pub(super) struct Stopped {
     /// A job failed; the others may succeed.
-    by_job: bool,
-    error: LedgerError,
+    pub(super) by_job: bool,
+    pub(super) error: LedgerError,
 }
 
 impl From<rusqlite::Error> for Stopped {

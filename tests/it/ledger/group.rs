@@ -23,6 +23,7 @@ impl Three {
         let (fatal, ends) = tokio::sync::mpsc::unbounded_channel();
         let options = LedgerOptions {
             state_dir: dir.path().to_owned(),
+            shared: shared().await,
             keep: Duration::from_hours(24),
             fatal,
             metrics: Arc::default(),

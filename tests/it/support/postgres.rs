@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use statuswatch::postgres::{Client, DatabaseUrl, connect};
+use statuswatch::ledger::Shared;
+use statuswatch::postgres::{Client, DatabaseUrl, Fence, Life, connect, prepare};
 
 use super::receivers::{Certificates, free_port};
 
@@ -184,4 +185,24 @@ pub(crate) fn database() -> DatabaseUrl {
 /// Connects to a database, to look into it.
 pub(crate) async fn look(url: &DatabaseUrl) -> Client {
     connect(url, "test").await.unwrap()
+}
+
+/// Begins the life of a node, to which all shards and duties go, and returns the ledger that it
+/// shares.
+pub(crate) async fn begin_life(url: &DatabaseUrl, name: &str) -> Shared {
+    let client = look(url).await;
+    prepare(&client).await.unwrap();
+    let sql = "INSERT INTO statuswatch.node(name, expires_at) VALUES ($1, now() + '1 day') RETURNING life";
+    let life: Life = client.query_one(sql, &[&name]).await.unwrap().get(0);
+    take_over(&client, life).await;
+    let fence = Fence::default();
+    fence.set(life);
+    Shared { url: url.clone(), fence }
+}
+
+/// Gives all shards and duties to a life.
+pub(crate) async fn take_over(client: &Client, life: Life) {
+    let sql = "UPDATE statuswatch.shard SET life = L, generation = generation + 1;
+               UPDATE statuswatch.duty SET life = L, generation = generation + 1";
+    client.batch_execute(&sql.replace(" L", &format!(" {life}"))).await.unwrap();
 }

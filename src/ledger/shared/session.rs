@@ -1,0 +1,427 @@
+//! What is said to the shared database.
+//!
+//! A write is two exchanges. The first begins a transaction, checks that this life may write, waits
+//! for its turn, and reads what the replica lacks. The second ships images and commits. Each is sent
+//! in one piece: the database waits for us no longer than it takes to judge a group. Nothing lives in
+//! the connection, so that a pooler of transactions may stand between.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::ledger::image::{Image, Position, Tail};
+use crate::postgres::{
+    Client, DatabaseUrl, Error, Life, SimpleQueryMessage, SimpleQueryRow, ToSql, Type, connect,
+    prepare,
+};
+
+/// Number of images after which a tail is read in parts.
+const PART: usize = 2000;
+
+/// Number of images that are passed on at once when all are read.
+const CHUNK: usize = 1000;
+
+/// How long a transaction may wait for us, for a lock, and in all. A node that is frozen in the
+/// middle delays the others for no longer.
+const TIMEOUTS: &str = "SET LOCAL idle_in_transaction_session_timeout = '2s';
+    SET LOCAL lock_timeout = '1500ms'; SET LOCAL statement_timeout = '5s';";
+
+/// An open connection to a database with our schema.
+pub(super) struct Session {
+    client: Client,
+    /// Whether a transaction that has its turn is open.
+    has_turn: bool,
+    /// Whether its transaction could not be ended.
+    is_lost: bool,
+}
+
+/// Which rights a write needs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Need {
+    /// The life it is written under; `None` for a command, which no fence stops.
+    pub(super) life: Option<Life>,
+    /// The shards of the providers in it.
+    pub(super) shards: Shards,
+}
+
+/// Shards to check.
+#[derive(Debug, Clone)]
+pub(super) enum Shards {
+    /// These.
+    These(BTreeSet<u16>),
+    /// All that there are.
+    All,
+}
+
+impl Default for Shards {
+    fn default() -> Self {
+        Self::These(BTreeSet::new())
+    }
+}
+
+/// The rights a write has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Grant {
+    /// Those of the shards asked for that belong to the life.
+    pub(super) shards: BTreeSet<u16>,
+    /// Whether the life has the duty `main`. A command has it as well.
+    pub(super) is_main: bool,
+    /// No number at or below it may be given to an event.
+    pub(super) floor: u64,
+}
+
+/// What was found when a transaction began.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// It is our turn, and this is all that the replica lacks.
+    Turn(Grant, Tail),
+    /// The replica lacks more than can be applied while others wait. The transaction has ended.
+    Behind(Lack),
+    /// The life is fenced or has ended. The transaction has ended.
+    Fenced,
+}
+
+/// What a replica lacks.
+#[derive(Debug)]
+pub(super) enum Lack {
+    /// Nothing.
+    Nothing,
+    /// These images, and nothing else.
+    Tail(Tail),
+    /// These images, and more.
+    Part(Tail),
+    /// It has to be filled anew.
+    All(Refill),
+}
+
+/// Why a replica has to be filled anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refill {
+    /// It is empty, or of another ledger.
+    New,
+    /// It is so old that what was deleted since is no longer known.
+    Old,
+    /// It has commits that the database does not have: that was restored, or a standby was promoted
+    /// before it had everything.
+    Restored,
+}
+
+impl Session {
+    /// Connects, and creates the schema if it is not there.
+    pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
+        let client = connect(url, "ledger").await?;
+        prepare(&client).await?;
+        Ok(Self { client, has_turn: false, is_lost: false })
+    }
+
+    /// Returns whether the connection can be used.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_lost && !self.client.is_closed()
+    }
+
+    /// Rolls back what is open, or gives up the connection, whose end does the same.
+    pub(super) async fn end_transaction(&mut self, limit: Duration) {
+        self.has_turn = false;
+        let ended = tokio::time::timeout(limit, self.client.batch_execute("ROLLBACK")).await;
+        self.is_lost |= !matches!(ended, Ok(Ok(())));
+    }
+
+    /// Returns the newest commit; 0 if there is none.
+    pub(super) async fn newest(&self) -> Result<(i64, i64), Error> {
+        let sql = "SELECT n, tag FROM statuswatch.batch ORDER BY n DESC LIMIT 1";
+        let row = self.client.query_typed_opt(sql, &[]).await?;
+        Ok(row.map(|row| (row.get(0), row.get(1))).unwrap_or_default())
+    }
+
+    /// Reads what a replica lacks, without waiting for anybody.
+    pub(super) async fn lack(&self, from: Position) -> Result<Lack, Error> {
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {TIMEOUTS} {} COMMIT",
+            tail_sql(&from)
+        );
+        let answers = self.ask(&sql).await?;
+        let tail = answers.get(4..).unwrap_or_default();
+        read_tail(tail, from)
+    }
+
+    /// Begins a transaction and waits for its turn.
+    pub(super) async fn begin(&mut self, need: Need, from: Position) -> Result<Begun, Error> {
+        let mut sql = format!("BEGIN; {TIMEOUTS}");
+        // The same number of answers in any case.
+        let life = need.life.unwrap_or(0);
+        write!(
+            sql,
+            "SELECT 1 FROM statuswatch.node WHERE life = {life} AND NOT fenced FOR KEY SHARE;
+             SELECT 1 FROM statuswatch.duty WHERE id = 'main' AND life = {life};
+             SELECT shard FROM statuswatch.shard WHERE life = {life} {};
+             SELECT floor FROM statuswatch.turn FOR UPDATE;",
+            need.shards.condition()
+        )
+        .ok();
+        sql += &tail_sql(&from);
+        let answers = self.ask(&sql).await?;
+        let [_, _, _, _, node, duty, shards, turn, tail @ ..] = answers.as_slice() else {
+            return Err(unexpected());
+        };
+        if need.life.is_some() && node.is_empty() {
+            self.rollback().await?;
+            return Ok(Begun::Fenced);
+        }
+        let grant = Grant {
+            shards: shards.iter().filter_map(|row| row.get(0)?.parse().ok()).collect(),
+            is_main: need.life.is_none() || !duty.is_empty(),
+            floor: turn.first().and_then(|row| row.get(0)?.parse().ok()).ok_or_else(unexpected)?,
+        };
+        let tail = match read_tail(tail, from.clone())? {
+            Lack::Nothing => Tail { from: from.clone(), images: Vec::new(), to: from },
+            Lack::Tail(tail) => tail,
+            lack => {
+                self.rollback().await?;
+                return Ok(Begun::Behind(lack));
+            }
+        };
+        self.has_turn = true;
+        Ok(Begun::Turn(grant, tail))
+    }
+
+    /// Ends the transaction without changing anything.
+    pub(super) async fn rollback(&mut self) -> Result<(), Error> {
+        self.has_turn = false;
+        Ok(self.client.batch_execute("ROLLBACK").await?)
+    }
+
+    /// Ships images, commits the transaction and returns the position after it. After an error it is
+    /// unknown whether it was committed.
+    pub(super) async fn ship(
+        &mut self,
+        images: Vec<Image>,
+        life: Option<Life>,
+        after: Position,
+    ) -> Result<Position, Error> {
+        if !std::mem::take(&mut self.has_turn) {
+            // The connection in which the transaction was begun is gone, and the transaction with it.
+            return Err(Error::away("the connection was lost"));
+        }
+        let to = Position { n: after.n + 1, tag: fastrand::i64(..), ..after };
+        let (put, gone): (Vec<&Image>, Vec<&Image>) =
+            images.iter().partition(|image| image.body.is_some());
+        let column = |images: &[&'_ Image], part: fn(&Image) -> &str| -> Vec<String> {
+            images.iter().map(|image| part(image).to_owned()).collect()
+        };
+        let tables = column(&put, |image| &image.table);
+        let keys = column(&put, |image| &image.key);
+        let bodies = column(&put, |image| image.body.as_deref().unwrap_or_default());
+        let put_parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+            (&tables, Type::TEXT_ARRAY),
+            (&keys, Type::TEXT_ARRAY),
+            (&bodies, Type::TEXT_ARRAY),
+            (&to.n, Type::INT8),
+        ];
+        let put = self.client.execute_typed(
+            "INSERT INTO statuswatch.record AS r(tab, key, n, body)
+             SELECT tab, key, $4, body FROM unnest($1, $2, $3) AS new(tab, key, body)
+             ON CONFLICT (tab, key) DO UPDATE SET n = excluded.n, body = excluded.body",
+            &put_parameters,
+        );
+        let gone_tables = column(&gone, |image| &image.table);
+        let gone_keys = column(&gone, |image| &image.key);
+        let gone_parameters: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&gone_tables, Type::TEXT_ARRAY), (&gone_keys, Type::TEXT_ARRAY), (&to.n, Type::INT8)];
+        // What was never shipped need not be deleted.
+        let gone = self.client.execute_typed(
+            "UPDATE statuswatch.record SET n = $3, body = NULL FROM unnest($1, $2) AS gone(tab, key)
+             WHERE record.tab = gone.tab AND record.key = gone.key AND record.body IS NOT NULL",
+            &gone_parameters,
+        );
+        let batch_parameters: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&to.n, Type::INT8), (&to.tag, Type::INT8), (&life, Type::INT8)];
+        let batch = self.client.execute_typed(
+            "INSERT INTO statuswatch.batch(n, tag, life) VALUES ($1, $2, $3)",
+            &batch_parameters,
+        );
+        let commit = self.client.batch_execute("COMMIT");
+        // All are sent before the first is answered. After an error of one of them `COMMIT` rolls
+        // back, and does not call that an error: every answer counts.
+        let (put, gone, batch, commit) = futures::join!(put, gone, batch, commit);
+        put?;
+        gone?;
+        batch?;
+        commit?;
+        Ok(to)
+    }
+
+    /// Raises the floor: events get only numbers above it.
+    pub(super) async fn raise_floor(&self, to: u64) -> Result<(), Error> {
+        let sql = format!(
+            "BEGIN; {TIMEOUTS} UPDATE statuswatch.turn SET floor = {to} WHERE floor < {to}; COMMIT"
+        );
+        self.ask(&sql).await.map(|_| ())
+    }
+
+    /// Returns the highest number that an event has here; 0 if there is none.
+    pub(super) async fn newest_event(&self) -> Result<u64, Error> {
+        let sql = "SELECT max(key::bigint) FROM statuswatch.record WHERE tab = 'event'";
+        let newest: Option<i64> = self.client.query_typed_one(sql, &[]).await?.get(0);
+        Ok(newest.unwrap_or_default().cast_unsigned())
+    }
+
+    /// Reads all images of one moment, passes them on in chunks, and returns the position of that
+    /// moment.
+    pub(super) async fn read_all(
+        &self,
+        chunks: std::sync::mpsc::SyncSender<Vec<Image>>,
+    ) -> Result<Position, Error> {
+        let answers = self
+            .ask(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+                 SELECT value FROM statuswatch.meta WHERE key = 'identity';
+                 SELECT n, tag FROM statuswatch.batch ORDER BY n DESC LIMIT 1;",
+            )
+            .await?;
+        let [_, identity, newest] = answers.as_slice() else { return Err(unexpected()) };
+        let (n, tag) = newest.first().map(pair).unwrap_or_default();
+        let position = Position { identity: text(identity.first(), 0), n, tag };
+        let parameters: [(&(dyn ToSql + Sync), Type); 0] = [];
+        let rows = self
+            .client
+            .query_typed_raw(
+                "SELECT tab, key, body FROM statuswatch.record WHERE body IS NOT NULL",
+                parameters,
+            )
+            .await?;
+        let mut rows = std::pin::pin!(rows);
+        let mut chunk = Vec::new();
+        while let Some(row) = futures::StreamExt::next(&mut rows).await {
+            let row = row?;
+            chunk.push(Image { table: row.get(0), key: row.get(1), body: row.get(2) });
+            if chunk.len() >= CHUNK && chunks.send(std::mem::take(&mut chunk)).is_err() {
+                return Err(Error::away("the replica could not take it"));
+            }
+        }
+        chunks.send(chunk).ok();
+        self.client.batch_execute("COMMIT").await?;
+        Ok(position)
+    }
+
+    /// Forgets deletions and commits that are older than a day. A replica that is older is filled
+    /// anew.
+    pub(super) async fn forget(&self) -> Result<(), Error> {
+        let sql = format!(
+            "BEGIN; {TIMEOUTS} SELECT floor FROM statuswatch.turn FOR UPDATE;
+             DELETE FROM statuswatch.record WHERE body IS NULL
+               AND n <= (SELECT max(n) FROM statuswatch.batch WHERE at < clock_timestamp() - interval '1 day');
+             DELETE FROM statuswatch.batch WHERE at < clock_timestamp() - interval '1 day'
+               AND n < (SELECT max(n) FROM statuswatch.batch);
+             COMMIT"
+        );
+        self.ask(&sql).await.map(|_| ())
+    }
+
+    /// Sends statements in one piece and returns the rows of each.
+    async fn ask(&self, sql: &str) -> Result<Vec<Vec<SimpleQueryRow>>, Error> {
+        let mut answers = vec![Vec::new()];
+        for message in self.client.simple_query(sql).await? {
+            match message {
+                SimpleQueryMessage::Row(row) => {
+                    if let Some(rows) = answers.last_mut() {
+                        rows.push(row);
+                    }
+                }
+                SimpleQueryMessage::CommandComplete(_) => answers.push(Vec::new()),
+                _ => {}
+            }
+        }
+        answers.pop();
+        Ok(answers)
+    }
+}
+
+impl Shards {
+    /// Returns the condition that selects them.
+    fn condition(&self) -> String {
+        match self {
+            Self::All => String::new(),
+            // No shard has this number.
+            Self::These(shards) => {
+                shards
+                    .iter()
+                    .fold("AND shard IN (-1".to_owned(), |list, shard| format!("{list},{shard}"))
+                    + ")"
+            }
+        }
+    }
+}
+
+/// Statements whose answers [`read_tail`] reads.
+fn tail_sql(from: &Position) -> String {
+    let n = from.n;
+    format!(
+        "SELECT value FROM statuswatch.meta WHERE key = 'identity';
+         SELECT n, tag FROM statuswatch.batch ORDER BY n DESC LIMIT 1;
+         SELECT tag FROM statuswatch.batch WHERE n = {n};
+         SELECT r.n, b.tag, r.tab, r.key, r.body FROM statuswatch.record r LEFT JOIN statuswatch.batch b ON b.n = r.n
+         WHERE r.n > {n} AND r.n <= coalesce(
+           (SELECT n FROM statuswatch.record WHERE n > {n} ORDER BY n OFFSET {PART} LIMIT 1), {max})
+         ORDER BY r.n;",
+        max = i64::MAX
+    )
+}
+
+/// Reads what a replica at `from` lacks.
+fn read_tail(answers: &[Vec<SimpleQueryRow>], from: Position) -> Result<Lack, Error> {
+    let [identity, newest, tag, rows, ..] = answers else { return Err(unexpected()) };
+    let identity = text(identity.first(), 0);
+    let newest = newest.first().map(pair).unwrap_or_default();
+    let tag: Option<i64> = tag.first().and_then(|row| row.get(0)?.parse().ok());
+    if identity != from.identity {
+        return Ok(Lack::All(Refill::New));
+    }
+    match tag {
+        _ if from.n == 0 => {}
+        Some(tag) if tag == from.tag => {}
+        None if newest.0 > from.n => return Ok(Lack::All(Refill::Old)),
+        _ => return Ok(Lack::All(Refill::Restored)),
+    }
+    if newest.0 == from.n {
+        return Ok(Lack::Nothing);
+    }
+    let images: Vec<(i64, Image)> = rows
+        .iter()
+        .map(|row| {
+            let body = row.get(4).map(str::to_owned);
+            (pair(row).0, Image { table: text(Some(row), 2), key: text(Some(row), 3), body })
+        })
+        .collect();
+    let complete = Position { identity: identity.clone(), n: newest.0, tag: newest.1 };
+    if images.len() <= PART {
+        return Ok(Lack::Tail(Tail { from, images, to: complete }));
+    }
+    let last = rows.last().map(pair).unwrap_or_default();
+    if last.0 == newest.0 {
+        return Ok(Lack::Part(Tail { from, images, to: complete }));
+    }
+    if from.n == 0 || rows.last().is_none_or(|row| row.get(1).is_none()) {
+        // Its commits are no longer known: all is read at once.
+        return Ok(Lack::All(Refill::New));
+    }
+    Ok(Lack::Part(Tail { from, images, to: Position { identity, n: last.0, tag: last.1 } }))
+}
+
+/// Returns a number and a tag.
+fn pair(row: &SimpleQueryRow) -> (i64, i64) {
+    let number = |place| row.get(place).and_then(|text| text.parse().ok()).unwrap_or_default();
+    (number(0), number(1))
+}
+
+/// Returns a column as text.
+fn text(row: Option<&SimpleQueryRow>, column: usize) -> String {
+    row.and_then(|row| row.get(column)).unwrap_or_default().to_owned()
+}
+
+/// The answers were not those of our statements.
+fn unexpected() -> Error {
+    Error::Defect {
+        state: String::new(),
+        reason: "the answers were not those that were asked for".to_owned(),
+    }
+}

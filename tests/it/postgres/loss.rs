@@ -1,0 +1,202 @@
+//! Connections, replicas and databases that are lost: nothing is lost with them that was recorded,
+//! and nothing is recorded twice.
+
+use std::collections::HashSet;
+
+use statuswatch::event::Status;
+use statuswatch::postgres::DatabaseUrl;
+
+use super::node::{Node, assert_same, page, position, provider, rows, run_system};
+use super::proxy::{Next, Proxy};
+use crate::support::postgres::{Postgres, begin_life, database, look};
+use crate::support::wait::until_true;
+
+use Status::{Investigating, Resolved};
+
+async fn number(url: &DatabaseUrl, sql: &str) -> i64 {
+    look(url).await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+const BATCHES: &str = "SELECT coalesce(max(n), 0) FROM statuswatch.batch";
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
+fn a_commit_without_an_answer_is_neither_lost_nor_repeated() {
+    run_system(async {
+        let server = Postgres::start(None);
+        let proxy = Proxy::start(server.port);
+        let direct = server.database();
+        let shared = begin_life(&proxy.url(&direct), "one").await;
+        let node = Node::open(tempfile::tempdir().unwrap(), shared).await;
+        let acme = provider("acme");
+        node.watch(&[acme.clone()]).await;
+        let mut texts = vec!["Begun."];
+        for (minute, next) in
+            [Next::CutAfter, Next::CutBefore, Next::Pass, Next::CutAfter].into_iter().enumerate()
+        {
+            let minute = minute as i64;
+            texts.push(["One.", "Two.", "Three.", "Four."][minute as usize]);
+            let page = page(minute, &[("a", Investigating, &texts)]);
+            let (before, replica) = (number(&direct, BATCHES).await, position(node.dir.path()));
+            proxy.set(next);
+            let answer = node.try_poll(&acme, minute, &page).await;
+            assert!(proxy.is_done());
+            assert_eq!(answer.is_ok(), next == Next::Pass, "{next:?}: {answer:?}");
+            let committed = i64::from(next != Next::CutBefore);
+            assert_eq!(number(&direct, BATCHES).await, before + committed, "{next:?}");
+            if next != Next::Pass {
+                assert_eq!(position(node.dir.path()), replica, "{next:?}: never ahead");
+            }
+            node.poll(&acme, minute, &page).await;
+        }
+        let events = node.events();
+        let told: Vec<_> = events.iter().filter_map(|event| event.message.as_deref()).collect();
+        assert_eq!(told, texts);
+        let third = Node::open(tempfile::tempdir().unwrap(), node.shared.clone()).await;
+        assert_same(node.dir.path(), third.dir.path());
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
+fn a_database_that_crashes_is_written_to_again_when_it_is_back() {
+    run_system(async {
+        let server = Postgres::start(None);
+        let node = Node::start(&server.database(), "one").await;
+        let acme = provider("acme");
+        node.watch(&[acme.clone()]).await;
+        node.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
+        server.crash();
+        let more = page(1, &[("a", Investigating, &["Begun.", "More."])]);
+        let before = rows(node.dir.path());
+        for _ in 0..3 {
+            let away = node.try_poll(&acme, 1, &more).await.unwrap_err();
+            assert!(away.may_pass(), "{away}");
+        }
+        assert_eq!(rows(node.dir.path()), before, "what is known can still be read");
+        // A node that starts meanwhile shows what it knew.
+        let (dir, shared) = node.stop().await;
+        let node = Node::open(dir, shared).await;
+        assert_eq!(node.events().len(), 1);
+        assert!(server.resume());
+        node.watch(&[acme.clone()]).await;
+        assert_eq!(node.poll(&acme, 1, &more).await.events, 1);
+        assert_eq!(node.events().len(), 2);
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
+fn a_replica_that_is_lost_damaged_or_too_old_is_filled_anew() {
+    run_system(async {
+        let url = database();
+        let one = Node::start(&url, "one").await;
+        let acme = provider("acme");
+        one.watch(&[acme.clone()]).await;
+        one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
+        let (damaged, shared) =
+            Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await.stop().await;
+        let (old, _) = Node::open(tempfile::tempdir().unwrap(), shared.clone()).await.stop().await;
+        let known = position(old.path());
+        one.poll(&acme, 1, &page(1, &[("a", Resolved, &["Begun.", "Over."])])).await;
+
+        // What is older than a day is forgotten by the node that has the duty, within its first
+        // seconds.
+        look(&url)
+            .await
+            .batch_execute("UPDATE statuswatch.batch SET at = at - interval '2 days'")
+            .await
+            .unwrap();
+        let (dir, shared) = one.stop().await;
+        let one = Node::open(dir, shared).await;
+        let client = look(&url).await;
+        loop {
+            let sql = "SELECT min(n) FROM statuswatch.batch";
+            let oldest: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
+            if oldest > known {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let old = Node::open(old, one.shared.clone()).await;
+        assert_same(one.dir.path(), old.dir.path());
+
+        let file = damaged.path().join("ledger.db");
+        std::fs::write(&file, b"this was a database, as far as anybody knows ".repeat(200))
+            .unwrap();
+        let repaired = Node::open(damaged, one.shared.clone()).await;
+        assert_same(one.dir.path(), repaired.dir.path());
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
+fn a_database_that_was_restored_uses_no_number_twice() {
+    run_system(async {
+        let url = database();
+        let node = Node::start(&url, "one").await;
+        let acme = provider("acme");
+        node.watch(&[acme.clone()]).await;
+        node.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
+        let client = look(&url).await;
+        client
+            .batch_execute(
+                "CREATE SCHEMA saved; CREATE TABLE saved.record AS TABLE statuswatch.record;
+                 CREATE TABLE saved.batch AS TABLE statuswatch.batch",
+            )
+            .await
+            .unwrap();
+        let pages = page(2, &[("a", Investigating, &["Begun.", "One.", "Two."])]);
+        node.poll(&acme, 2, &pages).await;
+        let before = node.events();
+        assert_eq!(before.len(), 3);
+
+        let mut client = client;
+        let restore = client.transaction().await.unwrap();
+        restore
+            .batch_execute(
+                "TRUNCATE statuswatch.record, statuswatch.batch;
+                 INSERT INTO statuswatch.record SELECT * FROM saved.record;
+                 INSERT INTO statuswatch.batch SELECT * FROM saved.batch",
+            )
+            .await
+            .unwrap();
+        restore.commit().await.unwrap();
+        until_true("the replica is that of the restored database", || {
+            rows(node.dir.path())["event"].len() == 1
+        })
+        .await;
+        // The page still shows what was lost: it is recorded again, under the same ids.
+        assert_eq!(node.poll(&acme, 3, &pages).await.events, 2);
+        let events = node.reader().after(0, 100).unwrap();
+        let numbers: Vec<u64> = events.iter().map(|stored| stored.event.seq).collect();
+        assert_eq!(numbers, [1, 4, 5], "2 and 3 were used");
+        let ids = |events: Vec<statuswatch::event::StatusEvent>| -> HashSet<String> {
+            events.into_iter().map(|event| event.id).collect()
+        };
+        assert_eq!(ids(events.into_iter().map(|stored| stored.event).collect()), ids(before));
+        let other = Node::open(tempfile::tempdir().unwrap(), node.shared.clone()).await;
+        assert_same(node.dir.path(), other.dir.path());
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
+fn a_connection_that_is_ended_between_writes_is_opened_again() {
+    run_system(async {
+        let url = database();
+        let node = Node::start(&url, "one").await;
+        let acme = provider("acme");
+        node.watch(&[acme.clone()]).await;
+        let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                   WHERE datname = current_database() AND application_name = 'statuswatch ledger'";
+        let mut texts = Vec::new();
+        for minute in 0..5 {
+            texts.push(["a", "b", "c", "d", "e"][minute]);
+            assert!(number(&url, end).await >= 1);
+            let page = page(minute as i64, &[("a", Investigating, &texts)]);
+            node.poll(&acme, minute as i64, &page).await;
+        }
+        assert_eq!(node.events().len(), 5);
+    });
+}
