@@ -18,7 +18,9 @@ pub use delivery::{
 };
 
 pub use pages::{AddArgs, CatalogArgs, CheckArgs, DiscoverArgs, ProbeArgs};
-pub use state::{GateArgs, GateImpact, GateUnknown, HistoryArgs, LogsArgs, StatusArgs};
+pub use state::{
+    GateArgs, GateImpact, GateUnknown, HistoryArgs, LedgerCommand, LogsArgs, StatusArgs,
+};
 pub use trial::{Against, ChaosArgs, DemoArgs, ReplayArgs};
 
 const ABOUT: &str = "Watch the official status pages of everything you depend on and report every update exactly once";
@@ -283,6 +285,15 @@ Show, retry or discard messages that channels could not be sent. Works while `ru
   statuswatch deadletters retry --all --channel ops
   statuswatch deadletters discard --all", after_help = EXIT_STATUSES)]
     Deadletters(DeadlettersCommand),
+    /// Move the ledger between a state directory and a database that several nodes share
+    #[command(subcommand, long_about = "\
+Move the ledger from a state directory to a PostgreSQL database that several nodes share, or back. Nothing may use either \
+of them meanwhile. The copy is compared with the original, which is then marked as moved: `run` does not start on it any \
+more. Event logs stay valid. An address with a password is better given in a variable than typed.
+
+  statuswatch ledger move state postgres://status@db.example/status
+  statuswatch ledger move \"$STATUSWATCH_DATABASE\" state", after_help = EXIT_STATUSES)]
+    Ledger(LedgerCommand),
     /// Serve agents over the Model Context Protocol
     #[command(long_about = "\
 Serve agents over the Model Context Protocol, on standard input and output. Reads the state directory; needs no network. \

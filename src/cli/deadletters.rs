@@ -137,7 +137,7 @@ fn change(
         return Ok(exit);
     }
     drop(reader);
-    let count = act(&mut Control::open(state_dir)?, clock::now())?;
+    let count = act(&mut Control::open(state_dir, None)?, clock::now())?;
     if let Some(id) = chosen.id.filter(|_| count == 0) {
         return Ok(none(id));
     }

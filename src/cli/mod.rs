@@ -21,6 +21,7 @@ pub mod exit;
 pub mod filter;
 pub mod gate;
 pub mod history;
+pub mod ledger;
 pub mod logs;
 pub mod man;
 pub mod mcp;
@@ -90,6 +91,7 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
         Command::Unmute(args) => with_state(&common, |dir| mutes::unmute(dir, &args)),
         Command::Mutes(args) => with_state(&common, |dir| mutes::list(dir, &args)),
         Command::Deadletters(args) => with_state(&common, |dir| deadletters::run(dir, &args)),
+        Command::Ledger(args) => ledger::run(&args),
         Command::Gate(args) => with_state(&common, |dir| gate::run(dir, &args)),
         Command::Probe(args) => probe::run(&args),
         Command::Logs(args) => logs::run(&common, &args),

@@ -53,7 +53,7 @@ pub fn mute(state_dir: &Path, args: &MuteArgs) -> anyhow::Result<Exit> {
         ));
     }
     drop(reader);
-    Control::open(state_dir)?.mute(&provider, component.as_deref(), until, reason, now)?;
+    Control::open(state_dir, None)?.mute(&provider, component.as_deref(), until, reason, now)?;
     let end = until.map_or_else(
         || "until nothing of it is open".to_owned(),
         |until| format!("until {}", format_time(seconds(until))),
@@ -71,7 +71,8 @@ pub fn unmute(state_dir: &Path, args: &UnmuteArgs) -> anyhow::Result<Exit> {
         Ok(named) => named,
         Err(exit) => return Ok(exit),
     };
-    let count = Control::open(state_dir)?.unmute(&provider, component.as_deref(), clock::now())?;
+    let count =
+        Control::open(state_dir, None)?.unmute(&provider, component.as_deref(), clock::now())?;
     let name = name(&provider, component.as_deref());
     if count == 0 {
         output::note(&format!(

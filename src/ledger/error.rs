@@ -39,6 +39,14 @@ pub enum LedgerError {
         /// The newest supported version.
         known: i64,
     },
+    /// The ledger is not the one in this file.
+    #[error("the database {} {place}: name that in the configuration (`state:`), or begin with an empty state directory", .path.display())]
+    Elsewhere {
+        /// The database.
+        path: PathBuf,
+        /// What it is.
+        place: String,
+    },
     /// There is no database yet.
     #[error("there is no ledger at {} yet: start `statuswatch run` first, or pass its state directory with --state", .path.display())]
     Missing {

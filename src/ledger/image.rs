@@ -37,3 +37,14 @@ pub(super) struct Tail {
 /// Ships the images of a transaction's rows before it is committed, and returns the position after
 /// them. After an error the transaction is rolled back.
 pub(super) type Ship<'a> = &'a mut dyn FnMut(Vec<Image>) -> super::error::Result<Position>;
+
+/// What a ledger holds, to compare it with its copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Content {
+    /// Number of rows that nodes share.
+    pub(super) rows: u64,
+    /// Number of events.
+    pub(super) events: u64,
+    /// Hash of the lines of all events, in the order of their numbers.
+    pub(super) lines: u128,
+}

@@ -23,6 +23,7 @@ mod commit;
 mod component_state;
 mod components;
 mod connectivity;
+mod control;
 mod declared;
 mod delivery;
 mod elsewhere;
@@ -65,6 +66,7 @@ mod windows;
 
 pub use actor::{LedgerActor, LedgerOptions};
 pub use connectivity::Cause;
+pub use control::Control;
 pub use delivery::{Cursor, LogError, LongerLog, StoredEvent};
 pub use error::{LedgerError, RecoveryError};
 pub use handle::Ledger;
@@ -79,7 +81,8 @@ pub use offline::OwnNetwork;
 pub use rows::{OpenItem, ProviderRow, Query, SinkRow, UpdateTimes};
 pub use scratch::ScratchLedger;
 pub use shared::Shared;
+pub use shared::moving::{MoveError, Moved, Place, move_ledger};
 pub use sqlite::{
-    Control, DATABASE, ItemQuery, ItemRow, LastEvent, OutboxCopy, ROUTER, Reader, Span,
-    open_writer, sqlite_version,
+    DATABASE, ItemQuery, ItemRow, LastEvent, OutboxCopy, ROUTER, Reader, Span, open_writer,
+    sqlite_version,
 };

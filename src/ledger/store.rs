@@ -30,6 +30,12 @@ pub(super) trait Store: Send {
         Ok(())
     }
 
+    /// Ships what was not worth a transaction of its own: the times of unchanged polls. Whoever takes
+    /// over providers polls them when they are due then, and not at once.
+    fn hand_over(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Imports the events that a log contains beyond this database. Returns their number.
     fn import(&mut self, log: &mut dyn LongerLog) -> Result<u64, RecoveryError>;
 

@@ -2,7 +2,9 @@
 
 mod connect;
 mod loss;
+mod moved;
 mod node;
 mod proxy;
 mod replicas;
 mod same;
+mod speed;

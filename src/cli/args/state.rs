@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::filter::{FilterArgs, parse_duration};
 
@@ -67,6 +67,20 @@ pub enum GateUnknown {
     Pass,
     /// It holds.
     Hold,
+}
+
+/// Commands below `ledger`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum LedgerCommand {
+    /// Move the ledger from one place to another
+    Move {
+        /// Where it is: a state directory, or the address of a database
+        #[arg(value_name = "FROM")]
+        from: String,
+        /// Where it goes: the other of the two
+        #[arg(value_name = "TO")]
+        to: String,
+    },
 }
 
 /// Arguments of `history`.

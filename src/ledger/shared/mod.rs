@@ -6,6 +6,7 @@
 //! only once the database has committed. A replica is never ahead of the database, and one that is
 //! lost or too old is filled anew.
 
+pub(super) mod moving;
 mod remote;
 mod session;
 
@@ -22,7 +23,7 @@ use super::image::{Image, Position, Ship};
 use super::job::{Done, Job};
 use super::messages::{Loaded, Unchanged, Watch};
 use super::offline::OwnNetwork;
-use super::sqlite::{Replica, is_local_sink};
+use super::sqlite::{ControlChange, Replica, is_local_sink};
 use super::store::{Group, Store, Watching};
 use crate::clock;
 use crate::config::Provider;
@@ -55,6 +56,9 @@ const UNCHANGED_EVERY: Duration = Duration::from_secs(30);
 
 /// A group that takes longer to judge than this is halved if its transaction was ended meanwhile.
 const SLOW: Duration = Duration::from_secs(1);
+
+/// How many transactions a group may take whose results cannot all be written together.
+const MOST_ATTEMPTS: usize = 40;
 
 /// How often a write starts over because the replica was too far behind.
 const MOST_AGAIN: usize = 100;
@@ -110,7 +114,17 @@ impl SharedStore {
                 tracing::warn!(%error, "the database is away; this node shows what it knew before");
                 Ok(store)
             }
-            caught_up => caught_up.map(|()| store),
+            Err(error) => Err(error),
+            Ok(()) => {
+                match store.remote.call(PATIENCE, EXCHANGE, |session| Box::pin(session.moved()))? {
+                    None => Ok(store),
+                    Some(to) => {
+                        let to = crate::text::one_line(&to, 200);
+                        let reason = format!("the ledger was moved out of this database, to {to}");
+                        Err(Error::Refused { reason }.into())
+                    }
+                }
+            }
         }
     }
 
@@ -219,21 +233,38 @@ impl SharedStore {
             };
             let replica = &mut self.replica;
             let worked = replica.apply(&tail).and_then(|()| {
-                // Another process of this machine may have moved it meanwhile.
+                // Another process of this machine may have moved it meanwhile: once more.
                 if replica.position()? == tail.to {
-                    work(replica, &mut turn)
+                    work(replica, &mut turn).map(Some)
                 } else {
-                    Err(behind())
+                    Ok(None)
                 }
             });
             if !turn.is_shipped {
-                self.remote
-                    .call(Duration::ZERO, EXCHANGE, |session| Box::pin(session.rollback()))
-                    .or_else(|error| if worked.is_ok() { Err(error) } else { Ok(()) })?;
+                let ended = self
+                    .remote
+                    .call(Duration::ZERO, EXCHANGE, |session| Box::pin(session.rollback()));
+                if worked.is_ok() {
+                    ended?;
+                }
             }
-            return worked;
+            if let Some(done) = worked? {
+                return Ok(done);
+            }
         }
         Err(behind())
+    }
+
+    /// Makes a command's change, see [`ControlChange`].
+    pub(super) fn control(&mut self, change: ControlChange<'_>) -> Result<i64> {
+        self.take_turn(&Shards::default(), |replica, turn| {
+            replica.control(&mut |images| turn.ship(images), change)
+        })
+    }
+
+    /// Returns the id of a provider that was ever watched and is named so.
+    pub(super) fn provider_named(&self, id: &str) -> Result<Option<String>> {
+        self.replica.provider_named(id)
     }
 
     /// As [`Self::take_turn`], for what a single node does for all: `None` if that is another one.
@@ -260,23 +291,25 @@ impl SharedStore {
         jobs: &[Job],
         touched: &HashMap<String, Unchanged>,
         judge: &mut dyn FnMut(&Job, &mut dyn Book) -> Done,
+        attempts: &mut usize,
     ) -> Result<Vec<Done>> {
+        *attempts += 1;
         let (error, is_divisible) = match self.write_together(jobs, touched, judge) {
             Ok(done) => return Ok(done),
             Err(stopped) => stopped,
         };
-        if !is_divisible || jobs.len() < 2 {
+        if !is_divisible || jobs.len() < 2 || *attempts >= MOST_ATTEMPTS {
             return Err(error);
         }
         let (one, other) = jobs.split_at(jobs.len() / 2);
         let mut done = Vec::with_capacity(jobs.len());
         let mut failed = 0;
         for (half, touched) in [(one, touched), (other, &HashMap::new())] {
-            match self.write_jobs(half, touched, judge) {
+            match self.write_jobs(half, touched, judge, attempts) {
                 Ok(half) => done.extend(half),
                 Err(error) => {
                     failed += 1;
-                    tracing::warn!(%error, results = half.len(), "some results cannot be recorded together with others");
+                    tracing::debug!(%error, results = half.len(), "some results cannot be recorded");
                     done.extend(half.iter().map(|_| Done::Refused));
                 }
             }
@@ -464,22 +497,25 @@ impl Store for SharedStore {
                 return Ok(done);
             }
         }
-        self.write_jobs(group.jobs, group.touched, judge)
+        self.write_jobs(group.jobs, group.touched, judge, &mut 0)
     }
 
     fn check(&mut self) -> Result<()> {
         self.replica.check()
     }
 
+    fn hand_over(&mut self) -> Result<()> {
+        if self.life().is_err() || !self.replica.is_waiting()? {
+            return Ok(());
+        }
+        self.take_turn(&Shards::default(), |replica, turn| {
+            replica.ship_waiting(&mut |images| turn.ship(images))
+        })
+    }
+
     fn complete(&mut self) {
-        if self.life().is_ok() && self.replica.is_waiting().unwrap_or(false) {
-            // Whoever takes over polls when they are due, and not at once.
-            let shipped = self.take_turn(&Shards::default(), |replica, turn| {
-                replica.ship_waiting(&mut |images| turn.ship(images))
-            });
-            if let Err(error) = shipped {
-                tracing::debug!(%error, "cannot ship the times of the last polls");
-            }
+        if let Err(error) = self.hand_over() {
+            tracing::debug!(%error, "cannot ship the times of the last polls");
         }
         self.replica.complete();
     }

@@ -120,44 +120,47 @@ async fn serve(url: &DatabaseUrl, mut requests: UnboundedReceiver<Request>) {
     let mut failures = 0;
     let mut delay = Duration::ZERO;
     let mut last = Error::away("it is being connected to");
+    let mut held: Option<Request> = None;
     loop {
-        let connected = {
+        let (connected, request) = {
             let connecting = async {
                 tokio::time::sleep(delay).await;
                 Session::open(url).await
             };
             let mut connecting = std::pin::pin!(connecting);
             loop {
-                tokio::select! {
-                    connected = &mut connecting => break (connected, None),
-                    request = requests.recv() => {
-                        let Some(request) = request else { return };
-                        match timeout(request.patience, &mut connecting).await {
-                            Ok(connected) => break (connected, Some(request)),
-                            Err(_) => (request.work)(Err(last.clone())).await,
-                        }
-                    }
+                let request = match held.take() {
+                    Some(request) => request,
+                    None => tokio::select! {
+                        connected = &mut connecting => break (connected, None),
+                        request = requests.recv() => match request {
+                            Some(request) => request,
+                            None => return,
+                        },
+                    },
+                };
+                match timeout(request.patience, &mut connecting).await {
+                    Ok(connected) => break (connected, Some(request)),
+                    Err(_) => (request.work)(Err(last.clone())).await,
                 }
             }
         };
-        let (connected, request) = connected;
         match connected {
             Ok(mut session) => {
                 (failures, delay) = (0, Duration::ZERO);
                 if let Some(request) = request {
                     (request.work)(Ok(&mut session)).await;
                 }
+                last = Error::away("the connection was lost");
                 while session.is_open() {
                     let Some(request) = requests.recv().await else { return };
                     if session.is_open() {
                         (request.work)(Ok(&mut session)).await;
                     } else {
-                        // Found lost only now: it was not sent, so it may wait for the next one.
-                        last = Error::away("the connection was lost");
-                        (request.work)(Err(last.clone())).await;
+                        // Nothing of it was sent: it waits for the next connection.
+                        held = Some(request);
                     }
                 }
-                last = Error::away("the connection was lost");
             }
             Err(error) => {
                 delay = backoff.delay(failures, &mut rng);

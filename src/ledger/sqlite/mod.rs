@@ -40,11 +40,11 @@ use rusqlite::{Row, RowIndex};
 
 pub use migrate::{DATABASE, open_writer};
 pub use outbox::ROUTER;
-pub use outbox_control::Control;
+pub(super) use outbox_control::ControlChange;
 pub use outbox_copy::OutboxCopy;
 pub use read::Reader;
 pub use read_items::{ItemQuery, ItemRow, LastEvent, Span};
-pub(super) use replica::{Replica, is_local_sink};
+pub(super) use replica::{Export, Replica, is_local_sink};
 pub(super) use scratch::ScratchStore;
 pub(super) use store::SqliteStore;
 

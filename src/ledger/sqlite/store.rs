@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::book::{Numbering, SqliteBook};
 use super::components::all_held_since;
 use super::events::newest_seq;
 use super::network::network;
+use super::outbox_control::{ControlChange, control, provider_named};
+use super::replica::{IDENTITY, MOVED};
 use super::wal::Wal;
 use super::{declared, import, load, migrate, outbox, providers, prune, sinks, upkeep};
 use crate::config::Provider;
@@ -32,12 +34,37 @@ pub(in crate::ledger) struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database in `state_dir`, and creates or upgrades it as needed.
+    /// Opens the database in `state_dir`, and creates or upgrades it as needed. One that was moved
+    /// away, or is the replica of one that several nodes share, is refused.
     pub(in crate::ledger) fn open(state_dir: &Path) -> Result<Self> {
+        let store = Self::open_any(state_dir)?;
+        match elsewhere(&store.db)? {
+            None => Ok(store),
+            Some(place) => {
+                Err(LedgerError::Elsewhere { path: state_dir.join(migrate::DATABASE), place })
+            }
+        }
+    }
+
+    /// As [`Self::open`], whatever it is.
+    pub(super) fn open_any(state_dir: &Path) -> Result<Self> {
         let db = migrate::open_writer(state_dir)?;
         let seq = newest_seq(&db)?;
         let file = file_identity(state_dir);
         Ok(Self { db, state_dir: state_dir.to_owned(), file, seq, wal: Wal::default() })
+    }
+
+    /// Makes a command's change, see [`ControlChange`].
+    pub(in crate::ledger) fn control(&mut self, change: ControlChange<'_>) -> Result<i64> {
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = control(&transaction, change)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+
+    /// Returns the id of a provider that was ever watched and is named so.
+    pub(in crate::ledger) fn provider_named(&self, id: &str) -> Result<Option<String>> {
+        Ok(provider_named(&self.db, id)?)
     }
 
     /// Writes a group, all or nothing unless there are savepoints.
@@ -234,6 +261,17 @@ impl Store for SqliteStore {
     fn forget_moves(&mut self, long_ago: Time) -> Result<()> {
         Ok(upkeep::forget_moves(&self.db, long_ago)?)
     }
+}
+
+/// Returns where the ledger really is, if it is not here.
+fn elsewhere(db: &Connection) -> Result<Option<String>> {
+    let mut statement = db.prepare("SELECT value FROM meta WHERE key = ?1")?;
+    let moved: Option<String> = statement.query_row([MOVED], |row| row.get(0)).optional()?;
+    if let Some(to) = moved {
+        return Ok(Some(format!("was moved to {}", crate::text::one_line(&to, 200))));
+    }
+    let is_replica = statement.exists([IDENTITY])?;
+    Ok(is_replica.then(|| "is the replica of a ledger that several nodes share".to_owned()))
 }
 
 /// Returns device and inode of the database.

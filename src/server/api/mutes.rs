@@ -229,7 +229,7 @@ async fn write<T: Send + 'static>(
     let state_dir = app.model.state_dir().to_owned();
     let task = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        change(&mut Control::open(&state_dir)?)
+        change(&mut Control::open(&state_dir, None)?)
     });
     let changed = task.await.map_err(|_| ReadError::Ended)?;
     changed.map_err(|error| {

@@ -182,6 +182,38 @@ fn a_database_that_was_restored_uses_no_number_twice() {
 
 #[test]
 #[ignore = "needs PostgreSQL: see .ci/run"]
+fn a_result_that_the_database_does_not_take_does_not_stop_the_others() {
+    run_system(async {
+        let url = database();
+        let node = Node::start(&url, "one").await;
+        let providers: Vec<_> = (0..20).map(|n| provider(&format!("p{n}"))).collect();
+        node.watch(&providers).await;
+        let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+              $$BEGIN RAISE EXCEPTION USING ERRCODE = '22000', MESSAGE = 'not this'; END$$;
+            CREATE TRIGGER refuse BEFORE INSERT ON statuswatch.record FOR EACH ROW
+              WHEN (NEW.tab = 'item' AND NEW.key LIKE '%\"p7\"%') EXECUTE FUNCTION refuse();";
+        look(&url).await.batch_execute(refuse).await.unwrap();
+        let page = page(0, &[("a", Investigating, &["Begun."])]);
+        let polls = providers.iter().map(|provider| node.try_poll(provider, 0, &page));
+        let answers = futures::future::join_all(polls).await;
+        for (provider, answer) in providers.iter().zip(&answers) {
+            match answer {
+                Ok(recorded) => assert_eq!(recorded.events, 1),
+                Err(error) => assert!(error.may_pass() && provider.id == "p7", "{error}"),
+            }
+        }
+        assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 1);
+        assert_eq!(node.events().len(), 19);
+        look(&url).await.batch_execute("DROP TRIGGER refuse ON statuswatch.record").await.unwrap();
+        assert_eq!(node.poll(&providers[7], 0, &page).await.events, 1);
+        assert_eq!(node.events().len(), 20);
+        let other = Node::open(tempfile::tempdir().unwrap(), node.shared.clone()).await;
+        assert_same(node.dir.path(), other.dir.path());
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
 fn a_connection_that_is_ended_between_writes_is_opened_again() {
     run_system(async {
         let url = database();

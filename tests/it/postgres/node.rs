@@ -98,13 +98,7 @@ impl Node {
 
     async fn open_with(dir: tempfile::TempDir, shared: Option<Shared>) -> Self {
         let (fatal, ends) = tokio::sync::mpsc::unbounded_channel();
-        let options = LedgerOptions {
-            state_dir: dir.path().to_owned(),
-            shared: shared.clone(),
-            keep: Duration::from_hours(400 * 24),
-            fatal,
-            metrics: Arc::default(),
-        };
+        let options = LedgerOptions { fatal, ..Self::options(dir.path(), shared.clone()) };
         let opened = tokio::task::spawn_blocking(move || LedgerActor::open(options));
         let opened = opened.await.unwrap().unwrap();
         let arbiter = Arbiter::new();
@@ -112,6 +106,17 @@ impl Node {
         let nowhere =
             || Shared { url: "postgres://127.0.0.1/".parse().unwrap(), fence: Fence::default() };
         Self { dir, shared: shared.unwrap_or_else(nowhere), ledger, arbiter, ends }
+    }
+
+    /// The options of a ledger.
+    pub(super) fn options(dir: &Path, shared: Option<Shared>) -> LedgerOptions {
+        LedgerOptions {
+            state_dir: dir.to_owned(),
+            shared,
+            keep: Duration::from_hours(400 * 24),
+            fatal: tokio::sync::mpsc::unbounded_channel().0,
+            metrics: Arc::default(),
+        }
     }
 
     /// Ends it and returns what it leaves.
@@ -259,7 +264,17 @@ pub(super) fn rows(dir: &Path) -> BTreeMap<String, Vec<String>> {
 
 /// Two replicas have the same rows.
 pub(super) fn assert_same(one: &Path, other: &Path) {
-    let (one, other) = (rows(one), rows(other));
+    // Upkeep may commit something at any time: they are compared at the same commit.
+    let begun = std::time::Instant::now();
+    let (one, other) = loop {
+        let at = [position(one), position(other)];
+        let found = (rows(one), rows(other));
+        if at[0] == at[1] && at == [position(one), position(other)] {
+            break found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "they are never at the same commit: {at:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
     assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
     for (name, rows) in &one {
         assert_eq!(rows, &other[name], "{name}");

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use statuswatch::event::Status;
 use statuswatch::ledger::outbox::{NewMessage, OutboxChange, Payload};
-use statuswatch::ledger::{AddSink, Flush, Ledger, LedgerError, ROUTER, Unchanged};
+use statuswatch::ledger::{AddSink, Control, Flush, Ledger, LedgerError, ROUTER, Unchanged};
 use statuswatch::notify::Phase;
 use statuswatch::postgres::{DatabaseUrl, shard_of};
 
@@ -281,4 +281,45 @@ impl Nobody {
     fn start() -> actix::Recipient<statuswatch::ledger::Wake> {
         actix::Actor::start(Self).recipient()
     }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
+fn commands_change_what_all_nodes_share_through_their_own_replica() {
+    run_system(async {
+        let url = database();
+        let one = Node::start(&url, "one").await;
+        let acme = provider("acme");
+        one.watch(&[acme.clone()]).await;
+        one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
+        let two = Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await;
+        // Next to a running node, on its replica, without a life.
+        let (dir, there) = (two.dir.path().to_owned(), url.clone());
+        let id = tokio::task::spawn_blocking(move || {
+            let mut control = Control::open(&dir, Some(&there)).unwrap();
+            assert_eq!(control.provider("acme").unwrap().as_deref(), Some("acme"));
+            let first = control.mute("acme", None, Some(at(600)), Some("work"), at(1)).unwrap();
+            let other = control.mute("acme", Some("api"), None, None, at(2)).unwrap();
+            assert_eq!(control.unmute("acme", Some("api"), at(3)).unwrap(), 1);
+            assert_eq!(control.retry(None, Some("ops"), at(3)).unwrap(), 0);
+            assert_eq!(other, first + 1);
+            first
+        });
+        let id = id.await.unwrap();
+        for node in [&one, &two] {
+            node.follow().await;
+            let mutes = node.reader().mutes(false).unwrap();
+            assert_eq!(mutes.len(), 1);
+            assert_eq!((mutes[0].id, mutes[0].reason.as_deref()), (id, Some("work")));
+        }
+        assert_same(one.dir.path(), two.dir.path());
+        // The node goes on where the command was.
+        one.poll(&acme, 4, &page(4, &[("a", Resolved, &["Begun.", "Over."])])).await;
+        two.follow().await;
+        assert_same(one.dir.path(), two.dir.path());
+        // A command makes no replica.
+        let empty = tempfile::tempdir().unwrap();
+        let missing = Control::open(empty.path(), Some(&url)).err().unwrap();
+        assert!(matches!(missing, LedgerError::Missing { .. }), "{missing}");
+    });
 }

@@ -8,7 +8,7 @@ use crate::ledger::error::Result;
 use crate::ledger::image::{Image, Position};
 
 /// The keys in `meta` of the position: not replicated.
-const IDENTITY: &str = "replica.identity";
+pub(in crate::ledger::sqlite) const IDENTITY: &str = "replica.identity";
 const N: &str = "replica.n";
 const TAG: &str = "replica.tag";
 

@@ -4,6 +4,7 @@
 //! old is filled anew.
 
 mod apply;
+mod export;
 mod tables;
 mod track;
 
@@ -12,10 +13,14 @@ use std::path::Path;
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 
+pub(super) use self::apply::IDENTITY;
+pub(in crate::ledger) use self::export::Export;
+pub(super) use self::export::MOVED;
 use self::track::Tracked;
 use super::components::all_held_since;
 use super::events::newest_seq;
 use super::network::network;
+use super::outbox_control::{ControlChange, control};
 use super::store::{Savepoints, SqliteStore, Stopped, judge_group};
 use super::{declared, load, migrate, outbox, providers, prune, sinks, upkeep};
 use crate::config::Provider;
@@ -23,7 +28,7 @@ use crate::event::Time;
 use crate::ledger::book::Book;
 use crate::ledger::delivery::Cursor;
 use crate::ledger::error::{LedgerError, Result};
-use crate::ledger::image::{Image, Position, Ship, Tail};
+use crate::ledger::image::{Content, Image, Position, Ship, Tail};
 use crate::ledger::job::{Done, Job};
 use crate::ledger::messages::{Loaded, Watch};
 use crate::ledger::numbering::Dropped;
@@ -45,11 +50,11 @@ impl Replica {
     /// Opens the replica in `state_dir`, and creates or upgrades it as needed. A damaged one is
     /// removed: the shared database has all of it.
     pub(in crate::ledger) fn open(state_dir: &Path) -> Result<Self> {
-        let store = match SqliteStore::open(state_dir) {
+        let store = match SqliteStore::open_any(state_dir) {
             Err(LedgerError::Damaged { path, reason }) => {
                 tracing::warn!(file = %path.display(), reason, "the replica is damaged and is filled anew");
                 migrate::remove(state_dir)?;
-                SqliteStore::open(state_dir)?
+                SqliteStore::open_any(state_dir)?
             }
             opened => opened?,
         };
@@ -57,6 +62,20 @@ impl Replica {
         store.db.pragma_update(None, "synchronous", "NORMAL")?;
         let tracked = Tracked::begin(&store.db)?;
         Ok(Self { store, tracked })
+    }
+
+    /// Removes the replica in `state_dir`.
+    pub(in crate::ledger) fn remove(state_dir: &Path) -> Result<()> {
+        migrate::remove(state_dir)
+    }
+
+    /// Makes it a ledger of its own, and returns what it holds.
+    pub(in crate::ledger) fn into_own(mut self) -> Result<Content> {
+        let content = export::content(&self.store.db)?;
+        self.store.db.pragma_update(None, "synchronous", "FULL")?;
+        self.store.db.execute("DELETE FROM meta WHERE key GLOB 'replica.*'", [])?;
+        self.store.complete();
+        Ok(content)
     }
 
     /// Returns up to which commit it has the shared ledger. Another process may have changed that.
@@ -256,6 +275,20 @@ impl Replica {
             })
             .optional()?;
         Ok(line)
+    }
+
+    /// Makes a command's change, see [`ControlChange`].
+    pub(in crate::ledger) fn control(
+        &mut self,
+        ship: Ship<'_>,
+        change: ControlChange<'_>,
+    ) -> Result<i64> {
+        self.change(ship, false, |transaction| Ok(control(transaction, change)?))
+    }
+
+    /// Returns the id of a provider that was ever watched and is named so.
+    pub(in crate::ledger) fn provider_named(&self, id: &str) -> Result<Option<String>> {
+        self.store.provider_named(id)
     }
 
     /// See [`crate::ledger::store::Store::network`].

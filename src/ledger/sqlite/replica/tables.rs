@@ -1,7 +1,7 @@
 //! The replicated tables: their columns, and how a row becomes an image and back.
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, ToSql, params_from_iter};
+use rusqlite::{Connection, Row, ToSql, params_from_iter};
 use serde_json::{Map, Value as Json};
 
 use crate::ledger::error::{LedgerError, Result};
@@ -154,9 +154,22 @@ impl Table {
         let mut statement = db.prepare_cached(&self.select)?;
         let mut rows = statement.query(params_from_iter(self.key_values(key)?))?;
         let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some(self.json(row, 0)?))
+    }
+
+    /// Returns the SQL of all shared rows: the key of the image, and the columns.
+    pub(super) fn select_all(&self) -> String {
+        let columns: Vec<String> =
+            self.columns.iter().map(|column| format!("r.\"{}\"", column.name)).collect();
+        let (key, shared) = (self.key_of("r"), shared_rows(self.name, "r."));
+        format!("SELECT {key}, {} FROM main.{} r WHERE {shared}", columns.join(", "), self.name)
+    }
+
+    /// Returns the columns of a row, from this one on, as the body of an image.
+    pub(super) fn json(&self, row: &Row<'_>, first: usize) -> Result<String> {
         let mut body = Map::with_capacity(self.columns.len());
         for (place, column) in self.columns.iter().enumerate() {
-            let value = match row.get_ref(place)? {
+            let value = match row.get_ref(first + place)? {
                 ValueRef::Null => continue,
                 ValueRef::Integer(number) => Json::from(number),
                 ValueRef::Real(number) => Json::from(number),
@@ -165,7 +178,7 @@ impl Table {
             };
             body.insert(column.name.clone(), value);
         }
-        Ok(Some(Json::Object(body).to_string()))
+        Ok(Json::Object(body).to_string())
     }
 
     /// Writes the row of an image. Columns that this version does not know are left out.

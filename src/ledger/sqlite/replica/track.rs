@@ -141,7 +141,7 @@ impl Tracked {
 }
 
 /// Returns the highest id that was ever used in a table; 0 if none.
-fn sequence(db: &Connection, table: &str) -> rusqlite::Result<i64> {
+pub(super) fn sequence(db: &Connection, table: &str) -> rusqlite::Result<i64> {
     db.prepare_cached("SELECT coalesce(max(seq), 0) FROM main.sqlite_sequence WHERE name = ?1")?
         .query_row([table], |row| row.get(0))
 }
