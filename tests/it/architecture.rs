@@ -22,6 +22,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("clock", &["event"]),
     // Counters alone.
     ("metrics", &[]),
+    // Its own clock, which counts the time asleep.
+    ("lease", &[]),
+    // Who polls what; whoever does it is above.
+    ("nodes", &["clock", "event", "lease", "postgres", "text"]),
     ("snapshot", &["event"]),
     // Documents in, snapshots out.
     // Its errors name addresses, without their secrets.
@@ -331,6 +335,8 @@ const PURE: &[&str] = &[
     "src/dispatch/simulate.rs",
     "src/dispatch/sinks.rs",
     "src/supervisor/reload.rs",
+    "src/nodes/plan.rs",
+    "src/nodes/sql.rs",
     "src/poller/schedule.rs",
     "src/cli/text_status.rs",
     "src/view/",

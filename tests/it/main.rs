@@ -46,6 +46,7 @@ mod limits;
 mod many_providers;
 mod mcp;
 mod memory;
+mod nodes;
 mod offline;
 mod online;
 mod outages;

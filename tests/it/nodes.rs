@@ -1,0 +1,3 @@
+//! Several nodes that share the providers of one configuration over a real PostgreSQL.
+
+mod membership;
