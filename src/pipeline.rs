@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::clock::{self, Anchor};
 use crate::config::{Config, Console, ConsoleFormat, LogFormat};
@@ -17,16 +18,23 @@ use crate::dispatch::dry_run::DryRun;
 use crate::dispatch::trial;
 use crate::event::{Time, parse_time};
 use crate::fetch::{self, Client, ClientOptions};
-use crate::ledger::{self, Ledger, LedgerActor, LedgerError, LockError, RecoveryError, StateLock};
+use crate::lease::Lease;
+use crate::ledger::{
+    self, Ledger, LedgerActor, LedgerError, LockError, ProviderRow, Reader, RecoveryError, Shared,
+    StateLock,
+};
 use crate::metrics::Metrics;
+use crate::nodes::membership::Membership;
+use crate::nodes::share::{Pauses, Share};
 use crate::poller::PollerContext;
 use crate::poller::admission::Admission;
 use crate::poller::filters::ComparedFilters;
 use crate::poller::parse_pool::ParsePool;
+use crate::postgres::{DatabaseUrl, Fence};
 use crate::record::Recorder;
 use crate::server::{self, Bound, ServerError, SharedSetup};
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, LogRecovery, Sink};
-use crate::supervisor::{Ending, Options, PollSoon, Shutdown, SinkFactory, Supervisor};
+use crate::supervisor::{Ending, Options, PollSoon, Reshare, Shutdown, SinkFactory, Supervisor};
 use crate::transport::Transport;
 
 /// How long events, and observations of incidents that are no longer listed, are kept: longer than
@@ -54,10 +62,26 @@ pub struct RunOptions {
     pub console_writer: ConsoleWriter,
     /// Whether console output is colored.
     pub color: bool,
+    /// This process as one of several nodes that share a database.
+    pub joined: Option<Joined>,
     /// What the HTTP server listens at, if it is on and something has listened already.
     pub listening: Option<server::Bound>,
     /// Called every second while the supervisor's event loop is running.
     pub alive: Box<dyn FnMut() + Send>,
+}
+
+/// This process as one of several nodes.
+pub struct Joined {
+    /// Keeps it a member.
+    pub membership: Membership,
+    /// Changes of its share.
+    pub shares: mpsc::UnboundedReceiver<Share>,
+    /// Under which it may act.
+    pub lease: Lease,
+    /// Under which life the ledger writes.
+    pub fence: Fence,
+    /// The database.
+    pub url: DatabaseUrl,
 }
 
 /// A running pipeline.
@@ -76,6 +100,7 @@ pub struct Pipeline {
     heartbeat: Option<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
     dry_run: Option<DryRun>,
+    membership: Option<Arc<Membership>>,
     _lock: StateLock,
 }
 
@@ -145,12 +170,17 @@ impl Pipeline {
         let (ready_sender, ready) = oneshot::channel();
         let (polled_sender, polled) = mpsc::unbounded_channel();
         let metrics = Arc::new(Metrics::default());
+        let joined = run.joined.take();
+        let lease = joined.as_ref().map(|joined| joined.lease.clone()).unwrap_or_default();
         let ledger_options = ledger::LedgerOptions {
             state_dir: config.state_dir.clone(),
-            shared: None,
+            shared: joined
+                .as_ref()
+                .map(|joined| Shared { url: joined.url.clone(), fence: joined.fence.clone() }),
             keep: KEEP,
             fatal: fatal_sender.clone(),
             metrics: Arc::clone(&metrics),
+            lease: lease.clone(),
         };
         if let Some(http) = &config.http {
             server::check_token(http)?;
@@ -164,11 +194,14 @@ impl Pipeline {
         let (parse_pool, died) = ParsePool::open(&config.state_dir, PARSERS);
         let recorder =
             config.record.as_ref().map(|record| Recorder::start(record, &config.providers));
-        let client = Client::new(client_options(config))?;
+        let client = Client::new(ClientOptions { lease, ..client_options(config) })?;
         let client = match &recorder {
             Some(recorder) => client.with_tap(Arc::clone(recorder) as _),
             None => client,
         };
+        if let Some(joined) = &joined {
+            joined.membership.share_pauses(Arc::new(HostPauses(client.clone())));
+        }
         let shared = Arc::new(PollerContext {
             client,
             ledger: Ledger::default(),
@@ -186,15 +219,19 @@ impl Pipeline {
         if run.dry_run {
             let setup = std::mem::take(&mut setup);
             dry_run = Some(DryRun::start(setup, config.state_dir.clone())?);
-        } else if setup.channels.is_empty() {
+        } else if setup.channels.is_empty() && joined.is_none() {
             // Channels that are configured later are sent what happens from then on.
             first.forget_routing()?;
         }
         // The pages show what is configured, in a dry run too.
         let shared_setup = SharedSetup::default();
         shared_setup.set(Arc::new(Setup::new(config)));
+        let (membership, shares) =
+            joined.map(|joined| (Arc::new(joined.membership), joined.shares)).unzip();
         let options = Options {
-            not_running: not_running(&config.state_dir),
+            // Other nodes were running.
+            not_running: not_running(&config.state_dir).filter(|_| membership.is_none()),
+            membership: membership.clone(),
             transport: Transport::new(&shared.client)?,
             setup,
             state_dir: config.state_dir.clone(),
@@ -215,10 +252,14 @@ impl Pipeline {
                 heartbeat,
                 shared.client.clone(),
                 shared.ledger.clone(),
+                last_read(membership.clone(), config.state_dir.clone()),
             ))
         });
         let waiting = config.providers.iter().map(|provider| provider.id.clone()).collect();
         let supervisor = Supervisor::new(options, first).start();
+        if let Some(shares) = shares {
+            actix::spawn(pass_on(shares, supervisor.clone()));
+        }
         let server = match (bound, &config.http, own_page) {
             (Some(bound), Some(http), Some(page_id)) => {
                 let pollers = supervisor.clone();
@@ -235,6 +276,7 @@ impl Pipeline {
                         }
                     }),
                     page_id,
+                    membership: membership.clone(),
                 });
                 Some(served?)
             }
@@ -250,6 +292,7 @@ impl Pipeline {
             heartbeat,
             recorder,
             dry_run,
+            membership,
             _lock: lock,
         })
     }
@@ -265,6 +308,9 @@ impl Pipeline {
             .send(Shutdown { within })
             .await
             .unwrap_or(Ending { delivered: false, written: false });
+        if let Some(membership) = &self.membership {
+            membership.leave().await;
+        }
         if let Some(server) = &mut self.server {
             server.stop().await;
         }
@@ -297,6 +343,53 @@ impl Pipeline {
         if let Some(recorder) = &self.recorder {
             recorder.declare(&config.providers);
         }
+    }
+}
+
+/// The pauses that hosts ask the client for.
+#[derive(Debug)]
+struct HostPauses(Client);
+
+impl Pauses for HostPauses {
+    fn asked(&self) -> Vec<(String, Duration)> {
+        self.0.asked_pauses()
+    }
+
+    fn keep(&self, host: &str, wait: Duration) {
+        self.0.keep_pause(host, wait);
+    }
+}
+
+/// Passes changes of this node's share on to the supervisor, whose mailbox is unbounded.
+async fn pass_on(mut shares: mpsc::UnboundedReceiver<Share>, supervisor: Addr<Supervisor>) {
+    while let Some(share) = shares.recv().await {
+        if supervisor.try_send(Reshare(share)).is_err() {
+            // It has ended.
+            return;
+        }
+    }
+}
+
+/// Returns when a provider was last read: by this process, or on a node that has the duty `main` by
+/// any, as far as this is known here. On another node there is no heartbeat.
+fn last_read(
+    membership: Option<Arc<Membership>>,
+    state_dir: PathBuf,
+) -> impl Fn(Option<Instant>) -> Option<Instant> {
+    move |own| {
+        let Some(membership) = &membership else { return own };
+        if !membership.standing().main {
+            return None;
+        }
+        let rows = Reader::open(&state_dir).and_then(|reader| reader.providers());
+        let now = clock::now();
+        let age = |row: ProviderRow| {
+            let age = (now - row.last_success_at?).to_std().ok()?;
+            let is_fresh = age.as_millis() < row.stale_after_ms.unsigned_abs().into();
+            (row.watched && is_fresh).then_some(age)
+        };
+        let youngest = rows.unwrap_or_default().into_iter().filter_map(age).min();
+        own.max(youngest.and_then(|age| Instant::now().checked_sub(age)))
     }
 }
 

@@ -148,6 +148,7 @@ impl Rig {
             keep: Duration::from_hours(24),
             fatal,
             metrics: Arc::default(),
+            lease: statuswatch::lease::Lease::always(),
         };
         let first = LedgerActor::open(options).unwrap();
         let actor = LedgerActor::start_in_arbiter(&actix::Arbiter::new().handle(), |_| first);
@@ -160,6 +161,7 @@ impl Rig {
             providers: providers.clone(),
             died: Vec::new(),
             real_intervals: std::collections::HashMap::new(),
+            shards: None,
         };
         actor.send(watch).await.unwrap().unwrap();
         let rig = Self { dir, actor, ledger, providers, _lock: lock };
@@ -190,7 +192,15 @@ impl Rig {
         let transport = Transport::new(&client).unwrap();
         let (ledger, dir) = (self.ledger.clone(), self.dir.path().to_owned());
         Dispatcher::start_in_arbiter(&actix::Arbiter::new().handle(), move |_| {
-            Dispatcher::new(setup, ledger, dir, transport, Arc::default(), None)
+            Dispatcher::new(
+                setup,
+                ledger,
+                dir,
+                transport,
+                Arc::default(),
+                statuswatch::lease::Lease::always(),
+                None,
+            )
         })
     }
 }

@@ -38,6 +38,7 @@ async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Durat
         keep: Duration::from_hours(24),
         fatal,
         metrics: Arc::default(),
+        lease: statuswatch::lease::Lease::always(),
     };
     let arbiter = actix::Arbiter::new();
     let first = LedgerActor::open(options).unwrap();
@@ -51,6 +52,7 @@ async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Durat
             providers: providers.clone(),
             died: Vec::new(),
             real_intervals: std::collections::HashMap::new(),
+            shards: None,
         })
         .await
         .unwrap()

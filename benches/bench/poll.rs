@@ -141,6 +141,7 @@ impl Watching {
             keep: Duration::from_hours(24),
             fatal,
             metrics: Arc::default(),
+            lease: statuswatch::lease::Lease::always(),
         })
         .unwrap();
         let arbiters = [actix::Arbiter::new(), actix::Arbiter::new()];
@@ -179,6 +180,7 @@ impl Watching {
                 providers: providers.clone(),
                 died: Vec::new(),
                 real_intervals: std::collections::HashMap::new(),
+                shards: None,
             })
             .await
             .unwrap();

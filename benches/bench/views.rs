@@ -25,6 +25,7 @@ pub(crate) fn run() {
             keep: Duration::from_hours(24),
             fatal,
             metrics: std::sync::Arc::default(),
+            lease: statuswatch::lease::Lease::always(),
         })
         .unwrap()
         .start();
@@ -36,6 +37,7 @@ pub(crate) fn run() {
                 providers,
                 died: Vec::new(),
                 real_intervals: std::collections::HashMap::new(),
+                shards: None,
             })
             .await
             .unwrap()

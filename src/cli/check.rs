@@ -75,13 +75,22 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
     let file = common.config.display().to_string();
     if args.online {
         return match context::load(common) {
-            Ok(loaded) => super::online::run(&loaded.config.providers, args.json),
+            Ok(loaded) => {
+                let database = super::nodes_view::examine(common);
+                if let Some((said, _)) = &database {
+                    output::note(said);
+                }
+                let exit = super::online::run(&loaded.config.providers, args.json)?;
+                Ok(if database.is_some_and(|(_, works)| !works) { Exit::Failed } else { exit })
+            }
             Err(exit) => Ok(exit),
         };
     }
     let mut overloaded = Vec::new();
+    let mut database = None;
     let (diagnostics, doubts, providers, unreadable) = match context::read(common) {
         Ok(loaded) => {
+            database = loaded.config.state.as_ref().map(ToString::to_string);
             overloaded = host_load::overloaded(&loaded.config.providers);
             (loaded.warnings, loaded.doubts, Some(loaded.config.providers.len()), None)
         }
@@ -121,8 +130,9 @@ pub fn run(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
             1 => ", but one host is overloaded".to_owned(),
             more => format!(", but {more} hosts are overloaded"),
         };
+        let shared = database.map(|url| format!("\nshared over {url}")).unwrap_or_default();
         output::print(&format!(
-            "{}: {watched}{found}{doubtful}{crowded}\n",
+            "{}: {watched}{found}{doubtful}{crowded}{shared}\n",
             super::table::one_line(&file)
         ))?;
     }

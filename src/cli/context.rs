@@ -6,6 +6,7 @@ use super::args::{Common, DEFAULT_CONFIG};
 use super::exit::Exit;
 use super::output;
 use crate::config::{self, Config, ConfigError, Loaded};
+use crate::postgres::{DatabaseUrl, UrlError};
 
 /// The state directory without `--state` and without a configuration.
 const DEFAULT_STATE: &str = "state";
@@ -36,8 +37,8 @@ pub fn load(common: &Common) -> Result<Loaded, Exit> {
 /// # Errors
 /// [`Exit::Usage`] if the configuration is invalid, once the errors have been reported.
 pub fn state_dir(common: &Common) -> Result<PathBuf, Exit> {
-    if let Some(dir) = &common.state {
-        return Ok(dir.clone());
+    if let Some(dir) = directory(common) {
+        return Ok(dir);
     }
     match read(common) {
         Ok(loaded) => Ok(loaded.config.state_dir),
@@ -55,7 +56,26 @@ pub fn state_dir(common: &Common) -> Result<PathBuf, Exit> {
 /// Returns the state directory: `--state`, else the one of `config`.
 #[must_use]
 pub fn dir(common: &Common, config: &Config) -> PathBuf {
-    common.state.clone().unwrap_or_else(|| config.state_dir.clone())
+    directory(common).unwrap_or_else(|| config.state_dir.clone())
+}
+
+/// Returns the directory that `--state` names, if it names one and no database.
+#[must_use]
+pub fn directory(common: &Common) -> Option<PathBuf> {
+    common.state.clone().filter(|_| written_database(common).is_none())
+}
+
+/// Returns the database that `--state` names, if it names one.
+///
+/// # Errors
+/// The address is invalid. The error quotes nothing of it.
+pub fn database(common: &Common) -> Result<Option<DatabaseUrl>, UrlError> {
+    written_database(common).map(str::parse).transpose()
+}
+
+fn written_database(common: &Common) -> Option<&str> {
+    let state = common.state.as_deref()?.to_str()?;
+    ["postgres://", "postgresql://"].iter().any(|scheme| state.starts_with(scheme)).then_some(state)
 }
 
 /// Returns whether no configuration was given and the default file does not exist.

@@ -26,6 +26,7 @@ pub mod logs;
 pub mod man;
 pub mod mcp;
 pub mod mutes;
+mod nodes_view;
 mod online;
 pub mod output;
 pub mod probe;
@@ -78,7 +79,7 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(&args),
         Command::Chaos(args) => chaos::run(&common, &args),
         Command::Check(args) => check::run(&common, &args),
-        Command::Status(args) => with_state(&common, |dir| status::run(dir, &args)),
+        Command::Status(args) => with_state(&common, |dir| status::run(&common, dir, &args)),
         Command::Mcp => with_state(&common, |dir| mcp::run(&common, dir)),
         Command::Top => with_state(&common, top::run),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::args::StatusArgs;
+use super::args::{Common, StatusArgs};
 use super::delivery::{ChannelView, MuteView};
 use super::exit::Exit;
+use super::nodes_view::{self, NodesView};
 use super::{delivery, output, table, text_lag, text_status};
 use crate::clock;
 use crate::config::nearest;
@@ -24,13 +25,16 @@ struct Shown<'a> {
     channels: Vec<ChannelView>,
     /// Mutes in effect.
     mutes: Vec<MuteView>,
+    /// The nodes that share the database, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<NodesView>,
 }
 
 /// Shows the present state of the providers watched, or of those named.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
+pub fn run(common: &Common, state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
     let reader = Reader::open(state_dir)?;
     let rows = reader.providers()?;
     if let Some(unknown) = args.providers.iter().find(|id| !rows.iter().any(|row| row.id == **id)) {
@@ -55,12 +59,14 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
     let (open, sinks, now) = (reader.open_items(None)?, reader.sinks()?, clock::now());
     let own = reader.network()?;
     let (channels, mutes) = (reader.channels(now)?, reader.mutes(false)?);
+    let nodes = nodes_view::nodes(common).filter(|_| args.providers.is_empty());
     let view = view_status::view(&rows, &open, &sinks, now).with_network(&own);
     if args.json {
         let shown = Shown {
             view: &view,
             channels: channels.iter().map(ChannelView::of).collect(),
             mutes: mutes.iter().map(MuteView::of).collect(),
+            nodes,
         };
         output::print_json(&shown)?;
     } else {
@@ -82,6 +88,9 @@ pub fn run(state_dir: &Path, args: &StatusArgs) -> anyhow::Result<Exit> {
         let lines = delivery::in_short(&channels, &mutes, now);
         if !lines.is_empty() {
             output::print(&format!("\n{}\n", lines.join("\n")))?;
+        }
+        if let Some(nodes) = &nodes {
+            output::print(&format!("\n{}", nodes.text(output::color())))?;
         }
     }
     let broken = channels.iter().any(|row| row.state.health == ChannelHealth::Broken);

@@ -18,12 +18,12 @@ use super::model::{
 };
 use super::providers;
 use super::quiet_hours;
-use super::reader::set;
-use super::reader::{DiagnosticBuilder, Reader, Section};
+use super::reader::{DiagnosticBuilder, Reader, Section, set, short};
 use super::routes;
 use super::sections::SECTIONS;
 use super::settings::{Resolved, backoff};
 use super::values::read_size;
+use crate::postgres::{DatabaseUrl, UrlError};
 use crate::source;
 
 /// Larger files are refused: ten thousand providers with settings of their own take half of it.
@@ -167,6 +167,8 @@ fn config(
     Some(Config {
         path: path.to_owned(),
         state_dir: directory(reader, &top, "state_dir", "state"),
+        state: reader.value(&top, "state", "the address of a PostgreSQL database", state),
+        node: reader.value(&top, "node", "a name", node),
         supervision: sub(reader, "supervision", keys::SUPERVISION)
             .map(|section| supervision(reader, &section))
             .unwrap_or_default(),
@@ -223,6 +225,32 @@ fn fill_in(
 
 fn directory(reader: &mut Reader<'_>, section: &Section<'_>, key: &str, default: &str) -> PathBuf {
     PathBuf::from(reader.text(section, key).unwrap_or_else(|| default.to_owned()))
+}
+
+/// The address quotes nothing of itself in an error: it holds a password.
+fn state(text: &str) -> Result<DatabaseUrl, DiagnosticBuilder> {
+    text.parse().map_err(|error: UrlError| {
+        DiagnosticBuilder::new(format!("\"state\": {error}")).help(
+            "it is the address of a database that several nodes share; a directory is named by \"state_dir\"",
+        )
+    })
+}
+
+/// `[A-Za-z0-9._-]{1,64}`: it is shown to people and stored for other nodes.
+fn node(text: &str) -> Result<String, DiagnosticBuilder> {
+    if is_node_name(text) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("\"{}\" is not a valid name of a node", short(text));
+    let hint = "a name has 1 to 64 letters, digits, \".\", \"_\" and \"-\"";
+    Err(DiagnosticBuilder::new(message).help(hint))
+}
+
+/// Returns whether a node may have this name.
+#[must_use]
+pub fn is_node_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 fn supervision(reader: &mut Reader<'_>, section: &Section<'_>) -> Supervision {

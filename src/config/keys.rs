@@ -5,6 +5,8 @@ use std::time::Duration;
 
 pub(super) const TOP: &[&str] = &[
     "state_dir",
+    "state",
+    "node",
     "defaults",
     "supervision",
     "shutdown_timeout",

@@ -16,6 +16,9 @@ use super::hidden::{Hidden, is_name, lines};
 use super::keys;
 use super::sections::SECTIONS;
 
+/// The key at the top whose value holds the password of a database.
+const DATABASE: &str = "state";
+
 impl Hidden {
     /// Finds the secrets of a document.
     pub(super) fn of_document(root: &Node) -> Self {
@@ -27,6 +30,8 @@ impl Hidden {
                     SECTIONS.iter().any(|(_, keys)| keys.contains(&key.name.as_str()));
                 if key.name == "channels" {
                     hidden.channels(value);
+                } else if key.name == DATABASE {
+                    hidden.hide(value);
                 } else if !is_section && !is_misplaced {
                     // It may be a part of a channel that is indented wrongly.
                     hidden.hide(value);
@@ -55,6 +60,9 @@ impl Hidden {
             }
             let rest = body.split_once(':').map(|(_, rest)| rest);
             let from = match rest {
+                Some(rest) if key == DATABASE && !line.starts_with(char::is_whitespace) => {
+                    line.chars().count() - rest.chars().count()
+                }
                 Some(rest) if is_channel && is_harmless(key) && !rest.contains([':', '{']) => {
                     continue;
                 }
@@ -182,6 +190,7 @@ mod tests {
     #[test]
     fn what_may_be_secret_is_hidden() {
         let text = "\
+state: postgres://sw:hunter2@db.example/sw
 token: hunter2
 tokn: hunter2
 interval: 5s
@@ -211,6 +220,7 @@ providers:
   - {id: a, url: 'https://a.example', token: hunter2}
 ";
         insta::assert_snapshot!(shown(text), @r#"
+        state: ***********************************
         token: *******
         tokn: *******
         interval: 5s
@@ -245,6 +255,7 @@ providers:
     fn what_may_be_secret_is_hidden_in_a_text_that_is_not_yaml() {
         let text = "\
 providers: [
+state: postgres://sw:hunter2@db.example/sw
 channels:
   a: {kind: slack, token: hunter2, channel: C1}
   b:
@@ -268,6 +279,7 @@ providers:
             lines.map(|(index, line)| hidden.apply(index + 1, line) + "\n").collect();
         insta::assert_snapshot!(shown, @r#"
         providers: [
+        state: ***********************************
         channels:
           a: ****** ****** ****** ******** ******** ***
           b:

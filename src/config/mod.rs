@@ -29,7 +29,7 @@ mod words;
 pub(crate) use reader::nearest;
 
 pub use channels::{ChannelConfig, Fingerprint, Template, TemplateText};
-pub use check::{Loaded, MAX_FILE, load, parse, parse_with};
+pub use check::{Loaded, MAX_FILE, is_node_name, load, parse, parse_with};
 pub use diagnostic::{ConfigError, Diagnostic, Severity, count};
 pub use document::{EntryError, NewEntry, entry_yaml};
 pub use edit::{EditError, add_provider};

@@ -10,6 +10,7 @@ use url::Url;
 use super::channels::ChannelConfig;
 use super::http::Http;
 use crate::event::{Impact, Kind};
+use crate::postgres::DatabaseUrl;
 use crate::source::JsonMap;
 use crate::zone::Zone;
 
@@ -18,8 +19,12 @@ use crate::zone::Zone;
 pub struct Config {
     /// The file it was read from.
     pub path: PathBuf,
-    /// Directory of the ledger database.
+    /// Directory of the ledger database; of a replica of it if there is `state`.
     pub state_dir: PathBuf,
+    /// The database that several nodes share, if there is one.
+    pub state: Option<DatabaseUrl>,
+    /// The name of this node among them: `[A-Za-z0-9._-]{1,64}`; `None`: the name of the host.
+    pub node: Option<String>,
     /// How crashed actors are restarted.
     pub supervision: Supervision,
     /// Time limit of a graceful shutdown.

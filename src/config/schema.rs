@@ -327,6 +327,12 @@ enum Entry {
 struct File {
     /// Directory of the ledger database. Default state.
     state_dir: Option<String>,
+    /// The address of a PostgreSQL database that several nodes share:
+    /// `postgres://USER:${PASSWORD}@HOST/DATABASE`. Default: none, a single node.
+    state: Option<String>,
+    /// The name of this node among those that share the database: letters, digits, `.`, `_` and `-`.
+    /// Default: the name of the host.
+    node: Option<String>,
     /// Defaults of all providers.
     defaults: Option<Defaults>,
     /// How crashed actors are restarted.

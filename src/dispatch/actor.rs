@@ -18,6 +18,7 @@ use super::release::{self, release_due};
 use super::sinks::Sinks;
 use crate::clock;
 use crate::event::Time;
+use crate::lease::Lease;
 use crate::ledger::outbox::{ChangeOutbox, MessageId, OutboxChange};
 use crate::ledger::{AddSink, Ledger, LedgerError, ROUTER, Reader, Wake};
 use crate::metrics::Metrics;
@@ -64,6 +65,8 @@ pub struct Dispatcher {
     pub(super) rng: fastrand::Rng,
     pub(super) next_due: Option<Time>,
     pub(super) looked_at: Instant,
+    /// Nothing is sent while it is not good.
+    pub(super) lease: Lease,
     pub(super) not_running: Option<(Time, Time)>,
     pub(super) wake: Option<SpawnHandle>,
     pub(super) draining: Vec<oneshot::Sender<bool>>,
@@ -71,7 +74,7 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// Creates a dispatcher; `state_dir` is where the ledger is read, `metrics` what it counts in,
-    /// and `not_running` when this program was last not running.
+    /// `lease` under which it sends, and `not_running` when this program was last not running.
     #[must_use]
     pub fn new(
         setup: Arc<Setup>,
@@ -79,6 +82,7 @@ impl Dispatcher {
         state_dir: PathBuf,
         transport: Transport,
         metrics: Arc<Metrics>,
+        lease: Lease,
         not_running: Option<(Time, Time)>,
     ) -> Self {
         Self {
@@ -102,6 +106,7 @@ impl Dispatcher {
             rng: fastrand::Rng::new(),
             next_due: None,
             looked_at: Instant::now(),
+            lease,
             not_running,
             wake: None,
             draining: Vec::new(),

@@ -32,6 +32,10 @@ impl Dispatcher {
         id: &str,
         context: &mut Context<Self>,
     ) -> Result<(), LedgerError> {
+        if !self.lease.is_good() {
+            // The next look tries again, unless another node serves the channels by then.
+            return Ok(());
+        }
         let (mono, now) = (Instant::now(), clock::now());
         self.reader()?;
         let (Some(reader), Some(lane)) = (&self.reader, self.lanes.get_mut(id)) else {
@@ -89,10 +93,11 @@ impl Dispatcher {
             };
             let (transport, slots, config) =
                 (self.transport.clone(), Arc::clone(&slots), Arc::clone(&config));
-            let (id, key) = (id.to_owned(), row.key.clone());
+            let (id, key, lease) = (id.to_owned(), row.key.clone(), self.lease.clone());
             let sent = async move {
                 // It is never closed.
                 let slot = slots.acquire_owned().await;
+                lease.good().await;
                 let attempt = attempt(&transport, &config.channel, &key, &steps).await;
                 drop(slot);
                 attempt

@@ -17,6 +17,7 @@ use super::hosts::HostGate;
 use super::proxy::{self, Proxies};
 use super::resolve::{Names, Resolver};
 use super::{Failure, FailureKind, Fetched, Polled, Request, Tap, retry, tls};
+use crate::lease::Lease;
 
 /// Larger HTTP/2 header lists are rejected; HTTP/1 is limited to about 400 KiB and 100 headers.
 const HEADER_LIST: u32 = 64 << 10;
@@ -38,6 +39,8 @@ pub struct ClientOptions {
     pub names: HashMap<String, Vec<IpAddr>>,
     /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are honored.
     pub proxy_from_environment: bool,
+    /// Nothing is requested while it is not good.
+    pub lease: Lease,
 }
 
 impl Default for ClientOptions {
@@ -55,6 +58,7 @@ impl Default for ClientOptions {
             extra_roots: Vec::new(),
             names: HashMap::new(),
             proxy_from_environment: true,
+            lease: Lease::always(),
         }
     }
 }
@@ -94,6 +98,7 @@ pub(super) struct Inner {
     open: OnceLock<reqwest::Client>,
     plain_tls: OnceLock<Arc<ClientConfig>>,
     recipe: Recipe,
+    lease: Lease,
 }
 
 /// What an inner client is built from; both inner clients share names and TLS sessions.
@@ -208,6 +213,7 @@ impl Client {
             open: OnceLock::new(),
             plain_tls: OnceLock::new(),
             recipe,
+            lease: options.lease,
         };
         Ok(Self { inner: Arc::new(inner), tap: None })
     }
@@ -254,6 +260,9 @@ impl Client {
                 Ok(turn) => turn,
                 Err(until) => return self.seen(&request, Err(left_alone(request.url, until))),
             };
+            if !self.inner.lease.is_good() {
+                return self.seen(&request, Err(no_lease()));
+            }
             let mut phase = Phase::Head;
             let mut led_to = None;
             let fetching = self.inner.fetch(&request, &mut led_to, &mut phase);
@@ -276,6 +285,27 @@ impl Client {
         result
     }
 
+    /// Takes the pauses that hosts have asked for since the last call: host and port, and how long
+    /// they last from now on.
+    #[must_use]
+    pub fn asked_pauses(&self) -> Vec<(String, Duration)> {
+        self.inner.gate.asked()
+    }
+
+    /// Keeps a pause that a host (`HOST:PORT`) has asked another process for. One that is not an
+    /// authority is ignored.
+    pub fn keep_pause(&self, host: &str, wait: Duration) {
+        if let Ok(url) = Url::parse(&format!("http://{host}/")) {
+            self.inner.gate.hold(&url, Instant::now() + wait);
+        }
+    }
+
+    /// Returns the lease under which requests are sent.
+    #[must_use]
+    pub fn lease(&self) -> &Lease {
+        &self.inner.lease
+    }
+
     /// Returns until when the address may not be requested, for a caller that waits at most `most`.
     #[must_use]
     pub fn blocked_until(&self, url: &Url, most: Duration) -> Option<Instant> {
@@ -289,10 +319,17 @@ impl Client {
 }
 
 impl Inner {
-    /// Fails while the host has asked for a pause.
+    /// Fails while the host has asked for a pause, or this process may not request anything.
     pub(super) fn unblocked(&self, url: &Url, most: Duration) -> Result<(), Failure> {
+        if !self.lease.is_good() {
+            return Err(no_lease());
+        }
         self.gate.blocked_until(url, most).map_or(Ok(()), |until| Err(left_alone(url, until)))
     }
+}
+
+fn no_lease() -> Failure {
+    Failure::new(FailureKind::Resource, "not requested: the lease of this node has ended")
 }
 
 fn left_alone(url: &Url, until: Instant) -> Failure {

@@ -21,6 +21,8 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 const AT_ONCE: usize = 2;
 /// The longest time that a pause requested by one path blocks the host's other paths.
 const NEIGHBOURS: Duration = Duration::from_mins(1);
+/// Shorter pauses are over before another process has heard of them.
+const WORTH_SHARING: Duration = Duration::from_secs(2);
 /// Below this many entries nothing is evicted.
 const FEWEST: usize = 256;
 
@@ -28,6 +30,8 @@ const FEWEST: usize = 256;
 #[derive(Debug, Default)]
 pub struct HostGate {
     hosts: Mutex<Hosts>,
+    /// Pauses that hosts have asked for since they were last taken, by host and port.
+    asked: Mutex<HashMap<String, Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -156,6 +160,41 @@ impl HostGate {
         }
         let known = hosts.paths.get(&path_key(url)).copied();
         hosts.paths.insert(path_key(url), longer(known, path));
+        drop(hosts);
+        self.note(url, until, now);
+    }
+
+    /// Keeps what a host has asked for, so that it can be taken by [`HostGate::asked`]. Where nobody
+    /// takes it, it is bounded.
+    fn note(&self, url: &Url, until: Instant, now: Instant) {
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return;
+        };
+        if until < now + WORTH_SHARING {
+            return;
+        }
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.len() < FEWEST {
+            let known = asked.entry(format!("{host}:{port}")).or_insert(until);
+            *known = until.max(*known);
+        }
+    }
+
+    /// Takes the pauses that hosts have asked for since the last call: host and port, and how long
+    /// they last from now on. At most 256.
+    pub fn asked(&self) -> Vec<(String, Duration)> {
+        let now = Instant::now();
+        let taken = std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner));
+        let left = |(host, until): (String, Instant)| (host, until.saturating_duration_since(now));
+        taken.into_iter().map(left).collect()
+    }
+
+    /// Blocks an authority as long as another process was asked to leave it alone, for at most a
+    /// minute. Never shortens an earlier block.
+    pub fn hold(&self, url: &Url, until: Instant) {
+        let now = Instant::now();
+        let hold = Hold { since: now, until: until.min(now + NEIGHBOURS) };
+        self.with(key(url), now, |host, _| host.hold = Some(longer(host.hold, hold)));
     }
 
     /// Returns how many authorities are stored.
@@ -305,6 +344,21 @@ mod tests {
         assert_eq!(left(&b, HOUR, NEIGHBOURS + APART), None);
         assert_eq!(left(&b, Duration::from_secs(5), Duration::ZERO), Some(5.0));
         assert_eq!(left(&url("http://a.example:81/a"), HOUR, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn what_hosts_have_asked_for_is_taken_once_and_kept_elsewhere() {
+        let (gate, other) = (HostGate::default(), HostGate::default());
+        let (a, now) = (url("https://a.example/x"), Instant::now());
+        gate.block(&url("https://b.example/"), now + Duration::from_secs(1));
+        gate.block(&a, now + Duration::from_secs(30));
+        let taken = gate.asked();
+        let [(host, wait)] = taken.as_slice() else { panic!("{taken:?}") };
+        assert_eq!((host.as_str(), wait.as_secs_f64().round()), ("a.example:443", 30.0));
+        assert!(gate.asked().is_empty());
+        other.hold(&url(&format!("https://{host}/")), now + *wait);
+        assert!(other.blocked_until(&url("https://a.example/y"), HOUR).is_some());
+        assert!(other.asked().is_empty(), "it does not come back");
     }
 
     #[test]

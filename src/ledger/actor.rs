@@ -22,6 +22,7 @@ use super::store::{Store, Watching};
 use super::watched::Watched;
 use super::{Network, min_duration, offline, provider_events, retention, staleness};
 use crate::clock;
+use crate::lease::Lease;
 use crate::metrics::Metrics;
 
 /// How often freshness is checked and buffered writes are flushed.
@@ -46,6 +47,8 @@ pub struct LedgerOptions {
     pub fatal: mpsc::UnboundedSender<String>,
     /// Counts the transactions.
     pub metrics: Arc<Metrics>,
+    /// Nothing is written while it is not good.
+    pub lease: Lease,
 }
 
 /// The ledger's actor.

@@ -25,7 +25,11 @@ impl LedgerActor {
         let Self { store, watched, .. } = self;
         let group = Group { jobs: &jobs, touched: &touched };
         let begun = Instant::now();
-        let written = store.write(&group, &mut |job, book| job.judge(book, watched));
+        let written = if self.options.lease.is_good() {
+            store.write(&group, &mut |job, book| job.judge(book, watched))
+        } else {
+            Err(LedgerError::Busy { reason: "the lease of this node has ended".to_owned() })
+        };
         self.last_flush = Instant::now();
         self.options.metrics.committed(begun.elapsed(), written.is_ok());
         match written {

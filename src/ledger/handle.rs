@@ -99,6 +99,7 @@ mod tests {
                 keep: Duration::from_hours(24),
                 fatal,
                 metrics: Arc::default(),
+                lease: crate::lease::Lease::always(),
             };
             let ledger = Ledger::default();
             ledger.replace(LedgerActor::open(options).unwrap().start());
@@ -117,6 +118,7 @@ mod tests {
                     providers: vec![provider],
                     died: Vec::new(),
                     real_intervals: std::collections::HashMap::new(),
+                    shards: None,
                 })
                 .await
                 .unwrap();

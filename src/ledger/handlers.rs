@@ -9,8 +9,8 @@ use super::LedgerError;
 use super::actor::LedgerActor;
 use super::job::Job;
 use super::messages::{
-    AddSink, Attach, Crash, Delivered, Failed, Flush, Hints, LastRead, Loaded, Record, Recorded,
-    Restarted, Resume, SinkHealth, Watch,
+    AddSink, Attach, Crash, Delivered, Failed, Flush, ForgetRouting, Hints, LastRead, Loaded,
+    Record, Recorded, Release, Restarted, Resume, SinkHealth, Void, Watch,
 };
 use super::outbox::ChangeOutbox;
 use super::watched::Watched;
@@ -39,6 +39,47 @@ impl Handler<Resume> for LedgerActor {
         self.admit(&message.provider.id, message.generation)?;
         self.flush();
         self.store.load(&message.provider)
+    }
+}
+
+impl Handler<Release> for LedgerActor {
+    type Result = Result<(), LedgerError>;
+
+    fn handle(&mut self, message: Release, _: &mut Self::Context) -> Self::Result {
+        self.flush();
+        for provider in &message.providers {
+            self.watched.remove(provider);
+            self.touched.remove(provider);
+        }
+        if self.failing {
+            let reason = "what was found last could not be written".to_owned();
+            return Err(LedgerError::Busy { reason });
+        }
+        Ok(())
+    }
+}
+
+impl Handler<Void> for LedgerActor {
+    type Result = Result<(), LedgerError>;
+
+    fn handle(&mut self, _: Void, _: &mut Self::Context) -> Self::Result {
+        self.take_hints();
+        self.watched.clear();
+        self.touched.clear();
+        for job in std::mem::take(&mut self.jobs) {
+            job.refuse("another node has taken over");
+        }
+        Ok(())
+    }
+}
+
+impl Handler<ForgetRouting> for LedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ForgetRouting, _: &mut Self::Context) {
+        if let Err(error) = self.forget_routing() {
+            self.report_error(&error);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ledger's messages. Requests are named in the imperative, facts in the past tense.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use actix::Message;
@@ -101,6 +101,9 @@ pub struct Watch {
     pub died: Vec<String>,
     /// Effective interval by provider id, for hosts that cannot be polled as often as configured.
     pub real_intervals: HashMap<String, std::time::Duration>,
+    /// Where several nodes share a database: the shards whose providers are declared. Providers of
+    /// others are left as they are. `None`: all that this process holds.
+    pub shards: Option<Arc<BTreeSet<u16>>>,
 }
 
 /// Registers a new poller generation: results of older generations are refused from now on. Returns
@@ -266,6 +269,27 @@ pub struct Failed {
     /// The response could not be parsed: the next request must be unconditional.
     pub forget_validators: bool,
 }
+
+/// These providers are not polled by this process any more. What was found is written first; what
+/// still comes is refused.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), LedgerError>")]
+pub struct Release {
+    /// Their ids.
+    pub providers: Vec<String>,
+}
+
+/// Another process has taken over: no provider is watched any more, and what is not written yet never
+/// will be.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), LedgerError>")]
+pub struct Void;
+
+/// Forgets up to which event messages to channels were routed: the next dispatcher begins with the
+/// events that are recorded after its start.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct ForgetRouting;
 
 /// A poller was restarted or parked.
 #[derive(Debug, Message)]

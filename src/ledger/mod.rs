@@ -73,8 +73,9 @@ pub use handle::Ledger;
 pub(crate) use judge::panic_text;
 pub use lock::{LockError, StateLock};
 pub use messages::{
-    AddSink, Binding, Checkpoint, Crash, Delivered, Failed, Flush, LastRead, Loaded, Record,
-    Recorded, Restarted, Resume, Sidecar, SinkHealth, Unchanged, Verdict, Wake, Watch,
+    AddSink, Binding, Checkpoint, Crash, Delivered, Failed, Flush, ForgetRouting, LastRead, Loaded,
+    Record, Recorded, Release, Restarted, Resume, Sidecar, SinkHealth, Unchanged, Verdict, Void,
+    Wake, Watch,
 };
 pub use network::{Network, Polled};
 pub use offline::OwnNetwork;

@@ -16,6 +16,7 @@ use super::report::{Reporter, report};
 use super::schedule::{self, Slot};
 use crate::config::Provider;
 use crate::event::Time;
+use crate::lease::Term;
 use crate::ledger::{Loaded, Polled};
 
 /// How long a poll may wait for its permit when many providers change at once.
@@ -182,6 +183,10 @@ impl Poller {
     }
 
     fn poll(&mut self, context: &mut Context<Self>) {
+        let Some(term) = self.shared.client.lease().term() else {
+            // Whoever may poll this provider by then is known by then.
+            return self.schedule(self.without_lease(), context);
+        };
         let most = self.provider.settings.max_wait;
         if let Some(until) = self.shared.client.blocked_until(self.address(), most) {
             // The host has asked to be left alone, perhaps through another of its providers: no
@@ -227,7 +232,7 @@ impl Poller {
             cycle::poll(&shared, &provider, &start, permit).await
         };
         context.spawn(cycle.into_actor(self).then(move |outcome, poller, _| {
-            report(poller.reporter(began), outcome)
+            report(poller.reporter(began, term), outcome)
                 .into_actor(poller)
                 .map(move |done, poller, context| poller.settle(done, began, context))
         }));
@@ -247,12 +252,20 @@ impl Poller {
         (now - self.due).to_std().is_ok_and(|late| late > self.provider.settings.interval)
     }
 
-    fn reporter(&self, began: Time) -> Reporter {
+    /// Returns when to look for the lease again. Once it is back, all providers are due: they are
+    /// spread as at a take-over.
+    pub(super) fn without_lease(&self) -> Time {
+        let slot = Slot(fastrand::f64());
+        schedule::taken_over(slot, &self.provider.settings, self.shared.time())
+    }
+
+    fn reporter(&self, began: Time, term: Term) -> Reporter {
         let now = crate::clock::now();
         Reporter {
             shared: Arc::clone(&self.shared),
             provider: Arc::clone(&self.provider),
             generation: self.generation,
+            term,
             next: self.shared.anchor_to_wall_clock(self.next(began, self.shared.time())),
             trusted: self.start.trust(false, now),
             denied: self.start.trust(true, now),
@@ -319,6 +332,12 @@ impl Actor for Poller {
         } else if self.never_polled {
             // A new provider does not wait for its slot.
             waits.unwrap_or_else(|| schedule::never_polled(self.slot, &self.provider.settings, now))
+        } else if self.shared.client.lease().is_shared()
+            && waits.is_none()
+            && self.planned.is_none_or(|at| at <= now)
+        {
+            // Whoever polled it before did not get to it.
+            schedule::taken_over(self.slot, &self.provider.settings, now)
         } else {
             schedule::first(
                 self.slot,

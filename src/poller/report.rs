@@ -8,6 +8,7 @@ use super::error::PollError;
 use super::filters::{Unmatched, unmatched};
 use crate::config::Provider;
 use crate::event::Time;
+use crate::lease::Term;
 use crate::ledger::{Checkpoint, LedgerError, Record, Recorded, Verdict};
 use crate::metrics::Outcome;
 
@@ -16,6 +17,8 @@ pub(super) struct Reporter {
     pub(super) shared: Arc<PollerContext>,
     pub(super) provider: Arc<Provider>,
     pub(super) generation: u64,
+    /// The term of the lease in which the poll began.
+    pub(super) term: Term,
     /// The best estimate of the next poll before the ledger has answered.
     pub(super) next: Time,
     /// Whether 304 is trusted from now on: since when it was wrong, and until when requests are
@@ -40,6 +43,8 @@ pub(super) enum Reported {
         denied: bool,
     },
     Unrecorded(LedgerError),
+    /// The lease ended during the poll: others may have polled and reported the same.
+    Void,
     Failed(PollError),
 }
 
@@ -57,7 +62,7 @@ impl Reported {
             }
             | Self::Failed(_) => Outcome::Failed,
             Self::Recorded { .. } => Outcome::Read,
-            Self::Unrecorded(_) => Outcome::Unrecorded,
+            Self::Unrecorded(_) | Self::Void => Outcome::Unrecorded,
         }
     }
 }
@@ -65,7 +70,11 @@ impl Reported {
 /// Reports the outcome of a poll to the ledger, and awaits the answer where the result must not be
 /// lost.
 pub(super) async fn report(reporter: Reporter, outcome: PollOutcome) -> Reported {
-    let Reporter { shared, provider, generation, next, trusted, denied: found_out } = reporter;
+    let Reporter { shared, provider, generation, term, next, trusted, denied: found_out } =
+        reporter;
+    if !shared.client.lease().holds(term) {
+        return Reported::Void;
+    }
     match outcome {
         PollOutcome::Unchanged { validators, sidecars, full } => {
             Reported::Unchanged { validators, sidecars, full }

@@ -26,6 +26,8 @@ const REST: u32 = 4;
 
 /// The first polls of providers that were never polled begin within this time.
 const FIRST_WITHIN: Duration = Duration::from_secs(2);
+/// Overdue providers of a node that is gone are polled within this time.
+const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(5);
 
 /// A page that is gone for good is looked at this often.
 const GONE_EVERY: Duration = Duration::from_hours(24);
@@ -60,6 +62,13 @@ pub fn slots(ids: &[&str]) -> Vec<Slot> {
 #[must_use]
 pub fn never_polled(slot: Slot, settings: &Settings, now: Time) -> Time {
     now + delta(settings.interval.min(FIRST_WITHIN).mul_f64(slot.0))
+}
+
+/// The first poll of a provider that is overdue because the node that polled it is gone. All its
+/// providers are, so they are spread.
+#[must_use]
+pub fn taken_over(slot: Slot, settings: &Settings, now: Time) -> Time {
+    now + delta(settings.interval.min(TAKEN_OVER_WITHIN).mul_f64(slot.0))
 }
 
 /// Returns the time of the second poll, after a first one that began at `began`.

@@ -101,6 +101,10 @@ impl Poller {
                 let wait = self.provider.settings.interval.min(Duration::from_secs(2));
                 self.schedule(now + chrono::Duration::from_std(wait).unwrap_or_default(), context);
             }
+            Reported::Void => {
+                Arc::make_mut(&mut self.start).unconditional = true;
+                self.schedule(self.without_lease(), context);
+            }
             Reported::Failed(error) => self.fail(error, now, context),
         }
     }

@@ -28,6 +28,7 @@ use crate::config::ProviderMetrics;
 use crate::event::{ComponentStatus, Kind, StatusEvent, Time};
 use crate::ledger::outbox::{ChannelHealth, ChannelRow};
 use crate::metrics::{LAG_BUCKETS, PREFIX};
+use crate::nodes::membership::Standing;
 use crate::view::status::Freshness;
 
 /// The media type of the `OpenMetrics` text format 1.0.0.
@@ -202,11 +203,32 @@ async fn process_text(app: &App) -> Result<String, Refusal> {
     let open = FloatGauge::default();
     open.set(streams as f64);
     registry.register("http_streams", "Open event streams", open);
+    if let Some(membership) = &app.membership {
+        node_gauges(&mut registry, &membership.standing());
+    }
     let state = app.model.state().await?;
     state_gauges(&mut registry, &state);
     let channels = app.model.read(|reader| reader.channels(clock::now())).await?;
     channel_gauges(&mut registry, &channels);
     written(&registry)
+}
+
+/// This process as one of several nodes.
+fn node_gauges(registry: &mut Registry, standing: &Standing) {
+    let mut gauge = |name: &str, help: &str, value: f64| {
+        let gauge = FloatGauge::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    };
+    let held = standing.shards as f64;
+    gauge("node_shards", "Shards of 1,024 that this node polls the providers of", held);
+    let main = if standing.main { 1.0 } else { 0.0 };
+    gauge("node_main", "1 if this node serves channels and the heartbeat, else 0", main);
+    gauge(
+        "node_database_unreachable_since_timestamp_seconds",
+        "Since when the database of the nodes does not answer; 0 if it does",
+        seconds(standing.unreachable_since),
+    );
 }
 
 /// Channels of the configuration, in the order of the ledger.

@@ -49,6 +49,7 @@ use crate::config::{ChannelConfig, Http};
 use crate::dispatch::Setup;
 use crate::dispatch::trial::Trial;
 use crate::metrics::Metrics;
+use crate::nodes::membership::Membership;
 use model::Model;
 use token::Token;
 
@@ -95,6 +96,8 @@ pub struct Parts {
     pub setup: SharedSetup,
     /// The id of this instance as a status page, see [`own_page_id`].
     pub page_id: String,
+    /// This process as one of several nodes, if it is one.
+    pub membership: Option<Arc<Membership>>,
 }
 
 /// What all handlers share.
@@ -110,6 +113,7 @@ pub struct App {
     pub(crate) tested: Mutex<HashMap<String, Instant>>,
     pub(crate) setup: SharedSetup,
     pub(crate) page_id: String,
+    pub(crate) membership: Option<Arc<Membership>>,
     /// When each hook last caused a poll.
     pub(crate) hooked: Mutex<HashMap<String, Instant>>,
     pub(crate) token: Option<Token>,
@@ -142,6 +146,7 @@ impl App {
             tested: Mutex::default(),
             setup: parts.setup,
             page_id: parts.page_id,
+            membership: parts.membership,
             hooked: Mutex::default(),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             newest: watch::Sender::new(0),

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::child::SpawnOn;
-use super::children::{DispatcherChild, PollerChild, SinkChild, SinkFactory};
+use super::children::{DispatcherChild, Held, PollerChild, SinkChild, SinkFactory};
 use super::reload;
 use super::restart::Restarts;
 use super::worker::Worker;
@@ -18,6 +18,7 @@ use crate::config::{Provider, Supervision};
 use crate::dispatch::Setup;
 use crate::event::Time;
 use crate::ledger::{self, Ledger, LedgerActor, Loaded};
+use crate::nodes::membership::Membership;
 use crate::poller::PollerContext;
 use crate::poller::schedule::{Slot, slots};
 use crate::transport::Transport;
@@ -42,6 +43,9 @@ pub struct Options {
     pub sinks: Vec<(String, SinkFactory)>,
     /// When this program was last not running, if that is worth saying.
     pub not_running: Option<(Time, Time)>,
+    /// This process as one of several nodes: it polls the shards that it is told to. `None`: it
+    /// polls all providers.
+    pub membership: Option<Arc<Membership>>,
     /// What is delivered to channels.
     pub setup: Arc<Setup>,
     /// Sends the requests of channels.
@@ -74,6 +78,8 @@ pub struct Supervisor {
     pub(super) pollers: HashMap<String, PollerChild>,
     pub(super) sinks: HashMap<String, SinkChild>,
     pub(super) dispatcher: Option<DispatcherChild>,
+    /// What is done here; `None` where no other process shares it.
+    pub(super) held: Option<Held>,
     pub(super) generation: u64,
     pub(super) last_heartbeat: Option<Instant>,
     /// When children were last checked.
@@ -99,6 +105,7 @@ impl Supervisor {
             pollers: HashMap::new(),
             sinks: HashMap::new(),
             dispatcher: None,
+            held: options.membership.is_some().then(Held::default),
             generation: 0,
             last_heartbeat: None,
             looked: Instant::now(),
@@ -173,7 +180,12 @@ impl Supervisor {
         }
     }
 
-    fn begin(&mut self, loaded: Vec<Loaded>, context: &mut Context<Self>) {
+    fn begin(
+        &mut self,
+        providers: &[Arc<Provider>],
+        loaded: Vec<Loaded>,
+        context: &mut Context<Self>,
+    ) {
         self.warn_of_overload();
         for (id, factory) in self.options.sinks.clone() {
             let child = SinkChild {
@@ -187,9 +199,9 @@ impl Supervisor {
             self.start_sink(&id, context);
         }
         self.deliver(context);
-        let providers = self.options.providers.clone();
-        let ids: Vec<&str> = providers.iter().map(|provider| provider.id.as_str()).collect();
-        for ((provider, slot), loaded) in providers.iter().zip(slots(&ids)).zip(loaded) {
+        let slots = self.slots();
+        for (provider, loaded) in providers.iter().zip(loaded) {
+            let slot = slots.get(&provider.id).copied().unwrap_or(Slot(0.0));
             if loaded.quarantined_until.is_some_and(|until| until > crate::clock::now()) {
                 tracing::error!(
                     provider = provider.id,
@@ -204,6 +216,13 @@ impl Supervisor {
         }
     }
 
+    /// Returns the slot of each configured provider. It is the same on all nodes.
+    fn slots(&self) -> HashMap<String, Slot> {
+        let ids: Vec<&str> =
+            self.options.providers.iter().map(|provider| provider.id.as_str()).collect();
+        ids.iter().map(|id| (*id).to_owned()).zip(slots(&ids)).collect()
+    }
+
     pub(super) fn apply(
         &mut self,
         changes: &reload::Changes,
@@ -215,11 +234,9 @@ impl Supervisor {
                 running.abort.abort();
             }
         }
-        let providers = self.options.providers.clone();
-        let ids: Vec<&str> = providers.iter().map(|provider| provider.id.as_str()).collect();
-        let slots: HashMap<&str, Slot> = ids.iter().copied().zip(slots(&ids)).collect();
+        let slots = self.slots();
         for provider in changes.start.iter().chain(&changes.change) {
-            let slot = slots.get(provider.id.as_str()).copied().unwrap_or(Slot(0.0));
+            let slot = slots.get(&provider.id).copied().unwrap_or(Slot(0.0));
             self.add_poller(
                 provider,
                 slot,
@@ -237,10 +254,11 @@ impl Actor for Supervisor {
         context.set_mailbox_capacity(0);
         self.start_ledger(context);
         let died = std::mem::take(&mut self.options.died);
+        let providers = self.wanted();
         self.watch(died)
             .into_actor(self)
-            .map(|answer, supervisor, context| match answer {
-                Ok(loaded) => supervisor.begin(loaded, context),
+            .map(move |answer, supervisor, context| match answer {
+                Ok(loaded) => supervisor.begin(&providers, loaded, context),
                 Err(error) => supervisor.fatal(error.to_string()),
             })
             .spawn(context);

@@ -1,5 +1,6 @@
 //! The children and what is known of each.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Arbiter, Message};
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use super::restart::Restarts;
 use crate::config::Provider;
 use crate::dispatch::actor::Dispatcher;
+use crate::nodes::plan::Shard;
 use crate::poller::schedule::Slot;
 use crate::poller::{Poller, Progress};
 use crate::sink::Sink;
@@ -42,6 +44,15 @@ pub(super) struct DispatcherChild {
     pub(super) generation: u64,
     pub(super) running: Option<Running<Dispatcher>>,
     pub(super) restarts: Restarts,
+}
+
+/// What this process does of what several share.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// The shards whose providers are polled here.
+    pub(super) shards: BTreeSet<Shard>,
+    /// Whether channels are served here.
+    pub(super) main: bool,
 }
 
 /// A running actor.

@@ -107,19 +107,14 @@ impl Handler<Reload> for Supervisor {
     type Result = ResponseActFuture<Self, Result<reload::Changes, ledger::LedgerError>>;
 
     fn handle(&mut self, message: Reload, _: &mut Self::Context) -> Self::Result {
-        let running: Vec<_> =
-            self.pollers.values().map(|child| Arc::clone(&child.provider)).collect();
-        let changes = reload::changes(&running, &message.providers);
         self.options.providers = message.providers;
         self.options.setup = message.setup;
         self.warn_of_overload();
-        let ids: Vec<String> =
-            self.options.providers.iter().map(|provider| provider.id.clone()).collect();
-        Box::pin(self.watch(Vec::new()).into_actor(self).map(move |answer, supervisor, context| {
-            let loaded = ids.into_iter().zip(answer?).collect();
-            supervisor.apply(&changes, &loaded, context);
-            supervisor.deliver(context);
-            Ok(changes)
+        Box::pin(self.repoll().map(|changes, supervisor, context| {
+            if changes.is_ok() {
+                supervisor.deliver(context);
+            }
+            changes
         }))
     }
 }
@@ -153,9 +148,8 @@ impl Handler<Shutdown> for Supervisor {
 
     fn handle(&mut self, message: Shutdown, _: &mut Self::Context) -> Self::Result {
         self.stopping = true;
-        for running in self.pollers.values().filter_map(|child| child.running.as_ref()) {
-            running.abort.abort();
-        }
+        let pollers = self.end_all_pollers();
+        let membership = self.options.membership.clone();
         let sinks: Vec<_> = self
             .sinks
             .values()
@@ -169,7 +163,15 @@ impl Handler<Shutdown> for Supervisor {
         Box::pin(
             async move {
                 let drained = async {
+                    if membership.is_some() {
+                        // What a poller found after its shard was given back would be void.
+                        pollers.ended().await;
+                    }
                     let written = ledger.ask(Flush).await.is_ok();
+                    if let Some(membership) = &membership {
+                        // Others may poll while the rest is delivered.
+                        membership.drain().await;
+                    }
                     let drained =
                         futures::future::join_all(sinks.iter().map(|sink| sink.send(Drain)));
                     let channels = async {

@@ -84,13 +84,14 @@ impl Supervisor {
         &self,
         died: Vec<String>,
     ) -> impl Future<Output = Result<Vec<Loaded>, ledger::LedgerError>> + use<> {
-        let (ledger, providers) = (self.ledger.clone(), self.options.providers.clone());
+        let (ledger, providers) = (self.ledger.clone(), self.wanted());
+        let shards = self.held.as_ref().map(|held| Arc::new(held.shards.clone()));
         let real_intervals = host_load::overloaded(&providers)
             .into_iter()
             .flat_map(|host| host.providers)
             .map(|provider| (provider.id, provider.real))
             .collect();
-        async move { ledger.ask(Watch { providers, died, real_intervals }).await }
+        async move { ledger.ask(Watch { providers, died, real_intervals, shards }).await }
     }
 
     // --- sinks ---
@@ -159,7 +160,10 @@ impl Supervisor {
             if dispatcher.try_send(Configure(Arc::clone(&self.options.setup))).is_err() {
                 tracing::warn!("the dispatcher is too busy to be reconfigured");
             }
-        } else if self.dispatcher.is_none() && !self.options.setup.channels.is_empty() {
+        } else if self.dispatcher.is_none()
+            && self.serves_channels()
+            && !self.options.setup.channels.is_empty()
+        {
             self.dispatcher = Some(DispatcherChild {
                 arbiter: Arbiter::new(),
                 generation: 0,
@@ -172,15 +176,21 @@ impl Supervisor {
     }
 
     fn start_dispatcher(&mut self, context: &mut Context<Self>) {
+        // Another one may have been started while this one waited for its restart.
+        if self.dispatcher().is_some() {
+            return;
+        }
         let generation = self.next_generation();
         let (ledger, options) = (self.ledger.clone(), &self.options);
         let (setup, state_dir, transport) =
             (Arc::clone(&options.setup), options.state_dir.clone(), options.transport.clone());
         let metrics = Arc::clone(&options.shared.metrics);
+        let lease = options.shared.client.lease().clone();
         let not_running = options.not_running;
         let Some(child) = &mut self.dispatcher else { return };
-        let build =
-            move || Ok(Dispatcher::new(setup, ledger, state_dir, transport, metrics, not_running));
+        let build = move || {
+            Ok(Dispatcher::new(setup, ledger, state_dir, transport, metrics, lease, not_running))
+        };
         let exited = report(context.address(), ChildId::Dispatcher, generation);
         let (address, abort) = child::spawn(&child.arbiter.handle(), build, exited);
         child.generation = generation;

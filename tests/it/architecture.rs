@@ -24,8 +24,6 @@ const MODULES: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     // Its own clock, which counts the time asleep.
     ("lease", &[]),
-    // Who polls what; whoever does it is above.
-    ("nodes", &["clock", "event", "lease", "postgres", "text"]),
     ("snapshot", &["event"]),
     // Documents in, snapshots out.
     // Its errors name addresses, without their secrets.
@@ -33,16 +31,18 @@ const MODULES: &[(&str, &[&str])] = &[
     // The names of sources, the words of events.
     ("catalog", &["source"]),
     // A name from the file is shown on terminals.
-    ("config", &["catalog", "event", "notify", "source", "text", "zone"]),
-    ("fetch", &["backoff", "clock", "document", "event", "redact"]),
+    ("config", &["catalog", "event", "notify", "postgres", "source", "text", "zone"]),
+    ("fetch", &["backoff", "clock", "document", "event", "lease", "redact"]),
     // Connections to the database that nodes share; TLS is set up where it is for all.
     ("postgres", &["fetch", "text"]),
+    // Who polls what; whoever does it is above.
+    ("nodes", &["clock", "event", "lease", "postgres", "text"]),
     // A checkpoint holds what fetch and source want back at the next poll. Types alone: see ITEMS.
     (
         "ledger",
         &[
-            "backoff", "clock", "config", "event", "fetch", "metrics", "notify", "postgres",
-            "redact", "snapshot", "source", "text",
+            "backoff", "clock", "config", "event", "fetch", "lease", "metrics", "notify",
+            "postgres", "redact", "snapshot", "source", "text",
         ],
     ),
     ("sink", &["backoff", "clock", "config", "event", "ledger", "text"]),
@@ -51,8 +51,8 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "poller",
         &[
-            "backoff", "clock", "config", "document", "event", "fetch", "ledger", "metrics",
-            "redact", "snapshot", "source",
+            "backoff", "clock", "config", "document", "event", "fetch", "lease", "ledger",
+            "metrics", "redact", "snapshot", "source",
         ],
     ),
     // Takes what the ledger recorded to channels; its mailbox takes the messages of sinks.
@@ -63,6 +63,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "event",
+            "lease",
             "ledger",
             "metrics",
             "notify",
@@ -81,6 +82,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "event",
             "ledger",
             "metrics",
+            "nodes",
             "poller",
             "sink",
             "transport",
@@ -93,8 +95,8 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "clock", "config", "dispatch", "event", "gate", "ledger", "mcp", "metrics", "notify",
-            "text", "view",
+            "clock", "config", "dispatch", "event", "gate", "ledger", "mcp", "metrics", "nodes",
+            "notify", "text", "view",
         ],
     ),
     ("telemetry", &["clock", "config", "text"]),
@@ -122,9 +124,12 @@ const MODULES: &[(&str, &[&str])] = &[
             "dispatch",
             "event",
             "fetch",
+            "lease",
             "ledger",
             "metrics",
+            "nodes",
             "poller",
+            "postgres",
             "record",
             "server",
             "sink",
@@ -150,11 +155,14 @@ const MODULES: &[(&str, &[&str])] = &[
             "event",
             "fetch",
             "gate",
+            "lease",
             "ledger",
             "mcp",
+            "nodes",
             "notify",
             "pipeline",
             "poller",
+            "postgres",
             "redact",
             "replay",
             "server",
@@ -179,6 +187,7 @@ const MODULES: &[(&str, &[&str])] = &[
 const ITEMS: &[(&str, &str, &[&str])] = &[
     ("ledger", "fetch", &["Validators"]),
     ("postgres", "fetch", &["tls"]),
+    ("config", "postgres", &["DatabaseUrl", "UrlError"]),
     ("ledger", "source", &["PriorItems"]),
     ("catalog", "source", &["by_name", "SOURCES"]),
     ("config", "source", &["self", "SOURCES", "JSON", "JsonMap", "Word"]),

@@ -327,6 +327,7 @@ pub(crate) fn watched() -> tempfile::TempDir {
             keep: Duration::from_hours(400 * 24),
             fatal,
             metrics: Arc::default(),
+            lease: statuswatch::lease::Lease::always(),
         })
         .unwrap()
         .start();
@@ -335,6 +336,7 @@ pub(crate) fn watched() -> tempfile::TempDir {
                 providers: vec![Arc::clone(&provider)],
                 died: Vec::new(),
                 real_intervals: std::collections::HashMap::new(),
+                shards: None,
             })
             .await
             .unwrap()

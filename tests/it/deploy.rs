@@ -171,6 +171,42 @@ fn kubernetes_runs_one_at_a_time() {
 }
 
 #[test]
+fn nodes_have_names_of_their_own_and_one_configuration() {
+    let compose = yaml(&read("compose-nodes.yaml"));
+    let services = &compose[0]["services"];
+    assert_ne!(services["first"]["environment"]["NODE"], services["second"]["environment"]["NODE"]);
+    takes(&words(&compose[0]["x-node"]["command"])).unwrap();
+    let kubernetes = yaml(&read("kubernetes-nodes.yaml"));
+    let kind = |name: &str| {
+        let found = kubernetes.iter().find(|document| document["kind"] == name);
+        found.unwrap_or_else(|| panic!("no {name}"))
+    };
+    let set = &kind("StatefulSet")["spec"];
+    assert_eq!(set["replicas"], 2);
+    let container = &set["template"]["spec"]["containers"][0];
+    takes(&words(&container["args"])).unwrap();
+    for probe in ["readinessProbe", "livenessProbe"] {
+        takes(&words(&container[probe]["exec"]["command"])[1..]).unwrap();
+    }
+    let budget = &kind("PodDisruptionBudget")["spec"];
+    assert_eq!(budget["minAvailable"], 1);
+    assert_eq!(budget["selector"], set["selector"]);
+    let mounted = kind("ConfigMap")["data"]["providers.yaml"].as_str().unwrap();
+    let environment = |name: &str| match name {
+        "DATABASE_URL" => Some("postgres://sw:secret@db.example/sw".to_owned()),
+        "NODE" | "DATABASE_PASSWORD" => Some("x".to_owned()),
+        _ => None,
+    };
+    for text in [read("nodes.yaml"), mounted.to_owned()] {
+        let loaded = statuswatch::config::parse(Path::new("providers.yaml"), &text, &environment)
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(loaded.warnings, []);
+        assert!(loaded.config.state.is_some() && loaded.config.node.is_some());
+        assert!(loaded.config.state_dir.starts_with("/data"));
+    }
+}
+
+#[test]
 fn the_platforms_keep_data_and_give_time() {
     let railway: Value = serde_json::from_str(&read("railway.json")).unwrap();
     assert_eq!(railway["deploy"]["drainingSeconds"], 15);

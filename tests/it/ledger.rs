@@ -96,6 +96,7 @@ impl Harness {
             keep: Duration::from_hours(400 * 24),
             fatal,
             metrics: Arc::default(),
+            lease: statuswatch::lease::Lease::always(),
         };
         let ledger = LedgerActor::open(options).unwrap().start();
         ledger
@@ -103,6 +104,7 @@ impl Harness {
                 providers: vec![Arc::clone(provider)],
                 died: Vec::new(),
                 real_intervals: std::collections::HashMap::new(),
+                shards: None,
             })
             .await
             .unwrap()

@@ -1,3 +1,4 @@
 //! Several nodes that share the providers of one configuration over a real PostgreSQL.
 
 mod membership;
+mod shared;

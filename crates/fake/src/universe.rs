@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
@@ -158,6 +159,11 @@ impl Universe {
 
     /// Starts the first `count` providers; beyond thirty they repeat with numbered ids.
     pub async fn start_sized(count: usize, clock: Clock) -> io::Result<Self> {
+        Self::start_at(count, clock, Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    /// Starts the first `count` providers at another address.
+    pub async fn start_at(count: usize, clock: Clock, address: IpAddr) -> io::Result<Self> {
         let rows = ROWS.iter().cycle().take(count).enumerate();
         let providers: Vec<Provider> = rows
             .map(|(place, (id, name, platform, components))| {
@@ -168,7 +174,7 @@ impl Universe {
             })
             .collect();
         // A listener each, as real providers have hosts of their own: clients rate-limit by host.
-        let cluster = Cluster::new(providers.iter().cloned());
+        let cluster = Cluster::new(providers.iter().cloned()).on(address);
         let server = if count <= LISTENERS {
             Server::start_each(cluster).await?
         } else {

@@ -1,6 +1,7 @@
 //! `run`: watches until stopped.
 
 mod keys;
+mod node;
 mod welcome;
 
 use std::collections::HashSet;
@@ -17,7 +18,8 @@ use super::exit::Exit;
 use super::{context, output, table};
 use crate::config::{Config, Console, ConsoleFormat};
 use crate::ledger::{LockError, Reader, StateLock};
-use crate::pipeline::{Pipeline, RunOptions};
+use crate::nodes::membership::JoinError;
+use crate::pipeline::{Joined, Pipeline, RunOptions};
 use crate::server::Bound;
 use crate::sink::actor::Reopen;
 use crate::supervisor::{Reload, Supervisor};
@@ -60,8 +62,22 @@ async fn begin(common: &Common, args: &RunArgs, hooks: Hooks) -> anyhow::Result<
         Ok(loaded) => loaded.config,
         Err(exit) => return Ok(exit),
     };
-    if let Some(dir) = &common.state {
-        config.state_dir.clone_from(dir);
+    if let Some(dir) = context::directory(common) {
+        config.state_dir = dir;
+    }
+    match context::database(common) {
+        Ok(None) => {}
+        Ok(database) => config.state = database,
+        Err(error) => {
+            output::note(&format!("statuswatch: --state: {error}"));
+            return Ok(Exit::Usage);
+        }
+    }
+    if args.once && config.state.is_some() {
+        output::note(
+            "statuswatch: --once polls every provider, but nodes that share a database poll a share of them each",
+        );
+        return Ok(Exit::Usage);
     }
     if let Some(dir) = &args.record {
         config.record.get_or_insert_default().dir.clone_from(dir);
@@ -77,7 +93,25 @@ async fn begin(common: &Common, args: &RunArgs, hooks: Hooks) -> anyhow::Result<
     };
     let _diagnostics = telemetry::start(&config.diagnostics, telemetry::Stderr::Warnings)?;
     telemetry::log_panics();
-    watch(common, args, config, lock, signals, hooks).await
+    let mut signals = signals;
+    let joined = tokio::select! {
+        joined = node::join(&config) => joined,
+        () = signals.stop() => return Ok(Exit::Done),
+    };
+    let joined = match joined {
+        Ok(joined) => joined,
+        Err(error @ JoinError::NameInUse { .. }) => {
+            output::note(&format!("statuswatch: {error}"));
+            return Ok(Exit::Busy);
+        }
+        Err(error) => {
+            let database = config.state.as_ref().map(ToString::to_string).unwrap_or_default();
+            return Err(anyhow::Error::from(error).context(format!(
+                "cannot share the database {database}; `statuswatch check --online` says what is wrong with it"
+            )));
+        }
+    };
+    watch(common, args, config, lock, joined, signals, hooks).await
 }
 
 /// Makes all files written from now on unreadable for other users, whatever umask was inherited.
@@ -100,6 +134,7 @@ async fn watch(
     args: &RunArgs,
     config: Config,
     lock: StateLock,
+    joined: Option<Joined>,
     mut signals: Signals,
     hooks: Hooks,
 ) -> anyhow::Result<Exit> {
@@ -120,14 +155,19 @@ async fn watch(
         color: !hosted && output::color(),
         // `demo` has said so itself.
         listening: hooks.listening,
+        joined,
         alive: Box::new(watchdog()),
     };
+    let is_shared = how.joined.is_some();
     let announced = how.listening.is_some();
     let mut pipeline = Pipeline::start(&config, lock, how)?;
     if let Some(server) = pipeline.server.as_ref().filter(|_| !announced) {
         output::note(&format!("statuswatch: serving http://{}/", server.address()));
     }
-    if !args.once {
+    if is_shared {
+        // Others poll most of them.
+        pipeline.polled.only([]);
+    } else if !args.once {
         pipeline.polled.only(new.iter().cloned());
     }
     let Pipeline { fatal, ready, .. } = &mut pipeline;
@@ -362,12 +402,14 @@ async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pip
             &config.diagnostics,
             &config.beat,
             &config.http,
-        ) && (common.state.is_some() || fresh.state_dir == config.state_dir)
+        ) && (common.state.is_some()
+            || (&fresh.state_dir, &fresh.state) == (&config.state_dir, &config.state))
+            && fresh.node == config.node
             && (args.record.is_some() || fresh.record == config.record)
     };
     if !same(&fresh) {
         tracing::warn!(
-            "only providers, defaults, channels, routes and quiet hours are reloaded; state_dir, supervision, console, logs, diagnostics, beat, record and http need a restart"
+            "only providers, defaults, channels, routes and quiet hours are reloaded; state_dir, state, node, supervision, console, logs, diagnostics, beat, record and http need a restart"
         );
     }
     // A provider that is new is recorded from its first poll on.

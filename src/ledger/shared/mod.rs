@@ -453,7 +453,10 @@ impl Store for SharedStore {
             return Ok(Watching::default());
         }
         let watching = self.take_turn(&Shards::All, |replica, turn| {
-            let ours = turn.grant.shards.clone();
+            let mut ours = turn.grant.shards.clone();
+            if let Some(declared) = &message.shards {
+                ours.retain(|shard| declared.contains(shard));
+            }
             let is_ours = |url: &str| {
                 let url = url::Url::parse(url).ok();
                 let host = url.as_ref().and_then(url::Url::host_str);

@@ -27,6 +27,7 @@ impl Three {
             keep: Duration::from_hours(24),
             fatal,
             metrics: Arc::default(),
+            lease: statuswatch::lease::Lease::always(),
         };
         let ledger = LedgerActor::open(options).unwrap().start();
         ledger
@@ -34,6 +35,7 @@ impl Three {
                 providers: providers.clone(),
                 died: Vec::new(),
                 real_intervals: std::collections::HashMap::new(),
+                shards: None,
             })
             .await
             .unwrap()

@@ -116,6 +116,7 @@ impl Node {
             keep: Duration::from_hours(400 * 24),
             fatal: tokio::sync::mpsc::unbounded_channel().0,
             metrics: Arc::default(),
+            lease: statuswatch::lease::Lease::always(),
         }
     }
 
@@ -135,6 +136,7 @@ impl Node {
             providers: providers.clone(),
             died: Vec::new(),
             real_intervals: HashMap::new(),
+            shards: None,
         };
         self.ledger.send(watch).await.unwrap().unwrap();
         for provider in providers {

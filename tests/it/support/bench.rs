@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -32,17 +33,21 @@ pub(crate) struct Bench {
 impl Bench {
     /// The first `count` providers, polled every 100 ms; `extra` is added to the configuration.
     pub(crate) fn new(count: usize, extra: &str) -> Self {
+        let bench = Self::at(count, Ipv4Addr::LOCALHOST.into());
+        bench.configure(extra);
+        bench
+    }
+
+    /// The first `count` providers at this address, without a configuration.
+    pub(crate) fn at(count: usize, address: IpAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let universe =
-            Arc::new(runtime.block_on(Universe::start_sized(count, Arc::new(Utc::now))).unwrap());
-        let bench =
-            Self { dir: tempfile::tempdir().unwrap(), universe, patience: PATIENCE, runtime };
-        bench.configure(extra);
-        bench
+        let universe = Universe::start_at(count, Arc::new(Utc::now), address);
+        let universe = Arc::new(runtime.block_on(universe).unwrap());
+        Self { dir: tempfile::tempdir().unwrap(), universe, patience: PATIENCE, runtime }
     }
 
     /// Writes the configuration anew.

@@ -1,0 +1,321 @@
+//! The real binary, several times, on one database: each update once, whatever happens to nodes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use statuswatch::nodes::shard_of;
+use statuswatch::postgres::DatabaseUrl;
+
+use crate::support::bench::{Author, Bench, Verdict, Watch, lines, statuswatch};
+use crate::support::postgres::{Postgres, look};
+
+/// The longest that anything here may take, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A database, fake providers on hosts of their own, and nodes that share them.
+struct Cluster {
+    server: Postgres,
+    database: String,
+    bench: Bench,
+    nodes: BTreeMap<&'static str, Watch>,
+    /// The nodes that were there from the first event on.
+    complete: BTreeSet<&'static str>,
+    author: Author,
+}
+
+impl Cluster {
+    /// `count` providers and these nodes, all of which are polling.
+    fn start(count: usize, names: &[&'static str]) -> Self {
+        let server = Postgres::start(None);
+        let database = server.create();
+        // All addresses of 127.0.0.0/8 are this machine's, and each is a host of its own.
+        let bench = Bench::at(count, Ipv4Addr::UNSPECIFIED.into());
+        let author = Author::new(7);
+        let complete = names.iter().copied().collect();
+        let mut cluster =
+            Self { server, database, bench, nodes: BTreeMap::new(), complete, author };
+        for name in names {
+            cluster.add(name);
+        }
+        cluster.settled();
+        cluster
+    }
+
+    fn url(&self) -> DatabaseUrl {
+        self.server.url(&self.database)
+    }
+
+    fn dir(&self, name: &str) -> PathBuf {
+        self.bench.path(name)
+    }
+
+    /// Starts a node, for the first time or again.
+    fn add(&mut self, name: &'static str) {
+        let dir = self.dir(name);
+        fs::create_dir_all(&dir).unwrap();
+        let mut providers = String::new();
+        let mut host = 1;
+        for line in self.bench.universe.providers_yaml(false).lines() {
+            if line.contains("//0.0.0.0:") {
+                host += 1;
+            }
+            providers += &line.replace("//0.0.0.0:", &format!("//127.0.0.{host}:"));
+            providers.push('\n');
+        }
+        let text = format!(
+            "state: postgres://postgres@127.0.0.1:{}/{}\nnode: {name}\nconsole: {{format: off}}\n\
+             defaults: {{interval: 500ms, incident_interval: 500ms, timeout: 2s, connect_timeout: 1s, backoff: {{initial: 50ms, max: 200ms}}, first_run: all}}\n\
+             providers:\n{providers}",
+            self.server.port, self.database
+        );
+        fs::write(dir.join("providers.yaml"), text).unwrap();
+        let log = fs::File::create(dir.join("stderr")).unwrap();
+        let child = statuswatch(&dir).args(["run", "--hosted"]).stderr(log).spawn().unwrap();
+        self.nodes.insert(name, Watch(child));
+    }
+
+    fn node(&mut self, name: &str) -> &mut Watch {
+        self.nodes.get_mut(name).unwrap()
+    }
+
+    /// The shards of each live node by name.
+    fn held(&self) -> BTreeMap<String, BTreeSet<u16>> {
+        self.query(
+            "SELECT name, coalesce(string_agg(shard::text, ','), '') FROM statuswatch.node
+             LEFT JOIN statuswatch.shard USING (life) WHERE NOT fenced AND expires_at > clock_timestamp() GROUP BY name",
+        )
+        .into_iter()
+        .map(|row| (row[0].clone(), row[1].split(',').filter_map(|n| n.parse().ok()).collect()))
+        .collect()
+    }
+
+    /// The rows of a query; none while the database is away or not prepared.
+    fn query(&self, statement: &str) -> Vec<Vec<String>> {
+        use statuswatch::postgres::SimpleQueryMessage::Row;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let messages = runtime.block_on(async {
+            look(&self.url()).await.simple_query(statement).await.unwrap_or_default()
+        });
+        let row = |message| match message {
+            Row(row) => {
+                Some((0..row.len()).map(|n| row.get(n).unwrap_or_default().to_owned()).collect())
+            }
+            _ => None,
+        };
+        messages.into_iter().filter_map(row).collect()
+    }
+
+    fn lives(&self) -> Vec<Vec<String>> {
+        self.query("SELECT name, life FROM statuswatch.node WHERE NOT fenced ORDER BY name")
+    }
+
+    fn wait(&self, what: &str, so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !so() {
+            assert!(begun.elapsed() < PATIENCE, "{what}: never. {}", self.last_words());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let mut said = format!("{:?}\n", self.lives());
+        for name in self.nodes.keys() {
+            let dir = self.dir(name);
+            let logs = fs::read_dir(dir.join("logs")).into_iter().flatten().flatten();
+            let logs =
+                logs.filter(|file| file.file_name().to_string_lossy().starts_with("statuswatch."));
+            let text: String =
+                logs.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
+            let all: Vec<&str> = text.lines().collect();
+            let end = all[all.len().saturating_sub(25)..].join("\n");
+            said.extend(["--- ", *name, "\n", &end, "\n"]);
+            said += &fs::read_to_string(dir.join("stderr")).unwrap_or_default();
+        }
+        said
+    }
+
+    /// Waits until the nodes that run hold all shards in equal parts, and poll.
+    fn settled(&self) {
+        let count = self.nodes.len();
+        self.wait("equal shares", || {
+            let held = self.held();
+            let shares = held.values().map(BTreeSet::len);
+            let fair = |held: usize| (1024 / count..=1024_usize.div_ceil(count)).contains(&held);
+            held.len() == count && shares.clone().sum::<usize>() == 1024 && { shares }.all(fair)
+        });
+        self.polled_since(Instant::now());
+    }
+
+    /// Waits until every provider was polled after a moment, and returns when that was.
+    fn polled_since(&self, moment: Instant) -> Instant {
+        let providers = self.bench.universe.providers();
+        self.wait("every provider is polled", || {
+            let requests = self.bench.universe.server().requests();
+            let polled: BTreeSet<&str> = requests
+                .iter()
+                .filter(|request| request.at > moment)
+                .map(|request| request.provider.as_str())
+                .collect();
+            providers.iter().all(|provider| polled.contains(provider.id()))
+        });
+        Instant::now()
+    }
+
+    fn publish(&mut self, count: usize) {
+        let mut author = std::mem::replace(&mut self.author, Author::new(0));
+        self.bench.publish_as(&mut author, count);
+        self.author = author;
+    }
+
+    /// Waits until everything owed is in the event logs of all nodes that run, and judges them: each
+    /// update once, in order, without a gap, the same lines everywhere. One that joined late has the
+    /// last of them.
+    fn judge(&self) {
+        self.bench.clear_faults();
+        let owed = self.bench.universe.published().owed();
+        let reported = |name: &str| {
+            let lines = lines(&self.dir(name).join("logs"));
+            owed.iter().all(|one| lines.iter().any(|line| line.contains(one.text.as_str())))
+        };
+        let complete = || self.nodes.keys().filter(|name| self.complete.contains(*name));
+        self.wait("everything is reported by every node", || complete().all(|name| reported(name)));
+        let newest = || {
+            let logs = self.nodes.keys().map(|name| lines(&self.dir(name).join("logs")).pop());
+            logs.collect::<BTreeSet<Option<String>>>()
+        };
+        self.wait("equal logs", || newest().len() == 1);
+        let published = self.bench.universe.published().all();
+        for name in complete() {
+            let dir = self.dir(name);
+            let log = lines(&dir.join("logs"));
+            let history = statuswatch(&dir)
+                .args(["history", "--json", "--limit", "0"])
+                .stdout(Stdio::piped())
+                .output()
+                .unwrap();
+            let history = String::from_utf8(history.stdout).unwrap();
+            let history: Vec<String> = history.lines().map(str::to_owned).collect();
+            let verdict = Verdict::of(&log, &history, &published, &owed);
+            assert_eq!(verdict.problems, Vec::<String>::new(), "{name}: {}", self.last_words());
+            assert!(verdict.owed > 0 && verdict.reported >= verdict.owed);
+        }
+        let log = |name: &&'static str| lines(&self.dir(name).join("logs"));
+        let first = complete().map(log).next().unwrap();
+        for name in self.nodes.keys() {
+            let log = log(name);
+            let is_whole = !self.complete.contains(name) || log.len() == first.len();
+            assert!(
+                is_whole && !log.is_empty() && first.ends_with(&log),
+                "{name} reports other things"
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: cargo test --test it -- --ignored postgres"]
+fn postgres_two_nodes_report_each_update_once_and_a_third_joins() {
+    let mut cluster = Cluster::start(16, &["a", "b"]);
+    let urls: Vec<url::Url> =
+        (2..18).map(|n| format!("http://127.0.0.{n}/").parse().unwrap()).collect();
+    let held = cluster.held();
+    let of = |name: &str| urls.iter().filter(|url| held[name].contains(&shard_of(url))).count();
+    assert!(of("a") > 0 && of("b") > 0 && of("a") + of("b") == 16, "both poll something");
+    cluster.publish(60);
+    cluster.judge();
+    cluster.add("c");
+    cluster.settled();
+    cluster.publish(60);
+    cluster.judge();
+    let status = statuswatch(&cluster.dir("c"))
+        .args(["status", "--json"])
+        .stdout(Stdio::piped())
+        .output()
+        .unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let nodes = status["nodes"]["nodes"].as_array().unwrap();
+    let names: Vec<&str> = nodes.iter().map(|node| node["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    let providers: u64 = nodes.iter().map(|node| node["providers"].as_u64().unwrap()).sum();
+    assert_eq!(providers, 16);
+    assert_eq!(nodes.iter().filter(|node| node["main"] == true).count(), 1);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: cargo test --test it -- --ignored postgres"]
+fn postgres_a_killed_node_is_taken_over_and_one_that_stops_hands_over() {
+    let mut cluster = Cluster::start(12, &["a", "b"]);
+    cluster.publish(30);
+    cluster.node("a").kill();
+    cluster.nodes.remove("a");
+    let killed = Instant::now();
+    cluster.publish(30);
+    let took = cluster.polled_since(killed) - killed;
+    println!("kill -9: every provider was polled again after {took:?}");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    cluster.judge();
+
+    cluster.add("a");
+    cluster.settled();
+    cluster.publish(30);
+    let stopped = Instant::now();
+    let status = cluster.node("b").stop();
+    assert_eq!(status.code(), Some(0));
+    let ended = stopped.elapsed();
+    cluster.nodes.remove("b");
+    let took = cluster.polled_since(Instant::now()) - stopped;
+    println!("SIGTERM: it ended after {ended:?}, every provider was polled again after {took:?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    cluster.judge();
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: cargo test --test it -- --ignored postgres"]
+fn postgres_a_frozen_node_is_taken_over_and_begins_again() {
+    let mut cluster = Cluster::start(12, &["a", "b"]);
+    let before = cluster.lives();
+    cluster.node("a").signal(Signal::STOP);
+    let frozen = Instant::now();
+    cluster.publish(30);
+    let took = cluster.polled_since(frozen) - frozen;
+    println!("SIGSTOP: every provider was polled again after {took:?}");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    cluster.node("a").signal(Signal::CONT);
+    cluster.publish(30);
+    cluster.settled();
+    let after = cluster.lives();
+    assert!(before[0] != after[0] && before[1] == after[1], "{before:?} {after:?}");
+    cluster.judge();
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: cargo test --test it -- --ignored postgres"]
+fn postgres_nothing_is_lost_while_the_database_is_away() {
+    let mut cluster = Cluster::start(12, &["a", "b"]);
+    cluster.publish(30);
+    let before = cluster.lives();
+    cluster.server.crash();
+    let stopped = Instant::now();
+    cluster.publish(30);
+    // Longer than a lease: both nodes have stopped by themselves.
+    let quiet = |from: Duration| {
+        let requests = cluster.bench.universe.server().requests();
+        !requests.iter().any(|request| request.at > stopped + from)
+    };
+    cluster.wait("10 s", || stopped.elapsed() > Duration::from_secs(10));
+    // A request may have waited for its host when the lease ended.
+    assert!(quiet(Duration::from_millis(7500)), "nobody polls without a lease");
+    assert!(cluster.server.resume());
+    let back = Instant::now();
+    let took = cluster.polled_since(back) - back;
+    println!("database away: every provider was polled again {took:?} after it was back");
+    cluster.publish(30);
+    cluster.judge();
+    assert_eq!(cluster.lives(), before, "nobody was taken over");
+}
