@@ -195,7 +195,7 @@ fn top(dir: &Path, config: &Path, pem: &Path, row: &dyn Fn(&str, String)) {
             .spawn()
             .unwrap();
         let mut output = child.stdout.take().unwrap();
-        let (mut seen, mut buffer) = (Vec::new(), [0; 65_536]);
+        let (mut seen, mut buffer) = (Vec::new(), vec![0; 65_536]);
         while !String::from_utf8_lossy(&seen).contains("fresh") {
             let read = output.read(&mut buffer).unwrap();
             assert!(read > 0, "{}", String::from_utf8_lossy(&seen));
