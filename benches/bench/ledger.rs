@@ -1,24 +1,56 @@
-//! The ledger: events recorded per second, with polls committed in groups and one at a time.
+//! The ledger: events recorded per second, with polls committed in groups and one at a time, in a
+//! file and in a database that several nodes share.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
 use futures::StreamExt;
-use statuswatch::ledger::{Checkpoint, LedgerActor, LedgerOptions, Record, Watch};
+use statuswatch::ledger::{Checkpoint, LedgerActor, LedgerOptions, Record, Shared, Watch};
+use statuswatch::postgres::{Fence, connect, prepare};
 
 use crate::watched::{provider, snapshot};
 
 /// Prints the table.
 pub(crate) fn run() {
+    table(None, &[(1, 1, 4_000), (64, 1, 40_000), (512, 1, 40_000), (512, 4, 20_000)]);
+}
+
+/// Prints the table for a ledger in this database, which must be empty.
+pub(crate) fn run_shared(url: &str) {
+    table(Some(url), &[(1, 1, 2_000), (50, 1, 20_000), (512, 1, 20_000), (512, 4, 10_000)]);
+}
+
+/// Returns the ledger in a database, with all shards and duties.
+async fn begin_life(url: &str) -> Shared {
+    let url = url.parse().unwrap();
+    let client = connect(&url, "bench").await.unwrap();
+    prepare(&client).await.unwrap();
+    let begin = "INSERT INTO statuswatch.node(name, expires_at)
+                 VALUES (gen_random_uuid()::text, now() + '1 day') RETURNING life";
+    let life: i64 = client.query_one(begin, &[]).await.unwrap().get(0);
+    let own = format!(
+        "UPDATE statuswatch.shard SET life = {life}; UPDATE statuswatch.duty SET life = {life}"
+    );
+    client.batch_execute(&own).await.unwrap();
+    let fence = Fence::default();
+    fence.set(life);
+    Shared { url, fence }
+}
+
+fn table(url: Option<&str>, rows: &[(usize, usize, usize)]) {
     println!(
         "\n| pollers at once | events in a poll | events/s | polls/s | CPU per event |\n|---|---|---|---|---|"
     );
-    for (pollers, events, polls) in
-        [(1, 1, 4_000), (64, 1, 40_000), (512, 1, 40_000), (512, 4, 20_000)]
-    {
+    for &(pollers, events, polls) in rows {
         let runner = actix::System::new();
-        let (wall, cpu) = runner.block_on(record(pollers, events, polls));
+        let (wall, cpu) = runner.block_on(async {
+            let shared = match url {
+                Some(url) => Some(begin_life(url).await),
+                None => None,
+            };
+            record(shared, pollers, events, polls).await
+        });
         let reported = (polls * events) as f64;
         println!(
             "| {pollers} | {events} | {:.0} | {:.0} | {:.1} µs |",
@@ -29,23 +61,30 @@ pub(crate) fn run() {
     }
 }
 
-async fn record(pollers: usize, events: usize, polls: usize) -> (Duration, Duration) {
+async fn record(
+    shared: Option<Shared>,
+    pollers: usize,
+    events: usize,
+    polls: usize,
+) -> (Duration, Duration) {
     let dir = tempfile::tempdir().unwrap();
     let (fatal, _keep) = tokio::sync::mpsc::unbounded_channel();
     let options = LedgerOptions {
         state_dir: dir.path().to_owned(),
-        shared: None,
+        shared,
         keep: Duration::from_hours(24),
         fatal,
         metrics: Arc::default(),
         lease: statuswatch::lease::Lease::always(),
     };
     let arbiter = actix::Arbiter::new();
+    // Polls of an earlier row are known in a database: other providers.
+    let row = format!("{pollers}-{events}");
     let first = LedgerActor::open(options).unwrap();
     let ledger: Addr<LedgerActor> = LedgerActor::start_in_arbiter(&arbiter.handle(), |_| first);
     let count = polls / 4;
     let providers: Vec<_> = (0..count)
-        .map(|n| provider(format!("provider-{n}"), "https://status.bench.example/"))
+        .map(|n| provider(format!("provider-{row}-{n}"), "https://status.bench.example/"))
         .collect();
     ledger
         .send(Watch {

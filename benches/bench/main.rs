@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench -- parse                 bytes to events, each source, 50 KB and 200 KB
-//! cargo bench -- ledger                events recorded per second
+//! cargo bench -- ledger [DATABASE]     events recorded per second, in a file or a PostgreSQL database
 //! cargo bench -- deliver               messages to a webhook: rate, delay, memory of a backlog
 //! cargo bench -- log                   events written to the event log and synced per second
 //! cargo bench -- poll                  an unchanged and a changed poll next to a bare fetch loop
@@ -59,6 +59,7 @@ fn main() {
     match words.as_slice() {
         ["parse"] => parse::run(),
         ["ledger"] => ledger::run(),
+        ["ledger", url] => ledger::run_shared(url),
         ["deliver"] => deliver::run(),
         ["log"] => log::run(),
         ["poll", rest @ ..] => poll::run(rest.first().copied()),

@@ -648,6 +648,7 @@ fn decisions_of_the_ledger_know_no_database() {
             "src/ledger/control.rs",
             "src/ledger/scratch.rs",
             "src/ledger/shared/mod.rs",
+            "src/ledger/shared/moving.rs",
         ],
     );
     let files = code();

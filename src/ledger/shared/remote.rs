@@ -129,15 +129,16 @@ async fn serve(url: &DatabaseUrl, mut requests: UnboundedReceiver<Request>) {
             };
             let mut connecting = std::pin::pin!(connecting);
             loop {
-                let request = match held.take() {
-                    Some(request) => request,
-                    None => tokio::select! {
+                let request = if let Some(request) = held.take() {
+                    request
+                } else {
+                    tokio::select! {
                         connected = &mut connecting => break (connected, None),
                         request = requests.recv() => match request {
                             Some(request) => request,
                             None => return,
                         },
-                    },
+                    }
                 };
                 match timeout(request.patience, &mut connecting).await {
                     Ok(connected) => break (connected, Some(request)),

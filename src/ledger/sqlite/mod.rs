@@ -23,6 +23,7 @@ mod outbox;
 mod outbox_control;
 mod outbox_copy;
 mod outbox_read;
+mod place;
 mod providers;
 mod prune;
 mod read;

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::book::{Numbering, SqliteBook};
 use super::components::all_held_since;
 use super::events::newest_seq;
 use super::network::network;
 use super::outbox_control::{ControlChange, control, provider_named};
-use super::replica::{IDENTITY, MOVED};
+use super::place::elsewhere;
 use super::wal::Wal;
 use super::{declared, import, load, migrate, outbox, providers, prune, sinks, upkeep};
 use crate::config::Provider;
@@ -261,17 +261,6 @@ impl Store for SqliteStore {
     fn forget_moves(&mut self, long_ago: Time) -> Result<()> {
         Ok(upkeep::forget_moves(&self.db, long_ago)?)
     }
-}
-
-/// Returns where the ledger really is, if it is not here.
-fn elsewhere(db: &Connection) -> Result<Option<String>> {
-    let mut statement = db.prepare("SELECT value FROM meta WHERE key = ?1")?;
-    let moved: Option<String> = statement.query_row([MOVED], |row| row.get(0)).optional()?;
-    if let Some(to) = moved {
-        return Ok(Some(format!("was moved to {}", crate::text::one_line(&to, 200))));
-    }
-    let is_replica = statement.exists([IDENTITY])?;
-    Ok(is_replica.then(|| "is the replica of a ledger that several nodes share".to_owned()))
 }
 
 /// Returns device and inode of the database.

@@ -2,6 +2,7 @@
 //! and nothing is recorded twice.
 
 use std::collections::HashSet;
+use std::slice::from_ref;
 
 use statuswatch::event::Status;
 use statuswatch::postgres::DatabaseUrl;
@@ -29,7 +30,7 @@ fn a_commit_without_an_answer_is_neither_lost_nor_repeated() {
         let shared = begin_life(&proxy.url(&direct), "one").await;
         let node = Node::open(tempfile::tempdir().unwrap(), shared).await;
         let acme = provider("acme");
-        node.watch(&[acme.clone()]).await;
+        node.watch(from_ref(&acme)).await;
         let mut texts = vec!["Begun."];
         for (minute, next) in
             [Next::CutAfter, Next::CutBefore, Next::Pass, Next::CutAfter].into_iter().enumerate()
@@ -64,7 +65,7 @@ fn a_database_that_crashes_is_written_to_again_when_it_is_back() {
         let server = Postgres::start(None);
         let node = Node::start(&server.database(), "one").await;
         let acme = provider("acme");
-        node.watch(&[acme.clone()]).await;
+        node.watch(from_ref(&acme)).await;
         node.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
         server.crash();
         let more = page(1, &[("a", Investigating, &["Begun.", "More."])]);
@@ -79,7 +80,7 @@ fn a_database_that_crashes_is_written_to_again_when_it_is_back() {
         let node = Node::open(dir, shared).await;
         assert_eq!(node.events().len(), 1);
         assert!(server.resume());
-        node.watch(&[acme.clone()]).await;
+        node.watch(from_ref(&acme)).await;
         assert_eq!(node.poll(&acme, 1, &more).await.events, 1);
         assert_eq!(node.events().len(), 2);
     });
@@ -92,7 +93,7 @@ fn a_replica_that_is_lost_damaged_or_too_old_is_filled_anew() {
         let url = database();
         let one = Node::start(&url, "one").await;
         let acme = provider("acme");
-        one.watch(&[acme.clone()]).await;
+        one.watch(from_ref(&acme)).await;
         one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
         let (damaged, shared) =
             Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await.stop().await;
@@ -136,7 +137,7 @@ fn a_database_that_was_restored_uses_no_number_twice() {
         let url = database();
         let node = Node::start(&url, "one").await;
         let acme = provider("acme");
-        node.watch(&[acme.clone()]).await;
+        node.watch(from_ref(&acme)).await;
         node.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
         let client = look(&url).await;
         client
@@ -219,7 +220,7 @@ fn a_connection_that_is_ended_between_writes_is_opened_again() {
         let url = database();
         let node = Node::start(&url, "one").await;
         let acme = provider("acme");
-        node.watch(&[acme.clone()]).await;
+        node.watch(from_ref(&acme)).await;
         let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                    WHERE datname = current_database() AND application_name = 'statuswatch ledger'";
         let mut texts = Vec::new();

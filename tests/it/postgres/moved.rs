@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::slice::from_ref;
 
 use statuswatch::event::Status;
 use statuswatch::ledger::{LedgerError, MoveError, Place, move_ledger};
@@ -43,7 +44,7 @@ fn a_ledger_moves_into_a_database_and_back() {
     run_system(async {
         let alone = Node::alone().await;
         let acme = provider("acme");
-        alone.watch(&[acme.clone()]).await;
+        alone.watch(from_ref(&acme)).await;
         let texts = ["Begun.", "More \u{1f7e0} \\ \"quoted\".", "Still."];
         for minute in 0..3 {
             let page = page(minute, &[("a", Investigating, &texts[..=minute as usize])]);
@@ -74,7 +75,7 @@ fn a_ledger_moves_into_a_database_and_back() {
         // A node goes on where the ledger ended, with the former directory as its replica.
         let node = Node::open(own, begin_life(&url, "one").await).await;
         assert_eq!(content(node.dir.path()), before);
-        node.watch(&[acme.clone()]).await;
+        node.watch(from_ref(&acme)).await;
         let over = page(5, &[("a", Investigating, &["Begun.", texts[1], "Still.", "Over."])]);
         assert_eq!(node.poll(&acme, 5, &over).await.events, 1);
         assert_eq!(node.events().len(), 4);

@@ -1,6 +1,7 @@
 //! Several nodes on one database: numbers, fences, and replicas that are equal row by row.
 
 use std::collections::HashSet;
+use std::slice::from_ref;
 
 use statuswatch::event::Status;
 use statuswatch::ledger::outbox::{NewMessage, OutboxChange, Payload};
@@ -73,7 +74,7 @@ fn a_life_that_was_fenced_writes_nothing() {
         let url = database();
         let node = Node::start(&url, "one").await;
         let acme = provider("acme");
-        node.watch(&[acme.clone()]).await;
+        node.watch(from_ref(&acme)).await;
         node.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
         let (before, replica) =
             (number(&url, "SELECT max(n) FROM statuswatch.batch").await, rows(node.dir.path()));
@@ -116,7 +117,7 @@ fn a_take_over_waits_for_an_open_write_and_then_voids_the_life() {
         let url = database();
         let node = Node::start(&url, "one").await;
         let acme = provider("acme");
-        node.watch(&[acme.clone()]).await;
+        node.watch(from_ref(&acme)).await;
         let mut client = look(&url).await;
         // A take-over that is under way: the write waits for it, and finds the life fenced.
         let fence = client.transaction().await.unwrap();
@@ -163,7 +164,7 @@ fn what_is_deleted_is_deleted_everywhere_and_its_id_is_not_used_again() {
         let url = database();
         let one = Node::start(&url, "one").await;
         let acme = provider("acme");
-        one.watch(&[acme.clone()]).await;
+        one.watch(from_ref(&acme)).await;
         one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
         // The shards and duties are those of the second.
         let two = Node::start(&url, "two").await;
@@ -204,7 +205,7 @@ fn times_of_unchanged_polls_are_shipped_at_the_end_and_cost_no_commit_before() {
         let url = database();
         let one = Node::start(&url, "one").await;
         let acme = provider("acme");
-        one.watch(&[acme.clone()]).await;
+        one.watch(from_ref(&acme)).await;
         one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
         let ledger = Ledger::default();
         ledger.replace(one.ledger.clone());
@@ -246,9 +247,9 @@ fn a_provider_that_another_node_has_stays_watched() {
         let shard = shard_of("a.example");
         execute(&url, &format!("UPDATE statuswatch.shard SET life = {life} WHERE shard = {shard}"))
             .await;
-        one.watch(&[a.clone()]).await;
-        other.watch(&[b.clone()]).await;
-        one.watch(&[a.clone()]).await;
+        one.watch(from_ref(&a)).await;
+        other.watch(from_ref(&b)).await;
+        one.watch(from_ref(&a)).await;
         other.follow().await;
         let watched = |node: &Node| -> Vec<(String, bool)> {
             let rows = node.reader().providers().unwrap();
@@ -290,7 +291,7 @@ fn commands_change_what_all_nodes_share_through_their_own_replica() {
         let url = database();
         let one = Node::start(&url, "one").await;
         let acme = provider("acme");
-        one.watch(&[acme.clone()]).await;
+        one.watch(from_ref(&acme)).await;
         one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
         let two = Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await;
         // Next to a running node, on its replica, without a life.

@@ -93,8 +93,8 @@ impl Postgres {
                 use std::os::unix::fs::PermissionsExt as _;
                 fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
             }
-            config += &format!(
-                "ssl = on\nssl_cert_file = '{0}/cert.pem'\nssl_key_file = '{0}/key.pem'\n",
+            config = format!(
+                "{config}ssl = on\nssl_cert_file = '{0}/cert.pem'\nssl_key_file = '{0}/key.pem'\n",
                 dir.display()
             );
         }

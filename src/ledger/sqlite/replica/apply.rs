@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
+use super::super::place::IDENTITY;
 use super::tables::{NUMBERED, SEQUENCES, TABLES, damaged, shared_rows};
 use super::track::{Tracked, raise_sequence};
 use crate::ledger::error::Result;
 use crate::ledger::image::{Image, Position};
 
-/// The keys in `meta` of the position: not replicated.
-pub(in crate::ledger::sqlite) const IDENTITY: &str = "replica.identity";
+/// Further keys in `meta` of the position: not replicated.
 const N: &str = "replica.n";
 const TAG: &str = "replica.tag";
 

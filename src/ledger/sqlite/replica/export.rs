@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior};
 use xxhash_rust::xxh3::Xxh3Default;
 
+use super::super::place::put_moved;
 use super::super::store::SqliteStore;
 use super::tables::{NUMBERED, SEQUENCES, TABLES, Table, shared_rows};
 use super::track::sequence;
@@ -13,9 +14,6 @@ use crate::ledger::image::{Content, Image};
 
 /// Number of rows that are passed on at once.
 const CHUNK: usize = 1000;
-
-/// The key in `meta` of where a ledger was moved to.
-pub(in crate::ledger::sqlite) const MOVED: &str = "moved";
 
 /// The ledger of a state directory.
 pub(in crate::ledger) struct Export {
@@ -68,11 +66,7 @@ impl Export {
 
     /// Marks the ledger as moved.
     pub(in crate::ledger) fn mark_moved(&mut self, to: &str) -> Result<()> {
-        self.store.db.execute(
-            "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
-            params![MOVED, to],
-        )?;
-        Ok(())
+        Ok(put_moved(&self.store.db, to)?)
     }
 }
 

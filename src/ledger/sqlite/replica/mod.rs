@@ -13,9 +13,7 @@ use std::path::Path;
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 
-pub(super) use self::apply::IDENTITY;
 pub(in crate::ledger) use self::export::Export;
-pub(super) use self::export::MOVED;
 use self::track::Tracked;
 use super::components::all_held_since;
 use super::events::newest_seq;
