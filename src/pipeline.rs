@@ -268,6 +268,7 @@ impl Pipeline {
                     test_channel,
                     http: http.clone(),
                     state_dir: config.state_dir.clone(),
+                    database: config.state.clone(),
                     metrics,
                     setup: shared_setup.clone(),
                     poll_now: Arc::new(move |id| {

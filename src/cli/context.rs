@@ -53,6 +53,22 @@ pub fn state_dir(common: &Common) -> Result<PathBuf, Exit> {
     }
 }
 
+/// Returns the ledger that a command changes: the state directory, and the database of which it is the
+/// replica if several nodes share the ledger.
+///
+/// # Errors
+/// As [`state_dir`].
+pub fn ledger(common: &Common) -> Result<(PathBuf, Option<DatabaseUrl>), Exit> {
+    let named = database(common).map_err(|error| {
+        output::note(&format!("statuswatch: --state: {error}"));
+        Exit::Usage
+    })?;
+    let dir = state_dir(common)?;
+    // With `--state DIR` a command works without a configuration.
+    let database = named.or_else(|| read(common).ok()?.config.state);
+    Ok((dir, database))
+}
+
 /// Returns the state directory: `--state`, else the one of `config`.
 #[must_use]
 pub fn dir(common: &Common, config: &Config) -> PathBuf {

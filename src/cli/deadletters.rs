@@ -13,6 +13,7 @@ use crate::config::nearest;
 use crate::event::format_time;
 use crate::ledger::outbox::{DeadLetter, Payload};
 use crate::ledger::{Control, Reader};
+use crate::postgres::DatabaseUrl;
 use crate::view::when;
 
 /// The most messages that are listed.
@@ -22,17 +23,21 @@ const MOST: usize = 1000;
 ///
 /// # Errors
 /// There is no ledger, or it cannot be read or written.
-pub fn run(state_dir: &Path, command: &DeadlettersCommand) -> anyhow::Result<Exit> {
+pub fn run(
+    state_dir: &Path,
+    database: Option<&DatabaseUrl>,
+    command: &DeadlettersCommand,
+) -> anyhow::Result<Exit> {
     match command {
         DeadlettersCommand::List { channel, json } => list(state_dir, channel.as_deref(), *json),
         DeadlettersCommand::Show { id, json } => show(state_dir, *id, *json),
         DeadlettersCommand::Retry(chosen) => {
-            change(state_dir, chosen, "retried", |control, now| {
+            change(state_dir, database, chosen, "retried", |control, now| {
                 control.retry(chosen.id, chosen.channel.as_deref(), now)
             })
         }
         DeadlettersCommand::Discard(chosen) => {
-            change(state_dir, chosen, "discarded", |control, _| {
+            change(state_dir, database, chosen, "discarded", |control, _| {
                 control.discard(chosen.id, chosen.channel.as_deref())
             })
         }
@@ -128,6 +133,7 @@ fn show(state_dir: &Path, id: i64, json: bool) -> anyhow::Result<Exit> {
 
 fn change(
     state_dir: &Path,
+    database: Option<&DatabaseUrl>,
     chosen: &ChosenLetters,
     done: &str,
     act: impl FnOnce(&mut Control, crate::event::Time) -> Result<usize, crate::ledger::LedgerError>,
@@ -137,7 +143,7 @@ fn change(
         return Ok(exit);
     }
     drop(reader);
-    let count = act(&mut Control::open(state_dir, None)?, clock::now())?;
+    let count = act(&mut Control::open(state_dir, database)?, clock::now())?;
     if let Some(id) = chosen.id.filter(|_| count == 0) {
         return Ok(none(id));
     }

@@ -52,6 +52,8 @@ use std::process::ExitCode;
 use args::{Cli, Command, Common};
 use exit::Exit;
 
+use crate::postgres::DatabaseUrl;
+
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -88,10 +90,12 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
         Command::Routes(args::RoutesCommand::Replay { since, json }) => {
             route_replay::run(&common, since, json, configured)
         }
-        Command::Mute(args) => with_state(&common, |dir| mutes::mute(dir, &args)),
-        Command::Unmute(args) => with_state(&common, |dir| mutes::unmute(dir, &args)),
+        Command::Mute(args) => with_ledger(&common, |dir, db| mutes::mute(dir, db, &args)),
+        Command::Unmute(args) => with_ledger(&common, |dir, db| mutes::unmute(dir, db, &args)),
         Command::Mutes(args) => with_state(&common, |dir| mutes::list(dir, &args)),
-        Command::Deadletters(args) => with_state(&common, |dir| deadletters::run(dir, &args)),
+        Command::Deadletters(args) => {
+            with_ledger(&common, |dir, db| deadletters::run(dir, db, &args))
+        }
         Command::Ledger(args) => ledger::run(&args),
         Command::Gate(args) => with_state(&common, |dir| gate::run(dir, &args)),
         Command::Probe(args) => probe::run(&args),
@@ -113,6 +117,18 @@ fn with_state(
 ) -> anyhow::Result<Exit> {
     match context::state_dir(common) {
         Ok(dir) => command(&dir),
+        Err(exit) => Ok(exit),
+    }
+}
+
+/// Runs a command that changes the ledger, in the state directory or in the database that several
+/// nodes share.
+fn with_ledger(
+    common: &Common,
+    command: impl FnOnce(&Path, Option<&DatabaseUrl>) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    match context::ledger(common) {
+        Ok((dir, database)) => command(&dir, database.as_ref()),
         Err(exit) => Ok(exit),
     }
 }

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::nearest;
 use crate::event::{Time, format_time};
 use crate::ledger::{Control, Reader};
+use crate::postgres::DatabaseUrl;
 use crate::view::when;
 
 /// The longest mute: a longer one is a provider that should not be watched.
@@ -26,7 +27,11 @@ const MAX_TEXT: usize = 500;
 ///
 /// # Errors
 /// There is no ledger, or it cannot be written.
-pub fn mute(state_dir: &Path, args: &MuteArgs) -> anyhow::Result<Exit> {
+pub fn mute(
+    state_dir: &Path,
+    database: Option<&DatabaseUrl>,
+    args: &MuteArgs,
+) -> anyhow::Result<Exit> {
     let (provider, component) = match named(state_dir, &args.what)? {
         Ok(named) => named,
         Err(exit) => return Ok(exit),
@@ -53,7 +58,13 @@ pub fn mute(state_dir: &Path, args: &MuteArgs) -> anyhow::Result<Exit> {
         ));
     }
     drop(reader);
-    Control::open(state_dir, None)?.mute(&provider, component.as_deref(), until, reason, now)?;
+    Control::open(state_dir, database)?.mute(
+        &provider,
+        component.as_deref(),
+        until,
+        reason,
+        now,
+    )?;
     let end = until.map_or_else(
         || "until nothing of it is open".to_owned(),
         |until| format!("until {}", format_time(seconds(until))),
@@ -66,13 +77,20 @@ pub fn mute(state_dir: &Path, args: &MuteArgs) -> anyhow::Result<Exit> {
 ///
 /// # Errors
 /// As [`mute`].
-pub fn unmute(state_dir: &Path, args: &UnmuteArgs) -> anyhow::Result<Exit> {
+pub fn unmute(
+    state_dir: &Path,
+    database: Option<&DatabaseUrl>,
+    args: &UnmuteArgs,
+) -> anyhow::Result<Exit> {
     let (provider, component) = match named(state_dir, &args.what)? {
         Ok(named) => named,
         Err(exit) => return Ok(exit),
     };
-    let count =
-        Control::open(state_dir, None)?.unmute(&provider, component.as_deref(), clock::now())?;
+    let count = Control::open(state_dir, database)?.unmute(
+        &provider,
+        component.as_deref(),
+        clock::now(),
+    )?;
     let name = name(&provider, component.as_deref());
     if count == 0 {
         output::note(&format!(

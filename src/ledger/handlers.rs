@@ -47,6 +47,10 @@ impl Handler<Release> for LedgerActor {
 
     fn handle(&mut self, message: Release, _: &mut Self::Context) -> Self::Result {
         self.flush();
+        if let Err(error) = self.store.hand_over() {
+            // Whoever takes over polls at once, and not when it is due.
+            tracing::debug!(%error, "cannot ship the times of the last polls");
+        }
         for provider in &message.providers {
             self.watched.remove(provider);
             self.touched.remove(provider);

@@ -50,6 +50,7 @@ use crate::dispatch::Setup;
 use crate::dispatch::trial::Trial;
 use crate::metrics::Metrics;
 use crate::nodes::membership::Membership;
+use crate::postgres::DatabaseUrl;
 use model::Model;
 use token::Token;
 
@@ -86,6 +87,8 @@ pub struct Parts {
     pub http: Http,
     /// The directory of the ledger.
     pub state_dir: PathBuf,
+    /// The database of which it is the replica, if several nodes share the ledger.
+    pub database: Option<DatabaseUrl>,
     /// The numbers of this process.
     pub metrics: Arc<Metrics>,
     /// What a hook causes.
@@ -104,6 +107,8 @@ pub struct Parts {
 pub struct App {
     pub(crate) http: Http,
     pub(crate) model: Arc<Model>,
+    /// Where changes go, if several nodes share the ledger.
+    pub(crate) database: Option<DatabaseUrl>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) exporter: metrics::Exporter,
     pub(crate) counts: metrics::Counts,
@@ -137,6 +142,7 @@ impl App {
             writing: Arc::default(),
             observed: observe::Observations::default(),
             model: Arc::new(Model::new(parts.state_dir)),
+            database: parts.database,
             exporter: metrics::Exporter::new(),
             http: parts.http,
             metrics: parts.metrics,

@@ -96,7 +96,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "server",
         &[
             "clock", "config", "dispatch", "event", "gate", "ledger", "mcp", "metrics", "nodes",
-            "notify", "text", "view",
+            "notify", "postgres", "text", "view",
         ],
     ),
     ("telemetry", &["clock", "config", "text"]),

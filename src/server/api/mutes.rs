@@ -224,12 +224,12 @@ async fn write<T: Send + 'static>(
     change: impl FnOnce(&mut Control) -> Result<T, LedgerError> + Send + 'static,
 ) -> Result<T, Refusal> {
     // A client that leaves does not stop a change that has begun, but the next one waits for it:
-    // SQLite has one writer, and the ledger's actor must not wait for many of ours.
+    // a ledger has one writer, and its actor must not wait for many of ours.
     let turn = Arc::clone(&app.writing).lock_owned().await;
-    let state_dir = app.model.state_dir().to_owned();
+    let (state_dir, database) = (app.model.state_dir().to_owned(), app.database.clone());
     let task = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        change(&mut Control::open(&state_dir, None)?)
+        change(&mut Control::open(&state_dir, database.as_ref())?)
     });
     let changed = task.await.map_err(|_| ReadError::Ended)?;
     changed.map_err(|error| {

@@ -324,3 +324,47 @@ fn commands_change_what_all_nodes_share_through_their_own_replica() {
         assert!(matches!(missing, LedgerError::Missing { .. }), "{missing}");
     });
 }
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
+fn the_command_mute_goes_where_the_configuration_says() {
+    run_system(async {
+        let url = database();
+        let one = Node::start(&url, "one").await;
+        let acme = provider("acme");
+        one.watch(from_ref(&acme)).await;
+        one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
+        let (two, _) =
+            Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await.stop().await;
+        let config = two.path().join("providers.yaml");
+        let text = format!(
+            "state: \"{url}\"\nstate_dir: {}\nproviders:\n  - id: acme\n    url: https://acme.example/\n",
+            two.path().display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let run = |words: &[&str]| {
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_statuswatch"))
+                .arg("--config")
+                .arg(&config)
+                .args(words)
+                .output()
+                .unwrap();
+            let said = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+            said
+        };
+        run(&["mute", "acme", "--for", "2h", "--reason", "work"]);
+        one.follow().await;
+        let mutes = one.reader().mutes(false).unwrap();
+        assert_eq!(
+            mutes.iter().map(|mute| mute.reason.as_deref()).collect::<Vec<_>>(),
+            [Some("work")]
+        );
+        assert_eq!(run(&["unmute", "acme"]), "Ended one mute of acme.\n");
+        one.follow().await;
+        assert!(one.reader().mutes(false).unwrap().is_empty());
+        // Without the database it is not taken for a ledger of its own.
+        let lost = Control::open(two.path(), None).err().unwrap();
+        assert!(matches!(lost, LedgerError::Elsewhere { .. }), "{lost}");
+    });
+}
