@@ -295,7 +295,7 @@ mod tests {
         }
         assert_eq!(
             judged(10).1,
-            "the broker refuses the record: the record is larger than the topic allows (said so)"
+            "the broker refuses the record: the record is larger than the topic allows (said[31m so)"
         );
         let stored = KafkaAnswer::Stored { partition: 3, offset: 7 };
         assert_eq!(judge(&stored), Verdict::delivered());
