@@ -1,5 +1,6 @@
 //! With a real PostgreSQL server: connections, the schema that nodes share, and the ledger in it.
 
+mod adverse;
 mod connect;
 mod loss;
 mod moved;
