@@ -228,6 +228,7 @@ impl Pipeline {
         shared_setup.set(Arc::new(Setup::new(config)));
         let (membership, shares) =
             joined.map(|joined| (Arc::new(joined.membership), joined.shares)).unzip();
+        let node_fatal = fatal_sender.clone();
         let options = Options {
             // Other nodes were running.
             not_running: not_running(&config.state_dir).filter(|_| membership.is_none()),
@@ -258,7 +259,7 @@ impl Pipeline {
         let waiting = config.providers.iter().map(|provider| provider.id.clone()).collect();
         let supervisor = Supervisor::new(options, first).start();
         if let Some(shares) = shares {
-            actix::spawn(pass_on(shares, supervisor.clone()));
+            actix::spawn(pass_on(shares, supervisor.clone(), node_fatal));
         }
         let server = match (bound, &config.http, own_page) {
             (Some(bound), Some(http), Some(page_id)) => {
@@ -338,6 +339,13 @@ impl Pipeline {
         }
     }
 
+    /// Says what the other nodes are shown of a reloaded configuration.
+    pub fn declare_digest(&self, digest: String) {
+        if let Some(membership) = &self.membership {
+            membership.set_config(digest);
+        }
+    }
+
     /// Passes a reloaded configuration to the recorder and the HTTP server.
     pub fn declare(&self, config: &Config) {
         self.setup.set(Arc::new(Setup::new(config)));
@@ -362,13 +370,20 @@ impl Pauses for HostPauses {
 }
 
 /// Passes changes of this node's share on to the supervisor, whose mailbox is unbounded.
-async fn pass_on(mut shares: mpsc::UnboundedReceiver<Share>, supervisor: Addr<Supervisor>) {
+/// Without the thread that sends them nothing would be polled any more, so its end is fatal.
+async fn pass_on(
+    mut shares: mpsc::UnboundedReceiver<Share>,
+    supervisor: Addr<Supervisor>,
+    fatal: mpsc::UnboundedSender<String>,
+) {
     while let Some(share) = shares.recv().await {
         if supervisor.try_send(Reshare(share)).is_err() {
             // It has ended.
             return;
         }
     }
+    // At a stop in order nobody listens any more.
+    drop(fatal.send("the thread that renews the lease of this node has ended".to_owned()));
 }
 
 /// Returns when a provider was last read: by this process, or on a node that has the duty `main` by

@@ -6,7 +6,11 @@ use crate::config::Provider;
 use crate::event::Time;
 
 /// Number of process deaths over one provider's document after which it is quarantined for a while.
-const DEATHS: u32 = 4;
+pub(super) const DEATHS: u32 = 4;
+
+/// The same where other processes poll a provider whose process has died: a document must not go
+/// round.
+pub(super) const SHARED_DEATHS: u32 = 2;
 
 /// The configuration stored in a provider's row.
 #[derive(PartialEq, Eq)]
@@ -55,14 +59,36 @@ pub(super) fn document_mark<'a>(document: &'a url::Url, provider: &url::Url) -> 
 }
 
 /// Returns until when a provider is not read after this many process deaths in a row over its
-/// document: longer each time; `None` after the first few.
-pub(super) fn quarantined_until(deaths: u32, now: Time) -> Option<Time> {
+/// document: longer each time; `None` before there were `most`.
+pub(super) fn quarantined_until(deaths: u32, most: u32, now: Time) -> Option<Time> {
     // Short at first: killing a process manually can hit an innocent provider this often.
-    (deaths >= DEATHS).then(|| now + chrono::Duration::seconds(15 << (deaths - DEATHS).min(12)))
+    let more = deaths.checked_sub(most)?;
+    Some(now + chrono::Duration::seconds(15 << more.min(12)))
 }
 
 /// Returns the latest time until which a provider's host may delay the next poll, in milliseconds
 /// since 1970.
 pub(super) fn longest_wait(provider: &Provider, now: Time) -> i64 {
     now.timestamp_millis() + provider.settings.max_wait.as_millis() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_of_several_nodes_sets_a_document_aside() {
+        let now = crate::event::parse_time("2026-03-01T12:00:00Z").unwrap();
+        let seconds = |deaths: u32, most: u32| {
+            quarantined_until(deaths, most, now).map(|until| (until - now).num_seconds())
+        };
+        assert_eq!(
+            [1, 2, 3].map(|deaths| seconds(deaths, SHARED_DEATHS)),
+            [None, Some(15), Some(30)]
+        );
+        assert_eq!(
+            [3, 4, 40].map(|deaths| seconds(deaths, DEATHS)),
+            [None, Some(15), Some(61_440)]
+        );
+    }
 }

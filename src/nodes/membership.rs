@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::link::Link;
@@ -104,6 +104,7 @@ pub struct Membership {
     commands: mpsc::UnboundedSender<Command>,
     standing: Arc<Mutex<Standing>>,
     pauses: Arc<OnceLock<Arc<dyn Pauses>>>,
+    config: Arc<Mutex<String>>,
 }
 
 #[derive(Debug)]
@@ -130,13 +131,15 @@ impl Membership {
         let member = Arc::clone(&standing);
         let pauses: Arc<OnceLock<Arc<dyn Pauses>>> = Arc::default();
         let shared = Arc::clone(&pauses);
+        let config = Arc::new(Mutex::new(options.config.clone()));
+        let declared = Arc::clone(&config);
         std::thread::Builder::new()
             .name("node".to_owned())
             .spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 match runtime {
                     Ok(runtime) => {
-                        let node = Node::new(options, shares, member, shared);
+                        let node = Node::new(options, shares, member, shared, declared);
                         runtime.block_on(node.live(begun, orders));
                     }
                     Err(error) => drop(begun.send(Err(JoinError::Thread(error)))),
@@ -144,7 +147,12 @@ impl Membership {
             })
             .map_err(JoinError::Thread)?;
         answer.await.unwrap_or(Err(JoinError::Ended))?;
-        Ok((Self { commands, standing, pauses }, changes))
+        Ok((Self { commands, standing, pauses, config }, changes))
+    }
+
+    /// Replaces the digest of the configuration, after a reload.
+    pub fn set_config(&self, digest: String) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = digest;
     }
 
     /// Shares the pauses that hosts ask for with the other nodes, from now on.
@@ -208,12 +216,12 @@ struct Node {
     calm_until: Cell<Moment>,
     failing: Cell<bool>,
     pauses: Arc<OnceLock<Arc<dyn Pauses>>>,
+    /// The digest of the configuration.
+    config: Arc<Mutex<String>>,
     /// Until when each host has asked for a pause, as far as it is kept here.
     kept: RefCell<HashMap<String, Moment>>,
     /// When the database was last tidied.
     tidied: Cell<Option<Moment>>,
-    /// Renews at once.
-    renew_now: Notify,
 }
 
 impl Node {
@@ -222,6 +230,7 @@ impl Node {
         shares: mpsc::UnboundedSender<Share>,
         standing: Arc<Mutex<Standing>>,
         pauses: Arc<OnceLock<Arc<dyn Pauses>>>,
+        config: Arc<Mutex<String>>,
     ) -> Self {
         Self {
             renewing: Link::new(options.url.clone(), "lease"),
@@ -236,9 +245,9 @@ impl Node {
             calm_until: Cell::new(Moment::now()),
             failing: Cell::new(false),
             pauses,
+            config,
             kept: RefCell::default(),
             tidied: Cell::new(None),
-            renew_now: Notify::new(),
         }
     }
 
@@ -270,6 +279,9 @@ impl Node {
                 loop {
                     match self.register(false).await {
                         Ok(life) => return life,
+                        Err(error @ JoinError::NameInUse { .. }) => {
+                            tracing::error!(%error, "this node cannot join again yet");
+                        }
                         Err(error) => {
                             tracing::debug!(%error, "cannot begin a new life yet");
                             sleep(AGAIN).await;
@@ -313,18 +325,22 @@ impl Node {
         matches!(timeout(CHANGE, answer).await, Ok(Ok(true)))
     }
 
+    fn config(&self) -> String {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn show(&self, change: impl FnOnce(&mut Standing)) {
         change(&mut self.standing.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Begins a life. `first`: an error ends the process, and a name in use is waited for.
     async fn register(&self, first: bool) -> Result<Life, JoinError> {
-        let Options { name, config, .. } = &self.options;
+        let name = &self.options.name;
         let begun = Moment::now();
         let mut noted = false;
         loop {
             let sent = Moment::now();
-            let statement = sql::register(name, config);
+            let statement = sql::register(name, &self.config());
             let answer = self.link.ask(&statement, PATIENCE).await?;
             if let Some(life) = answer.number(0) {
                 self.options.fence.set(life);
@@ -395,7 +411,7 @@ impl Node {
     async fn renewals(&self, me: Life) {
         loop {
             let sent = Moment::now();
-            let statement = sql::renew(me, self.draining.get(), &self.options.config);
+            let statement = sql::renew(me, self.draining.get(), &self.config());
             let wait = match self.renewing.ask(&statement, PATIENCE).await {
                 Ok(answer) if answer.rows(0) == 0 => return,
                 Ok(_) => {
@@ -411,10 +427,7 @@ impl Node {
                     AGAIN
                 }
             };
-            tokio::select! {
-                () = sleep(wait) => {}
-                () = self.renew_now.notified() => {}
-            }
+            sleep(wait).await;
         }
     }
 

@@ -414,6 +414,7 @@ async fn reload(common: &Common, args: &RunArgs, config: &Config, pipeline: &Pip
     }
     // A provider that is new is recorded from its first poll on.
     pipeline.declare(&fresh);
+    pipeline.declare_digest(node::digest(&fresh));
     match pipeline
         .supervisor
         .send(Reload { setup: pipeline.setup(&fresh), providers: fresh.providers })

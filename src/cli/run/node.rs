@@ -39,7 +39,7 @@ fn name(config: &Config) -> String {
 }
 
 /// Returns a digest of what all nodes should agree on: providers, routes and quiet hours.
-fn digest(config: &Config) -> String {
+pub(super) fn digest(config: &Config) -> String {
     let mut text = String::new();
     for provider in &config.providers {
         // A `String` can always be written to.

@@ -119,8 +119,9 @@ fn bound_wait(db: &Connection, provider: &Provider, now: Time) -> Sql<()> {
     Ok(())
 }
 
-/// Counts a process death while this provider's document was being read.
-pub(super) fn count_death(db: &Connection, id: &str, now: Time) -> Sql<()> {
+/// Counts a process death while this provider's document was being read; after `most` of them it is
+/// not read for a while.
+pub(super) fn count_death(db: &Connection, id: &str, most: u32, now: Time) -> Sql<()> {
     let deaths: Option<u32> = db
         .query_row("SELECT deaths FROM provider WHERE id = ?1", [id], |row| row.get(0))
         .optional()?;
@@ -129,7 +130,7 @@ pub(super) fn count_death(db: &Connection, id: &str, now: Time) -> Sql<()> {
     };
     db.execute(
         "UPDATE provider SET deaths = ?2, quarantined_until = ?3 WHERE id = ?1",
-        params![id, deaths, millis(quarantined_until(deaths, now))],
+        params![id, deaths, millis(quarantined_until(deaths, most, now))],
     )?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::{declared, import, load, migrate, outbox, providers, prune, sinks, up
 use crate::config::Provider;
 use crate::event::Time;
 use crate::ledger::book::Book;
+use crate::ledger::declared::DEATHS;
 use crate::ledger::delivery::{Cursor, LongerLog};
 use crate::ledger::error::{LedgerError, RecoveryError, Result};
 use crate::ledger::job::{Done, Job, ROLLED_BACK};
@@ -178,7 +179,7 @@ impl Store for SqliteStore {
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         declared::unwatch_others(&transaction, &message.providers)?;
         for id in &message.died {
-            declared::count_death(&transaction, id, now)?;
+            declared::count_death(&transaction, id, DEATHS, now)?;
         }
         declared::declare(&transaction, &message.providers, &message.real_intervals, now)?;
         let watching = Watching {

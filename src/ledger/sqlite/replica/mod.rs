@@ -24,6 +24,7 @@ use super::{declared, load, migrate, outbox, providers, prune, sinks, upkeep};
 use crate::config::Provider;
 use crate::event::Time;
 use crate::ledger::book::Book;
+use crate::ledger::declared::SHARED_DEATHS;
 use crate::ledger::delivery::Cursor;
 use crate::ledger::error::{LedgerError, Result};
 use crate::ledger::image::{Content, Image, Position, Ship, Tail};
@@ -230,7 +231,7 @@ impl Replica {
         self.change(ship, false, |transaction| {
             declared::unwatch_where(transaction, |id, url| !ids.contains(id) && is_ours(url))?;
             for id in &message.died {
-                declared::count_death(transaction, id, now)?;
+                declared::count_death(transaction, id, SHARED_DEATHS, now)?;
             }
             declared::declare(transaction, &message.providers, &message.real_intervals, now)?;
             keep_waiting(transaction, &ids)?;
