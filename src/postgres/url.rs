@@ -291,7 +291,8 @@ mod tests {
         ] {
             let error = parsed(text).unwrap_err().to_string();
             assert!(!error.contains("cr3t"), "{text}: {error}");
-            said += &format!("{error}\n");
+            said.push_str(&error);
+            said.push('\n');
         }
         assert_eq!(parsed(&format!("postgres://u@h/{}", "d".repeat(LENGTH))), Err(UrlError::Long));
         insta::assert_snapshot!(said, @r#"

@@ -96,7 +96,7 @@ impl Tables {
     fn check(&self) {
         let mut all: Vec<Shard> = self.free.iter().copied().collect();
         all.extend(self.nodes.values().flat_map(|row| row.held.iter().copied()));
-        all.sort();
+        all.sort_unstable();
         assert!(all.into_iter().eq(0..SHARDS), "each shard is in one place");
         assert!(self.main.is_none_or(|main| self.nodes.contains_key(&main)));
     }
