@@ -40,20 +40,21 @@ impl Tracked {
                 } else {
                     String::new()
                 };
-                let (note, key) = match (name, moment) {
-                    ("quiet", "INSERT" | "UPDATE") => (
-                        "INSERT OR IGNORE INTO waiting(provider)".to_owned(),
-                        "NEW.provider".to_owned(),
-                    ),
-                    _ => (
-                        "INSERT OR IGNORE INTO changed(tab, key)".to_owned(),
-                        format!("{place}, {}", table.key_of(row)),
+                let note = match (name, moment) {
+                    ("quiet", "INSERT" | "UPDATE") => {
+                        note_once("waiting", &["provider"], &["NEW.provider"])
+                    }
+                    _ => note_once(
+                        "changed",
+                        &["tab", "key"],
+                        &[&place.to_string(), &table.key_of(row)],
                     ),
                 };
                 // With what was changed goes the time of the last unchanged poll, if it has one.
                 let quiet = if name == "provider" && moment != "DELETE" {
                     format!(
-                        "INSERT OR IGNORE INTO changed(tab, key) SELECT {}, provider FROM quiet WHERE provider = NEW.id;",
+                        "INSERT INTO changed(tab, key) SELECT {0}, provider FROM quiet WHERE provider = NEW.id
+                           AND NOT EXISTS (SELECT 1 FROM changed WHERE tab = {0} AND key = NEW.id);",
                         place + 1
                     )
                 } else {
@@ -61,7 +62,7 @@ impl Tracked {
                 };
                 db.execute_batch(&format!(
                     "CREATE TEMP TRIGGER \"track_{name}_{moment}\" AFTER {moment} ON main.{name} WHEN {shared} {differs}
-                     BEGIN {note} VALUES({key}); {quiet} END"
+                     BEGIN {note} {quiet} END"
                 ))?;
             }
         }
@@ -140,6 +141,20 @@ impl Tracked {
     }
 }
 
+/// Returns the statement of a trigger that notes something which may have been noted before. `OR
+/// IGNORE` would not do: the statement that fires a trigger decides about conflicts in it, and after an
+/// `ON CONFLICT` of its own they are errors.
+fn note_once(table: &str, columns: &[&str], values: &[&str]) -> String {
+    let same: Vec<String> =
+        columns.iter().zip(values).map(|(column, value)| format!("{column} = {value}")).collect();
+    format!(
+        "INSERT INTO {table}({}) SELECT {} WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {});",
+        columns.join(", "),
+        values.join(", "),
+        same.join(" AND ")
+    )
+}
+
 /// Returns the highest id that was ever used in a table; 0 if none.
 pub(super) fn sequence(db: &Connection, table: &str) -> rusqlite::Result<i64> {
     db.prepare_cached("SELECT coalesce(max(seq), 0) FROM main.sqlite_sequence WHERE name = ?1")?
@@ -156,4 +171,41 @@ pub(super) fn raise_sequence(db: &Connection, table: &str, to: i64) -> rusqlite:
             .execute(params![table, to])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sqlite::testing::open_scratch;
+
+    #[test]
+    fn a_row_that_is_written_twice_is_noted_once_however_it_is_written() {
+        let db = open_scratch().unwrap();
+        let tracked = Tracked::begin(&db).unwrap();
+        for write in [
+            "INSERT INTO meta(key, value) VALUES('x', 1) ON CONFLICT DO UPDATE SET value = value + 1",
+            "INSERT INTO meta(key, value) VALUES('x', 9) ON CONFLICT(key) DO UPDATE SET value = value + 1",
+            "INSERT OR REPLACE INTO meta(key, value) VALUES('x', 3)",
+            "INSERT OR IGNORE INTO meta(key, value) VALUES('x', 5)",
+            "UPDATE meta SET value = 7 WHERE key = 'x'",
+            "UPDATE OR FAIL meta SET value = 8 WHERE key = 'x'",
+        ] {
+            for _ in 0..2 {
+                db.execute(write, []).unwrap_or_else(|error| panic!("{write}: {error}"));
+            }
+        }
+        for write in [
+            "INSERT INTO quiet(provider, at, next_at) VALUES('p', 1, 2) ON CONFLICT DO UPDATE SET at = at + 1",
+            "UPDATE quiet SET at = 9 WHERE provider = 'p'",
+        ] {
+            for _ in 0..2 {
+                db.execute(write, []).unwrap_or_else(|error| panic!("{write}: {error}"));
+            }
+        }
+        let images = tracked.images(&db).unwrap();
+        let noted: Vec<_> =
+            images.iter().map(|one| (one.table.as_str(), one.key.as_str())).collect();
+        assert_eq!(noted, [("meta", "x")]);
+        assert!(Tracked::is_waiting(&db).unwrap());
+    }
 }
