@@ -14,6 +14,7 @@ use statuswatch::postgres::DatabaseUrl;
 
 use crate::support::bench::{Author, Bench, Verdict, Watch, lines, statuswatch};
 use crate::support::postgres::{Postgres, look};
+use crate::support::receiver::{Received, Receiver};
 
 /// The longest that anything here may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -24,6 +25,8 @@ struct Cluster {
     database: String,
     bench: Bench,
     nodes: BTreeMap<&'static str, Watch>,
+    /// Added to the configuration of each node.
+    extra: String,
     /// The nodes that were there from the first event on.
     complete: BTreeSet<&'static str>,
     author: Author,
@@ -32,14 +35,20 @@ struct Cluster {
 impl Cluster {
     /// `count` providers and these nodes, all of which are polling.
     fn start(count: usize, names: &[&'static str]) -> Self {
+        Self::start_with(count, names, "")
+    }
+
+    /// The same, with something added to the configuration.
+    fn start_with(count: usize, names: &[&'static str], extra: &str) -> Self {
         let server = Postgres::start(None);
         let database = server.create();
         // All addresses of 127.0.0.0/8 are this machine's, and each is a host of its own.
         let bench = Bench::at(count, Ipv4Addr::UNSPECIFIED.into());
         let author = Author::new(7);
         let complete = names.iter().copied().collect();
+        let extra = extra.to_owned();
         let mut cluster =
-            Self { server, database, bench, nodes: BTreeMap::new(), complete, author };
+            Self { server, database, bench, nodes: BTreeMap::new(), extra, complete, author };
         for name in names {
             cluster.add(name);
         }
@@ -71,13 +80,51 @@ impl Cluster {
         let text = format!(
             "state: postgres://postgres@127.0.0.1:{}/{}\nnode: {name}\nconsole: {{format: off}}\n\
              defaults: {{interval: 500ms, incident_interval: 500ms, timeout: 2s, connect_timeout: 1s, backoff: {{initial: 50ms, max: 200ms}}, first_run: all}}\n\
-             providers:\n{providers}",
-            self.server.port, self.database
+             {}\nproviders:\n{providers}",
+            self.server.port, self.database, self.extra
         );
         fs::write(dir.join("providers.yaml"), text).unwrap();
         let log = fs::File::create(dir.join("stderr")).unwrap();
         let child = statuswatch(&dir).args(["run", "--hosted"]).stderr(log).spawn().unwrap();
         self.nodes.insert(name, Watch(child));
+    }
+
+    /// Runs a command on the replica of a node and returns what it printed.
+    fn command(&self, name: &str, words: &[&str]) -> String {
+        let output = statuswatch(&self.dir(name))
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Waits until a message for each event that a node reports was received, by its key.
+    fn delivered(&self, name: &str, keys: &dyn Fn() -> BTreeSet<String>) {
+        let begun = Instant::now();
+        let reported = || lines(&self.dir(name).join("logs")).len();
+        while keys().len() != reported() {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{} messages for {} events; {} {}",
+                keys().len(),
+                reported(),
+                self.command(name, &["channels"]),
+                self.last_words()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The node with the duty `main`.
+    fn main(&self) -> String {
+        self.query("SELECT name FROM statuswatch.duty JOIN statuswatch.node USING (life) WHERE id = 'main' AND NOT fenced")
+            .pop()
+            .and_then(|mut row| row.pop())
+            .unwrap_or_default()
     }
 
     fn node(&mut self, name: &str) -> &mut Watch {
@@ -233,12 +280,7 @@ fn postgres_two_nodes_report_each_update_once_and_a_third_joins() {
     cluster.settled();
     cluster.publish(60);
     cluster.judge();
-    let status = statuswatch(&cluster.dir("c"))
-        .args(["status", "--json"])
-        .stdout(Stdio::piped())
-        .output()
-        .unwrap();
-    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let status: Value = serde_json::from_str(&cluster.command("c", &["status", "--json"])).unwrap();
     let nodes = status["nodes"]["nodes"].as_array().unwrap();
     let names: Vec<&str> = nodes.iter().map(|node| node["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["a", "b", "c"]);
@@ -318,4 +360,46 @@ fn postgres_nothing_is_lost_while_the_database_is_away() {
     cluster.publish(30);
     cluster.judge();
     assert_eq!(cluster.lives(), before, "nobody was taken over");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: cargo test --test it -- --ignored postgres"]
+fn postgres_one_node_serves_channels_and_another_goes_on_when_it_is_killed() {
+    let receiver = Receiver::start();
+    let channels = format!("channels:\n  ops: {{kind: webhook, url: \"{}/ops\"}}", receiver.url);
+    let mut cluster = Cluster::start_with(8, &["a", "b"], &channels);
+    cluster.wait("a node with the duty", || !cluster.main().is_empty());
+    let keys = || {
+        let accepted = receiver.accepted("/ops");
+        accepted.iter().map(Received::key).collect::<BTreeSet<String>>()
+    };
+    cluster.publish(40);
+    cluster.judge();
+    cluster.delivered("a", &keys);
+    assert_eq!(receiver.at("/ops").len(), keys().len(), "each message once");
+
+    // A mute is for all nodes, wherever it was asked for.
+    let muted = cluster.bench.universe.providers()[0].id().to_owned();
+    cluster.command("b", &["mute", &muted, "--for", "1h"]);
+    cluster.wait("the other knows the mute", || {
+        cluster.command("a", &["mutes", "--json"]).contains(&muted)
+    });
+    cluster.command("a", &["unmute", &muted]);
+
+    let main = cluster.main();
+    let (main, other) = if main == "a" { ("a", "b") } else { ("b", "a") };
+    cluster.publish(40);
+    cluster.node(main).kill();
+    cluster.nodes.remove(main);
+    cluster.publish(40);
+    cluster.judge();
+    cluster.wait("the other has the duty", || cluster.main() == other);
+    cluster.delivered(other, &keys);
+    let (sent, once) = (receiver.at("/ops"), keys().len());
+    println!("{once} messages, {} of them sent again after kill -9", sent.len() - once);
+    let mut bodies: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for one in &sent {
+        bodies.entry(one.key()).or_default().insert(one.body.clone());
+    }
+    assert!(bodies.values().all(|bodies| bodies.len() == 1), "sent again as it was");
 }
