@@ -18,7 +18,8 @@ test *ARGS:
     if command -v cargo-nextest >/dev/null; then cargo nextest run {{ARGS}}; else cargo test {{ARGS}}; fi
 
 # Send to real receivers: needs mosquitto, nats-server, prometheus, prometheus-alertmanager, and a Python with
-# aiosmtpd, standardwebhooks, confluent-kafka and mcp. STATUSWATCH_RECEIVERS names a directory that is searched first.
+# aiosmtpd, standardwebhooks, confluent-kafka, matrix-synapse, apprise and mcp. STATUSWATCH_RECEIVERS names a
+# directory that is searched first.
 receivers:
     cargo test --test it -- --ignored receivers
 

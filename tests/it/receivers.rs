@@ -1,4 +1,5 @@
-//! Real receivers: mail server, brokers, Alertmanager and a verifier of signatures, on loopback.
+//! Real receivers: mail server, brokers, homeserver, Alertmanager, the command `apprise` and a verifier
+//! of signatures, on loopback.
 //!
 //! They are ignored unless asked for, as `just receivers` does: `cargo test --test it -- --ignored
 //! receivers`. Programs are looked for in the directory `STATUSWATCH_RECEIVERS` and in `PATH`; one
@@ -311,6 +312,69 @@ async fn kafka() {
         matches!(&verdicts[..], [Verdict::Broken { reason }] if reason.contains("does not exist")),
         "{verdicts:?}"
     );
+}
+
+#[tokio::test]
+#[ignore = "needs matrix-synapse: see just receivers"]
+async fn matrix() {
+    let transport = transport(None);
+    let server = Program::python("synapse.py", &[]);
+    let line = server.line();
+    let [homeserver, token, room] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+        panic!("{line}")
+    };
+    let values = |token: &str, room: &str| {
+        Values::default()
+            .with_url("homeserver", homeserver)
+            .unwrap()
+            .with_secret("token", token)
+            .with_text("room", room)
+    };
+    let mut references = Vec::new();
+    for key in ["k1", "k1", "k2"] {
+        let verdicts = deliver(&transport, "matrix", &values(token, room), key).await;
+        let [Verdict::Delivered { reference: Some(reference) }] = &verdicts[..] else {
+            panic!("{verdicts:?}")
+        };
+        references.push(reference.clone());
+    }
+    // The key is the id of the transaction: the repetition is the same message.
+    assert_eq!(references[0], references[1]);
+    assert_ne!(references[0], references[2]);
+    for _ in 0..2 {
+        let content: Json = serde_json::from_str(&server.line()).unwrap();
+        let (body, html) = (&content["body"], &content["formatted_body"]);
+        assert!(body.as_str().unwrap().contains("High errors"), "{content}");
+        assert!(html.as_str().unwrap().contains("&lt;script&gt;"), "{content}");
+    }
+    for wrong in [values("wrong", room), values(token, "!other:localhost")] {
+        let verdicts = deliver(&transport, "matrix", &wrong, "k3").await;
+        assert!(matches!(&verdicts[..], [Verdict::Broken { .. }]), "{verdicts:?}");
+    }
+}
+
+/// The command `apprise`, which passes its standard input on.
+#[tokio::test]
+#[ignore = "needs apprise: see just receivers"]
+async fn exec() {
+    let receiver = crate::support::receiver::Receiver::start();
+    let apprise = crate::support::receivers::find("apprise");
+    let command = |url: String| {
+        Values::default().with("command", list(&[apprise.to_str().unwrap(), "-t", "status", &url]))
+    };
+    let place = receiver.url.strip_prefix("http://").unwrap();
+    let values = command(format!("json://{place}/ops"));
+    assert_eq!(deliver(&transport(None), "exec", &values, "k").await, [Verdict::delivered()]);
+    let received = receiver.at("/ops");
+    assert_eq!(received.len(), 1);
+    let sent: Json = serde_json::from_str(&received[0].body).unwrap();
+    assert_eq!(sent["title"], "status");
+    let event: Json = serde_json::from_str(sent["message"].as_str().unwrap()).unwrap();
+    assert_eq!(event["data"]["id"], incident().id);
+    // Its exit status says that nothing took it.
+    let nobody = command("json://127.0.0.1:1/".to_owned());
+    let verdicts = deliver(&transport(None), "exec", &nobody, "k").await;
+    assert!(matches!(&verdicts[..], [Verdict::Refused { .. }]), "{verdicts:?}");
 }
 
 /// The starter for the channel of Alertmanager: the server takes an alert and lists it.

@@ -68,7 +68,7 @@ impl Drop for Program {
 }
 
 /// Looks for a program in `STATUSWATCH_RECEIVERS`, in `PATH`, and where Debian puts servers.
-fn find(name: &str) -> PathBuf {
+pub(crate) fn find(name: &str) -> PathBuf {
     let own = std::env::var_os("STATUSWATCH_RECEIVERS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<PathBuf> = own.into_iter().chain(std::env::split_paths(&path)).collect();
