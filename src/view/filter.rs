@@ -91,9 +91,17 @@ pub fn parse_since(text: &str) -> Result<Since, String> {
             return Ok(Since::At(time.and_utc()));
         }
     }
-    config::parse_duration(text).map(Since::Ago).map_err(|_| {
+    config::parse_duration(text).ok().or_else(|| seconds(text)).map(Since::Ago).ok_or_else(|| {
         format!("\"{text}\" is not a time: use a form such as 7d, 2h, 2026-02-23 or 2026-02-23T10:00:00Z")
     })
+}
+
+/// Parses seconds as a program may write a number: `1e3`.
+fn seconds(text: &str) -> Option<Duration> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
+    let ago = digits.then(|| Duration::try_from_secs_f64(text.parse().ok()?).ok()).flatten();
+    // As much as a duration with a unit may be.
+    ago.filter(|ago| u64::try_from(ago.as_nanos()).is_ok())
 }
 
 /// Parses `major` or `major+`.
@@ -108,4 +116,21 @@ pub fn parse_impact(text: &str) -> Result<ImpactIs, String> {
     word.parse().map(make).map_err(|error: crate::event::UnknownWord| {
         format!("{error}: expected one of none, minor, major, critical, maintenance, unknown")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_may_be_written_as_programs_write_numbers() {
+        let ago = |text: &str| match parse_since(text) {
+            Ok(Since::Ago(ago)) => Some(ago.as_millis()),
+            _ => None,
+        };
+        let written = ["90", "1.5", "1e3", "2.5E1", "2.2250738585072014e-308", "0"];
+        assert_eq!(written.map(ago), [90_000, 1_500, 1_000_000, 25_000, 0, 0].map(Some));
+        let wrong = ["-1", "1e30", "18446744074", "inf", "nan", "e", "1e", "."];
+        assert_eq!(wrong.map(ago), [None; 8]);
+    }
 }
