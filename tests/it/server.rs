@@ -19,7 +19,7 @@ mod strangers;
 mod stream;
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use statuswatch::fake::platform::Statuspage;
 use statuswatch::fake::{Provider, Server};
@@ -28,7 +28,7 @@ use tokio::net::TcpStream;
 
 use crate::support::binary::{Bench, Run};
 use crate::support::provider::{Raw, alone, provider};
-use crate::support::wait::{PATIENCE, until, within};
+use crate::support::wait::{eventually, until, within};
 
 /// A free port, and nothing that others may not see.
 const HTTP: &str = "http: {listen: \"127.0.0.1:0\", metrics: {providers: all}}";
@@ -107,16 +107,10 @@ async fn send(address: SocketAddr, bytes: &[u8]) -> Raw {
     raw
 }
 
-/// Asks until `look` gives something; fails after the usual patience.
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+/// Waits until the provider `acme` was read.
+async fn first_poll(bench: &Bench) {
+    let fresh = || bench.status_of("acme").filter(|one| one["freshness"] == "fresh");
+    until("a first poll", fresh).await;
 }
 
 /// A provider on Statuspage, and a bench that watches it and serves.

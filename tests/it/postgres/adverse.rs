@@ -28,7 +28,7 @@ async fn give(url: &DatabaseUrl, providers: &[Arc<Provider>], from: Option<i64>,
         transaction.batch_execute(&fence).await.unwrap();
     }
     for provider in providers {
-        let shard = shard_of(provider.url.host_str().unwrap());
+        let shard = shard_of(&provider.url);
         let sql = format!("UPDATE statuswatch.shard SET life = {to} WHERE shard = {shard}");
         transaction.batch_execute(&sql).await.unwrap();
     }

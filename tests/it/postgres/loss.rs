@@ -5,20 +5,15 @@ use std::collections::HashSet;
 use std::slice::from_ref;
 
 use statuswatch::event::Status;
-use statuswatch::postgres::DatabaseUrl;
 
-use super::node::{Node, assert_same, page, position, provider, rows, run_system};
+use super::node::{
+    BATCHES, Node, assert_same, execute, number, page, position, provider, rows, run_system,
+};
 use super::proxy::{Next, Proxy};
 use crate::support::postgres::{Postgres, begin_life, database, look};
-use crate::support::wait::until_true;
+use crate::support::wait::{eventually, until_true};
 
 use Status::{Investigating, Resolved};
-
-async fn number(url: &DatabaseUrl, sql: &str) -> i64 {
-    look(url).await.query_one(sql, &[]).await.unwrap().get(0)
-}
-
-const BATCHES: &str = "SELECT coalesce(max(n), 0) FROM statuswatch.batch";
 
 #[test]
 #[ignore = "needs PostgreSQL: see .ci/run"]
@@ -53,7 +48,7 @@ fn a_commit_without_an_answer_is_neither_lost_nor_repeated() {
         let events = node.events();
         let told: Vec<_> = events.iter().filter_map(|event| event.message.as_deref()).collect();
         assert_eq!(told, texts);
-        let third = Node::open(tempfile::tempdir().unwrap(), node.shared.clone()).await;
+        let third = node.replica().await;
         assert_same(node.dir.path(), third.dir.path());
     });
 }
@@ -91,34 +86,22 @@ fn a_database_that_crashes_is_written_to_again_when_it_is_back() {
 fn a_replica_that_is_lost_damaged_or_too_old_is_filled_anew() {
     run_system(async {
         let url = database();
-        let one = Node::start(&url, "one").await;
-        let acme = provider("acme");
-        one.watch(from_ref(&acme)).await;
-        one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
-        let (damaged, shared) =
-            Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await.stop().await;
+        let (one, acme) = Node::begun(&url).await;
+        let (damaged, shared) = one.replica().await.stop().await;
         let (old, _) = Node::open(tempfile::tempdir().unwrap(), shared.clone()).await.stop().await;
         let known = position(old.path());
         one.poll(&acme, 1, &page(1, &[("a", Resolved, &["Begun.", "Over."])])).await;
 
         // What is older than a day is forgotten by the node that has the duty, within its first
         // seconds.
-        look(&url)
-            .await
-            .batch_execute("UPDATE statuswatch.batch SET at = at - interval '2 days'")
-            .await
-            .unwrap();
+        execute(&url, "UPDATE statuswatch.batch SET at = at - interval '2 days'").await;
         let (dir, shared) = one.stop().await;
         let one = Node::open(dir, shared).await;
-        let client = look(&url).await;
-        loop {
-            let sql = "SELECT min(n) FROM statuswatch.batch";
-            let oldest: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
-            if oldest > known {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        eventually("old commits are forgotten", async || {
+            let oldest = number(&url, "SELECT min(n) FROM statuswatch.batch").await;
+            (oldest > known).then_some(())
+        })
+        .await;
         let old = Node::open(old, one.shared.clone()).await;
         assert_same(one.dir.path(), old.dir.path());
 
@@ -135,10 +118,7 @@ fn a_replica_that_is_lost_damaged_or_too_old_is_filled_anew() {
 fn a_database_that_was_restored_uses_no_number_twice() {
     run_system(async {
         let url = database();
-        let node = Node::start(&url, "one").await;
-        let acme = provider("acme");
-        node.watch(from_ref(&acme)).await;
-        node.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
+        let (node, acme) = Node::begun(&url).await;
         let client = look(&url).await;
         client
             .batch_execute(
@@ -176,7 +156,7 @@ fn a_database_that_was_restored_uses_no_number_twice() {
             events.into_iter().map(|event| event.id).collect()
         };
         assert_eq!(ids(events.into_iter().map(|stored| stored.event).collect()), ids(before));
-        let other = Node::open(tempfile::tempdir().unwrap(), node.shared.clone()).await;
+        let other = node.replica().await;
         assert_same(node.dir.path(), other.dir.path());
     });
 }
@@ -208,7 +188,7 @@ fn a_result_that_the_database_does_not_take_does_not_stop_the_others() {
         look(&url).await.batch_execute("DROP TRIGGER refuse ON statuswatch.record").await.unwrap();
         assert_eq!(node.poll(&providers[7], 0, &page).await.events, 1);
         assert_eq!(node.events().len(), 20);
-        let other = Node::open(tempfile::tempdir().unwrap(), node.shared.clone()).await;
+        let other = node.replica().await;
         assert_same(node.dir.path(), other.dir.path());
     });
 }

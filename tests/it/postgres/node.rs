@@ -17,7 +17,20 @@ use statuswatch::postgres::{DatabaseUrl, Fence};
 use statuswatch::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 
 use crate::support::postgres::{begin_life, look};
-use crate::support::wait::PATIENCE;
+use crate::support::wait::{PATIENCE, eventually, until_true};
+
+/// The number of the newest commit.
+pub(super) const BATCHES: &str = "SELECT coalesce(max(n), 0) FROM statuswatch.batch";
+
+/// Runs statements in the database.
+pub(super) async fn execute(url: &DatabaseUrl, sql: &str) {
+    look(url).await.batch_execute(sql).await.unwrap();
+}
+
+/// Asks the database for a number.
+pub(super) async fn number(url: &DatabaseUrl, sql: &str) -> i64 {
+    look(url).await.query_one(sql, &[]).await.unwrap().get(0)
+}
 
 pub(super) fn run_system<F: Future<Output = ()>>(test: F) {
     actix::System::new().block_on(test);
@@ -84,6 +97,20 @@ impl Node {
     pub(super) async fn start(url: &DatabaseUrl, name: &str) -> Self {
         let shared = begin_life(url, name).await;
         Self::open(tempfile::tempdir().unwrap(), shared).await
+    }
+
+    /// Starts a node as [`Self::start`] does, with the first event of a provider recorded.
+    pub(super) async fn begun(url: &DatabaseUrl) -> (Self, Arc<Provider>) {
+        let node = Self::start(url, "one").await;
+        let acme = provider("acme");
+        node.watch(std::slice::from_ref(&acme)).await;
+        node.poll(&acme, 0, &page(0, &[("a", Status::Investigating, &["Begun."])])).await;
+        (node, acme)
+    }
+
+    /// Opens a further ledger of the same life, whose replica is filled at once.
+    pub(super) async fn replica(&self) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), self.shared.clone()).await
     }
 
     /// Opens a ledger with this replica.
@@ -177,15 +204,16 @@ impl Node {
         minute: i64,
         snapshot: &Snapshot,
     ) -> Recorded {
-        let begun = std::time::Instant::now();
-        loop {
+        eventually("it is recorded", async || {
             match self.try_poll(provider, minute, snapshot).await {
-                Ok(recorded) => return recorded,
-                Err(error) => assert!(error.may_pass(), "{error}"),
+                Ok(recorded) => Some(recorded),
+                Err(error) => {
+                    assert!(error.may_pass(), "{error}");
+                    None
+                }
             }
-            assert!(begun.elapsed() < PATIENCE, "it cannot be recorded");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        })
+        .await
     }
 
     pub(super) async fn change_outbox(&self, changes: Vec<OutboxChange>) {
@@ -194,13 +222,8 @@ impl Node {
 
     /// Waits until the replica has everything.
     pub(super) async fn follow(&self) {
-        let client = look(&self.shared.url).await;
-        let sql = "SELECT coalesce(max(n), 0) FROM statuswatch.batch";
-        let newest: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
-        crate::support::wait::until_true("the replica has everything", || {
-            position(self.dir.path()) >= newest
-        })
-        .await;
+        let newest = number(&self.shared.url, BATCHES).await;
+        until_true("the replica has everything", || position(self.dir.path()) >= newest).await;
     }
 
     pub(super) fn reader(&self) -> Reader {

@@ -7,20 +7,15 @@ use statuswatch::event::Status;
 use statuswatch::ledger::outbox::{NewMessage, OutboxChange, Payload};
 use statuswatch::ledger::{AddSink, Control, Flush, Ledger, LedgerError, ROUTER, Unchanged};
 use statuswatch::notify::Phase;
-use statuswatch::postgres::{DatabaseUrl, shard_of};
+use statuswatch::postgres::shard_of;
 
-use super::node::{Node, assert_same, at, page, position, provider, rows, run_system};
+use super::node::{
+    BATCHES, Node, assert_same, at, execute, number, page, position, provider, rows, run_system,
+};
 use crate::support::postgres::{database, look, take_over};
+use crate::support::wait::eventually;
 
 use Status::{Investigating, Monitoring, Resolved};
-
-async fn execute(url: &DatabaseUrl, sql: &str) {
-    look(url).await.batch_execute(sql).await.unwrap();
-}
-
-async fn number(url: &DatabaseUrl, sql: &str) -> i64 {
-    look(url).await.query_one(sql, &[]).await.unwrap().get(0)
-}
 
 #[test]
 #[ignore = "needs PostgreSQL: see .ci/run"]
@@ -32,7 +27,7 @@ fn two_nodes_number_their_events_without_a_gap() {
         // The first three belong to one node, the others to the other one.
         let life = one.shared.fence.life().unwrap();
         for provider in &providers[..3] {
-            let shard = shard_of(provider.url.host_str().unwrap());
+            let shard = shard_of(&provider.url);
             let sql = format!("UPDATE statuswatch.shard SET life = {life} WHERE shard = {shard}");
             execute(&url, &sql).await;
         }
@@ -62,7 +57,7 @@ fn two_nodes_number_their_events_without_a_gap() {
         }
         assert_same(one.dir.path(), other.dir.path());
         // A third replica is filled at once, and is the same.
-        let third = Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await;
+        let third = one.replica().await;
         assert_same(one.dir.path(), third.dir.path());
     });
 }
@@ -72,15 +67,11 @@ fn two_nodes_number_their_events_without_a_gap() {
 fn a_life_that_was_fenced_writes_nothing() {
     run_system(async {
         let url = database();
-        let node = Node::start(&url, "one").await;
-        let acme = provider("acme");
-        node.watch(from_ref(&acme)).await;
-        node.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
-        let (before, replica) =
-            (number(&url, "SELECT max(n) FROM statuswatch.batch").await, rows(node.dir.path()));
+        let (node, acme) = Node::begun(&url).await;
+        let (before, replica) = (number(&url, BATCHES).await, rows(node.dir.path()));
         let more = page(1, &[("a", Investigating, &["Begun.", "More."])]);
         let unchanged = async || {
-            let newest = number(&url, "SELECT max(n) FROM statuswatch.batch").await;
+            let newest = number(&url, BATCHES).await;
             newest == before && rows(node.dir.path()) == replica
         };
 
@@ -129,11 +120,11 @@ fn a_take_over_waits_for_an_open_write_and_then_voids_the_life() {
             &page(0, &[("a", Investigating, &["Begun."])]),
         ));
         let write = tokio::spawn(write);
-        let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted";
-        let watcher = look(&url).await;
-        while watcher.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        eventually("the write waits", async || {
+            let waits = number(&url, "SELECT count(*) FROM pg_locks WHERE NOT granted").await;
+            (waits > 0).then_some(())
+        })
+        .await;
         fence.commit().await.unwrap();
         assert!(write.await.unwrap().unwrap().unwrap_err().may_pass());
         assert_eq!(
@@ -162,10 +153,7 @@ fn message(key: &str) -> OutboxChange {
 fn what_is_deleted_is_deleted_everywhere_and_its_id_is_not_used_again() {
     run_system(async {
         let url = database();
-        let one = Node::start(&url, "one").await;
-        let acme = provider("acme");
-        one.watch(from_ref(&acme)).await;
-        one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
+        let (one, _) = Node::begun(&url).await;
         // The shards and duties are those of the second.
         let two = Node::start(&url, "two").await;
         let router = AddSink { id: ROUTER.to_owned(), nudge: Nobody::start() };
@@ -192,7 +180,7 @@ fn what_is_deleted_is_deleted_everywhere_and_its_id_is_not_used_again() {
         two.follow().await;
         assert_same(one.dir.path(), two.dir.path());
         execute(&url, "DELETE FROM statuswatch.record WHERE tab = 'outbox'").await;
-        let three = Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await;
+        let three = one.replica().await;
         three.change_outbox(vec![message("m5")]).await;
         assert!(rows(three.dir.path())["outbox"][0].starts_with("5,"));
     });
@@ -203,10 +191,7 @@ fn what_is_deleted_is_deleted_everywhere_and_its_id_is_not_used_again() {
 fn times_of_unchanged_polls_are_shipped_at_the_end_and_cost_no_commit_before() {
     run_system(async {
         let url = database();
-        let one = Node::start(&url, "one").await;
-        let acme = provider("acme");
-        one.watch(from_ref(&acme)).await;
-        one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
+        let (one, acme) = Node::begun(&url).await;
         let ledger = Ledger::default();
         ledger.replace(one.ledger.clone());
         let unchanged = |minute: i64| Unchanged {
@@ -219,16 +204,16 @@ fn times_of_unchanged_polls_are_shipped_at_the_end_and_cost_no_commit_before() {
         };
         ledger.hint(unchanged(1));
         one.ledger.send(Flush).await.unwrap().unwrap();
-        let two = Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await;
+        let two = one.replica().await;
         let seen = |node: &Node| node.reader().providers().unwrap()[0].last_poll_at;
         assert_eq!(seen(&two), Some(at(1)), "shipped when it was flushed");
-        let before = number(&url, "SELECT max(n) FROM statuswatch.batch").await;
+        let before = number(&url, BATCHES).await;
         for minute in 2..5 {
             ledger.hint(unchanged(minute));
             // Whatever is asked for next takes the hint along.
             one.ledger.send(statuswatch::ledger::LastRead).await.unwrap().unwrap();
         }
-        assert_eq!(number(&url, "SELECT max(n) FROM statuswatch.batch").await, before);
+        assert_eq!(number(&url, BATCHES).await, before);
         // A page with something new: the time of the last unchanged poll is gone everywhere.
         one.poll(&acme, 6, &page(6, &[("a", Resolved, &["Begun.", "Over."])])).await;
         two.follow().await;
@@ -244,7 +229,7 @@ fn a_provider_that_another_node_has_stays_watched() {
         let (one, other) = (Node::start(&url, "one").await, Node::start(&url, "other").await);
         let (a, b) = (provider("a"), provider("b"));
         let life = one.shared.fence.life().unwrap();
-        let shard = shard_of("a.example");
+        let shard = shard_of(&"https://a.example/".parse().unwrap());
         execute(&url, &format!("UPDATE statuswatch.shard SET life = {life} WHERE shard = {shard}"))
             .await;
         one.watch(from_ref(&a)).await;
@@ -289,11 +274,8 @@ impl Nobody {
 fn commands_change_what_all_nodes_share_through_their_own_replica() {
     run_system(async {
         let url = database();
-        let one = Node::start(&url, "one").await;
-        let acme = provider("acme");
-        one.watch(from_ref(&acme)).await;
-        one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
-        let two = Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await;
+        let (one, acme) = Node::begun(&url).await;
+        let two = one.replica().await;
         // Next to a running node, on its replica, without a life.
         let (dir, there) = (two.dir.path().to_owned(), url.clone());
         let id = tokio::task::spawn_blocking(move || {
@@ -330,12 +312,8 @@ fn commands_change_what_all_nodes_share_through_their_own_replica() {
 fn the_command_mute_goes_where_the_configuration_says() {
     run_system(async {
         let url = database();
-        let one = Node::start(&url, "one").await;
-        let acme = provider("acme");
-        one.watch(from_ref(&acme)).await;
-        one.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
-        let (two, _) =
-            Node::open(tempfile::tempdir().unwrap(), one.shared.clone()).await.stop().await;
+        let (one, _) = Node::begun(&url).await;
+        let (two, _) = one.replica().await.stop().await;
         let config = two.path().join("providers.yaml");
         let text = format!(
             "state: \"{url}\"\nstate_dir: {}\nproviders:\n  - id: acme\n    url: https://acme.example/\n",

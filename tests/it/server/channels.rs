@@ -27,8 +27,7 @@ async fn with_channels() -> (Provider, Server, Bench, Served, Receiver) {
         "channels:\n  good: {{kind: mattermost, webhook_url: \"{url}{GOOD}\"}}\n  bad: {{kind: webhook, url: \"{url}/bad\"}}"
     ));
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     (acme, server, bench, served, receiver)
 }
 
@@ -190,8 +189,7 @@ async fn changes_need_the_token_for_changes() {
         std::fs::write(bench.path("read"), reading).unwrap();
         std::fs::write(bench.path("write"), writing).unwrap();
         let served = Served::start(&bench).await;
-        until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-            .await;
+        first_poll(&bench).await;
         (acme, server, bench, served)
     };
     let with = async |served: &Served, method: &str, token: Option<&str>| {
@@ -236,8 +234,7 @@ async fn changes_need_the_token_for_changes() {
 async fn the_gate_answers_with_a_status_and_what_the_command_prints() {
     let (acme, _server, bench) = acme(HTTP).await;
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let pass = served.get("/api/v1/gate?needs=acme").await;
     assert_eq!((pass.status(), &pass.json()["verdict"]), (200, &"pass".into()));
     assert_eq!(pass.header("cache-control").as_deref(), Some("no-store"));
@@ -282,8 +279,7 @@ async fn the_gate_answers_with_a_status_and_what_the_command_prints() {
 async fn errors_that_others_see_stand_beside_the_providers_state() {
     let (acme, _server, bench) = acme(HTTP).await;
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     assert_eq!(served.get("/api/v1/status").await.json()["observed"], json!([]));
     assert!(served.get("/api/v1/providers/acme").await.json()["observed"].is_null());
     let report = json!({"provider": "acme", "error_rate": 0.2});
@@ -325,8 +321,7 @@ async fn errors_that_others_see_stand_beside_the_providers_state() {
 async fn the_lag_of_a_provider_is_measured_and_printed_alike() {
     let (acme, _server, bench) = acme(HTTP).await;
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let none = served.get("/api/v1/providers/acme").await.json();
     assert_eq!(none["lag"]["updates"], json!({"count": 0, "p50": null, "p99": null}));
     let posted = acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They fail.");

@@ -23,8 +23,7 @@ async fn mutes(served: &Served, headers: &[(&str, &str)]) -> Vec<Value> {
 async fn a_form_mutes_and_unmutes_and_leads_back() {
     let (_acme, _server, bench) = acme(HTTP).await;
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let page = served.get("/providers/acme").await.text();
     assert!(page.contains("action=\"/providers/acme/mute\"") && !page.contains("name=\"token\""));
     let body = "for=4h&component=API*&reason=a+%3Cb%3Edeploy%3C%2Fb%3E%0d%0aX-Evil:1";
@@ -68,8 +67,7 @@ async fn a_form_mutes_and_unmutes_and_leads_back() {
 async fn a_form_of_another_page_changes_nothing() {
     let (_acme, _server, bench) = acme(HTTP).await;
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let json = ("Content-Type", "application/json");
     for (headers, status) in [
         (&[FORM][..], 403),
@@ -97,8 +95,7 @@ async fn a_form_carries_the_token_for_changes() {
     std::fs::write(bench.path("read"), reading).unwrap();
     std::fs::write(bench.path("write"), writing).unwrap();
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let bearer = [("Authorization", "Bearer 0123456789abcdef-read")];
     let page = served.get_with("/providers/acme", &bearer).await.text();
     assert!(page.contains("type=\"password\" name=\"token\""), "{page}");
@@ -120,8 +117,7 @@ async fn a_form_carries_the_token_for_changes() {
     let open = "http: {listen: \"127.0.0.1:0\", hosts: [status.acme.example], auth: none}";
     let (_acme, _server, bench) = acme(open).await;
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let page = served.get("/providers/acme").await.text();
     assert!(!page.contains("/providers/acme/mute"), "{page}");
     let answer = post(&served, "/providers/acme/mute", &[FORM, HERE], "for=1h").await;

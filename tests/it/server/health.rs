@@ -3,7 +3,6 @@
 use statuswatch::event::Impact;
 
 use super::*;
-use crate::support::wait::until_true;
 
 #[tokio::test]
 async fn it_is_healthy_at_once_and_ready_once_everything_was_read() {
@@ -37,10 +36,7 @@ async fn the_numbers_are_openmetrics_and_few() {
     let channel = format!("channels: {{ops: {{kind: webhook, url: \"{}/ops\"}}}}", receiver.url);
     let bench = bench.section(&channel);
     let served = Served::start(&bench).await;
-    until_true("a first poll", || {
-        bench.status_of("acme").is_some_and(|one| one["freshness"] == "fresh")
-    })
-    .await;
+    first_poll(&bench).await;
     assert_eq!(served.metric("statuswatch_events_total{kind=\"incident\"}").await, Some(0.0));
     acme.open_incident("Failed requests", Impact::Major, &["Compute"], "Requests fail.");
     let events = until("events", || Some(bench.events()).filter(|events| !events.is_empty())).await;
@@ -116,10 +112,7 @@ async fn providers_are_counted_apart_and_as_configured() {
     let (acme, _server, bench) =
         acme("http: {listen: \"127.0.0.1:0\", metrics: {providers: open}}").await;
     let served = Served::start(&bench).await;
-    until_true("a first poll", || {
-        bench.status_of("acme").is_some_and(|one| one["freshness"] == "fresh")
-    })
-    .await;
+    first_poll(&bench).await;
     let text = eventually("an empty list", async || {
         let text = served.get("/metrics/providers").await.text();
         (!text.contains("severity{")).then_some(text)

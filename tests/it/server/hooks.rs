@@ -15,8 +15,7 @@ async fn a_hook_polls_now_and_not_too_often() {
         .provider("acme", &server.url("acme"), "");
     let served = Served::start(&bench).await;
     // The first poll, and the one that spreads the providers is an hour away.
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let before = server.requests_of("acme").len();
     let post = async |path: &str, body: &[u8]| {
         ask(served.address, "POST", path, "localhost", &[], body).await

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::*;
 use crate::support::receivers::Program;
-use crate::support::wait::until_true;
 
 /// Returns the path of a file in `deploy`.
 fn deployed(name: &str) -> String {
@@ -63,10 +62,7 @@ async fn prometheus_scrapes_and_its_rules_and_dashboard_name_what_there_is() {
     let bench = bench.section(&channel);
     let served = Served::start(&bench).await;
     // What was published before the first poll says nothing about delays.
-    until_true("a first poll", || {
-        bench.status_of("acme").is_some_and(|one| one["freshness"] == "fresh")
-    })
-    .await;
+    first_poll(&bench).await;
     acme.open_incident(
         "Failed requests",
         statuswatch::event::Impact::Major,

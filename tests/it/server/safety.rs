@@ -79,8 +79,7 @@ async fn the_token_opens_what_is_not_public_and_can_be_changed() {
         acme("http: {listen: \"127.0.0.1:0\", token_file: token, public: [badges]}").await;
     std::fs::write(bench.path("token"), TOKEN).unwrap();
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let closed = |path: &str| {
         !["/healthz", "/readyz", "/hook", "/badge"].iter().any(|open| path.starts_with(open))
     };

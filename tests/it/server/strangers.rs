@@ -119,8 +119,7 @@ async fn a_flooded_hook_polls_as_often_as_any_other() {
         .section(&format!("http: {{listen: \"127.0.0.1:0\", hooks: {{acme: {hook}}}}}"))
         .provider("acme", &server.url("acme"), "");
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let (before, begun) = (server.requests_of("acme").len(), Instant::now());
     let (right, wrong) = (format!("/hook/acme/{hook}"), format!("/hook/acme/{hook}x"));
     let calls = stream::iter(0..1000).map(|number| {

@@ -187,8 +187,7 @@ async fn streams_are_counted() {
 async fn whoever_was_sent_an_event_is_shown_a_state_with_it() {
     let (acme, _server, bench) = acme(HTTP).await;
     let served = Served::start(&bench).await;
-    until("a first poll", || bench.status_of("acme").filter(|one| one["freshness"] == "fresh"))
-        .await;
+    first_poll(&bench).await;
     let mut live = Events::open(&served, "", "").await;
     for round in 0..6 {
         let title = format!("Failure {round}");

@@ -17,6 +17,18 @@ pub(crate) async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -
     }
 }
 
+/// Like [`until`], for something that takes a while to look at.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Looks until it is so.
 pub(crate) async fn until_true(what: &str, mut so: impl FnMut() -> bool) {
     until(what, || so().then_some(())).await;
