@@ -1,16 +1,19 @@
 //! Assembles the whole pipeline from a configuration; used by `run`, `demo` and `chaos`.
 
+mod joined;
+
 use std::collections::HashSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
+pub use self::joined::Joined;
+use self::joined::{HostPauses, last_read, pass_on};
 use crate::clock::{self, Anchor};
 use crate::config::{Config, Console, ConsoleFormat, LogFormat};
 use crate::dispatch::Setup;
@@ -18,23 +21,19 @@ use crate::dispatch::dry_run::DryRun;
 use crate::dispatch::trial;
 use crate::event::{Time, parse_time};
 use crate::fetch::{self, Client, ClientOptions};
-use crate::lease::Lease;
 use crate::ledger::{
-    self, Ledger, LedgerActor, LedgerError, LockError, ProviderRow, Reader, RecoveryError, Shared,
-    StateLock,
+    self, Ledger, LedgerActor, LedgerError, LockError, RecoveryError, Shared, StateLock,
 };
 use crate::metrics::Metrics;
 use crate::nodes::membership::Membership;
-use crate::nodes::share::{Pauses, Share};
 use crate::poller::PollerContext;
 use crate::poller::admission::Admission;
 use crate::poller::filters::ComparedFilters;
 use crate::poller::parse_pool::ParsePool;
-use crate::postgres::{DatabaseUrl, Fence};
 use crate::record::Recorder;
 use crate::server::{self, Bound, ServerError, SharedSetup};
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, LogRecovery, Sink};
-use crate::supervisor::{Ending, Options, PollSoon, Reshare, Shutdown, SinkFactory, Supervisor};
+use crate::supervisor::{Ending, Options, PollSoon, Shutdown, SinkFactory, Supervisor};
 use crate::transport::Transport;
 
 /// How long events, and observations of incidents that are no longer listed, are kept: longer than
@@ -68,20 +67,6 @@ pub struct RunOptions {
     pub listening: Option<server::Bound>,
     /// Called every second while the supervisor's event loop is running.
     pub alive: Box<dyn FnMut() + Send>,
-}
-
-/// This process as one of several nodes.
-pub struct Joined {
-    /// Keeps it a member.
-    pub membership: Membership,
-    /// Changes of its share.
-    pub shares: mpsc::UnboundedReceiver<Share>,
-    /// Under which it may act.
-    pub lease: Lease,
-    /// Under which life the ledger writes.
-    pub fence: Fence,
-    /// The database.
-    pub url: DatabaseUrl,
 }
 
 /// A running pipeline.
@@ -352,60 +337,6 @@ impl Pipeline {
         if let Some(recorder) = &self.recorder {
             recorder.declare(&config.providers);
         }
-    }
-}
-
-/// The pauses that hosts ask the client for.
-#[derive(Debug)]
-struct HostPauses(Client);
-
-impl Pauses for HostPauses {
-    fn asked(&self) -> Vec<(String, Duration)> {
-        self.0.asked_pauses()
-    }
-
-    fn keep(&self, host: &str, wait: Duration) {
-        self.0.keep_pause(host, wait);
-    }
-}
-
-/// Passes changes of this node's share on to the supervisor, whose mailbox is unbounded.
-/// Without the thread that sends them nothing would be polled any more, so its end is fatal.
-async fn pass_on(
-    mut shares: mpsc::UnboundedReceiver<Share>,
-    supervisor: Addr<Supervisor>,
-    fatal: mpsc::UnboundedSender<String>,
-) {
-    while let Some(share) = shares.recv().await {
-        if supervisor.try_send(Reshare(share)).is_err() {
-            // It has ended.
-            return;
-        }
-    }
-    // At a stop in order nobody listens any more.
-    drop(fatal.send("the thread that renews the lease of this node has ended".to_owned()));
-}
-
-/// Returns when a provider was last read: by this process, or on a node that has the duty `main` by
-/// any, as far as this is known here. On another node there is no heartbeat.
-fn last_read(
-    membership: Option<Arc<Membership>>,
-    state_dir: PathBuf,
-) -> impl Fn(Option<Instant>) -> Option<Instant> {
-    move |own| {
-        let Some(membership) = &membership else { return own };
-        if !membership.standing().main {
-            return None;
-        }
-        let rows = Reader::open(&state_dir).and_then(|reader| reader.providers());
-        let now = clock::now();
-        let age = |row: ProviderRow| {
-            let age = (now - row.last_success_at?).to_std().ok()?;
-            let is_fresh = age.as_millis() < row.stale_after_ms.unsigned_abs().into();
-            (row.watched && is_fresh).then_some(age)
-        };
-        let youngest = rows.unwrap_or_default().into_iter().filter_map(age).min();
-        own.max(youngest.and_then(|age| Instant::now().checked_sub(age)))
     }
 }
 

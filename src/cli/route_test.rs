@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use statuswatch_notify::hold::HoldReason;
-use statuswatch_notify::{Decision, Nobody};
+use statuswatch_notify::{Chosen, Decision, Nobody};
 
 use super::args::{Common, RouteTestArgs};
 use super::exit::Exit;
@@ -161,16 +161,21 @@ struct ChannelView<'a> {
     held_until: Option<String>,
 }
 
+fn channel_view<'a>(chosen: &'a Chosen, hold: Option<&'a Hold>) -> ChannelView<'a> {
+    ChannelView {
+        channel: &chosen.channel,
+        why: chosen.reason.to_string(),
+        held_by: hold.map(|hold| hold.reason.as_str()),
+        held_until: hold.map(|hold| format_time(hold.until)),
+    }
+}
+
 fn view<'a>(event: &'a StatusEvent, foreseen: &'a Foreseen) -> View<'a> {
-    let channels = foreseen.decision.to.iter().map(|chosen| {
-        let hold = hold(foreseen, &chosen.channel);
-        ChannelView {
-            channel: &chosen.channel,
-            why: chosen.reason.to_string(),
-            held_by: hold.map(|hold| hold.reason.as_str()),
-            held_until: hold.map(|hold| format_time(hold.until)),
-        }
-    });
+    let channels = foreseen
+        .decision
+        .to
+        .iter()
+        .map(|chosen| channel_view(chosen, hold(foreseen, &chosen.channel)));
     View {
         event,
         rules: foreseen.decision.trace.iter().map(ToString::to_string).collect(),
@@ -192,12 +197,7 @@ struct NoticeView<'a> {
 }
 
 fn notice_view<'a>(title: &'a str, decision: &'a Decision) -> NoticeView<'a> {
-    let channels = decision.to.iter().map(|chosen| ChannelView {
-        channel: &chosen.channel,
-        why: chosen.reason.to_string(),
-        held_by: None,
-        held_until: None,
-    });
+    let channels = decision.to.iter().map(|chosen| channel_view(chosen, None));
     NoticeView {
         notice: title,
         rules: decision.trace.iter().map(ToString::to_string).collect(),

@@ -8,15 +8,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::plan::Shard;
-use crate::postgres::{Life, SCHEMA};
+use crate::postgres::{BOUNDS, Life, SCHEMA};
 
 /// How long a lease lasts in the database, from a renewal on.
 pub(super) const LEASE: &str = "6 s";
-
-/// What bounds every piece: a lock that is waited for, a statement, and a transaction of a
-/// connection that was cut off within one.
-const BOUNDS: &str = "SET LOCAL lock_timeout = '1500ms'; SET LOCAL statement_timeout = '5s'; \
-                      SET LOCAL idle_in_transaction_session_timeout = '2s';";
 
 fn piece(statements: &str) -> String {
     format!("BEGIN; {BOUNDS} {statements} COMMIT")

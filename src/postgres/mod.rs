@@ -17,7 +17,7 @@ mod url;
 pub use connect::connect;
 pub use error::Error;
 pub use fence::{Fence, Life};
-pub use schema::{SCHEMA, prepare};
+pub use schema::{BOUNDS, SCHEMA, prepare};
 pub use shard::{SHARDS, shard_of};
 pub use tokio_postgres::types::{ToSql, Type};
 pub use tokio_postgres::{Client, Row, SimpleQueryMessage, SimpleQueryRow};

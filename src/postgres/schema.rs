@@ -11,6 +11,11 @@ use super::error::Error;
 /// The version of the schema that this program creates and expects.
 pub const SCHEMA: i64 = 1;
 
+/// What bounds a transaction: how long it may wait for this program, for a lock, and for a statement. A
+/// process that is frozen or cut off in the middle delays the others for no longer.
+pub const BOUNDS: &str = "SET LOCAL idle_in_transaction_session_timeout = '2s';
+    SET LOCAL lock_timeout = '1500ms'; SET LOCAL statement_timeout = '5s';";
+
 /// Held while the schema is created, so that two nodes that start do not meet: a number that no
 /// other program uses by chance.
 const LOCK: i64 = 0x7377_6368_6e6f_6465;

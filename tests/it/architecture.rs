@@ -247,6 +247,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "src/sink/actor.rs",
             "src/supervisor/",
             "src/pipeline.rs",
+            "src/pipeline/",
             "src/cli/run/mod.rs",
             "src/cli/demo.rs",
             "src/cli/chaos/",

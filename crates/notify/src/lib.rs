@@ -38,5 +38,5 @@ pub use notification::{
     SummaryReason, delivery_id,
 };
 pub use policy::{Digest, Policy, QuietHours};
-pub use route::{Decision, Matcher, Nobody, Outcome, Reason, Routes, Rule};
+pub use route::{Chosen, Decision, Matcher, Nobody, Outcome, Reason, Routes, Rule};
 pub use template::{Rendered, Slot, Sources, TemplateError, Templates};

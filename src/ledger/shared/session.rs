@@ -11,22 +11,15 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
+use super::tail::{Lack, pair, read_tail, tail_sql, text, unexpected};
 use crate::ledger::image::{Content, Image, Position, Tail};
 use crate::postgres::{
-    Client, DatabaseUrl, Error, Life, SimpleQueryMessage, SimpleQueryRow, ToSql, Type, connect,
-    prepare,
+    BOUNDS, Client, DatabaseUrl, Error, Life, SimpleQueryMessage, SimpleQueryRow, ToSql, Type,
+    connect, prepare,
 };
-
-/// Number of images after which a tail is read in parts.
-const PART: usize = 2000;
 
 /// Number of images that are passed on at once when all are read.
 const CHUNK: usize = 1000;
-
-/// How long a transaction may wait for us, for a lock, and in all. A node that is frozen in the
-/// middle delays the others for no longer.
-const TIMEOUTS: &str = "SET LOCAL idle_in_transaction_session_timeout = '2s';
-    SET LOCAL lock_timeout = '1500ms'; SET LOCAL statement_timeout = '5s';";
 
 /// An open connection to a database with our schema.
 pub(super) struct Session {
@@ -83,31 +76,6 @@ pub(super) enum Begun {
     Fenced,
 }
 
-/// What a replica lacks.
-#[derive(Debug)]
-pub(super) enum Lack {
-    /// Nothing.
-    Nothing,
-    /// These images, and nothing else.
-    Tail(Tail),
-    /// These images, and more.
-    Part(Tail),
-    /// It has to be filled anew.
-    All(Refill),
-}
-
-/// Why a replica has to be filled anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refill {
-    /// It is empty, or of another ledger.
-    New,
-    /// It is so old that what was deleted since is no longer known.
-    Old,
-    /// It has commits that the database does not have: that was restored, or a standby was promoted
-    /// before it had everything.
-    Restored,
-}
-
 impl Session {
     /// Connects, and creates the schema if it is not there.
     pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
@@ -138,7 +106,7 @@ impl Session {
     /// Reads what a replica lacks, without waiting for anybody.
     pub(super) async fn lack(&self, from: Position) -> Result<Lack, Error> {
         let sql = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {TIMEOUTS} {} COMMIT",
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {BOUNDS} {} COMMIT",
             tail_sql(&from)
         );
         let answers = self.ask(&sql).await?;
@@ -148,7 +116,7 @@ impl Session {
 
     /// Begins a transaction and waits for its turn.
     pub(super) async fn begin(&mut self, need: Need, from: Position) -> Result<Begun, Error> {
-        let mut sql = format!("BEGIN; {TIMEOUTS}");
+        let mut sql = format!("BEGIN; {BOUNDS}");
         // The same number of answers in any case.
         let life = need.life.unwrap_or(0);
         write!(
@@ -255,7 +223,7 @@ impl Session {
     /// Raises the floor: events get only numbers above it.
     pub(super) async fn raise_floor(&self, to: u64) -> Result<(), Error> {
         let sql = format!(
-            "BEGIN; {TIMEOUTS} UPDATE statuswatch.turn SET floor = {to} WHERE floor < {to}; COMMIT"
+            "BEGIN; {BOUNDS} UPDATE statuswatch.turn SET floor = {to} WHERE floor < {to}; COMMIT"
         );
         self.ask(&sql).await.map(|_| ())
     }
@@ -321,7 +289,7 @@ impl Session {
     /// anew.
     pub(super) async fn forget(&self) -> Result<(), Error> {
         let sql = format!(
-            "BEGIN; {TIMEOUTS} SELECT floor FROM statuswatch.turn FOR UPDATE;
+            "BEGIN; {BOUNDS} SELECT floor FROM statuswatch.turn FOR UPDATE;
              DELETE FROM statuswatch.record WHERE body IS NULL
                AND n <= (SELECT max(n) FROM statuswatch.batch WHERE at < clock_timestamp() - interval '1 day');
              DELETE FROM statuswatch.batch WHERE at < clock_timestamp() - interval '1 day'
@@ -478,81 +446,7 @@ impl Shards {
     }
 }
 
-/// Statements whose answers [`read_tail`] reads.
-fn tail_sql(from: &Position) -> String {
-    let n = from.n;
-    format!(
-        "SELECT value FROM statuswatch.meta WHERE key = 'identity';
-         SELECT n, tag FROM statuswatch.batch ORDER BY n DESC LIMIT 1;
-         SELECT tag FROM statuswatch.batch WHERE n = {n};
-         SELECT r.n, b.tag, r.tab, r.key, r.body FROM statuswatch.record r LEFT JOIN statuswatch.batch b ON b.n = r.n
-         WHERE r.n > {n} AND r.n <= coalesce(
-           (SELECT n FROM statuswatch.record WHERE n > {n} ORDER BY n OFFSET {PART} LIMIT 1), {max})
-         ORDER BY r.n;",
-        max = i64::MAX
-    )
-}
-
-/// Reads what a replica at `from` lacks.
-fn read_tail(answers: &[Vec<SimpleQueryRow>], from: Position) -> Result<Lack, Error> {
-    let [identity, newest, tag, rows, ..] = answers else { return Err(unexpected()) };
-    let identity = text(identity.first(), 0);
-    let newest = newest.first().map(pair).unwrap_or_default();
-    let tag: Option<i64> = tag.first().and_then(|row| row.get(0)?.parse().ok());
-    if identity != from.identity {
-        return Ok(Lack::All(Refill::New));
-    }
-    match tag {
-        _ if from.n == 0 => {}
-        Some(tag) if tag == from.tag => {}
-        None if newest.0 > from.n => return Ok(Lack::All(Refill::Old)),
-        _ => return Ok(Lack::All(Refill::Restored)),
-    }
-    if newest.0 == from.n {
-        return Ok(Lack::Nothing);
-    }
-    let images: Vec<(i64, Image)> = rows
-        .iter()
-        .map(|row| {
-            let body = row.get(4).map(str::to_owned);
-            (pair(row).0, Image { table: text(Some(row), 2), key: text(Some(row), 3), body })
-        })
-        .collect();
-    let complete = Position { identity: identity.clone(), n: newest.0, tag: newest.1 };
-    if images.len() <= PART {
-        return Ok(Lack::Tail(Tail { from, images, to: complete }));
-    }
-    let last = rows.last().map(pair).unwrap_or_default();
-    if last.0 == newest.0 {
-        return Ok(Lack::Part(Tail { from, images, to: complete }));
-    }
-    if from.n == 0 || rows.last().is_none_or(|row| row.get(1).is_none()) {
-        // Its commits are no longer known: all is read at once.
-        return Ok(Lack::All(Refill::New));
-    }
-    Ok(Lack::Part(Tail { from, images, to: Position { identity, n: last.0, tag: last.1 } }))
-}
-
-/// Returns a number and a tag.
-fn pair(row: &SimpleQueryRow) -> (i64, i64) {
-    let number = |place| row.get(place).and_then(|text| text.parse().ok()).unwrap_or_default();
-    (number(0), number(1))
-}
-
-/// Returns a column as text.
-fn text(row: Option<&SimpleQueryRow>, column: usize) -> String {
-    row.and_then(|row| row.get(column)).unwrap_or_default().to_owned()
-}
-
 /// Nobody has a turn any more.
 fn moved_away() -> Error {
     Error::Refused { reason: "the ledger was moved out of this database".to_owned() }
-}
-
-/// The answers were not those of our statements.
-fn unexpected() -> Error {
-    Error::Defect {
-        state: String::new(),
-        reason: "the answers were not those that were asked for".to_owned(),
-    }
 }

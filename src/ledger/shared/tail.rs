@@ -1,0 +1,106 @@
+//! What a replica lacks: read in the transaction that has its turn, or without waiting for anybody.
+
+use crate::ledger::image::{Image, Position, Tail};
+use crate::postgres::{Error, SimpleQueryRow};
+
+/// Number of images after which a tail is read in parts.
+const PART: usize = 2000;
+
+/// What a replica lacks.
+#[derive(Debug)]
+pub(super) enum Lack {
+    /// Nothing.
+    Nothing,
+    /// These images, and nothing else.
+    Tail(Tail),
+    /// These images, and more.
+    Part(Tail),
+    /// It has to be filled anew.
+    All(Refill),
+}
+
+/// Why a replica has to be filled anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refill {
+    /// It is empty, or of another ledger.
+    New,
+    /// It is so old that what was deleted since is no longer known.
+    Old,
+    /// It has commits that the database does not have: that was restored, or a standby was promoted
+    /// before it had everything.
+    Restored,
+}
+
+/// Statements whose answers [`read_tail`] reads.
+pub(super) fn tail_sql(from: &Position) -> String {
+    let n = from.n;
+    format!(
+        "SELECT value FROM statuswatch.meta WHERE key = 'identity';
+         SELECT n, tag FROM statuswatch.batch ORDER BY n DESC LIMIT 1;
+         SELECT tag FROM statuswatch.batch WHERE n = {n};
+         SELECT r.n, b.tag, r.tab, r.key, r.body FROM statuswatch.record r LEFT JOIN statuswatch.batch b ON b.n = r.n
+         WHERE r.n > {n} AND r.n <= coalesce(
+           (SELECT n FROM statuswatch.record WHERE n > {n} ORDER BY n OFFSET {PART} LIMIT 1), {max})
+         ORDER BY r.n;",
+        max = i64::MAX
+    )
+}
+
+/// Reads what a replica at `from` lacks.
+pub(super) fn read_tail(answers: &[Vec<SimpleQueryRow>], from: Position) -> Result<Lack, Error> {
+    let [identity, newest, tag, rows, ..] = answers else { return Err(unexpected()) };
+    let identity = text(identity.first(), 0);
+    let newest = newest.first().map(pair).unwrap_or_default();
+    let tag: Option<i64> = tag.first().and_then(|row| row.get(0)?.parse().ok());
+    if identity != from.identity {
+        return Ok(Lack::All(Refill::New));
+    }
+    match tag {
+        _ if from.n == 0 => {}
+        Some(tag) if tag == from.tag => {}
+        None if newest.0 > from.n => return Ok(Lack::All(Refill::Old)),
+        _ => return Ok(Lack::All(Refill::Restored)),
+    }
+    if newest.0 == from.n {
+        return Ok(Lack::Nothing);
+    }
+    let images: Vec<(i64, Image)> = rows
+        .iter()
+        .map(|row| {
+            let body = row.get(4).map(str::to_owned);
+            (pair(row).0, Image { table: text(Some(row), 2), key: text(Some(row), 3), body })
+        })
+        .collect();
+    let complete = Position { identity: identity.clone(), n: newest.0, tag: newest.1 };
+    if images.len() <= PART {
+        return Ok(Lack::Tail(Tail { from, images, to: complete }));
+    }
+    let last = rows.last().map(pair).unwrap_or_default();
+    if last.0 == newest.0 {
+        return Ok(Lack::Part(Tail { from, images, to: complete }));
+    }
+    if from.n == 0 || rows.last().is_none_or(|row| row.get(1).is_none()) {
+        // Its commits are no longer known: all is read at once.
+        return Ok(Lack::All(Refill::New));
+    }
+    Ok(Lack::Part(Tail { from, images, to: Position { identity, n: last.0, tag: last.1 } }))
+}
+
+/// Returns a number and a tag.
+pub(super) fn pair(row: &SimpleQueryRow) -> (i64, i64) {
+    let number = |place| row.get(place).and_then(|text| text.parse().ok()).unwrap_or_default();
+    (number(0), number(1))
+}
+
+/// Returns a column as text.
+pub(super) fn text(row: Option<&SimpleQueryRow>, column: usize) -> String {
+    row.and_then(|row| row.get(column)).unwrap_or_default().to_owned()
+}
+
+/// The answers were not those of our statements.
+pub(super) fn unexpected() -> Error {
+    Error::Defect {
+        state: String::new(),
+        reason: "the answers were not those that were asked for".to_owned(),
+    }
+}
