@@ -144,11 +144,12 @@ pub struct Common {
         hide_env_values = true
     )]
     pub config: PathBuf,
-    /// Directory of the ledger database [default: `state_dir` of the configuration, or ./state]
+    /// Directory of the ledger database, or the address of a database that nodes share
+    /// (postgres://...) [default: `state_dir` of the configuration, or ./state]
     #[arg(
         long,
         global = true,
-        value_name = "DIR",
+        value_name = "DIR|URL",
         env = "STATUSWATCH_STATE",
         hide_env_values = true
     )]
