@@ -10,6 +10,7 @@ use statuswatch::fake::{Etag, Provider, Server};
 
 use crate::support::binary::Bench;
 use crate::support::provider::alone;
+use crate::support::wait::eventually;
 
 /// The files of a case, by path.
 fn case(name: &str) -> Vec<(String, Vec<u8>)> {
@@ -200,13 +201,12 @@ async fn a_maintenance_that_begins_while_the_page_stays_the_same_is_reported_whe
         let url = format!("{}{ONLINEORNOT}", server.url("acme"));
         let bench = Bench::new().provider("acme", &url, "");
         let events = if once {
-            let mut events = Vec::new();
-            while events.is_empty() {
-                // On a busy machine one of them may not have the time to deliver: the next one does.
+            // On a busy machine one of them may not have the time to deliver: the next one does.
+            eventually("the maintenance", async || {
                 bench.start(&["run", "--once"]).ended().await;
-                events = bench.events();
-            }
-            events
+                Some(bench.events()).filter(|events| !events.is_empty())
+            })
+            .await
         } else {
             let run = bench.start(&["run", "--hosted"]);
             let events = bench.wait_events(1).await;
