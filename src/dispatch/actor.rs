@@ -271,6 +271,20 @@ impl Dispatcher {
         });
     }
 
+    /// Has the queues read again that messages wait for, or that may hold what waits no longer.
+    ///
+    /// Every poll changes the ledger, so idle channels must cost nothing here.
+    fn look_for_waiting(&mut self) {
+        let setup = Arc::clone(&self.setup);
+        let waiting = match self.reader().and_then(|reader| reader.channels_waiting(&setup.ids())) {
+            Ok(waiting) => waiting,
+            Err(error) => return tracing::debug!(%error, "cannot read what waits"),
+        };
+        for (id, lane) in &mut self.lanes {
+            lane.stale |= !lane.is_empty() || waiting.contains(id);
+        }
+    }
+
     /// Finds out when the next held message of a configured channel is due.
     fn look_for_due(&mut self) {
         let setup = Arc::clone(&self.setup);
@@ -375,9 +389,7 @@ impl Dispatcher {
             }
         };
         if changed {
-            for lane in self.lanes.values_mut() {
-                lane.stale = true;
-            }
+            self.look_for_waiting();
             self.look_for_due();
             self.look_at_sinks();
         }

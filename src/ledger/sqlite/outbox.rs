@@ -349,4 +349,15 @@ mod tests {
         assert_eq!(reader.dead_letters(None, 10).unwrap().len(), 2);
         assert_eq!(reader.waiting_count("here").unwrap(), 1);
     }
+    #[test]
+    fn only_channels_with_something_to_send_are_waiting() {
+        let db = open_scratch().unwrap();
+        let now = crate::clock::now();
+        let hold = Hold { reason: "digest".into(), until: now + TimeDelta::hours(1) };
+        add(&db, "busy", "a", None, now);
+        add(&db, "held", "b", Some(hold), now);
+        add(&db, "foreign", "c", None, now);
+        let waiting = Reader::of(db).channels_waiting(&["busy", "held", "idle"]).unwrap();
+        assert_eq!(waiting, ["busy".to_owned()].into());
+    }
 }

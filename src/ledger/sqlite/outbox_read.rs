@@ -1,5 +1,7 @@
 //! Reads the outbox: for the dispatcher, for `channels`, `deadletters`, `mutes` and `status`.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, Row, params};
 use statuswatch_notify::Reference;
 
@@ -73,6 +75,17 @@ impl Reader {
         let mut statement = self.db().prepare_cached(&sql)?;
         let rows = statement.query_map([channel, thread], waiting)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns those of these channels that messages wait for, however many.
+    pub fn channels_waiting(&self, channels: &[&str]) -> Answer<HashSet<String>> {
+        let channels = serde_json::to_string(channels).unwrap_or_default();
+        let mut statement = self.db().prepare_cached(
+            "SELECT value FROM json_each(?1) WHERE EXISTS
+               (SELECT 1 FROM outbox WHERE channel = value AND hold IS NULL)",
+        )?;
+        let found = statement.query_map([channels], |row| row.get(0))?;
+        Ok(found.collect::<Result<_, _>>()?)
     }
 
     /// Returns how many messages of `channel` wait to be sent.
