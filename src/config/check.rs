@@ -26,8 +26,8 @@ use super::values::read_size;
 use crate::postgres::{DatabaseUrl, UrlError};
 use crate::source;
 
-/// Larger files are refused: ten thousand providers with settings of their own take half of it.
-pub const MAX_FILE: u64 = 4 << 20;
+/// Larger files are refused: two hundred thousand providers of a line each take less.
+pub const MAX_FILE: u64 = 32 << 20;
 
 const LOG_FORMATS: &[(&str, LogFormat)] =
     &[("json", LogFormat::Json), ("text", LogFormat::Text), ("both", LogFormat::Both)];
@@ -104,7 +104,7 @@ fn read_text(path: &Path) -> Result<String, String> {
     // One byte more than allowed tells a file that is too large, whatever its metadata say.
     File::open(path).map_err(plain)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(plain)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err("it is larger than 4 MiB".to_owned());
+        return Err("it is larger than 32 MiB".to_owned());
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();

@@ -297,13 +297,13 @@ fn ten_thousand_providers_load_at_once() {
 fn files_that_cannot_be_read_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let large = dir.path().join("large.yaml");
-    std::fs::write(&large, vec![b'#'; (4 << 20) + 1]).unwrap();
+    std::fs::write(&large, vec![b'#'; (32 << 20) + 1]).unwrap();
     let binary = dir.path().join("binary.yaml");
     std::fs::write(&binary, b"a: b\nc: \xff\n").unwrap();
     for (path, why) in [
         (dir.path().join("missing.yaml"), "no such file"),
         (dir.path().to_owned(), "it is a directory"),
-        (large, "larger than 4 MiB"),
+        (large, "larger than 32 MiB"),
         (binary, "not UTF-8 text (line 2)"),
     ] {
         let error = load(&path, &no_env).unwrap_err();
