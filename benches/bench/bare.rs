@@ -1,7 +1,7 @@
 //! The baseline: the same HTTP library with the same settings fetches the same documents and does
 //! nothing else.
 //!
-//! `bare PORT COUNT SECONDS ROUNDS PEM-FILE` polls `COUNT` providers evenly spread over each of
+//! `bare PORTS COUNT SECONDS ROUNDS PEM-FILE` polls `COUNT` providers evenly spread over each of
 //! `ROUNDS` intervals, and prints the CPU time of the last one.
 
 use std::sync::Arc;
@@ -18,7 +18,9 @@ use crate::measure;
 pub(crate) fn client(pem: &str, hosts: usize, keep_alive: Duration) -> Client {
     let mut roots = rustls::RootCertStore::empty();
     if !pem.is_empty() {
-        roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            roots.add(certificate.unwrap()).unwrap();
+        }
     }
     let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(
         rustls::crypto::ring::default_provider(),
@@ -65,8 +67,10 @@ pub(crate) async fn fetch(
 
 /// Runs the loop.
 pub(crate) fn run(arguments: &[&str]) {
-    let numbers: Vec<usize> = arguments.iter().take(4).map(|word| word.parse().unwrap()).collect();
-    let [port, count, seconds, rounds] = numbers[..] else {
+    let ports: Vec<u16> = arguments[0].split(',').map(|port| port.parse().unwrap()).collect();
+    let numbers: Vec<usize> =
+        arguments.iter().skip(1).take(3).map(|word| word.parse().unwrap()).collect();
+    let [count, seconds, rounds] = numbers[..] else {
         return;
     };
     let pem =
@@ -84,8 +88,8 @@ pub(crate) fn run(arguments: &[&str]) {
                     began + Duration::from_secs(seconds as u64).mul_f64(n as f64 / count as f64),
                 )
                 .await;
-                let url =
-                    format!("{scheme}://{}:{port}/api/v2/summary.json", crate::server::address(n));
+                let (address, port) = (crate::server::address(n), ports[n / crate::server::PART]);
+                let url = format!("{scheme}://{address}:{port}/api/v2/summary.json");
                 let (client, etags) = (client.clone(), std::rc::Rc::clone(&etags));
                 tokio::task::spawn_local(async move {
                     let mut etag: Option<HeaderValue> = etags.borrow_mut()[n].take();

@@ -6,7 +6,10 @@
 //! cargo bench -- deliver               messages to a webhook: rate, delay, memory of a backlog
 //! cargo bench -- log                   events written to the event log and synced per second
 //! cargo bench -- poll                  an unchanged and a changed poll next to a bare fetch loop
-//! cargo bench -- scale 1000 [SECONDS]  the release binary against 1,000 fake providers over TLS
+//! cargo bench -- scale 1000 [SECONDS] [plain]
+//!                                      the release binary against 1,000 fake providers over TLS
+//! cargo bench -- nodes DATABASE N SECONDS NODES
+//!                                      several nodes that share N fake providers
 //! cargo bench -- soak 100 60           100 providers at fifty times the pace for 60 minutes
 //! cargo bench -- replay                10,000 answers of a recording replayed
 //! cargo bench -- views                 `history` over 1,000,000 events, `status` with 10,000 providers
@@ -41,6 +44,7 @@ mod grow;
 mod ledger;
 mod log;
 mod measure;
+mod nodes;
 mod parse;
 mod poll;
 mod replay;
@@ -71,8 +75,15 @@ fn main() {
             scale::run(
                 count,
                 rest.first().map_or(60, |seconds| seconds.parse().expect("an interval in seconds")),
+                rest.get(1) != Some(&"plain"),
             );
         }
+        ["nodes", url, count, seconds, nodes] => nodes::run(
+            url,
+            count.parse().expect("a number of providers"),
+            seconds.parse().expect("an interval in seconds"),
+            nodes.parse().expect("a number of nodes"),
+        ),
         ["soak", count, minutes] => {
             soak::run(
                 count.parse().expect("a number of providers"),
@@ -88,7 +99,7 @@ fn main() {
             poll::run(None);
         }
         _ => eprintln!(
-            "parse, ledger, deliver, log, poll, replay, scale N [SECONDS], views, surfaces"
+            "parse, ledger, deliver, log, poll, replay, scale N [SECONDS] [plain], nodes, views, surfaces"
         ),
     }
 }

@@ -1,5 +1,5 @@
-//! Measures the release binary against N fake providers over TLS, and the bare fetch loop at the
-//! same rate against the same providers.
+//! Measures the release binary against N fake providers, and the bare fetch loop at the same rate
+//! against the same providers.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -20,14 +20,16 @@ fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_statuswatch"))
 }
 
-/// Measures `count` providers at an interval of `seconds` and prints the table.
-pub(crate) fn run(count: usize, seconds: u64) {
-    let mut server = Server::start(count, true, None);
+/// Measures `count` providers at an interval of `seconds`, over TLS or plain HTTP, and prints the
+/// table.
+pub(crate) fn run(count: usize, seconds: u64, tls: bool) {
+    let mut server = Server::start(count, tls, None);
     let dir = tempfile::tempdir().unwrap();
     let pem = dir.path().join("authority.pem");
     std::fs::write(&pem, &server.pem).unwrap();
     let config = configure(dir.path(), &server, count, Duration::from_secs(seconds));
-    println!("\n| figure | {count} providers, TLS, every {seconds} s |\n|---|---|");
+    let how = if tls { "TLS" } else { "plain HTTP" };
+    println!("\n| figure | {count} providers, {how}, every {seconds} s |\n|---|---|");
     let row = |name: &str, value: String| println!("| {name} | {value} |");
 
     let (child, ready) = start(dir.path(), &config, &pem);
@@ -123,7 +125,10 @@ pub(crate) fn configure(dir: &Path, server: &Server, count: usize, interval: Dur
 
 pub(crate) fn command(config: &Path, pem: &Path) -> Command {
     let mut command = Command::new(program());
-    command.arg("--config").arg(config).env("SSL_CERT_FILE", pem).stdin(Stdio::null());
+    command.arg("--config").arg(config).stdin(Stdio::null());
+    if std::fs::metadata(pem).is_ok_and(|file| file.len() > 0) {
+        command.env("SSL_CERT_FILE", pem);
+    }
     command
 }
 
@@ -235,8 +240,9 @@ fn storm(
 }
 
 fn bare(server: &Server, count: usize, seconds: u64, pem: &Path) -> f64 {
+    let ports: Vec<String> = server.ports().iter().map(u16::to_string).collect();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["bare", &server.port.to_string(), &count.to_string(), &seconds.to_string(), "3"])
+        .args(["bare", &ports.join(","), &count.to_string(), &seconds.to_string(), "3"])
         .arg(pem)
         .stderr(Stdio::inherit())
         .output()

@@ -1,5 +1,5 @@
-//! Fake providers in a separate process: `server COUNT plain|tls`, each with its own address in
-//! 127.0.0.0/8.
+//! Fake providers in separate processes: `server COUNT plain|tls SIZE FIRST`, each provider with its
+//! own address in 127.0.0.0/8.
 //!
 //! Commands on standard input, one per line, are answered with one line each: `publish FROM COUNT`,
 //! `changing on|off`, `stats` (which resets the counters). It exits at the end of input.
@@ -25,6 +25,9 @@ use crate::measure::percentile;
 const SIZES: [usize; 5] = [10_000, 20_000, 35_000, 50_000, 60_000];
 const LARGE: usize = 200_000;
 
+/// The most providers of one process, which is below the usual limit of open files.
+pub(crate) const PART: usize = 15_000;
+
 /// Returns the address of provider `n`.
 pub(crate) fn address(n: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 1 + (n / 62_500) as u8, (n / 250 % 250) as u8, 1 + (n % 250) as u8)
@@ -41,34 +44,95 @@ pub(crate) struct Stats {
     pub(crate) gap_p99_ms: f64,
 }
 
-/// A handle to the server process.
+/// A handle to the server processes.
 pub(crate) struct Server {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-    pub(crate) port: u16,
+    parts: Vec<Part>,
     pub(crate) tls: bool,
-    /// The PEM certificate of its authority; empty without TLS.
+    /// The PEM certificates of their authorities; empty without TLS.
     pub(crate) pem: String,
 }
 
+/// One server process, with [`PART`] providers at most.
+struct Part {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    port: u16,
+    pem: String,
+}
+
 impl Server {
-    /// Starts the server with `count` providers; `size` sets the size of all documents.
+    /// Starts servers with `count` providers; `size` sets the size of all documents.
     pub(crate) fn start(count: usize, tls: bool, size: Option<usize>) -> Self {
+        let parts: Vec<Part> = (0..count)
+            .step_by(PART)
+            .map(|first| Part::start(first, PART.min(count - first), tls, size))
+            .collect();
+        let pem = parts.iter().map(|part| part.pem.as_str()).collect();
+        Self { parts, tls, pem }
+    }
+
+    /// Changes the pages of `count` providers from `from` on.
+    pub(crate) fn publish(&mut self, from: usize, count: usize) {
+        let end = from + count;
+        for (part, first) in self.parts.iter_mut().zip((0..).step_by(PART)) {
+            let (from, end) = (from.max(first), end.min(first + PART));
+            if from < end {
+                part.ask(&format!("publish {} {}", from - first, end - from));
+            }
+        }
+    }
+
+    /// Makes every request for a first document find it changed.
+    pub(crate) fn changing(&mut self, on: bool) {
+        for part in &mut self.parts {
+            part.ask(if on { "changing on" } else { "changing off" });
+        }
+    }
+
+    /// Returns and resets the counters. Of several processes, the gaps are those of the worst.
+    pub(crate) fn stats(&mut self) -> Stats {
+        let mut sum = Stats::default();
+        for part in &mut self.parts {
+            let stats: Stats = serde_json::from_str(&part.ask("stats")).unwrap();
+            sum.requests += stats.requests;
+            sum.not_modified += stats.not_modified;
+            sum.connections += stats.connections;
+            sum.bytes += stats.bytes;
+            sum.gap_p50_ms = sum.gap_p50_ms.max(stats.gap_p50_ms);
+            sum.gap_p99_ms = sum.gap_p99_ms.max(stats.gap_p99_ms);
+        }
+        sum
+    }
+
+    /// Returns the port of each process, in the order of their providers.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        self.parts.iter().map(|part| part.port).collect()
+    }
+
+    /// Returns the address of provider `n`'s first document.
+    pub(crate) fn url(&self, n: usize) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}:{}/api/v2/summary.json", address(n), self.parts[n / PART].port)
+    }
+}
+
+impl Part {
+    fn start(first: usize, count: usize, tls: bool, size: Option<usize>) -> Self {
         let program = std::env::current_exe().unwrap();
         let kind = if tls { "tls" } else { "plain" };
+        let numbers = [count, size.unwrap_or(0), first].map(|number| number.to_string());
         let mut child = Command::new(program)
-            .args(["server", &count.to_string(), kind, &size.unwrap_or(0).to_string()])
+            .args(["server", &numbers[0], kind, &numbers[1], &numbers[2]])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut server = Self { child, input, output, port: 0, tls, pem: String::new() };
-        let (port, pem): (u16, String) = serde_json::from_str(&server.line()).unwrap();
-        (server.port, server.pem) = (port, pem);
-        server
+        let mut part = Self { child, input, output, port: 0, pem: String::new() };
+        (part.port, part.pem) = serde_json::from_str(&part.line()).unwrap();
+        part
     }
 
     fn line(&mut self) -> String {
@@ -81,30 +145,9 @@ impl Server {
         writeln!(self.input.as_mut().unwrap(), "{wish}").unwrap();
         self.line()
     }
-
-    /// Changes the pages of `count` providers from `from` on.
-    pub(crate) fn publish(&mut self, from: usize, count: usize) {
-        self.ask(&format!("publish {from} {count}"));
-    }
-
-    /// Makes every request for a first document find it changed.
-    pub(crate) fn changing(&mut self, on: bool) {
-        self.ask(if on { "changing on" } else { "changing off" });
-    }
-
-    /// Returns and resets the counters.
-    pub(crate) fn stats(&mut self) -> Stats {
-        serde_json::from_str(&self.ask("stats")).unwrap()
-    }
-
-    /// Returns the address of provider `n`'s first document.
-    pub(crate) fn url(&self, n: usize) -> String {
-        let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}:{}/api/v2/summary.json", address(n), self.port)
-    }
 }
 
-impl Drop for Server {
+impl Drop for Part {
     fn drop(&mut self) {
         drop(self.input.take());
         drop(self.child.wait());
@@ -207,11 +250,12 @@ pub(crate) fn run(arguments: &[&str]) {
     let count: usize = arguments[0].parse().unwrap();
     let tls = arguments[1] == "tls";
     let size: usize = arguments[2].parse().unwrap();
+    let first: usize = arguments[3].parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, serve(count, tls, size));
+    tokio::task::LocalSet::new().block_on(&runtime, serve(first, count, tls, size));
 }
 
-async fn serve(count: usize, tls: bool, size: usize) {
+async fn serve(first: usize, count: usize, tls: bool, size: usize) {
     let sizes: Vec<usize> =
         if size > 0 { vec![size] } else { SIZES.into_iter().chain([LARGE]).collect() };
     let stories: Vec<Story> = sizes.iter().map(|&size| Story::new(size)).collect();
@@ -220,7 +264,8 @@ async fn serve(count: usize, tls: bool, size: usize) {
         (_, 19) => SIZES.len(),
         (_, n) => n % SIZES.len(),
     };
-    let hosts = (0..count).map(|n| Host { story: story(n), ..Host::default() }).collect();
+    let hosts =
+        (first..first + count).map(|n| Host { story: story(n), ..Host::default() }).collect();
     let hosts = Rc::new(RefCell::new(Hosts {
         stories,
         hosts,
@@ -233,11 +278,11 @@ async fn serve(count: usize, tls: bool, size: usize) {
     let pem = authority.as_ref().map(|authority| authority.pem.clone()).unwrap_or_default();
     let mut port = 0;
     for n in 0..count {
-        let listener = TcpListener::bind((address(n), port))
+        let listener = TcpListener::bind((address(first + n), port))
             .await
             .expect("an address of its own for each provider: see ulimit -n");
         port = listener.local_addr().unwrap().port();
-        let acceptor = authority.as_ref().map(|authority| authority.acceptor(address(n)));
+        let acceptor = authority.as_ref().map(|authority| authority.acceptor(address(first + n)));
         let hosts = Rc::clone(&hosts);
         tokio::task::spawn_local(async move {
             while let Ok((socket, _)) = listener.accept().await {
