@@ -69,6 +69,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some(before) = whole::walk(*SOURCE, &documents, &whole::Before::default()) else { return };
     let Ok(snapshot) = SOURCE.parse(&documents, Limits::default()) else { return };
     let mut rest: Vec<_> = records.collect();
+    documents.known = KNOWN.clone();
     for detail in SOURCE.details(&documents.first, &snapshot, &KNOWN) {
         // In its role's place, or whatever is left: most mutations tear the names.
         let place = rest.iter().position(|(role, _)| *role == detail.role).or(if rest.is_empty() { None } else { Some(0) });

@@ -159,8 +159,7 @@ impl Inner {
         let moved_to =
             moved.as_ref().filter(|(_, permanent)| *permanent).map(|(url, _)| url.clone());
         let mut url = moved.map_or_else(|| request.url.clone(), |(url, _)| url);
-        // Fragments are not sent: the caller finds the requested one here, wherever the response
-        // came from.
+        // Fragments are not sent: a redirect keeps that of the request (RFC 9110, 10.2.2).
         url.set_fragment(request.url.fragment());
         Ok(Fetched::Body(Box::new(Answer {
             validators: headers::validators(response.headers()),

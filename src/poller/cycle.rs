@@ -308,7 +308,8 @@ async fn read_documents(
     } else {
         // Hosts may delay their answers: meanwhile only the document is kept, which is small
         // compared with what was parsed from it.
-        let alone = Documents { description, time_zone, ..Documents::only(first) };
+        let known = start.known.clone();
+        let alone = Documents { description, time_zone, known, ..Documents::only(first) };
         read_with_details(shared, provider, source, alone, (details, sidecar), parse_permit.pause())
             .await?
     };

@@ -71,6 +71,7 @@ mod uptimekuma;
 mod uptimerobot;
 mod zendesk;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use url::Url;
@@ -81,7 +82,7 @@ pub use described::{JsonMap, NAME as JSON, Word};
 
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{Kind, Time};
-use statuswatch_model::snapshot::Snapshot;
+use statuswatch_model::snapshot::{Incident, Snapshot};
 use statuswatch_model::zone::Zone;
 
 /// All sources, in the order in which detection tries them: most specific first.
@@ -253,13 +254,21 @@ pub struct Documents {
     pub description: Option<Arc<JsonMap>>,
     /// The zone of times without one, unless the page states a zone.
     pub time_zone: Zone,
+    /// What was known when the details were requested: what to look up in them.
+    pub known: PriorItems,
 }
 
 impl Documents {
     /// Creates the documents of a poll from the first document only.
     #[must_use]
     pub fn only(first: Document) -> Self {
-        Self { first, details: Vec::new(), description: None, time_zone: Zone::UTC }
+        Self {
+            first,
+            details: Vec::new(),
+            description: None,
+            time_zone: Zone::UTC,
+            known: PriorItems::default(),
+        }
     }
 
     /// Returns the document requested as `role`.
@@ -291,6 +300,14 @@ pub struct PriorItems {
     pub version: Option<Time>,
     /// Whether the provider has been read before.
     pub baseline: bool,
+}
+
+impl PriorItems {
+    /// Returns the ids of the open items that are not among `listed`, in their stored order.
+    pub fn absent<'a>(&'a self, listed: &'a [Incident]) -> impl Iterator<Item = &'a str> {
+        let listed: HashSet<&str> = listed.iter().map(|incident| incident.id.as_str()).collect();
+        self.open.iter().map(|(_, id)| id.as_str()).filter(move |id| !listed.contains(id))
+    }
 }
 
 /// Limits on the content of a document, in addition to its size.

@@ -182,7 +182,7 @@ impl Source for OnlineOrNot {
         }
         let listing = items.listing(0, Listing::Open);
         if let Some(document) = documents.detail(FEED) {
-            join_feed(&mut incidents, document, limits)?;
+            join_feed(&mut incidents, document, &documents.known, limits)?;
         }
         for incident in &mut incidents {
             incident.url = home
@@ -210,25 +210,12 @@ impl Source for OnlineOrNot {
     }
 
     fn details(&self, _: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
-        let listed: HashSet<&str> =
-            snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
-        let absent: Vec<&str> = known
-            .open
-            .iter()
-            .map(|(_, id)| id.as_str())
-            .filter(|id| !listed.contains(id))
-            .take(MAX_ASKED)
-            .collect();
-        if absent.is_empty() && listed.is_empty() {
+        if known.open.is_empty() && snapshot.incidents.is_empty() {
             return Vec::new();
         }
         let home = snapshot.page.url.as_deref().and_then(|home| Url::parse(home).ok());
-        let place = home.and_then(|home| at(&home, FEED_FILE)).map(|mut url| {
-            // The ids to look up; the fragment is never sent.
-            url.set_fragment(Some(&absent.join(",")));
-            Detail { role: FEED, url, optional: true }
-        });
-        place.into_iter().collect()
+        let url = home.and_then(|home| at(&home, FEED_FILE));
+        url.map(|url| Detail { role: FEED, url, optional: true }).into_iter().collect()
     }
 
     /// It is undocumented whether a further update changes the summary.
@@ -315,13 +302,15 @@ fn notice(
     Ok(incident)
 }
 
-/// Merges the feed: the texts of what is listed, and the end of the requested ids.
+/// Merges the feed: the texts of what is listed, and the end of what was open and is not listed.
 fn join_feed(
     incidents: &mut Vec<Incident>,
     document: &Document,
+    known: &PriorItems,
     limits: Limits,
 ) -> Result<(), ParseError> {
-    let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
+    let asked: HashSet<String> =
+        known.absent(incidents).take(MAX_ASKED).map(str::to_owned).collect();
     for past in Feed.parse(&Documents::only(document.clone()), limits)?.incidents {
         let newest = past
             .updates

@@ -123,11 +123,7 @@ impl Source for Slack {
     }
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
-        let vanished = known
-            .open
-            .iter()
-            .any(|(_, id)| !snapshot.incidents.iter().any(|incident| incident.id == *id));
-        if known.baseline && !vanished {
+        if known.baseline && known.absent(&snapshot.incidents).next().is_none() {
             return Vec::new();
         }
         sibling(&first.url, HISTORY)

@@ -200,8 +200,7 @@ impl Source for StatusPal {
     }
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
-        let listed = |id: &String| snapshot.incidents.iter().any(|incident| incident.id == *id);
-        if known.baseline && known.open.iter().all(|(_, id)| listed(id)) {
+        if known.baseline && known.absent(&snapshot.incidents).next().is_none() {
             return Vec::new();
         }
         sibling(&first.url, HISTORY_FILE)

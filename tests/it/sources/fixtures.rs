@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use statuswatch::document::Document;
-use statuswatch::source::{Documents, SOURCES, Source};
+use statuswatch::event::Kind;
+use statuswatch::source::{Documents, PriorItems, SOURCES, Source};
 use url::Url;
 
 /// Roles of first documents, with the URL each was polled at.
@@ -44,18 +45,23 @@ pub(crate) const FIRST: &[(&str, &str)] = &[
     ("current", "https://slack-status.com/api/v2.0.0/current"),
 ];
 
-/// Details on another host or path than the first document, by source and role.
-const ELSEWHERE: &[(&str, &str, &str)] = &[
+/// Details on another host or path than the first document, by source and role, with the ids that
+/// were open before.
+const ELSEWHERE: &[(&str, &str, &str, &[&str])] = &[
     (
         "statusio",
         "feed",
-        "https://status.io/pages/5a0000000000000000000001/rss#5a0000000000000000000b01,5a0000000000000000000d01",
+        "https://status.io/pages/5a0000000000000000000001/rss",
+        &["5a0000000000000000000b01", "5a0000000000000000000d01"],
     ),
-    ("onlineornot", "feed", "https://status.acme.example/incidents.rss#Kq7Wn2LmPz04"),
+    ("onlineornot", "feed", "https://status.acme.example/incidents.rss", &["Kq7Wn2LmPz04"]),
     (
         "aws",
         "history",
-        "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json#arn:aws:health:utopia-north-1::event/MULTIPLE_SERVICES/ACME_ISSUE/ACME_ISSUE_00007_0A1B2C3D4E5",
+        "https://history-events-us-west-2-prod.s3.amazonaws.com/historyevents.json",
+        &[
+            "arn:aws:health:utopia-north-1::event/MULTIPLE_SERVICES/ACME_ISSUE/ACME_ISSUE_00007_0A1B2C3D4E5",
+        ],
     ),
 ];
 
@@ -181,15 +187,18 @@ fn step(source: &'static dyn Source, name: String, mut files: Vec<(String, PathB
         |(_, url)| (*url).to_owned(),
     );
     let url = Url::parse(&url).unwrap();
+    let mut known = PriorItems::default();
     let details = files
         .into_iter()
         .map(|(role, path)| {
             let role: &'static str = Box::leak(role.into_boxed_str());
-            let elsewhere = ELSEWHERE
-                .iter()
-                .find(|row| (row.0, row.1) == (source.name(), role))
-                .map(|row| Url::parse(row.2).unwrap());
-            let url = elsewhere.unwrap_or_else(|| url.join(&file_name(&path)).unwrap());
+            let elsewhere = ELSEWHERE.iter().find(|row| (row.0, row.1) == (source.name(), role));
+            let ids = elsewhere.iter().flat_map(|row| row.3);
+            known.open.extend(ids.map(|id| (Kind::Incident, (*id).to_owned())));
+            let url = elsewhere.map_or_else(
+                || url.join(&file_name(&path)).unwrap(),
+                |row| Url::parse(row.2).unwrap(),
+            );
             (role, Document::new(url, None, fs::read(&path).unwrap()))
         })
         .collect();
@@ -198,6 +207,7 @@ fn step(source: &'static dyn Source, name: String, mut files: Vec<(String, PathB
         name,
         documents: Documents {
             details,
+            known,
             ..Documents::only(Document::new(url, None, fs::read(&path).unwrap()))
         },
     }

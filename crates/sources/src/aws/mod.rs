@@ -2,10 +2,9 @@
 //! ([`legacy`]).
 //!
 //! The list contains open events only. How an event ended is in the dashboard's history, a file
-//! that covers a year, from which only the events that left the list are read; their ids are in the
-//! fragment of its URL, which is never sent. Its shape is known from programs that read it, not
-//! from a capture. Log entries have no ids and are identified by time. The RSS feeds do not say
-//! which event an item belongs to; `feed` reads them.
+//! that covers a year, from which only the events that left the list are read. Its shape is known
+//! from programs that read it, not from a capture. Log entries have no ids and are identified by
+//! time. The RSS feeds do not say which event an item belongs to; `feed` reads them.
 
 mod legacy;
 
@@ -134,39 +133,38 @@ impl Source for Aws {
             }
         }
         if let Some(document) = documents.detail(HISTORY) {
-            incidents.extend(ended(&mut items, document, &arns)?);
+            let asked = absent(&documents.known, &incidents).take(MAX_ASKED);
+            let asked = asked.map(str::to_owned).collect();
+            incidents.extend(ended(&mut items, document, &asked)?);
         }
         Ok(snapshot(incidents, items, Listing::Open))
     }
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
-        let listed = |id: &str| snapshot.incidents.iter().any(|incident| incident.id == id);
-        let absent = known
-            .open
-            .iter()
-            .map(|(_, id)| id.as_str())
-            .filter(|id| id.starts_with("arn:aws") && !listed(id));
-        let absent: Vec<&str> = absent.take(MAX_ASKED).collect();
-        if absent.is_empty() || legacy::is_one(first) {
+        if absent(known, &snapshot.incidents).next().is_none() || legacy::is_one(first) {
             return Vec::new();
         }
-        let url = Url::parse(&format!("{HISTORY_URL}#{}", absent.join(",")));
-        url.ok().map(|url| Detail { role: HISTORY, url, optional: true }).into_iter().collect()
+        let url = Url::parse(HISTORY_URL).ok();
+        url.map(|url| Detail { role: HISTORY, url, optional: true }).into_iter().collect()
     }
 }
 
-/// Returns the requested events from the history, which lists events by service, unless they are
-/// still in the list.
+/// Returns the ids of events that were open and are not listed. The history has none of the former
+/// format.
+fn absent<'a>(known: &'a PriorItems, listed: &'a [Incident]) -> impl Iterator<Item = &'a str> {
+    known.absent(listed).filter(|id| id.starts_with("arn:aws"))
+}
+
+/// Returns the events with the ids `asked` from the history, which lists events by service.
 fn ended(
     items: &mut Items,
     document: &Document,
-    listed: &HashSet<Id>,
+    asked: &HashSet<String>,
 ) -> Result<Vec<Incident>, ParseError> {
     let services: BTreeMap<String, List> = json(document, NAME)?;
     if services.is_empty() {
         return Err(ParseError::malformed("JSON", "the history is empty"));
     }
-    let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
     let mut found = HashSet::new();
     let mut incidents = Vec::new();
     for raw in services.values().flatten() {
@@ -175,8 +173,7 @@ fn ended(
         let Ok(Arn { arn, .. }) = lenient::read::<Arn>(raw.get()) else {
             continue;
         };
-        if !asked.contains(arn.as_str()) || listed.contains(&Id(arn.clone())) || !found.insert(arn)
-        {
+        if !asked.contains(&arn) || !found.insert(arn) {
             continue;
         }
         for event in items.nested::<Event>(HISTORY, std::slice::from_ref(raw))? {

@@ -26,9 +26,8 @@ const MAX_ASKED: usize = 50;
 const API: [&str; 2] = ["status.io", "hostedstatus.com"];
 const PAGES: &str = "https://status.io/";
 
-/// Returns the feed's URL for a URL of the API. The ids to look up are in the fragment, which is
-/// never sent.
-pub(super) fn place<'a>(first: &Url, absent: impl Iterator<Item = &'a str>) -> Option<Url> {
+/// Returns the feed's URL for a URL of the API.
+pub(super) fn place(first: &Url) -> Option<Url> {
     let (above, id) = first.path().rsplit_once("1.0/status/")?;
     let id = id.split('/').next().filter(|id| is_page_id(id))?;
     let of_api = |host: &str| {
@@ -39,16 +38,18 @@ pub(super) fn place<'a>(first: &Url, absent: impl Iterator<Item = &'a str>) -> O
     } else {
         first.join(above).ok()?
     };
-    let mut url = at(&base, &format!("pages/{id}/rss"))?;
-    url.set_fragment(Some(&absent.take(MAX_ASKED).collect::<Vec<_>>().join(",")));
-    Some(url)
+    at(&base, &format!("pages/{id}/rss"))
 }
 
-/// Returns the requested incidents that are over. Only the end is taken: the rest was reported from
-/// the API, where updates have a different identity.
-pub(super) fn ended(document: &Document, limits: Limits) -> Result<Vec<Incident>, ParseError> {
+/// Returns the incidents with the ids `absent` that are over. Only the end is taken: the rest was
+/// reported from the API, where updates have a different identity.
+pub(super) fn ended<'a>(
+    document: &Document,
+    absent: impl Iterator<Item = &'a str>,
+    limits: Limits,
+) -> Result<Vec<Incident>, ParseError> {
     let feed = read::read(document, limits)?;
-    let asked: HashSet<&str> = document.url.fragment().unwrap_or_default().split(',').collect();
+    let asked: HashSet<&str> = absent.take(MAX_ASKED).collect();
     let mut found = HashSet::new();
     let wanted = feed
         .items

@@ -6,8 +6,6 @@
 
 mod feed;
 
-use std::collections::HashSet;
-
 use serde::Deserialize;
 use url::Url;
 
@@ -146,13 +144,8 @@ impl Source for StatusIo {
             incidents.extend(read);
         }
         if let Some(document) = documents.detail(FEED) {
-            let listed: HashSet<String> =
-                incidents.iter().map(|incident| incident.id.clone()).collect();
-            incidents.extend(
-                feed::ended(document, limits)?
-                    .into_iter()
-                    .filter(|incident| !listed.contains(&incident.id)),
-            );
+            let ended = feed::ended(document, documents.known.absent(&incidents), limits)?;
+            incidents.extend(ended);
         }
         let [open, planned] = listings;
         let id = documents
@@ -178,18 +171,10 @@ impl Source for StatusIo {
     }
 
     fn details(&self, first: &Document, snapshot: &Snapshot, known: &PriorItems) -> Vec<Detail> {
-        let listed: HashSet<&str> =
-            snapshot.incidents.iter().map(|incident| incident.id.as_str()).collect();
-        let mut absent = known
-            .open
-            .iter()
-            .map(|(_, id)| id.as_str())
-            .filter(|id| !listed.contains(id))
-            .peekable();
-        if absent.peek().is_none() {
+        if known.absent(&snapshot.incidents).next().is_none() {
             return Vec::new();
         }
-        feed::place(&first.url, absent)
+        feed::place(&first.url)
             .map(|url| Detail { role: FEED, url, optional: true })
             .into_iter()
             .collect()
