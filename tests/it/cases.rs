@@ -132,14 +132,16 @@ fn every_test_named_exists_and_every_case_has_a_row() {
             _ => {}
         }
     }
-    let catalogue = ["../shared/reliability-cases.md", "../../shared/reliability-cases.md"];
-    let Some(catalogue) =
-        catalogue.iter().find_map(|path| fs::read_to_string(root().join(path)).ok())
-    else {
-        println!("skipped in part: the catalogue of cases is not here");
-        return;
-    };
-    let wanted: Vec<String> = catalogue
+}
+
+#[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+fn every_case_of_the_catalog_has_a_row() {
+    let seen: BTreeSet<String> = rows().into_iter().flat_map(|row| row.cases).collect();
+    let catalog = ["../shared/reliability-cases.md", "../../shared/reliability-cases.md"];
+    let catalog = catalog.iter().find_map(|path| fs::read_to_string(root().join(path)).ok());
+    let catalog = catalog.expect("the catalog of cases, in ../shared");
+    let wanted: Vec<String> = catalog
         .lines()
         .filter_map(|line| case(line.strip_prefix("| ")?.split(' ').next()?))
         .map(name)
@@ -148,5 +150,5 @@ fn every_test_named_exists_and_every_case_has_a_row() {
     let missing: Vec<&String> = wanted.iter().filter(|case| !seen.contains(*case)).collect();
     assert!(missing.is_empty(), "no row in {TABLE}: {missing:?}");
     let invented: Vec<&String> = seen.iter().filter(|case| !wanted.contains(case)).collect();
-    assert!(invented.is_empty(), "not in the catalogue: {invented:?}");
+    assert!(invented.is_empty(), "not in the catalog: {invented:?}");
 }

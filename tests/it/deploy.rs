@@ -78,12 +78,8 @@ fn the_unit_calls_the_program_as_it_is() {
 }
 
 #[test]
+#[ignore = "needs systemd-analyze: see .ci/run"]
 fn systemd_understands_the_unit() {
-    let Ok(found) = Command::new("systemd-analyze").arg("--version").output() else {
-        println!("skipped: systemd-analyze is not here");
-        return;
-    };
-    assert!(found.status.success());
     // The program named must exist: this test's stands in for the installed one.
     let dir = tempfile::tempdir().unwrap();
     let text = read("statuswatch.service")

@@ -276,22 +276,26 @@ async fn a_closed_listener_refuses_and_comes_back_at_the_same_place() {
 
 #[tokio::test]
 async fn raw_documents_are_served_as_they_are_on_any_loopback_address() {
-    for address in ["127.3.2.1", "::1"] {
-        let provider = Provider::raw("replay", std::sync::Arc::new(Utc::now));
-        let Ok(server) =
-            Server::start(Cluster::new([provider.clone()]).on(address.parse().unwrap())).await
-        else {
-            println!("skipped: {address} is not here");
-            continue;
-        };
-        provider.set_document("feed", "text/xml", &b"<rss\xff/>"[..]);
-        assert_eq!(Raw::get(server.address(), "/replay/feed", &[]).await.body(), b"<rss\xff/>");
-        provider.remove_document("feed");
-        assert_eq!(Raw::get(server.address(), "/replay/feed", &[]).await.status(), 404);
-        let address = server.address();
-        server.stop().await;
-        assert!(TcpStream::connect(address).await.is_err(), "stopped");
-    }
+    raw_documents_are_served_on("127.3.2.1").await;
+}
+
+#[tokio::test]
+#[ignore = "needs IPv6 on loopback: see .ci/run"]
+async fn raw_documents_are_served_as_they_are_over_ipv6() {
+    raw_documents_are_served_on("::1").await;
+}
+
+async fn raw_documents_are_served_on(address: &str) {
+    let provider = Provider::raw("replay", std::sync::Arc::new(Utc::now));
+    let server =
+        Server::start(Cluster::new([provider.clone()]).on(address.parse().unwrap())).await.unwrap();
+    provider.set_document("feed", "text/xml", &b"<rss\xff/>"[..]);
+    assert_eq!(Raw::get(server.address(), "/replay/feed", &[]).await.body(), b"<rss\xff/>");
+    provider.remove_document("feed");
+    assert_eq!(Raw::get(server.address(), "/replay/feed", &[]).await.status(), 404);
+    let address = server.address();
+    server.stop().await;
+    assert!(TcpStream::connect(address).await.is_err(), "stopped");
 }
 
 #[tokio::test]

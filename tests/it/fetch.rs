@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -325,74 +325,71 @@ async fn a_new_connection_that_dies_is_not_tried_again() {
     assert_eq!(server.connections(), 1);
 }
 
-/// One address family of a name responds, whichever it is and however the addresses are ordered.
 #[tokio::test]
-async fn a_name_with_two_families_of_which_one_answers() {
+async fn a_name_with_two_families_of_which_ipv4_answers() {
+    one_of_two_families_answers(Ipv4Addr::LOCALHOST.into()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs IPv6 on loopback, to which localhost resolves: see .ci/run"]
+async fn a_name_with_two_families_of_which_ipv6_answers() {
+    one_of_two_families_answers(Ipv6Addr::LOCALHOST.into()).await;
+}
+
+/// One address family of a name responds, however the addresses are ordered.
+async fn one_of_two_families_answers(family: IpAddr) {
     let (four, six) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
-    for family in [four, six] {
-        let Some((listener, refusing)) = one_family(family).await else {
-            println!("skipped: {family} is not to be had here");
-            continue;
+    let (listener, refusing) = one_family(family).await;
+    let server =
+        serve_on(listener, |stream, _, seen| reply(stream, seen, response("200 OK", "", b"{}")));
+    let orders = [("first.test", vec![four, six]), ("last.test", vec![six, four])];
+    let names: HashMap<String, Vec<IpAddr>> =
+        orders.into_iter().map(|(name, ips)| (name.to_owned(), ips)).collect();
+    let client = Client::new(ClientOptions { names, ..options() }).unwrap();
+    for name in ["first.test", "last.test", "localhost"] {
+        let (url, began) = (
+            Url::parse(&format!("http://{name}:{}/", server.address.port())).unwrap(),
+            Instant::now(),
+        );
+        let patient = Request {
+            allow_private: true,
+            timeout: Duration::from_mins(4),
+            connect_timeout: Duration::from_mins(2),
+            ..request(&url)
         };
-        let server = serve_on(listener, |stream, _, seen| {
-            reply(stream, seen, response("200 OK", "", b"{}"))
-        });
-        let orders = [("first.test", vec![four, six]), ("last.test", vec![six, four])];
-        let names: HashMap<String, Vec<IpAddr>> =
-            orders.into_iter().map(|(name, ips)| (name.to_owned(), ips)).collect();
-        let client = Client::new(ClientOptions { names, ..options() }).unwrap();
-        for name in ["first.test", "last.test", "localhost"] {
-            let (url, began) = (
-                Url::parse(&format!("http://{name}:{}/", server.address.port())).unwrap(),
-                Instant::now(),
-            );
-            // Not every machine resolves `localhost` to both families.
-            if name == "localhost"
-                && !(name, 0).to_socket_addrs().unwrap().any(|address| address.ip() == family)
-            {
-                println!("skipped: localhost is not {family} here");
-                continue;
-            }
-            let patient = Request {
-                allow_private: true,
-                timeout: Duration::from_mins(4),
-                connect_timeout: Duration::from_mins(2),
-                ..request(&url)
-            };
-            body(&client, patient).await;
-            println!("{name} by {family} alone: {:.1?}", began.elapsed());
-            // The case allows 0.5 s; a client that waits for the silent family takes minutes.
-            assert!(
-                began.elapsed() < Duration::from_secs(40),
-                "{name} by {family}: {:?}",
-                began.elapsed()
-            );
-        }
-        assert!(server.connections() >= 2);
-        drop(refusing);
+        body(&client, patient).await;
+        println!("{name} by {family} alone: {:.1?}", began.elapsed());
+        // The case allows 0.5 s; a client that waits for the silent family takes minutes.
+        assert!(
+            began.elapsed() < Duration::from_secs(40),
+            "{name} by {family}: {:?}",
+            began.elapsed()
+        );
     }
+    assert!(server.connections() >= 2);
+    drop(refusing);
 }
 
 /// Returns a listener of one family, and a socket that reserves the same port of the other family.
-async fn one_family(family: IpAddr) -> Option<(TcpListener, Option<TcpSocket>)> {
+async fn one_family(family: IpAddr) -> (TcpListener, Option<TcpSocket>) {
     for _ in 0..20 {
-        let listener = TcpListener::bind((family, 0)).await.ok()?;
+        let listener = TcpListener::bind((family, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (other, socket) = match family {
             IpAddr::V4(_) => (IpAddr::from(Ipv6Addr::LOCALHOST), TcpSocket::new_v6()),
             IpAddr::V6(_) => (IpAddr::from(Ipv4Addr::LOCALHOST), TcpSocket::new_v4()),
         };
         let Ok(socket) = socket else {
-            return Some((listener, None));
+            return (listener, None);
         };
         match socket.bind((other, port).into()) {
-            Ok(()) => return Some((listener, Some(socket))),
+            Ok(()) => return (listener, Some(socket)),
             // In use already: try the next port.
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
-            Err(_) => return Some((listener, None)),
+            Err(_) => return (listener, None),
         }
     }
-    None
+    panic!("no port of {family} that is free in the other family")
 }
 
 #[tokio::test]

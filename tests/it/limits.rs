@@ -46,14 +46,6 @@ fn start_limited(bench: &Bench, limit: &str) -> Run {
     Run::start(&mut command)
 }
 
-fn has_prlimit() -> bool {
-    let found = Command::new("prlimit").arg("--version").output().is_ok();
-    if !found {
-        println!("skipped: prlimit is not here");
-    }
-    found
-}
-
 fn pid(run: &Run) -> Pid {
     Pid::from_raw(run.pid().cast_signed()).unwrap()
 }
@@ -78,10 +70,8 @@ fn others(bench: &Bench) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs prlimit: see .ci/run"]
 async fn too_few_descriptors_are_named_cost_little_and_lose_nothing() {
-    if !has_prlimit() {
-        return;
-    }
     let (providers, server) = many(200).await;
     let bench = bench(&server, &providers, "2s");
     let mut run = start_limited(&bench, "--nofile=64:2000");
@@ -168,10 +158,8 @@ async fn memory_is_bounded_by_what_goes_on_at_once_and_not_by_providers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs prlimit: see .ci/run"]
 async fn a_network_that_is_down_is_reported_once_for_all_and_all_are_back_soon() {
-    if !has_prlimit() {
-        return;
-    }
     let (providers, server) = many(40).await;
     let bench = bench(&server, &providers, "1s");
     for provider in &providers {
@@ -209,10 +197,8 @@ async fn a_network_that_is_down_is_reported_once_for_all_and_all_are_back_soon()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs prlimit: see .ci/run"]
 async fn a_limit_on_the_size_of_files_is_an_error_and_no_death_by_signal() {
-    if !has_prlimit() {
-        return;
-    }
     let (providers, server) = many(3).await;
     let bench = bench(&server, &providers, "200ms");
     let write = |from: usize| {

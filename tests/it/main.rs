@@ -10,7 +10,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "between two looks at a foreign process a test waits a moment; what it skipped or measured it says"
+    reason = "between two looks at a foreign process a test waits a moment; what it measured it says"
 )]
 
 mod anomalies;
@@ -40,6 +40,7 @@ mod fetch;
 mod first_poll;
 mod fuzz;
 mod gate;
+mod ignored;
 mod json_source;
 mod ledger;
 mod limits;

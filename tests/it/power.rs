@@ -316,10 +316,8 @@ fn cut_after(bench: &Bench, acts: &[Act], rng: &mut Rng) {
 }
 
 #[test]
+#[ignore = "needs strace: see .ci/run"]
 fn nothing_is_lost_or_reported_twice_by_power_cuts() {
-    if !strace::is_here() {
-        return;
-    }
     let images: usize = std::env::var("STATUSWATCH_IMAGES").map_or(5, |text| text.parse().unwrap());
     let seed: u64 = std::env::var("STATUSWATCH_SEED").map_or(1, |text| text.parse().unwrap());
     let began = Instant::now();

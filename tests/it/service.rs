@@ -74,16 +74,8 @@ async fn a_service_manager_is_notified_when_it_is_ready_alive_and_stopping() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs process namespaces: see .ci/run"]
 async fn as_the_first_process_it_hears_signals_as_ever() {
-    if !Command::new("unshare")
-        .args(["-Urpf", "true"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-    {
-        println!("skipped: no process namespaces here");
-        return;
-    }
     for signal in [Signal::TERM, Signal::INT] {
         let (_acme, server, bench) = acme().await;
         let run = Run::start(&mut run_by("unshare", &["-Urpf"], &bench));
@@ -103,15 +95,8 @@ async fn as_the_first_process_it_hears_signals_as_ever() {
 /// From the moment it reads its configuration, which is the first thing it does, a signal ends it
 /// in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: see .ci/run"]
 async fn asked_to_end_while_it_begins_it_ends_well() {
-    if !Command::new("strace")
-        .args(["-f", "-o", "/dev/null", "true"])
-        .status()
-        .is_ok_and(|status| status.success())
-    {
-        println!("skipped: no strace here");
-        return;
-    }
     let (_acme, server, bench) = acme().await;
     // Reading the configuration, taking the state directory, opening the database: the signal comes
     // in the middle of it.

@@ -1,7 +1,7 @@
 //! A database of an earlier version, and kills while it is brought up to this one.
 //!
-//! `STATUSWATCH_CALLS=all cargo test --test it upgrade:: -- --nocapture` kills at every system call
-//! of the upgrade.
+//! `STATUSWATCH_CALLS=all cargo test --test it upgrade:: -- --ignored --nocapture` kills at every
+//! system call of the upgrade.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -130,10 +130,8 @@ fn calls_of_an_upgrade(bench: &Bench, paths: &[&str]) -> Vec<(String, u32)> {
 }
 
 #[test]
+#[ignore = "needs strace: see .ci/run"]
 fn an_upgrade_that_is_killed_anywhere_is_done_whole_or_not_at_all() {
-    if !strace::is_here() {
-        return;
-    }
     let every = std::env::var_os("STATUSWATCH_CALLS").is_some();
     let fresh = tempfile::tempdir().unwrap();
     let wanted = schema(&open_writer(fresh.path()).unwrap());

@@ -429,6 +429,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs /proc/locks, which lists the locks of files: see .ci/run"]
     fn opening_again_leaves_the_locks_of_other_connections() {
         use std::os::unix::fs::MetadataExt;
         let dir = tempfile::tempdir().unwrap();
@@ -437,10 +438,7 @@ mod tests {
         reader.query_row("SELECT count(*) FROM event", [], |row| row.get::<_, i64>(0)).unwrap();
         let inode = format!(":{} ", std::fs::metadata(dir.path().join(DATABASE)).unwrap().ino());
         let held = || std::fs::read_to_string("/proc/locks").map(|locks| locks.contains(&inode));
-        let Ok(true) = held() else {
-            println!("skipped: locks are not listed here");
-            return;
-        };
+        assert!(held().unwrap(), "the reader has no lock");
         drop(open_writer(dir.path()).unwrap());
         assert!(held().unwrap(), "another program could take the write-ahead log away");
     }

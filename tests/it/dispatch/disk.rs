@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 
 use super::{hook, judge, wait_for_all};
 use crate::support::bench::{Bench, Watch};
-use crate::support::namespace::mounts;
 use crate::support::receiver::{Receiver, Reply};
 
 /// Starts `run` with its database on a disk of 8 MB. The event log is elsewhere: what it holds was
@@ -40,10 +39,8 @@ fn fill(disk: &Path) {
 }
 
 #[test]
+#[ignore = "needs mounts in a user namespace: see .ci/run"]
 fn a_full_disk_with_a_full_outbox_loses_nothing_and_repeats_only_the_same() {
-    if !mounts() {
-        return;
-    }
     let receiver = Receiver::start();
     let bench = Bench::new(2, &format!("state_dir: disk/state\n{}", hook(&receiver)));
     fs::create_dir(bench.path("disk")).unwrap();

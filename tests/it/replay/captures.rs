@@ -1,4 +1,4 @@
-//! Real pages at successive times, if available; the expected events were derived from the files by
+//! Real pages at successive times; the expected events were derived from the files by
 //! hand.
 //!
 //! Only the captured documents are served: the summary, or the feed. How an incident ended is in
@@ -11,38 +11,32 @@ use crate::sources::fixtures::{entries, file_name, shared};
 const SUMMARY: &str = "api/v2/summary.json";
 const FEED: &str = "history.atom";
 
-/// All histories; empty if the captures are not available.
+/// All histories.
 pub(super) fn histories() -> Vec<History> {
     let all = [github(), atlassian(), openai(), vec![cloudflare(), upptime()]];
-    all.into_iter().flatten().flatten().collect()
+    all.into_iter().flatten().collect()
 }
 
 /// Returns the files of a folder with this prefix, in order, each served at `first`.
-fn captured(
-    name: &str,
-    folder: &str,
-    prefix: &str,
-    first: &str,
-    expected: &[&str],
-) -> Option<History> {
-    let files = entries(&shared()?.join(folder));
+fn captured(name: &str, folder: &str, prefix: &str, first: &str, expected: &[&str]) -> History {
+    let files = entries(&shared().join(folder));
     let files: Vec<_> = files.iter().filter(|file| file_name(file).starts_with(prefix)).collect();
     assert!(files.len() > 1, "there is no sequence {folder}/{prefix}");
     let steps = files
         .into_iter()
         .map(|file| vec![(first.to_owned(), std::fs::read(file).unwrap())])
         .collect();
-    Some(History {
+    History {
         name: name.to_owned(),
         first: first.to_owned(),
         steps,
         brief: &[],
         only: "",
         expected: expected.iter().map(|&line| line.to_owned()).collect(),
-    })
+    }
 }
 
-fn github() -> Vec<Option<History>> {
+fn github() -> Vec<History> {
     vec![
         captured(
             "pull-requests",
@@ -108,7 +102,7 @@ fn github() -> Vec<Option<History>> {
     ]
 }
 
-fn atlassian() -> Vec<Option<History>> {
+fn atlassian() -> Vec<History> {
     vec![
         captured(
             "jira",
@@ -182,7 +176,7 @@ fn atlassian() -> Vec<Option<History>> {
     ]
 }
 
-fn openai() -> Vec<Option<History>> {
+fn openai() -> Vec<History> {
     vec![captured(
         "openai",
         "incidentio",
@@ -216,7 +210,7 @@ fn openai() -> Vec<Option<History>> {
 }
 
 /// Among 55 maintenances and 461 components: only the incidents of these are listed.
-fn cloudflare() -> Option<History> {
+fn cloudflare() -> History {
     let history = captured(
         "cloudflare",
         "statuspage",
@@ -251,10 +245,10 @@ fn cloudflare() -> Option<History> {
             "incident 8gmgl950y3h7 monitoring r1 critical 2025-11-18T17:44:58.559Z | ",
         ],
     );
-    Some(History { only: "incident ", ..history? })
+    History { only: "incident ", ..history }
 }
 
-fn upptime() -> Option<History> {
+fn upptime() -> History {
     let sites = ["juwai", "hinabian", "shenjumiaosuan", "himawari", "japan-property", "ieichiba"];
     let down = sites.map(|site| format!("component {site}: - -> major_outage"));
     let up = sites.map(|site| format!("component {site}: major_outage -> operational"));

@@ -187,11 +187,8 @@ async fn what_is_known_can_be_read_while_it_runs_and_afterwards() {
 }
 
 #[tokio::test]
+#[ignore = "needs script, which makes a terminal: see .ci/run"]
 async fn a_first_run_at_a_terminal_shows_its_progress_and_the_present_state() {
-    if Command::new("script").arg("--version").output().is_err() {
-        println!("skipped: script, which makes a terminal, is not here");
-        return;
-    }
     let one = provider("one", &Statuspage);
     let two = provider("two", &Statuspage);
     open_incident(&two);

@@ -5,27 +5,26 @@ use super::*;
 /// Set in the child process, which has its own small file system.
 const SMALL_DISK: &str = "STATUSWATCH_TEST_SMALL_DISK";
 
+/// The name of the test below.
+const NAME: &str = "sinks::disk::a_full_disk_delays_and_loses_nothing";
+
 /// A disk that fills up and is freed: no line is missing, repeated or torn.
 #[test]
+#[ignore = "needs mounts in a user namespace: see .ci/run"]
 fn a_full_disk_delays_and_loses_nothing() {
     let Some(dir) = std::env::var_os(SMALL_DISK).map(PathBuf::from) else {
         let dir = tempfile::tempdir().unwrap();
-        let run = |script: &str| {
-            std::process::Command::new("unshare")
-                .args(["-Urm", "sh", "-c", script])
-                .env(SMALL_DISK, dir.path())
-                .env("TEST_BINARY", std::env::current_exe().unwrap())
-                .output()
-        };
         let mount = format!("mount -t tmpfs -o size=256k none \"${SMALL_DISK}\"");
-        if !run(&mount).is_ok_and(|output| output.status.success()) {
-            println!("skipped: no file system of one's own can be mounted here");
-            return;
-        }
-        let output =
-            run(&format!("{mount} && exec \"$TEST_BINARY\" --exact sinks::disk::a_full_disk_delays_and_loses_nothing")).unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+        let script = format!("{mount} && exec \"$TEST_BINARY\" --ignored --exact {NAME}");
+        let output = std::process::Command::new("unshare")
+            .args(["-Urm", "sh", "-c", &script])
+            .env(SMALL_DISK, dir.path())
+            .env("TEST_BINARY", std::env::current_exe().unwrap())
+            .output()
+            .unwrap();
+        let (out, err) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
         return;
     };
     let filler = dir.join("filler");

@@ -51,8 +51,9 @@ fn texts(incident: &Incident) -> Vec<(&UpdateId, &str)> {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn every_summary_is_read_by_its_source_alone() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let mut count = 0;
     for source in ["statuspage", "incidentio"] {
         for path in entries(&root.join(source)) {
@@ -88,8 +89,9 @@ fn every_summary_is_read_by_its_source_alone() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn sequences_contain_what_is_known_of_them() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let page = |name: &str| read(&root, "statuspage", name);
 
     let id = "8gmgl950y3h7";
@@ -152,8 +154,9 @@ fn sequences_contain_what_is_known_of_them() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn openai_shows_25_components_that_are_not_all() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let quiet = read(&root, "incidentio", "openai-compat-summary-seq-01.json");
     assert_eq!(
         (quiet.components.len(), quiet.incidents.len(), quiet.impact()),
@@ -177,8 +180,9 @@ fn openai_shows_25_components_that_are_not_all() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn other_documents_are_errors() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let error = |source: &str, file: &str| {
         let documents = Documents::only(summary(&root.join(file)));
         by_name(source).unwrap().parse(&documents, Limits::default()).unwrap_err().to_string()
@@ -212,8 +216,9 @@ fn other_documents_are_errors() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn html_is_detected_where_it_is_read_and_nothing_by_two_sources() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let files: Vec<PathBuf> = entries(&root).iter().flat_map(|folder| entries(folder)).collect();
     assert!(files.len() > 100);
     for path in files {
@@ -230,8 +235,9 @@ fn html_is_detected_where_it_is_read_and_nothing_by_two_sources() {
 }
 
 #[tokio::test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 async fn dead_statuspage_addresses_are_rejected_with_their_reason() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     for (file, reason) in
         [("unclaimed-subdomain.html", "is unclaimed"), ("inactive-page.html", "deactivated")]
     {
@@ -246,8 +252,9 @@ async fn dead_statuspage_addresses_are_rejected_with_their_reason() {
 }
 
 #[tokio::test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 async fn pages_are_found_behind_their_html() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     for (html, json, source) in [
         ("statuspage/zoom-page.html", "statuspage/trello-zone-change-01.json", "statuspage"),
         (

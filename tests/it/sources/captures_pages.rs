@@ -11,8 +11,8 @@ use url::Url;
 use super::fixtures::shared;
 
 /// Parses a capture, after checking that only its source detects it; `details` are role and file.
-fn read(source: &str, file: &str, url: &str, details: &[(&'static str, &str)]) -> Option<Snapshot> {
-    let root = shared()?.join(source);
+fn read(source: &str, file: &str, url: &str, details: &[(&'static str, &str)]) -> Snapshot {
+    let root = shared().join(source);
     let document = |file: &str, url: &str| {
         Document::new(Url::parse(url).unwrap(), None, fs::read(root.join(file)).unwrap())
     };
@@ -26,7 +26,7 @@ fn read(source: &str, file: &str, url: &str, details: &[(&'static str, &str)]) -
         .parse(&Documents { details, ..Documents::only(first) }, Limits::default());
     let snapshot = snapshot.unwrap_or_else(|error| panic!("{file}: {error}"));
     assert_eq!(snapshot.rejected, Vec::<String>::new(), "{file}");
-    Some(snapshot)
+    snapshot
 }
 
 fn statuses(incident: &Incident) -> Vec<Status> {
@@ -34,13 +34,10 @@ fn statuses(incident: &Incident) -> Vec<Status> {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn zed_on_instatus_is_up() {
     let details = [("components", "zed-components.json")];
-    let Some(zed) =
-        read("instatus", "zed-summary.json", "https://status.zed.dev/summary.json", &details)
-    else {
-        return;
-    };
+    let zed = read("instatus", "zed-summary.json", "https://status.zed.dev/summary.json", &details);
     assert_eq!(
         (zed.page.name.as_deref(), zed.impact(), zed.incidents.len()),
         (Some("Zed"), Impact::None, 0)
@@ -62,12 +59,10 @@ fn zed_on_instatus_is_up() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn turso_on_better_stack_has_one_report_that_is_over() {
-    let Some(turso) =
-        read("betterstack", "turso-index.json", "https://status.turso.tech/index.json", &[])
-    else {
-        return;
-    };
+    let turso =
+        read("betterstack", "turso-index.json", "https://status.turso.tech/index.json", &[]);
     assert_eq!(
         (turso.page.id.as_deref(), turso.page.url.as_deref()),
         (Some("158916"), Some("https://status.turso.tech/"))
@@ -100,11 +95,10 @@ fn turso_on_better_stack_has_one_report_that_is_over() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn gitlab_on_status_io_is_quiet() {
     let url = "https://status-api.hostedstatus.com/1.0/status/5b36dc6502d06804c08349f7";
-    let Some(gitlab) = read("statusio", "gitlab-status.json", url, &[]) else {
-        return;
-    };
+    let gitlab = read("statusio", "gitlab-status.json", url, &[]);
     assert_eq!(
         (gitlab.page.id.as_deref(), gitlab.impact()),
         (Some("5b36dc6502d06804c08349f7"), Impact::None)
@@ -118,12 +112,11 @@ fn gitlab_on_status_io_is_quiet() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn postmark_on_sorry_is_quiet() {
     let details = [("notices", "postmark-notices-present-empty.json")];
     let url = "https://status.postmarkapp.com/api/v1/status";
-    let Some(postmark) = read("sorry", "postmark-status.json", url, &details) else {
-        return;
-    };
+    let postmark = read("sorry", "postmark-status.json", url, &details);
     assert_eq!(
         (postmark.page.id.as_deref(), postmark.page.name.as_deref()),
         (Some("12903"), Some("Postmark Status"))
@@ -132,11 +125,10 @@ fn postmark_on_sorry_is_quiet() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn tor_on_cstate_calls_itself_disrupted() {
     let url = "https://status.torproject.org/index.json";
-    let Some(tor) = read("cstate", "torproject-index-edited.json", url, &[]) else {
-        return;
-    };
+    let tor = read("cstate", "torproject-index-edited.json", url, &[]);
     assert_eq!(
         (tor.page.name.as_deref(), tor.page.impact),
         (Some("Tor Project status"), Some(Impact::Minor))
@@ -150,11 +142,10 @@ fn tor_on_cstate_calls_itself_disrupted() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn redis_on_firehydrant_has_its_whole_history() {
     let url = "https://status.redis.io/data/payload.json";
-    let Some(redis) = read("firehydrant", "redis-payload.json", url, &[]) else {
-        return;
-    };
+    let redis = read("firehydrant", "redis-payload.json", url, &[]);
     assert_eq!(
         (redis.components.len(), redis.incidents.len(), redis.impact()),
         (6, 4, Impact::None)

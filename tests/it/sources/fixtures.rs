@@ -108,18 +108,12 @@ pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
     out
 }
 
-/// Returns the folder of the real captures, if available.
-#[expect(clippy::print_stdout, reason = "a test that checks nothing says so")]
-pub(crate) fn shared() -> Option<PathBuf> {
+/// Returns the folder of the real captures, which are not in this repository.
+pub(crate) fn shared() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = ["../shared/fixtures", "../../shared/fixtures"]
-        .iter()
-        .map(|path| root.join(path))
-        .find(|path| path.is_dir());
-    if found.is_none() {
-        println!("skipped: shared fixtures are not here");
-    }
-    found
+    let mut places =
+        ["../shared/fixtures", "../../shared/fixtures"].map(|path| root.join(path)).into_iter();
+    places.find(|path| path.is_dir()).expect("the captures, in ../shared/fixtures")
 }
 
 /// Returns the files of a folder, sorted; empty if there is no folder.

@@ -25,8 +25,9 @@ fn read(root: &Path, source: &str, file: &str) -> Snapshot {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn pagerduty_reads_the_data_of_its_script() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     for (file, open) in
         [("pagerduty/pagerduty-page-good.html", 0), ("pagerduty/pagerduty-page-minor.html", 1)]
     {
@@ -103,8 +104,9 @@ fn pagerduty_reads_the_data_of_its_script() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn statuscast_lists_what_its_page_shows() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let good = read(&root, "statuscast", "statuscast/fastly-page-good.html");
     assert_eq!((good.incidents.len(), good.page.name.as_deref()), (21, Some("fastly")));
     assert!(
@@ -155,8 +157,9 @@ fn statuscast_lists_what_its_page_shows() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn upptime_sites_go_down_and_come_back() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let steps: Vec<BTreeMap<String, ComponentStatus>> = (1..=5)
         .map(|step| {
             let snapshot =

@@ -29,8 +29,9 @@ fn read(root: &Path, sequence: &Sequence, step: usize) -> Snapshot {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn sequences_yield_exactly_the_expected_events() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let now: Time = parse_time("2026-11-01T00:00:00Z").unwrap();
     for sequence in SEQUENCES {
         let mut known: HashMap<String, (ItemState, Vec<SeenVersion>)> = HashMap::new();
@@ -78,8 +79,9 @@ fn sequences_yield_exactly_the_expected_events() {
 
 /// The contents of single captures according to their notes.
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn single_captures_are_read_as_noted() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let one = |source: &'static str, url: &'static str, files: &'static str| {
         read(&root, &Sequence { source, url, files, steps: 1, expected: &[] }, 1)
     };
@@ -187,8 +189,9 @@ fn single_captures_are_read_as_noted() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn slack_has_the_end_in_its_history() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let document = |file: &str, url: &str| {
         Document::new(
             Url::parse(url).unwrap(),

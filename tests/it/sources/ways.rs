@@ -56,8 +56,9 @@ fn fixtures_read_the_same_with_both_strategies() {
 }
 
 #[test]
+#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
 fn captures_read_the_same_with_both_strategies() {
-    let Some(root) = shared() else { return };
+    let root = shared();
     let mut read = 0;
     for name in BOTH_STRATEGIES {
         for path in entries(&root.join(name)) {

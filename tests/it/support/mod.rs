@@ -2,7 +2,6 @@
 
 pub(crate) mod bench;
 pub(crate) mod binary;
-pub(crate) mod namespace;
 pub(crate) mod postgres;
 pub(crate) mod provider;
 pub(crate) mod receiver;

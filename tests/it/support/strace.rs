@@ -11,19 +11,6 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::bench::{Bench, Watch};
 
-/// Whether there is a strace that may trace; says so where not.
-pub(crate) fn is_here() -> bool {
-    let tried = Command::new("strace")
-        .args(["-f", "-o", "/dev/null", "true"])
-        .stderr(Stdio::null())
-        .status();
-    let works = tried.is_ok_and(|status| status.success());
-    if !works {
-        println!("skipped: no strace here");
-    }
-    works
-}
-
 /// `run` under strace with these options, its standard error kept. strace passes no signal on, so
 /// both are a group of their own.
 pub(crate) fn start(bench: &Bench, options: &[&str]) -> Watch {
