@@ -5,7 +5,7 @@ mod joined;
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix::{Actor, Addr};
@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::joined::Joined;
-use self::joined::{HostPauses, last_read, pass_on};
+use self::joined::{HostPauses, last_read, look_at_nodes, pass_on, shards_of};
 use crate::clock::{self, Anchor};
 use crate::config::{Config, Console, ConsoleFormat, LogFormat};
 use crate::dispatch::Setup;
@@ -86,6 +86,8 @@ pub struct Pipeline {
     recorder: Option<Arc<Recorder>>,
     dry_run: Option<DryRun>,
     membership: Option<Arc<Membership>>,
+    /// The shard of each provider.
+    shards: Arc<RwLock<Vec<u16>>>,
     _lock: StateLock,
 }
 
@@ -211,6 +213,7 @@ impl Pipeline {
         // The pages show what is configured, in a dry run too.
         let shared_setup = SharedSetup::default();
         shared_setup.set(Arc::new(Setup::new(config)));
+        let shards = Arc::new(RwLock::new(shards_of(config)));
         let (membership, shares) =
             joined.map(|joined| (Arc::new(joined.membership), joined.shares)).unzip();
         let node_fatal = fatal_sender.clone();
@@ -263,7 +266,7 @@ impl Pipeline {
                         }
                     }),
                     page_id,
-                    membership: membership.clone(),
+                    membership: membership.clone().zip(look_at_nodes(config, &shards)),
                 });
                 Some(served?)
             }
@@ -280,6 +283,7 @@ impl Pipeline {
             recorder,
             dry_run,
             membership,
+            shards,
             _lock: lock,
         })
     }
@@ -334,6 +338,7 @@ impl Pipeline {
     /// Passes a reloaded configuration to the recorder and the HTTP server.
     pub fn declare(&self, config: &Config) {
         self.setup.set(Arc::new(Setup::new(config)));
+        *self.shards.write().unwrap_or_else(PoisonError::into_inner) = shards_of(config);
         if let Some(recorder) = &self.recorder {
             recorder.declare(&config.providers);
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::Common;
 use super::exit::Exit;
-use super::{context, output};
+use super::{context, nodes_view, output};
 use crate::clock;
 use crate::mcp::{Context, Routing, serve};
 
@@ -29,7 +29,13 @@ pub fn run(common: &Common, state_dir: &Path) -> anyhow::Result<Exit> {
             .map(|provider| (provider.id.clone(), provider.settings.tags.clone()))
             .collect(),
     });
-    let context = Context { state_dir: state_dir.to_owned(), routing, now: clock::now };
+    let named = common.clone();
+    let context = Context {
+        state_dir: state_dir.to_owned(),
+        routing,
+        now: clock::now,
+        nodes: Box::new(move || nodes_view::nodes(&named)),
+    };
     match serve(BufReader::new(io::stdin().lock()), io::stdout().lock(), &context) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(output::Closed.into()),
         served => Ok(served.map(|()| Exit::Done)?),

@@ -2,47 +2,19 @@
 
 use std::future::Future;
 
-use serde::Serialize;
-
 use super::args::Common;
 use super::context;
 use super::output::Paint;
 use super::table::{Cell, Table};
 use crate::clock;
-use crate::config::{Config, Provider};
-use crate::nodes::report::{self, Examination, NodeReport, Report};
+use crate::config::Config;
+use crate::nodes::report::{self, Examination};
 use crate::nodes::shard_of;
 use crate::postgres::{DatabaseUrl, Error};
+use crate::view::nodes::NodesView;
 
 /// A larger difference of clocks is worth a warning, in milliseconds.
 const CLOCK: i64 = 5000;
-
-/// What `status --json` prints of a database that nodes share.
-#[derive(Debug, Serialize)]
-pub(super) struct NodesView {
-    /// Why the database cannot be read; null if it can.
-    error: Option<String>,
-    /// The nodes, by name.
-    nodes: Vec<NodeView>,
-}
-
-/// One node.
-#[derive(Debug, Serialize)]
-struct NodeView {
-    name: String,
-    /// How many of the configured providers it polls.
-    providers: usize,
-    /// How many of the 1,024 shards it holds.
-    shards: usize,
-    /// Whether it serves channels and the heartbeat.
-    main: bool,
-    /// Whether it is stopping.
-    draining: bool,
-    /// Seconds until others take over unless it renews its lease.
-    lease: f64,
-    /// Whether its configuration differs from that of most nodes.
-    differs: bool,
-}
 
 /// Returns the database of `--state`, else the one configured, if there is one.
 fn database(common: &Common) -> Option<(DatabaseUrl, Option<Config>)> {
@@ -55,67 +27,54 @@ fn database(common: &Common) -> Option<(DatabaseUrl, Option<Config>)> {
 /// Asks the database for its nodes; `None` if none is configured.
 pub(super) fn nodes(common: &Common) -> Option<NodesView> {
     let (url, config) = database(common)?;
-    let providers: Vec<_> = config.map(|config| config.providers).unwrap_or_default();
-    let view = match wait(report::look(&url)) {
-        Ok(report) => {
-            let providers: Vec<&Provider> = providers.iter().map(AsRef::as_ref).collect();
-            NodesView { error: None, nodes: views(&report, &providers) }
-        }
-        Err(error) => NodesView { error: Some(format!("{url}: {error}")), nodes: Vec::new() },
-    };
-    Some(view)
+    let providers = config.map(|config| config.providers).unwrap_or_default();
+    let shards: Vec<u16> = providers.iter().map(|provider| shard_of(&provider.url)).collect();
+    Some(match wait(report::look(&url)) {
+        Ok(report) => NodesView::new(&report, &shards),
+        Err(error) => NodesView::failed(format!("{url}: {error}")),
+    })
 }
 
-fn views(report: &Report, providers: &[&Provider]) -> Vec<NodeView> {
-    let same = |config: &str| report.nodes.iter().filter(|node| node.config == config).count();
-    let usual =
-        report.nodes.iter().map(|node| node.config.as_str()).max_by_key(|config| same(config));
-    let view = |node: &NodeReport| NodeView {
-        name: node.name.clone(),
-        providers: providers
-            .iter()
-            .filter(|provider| node.shards.contains(&shard_of(&provider.url)))
-            .count(),
-        shards: node.shards.len(),
-        main: node.main,
-        draining: node.draining,
-        lease: node.lease_ms as f64 / 1000.0,
-        differs: Some(node.config.as_str()) != usual,
-    };
-    report.nodes.iter().map(view).collect()
-}
-
-impl NodesView {
-    /// Renders it for people.
-    pub(super) fn text(&self, color: bool) -> String {
-        if let Some(error) = &self.error {
-            return format!("The database of the nodes cannot be read: {error}\n");
-        }
-        if self.nodes.is_empty() {
-            return "No node is running.\n".to_owned();
-        }
-        let mut table = Table::new(&["NODE", "PROVIDERS", "SHARDS", "DUTY", "LEASE", "STATE"]);
-        for node in &self.nodes {
-            let state = if node.lease < 0.0 {
-                Cell::painted("lease has ended", Paint::Red)
-            } else if node.draining {
-                Cell::painted("stopping", Paint::Yellow)
-            } else if node.differs {
-                Cell::painted("other configuration", Paint::Yellow)
-            } else {
-                Cell::painted("ok", Paint::Green)
-            };
-            table.row([
-                node.name.as_str().into(),
-                node.providers.to_string().as_str().into(),
-                node.shards.to_string().as_str().into(),
-                if node.main { "main" } else { "-" }.into(),
-                format!("{:.0}s", node.lease.max(0.0)).as_str().into(),
-                state,
-            ]);
-        }
-        table.render(color)
+/// Renders it for people.
+pub(super) fn text(view: &NodesView, color: bool) -> String {
+    if let Some(error) = &view.error {
+        return format!("The database of the nodes cannot be read: {error}\n");
     }
+    if view.nodes.is_empty() {
+        return "No node is running.\n".to_owned();
+    }
+    let mut table = Table::new(&["NODE", "PROVIDERS", "SHARDS", "DUTY", "LEASE", "STATE"]);
+    for node in &view.nodes {
+        let state = if node.lease < 0.0 {
+            Cell::painted("lease has ended", Paint::Red)
+        } else if node.draining {
+            Cell::painted("stopping", Paint::Yellow)
+        } else if node.differs {
+            Cell::painted("other configuration", Paint::Yellow)
+        } else {
+            Cell::painted("ok", Paint::Green)
+        };
+        table.row([
+            node.name.as_str().into(),
+            node.providers.to_string().as_str().into(),
+            node.shards.to_string().as_str().into(),
+            if node.main { "main" } else { "-" }.into(),
+            format!("{:.0}s", node.lease.max(0.0)).as_str().into(),
+            state,
+        ]);
+    }
+    for node in &view.missing {
+        let ago = crate::view::when::span(node.since as u64);
+        table.row([
+            node.name.as_str().into(),
+            "-".into(),
+            "-".into(),
+            "-".into(),
+            "0s".into(),
+            Cell::painted(&format!("missing for {ago}"), Paint::Red),
+        ]);
+    }
+    table.render(color)
 }
 
 /// Examines the configured database for `check --online`. Returns what to print, and whether the
@@ -169,6 +128,7 @@ fn wait<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nodes::report::{MissingReport, NodeReport, Report};
 
     fn node(name: &str, main: bool, config: &str) -> NodeReport {
         NodeReport {
@@ -191,14 +151,16 @@ mod tests {
             NodeReport { draining: true, shards: Vec::new(), ..node("d", false, "1") },
             node("e", false, "2"),
         ];
-        let view = NodesView { error: None, nodes: views(&Report { nodes, free: 1014 }, &[]) };
-        insta::assert_snapshot!(view.text(false), @r"
+        let missing = vec![MissingReport { name: "f".to_owned(), since_ms: 240_000 }];
+        let view = NodesView::new(&Report { nodes, missing, free: 1014 }, &[]);
+        insta::assert_snapshot!(text(&view, false), @r"
         NODE  PROVIDERS  SHARDS  DUTY  LEASE  STATE
         a     0          2       main  4s     ok
         b     0          2       -     4s     ok
         c     0          2       -     0s     lease has ended
         d     0          0       -     4s     stopping
         e     0          2       -     4s     other configuration
+        f     -          -       -     0s     missing for 4m
         ");
     }
 

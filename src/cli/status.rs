@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::args::{Common, StatusArgs};
 use super::delivery::{ChannelView, MuteView};
 use super::exit::Exit;
-use super::nodes_view::{self, NodesView};
-use super::{delivery, output, table, text_lag, text_status};
+use super::{delivery, nodes_view, output, table, text_lag, text_status};
 use crate::clock;
 use crate::config::nearest;
 use crate::ledger::outbox::ChannelHealth;
 use crate::ledger::{ProviderRow, Reader, StateLock};
 use crate::view::lag::{self as view_lag, ProviderLag};
+use crate::view::nodes::NodesView;
 use crate::view::status as view_status;
 
 /// What `--json` prints.
@@ -90,7 +90,7 @@ pub fn run(common: &Common, state_dir: &Path, args: &StatusArgs) -> anyhow::Resu
             output::print(&format!("\n{}\n", lines.join("\n")))?;
         }
         if let Some(nodes) = &nodes {
-            output::print(&format!("\n{}", nodes.text(output::color())))?;
+            output::print(&format!("\n{}", nodes_view::text(nodes, output::color())))?;
         }
     }
     let broken = channels.iter().any(|row| row.state.health == ChannelHealth::Broken);

@@ -27,6 +27,7 @@ const PUBLIC: &[(&str, PublicSurface)] = &[
     ("badges", PublicSurface::Badges),
     ("feeds", PublicSurface::Feeds),
     ("summary", PublicSurface::Summary),
+    ("page", PublicSurface::Page),
 ];
 const PROVIDER_METRICS: &[(&str, ProviderMetrics)] = &[
     ("all", ProviderMetrics::All),
@@ -74,6 +75,8 @@ pub enum PublicSurface {
     Feeds,
     /// `/api/v2/...`.
     Summary,
+    /// `/public`.
+    Page,
 }
 
 /// Which providers `/metrics/providers` lists.
@@ -349,7 +352,7 @@ mod tests {
             ("listen: 9187", "\"9187\" is not an address and a port"),
             ("listen: \"status.acme.example:80\"", "is not an address and a port"),
             ("hosts: [\"https://x/\"], auth: none", "is not a host name"),
-            ("public: [all]", "\"public\" must be badges, feeds or summary"),
+            ("public: [all]", "\"public\" must be badges, feeds, summary or page"),
             ("metrics: {providers: some}", "\"providers\" must be all, open or none"),
             ("hooks: {acme: short}", "must be 16 to 128 letters"),
             ("hooks: {acmee: 0123456789abcdef}", "names \"acmee\", which is not watched"),

@@ -351,6 +351,7 @@ pub(super) fn watch_health(call: &Call<'_>) -> Answer {
         })).collect::<Vec<_>>(),
         "channels": channels.collect::<Vec<_>>(),
         "newest_seq": read(call.reader.newest_seq())?,
+        "nodes": (call.context.nodes)(),
     }))
 }
 

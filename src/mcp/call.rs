@@ -9,6 +9,7 @@ use statuswatch_notify::{Audience, Routes};
 use super::arguments::Arguments;
 use crate::event::Time;
 use crate::ledger::Reader;
+use crate::view::nodes::NodesView;
 
 /// Items of one answer, unless `limit` says otherwise.
 const LIMIT: u64 = 25;
@@ -23,6 +24,8 @@ pub struct Context {
     pub routing: Option<Routing>,
     /// Returns the present time.
     pub now: fn() -> Time,
+    /// Asks for the nodes that share a database; it returns `None` where there are none.
+    pub nodes: Box<dyn Fn() -> Option<NodesView> + Send + Sync>,
 }
 
 /// Which events go to which channels, as configured.

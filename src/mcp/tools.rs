@@ -78,7 +78,7 @@ pub(super) const TOOLS: &[Tool] = &[
     Tool {
         name: "watch_health",
         description: "Show whether the watching itself works: providers that are not fresh, the \
-                      local network, channels, the newest event.",
+                      local network, channels, the newest event, the nodes.",
         arguments: &[],
         run: answers::watch_health,
     },

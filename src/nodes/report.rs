@@ -18,8 +18,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Report {
     /// Those that are not fenced, by name.
     pub nodes: Vec<NodeReport>,
+    /// Those that ended without stopping in order within the last hour, and are not back; by name.
+    pub missing: Vec<MissingReport>,
     /// How many shards nobody holds.
     pub free: usize,
+}
+
+/// A node that is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingReport {
+    /// Its name.
+    pub name: String,
+    /// Milliseconds since its lease ended.
+    pub since_ms: i64,
 }
 
 /// One of them.
@@ -77,8 +88,24 @@ pub async fn look(url: &DatabaseUrl) -> Result<Report, Error> {
         )
         .await?;
         let nodes: Vec<NodeReport> = rows.iter().map(node).collect();
+        let gone = self::rows(
+            &client,
+            // One that stops in order is draining before its life ends.
+            "SELECT name, floor(extract(epoch FROM clock_timestamp() - expires_at) * 1000)::bigint
+             FROM statuswatch.node gone WHERE fenced AND NOT draining
+               AND expires_at > clock_timestamp() - interval '1 hour'
+               AND NOT EXISTS (SELECT 1 FROM statuswatch.node WHERE node.name = gone.name AND node.life > gone.life)
+             ORDER BY name LIMIT 64",
+        )
+        .await?;
+        let missing = gone.iter().map(|row| MissingReport {
+            name: crate::text::one_line(&text(Some(row), 0), 64),
+            since_ms: number(Some(row), 1).max(0),
+        });
+        let missing = missing.collect();
         let held: usize = nodes.iter().map(|node| node.shards.len()).sum();
-        Ok(Report { nodes, free: usize::from(crate::postgres::SHARDS).saturating_sub(held) })
+        let free = usize::from(crate::postgres::SHARDS).saturating_sub(held);
+        Ok(Report { nodes, missing, free })
     };
     timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(silent()))
 }

@@ -1,7 +1,7 @@
 //! The pipeline of one of several nodes that share a database.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix::Addr;
@@ -9,13 +9,17 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::clock;
+use crate::config::Config;
 use crate::fetch::Client;
 use crate::lease::Lease;
 use crate::ledger::{ProviderRow, Reader};
 use crate::nodes::membership::Membership;
 use crate::nodes::share::{Pauses, Share};
+use crate::nodes::{report, shard_of};
 use crate::postgres::{DatabaseUrl, Fence};
+use crate::server::LookAtNodes;
 use crate::supervisor::{Reshare, Supervisor};
+use crate::view::nodes::NodesView;
 
 /// This process as one of several nodes.
 pub struct Joined {
@@ -60,6 +64,31 @@ pub(super) async fn pass_on(
     }
     // At a stop in order nobody listens any more.
     drop(fatal.send("the thread that renews the lease of this node has ended".to_owned()));
+}
+
+/// Returns the shard of each provider.
+pub(super) fn shards_of(config: &Config) -> Vec<u16> {
+    config.providers.iter().map(|provider| shard_of(&provider.url)).collect()
+}
+
+/// Returns what asks the database for the nodes, if there is one.
+pub(super) fn look_at_nodes(
+    config: &Config,
+    shards: &Arc<RwLock<Vec<u16>>>,
+) -> Option<LookAtNodes> {
+    let (url, shards) = (config.state.clone()?, Arc::clone(shards));
+    Some(Arc::new(move || {
+        let (url, shards) = (url.clone(), Arc::clone(&shards));
+        Box::pin(async move {
+            match report::look(&url).await {
+                Ok(report) => {
+                    let shards = shards.read().unwrap_or_else(PoisonError::into_inner);
+                    NodesView::new(&report, &shards)
+                }
+                Err(error) => NodesView::failed(error.to_string()),
+            }
+        })
+    }))
 }
 
 /// Returns when a provider was last read: by this process, or on a node that has the duty `main` by

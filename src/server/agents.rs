@@ -10,6 +10,7 @@ use super::App;
 use super::answer::finish;
 use super::answer::{JSON, Refusal};
 use super::call::Call;
+use super::nodes;
 use crate::clock;
 use crate::mcp::{self, Context, Mirrored, Routing};
 use crate::text::safe_json;
@@ -21,6 +22,7 @@ pub(super) async fn post(app: Arc<App>, call: Call) -> Response<Body> {
 
 async fn answered(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
     call.needs_json()?;
+    let nodes = nodes::answer(app).await.map(|nodes| nodes.view);
     let setup = app.setup.get();
     let routing = Routing {
         routes: setup.routes.clone(),
@@ -31,6 +33,7 @@ async fn answered(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
         state_dir: app.model.state_dir().to_owned(),
         routing: Some(routing),
         now: clock::now,
+        nodes: Box::new(move || nodes.clone()),
     };
     let (body, headers) = (call.body.clone(), call.headers.clone());
     // The tools open the ledger for themselves; a place among the readers bounds how many do.

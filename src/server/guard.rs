@@ -130,6 +130,9 @@ pub(super) fn may(app: &App, access: Access, headers: &HeaderMap) -> Result<(), 
         Access::Badges if public(PublicSurface::Badges) => true,
         Access::Feeds if public(PublicSurface::Feeds) => true,
         Access::Summary if public(PublicSurface::Summary) => true,
+        Access::Public if public(PublicSurface::Page) => true,
+        // There is a page that shows more.
+        Access::Public => return Err((StatusCode::NOT_FOUND, "nothing is served here")),
         Access::Badges | Access::Feeds | Access::Summary | Access::Token => {
             // The token for changes is good for reading too. A browser sends a password with whatever
             // it asks for, whoever made it ask: that is for reading alone.

@@ -203,8 +203,8 @@ async fn process_text(app: &App) -> Result<String, Refusal> {
     let open = FloatGauge::default();
     open.set(streams as f64);
     registry.register("http_streams", "Open event streams", open);
-    if let Some(membership) = &app.membership {
-        node_gauges(&mut registry, &membership.standing());
+    if let Some(nodes) = &app.nodes {
+        node_gauges(&mut registry, &nodes.standing());
     }
     let state = app.model.state().await?;
     state_gauges(&mut registry, &state);

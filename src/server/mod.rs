@@ -25,6 +25,7 @@ mod hooks;
 pub mod listen;
 mod metrics;
 mod model;
+mod nodes;
 mod observe;
 pub mod openapi;
 mod pages;
@@ -51,6 +52,7 @@ use crate::dispatch::trial::Trial;
 use crate::metrics::Metrics;
 use crate::nodes::membership::Membership;
 use crate::postgres::DatabaseUrl;
+use crate::view::nodes::NodesView;
 use model::Model;
 use token::Token;
 
@@ -63,6 +65,10 @@ pub type PollNow = Arc<dyn Fn(&str) + Send + Sync>;
 /// Sends a test through a channel.
 pub type TestChannel =
     Arc<dyn Fn(Arc<ChannelConfig>) -> Pin<Box<dyn Future<Output = Trial> + Send>> + Send + Sync>;
+
+/// Asks the database of several nodes for them.
+pub type LookAtNodes =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = NodesView> + Send>> + Send + Sync>;
 
 /// What is delivered where, as the running configuration says. A reload replaces it. Cheap to clone.
 #[derive(Clone, Default)]
@@ -99,8 +105,8 @@ pub struct Parts {
     pub setup: SharedSetup,
     /// The id of this instance as a status page, see [`own_page_id`].
     pub page_id: String,
-    /// This process as one of several nodes, if it is one.
-    pub membership: Option<Arc<Membership>>,
+    /// This process as one of several nodes, if it is one, and what the database says of them.
+    pub membership: Option<(Arc<Membership>, LookAtNodes)>,
 }
 
 /// What all handlers share.
@@ -118,7 +124,8 @@ pub struct App {
     pub(crate) tested: Mutex<HashMap<String, Instant>>,
     pub(crate) setup: SharedSetup,
     pub(crate) page_id: String,
-    pub(crate) membership: Option<Arc<Membership>>,
+    /// The nodes, if this process is one of several.
+    pub(crate) nodes: Option<nodes::Nodes>,
     /// When each hook last caused a poll.
     pub(crate) hooked: Mutex<HashMap<String, Instant>>,
     pub(crate) token: Option<Token>,
@@ -128,6 +135,8 @@ pub struct App {
     pub(crate) writing: Arc<tokio::sync::Mutex<()>>,
     /// What others see of the providers, see [`observe`].
     pub(crate) observed: observe::Observations,
+    /// The page for strangers, as it was made last.
+    pub(crate) public_page: pages::public::Made,
     pub(crate) streams: Arc<Semaphore>,
     /// The newest sequence number, for streams.
     pub(crate) newest: watch::Sender<u64>,
@@ -152,8 +161,9 @@ impl App {
             tested: Mutex::default(),
             setup: parts.setup,
             page_id: parts.page_id,
-            membership: parts.membership,
+            nodes: parts.membership.map(|(membership, look)| nodes::Nodes::new(membership, look)),
             hooked: Mutex::default(),
+            public_page: pages::public::Made::default(),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             newest: watch::Sender::new(0),
             started: Instant::now(),

@@ -22,6 +22,8 @@ pub enum Access {
     Feeds,
     /// All clients, if the summary is public.
     Summary,
+    /// All clients, if the page for strangers is public; nobody otherwise.
+    Public,
     /// Clients with the token.
     Token,
     /// Clients with the token for changes; if none is set, users of this machine.

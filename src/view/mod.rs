@@ -2,6 +2,7 @@
 
 pub mod filter;
 pub mod lag;
+pub mod nodes;
 pub mod status;
 pub mod when;
 

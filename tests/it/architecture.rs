@@ -89,7 +89,7 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     // What is shown of the ledger, wherever it is shown.
-    ("view", &["config", "event", "ledger", "snapshot", "text"]),
+    ("view", &["config", "event", "ledger", "nodes", "snapshot", "text"]),
     // Reads, and asks nobody: what it causes it is given as a function. It decides for the gate, and
     // shows what the dispatcher would do with an event.
     (
@@ -135,6 +135,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "sink",
             "supervisor",
             "transport",
+            "view",
         ],
     ),
     // The ledger's rows, names of the catalog, and suggestions for misspelt ones.
@@ -188,6 +189,7 @@ const ITEMS: &[(&str, &str, &[&str])] = &[
     ("ledger", "fetch", &["Validators"]),
     ("postgres", "fetch", &["tls"]),
     ("config", "postgres", &["DatabaseUrl", "UrlError"]),
+    ("view", "nodes", &["report"]),
     ("ledger", "source", &["PriorItems"]),
     ("catalog", "source", &["by_name", "SOURCES"]),
     ("config", "source", &["self", "SOURCES", "JSON", "JsonMap", "Word"]),

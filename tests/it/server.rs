@@ -11,6 +11,7 @@ mod health;
 mod hooks;
 mod hostile;
 mod pages;
+mod public;
 mod receivers;
 mod safety;
 mod schema;

@@ -14,6 +14,7 @@ use crate::server::App;
 use crate::server::answer::finish;
 use crate::server::answer::{Refusal, json};
 use crate::server::call::Call;
+use crate::server::nodes::{self, NodesAnswer};
 use crate::server::observe::Observed;
 use crate::view::lag::{self, Lag};
 use crate::view::link;
@@ -54,15 +55,19 @@ pub(in crate::server) struct StatusAnswer<'a> {
     view: &'a StatusView,
     /// What others see of the providers: the last reports within 15 min.
     observed: Vec<Observed>,
+    /// The nodes that share a database; absent where this process is alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<NodesAnswer>,
 }
 
 /// `GET /api/v1/status`.
 pub(in crate::server) async fn status(app: Arc<App>, call: Call) -> Response<Body> {
     let state = app.model.state().await.map_err(Refusal::from);
+    let nodes = nodes::answer(&app).await;
     let now = Instant::now();
     finish(state.map(|state| {
         let observed = state.view.providers.iter().filter_map(|one| app.observed.of(one, now));
-        let answer = StatusAnswer { view: &state.view, observed: observed.collect() };
+        let answer = StatusAnswer { view: &state.view, observed: observed.collect(), nodes };
         json(&call.headers, &answer)
     }))
 }

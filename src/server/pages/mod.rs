@@ -23,6 +23,7 @@ mod overview;
 mod parts;
 mod provider;
 mod providers;
+pub(super) mod public;
 mod routing;
 mod trial;
 
@@ -49,9 +50,29 @@ const fn page(
     parameters: &'static [Parameter],
     handler: Handler,
 ) -> Route {
-    let (method, access, answer) = (Method::GET, Access::Token, Answer::Other(HTML));
+    page_for(Access::Token, path, about, parameters, handler)
+}
+
+const fn page_for(
+    access: Access,
+    path: &'static str,
+    about: &'static str,
+    parameters: &'static [Parameter],
+    handler: Handler,
+) -> Route {
+    let (method, answer) = (Method::GET, Answer::Other(HTML));
     let (status, also, body) = (StatusCode::OK, &[], None);
     Route { method, path, access, about, parameters, body, status, also, answer, handler }
+}
+
+/// A page for strangers.
+const fn public(
+    path: &'static str,
+    about: &'static str,
+    parameters: &'static [Parameter],
+    handler: Handler,
+) -> Route {
+    page_for(Access::Public, path, about, parameters, handler)
 }
 
 /// A form of a page. It leads back to a page.
@@ -79,6 +100,8 @@ pub static PAGES: &[Route] = &[
     form("/channels/{id}/test", "Sends a test through it.", handler!(trial::post)),
     page("/channels", "Channels, mutes, what was given up.", &[], handler!(channels::get)),
     page("/routes", "Which channels an event would go to.", &[], handler!(routing::get)),
+    public("/public", "The state for strangers.", &[], handler!(public::get)),
+    public("/public/{name}", "Its style sheet.", NAME, handler!(public::style)),
     page("/assets/{name}", "The style sheet and the script.", NAME, handler!(assets::get)),
 ];
 

@@ -20,6 +20,7 @@ use crate::server::App;
 use crate::server::answer::Refusal;
 use crate::server::call::Call;
 use crate::server::model::State;
+use crate::server::nodes::{self, NodesAnswer};
 use crate::text::one_line;
 use crate::view::status::{Freshness, ProviderView, severity};
 
@@ -58,12 +59,14 @@ async fn make(app: &App, _call: &Call, state: &State) -> Result<Page, Refusal> {
     });
     let (stories, last_event, channels) = read.await?;
     let stuck = app.metrics.since_turn() > STUCK_AFTER;
+    let nodes = nodes::answer(app).await;
     let trust = Trust {
         state,
         last_event,
         channels: &channels,
         stuck,
         writable: app.metrics.is_writable(),
+        nodes: nodes.as_ref(),
     };
     let blind: Vec<_> = blind(state);
     let disagreements = observed::disagreements(app, state);
@@ -146,6 +149,7 @@ struct Trust<'a> {
     channels: &'a [ChannelRow],
     stuck: bool,
     writable: bool,
+    nodes: Option<&'a NodesAnswer>,
 }
 
 impl Trust<'_> {
@@ -165,8 +169,10 @@ impl Trust<'_> {
                 why.push(format!("The channel {id} is {health}."));
             }
         }
+        why.extend(self.nodes.map(NodesAnswer::warnings).unwrap_or_default());
         let read = all - blind;
-        let serious = self.stuck || !self.writable;
+        let away = self.nodes.is_some_and(|nodes| nodes.unreachable_since.is_some());
+        let serious = self.stuck || !self.writable || away;
         if let Some(offline) = &self.state.view.offline {
             why.extend(offline.reason.as_deref().map(|reason| one_line(reason, 200)));
             return ("bad", "Our own network is down".to_owned(), why);
@@ -218,7 +224,8 @@ impl Trust<'_> {
                             None => { "No event yet." }
                         }
                     }
-                    @for reason in &why { p.why { (reason) } }
+                    @if let Some(nodes) = self.nodes.and_then(NodesAnswer::sentence) { p { (one_line(&nodes, 200)) } }
+                    @for reason in &why { p.why { (one_line(reason, 300)) } }
                 }
                 ul.tally {
                     (figure("#open", open as u64, "open", if open > 0 { "alarm" } else { "" }))

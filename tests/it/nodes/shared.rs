@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -18,6 +19,9 @@ use crate::support::receiver::{Received, Receiver};
 
 /// The longest that anything here may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A server on a free port.
+const HTTP: &str = "http: {listen: \"127.0.0.1:0\"}";
 
 /// A database, fake providers on hosts of their own, and nodes that share them.
 struct Cluster {
@@ -100,6 +104,27 @@ impl Cluster {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{words:?}: {said}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Asks the HTTP server of a node and returns the body.
+    fn get(&self, name: &str, target: &str) -> String {
+        let said = fs::read_to_string(self.dir(name).join("stderr")).unwrap();
+        let address = said.rsplit("serving http://").next().unwrap().split('/').next().unwrap();
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let request =
+            format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{target}: {head}");
+        body.to_owned()
+    }
+
+    /// What the server of a node says of the nodes.
+    fn nodes_of(&self, name: &str) -> Value {
+        let status: Value = serde_json::from_str(&self.get(name, "/api/v1/status")).unwrap();
+        status["nodes"].clone()
     }
 
     /// Waits until a message for each event that a node reports was received, by its key.
@@ -268,7 +293,7 @@ impl Cluster {
 #[test]
 #[ignore = "needs PostgreSQL: cargo test --test it -- --ignored postgres"]
 fn postgres_two_nodes_report_each_update_once_and_a_third_joins() {
-    let mut cluster = Cluster::start(16, &["a", "b"]);
+    let mut cluster = Cluster::start_with(16, &["a", "b"], HTTP);
     let urls: Vec<url::Url> =
         (2..18).map(|n| format!("http://127.0.0.{n}/").parse().unwrap()).collect();
     let held = cluster.held();
@@ -287,12 +312,26 @@ fn postgres_two_nodes_report_each_update_once_and_a_third_joins() {
     let providers: u64 = nodes.iter().map(|node| node["providers"].as_u64().unwrap()).sum();
     assert_eq!(providers, 16);
     assert_eq!(nodes.iter().filter(|node| node["main"] == true).count(), 1);
+    // The server of each node says the same, within seconds.
+    cluster.wait("all nodes", || cluster.nodes_of("c")["nodes"].as_array().unwrap().len() == 3);
+    let served = cluster.nodes_of("c");
+    assert_eq!((&served["this"], &served["error"]), (&"c".into(), &Value::Null));
+    assert_eq!((&served["unreachable_since"], &served["free_shards"]), (&Value::Null, &0.into()));
+    let of = |name: &str, nodes: &Value| {
+        let node = nodes.as_array().unwrap().iter().find(|node| node["name"] == name).unwrap();
+        (node["shards"].clone(), node["providers"].clone(), node["main"].clone())
+    };
+    for name in ["a", "b", "c"] {
+        assert_eq!(of(name, &served["nodes"]), of(name, &status["nodes"]["nodes"]), "{name}");
+    }
+    let page = cluster.get("c", "/");
+    assert!(page.contains("3 nodes share the providers: this one, c, holds "), "{page}");
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: cargo test --test it -- --ignored postgres"]
 fn postgres_a_killed_node_is_taken_over_and_one_that_stops_hands_over() {
-    let mut cluster = Cluster::start(12, &["a", "b"]);
+    let mut cluster = Cluster::start_with(12, &["a", "b"], HTTP);
     cluster.publish(30);
     cluster.node("a").kill();
     cluster.nodes.remove("a");
@@ -302,15 +341,24 @@ fn postgres_a_killed_node_is_taken_over_and_one_that_stops_hands_over() {
     println!("kill -9: every provider was polled again after {took:?}");
     assert!(took < Duration::from_secs(15), "{took:?}");
     cluster.judge();
+    cluster.wait("a missing node", || cluster.nodes_of("b")["missing"][0]["name"] == "a");
+    let page = cluster.get("b", "/");
+    assert!(page.contains("The node a is missing: its lease ended 0 min ago."), "{page}");
+    assert!(page.contains("class=\"trust warn\""), "{page}");
+    assert!(cluster.command("b", &["status"]).contains("missing for "));
 
     cluster.add("a");
     cluster.settled();
+    cluster.wait("its return", || cluster.nodes_of("b")["missing"] == serde_json::json!([]));
     cluster.publish(30);
     let stopped = Instant::now();
     let status = cluster.node("b").stop();
     assert_eq!(status.code(), Some(0));
     let ended = stopped.elapsed();
     cluster.nodes.remove("b");
+    // One that stops in order is not missing.
+    cluster.wait("one node", || cluster.nodes_of("a")["nodes"].as_array().unwrap().len() == 1);
+    assert_eq!(cluster.nodes_of("a")["missing"], serde_json::json!([]));
     let took = cluster.polled_since(Instant::now()) - stopped;
     println!("SIGTERM: it ended after {ended:?}, every provider was polled again after {took:?}");
     assert!(took < Duration::from_secs(6), "{took:?}");
@@ -339,7 +387,7 @@ fn postgres_a_frozen_node_is_taken_over_and_begins_again() {
 #[test]
 #[ignore = "needs PostgreSQL: cargo test --test it -- --ignored postgres"]
 fn postgres_nothing_is_lost_while_the_database_is_away() {
-    let mut cluster = Cluster::start(12, &["a", "b"]);
+    let mut cluster = Cluster::start_with(12, &["a", "b"], HTTP);
     cluster.publish(30);
     let before = cluster.lives();
     cluster.server.crash();
@@ -353,6 +401,13 @@ fn postgres_nothing_is_lost_while_the_database_is_away() {
     cluster.wait("10 s", || stopped.elapsed() > Duration::from_secs(10));
     // A request may have waited for its host when the lease ended.
     assert!(quiet(Duration::from_millis(7500)), "nobody polls without a lease");
+    // The server still answers, at once, and says why nothing happens.
+    let asked = Instant::now();
+    assert!(cluster.nodes_of("a")["unreachable_since"].is_string());
+    let page = cluster.get("a", "/");
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert!(page.contains("The database of the nodes has not answered since "), "{page}");
+    assert!(page.contains("class=\"trust bad\""), "{page}");
     assert!(cluster.server.resume());
     let back = Instant::now();
     let took = cluster.polled_since(back) - back;

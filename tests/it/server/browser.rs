@@ -17,7 +17,8 @@ use crate::support::wait::until_true;
 
 /// A provider with one incident, served.
 async fn with_incident() -> (Provider, Server, Bench, Served) {
-    let (acme, server, bench) = acme(HTTP).await;
+    let http = HTTP.replace("metrics:", "public: [page], metrics:");
+    let (acme, server, bench) = acme(&http).await;
     // One that cannot be reached, so that its row is as full as it can be.
     let bench = bench.section("channels: {ops: {kind: webhook, url: \"http://127.0.0.1:1/\"}}");
     acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They fail.");
@@ -89,6 +90,19 @@ async fn a_phone_scrolls_in_one_direction_alone() {
         assert_eq!(browser.run(small).await, json!([]), "{target}");
         assert_eq!(browser.console().await, json!([]), "{target}");
     }
+    browser.go(&served, "/public").await;
+    browser.until("the page", "return document.querySelector('article h3') !== null").await;
+    let widths =
+        browser.run("return [document.documentElement.scrollWidth, window.innerWidth]").await;
+    assert_eq!(widths[0], widths[1], "/public");
+    assert_eq!(browser.console().await, json!([]), "/public");
+    assert_eq!(browser.run("return document.scripts.length").await, 0);
+    assert_eq!(
+        browser
+            .run("return getComputedStyle(document.querySelector('article')).borderTopStyle")
+            .await,
+        "solid"
+    );
 }
 
 #[tokio::test]
@@ -133,17 +147,27 @@ async fn axe_finds_nothing() {
     let (_acme, _server, _bench, served) = with_incident().await;
     let targets = pages(&served).await;
     let browser = Browser::open(1280, 900).await;
+    let axe_on = async |what: &str| {
+        browser.run(&axe).await;
+        let script = "const done = arguments[arguments.length - 1];
+            axe.run().then((found) => done(found.violations.map((one) =>
+                [one.id, one.help, one.nodes.map((node) => node.html).slice(0, 3)])))";
+        let found = browser.command("execute/async", json!({"script": script, "args": []})).await;
+        assert_eq!(found, json!([]), "{what}");
+    };
     for theme in ["light", "dark"] {
+        // The page for strangers follows the system alone.
+        let media = json!({"cmd": "Emulation.setEmulatedMedia", "params":
+            {"features": [{"name": "prefers-color-scheme", "value": theme}]}});
+        browser.command("goog/cdp/execute", media).await;
+        browser.go(&served, "/public").await;
+        let dark = browser.run("return matchMedia('(prefers-color-scheme: dark)').matches").await;
+        assert_eq!(dark, theme == "dark");
+        axe_on(&format!("{theme} /public")).await;
         for target in &targets {
             browser.go(&served, target).await;
             browser.run(&format!("document.documentElement.dataset.theme = '{theme}'")).await;
-            browser.run(&axe).await;
-            let script = "const done = arguments[arguments.length - 1];
-                axe.run().then((found) => done(found.violations.map((one) =>
-                    [one.id, one.help, one.nodes.map((node) => node.html).slice(0, 3)])))";
-            let found =
-                browser.command("execute/async", json!({"script": script, "args": []})).await;
-            assert_eq!(found, json!([]), "{theme} {target}");
+            axe_on(&format!("{theme} {target}")).await;
         }
     }
 }

@@ -55,7 +55,7 @@ async fn hostile(text: &str) -> (Server, Bench, Served, String) {
     let name = serde_json::to_string(text).unwrap();
     let bench = Bench::new()
         .default("first_run", "all")
-        .section(HTTP)
+        .section(&HTTP.replace("metrics:", "public: [page], metrics:"))
         .section("channels: {ops: {kind: webhook, url: \"http://127.0.0.1:1/\"}}")
         .provider(
             "acme",
