@@ -19,7 +19,7 @@ pub use delivery::{
 
 pub use pages::{AddArgs, CatalogArgs, CheckArgs, DiscoverArgs, ProbeArgs};
 pub use state::{
-    GateArgs, GateImpact, GateUnknown, HistoryArgs, LedgerCommand, LogsArgs, StatusArgs,
+    GateArgs, GateImpact, GateUnknown, HistoryArgs, LedgerCommand, LogsArgs, StatusArgs, TopArgs,
 };
 pub use trial::{Against, ChaosArgs, DemoArgs, ReplayArgs};
 
@@ -202,10 +202,15 @@ state directory; needs no network. Works while `run` is active, and follows it.
 Keys: 1 to 5 and Tab show a list, j and k move, Enter shows details, / filters, R reads again, ? shows all keys, \
 q quits.
 
+With --url it shows what the HTTP server of a `run` on another machine says, and needs no state directory. It keeps \
+asking while the server is away. The token of the server is read from --token-file, or from STATUSWATCH_TOKEN; it is \
+sent over https, and over http to this machine alone.
+
   statuswatch top
   statuswatch top --state /var/lib/statuswatch
+  statuswatch top --url https://statuswatch.example --token-file ~/.config/statuswatch/token
   NO_COLOR=1 statuswatch top", after_help = EXIT_STATUSES)]
-    Top,
+    Top(TopArgs),
     /// Show past events from the ledger
     #[command(long_about = "\
 Show past events from the ledger, oldest first, limited to the newest 50 by default.

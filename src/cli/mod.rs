@@ -83,7 +83,7 @@ fn dispatch(cli: Cli, configured: bool) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&common, &args),
         Command::Status(args) => with_state(&common, |dir| status::run(&common, dir, &args)),
         Command::Mcp => with_state(&common, |dir| mcp::run(&common, dir)),
-        Command::Top => with_state(&common, top::run),
+        Command::Top(args) => top::run(&common, &args),
         Command::History(args) => with_state(&common, |dir| history::run(dir, &args)),
         Command::Channels(args) => channels::run(&common, &args),
         Command::Routes(args::RoutesCommand::Test(args)) => route_test::run(&common, &args),

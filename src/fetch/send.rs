@@ -42,7 +42,7 @@ pub struct Sender {
 /// A request to send.
 #[derive(Debug, Clone)]
 pub struct Outgoing<'a> {
-    /// `POST`, `PUT` or `PATCH`.
+    /// `GET`, `POST`, `PUT` or `PATCH`.
     pub method: &'a str,
     /// Its address, which may be private, and a secret in itself.
     pub url: &'a Url,
@@ -62,7 +62,7 @@ pub struct Received {
     pub status: u16,
     /// Its header fields with names in lower case; at most 64 of at most 1 KiB.
     pub headers: Vec<(String, String)>,
-    /// The first 64 KiB of its body, lossily decoded.
+    /// Its body, lossily decoded: the first 64 KiB, unless the whole was asked for.
     pub body: String,
 }
 
@@ -100,6 +100,30 @@ impl Sender {
         outgoing: Outgoing<'_>,
         within: Duration,
     ) -> Result<Received, SendFailure> {
+        self.exchange(outgoing, within, ANSWER, false).await
+    }
+
+    /// Sends a request and reads the whole response, of at most `most` bytes, within `within`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`], and where the body is larger.
+    pub async fn send_bounded(
+        &self,
+        outgoing: Outgoing<'_>,
+        within: Duration,
+        most: usize,
+    ) -> Result<Received, SendFailure> {
+        self.exchange(outgoing, within, most, true).await
+    }
+
+    async fn exchange(
+        &self,
+        outgoing: Outgoing<'_>,
+        within: Duration,
+        most: usize,
+        whole: bool,
+    ) -> Result<Received, SendFailure> {
         let deadline = Instant::now() + within;
         let invalid = |what: &str| SendFailure {
             sent: false,
@@ -131,7 +155,7 @@ impl Sender {
             body: String::new(),
         };
         let mut body = Vec::new();
-        let read = timeout_at(deadline, read(&mut response, &mut body)).await;
+        let read = timeout_at(deadline, read(&mut response, &mut body, most, whole)).await;
         let read = read.unwrap_or_else(|_| Err(Phase::Body.timeout(within)));
         match read {
             // Some services say in the body of a 200 that they did not accept.
@@ -167,12 +191,22 @@ fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Reads up to [`ANSWER`] bytes; what is left is not read, and the connection is closed.
-async fn read(response: &mut Response, body: &mut Vec<u8>) -> Result<(), Failure> {
+/// Reads up to `most` bytes; what is left is not read, and the connection is closed. It is an error
+/// if the `whole` is wanted.
+async fn read(
+    response: &mut Response,
+    body: &mut Vec<u8>,
+    most: usize,
+    whole: bool,
+) -> Result<(), Failure> {
     while let Some(piece) = response.chunk().await.map_err(|error| of_body(&error))? {
-        let room = ANSWER - body.len();
+        let room = most - body.len();
+        if whole && piece.len() > room {
+            let message = format!("the response is larger than {most} bytes");
+            return Err(Failure::new(FailureKind::BodyTooLarge, message));
+        }
         body.extend_from_slice(piece.get(..room).unwrap_or(&piece));
-        if body.len() >= ANSWER {
+        if body.len() >= most && !whole {
             break;
         }
     }

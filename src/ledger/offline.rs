@@ -13,7 +13,9 @@ use crate::event::{
 };
 
 /// The state of our own network.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct OwnNetwork {
     /// Since when it has been down; `None` if it works.
     pub offline_since: Option<Time>,

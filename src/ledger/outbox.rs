@@ -255,7 +255,9 @@ pub enum OutboxChange {
 }
 
 /// The state of a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct ChannelState {
     /// Its id.
     pub id: String,
@@ -272,7 +274,10 @@ pub struct ChannelState {
 }
 
 /// Whether a channel accepts messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum ChannelHealth {
     /// It does, or was never tried.
     Ok,
@@ -312,7 +317,9 @@ impl ChannelHealth {
 pub struct ChangeOutbox(pub Vec<OutboxChange>);
 
 /// A channel as shown by `channels`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct ChannelRow {
     /// Its state.
     pub state: ChannelState,

@@ -1,10 +1,14 @@
-//! What readers of the ledger are shown: providers, open items and sinks.
+//! What readers of the ledger are shown: providers, open items and sinks. They are also what `top` on
+//! another machine is sent.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Component, Impact, Kind, Time};
 use crate::snapshot::UnreadTimes;
 
 /// A provider as shown by `status`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProviderRow {
     /// Its id.
     pub id: String,
@@ -73,7 +77,7 @@ pub struct ProviderRow {
 }
 
 /// An open incident or maintenance.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenItem {
     /// The provider.
     pub provider: String,
@@ -100,7 +104,7 @@ pub struct OpenItem {
 }
 
 /// A sink as shown by `status`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SinkRow {
     /// Its id.
     pub id: String,

@@ -49,6 +49,8 @@ pub(crate) struct Model {
 #[derive(Default)]
 struct Watched {
     reader: Option<Reader>,
+    /// A random number: the numbers of another connection, or process, mean other things.
+    connection: u64,
     version: Option<i64>,
     rows: Option<Arc<Rows>>,
     /// Since when there is this state, and how long it took to put together.
@@ -75,6 +77,8 @@ pub(crate) struct State {
     /// As `status --json` shows it.
     pub(crate) view: StatusView,
     rows: Arc<Rows>,
+    /// Which connection read it, and what that says of changes.
+    version: (u64, i64),
 }
 
 impl State {
@@ -82,6 +86,13 @@ impl State {
     #[must_use]
     pub(crate) fn providers(&self) -> &[ProviderRow] {
         &self.rows.providers
+    }
+
+    /// Returns a text that is another one whenever the ledger has changed.
+    #[must_use]
+    pub(crate) fn version(&self) -> String {
+        let (connection, changes) = self.version;
+        format!("{connection:x}.{changes:x}")
     }
 
     /// Returns what is open.
@@ -199,7 +210,10 @@ impl Watched {
         let begun = Instant::now();
         let reader = match &self.reader {
             Some(reader) => reader,
-            None => self.reader.insert(Reader::open(state_dir)?),
+            None => {
+                self.connection = fastrand::u64(..);
+                self.reader.insert(Reader::open(state_dir)?)
+            }
         };
         let version = reader.version()?;
         let rows = match self.rows.take().filter(|_| self.version == Some(version)) {
@@ -207,7 +221,7 @@ impl Watched {
             None => Arc::new(Rows::read(reader)?),
         };
         (self.version, self.rows) = (Some(version), Some(Arc::clone(&rows)));
-        let state = Arc::new(State::new(rows, clock::now()));
+        let state = Arc::new(State::new(rows, clock::now(), (self.connection, version)));
         self.state = Some((Instant::now(), begun.elapsed(), Arc::clone(&state)));
         Ok(state)
     }
@@ -237,9 +251,9 @@ impl Rows {
 }
 
 impl State {
-    fn new(rows: Arc<Rows>, at: Time) -> Self {
+    fn new(rows: Arc<Rows>, at: Time, version: (u64, i64)) -> Self {
         let open: Vec<OpenItem> = rows.open.iter().map(|row| row.item.clone()).collect();
         let view = status::view(&rows.providers, &open, &rows.sinks, at);
-        Self { at, view: view.with_network(&rows.network), rows }
+        Self { at, view: view.with_network(&rows.network), rows, version }
     }
 }

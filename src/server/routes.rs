@@ -9,6 +9,7 @@ pub use super::pages::PAGES;
 pub use super::route::{Access, Answer, Parameter, Route, Values};
 use super::route::{DURATION, get, get_or, handler, parameter, required};
 use super::{agents, api, badge, facade, feeds, health, hooks, metrics, openapi, stream};
+use crate::view::top::{TopProviders, TopView};
 
 const AFTER: Parameter = parameter(
     "after",
@@ -148,6 +149,33 @@ pub const ROUTES: &[Route] = &[
         &[AFTER, LIMIT],
         Answer::Json(SchemaGenerator::subschema_for::<api::EventPage>),
         handler!(api::events),
+    ),
+    get(
+        "/api/v1/history",
+        Access::Token,
+        "The newest events that a filter takes, oldest first, as `statuswatch history --json` prints them.",
+        &[PROVIDERS, SINCE, KIND, IMPACT, LIMIT],
+        Answer::Json(SchemaGenerator::subschema_for::<api::History>),
+        handler!(api::history),
+    ),
+    get(
+        "/api/v1/top",
+        Access::Token,
+        "What `statuswatch top --url` shows, without providers and events. Changes only when something does.",
+        &[],
+        Answer::Json(SchemaGenerator::subschema_for::<TopView>),
+        handler!(api::top),
+    ),
+    get(
+        "/api/v1/top/providers",
+        Access::Token,
+        "The providers as `statuswatch top --url` shows them, by id, a page at a time.",
+        &[
+            parameter("after", Values::Text, "The providers after this id. Default: the first."),
+            LIMIT,
+        ],
+        Answer::Json(SchemaGenerator::subschema_for::<TopProviders>),
+        handler!(api::top_providers),
     ),
     get(
         "/api/v1/maintenances",

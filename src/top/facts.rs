@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::event::{IncidentKey, StatusEvent, Time};
-use crate::ledger::outbox::{ChannelHealth, ChannelRow, DeadLetter};
+use crate::ledger::outbox::{ChannelHealth, ChannelRow};
 use crate::ledger::{LedgerError, OpenItem, OwnNetwork, ProviderRow, Query, Reader, SinkRow};
 
 /// The newest events that are kept for the list of events.
@@ -12,7 +12,7 @@ pub(super) const EVENTS: usize = 500;
 /// Events read at once while following.
 const BATCH: usize = 2_000;
 /// Updates of one incident, events of one provider, or dead letters of one channel.
-const DETAILS: usize = 100;
+pub(super) const DETAILS: usize = 100;
 
 /// The state of the ledger at one moment.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +34,8 @@ pub struct Facts {
     pub notified: HashMap<String, Vec<(String, bool)>>,
     /// Whether `run` is watching this state directory.
     pub running: bool,
+    /// How many incidents and maintenances are open besides.
+    pub left_out: usize,
 }
 
 /// The newest events, which are read once each.
@@ -64,7 +66,18 @@ impl Newest {
         }
     }
 
-    fn push(&mut self, event: StatusEvent) {
+    /// Returns the sequence number of the newest one; 0 before the first.
+    pub(super) const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Returns them, the newest first.
+    pub(super) fn events(&self) -> Vec<Arc<StatusEvent>> {
+        self.events.iter().cloned().collect()
+    }
+
+    /// Adds one that is newer than the others.
+    pub(super) fn push(&mut self, event: StatusEvent) {
         self.seq = self.seq.max(event.seq);
         self.events.push_front(Arc::new(event));
         self.events.truncate(EVENTS);
@@ -99,9 +112,10 @@ impl Facts {
             sinks: reader.sinks()?,
             channels,
             network: reader.network()?,
-            events: newest.events.iter().cloned().collect(),
+            events: newest.events(),
             notified,
             running,
+            left_out: 0,
             providers,
         })
     }
@@ -130,7 +144,16 @@ pub(super) enum Details {
     /// The newest first.
     Events(Vec<StatusEvent>),
     /// The newest first.
-    DeadLetters(Vec<DeadLetter>),
+    DeadLetters(Vec<GivenUp>),
+}
+
+/// A message that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub(super) struct GivenUp {
+    /// When.
+    pub(super) at: Time,
+    /// Why.
+    pub(super) reason: String,
 }
 
 impl Details {
@@ -144,7 +167,10 @@ impl Details {
                 ..Query::default()
             })?,
             Subject::Channel(channel) => {
-                return Ok(Self::DeadLetters(reader.dead_letters(Some(channel), DETAILS)?));
+                let letters = reader.dead_letters(Some(channel), DETAILS)?;
+                let given_up =
+                    letters.into_iter().map(|one| GivenUp { at: one.at, reason: one.reason });
+                return Ok(Self::DeadLetters(given_up.collect()));
             }
         };
         Ok(Self::Events(events.into_iter().rev().map(|recorded| recorded.event).collect()))

@@ -1,7 +1,9 @@
-//! `top`: a dashboard on a terminal, which reads the state directory next to a running `run`.
+//! `top`: a dashboard on a terminal, which reads the state directory next to a running `run`, or asks
+//! the HTTP server of one on another machine.
 //!
 //! Three steps, each replaceable in tests: `facts` reads the ledger, [`Model`] is what is shown of
-//! it and how keys change that, [`draw`] draws it. All but `facts`, `watch` and `run` are pure.
+//! it and how keys change that, [`draw`] draws it. All but `facts`, `watch`, `remote` and `run` are
+//! pure.
 //! Text of providers passes through [`crate::text::one_line`] or [`crate::text::plain`] before it is
 //! drawn, and is cut by the columns it takes.
 
@@ -13,6 +15,7 @@ mod facts;
 mod help;
 mod input;
 mod model;
+mod remote;
 mod run;
 mod tab;
 mod table;
@@ -24,5 +27,6 @@ pub use draw::draw;
 pub use facts::Facts;
 pub use input::Action;
 pub use model::{Effect, Model};
-pub use run::{TopError, run};
+pub use remote::{Remote, Token};
+pub use run::{Source, TopError, run};
 pub use tab::Tab;

@@ -283,8 +283,8 @@ impl Model {
         match self.read_at {
             None => (Tone::Dim, "reading".to_owned()),
             Some(at) if (self.now - at).num_seconds().abs() >= STALE_AFTER => {
-                let age = (self.now - at).num_seconds().unsigned_abs();
-                (Tone::Bad, format!("last read {} ago", crate::view::when::span(age)))
+                let since = super::cells::time(at, self.now);
+                (Tone::Bad, format!("stale since {since}"))
             }
             Some(_) if !self.facts.running => (Tone::Warning, "no run".to_owned()),
             Some(_) => (Tone::Good, "live".to_owned()),
@@ -299,7 +299,9 @@ impl Model {
     /// Returns what puts everything else in doubt.
     pub(super) fn warning(&self) -> Option<String> {
         let error = self.error.as_ref().map(|error| format!("cannot read: {error}"));
-        error.or_else(|| offline_in_one_line(&self.facts.network))
+        let left_out = self.facts.left_out;
+        let more = || (left_out > 0).then(|| format!("{left_out} more are open and not shown"));
+        error.or_else(|| offline_in_one_line(&self.facts.network)).or_else(more)
     }
 }
 

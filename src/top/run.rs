@@ -1,11 +1,12 @@
 //! The terminal: keys, signals, and when to draw.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
 use ratatui::crossterm::execute;
@@ -20,8 +21,10 @@ use super::draw::draw;
 use super::facts::Subject;
 use super::input;
 use super::model::{Effect, Model};
+use super::remote::{self, Remote};
 use super::watch::{Ask, Report, watch};
 use crate::clock;
+use crate::event::Time;
 use crate::ledger::{LedgerError, Reader};
 
 /// The shortest time between two frames.
@@ -45,20 +48,35 @@ pub enum TopError {
     Ended(&'static str),
 }
 
-/// Shows the ledger in `state_dir` until the user quits, or a signal ends it.
+/// What is shown.
+pub enum Source {
+    /// The ledger in this state directory.
+    StateDir(PathBuf),
+    /// What a server says.
+    Server(Remote),
+}
+
+/// Shows the ledger until the user quits, or a signal ends it.
 ///
 /// # Errors
-/// The ledger cannot be read at the start, or the terminal fails. The terminal is restored before.
-pub fn run(state_dir: &Path, color: bool) -> Result<(), TopError> {
-    // Before the terminal changes: a wrong directory is reported on a normal screen.
-    let reader = Reader::open(state_dir)?;
+/// The ledger in a state directory cannot be read at the start, or the terminal fails. The terminal is
+/// restored before. A server may be away at any time.
+pub fn run(source: Source, color: bool) -> Result<(), TopError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (ask, asked) = mpsc::channel();
     let (report, reports) = channel(WAITING);
-    let dir = state_dir.to_owned();
-    thread::Builder::new()
-        .name("top-ledger".to_owned())
-        .spawn(move || watch(reader, dir, &asked, &report))?;
+    let reading = thread::Builder::new().name("top-ledger".to_owned());
+    match source {
+        Source::StateDir(dir) => {
+            // Before the terminal changes: a wrong directory is reported on a normal screen.
+            let reader = Reader::open(&dir)?;
+            reading.spawn(move || watch(reader, dir, &asked, &report))?;
+        }
+        Source::Server(server) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            reading.spawn(move || runtime.block_on(remote::watch(server, asked, report)))?;
+        }
+    }
     let terminal = ratatui::try_init()?;
     // After raw mode began: what was typed before belongs to the shell's line discipline.
     let keys = keys()?;
@@ -69,6 +87,7 @@ pub fn run(state_dir: &Path, color: bool) -> Result<(), TopError> {
         ask,
         subject: None,
         drawn_seq: None,
+        ahead: TimeDelta::zero(),
     };
     runtime.block_on(screen.show(keys, reports))
 }
@@ -107,6 +126,8 @@ struct Screen {
     subject: Option<Subject>,
     /// The newest event when they were.
     drawn_seq: Option<u64>,
+    /// How far the clock of the server is ahead of ours.
+    ahead: TimeDelta,
 }
 
 impl Screen {
@@ -147,7 +168,7 @@ impl Screen {
                 },
                 () = sleep_until(wake) => {
                     if Instant::now() >= next_tick {
-                        self.model.tick(clock::now());
+                        self.model.tick(self.now());
                         next_tick = Instant::now() + TICK;
                         is_dirty = true;
                     }
@@ -180,14 +201,23 @@ impl Screen {
         }
     }
 
+    /// Returns the time by the clock that the times of the ledger are from.
+    fn now(&self) -> Time {
+        clock::now() + self.ahead
+    }
+
     /// Takes what was read. Returns whether it is to be drawn before the next tick.
     fn take(&mut self, report: Report) -> bool {
         match report {
-            Report::Facts(facts) => self.model.update(*facts, clock::now()),
+            Report::Facts(facts) => self.model.update(*facts, self.now()),
             Report::Details(subject, details) => self.model.detail(subject, details),
             Report::Failed(error) => self.model.fail(error),
+            Report::Ahead(ahead) => {
+                self.ahead = ahead;
+                return false;
+            }
             Report::Same(running) => {
-                self.model.is_current(clock::now());
+                self.model.is_current(self.now());
                 self.model.set_running(running);
                 return false;
             }

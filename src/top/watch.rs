@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use tokio::sync::mpsc::Sender;
 
 use super::facts::{Details, Facts, Newest, Subject};
@@ -43,6 +44,8 @@ pub(super) enum Report {
     Details(Subject, Details),
     /// Why the ledger cannot be read.
     Failed(String),
+    /// How far the clock of whoever reads it is ahead of ours.
+    Ahead(TimeDelta),
 }
 
 /// Reads the ledger until the screen is gone.

@@ -4,6 +4,7 @@ pub mod filter;
 pub mod lag;
 pub mod nodes;
 pub mod status;
+pub mod top;
 pub mod when;
 
 /// Returns a provider's address if a browser may be led there: `http` or `https`, nothing that runs

@@ -11,6 +11,7 @@ mod health;
 mod hooks;
 mod hostile;
 mod pages;
+mod proxy;
 mod public;
 mod receivers;
 mod safety;
@@ -18,6 +19,7 @@ mod schema;
 mod start;
 mod strangers;
 mod stream;
+mod terminal;
 
 use std::net::SocketAddr;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! `/api/v1/events`.
+//! `/api/v1/events` and `/api/v1/history`.
 
 use std::sync::Arc;
 
@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{DEFAULT_LIMIT, LIMIT};
 use crate::event::StatusEvent;
-use crate::ledger::Span;
-use crate::ledger::StoredEvent;
+use crate::ledger::{Query, Span, StoredEvent};
 use crate::server::App;
 use crate::server::answer::finish;
 use crate::server::answer::{JSON, Refusal, content};
@@ -44,6 +43,32 @@ async fn page(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
     let read = app.model.read(move |reader| Ok((reader.after(after, limit)?, reader.span()?)));
     let (events, span) = read.await?;
     Ok(content(&call.headers, JSON, written(after, &events, span), 0))
+}
+
+/// The newest events that a filter takes. The shape alone: the events are written as they are stored.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone is used")]
+pub(in crate::server) struct History {
+    /// Oldest first; each as in the event log, byte for byte.
+    events: Vec<StatusEvent>,
+}
+
+/// `GET /api/v1/history`.
+pub(in crate::server) async fn history(app: Arc<App>, call: Call) -> Response<Body> {
+    finish(past(&app, &call).await)
+}
+
+async fn past(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
+    let wanted = call.wanted()?;
+    let query = Query {
+        providers: wanted.providers.into_iter().collect(),
+        since: wanted.since,
+        kinds: wanted.kinds,
+        impacts: wanted.impacts,
+        limit: Some(call.number("limit", LIMIT, DEFAULT_LIMIT)? as usize),
+    };
+    let events = app.model.read(move |reader| reader.events(&query)).await?;
+    Ok(content(&call.headers, JSON, format!("{{\"events\":[{}]}}", lines(&events)), 0))
 }
 
 fn written(after: u64, events: &[StoredEvent], span: Span) -> String {

@@ -7,9 +7,10 @@ mod incidents;
 mod mutes;
 mod observe;
 mod providers;
+mod top;
 
 pub(super) use channels::{ChannelList, DeadLetterList, channels, dead_letters};
-pub(super) use events::{EventPage, events};
+pub(super) use events::{EventPage, History, events, history};
 pub(super) use gate::gate;
 pub(super) use incidents::{
     Incident, IncidentDetail, IncidentList, incident, incidents, maintenances, read_key, touches,
@@ -19,6 +20,7 @@ pub(super) use observe::{NewObservation, observe};
 pub(super) use providers::{
     ProviderDetail, ProviderPage, StatusAnswer, provider, providers, status,
 };
+pub(super) use top::{top, top_providers};
 
 /// The least and the most entries of a page.
 const LIMIT: std::ops::RangeInclusive<u64> = 1..=1000;

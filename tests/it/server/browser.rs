@@ -5,13 +5,12 @@
 //! printed with `--nocapture`.
 
 mod driver;
-mod proxy;
 
 use serde_json::json;
 use statuswatch::event::{Impact, Status};
 
 use self::driver::Browser;
-use self::proxy::Proxy;
+use super::proxy::Proxy;
 use super::*;
 use crate::support::wait::until_true;
 

@@ -40,7 +40,7 @@ async fn it_is_there_only_where_it_is_named() {
     let style = served.get(style).await;
     assert_eq!(style.header("content-type").as_deref(), Some("text/css; charset=utf-8"));
     assert!(style.header("cache-control").unwrap().contains("immutable"));
-    for closed in ["/", "/providers", "/incidents", "/assets/x", "/api/v1/status"] {
+    for closed in ["/", "/providers", "/incidents", "/assets/x", "/api/v1/status", "/api/v1/top"] {
         assert_eq!(served.get(closed).await.status(), 401, "{closed}");
     }
     assert_eq!(served.get("/public/other.css").await.status(), 404);

@@ -8,4 +8,5 @@ pub(crate) mod receiver;
 pub(crate) mod receivers;
 pub(crate) mod recording;
 pub(crate) mod strace;
+pub(crate) mod terminal;
 pub(crate) mod wait;

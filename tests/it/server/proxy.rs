@@ -1,4 +1,4 @@
-//! What stands between a browser and a server, and can be cut.
+//! What stands between a client and a server, and can be cut.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
