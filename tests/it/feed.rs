@@ -10,7 +10,7 @@ use statuswatch::source::{self, Documents, Limits, ParseError, Source, by_name};
 use statuswatch::zone::Zone;
 use url::Url;
 
-use crate::sources::fixtures::shared;
+use crate::sources::fixtures::captures;
 
 fn feed() -> &'static dyn Source {
     by_name("feed").unwrap()
@@ -45,11 +45,11 @@ fn time(text: &str) -> Time {
 }
 
 fn real(name: &str) -> Vec<u8> {
-    std::fs::read(shared().join(name)).unwrap()
+    std::fs::read(captures().join(name)).unwrap()
 }
 
 fn real_feeds() -> Vec<PathBuf> {
-    let folders = std::fs::read_dir(shared())
+    let folders = std::fs::read_dir(captures())
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_dir());
@@ -64,7 +64,7 @@ fn real_feeds() -> Vec<PathBuf> {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn every_real_feed_is_read_whole() {
     for path in real_feeds() {
         let body = std::fs::read(&path).unwrap();
@@ -627,7 +627,7 @@ fn hostile_documents_are_refused_or_bounded() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn real_rerendering_changes_what_was_edited_alone() {
     let load = |name| parse(real(name)).unwrap();
     let before = load("statuspage/github-history-rerender-01.atom");
@@ -645,7 +645,7 @@ fn real_rerendering_changes_what_was_edited_alone() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn real_feed_and_api_agree() {
     let snapshot = parse(real("incidentio/openai-feed-trimmed.atom")).unwrap();
     assert!(

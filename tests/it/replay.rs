@@ -63,7 +63,7 @@ async fn the_pages_of_the_fixtures_report_what_happened() {
 
 /// The same for real pages, if available.
 #[tokio::test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 async fn the_pages_of_the_captures_report_what_happened() {
     let (captures, sequences) = (captures::histories(), sequences::histories());
     let events = watch(captures.iter().chain(&sequences)).await;

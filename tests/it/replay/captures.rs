@@ -6,7 +6,7 @@
 //! update.
 
 use super::History;
-use crate::sources::fixtures::{entries, file_name, shared};
+use crate::sources::fixtures::{captures, entries, file_name};
 
 const SUMMARY: &str = "api/v2/summary.json";
 const FEED: &str = "history.atom";
@@ -19,7 +19,7 @@ pub(super) fn histories() -> Vec<History> {
 
 /// Returns the files of a folder with this prefix, in order, each served at `first`.
 fn captured(name: &str, folder: &str, prefix: &str, first: &str, expected: &[&str]) -> History {
-    let files = entries(&shared().join(folder));
+    let files = entries(&captures().join(folder));
     let files: Vec<_> = files.iter().filter(|file| file_name(file).starts_with(prefix)).collect();
     assert!(files.len() > 1, "there is no sequence {folder}/{prefix}");
     let steps = files

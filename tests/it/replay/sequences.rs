@@ -7,12 +7,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::History;
-use crate::sources::fixtures::shared;
+use crate::sources::fixtures::captures;
 use crate::sources::happened::SEQUENCES;
 
 /// All histories.
 pub(super) fn histories() -> Vec<History> {
-    let root = shared();
+    let root = captures();
     SEQUENCES
         .iter()
         .enumerate()

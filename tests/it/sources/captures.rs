@@ -10,7 +10,7 @@ use statuswatch::source::detect::detect;
 use statuswatch::source::{Documents, Limits, SOURCES, by_name};
 use url::Url;
 
-use super::fixtures::{entries, file_name, shared};
+use super::fixtures::{captures, entries, file_name};
 
 /// Platforms whose HTML page is read.
 const READ_FROM_HTML: &[&str] = &["pagerduty", "statuscast"];
@@ -51,9 +51,9 @@ fn texts(incident: &Incident) -> Vec<(&UpdateId, &str)> {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn every_summary_is_read_by_its_source_alone() {
-    let root = shared();
+    let root = captures();
     let mut count = 0;
     for source in ["statuspage", "incidentio"] {
         for path in entries(&root.join(source)) {
@@ -89,9 +89,9 @@ fn every_summary_is_read_by_its_source_alone() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn sequences_contain_what_is_known_of_them() {
-    let root = shared();
+    let root = captures();
     let page = |name: &str| read(&root, "statuspage", name);
 
     let id = "8gmgl950y3h7";
@@ -154,9 +154,9 @@ fn sequences_contain_what_is_known_of_them() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn openai_shows_25_components_that_are_not_all() {
-    let root = shared();
+    let root = captures();
     let quiet = read(&root, "incidentio", "openai-compat-summary-seq-01.json");
     assert_eq!(
         (quiet.components.len(), quiet.incidents.len(), quiet.impact()),
@@ -180,9 +180,9 @@ fn openai_shows_25_components_that_are_not_all() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn other_documents_are_errors() {
-    let root = shared();
+    let root = captures();
     let error = |source: &str, file: &str| {
         let documents = Documents::only(summary(&root.join(file)));
         by_name(source).unwrap().parse(&documents, Limits::default()).unwrap_err().to_string()
@@ -216,9 +216,9 @@ fn other_documents_are_errors() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn html_is_detected_where_it_is_read_and_nothing_by_two_sources() {
-    let root = shared();
+    let root = captures();
     let files: Vec<PathBuf> = entries(&root).iter().flat_map(|folder| entries(folder)).collect();
     assert!(files.len() > 100);
     for path in files {
@@ -235,9 +235,9 @@ fn html_is_detected_where_it_is_read_and_nothing_by_two_sources() {
 }
 
 #[tokio::test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 async fn dead_statuspage_addresses_are_rejected_with_their_reason() {
-    let root = shared();
+    let root = captures();
     for (file, reason) in
         [("unclaimed-subdomain.html", "is unclaimed"), ("inactive-page.html", "deactivated")]
     {
@@ -252,9 +252,9 @@ async fn dead_statuspage_addresses_are_rejected_with_their_reason() {
 }
 
 #[tokio::test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 async fn pages_are_found_behind_their_html() {
-    let root = shared();
+    let root = captures();
     for (html, json, source) in [
         ("statuspage/zoom-page.html", "statuspage/trello-zone-change-01.json", "statuspage"),
         (

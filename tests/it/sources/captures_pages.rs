@@ -8,11 +8,11 @@ use statuswatch::snapshot::{Incident, Listing, Snapshot, UpdateId};
 use statuswatch::source::{Documents, Limits, SOURCES, by_name};
 use url::Url;
 
-use super::fixtures::shared;
+use super::fixtures::captures;
 
 /// Parses a capture, after checking that only its source detects it; `details` are role and file.
 fn read(source: &str, file: &str, url: &str, details: &[(&'static str, &str)]) -> Snapshot {
-    let root = shared().join(source);
+    let root = captures().join(source);
     let document = |file: &str, url: &str| {
         Document::new(Url::parse(url).unwrap(), None, fs::read(root.join(file)).unwrap())
     };
@@ -34,7 +34,7 @@ fn statuses(incident: &Incident) -> Vec<Status> {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn zed_on_instatus_is_up() {
     let details = [("components", "zed-components.json")];
     let zed = read("instatus", "zed-summary.json", "https://status.zed.dev/summary.json", &details);
@@ -59,7 +59,7 @@ fn zed_on_instatus_is_up() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn turso_on_better_stack_has_one_report_that_is_over() {
     let turso =
         read("betterstack", "turso-index.json", "https://status.turso.tech/index.json", &[]);
@@ -95,7 +95,7 @@ fn turso_on_better_stack_has_one_report_that_is_over() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn gitlab_on_status_io_is_quiet() {
     let url = "https://status-api.hostedstatus.com/1.0/status/5b36dc6502d06804c08349f7";
     let gitlab = read("statusio", "gitlab-status.json", url, &[]);
@@ -112,7 +112,7 @@ fn gitlab_on_status_io_is_quiet() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn postmark_on_sorry_is_quiet() {
     let details = [("notices", "postmark-notices-present-empty.json")];
     let url = "https://status.postmarkapp.com/api/v1/status";
@@ -125,7 +125,7 @@ fn postmark_on_sorry_is_quiet() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn tor_on_cstate_calls_itself_disrupted() {
     let url = "https://status.torproject.org/index.json";
     let tor = read("cstate", "torproject-index-edited.json", url, &[]);
@@ -142,7 +142,7 @@ fn tor_on_cstate_calls_itself_disrupted() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn redis_on_firehydrant_has_its_whole_history() {
     let url = "https://status.redis.io/data/payload.json";
     let redis = read("firehydrant", "redis-payload.json", url, &[]);

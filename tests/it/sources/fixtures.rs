@@ -109,11 +109,10 @@ pub(crate) fn broken() -> Vec<(&'static dyn Source, String, Document)> {
 }
 
 /// Returns the folder of the real captures, which are not in this repository.
-pub(crate) fn shared() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut places =
-        ["../shared/fixtures", "../../shared/fixtures"].map(|path| root.join(path)).into_iter();
-    places.find(|path| path.is_dir()).expect("the captures, in ../shared/fixtures")
+pub(crate) fn captures() -> PathBuf {
+    std::env::var_os("STATUSWATCH_CAPTURES")
+        .expect("STATUSWATCH_CAPTURES names their folder")
+        .into()
 }
 
 /// Returns the files of a folder, sorted; empty if there is no folder.

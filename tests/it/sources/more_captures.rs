@@ -11,7 +11,7 @@ use statuswatch::snapshot::{Listing, Snapshot, UpdateId};
 use statuswatch::source::{Documents, Limits, by_name};
 use url::Url;
 
-use super::fixtures::shared;
+use super::fixtures::captures;
 
 fn read(root: &Path, source: &str, file: &str) -> Snapshot {
     let document = Document::new(
@@ -25,9 +25,9 @@ fn read(root: &Path, source: &str, file: &str) -> Snapshot {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn pagerduty_reads_the_data_of_its_script() {
-    let root = shared();
+    let root = captures();
     for (file, open) in
         [("pagerduty/pagerduty-page-good.html", 0), ("pagerduty/pagerduty-page-minor.html", 1)]
     {
@@ -104,9 +104,9 @@ fn pagerduty_reads_the_data_of_its_script() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn statuscast_lists_what_its_page_shows() {
-    let root = shared();
+    let root = captures();
     let good = read(&root, "statuscast", "statuscast/fastly-page-good.html");
     assert_eq!((good.incidents.len(), good.page.name.as_deref()), (21, Some("fastly")));
     assert!(
@@ -157,9 +157,9 @@ fn statuscast_lists_what_its_page_shows() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn upptime_sites_go_down_and_come_back() {
-    let root = shared();
+    let root = captures();
     let steps: Vec<BTreeMap<String, ComponentStatus>> = (1..=5)
         .map(|step| {
             let snapshot =

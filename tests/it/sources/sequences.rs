@@ -12,7 +12,7 @@ use statuswatch::snapshot::Snapshot;
 use statuswatch::source::{Documents, Limits, SOURCES, by_name};
 use url::Url;
 
-use super::fixtures::shared;
+use super::fixtures::captures;
 use super::happened::{SEQUENCES, Sequence};
 
 fn read(root: &Path, sequence: &Sequence, step: usize) -> Snapshot {
@@ -29,9 +29,9 @@ fn read(root: &Path, sequence: &Sequence, step: usize) -> Snapshot {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn sequences_yield_exactly_the_expected_events() {
-    let root = shared();
+    let root = captures();
     let now: Time = parse_time("2026-11-01T00:00:00Z").unwrap();
     for sequence in SEQUENCES {
         let mut known: HashMap<String, (ItemState, Vec<SeenVersion>)> = HashMap::new();
@@ -79,9 +79,9 @@ fn sequences_yield_exactly_the_expected_events() {
 
 /// The contents of single captures according to their notes.
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn single_captures_are_read_as_noted() {
-    let root = shared();
+    let root = captures();
     let one = |source: &'static str, url: &'static str, files: &'static str| {
         read(&root, &Sequence { source, url, files, steps: 1, expected: &[] }, 1)
     };
@@ -189,9 +189,9 @@ fn single_captures_are_read_as_noted() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn slack_has_the_end_in_its_history() {
-    let root = shared();
+    let root = captures();
     let document = |file: &str, url: &str| {
         Document::new(
             Url::parse(url).unwrap(),

@@ -9,7 +9,7 @@ use statuswatch::document::Document;
 use statuswatch::source::{Documents, Limits, Source, by_name};
 use url::Url;
 
-use super::fixtures::{broken, entries, file_name, shared, steps};
+use super::fixtures::{broken, captures, entries, file_name, steps};
 use crate::fuzz::mutate::mutate;
 
 /// The sources that support both strategies.
@@ -56,9 +56,9 @@ fn fixtures_read_the_same_with_both_strategies() {
 }
 
 #[test]
-#[ignore = "needs captures of real pages, in ../shared: see .ci/run"]
+#[ignore = "needs captures of real pages, in STATUSWATCH_CAPTURES: see .ci/run"]
 fn captures_read_the_same_with_both_strategies() {
-    let root = shared();
+    let root = captures();
     let mut read = 0;
     for name in BOTH_STRATEGIES {
         for path in entries(&root.join(name)) {
